@@ -1,0 +1,40 @@
+//! One try at a task by one worker; at most one is live per task.
+
+pub mod state;
+
+pub use state::AttemptState;
+
+use crate::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, ThreadId};
+use crate::task::Checks;
+use crate::time::Time;
+
+/// An attempt as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its key in the store.
+    pub id: AttemptId,
+    /// The run.
+    pub run: RunId,
+    /// The task it is a try at.
+    pub task: TaskId,
+    /// Its public name.
+    pub name: AttemptName,
+    /// Who works on it: the claimer once there is one, before that whom it was sent to.
+    pub agent: Slug,
+    /// Its state.
+    pub state: AttemptState,
+    /// Its thread.
+    pub thread: ThreadId,
+    /// The message that closed the thread, where its worker wrote one.
+    pub outcome: Option<MessageId>,
+    /// Why it ended without one.
+    pub reason: Option<String>,
+    /// How many of its thread's releases were counted.
+    pub releases: u32,
+    /// What the checks said.
+    pub checks: Checks,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it ended.
+    pub ended_at: Option<Time>,
+}

@@ -1,0 +1,36 @@
+//! What is true and what may happen: the pure rules behind `inbox` and `orch`.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or knows SQL or JSON.
+//! Every decision is a function from facts, a request and a time to changed facts, messages and events,
+//! or to a typed [`Refusal`](refusal::Refusal).
+//!
+//! The transport half ([`thread`], [`message`], [`lease`]) knows nothing of the scheduling half
+//! ([`run`], [`task`], [`dependency`], [`attempt`], [`schedule`], [`reconcile`]).
+//! Start with [`thread::decide`] and [`task::decide`].
+
+pub mod attempt;
+pub mod dependency;
+pub mod event;
+pub mod id;
+pub mod lease;
+pub mod limit;
+pub mod message;
+pub mod reconcile;
+pub mod refusal;
+pub mod run;
+pub mod schedule;
+pub mod task;
+pub mod thread;
+pub mod time;
+
+/// A state machine met an event that its state does not allow.
+///
+/// Both are kept, so that the message and the tests can name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} is not possible while {state}")]
+pub struct Illegal {
+    /// The state's public name.
+    pub state: &'static str,
+    /// The event's public name.
+    pub event: &'static str,
+}

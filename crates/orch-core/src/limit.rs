@@ -1,0 +1,87 @@
+//! Every bound of the product in one place: texts, lists, leases, waits, retries.
+
+use crate::time::Span;
+
+/// The longest free text (title, spec, body, result, …), in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest title or subject, in bytes.
+pub const TITLE_BYTES_MAX: usize = 1024;
+
+/// The longest `--request-id`, in bytes.
+pub const REQUEST_KEY_BYTES_MAX: usize = 200;
+
+/// How long the answer to a request id is kept.
+pub const RECEIPT_KEPT: Span = Span::hours(30 * 24);
+
+/// The lease that a thread gets when nobody says otherwise.
+pub const LEASE_DEFAULT: Span = Span::minutes(15);
+
+/// The shortest lease.
+pub const LEASE_MIN: Span = Span::seconds(1);
+
+/// The longest lease.
+pub const LEASE_MAX: Span = Span::hours(24);
+
+/// A lease is lost after it expired and this part of its length has passed as well.
+pub const LEASE_GRACE_DIVISOR: i64 = 4;
+
+/// How long `wait` and `--wait` last when no duration is given.
+pub const WAIT_DEFAULT: Span = Span::seconds(100);
+
+/// The longest wait, delay or other duration that an option accepts.
+pub const DURATION_MAX: Span = Span::hours(24 * 365);
+
+/// How many entries a list shows when `--limit` is not given.
+pub const LIST_DEFAULT: u32 = 100;
+
+/// The most entries that `--limit` accepts.
+pub const LIST_MAX: u32 = 100_000;
+
+/// How many messages of a thread a claim answers with, the newest ones.
+pub const CLAIM_MESSAGES: u32 = 20;
+
+/// How many unread notes `renew` and `progress` carry along.
+pub const UNREAD_SHOWN: u32 = 5;
+
+/// The least urgent priority; 0 is the most urgent.
+pub const PRIORITY_MAX: u8 = 4;
+
+/// The priority of a task or thread when none is given.
+pub const PRIORITY_DEFAULT: u8 = 2;
+
+/// Failed and rejected attempts that a task may have when the run does not say otherwise.
+pub const ATTEMPTS_DEFAULT: u32 = 3;
+
+/// The most attempts that may be asked for.
+pub const ATTEMPTS_MAX: u32 = 1_000;
+
+/// Lost and released attempts have this many times the tries of failed ones.
+pub const LOSS_FACTOR: u32 = 3;
+
+/// The delay before the second try when the run does not say otherwise.
+pub const RETRY_DELAY_DEFAULT: Span = Span::seconds(10);
+
+/// The delay doubles per failure up to this (or up to the run's own delay where that is longer).
+pub const RETRY_DELAY_MAX: Span = Span::minutes(5);
+
+/// The most tasks one plan may add.
+pub const PLAN_TASKS_MAX: usize = 1_000_000;
+
+/// The largest plan file, in bytes.
+pub const PLAN_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// The most entries of one list field (dependencies, labels, accept, verify, options, artifacts).
+pub const FIELD_ENTRIES_MAX: usize = 1_000;
+
+/// How many tasks of the critical path a status shows.
+pub const CRITICAL_PATH_SHOWN: usize = 20;
+
+/// How many entries each section of a status shows.
+pub const STATUS_SHOWN: u32 = 20;
+
+/// How many earlier attempts a work message tells of, the newest ones.
+pub const EARLIER_SHOWN: u32 = 5;
+
+/// How much of an earlier attempt's result or reason a work message repeats, in bytes.
+pub const EARLIER_TEXT_BYTES: usize = 2_000;

@@ -1,0 +1,110 @@
+//! What the state of an attempt's thread means to the attempt.
+//!
+//! The transport never moves a task. It marks a thread as news, and the next `orch` command looks at the thread
+//! as it is now; steps in between that nobody looked at are walked through, not guessed.
+
+use crate::attempt::AttemptState;
+use crate::attempt::state::AttemptEvent;
+use crate::thread::ThreadStatus;
+
+/// How the thread of an attempt looks now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The thread's state.
+    pub status: ThreadStatus,
+    /// Its lease ran out and the grace has passed as well.
+    pub lease_lost: bool,
+    /// How often it was given back since the last look.
+    pub released: u32,
+}
+
+/// The steps that bring an attempt from its recorded state to what its thread shows; empty when nothing is new.
+///
+/// A release is one [`AttemptEvent::Release`] where the attempt was under way, however many there were;
+/// counting them is the caller's.
+#[must_use]
+pub fn steps(attempt: AttemptState, seen: Observation) -> Vec<AttemptEvent> {
+    use AttemptEvent as E;
+    use AttemptState as A;
+    use ThreadStatus as T;
+    let from = match attempt {
+        A::Dispatched | A::Running | A::Blocked => attempt,
+        A::Preparing | A::Reported | A::Accepted | A::Rejected | A::Failed | A::Lost | A::Recalled | A::Cancelled => {
+            return Vec::new();
+        }
+    };
+    let mut steps = Vec::new();
+    let mut at = from;
+    if seen.released > 0 && at != A::Dispatched {
+        steps.push(E::Release);
+        at = A::Dispatched;
+    }
+    match seen.status {
+        T::Queued => {}
+        T::Claimed => match at {
+            A::Dispatched => steps.push(E::Claim),
+            A::Blocked => steps.push(E::Answer),
+            _ => {}
+        },
+        T::Blocked => match at {
+            A::Dispatched => steps.extend([E::Claim, E::Ask]),
+            A::Running => steps.push(E::Ask),
+            _ => {}
+        },
+        T::Done => steps.push(E::Report),
+        T::Failed => steps.push(E::Fail),
+        T::Cancelled => steps.push(E::Cancel),
+    }
+    if seen.lease_lost && seen.status == T::Claimed {
+        steps.push(E::Lose);
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::state::next;
+
+    fn check(attempt: AttemptState, status: ThreadStatus, lease_lost: bool, released: u32, expected: &[AttemptEvent]) {
+        let got = steps(attempt, Observation { status, lease_lost, released });
+        assert_eq!(got, expected, "{attempt:?} {status:?} lost={lease_lost} released={released}");
+    }
+
+    #[test]
+    fn steps_lead_to_what_the_thread_shows() {
+        use AttemptEvent as E;
+        use AttemptState as A;
+        use ThreadStatus as T;
+        check(A::Dispatched, T::Queued, false, 0, &[]);
+        check(A::Dispatched, T::Claimed, false, 0, &[E::Claim]);
+        check(A::Running, T::Claimed, false, 0, &[]);
+        check(A::Running, T::Claimed, true, 0, &[E::Lose]);
+        check(A::Dispatched, T::Claimed, true, 0, &[E::Claim, E::Lose]);
+        check(A::Dispatched, T::Blocked, false, 0, &[E::Claim, E::Ask]);
+        check(A::Blocked, T::Blocked, false, 0, &[]);
+        check(A::Blocked, T::Claimed, false, 0, &[E::Answer]);
+        check(A::Running, T::Queued, false, 1, &[E::Release]);
+        check(A::Running, T::Claimed, false, 2, &[E::Release, E::Claim]);
+        check(A::Dispatched, T::Queued, false, 1, &[]);
+        check(A::Running, T::Done, false, 0, &[E::Report]);
+        check(A::Dispatched, T::Failed, false, 0, &[E::Fail]);
+        check(A::Blocked, T::Cancelled, false, 0, &[E::Cancel]);
+        check(A::Reported, T::Done, false, 0, &[]);
+        check(A::Lost, T::Claimed, true, 0, &[]);
+    }
+
+    #[test]
+    fn every_step_is_legal() {
+        for attempt in AttemptState::ALL {
+            for status in ThreadStatus::ALL {
+                for (lease_lost, released) in [(false, 0), (true, 0), (false, 1), (true, 2)] {
+                    let mut state = attempt;
+                    for event in steps(attempt, Observation { status, lease_lost, released }) {
+                        state = next(state, event).unwrap();
+                    }
+                }
+            }
+        }
+    }
+}

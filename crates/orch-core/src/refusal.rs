@@ -1,0 +1,293 @@
+//! The domain says no: data that the doors turn into a code, a sentence and a hint.
+
+use crate::id::{AttemptName, MessageId, Slug, TaskName, ThreadId};
+use crate::run::RunStatus;
+use crate::task::TaskState;
+use crate::thread::ThreadStatus;
+use crate::time::Time;
+
+/// Why a task cannot be dispatched, or does not move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Dependencies are not done.
+    WaitingDependency {
+        /// Their keys.
+        on: Vec<Slug>,
+    },
+    /// An attempt is under way.
+    Live {
+        /// Which.
+        attempt: AttemptName,
+    },
+    /// It failed a moment ago.
+    Backoff {
+        /// When it may be tried again.
+        until: Time,
+    },
+    /// The run is paused.
+    RunPaused {
+        /// Which.
+        run: Slug,
+    },
+    /// The run has no free place.
+    Capacity {
+        /// How many attempts may be under way at once.
+        max: u32,
+    },
+    /// Its worker waits for an answer.
+    Question {
+        /// What was asked.
+        text: String,
+    },
+    /// Nobody is named to do it.
+    NoAgent,
+    /// Nobody claimed the work for a while.
+    Unclaimed {
+        /// Whom it was sent to.
+        agent: Slug,
+    },
+    /// Dependencies failed, were cancelled or were skipped.
+    DependencyFailed {
+        /// Their keys.
+        on: Vec<Slug>,
+    },
+    /// It is done or failed.
+    Finished {
+        /// Which of the two.
+        state: TaskState,
+    },
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What is wrong with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It is empty.
+    #[error("must not be empty")]
+    Empty,
+    /// It is too long.
+    #[error("is longer than {max} bytes")]
+    TooLong {
+        /// The limit.
+        max: usize,
+    },
+    /// It holds a NUL character.
+    #[error("holds a NUL character")]
+    Nul,
+    /// It is outside its range.
+    #[error("must be from {min} to {max}")]
+    OutOfRange {
+        /// The least value.
+        min: i64,
+        /// The greatest value.
+        max: i64,
+    },
+    /// There are too many of them.
+    #[error("has more than {max} entries")]
+    TooMany {
+        /// The limit.
+        max: usize,
+    },
+    /// The same entry stands there twice.
+    #[error("names the same entry twice")]
+    Twice,
+    /// Nothing was given to change.
+    #[error("must change something")]
+    NoChange,
+    /// It does not go with what it is used on.
+    #[error("does not apply here")]
+    NotApplicable,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An argument is wrong.
+    Invalid {
+        /// Its name as on the command line.
+        argument: &'static str,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// No run of this name.
+    RunNotFound {
+        /// The name; `None` when the store has no run at all.
+        run: Option<Slug>,
+    },
+    /// Several runs are unfinished and none was named.
+    RunAmbiguous {
+        /// Their names.
+        runs: Vec<Slug>,
+    },
+    /// The run's state does not allow it.
+    RunNotOpen {
+        /// Which run.
+        run: Slug,
+        /// Its state.
+        status: RunStatus,
+    },
+    /// The name is taken.
+    RunExists {
+        /// The name.
+        run: Slug,
+    },
+    /// No task of this name.
+    TaskNotFound {
+        /// The name.
+        task: TaskName,
+    },
+    /// The key is taken.
+    TaskExists {
+        /// The name.
+        task: TaskName,
+    },
+    /// It cannot be dispatched now.
+    TaskNotReady {
+        /// Which task.
+        task: TaskName,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// Its worker did not ask anything.
+    TaskNotBlocked {
+        /// Which task.
+        task: TaskName,
+        /// Its state.
+        state: TaskState,
+    },
+    /// It is finished.
+    TaskFinished {
+        /// Which task.
+        task: TaskName,
+        /// Its state.
+        state: TaskState,
+    },
+    /// A skipped task follows its dependencies and cannot be retried itself.
+    TaskSkipped {
+        /// Which task.
+        task: TaskName,
+        /// The dependencies that ended badly.
+        cause: Vec<Slug>,
+    },
+    /// It is not finished, so there is nothing to retry.
+    NothingToRetry {
+        /// Which task.
+        task: TaskName,
+        /// Its state.
+        state: TaskState,
+    },
+    /// The edge would close a cycle.
+    DependencyCycle {
+        /// The tasks of the cycle, each waiting for the next, the first repeated at the end.
+        path: Vec<Slug>,
+    },
+    /// The edge is there already.
+    DependencyExists {
+        /// The task that waits.
+        task: TaskName,
+        /// The task it waits for.
+        on: TaskName,
+    },
+    /// The edge is not there.
+    DependencyNotFound {
+        /// The task.
+        task: TaskName,
+        /// The task it does not wait for.
+        on: TaskName,
+    },
+    /// An attempt is under way.
+    AttemptLive {
+        /// Which task.
+        task: TaskName,
+        /// Which attempt.
+        attempt: AttemptName,
+    },
+    /// No attempt is under way.
+    AttemptNotFound {
+        /// Which task.
+        task: TaskName,
+    },
+    /// The run has no free place.
+    CapacityReached {
+        /// Which run.
+        run: Slug,
+        /// How many attempts may be under way at once.
+        max: u32,
+        /// How many are.
+        active: i64,
+    },
+    /// No agent of this name was ever seen or written to.
+    AgentNotFound {
+        /// The name.
+        agent: Slug,
+    },
+    /// No thread of this number.
+    ThreadNotFound {
+        /// The number.
+        thread: ThreadId,
+    },
+    /// The thread is closed.
+    ThreadClosed {
+        /// Which thread.
+        thread: ThreadId,
+        /// How it ended.
+        status: ThreadStatus,
+    },
+    /// The thread is a conversation, not work.
+    NotWork {
+        /// Which thread.
+        thread: ThreadId,
+    },
+    /// The thread's sender has withdrawn it for now.
+    Withdrawn {
+        /// Which thread.
+        thread: ThreadId,
+    },
+    /// Nobody holds the thread.
+    NotClaimed {
+        /// Which thread.
+        thread: ThreadId,
+    },
+    /// Somebody holds the thread.
+    AlreadyClaimed {
+        /// Which thread.
+        thread: ThreadId,
+        /// Who.
+        holder: Slug,
+    },
+    /// The token is not the live one.
+    LeaseLost {
+        /// Which thread.
+        thread: ThreadId,
+        /// The late message that the text was kept as, if the token was once valid.
+        kept: Option<MessageId>,
+    },
+    /// Another question is open.
+    QuestionOpen {
+        /// Which thread.
+        thread: ThreadId,
+        /// Which question.
+        question: MessageId,
+    },
+    /// No question is open.
+    NoQuestion {
+        /// Which thread.
+        thread: ThreadId,
+    },
+    /// There is nothing to claim.
+    InboxEmpty {
+        /// Whose inbox.
+        queue: Slug,
+    },
+    /// The same request id was used with other arguments.
+    RequestConflict {
+        /// The request id.
+        key: String,
+    },
+    /// No request of this id was applied.
+    RequestNotFound {
+        /// The request id.
+        key: String,
+    },
+}

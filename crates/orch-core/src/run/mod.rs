@@ -1,0 +1,153 @@
+//! One goal: a graph of tasks with its policy.
+
+pub mod decide;
+pub mod state;
+
+pub use state::{Outcome, Pause, PauseReason, RunState, RunStatus};
+
+use crate::id::{RunId, Slug};
+use crate::lease::LeaseLength;
+use crate::task::TaskState;
+use crate::time::{Span, Time};
+
+/// When a task counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DoneWhen {
+    /// As soon as its worker says so.
+    Reported,
+    /// When all checks passed on the attempt's commit.
+    Verified,
+    /// When that commit, checked again after merging, is on the run's branch.
+    Integrated,
+}
+
+impl DoneWhen {
+    /// Every rule.
+    pub const ALL: [Self; 3] = [Self::Reported, Self::Verified, Self::Integrated];
+
+    /// The public name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Verified => "verified",
+            Self::Integrated => "integrated",
+        }
+    }
+
+    /// Reads the public name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+}
+
+/// The limits and rules of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// When a task counts as done; fixed when the run is made.
+    pub done_when: DoneWhen,
+    /// How many attempts may be under way at once; `None` is no limit.
+    pub max_active: Option<u32>,
+    /// How many failed or rejected attempts a task may have.
+    pub max_attempts: u32,
+    /// The delay before the second try; it doubles per failure.
+    pub retry_delay: Span,
+    /// The lease of the run's threads.
+    pub lease: LeaseLength,
+    /// After how long a question's default becomes its answer.
+    pub answer_after: Option<Span>,
+}
+
+/// What an edit of a run changes; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunEdit {
+    /// A new title.
+    pub title: Option<String>,
+    /// A new goal.
+    pub goal: Option<String>,
+    /// A new limit of attempts at once; `Some(None)` takes it away.
+    pub max_active: Option<Option<u32>>,
+    /// A new limit of failures.
+    pub max_attempts: Option<u32>,
+    /// A new first delay.
+    pub retry_delay: Option<Span>,
+    /// A new lease.
+    pub lease: Option<LeaseLength>,
+    /// A new delay of default answers; `Some(None)` takes it away.
+    pub answer_after: Option<Option<Span>>,
+}
+
+impl RunEdit {
+    /// Whether it changes nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many tasks a run has in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub [i64; TaskState::ALL.len()]);
+
+impl Counts {
+    /// How many are in a state.
+    #[must_use]
+    pub fn of(&self, state: TaskState) -> i64 {
+        self.0[state.index()]
+    }
+
+    /// All tasks.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
+    /// Tasks that something may still happen to.
+    #[must_use]
+    pub fn unfinished(&self) -> i64 {
+        TaskState::ALL.into_iter().filter(|state| !state.finished()).map(|state| self.of(state)).sum()
+    }
+
+    /// Attempts that hold one of the run's places: dispatched, running and blocked tasks.
+    #[must_use]
+    pub fn active(&self) -> i64 {
+        self.of(TaskState::Dispatched) + self.of(TaskState::Running) + self.of(TaskState::Blocked)
+    }
+
+    /// Adds a task in a state.
+    pub fn add(&mut self, state: TaskState) {
+        self.0[state.index()] += 1;
+    }
+
+    /// Moves a task from one state to another.
+    pub fn shift(&mut self, from: TaskState, to: TaskState) {
+        self.0[from.index()] -= 1;
+        self.0[to.index()] += 1;
+    }
+}
+
+/// A run as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its key in the store.
+    pub id: RunId,
+    /// Its public name, unique in the store.
+    pub name: Slug,
+    /// One line that says what it is.
+    pub title: String,
+    /// What it is for.
+    pub goal: Option<String>,
+    /// Its state.
+    pub state: RunState,
+    /// Its limits and rules.
+    pub policy: Policy,
+    /// Its tasks by state.
+    pub counts: Counts,
+    /// The number of the last key that was made (`t1`, `t2`, …).
+    pub keys_made: u32,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it, or one of its tasks, last changed.
+    pub updated_at: Time,
+}

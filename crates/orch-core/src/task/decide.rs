@@ -1,0 +1,330 @@
+//! What each `orch` command may do to a task, and how attempts move it.
+
+use super::state::{Standing, TaskEvent, TaskState, next};
+use super::{LastAttempt, Task, TaskEdit};
+use crate::attempt::{Attempt, AttemptState};
+use crate::id::{AttemptId, AttemptName, Slug};
+use crate::limit;
+use crate::refusal::{Reason, Refusal};
+use crate::run::{Policy, Run, RunStatus};
+use crate::time::{Span, Time};
+
+/// How an attempt ended without its task being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsuccessful {
+    /// Its worker gave up; `last` says that trying again is no use.
+    Failed {
+        /// Whether trying again is no use.
+        last: bool,
+    },
+    /// Its report was refused.
+    Rejected,
+    /// Its worker was not heard of, or gave it back too often.
+    Lost,
+}
+
+/// Who a task is dispatched to.
+///
+/// # Errors
+/// The task is not ready, names no agent, or the run is full.
+pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<Slug, Refusal> {
+    if task.state.live()
+        && let Some(attempt) = attempt_name(task)
+    {
+        return Err(Refusal::AttemptLive { task: task.name.clone(), attempt });
+    }
+    let agent = to.or(task.agent.as_ref());
+    let mut reasons = not_ready(run, task, now);
+    if agent.is_none() && reasons.is_empty() {
+        reasons.push(Reason::NoAgent);
+    }
+    if !reasons.is_empty() {
+        return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons });
+    }
+    capacity(run)?;
+    agent.cloned().ok_or_else(|| Refusal::TaskNotReady {
+        task: task.name.clone(),
+        reasons: vec![Reason::NoAgent],
+    })
+}
+
+/// Whether the run has a place for one more attempt.
+///
+/// # Errors
+/// It has not.
+pub fn capacity(run: &Run) -> Result<(), Refusal> {
+    match run.policy.max_active {
+        Some(max) if run.counts.active() >= i64::from(max) => {
+            Err(Refusal::CapacityReached { run: run.name.clone(), max, active: run.counts.active() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Why a task without a live attempt is not dispatchable now, as far as its own row and the run tell.
+///
+/// Which dependencies it waits for is for the caller to fill in.
+#[must_use]
+pub fn not_ready(run: &Run, task: &Task, now: Time) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match task.state {
+        TaskState::Waiting => reasons.push(Reason::WaitingDependency { on: Vec::new() }),
+        TaskState::Skipped => reasons.push(Reason::DependencyFailed { on: Vec::new() }),
+        TaskState::Done | TaskState::Failed => reasons.push(Reason::Finished { state: task.state }),
+        TaskState::Cancelled => reasons.push(Reason::Cancelled),
+        TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
+            if let Some(attempt) = attempt_name(task) {
+                reasons.push(Reason::Live { attempt });
+            }
+        }
+        TaskState::Ready => {
+            if let Some(until) = task.not_before.filter(|until| *until > now) {
+                reasons.push(Reason::Backoff { until });
+            }
+        }
+    }
+    if run.state.status() == RunStatus::Paused && !task.state.finished() {
+        reasons.push(Reason::RunPaused { run: run.name.clone() });
+    }
+    reasons
+}
+
+/// The public name of the task's live or last attempt.
+#[must_use]
+pub fn attempt_name(task: &Task) -> Option<AttemptName> {
+    task.attempt.map(|last| AttemptName { task: task.name.clone(), number: last.number })
+}
+
+/// The task with a new live attempt.
+///
+/// # Panics
+/// The task is not ready, which [`dispatch`] rules out.
+#[must_use]
+pub fn dispatched(task: &Task, attempt: AttemptId, now: Time) -> Task {
+    let number = task.attempt.map_or(0, |last| last.number) + 1;
+    let state = must(task.state, TaskEvent::Dispatch);
+    Task { state, attempt: Some(LastAttempt { id: attempt, number }), not_before: None, updated_at: now, ..task.clone() }
+}
+
+/// The task after its live attempt moved without ending.
+///
+/// # Panics
+/// The machine does not allow the step.
+#[must_use]
+pub fn moved(task: &Task, event: TaskEvent, now: Time) -> Task {
+    Task { state: must(task.state, event), updated_at: now, ..task.clone() }
+}
+
+/// The task after its live attempt ended without success: ready again, or failed when no try is left.
+///
+/// A try that failed delays the next one; a lost one does not.
+/// In a cancelled run there is no next try: the task is cancelled.
+#[must_use]
+pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: RunStatus, now: Time) -> Task {
+    let mut ended = Task { updated_at: now, ..task.clone() };
+    let tries = task.max_attempts.unwrap_or(policy.max_attempts);
+    let exhausted = match how {
+        Unsuccessful::Failed { last } => {
+            ended.failures = task.failures.saturating_add(1);
+            last || ended.failures >= tries
+        }
+        Unsuccessful::Rejected => {
+            ended.failures = task.failures.saturating_add(1);
+            ended.failures >= tries
+        }
+        Unsuccessful::Lost => {
+            ended.losses = task.losses.saturating_add(1);
+            ended.losses >= losses_max(task, policy)
+        }
+    };
+    if status == RunStatus::Cancelled && !exhausted {
+        ended.state = must(task.state, TaskEvent::Cancel);
+        return ended;
+    }
+    ended.state = must(task.state, if exhausted { TaskEvent::GiveUp } else { TaskEvent::TryAgain });
+    ended.not_before = match how {
+        Unsuccessful::Failed { .. } | Unsuccessful::Rejected if !exhausted => {
+            Some(now + retry_delay(policy.retry_delay, ended.failures))
+        }
+        Unsuccessful::Failed { .. } | Unsuccessful::Rejected | Unsuccessful::Lost => None,
+    };
+    ended
+}
+
+/// What a release leads to: the task waits to be claimed again, or its loss budget is spent.
+#[must_use]
+pub fn released(task: &Task, times: u32, policy: &Policy) -> (Task, bool) {
+    let losses = task.losses.saturating_add(times);
+    let spent = losses >= losses_max(task, policy);
+    (Task { losses, ..task.clone() }, spent)
+}
+
+/// How many lost and released attempts a task may have.
+#[must_use]
+pub fn losses_max(task: &Task, policy: &Policy) -> u32 {
+    task.max_attempts.unwrap_or(policy.max_attempts).saturating_mul(limit::LOSS_FACTOR)
+}
+
+/// How many failures are left before the task fails.
+#[must_use]
+pub fn tries_left(task: &Task, policy: &Policy) -> u32 {
+    task.max_attempts.unwrap_or(policy.max_attempts).saturating_sub(task.failures)
+}
+
+/// The delay after so many failures: it doubles per failure, up to 5 minutes or the first delay if that is longer.
+#[must_use]
+pub fn retry_delay(first: Span, failures: u32) -> Span {
+    let doublings = failures.saturating_sub(1).min(32);
+    let cap = limit::RETRY_DELAY_MAX.max(first);
+    Span(first.0.saturating_mul(1_i64 << doublings).clamp(0, cap.0))
+}
+
+/// Ends the live attempt without counting it.
+///
+/// # Errors
+/// There is no live attempt.
+pub fn recall(task: &Task, status: RunStatus, now: Time) -> Result<Task, Refusal> {
+    if !task.state.live() {
+        return Err(Refusal::AttemptNotFound { task: task.name.clone() });
+    }
+    let event = if status == RunStatus::Cancelled { TaskEvent::Cancel } else { TaskEvent::Recall };
+    Ok(Task { not_before: None, ..moved(task, event, now) })
+}
+
+/// Cancels the task; `None` when it is cancelled already.
+///
+/// # Errors
+/// It is done or failed.
+pub fn cancel(task: &Task, now: Time) -> Result<Option<Task>, Refusal> {
+    match task.state {
+        TaskState::Cancelled => Ok(None),
+        TaskState::Done | TaskState::Failed => Err(finished(task)),
+        TaskState::Waiting
+        | TaskState::Ready
+        | TaskState::Skipped
+        | TaskState::Dispatched
+        | TaskState::Running
+        | TaskState::Blocked
+        | TaskState::Reported => Ok(Some(Task { not_before: None, ..moved(task, TaskEvent::Cancel, now) })),
+    }
+}
+
+/// Gives a failed or cancelled task fresh tries.
+///
+/// # Errors
+/// It is done, skipped, or not finished at all.
+pub fn retry(task: &Task, now: Time) -> Result<Task, Refusal> {
+    match task.state {
+        TaskState::Failed | TaskState::Cancelled => {
+            let standing = Standing::of(task.unmet, task.broken);
+            let task = Task { failures: 0, losses: 0, not_before: None, ..task.clone() };
+            Ok(moved(&task, TaskEvent::Retry(standing), now))
+        }
+        TaskState::Done => Err(finished(task)),
+        TaskState::Skipped => Err(Refusal::TaskSkipped { task: task.name.clone(), cause: Vec::new() }),
+        TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
+            Err(live(task))
+        }
+        TaskState::Waiting | TaskState::Ready => {
+            Err(Refusal::NothingToRetry { task: task.name.clone(), state: task.state })
+        }
+    }
+}
+
+/// Changes a task's own fields; the long texts are the caller's to write.
+///
+/// # Errors
+/// It is finished, or has a live attempt and the edit would change what that attempt works on.
+pub fn edit(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
+    editable(task)?;
+    if task.state.live() && !edit.harmless() {
+        return Err(live(task));
+    }
+    let mut changed = Task { updated_at: now, ..task.clone() };
+    if let Some(title) = &edit.title {
+        changed.title.clone_from(title);
+    }
+    if let Some(labels) = &edit.labels {
+        changed.labels.clone_from(labels);
+    }
+    if let Some(agent) = &edit.agent {
+        changed.agent.clone_from(agent);
+    }
+    changed.priority = edit.priority.unwrap_or(changed.priority);
+    changed.max_attempts = edit.max_attempts.or(changed.max_attempts);
+    changed.allow_empty = edit.allow_empty.unwrap_or(changed.allow_empty);
+    Ok(changed)
+}
+
+/// Whether a task may get or lose dependencies.
+///
+/// # Errors
+/// It is finished (a skipped task is not: that is how it is repaired), or has a live attempt.
+pub fn rewire(task: &Task) -> Result<(), Refusal> {
+    editable(task)?;
+    if task.state.live() { Err(live(task)) } else { Ok(()) }
+}
+
+/// The task after its dependency counters changed: where it has no attempt and is not ended, its standing follows.
+#[must_use]
+pub fn stand(task: &Task, unmet: u32, broken: u32, now: Time) -> Task {
+    let mut changed = Task { unmet, broken, ..task.clone() };
+    if matches!(task.state, TaskState::Waiting | TaskState::Ready | TaskState::Skipped) {
+        let state = must(task.state, TaskEvent::Stand(Standing::of(unmet, broken)));
+        if state != task.state {
+            changed.state = state;
+            changed.updated_at = now;
+        }
+    }
+    changed
+}
+
+/// The task's attempt after an event; the end of an attempt is noted.
+///
+/// # Panics
+/// The machine does not allow the step.
+#[must_use]
+pub fn attempt_moved(attempt: &Attempt, event: crate::attempt::state::AttemptEvent, now: Time) -> Attempt {
+    let state = crate::attempt::state::next(attempt.state, event);
+    let state = state.unwrap_or_else(|illegal| panic!("a task decision left the attempt machine: {illegal}"));
+    let ended_at = if state.live() { None } else { Some(now) };
+    Attempt { state, ended_at, ..attempt.clone() }
+}
+
+/// Whether an attempt is under way.
+#[must_use]
+pub fn under_way(attempt: &Attempt) -> bool {
+    attempt.state.live() && attempt.state != AttemptState::Preparing
+}
+
+fn editable(task: &Task) -> Result<(), Refusal> {
+    match task.state {
+        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished(task)),
+        TaskState::Waiting
+        | TaskState::Ready
+        | TaskState::Skipped
+        | TaskState::Dispatched
+        | TaskState::Running
+        | TaskState::Blocked
+        | TaskState::Reported => Ok(()),
+    }
+}
+
+fn finished(task: &Task) -> Refusal {
+    Refusal::TaskFinished { task: task.name.clone(), state: task.state }
+}
+
+fn live(task: &Task) -> Refusal {
+    match attempt_name(task) {
+        Some(attempt) => Refusal::AttemptLive { task: task.name.clone(), attempt },
+        None => unreachable!("a live task has an attempt"),
+    }
+}
+
+fn must(state: TaskState, event: TaskEvent) -> TaskState {
+    next(state, event).unwrap_or_else(|illegal| panic!("a task decision left its machine: {illegal}"))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
