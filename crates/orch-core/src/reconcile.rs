@@ -29,7 +29,14 @@ pub fn steps(attempt: AttemptState, seen: Observation) -> Vec<AttemptEvent> {
     use ThreadStatus as T;
     let from = match attempt {
         A::Dispatched | A::Running | A::Blocked => attempt,
-        A::Preparing | A::Reported | A::Accepted | A::Rejected | A::Failed | A::Lost | A::Recalled | A::Cancelled => {
+        A::Preparing
+        | A::Reported
+        | A::Accepted
+        | A::Rejected
+        | A::Failed
+        | A::Lost
+        | A::Recalled
+        | A::Cancelled => {
             return Vec::new();
         }
     };
@@ -66,7 +73,13 @@ mod tests {
     use super::*;
     use crate::attempt::state::next;
 
-    fn check(attempt: AttemptState, status: ThreadStatus, lease_lost: bool, released: u32, expected: &[AttemptEvent]) {
+    fn check(
+        attempt: AttemptState,
+        status: ThreadStatus,
+        lease_lost: bool,
+        released: u32,
+        expected: &[AttemptEvent],
+    ) {
         let got = steps(attempt, Observation { status, lease_lost, released });
         assert_eq!(got, expected, "{attempt:?} {status:?} lost={lease_lost} released={released}");
     }

@@ -53,7 +53,8 @@ impl Shift {
     #[must_use]
     pub fn apply(self, unmet: u32, broken: u32) -> (u32, u32) {
         let add = |counter: u32, change: i64| {
-            u32::try_from(i64::from(counter) + change).unwrap_or_else(|_| panic!("a dependency counter is wrong"))
+            u32::try_from(i64::from(counter) + change)
+                .unwrap_or_else(|_| panic!("a dependency counter is wrong"))
         };
         (add(unmet, self.unmet), add(broken, self.broken))
     }

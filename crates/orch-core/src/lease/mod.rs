@@ -24,7 +24,11 @@ impl LeaseLength {
     /// # Errors
     /// It is shorter than 1 s or longer than 24 h.
     pub fn new(span: Span) -> Result<Self, LeaseLengthError> {
-        if span < limit::LEASE_MIN || span > limit::LEASE_MAX { Err(LeaseLengthError) } else { Ok(Self(span)) }
+        if span < limit::LEASE_MIN || span > limit::LEASE_MAX {
+            Err(LeaseLengthError)
+        } else {
+            Ok(Self(span))
+        }
     }
 
     /// The length as a span.
@@ -80,12 +84,9 @@ mod tests {
     #[test]
     fn a_lease_is_lost_only_after_its_grace() {
         let lease = LeaseLength::new(Span::seconds(8)).unwrap().from(Time(1_000));
-        for (at, expired, lost) in [
-            (8_999, false, false),
-            (9_000, true, false),
-            (10_999, true, false),
-            (11_000, true, true),
-        ] {
+        for (at, expired, lost) in
+            [(8_999, false, false), (9_000, true, false), (10_999, true, false), (11_000, true, true)]
+        {
             assert_eq!((lease.expired(Time(at)), lease.lost(Time(at))), (expired, lost), "{at}");
         }
     }

@@ -90,9 +90,7 @@ pub fn settle(state: &RunState, counts: &Counts) -> Option<RunState> {
     match state {
         RunState::Open | RunState::Paused(_) if over => Some(RunState::Finished(outcome(counts))),
         RunState::Finished(_) if !over => Some(RunState::Open),
-        RunState::Finished(before) if *before != outcome(counts) => {
-            Some(RunState::Finished(outcome(counts)))
-        }
+        RunState::Finished(before) if *before != outcome(counts) => Some(RunState::Finished(outcome(counts))),
         RunState::Open | RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => None,
     }
 }

@@ -42,10 +42,9 @@ pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<
         return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons });
     }
     capacity(run)?;
-    agent.cloned().ok_or_else(|| Refusal::TaskNotReady {
-        task: task.name.clone(),
-        reasons: vec![Reason::NoAgent],
-    })
+    agent
+        .cloned()
+        .ok_or_else(|| Refusal::TaskNotReady { task: task.name.clone(), reasons: vec![Reason::NoAgent] })
 }
 
 /// Whether the run has a place for one more attempt.
@@ -103,7 +102,13 @@ pub fn attempt_name(task: &Task) -> Option<AttemptName> {
 pub fn dispatched(task: &Task, attempt: AttemptId, now: Time) -> Task {
     let number = task.attempt.map_or(0, |last| last.number) + 1;
     let state = must(task.state, TaskEvent::Dispatch);
-    Task { state, attempt: Some(LastAttempt { id: attempt, number }), not_before: None, updated_at: now, ..task.clone() }
+    Task {
+        state,
+        attempt: Some(LastAttempt { id: attempt, number }),
+        not_before: None,
+        updated_at: now,
+        ..task.clone()
+    }
 }
 
 /// The task after its live attempt moved without ending.

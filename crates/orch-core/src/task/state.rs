@@ -90,7 +90,9 @@ impl TaskState {
     pub fn live(self) -> bool {
         match self {
             Self::Dispatched | Self::Running | Self::Blocked | Self::Reported => true,
-            Self::Waiting | Self::Ready | Self::Done | Self::Failed | Self::Skipped | Self::Cancelled => false,
+            Self::Waiting | Self::Ready | Self::Done | Self::Failed | Self::Skipped | Self::Cancelled => {
+                false
+            }
         }
     }
 
@@ -234,7 +236,9 @@ pub fn next(state: TaskState, event: TaskEvent) -> Result<TaskState, Illegal> {
     match event {
         E::Stand(standing) => match state {
             S::Waiting | S::Ready | S::Skipped => Ok(standing.state()),
-            S::Dispatched | S::Running | S::Blocked | S::Reported | S::Done | S::Failed | S::Cancelled => illegal,
+            S::Dispatched | S::Running | S::Blocked | S::Reported | S::Done | S::Failed | S::Cancelled => {
+                illegal
+            }
         },
         E::Dispatch => only(state, &[S::Ready], S::Dispatched, illegal),
         E::Claim => only(state, &[S::Dispatched], S::Running, illegal),

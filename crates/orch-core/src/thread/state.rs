@@ -125,10 +125,7 @@ mod tests {
         use ThreadStatus as S;
         // One row per state, one column per event in the order of `ThreadEvent::ALL`; `None` is illegal.
         let table = [
-            (
-                S::Queued,
-                [Some(S::Claimed), None, None, None, None, None, Some(S::Cancelled)],
-            ),
+            (S::Queued, [Some(S::Claimed), None, None, None, None, None, Some(S::Cancelled)]),
             (
                 S::Claimed,
                 [

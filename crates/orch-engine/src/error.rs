@@ -1,0 +1,52 @@
+//! The three ways in which an operation does not succeed.
+
+use orch_core::id::{EventId, MessageId, ThreadId};
+use orch_core::refusal::Refusal;
+use orch_store::Fault;
+
+/// Why an operation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The domain says no.
+    #[error("the request was refused")]
+    Refused(Refusal),
+    /// The domain says no to one line of a plan; nothing of the plan was kept.
+    #[error("line {} of the plan was refused", at.line)]
+    Plan {
+        /// Why.
+        refusal: Refusal,
+        /// Where.
+        at: crate::orch::plan::AtLine,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] Fault),
+    /// A wait ended without what it waited for.
+    #[error("the wait timed out")]
+    TimedOut(Awaited),
+    /// The operating system gave no random bytes for a token.
+    #[error("the system has no randomness to give")]
+    Entropy(#[source] std::io::Error),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a wait that timed out was waiting for, with the cursor to go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Messages after this one.
+    Messages(MessageId),
+    /// Events after this one.
+    Events(EventId),
+    /// The answer to a question.
+    Answer {
+        /// The blocked thread.
+        thread: ThreadId,
+        /// The question, which stays open.
+        question: MessageId,
+    },
+}

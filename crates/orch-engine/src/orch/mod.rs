@@ -1,0 +1,44 @@
+//! The scheduler's operations, one per file.
+
+pub mod ack;
+pub mod answer;
+pub mod blocked;
+pub mod dep;
+pub mod dispatch;
+pub mod doctor;
+pub mod events;
+pub mod graph;
+pub mod plan;
+pub mod ready;
+pub mod recall;
+pub mod reconcile;
+pub mod request;
+pub mod run;
+pub mod status;
+pub mod task;
+pub mod tell;
+pub mod wait;
+pub mod why;
+
+use orch_core::id::Slug;
+use orch_core::task::Task;
+
+/// A task as the caller names it: by key, in a named run or in the only one that makes sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRef {
+    /// The run, where it was named.
+    pub run: Option<Slug>,
+    /// The task's key.
+    pub key: Slug,
+}
+
+/// A task with what its short form shows besides its own facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskShown {
+    /// The task.
+    pub task: Task,
+    /// Keys of its unfinished dependencies, oldest first.
+    pub waits_for: Vec<Slug>,
+    /// Who works on its live attempt.
+    pub worker: Option<Slug>,
+}

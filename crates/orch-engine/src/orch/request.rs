@@ -1,0 +1,26 @@
+//! `orch request show`: whether a request id was applied.
+
+use orch_core::time::Time;
+
+use crate::{Error, Session};
+
+/// A request that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The request id.
+    pub key: String,
+    /// The digest of its command and arguments.
+    pub fingerprint: String,
+    /// When.
+    pub at: Time,
+    /// The `data` it was answered with, as JSON.
+    pub answer: String,
+}
+
+/// Looks a request id up.
+///
+/// # Errors
+/// It was not applied (or longer than 30 days ago), or the store failed.
+pub fn show(session: &mut Session, key: &str) -> Result<Applied, Error> {
+    todo!()
+}
