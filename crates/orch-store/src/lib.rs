@@ -1,19 +1,36 @@
 //! What is remembered: the one database behind both programs.
+//!
+//! [`store`] runs transactions, [`table`] holds one file per table with its statements,
+//! [`driver`] is what a database must offer, and only [`sqlite`] and [`migrate`] name the one behind it.
+//! Nothing here decides: rows go in and come out as the facts of `orch-core`.
 
-#![expect(unused_variables, reason = "bodies follow")]
-#![expect(clippy::todo, reason = "bodies follow")]
-
+pub mod driver;
 pub mod fault;
+pub mod file_system;
 pub mod location;
+pub mod migrate;
 pub mod page;
+mod sqlite;
+pub mod store;
+pub mod table;
 
 pub use fault::Fault;
+pub use store::{Ending, Store, Transaction};
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// An SQLite file.
     Sqlite(std::path::PathBuf),
-    /// A PostgreSQL database.
+    /// A PostgreSQL database, by its address.
     Postgres(String),
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+            Self::Postgres(address) => formatter.write_str(address),
+        }
+    }
 }

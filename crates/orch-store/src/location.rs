@@ -1,15 +1,34 @@
 //! Where the store is: named, or found from the working folder.
+//!
+//! Reads `.git` and `commondir` itself: asking git would be a third of a command's time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Fault, Location};
+
+/// The store's file inside its folder.
+const FILE: &str = "orch.db";
 
 /// Finds the store that is there: the named one, else the repository's, else the nearest `.orch/orch.db` upwards.
 ///
 /// # Errors
 /// There is none, or the named kind is unknown.
 pub fn find(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
-    todo!()
+    if let Some(named) = named {
+        let location = parse(named, folder)?;
+        return match &location {
+            Location::Sqlite(path) if !path.exists() => Err(Fault::NotFound { searched: path.clone() }),
+            Location::Sqlite(_) | Location::Postgres(_) => Ok(location),
+        };
+    }
+    let in_repository = git_common_folder(folder).map(|git| git.join("orch").join(FILE));
+    let outside =
+        || folder.ancestors().map(|ancestor| ancestor.join(".orch").join(FILE)).find(|path| path.is_file());
+    in_repository
+        .filter(|path| path.is_file())
+        .or_else(outside)
+        .map(Location::Sqlite)
+        .ok_or_else(|| Fault::NotFound { searched: folder.to_owned() })
 }
 
 /// Says where a store is made when there is none: the named place, else the repository's common git folder, else `.orch/` here.
@@ -17,5 +36,113 @@ pub fn find(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
 /// # Errors
 /// The named kind is unknown.
 pub fn place(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
-    todo!()
+    match named {
+        Some(named) => parse(named, folder),
+        None => Ok(Location::Sqlite(match git_common_folder(folder) {
+            Some(git) => git.join("orch").join(FILE),
+            None => folder.join(".orch").join(FILE),
+        })),
+    }
+}
+
+/// Reads `sqlite:PATH`, a bare path, or a PostgreSQL address.
+fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
+    if named.starts_with("postgres://") || named.starts_with("postgresql://") {
+        return Ok(Location::Postgres(named.to_owned()));
+    }
+    let path = named.strip_prefix("sqlite:").unwrap_or(named);
+    if path.is_empty() || path.contains("://") {
+        return Err(Fault::NotSupported { kind: "of this name" });
+    }
+    let path = folder.join(path);
+    Ok(Location::Sqlite(if path.is_dir() { path.join(FILE) } else { path }))
+}
+
+/// The folder that a repository's main checkout and all its linked worktrees share.
+fn git_common_folder(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find_map(|ancestor| {
+        let dot_git = ancestor.join(".git");
+        if dot_git.is_dir() {
+            return common_of(dot_git);
+        }
+        if let Ok(text) = std::fs::read_to_string(&dot_git) {
+            return common_of(ancestor.join(text.strip_prefix("gitdir:")?.trim()));
+        }
+        // A bare repository has no `.git`; its own folder looks like one.
+        common_of(ancestor.to_owned()).filter(|_| ancestor.join("objects").is_dir())
+    })
+}
+
+/// The common folder of a git folder, which a linked worktree names in its `commondir`.
+fn common_of(git: PathBuf) -> Option<PathBuf> {
+    let common = match std::fs::read_to_string(git.join("commondir")) {
+        Ok(text) => git.join(text.trim()),
+        Err(_) => git,
+    };
+    if common.join("HEAD").is_file() { common.canonicalize().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite(location: Result<Location, Fault>) -> PathBuf {
+        match location.unwrap() {
+            Location::Sqlite(path) => path,
+            Location::Postgres(url) => panic!("{url}"),
+        }
+    }
+
+    /// A folder that looks like a repository with one linked worktree.
+    fn repository() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path().canonicalize().unwrap();
+        let (main, linked) = (top.join("main"), top.join("linked"));
+        let private = main.join(".git/worktrees/linked");
+        std::fs::create_dir_all(&private).unwrap();
+        std::fs::create_dir_all(main.join(".git/objects")).unwrap();
+        std::fs::create_dir_all(linked.join("deep/er")).unwrap();
+        std::fs::write(main.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        std::fs::write(private.join("HEAD"), "ref: refs/heads/side\n").unwrap();
+        std::fs::write(private.join("commondir"), "../..\n").unwrap();
+        std::fs::write(linked.join(".git"), format!("gitdir: {}\n", private.display())).unwrap();
+        (root, main, linked)
+    }
+
+    #[test]
+    fn every_checkout_of_a_repository_has_one_store() {
+        let (_root, main, linked) = repository();
+        let expected = main.join(".git/orch/orch.db");
+        assert_eq!(sqlite(place(None, &main)), expected);
+        assert_eq!(sqlite(place(None, &linked.join("deep/er"))), expected);
+        assert!(matches!(find(None, &linked), Err(Fault::NotFound { .. })));
+        std::fs::create_dir_all(main.join(".git/orch")).unwrap();
+        std::fs::write(&expected, "").unwrap();
+        assert_eq!(sqlite(find(None, &linked.join("deep"))), expected);
+        assert_eq!(sqlite(find(None, &main.join(".git"))), expected);
+    }
+
+    #[test]
+    fn outside_a_repository_the_nearest_store_upwards_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path();
+        let deep = top.join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::create_dir_all(top.join(".orch")).unwrap();
+        std::fs::write(top.join(".orch/orch.db"), "").unwrap();
+        assert_eq!(sqlite(find(None, &deep)), top.join(".orch/orch.db"));
+        assert_eq!(sqlite(place(None, &deep)), deep.join(".orch/orch.db"));
+    }
+
+    #[test]
+    fn a_named_store_wins() {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path();
+        assert_eq!(sqlite(place(Some("sqlite:x.db"), top)), top.join("x.db"));
+        assert_eq!(sqlite(place(Some("x.db"), top)), top.join("x.db"));
+        assert_eq!(sqlite(place(Some("."), top)), top.join("./orch.db"));
+        assert_eq!(place(Some("postgres://h/d"), top).unwrap(), Location::Postgres("postgres://h/d".into()));
+        assert!(matches!(place(Some("mysql://h/d"), top), Err(Fault::NotSupported { .. })));
+        assert!(matches!(find(Some("x.db"), top), Err(Fault::NotFound { .. })));
+    }
 }

@@ -1,0 +1,158 @@
+//! What the store asks of a database, whichever it is.
+//!
+//! Statements are static texts with `$1`, `$2`, … for parameters, the same for every database.
+
+use crate::Fault;
+
+/// A parameter of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Nothing.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// A text.
+    Text(&'a str),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
+impl From<u8> for Value<'_> {
+    fn from(number: u8) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(flag: bool) -> Self {
+        Self::Int(i64::from(flag))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row of an answer. Columns count from 0.
+pub trait Row {
+    /// A number that may be absent.
+    ///
+    /// # Errors
+    /// The column holds something else.
+    fn int_or_null(&self, column: usize) -> Result<Option<i64>, Fault>;
+
+    /// A text that may be absent.
+    ///
+    /// # Errors
+    /// The column holds something else.
+    fn text_or_null(&self, column: usize) -> Result<Option<String>, Fault>;
+
+    /// A number.
+    ///
+    /// # Errors
+    /// The column holds something else.
+    fn int(&self, column: usize) -> Result<i64, Fault> {
+        self.int_or_null(column)?.ok_or_else(|| absent(column))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// The column holds something else.
+    fn text(&self, column: usize) -> Result<String, Fault> {
+        self.text_or_null(column)?.ok_or_else(|| absent(column))
+    }
+}
+
+fn absent(column: usize) -> Fault {
+    Fault::Value { table: "answer", value: format!("nothing in column {column}") }
+}
+
+/// What a write must survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Loss of power: it is on the disk when the commit returns.
+    Power,
+    /// The death of every process, but not loss of power. For lease renewals alone.
+    Process,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It only reads, one consistent state.
+    Read,
+    /// It may write, as if it were alone.
+    Write(Durability),
+}
+
+/// One connection to a database.
+pub trait Driver: Send {
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// Others kept the store locked for too long, or it failed.
+    fn begin(&mut self, mode: Mode) -> Result<(), Fault>;
+
+    /// Commits; when it returns the change is there for everybody.
+    ///
+    /// # Errors
+    /// The change is not there.
+    fn commit(&mut self) -> Result<(), Fault>;
+
+    /// Undoes the transaction. It cannot fail in a way that matters: what is not committed is not there.
+    fn rollback(&mut self);
+
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn execute(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault>;
+
+    /// Runs a query and hands over each row.
+    ///
+    /// # Errors
+    /// The database, or `each`, failed.
+    fn query(
+        &mut self,
+        statement: &'static str,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault>;
+
+    /// A number that changes when another connection commits.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn change_counter(&mut self) -> Result<i64, Fault>;
+
+    /// Housekeeping that may wait until an answer is printed: a checkpoint when one is due.
+    fn tend(&mut self);
+
+    /// What the database says of its own soundness, one line per defect; empty when there is none.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    fn integrity(&mut self) -> Result<Vec<String>, Fault>;
+
+    /// The engine's name and version, for people.
+    fn engine(&self) -> String;
+}

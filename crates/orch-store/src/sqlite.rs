@@ -1,0 +1,263 @@
+//! SQLite: the only file, with [`migrate`](crate::migrate), that names its driver.
+//!
+//! Stock SQLite, bundled, at least 3.51.3: older ones can lose commits when a checkpoint races with a writer,
+//! which is the very shape of many short commands on one file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
+
+use crate::Fault;
+use crate::driver::{Driver, Durability, Mode, Row, Value};
+
+/// The oldest SQLite that never loses a commit to a checkpoint.
+const VERSION_MIN: i32 = 3_051_003;
+
+const _: () = assert!(ffi::SQLITE_VERSION_NUMBER >= VERSION_MIN, "the bundled SQLite is too old");
+
+/// Marks a file as ours: "orch" in ASCII.
+pub(crate) const APPLICATION_ID: i64 = 0x6f72_6368;
+
+/// A checkpoint is due when the write-ahead log holds this many pages: 1 MiB. Every cold open replays what is in it.
+const LOG_PAGES_DUE: i64 = 256;
+
+/// How long a command waits for others before it says `store_busy`.
+pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
+
+/// One connection to an SQLite file.
+pub(crate) struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+    durability: Option<Durability>,
+    statements: HashMap<&'static str, String>,
+    log_pages: Arc<AtomicI64>,
+}
+
+impl Sqlite {
+    /// Opens a file that is there.
+    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| fault(path, error))?;
+        Self::prepare(connection, path)
+    }
+
+    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, Fault> {
+        let failed = |error| fault(path, error);
+        assert!(rusqlite::version_number() >= VERSION_MIN, "the SQLite in this process is too old");
+        connection.busy_handler(Some(wait_a_little())).map_err(failed)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+        let log_pages = Arc::new(AtomicI64::new(0));
+        let seen = Arc::clone(&log_pages);
+        // A hook of our own also switches SQLite's checkpoint inside the commit off.
+        let hook = move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+            seen.store(i64::from(pages), Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(hook)).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(256);
+        let path = path.to_owned();
+        Ok(Self { connection, path, durability: None, statements: HashMap::new(), log_pages })
+    }
+
+    /// The connection itself, for making and migrating the schema.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// A number kept in the file's header.
+    pub(crate) fn header(&self, pragma: &str) -> Result<i64, Fault> {
+        self.connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .map_err(|error| fault(&self.path, error))
+    }
+
+    fn simple(&self, statement: &str) -> Result<(), Fault> {
+        let mut prepared =
+            self.connection.prepare_cached(statement).map_err(|error| fault(&self.path, error))?;
+        prepared.raw_execute().map(|_| ()).map_err(|error| fault(&self.path, error))
+    }
+
+    fn require(&mut self, durability: Durability) -> Result<(), Fault> {
+        if self.durability != Some(durability) {
+            self.simple(match durability {
+                Durability::Power => "PRAGMA synchronous = FULL",
+                Durability::Process => "PRAGMA synchronous = NORMAL",
+            })?;
+            self.durability = Some(durability);
+        }
+        Ok(())
+    }
+}
+
+/// SQLite spells numbered parameters `?1`; `$1` would be a name, numbered by first appearance.
+fn spell(statements: &mut HashMap<&'static str, String>, statement: &'static str) {
+    statements.entry(statement).or_insert_with(|| statement.replace('$', "?"));
+}
+
+impl Driver for Sqlite {
+    fn begin(&mut self, mode: Mode) -> Result<(), Fault> {
+        match mode {
+            Mode::Read => self.simple("BEGIN"),
+            Mode::Write(durability) => {
+                self.require(durability)?;
+                // A lock taken later would fail at once: SQLite does not wait when a reader wants to write.
+                self.simple("BEGIN IMMEDIATE")
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        self.simple("COMMIT")
+    }
+
+    fn rollback(&mut self) {
+        // After some errors SQLite has rolled back by itself, and says so here.
+        let _ = self.simple("ROLLBACK");
+    }
+
+    fn execute(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
+        spell(&mut self.statements, statement);
+        let Self { connection, statements, path, .. } = self;
+        let failed = |error| fault(path, error);
+        let mut prepared = connection.prepare_cached(&statements[statement]).map_err(failed)?;
+        bind(&mut prepared, values).map_err(failed)?;
+        prepared.raw_execute().map(|rows| rows as u64).map_err(failed)
+    }
+
+    fn query(
+        &mut self,
+        statement: &'static str,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        spell(&mut self.statements, statement);
+        let Self { connection, statements, path, .. } = self;
+        let failed = |error| fault(path, error);
+        let mut prepared = connection.prepare_cached(&statements[statement]).map_err(failed)?;
+        bind(&mut prepared, values).map_err(failed)?;
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next().map_err(failed)? {
+            each(&SqliteRow { row, path })?;
+        }
+        Ok(())
+    }
+
+    fn change_counter(&mut self) -> Result<i64, Fault> {
+        let failed = |error| fault(&self.path, error);
+        let mut prepared = self.connection.prepare_cached("PRAGMA data_version").map_err(failed)?;
+        prepared.query_row([], |row| row.get(0)).map_err(failed)
+    }
+
+    fn tend(&mut self) {
+        if self.log_pages.load(Ordering::Relaxed) >= LOG_PAGES_DUE {
+            // Passive: it never waits for anybody and nobody waits for it; what it cannot do the next command does.
+            let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            if done.is_ok() {
+                self.log_pages.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn integrity(&mut self) -> Result<Vec<String>, Fault> {
+        let failed = |error| fault(&self.path, error);
+        let mut prepared = self.connection.prepare("PRAGMA integrity_check(20)").map_err(failed)?;
+        let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let lines: Result<Vec<String>, _> = lines.collect();
+        Ok(lines.map_err(failed)?.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn engine(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+}
+
+/// A parameter as SQLite takes it.
+struct Parameter<'a>(Value<'a>);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(number) => ValueRef::Integer(number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+fn bind(prepared: &mut rusqlite::CachedStatement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
+    for (index, value) in values.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, Parameter(*value))?;
+    }
+    Ok(())
+}
+
+/// A row as SQLite gives it.
+struct SqliteRow<'a, 'b> {
+    row: &'a rusqlite::Row<'b>,
+    path: &'a Path,
+}
+
+impl Row for SqliteRow<'_, '_> {
+    fn int_or_null(&self, column: usize) -> Result<Option<i64>, Fault> {
+        self.row.get(column).map_err(|error| fault(self.path, error))
+    }
+
+    fn text_or_null(&self, column: usize) -> Result<Option<String>, Fault> {
+        self.row.get(column).map_err(|error| fault(self.path, error))
+    }
+}
+
+/// Waits 0.5 to 1.5 ms between looks at a locked file, up to [`BUSY_LIMIT`] in all.
+///
+/// SQLite's own handler backs off further and further and starves whoever waited longest:
+/// with 8 writers its worst wait was ten times that of a flat one.
+pub(crate) fn wait_a_little() -> impl FnMut(i32) -> bool + Send + 'static {
+    let mut began = Instant::now();
+    let mut seed = u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15;
+    move |times| {
+        if times == 0 {
+            began = Instant::now();
+        }
+        if began.elapsed() >= BUSY_LIMIT {
+            return false;
+        }
+        // xorshift64 (Marsaglia 2003); any jitter will do.
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        std::thread::sleep(Duration::from_micros(500 + seed % 1_000));
+        true
+    }
+}
+
+/// What an error of the driver means.
+pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
+    let place = path.display().to_string();
+    let code = error.sqlite_error_code();
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    let source = Box::new(error);
+    match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            let waited_ms = u64::try_from(BUSY_LIMIT.as_millis()).unwrap_or(u64::MAX);
+            Fault::Busy { waited_ms }
+        }
+        Some(ErrorCode::DatabaseCorrupt) => Fault::Corrupt { place, source },
+        Some(ErrorCode::NotADatabase) => Fault::Foreign { place },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Fault::ReadOnly { place, source },
+        Some(ErrorCode::DiskFull) => Fault::DiskFull { source },
+        Some(ErrorCode::SystemIoFailure) if extended == ffi::SQLITE_IOERR_SHMSIZE => {
+            Fault::DiskFull { source }
+        }
+        Some(ErrorCode::CannotOpen) if path.exists() => Fault::ReadOnly { place, source },
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+            Fault::Unavailable { place, source: std::io::Error::other(source) }
+        }
+        _ => Fault::Database { source },
+    }
+}

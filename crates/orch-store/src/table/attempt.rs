@@ -1,0 +1,146 @@
+//! Attempts.
+
+use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, TaskName, ThreadId};
+use orch_core::task::{Checks, Task};
+use orch_core::time::Time;
+
+use super::{named, slug, small, time, time_or_null};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.run_id, a.task_id, r.name, t.key, a.number, a.agent, a.state, a.thread_id, a.outcome_id, a.reason,
+            a.releases, a.checks, a.created_at, a.ended_at
+            FROM attempt a JOIN task t ON t.id = a.task_id JOIN run r ON r.id = a.run_id ",
+            $rest
+        )
+    };
+}
+
+const NEXT: &str = "SELECT max(id) + 1 FROM attempt";
+const INSERT: &str =
+    "INSERT INTO attempt (id, run_id, task_id, number, agent, state, thread_id, releases, checks, created_at)
+    VALUES ($1, $2, $3, $4, $5, 'dispatched', $6, 0, $7, $8)";
+const SAVE: &str =
+    "UPDATE attempt SET agent = $2, state = $3, outcome_id = $4, reason = $5, releases = $6, checks = $7,
+    ended_at = $8 WHERE id = $1";
+const LOAD: &str = select!("WHERE a.id = $1");
+const OF_TASK: &str = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
+const DURATIONS: &str = "SELECT count(*), sum(ended_at - created_at) FROM
+    (SELECT a.created_at, a.ended_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
+    WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50) AS recent";
+
+fn row(row: &dyn Row) -> Result<Attempt, Fault> {
+    let task = TaskName { run: slug(row, 3)?, key: slug(row, 4)? };
+    Ok(Attempt {
+        id: AttemptId(row.int(0)?),
+        run: RunId(row.int(1)?),
+        task: TaskId(row.int(2)?),
+        name: AttemptName { task, number: small(row, 5)? },
+        agent: slug(row, 6)?,
+        state: named(row, 7, "attempt", AttemptState::parse)?,
+        thread: ThreadId(row.int(8)?),
+        outcome: row.int_or_null(9)?.map(MessageId),
+        reason: row.text_or_null(10)?,
+        releases: small(row, 11)?,
+        checks: named(row, 12, "attempt", Checks::parse)?,
+        created_at: time(row, 13)?,
+        ended_at: time_or_null(row, 14)?,
+    })
+}
+
+/// The key that the next attempt gets: its thread must be able to name it before it is written.
+///
+/// # Errors
+/// The store failed.
+pub fn next(tx: &mut Transaction<'_>) -> Result<AttemptId, Fault> {
+    tx.number(NEXT, &[]).map(|id| AttemptId(id.max(1)))
+}
+
+/// Writes a new attempt at a task.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(
+    tx: &mut Transaction<'_>,
+    id: AttemptId,
+    task: &Task,
+    number: u32,
+    agent: &Slug,
+    thread: ThreadId,
+    now: Time,
+) -> Result<Attempt, Fault> {
+    let values: [Value<'_>; 8] = [
+        id.0.into(),
+        task.run.0.into(),
+        task.id.0.into(),
+        number.into(),
+        agent.as_str().into(),
+        thread.0.into(),
+        Checks::None.name().into(),
+        now.0.into(),
+    ];
+    tx.run(INSERT, &values)?;
+    Ok(Attempt {
+        id,
+        run: task.run,
+        task: task.id,
+        name: AttemptName { task: task.name.clone(), number },
+        agent: agent.clone(),
+        state: AttemptState::Dispatched,
+        thread,
+        outcome: None,
+        reason: None,
+        releases: 0,
+        checks: Checks::None,
+        created_at: now,
+        ended_at: None,
+    })
+}
+
+/// Writes what may change of an attempt.
+///
+/// # Errors
+/// The store failed.
+pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
+    let values: [Value<'_>; 8] = [
+        attempt.id.0.into(),
+        attempt.agent.as_str().into(),
+        attempt.state.name().into(),
+        attempt.outcome.map(|outcome| outcome.0).into(),
+        attempt.reason.as_deref().into(),
+        attempt.releases.into(),
+        attempt.checks.name().into(),
+        attempt.ended_at.map(|at| at.0).into(),
+    ];
+    tx.run(SAVE, &values).map(|_| ())
+}
+
+/// Loads an attempt.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Attempt>, Fault> {
+    tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// A task's attempts, newest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.all(OF_TASK, &[task.0.into(), limit.into()], row)
+}
+
+/// How many of a run's last 50 done tasks tell how long they took, and how long that was together, in milliseconds.
+///
+/// # Errors
+/// The store failed.
+pub fn durations(tx: &mut Transaction<'_>, run: RunId) -> Result<(i64, i64), Fault> {
+    let found =
+        tx.first(DURATIONS, &[run.0.into()], |row| Ok((row.int(0)?, row.int_or_null(1)?.unwrap_or(0))))?;
+    Ok(found.unwrap_or((0, 0)))
+}

@@ -1,0 +1,208 @@
+//! Edges: one task waits for another.
+
+use orch_core::id::{RunId, Slug, TaskId, TaskName};
+use orch_core::task::TaskState;
+
+use super::{named, slug, small};
+use crate::driver::Row;
+use crate::{Fault, Transaction};
+
+const INSERT: &str = "INSERT INTO dependency (task_id, on_id) VALUES ($1, $2)";
+const DELETE: &str = "DELETE FROM dependency WHERE task_id = $1 AND on_id = $2";
+const EXISTS: &str = "SELECT count(*) FROM dependency WHERE task_id = $1 AND on_id = $2";
+const DEPENDENTS: &str = "SELECT task_id FROM dependency WHERE on_id = $1 ORDER BY task_id";
+const RANKED_DEPENDENTS: &str =
+    "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY t.id";
+const RANKED_DEPENDENCIES: &str =
+    "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY t.id";
+const LONGEST_DEPENDENT: &str =
+    "SELECT max(t.rank) FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1";
+const WAITS_FOR: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
+    WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY t.id";
+const BROKEN: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
+    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY t.id LIMIT 100";
+const KEYS: &str =
+    "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY t.id";
+const OF_RUN: &str = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
+    WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
+
+macro_rules! edges {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.task_id, d.on_id, r.name, t.key, t.state, o.key, o.state FROM dependency d
+            JOIN task t ON t.id = d.task_id JOIN task o ON o.id = d.on_id JOIN run r ON r.id = t.run_id ",
+            $rest
+        )
+    };
+}
+
+const EDGES_OF_RUN: &str =
+    edges!("WHERE t.run_id = $1 AND (d.task_id, d.on_id) > ($2, $3) ORDER BY d.task_id, d.on_id LIMIT $4");
+const EDGES_OF_TASK: &str = edges!("WHERE d.task_id = $1 AND d.on_id > $2 ORDER BY d.on_id LIMIT $3");
+const EDGES_ON_TASK: &str = edges!("WHERE d.on_id = $1 AND d.task_id > $2 ORDER BY d.task_id LIMIT $3");
+const COUNT_OF_RUN: &str =
+    "SELECT count(*) FROM dependency d JOIN task t ON t.id = d.task_id WHERE t.run_id = $1";
+const COUNT_OF_TASK: &str = "SELECT count(*) FROM dependency WHERE task_id = $1";
+
+/// An edge with both its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The task that waits.
+    pub task: TaskId,
+    /// The task it waits for.
+    pub on: TaskId,
+    /// The name of the one that waits.
+    pub task_name: TaskName,
+    /// Its state.
+    pub task_state: TaskState,
+    /// The name of the other.
+    pub on_name: TaskName,
+    /// The state of the other.
+    pub on_state: TaskState,
+}
+
+fn edge(row: &dyn Row) -> Result<Edge, Fault> {
+    let run = slug(row, 2)?;
+    Ok(Edge {
+        task: TaskId(row.int(0)?),
+        on: TaskId(row.int(1)?),
+        task_name: TaskName { run: run.clone(), key: slug(row, 3)? },
+        task_state: named(row, 4, "task", TaskState::parse)?,
+        on_name: TaskName { run, key: slug(row, 5)? },
+        on_state: named(row, 6, "task", TaskState::parse)?,
+    })
+}
+
+fn ranked(row: &dyn Row) -> Result<(TaskId, u32), Fault> {
+    Ok((TaskId(row.int(0)?), small(row, 1)?))
+}
+
+/// Adds an edge.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<(), Fault> {
+    tx.run(INSERT, &[task.0.into(), on.0.into()]).map(|_| ())
+}
+
+/// Removes an edge; says whether it was there.
+///
+/// # Errors
+/// The store failed.
+pub fn delete(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
+    tx.run(DELETE, &[task.0.into(), on.0.into()]).map(|rows| rows > 0)
+}
+
+/// Whether an edge is there.
+///
+/// # Errors
+/// The store failed.
+pub fn exists(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
+    tx.number(EXISTS, &[task.0.into(), on.0.into()]).map(|count| count > 0)
+}
+
+/// The tasks that wait for one.
+///
+/// # Errors
+/// The store failed.
+pub fn dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<TaskId>, Fault> {
+    tx.all(DEPENDENTS, &[on.0.into()], |row| row.int(0).map(TaskId))
+}
+
+/// The tasks that wait for one, with their ranks.
+///
+/// # Errors
+/// The store failed.
+pub fn ranked_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
+    tx.all(RANKED_DEPENDENTS, &[on.0.into()], ranked)
+}
+
+/// The tasks that one waits or waited for, with their ranks.
+///
+/// # Errors
+/// The store failed.
+pub fn ranked_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
+    tx.all(RANKED_DEPENDENCIES, &[task.0.into()], ranked)
+}
+
+/// The highest rank among the tasks that wait for one; `None` when nothing waits for it.
+///
+/// # Errors
+/// The store failed.
+pub fn longest_dependent(tx: &mut Transaction<'_>, on: TaskId) -> Result<Option<u32>, Fault> {
+    let rank = tx.first(LONGEST_DEPENDENT, &[on.0.into()], |row| super::small_or_null(row, 0))?;
+    Ok(rank.flatten())
+}
+
+/// Keys of a task's unfinished dependencies, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
+    tx.all(WAITS_FOR, &[task.0.into()], |row| slug(row, 0))
+}
+
+/// Keys of a task's dependencies that failed, were cancelled or were skipped, oldest first; at most 100.
+///
+/// # Errors
+/// The store failed.
+pub fn broken(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
+    tx.all(BROKEN, &[task.0.into()], |row| slug(row, 0))
+}
+
+/// Keys of all of a task's dependencies, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
+    tx.all(KEYS, &[task.0.into()], |row| slug(row, 0))
+}
+
+/// All edges of a run, as pairs (task, on).
+///
+/// # Errors
+/// The store failed.
+pub fn of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskId)>, Fault> {
+    tx.all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
+}
+
+/// A run's edges behind one, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn edges_of_run(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: (TaskId, TaskId),
+    limit: u32,
+) -> Result<(Vec<Edge>, i64), Fault> {
+    let values = [run.0.into(), after.0.0.into(), after.1.0.into(), limit.into()];
+    Ok((tx.all(EDGES_OF_RUN, &values, edge)?, tx.number(COUNT_OF_RUN, &[run.0.into()])?))
+}
+
+/// What a task waits or waited for, behind one, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn edges_of_task(
+    tx: &mut Transaction<'_>,
+    task: TaskId,
+    after: TaskId,
+    limit: u32,
+) -> Result<(Vec<Edge>, i64), Fault> {
+    let edges = tx.all(EDGES_OF_TASK, &[task.0.into(), after.0.into(), limit.into()], edge)?;
+    Ok((edges, tx.number(COUNT_OF_TASK, &[task.0.into()])?))
+}
+
+/// What waits for a task, behind one.
+///
+/// # Errors
+/// The store failed.
+pub fn edges_on_task(
+    tx: &mut Transaction<'_>,
+    on: TaskId,
+    after: TaskId,
+    limit: u32,
+) -> Result<Vec<Edge>, Fault> {
+    tx.all(EDGES_ON_TASK, &[on.0.into(), after.0.into(), limit.into()], edge)
+}

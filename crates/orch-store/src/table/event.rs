@@ -1,0 +1,172 @@
+//! The append-only history.
+
+use orch_core::event::{Datum, Event, EventKind, NewEvent};
+use orch_core::id::{AttemptName, EventId, RunId, TaskId, TaskName, ThreadId};
+use orch_core::time::Time;
+
+use super::{named, slug_or_null, small_or_null, time};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.id, e.at, e.kind, r.name, t.key, a.number, e.thread_id, e.agent, e.data FROM event e
+            LEFT JOIN run r ON r.id = e.run_id LEFT JOIN task t ON t.id = e.task_id LEFT JOIN attempt a ON a.id = e.attempt_id ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str =
+    "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+const OF_RUN: &str = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
+const OF_NO_RUN: &str = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
+const OF_TASK: &str = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
+const WAKING: &str = select!(
+    "WHERE e.run_id = $1 AND e.wakes = 1 AND e.id > $2 AND instr($4, ' ' || e.kind || ' ') > 0 ORDER BY e.id LIMIT $3"
+);
+const COUNT_OF_RUN: &str = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
+const COUNT_OF_NO_RUN: &str = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
+const COUNT_OF_TASK: &str = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
+const NEWEST: &str = "SELECT max(id) FROM event";
+const ENDED_AFTER: &str = "SELECT DISTINCT run_id FROM event
+    WHERE wakes = 1 AND run_id IS NOT NULL AND id > $1 AND kind IN ('finished', 'run_cancelled')";
+
+fn row(row: &dyn Row) -> Result<Event, Fault> {
+    let run = slug_or_null(row, 3)?;
+    let task = run.clone().zip(slug_or_null(row, 4)?).map(|(run, key)| TaskName { run, key });
+    let attempt = task.clone().zip(small_or_null(row, 5)?).map(|(task, number)| AttemptName { task, number });
+    Ok(Event {
+        id: EventId(row.int(0)?),
+        at: time(row, 1)?,
+        kind: named(row, 2, "event", EventKind::parse)?,
+        run,
+        task,
+        attempt,
+        thread: row.int_or_null(6)?.map(ThreadId),
+        agent: slug_or_null(row, 7)?,
+        data: row.text(8)?,
+    })
+}
+
+/// Appends an event.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<EventId, Fault> {
+    let data = data_text(&event.data);
+    let about = event.about;
+    let values: [Value<'_>; 9] = [
+        now.0.into(),
+        event.kind.name().into(),
+        about.run.map(|run| run.0).into(),
+        about.task.map(|task| task.0).into(),
+        about.attempt.map(|attempt| attempt.0).into(),
+        about.thread.map(|thread| thread.0).into(),
+        event.agent.as_ref().map(orch_core::id::Slug::as_str).into(),
+        data.as_str().into(),
+        event.kind.wakes().into(),
+    ];
+    tx.number(INSERT, &values).map(EventId)
+}
+
+fn data_text(data: &[(&'static str, Datum)]) -> String {
+    if data.is_empty() {
+        return "{}".to_owned();
+    }
+    let object = data.iter().map(|(name, datum)| {
+        let value = match datum {
+            Datum::Text(text) => serde_json::Value::from(text.as_str()),
+            Datum::Number(number) => serde_json::Value::from(*number),
+            Datum::Flag(flag) => serde_json::Value::from(*flag),
+        };
+        ((*name).to_owned(), value)
+    });
+    serde_json::Value::Object(object.collect()).to_string()
+}
+
+/// A run's events after one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// Events of threads that belong to no run, after one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_no_run(tx: &mut Transaction<'_>, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.all(OF_NO_RUN, &[after.0.into(), limit.into()], row)
+}
+
+/// A task's events after one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_task(
+    tx: &mut Transaction<'_>,
+    task: TaskId,
+    after: EventId,
+    limit: u32,
+) -> Result<Vec<Event>, Fault> {
+    tx.all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// A run's events of these kinds after one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn waking(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: EventId,
+    kinds: &[EventKind],
+    limit: u32,
+) -> Result<Vec<Event>, Fault> {
+    let names: String = kinds.iter().map(|kind| format!(" {} ", kind.name())).collect();
+    tx.all(WAKING, &[run.0.into(), after.0.into(), limit.into(), names.as_str().into()], row)
+}
+
+/// How many events a run has after one.
+///
+/// # Errors
+/// The store failed.
+pub fn count_of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId) -> Result<i64, Fault> {
+    tx.number(COUNT_OF_RUN, &[run.0.into(), after.0.into()])
+}
+
+/// How many events belong to no run after one.
+///
+/// # Errors
+/// The store failed.
+pub fn count_of_no_run(tx: &mut Transaction<'_>, after: EventId) -> Result<i64, Fault> {
+    tx.number(COUNT_OF_NO_RUN, &[after.0.into()])
+}
+
+/// How many events a task has after one.
+///
+/// # Errors
+/// The store failed.
+pub fn count_of_task(tx: &mut Transaction<'_>, task: TaskId, after: EventId) -> Result<i64, Fault> {
+    tx.number(COUNT_OF_TASK, &[task.0.into(), after.0.into()])
+}
+
+/// The newest event of the store; 0 when there is none.
+///
+/// # Errors
+/// The store failed.
+pub fn newest(tx: &mut Transaction<'_>) -> Result<EventId, Fault> {
+    tx.number(NEWEST, &[]).map(EventId)
+}
+
+/// Runs that ended after an event.
+///
+/// # Errors
+/// The store failed.
+pub fn runs_ended_after(tx: &mut Transaction<'_>, after: EventId) -> Result<Vec<RunId>, Fault> {
+    tx.all(ENDED_AFTER, &[after.0.into()], |row| row.int(0).map(RunId))
+}

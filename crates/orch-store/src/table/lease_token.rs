@@ -1,0 +1,39 @@
+//! Digests of every token that was ever given, so that a late write can be told from a forged one.
+
+use orch_core::id::{Slug, ThreadId};
+use orch_core::lease::TokenDigest;
+use orch_core::time::Time;
+
+use super::slug;
+use crate::{Fault, Transaction};
+
+const INSERT: &str = "INSERT INTO lease_token (thread_id, token, holder, claimed_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (thread_id, token) DO UPDATE SET holder = excluded.holder, claimed_at = excluded.claimed_at";
+const HOLDER: &str = "SELECT holder FROM lease_token WHERE thread_id = $1 AND token = $2";
+
+/// Notes a token that is given.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    token: &TokenDigest,
+    holder: &Slug,
+    now: Time,
+) -> Result<(), Fault> {
+    tx.run(INSERT, &[thread.0.into(), token.0.as_str().into(), holder.as_str().into(), now.0.into()])
+        .map(|_| ())
+}
+
+/// Whom a token was given to, if it ever was.
+///
+/// # Errors
+/// The store failed.
+pub fn holder(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    token: &TokenDigest,
+) -> Result<Option<Slug>, Fault> {
+    tx.first(HOLDER, &[thread.0.into(), token.0.as_str().into()], |row| slug(row, 0))
+}

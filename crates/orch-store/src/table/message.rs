@@ -1,0 +1,220 @@
+//! Messages, never changed once written.
+
+use orch_core::id::{MessageId, Slug, ThreadId};
+use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::time::Time;
+
+use super::{list, list_text, named, slug, time};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload FROM message ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO message
+    (thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+const LOAD: &str = select!("WHERE id = $1");
+const OF_THREAD: &str = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+const LAST_OF_THREAD: &str = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
+const LAST_OF_KIND: &str = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
+const TO_AGENT: &str = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
+const TO_AGENT_OF_KIND: &str = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
+const TO_AGENT_IN_THREAD: &str =
+    select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
+const TO_AGENT_IN_THREAD_OF_KIND: &str =
+    select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3");
+const NEWEST_TO_AGENT_IN_THREAD: &str =
+    select!("WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4");
+const COUNT_TO_AGENT: &str = "SELECT count(*) FROM message WHERE to_agent = $1 AND id > $2";
+const COUNT_TO_AGENT_IN_THREAD: &str =
+    "SELECT count(*) FROM message WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
+const NEWEST: &str = "SELECT max(id) FROM message";
+const LATE_TWIN: &str = select!(
+    "WHERE thread_id = $1 AND kind = 'late' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
+);
+
+fn row(row: &dyn Row) -> Result<Message, Fault> {
+    let percent = row.int_or_null(6)?.and_then(|percent| u8::try_from(percent).ok());
+    let extra = Extra {
+        payload: row.text_or_null(11)?,
+        artifacts: list(row, 7)?,
+        options: list(row, 8)?,
+        default: row.text_or_null(9)?,
+        percent,
+    };
+    let content = Draft {
+        from: slug(row, 2)?,
+        to: slug(row, 3)?,
+        kind: named(row, 4, "message", MessageKind::parse)?,
+        body: row.text(10)?,
+        extra,
+    };
+    Ok(Message {
+        id: MessageId(row.int(0)?),
+        thread: ThreadId(row.int(1)?),
+        content,
+        created_at: time(row, 5)?,
+    })
+}
+
+/// Writes a message; the thread's own count is the caller's to keep.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    content: Draft,
+    now: Time,
+) -> Result<Message, Fault> {
+    let Draft { from, to, kind, body, extra } = &content;
+    let (artifacts, options) = (list_text(&extra.artifacts), list_text(&extra.options));
+    let values: [Value<'_>; 11] = [
+        thread.0.into(),
+        from.as_str().into(),
+        to.as_str().into(),
+        kind.name().into(),
+        now.0.into(),
+        extra.percent.into(),
+        artifacts.as_deref().into(),
+        options.as_deref().into(),
+        extra.default.as_deref().into(),
+        body.as_str().into(),
+        extra.payload.as_deref().into(),
+    ];
+    let id = MessageId(tx.number(INSERT, &values)?);
+    Ok(Message { id, thread, content, created_at: now })
+}
+
+/// Loads a message.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, id: MessageId) -> Result<Option<Message>, Fault> {
+    tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// A thread's messages after one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_thread(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    after: MessageId,
+    limit: u32,
+) -> Result<Vec<Message>, Fault> {
+    tx.all(OF_THREAD, &[thread.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// A thread's newest messages, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn last_of_thread(tx: &mut Transaction<'_>, thread: ThreadId, limit: u32) -> Result<Vec<Message>, Fault> {
+    let mut messages = tx.all(LAST_OF_THREAD, &[thread.0.into(), limit.into()], row)?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// A thread's newest message of a kind.
+///
+/// # Errors
+/// The store failed.
+pub fn last_of_kind(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    kind: MessageKind,
+) -> Result<Option<Message>, Fault> {
+    tx.first(LAST_OF_KIND, &[thread.0.into(), kind.name().into()], row)
+}
+
+/// Which messages an agent looks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Whom they are to.
+    pub to: &'a Slug,
+    /// After this one.
+    pub after: MessageId,
+    /// In this thread only.
+    pub thread: Option<ThreadId>,
+    /// Of this kind only.
+    pub kind: Option<MessageKind>,
+    /// The most to return.
+    pub limit: u32,
+}
+
+/// Messages to an agent, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn search(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<Vec<Message>, Fault> {
+    let common: [Value<'_>; 3] = [search.to.as_str().into(), search.after.0.into(), search.limit.into()];
+    match (search.thread, search.kind) {
+        (None, None) => tx.all(TO_AGENT, &common, row),
+        (None, Some(kind)) => tx.all(TO_AGENT_OF_KIND, &[&common[..], &[kind.name().into()]].concat(), row),
+        (Some(thread), None) => tx.all(TO_AGENT_IN_THREAD, &[&common[..], &[thread.0.into()]].concat(), row),
+        (Some(thread), Some(kind)) => {
+            let values = [&common[..], &[thread.0.into(), kind.name().into()]].concat();
+            tx.all(TO_AGENT_IN_THREAD_OF_KIND, &values, row)
+        }
+    }
+}
+
+/// How many messages to an agent come after one.
+///
+/// # Errors
+/// The store failed.
+pub fn count_to(tx: &mut Transaction<'_>, to: &Slug, after: MessageId) -> Result<i64, Fault> {
+    tx.number(COUNT_TO_AGENT, &[to.as_str().into(), after.0.into()])
+}
+
+/// The newest messages to an agent in a thread after one, oldest first, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn unread(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    to: &Slug,
+    after: MessageId,
+    limit: u32,
+) -> Result<(Vec<Message>, i64), Fault> {
+    let count =
+        tx.number(COUNT_TO_AGENT_IN_THREAD, &[thread.0.into(), to.as_str().into(), after.0.into()])?;
+    if count == 0 {
+        return Ok((Vec::new(), 0));
+    }
+    let values = [thread.0.into(), to.as_str().into(), after.0.into(), limit.into()];
+    let mut messages = tx.all(NEWEST_TO_AGENT_IN_THREAD, &values, row)?;
+    messages.reverse();
+    Ok((messages, count))
+}
+
+/// The newest message of the store; 0 when there is none.
+///
+/// # Errors
+/// The store failed.
+pub fn newest(tx: &mut Transaction<'_>) -> Result<MessageId, Fault> {
+    tx.number(NEWEST, &[]).map(MessageId)
+}
+
+/// A late message of the same writer with the same text, which a repeated late write attaches to.
+///
+/// # Errors
+/// The store failed.
+pub fn late_twin(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    from: &Slug,
+    body: &str,
+) -> Result<Option<Message>, Fault> {
+    tx.first(LATE_TWIN, &[thread.0.into(), from.as_str().into(), body.into()], row)
+}

@@ -1,0 +1,88 @@
+//! One file per table: the statements as constants beside the row they map.
+
+pub mod agent;
+pub mod attempt;
+pub mod dependency;
+pub mod event;
+pub mod lease_token;
+pub mod message;
+pub mod request;
+pub mod run;
+pub mod task;
+pub mod thread;
+
+use orch_core::id::Slug;
+use orch_core::time::{Span, Time};
+
+use crate::Fault;
+use crate::driver::Row;
+
+/// A name that was checked before it was written.
+fn slug(row: &dyn Row, column: usize) -> Result<Slug, Fault> {
+    row.text(column).map(Slug::stored)
+}
+
+fn slug_or_null(row: &dyn Row, column: usize) -> Result<Option<Slug>, Fault> {
+    Ok(row.text_or_null(column)?.map(Slug::stored))
+}
+
+fn time(row: &dyn Row, column: usize) -> Result<Time, Fault> {
+    row.int(column).map(Time)
+}
+
+fn time_or_null(row: &dyn Row, column: usize) -> Result<Option<Time>, Fault> {
+    Ok(row.int_or_null(column)?.map(Time))
+}
+
+fn span_or_null(row: &dyn Row, column: usize) -> Result<Option<Span>, Fault> {
+    Ok(row.int_or_null(column)?.map(Span))
+}
+
+/// A count or a small number.
+fn small(row: &dyn Row, column: usize) -> Result<u32, Fault> {
+    let number = row.int(column)?;
+    u32::try_from(number).map_err(|_| Fault::Value { table: "answer", value: number.to_string() })
+}
+
+fn small_or_null(row: &dyn Row, column: usize) -> Result<Option<u32>, Fault> {
+    row.int_or_null(column)?.map(|_| small(row, column)).transpose()
+}
+
+/// One of a closed set of names.
+fn named<T>(
+    row: &dyn Row,
+    column: usize,
+    table: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, Fault> {
+    let name = row.text(column)?;
+    parse(&name).ok_or(Fault::Value { table, value: name })
+}
+
+/// What must be there in this state.
+fn present<T>(value: Option<T>, table: &'static str, column: &str) -> Result<T, Fault> {
+    value.ok_or_else(|| Fault::Value { table, value: format!("no {column}") })
+}
+
+/// A list as it is kept: a JSON array, or nothing when it is empty.
+fn list_text<T: AsRef<str>>(entries: &[T]) -> Option<String> {
+    if entries.is_empty() {
+        return None;
+    }
+    let entries: Vec<serde_json::Value> = entries.iter().map(|entry| entry.as_ref().into()).collect();
+    Some(serde_json::Value::Array(entries).to_string())
+}
+
+fn list(row: &dyn Row, column: usize) -> Result<Vec<String>, Fault> {
+    let Some(text) = row.text_or_null(column)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|_| Fault::Value { table: "list", value: text })
+}
+
+fn slugs_text(slugs: &[Slug]) -> Option<String> {
+    let names: Vec<&str> = slugs.iter().map(Slug::as_str).collect();
+    list_text(&names)
+}
+
+fn slugs(row: &dyn Row, column: usize) -> Result<Vec<Slug>, Fault> {
+    Ok(list(row, column)?.into_iter().map(Slug::stored).collect())
+}

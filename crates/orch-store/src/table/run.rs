@@ -1,0 +1,201 @@
+//! Runs, with the number of their tasks in each state.
+
+use orch_core::id::{RunId, Slug};
+use orch_core::lease::LeaseLength;
+use orch_core::run::{Counts, DoneWhen, Outcome, Pause, PauseReason, Policy, Run, RunState, RunStatus};
+use orch_core::time::{Span, Time};
+
+use super::{named, present, slug, small, small_or_null, span_or_null, time, time_or_null};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, title, goal, state, outcome, pause_reason, pause_message, paused_at, pause_until, done_when,
+            max_active, max_attempts, retry_delay_ms, lease_ms, answer_after_ms, keys_made, created_at, updated_at,
+            waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled FROM run ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
+    lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
+    cancelled, created_at, updated_at)
+    VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10) RETURNING id";
+const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
+    paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
+    answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
+    blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26 WHERE id = $1";
+const LOAD: &str = select!("WHERE id = $1");
+const NAMED: &str = select!("WHERE name = $1");
+const UNFINISHED: &str = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
+const NEWEST_CHANGED: &str = select!("ORDER BY updated_at DESC, id DESC LIMIT 1");
+const LIST: &str = select!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const COUNT: &str = "SELECT count(*) FROM run";
+const TAKEN: &str = "SELECT count(*) FROM run WHERE name = $1";
+
+fn row(row: &dyn Row) -> Result<Run, Fault> {
+    let mut counts = Counts::default();
+    for (index, count) in counts.0.iter_mut().enumerate() {
+        *count = row.int(19 + index)?;
+    }
+    let lease = LeaseLength::new(Span(row.int(14)?)).unwrap_or(LeaseLength::DEFAULT);
+    Ok(Run {
+        id: RunId(row.int(0)?),
+        name: slug(row, 1)?,
+        title: row.text(2)?,
+        goal: row.text_or_null(3)?,
+        state: state(row)?,
+        policy: Policy {
+            done_when: named(row, 10, "run", DoneWhen::parse)?,
+            max_active: small_or_null(row, 11)?,
+            max_attempts: small(row, 12)?,
+            retry_delay: Span(row.int(13)?),
+            lease,
+            answer_after: span_or_null(row, 15)?,
+        },
+        counts,
+        keys_made: small(row, 16)?,
+        created_at: time(row, 17)?,
+        updated_at: time(row, 18)?,
+    })
+}
+
+fn state(row: &dyn Row) -> Result<RunState, Fault> {
+    Ok(match named(row, 4, "run", RunStatus::parse)? {
+        RunStatus::Open => RunState::Open,
+        RunStatus::Cancelled => RunState::Cancelled,
+        RunStatus::Finished => RunState::Finished(named(row, 5, "run", Outcome::parse)?),
+        RunStatus::Paused => RunState::Paused(Pause {
+            reason: named(row, 6, "run", PauseReason::parse)?,
+            message: row.text_or_null(7)?,
+            at: present(time_or_null(row, 8)?, "run", "paused_at")?,
+            until: time_or_null(row, 9)?,
+        }),
+    })
+}
+
+/// What a new run is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRow<'a> {
+    /// Its name.
+    pub name: &'a Slug,
+    /// Its title.
+    pub title: &'a str,
+    /// Its goal.
+    pub goal: Option<&'a str>,
+    /// Its policy.
+    pub policy: &'a Policy,
+}
+
+/// Makes a run.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<RunId, Fault> {
+    let policy = new.policy;
+    let values: [Value<'_>; 10] = [
+        new.name.as_str().into(),
+        new.title.into(),
+        new.goal.into(),
+        policy.done_when.name().into(),
+        policy.max_active.into(),
+        policy.max_attempts.into(),
+        policy.retry_delay.0.into(),
+        policy.lease.span().0.into(),
+        policy.answer_after.map(|span| span.0).into(),
+        now.0.into(),
+    ];
+    tx.number(INSERT, &values).map(RunId)
+}
+
+/// Writes what may change of a run.
+///
+/// # Errors
+/// The store failed.
+pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
+    let (outcome, pause) = match &run.state {
+        RunState::Finished(outcome) => (Some(outcome.name()), None),
+        RunState::Paused(pause) => (None, Some(pause)),
+        RunState::Open | RunState::Cancelled => (None, None),
+    };
+    let policy = &run.policy;
+    let mut values: Vec<Value<'_>> = vec![
+        run.id.0.into(),
+        run.title.as_str().into(),
+        run.goal.as_deref().into(),
+        run.state.status().name().into(),
+        outcome.into(),
+        pause.map(|pause| pause.reason.name()).into(),
+        pause.and_then(|pause| pause.message.as_deref()).into(),
+        pause.map(|pause| pause.at.0).into(),
+        pause.and_then(|pause| pause.until).map(|until| until.0).into(),
+        policy.max_active.into(),
+        policy.max_attempts.into(),
+        policy.retry_delay.0.into(),
+        policy.lease.span().0.into(),
+        policy.answer_after.map(|span| span.0).into(),
+        run.keys_made.into(),
+        run.updated_at.0.into(),
+    ];
+    values.extend(run.counts.0.iter().map(|count| Value::from(*count)));
+    tx.run(SAVE, &values).map(|_| ())
+}
+
+/// Loads a run by its key.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, id: RunId) -> Result<Option<Run>, Fault> {
+    tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// Loads a run by its name.
+///
+/// # Errors
+/// The store failed.
+pub fn by_name(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Run>, Fault> {
+    tx.first(NAMED, &[name.as_str().into()], row)
+}
+
+/// Open and paused runs, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn unfinished(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
+    tx.all(UNFINISHED, &[], row)
+}
+
+/// The run that changed last.
+///
+/// # Errors
+/// The store failed.
+pub fn changed_last(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
+    tx.first(NEWEST_CHANGED, &[], row)
+}
+
+/// Runs, newest first, behind one.
+///
+/// # Errors
+/// The store failed.
+pub fn list(tx: &mut Transaction<'_>, before: RunId, limit: u32) -> Result<Vec<Run>, Fault> {
+    tx.all(LIST, &[before.0.into(), limit.into()], row)
+}
+
+/// How many runs there are.
+///
+/// # Errors
+/// The store failed.
+pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
+    tx.number(COUNT, &[])
+}
+
+/// Whether a name is taken.
+///
+/// # Errors
+/// The store failed.
+pub fn taken(tx: &mut Transaction<'_>, name: &Slug) -> Result<bool, Fault> {
+    tx.number(TAKEN, &[name.as_str().into()]).map(|count| count > 0)
+}

@@ -1,0 +1,351 @@
+//! Tasks, their labels, and apart from them their long texts, so that moving a task never rewrites those.
+
+use orch_core::id::{AttemptId, RunId, Slug, TaskId, TaskName};
+use orch_core::task::{Checks, LastAttempt, Task, TaskState, TaskText};
+use orch_core::time::Time;
+
+use super::{
+    list as list_column, list_text, named, slug, slug_or_null, slugs, slugs_text, small, small_or_null, time,
+    time_or_null,
+};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.id, t.run_id, t.key, t.title, t.priority, t.labels, t.agent, t.state, t.unmet, t.broken, t.rank,
+            t.not_before, t.attempt_id, t.attempt_number, t.failures, t.losses, t.max_attempts, t.allow_empty, t.checks,
+            t.created_at, t.updated_at, r.name FROM task t ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str =
+    "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
+    losses, max_attempts, allow_empty, checks, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $14) RETURNING id";
+const INSERT_TEXT: &str = "INSERT INTO task_text (task_id, accept, verify, spec) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec";
+const INSERT_LABEL: &str = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
+const DELETE_LABEL: &str = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
+const SAVE: &str = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
+    attempt_number = $7, failures = $8, losses = $9, checks = $10, updated_at = $11 WHERE id = $1";
+const SAVE_HEAD: &str =
+    "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
+    allow_empty = $7, updated_at = $8 WHERE id = $1";
+const SET_RANK: &str = "UPDATE task SET rank = $2 WHERE id = $1";
+const LOAD: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
+const BY_KEY: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
+const ID_BY_KEY: &str = "SELECT id FROM task WHERE run_id = $1 AND key = $2";
+const LIST: &str = select!(
+    "INDEXED BY task_order JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3"
+);
+const LIST_STATE: &str = select!(
+    "INDEXED BY task_state JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.state = $4 AND t.id > $2 ORDER BY t.id LIMIT $3"
+);
+const LIST_LABEL: &str = select!(
+    "JOIN run r ON r.id = t.run_id JOIN task_label l ON l.task_id = t.id
+    WHERE l.run_id = $1 AND l.label = $4 AND l.task_id > $2 AND ($5 IS NULL OR t.state = $5) ORDER BY l.task_id LIMIT $3"
+);
+const COUNT_LABEL: &str = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
+    WHERE l.run_id = $1 AND l.label = $2 AND ($3 IS NULL OR t.state = $3)";
+const READY: &str = select!(
+    "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
+    WHERE t.run_id = $1 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $2)
+    AND ($3 IS NULL OR EXISTS (SELECT 1 FROM task_label l WHERE l.run_id = t.run_id AND l.label = $3 AND l.task_id = t.id))
+    ORDER BY t.priority, t.rank DESC, t.id LIMIT $4 OFFSET $5"
+);
+const READY_LABEL_COUNT: &str = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
+    WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
+const BACKOFF_COUNT: &str = "SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
+const BACKOFF_NEXT: &str = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
+const READY_OF_PRIORITY: &str = select!(
+    "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
+    WHERE t.run_id = $1 AND t.state = 'ready' AND t.priority = $2 ORDER BY t.rank DESC, t.id LIMIT 1"
+);
+const TEXT: &str = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
+
+fn row(row: &dyn Row) -> Result<Task, Fault> {
+    let attempt = row.int_or_null(12)?.zip(small_or_null(row, 13)?);
+    Ok(Task {
+        id: TaskId(row.int(0)?),
+        run: RunId(row.int(1)?),
+        name: TaskName { run: slug(row, 21)?, key: slug(row, 2)? },
+        title: row.text(3)?,
+        priority: u8::try_from(row.int(4)?).unwrap_or(u8::MAX),
+        labels: slugs(row, 5)?,
+        agent: slug_or_null(row, 6)?,
+        state: named(row, 7, "task", TaskState::parse)?,
+        unmet: small(row, 8)?,
+        broken: small(row, 9)?,
+        rank: small(row, 10)?,
+        not_before: time_or_null(row, 11)?,
+        attempt: attempt.map(|(id, number)| LastAttempt { id: AttemptId(id), number }),
+        failures: small(row, 14)?,
+        losses: small(row, 15)?,
+        max_attempts: small_or_null(row, 16)?,
+        allow_empty: row.int(17)? != 0,
+        checks: named(row, 18, "task", Checks::parse)?,
+        created_at: time(row, 19)?,
+        updated_at: time(row, 20)?,
+    })
+}
+
+/// What a new task's row is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRow<'a> {
+    /// Its run.
+    pub run: RunId,
+    /// Its key.
+    pub key: &'a Slug,
+    /// Its title.
+    pub title: &'a str,
+    /// Its priority.
+    pub priority: u8,
+    /// Its labels.
+    pub labels: &'a [Slug],
+    /// Its agent.
+    pub agent: Option<&'a Slug>,
+    /// Its state.
+    pub state: TaskState,
+    /// Its dependencies that are not done.
+    pub unmet: u32,
+    /// Its dependencies that ended badly.
+    pub broken: u32,
+    /// The longest chain of dependents behind it.
+    pub rank: u32,
+    /// Its own limit of failures.
+    pub max_attempts: Option<u32>,
+    /// Whether an attempt may report without a commit.
+    pub allow_empty: bool,
+    /// Its long texts.
+    pub text: &'a TaskText,
+}
+
+/// Adds a task with its labels and texts.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<TaskId, Fault> {
+    let labels = slugs_text(new.labels);
+    let values: [Value<'_>; 14] = [
+        new.run.0.into(),
+        new.key.as_str().into(),
+        new.title.into(),
+        new.priority.into(),
+        labels.as_deref().into(),
+        new.agent.map(Slug::as_str).into(),
+        new.state.name().into(),
+        new.unmet.into(),
+        new.broken.into(),
+        new.rank.into(),
+        new.max_attempts.into(),
+        new.allow_empty.into(),
+        Checks::None.name().into(),
+        now.0.into(),
+    ];
+    let id = TaskId(tx.number(INSERT, &values)?);
+    for label in new.labels {
+        tx.run(INSERT_LABEL, &[new.run.0.into(), label.as_str().into(), id.0.into()])?;
+    }
+    if *new.text != TaskText::default() {
+        save_text(tx, id, new.text)?;
+    }
+    Ok(id)
+}
+
+/// Writes a task's long texts.
+///
+/// # Errors
+/// The store failed.
+pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Result<(), Fault> {
+    let (accept, verify) = (list_text(&text.accept), list_text(&text.verify));
+    let values =
+        [id.0.into(), accept.as_deref().into(), verify.as_deref().into(), text.spec.as_deref().into()];
+    tx.run(INSERT_TEXT, &values).map(|_| ())
+}
+
+/// Loads a task's long texts.
+///
+/// # Errors
+/// The store failed.
+pub fn text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
+    let found = tx.first(TEXT, &[id.0.into()], |row| {
+        Ok(TaskText {
+            spec: row.text_or_null(0)?,
+            accept: list_column(row, 1)?,
+            verify: list_column(row, 2)?,
+        })
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Writes what moves: state, counters, attempt, tries.
+///
+/// # Errors
+/// The store failed.
+pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
+    let values: [Value<'_>; 11] = [
+        task.id.0.into(),
+        task.state.name().into(),
+        task.unmet.into(),
+        task.broken.into(),
+        task.not_before.map(|at| at.0).into(),
+        task.attempt.map(|attempt| attempt.id.0).into(),
+        task.attempt.map(|attempt| attempt.number).into(),
+        task.failures.into(),
+        task.losses.into(),
+        task.checks.name().into(),
+        task.updated_at.0.into(),
+    ];
+    tx.run(SAVE, &values).map(|_| ())
+}
+
+/// Writes what people edit: title, priority, labels, agent, tries.
+///
+/// # Errors
+/// The store failed.
+pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result<(), Fault> {
+    let labels = slugs_text(&task.labels);
+    let values: [Value<'_>; 8] = [
+        task.id.0.into(),
+        task.title.as_str().into(),
+        task.priority.into(),
+        labels.as_deref().into(),
+        task.agent.as_ref().map(Slug::as_str).into(),
+        task.max_attempts.into(),
+        task.allow_empty.into(),
+        task.updated_at.0.into(),
+    ];
+    tx.run(SAVE_HEAD, &values)?;
+    for label in before.labels.iter().filter(|label| !task.labels.contains(label)) {
+        tx.run(DELETE_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
+    }
+    for label in task.labels.iter().filter(|label| !before.labels.contains(label)) {
+        tx.run(INSERT_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
+    }
+    Ok(())
+}
+
+/// Writes a task's rank.
+///
+/// # Errors
+/// The store failed.
+pub fn set_rank(tx: &mut Transaction<'_>, id: TaskId, rank: u32) -> Result<(), Fault> {
+    tx.run(SET_RANK, &[id.0.into(), rank.into()]).map(|_| ())
+}
+
+/// Loads a task by its key in the store.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, id: TaskId) -> Result<Option<Task>, Fault> {
+    tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// Loads a task by its key in a run.
+///
+/// # Errors
+/// The store failed.
+pub fn by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<Task>, Fault> {
+    tx.first(BY_KEY, &[run.0.into(), key.as_str().into()], row)
+}
+
+/// The id of a key in a run.
+///
+/// # Errors
+/// The store failed.
+pub fn id_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<TaskId>, Fault> {
+    tx.first(ID_BY_KEY, &[run.0.into(), key.as_str().into()], |row| row.int(0).map(TaskId))
+}
+
+/// A run's tasks behind one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn list(tx: &mut Transaction<'_>, run: RunId, after: TaskId, limit: u32) -> Result<Vec<Task>, Fault> {
+    tx.all(LIST, &[run.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// A run's tasks in one state behind one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn in_state(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    state: TaskState,
+    after: TaskId,
+    limit: u32,
+) -> Result<Vec<Task>, Fault> {
+    tx.all(LIST_STATE, &[run.0.into(), after.0.into(), limit.into(), state.name().into()], row)
+}
+
+/// A run's tasks with a label, oldest first, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn labelled(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    label: &Slug,
+    state: Option<TaskState>,
+    after: TaskId,
+    limit: u32,
+) -> Result<(Vec<Task>, i64), Fault> {
+    let state: Value<'_> = state.map(TaskState::name).into();
+    let label: Value<'_> = label.as_str().into();
+    let tasks = tx.all(LIST_LABEL, &[run.0.into(), after.0.into(), limit.into(), label, state], row)?;
+    Ok((tasks, tx.number(COUNT_LABEL, &[run.0.into(), label, state])?))
+}
+
+/// A run's dispatchable tasks: priority, then the longest chain behind them, then age.
+///
+/// # Errors
+/// The store failed.
+pub fn ready(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    label: Option<&Slug>,
+    now: Time,
+    limit: u32,
+    offset: u64,
+) -> Result<Vec<Task>, Fault> {
+    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    let values = [run.0.into(), now.0.into(), label.map(Slug::as_str).into(), limit.into(), offset.into()];
+    tx.all(READY, &values, row)
+}
+
+/// How many of a run's tasks with a label are dispatchable.
+///
+/// # Errors
+/// The store failed.
+pub fn ready_labelled(tx: &mut Transaction<'_>, run: RunId, label: &Slug, now: Time) -> Result<i64, Fault> {
+    tx.number(READY_LABEL_COUNT, &[run.0.into(), label.as_str().into(), now.0.into()])
+}
+
+/// How many of a run's ready tasks failed a moment ago and wait for their next try.
+///
+/// # Errors
+/// The store failed.
+pub fn backing_off(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<i64, Fault> {
+    tx.number(BACKOFF_COUNT, &[run.0.into(), now.0.into()])
+}
+
+/// When the next of those may be tried.
+///
+/// # Errors
+/// The store failed.
+pub fn next_try(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Option<Time>, Fault> {
+    Ok(tx.first(BACKOFF_NEXT, &[run.0.into(), now.0.into()], |row| time_or_null(row, 0))?.flatten())
+}
+
+/// The ready task of a priority with the longest chain behind it.
+///
+/// # Errors
+/// The store failed.
+pub fn longest_ready(tx: &mut Transaction<'_>, run: RunId, priority: u8) -> Result<Option<Task>, Fault> {
+    tx.first(READY_OF_PRIORITY, &[run.0.into(), priority.into()], row)
+}

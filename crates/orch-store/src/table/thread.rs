@@ -1,0 +1,364 @@
+//! Threads, with the state spread over columns and put together again here.
+
+use orch_core::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
+use orch_core::lease::{Lease, LeaseLength, TokenDigest};
+use orch_core::thread::{
+    AnsweredQuestion, Closing, Hold, NewThread, OpenQuestion, Reference, Thread, ThreadKind, ThreadState,
+    ThreadStatus,
+};
+use orch_core::time::{Span, Time};
+
+use super::{named, present, slug, slug_or_null, small, span_or_null, time, time_or_null};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms, run_id, task_id, attempt_id,
+            state, withdrawn, holder, token, held_lease_ms, expires_at, question_id, default_at,
+            answered_question_id, answer_id, closing_id, releases, shown_id, message_count, created_at, updated_at FROM thread ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO thread (kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
+    run_id, task_id, attempt_id, state, withdrawn, releases, shown_id, message_count, news, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 0, 0, $11, $11) RETURNING id";
+const SAVE: &str = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
+    expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
+    closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = $17, updated_at = $18 WHERE id = $1";
+const SEEN: &str = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
+const LOAD: &str = select!("WHERE id = $1");
+const QUEUED: &str = select!(
+    "INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1"
+);
+const LAPSED: &str = select!(
+    "INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL AND lost_at <= $2 ORDER BY priority, id LIMIT 1"
+);
+const LAPSING_NEXT: &str = "SELECT min(lost_at) FROM thread INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL";
+const QUEUE_LENGTH: &str = "SELECT count(*) FROM thread INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0";
+const HELD: &str = "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder = $1";
+const NEWS: &str = select!("INDEXED BY thread_news WHERE news = 1 ORDER BY id");
+const OWNED_LAPSED: &str = select!(
+    "INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1 ORDER BY lost_at, id"
+);
+const DEFAULTS_DUE: &str = select!(
+    "INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1 ORDER BY default_at, id"
+);
+const ANY_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1)
+    OR EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1)
+    OR EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
+const NEXT_TIMER: &str = "SELECT min(at) FROM (
+    SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
+    UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
+const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
+    (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
+
+fn row(row: &dyn Row) -> Result<Thread, Fault> {
+    let reference = match (row.int_or_null(8)?, row.int_or_null(9)?, row.int_or_null(10)?) {
+        (Some(run), Some(task), Some(attempt)) => {
+            Some(Reference { run: RunId(run), task: TaskId(task), attempt: AttemptId(attempt) })
+        }
+        _ => None,
+    };
+    let head = NewThread {
+        kind: named(row, 1, "thread", ThreadKind::parse)?,
+        subject: row.text(2)?,
+        from: slug(row, 3)?,
+        to: slug(row, 4)?,
+        priority: u8::try_from(row.int(5)?).unwrap_or(u8::MAX),
+        lease_length: lease_length(row.int(6)?),
+        answer_after: span_or_null(row, 7)?,
+        reference,
+    };
+    let answered = row.int_or_null(19)?.zip(row.int_or_null(20)?);
+    let answered = answered.map(|(question, answer)| AnsweredQuestion {
+        question: MessageId(question),
+        answer: MessageId(answer),
+    });
+    Ok(Thread {
+        id: ThreadId(row.int(0)?),
+        head,
+        state: state(row)?,
+        withdrawn: row.int(12)? != 0,
+        answered,
+        releases: small(row, 22)?,
+        shown: MessageId(row.int(23)?),
+        message_count: small(row, 24)?,
+        created_at: time(row, 25)?,
+        updated_at: time(row, 26)?,
+    })
+}
+
+/// The state with its data, from columns 11 to 21.
+fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
+    let status = named(row, 11, "thread", ThreadStatus::parse)?;
+    let token = || Ok::<_, Fault>(TokenDigest(present(row.text_or_null(14)?, "thread", "token")?));
+    let hold = || {
+        Ok::<_, Fault>(Hold { holder: present(slug_or_null(row, 13)?, "thread", "holder")?, token: token()? })
+    };
+    let closing = || {
+        let message = MessageId(present(row.int_or_null(21)?, "thread", "closing_id")?);
+        Ok::<_, Fault>(Closing { token: token()?, message })
+    };
+    Ok(match status {
+        ThreadStatus::Queued => ThreadState::Queued,
+        ThreadStatus::Cancelled => ThreadState::Cancelled,
+        ThreadStatus::Done => ThreadState::Done(closing()?),
+        ThreadStatus::Failed => ThreadState::Failed(closing()?),
+        ThreadStatus::Claimed => {
+            let length = lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?);
+            let expires_at = present(time_or_null(row, 16)?, "thread", "expires_at")?;
+            ThreadState::Claimed { hold: hold()?, lease: Lease { length, expires_at } }
+        }
+        ThreadStatus::Blocked => {
+            let message = MessageId(present(row.int_or_null(17)?, "thread", "question_id")?);
+            ThreadState::Blocked {
+                hold: hold()?,
+                question: OpenQuestion { message, default_at: time_or_null(row, 18)? },
+            }
+        }
+    })
+}
+
+fn lease_length(milliseconds: i64) -> LeaseLength {
+    LeaseLength::new(Span(milliseconds)).unwrap_or(LeaseLength::DEFAULT)
+}
+
+/// Begins a thread.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, head: NewThread, now: Time) -> Result<Thread, Fault> {
+    let reference = head.reference;
+    let values: [Value<'_>; 11] = [
+        head.kind.name().into(),
+        head.subject.as_str().into(),
+        head.from.as_str().into(),
+        head.to.as_str().into(),
+        head.priority.into(),
+        head.lease_length.span().0.into(),
+        head.answer_after.map(|span| span.0).into(),
+        reference.map(|reference| reference.run.0).into(),
+        reference.map(|reference| reference.task.0).into(),
+        reference.map(|reference| reference.attempt.0).into(),
+        now.0.into(),
+    ];
+    let id = ThreadId(tx.number(INSERT, &values)?);
+    Ok(Thread::sent(id, head, now))
+}
+
+/// The columns that a state fills.
+#[derive(Default)]
+struct StateColumns<'a> {
+    holder: Option<&'a str>,
+    token: Option<&'a str>,
+    held_lease: Option<i64>,
+    expires_at: Option<i64>,
+    lost_at: Option<i64>,
+    question: Option<i64>,
+    default_at: Option<i64>,
+    closing: Option<i64>,
+}
+
+impl<'a> StateColumns<'a> {
+    fn of(state: &'a ThreadState) -> Self {
+        let held = |hold: &'a Hold| Self {
+            holder: Some(hold.holder.as_str()),
+            token: Some(hold.token.0.as_str()),
+            ..Self::default()
+        };
+        match state {
+            ThreadState::Queued | ThreadState::Cancelled => Self::default(),
+            ThreadState::Claimed { hold, lease } => Self {
+                held_lease: Some(lease.length.span().0),
+                expires_at: Some(lease.expires_at.0),
+                lost_at: Some(lease.lost_at().0),
+                ..held(hold)
+            },
+            ThreadState::Blocked { hold, question } => Self {
+                question: Some(question.message.0),
+                default_at: question.default_at.map(|at| at.0),
+                ..held(hold)
+            },
+            ThreadState::Done(closing) | ThreadState::Failed(closing) => Self {
+                token: Some(closing.token.0.as_str()),
+                closing: Some(closing.message.0),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// Writes what may change of a thread. `news` marks it for whoever owns it.
+///
+/// # Errors
+/// The store failed.
+pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(), Fault> {
+    let state = StateColumns::of(&thread.state);
+    let values: [Value<'_>; 18] = [
+        thread.id.0.into(),
+        thread.state.status().name().into(),
+        thread.withdrawn.into(),
+        state.holder.into(),
+        state.token.into(),
+        state.held_lease.into(),
+        state.expires_at.into(),
+        state.lost_at.into(),
+        state.question.into(),
+        state.default_at.into(),
+        thread.answered.map(|answered| answered.question.0).into(),
+        thread.answered.map(|answered| answered.answer.0).into(),
+        state.closing.into(),
+        thread.releases.into(),
+        thread.shown.0.into(),
+        thread.message_count.into(),
+        news.into(),
+        thread.updated_at.0.into(),
+    ];
+    tx.run(SAVE, &values).map(|_| ())
+}
+
+/// Notes that the owner has looked at the thread.
+///
+/// # Errors
+/// The store failed.
+pub fn seen(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
+    tx.run(SEEN, &[id.0.into()]).map(|_| ())
+}
+
+/// Loads a thread.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Thread>, Fault> {
+    tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// The most urgent work of a queue: queued, or left behind by a holder whose lease was lost.
+///
+/// # Errors
+/// The store failed.
+pub fn most_urgent(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<Option<Thread>, Fault> {
+    let queued = tx.first(QUEUED, &[queue.as_str().into()], row)?;
+    let lapsed = tx.first(LAPSED, &[queue.as_str().into(), now.0.into()], row)?;
+    Ok(queued.into_iter().chain(lapsed).min_by_key(|thread| (thread.head.priority, thread.id)))
+}
+
+/// When the next lease of a queue's plain work is lost.
+///
+/// # Errors
+/// The store failed.
+pub fn next_lapse(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Time>, Fault> {
+    let at = tx.first(LAPSING_NEXT, &[queue.as_str().into()], |row| time_or_null(row, 0))?;
+    Ok(at.flatten())
+}
+
+/// How much work is queued for an agent.
+///
+/// # Errors
+/// The store failed.
+pub fn queue_length(tx: &mut Transaction<'_>, queue: &Slug) -> Result<i64, Fault> {
+    tx.number(QUEUE_LENGTH, &[queue.as_str().into()])
+}
+
+/// How many threads an agent holds.
+///
+/// # Errors
+/// The store failed.
+pub fn held_by(tx: &mut Transaction<'_>, holder: &Slug) -> Result<i64, Fault> {
+    tx.number(HELD, &[holder.as_str().into()])
+}
+
+/// Threads that changed since their owner last looked.
+///
+/// # Errors
+/// The store failed.
+pub fn with_news(tx: &mut Transaction<'_>) -> Result<Vec<Thread>, Fault> {
+    tx.all(NEWS, &[], row)
+}
+
+/// Owned threads whose lease is lost.
+///
+/// # Errors
+/// The store failed.
+pub fn owned_lapsed(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
+    tx.all(OWNED_LAPSED, &[now.0.into()], row)
+}
+
+/// Threads whose open question takes its default now.
+///
+/// # Errors
+/// The store failed.
+pub fn defaults_due(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
+    tx.all(DEFAULTS_DUE, &[now.0.into()], row)
+}
+
+/// Whether any of the three lists above has an entry: the one question that every `orch` command asks first.
+///
+/// # Errors
+/// The store failed.
+pub fn any_news(tx: &mut Transaction<'_>, now: Time) -> Result<bool, Fault> {
+    tx.number(ANY_NEWS, &[now.0.into()]).map(|found| found != 0)
+}
+
+/// When the next lease of an owned thread is lost, or the next default is due.
+///
+/// # Errors
+/// The store failed.
+pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
+    Ok(tx.first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
+}
+
+/// The queued threads of a run's dispatched attempts.
+///
+/// # Errors
+/// The store failed.
+pub fn queued_of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>, Fault> {
+    tx.all(OPEN_OF_RUN, &[run.0.into()], row)
+}
+
+/// Which threads a list wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Sent to, or held by, this agent.
+    pub agent: Option<&'a Slug>,
+    /// In this state.
+    pub state: Option<ThreadStatus>,
+    /// With messages to the agent after this one.
+    pub unread_after: Option<MessageId>,
+    /// How many to pass over.
+    pub offset: u64,
+    /// The most to return.
+    pub limit: u32,
+}
+
+const LIST: &str = select!("WHERE ($1 IS NULL OR state = $1) ORDER BY priority, id LIMIT $2 OFFSET $3");
+const LIST_COUNT: &str = "SELECT count(*) FROM thread WHERE ($1 IS NULL OR state = $1)";
+const LIST_FOR: &str = select!(
+    "WHERE (to_agent = $4 OR holder = $4) AND ($1 IS NULL OR state = $1)
+    AND ($5 IS NULL OR EXISTS (SELECT 1 FROM message m WHERE m.thread_id = thread.id AND m.to_agent = $4 AND m.id > $5))
+    ORDER BY priority, id LIMIT $2 OFFSET $3"
+);
+const LIST_FOR_COUNT: &str = "SELECT count(*) FROM thread WHERE (to_agent = $2 OR holder = $2) AND ($1 IS NULL OR state = $1)
+    AND ($3 IS NULL OR EXISTS (SELECT 1 FROM message m WHERE m.thread_id = thread.id AND m.to_agent = $2 AND m.id > $3))";
+
+/// Threads, most urgent first, then oldest, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn list(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<(Vec<Thread>, i64), Fault> {
+    let state: Value<'_> = search.state.map(ThreadStatus::name).into();
+    let offset = i64::try_from(search.offset).unwrap_or(i64::MAX);
+    let page = [state, search.limit.into(), offset.into()];
+    match search.agent {
+        None => Ok((tx.all(LIST, &page, row)?, tx.number(LIST_COUNT, &[state])?)),
+        Some(agent) => {
+            let unread: Value<'_> = search.unread_after.map(|after| after.0).into();
+            let threads = tx.all(LIST_FOR, &[&page[..], &[agent.as_str().into(), unread]].concat(), row)?;
+            Ok((threads, tx.number(LIST_FOR_COUNT, &[state, agent.as_str().into(), unread])?))
+        }
+    }
+}
