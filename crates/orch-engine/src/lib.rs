@@ -4,15 +4,15 @@
 //! [`orch`] is the scheduler; it reaches workers only through `inbox` operations.
 //! An operation takes a [`Session`], a request of plain data, and returns an outcome of facts.
 
-#![expect(unused_variables, reason = "bodies follow")]
-#![expect(clippy::todo, reason = "bodies follow")]
-
 pub mod clock;
 pub mod error;
 pub mod inbox;
 pub mod orch;
+mod page;
 pub mod receipt;
 pub mod session;
+mod token;
+mod wake;
 
 pub use error::{Awaited, Error};
 pub use receipt::{Answer, Receipt};

@@ -1,13 +1,23 @@
-//! One door's connection to the store, with a clock and a source of tokens.
+//! One door's connection to the store, with a clock.
 
-use orch_store::Location;
+use std::path::Path;
 
-use crate::Error;
-use crate::clock::Clock;
+use orch_core::limit;
+use orch_core::refusal::Refusal;
+use orch_core::time::{Span, Time};
+use orch_store::driver::Durability;
+use orch_store::file_system::FileSystem;
+use orch_store::table::request;
+use orch_store::{Ending, Location, Store, Transaction, migrate};
+
+use crate::clock::{Clock, SystemClock};
+use crate::{Answer, Error, Receipt, token, wake};
 
 /// An open store with everything an operation needs.
 pub struct Session {
+    store: Store,
     clock: Box<dyn Clock>,
+    warnings: Vec<String>,
 }
 
 /// How a store is opened.
@@ -34,7 +44,20 @@ impl Session {
     /// # Errors
     /// There is none, or it cannot be opened.
     pub fn open(location: &Location, options: OpenOptions) -> Result<Self, Error> {
-        todo!()
+        let store = Store::open(location, options.allow_network_fs)?;
+        let warnings = match store.file_system() {
+            FileSystem::Local => Vec::new(),
+            FileSystem::Network(kind) => {
+                vec![format!("The store lies on a network file system ({kind}): SQLite may lose data there.")]
+            }
+            FileSystem::Unknown => {
+                vec![
+                    "The store lies on a file system that is not known to be safe for several processes."
+                        .to_owned(),
+                ]
+            }
+        };
+        Ok(Self { store, clock: Box::new(SystemClock), warnings })
     }
 
     /// Opens a store, making it when there is none.
@@ -42,17 +65,127 @@ impl Session {
     /// # Errors
     /// It cannot be made or opened.
     pub fn open_or_create(location: &Location, options: OpenOptions) -> Result<(Self, StoreInfo), Error> {
-        todo!()
+        let created = Store::create(location, options.allow_network_fs)?;
+        let session = Self::open(location, options)?;
+        let info = StoreInfo { location: location.clone(), created, schema: migrate::newest() };
+        Ok((session, info))
+    }
+
+    /// The same session with another clock, for tests and simulations.
+    #[must_use]
+    pub fn with_clock(self, clock: Box<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// Warnings that came up when the store was opened, for people: full sentences.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        todo!()
+        &self.warnings
     }
 
     /// Does what may wait until the answer is printed: a checkpoint when one is due. Failure costs nothing but speed.
     pub fn tend(&mut self) {
-        todo!()
+        self.store.tend();
     }
+
+    /// The store itself, for the operations that look at its soundness.
+    pub(crate) fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    pub(crate) fn store_folder(&self) -> &Path {
+        self.store.folder()
+    }
+
+    pub(crate) fn clock_now(&self) -> Time {
+        self.clock.now()
+    }
+
+    pub(crate) fn change_counter(&mut self) -> Result<i64, Error> {
+        Ok(self.store.change_counter()?)
+    }
+
+    /// Reads one consistent state.
+    pub(crate) fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>, Time) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let clock = self.clock.now();
+        self.store.read(|tx| {
+            let now = tx.now(clock)?;
+            work(tx, now)
+        })
+    }
+
+    /// Runs a decision in a transaction of its own, then wakes whoever waits.
+    pub(crate) fn write<T>(
+        &mut self,
+        durability: Durability,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
+    ) -> Result<T, Error> {
+        let clock = self.clock.now();
+        let outcome = self.store.write(durability, |tx| {
+            let now = tx.now(clock)?;
+            work(tx, now)
+        });
+        // A refusal may have kept something as well; a needless wake costs one look.
+        wake::signal(self.store.folder());
+        outcome
+    }
+
+    /// Like [`Session::write`], once per request id: a repeated request is answered as the first time.
+    pub(crate) fn change<T>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
+    ) -> Result<Answer<T>, Error> {
+        self.write(Durability::Power, |tx, now| {
+            let Some(receipt) = receipt else {
+                return Ok(match work(tx, now)? {
+                    Ending::Keep(outcome) => Ending::Keep(Answer::Fresh(outcome)),
+                    Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
+                    Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+                });
+            };
+            if let Some(answer) = replay(tx, receipt, now)? {
+                return Ok(Ending::Keep(answer));
+            }
+            Ok(match work(tx, now)? {
+                Ending::Keep(outcome) => {
+                    record(tx, receipt, &outcome, now)?;
+                    Ending::Keep(Answer::Fresh(outcome))
+                }
+                Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
+                Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+            })
+        })
+    }
+}
+
+/// The recorded answer of a request that was applied before.
+fn replay<T>(
+    tx: &mut Transaction<'_>,
+    receipt: &Receipt<'_, T>,
+    now: Time,
+) -> Result<Option<Answer<T>>, Error> {
+    request::forget(tx, now + Span(-limit::RECEIPT_KEPT.0))?;
+    match request::load(tx, &token::request_digest(receipt.key))? {
+        None => Ok(None),
+        Some(found) if found.fingerprint == receipt.fingerprint => Ok(Some(Answer::Replayed(found.answer))),
+        Some(_) => Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into()),
+    }
+}
+
+fn record<T>(
+    tx: &mut Transaction<'_>,
+    receipt: &Receipt<'_, T>,
+    outcome: &T,
+    now: Time,
+) -> Result<(), Error> {
+    let row = request::Request {
+        fingerprint: receipt.fingerprint.to_owned(),
+        at: now,
+        answer: (receipt.encode)(outcome),
+    };
+    Ok(request::insert(tx, &token::request_digest(receipt.key), &row)?)
 }

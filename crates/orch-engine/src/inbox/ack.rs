@@ -1,6 +1,9 @@
 //! `inbox ack`: moves an agent's cursor; nothing else does.
 
 use orch_core::id::{MessageId, Slug};
+use orch_core::refusal::{Problem, Refusal};
+use orch_store::Ending;
+use orch_store::table::{agent, message};
 
 use crate::{Answer, Error, Receipt, Session};
 
@@ -22,5 +25,16 @@ pub fn ack(
     receipt: Option<&Receipt<'_, MessageId>>,
     request: &Ack,
 ) -> Result<Answer<MessageId>, Error> {
-    todo!()
+    session.change(receipt, |tx, now| {
+        let known = agent::load(tx, &request.agent)?;
+        let known = known.ok_or_else(|| Refusal::AgentNotFound { agent: request.agent.clone() })?;
+        let newest = message::newest(tx)?;
+        if request.through > newest {
+            let problem = Problem::OutOfRange { min: 0, max: newest.0 };
+            return Err(Refusal::Invalid { argument: "--through", problem }.into());
+        }
+        agent::see(tx, &request.agent, now)?;
+        agent::read_through(tx, &request.agent, request.through)?;
+        Ok(Ending::Keep(known.cursor.max(request.through)))
+    })
 }

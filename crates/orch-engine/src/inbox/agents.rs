@@ -3,7 +3,9 @@
 use orch_core::id::Slug;
 use orch_core::time::Time;
 use orch_store::page::{Page, PageRequest};
+use orch_store::table::{agent, message, thread};
 
+use crate::page::cut;
 use crate::{Error, Session};
 
 /// An agent and its inbox.
@@ -26,5 +28,21 @@ pub struct AgentShown {
 /// # Errors
 /// The store failed.
 pub fn agents(session: &mut Session, page: &PageRequest) -> Result<Page<AgentShown>, Error> {
-    todo!()
+    session.read(|tx, _| {
+        let after = page.after.as_deref().unwrap_or("");
+        let found = agent::list(tx, after, page.limit.saturating_add(1))?;
+        let total = u64::try_from(agent::count(tx)?).unwrap_or(0);
+        let mut shown = Vec::with_capacity(found.len());
+        for agent in found {
+            let count = |number: i64| u64::try_from(number).unwrap_or(0);
+            shown.push(AgentShown {
+                claimed: count(thread::held_by(tx, &agent.name)?),
+                queued: count(thread::queue_length(tx, &agent.name)?),
+                unread: count(message::count_to(tx, &agent.name, agent.cursor)?),
+                last_seen_at: agent.last_seen_at,
+                name: agent.name,
+            });
+        }
+        Ok(cut(shown, page.limit, total, |agent: &AgentShown| agent.name.to_string()))
+    })
 }

@@ -1,10 +1,19 @@
 //! `inbox ask`: a question that blocks the work until it is answered.
 
-use orch_core::id::ThreadId;
-use orch_core::message::Message;
-use orch_core::time::Span;
+use orch_core::event::EventKind;
+use orch_core::id::{MessageId, ThreadId};
+use orch_core::lease::TokenDigest;
+use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::refusal::Refusal;
+use orch_core::thread::{Thread, ThreadState, decide};
+use orch_core::time::{Span, Time};
+use orch_store::table::{agent, message, thread};
+use orch_store::{Ending, Transaction};
 
-use crate::{Answer, Error, Receipt, Session};
+use super::{give_defaults, is_lease_lost, late, record, save, write_message};
+use crate::error::Awaited;
+use crate::wake::{Look, wait_until};
+use crate::{Answer, Error, Receipt, Session, token};
 
 /// A question.
 #[derive(Clone, Debug)]
@@ -45,5 +54,120 @@ pub fn ask(
     receipt: Option<&Receipt<'_, Asked>>,
     request: &Ask,
 ) -> Result<Answer<Asked>, Error> {
-    todo!()
+    let digest = token::digest(&request.token);
+    let answer = session.change(receipt, |tx, now| put(tx, request, &digest, now))?;
+    let Some(timeout) = request.wait else { return Ok(answer) };
+    match answer {
+        Answer::Fresh(asked) if asked.answer.is_some() => Ok(Answer::Fresh(asked)),
+        Answer::Fresh(asked) => await_answer(session, request, &asked.question, timeout).map(Answer::Fresh),
+        Answer::Replayed(recorded) => {
+            let Some(receipt) = receipt else { return Ok(Answer::Replayed(recorded)) };
+            let Some(question) = session.read(|tx, _| last_question(tx, request.thread))? else {
+                return Ok(Answer::Replayed(recorded));
+            };
+            let asked = await_answer(session, request, &question, timeout)?;
+            Ok(Answer::Replayed((receipt.encode)(&asked)))
+        }
+    }
+}
+
+/// Asks, attaches, or returns the answer that was given before.
+fn put(
+    tx: &mut Transaction<'_>,
+    request: &Ask,
+    digest: &TokenDigest,
+    now: Time,
+) -> Result<Ending<Asked, Error>, Error> {
+    let before = super::load(tx, request.thread, now)?;
+    let last = current_question(tx, &before)?;
+    let question = decide::Question {
+        text: &request.question,
+        has_default: request.default.is_some(),
+        default_after: request.default_after,
+    };
+    let text = last.as_ref().map(|message| message.content.body.as_str());
+    let blocking = match decide::ask(&before, digest, question, text, now) {
+        Err(refusal) if is_lease_lost(&refusal) => return late(tx, before, digest, &request.question, now),
+        Ok(decide::Ask::Attach(open)) => return Ok(Ending::Keep(asked(tx, open, None)?)),
+        Ok(decide::Ask::Answered(answered)) => {
+            return Ok(Ending::Keep(asked(tx, answered.question, Some(answered.answer))?));
+        }
+        Ok(decide::Ask::Block(blocking)) => blocking,
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let (from, to) = (before.worker().clone(), before.head.from.clone());
+    agent::see(tx, &from, now)?;
+    let extra =
+        Extra { options: request.options.clone(), default: request.default.clone(), ..Extra::default() };
+    let draft =
+        Draft { from: from.clone(), to, kind: MessageKind::Question, body: request.question.clone(), extra };
+    let mut counted = before;
+    let question = write_message(tx, &mut counted, draft, now)?;
+    let thread = Thread { message_count: counted.message_count, ..blocking.by(question.id) };
+    save(tx, &thread)?;
+    record(
+        tx,
+        EventKind::Question,
+        &thread,
+        &from,
+        vec![("question", question.content.body.as_str().into())],
+        now,
+    )?;
+    Ok(Ending::Keep(Asked { question, answer: None }))
+}
+
+/// The thread's open or last answered question.
+fn current_question(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Option<Message>, Error> {
+    let id = match &thread.state {
+        ThreadState::Blocked { question, .. } => Some(question.message),
+        ThreadState::Queued
+        | ThreadState::Claimed { .. }
+        | ThreadState::Done(_)
+        | ThreadState::Failed(_)
+        | ThreadState::Cancelled => thread.answered.map(|answered| answered.question),
+    };
+    Ok(id.map(|id| message::load(tx, id)).transpose()?.flatten())
+}
+
+fn last_question(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Message>, Error> {
+    match thread::load(tx, id)? {
+        Some(thread) => current_question(tx, &thread),
+        None => Ok(None),
+    }
+}
+
+fn asked(tx: &mut Transaction<'_>, question: MessageId, answer: Option<MessageId>) -> Result<Asked, Error> {
+    let question = message::load(tx, question)?.ok_or_else(|| super::missing_message(question))?;
+    let answer = match answer {
+        Some(id) => Some(message::load(tx, id)?.ok_or_else(|| super::missing_message(id))?),
+        None => None,
+    };
+    Ok(Asked { question, answer })
+}
+
+/// Waits until the question is answered, or can no longer be.
+fn await_answer(
+    session: &mut Session,
+    request: &Ask,
+    question: &Message,
+    timeout: Span,
+) -> Result<Asked, Error> {
+    let id = question.id;
+    let found = wait_until(session, timeout, |session| {
+        give_defaults(session)?;
+        session.read(|tx, _| {
+            let thread = thread::load(tx, request.thread)?
+                .ok_or(Refusal::ThreadNotFound { thread: request.thread })?;
+            if let Some(answered) = thread.answered.filter(|answered| answered.question == id) {
+                return Ok(Look::Found(asked(tx, id, Some(answered.answer))?));
+            }
+            match &thread.state {
+                ThreadState::Blocked { question, .. } if question.message == id => {
+                    Ok(Look::Nothing(question.default_at))
+                }
+                _ => Err(Refusal::LeaseLost { thread: thread.id, kept: None }.into()),
+            }
+        })
+    })?;
+    found.ok_or(Error::TimedOut(Awaited::Answer { thread: request.thread, question: id }))
 }

@@ -1,17 +1,25 @@
 //! `inbox claim`: takes the most urgent work of a queue under a lease.
 
-use orch_core::id::{Slug, ThreadId};
+use orch_core::event::{Datum, EventKind};
+use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::LeaseLength;
+use orch_core::limit;
 use orch_core::message::Message;
+use orch_core::refusal::Refusal;
+use orch_core::thread::{Hold, Thread, ThreadState, decide};
 use orch_core::time::{Span, Time};
+use orch_store::driver::Durability;
+use orch_store::table::{agent, lease_token, message, thread};
+use orch_store::{Ending, Transaction};
 
-use super::ThreadShown;
-use crate::{Answer, Error, Receipt, Session};
+use super::{ThreadShown, record, save, shown};
+use crate::wake::{Look, wait_until};
+use crate::{Answer, Error, Receipt, Session, token};
 
 /// What is claimed, by whom.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Whose queue; needed unless a thread is named.
+    /// Whose queue; the holder's own when not given.
     pub queue: Option<Slug>,
     /// Who claims.
     pub holder: Slug,
@@ -57,11 +65,112 @@ pub fn claim(
     receipt: Option<&Receipt<'_, Claimed>>,
     request: &Claim,
 ) -> Result<Answer<Claimed>, Error> {
-    todo!()
+    let first = try_claim(session, receipt, request)?;
+    let (None, Some(timeout)) = (&first, request.wait) else { return first.ok_or_else(|| empty(request)) };
+    note_waiting(session, &request.holder)?;
+    let claimed = wait_until(session, timeout, |session| {
+        let (claimable, next) = session.read(|tx, now| {
+            let found = candidate(tx, request, now)?.is_some_and(|thread| decide::claimable(&thread, now));
+            Ok((found, thread::next_lapse(tx, queue(request))?))
+        })?;
+        if !claimable {
+            return Ok(Look::Nothing(next));
+        }
+        Ok(try_claim(session, receipt, request)?.map_or(Look::Nothing(next), Look::Found))
+    })?;
+    claimed.ok_or_else(|| empty(request))
 }
 
 /// The token that a claim with this request id gets for this thread: a repeated claim is answered with the same one.
 #[must_use]
 pub fn token_of_request(key: &str, thread: ThreadId) -> String {
-    todo!()
+    token::of_request(key, thread)
+}
+
+/// Whose queue is looked into.
+fn queue(request: &Claim) -> &Slug {
+    request.queue.as_ref().unwrap_or(&request.holder)
+}
+
+fn empty(request: &Claim) -> Error {
+    Refusal::InboxEmpty { queue: queue(request).clone() }.into()
+}
+
+/// The thread a claim would take.
+fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Option<Thread>, Error> {
+    match request.thread {
+        Some(id) => Ok(Some(thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?)),
+        None => Ok(thread::most_urgent(tx, queue(request), now)?),
+    }
+}
+
+/// An agent that waits for work is there, even before it gets any.
+fn note_waiting(session: &mut Session, holder: &Slug) -> Result<(), Error> {
+    if session.read(|tx, now| Ok(agent::sighting_due(tx, holder, now)?))? {
+        session.write(Durability::Process, |tx, now| {
+            agent::see(tx, holder, now)?;
+            Ok(Ending::Keep(()))
+        })?;
+    }
+    Ok(())
+}
+
+/// Claims what there is; `None` when there is nothing.
+fn try_claim(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Claimed>>,
+    request: &Claim,
+) -> Result<Option<Answer<Claimed>>, Error> {
+    let random = token::random()?;
+    let claimed = session.change(receipt, |tx, now| {
+        let Some(found) = candidate(tx, request, now)? else { return Err(empty(request)) };
+        let secret =
+            receipt.map_or_else(|| random.clone(), |receipt| token::of_request(receipt.key, found.id));
+        take(tx, request, &found, secret, now).map(Ending::Keep)
+    });
+    match claimed {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Refused(Refusal::InboxEmpty { .. } | Refusal::Withdrawn { .. })) => Ok(None),
+        // Waiting for a named thread that somebody holds is waiting for it to come back.
+        Err(Error::Refused(Refusal::AlreadyClaimed { .. })) if request.wait.is_some() && !request.again => {
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn take(
+    tx: &mut Transaction<'_>,
+    request: &Claim,
+    found: &Thread,
+    secret: String,
+    now: Time,
+) -> Result<Claimed, Error> {
+    let hold = Hold { holder: request.holder.clone(), token: token::digest(&secret) };
+    let before = found.state.hold().map(|hold| hold.holder.clone());
+    let messages = message::last_of_thread(tx, found.id, limit::CLAIM_MESSAGES)?;
+    let thread = if request.again {
+        decide::reissue(found, hold.clone(), now)?
+    } else {
+        let shown = messages.last().map_or(MessageId(0), |message| message.id);
+        decide::claim(found, hold.clone(), request.lease, shown, now)?
+    };
+    agent::see(tx, &request.holder, now)?;
+    lease_token::insert(tx, thread.id, &hold.token, &hold.holder, now)?;
+    save(tx, &thread)?;
+    let how: Vec<(&'static str, Datum)> = match before {
+        Some(_) if request.again => vec![("again", true.into())],
+        Some(holder) => vec![("lost_by", holder.to_string().into())],
+        None => Vec::new(),
+    };
+    record(tx, EventKind::Claimed, &thread, &request.holder, how, now)?;
+    let expires_at = match &thread.state {
+        ThreadState::Claimed { lease, .. } => Some(lease.expires_at),
+        ThreadState::Queued
+        | ThreadState::Blocked { .. }
+        | ThreadState::Done(_)
+        | ThreadState::Failed(_)
+        | ThreadState::Cancelled => None,
+    };
+    Ok(Claimed { thread: shown(tx, thread)?, messages, lease: LeaseGrant { token: secret, expires_at } })
 }

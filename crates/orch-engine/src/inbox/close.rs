@@ -1,10 +1,16 @@
 //! `inbox done` and `inbox fail`: the holder closes its thread.
 
-use orch_core::id::ThreadId;
-use orch_core::message::Message;
+use orch_core::event::EventKind;
+use orch_core::id::{MessageId, ThreadId};
+use orch_core::lease::TokenDigest;
+use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::thread::{Thread, decide};
+use orch_core::time::Time;
+use orch_store::table::{agent, message};
+use orch_store::{Ending, Transaction};
 
-use super::ThreadShown;
-use crate::{Answer, Error, Receipt, Session};
+use super::{ThreadShown, is_lease_lost, late, record, save, shown, write_message};
+use crate::{Answer, Error, Receipt, Session, token};
 
 /// How the work ended.
 #[derive(Clone, Debug)]
@@ -56,5 +62,80 @@ pub fn close(
     receipt: Option<&Receipt<'_, Closed>>,
     request: &Close,
 ) -> Result<Answer<Closed>, Error> {
-    todo!()
+    let digest = token::digest(&request.token);
+    session.change(receipt, |tx, now| {
+        let before = super::load(tx, request.thread, now)?;
+        let ending = request.outcome.ending();
+        match decide::close(&before, &digest, ending, now) {
+            Err(refusal) if is_lease_lost(&refusal) => late(tx, before, &digest, request.outcome.text(), now),
+            Err(refusal) => Err(refusal.into()),
+            Ok(decide::Close::Again(message)) => repeat(tx, before, request, &digest, message, now),
+            Ok(decide::Close::Closing(closing)) => {
+                let (from, to) = (before.worker().clone(), before.head.from.clone());
+                agent::see(tx, &from, now)?;
+                let draft = request.outcome.draft(from.clone(), to);
+                let mut counted = before;
+                let message = write_message(tx, &mut counted, draft, now)?;
+                let thread = Thread { message_count: counted.message_count, ..closing.with(message.id) };
+                save(tx, &thread)?;
+                let kind = match ending {
+                    decide::Ending::Done => EventKind::ThreadDone,
+                    decide::Ending::Failed => EventKind::ThreadFailed,
+                };
+                record(tx, kind, &thread, &from, Vec::new(), now)?;
+                Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }))
+            }
+        }
+    })
+}
+
+/// What a failure message carries when trying again is no use.
+pub(crate) const LAST: &str = r#"{"final":true}"#;
+
+impl Outcome {
+    fn ending(&self) -> decide::Ending {
+        match self {
+            Self::Done { .. } => decide::Ending::Done,
+            Self::Failed { .. } => decide::Ending::Failed,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Done { result, .. } => result,
+            Self::Failed { reason, .. } => reason,
+        }
+    }
+
+    fn draft(&self, from: orch_core::id::Slug, to: orch_core::id::Slug) -> Draft {
+        let (kind, extra) = match self {
+            Self::Done { payload, artifacts, .. } => {
+                let extra =
+                    Extra { payload: payload.clone(), artifacts: artifacts.clone(), ..Extra::default() };
+                (MessageKind::Result, extra)
+            }
+            Self::Failed { last, .. } => {
+                let payload = last.then(|| LAST.to_owned());
+                (MessageKind::Failure, Extra { payload, ..Extra::default() })
+            }
+        };
+        Draft { from, to, kind, body: self.text().to_owned(), extra }
+    }
+}
+
+/// The thread was closed with this token before: an exact repeat is answered again, anything else is late.
+fn repeat(
+    tx: &mut Transaction<'_>,
+    thread: Thread,
+    request: &Close,
+    digest: &TokenDigest,
+    message: MessageId,
+    now: Time,
+) -> Result<Ending<Closed, Error>, Error> {
+    let message = message::load(tx, message)?.ok_or_else(|| super::missing_message(message))?;
+    let again = request.outcome.draft(message.content.from.clone(), message.content.to.clone());
+    if again == message.content {
+        return Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }));
+    }
+    late(tx, thread, digest, request.outcome.text(), now)
 }

@@ -3,8 +3,10 @@
 use orch_core::id::Slug;
 use orch_core::thread::ThreadStatus;
 use orch_store::page::{Page, PageRequest};
+use orch_store::table::{agent, thread};
 
-use super::ThreadShown;
+use super::{ThreadShown, give_defaults, shown};
+use crate::page::{next_offset, offset};
 use crate::{Error, Session};
 
 /// Which threads are wanted.
@@ -25,5 +27,26 @@ pub struct List {
 /// # Errors
 /// The store failed, or the cursor is not one.
 pub fn list(session: &mut Session, request: &List) -> Result<Page<ThreadShown>, Error> {
-    todo!()
+    give_defaults(session)?;
+    let passed = offset(&request.page)?;
+    session.read(|tx, _| {
+        let unread_after = match (&request.agent, request.unread) {
+            (Some(name), true) => {
+                Some(agent::load(tx, name)?.map_or(orch_core::id::MessageId(0), |agent| agent.cursor))
+            }
+            _ => None,
+        };
+        let search = thread::Search {
+            agent: request.agent.as_ref(),
+            state: request.state,
+            unread_after,
+            offset: passed,
+            limit: request.page.limit,
+        };
+        let (threads, total) = thread::list(tx, &search)?;
+        let total = u64::try_from(total).unwrap_or(0);
+        let next = next_offset(passed, threads.len(), total);
+        let items = threads.into_iter().map(|thread| shown(tx, thread)).collect::<Result<_, _>>()?;
+        Ok(Page { items, total, next })
+    })
 }

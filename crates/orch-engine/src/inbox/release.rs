@@ -1,9 +1,13 @@
 //! `inbox release`: the holder gives the thread back to its queue.
 
+use orch_core::event::EventKind;
 use orch_core::id::ThreadId;
+use orch_core::thread::decide;
+use orch_store::Ending;
+use orch_store::table::agent;
 
-use super::ThreadShown;
-use crate::{Answer, Error, Receipt, Session};
+use super::{ThreadShown, record, save, shown};
+use crate::{Answer, Error, Receipt, Session, token};
 
 /// Gives the thread back.
 ///
@@ -15,5 +19,13 @@ pub fn release(
     thread: ThreadId,
     token: &str,
 ) -> Result<Answer<ThreadShown>, Error> {
-    todo!()
+    let digest = token::digest(token);
+    session.change(receipt, |tx, now| {
+        let before = super::load(tx, thread, now)?;
+        let released = decide::release(&before, &digest, now)?;
+        agent::see(tx, before.worker(), now)?;
+        save(tx, &released)?;
+        record(tx, EventKind::Released, &released, before.worker(), Vec::new(), now)?;
+        Ok(Ending::Keep(shown(tx, released)?))
+    })
 }

@@ -2,10 +2,16 @@
 
 use orch_core::id::ThreadId;
 use orch_core::lease::LeaseLength;
+use orch_core::limit;
 use orch_core::message::Message;
+use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
+use orch_store::driver::Durability;
+use orch_store::table::{agent, message};
+use orch_store::{Ending, Transaction};
 
-use crate::{Answer, Error, Receipt, Session};
+use super::save;
+use crate::{Answer, Error, Receipt, Session, token};
 
 /// Whose lease is renewed.
 #[derive(Clone, Debug)]
@@ -45,5 +51,25 @@ pub fn renew(
     receipt: Option<&Receipt<'_, Renewed>>,
     request: &Renew,
 ) -> Result<Answer<Renewed>, Error> {
-    todo!()
+    let digest = token::digest(&request.token);
+    let mut work = |tx: &mut Transaction<'_>, now: Time| {
+        let thread = super::load(tx, request.thread, now)?;
+        let thread = decide::renew(&thread, &digest, request.lease, now)?;
+        agent::see(tx, thread.worker(), now)?;
+        save(tx, &thread)?;
+        let expires_at = decide::lease(&thread).map(|lease| lease.expires_at);
+        Ok(Ending::Keep(Renewed { expires_at, unread: unread(tx, &thread)? }))
+    };
+    match receipt {
+        Some(_) => session.change(receipt, work),
+        None => session.write(Durability::Process, &mut work).map(Answer::Fresh),
+    }
+}
+
+/// What the holder of a thread has yet to read in it.
+pub(crate) fn unread(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Unread, Error> {
+    let holder = thread.worker();
+    let cursor = agent::load(tx, holder)?.map_or(thread.shown, |agent| agent.cursor.max(thread.shown));
+    let (messages, count) = message::unread(tx, thread.id, holder, cursor, limit::UNREAD_SHOWN)?;
+    Ok(Unread { count: u64::try_from(count).unwrap_or(0), messages })
 }

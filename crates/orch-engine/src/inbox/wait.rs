@@ -3,7 +3,13 @@
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::message::{Message, MessageKind};
 use orch_core::time::Span;
+use orch_store::Ending;
+use orch_store::driver::Durability;
+use orch_store::table::{agent, message, thread};
 
+use super::give_defaults;
+use crate::error::Awaited;
+use crate::wake::{Look, wait_until};
 use crate::{Error, Session};
 
 /// What is waited for.
@@ -37,5 +43,34 @@ pub struct Waited {
 /// # Errors
 /// The wait timed out, or the store failed.
 pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
-    todo!()
+    let due = session.read(|tx, now| Ok(agent::sighting_due(tx, &request.agent, now)?))?;
+    if due {
+        session.write(Durability::Process, |tx, now| {
+            agent::see(tx, &request.agent, now)?;
+            Ok(Ending::Keep(()))
+        })?;
+    }
+    let after = match request.after {
+        Some(after) => after,
+        None => session
+            .read(|tx, _| Ok(agent::load(tx, &request.agent)?.map_or(MessageId(0), |agent| agent.cursor)))?,
+    };
+    let found = wait_until(session, request.timeout, |session| {
+        give_defaults(session)?;
+        session.read(|tx, _| {
+            let search = message::Search {
+                to: &request.agent,
+                after,
+                thread: request.thread,
+                kind: request.kind,
+                limit: request.limit,
+            };
+            let messages = message::search(tx, &search)?;
+            Ok(match messages.last() {
+                Some(last) => Look::Found(Waited { cursor: last.id, messages }),
+                None => Look::Nothing(thread::next_timer(tx)?),
+            })
+        })
+    })?;
+    found.ok_or(Error::TimedOut(Awaited::Messages(after)))
 }

@@ -24,5 +24,5 @@ pub fn ack(
     receipt: Option<&Receipt<'_, EventId>>,
     request: &Ack,
 ) -> Result<Answer<EventId>, Error> {
-    todo!()
+    todo!("next")
 }

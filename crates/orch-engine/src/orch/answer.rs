@@ -26,5 +26,5 @@ pub fn answer(
     task: &TaskRef,
     body: &str,
 ) -> Result<Answer<Answered>, Error> {
-    todo!()
+    todo!("next")
 }

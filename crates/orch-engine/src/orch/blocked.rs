@@ -49,5 +49,5 @@ pub struct Blocked {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn blocked(session: &mut Session, run: Option<&Slug>, limit: u32) -> Result<Blocked, Error> {
-    todo!()
+    todo!("next")
 }

@@ -18,7 +18,7 @@ pub fn add(
     task: &TaskRef,
     on: &[Slug],
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Lets a task no longer wait for another.
@@ -32,7 +32,7 @@ pub fn remove(
     task: &TaskRef,
     on: &Slug,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Which edges are wanted.
@@ -53,5 +53,5 @@ pub fn list(
     edges: &Edges,
     page: &PageRequest,
 ) -> Result<Page<DependencyShown>, Error> {
-    todo!()
+    todo!("next")
 }

@@ -52,7 +52,7 @@ pub fn one(
     task: &TaskRef,
     to: Option<&Slug>,
 ) -> Result<Answer<Dispatched>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Dispatches what is ready, in order.
@@ -65,5 +65,5 @@ pub fn all(
     who: &Slug,
     request: &All,
 ) -> Result<Answer<DispatchedAll>, Error> {
-    todo!()
+    todo!("next")
 }

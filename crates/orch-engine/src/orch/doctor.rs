@@ -29,5 +29,5 @@ pub struct Finding {
 /// # Errors
 /// The store failed.
 pub fn doctor(session: &mut Session) -> Result<Vec<Finding>, Error> {
-    todo!()
+    todo!("next")
 }

@@ -26,7 +26,7 @@ pub struct Events {
 /// # Errors
 /// There is no such run or task, or the store failed.
 pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Waits until there are events, for `--follow`; an empty list when there are none after `at_most`.
@@ -34,7 +34,7 @@ pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Er
 /// # Errors
 /// There is no such run or task, or the store failed.
 pub fn follow(session: &mut Session, request: &Events, at_most: Span) -> Result<Vec<Event>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Waits until anything was committed to the store, for `status --watch`; returns early when something was.
@@ -42,5 +42,5 @@ pub fn follow(session: &mut Session, request: &Events, at_most: Span) -> Result<
 /// # Errors
 /// The store failed.
 pub fn changed(session: &mut Session, at_most: Span) -> Result<(), Error> {
-    todo!()
+    todo!("next")
 }

@@ -22,5 +22,5 @@ pub struct Graph {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn graph(session: &mut Session, run: Option<&Slug>) -> Result<Graph, Error> {
-    todo!()
+    todo!("next")
 }

@@ -72,5 +72,5 @@ pub fn add(
     run: Option<&Slug>,
     plan: &Plan,
 ) -> Result<Answer<Planned>, Error> {
-    todo!()
+    todo!("next")
 }

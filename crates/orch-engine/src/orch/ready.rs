@@ -22,5 +22,5 @@ pub struct Ready {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn ready(session: &mut Session, request: &Ready) -> Result<Page<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }

@@ -16,5 +16,5 @@ pub fn recall(
     task: &TaskRef,
     reason: Option<&str>,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }

@@ -24,5 +24,5 @@ pub struct Change {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn reconcile(session: &mut Session, run: Option<&Slug>, dry_run: bool) -> Result<Vec<Change>, Error> {
-    todo!()
+    todo!("next")
 }

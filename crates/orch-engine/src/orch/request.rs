@@ -22,5 +22,5 @@ pub struct Applied {
 /// # Errors
 /// It was not applied (or longer than 30 days ago), or the store failed.
 pub fn show(session: &mut Session, key: &str) -> Result<Applied, Error> {
-    todo!()
+    todo!("next")
 }

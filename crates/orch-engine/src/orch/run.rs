@@ -51,7 +51,7 @@ pub fn init(
     who: &Slug,
     request: &NewRun,
 ) -> Result<Answer<Run>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Lists runs, newest first.
@@ -59,7 +59,7 @@ pub fn init(
 /// # Errors
 /// The store failed.
 pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Shows a run and its tasks.
@@ -67,7 +67,7 @@ pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Erro
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn show(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Changes title, goal or policy.
@@ -81,7 +81,7 @@ pub fn edit(
     run: Option<&Slug>,
     edit: &RunEdit,
 ) -> Result<Answer<Run>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Pauses, resumes or cancels; repeating it changes nothing.
@@ -95,7 +95,7 @@ pub fn change(
     run: Option<&Slug>,
     verb: Verb,
 ) -> Result<Answer<Run>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// The states in which tasks are listed when no state is asked for: all of them.

@@ -58,5 +58,5 @@ pub struct Status {
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    todo!()
+    todo!("next")
 }

@@ -81,7 +81,7 @@ pub fn add(
     run: Option<&Slug>,
     task: &NewTask,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Lists tasks, oldest first.
@@ -89,7 +89,7 @@ pub fn add(
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn list(session: &mut Session, request: &List) -> Result<Page<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Shows everything about a task.
@@ -97,7 +97,7 @@ pub fn list(session: &mut Session, request: &List) -> Result<Page<TaskShown>, Er
 /// # Errors
 /// There is no such task, or the store failed.
 pub fn show(session: &mut Session, task: &TaskRef) -> Result<TaskDetail, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Changes a task.
@@ -111,7 +111,7 @@ pub fn edit(
     task: &TaskRef,
     edit: &TaskEdit,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }
 
 /// Cancels or retries a task.
@@ -125,5 +125,5 @@ pub fn change(
     task: &TaskRef,
     verb: Verb,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!()
+    todo!("next")
 }

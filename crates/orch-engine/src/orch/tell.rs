@@ -17,5 +17,5 @@ pub fn tell(
     task: &TaskRef,
     text: &str,
 ) -> Result<Answer<Message>, Error> {
-    todo!()
+    todo!("next")
 }

@@ -39,5 +39,5 @@ pub struct Waited {
 /// # Errors
 /// The wait timed out, or the store failed.
 pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
-    todo!()
+    todo!("next")
 }

@@ -19,5 +19,5 @@ pub struct Why {
 /// # Errors
 /// There is no such task, or the store failed.
 pub fn why(session: &mut Session, task: &TaskRef) -> Result<Why, Error> {
-    todo!()
+    todo!("next")
 }

@@ -28,7 +28,7 @@ const INSERT: &str = "INSERT INTO thread (kind, subject, from_agent, to_agent, p
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 0, 0, $11, $11) RETURNING id";
 const SAVE: &str = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
     expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
-    closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = $17, updated_at = $18 WHERE id = $1";
+    closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
 const SEEN: &str = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
 const LOAD: &str = select!("WHERE id = $1");
 const QUEUED: &str = select!(
@@ -192,7 +192,7 @@ impl<'a> StateColumns<'a> {
     }
 }
 
-/// Writes what may change of a thread. `news` marks it for whoever owns it.
+/// Writes what may change of a thread. `news` marks it for whoever owns it; only [`seen`] takes the mark away.
 ///
 /// # Errors
 /// The store failed.

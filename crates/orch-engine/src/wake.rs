@@ -1,0 +1,187 @@
+//! Waking processes that wait, within a fraction of a millisecond.
+//!
+//! A waiter binds a datagram socket in a folder beside the store, then looks, then blocks.
+//! Whoever commits sends one byte to every socket there. A lost byte costs latency, never correctness:
+//! once a second a waiter looks at the store's change counter by itself.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use orch_core::time::{Span, Time};
+
+use crate::{Error, Session};
+
+/// How often a waiter looks at the change counter when nobody wakes it.
+const NET: Duration = Duration::from_secs(1);
+
+/// How often it does where no socket can be bound.
+const NET_WITHOUT_SOCKET: Duration = Duration::from_millis(50);
+
+/// The longest path of a socket that every system takes.
+const PATH_BYTES_MAX: usize = 100;
+
+/// Where waiters of a store have their sockets.
+fn sockets_folder(store_folder: &Path) -> PathBuf {
+    store_folder.join("wake")
+}
+
+/// Tells every waiter of the store to look. Nothing here may fail a command that has committed.
+pub(crate) fn signal(store_folder: &Path) {
+    let folder = sockets_folder(store_folder);
+    let Ok(entries) = std::fs::read_dir(&folder) else { return };
+    let Ok(socket) = UnixDatagram::unbound() else { return };
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let Ok(reach) = Reach::of(&folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        match socket.send_to(&[1], reach.path(Path::new(&name))) {
+            // Its process is gone.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                let _ = std::fs::remove_file(entry.path());
+            }
+            // A full buffer means that it has been told already.
+            _ => {}
+        }
+    }
+}
+
+/// A folder's path in a form short enough for a socket's address.
+struct Reach {
+    base: PathBuf,
+    _open: Option<std::fs::File>,
+}
+
+impl Reach {
+    fn of(folder: &Path) -> std::io::Result<Self> {
+        if folder.as_os_str().len() + 24 <= PATH_BYTES_MAX {
+            return Ok(Self { base: folder.to_owned(), _open: None });
+        }
+        let open = std::fs::File::open(folder)?;
+        let number = std::os::fd::AsRawFd::as_raw_fd(&open);
+        Ok(Self { base: PathBuf::from(format!("/proc/self/fd/{number}")), _open: Some(open) })
+    }
+
+    fn path(&self, name: &Path) -> PathBuf {
+        self.base.join(name)
+    }
+}
+
+/// A socket that commits of others reach.
+struct Waiter {
+    socket: Option<UnixDatagram>,
+    path: PathBuf,
+}
+
+impl Waiter {
+    fn bind(store_folder: &Path) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let folder = sockets_folder(store_folder);
+        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = folder.join(&name);
+        let socket = Self::socket(&folder, Path::new(&name)).ok();
+        Self { socket, path }
+    }
+
+    fn socket(folder: &Path, name: &Path) -> std::io::Result<UnixDatagram> {
+        let mut builder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        // A process of the same number may have left one behind.
+        let _ = std::fs::remove_file(folder.join(name));
+        UnixDatagram::bind(Reach::of(folder)?.path(name))
+    }
+
+    /// How long it may block before the change counter is looked at.
+    fn net(&self) -> Duration {
+        if self.socket.is_some() { NET } else { NET_WITHOUT_SOCKET }
+    }
+
+    /// Blocks until told, or until `limit` has passed; says whether it was told.
+    fn block(&self, limit: Duration) -> bool {
+        let limit = limit.max(Duration::from_micros(100));
+        let Some(socket) = &self.socket else {
+            std::thread::sleep(limit);
+            return false;
+        };
+        let told = socket.set_read_timeout(Some(limit)).is_ok() && socket.recv(&mut [0; 8]).is_ok();
+        if told && socket.set_nonblocking(true).is_ok() {
+            while socket.recv(&mut [0; 8]).is_ok() {}
+            let _ = socket.set_nonblocking(false);
+        }
+        told
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if self.socket.is_some() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What a look at the store found.
+pub(crate) enum Look<T> {
+    /// What was waited for.
+    Found(T),
+    /// Nothing yet; something may come at that time by itself.
+    Nothing(Option<Time>),
+}
+
+/// Looks until something is found or the time is up; `None` when it is up.
+pub(crate) fn wait_until<T>(
+    session: &mut Session,
+    timeout: Span,
+    mut look: impl FnMut(&mut Session) -> Result<Look<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
+    if let Look::Found(found) = look(session)? {
+        return Ok(Some(found));
+    }
+    let waiter = Waiter::bind(session.store_folder());
+    loop {
+        let seen = session.change_counter()?;
+        let until = match look(session)? {
+            Look::Found(found) => return Ok(Some(found)),
+            Look::Nothing(until) => until,
+        };
+        if !block_until_news(session, &waiter, deadline, until, seen)? {
+            return Ok(None);
+        }
+    }
+}
+
+/// Blocks until there may be something new; `false` when the time is up.
+fn block_until_news(
+    session: &mut Session,
+    waiter: &Waiter,
+    deadline: Instant,
+    until: Option<Time>,
+    seen: i64,
+) -> Result<bool, Error> {
+    let timer = until.map(|at| {
+        let span = at - session.clock_now();
+        Instant::now() + Duration::from_millis(u64::try_from(span.0).unwrap_or(0))
+    });
+    loop {
+        let now = Instant::now();
+        if now >= deadline {
+            return Ok(false);
+        }
+        if timer.is_some_and(|timer| now >= timer) {
+            return Ok(true);
+        }
+        let next = timer.map_or(deadline, |timer| timer.min(deadline));
+        let told = waiter.block(next.saturating_duration_since(now).min(waiter.net()));
+        if told || session.change_counter()? != seen {
+            return Ok(true);
+        }
+    }
+}
