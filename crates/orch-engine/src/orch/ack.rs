@@ -1,7 +1,11 @@
 //! `orch ack`: moves a lead's cursor; nothing else does.
 
 use orch_core::id::{EventId, Slug};
+use orch_core::refusal::{Problem, Refusal};
+use orch_store::Ending;
+use orch_store::table::{agent, event};
 
+use super::scope;
 use crate::{Answer, Error, Receipt, Session};
 
 /// How far a lead has seen.
@@ -24,5 +28,19 @@ pub fn ack(
     receipt: Option<&Receipt<'_, EventId>>,
     request: &Ack,
 ) -> Result<Answer<EventId>, Error> {
-    todo!("next")
+    session.change(receipt, |tx, now| {
+        let run = match &request.run {
+            Some(name) => Some(scope::one_run(tx, Some(name))?.id),
+            None => None,
+        };
+        let newest = event::newest(tx)?;
+        if request.through > newest {
+            let problem = Problem::OutOfRange { min: 0, max: newest.0 };
+            return Err(Refusal::Invalid { argument: "--through", problem }.into());
+        }
+        agent::see(tx, &request.agent, now)?;
+        agent::seen_through(tx, &request.agent, run, request.through)?;
+        let now_at = agent::event_cursor(tx, &request.agent, run)?;
+        Ok(Ending::Keep(now_at.unwrap_or(request.through)))
+    })
 }

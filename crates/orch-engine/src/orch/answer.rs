@@ -2,8 +2,13 @@
 
 use orch_core::id::Slug;
 use orch_core::message::Message;
+use orch_core::refusal::Refusal;
+use orch_core::task::TaskState;
 
-use super::{TaskRef, TaskShown};
+use super::stage::change as lead_change;
+use super::tell::live_thread;
+use super::{TaskRef, TaskShown, reconcile, scope};
+use crate::inbox::reply;
 use crate::{Answer, Error, Receipt, Session};
 
 /// An answered question.
@@ -26,5 +31,15 @@ pub fn answer(
     task: &TaskRef,
     body: &str,
 ) -> Result<Answer<Answered>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let blocked = scope::one_task(stage.tx, task)?;
+        if blocked.state != TaskState::Blocked {
+            return Err(Refusal::TaskNotBlocked { task: blocked.name, state: blocked.state }.into());
+        }
+        let owned = live_thread(stage, &blocked)?;
+        let (replied, message) = reply::answer(stage.tx, owned, who, body, stage.now)?;
+        reconcile::look(stage, &replied)?;
+        let goes_on = scope::one_task(stage.tx, task)?;
+        Ok(Answered { task: scope::shown(stage.tx, goes_on)?, message })
+    })
 }

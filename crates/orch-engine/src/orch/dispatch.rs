@@ -1,11 +1,19 @@
 //! `orch dispatch`: a new attempt and its thread.
 
 use orch_core::attempt::Attempt;
-use orch_core::id::{Slug, TaskName};
-use orch_core::refusal::Refusal;
+use orch_core::event::EventKind;
+use orch_core::id::{AttemptName, Slug, TaskName};
+use orch_core::limit;
+use orch_core::refusal::{Reason, Refusal};
+use orch_core::run::{Run, RunStatus};
+use orch_core::task::{Task, decide};
+use orch_core::thread::{NewThread, Reference, ThreadKind};
+use orch_store::Transaction;
+use orch_store::table::{agent, attempt, dependency, task as task_table, thread};
 
-use super::{TaskRef, TaskShown};
-use crate::inbox::ThreadShown;
+use super::stage::{Stage, Told, change as lead_change};
+use super::{TaskRef, TaskShown, scope, work_message};
+use crate::inbox::{ThreadShown, send};
 use crate::{Answer, Error, Receipt, Session};
 
 /// A dispatched task.
@@ -52,7 +60,11 @@ pub fn one(
     task: &TaskRef,
     to: Option<&Slug>,
 ) -> Result<Answer<Dispatched>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let run = stage.named_run(task.run.as_ref())?;
+        let found = scope::task_in(stage.tx, &run, &task.key)?;
+        attempt_at(stage, &found, to)
+    })
 }
 
 /// Dispatches what is ready, in order.
@@ -65,5 +77,148 @@ pub fn all(
     who: &Slug,
     request: &All,
 ) -> Result<Answer<DispatchedAll>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let mut outcome = DispatchedAll { dispatched: Vec::new(), refused: Vec::new() };
+        let mut agents = Loads::new(stage.tx, &request.to)?;
+        for run in scope::runs(stage.tx, request.run.as_ref())? {
+            dispatch_run(stage, &run, request, &mut agents, &mut outcome)?;
+        }
+        Ok(outcome)
+    })
+}
+
+/// Dispatches what is ready in one run, until the limit or the run's capacity is reached.
+fn dispatch_run(
+    stage: &mut Stage<'_, '_>,
+    run: &Run,
+    request: &All,
+    agents: &mut Loads,
+    outcome: &mut DispatchedAll,
+) -> Result<(), Error> {
+    if run.state.status() != RunStatus::Open {
+        return Ok(());
+    }
+    let left = request.limit.saturating_sub(u32::try_from(outcome.dispatched.len()).unwrap_or(u32::MAX));
+    // What is refused does not use the limit up, but is looked at only up to the length of a list.
+    let wanted = left.saturating_add(if left == 0 { 0 } else { limit::LIST_DEFAULT });
+    let mut sent = 0;
+    for task in task_table::ready(stage.tx, run.id, None, stage.now, wanted, 0)? {
+        if sent == left {
+            break;
+        }
+        match attempt_at(stage, &task, agents.lightest()) {
+            Ok(dispatched) => {
+                agents.add(&dispatched.attempt.agent);
+                outcome.dispatched.push(dispatched);
+                sent += 1;
+            }
+            Err(Error::Refused(refusal)) => {
+                let full = matches!(refusal, Refusal::CapacityReached { .. });
+                outcome.refused.push((task.name, refusal));
+                if full {
+                    break;
+                }
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+/// The agents that share the work, with how much each has.
+struct Loads(Vec<(Slug, i64)>);
+
+impl Loads {
+    fn new(tx: &mut Transaction<'_>, names: &[Slug]) -> Result<Self, Error> {
+        let mut loads = Vec::with_capacity(names.len());
+        for name in names {
+            let load = thread::queue_length(tx, name)? + thread::held_by(tx, name)?;
+            loads.push((name.clone(), load));
+        }
+        Ok(Self(loads))
+    }
+
+    fn lightest(&self) -> Option<&Slug> {
+        self.0.iter().min_by_key(|(_, load)| *load).map(|(name, _)| name)
+    }
+
+    fn add(&mut self, name: &Slug) {
+        if let Some((_, load)) = self.0.iter_mut().find(|(known, _)| known == name) {
+            *load += 1;
+        }
+    }
+}
+
+/// Makes an attempt at a task and sends its thread.
+fn attempt_at(stage: &mut Stage<'_, '_>, task: &Task, to: Option<&Slug>) -> Result<Dispatched, Error> {
+    let run = stage.run(task.run)?.clone();
+    let agent = match decide::dispatch(&run, task, to, stage.now) {
+        Err(refusal) => return Err(with_dependencies(stage.tx, task, refusal)?.into()),
+        Ok(agent) => agent,
+    };
+    let known = agent::load(stage.tx, &agent)?;
+    let id = attempt::next(stage.tx)?;
+    let after = decide::dispatched(task, id, stage.now);
+    let number = after.attempt.map_or(1, |last| last.number);
+    let text = task_table::text(stage.tx, task.id)?;
+    let name = AttemptName { task: task.name.clone(), number };
+    let work = work_message::write(stage.tx, task, &text, &name)?;
+    let head = NewThread {
+        kind: ThreadKind::Work,
+        subject: task.title.clone(),
+        from: stage.who.clone().unwrap_or_else(|| agent.clone()),
+        to: agent.clone(),
+        priority: task.priority,
+        lease_length: run.policy.lease,
+        answer_after: run.policy.answer_after,
+        reference: Some(Reference { run: run.id, task: task.id, attempt: id }),
+    };
+    let (thread, _) = send::begin(stage.tx, head, work.body, Some(work.payload), stage.now)?;
+    let attempt = attempt::insert(stage.tx, id, task, number, &agent, thread.id, stage.now)?;
+    let told = Told {
+        thread: Some(thread.id),
+        data: vec![("agent", agent.to_string().into())],
+        ..Told::plain(EventKind::Dispatched, "the lead dispatched it")
+    };
+    stage.move_task(task, &after, told)?;
+    Ok(Dispatched {
+        task: TaskShown { task: after, waits_for: Vec::new(), worker: Some(agent) },
+        attempt,
+        thread: ThreadShown { thread, question: None },
+        agent_seen: known.is_some_and(|agent| agent.last_seen_at.is_some()),
+    })
+}
+
+/// Names the dependencies that a refusal is about.
+pub(crate) fn with_dependencies(
+    tx: &mut Transaction<'_>,
+    task: &Task,
+    refusal: Refusal,
+) -> Result<Refusal, Error> {
+    let Refusal::TaskNotReady { task: name, reasons } = refusal else { return Ok(refusal) };
+    Ok(Refusal::TaskNotReady { task: name, reasons: named(tx, task, reasons)? })
+}
+
+/// Fills in which dependencies the reasons are about.
+pub(crate) fn named(
+    tx: &mut Transaction<'_>,
+    task: &Task,
+    mut reasons: Vec<Reason>,
+) -> Result<Vec<Reason>, Error> {
+    for reason in &mut reasons {
+        match reason {
+            Reason::WaitingDependency { on } => *on = dependency::waits_for(tx, task.id)?,
+            Reason::DependencyFailed { on } => *on = dependency::broken(tx, task.id)?,
+            Reason::Live { .. }
+            | Reason::Backoff { .. }
+            | Reason::RunPaused { .. }
+            | Reason::Capacity { .. }
+            | Reason::Question { .. }
+            | Reason::NoAgent
+            | Reason::Unclaimed { .. }
+            | Reason::Finished { .. }
+            | Reason::Cancelled => {}
+        }
+    }
+    Ok(reasons)
 }

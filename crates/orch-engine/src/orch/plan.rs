@@ -1,10 +1,21 @@
 //! `orch task add --file`: a whole plan, all or nothing.
 
-use orch_core::id::Slug;
-use orch_core::run::RunEdit;
-use orch_core::task::{NewTask, TaskEdit};
+use std::collections::{HashMap, HashSet};
 
-use super::TaskShown;
+use orch_core::dependency::{Shift, rank_before};
+use orch_core::id::{Slug, TaskId, TaskName};
+use orch_core::refusal::Refusal;
+use orch_core::run::{Run, RunEdit, decide as run_decide};
+use orch_core::schedule::layout;
+use orch_core::task::{NewTask, Task, TaskEdit};
+use orch_store::table::{agent, dependency, task};
+use orch_store::{Ending, Transaction};
+
+use super::graph_edit::{self, Placement};
+use super::run::apply_edit as apply_run_edit;
+use super::stage::Stage;
+use super::task::apply_edit;
+use super::{TaskShown, scope};
 use crate::{Answer, Error, Receipt, Session};
 
 /// A plan as the door read it.
@@ -72,5 +83,287 @@ pub fn add(
     run: Option<&Slug>,
     plan: &Plan,
 ) -> Result<Answer<Planned>, Error> {
-    todo!("next")
+    session.change(receipt, |tx, now| {
+        agent::see(tx, who, now)?;
+        let mut stage = Stage::fresh(tx, now, Some(who))?;
+        let planned = apply(&mut stage, run, plan)?;
+        stage.close()?;
+        Ok(if plan.dry_run { Ending::Undo(planned) } else { Ending::Keep(planned) })
+    })
+}
+
+/// How many tasks an answer shows.
+const SHOWN: usize = 20;
+
+/// Adds and changes what the plan says.
+fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<Planned, Error> {
+    let mut run = stage.named_run(run)?;
+    run_decide::admits(&run)?;
+    if !plan.run.is_empty() {
+        run = apply_run_edit(stage, &run, &plan.run)?;
+    }
+    let sorted = Sorted::new(stage, &run, plan)?;
+    let mut ids: Vec<Option<TaskId>> = sorted.there.clone();
+    let levels =
+        layout(plan.tasks.len(), &sorted.edges, &[]).map_err(|cycle| sorted.cycle(plan, &cycle.0))?;
+    let mut planned =
+        Planned { added: 0, changed: 0, dependencies: 0, levels: levels.levels, ready: 0, tasks: Vec::new() };
+    add_new(stage, &run, plan, &sorted, &levels.ranks, &mut ids, &mut planned)?;
+    for (index, planned_task) in
+        plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_some())
+    {
+        update(stage, &run, planned_task, sorted.there[index], &mut planned)?;
+    }
+    finish(stage, &ids, &mut planned)?;
+    Ok(planned)
+}
+
+/// A plan with its names resolved.
+struct Sorted {
+    /// The key of each task.
+    keys: Vec<Slug>,
+    /// The task that is there already, for each task of the plan.
+    there: Vec<Option<TaskId>>,
+    /// Edges inside the plan, as pairs of places: the first waits for the second.
+    edges: Vec<(usize, usize)>,
+    /// What each new task waits for that is no part of the plan, or is there already.
+    outside: HashMap<usize, Vec<Task>>,
+}
+
+impl Sorted {
+    fn new(stage: &mut Stage<'_, '_>, run: &Run, plan: &Plan) -> Result<Self, Error> {
+        let (keys, places) = Self::name(stage, run, plan)?;
+        let mut sorted =
+            Self { there: vec![None; keys.len()], keys, edges: Vec::new(), outside: HashMap::new() };
+        if run.counts.total() > 0 {
+            for (index, key) in sorted.keys.iter().enumerate() {
+                sorted.there[index] = task::id_by_key(stage.tx, run.id, key)?;
+                if sorted.there[index].is_some() && !plan.update {
+                    let task = TaskName { run: run.name.clone(), key: key.clone() };
+                    return Err(at(&plan.tasks[index], "key", Refusal::TaskExists { task }));
+                }
+            }
+        }
+        for index in 0..sorted.keys.len() {
+            if sorted.there[index].is_none() {
+                sorted.connect(stage.tx, run, plan, &places, index)?;
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Gives every task its key, and every key its place.
+    fn name(
+        stage: &mut Stage<'_, '_>,
+        run: &Run,
+        plan: &Plan,
+    ) -> Result<(Vec<Slug>, HashMap<Slug, usize>), Error> {
+        let mut places = HashMap::with_capacity(plan.tasks.len());
+        let given =
+            plan.tasks.iter().enumerate().filter_map(|(index, task)| Some((index, task.task.key.clone()?)));
+        for (index, key) in given {
+            if places.insert(key.clone(), index).is_some() {
+                let task = TaskName { run: run.name.clone(), key };
+                return Err(at(&plan.tasks[index], "key", Refusal::TaskExists { task }));
+            }
+        }
+        let mut keys = Vec::with_capacity(plan.tasks.len());
+        for (index, planned) in plan.tasks.iter().enumerate() {
+            let key = match &planned.task.key {
+                Some(key) => key.clone(),
+                None => loop {
+                    let key = graph_edit::next_key(stage, run)?;
+                    if !places.contains_key(&key) {
+                        places.insert(key.clone(), index);
+                        break key;
+                    }
+                },
+            };
+            keys.push(key);
+        }
+        Ok((keys, places))
+    }
+
+    /// Resolves what a new task waits for.
+    fn connect(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        run: &Run,
+        plan: &Plan,
+        places: &HashMap<Slug, usize>,
+        index: usize,
+    ) -> Result<(), Error> {
+        let planned = &plan.tasks[index];
+        let name = |key: &Slug| TaskName { run: run.name.clone(), key: key.clone() };
+        let mut seen = HashSet::with_capacity(planned.task.after.len());
+        for key in &planned.task.after {
+            if !seen.insert(key) {
+                let refusal = Refusal::DependencyExists { task: name(&self.keys[index]), on: name(key) };
+                return Err(at(planned, "after", refusal));
+            }
+            match places.get(key) {
+                Some(place) if self.there[*place].is_none() => self.edges.push((index, *place)),
+                _ => {
+                    let on = task::by_key(tx, run.id, key)?;
+                    let on =
+                        on.ok_or_else(|| at(planned, "after", Refusal::TaskNotFound { task: name(key) }))?;
+                    self.outside.entry(index).or_default().push(on);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cycle(&self, plan: &Plan, cycle: &[usize]) -> Error {
+        let path = cycle.iter().map(|index| self.keys[*index].clone()).collect();
+        let first = cycle.first().copied().unwrap_or(0);
+        at(&plan.tasks[first], "after", Refusal::DependencyCycle { path })
+    }
+}
+
+fn at(planned: &PlannedTask, field: &'static str, refusal: Refusal) -> Error {
+    Error::Plan { refusal, at: AtLine { line: planned.line, field } }
+}
+
+/// Adds the tasks that are not there, then their edges.
+///
+/// New tasks are only waited for by new ones, so counters and ranks are known before the first row is written.
+fn add_new(
+    stage: &mut Stage<'_, '_>,
+    run: &Run,
+    plan: &Plan,
+    sorted: &Sorted,
+    ranks: &[u32],
+    ids: &mut [Option<TaskId>],
+    planned: &mut Planned,
+) -> Result<(), Error> {
+    let standings = standings(plan, sorted, ranks);
+    for (index, new) in plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_none()) {
+        ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
+        planned.added += 1;
+    }
+    for (task, on) in &sorted.edges {
+        if let (Some(task), Some(on)) = (ids[*task], ids[*on]) {
+            dependency::insert(stage.tx, task, on)?;
+            planned.dependencies += 1;
+        }
+    }
+    let mut outside: Vec<_> = sorted.outside.iter().collect();
+    outside.sort_unstable_by_key(|(index, _)| **index);
+    for (index, others) in outside {
+        for on in others {
+            if let Some(task) = ids[*index] {
+                dependency::insert(stage.tx, task, on.id)?;
+                graph_edit::raise_rank(stage.tx, on.id, rank_before(ranks[*index]))?;
+                planned.dependencies += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counters and rank of every new task. A task behind one that is skipped at once is skipped as well.
+fn standings(plan: &Plan, sorted: &Sorted, ranks: &[u32]) -> Vec<Placement> {
+    let mut placed: Vec<Placement> =
+        ranks.iter().map(|rank| Placement { unmet: 0, broken: 0, rank: *rank }).collect();
+    for (index, others) in &sorted.outside {
+        for on in others {
+            let shift = Shift::to(on.state);
+            (placed[*index].unmet, placed[*index].broken) =
+                shift.apply(placed[*index].unmet, placed[*index].broken);
+        }
+    }
+    let mut dependents: Vec<Vec<usize>> =
+        vec![Vec::new(); if sorted.outside.is_empty() { 0 } else { plan.tasks.len() }];
+    for (task, on) in &sorted.edges {
+        placed[*task].unmet += 1;
+        if let Some(waiting) = dependents.get_mut(*on) {
+            waiting.push(*task);
+        }
+    }
+    // Ranks fall along every edge, so this order meets each task after all that it waits for.
+    let mut order: Vec<usize> = (0..dependents.len()).collect();
+    order.sort_unstable_by_key(|index| std::cmp::Reverse(ranks[*index]));
+    for index in order {
+        if placed[index].broken > 0 {
+            for task in std::mem::take(&mut dependents[index]) {
+                placed[task].broken += 1;
+            }
+        }
+    }
+    placed
+}
+
+/// Changes a task that is there already, unless it is live or finished.
+fn update(
+    stage: &mut Stage<'_, '_>,
+    run: &Run,
+    wanted: &PlannedTask,
+    id: Option<TaskId>,
+    planned: &mut Planned,
+) -> Result<(), Error> {
+    let Some(id) = id else { return Ok(()) };
+    let before = task::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
+    if before.state.live() || before.state.finished() {
+        return Ok(());
+    }
+    let mut changed = false;
+    let news = news_of(stage.tx, &before, &wanted.named)?;
+    if !news.is_empty() {
+        apply_edit(stage, &before, &news).map_err(|error| place(wanted, "key", error))?;
+        changed = true;
+    }
+    if wanted.names_after {
+        let now = dependency::keys(stage.tx, id)?;
+        for gone in now.iter().filter(|key| !wanted.task.after.contains(key)) {
+            graph_edit::remove_edge(stage, id, run, gone).map_err(|error| place(wanted, "after", error))?;
+            changed = true;
+        }
+        let new: Vec<Slug> = wanted.task.after.iter().filter(|key| !now.contains(key)).cloned().collect();
+        if !new.is_empty() {
+            graph_edit::add_edges(stage, id, run, &new).map_err(|error| place(wanted, "after", error))?;
+            planned.dependencies += new.len() as u64;
+            changed = true;
+        }
+    }
+    planned.changed += u64::from(changed);
+    Ok(())
+}
+
+/// What of an edit differs from what is there.
+fn news_of(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<TaskEdit, Error> {
+    let text = task::text(tx, task.id)?;
+    let mut news = edit.clone();
+    news.title = news.title.filter(|title| *title != task.title);
+    news.priority = news.priority.filter(|priority| *priority != task.priority);
+    news.labels = news.labels.filter(|labels| *labels != task.labels);
+    news.agent = news.agent.filter(|agent| *agent != task.agent);
+    news.max_attempts = news.max_attempts.filter(|max| Some(*max) != task.max_attempts);
+    news.allow_empty = news.allow_empty.filter(|allow| *allow != task.allow_empty);
+    news.spec = news.spec.filter(|spec| Some(spec) != text.spec.as_ref());
+    news.accept = news.accept.filter(|accept| *accept != text.accept);
+    news.verify = news.verify.filter(|verify| *verify != text.verify);
+    Ok(news)
+}
+
+/// Says where in the plan a refusal belongs.
+fn place(wanted: &PlannedTask, field: &'static str, error: Error) -> Error {
+    match error {
+        Error::Refused(refusal) => at(wanted, field, refusal),
+        other => other,
+    }
+}
+
+/// Counts what is ready by now, and shows the first tasks.
+fn finish(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>], planned: &mut Planned) -> Result<(), Error> {
+    let mut ready = 0;
+    for (index, id) in ids.iter().flatten().enumerate() {
+        if index < SHOWN {
+            let task = task::load(stage.tx, *id)?.ok_or_else(|| scope::missing("task", id.0))?;
+            planned.tasks.push(scope::shown(stage.tx, task)?);
+        }
+        ready += u64::from(task::is_ready(stage.tx, *id)?);
+    }
+    planned.ready = ready;
+    Ok(())
 }

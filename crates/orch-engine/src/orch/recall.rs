@@ -1,8 +1,13 @@
 //! `orch recall`: ends the live attempt without counting it.
 
+use orch_core::attempt::state::AttemptEvent;
+use orch_core::event::EventKind;
 use orch_core::id::Slug;
+use orch_core::task::decide;
 
-use super::{TaskRef, TaskShown};
+use super::stage::{Told, change as lead_change};
+use super::task::end_attempt;
+use super::{TaskRef, TaskShown, scope};
 use crate::{Answer, Error, Receipt, Session};
 
 /// Recalls.
@@ -16,5 +21,18 @@ pub fn recall(
     task: &TaskRef,
     reason: Option<&str>,
 ) -> Result<Answer<TaskShown>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let before = scope::one_task(stage.tx, task)?;
+        let status = stage.run(before.run)?.state.status();
+        let after = decide::recall(&before, status, stage.now)?;
+        let reason = reason.unwrap_or("the lead recalled it");
+        let ended = end_attempt(stage, &before, AttemptEvent::Recall, reason)?;
+        let told = Told {
+            thread: ended.map(|attempt| attempt.thread),
+            data: vec![("reason", reason.into())],
+            ..Told::plain(EventKind::Recalled, "the lead recalled it")
+        };
+        stage.move_task(&before, &after, told)?;
+        scope::shown(stage.tx, after)
+    })
 }

@@ -1,7 +1,22 @@
 //! `orch reconcile`, and the freshness of every other command: what workers reported moves their tasks.
 
+use orch_core::attempt::Attempt;
+use orch_core::attempt::state::AttemptEvent;
+use orch_core::event::{Datum, EventKind};
 use orch_core::id::{AttemptName, Slug, TaskName};
+use orch_core::reconcile::{Observation, steps};
+use orch_core::run::{DoneWhen, RunStatus};
+use orch_core::task::decide::{self, Unsuccessful};
+use orch_core::task::state::TaskEvent;
+use orch_core::task::{Task, TaskState};
+use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
+use orch_store::driver::Durability;
+use orch_store::table::{attempt, message, task, thread};
+use orch_store::{Ending, Transaction};
 
+use super::scope;
+use super::stage::{Stage, Told};
+use crate::inbox::{cancel, close, reply};
 use crate::{Error, Session};
 
 /// One step that was taken.
@@ -24,5 +39,235 @@ pub struct Change {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn reconcile(session: &mut Session, run: Option<&Slug>, dry_run: bool) -> Result<Vec<Change>, Error> {
-    todo!("next")
+    session.write(Durability::Power, |tx, now| {
+        if run.is_some() {
+            scope::one_run(tx, run)?;
+        }
+        let mut changes = Stage::fresh(tx, now, None)?.close()?;
+        if let Some(run) = run {
+            changes.retain(|change| change.task.run == *run);
+        }
+        Ok(if dry_run { Ending::Undo(changes) } else { Ending::Keep(changes) })
+    })
+}
+
+/// Takes in everything the store knows: default answers that are due, news of threads, lost leases.
+pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+    if !thread::any_news(stage.tx, stage.now)? {
+        return Ok(());
+    }
+    for due in thread::defaults_due(stage.tx, stage.now)? {
+        reply::give_default(stage.tx, due, stage.now)?;
+    }
+    for news in thread::with_news(stage.tx)? {
+        look(stage, &news)?;
+    }
+    for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
+        look(stage, &lapsed)?;
+    }
+    Ok(())
+}
+
+/// Brings the attempt that owns a thread to what the thread shows.
+pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error> {
+    thread::seen(stage.tx, seen.id)?;
+    let Some(reference) = seen.head.reference else { return Ok(()) };
+    let Some(attempt) = attempt::load(stage.tx, reference.attempt)? else { return Ok(()) };
+    if !decide::under_way(&attempt) {
+        return Ok(());
+    }
+    let released = seen.releases.saturating_sub(attempt.releases);
+    let lease_lost = thread_decide::lease(seen).is_some_and(|lease| lease.lost(stage.now));
+    let observation = Observation { status: seen.state.status(), lease_lost, released };
+    let events = steps(attempt.state, observation);
+    let task = task::load(stage.tx, attempt.task)?.ok_or_else(|| scope::missing("task", attempt.task.0))?;
+    let mut walk = Walk { task, attempt, seen };
+    walk.attempt.releases = seen.releases;
+    if released > 0 && walk.count_releases(stage, released)? {
+        return walk.lose(stage, "it was given back too often");
+    }
+    for event in events {
+        walk.step(stage, event)?;
+    }
+    attempt::save(stage.tx, &walk.attempt)?;
+    withdraw_if_paused(stage, seen)
+}
+
+/// Work that was given back while its run is paused is not offered before the run is resumed.
+fn withdraw_if_paused(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error> {
+    let Some(reference) = seen.head.reference else { return Ok(()) };
+    let queued = seen.state == ThreadState::Queued && !seen.withdrawn;
+    if queued && stage.run(reference.run)?.state.status() == RunStatus::Paused {
+        thread::save(stage.tx, &Thread { withdrawn: true, ..seen.clone() }, false)?;
+    }
+    Ok(())
+}
+
+/// One attempt on its way to what its thread shows.
+struct Walk<'a> {
+    task: Task,
+    attempt: Attempt,
+    seen: &'a Thread,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, stage: &mut Stage<'_, '_>, event: AttemptEvent) -> Result<(), Error> {
+        match event {
+            AttemptEvent::Claim => {
+                self.attempt.agent = self.seen.worker().clone();
+                self.go(stage, event, TaskEvent::Claim, EventKind::Running, "its work was claimed")
+            }
+            AttemptEvent::Ask => {
+                self.go(stage, event, TaskEvent::Ask, EventKind::Blocked, "its worker asked")
+            }
+            AttemptEvent::Answer => {
+                self.go(stage, event, TaskEvent::Answer, EventKind::Running, "its question was answered")
+            }
+            AttemptEvent::Release => {
+                self.attempt.agent = self.seen.head.to.clone();
+                self.go(stage, event, TaskEvent::Release, EventKind::Requeued, "its worker gave it back")
+            }
+            AttemptEvent::Report => self.report(stage),
+            AttemptEvent::Fail => self.fail(stage),
+            AttemptEvent::Lose => self.lose(stage, "its lease was lost"),
+            AttemptEvent::Cancel => self.cancel(stage),
+            AttemptEvent::Send | AttemptEvent::Accept | AttemptEvent::Reject | AttemptEvent::Recall => {
+                unreachable!("a thread never shows {}", event.name())
+            }
+        }
+    }
+
+    /// Moves attempt and task alike.
+    fn go(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        attempt_event: AttemptEvent,
+        task_event: TaskEvent,
+        kind: EventKind,
+        reason: &str,
+    ) -> Result<(), Error> {
+        self.attempt = decide::attempt_moved(&self.attempt, attempt_event, stage.now);
+        let after = decide::moved(&self.task, task_event, stage.now);
+        self.become_task(stage, after, kind, reason, Vec::new())
+    }
+
+    fn become_task(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        after: Task,
+        kind: EventKind,
+        reason: &str,
+        data: Vec<(&'static str, Datum)>,
+    ) -> Result<(), Error> {
+        let before = std::mem::replace(&mut self.task, after);
+        let agent = Some(self.attempt.agent.clone());
+        let told = Told { kind, thread: Some(self.seen.id), agent, reason: reason.to_owned(), data };
+        stage.move_task(&before, &self.task, told)
+    }
+
+    /// The worker said that it is done; under `reported` that is enough.
+    fn report(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+        self.note_outcome(stage.tx)?;
+        self.go(
+            stage,
+            AttemptEvent::Report,
+            TaskEvent::Report,
+            EventKind::Reported,
+            "its worker said that it is done",
+        )?;
+        match stage.run(self.task.run)?.policy.done_when {
+            DoneWhen::Reported => self.go(
+                stage,
+                AttemptEvent::Accept,
+                TaskEvent::Accept,
+                EventKind::Done,
+                "reported is done in this run",
+            ),
+            DoneWhen::Verified | DoneWhen::Integrated => Ok(()),
+        }
+    }
+
+    fn fail(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+        let closing = self.note_outcome(stage.tx)?;
+        let last =
+            closing.is_some_and(|message| message.content.extra.payload.as_deref() == Some(close::LAST));
+        self.attempt = decide::attempt_moved(&self.attempt, AttemptEvent::Fail, stage.now);
+        self.end_unsuccessful(stage, Unsuccessful::Failed { last }, EventKind::Failed, "its worker gave up")
+    }
+
+    fn lose(&mut self, stage: &mut Stage<'_, '_>, reason: &str) -> Result<(), Error> {
+        self.attempt = decide::attempt_moved(&self.attempt, AttemptEvent::Lose, stage.now);
+        self.attempt.reason = Some(reason.to_owned());
+        attempt::save(stage.tx, &self.attempt)?;
+        let by = self.seen.head.from.clone();
+        let text = format!("This attempt was ended: {reason}.");
+        // The thread as it is now: giving it up earlier in this walk may have changed it.
+        let current =
+            thread::load(stage.tx, self.seen.id)?.ok_or_else(|| scope::missing("thread", self.seen.id.0))?;
+        cancel::end(stage.tx, &current, &by, Some(&text), stage.now)?;
+        self.end_unsuccessful(stage, Unsuccessful::Lost, EventKind::Lost, reason)
+    }
+
+    /// The task gets another try, or fails.
+    fn end_unsuccessful(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        how: Unsuccessful,
+        kind: EventKind,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let run = stage.run(self.task.run)?.clone();
+        let after = decide::attempt_ended(&self.task, how, &run.policy, run.state.status(), stage.now);
+        let mut data: Vec<(&'static str, Datum)> = vec![
+            ("reason", self.why(stage.tx, reason)?.into()),
+            ("tries_left", decide::tries_left(&after, &run.policy).into()),
+        ];
+        if let (TaskState::Ready, Some(until)) = (after.state, after.not_before) {
+            data.push(("retry_in_ms", (until - stage.now).0.into()));
+        }
+        self.become_task(stage, after, kind, reason, data)
+    }
+
+    /// The worker's own words where it left some, cut short.
+    fn why(&self, tx: &mut Transaction<'_>, reason: &str) -> Result<String, Error> {
+        let words = match self.attempt.outcome {
+            Some(id) => message::load(tx, id)?.map(|message| message.content.body),
+            None => None,
+        };
+        Ok(words.map_or_else(|| reason.to_owned(), |words| words.chars().take(300).collect()))
+    }
+
+    fn cancel(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+        self.attempt = decide::attempt_moved(&self.attempt, AttemptEvent::Cancel, stage.now);
+        self.attempt.reason = Some("its thread was cancelled".to_owned());
+        let after = decide::moved(&self.task, TaskEvent::Cancel, stage.now);
+        self.become_task(stage, after, EventKind::Cancelled, "its thread was cancelled", Vec::new())
+    }
+
+    /// Counts what the worker gave back; says whether that was once too often.
+    fn count_releases(&mut self, stage: &mut Stage<'_, '_>, times: u32) -> Result<bool, Error> {
+        let policy = stage.run(self.task.run)?.policy.clone();
+        let (task, spent) = decide::released(&self.task, times, &policy);
+        // The loss that follows counts one itself.
+        let losses = if spent { task.losses.saturating_sub(1) } else { task.losses };
+        self.task = Task { losses, ..task };
+        task::save(stage.tx, &self.task)?;
+        Ok(spent && !self.seen.state.status().closed())
+    }
+
+    /// Remembers the message that closed the thread.
+    fn note_outcome(
+        &mut self,
+        tx: &mut Transaction<'_>,
+    ) -> Result<Option<orch_core::message::Message>, Error> {
+        let closing = match &self.seen.state {
+            ThreadState::Done(closing) | ThreadState::Failed(closing) => Some(closing.message),
+            ThreadState::Queued
+            | ThreadState::Claimed { .. }
+            | ThreadState::Blocked { .. }
+            | ThreadState::Cancelled => None,
+        };
+        self.attempt.outcome = closing;
+        Ok(closing.map(|id| message::load(tx, id)).transpose()?.flatten())
+    }
 }

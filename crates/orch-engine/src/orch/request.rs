@@ -1,8 +1,10 @@
 //! `orch request show`: whether a request id was applied.
 
+use orch_core::refusal::Refusal;
 use orch_core::time::Time;
+use orch_store::table::request;
 
-use crate::{Error, Session};
+use crate::{Error, Session, token};
 
 /// A request that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,5 +24,10 @@ pub struct Applied {
 /// # Errors
 /// It was not applied (or longer than 30 days ago), or the store failed.
 pub fn show(session: &mut Session, key: &str) -> Result<Applied, Error> {
-    todo!("next")
+    session.read(|tx, _| {
+        let found = request::load(tx, &token::request_digest(key))?;
+        let found = found.ok_or_else(|| Refusal::RequestNotFound { key: key.to_owned() })?;
+        let request::Request { fingerprint, at, answer } = found;
+        Ok(Applied { key: key.to_owned(), fingerprint, at, answer })
+    })
 }

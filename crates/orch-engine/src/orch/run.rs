@@ -1,11 +1,18 @@
 //! `orch run init|list|show|edit|pause|resume|cancel`.
 
-use orch_core::id::Slug;
-use orch_core::run::{Policy, Run, RunEdit};
+use orch_core::event::{About, EventKind};
+use orch_core::id::{RunId, Slug, TaskId};
+use orch_core::refusal::Refusal;
+use orch_core::run::{Policy, Run, RunEdit, decide};
 use orch_core::task::TaskState;
+use orch_core::thread::Thread;
+use orch_store::Transaction;
 use orch_store::page::{Page, PageRequest};
+use orch_store::table::{run as run_table, task as task_table, thread};
 
-use super::TaskShown;
+use super::stage::{Stage, change as lead_change, read_fresh};
+use super::{TaskShown, scope};
+use crate::page::{bad_cursor, cut};
 use crate::{Answer, Error, Receipt, Session};
 
 /// What a new run is made of.
@@ -51,7 +58,19 @@ pub fn init(
     who: &Slug,
     request: &NewRun,
 ) -> Result<Answer<Run>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let name = free_name(stage.tx, request)?;
+        let new = run_table::NewRow {
+            name: &name,
+            title: &request.title,
+            goal: request.goal.as_deref(),
+            policy: &request.policy,
+        };
+        let id = run_table::insert(stage.tx, new, stage.now)?;
+        let data = vec![("title", request.title.as_str().into())];
+        stage.tell(EventKind::RunCreated, about(id), None, data)?;
+        scope::run_of(stage.tx, id)
+    })
 }
 
 /// Lists runs, newest first.
@@ -59,7 +78,18 @@ pub fn init(
 /// # Errors
 /// The store failed.
 pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Error> {
-    todo!("next")
+    let before = match &page.after {
+        None => RunId(i64::MAX),
+        Some(cursor) => {
+            let name = Slug::new(cursor).map_err(|_| bad_cursor())?;
+            session.read(|tx, _| Ok(run_table::by_name(tx, &name)?.ok_or_else(bad_cursor)?.id))?
+        }
+    };
+    read_fresh(session, |tx, _| {
+        let runs = run_table::list(tx, before, page.limit.saturating_add(1))?;
+        let total = u64::try_from(run_table::count(tx)?).unwrap_or(0);
+        Ok(cut(runs, page.limit, total, |run: &Run| run.name.to_string()))
+    })
 }
 
 /// Shows a run and its tasks.
@@ -67,7 +97,15 @@ pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Erro
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn show(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
-    todo!("next")
+    read_fresh(session, |tx, _| {
+        let run = scope::one_run(tx, run)?;
+        let after = task_cursor(tx, &run, page)?;
+        let tasks = task_table::list(tx, run.id, after, page.limit.saturating_add(1))?;
+        let shown = tasks.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<Vec<_>, _>>()?;
+        let total = u64::try_from(run.counts.total()).unwrap_or(0);
+        let tasks = cut(shown, page.limit, total, |shown: &TaskShown| shown.task.name.key.to_string());
+        Ok(RunTasks { run, tasks })
+    })
 }
 
 /// Changes title, goal or policy.
@@ -81,7 +119,10 @@ pub fn edit(
     run: Option<&Slug>,
     edit: &RunEdit,
 ) -> Result<Answer<Run>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let before = stage.named_run(run)?;
+        apply_edit(stage, &before, edit)
+    })
 }
 
 /// Pauses, resumes or cancels; repeating it changes nothing.
@@ -95,8 +136,85 @@ pub fn change(
     run: Option<&Slug>,
     verb: Verb,
 ) -> Result<Answer<Run>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let before = stage.named_run(run)?;
+        let (after, kind) = match verb {
+            Verb::Pause => (decide::pause(&before, stage.now)?, EventKind::RunPaused),
+            Verb::Resume => (decide::resume(&before, stage.now)?, EventKind::RunResumed),
+            Verb::Cancel => (decide::cancel(&before, stage.now)?, EventKind::RunCancelled),
+        };
+        let Some(after) = after else { return Ok(before) };
+        stage.put_run(after);
+        match verb {
+            Verb::Pause => offer(stage, before.id, false)?,
+            Verb::Resume => offer(stage, before.id, true)?,
+            Verb::Cancel => cancel_tasks(stage, before.id)?,
+        }
+        stage.tell(kind, about(before.id), None, Vec::new())?;
+        Ok(stage.run(before.id)?.clone())
+    })
 }
 
 /// The states in which tasks are listed when no state is asked for: all of them.
 pub const ALL_STATES: &[TaskState] = &TaskState::ALL;
+
+/// An event about a run as a whole.
+pub(crate) fn about(run: RunId) -> About {
+    About { run: Some(run), ..About::default() }
+}
+
+/// Changes a run in hand and tells it.
+pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Run, edit: &RunEdit) -> Result<Run, Error> {
+    let after = decide::edit(before, edit, stage.now)?;
+    stage.put_run(after.clone());
+    stage.tell(EventKind::RunEdited, about(after.id), None, Vec::new())?;
+    Ok(after)
+}
+
+/// The given name where it is free; else the first free one that the title makes.
+fn free_name(tx: &mut Transaction<'_>, request: &NewRun) -> Result<Slug, Error> {
+    if let Some(name) = &request.name {
+        if run_table::taken(tx, name)? {
+            return Err(Refusal::RunExists { run: name.clone() }.into());
+        }
+        return Ok(name.clone());
+    }
+    let base = Slug::from_title(&request.title);
+    let mut name = base.clone();
+    let mut number = 1;
+    while run_table::taken(tx, &name)? {
+        number += 1;
+        name = base.numbered(number);
+    }
+    Ok(name)
+}
+
+/// The task that a page of a run's tasks begins behind.
+pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<TaskId, Error> {
+    let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
+    let key = Slug::new(cursor).map_err(|_| bad_cursor())?;
+    task_table::id_by_key(tx, run.id, &key)?.ok_or_else(bad_cursor)
+}
+
+/// Offers the run's threads that nobody claimed, or withdraws them.
+fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
+    for queued in thread::queued_of_run(stage.tx, run)? {
+        let thread = Thread { withdrawn: !offered, updated_at: stage.now, ..queued };
+        thread::save(stage.tx, &thread, false)?;
+    }
+    Ok(())
+}
+
+/// Cancels every task that nobody works on; claimed work goes on and may report.
+fn cancel_tasks(stage: &mut Stage<'_, '_>, run: RunId) -> Result<(), Error> {
+    let mut tasks = Vec::new();
+    for state in [TaskState::Waiting, TaskState::Ready, TaskState::Dispatched] {
+        tasks.extend(task_table::in_state(stage.tx, run, state, TaskId(0), u32::MAX)?);
+    }
+    // The ends of chains first, so that no task is skipped on its way to being cancelled.
+    tasks.sort_by_key(|task| (task.rank, task.id));
+    for task in tasks {
+        super::task::cancel(stage, task.id, "the run was cancelled")?;
+    }
+    Ok(())
+}

@@ -1,11 +1,18 @@
 //! `orch status`: one run at a glance. Costs what it shows, never what the run holds.
 
-use orch_core::id::Slug;
-use orch_core::run::Run;
+use orch_core::id::{Slug, TaskId};
+use orch_core::limit;
+use orch_core::message::MessageKind;
+use orch_core::run::{Run, RunStatus};
+use orch_core::task::{Task, TaskState};
+use orch_core::thread::decide as thread_decide;
 use orch_core::time::{Span, Time};
+use orch_store::Transaction;
+use orch_store::table::{attempt, dependency, message, task as task_table, thread};
 
-use super::TaskShown;
-use super::blocked::QuestionShown;
+use super::blocked::{self, QuestionShown};
+use super::stage::read_fresh;
+use super::{TaskShown, scope};
 use crate::{Error, Session};
 
 /// A task under way.
@@ -58,5 +65,116 @@ pub struct Status {
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    todo!("next")
+    read_fresh(session, |tx, now| {
+        let run = scope::one_run(tx, run)?;
+        let ready = if run.state.status() == RunStatus::Open {
+            task_table::ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
+        } else {
+            Vec::new()
+        };
+        let critical = critical_path(tx, &run)?;
+        Ok(Status {
+            active: active(tx, &run)?,
+            questions: blocked::questions(tx, &run, now, limit::STATUS_SHOWN)?,
+            ready: ready.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<_, _>>()?,
+            failed: failed(tx, &run)?,
+            eta: eta(tx, &run, critical.length)?,
+            critical_path: critical.keys,
+            now,
+            run,
+        })
+    })
+}
+
+/// The states of tasks under way.
+const UNDER_WAY: [TaskState; 4] =
+    [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
+
+/// Tasks in some states, oldest first, as many as a status shows.
+fn some_in(tx: &mut Transaction<'_>, run: &Run, states: &[TaskState]) -> Result<Vec<Task>, Error> {
+    let mut tasks = Vec::new();
+    for state in states.iter().filter(|state| run.counts.of(**state) > 0) {
+        tasks.extend(task_table::in_state(tx, run.id, *state, TaskId(0), limit::STATUS_SHOWN)?);
+    }
+    tasks.sort_by_key(|task| task.id);
+    tasks.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
+    Ok(tasks)
+}
+
+fn active(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<ActiveShown>, Error> {
+    let mut active = Vec::new();
+    for task in some_in(tx, run, &UNDER_WAY)? {
+        let Some(last) = task.attempt else { continue };
+        let Some(attempt) = attempt::load(tx, last.id)? else { continue };
+        let lease = thread::load(tx, attempt.thread)?.as_ref().and_then(thread_decide::lease);
+        let progress = message::last_of_kind(tx, attempt.thread, MessageKind::Progress)?;
+        active.push(ActiveShown {
+            since: attempt.created_at,
+            percent: progress.as_ref().and_then(|message| message.content.extra.percent),
+            progress: progress.map(|message| message.content.body),
+            lease_expires_at: lease.map(|lease| lease.expires_at),
+            shown: scope::shown(tx, task)?,
+        });
+    }
+    Ok(active)
+}
+
+fn failed(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedShown>, Error> {
+    let mut failed = Vec::new();
+    for task in some_in(tx, run, &[TaskState::Failed])? {
+        let mut reason = None;
+        if let Some(attempt) = task.attempt.map(|last| attempt::load(tx, last.id)).transpose()?.flatten() {
+            let words = attempt.outcome.map(|id| message::load(tx, id)).transpose()?.flatten();
+            reason = words.map(|message| message.content.body).or(attempt.reason);
+        }
+        failed.push(FailedShown { reason, shown: scope::shown(tx, task)? });
+    }
+    Ok(failed)
+}
+
+/// The longest chain of unfinished tasks.
+#[derive(Default)]
+struct CriticalPath {
+    /// The keys of its first tasks.
+    keys: Vec<Slug>,
+    /// How many tasks it has.
+    length: u32,
+}
+
+/// Follows the ranks from the unfinished task that the most work waits for.
+///
+/// Such a task is ready or under way: whatever a waiting task waits for has a higher rank.
+fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Error> {
+    let mut first: Option<Task> = None;
+    let mut consider = |task: Task| {
+        if first.as_ref().is_none_or(|best| (task.rank, best.id) > (best.rank, task.id)) {
+            first = Some(task);
+        }
+    };
+    for priority in 0..=limit::PRIORITY_MAX {
+        task_table::longest_ready(tx, run.id, priority)?.into_iter().for_each(&mut consider);
+    }
+    some_in(tx, run, &UNDER_WAY)?.into_iter().for_each(&mut consider);
+    let Some(first) = first else { return Ok(CriticalPath::default()) };
+    let mut path = CriticalPath { length: first.rank + 1, keys: vec![first.name.key.clone()] };
+    let (mut at, mut rank) = (first.id, first.rank);
+    while rank > 0 && path.keys.len() < limit::CRITICAL_PATH_SHOWN {
+        let next = dependency::ranked_dependents(tx, at)?.into_iter().find(|(_, behind)| behind + 1 == rank);
+        let Some((id, behind)) = next else { break };
+        let task = task_table::load(tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
+        path.keys.push(task.name.key);
+        (at, rank) = (id, behind);
+    }
+    Ok(path)
+}
+
+/// The mean time of the last done tasks, as often as the longest chain has tasks.
+///
+/// More work than agents takes longer than its longest chain; this is the least it will take.
+fn eta(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result<Option<Span>, Error> {
+    if chain == 0 || run.counts.of(TaskState::Done) == 0 {
+        return Ok(None);
+    }
+    let (measured, together) = attempt::durations(tx, run.id)?;
+    Ok((measured > 0).then(|| Span((together / measured).saturating_mul(i64::from(chain)))))
 }

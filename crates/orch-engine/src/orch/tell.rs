@@ -2,8 +2,14 @@
 
 use orch_core::id::Slug;
 use orch_core::message::Message;
+use orch_core::refusal::Refusal;
+use orch_core::task::Task;
+use orch_core::thread::Thread;
+use orch_store::table::{attempt, thread};
 
-use super::TaskRef;
+use super::stage::{Stage, change as lead_change};
+use super::{TaskRef, scope};
+use crate::inbox::send;
 use crate::{Answer, Error, Receipt, Session};
 
 /// Writes a note into the live attempt's thread.
@@ -17,5 +23,22 @@ pub fn tell(
     task: &TaskRef,
     text: &str,
 ) -> Result<Answer<Message>, Error> {
-    todo!("next")
+    lead_change(session, receipt, who, |stage| {
+        let task = scope::one_task(stage.tx, task)?;
+        let owned = live_thread(stage, &task)?;
+        let worker = owned.worker().clone();
+        let (told, message) = send::add(stage.tx, owned, who, Some(&worker), text, None, stage.now)?;
+        thread::seen(stage.tx, told.id)?;
+        Ok(message)
+    })
+}
+
+/// The open thread of a task's live attempt.
+pub(crate) fn live_thread(stage: &mut Stage<'_, '_>, task: &Task) -> Result<Thread, Error> {
+    let none = || Refusal::AttemptNotFound { task: task.name.clone() };
+    let last = task.attempt.filter(|_| task.state.live()).ok_or_else(none)?;
+    let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| scope::missing("attempt", last.id.0))?;
+    let owned =
+        thread::load(stage.tx, live.thread)?.ok_or_else(|| scope::missing("thread", live.thread.0))?;
+    if owned.state.status().closed() { Err(none().into()) } else { Ok(owned) }
 }

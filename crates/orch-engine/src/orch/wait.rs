@@ -1,9 +1,16 @@
 //! `orch wait`: returns as soon as something unacknowledged needs the lead.
 
-use orch_core::event::{Event, Wake};
-use orch_core::id::{EventId, Slug};
-use orch_core::time::Span;
+use orch_core::event::{Event, EventKind, Wake};
+use orch_core::id::{EventId, RunId, Slug};
+use orch_core::run::{Outcome, Run, RunState};
+use orch_core::time::{Span, Time};
+use orch_store::Transaction;
+use orch_store::table::{agent, event, run as run_table, thread};
 
+use super::scope;
+use super::stage::read_fresh;
+use crate::error::Awaited;
+use crate::wake::{Look, wait_until};
 use crate::{Error, Session};
 
 /// What is waited for.
@@ -39,5 +46,92 @@ pub struct Waited {
 /// # Errors
 /// The wait timed out, or the store failed.
 pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
-    todo!("next")
+    let scope = session.read(|tx, _| Scope::of(tx, request))?;
+    let kinds: Vec<EventKind> = request.wakes.iter().flat_map(|wake| wake.kinds()).copied().collect();
+    let found = wait_until(session, request.timeout, |session| {
+        read_fresh(session, |tx, now| {
+            let mut events = Vec::new();
+            for (run, after) in scope.runs(tx)? {
+                events.extend(event::waking(tx, run, after, &kinds, request.limit)?);
+            }
+            events.sort_by_key(|event| event.id);
+            events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
+            let Some(last) = events.last().map(|event| event.id) else {
+                return Ok(Look::Nothing(next_timer(tx, now)?));
+            };
+            let incomplete = incomplete(tx, &events)?;
+            Ok(Look::Found(Waited { events, cursor: last, incomplete }))
+        })
+    })?;
+    found.ok_or(Error::TimedOut(Awaited::Events(scope.after)))
+}
+
+/// Which runs a wait looks at, and after which event in each.
+struct Scope {
+    runs: Vec<(RunId, EventId)>,
+    /// Whether runs that are made later count as well.
+    open: bool,
+    after: EventId,
+}
+
+impl Scope {
+    fn of(tx: &mut Transaction<'_>, request: &Wait) -> Result<Self, Error> {
+        let whole = agent::event_cursor(tx, &request.agent, None)?;
+        let after = request.after.or(whole).unwrap_or(EventId(0));
+        let mut runs: Vec<RunId> = scope::runs(tx, request.run.as_ref())?.iter().map(|run| run.id).collect();
+        // A run that ended since the lead last looked is still news, even if other runs go on.
+        if request.run.is_none() && after > EventId(0) {
+            runs.extend(event::runs_ended_after(tx, after)?);
+            runs.sort_unstable();
+            runs.dedup();
+        }
+        let mut scope = Self { runs: Vec::new(), open: request.run.is_none(), after };
+        for run in runs {
+            let own = agent::event_cursor(tx, &request.agent, Some(run))?.unwrap_or(EventId(0));
+            let after = request.after.unwrap_or_else(|| after.max(own));
+            scope.runs.push((run, after));
+        }
+        if let [(_, only)] = scope.runs[..] {
+            scope.after = only;
+        }
+        Ok(scope)
+    }
+
+    /// The runs, with those that were made while waiting.
+    fn runs(&self, tx: &mut Transaction<'_>) -> Result<Vec<(RunId, EventId)>, Error> {
+        let mut runs = self.runs.clone();
+        if self.open {
+            for run in run_table::unfinished(tx)? {
+                if !runs.iter().any(|(known, _)| *known == run.id) {
+                    runs.push((run.id, self.after));
+                }
+            }
+        }
+        Ok(runs)
+    }
+}
+
+/// When something may happen by itself: a lease is lost, a default answer is due.
+fn next_timer(tx: &mut Transaction<'_>, now: Time) -> Result<Option<Time>, Error> {
+    Ok(thread::next_timer(tx)?.map(|at| at.max(now)))
+}
+
+/// Runs that ended, as the events say, with work that is not done.
+fn incomplete(tx: &mut Transaction<'_>, events: &[Event]) -> Result<Vec<Slug>, Error> {
+    let mut names = Vec::new();
+    for name in events.iter().filter(|event| Wake::Finished.kinds().contains(&event.kind)) {
+        let Some(name) = &name.run else { continue };
+        let run = run_table::by_name(tx, name)?;
+        if run.as_ref().is_some_and(ended_incomplete) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
+}
+
+fn ended_incomplete(run: &Run) -> bool {
+    match run.state {
+        RunState::Open | RunState::Paused(_) | RunState::Finished(Outcome::Succeeded) => false,
+        RunState::Finished(Outcome::Partial | Outcome::Failed) | RunState::Cancelled => true,
+    }
 }

@@ -1,8 +1,13 @@
 //! `orch why`: why a task is where it is, and what would move it.
 
 use orch_core::refusal::Reason;
+use orch_core::run::Run;
+use orch_core::task::{Task, TaskState, decide};
+use orch_core::time::Time;
+use orch_store::Transaction;
 
-use super::{TaskRef, TaskShown};
+use super::stage::read_fresh;
+use super::{TaskRef, TaskShown, blocked, dispatch, scope};
 use crate::{Error, Session};
 
 /// A task and why it does not move.
@@ -19,5 +24,39 @@ pub struct Why {
 /// # Errors
 /// There is no such task, or the store failed.
 pub fn why(session: &mut Session, task: &TaskRef) -> Result<Why, Error> {
-    todo!("next")
+    read_fresh(session, |tx, now| {
+        let task = scope::one_task(tx, task)?;
+        let run = scope::run_of(tx, task.run)?;
+        let reasons = reasons(tx, &run, &task, now)?;
+        Ok(Why { shown: scope::shown(tx, task)?, reasons })
+    })
+}
+
+/// Every reason, the decisive one first.
+fn reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Result<Vec<Reason>, Error> {
+    let mut reasons = dispatch::named(tx, task, decide::not_ready(run, task, now))?;
+    match task.state {
+        TaskState::Blocked => {
+            if let Some(asked) = blocked::question_of(tx, task, now)? {
+                reasons.insert(0, Reason::Question { text: asked.question.content.body });
+            }
+        }
+        TaskState::Dispatched => reasons.extend(blocked::unclaimed(tx, task)?),
+        TaskState::Ready => {
+            if let Some(max) = run.policy.max_active.filter(|_| decide::capacity(run).is_err()) {
+                reasons.push(Reason::Capacity { max });
+            }
+            if task.agent.is_none() {
+                reasons.push(Reason::NoAgent);
+            }
+        }
+        TaskState::Waiting
+        | TaskState::Running
+        | TaskState::Reported
+        | TaskState::Done
+        | TaskState::Failed
+        | TaskState::Skipped
+        | TaskState::Cancelled => {}
+    }
+    Ok(reasons)
 }
