@@ -51,10 +51,10 @@ fn of_thread() -> Machine {
         source: "crates/orch-core/src/thread/state.rs",
         states: states.map(thread::ThreadStatus::name).to_vec(),
         initial: vec![thread::ThreadStatus::Queued.name()],
-        last: named(&states, |state| state.closed(), |state| state.name()),
+        last: named(&states, thread::ThreadStatus::closed, thread::ThreadStatus::name),
         events: thread::ThreadEvent::ALL.map(thread::ThreadEvent::name).to_vec(),
         moves: moves(&states, &thread::ThreadEvent::ALL, |state, event| {
-            thread::next(state, event).ok().map(|to| to.name())
+            thread::next(state, event).ok().map(thread::ThreadStatus::name)
         }),
     }
 }
@@ -69,10 +69,10 @@ fn of_task() -> Machine {
         initial: [task::Standing::Waiting, task::Standing::Ready, task::Standing::Skipped]
             .map(|standing| standing.state().name())
             .to_vec(),
-        last: named(&states, |state| state.finished(), |state| state.name()),
+        last: named(&states, task::TaskState::finished, task::TaskState::name),
         events: task::TaskEvent::ALL.map(task::TaskEvent::name).to_vec(),
         moves: moves(&states, &task::TaskEvent::ALL, |state, event| {
-            task::next(state, event).ok().map(|to| to.name())
+            task::next(state, event).ok().map(task::TaskState::name)
         }),
     }
 }
@@ -85,10 +85,10 @@ fn of_attempt() -> Machine {
         source: "crates/orch-core/src/attempt/state.rs",
         states: states.map(attempt::AttemptState::name).to_vec(),
         initial: vec![attempt::AttemptState::Preparing.name(), attempt::AttemptState::Dispatched.name()],
-        last: named(&states, |state| !state.live(), |state| state.name()),
+        last: named(&states, |state| !state.live(), attempt::AttemptState::name),
         events: attempt::AttemptEvent::ALL.map(attempt::AttemptEvent::name).to_vec(),
         moves: moves(&states, &attempt::AttemptEvent::ALL, |state, event| {
-            attempt::next(state, event).ok().map(|to| to.name())
+            attempt::next(state, event).ok().map(attempt::AttemptState::name)
         }),
     }
 }
@@ -101,10 +101,10 @@ fn of_run() -> Machine {
         source: "crates/orch-core/src/run/state.rs",
         states: states.map(run::RunStatus::name).to_vec(),
         initial: vec![run::RunStatus::Open.name()],
-        last: named(&states, |state| !state.unfinished(), |state| state.name()),
+        last: named(&states, |state| !state.unfinished(), run::RunStatus::name),
         events: run::RunEvent::ALL.map(run::RunEvent::name).to_vec(),
         moves: moves(&states, &run::RunEvent::ALL, |state, event| {
-            run::next(state, event).ok().map(|to| to.name())
+            run::next(state, event).ok().map(run::RunStatus::name)
         }),
     }
 }
