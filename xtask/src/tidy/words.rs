@@ -16,7 +16,7 @@ pub(super) fn advise(files: &[File]) -> Vec<String> {
             if line.trim_start().starts_with("```") {
                 fenced = !fenced;
             }
-            let prose = !fenced && !line.starts_with('|') && !line.starts_with("    ");
+            let prose = !fenced && !line.starts_with(['|', '#']) && !line.starts_with("    ");
             if prose && holds_two_sentences(line) {
                 advice.push(format!("{}:{}: one sentence per line.", file.path, index + 1));
             }
