@@ -72,7 +72,7 @@ fn ships(file: &File) -> bool {
     file.is("rs")
         && file.path.split('/').nth(2) == Some("src")
         && room(&file.path).is_some_and(|room| room != "orch-testkit")
-        && file.stem() != "tests"
+        && !file.stem().ends_with("tests")
         && !file.path.contains("/tests/")
 }
 
