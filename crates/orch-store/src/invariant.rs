@@ -27,7 +27,7 @@ pub struct Breach {
 }
 
 /// Every law, in the order of docs/invariants.md.
-pub const ALL: [Invariant; 21] = [
+pub const ALL: [Invariant; 22] = [
     Invariant {
         name: "live_attempts",
         law: "A task has at most one live attempt, and has one exactly when its state says so.",
@@ -125,6 +125,11 @@ pub const ALL: [Invariant; 21] = [
         law: "A thread that its holder closed names the message that closed it.",
         query: CLOSING_MESSAGES,
     },
+    Invariant {
+        name: "news",
+        law: "A thread that does not look as its live attempt says is marked as news.",
+        query: NEWS,
+    },
 ];
 
 const LIVE_ATTEMPTS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
@@ -182,7 +187,7 @@ ORDER BY id";
 const TASK_HISTORY: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.state != (SELECT e.data ->> 'to' FROM event e WHERE e.task_id = t.id
     AND e.kind IN ('task_added', 'waiting', 'ready', 'skipped', 'dispatched', 'running', 'blocked', 'requeued', 'reported',
-        'done', 'failed', 'lost', 'recalled', 'cancelled', 'retried')
+        'done', 'failed', 'lost', 'recalled', 'cancelled', 'retried', 'dependency_added', 'dependency_removed')
     AND e.data ->> 'to' IS NOT NULL ORDER BY e.id DESC LIMIT 1)
 ORDER BY t.id";
 
@@ -257,6 +262,11 @@ WHERE (t.closing_id IS NOT NULL) != (t.state IN ('done', 'failed'))
     OR (t.closing_id IS NOT NULL AND (m.id IS NULL OR m.thread_id != t.id
         OR m.kind != CASE t.state WHEN 'done' THEN 'result' ELSE 'failure' END))
 ORDER BY t.id";
+
+const NEWS: &str = "SELECT 'th-' || h.id FROM attempt a JOIN thread h ON h.id = a.thread_id
+WHERE h.news = 0 AND a.state IN ('dispatched', 'running', 'blocked')
+    AND h.state != CASE a.state WHEN 'dispatched' THEN 'queued' WHEN 'running' THEN 'claimed' ELSE 'blocked' END
+ORDER BY h.id";
 
 /// The laws that are broken now; empty when all hold.
 ///

@@ -43,7 +43,7 @@ const SOUND: &[&str] = &[
 ];
 
 /// One way to break each law.
-const BROKEN: [(&str, &str); 34] = [
+const BROKEN: [(&str, &str); 35] = [
     (
         "live_attempts",
         "INSERT INTO attempt VALUES (4, 1, 2, 2, 'w', 'dispatched', 2, NULL, NULL, 0, 'none', 1, NULL)",
@@ -81,6 +81,7 @@ const BROKEN: [(&str, &str); 34] = [
     ("questions", "UPDATE thread SET question_id = 7 WHERE id = 4"),
     ("questions", "UPDATE message SET kind = 'answer' WHERE id = 9"),
     ("closing_messages", "UPDATE message SET kind = 'note' WHERE id = 2"),
+    ("news", "UPDATE attempt SET state = 'blocked' WHERE id = 2"),
 ];
 
 /// The laws that are broken in the sound store after one more statement.
