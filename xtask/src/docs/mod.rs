@@ -2,6 +2,7 @@
 //!
 //! [`machines`] writes docs/state-machines.md.
 
+mod cli;
 mod machines;
 
 use std::fs;
