@@ -1,1 +1,58 @@
-fn main() {}
+//! The repository's own chores: `cargo xtask ci` is what continuous integration runs.
+//!
+//! [`tidy`] holds the laws that no compiler checks, [`docs`] writes the documents that are made from the code,
+//! and [`ci`] runs everything in order.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to the developer who started it"
+)]
+
+mod ci;
+mod deny;
+mod docs;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The repository's own chores
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Run everything that a change must pass, in order, and stop at the first failure
+    Ci,
+    /// Check the repository's laws
+    Tidy {
+        /// Also list what is advice and not law
+        #[arg(long)]
+        advice: bool,
+    },
+    /// Check licences, bans and sources of everything we depend on
+    Deny,
+    /// Write the documents that are made from the code
+    Docs {
+        /// Write nothing; fail when a document is not current
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Chore::parse() {
+        Chore::Ci => ci::run(),
+        Chore::Tidy { advice } => tidy::run(advice),
+        Chore::Deny => deny::run(),
+        Chore::Docs { check } => docs::run(check),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -104,6 +104,7 @@ impl Waiter {
     }
 
     /// Blocks until told, or until `limit` has passed; says whether it was told.
+    #[expect(clippy::disallowed_methods, reason = "without a socket nobody can wake it")]
     fn block(&self, limit: Duration) -> bool {
         let limit = limit.max(Duration::from_micros(100));
         let Some(socket) = &self.socket else {

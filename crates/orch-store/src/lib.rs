@@ -7,6 +7,7 @@
 pub mod driver;
 pub mod fault;
 pub mod file_system;
+pub mod invariant;
 pub mod location;
 pub mod migrate;
 pub mod page;

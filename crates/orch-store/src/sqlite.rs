@@ -217,6 +217,10 @@ impl Row for SqliteRow<'_, '_> {
 ///
 /// SQLite's own handler backs off further and further and starves whoever waited longest:
 /// with 8 writers its worst wait was ten times that of a flat one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite tells nobody when a lock is free: looking again is all there is"
+)]
 pub(crate) fn wait_a_little() -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
     let mut seed = u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15;

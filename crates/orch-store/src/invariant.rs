@@ -1,0 +1,288 @@
+//! What must always hold, as queries that return what breaks it: no row is good news.
+//!
+//! `orch doctor` runs them, and so does every test that kills processes. docs/invariants.md tells what they are
+//! for and where the laws that are no query are tested; a test below keeps the two alike.
+//! They look at everything, so no command runs them on its way.
+
+use crate::{Fault, Transaction};
+
+/// One law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// Its stable name.
+    pub name: &'static str,
+    /// What holds, in a sentence.
+    pub law: &'static str,
+    /// One column, one row per breach: what breaks it.
+    pub query: &'static str,
+}
+
+/// A law with what breaks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The law.
+    pub invariant: Invariant,
+    /// What breaks it: names of tasks, threads, …
+    pub subjects: Vec<String>,
+}
+
+/// Every law, in the order of docs/invariants.md.
+pub const ALL: [Invariant; 22] = [
+    Invariant {
+        name: "live_attempts",
+        law: "A task has at most one live attempt, and has one exactly when its state says so.",
+        query: LIVE_ATTEMPTS,
+    },
+    Invariant {
+        name: "held_threads",
+        law: "A thread has a holder and a token exactly while it is claimed or blocked, and a lease exactly while it is claimed.",
+        query: HELD_THREADS,
+    },
+    Invariant {
+        name: "live_tokens",
+        law: "The live token of a thread was given to its holder.",
+        query: LIVE_TOKENS,
+    },
+    Invariant {
+        name: "attempt_numbers",
+        law: "A task's attempts are numbered 1, 2, 3 … without a gap, and the task names the newest.",
+        query: ATTEMPT_NUMBERS,
+    },
+    Invariant {
+        name: "attempt_threads",
+        law: "An attempt owns exactly one thread, which names it in return.",
+        query: ATTEMPT_THREADS,
+    },
+    Invariant {
+        name: "ended_attempts",
+        law: "An ended attempt has an end, and its thread is closed; a live one has no end.",
+        query: ENDED_ATTEMPTS,
+    },
+    Invariant {
+        name: "attempt_states",
+        law: "A task with a live attempt is in the attempt's state.",
+        query: ATTEMPT_STATES,
+    },
+    Invariant {
+        name: "event_numbers",
+        law: "Events are numbered 1, 2, 3 … without a gap, and their times never go back.",
+        query: EVENT_NUMBERS,
+    },
+    Invariant {
+        name: "task_history",
+        law: "A task's last event that names a state names its state.",
+        query: TASK_HISTORY,
+    },
+    Invariant { name: "edge_ends", law: "A dependency joins two tasks of one run.", query: EDGE_ENDS },
+    Invariant {
+        name: "ranks",
+        law: "A task's rank is one more than the highest among its dependents, or 0; so no cycle is possible.",
+        query: RANKS,
+    },
+    Invariant {
+        name: "dependency_counters",
+        law: "A task's counters are what its dependencies come to.",
+        query: DEPENDENCY_COUNTERS,
+    },
+    Invariant {
+        name: "run_counters",
+        law: "A run's counters are what its tasks come to.",
+        query: RUN_COUNTERS,
+    },
+    Invariant {
+        name: "started_tasks",
+        law: "Every dependency of a task that has a live attempt, or is done, is done.",
+        query: STARTED_TASKS,
+    },
+    Invariant {
+        name: "silent_stalls",
+        law: "A run with unfinished tasks has one that is ready or has a live attempt, and a finished run has none unfinished.",
+        query: SILENT_STALLS,
+    },
+    Invariant {
+        name: "cascades",
+        law: "A task without a live attempt is skipped exactly as long as a dependency is failed, cancelled or skipped.",
+        query: CASCADES,
+    },
+    Invariant {
+        name: "paused_offers",
+        law: "A thread of a paused or cancelled run that nobody holds is not offered, once orch has looked.",
+        query: PAUSED_OFFERS,
+    },
+    Invariant {
+        name: "thread_messages",
+        law: "Every message belongs to a thread, and a thread knows how many it has.",
+        query: THREAD_MESSAGES,
+    },
+    Invariant { name: "cursors", law: "No cursor points past the newest message or event.", query: CURSORS },
+    Invariant {
+        name: "questions",
+        law: "A blocked thread names an unanswered question of its own; no question has two answers.",
+        query: QUESTIONS,
+    },
+    Invariant {
+        name: "closing_messages",
+        law: "A thread that its holder closed names the message that closed it.",
+        query: CLOSING_MESSAGES,
+    },
+    Invariant {
+        name: "news",
+        law: "A thread that does not look as its live attempt says is marked as news.",
+        query: NEWS,
+    },
+];
+
+const LIVE_ATTEMPTS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE (SELECT count(*) FROM attempt a WHERE a.task_id = t.id
+    AND a.state IN ('preparing', 'dispatched', 'running', 'blocked', 'reported'))
+    != CASE WHEN t.state IN ('dispatched', 'running', 'blocked', 'reported') THEN 1 ELSE 0 END
+ORDER BY t.id";
+
+const HELD_THREADS: &str = "SELECT 'th-' || id FROM thread
+WHERE (holder IS NOT NULL) != (state IN ('claimed', 'blocked'))
+    OR (token IS NOT NULL) != (state IN ('claimed', 'blocked', 'done', 'failed'))
+    OR (expires_at IS NOT NULL) != (state = 'claimed')
+    OR (lost_at IS NOT NULL) != (state = 'claimed')
+    OR (held_lease_ms IS NOT NULL) != (state = 'claimed')
+    OR lost_at < expires_at
+ORDER BY id";
+
+const LIVE_TOKENS: &str = "SELECT 'th-' || t.id FROM thread t
+WHERE t.holder IS NOT NULL AND NOT EXISTS
+    (SELECT 1 FROM lease_token l WHERE l.thread_id = t.id AND l.token = t.token AND l.holder = t.holder)
+ORDER BY t.id";
+
+const ATTEMPT_NUMBERS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE t.id IN (SELECT task_id FROM attempt GROUP BY task_id HAVING min(number) != 1 OR max(number) != count(*))
+    OR coalesce(t.attempt_number, 0) != (SELECT count(*) FROM attempt a WHERE a.task_id = t.id)
+    OR (t.attempt_id IS NOT NULL) != (t.attempt_number IS NOT NULL)
+    OR (t.attempt_id IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM attempt a WHERE a.id = t.attempt_id AND a.task_id = t.id AND a.number = t.attempt_number))
+ORDER BY t.id";
+
+const ATTEMPT_THREADS: &str =
+    "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
+WHERE h.id IS NULL OR h.kind != 'work' OR h.attempt_id IS NULL
+    OR h.attempt_id != a.id OR h.task_id != a.task_id OR h.run_id != a.run_id
+UNION ALL SELECT 'th-' || h.id FROM thread h LEFT JOIN attempt a ON a.id = h.attempt_id
+WHERE h.attempt_id IS NOT NULL AND (a.id IS NULL OR a.thread_id != h.id)";
+
+const ENDED_ATTEMPTS: &str = "SELECT 'attempt ' || a.id FROM attempt a JOIN thread h ON h.id = a.thread_id
+WHERE (a.ended_at IS NULL) != (a.state IN ('preparing', 'dispatched', 'running', 'blocked', 'reported'))
+    OR (a.ended_at IS NOT NULL AND h.state IN ('queued', 'claimed', 'blocked'))
+ORDER BY a.id";
+
+const ATTEMPT_STATES: &str = "SELECT r.name || '/' || t.key FROM task t
+JOIN attempt a ON a.id = t.attempt_id JOIN run r ON r.id = t.run_id
+WHERE t.state IN ('dispatched', 'running', 'blocked', 'reported')
+    AND t.state != CASE a.state WHEN 'preparing' THEN 'dispatched' ELSE a.state END
+ORDER BY t.id";
+
+const EVENT_NUMBERS: &str = "SELECT 'e-' || id FROM
+    (SELECT id, at, lag(id, 1, 0) OVER (ORDER BY id) AS id_before, lag(at, 1, 0) OVER (ORDER BY id) AS at_before FROM event) AS pairs
+WHERE id != id_before + 1 OR at < at_before
+ORDER BY id";
+
+// On PostgreSQL `data` will have to be cast to JSON here: it is a text there as well.
+const TASK_HISTORY: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE t.state != (SELECT e.data ->> 'to' FROM event e WHERE e.task_id = t.id
+    AND e.kind IN ('task_added', 'waiting', 'ready', 'skipped', 'dispatched', 'running', 'blocked', 'requeued', 'reported',
+        'done', 'failed', 'lost', 'recalled', 'cancelled', 'retried', 'dependency_added', 'dependency_removed')
+    AND e.data ->> 'to' IS NOT NULL ORDER BY e.id DESC LIMIT 1)
+ORDER BY t.id";
+
+const EDGE_ENDS: &str = "SELECT d.task_id || ' waits for ' || d.on_id FROM dependency d
+LEFT JOIN task t ON t.id = d.task_id LEFT JOIN task o ON o.id = d.on_id
+WHERE t.id IS NULL OR o.id IS NULL OR t.run_id != o.run_id
+ORDER BY d.task_id, d.on_id";
+
+const RANKS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE t.rank != coalesce((SELECT max(w.rank) + 1 FROM dependency d JOIN task w ON w.id = d.task_id WHERE d.on_id = t.id), 0)
+ORDER BY t.id";
+
+const DEPENDENCY_COUNTERS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE t.unmet != (SELECT count(*) FROM dependency d JOIN task o ON o.id = d.on_id
+        WHERE d.task_id = t.id AND o.state != 'done')
+    OR t.broken != (SELECT count(*) FROM dependency d JOIN task o ON o.id = d.on_id
+        WHERE d.task_id = t.id AND o.state IN ('failed', 'skipped', 'cancelled'))
+ORDER BY t.id";
+
+const RUN_COUNTERS: &str = "SELECT r.name FROM run r
+LEFT JOIN (SELECT run_id, count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'ready') AS ready,
+        count(*) FILTER (WHERE state = 'dispatched') AS dispatched, count(*) FILTER (WHERE state = 'running') AS running, count(*) FILTER (WHERE state = 'blocked') AS blocked,
+        count(*) FILTER (WHERE state = 'reported') AS reported, count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'failed') AS failed,
+        count(*) FILTER (WHERE state = 'skipped') AS skipped, count(*) FILTER (WHERE state = 'cancelled') AS cancelled
+    FROM task GROUP BY run_id) c ON c.run_id = r.id
+WHERE r.waiting != coalesce(c.waiting, 0) OR r.ready != coalesce(c.ready, 0) OR r.dispatched != coalesce(c.dispatched, 0)
+    OR r.running != coalesce(c.running, 0) OR r.blocked != coalesce(c.blocked, 0) OR r.reported != coalesce(c.reported, 0)
+    OR r.done != coalesce(c.done, 0) OR r.failed != coalesce(c.failed, 0) OR r.skipped != coalesce(c.skipped, 0)
+    OR r.cancelled != coalesce(c.cancelled, 0)
+ORDER BY r.id";
+
+const STARTED_TASKS: &str = "SELECT DISTINCT r.name || '/' || t.key FROM task t
+JOIN run r ON r.id = t.run_id JOIN dependency d ON d.task_id = t.id JOIN task o ON o.id = d.on_id
+WHERE t.state IN ('dispatched', 'running', 'blocked', 'reported', 'done') AND o.state != 'done'";
+
+const SILENT_STALLS: &str = "SELECT name FROM run
+WHERE (state IN ('open', 'paused') AND waiting > 0 AND ready + dispatched + running + blocked + reported = 0)
+    OR (state = 'finished' AND waiting + ready + dispatched + running + blocked + reported > 0)
+    OR (state IN ('open', 'paused') AND done + failed + skipped + cancelled > 0
+        AND waiting + ready + dispatched + running + blocked + reported = 0)
+ORDER BY id";
+
+const CASCADES: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE t.state IN ('waiting', 'ready', 'skipped')
+    AND (t.state = 'skipped') != EXISTS (SELECT 1 FROM dependency d JOIN task o ON o.id = d.on_id
+        WHERE d.task_id = t.id AND o.state IN ('failed', 'cancelled', 'skipped'))
+ORDER BY t.id";
+
+const PAUSED_OFFERS: &str = "SELECT 'th-' || h.id FROM thread h JOIN run r ON r.id = h.run_id
+WHERE r.state IN ('paused', 'cancelled') AND h.state = 'queued' AND h.withdrawn = 0 AND h.news = 0
+ORDER BY h.id";
+
+const THREAD_MESSAGES: &str =
+    "SELECT 'm-' || m.id FROM message m LEFT JOIN thread t ON t.id = m.thread_id WHERE t.id IS NULL
+UNION ALL SELECT 'th-' || t.id FROM thread t
+WHERE t.message_count != (SELECT count(*) FROM message m WHERE m.thread_id = t.id)";
+
+const CURSORS: &str =
+    "SELECT name FROM agent WHERE message_cursor > (SELECT coalesce(max(id), 0) FROM message)
+UNION ALL SELECT agent FROM event_cursor WHERE event_id > (SELECT coalesce(max(id), 0) FROM event)";
+
+const QUESTIONS: &str = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message q ON q.id = t.question_id
+WHERE t.state = 'blocked' AND (q.id IS NULL OR q.kind != 'question' OR q.thread_id != t.id
+    OR EXISTS (SELECT 1 FROM message a WHERE a.thread_id = t.id AND a.kind = 'answer' AND a.id > q.id))
+UNION ALL SELECT 'm-' || id FROM
+    (SELECT id, kind, lag(kind) OVER (PARTITION BY thread_id ORDER BY id) AS kind_before
+    FROM message WHERE kind IN ('question', 'answer')) AS pairs
+WHERE kind = 'answer' AND (kind_before IS NULL OR kind_before != 'question')";
+
+const CLOSING_MESSAGES: &str = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message m ON m.id = t.closing_id
+WHERE (t.closing_id IS NOT NULL) != (t.state IN ('done', 'failed'))
+    OR (t.closing_id IS NOT NULL AND (m.id IS NULL OR m.thread_id != t.id
+        OR m.kind != CASE t.state WHEN 'done' THEN 'result' ELSE 'failure' END))
+ORDER BY t.id";
+
+const NEWS: &str = "SELECT 'th-' || h.id FROM attempt a JOIN thread h ON h.id = a.thread_id
+WHERE h.news = 0 AND a.state IN ('dispatched', 'running', 'blocked')
+    AND h.state != CASE a.state WHEN 'dispatched' THEN 'queued' WHEN 'running' THEN 'claimed' ELSE 'blocked' END
+ORDER BY h.id";
+
+/// The laws that are broken now; empty when all hold.
+///
+/// # Errors
+/// The store failed.
+pub fn breaches(tx: &mut Transaction<'_>) -> Result<Vec<Breach>, Fault> {
+    let mut breaches = Vec::new();
+    for invariant in ALL {
+        let subjects = tx.all(invariant.query, &[], |row| row.text(0))?;
+        if !subjects.is_empty() {
+            breaches.push(Breach { invariant, subjects });
+        }
+    }
+    Ok(breaches)
+}
+
+#[cfg(test)]
+#[path = "invariant_tests.rs"]
+mod tests;

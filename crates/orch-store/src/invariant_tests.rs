@@ -1,0 +1,130 @@
+//! Each law is broken by hand once: a query that never returns a row proves nothing.
+
+use super::*;
+use crate::driver::Durability;
+use crate::{Ending, Location, Store};
+
+/// A small sound store: a done, b running on it, c waiting for b; d failed, e skipped by it; a blocked plain thread.
+const SOUND: &[&str] = &[
+    // The schema's own checks would refuse much of what is broken below.
+    "PRAGMA ignore_check_constraints = 1",
+    "INSERT INTO agent VALUES ('w', 1, 5, 1)",
+    "INSERT INTO event_cursor VALUES ('lead', 0, 3)",
+    "INSERT INTO run (id, name, title, state, done_when, max_attempts, retry_delay_ms, lease_ms, keys_made, waiting, ready,
+        dispatched, running, blocked, reported, done, failed, skipped, cancelled, created_at, updated_at)
+        VALUES (1, 'r', 'R', 'open', 'reported', 3, 1, 1000, 5, 1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 1, 1)",
+    "INSERT INTO task (id, run_id, key, title, priority, state, unmet, broken, rank, attempt_id, attempt_number, failures,
+        losses, allow_empty, checks, created_at, updated_at) VALUES
+        (1, 1, 'a', 'A', 2, 'done', 0, 0, 2, 1, 1, 0, 0, 0, 'none', 1, 1),
+        (2, 1, 'b', 'B', 2, 'running', 0, 0, 1, 2, 1, 0, 0, 0, 'none', 1, 1),
+        (3, 1, 'c', 'C', 2, 'waiting', 1, 0, 0, NULL, NULL, 0, 0, 0, 'none', 1, 1),
+        (4, 1, 'd', 'D', 2, 'failed', 0, 0, 1, 3, 1, 1, 0, 0, 'none', 1, 1),
+        (5, 1, 'e', 'E', 2, 'skipped', 1, 1, 0, NULL, NULL, 0, 0, 0, 'none', 1, 1)",
+    "INSERT INTO dependency VALUES (2, 1), (3, 2), (5, 4)",
+    "INSERT INTO attempt VALUES
+        (1, 1, 1, 1, 'w', 'accepted', 1, 2, NULL, 0, 'none', 1, 2),
+        (2, 1, 2, 1, 'w', 'running', 2, NULL, NULL, 0, 'none', 1, NULL),
+        (3, 1, 4, 1, 'w', 'failed', 3, 5, 'no', 0, 'none', 1, 2)",
+    "INSERT INTO thread (id, kind, subject, from_agent, to_agent, priority, lease_ms, run_id, task_id, attempt_id, state,
+        withdrawn, holder, token, held_lease_ms, expires_at, lost_at, question_id, closing_id, releases, shown_id,
+        message_count, news, created_at, updated_at) VALUES
+        (1, 'work', 'A', 'lead', 'w', 2, 1000, 1, 1, 1, 'done', 0, NULL, 't1', NULL, NULL, NULL, NULL, 2, 0, 1, 2, 0, 1, 1),
+        (2, 'work', 'B', 'lead', 'w', 2, 1000, 1, 2, 2, 'claimed', 0, 'w', 't2', 1000, 9, 10, NULL, NULL, 0, 3, 1, 0, 1, 1),
+        (3, 'work', 'D', 'lead', 'w', 2, 1000, 1, 4, 3, 'failed', 0, NULL, 't3', NULL, NULL, NULL, NULL, 5, 0, 4, 2, 0, 1, 1),
+        (4, 'work', 'P', 'lead', 'w', 2, 1000, NULL, NULL, NULL, 'blocked', 0, 'w', 't4', NULL, NULL, NULL, 9, NULL, 0, 6, 4, 0, 1, 1)",
+    "INSERT INTO lease_token VALUES (1, 't1', 'w', 1), (2, 't2', 'w', 1), (3, 't3', 'w', 1), (4, 't4', 'w', 1)",
+    "INSERT INTO message (id, thread_id, from_agent, to_agent, kind, created_at, body) VALUES
+        (1, 1, 'lead', 'w', 'work', 1, ''), (2, 1, 'w', 'lead', 'result', 1, 'x'), (3, 2, 'lead', 'w', 'work', 1, ''),
+        (4, 3, 'lead', 'w', 'work', 1, ''), (5, 3, 'w', 'lead', 'failure', 1, 'no'), (6, 4, 'lead', 'w', 'work', 1, ''),
+        (7, 4, 'w', 'lead', 'question', 1, '?'), (8, 4, 'lead', 'w', 'answer', 1, '!'), (9, 4, 'w', 'lead', 'question', 1, '?')",
+    "INSERT INTO event (id, at, kind, run_id, task_id, data, wakes) VALUES
+        (1, 1, 'ready', 1, 1, '{\"to\":\"ready\"}', 0), (2, 1, 'done', 1, 1, '{\"to\":\"done\"}', 1),
+        (3, 2, 'running', 1, 2, '{\"to\":\"running\"}', 0), (4, 2, 'claimed', 1, 2, '{\"holder\":\"w\"}', 0)",
+];
+
+/// One way to break each law.
+const BROKEN: [(&str, &str); 35] = [
+    (
+        "live_attempts",
+        "INSERT INTO attempt VALUES (4, 1, 2, 2, 'w', 'dispatched', 2, NULL, NULL, 0, 'none', 1, NULL)",
+    ),
+    ("live_attempts", "UPDATE task SET state = 'ready' WHERE id = 2"),
+    ("held_threads", "UPDATE thread SET token = NULL WHERE id = 2"),
+    ("held_threads", "UPDATE thread SET lost_at = 1 WHERE id = 2"),
+    ("held_threads", "UPDATE thread SET holder = 'w' WHERE id = 1"),
+    ("live_tokens", "DELETE FROM lease_token WHERE thread_id = 4"),
+    ("live_tokens", "UPDATE lease_token SET holder = 'x' WHERE thread_id = 2"),
+    ("attempt_numbers", "UPDATE attempt SET number = 2 WHERE id = 2"),
+    ("attempt_numbers", "UPDATE task SET attempt_id = 1 WHERE id = 2"),
+    ("attempt_threads", "UPDATE thread SET attempt_id = NULL WHERE id = 2"),
+    ("attempt_threads", "UPDATE attempt SET thread_id = 1 WHERE id = 2"),
+    ("ended_attempts", "UPDATE attempt SET ended_at = 3 WHERE id = 2"),
+    ("ended_attempts", "UPDATE thread SET state = 'queued', closing_id = NULL, token = NULL WHERE id = 1"),
+    ("attempt_states", "UPDATE attempt SET state = 'blocked' WHERE id = 2"),
+    ("event_numbers", "DELETE FROM event WHERE id = 2"),
+    ("event_numbers", "UPDATE event SET at = 0 WHERE id = 3"),
+    ("task_history", "UPDATE event SET data = '{\"to\":\"ready\"}' WHERE id = 3"),
+    ("edge_ends", "INSERT INTO dependency VALUES (3, 99)"),
+    ("ranks", "UPDATE task SET rank = 0 WHERE id = 1"),
+    ("ranks", "INSERT INTO dependency VALUES (1, 3)"),
+    ("dependency_counters", "UPDATE task SET unmet = 2 WHERE id = 3"),
+    ("dependency_counters", "UPDATE task SET broken = 2 WHERE id = 5"),
+    ("run_counters", "UPDATE run SET running = 2 WHERE id = 1"),
+    ("started_tasks", "UPDATE task SET state = 'ready' WHERE id = 1"),
+    ("silent_stalls", "UPDATE run SET running = 0 WHERE id = 1"),
+    ("silent_stalls", "UPDATE run SET state = 'finished', outcome = 'partial' WHERE id = 1"),
+    ("cascades", "UPDATE task SET state = 'waiting', broken = 0 WHERE id = 5"),
+    ("paused_offers", "UPDATE run SET state = 'paused', pause_reason = 'requested' WHERE id = 1"),
+    ("thread_messages", "DELETE FROM message WHERE id = 3"),
+    ("thread_messages", "UPDATE message SET thread_id = 99 WHERE id = 3"),
+    ("cursors", "UPDATE agent SET message_cursor = 10"),
+    ("questions", "UPDATE thread SET question_id = 7 WHERE id = 4"),
+    ("questions", "UPDATE message SET kind = 'answer' WHERE id = 9"),
+    ("closing_messages", "UPDATE message SET kind = 'note' WHERE id = 2"),
+    ("news", "UPDATE attempt SET state = 'blocked' WHERE id = 2"),
+];
+
+/// The laws that are broken in the sound store after one more statement.
+fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str> {
+    let broken = store.write(Durability::Process, |tx| {
+        for statement in SOUND.iter().chain(statements) {
+            tx.run(statement, &[])?;
+        }
+        let breaches = breaches(tx)?;
+        Ok::<_, Fault>(Ending::Undo(breaches.iter().map(|breach| breach.invariant.name).collect()))
+    });
+    broken.unwrap()
+}
+
+#[test]
+fn every_law_is_seen_to_be_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("orch.db"));
+    Store::create(&location, false).unwrap();
+    let mut store = Store::open(&location, false).unwrap();
+    assert_eq!(store.read(breaches).unwrap(), [], "an empty store is sound");
+    assert_eq!(broken_by(&mut store, &[]), [""; 0]);
+    for (name, statement) in BROKEN {
+        let broken =
+            broken_by(&mut store, &[PAUSED_QUEUED, statement][usize::from(name != "paused_offers")..]);
+        assert!(broken.contains(&name), "{statement} breaks {broken:?}, not {name}");
+    }
+    for invariant in ALL {
+        assert!(BROKEN.iter().any(|(name, _)| *name == invariant.name), "{} is never broken", invariant.name);
+    }
+}
+
+/// A queued thread of the run, so that pausing it without withdrawing shows.
+const PAUSED_QUEUED: &str =
+    "UPDATE thread SET state = 'queued', holder = NULL, token = NULL, held_lease_ms = NULL,
+    expires_at = NULL, lost_at = NULL WHERE id = 2";
+
+#[test]
+fn the_document_holds_the_same_laws() {
+    let document = include_str!("../../../docs/invariants.md");
+    let told: Vec<&str> =
+        document.split("```sql\n").skip(1).filter_map(|block| block.split("\n```").next()).collect();
+    let kept: Vec<String> =
+        ALL.iter().map(|law| format!("-- {}: {}\n{}", law.name, law.law, law.query)).collect();
+    assert_eq!(told, kept);
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask deny`: licences, bans and sources of everything we depend on, by cargo-deny with deny.toml.
+//!
+//! The tool is pinned here and installed beside the build products when it is not there already,
+//! so that a bare machine checks the same thing. See docs/decisions/0015-cargo-deny-is-installed-by-ci.md.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::ci::{cargo, program};
+use crate::tree::{Done, root};
+
+/// The version of cargo-deny whose answers count.
+const VERSION: &str = "0.20.2";
+
+/// Checks everything that deny.toml says.
+pub(crate) fn run() -> Done {
+    let tool = match installed() {
+        Some(tool) => tool,
+        None => install()?,
+    };
+    let status = Command::new(&tool)
+        .args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
+        .env("CARGO", program())
+        .current_dir(root())
+        .status()
+        .map_err(|error| format!("{} could not be started: {error}.", tool.display()))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo-deny ended with {status}.")) }
+}
+
+/// The pinned version: ours, else the developer's own.
+fn installed() -> Option<PathBuf> {
+    let ours = folder().join("bin").join("cargo-deny");
+    [ours, PathBuf::from("cargo-deny")].into_iter().find(|tool| is_pinned(tool))
+}
+
+fn is_pinned(tool: &Path) -> bool {
+    let answer = Command::new(tool).arg("--version").output();
+    answer
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == format!("cargo-deny {VERSION}"))
+}
+
+fn install() -> Result<PathBuf, String> {
+    println!("cargo-deny {VERSION} is not installed; it is built once, which takes some minutes.");
+    let folder = folder();
+    let build = folder.join("build");
+    let (place, products) = (folder.display().to_string(), build.display().to_string());
+    let arguments = [
+        "install",
+        "--locked",
+        "cargo-deny",
+        "--version",
+        VERSION,
+        "--root",
+        &place,
+        "--target-dir",
+        &products,
+    ];
+    cargo(&arguments, &[])?;
+    // Some hundred megabytes that nobody needs again; when they stay, only space is lost.
+    let _ = fs::remove_dir_all(&build);
+    Ok(folder.join("bin").join("cargo-deny"))
+}
+
+/// Beside the build products, by version, so that `cargo clean` removes it too.
+fn folder() -> PathBuf {
+    let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(products).join("tools").join(format!("cargo-deny-{VERSION}"))
+}

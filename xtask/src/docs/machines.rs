@@ -1,0 +1,192 @@
+//! docs/state-machines.md: every machine as a diagram, a list of its moves, and the full table of state × event.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use orch_core::attempt::state as attempt;
+use orch_core::run::state as run;
+use orch_core::task::state as task;
+use orch_core::thread::state as thread;
+
+use super::Page;
+
+/// One machine, seen from outside: what it does is asked, never repeated here.
+struct Machine {
+    name: &'static str,
+    about: &'static str,
+    source: &'static str,
+    states: Vec<&'static str>,
+    /// Where one begins.
+    initial: Vec<&'static str>,
+    /// Where nothing happens any more by itself.
+    last: Vec<&'static str>,
+    events: Vec<&'static str>,
+    /// The next state for each state and event, both in the order above.
+    moves: Vec<Vec<Option<&'static str>>>,
+}
+
+/// Makes the document.
+pub(super) fn page() -> Page {
+    let mut text = String::from(HEAD);
+    for machine in [of_thread(), of_task(), of_attempt(), of_run()] {
+        text.push_str(&section(&machine));
+    }
+    Page { path: "docs/state-machines.md".to_owned(), text }
+}
+
+const HEAD: &str = "# State machines
+
+<!-- Made by `cargo xtask docs` from the `next` functions of orch-core; do not edit. -->
+
+Each machine is one function from a state and an event to the next state, or to a refusal that names both.
+Every pair is decided: a dot in a table means that the event is refused there.
+How a task follows the thread of its attempt is told in [ARCHITECTURE.md](../ARCHITECTURE.md).
+";
+
+fn of_thread() -> Machine {
+    let states = thread::ThreadStatus::ALL;
+    Machine {
+        name: "Thread",
+        about: "A work item in the inbox. Closed states are final: a new try is a new thread.",
+        source: "crates/orch-core/src/thread/state.rs",
+        states: states.map(thread::ThreadStatus::name).to_vec(),
+        initial: vec![thread::ThreadStatus::Queued.name()],
+        last: named(&states, thread::ThreadStatus::closed, thread::ThreadStatus::name),
+        events: thread::ThreadEvent::ALL.map(thread::ThreadEvent::name).to_vec(),
+        moves: moves(&states, &thread::ThreadEvent::ALL, |state, event| {
+            thread::next(state, event).ok().map(thread::ThreadStatus::name)
+        }),
+    }
+}
+
+fn of_task() -> Machine {
+    let states = task::TaskState::ALL;
+    Machine {
+        name: "Task",
+        about: "A unit of work in a run. `wait`, `become ready` and `skip` come from its dependencies alone.",
+        source: "crates/orch-core/src/task/state.rs",
+        states: states.map(task::TaskState::name).to_vec(),
+        initial: [task::Standing::Waiting, task::Standing::Ready, task::Standing::Skipped]
+            .map(|standing| standing.state().name())
+            .to_vec(),
+        last: named(&states, task::TaskState::finished, task::TaskState::name),
+        events: task::TaskEvent::ALL.map(task::TaskEvent::name).to_vec(),
+        moves: moves(&states, &task::TaskEvent::ALL, |state, event| {
+            task::next(state, event).ok().map(task::TaskState::name)
+        }),
+    }
+}
+
+fn of_attempt() -> Machine {
+    let states = attempt::AttemptState::ALL;
+    Machine {
+        name: "Attempt",
+        about: "One try at a task. An ended attempt never moves again; attempt numbers go on.",
+        source: "crates/orch-core/src/attempt/state.rs",
+        states: states.map(attempt::AttemptState::name).to_vec(),
+        initial: vec![attempt::AttemptState::Preparing.name(), attempt::AttemptState::Dispatched.name()],
+        last: named(&states, |state| !state.live(), attempt::AttemptState::name),
+        events: attempt::AttemptEvent::ALL.map(attempt::AttemptEvent::name).to_vec(),
+        moves: moves(&states, &attempt::AttemptEvent::ALL, |state, event| {
+            attempt::next(state, event).ok().map(attempt::AttemptState::name)
+        }),
+    }
+}
+
+fn of_run() -> Machine {
+    let states = run::RunStatus::ALL;
+    Machine {
+        name: "Run",
+        about: "One goal. Repeating pause, resume or cancel stays where it is; a finished run opens again when it gets work.",
+        source: "crates/orch-core/src/run/state.rs",
+        states: states.map(run::RunStatus::name).to_vec(),
+        initial: vec![run::RunStatus::Open.name()],
+        last: named(&states, |state| !state.unfinished(), run::RunStatus::name),
+        events: run::RunEvent::ALL.map(run::RunEvent::name).to_vec(),
+        moves: moves(&states, &run::RunEvent::ALL, |state, event| {
+            run::next(state, event).ok().map(run::RunStatus::name)
+        }),
+    }
+}
+
+/// The names of the states for which this holds.
+fn named<S: Copy>(
+    states: &[S],
+    holds: impl Fn(S) -> bool,
+    name: impl Fn(S) -> &'static str,
+) -> Vec<&'static str> {
+    states.iter().copied().filter(|state| holds(*state)).map(name).collect()
+}
+
+/// Asks the machine about every pair.
+fn moves<S: Copy, E: Copy>(
+    states: &[S],
+    events: &[E],
+    next: impl Fn(S, E) -> Option<&'static str>,
+) -> Vec<Vec<Option<&'static str>>> {
+    states.iter().map(|state| events.iter().map(|event| next(*state, *event)).collect()).collect()
+}
+
+impl Machine {
+    /// The events that lead from one state to another, for each such pair, in the order of the states.
+    fn arrows(&self) -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+        let mut arrows = Vec::new();
+        for (from, row) in self.states.iter().zip(&self.moves) {
+            let mut by_target: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
+            for (event, to) in self.events.iter().zip(row) {
+                let place = to.and_then(|to| self.states.iter().position(|state| *state == to));
+                if let Some(place) = place {
+                    by_target.entry(place).or_default().push(event);
+                }
+            }
+            arrows.extend(by_target.into_iter().map(|(place, events)| (*from, self.states[place], events)));
+        }
+        arrows
+    }
+}
+
+fn section(machine: &Machine) -> String {
+    let mut text = String::new();
+    let (name, about, source) = (machine.name, machine.about, machine.source);
+    let about = about.replace(". ", ".\n").replace("; ", ";\n");
+    let _ = write!(
+        text,
+        "\n## {name}\n\n{about}\nSource: [{source}](../{source}).\n\n```mermaid\nstateDiagram-v2\n"
+    );
+    for state in &machine.initial {
+        let _ = writeln!(text, "    [*] --> {state}");
+    }
+    for (from, to, events) in machine.arrows() {
+        let _ = writeln!(text, "    {from} --> {to}: {}", events.join(", "));
+    }
+    for state in &machine.last {
+        let _ = writeln!(text, "    {state} --> [*]");
+    }
+    text.push_str("```\n\n| from | event | to |\n| --- | --- | --- |\n");
+    for (from, to, events) in machine.arrows() {
+        let _ = writeln!(text, "| {from} | {} | {to} |", events.join(", "));
+    }
+    let columns = machine.states.join(" | ");
+    let _ =
+        write!(text, "\n| event \\ state | {columns} |\n|{}\n", " --- |".repeat(machine.states.len() + 1));
+    for (place, event) in machine.events.iter().enumerate() {
+        let cells: Vec<&str> = machine.moves.iter().map(|row| row[place].unwrap_or("·")).collect();
+        let _ = writeln!(text, "| {event} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_is_written_once() {
+        for machine in [of_thread(), of_task(), of_attempt(), of_run()] {
+            let legal = machine.moves.iter().flatten().flatten().count();
+            let told: usize = machine.arrows().iter().map(|(_, _, events)| events.len()).sum();
+            assert_eq!(told, legal, "{}", machine.name);
+            assert_eq!(machine.moves.len(), machine.states.len());
+        }
+    }
+}

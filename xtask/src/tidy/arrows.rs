@@ -1,0 +1,271 @@
+//! Laws about who knows whom: between crates, between the two halves, and who may touch what.
+
+use toml::Table;
+
+use super::{Breach, code, product_code, room, ships};
+use crate::tree::File;
+
+/// What a room may depend on.
+struct Wall {
+    room: &'static str,
+    /// Rooms of ours.
+    ours: &'static [&'static str],
+    /// Crates of others; a new one is argued in the commit that adds it here.
+    others: &'static [&'static str],
+}
+
+/// The arrows of ARCHITECTURE.md.
+const WALLS: [Wall; 6] = [
+    Wall { room: "orch-core", ours: &[], others: &["thiserror"] },
+    Wall {
+        room: "orch-store",
+        ours: &["orch-core"],
+        others: &["getrandom", "rusqlite", "rustix", "serde_json", "thiserror"],
+    },
+    Wall {
+        room: "orch-engine",
+        ours: &["orch-core", "orch-store"],
+        others: &["getrandom", "rustix", "serde_json", "sha2", "thiserror"],
+    },
+    Wall {
+        room: "orch-contract",
+        ours: &["orch-core"],
+        others: &["jiff", "schemars", "serde", "serde_json", "thiserror"],
+    },
+    Wall {
+        room: "orch-cli",
+        ours: &["orch-contract", "orch-core", "orch-engine", "orch-store"],
+        others: &[
+            "anstyle",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "jiff",
+            "rustix",
+            "schemars",
+            "serde",
+            "serde_json",
+            "sha2",
+            "signal-hook",
+            "terminal_size",
+            "thiserror",
+            "toml",
+            "unicode-width",
+        ],
+    },
+    Wall {
+        room: "orch-testkit",
+        ours: &["orch-contract", "orch-core", "orch-engine", "orch-store"],
+        others: &["proptest", "serde_json", "tempfile"],
+    },
+];
+
+/// The doors reach the store only to say where it is, which page they want and how it failed.
+const STORE_NAMES_FOR_DOORS: [&str; 8] =
+    ["DriverError", "Fault", "Location", "Page", "PageRequest", "fault", "location", "page"];
+
+/// The scheduling half, which the transport half must not know.
+const ORCH_HALF: [&str; 6] = ["attempt", "dependency", "reconcile", "run", "schedule", "task"];
+
+/// The folders of the transport half.
+const INBOX_HALF: [&str; 4] = [
+    "crates/orch-core/src/thread/",
+    "crates/orch-core/src/message/",
+    "crates/orch-core/src/lease/",
+    "crates/orch-engine/src/inbox/",
+];
+
+/// What the pure core must not touch.
+const IMPURE: [&str; 7] = ["env", "fs", "io", "net", "process", "thread", "time"];
+
+/// Checks manifests and code.
+pub(super) fn check(files: &[File]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for file in files {
+        if file.path.ends_with("Cargo.toml") {
+            breaches.extend(manifest(file));
+        }
+        if file.is("rs") {
+            breaches.extend(driver(file));
+            breaches.extend(halves(file));
+        }
+        if ships(file) {
+            breaches.extend(doors(file));
+            breaches.extend(output(file));
+            breaches.extend(purity(file));
+        }
+    }
+    breaches
+}
+
+/// A room's manifest names only what its wall lets through.
+fn manifest(file: &File) -> Vec<Breach> {
+    let Some(room) = room(&file.path) else { return Vec::new() };
+    let Ok(table) = file.text.parse::<Table>() else {
+        return vec![Breach::at(file, 1, "the manifest is not TOML.")];
+    };
+    let Some(wall) = WALLS.iter().find(|wall| wall.room == room) else {
+        return vec![Breach::at(
+            file,
+            1,
+            format!("`{room}` has no wall: add it to xtask/src/tidy/arrows.rs."),
+        )];
+    };
+    let mut breaches = Vec::new();
+    let names = |section: &str| -> Vec<String> {
+        table
+            .get(section)
+            .and_then(toml::Value::as_table)
+            .map(|names| names.keys().cloned().collect())
+            .unwrap_or_default()
+    };
+    for name in names("dependencies").into_iter().chain(names("build-dependencies")) {
+        let known = if name.starts_with("orch-") { wall.ours } else { wall.others };
+        if !known.contains(&name.as_str()) {
+            let line = file.text.lines().position(|line| line.starts_with(&name)).map_or(1, |line| line + 1);
+            breaches.push(Breach::at(file, line, format!("`{room}` may not depend on `{name}`.")));
+        }
+    }
+    breaches
+}
+
+/// Only the file of a database, and the migrations, name its driver.
+fn driver(file: &File) -> Vec<Breach> {
+    let allowed = ["crates/orch-store/src/sqlite", "crates/orch-store/src/migrate"];
+    if allowed.iter().any(|start| file.path.starts_with(start))
+        || file.path.starts_with("xtask/")
+        || file.path.starts_with("bench/")
+    {
+        return Vec::new();
+    }
+    lines_with(&code::code_of(&file.text), |line| {
+        line.contains("rusqlite::") || line.contains("use rusqlite")
+    })
+    .into_iter()
+    .map(|line| Breach::at(file, line, "only sqlite*.rs and migrate*.rs of orch-store may name the driver."))
+    .collect()
+}
+
+/// The transport half of core and engine knows nothing of runs, tasks and graphs.
+fn halves(file: &File) -> Vec<Breach> {
+    if !INBOX_HALF.iter().any(|folder| file.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let code = code::code_of(&file.text);
+    let prefixes: &[&str] = match room(&file.path) {
+        Some("orch-core") => &["crate::", "super::super::"],
+        _ => &["orch_core::", "crate::", "super::super::"],
+    };
+    let mut breaches = Vec::new();
+    for (line, name) in prefixes.iter().flat_map(|prefix| code::named_behind(&code, prefix)) {
+        if ORCH_HALF.contains(&name.as_str()) || name == "orch" {
+            breaches.push(Breach::at(file, line, format!("the inbox half may not know `{name}`.")));
+        }
+    }
+    breaches
+}
+
+/// No door reaches the store except through an operation.
+fn doors(file: &File) -> Vec<Breach> {
+    if room(&file.path) != Some("orch-cli") {
+        return Vec::new();
+    }
+    code::named_behind(&product_code(file), "orch_store::")
+        .into_iter()
+        .filter(|(_, name)| !STORE_NAMES_FOR_DOORS.contains(&name.as_str()))
+        .map(|(line, name)| Breach::at(file, line, format!("a door may not reach `orch_store::{name}`.")))
+        .collect()
+}
+
+/// Only `respond.rs` writes to stdout.
+fn output(file: &File) -> Vec<Breach> {
+    if file.path == "crates/orch-cli/src/respond.rs" {
+        return Vec::new();
+    }
+    let writes = |line: &str| {
+        let print = line.match_indices("print").any(|(at, _)| {
+            let rest = &line[at + "print".len()..];
+            let own = !line[..at]
+                .ends_with(|before: char| before == 'e' || before == '_' || before.is_alphanumeric());
+            own && (rest.starts_with("!(") || rest.starts_with("ln!("))
+        });
+        print
+            || line.contains("stdout().lock(")
+            || line.contains("stdout().write")
+            || line.contains("io::stdout")
+    };
+    lines_with(&product_code(file), writes)
+        .into_iter()
+        .map(|line| Breach::at(file, line, "only crates/orch-cli/src/respond.rs may touch stdout."))
+        .collect()
+}
+
+/// The core has no clock, files or processes.
+fn purity(file: &File) -> Vec<Breach> {
+    if room(&file.path) != Some("orch-core") {
+        return Vec::new();
+    }
+    code::named_behind(&product_code(file), "std::")
+        .into_iter()
+        .filter(|(_, name)| IMPURE.contains(&name.as_str()))
+        .map(|(line, name)| {
+            Breach::at(file, line, format!("the core is pure: it may not use `std::{name}`."))
+        })
+        .collect()
+}
+
+/// The numbers, from 1, of the lines for which this holds.
+fn lines_with(code: &str, found: impl Fn(&str) -> bool) -> Vec<usize> {
+    code.lines().enumerate().filter(|(_, line)| found(line)).map(|(index, _)| index + 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaches(path: &str, text: &str) -> usize {
+        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+    }
+
+    #[test]
+    fn manifests_stay_behind_their_walls() {
+        for (room, dependency, allowed) in [
+            ("orch-core", "serde", false),
+            ("orch-core", "orch-store", false),
+            ("orch-core", "thiserror", true),
+            ("orch-store", "rusqlite", true),
+            ("orch-engine", "rusqlite", false),
+            ("orch-cli", "orch-engine", true),
+            ("orch-cli", "orch-testkit", false),
+            ("orch-contract", "orch-store", false),
+            ("orch-new", "serde", false),
+        ] {
+            let text = format!("[dependencies]\n{dependency}.workspace = true\n");
+            let found = breaches(&format!("crates/{room}/Cargo.toml"), &text);
+            assert_eq!(found == 0, allowed, "{room} {dependency}");
+        }
+        assert_eq!(breaches("crates/orch-core/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"\n"), 0);
+    }
+
+    #[test]
+    fn code_stays_behind_its_walls() {
+        for (path, text, allowed) in [
+            ("crates/orch-store/src/sqlite.rs", "use rusqlite::Connection;", true),
+            ("crates/orch-store/src/task.rs", "use rusqlite::Connection;", false),
+            ("crates/orch-store/src/task.rs", "// not rusqlite::Connection", true),
+            ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, lease::Lease};", true),
+            ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, task::Task};", false),
+            ("crates/orch-engine/src/inbox/claim.rs", "use orch_core::attempt::Attempt;", false),
+            ("crates/orch-engine/src/inbox/claim.rs", "use crate::orch::TaskRef;", false),
+            ("crates/orch-cli/src/failure.rs", "use orch_store::{Fault, Location};", true),
+            ("crates/orch-cli/src/failure.rs", "use orch_store::task;", false),
+            ("crates/orch-cli/src/respond.rs", "println!(\"x\");", true),
+            ("crates/orch-cli/src/inbox/claim.rs", "println!(\"x\");", false),
+            ("crates/orch-cli/src/inbox/claim.rs", "eprintln!(\"x\");", true),
+            ("crates/orch-core/src/id.rs", "use std::time::Instant;", false),
+            ("crates/orch-core/src/id.rs", "use std::fmt;\n#[cfg(test)]\nmod tests { use std::fs; }", true),
+        ] {
+            assert_eq!(breaches(path, text) == 0, allowed, "{path}: {text}");
+        }
+    }
+}

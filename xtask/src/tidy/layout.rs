@@ -1,0 +1,104 @@
+//! Laws about where files lie.
+
+use std::collections::BTreeSet;
+
+use super::{Breach, code, room};
+use crate::tree::File;
+
+/// Everything that may lie in the root. A new file here is seen by every visitor, so it is added on purpose.
+const ROOT: [&str; 22] = [
+    ".cargo",
+    ".ci",
+    ".gitattributes",
+    ".gitignore",
+    "AGENTS.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "STYLE.md",
+    "bench",
+    "clippy.toml",
+    "crates",
+    "deny.toml",
+    "docs",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "xtask",
+];
+
+/// Checks the places of all files.
+pub(super) fn check(files: &[File]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for file in files {
+        let first = file.path.split('/').next().unwrap_or_default();
+        if !ROOT.contains(&first) {
+            let message = format!("`{first}` is not on the list of what may lie in the root.");
+            breaches.push(Breach::at(file, 1, message));
+        }
+        if is_scattered_test(&file.path) {
+            let message = "integration tests of a crate are one program: move it to tests/it/.";
+            breaches.push(Breach::at(file, 1, message));
+        }
+    }
+    breaches.extend(forgotten_tests(files));
+    breaches
+}
+
+/// A Rust file directly under a crate's `tests/` is a program of its own, and each costs a link.
+fn is_scattered_test(path: &str) -> bool {
+    let inside = room(path).and_then(|_| path.split('/').nth(2)) == Some("tests");
+    inside && path.ends_with(".rs") && path.split('/').nth(3) != Some("it")
+}
+
+/// Files of `tests/it/` that no `mod` line names: they would never run.
+fn forgotten_tests(files: &[File]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for main in files.iter().filter(|file| file.path.ends_with("/tests/it/main.rs")) {
+        let folder = main.path.trim_end_matches("main.rs");
+        let code = code::code_of(&main.text);
+        let listed: BTreeSet<&str> = code
+            .lines()
+            .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("mod "))
+            .map(|name| name.trim_end_matches(';').trim_end_matches('{').trim())
+            .collect();
+        for file in files.iter().filter(|file| file.is("rs") && file.path != main.path) {
+            let Some(inside) = file.path.strip_prefix(folder) else { continue };
+            let module = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+            if !listed.contains(module) {
+                let message = format!("`mod {module};` is missing in {}: these tests never run.", main.path);
+                breaches.push(Breach::at(file, 1, message));
+            }
+        }
+    }
+    breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> File {
+        File { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn the_root_is_a_list() {
+        assert_eq!(check(&[file("README.md", ""), file("crates/a/src/lib.rs", "")]), []);
+        assert_eq!(check(&[file("NOTES.md", "")]).len(), 1);
+    }
+
+    #[test]
+    fn every_test_file_is_listed() {
+        let main = file("crates/a/tests/it/main.rs", "mod one;\npub mod two;\n// mod three;\n");
+        let listed = [main, file("crates/a/tests/it/one.rs", ""), file("crates/a/tests/it/two/mod.rs", "")];
+        assert_eq!(check(&listed), []);
+        let main = file("crates/a/tests/it/main.rs", "mod one;\n// mod three;\n");
+        assert_eq!(check(&[main, file("crates/a/tests/it/three.rs", "")]).len(), 1);
+        assert_eq!(check(&[file("crates/a/tests/alone.rs", "")]).len(), 1);
+    }
+}

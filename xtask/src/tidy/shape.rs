@@ -1,0 +1,89 @@
+//! Laws about sizes and names.
+
+use super::{Breach, code};
+use crate::tree::File;
+
+/// A longer file wants to be two.
+const FILE_LINES_MAX: usize = 600;
+
+/// A longer function wants to be several.
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// Names that say nothing of what is inside.
+const EMPTY_NAMES: [&str; 12] = [
+    "util", "utils", "helper", "helpers", "common", "misc", "imp", "impl", "manager", "stuff", "shared",
+    "prelude",
+];
+
+/// Checks every Rust file.
+pub(super) fn check(files: &[File]) -> Vec<Breach> {
+    files.iter().filter(|file| file.is("rs")).flat_map(check_file).collect()
+}
+
+fn check_file(file: &File) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let lines = file.text.lines().count();
+    if lines > FILE_LINES_MAX {
+        let message = format!("the file has {lines} lines, more than {FILE_LINES_MAX}; split it by nouns.");
+        breaches.push(Breach::at(file, lines, message));
+    }
+    if !file.text.lines().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("//!")) {
+        breaches.push(Breach::at(file, 1, "the file does not open with `//!`: say what lives here."));
+    }
+    if let Some(name) = empty_name(&file.path) {
+        breaches.push(Breach::at(file, 1, format!("`{name}` says nothing; name the thing that is inside.")));
+    }
+    for function in code::functions(&code::code_of(&file.text)) {
+        if function.lines > FUNCTION_LINES_MAX {
+            let (name, lines) = (&function.name, function.lines);
+            let message =
+                format!("`{name}` has {lines} lines, more than {FUNCTION_LINES_MAX}; take it apart.");
+            breaches.push(Breach::at(file, function.line, message));
+        }
+    }
+    breaches
+}
+
+/// The first part of a path that is, or ends in, an empty name.
+fn empty_name(path: &str) -> Option<&str> {
+    path.split('/').map(|part| part.strip_suffix(".rs").unwrap_or(part)).find(|part| {
+        EMPTY_NAMES.contains(part)
+            || part.rsplit(['_', '-']).next().is_some_and(|last| EMPTY_NAMES.contains(&last))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaches(path: &str, text: &str) -> usize {
+        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        assert_eq!(breaches("a.rs", &format!("//! A.\n{}", "\n".repeat(599))), 0);
+        assert_eq!(breaches("a.rs", &format!("//! A.\n{}", "\n".repeat(600))), 1);
+        assert_eq!(breaches("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(69))), 0);
+        assert_eq!(breaches("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(70))), 1);
+    }
+
+    #[test]
+    fn files_open_with_what_they_are() {
+        assert_eq!(breaches("a.rs", "use b;\n"), 1);
+        assert_eq!(breaches("a.rs", ""), 1);
+    }
+
+    #[test]
+    fn names_say_something() {
+        for (path, good) in [
+            ("crates/a/src/claim.rs", true),
+            ("crates/a/src/util.rs", false),
+            ("crates/a/src/cli_util.rs", false),
+            ("crates/a/src/common/mod.rs", false),
+            ("crates/a/src/improve.rs", true),
+        ] {
+            assert_eq!(breaches(path, "//! A.\n") == 0, good, "{path}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Laws about single lines.
+
+use super::{Breach, code};
+use crate::tree::File;
+
+/// Paths that exist on one machine only. Put together here, so that this file keeps its own law.
+const MACHINE_FOLDERS: [&str; 4] =
+    [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/"), concat!("/wo", "rk/")];
+
+/// Words that mark unfinished work.
+const UNFINISHED: &str = concat!("FIX", "ME");
+const LATER: &str = concat!("TO", "DO");
+
+/// Checks every line of every text file.
+pub(super) fn check(files: &[File]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for file in files {
+        if is_borrowed(file) {
+            continue;
+        }
+        for (index, line) in file.text.lines().enumerate() {
+            let mut breach = |message: String| breaches.push(Breach::at(file, index + 1, message));
+            if line.trim_end() != line {
+                breach("there are spaces at the end of the line.".to_owned());
+            }
+            if file.is("rs") && line.contains('\t') {
+                breach("Rust code is indented by spaces; write a tab in a text as \\t.".to_owned());
+            }
+            if line.contains(UNFINISHED) {
+                breach(format!("{UNFINISHED} cannot be merged: fix it, or write a {LATER} with a number."));
+            }
+            // A document may speak of such marks; code may not hold them.
+            if !file.is("md")
+                && line
+                    .match_indices(LATER)
+                    .any(|(at, _)| is_word(line, at) && !is_numbered(&line[at + LATER.len()..]))
+            {
+                breach(format!("write {LATER}(#12) for an issue or {LATER}(0007) for a decision."));
+            }
+            if let Some(folder) = machine_folder(line) {
+                breach(format!("{folder} is a path of one machine."));
+            }
+        }
+        if !file.text.is_empty() && !file.text.ends_with('\n') {
+            breaches.push(Breach::at(file, file.text.lines().count(), "the last line does not end."));
+        }
+        breaches.extend(unwritten(file));
+    }
+    breaches
+}
+
+/// Texts that are not ours to change.
+fn is_borrowed(file: &File) -> bool {
+    file.path.starts_with("LICENSE-") || file.path == "Cargo.lock"
+}
+
+/// `todo!` and `unimplemented!`, also where clippy does not look.
+fn unwritten(file: &File) -> Vec<Breach> {
+    if !file.is("rs") {
+        return Vec::new();
+    }
+    let code = code::code_of(&file.text);
+    let mut breaches = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        for name in ["todo!", "unimplemented!"] {
+            if line.contains(name) {
+                breaches.push(Breach::at(file, index + 1, format!("{name} is a promise, not code.")));
+            }
+        }
+    }
+    breaches
+}
+
+fn machine_folder(line: &str) -> Option<&'static str> {
+    MACHINE_FOLDERS.into_iter().find(|folder| {
+        line.match_indices(folder).any(|(at, _)| {
+            // `docs/work/` or `https://host/work/` is no absolute path.
+            !line[..at].ends_with(|before: char| before.is_alphanumeric() || "-_./:>})".contains(before))
+        })
+    })
+}
+
+fn is_word(line: &str, at: usize) -> bool {
+    let joins = |character: char| character.is_alphanumeric() || character == '_';
+    !line[..at].ends_with(joins) && !line[at + LATER.len()..].starts_with(joins)
+}
+
+fn is_numbered(rest: &str) -> bool {
+    let number = rest.strip_prefix('(').and_then(|inside| inside.split(')').next());
+    let digits = number.map(|number| number.strip_prefix('#').unwrap_or(number));
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(path: &str, text: &str) -> usize {
+        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+    }
+
+    #[test]
+    fn lines_are_judged() {
+        for (path, text, breaches) in [
+            ("a.rs", "fn a() {}\n", 0),
+            ("a.rs", "fn a() {} \n", 1),
+            ("a.rs", "\tfn a() {}\n", 1),
+            ("a.md", "\tcode\n", 0),
+            ("a.rs", &format!("// {UNFINISHED} now\n"), 1),
+            ("a.rs", &format!("// {LATER} later\n"), 1),
+            ("a.rs", &format!("// {LATER}(#7) later\n"), 0),
+            ("a.rs", &format!("// {LATER}(0003) later\n"), 0),
+            ("a.rs", &format!("const MY_{LATER}: u8 = 1;\n"), 0),
+            ("a.rs", &format!("fn a() {{ {}!() }}\n", "todo"), 1),
+            ("a.rs", "fn a() { \"todo!\" }\n", 0),
+            ("a.md", &format!("see {}me/x\n", "/ho"), 1),
+            ("a.md", &format!("see docs{}rk/x\n", "/wo"), 0),
+            ("a.md", "no end", 1),
+        ] {
+            assert_eq!(messages(path, text), breaches, "{path}: {text}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The repository's files, as git sees them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a chore answers: nothing, or why it failed, for the developer to read.
+pub(crate) type Done = Result<(), String>;
+
+/// One file of the repository.
+pub(crate) struct File {
+    /// Its path from the root, with `/`.
+    pub(crate) path: String,
+    /// What it holds.
+    pub(crate) text: String,
+}
+
+impl File {
+    /// Its name without folders and extension.
+    pub(crate) fn stem(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or(&self.path);
+        name.split('.').next().unwrap_or(name)
+    }
+
+    /// Whether its name ends so.
+    pub(crate) fn is(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found == extension)
+    }
+}
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Every text file that is tracked, or would be with `git add --all`.
+pub(crate) fn files() -> Result<Vec<File>, String> {
+    let root = root();
+    let listing = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(&root)
+        .output()
+        .map_err(|error| format!("git could not be started: {error}."))?;
+    if !listing.status.success() {
+        return Err(format!("git ls-files failed: {}", String::from_utf8_lossy(&listing.stderr).trim()));
+    }
+    let names = String::from_utf8(listing.stdout).map_err(|_| "a file name is not UTF-8.".to_owned())?;
+    let mut files = Vec::new();
+    for path in names.split('\0').filter(|name| !name.is_empty()) {
+        let full = root.join(path);
+        // A tracked file that was just deleted is still listed.
+        if !full.is_file() {
+            continue;
+        }
+        let bytes = fs::read(&full).map_err(|error| format!("{path} could not be read: {error}."))?;
+        if let Ok(text) = String::from_utf8(bytes) {
+            files.push(File { path: path.to_owned(), text });
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
