@@ -22,7 +22,7 @@ pub struct Globals {
     /// Use a store on a network file system all the same
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub allow_network_fs: bool,
-    /// Who runs this command [env: INBOX_AGENT for inbox, ORCH_AGENT for orch]
+    /// Who runs this command
     #[arg(long = "as", global = true, value_name = "NAME", value_parser = slug, help_heading = GLOBAL)]
     pub who: Option<Slug>,
 }

@@ -22,6 +22,14 @@ pub trait Program: CommandFactory + FromArgMatches {
     /// Which one it is.
     const IDENTITY: Identity;
 
+    /// The command line as the parser knows it.
+    #[must_use]
+    fn parser() -> clap::Command {
+        let variable = Self::IDENTITY.agent_variable;
+        let default = Self::IDENTITY.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
+        Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
+    }
+
     /// The options that every command takes.
     fn globals(&self) -> &Globals;
 
@@ -54,7 +62,7 @@ fn stop_on_signals() {
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
     let wish = wish(arguments);
     let guess = Printer::new(Mode::guess(wish, environment), environment);
-    let (matches, command) = match usage::parse(P::command(), arguments) {
+    let (matches, command) = match usage::parse(P::parser(), arguments) {
         Ok(parsed) => parsed,
         Err(NoCommand::Document { command, text }) => {
             return status(guess.document(&command, &text, json_wanted(wish, environment)), 0);
@@ -84,7 +92,7 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
             };
             status(written, 0)
         }
-        Err(failure) => fail(printer, &command, &with_hint(failure, arguments)),
+        Err(failure) => fail(printer, &command, &with_hint(failure, &command, arguments)),
     };
     context.tend();
     exit
@@ -116,11 +124,15 @@ fn status(written: Written, status: u8) -> u8 {
     }
 }
 
-/// A wait that timed out hints at the same command, going on from its cursor.
-fn with_hint(failure: Failure, arguments: &[OsString]) -> ErrorView {
+/// A wait that timed out hints at the same command, going on from its cursor; a wrong argument at the help.
+fn with_hint(failure: Failure, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.error;
-    if let (None, Some(again)) = (&error.hint, &failure.again) {
-        error.hint = Some(same_command(arguments, again));
+    if error.hint.is_none() {
+        error.hint = match failure.again {
+            Some(again) => Some(same_command(arguments, &again)),
+            None if error.code.0 == Code::InvalidArgument => Some(format!("{command} --help")),
+            None => None,
+        };
     }
     error
 }

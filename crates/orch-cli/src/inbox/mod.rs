@@ -19,7 +19,7 @@ pub mod show;
 pub mod wait;
 pub mod word;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
@@ -105,8 +105,8 @@ impl Program for Inbox {
             Command::Schema(args) => {
                 self_description::schema(&args, "inbox", orch_contract::inbox::schemas())?.into()
             }
-            Command::Completions(args) => self_description::completions(&args, Self::command()),
-            Command::Man(args) => self_description::man(&args, Self::command())?,
+            Command::Completions(args) => self_description::completions(&args, Self::parser()),
+            Command::Man(args) => self_description::man(&args, Self::parser())?,
         })
     }
 }

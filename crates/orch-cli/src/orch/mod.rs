@@ -1,6 +1,6 @@
 //! The program `orch`: the scheduler's door, one file per command.
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
@@ -38,8 +38,8 @@ impl Program for Orch {
     fn run(self, _context: &mut Context<'_>) -> Result<Outcome, Failure> {
         Ok(match self.command {
             Command::Schema(args) => self_description::schema(&args, "orch", Vec::new())?.into(),
-            Command::Completions(args) => self_description::completions(&args, Self::command()),
-            Command::Man(args) => self_description::man(&args, Self::command())?,
+            Command::Completions(args) => self_description::completions(&args, Self::parser()),
+            Command::Man(args) => self_description::man(&args, Self::parser())?,
         })
     }
 }
