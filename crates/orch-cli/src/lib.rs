@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The doors without async: the programs `orch` and `inbox`.
+//!
+//! A command is one file with its arguments and a `run` that calls one operation and returns what it answers.
+//! No command prints: [`respond`] is the only writer of stdout, [`human`] renders answers for people.
+//! Start with [`entry`], which shows the way of every command, then any file under [`inbox`] or [`orch`].
+
+pub mod arguments;
+pub mod context;
+pub mod entry;
+pub mod environment;
+pub mod failure;
+pub mod fingerprint;
+pub mod human;
+pub mod inbox;
+pub mod orch;
+pub mod respond;
+pub mod self_description;
+pub mod shell;
+pub mod text_source;
+pub mod usage;

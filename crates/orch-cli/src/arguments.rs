@@ -1,0 +1,225 @@
+//! Arguments that several commands share, and the strict readers of their values.
+
+use clap::Args;
+use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::time::Span;
+use orch_store::page::PageRequest;
+
+/// Options that every command of both programs takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Globals {
+    /// Where the store is: sqlite:PATH or a path [env: ORCH_STORE]
+    #[arg(long, global = true, value_name = "LOCATION", help_heading = GLOBAL)]
+    pub store: Option<String>,
+    /// Print one JSON document; the default when stdout is not a terminal [env: ORCH_OUTPUT=json]
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub json: bool,
+    /// Print text for people; the default on a terminal [env: ORCH_OUTPUT=text]
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub text: bool,
+    /// Use a store on a network file system all the same
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub allow_network_fs: bool,
+    /// Who runs this command
+    #[arg(long = "as", global = true, value_name = "NAME", value_parser = slug, help_heading = GLOBAL)]
+    pub who: Option<Slug>,
+}
+
+/// The heading of options that every command takes.
+pub const GLOBAL: &str = "Global options";
+
+/// The option that makes a change repeatable.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Repeatable {
+    /// Make this request repeatable: the same key and arguments answer the same and change nothing
+    #[arg(long, value_name = "KEY", value_parser = request_key)]
+    pub request_id: Option<String>,
+}
+
+/// The options of lists.
+#[derive(Args, Clone, Debug)]
+pub struct Paging {
+    /// Show at most this many entries
+    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = list_limit)]
+    pub limit: u32,
+    /// Go on behind this cursor, the `next` of an earlier part
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+}
+
+impl Paging {
+    /// The part that is asked for.
+    #[must_use]
+    pub fn page(&self) -> PageRequest {
+        PageRequest { limit: self.limit, after: self.after.clone() }
+    }
+}
+
+/// The option that asks for long texts too.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Detail {
+    /// Show things whole, with their long texts
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// The option that makes an empty answer a success.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct EmptyOk {
+    /// Exit with status 0 when there is nothing
+    #[arg(long)]
+    pub empty_ok: bool,
+}
+
+/// Reads a name.
+///
+/// # Errors
+/// It breaks a rule of names.
+pub fn slug(text: &str) -> Result<Slug, SlugError> {
+    Slug::new(text)
+}
+
+/// Reads a thread's number.
+///
+/// # Errors
+/// It is none.
+pub fn thread(text: &str) -> Result<ThreadId, String> {
+    ThreadId::parse(text).ok_or_else(|| "a thread is named th-N, like th-3".to_owned())
+}
+
+/// Reads a message's number.
+///
+/// # Errors
+/// It is none.
+pub fn message(text: &str) -> Result<MessageId, String> {
+    MessageId::parse(text).ok_or_else(|| "a message is named m-N, like m-12".to_owned())
+}
+
+/// Reads an event's number.
+///
+/// # Errors
+/// It is none.
+pub fn event(text: &str) -> Result<EventId, String> {
+    EventId::parse(text).ok_or_else(|| "an event is named e-N, like e-12".to_owned())
+}
+
+/// Reads a duration: whole numbers of `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Errors
+/// It is none, or longer than a year.
+pub fn duration(text: &str) -> Result<Span, String> {
+    const SHAPE: &str = "a duration is a number with a unit: 500ms, 90s, 15m, 2h, 1d";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms: i64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(SHAPE.to_owned()),
+    };
+    if number.is_empty() {
+        return Err(SHAPE.to_owned());
+    }
+    let span = number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit_ms)).map(Span);
+    span.filter(|span| *span <= limit::DURATION_MAX).ok_or_else(|| "a duration is at most 365d".to_owned())
+}
+
+/// Reads a lease's length.
+///
+/// # Errors
+/// It is no duration, or not from 1 s to 24 h.
+pub fn lease(text: &str) -> Result<LeaseLength, String> {
+    LeaseLength::new(duration(text)?).map_err(|error| error.to_string())
+}
+
+/// Reads a priority.
+///
+/// # Errors
+/// It is not from 0 to 4.
+pub fn priority(text: &str) -> Result<u8, String> {
+    let priority = text.parse().ok().filter(|priority| *priority <= limit::PRIORITY_MAX);
+    priority.ok_or_else(|| "a priority is 0 (most urgent) to 4".to_owned())
+}
+
+/// Reads a percentage.
+///
+/// # Errors
+/// It is not from 0 to 100.
+pub fn percent(text: &str) -> Result<u8, String> {
+    text.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| "a percentage is 0 to 100".to_owned())
+}
+
+/// Reads the size of a list's part.
+///
+/// # Errors
+/// It is not from 1 to the most that a list shows.
+pub fn list_limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=limit::LIST_MAX).contains(limit));
+    limit.ok_or_else(|| format!("a limit is 1 to {}", limit::LIST_MAX))
+}
+
+/// Reads a request id: 1 to 200 bytes without control characters, so that it can be shown and typed again.
+///
+/// # Errors
+/// It is none.
+pub fn request_key(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > limit::REQUEST_KEY_BYTES_MAX || text.contains(char::is_control) {
+        return Err(format!(
+            "a request id is 1 to {} bytes without control characters",
+            limit::REQUEST_KEY_BYTES_MAX
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        for (text, ms) in [
+            ("0s", 0),
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("15m", 900_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("365d", 365 * 86_400_000),
+        ] {
+            assert_eq!(duration(text), Ok(Span(ms)), "{text}");
+        }
+        for bad in
+            ["", "s", "5", "5x", "-5s", "1.5h", " 5s", "5s ", "1h30m", "366d", "99999999999999999999s", "५s"]
+        {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounded_numbers_are_strict() {
+        assert_eq!((priority("0"), priority("4")), (Ok(0), Ok(4)));
+        assert_eq!((percent("0"), percent("100")), (Ok(0), Ok(100)));
+        for bad in ["5", "-1", "x", "", "1.0"] {
+            assert!(priority(bad).is_err(), "{bad}");
+        }
+        for bad in ["101", "-1", "50%"] {
+            assert!(percent(bad).is_err(), "{bad}");
+        }
+        assert!(list_limit("0").is_err() && list_limit("100001").is_err());
+        assert_eq!(list_limit("1"), Ok(1));
+        assert!(lease("500ms").is_err() && lease("25h").is_err());
+    }
+
+    #[test]
+    fn request_ids_are_printable() {
+        assert!(request_key("deploy:2026-11-22/1").is_ok());
+        for bad in ["", "a\nb", "\u{1b}[1m", "x".repeat(201).as_str()] {
+            assert!(request_key(bad).is_err(), "{bad}");
+        }
+    }
+}

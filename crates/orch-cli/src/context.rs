@@ -1,0 +1,298 @@
+//! What a command's `run` has at hand: who asks, the store, texts, warnings.
+
+use orch_contract::{Code, ErrorView};
+use orch_core::id::Slug;
+use orch_core::time::Time;
+use orch_engine::clock::{Clock, SystemClock};
+use orch_engine::session::{OpenOptions, StoreInfo};
+use orch_engine::{Answer, Error, Receipt, Session};
+use orch_store::Location;
+
+use crate::arguments::{Globals, Repeatable};
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::respond::{Mode, Printer, Reply, View, Written};
+use crate::text_source::TextSource;
+
+/// Which of the two programs runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub program: &'static str,
+    /// The variable that names the agent who runs it.
+    pub agent_variable: &'static str,
+    /// Who runs it when nobody says so.
+    pub agent_default: Option<&'static str>,
+}
+
+/// What a command works with.
+pub struct Context<'a> {
+    identity: Identity,
+    command: String,
+    globals: Globals,
+    environment: &'a dyn Environment,
+    printer: Printer,
+    texts: TextSource,
+    session: Option<Session>,
+    warnings: Vec<String>,
+}
+
+/// The time now.
+#[must_use]
+pub fn now() -> Time {
+    SystemClock.now()
+}
+
+impl<'a> Context<'a> {
+    /// The context of one command.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        command: String,
+        globals: Globals,
+        environment: &'a dyn Environment,
+        printer: Printer,
+    ) -> Self {
+        let (texts, session, warnings) = (TextSource::default(), None, Vec::new());
+        Self { identity, command, globals, environment, printer, texts, session, warnings }
+    }
+
+    /// The command's canonical name, like `inbox claim`.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// The variables that stand in for options.
+    #[must_use]
+    pub fn environment(&self) -> &'a dyn Environment {
+        self.environment
+    }
+
+    /// Reads free texts from the command line, stdin and files.
+    pub fn texts(&mut self) -> &mut TextSource {
+        &mut self.texts
+    }
+
+    /// Whether answers are for people.
+    #[must_use]
+    pub fn for_people(&self) -> bool {
+        matches!(self.printer.mode(), Mode::Text(_))
+    }
+
+    /// Adds a warning, a full sentence.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// The store that is there.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be opened.
+    pub fn session(&mut self) -> Result<&mut Session, Failure> {
+        if self.session.is_none() {
+            let location = orch_store::location::find(self.named_store()?.as_deref(), &working_folder()?)?;
+            let session = Session::open(&location, self.open_options())?;
+            self.keep(session);
+        }
+        self.session.as_mut().ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))
+    }
+
+    /// The store that is there, or a new one.
+    ///
+    /// # Errors
+    /// It can be neither opened nor made.
+    pub fn session_or_new(&mut self) -> Result<(&mut Session, StoreInfo), Failure> {
+        let named = self.named_store()?;
+        let folder = working_folder()?;
+        let location = match orch_store::location::find(named.as_deref(), &folder) {
+            Err(orch_store::Fault::NotFound { .. }) => {
+                orch_store::location::place(named.as_deref(), &folder)?
+            }
+            found => found?,
+        };
+        let (session, info) = Session::open_or_create(&location, self.open_options())?;
+        self.keep(session);
+        let session = self.session.as_mut();
+        Ok((session.ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))?, info))
+    }
+
+    /// Who runs this command, where that is known: `--as`, the program's variable, or its default.
+    ///
+    /// # Errors
+    /// The variable holds no name.
+    pub fn agent(&self) -> Result<Option<Slug>, Failure> {
+        if let Some(who) = &self.globals.who {
+            return Ok(Some(who.clone()));
+        }
+        let variable = self.identity.agent_variable;
+        match self.environment.text(variable)? {
+            Some(name) => slug_of_variable(variable, &name).map(Some),
+            None => Ok(self.identity.agent_default.map(|name| Slug::stored(name.to_owned()))),
+        }
+    }
+
+    /// Who runs this command, or the agent that an option names.
+    ///
+    /// # Errors
+    /// Nobody is named.
+    pub fn agent_or(&self, option: &'static str, named: Option<&Slug>) -> Result<Slug, Failure> {
+        if let Some(named) = named {
+            return Ok(named.clone());
+        }
+        self.agent()?.ok_or_else(|| {
+            let variable = self.identity.agent_variable;
+            let message = match option {
+                "--as" => format!("Say who you are with --as NAME or {variable}."),
+                _ => format!("{option} is missing, and neither --as nor {variable} says who you are."),
+            };
+            Failure::invalid(option, message)
+        })
+    }
+
+    /// The lead who changes something: a worker, known by its thread, is not the lead unless it says so.
+    ///
+    /// # Errors
+    /// A worker runs this without `--as`, or the variable holds no name.
+    pub fn lead(&self) -> Result<Slug, Failure> {
+        if self.globals.who.is_none() && self.environment.is_set(environment::THREAD) {
+            let error = ErrorView::new(
+                Code::NotPermitted,
+                format!(
+                    "{} is set, so a worker runs this; {} changes what the lead decides.",
+                    environment::THREAD,
+                    self.command
+                ),
+            );
+            return Err(error.hint("inbox ask TEXT").into());
+        }
+        self.agent_or("--as", None)
+    }
+
+    /// The run that a variable names.
+    ///
+    /// # Errors
+    /// It holds no name.
+    pub fn run_of_environment(&self) -> Result<Option<Slug>, Failure> {
+        let name = self.environment.text(environment::RUN)?;
+        name.map(|name| slug_of_variable(environment::RUN, &name)).transpose()
+    }
+
+    /// Makes a change, or gives the recorded answer of the same request.
+    ///
+    /// # Errors
+    /// The change was refused, the store failed, or the request id was used with other arguments.
+    pub fn change<T, V: View>(
+        &mut self,
+        repeatable: &Repeatable,
+        fingerprint: Fingerprint,
+        view: impl Fn(&T) -> V,
+        operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Answer<T>, Error>,
+    ) -> Result<Reply<V>, Failure> {
+        let session = self.session()?;
+        answer(session, repeatable, fingerprint, view, operation)
+    }
+
+    /// The same in a store that is made when there is none.
+    ///
+    /// # Errors
+    /// As [`Context::change`]; or the store cannot be made.
+    pub fn change_in_new_store<T, V: View>(
+        &mut self,
+        repeatable: &Repeatable,
+        fingerprint: Fingerprint,
+        view: impl Fn(&T) -> V,
+        operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Answer<T>, Error>,
+    ) -> Result<Reply<V>, Failure> {
+        let (session, _) = self.session_or_new()?;
+        answer(session, repeatable, fingerprint, view, operation)
+    }
+
+    /// Prints one document of a stream.
+    pub fn stream<V: View>(&mut self, data: V) -> Written {
+        let warnings = std::mem::take(&mut self.warnings);
+        self.printer.answer(&self.command, &Reply::new(data), &warnings)
+    }
+
+    /// Draws a page again; for programs one more document of a stream.
+    pub fn redraw<V: View>(&mut self, data: V) -> Written {
+        let warnings = std::mem::take(&mut self.warnings);
+        self.printer.frame(&self.command, &Reply::new(data), &warnings)
+    }
+
+    /// What is to be printed with the answer.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Does what may wait until the answer is printed.
+    pub fn tend(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.tend();
+        }
+    }
+
+    fn keep(&mut self, session: Session) {
+        self.warnings.extend_from_slice(session.warnings());
+        self.session = Some(session);
+    }
+
+    fn named_store(&self) -> Result<Option<String>, Failure> {
+        match &self.globals.store {
+            Some(named) if named.is_empty() => Err(Failure::invalid("--store", "--store must not be empty.")),
+            Some(named) => Ok(Some(named.clone())),
+            None => self.environment.text(environment::STORE),
+        }
+    }
+
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions { allow_network_fs: self.globals.allow_network_fs }
+    }
+}
+
+/// Makes a change in an open store.
+fn answer<T, V: View>(
+    session: &mut Session,
+    repeatable: &Repeatable,
+    fingerprint: Fingerprint,
+    view: impl Fn(&T) -> V,
+    operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Answer<T>, Error>,
+) -> Result<Reply<V>, Failure> {
+    let digest = fingerprint.finish();
+    // A view is made of texts, numbers and lists, which always have a JSON form.
+    let encode = |outcome: &T| serde_json::to_string(&view(outcome)).unwrap_or_default();
+    let receipt =
+        repeatable.request_id.as_deref().map(|key| Receipt { key, fingerprint: &digest, encode: &encode });
+    match operation(session, receipt.as_ref())? {
+        Answer::Fresh(outcome) => Ok(Reply::new(view(&outcome))),
+        Answer::Replayed(recorded) => {
+            let data = serde_json::from_str(&recorded).map_err(|error| {
+                Failure::new(Code::Internal, format!("The recorded answer cannot be read: {error}."))
+            })?;
+            Ok(Reply { data, replayed: true })
+        }
+    }
+}
+
+/// A store's place as `--store` takes it.
+#[must_use]
+pub fn location_text(location: &Location) -> String {
+    match location {
+        Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+        Location::Postgres(address) => address.clone(),
+    }
+}
+
+fn working_folder() -> Result<std::path::PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::new(Code::StoreUnavailable, format!("The working folder cannot be read: {error}."))
+    })
+}
+
+fn slug_of_variable(variable: &str, name: &str) -> Result<Slug, Failure> {
+    Slug::new(name).map_err(|error| {
+        Failure::invalid(variable, format!("`{name}` in {variable} is not a name: {error}."))
+    })
+}

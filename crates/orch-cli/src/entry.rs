@@ -1,0 +1,182 @@
+//! The way of every command: parse, run, print, tend.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{CommandFactory, FromArgMatches};
+use orch_contract::{Code, ErrorView};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::arguments::Globals;
+use crate::context::{Context, Identity};
+use crate::environment::{Environment, OUTPUT, ProcessEnvironment};
+use crate::failure::{Again, Failure};
+use crate::respond::{Mode, Outcome, Printer, Wish, Written};
+use crate::shell;
+use crate::usage::{self, NoCommand};
+
+/// One of the two programs: its command line, and what its commands do.
+pub trait Program: CommandFactory + FromArgMatches {
+    /// Which one it is.
+    const IDENTITY: Identity;
+
+    /// The command line as the parser knows it.
+    #[must_use]
+    fn parser() -> clap::Command {
+        let variable = Self::IDENTITY.agent_variable;
+        let default = Self::IDENTITY.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
+        Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
+    }
+
+    /// The options that every command takes.
+    fn globals(&self) -> &Globals;
+
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    /// The command failed; nothing was changed.
+    fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure>;
+}
+
+/// Runs a program from its arguments to its exit status.
+#[must_use]
+pub fn main<P: Program>() -> ExitCode {
+    stop_on_signals();
+    let name = OsString::from(P::IDENTITY.program);
+    // The program's own name is fixed, so that help and hints do not change with how it was called.
+    let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
+    ExitCode::from(run::<P>(&arguments, &ProcessEnvironment))
+}
+
+/// Ends at once with the shell's usual status when interrupted or asked to stop: every change is one transaction.
+fn stop_on_signals() {
+    for signal in [SIGINT, SIGTERM] {
+        let armed = Arc::new(AtomicBool::new(true));
+        // Without the handler the signal still ends the program, only with the system's own status.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, armed);
+    }
+}
+
+fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
+    let wish = wish(arguments);
+    let guess = Printer::new(Mode::guess(wish, environment), environment);
+    let (matches, command) = match usage::parse(P::parser(), arguments) {
+        Ok(parsed) => parsed,
+        Err(NoCommand::Document { command, text }) => {
+            return status(guess.document(&command, &text, json_wanted(wish, environment)), 0);
+        }
+        Err(NoCommand::Wrong { command, error }) => return fail(guess, &command, &error),
+    };
+    let program = match P::from_arg_matches(&matches) {
+        Ok(program) => program,
+        Err(error) => {
+            let error = ErrorView::new(Code::Internal, format!("The command line was misread: {error}."));
+            return fail(guess, &command, &error);
+        }
+    };
+    let globals = program.globals().clone();
+    let wish = Wish { json: globals.json, text: globals.text };
+    let printer = match Mode::choose(wish, environment) {
+        Ok(mode) => Printer::new(mode, environment),
+        Err(failure) => return fail(guess, &command, &failure.error),
+    };
+    let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
+    let exit = match program.run(&mut context) {
+        Ok(outcome) => {
+            let written = match outcome {
+                Outcome::Answer(answer) => printer.answer(&command, answer.as_ref(), context.warnings()),
+                Outcome::Document(text) => printer.document(&command, &text, json_wanted(wish, environment)),
+                Outcome::Streamed => Written::Whole,
+            };
+            status(written, 0)
+        }
+        Err(failure) => fail(printer, &command, &with_hint(failure, &command, arguments)),
+    };
+    context.tend();
+    exit
+}
+
+/// What the command line asks for, read without understanding it: good enough to report that it is wrong.
+fn wish(arguments: &[OsString]) -> Wish {
+    let options = arguments.iter().take_while(|argument| *argument != "--");
+    options.fold(Wish::default(), |wish, argument| Wish {
+        json: wish.json || argument == "--json",
+        text: wish.text || argument == "--text",
+    })
+}
+
+/// Whether JSON was asked for in so many words.
+fn json_wanted(wish: Wish, environment: &dyn Environment) -> bool {
+    wish.json || (!wish.text && environment.raw(OUTPUT).is_some_and(|value| value == "json"))
+}
+
+fn fail(printer: Printer, command: &str, error: &ErrorView) -> u8 {
+    status(printer.failure(command, error), error.code.0.exit_status())
+}
+
+/// The exit status: a reader who went away is none of our business, an answer that could not be written is.
+fn status(written: Written, status: u8) -> u8 {
+    match written {
+        Written::Whole | Written::NoReader => status,
+        Written::Failed => Code::Internal.exit_status(),
+    }
+}
+
+/// A wait that timed out hints at the same command, going on from its cursor; a wrong argument at the help.
+fn with_hint(failure: Failure, command: &str, arguments: &[OsString]) -> ErrorView {
+    let mut error = *failure.error;
+    if error.hint.is_none() {
+        error.hint = match failure.again {
+            Some(again) => Some(same_command(arguments, &again)),
+            None if error.code.0 == Code::InvalidArgument => Some(format!("{command} --help")),
+            None => None,
+        };
+    }
+    error
+}
+
+fn same_command(arguments: &[OsString], again: &Again) -> String {
+    let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let Again::After(cursor) = again else { return shell::line(texts) };
+    let mut words = Vec::new();
+    let mut rest = texts.into_iter();
+    while let Some(word) = rest.next() {
+        if word == "--after" {
+            rest.next();
+        } else if !word.starts_with("--after=") {
+            words.push(word);
+        }
+    }
+    words.extend(["--after", cursor]);
+    shell::line(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_wait_goes_on_from_its_cursor() {
+        let after = Again::After("m-9".to_owned());
+        for (line, expected) in [
+            ("inbox wait --timeout 1s", "inbox wait --timeout 1s --after m-9"),
+            ("inbox wait --after m-3 --for a", "inbox wait --for a --after m-9"),
+            ("inbox wait --after=m-3", "inbox wait --after m-9"),
+        ] {
+            assert_eq!(same_command(&words(line), &after), expected);
+        }
+        assert_eq!(same_command(&words("inbox ask Q --wait"), &Again::Same), "inbox ask Q --wait");
+    }
+
+    #[test]
+    fn the_wish_is_read_up_to_the_double_dash() {
+        assert_eq!(wish(&words("inbox list --json")), Wish { json: true, text: false });
+        assert_eq!(wish(&words("inbox reply th-1 -- --json")), Wish::default());
+    }
+}

@@ -1,0 +1,210 @@
+//! Why a command failed: everything below the doors turned into the contract's errors.
+
+use std::error::Error as _;
+
+use orch_contract::{Code, ErrorView};
+use orch_core::refusal::Refusal;
+use orch_engine::{Awaited, Error};
+use orch_store::Fault;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// What people and programs are told.
+    pub error: Box<ErrorView>,
+    /// How the same command goes on, when it is worth repeating.
+    pub again: Option<Again>,
+}
+
+/// How a command that timed out is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// With this cursor as `--after`.
+    After(String),
+    /// As it was.
+    Same,
+}
+
+impl Failure {
+    /// A failure without hint and details.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        ErrorView::new(code, message).into()
+    }
+
+    /// An argument is wrong.
+    #[must_use]
+    pub fn invalid(argument: &str, message: impl Into<String>) -> Self {
+        ErrorView::new(Code::InvalidArgument, message).detail("argument", argument).into()
+    }
+
+    /// The same failure with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.error.hint = Some(hint.into());
+        self
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.error.code.0
+    }
+}
+
+impl From<ErrorView> for Failure {
+    fn from(error: ErrorView) -> Self {
+        Self { error: Box::new(error), again: None }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        ErrorView::of(&refusal).into()
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        of_fault(&fault).into()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Plan { refusal, at } => {
+                let mut view = ErrorView::of(&refusal).detail("line", at.line).detail("field", at.field);
+                view.message = format!("Line {} of the plan, field {}: {}", at.line, at.field, view.message);
+                view.into()
+            }
+            Error::Store(fault) => fault.into(),
+            Error::TimedOut(awaited) => timed_out(awaited),
+            Error::Entropy(source) => ErrorView::new(
+                Code::Internal,
+                format!("The system gave no randomness for a token: {source}."),
+            )
+            .into(),
+        }
+    }
+}
+
+/// A wait that ended without what it waited for; its hint becomes the same command with its cursor.
+fn timed_out(awaited: Awaited) -> Failure {
+    let (error, again) = match awaited {
+        Awaited::Messages(cursor) => (
+            ErrorView::new(Code::Timeout, format!("No message came after {cursor}."))
+                .detail("cursor", cursor.to_string()),
+            Again::After(cursor.to_string()),
+        ),
+        Awaited::Events(cursor) => (
+            ErrorView::new(Code::Timeout, format!("Nothing happened after {cursor}."))
+                .detail("cursor", cursor.to_string()),
+            Again::After(cursor.to_string()),
+        ),
+        Awaited::Answer { thread, question } => (
+            ErrorView::new(Code::Timeout, format!("Question {question} is not answered yet; it stays open."))
+                .detail("thread", thread.to_string())
+                .detail("question", question.to_string()),
+            Again::Same,
+        ),
+    };
+    Failure { error: Box::new(error), again: Some(again) }
+}
+
+/// What a fault of the store is to people and programs.
+fn of_fault(fault: &Fault) -> ErrorView {
+    let message = sentence(fault);
+    match fault {
+        Fault::NotFound { searched } => ErrorView::new(Code::StoreNotFound, message)
+            .hint("orch init")
+            .detail("searched", searched.display().to_string()),
+        Fault::TooNew { found, known } => {
+            ErrorView::new(Code::StoreTooNew, message).detail("found", *found).detail("known", *known)
+        }
+        Fault::Busy { waited_ms } => ErrorView::new(Code::StoreBusy, message).detail("waited_ms", *waited_ms),
+        Fault::Unavailable { place, .. } => {
+            ErrorView::new(Code::StoreUnavailable, message).detail("place", place.as_str())
+        }
+        Fault::NetworkFileSystem { place, kind } => {
+            let mut error = ErrorView::new(
+                Code::StoreUnavailable,
+                format!("{message} Repeat with --allow-network-fs if only one host uses it."),
+            );
+            // Waiting does not move a file system.
+            error.retryable = false;
+            error.detail("place", place.as_str()).detail("file_system", *kind)
+        }
+        Fault::Corrupt { place, .. } | Fault::Foreign { place } => {
+            ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor").detail("place", place.as_str())
+        }
+        Fault::ReadOnly { place, .. } => {
+            ErrorView::new(Code::StoreReadOnly, message).detail("place", place.as_str())
+        }
+        Fault::DiskFull { .. } => ErrorView::new(Code::DiskFull, message),
+        Fault::NotSupported { kind } => ErrorView::new(Code::NotSupported, message).detail("kind", *kind),
+        Fault::Database { .. } | Fault::Value { .. } => {
+            ErrorView::new(Code::Internal, message).hint("orch doctor")
+        }
+    }
+}
+
+/// The fault and its causes as one sentence.
+fn sentence(fault: &Fault) -> String {
+    let mut text = fault.to_string();
+    if let Some(first) = text.get(..1).map(str::to_uppercase) {
+        text.replace_range(..1, &first);
+    }
+    let mut cause = fault.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.push('.');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_have_the_contracts_codes_and_statuses() {
+        let driver = || -> orch_store::fault::DriverError { "the driver's words".into() };
+        let place = || "sqlite:/there/orch.db".to_owned();
+        let io = std::io::Error::from_raw_os_error(2);
+        for (fault, name, exit) in [
+            (Fault::NotFound { searched: "/here".into() }, "store_not_found", 3),
+            (Fault::TooNew { found: 9, known: 1 }, "store_too_new", 1),
+            (Fault::Busy { waited_ms: 5_000 }, "store_busy", 6),
+            (Fault::Unavailable { place: place(), source: io }, "store_unavailable", 6),
+            (Fault::NetworkFileSystem { place: place(), kind: "nfs" }, "store_unavailable", 6),
+            (Fault::Corrupt { place: place(), source: driver() }, "store_corrupt", 1),
+            (Fault::Foreign { place: place() }, "store_corrupt", 1),
+            (Fault::ReadOnly { place: place(), source: driver() }, "store_read_only", 7),
+            (Fault::DiskFull { source: driver() }, "disk_full", 6),
+            (Fault::NotSupported { kind: "postgres" }, "not_supported", 4),
+            (Fault::Database { source: driver() }, "internal", 1),
+            (Fault::Value { table: "task", value: "x".into() }, "internal", 1),
+        ] {
+            let failure = Failure::from(fault);
+            assert_eq!((failure.code().name(), failure.code().exit_status()), (name, exit));
+            assert!(failure.error.message.ends_with('.'), "{}", failure.error.message);
+        }
+    }
+
+    #[test]
+    fn a_fault_says_what_was_attempted_and_why_it_failed() {
+        let error = of_fault(&Fault::DiskFull { source: "database or disk is full".into() });
+        assert_eq!(error.message, "The disk is full: database or disk is full.");
+    }
+
+    #[test]
+    fn a_timeout_knows_how_to_go_on() {
+        let failure = Failure::from(Error::TimedOut(Awaited::Events(orch_core::id::EventId(12))));
+        assert_eq!(failure.again, Some(Again::After("e-12".to_owned())));
+        assert_eq!(failure.code(), Code::Timeout);
+    }
+}

@@ -1,0 +1,67 @@
+//! Makes texts of strangers safe to show: nothing they hold may move the cursor, paint, or hide other text.
+
+use std::borrow::Cow;
+
+/// The text with control characters, escape sequences and direction overrides made visible.
+///
+/// Tabs and line feeds become spaces and `⏎`, so that a line stays a line.
+#[must_use]
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\t' => shown.push(' '),
+            '\n' => shown.push('⏎'),
+            // C0 controls and DEL have pictures of their own.
+            '\0'..='\u{1f}' => shown.push(picture(character)),
+            '\u{7f}' => shown.push('␡'),
+            other if harmful(other) => shown.push('�'),
+            other => shown.push(other),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a terminal would do something else with it than show it.
+fn harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            // Direction marks, overrides and isolates.
+            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Line and paragraph separators.
+            | '\u{2028}' | '\u{2029}')
+}
+
+/// The picture of a C0 control.
+fn picture(control: char) -> char {
+    char::from_u32(0x2400 + u32::from(control)).unwrap_or('�')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for plain in ["", "Ship it.", "日本語 é `x` 🚀"] {
+            assert!(matches!(harmless(plain), Cow::Borrowed(same) if same == plain));
+        }
+    }
+
+    #[test]
+    fn controls_become_visible() {
+        for (text, shown) in [
+            ("a\u{1b}[31mred\u{1b}[0m", "a␛[31mred␛[0m"),
+            ("\u{1b}]0;title\u{7}", "␛]0;title␇"),
+            ("a\r\nb\tc", "a␍⏎b c"),
+            ("\0\u{8}\u{7f}", "␀␈␡"),
+            ("\u{9b}31m", "�31m"),
+            ("user\u{202e}txt.exe\u{2066}", "user�txt.exe�"),
+        ] {
+            assert_eq!(harmless(text), shown);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Aligned tables that fit the terminal.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::harmless::harmless;
+use super::paint::{Paint, Tone};
+
+/// One cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    /// A cell in a tone; the text is made harmless.
+    #[must_use]
+    pub fn new(text: impl AsRef<str>, tone: Tone) -> Self {
+        Self { text: harmless(text.as_ref()).into_owned(), tone }
+    }
+
+    /// A cell without a tone; the text is made harmless.
+    #[must_use]
+    pub fn plain(text: impl AsRef<str>) -> Self {
+        Self::new(text, Tone::Plain)
+    }
+}
+
+/// A table: a heading, rows, and at most one column that gives way when the terminal is narrow.
+#[derive(Clone, Debug)]
+pub struct Table {
+    heading: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+    elastic: Option<usize>,
+}
+
+/// What stands between two columns.
+const GAP: usize = 2;
+
+/// An elastic column keeps at least this width.
+const ELASTIC_MIN: usize = 12;
+
+impl Table {
+    /// An empty table with this heading.
+    #[must_use]
+    pub fn new(heading: &[&'static str]) -> Self {
+        Self { heading: heading.to_vec(), rows: Vec::new(), elastic: None }
+    }
+
+    /// Lets a column give way.
+    #[must_use]
+    pub fn elastic(mut self, column: usize) -> Self {
+        self.elastic = Some(column);
+        self
+    }
+
+    /// Adds a row, which has as many cells as the heading.
+    pub fn row(&mut self, cells: Vec<Cell>) {
+        debug_assert_eq!(cells.len(), self.heading.len(), "a row has as many cells as its heading");
+        self.rows.push(cells);
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text.
+    #[must_use]
+    pub fn render(&self, paint: Paint, width: usize) -> String {
+        let widths = self.widths(width);
+        let heading: Vec<Cell> = self.heading.iter().map(|text| Cell::new(text, Tone::Faint)).collect();
+        let mut text = String::new();
+        for row in std::iter::once(&heading).chain(&self.rows) {
+            let mut padding = 0;
+            for (cell, width) in row.iter().zip(&widths) {
+                let shown = cut(&cell.text, *width);
+                let free = width - shown.width();
+                // Padding is written before the next cell, so that no line ends in spaces.
+                if !shown.is_empty() {
+                    text.extend(std::iter::repeat_n(' ', padding));
+                    text.push_str(&paint.text(cell.tone, &shown));
+                    padding = 0;
+                }
+                padding += if shown.is_empty() { width + GAP } else { free + GAP };
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn widths(&self, width: usize) -> Vec<usize> {
+        let column = |index: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.width());
+            cells.chain([self.heading[index].width()]).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..self.heading.len()).map(column).collect();
+        if let Some(elastic) = self.elastic {
+            let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+            let least = ELASTIC_MIN.min(widths[elastic]);
+            widths[elastic] = widths[elastic].saturating_sub(total.saturating_sub(width)).max(least);
+        }
+        widths
+    }
+}
+
+/// The text, cut to a width with `…` where it is longer.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut used = 0;
+    for character in text.chars() {
+        let next = character.width().unwrap_or(0);
+        if used + next + 1 > width {
+            break;
+        }
+        shown.push(character);
+        used += next;
+    }
+    if width > 0 {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["THREAD", "SUBJECT", "STATE"]).elastic(1);
+        table.row(vec![Cell::plain("th-1"), Cell::plain("日本語 text"), Cell::new("queued", Tone::Busy)]);
+        table.row(vec![Cell::plain("th-12"), Cell::plain("a\u{1b}[2J much longer subject"), Cell::default()]);
+        table
+    }
+
+    #[test]
+    fn columns_are_aligned_by_width() {
+        let expected = "\
+            THREAD  SUBJECT                    STATE\n\
+            th-1    日本語 text                queued\n\
+            th-12   a␛[2J much longer subject\n";
+        assert_eq!(table().render(Paint { colour: false }, 80), expected);
+    }
+
+    #[test]
+    fn the_elastic_column_gives_way() {
+        let text = table().render(Paint { colour: false }, 36);
+        assert!(text.contains("a␛[2J much longer s…"), "{text}");
+        assert!(text.lines().all(|line| line.width() <= 36), "{text}");
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("abc", 3), "abc");
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        let plain = table().render(Paint { colour: false }, 80);
+        let painted = table().render(Paint { colour: true }, 80);
+        let stripped: String =
+            painted.replace("\u{1b}[36m", "").replace("\u{1b}[0m", "").replace("\u{1b}[2m", "");
+        assert_eq!(stripped, plain);
+    }
+}

@@ -1,0 +1,73 @@
+//! Times as people say them.
+
+use orch_core::time::{Span, Time};
+
+/// How long ago, or in how long: `just now`, `3m ago`, `in 2h`.
+#[must_use]
+pub fn ago(now: Time, then: Time) -> String {
+    let past = now - then;
+    if past.0.abs() < 1_000 {
+        "just now".to_owned()
+    } else if past.0 > 0 {
+        format!("{} ago", coarse(past))
+    } else {
+        format!("in {}", coarse(Span(-past.0)))
+    }
+}
+
+/// A length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
+#[must_use]
+pub fn coarse(span: Span) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = UNITS.into_iter().find(|(ms, _)| span.0 >= *ms);
+    unit.map_or_else(|| format!("{}ms", span.0), |(ms, name)| format!("{}{name}", span.0 / ms))
+}
+
+/// A length of time in its two largest units: `1h 5m`, `15m`, `1m 30s`.
+#[must_use]
+pub fn fine(span: Span) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let Some(first) = UNITS.iter().position(|(ms, _)| span.0 >= *ms) else { return format!("{}ms", span.0) };
+    let (ms, name) = UNITS[first];
+    let large = format!("{}{name}", span.0 / ms);
+    let rest = span.0 % ms;
+    match UNITS.get(first + 1) {
+        Some((ms, name)) if rest >= *ms => format!("{large} {}{name}", rest / ms),
+        _ => large,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_in_one_unit() {
+        for (past_ms, said) in [
+            (0, "just now"),
+            (999, "just now"),
+            (1_000, "1s ago"),
+            (59_999, "59s ago"),
+            (180_000, "3m ago"),
+            (7_200_000, "2h ago"),
+            (200_000_000, "2d ago"),
+            (-90_000, "in 1m"),
+        ] {
+            assert_eq!(ago(Time(1_000_000_000), Time(1_000_000_000 - past_ms)), said);
+        }
+    }
+
+    #[test]
+    fn spans_are_said_in_two_units() {
+        for (ms, said) in [
+            (0, "0ms"),
+            (900, "900ms"),
+            (90_000, "1m 30s"),
+            (900_000, "15m"),
+            (3_900_000, "1h 5m"),
+            (86_400_000, "1d"),
+        ] {
+            assert_eq!(fine(Span(ms)), said);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The only writer of stdout: one document, by one write, after the commit.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use orch_contract::envelope::{Failure as FailureDocument, Success};
+use orch_contract::store::DocumentAnswer;
+use orch_contract::{Code, ErrorView};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::now;
+use crate::environment::{Environment, OUTPUT};
+use crate::failure::Failure;
+use crate::human::harmless::harmless;
+use crate::human::{Human, Paint, Paper, Tone};
+
+/// What stands in `data`: written, read back when a request is repeated, described, and rendered for people.
+pub trait View: Serialize + DeserializeOwned + JsonSchema + Human {}
+
+impl<T: Serialize + DeserializeOwned + JsonSchema + Human> View for T {}
+
+/// What a command answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply<V> {
+    /// What stands in `data`.
+    pub data: V,
+    /// Whether this is the recorded answer of an earlier request.
+    pub replayed: bool,
+}
+
+impl<V> Reply<V> {
+    /// An answer of now.
+    #[must_use]
+    pub fn new(data: V) -> Self {
+        Self { data, replayed: false }
+    }
+}
+
+/// How a command that did not fail ends.
+pub enum Outcome {
+    /// With an answer.
+    Answer(Box<dyn Printable>),
+    /// With a document that is no answer and is printed as it is, unless JSON is asked for.
+    Document(String),
+    /// Everything was printed already, document by document.
+    Streamed,
+}
+
+impl<V: View + 'static> From<Reply<V>> for Outcome {
+    fn from(reply: Reply<V>) -> Self {
+        Self::Answer(Box::new(reply))
+    }
+}
+
+/// An answer of any type.
+pub trait Printable {
+    /// The document for programs.
+    ///
+    /// # Errors
+    /// The answer cannot be written as JSON, which is a defect.
+    fn document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String>;
+
+    /// The text for people.
+    fn text(&self, paper: &mut Paper);
+}
+
+impl<V: View> Printable for Reply<V> {
+    fn document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
+        let mut document = Success::new(command, &self.data);
+        document.replayed = self.replayed;
+        document.warnings = warnings.to_vec();
+        serde_json::to_string(&document)
+    }
+
+    fn text(&self, paper: &mut Paper) {
+        self.data.human(paper);
+        if self.replayed {
+            paper.note("This is the answer to the same request of before; nothing was changed now.");
+        }
+    }
+}
+
+/// How answers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// For programs.
+    Json,
+    /// For people.
+    Text(Look),
+}
+
+/// What a text may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether stdout is a terminal.
+    pub terminal: bool,
+    /// Whether colours are wanted.
+    pub colour: bool,
+    /// How many columns there are.
+    pub width: usize,
+}
+
+/// What was asked for, before it is known whether the command line makes sense.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// `--json` was given.
+    pub json: bool,
+    /// `--text` was given.
+    pub text: bool,
+}
+
+impl Mode {
+    /// The mode that the options, the environment and stdout ask for.
+    ///
+    /// # Errors
+    /// Both outputs are asked for, or the variable holds neither of them.
+    pub fn choose(wish: Wish, environment: &dyn Environment) -> Result<Self, Failure> {
+        if wish.json && wish.text {
+            return Err(Failure::invalid("--json", "--json and --text exclude each other."));
+        }
+        let variable = match environment.text(OUTPUT)?.as_deref() {
+            Some("json") => Wish { json: true, text: false },
+            Some("text") => Wish { json: false, text: true },
+            None => Wish::default(),
+            Some(_) => return Err(Failure::invalid(OUTPUT, format!("{OUTPUT} must be json or text."))),
+        };
+        let wish = if wish.json || wish.text { wish } else { variable };
+        let terminal = std::io::stdout().is_terminal();
+        let text = wish.text || (terminal && !wish.json);
+        Ok(if text { Self::Text(Look::of_stdout(terminal, environment)) } else { Self::Json })
+    }
+
+    /// The same as far as it can be told when something is wrong.
+    #[must_use]
+    pub fn guess(wish: Wish, environment: &dyn Environment) -> Self {
+        Self::choose(wish, environment).unwrap_or(Self::Json)
+    }
+}
+
+impl Look {
+    /// Without a terminal: no colours, 80 columns.
+    pub const PLAIN: Self = Self { terminal: false, colour: false, width: 80 };
+
+    fn of_stdout(terminal: bool, environment: &dyn Environment) -> Self {
+        if !terminal {
+            return Self::PLAIN;
+        }
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+        Self { terminal, colour: colours(environment), width }
+    }
+}
+
+/// Whether a terminal may be painted.
+fn colours(environment: &dyn Environment) -> bool {
+    let dumb = environment.raw("TERM").is_some_and(|term| term == "dumb");
+    !environment.is_set("NO_COLOR") && !dumb
+}
+
+/// Whether what was written still has a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    /// All of it was written.
+    Whole,
+    /// Nobody reads stdout any more.
+    NoReader,
+    /// It could not be written; stderr says so.
+    Failed,
+}
+
+/// Writes the answers of one command.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    mode: Mode,
+    error_paint: Paint,
+}
+
+impl Printer {
+    /// A printer for this mode.
+    #[must_use]
+    pub fn new(mode: Mode, environment: &dyn Environment) -> Self {
+        let colour = std::io::stderr().is_terminal() && colours(environment);
+        Self { mode, error_paint: Paint { colour } }
+    }
+
+    /// How answers are written.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Writes an answer.
+    pub fn answer(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
+        match self.mode {
+            Mode::Json => match answer.document(command, warnings) {
+                Ok(document) => put(&format!("{document}\n")),
+                Err(error) => {
+                    let message = format!("The answer cannot be written as JSON: {error}.");
+                    let _ = self.failure(command, &ErrorView::new(Code::Internal, message));
+                    Written::Failed
+                }
+            },
+            Mode::Text(look) => {
+                self.warn(warnings);
+                put(&render(answer, look))
+            }
+        }
+    }
+
+    /// Writes one frame of a page that is drawn again and again; in JSON one more document.
+    pub fn frame(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
+        const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
+        match self.mode {
+            Mode::Text(look) if look.terminal => put(&format!("{CLEAR}{}", render(answer, look))),
+            Mode::Json | Mode::Text(_) => self.answer(command, answer, warnings),
+        }
+    }
+
+    /// Writes a document that is no answer: as it is, unless JSON was asked for in so many words.
+    pub fn document(&self, command: &str, text: &str, json_wanted: bool) -> Written {
+        if !json_wanted {
+            return put(text);
+        }
+        let answer = Success::new(command, DocumentAnswer { document: text.to_owned() });
+        match serde_json::to_string(&answer) {
+            Ok(document) => put(&format!("{document}\n")),
+            Err(_) => Written::Failed,
+        }
+    }
+
+    /// Writes why the command failed: to stdout for programs, to stderr for people.
+    pub fn failure(&self, command: &str, error: &ErrorView) -> Written {
+        match self.mode {
+            Mode::Json => {
+                let document = FailureDocument::new(command, error.clone());
+                match serde_json::to_string(&document) {
+                    Ok(document) => put(&format!("{document}\n")),
+                    Err(_) => Written::Failed,
+                }
+            }
+            Mode::Text(_) => {
+                let mut text = self.labelled(Tone::Bad, "error", &error.message);
+                if let Some(hint) = &error.hint {
+                    text.push_str(&self.labelled(Tone::Strong, "hint", hint));
+                }
+                say(&text);
+                Written::Whole
+            }
+        }
+    }
+
+    /// Writes warnings to stderr.
+    pub fn warn(&self, warnings: &[String]) {
+        let lines = warnings.iter().map(|warning| self.labelled(Tone::Attention, "warning", warning));
+        say(&lines.collect::<String>());
+    }
+
+    fn labelled(&self, tone: Tone, label: &str, text: &str) -> String {
+        format!("{} {}\n", self.error_paint.text(tone, &format!("{label}:")), harmless(text))
+    }
+}
+
+fn render(answer: &dyn Printable, look: Look) -> String {
+    let mut paper = Paper::new(Paint { colour: look.colour }, look.width, now());
+    answer.text(&mut paper);
+    paper.finish()
+}
+
+/// Writes to stdout at once.
+fn put(text: &str) -> Written {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Written::Whole,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Written::NoReader,
+        Err(error) => {
+            say(&format!("error: The answer could not be written: {error}.\n"));
+            Written::Failed
+        }
+    }
+}
+
+/// Writes to stderr; what cannot be said there cannot be said anywhere.
+fn say(text: &str) {
+    if !text.is_empty() {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,29 @@
+//! Writes commands so that they can be pasted into a POSIX shell.
+
+/// The words as one line of a shell.
+#[must_use]
+pub fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// One word, quoted where a shell would take it apart.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(line(["inbox", "claim", "--wait=5s"]), "inbox claim --wait=5s");
+        assert_eq!(line(["a b", "", "it's", "`x`"]), r"'a b' '' 'it'\''s' '`x`'");
+    }
+}

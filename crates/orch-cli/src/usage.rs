@@ -1,0 +1,186 @@
+//! From the command line to a command, and from what the parser refuses to the contract's errors.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Command};
+use orch_contract::{Code, ErrorView};
+
+/// A command line that is no command.
+#[derive(Debug)]
+pub enum NoCommand {
+    /// Help or the version was asked for; it is printed as it is.
+    Document {
+        /// The command that was named as far as it goes.
+        command: String,
+        /// The text.
+        text: String,
+    },
+    /// The command line is wrong.
+    Wrong {
+        /// The command that was meant, as far as it can be told.
+        command: String,
+        /// What is wrong with it.
+        error: ErrorView,
+    },
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// Help was asked for, or the command line is wrong.
+pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches, String), NoCommand> {
+    let name = parser.get_name().to_owned();
+    let error = match parser.try_get_matches_from_mut(arguments) {
+        Ok(matches) => {
+            let command = path(&name, &matches);
+            return Ok((matches, command));
+        }
+        Err(error) => error,
+    };
+    if let Some(repaired) = spare_text_after_wait(&error, arguments)
+        && let Ok(matches) = parser.try_get_matches_from_mut(repaired)
+    {
+        let command = path(&name, &matches);
+        return Ok((matches, command));
+    }
+    let command = meant(&parser, arguments);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Err(NoCommand::Document { command, text: error.render().to_string() })
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() < 2 => {
+            Err(NoCommand::Document { command, text: error.render().to_string() })
+        }
+        _ => {
+            let error = explain(&error, &command);
+            Err(NoCommand::Wrong { command, error })
+        }
+    }
+}
+
+/// The names of the command and the commands around it.
+fn path(program: &str, matches: &ArgMatches) -> String {
+    let mut path = program.to_owned();
+    let mut level = matches;
+    while let Some((name, inner)) = level.subcommand() {
+        path.push(' ');
+        path.push_str(name);
+        level = inner;
+    }
+    path
+}
+
+/// The command that a wrong command line most likely means: every word that names a command, as far as they nest.
+fn meant(parser: &Command, arguments: &[OsString]) -> String {
+    let mut path = parser.get_name().to_owned();
+    let mut level = parser;
+    for argument in arguments.iter().skip(1) {
+        if argument == "--" || !level.has_subcommands() {
+            break;
+        }
+        if let Some(inner) = argument.to_str().and_then(|name| level.find_subcommand(name)) {
+            path.push(' ');
+            path.push_str(inner.get_name());
+            level = inner;
+        }
+    }
+    path
+}
+
+/// Lets `--wait` stand before a text: `ask --wait "Which one?"` waits the usual time.
+///
+/// The parser cannot know that a text is no duration before it has refused it.
+fn spare_text_after_wait(error: &clap::Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let wait_refused = error.kind() == ErrorKind::ValueValidation
+        && context(error, ContextKind::InvalidArg).is_some_and(|argument| argument.starts_with("--wait"));
+    let refused = context(error, ContextKind::InvalidValue).filter(|_| wait_refused)?;
+    if refused.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let place = arguments.windows(2).position(|pair| pair[0] == "--wait" && pair[1] == *refused)?;
+    let mut repaired = arguments.to_vec();
+    repaired[place] = "--wait=100s".into();
+    Some(repaired)
+}
+
+/// What the parser refused, as the contract says it.
+fn explain(error: &clap::Error, command: &str) -> ErrorView {
+    let argument = context(error, ContextKind::InvalidArg);
+    let argument_name = argument.as_deref().map(first_word);
+    let value = context(error, ContextKind::InvalidValue);
+    let mut view = ErrorView::new(Code::InvalidArgument, sentence(error, argument_name, value.as_deref()))
+        .hint(format!("{command} --help"));
+    if let Some(name) = argument_name {
+        view = view.detail("argument", name);
+    }
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        view = view.detail("value", value);
+    }
+    view
+}
+
+fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) -> String {
+    let name = argument.unwrap_or("An argument");
+    match error.kind() {
+        ErrorKind::InvalidUtf8 => "An argument is not valid UTF-8.".to_owned(),
+        ErrorKind::UnknownArgument => {
+            let suggested = context(error, ContextKind::SuggestedArg);
+            let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
+            let what =
+                if name.starts_with('-') { "is no option of this command" } else { "is not expected here" };
+            format!("{name} {what}.{did_you_mean}")
+        }
+        ErrorKind::InvalidSubcommand => {
+            let given = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let suggested = context(error, ContextKind::SuggestedSubcommand);
+            let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
+            format!("There is no command {given}.{did_you_mean}")
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "A command is missing.".to_owned()
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("{} is missing.", argument.unwrap_or("A required argument"))
+        }
+        ErrorKind::ValueValidation => {
+            let why = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("`{}` does not fit {name}: {why}.", value.unwrap_or_default())
+        }
+        ErrorKind::InvalidValue if value.is_none_or(str::is_empty) => format!("{name} needs a value."),
+        ErrorKind::InvalidValue => {
+            let possible = context(error, ContextKind::ValidValue).unwrap_or_default();
+            format!("`{}` does not fit {name}: it takes {possible}.", value.unwrap_or_default())
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = context(error, ContextKind::PriorArg).unwrap_or_default();
+            let other = first_word(&other);
+            if other == name || other.is_empty() {
+                format!("{name} is given more than once.")
+            } else {
+                format!("{name} and {other} exclude each other.")
+            }
+        }
+        _ => {
+            let rendered = error.render().to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            let text = first.strip_prefix("error: ").unwrap_or(first);
+            format!("The command line is wrong: {text}.")
+        }
+    }
+}
+
+/// A piece of the parser's account of an error.
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => Some(texts.join(", ")),
+        _ => None,
+    }
+}
+
+/// `--lease <D>` is named `--lease`.
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or(text)
+}

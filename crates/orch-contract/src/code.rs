@@ -1,0 +1,199 @@
+//! The stable error codes, with the exit status of each.
+
+use std::fmt;
+
+use crate::word::{Word, Worded};
+
+/// Defines the codes: name, exit status, and whether the same request may succeed later by itself.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, exit $exit:literal, retryable $retryable:literal;)*) => {
+        /// Why a command failed, for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the contract's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The public name, the exit status, and whether the same request may succeed later by itself.
+            fn facts(self) -> (&'static str, u8, bool) {
+                match self {
+                    $(Self::$variant => ($name, $exit, $retryable),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An argument is wrong.
+    InvalidArgument = "invalid_argument", exit 2, retryable false;
+    /// There is no store.
+    StoreNotFound = "store_not_found", exit 3, retryable false;
+    /// A newer program wrote the store.
+    StoreTooNew = "store_too_new", exit 1, retryable false;
+    /// Others kept the store locked.
+    StoreBusy = "store_busy", exit 6, retryable true;
+    /// The store cannot be reached.
+    StoreUnavailable = "store_unavailable", exit 6, retryable true;
+    /// The store is damaged, or no store.
+    StoreCorrupt = "store_corrupt", exit 1, retryable false;
+    /// The store cannot be written.
+    StoreReadOnly = "store_read_only", exit 7, retryable false;
+    /// The disk is full.
+    DiskFull = "disk_full", exit 6, retryable true;
+    /// No such run.
+    RunNotFound = "run_not_found", exit 3, retryable false;
+    /// The run's state does not allow it.
+    RunNotOpen = "run_not_open", exit 4, retryable false;
+    /// The run's name is taken.
+    RunExists = "run_exists", exit 4, retryable false;
+    /// The run ended with unfinished work.
+    RunIncomplete = "run_incomplete", exit 4, retryable false;
+    /// No such task.
+    TaskNotFound = "task_not_found", exit 3, retryable false;
+    /// The task's key is taken.
+    TaskExists = "task_exists", exit 4, retryable false;
+    /// The task cannot be dispatched, or retried, now.
+    TaskNotReady = "task_not_ready", exit 4, retryable false;
+    /// The task's worker asked nothing.
+    TaskNotBlocked = "task_not_blocked", exit 4, retryable false;
+    /// The task is finished.
+    TaskFinished = "task_finished", exit 4, retryable false;
+    /// The dependency would close a cycle.
+    DependencyCycle = "dependency_cycle", exit 4, retryable false;
+    /// The dependency is there already.
+    DependencyExists = "dependency_exists", exit 4, retryable false;
+    /// No such dependency.
+    DependencyNotFound = "dependency_not_found", exit 3, retryable false;
+    /// An attempt is under way.
+    AttemptLive = "attempt_live", exit 4, retryable false;
+    /// No attempt is under way.
+    AttemptNotFound = "attempt_not_found", exit 3, retryable false;
+    /// No such agent.
+    AgentNotFound = "agent_not_found", exit 3, retryable false;
+    /// No such thread.
+    ThreadNotFound = "thread_not_found", exit 3, retryable false;
+    /// The thread is closed.
+    ThreadClosed = "thread_closed", exit 4, retryable false;
+    /// Nobody holds the thread.
+    NotClaimed = "not_claimed", exit 4, retryable false;
+    /// Somebody holds the thread.
+    AlreadyClaimed = "already_claimed", exit 4, retryable false;
+    /// The token is not the live one.
+    LeaseLost = "lease_lost", exit 4, retryable false;
+    /// Another question is open.
+    QuestionOpen = "question_open", exit 4, retryable false;
+    /// No question is open.
+    NoQuestion = "no_question", exit 4, retryable false;
+    /// There is nothing to claim.
+    InboxEmpty = "inbox_empty", exit 5, retryable true;
+    /// The wait ended without what it waited for.
+    Timeout = "timeout", exit 5, retryable true;
+    /// The request id was used with other arguments.
+    RequestConflict = "request_conflict", exit 4, retryable false;
+    /// No request of this id was applied.
+    RequestNotFound = "request_not_found", exit 3, retryable false;
+    /// The run has no free place.
+    CapacityReached = "capacity_reached", exit 4, retryable true;
+    /// The worktree has changes that are not committed.
+    WorktreeDirty = "worktree_dirty", exit 4, retryable false;
+    /// No such base revision.
+    BaseNotFound = "base_not_found", exit 3, retryable false;
+    /// The worktree's HEAD does not descend from its base.
+    WorktreeConflict = "worktree_conflict", exit 4, retryable false;
+    /// There is no commit since the base.
+    NoChanges = "no_changes", exit 4, retryable false;
+    /// A check failed.
+    CheckFailed = "check_failed", exit 4, retryable false;
+    /// The commits do not merge.
+    MergeConflict = "merge_conflict", exit 4, retryable false;
+    /// The caller may not do this.
+    NotPermitted = "not_permitted", exit 7, retryable false;
+    /// This program cannot do it.
+    NotSupported = "not_supported", exit 4, retryable false;
+    /// A defect of this program.
+    Internal = "internal", exit 1, retryable false;
+}
+
+impl Code {
+    /// The public name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The exit status of a command that fails with it.
+    #[must_use]
+    pub fn exit_status(self) -> u8 {
+        self.facts().1
+    }
+
+    /// Whether the same request may succeed later by itself.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        self.facts().2
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Worded for Code {
+    const SET: &'static str = "Code";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.name()
+    }
+}
+
+/// A code as an answer holds it.
+pub type CodeWord = Word<Code>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contract's list, word for word.
+    const CONTRACT: &str = "invalid_argument store_not_found store_too_new store_busy store_unavailable store_corrupt \
+        store_read_only disk_full run_not_found run_not_open run_exists run_incomplete task_not_found task_exists \
+        task_not_ready task_not_blocked task_finished dependency_cycle dependency_exists dependency_not_found \
+        attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
+        lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
+        worktree_dirty base_not_found worktree_conflict no_changes check_failed merge_conflict not_permitted \
+        not_supported internal";
+
+    #[test]
+    fn the_codes_are_the_contracts() {
+        let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names, CONTRACT.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn exit_statuses_follow_the_contract() {
+        for code in Code::ALL {
+            let expected = match code.name() {
+                "internal" | "store_corrupt" | "store_too_new" => 1,
+                "invalid_argument" => 2,
+                name if name.ends_with("_not_found") => 3,
+                "inbox_empty" | "timeout" => 5,
+                "store_busy" | "store_unavailable" | "disk_full" => 6,
+                "not_permitted" | "store_read_only" => 7,
+                _ => 4,
+            };
+            assert_eq!(code.exit_status(), expected, "{code}");
+            if code.exit_status() == 6 {
+                assert!(code.retryable(), "{code}");
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
+
+use orch_core::refusal::{Problem, Refusal};
+use orch_core::run::RunStatus;
+use orch_core::task::TaskState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::code::{Code, CodeWord};
+use crate::reason::{Reason, list};
+use crate::task::texts;
+use crate::word::Word;
+
+/// Why a command did nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorView {
+    /// For programs.
+    pub code: CodeWord,
+    /// In a full sentence.
+    pub message: String,
+    /// The literal next command, where there is one.
+    pub hint: Option<String>,
+    /// Whether the same request may succeed later by itself.
+    pub retryable: bool,
+    /// What else a program may want to know; the fields depend on the code.
+    pub details: Option<Map<String, Value>>,
+}
+
+impl ErrorView {
+    /// An error without a hint and details.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code: Word(code),
+            message: message.into(),
+            hint: None,
+            retryable: code.retryable(),
+            details: None,
+        }
+    }
+
+    /// The same error with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error with one more detail.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.get_or_insert_default().insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// What a refusal is to people and programs.
+    #[must_use]
+    pub fn of(refusal: &Refusal) -> Self {
+        let code = code(refusal);
+        let details = match details(refusal) {
+            Value::Object(fields) => Some(fields),
+            _ => None,
+        };
+        Self {
+            code: Word(code),
+            message: message(refusal),
+            hint: hint(refusal),
+            retryable: code.retryable(),
+            details,
+        }
+    }
+}
+
+/// The code of a refusal.
+///
+/// Three refusals have no code of their own.
+/// A withdrawn thread is `inbox_empty`: it is there, but not on offer.
+/// A conversation that somebody tries to claim is `invalid_argument`: no state of it would allow that.
+/// A skipped task, and one that never ended, that somebody tries to retry is `task_not_ready`: its own state says no.
+fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::Invalid { .. } | Refusal::RunAmbiguous { .. } | Refusal::NotWork { .. } => {
+            Code::InvalidArgument
+        }
+        Refusal::RunNotFound { .. } => Code::RunNotFound,
+        Refusal::RunNotOpen { .. } => Code::RunNotOpen,
+        Refusal::RunExists { .. } => Code::RunExists,
+        Refusal::TaskNotFound { .. } => Code::TaskNotFound,
+        Refusal::TaskExists { .. } => Code::TaskExists,
+        Refusal::TaskNotReady { .. } | Refusal::TaskSkipped { .. } | Refusal::NothingToRetry { .. } => {
+            Code::TaskNotReady
+        }
+        Refusal::TaskNotBlocked { .. } => Code::TaskNotBlocked,
+        Refusal::TaskFinished { .. } => Code::TaskFinished,
+        Refusal::DependencyCycle { .. } => Code::DependencyCycle,
+        Refusal::DependencyExists { .. } => Code::DependencyExists,
+        Refusal::DependencyNotFound { .. } => Code::DependencyNotFound,
+        Refusal::AttemptLive { .. } => Code::AttemptLive,
+        Refusal::AttemptNotFound { .. } => Code::AttemptNotFound,
+        Refusal::CapacityReached { .. } => Code::CapacityReached,
+        Refusal::AgentNotFound { .. } => Code::AgentNotFound,
+        Refusal::ThreadNotFound { .. } => Code::ThreadNotFound,
+        Refusal::ThreadClosed { .. } => Code::ThreadClosed,
+        Refusal::Withdrawn { .. } | Refusal::InboxEmpty { .. } => Code::InboxEmpty,
+        Refusal::NotClaimed { .. } => Code::NotClaimed,
+        Refusal::AlreadyClaimed { .. } => Code::AlreadyClaimed,
+        Refusal::LeaseLost { .. } => Code::LeaseLost,
+        Refusal::QuestionOpen { .. } => Code::QuestionOpen,
+        Refusal::NoQuestion { .. } => Code::NoQuestion,
+        Refusal::RequestConflict { .. } => Code::RequestConflict,
+        Refusal::RequestNotFound { .. } => Code::RequestNotFound,
+    }
+}
+
+/// What is refused, in a full sentence.
+fn message(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
+        Refusal::RunNotFound { run: Some(run) } => format!("There is no run {run}."),
+        Refusal::RunNotFound { run: None } => "There is no run yet.".to_owned(),
+        Refusal::RunAmbiguous { runs } => {
+            format!("Several runs are unfinished ({}); say which one with --run.", list(runs))
+        }
+        Refusal::RunNotOpen { run, status } => format!("The run {run} is {}.", status.name()),
+        Refusal::RunExists { run } => format!("There is a run {run} already."),
+        Refusal::TaskNotFound { task } => format!("There is no task {task}."),
+        Refusal::TaskExists { task } => format!("There is a task {task} already."),
+        Refusal::TaskNotReady { task, .. } => format!("Task {task} is not ready."),
+        Refusal::TaskNotBlocked { task, state } => {
+            format!("Task {task} is {}; its worker asks nothing.", state.name())
+        }
+        Refusal::TaskFinished { task, state } => format!("Task {task} is {}.", state.name()),
+        Refusal::TaskSkipped { task, cause } => {
+            format!("Task {task} is skipped because {} did not end well; retry that instead.", list(cause))
+        }
+        Refusal::NothingToRetry { task, state } => {
+            format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
+        }
+        Refusal::DependencyCycle { path } => {
+            let path: Vec<&str> = path.iter().map(|key| key.as_str()).collect();
+            format!("The tasks would wait for each other: {}.", path.join(" waits for "))
+        }
+        Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
+        Refusal::DependencyNotFound { task, on } => format!("Task {task} does not wait for {on}."),
+        Refusal::AttemptLive { task, attempt } => {
+            format!("Attempt {attempt} at task {task} is under way.")
+        }
+        Refusal::AttemptNotFound { task } => format!("No attempt at task {task} is under way."),
+        Refusal::CapacityReached { run, max, active } => {
+            format!("The run {run} allows {max} attempts at once, and {active} are under way.")
+        }
+        Refusal::AgentNotFound { agent } => format!("No agent {agent} was ever seen or written to."),
+        Refusal::ThreadNotFound { thread } => format!("There is no thread {thread}."),
+        Refusal::ThreadClosed { thread, status } => format!("Thread {thread} is {}.", status.name()),
+        Refusal::NotWork { thread } => {
+            format!("Thread {thread} is a conversation; only work is claimed.")
+        }
+        Refusal::Withdrawn { thread } => format!("Thread {thread} is withdrawn by its sender for now."),
+        Refusal::NotClaimed { thread } => format!("Nobody holds thread {thread}."),
+        Refusal::AlreadyClaimed { thread, holder } => format!("Thread {thread} is held by {holder}."),
+        Refusal::LeaseLost { thread, kept: None } => {
+            format!("The token does not hold thread {thread}; nothing was changed.")
+        }
+        Refusal::LeaseLost { thread, kept: Some(message) } => format!(
+            "The token no longer holds thread {thread}; what you wrote was kept as {message} and changed nothing."
+        ),
+        Refusal::QuestionOpen { thread, question } => {
+            format!("Question {question} of thread {thread} is still open.")
+        }
+        Refusal::NoQuestion { thread } => format!("No question is open in thread {thread}."),
+        Refusal::InboxEmpty { queue } => format!("There is nothing to claim for {queue}."),
+        Refusal::RequestConflict { key } => {
+            format!("The request id {key} was used with other arguments.")
+        }
+        Refusal::RequestNotFound { key } => {
+            format!("No request with the id {key} was applied in the last 30 days.")
+        }
+    }
+}
+
+/// The next command to run, where one makes sense.
+fn hint(refusal: &Refusal) -> Option<String> {
+    let hint = match refusal {
+        Refusal::Invalid { .. } => return None,
+        Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
+        Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
+        Refusal::RunNotOpen { run, status } => match status {
+            RunStatus::Paused => format!("orch run resume {run}"),
+            RunStatus::Cancelled => "orch run init TITLE".to_owned(),
+            RunStatus::Open | RunStatus::Finished => format!("orch status {run}"),
+        },
+        Refusal::RunExists { run } => format!("orch run show {run}"),
+        Refusal::TaskNotFound { task } => format!("orch task list --run {}", task.run),
+        Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => format!("orch task show {task}"),
+        Refusal::TaskNotReady { task, reasons } => {
+            return reasons
+                .first()
+                .and_then(|reason| Reason::of(reason, task).next)
+                .or_else(|| Some(format!("orch why {task}")));
+        }
+        Refusal::TaskNotBlocked { task, .. } => format!("orch tell {task} TEXT"),
+        Refusal::TaskFinished { task, state } => match state {
+            TaskState::Failed | TaskState::Cancelled => format!("orch task retry {task}"),
+            _ => format!("orch task show {task}"),
+        },
+        Refusal::TaskSkipped { task, cause } => match cause.first() {
+            Some(key) => format!("orch task retry {}/{key}", task.run),
+            None => format!("orch why {task}"),
+        },
+        Refusal::NothingToRetry { task, .. } => format!("orch why {task}"),
+        Refusal::DependencyCycle { path } => match path.as_slice() {
+            // The edge that closes the cycle was not kept; the first of the others can be taken away.
+            [_, task, on, ..] => format!("orch dep rm {task} {on}"),
+            _ => return None,
+        },
+        Refusal::DependencyExists { task, .. } | Refusal::DependencyNotFound { task, .. } => {
+            format!("orch dep list {task}")
+        }
+        Refusal::AttemptLive { task, .. } => format!("orch recall {task}"),
+        Refusal::CapacityReached { run, .. } => {
+            format!("orch wait --for reported,done,failed,lost --run {run}")
+        }
+        Refusal::AgentNotFound { .. } => "inbox agents".to_owned(),
+        Refusal::ThreadNotFound { .. } => "inbox list".to_owned(),
+        Refusal::ThreadClosed { thread, .. }
+        | Refusal::NotWork { thread }
+        | Refusal::Withdrawn { thread }
+        | Refusal::AlreadyClaimed { thread, .. }
+        | Refusal::LeaseLost { thread, .. } => format!("inbox show {thread}"),
+        Refusal::NotClaimed { thread } => format!("inbox claim --thread {thread}"),
+        Refusal::QuestionOpen { thread, .. } => format!("inbox wait --thread {thread} --kind answer"),
+        Refusal::NoQuestion { thread } => format!("inbox send --thread {thread} --body TEXT"),
+        Refusal::InboxEmpty { queue } => format!("inbox claim --for {queue} --wait 100s"),
+        Refusal::RequestConflict { key } => format!("orch request show {key}"),
+        Refusal::RequestNotFound { .. } => return None,
+    };
+    Some(hint)
+}
+
+/// What programs may want to know besides.
+fn details(refusal: &Refusal) -> Value {
+    match refusal {
+        Refusal::Invalid { argument, problem } => invalid(argument, *problem),
+        Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
+        Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),
+        Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
+        Refusal::RunExists { run } => json!({"run": run.as_str()}),
+        Refusal::TaskNotFound { task } | Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => {
+            json!({"task": task.to_string()})
+        }
+        Refusal::TaskNotReady { task, reasons } => {
+            json!({"task": task.to_string(), "reasons": Reason::all(reasons, task)})
+        }
+        Refusal::TaskNotBlocked { task, state }
+        | Refusal::TaskFinished { task, state }
+        | Refusal::NothingToRetry { task, state } => {
+            json!({"task": task.to_string(), "state": state.name()})
+        }
+        Refusal::TaskSkipped { task, cause } => {
+            let reason = orch_core::refusal::Reason::DependencyFailed { on: cause.clone() };
+            json!({"task": task.to_string(), "state": "skipped", "reasons": Reason::all(&[reason], task)})
+        }
+        Refusal::DependencyCycle { path } => json!({"path": texts(path)}),
+        Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
+            json!({"task": task.to_string(), "on": on.to_string()})
+        }
+        Refusal::AttemptLive { task, attempt } => {
+            json!({"task": task.to_string(), "attempt": attempt.to_string()})
+        }
+        Refusal::CapacityReached { run, max, active } => {
+            json!({"run": run.as_str(), "max_active": max, "active": active})
+        }
+        Refusal::AgentNotFound { agent } => json!({"agent": agent.as_str()}),
+        Refusal::ThreadNotFound { thread }
+        | Refusal::NotWork { thread }
+        | Refusal::Withdrawn { thread }
+        | Refusal::NotClaimed { thread }
+        | Refusal::NoQuestion { thread } => json!({"thread": thread.to_string()}),
+        Refusal::ThreadClosed { thread, status } => {
+            json!({"thread": thread.to_string(), "state": status.name()})
+        }
+        Refusal::AlreadyClaimed { thread, holder } => {
+            json!({"thread": thread.to_string(), "holder": holder.as_str()})
+        }
+        Refusal::LeaseLost { thread, kept } => {
+            json!({"thread": thread.to_string(), "late": kept.map(|message| message.to_string())})
+        }
+        Refusal::QuestionOpen { thread, question } => {
+            json!({"thread": thread.to_string(), "question": question.to_string()})
+        }
+        Refusal::InboxEmpty { queue } => json!({"for": queue.as_str()}),
+        Refusal::RequestConflict { key } | Refusal::RequestNotFound { key } => json!({"key": key}),
+    }
+}
+
+/// Which argument is wrong, and the limit it breaks.
+fn invalid(argument: &str, problem: Problem) -> Value {
+    match problem {
+        Problem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
+        Problem::OutOfRange { min, max } => json!({"argument": argument, "min": min, "max": max}),
+        Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
+        Problem::Empty | Problem::Nul | Problem::Twice | Problem::NoChange | Problem::NotApplicable => {
+            json!({"argument": argument})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orch_core::id::{Slug, TaskName, ThreadId};
+
+    fn slug(text: &str) -> Slug {
+        Slug::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_becomes_a_whole_error() {
+        let error = ErrorView::of(&Refusal::InboxEmpty { queue: slug("builders") });
+        assert_eq!(
+            serde_json::to_value(&error).unwrap(),
+            json!({
+                "code": "inbox_empty",
+                "message": "There is nothing to claim for builders.",
+                "hint": "inbox claim --for builders --wait 100s",
+                "retryable": true,
+                "details": {"for": "builders"},
+            })
+        );
+    }
+
+    #[test]
+    fn a_task_that_is_not_ready_says_why() {
+        let task = TaskName { run: slug("r"), key: slug("b") };
+        let reasons = vec![orch_core::refusal::Reason::WaitingDependency { on: vec![slug("a")] }];
+        let error = ErrorView::of(&Refusal::TaskNotReady { task, reasons });
+        assert_eq!(error.hint.as_deref(), Some("orch why r/a"));
+        let details = error.details.unwrap();
+        assert_eq!(details["reasons"][0]["code"], "waiting_dependency");
+    }
+
+    #[test]
+    fn a_cycle_names_an_edge_that_can_go() {
+        let path = ["a", "b", "c", "a"].map(slug).to_vec();
+        let error = ErrorView::of(&Refusal::DependencyCycle { path });
+        assert_eq!(
+            error.message,
+            "The tasks would wait for each other: a waits for b waits for c waits for a."
+        );
+        assert_eq!(error.hint.as_deref(), Some("orch dep rm b c"));
+    }
+
+    #[test]
+    fn a_lost_lease_says_whether_the_text_was_kept() {
+        let kept = Some(orch_core::id::MessageId(7));
+        let error = ErrorView::of(&Refusal::LeaseLost { thread: ThreadId(3), kept });
+        assert!(error.message.contains("kept as m-7"), "{}", error.message);
+        assert_eq!(error.details.unwrap()["late"], "m-7");
+    }
+}

@@ -1,0 +1,57 @@
+//! Events.
+
+use orch_core::event as core;
+use orch_core::event::EventKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::time::Stamp;
+use crate::word::Word;
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Its number, `e-N`.
+    pub id: String,
+    /// When it happened.
+    pub at: Stamp,
+    /// What it tells.
+    pub kind: Word<EventKind>,
+    /// The run.
+    pub run: Option<String>,
+    /// The task, `RUN/KEY`.
+    pub task: Option<String>,
+    /// The attempt, `RUN/KEY@N`.
+    pub attempt: Option<String>,
+    /// The thread, `th-N`.
+    pub thread: Option<String>,
+    /// Who caused it.
+    pub agent: Option<String>,
+    /// What else there is to say; the fields depend on the kind.
+    pub data: Map<String, Value>,
+}
+
+impl Event {
+    /// The event.
+    #[must_use]
+    pub fn of(event: &core::Event) -> Self {
+        Self {
+            id: event.id.to_string(),
+            at: event.at.into(),
+            kind: event.kind.into(),
+            run: event.run.as_ref().map(ToString::to_string),
+            task: event.task.as_ref().map(ToString::to_string),
+            attempt: event.attempt.as_ref().map(ToString::to_string),
+            thread: event.thread.map(|thread| thread.to_string()),
+            agent: event.agent.as_ref().map(ToString::to_string),
+            data: serde_json::from_str(&event.data).unwrap_or_default(),
+        }
+    }
+
+    /// The events of a list.
+    #[must_use]
+    pub fn all(events: &[core::Event]) -> Vec<Self> {
+        events.iter().map(Self::of).collect()
+    }
+}

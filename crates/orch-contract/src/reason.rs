@@ -1,0 +1,179 @@
+//! Reasons why a task does not move, each with what would move it.
+
+use orch_core::id::{Slug, TaskName};
+use orch_core::refusal as core;
+use orch_core::task::TaskState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Stamp;
+use crate::word::{Word, Worded};
+
+/// Why a task does not move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// For programs.
+    pub code: Word<ReasonCode>,
+    /// In a full sentence.
+    pub message: String,
+    /// The literal next command, where there is one.
+    pub next: Option<String>,
+}
+
+macro_rules! reason_codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// The stable names of reasons.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ReasonCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Worded for ReasonCode {
+            const SET: &'static str = "ReasonCode";
+
+            fn all() -> Vec<Self> {
+                vec![$(Self::$variant),*]
+            }
+
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reason_codes! {
+    /// Dependencies are not done.
+    WaitingDependency = "waiting_dependency";
+    /// An attempt is under way.
+    Live = "live";
+    /// It failed a moment ago.
+    Backoff = "backoff";
+    /// The run is paused.
+    RunPaused = "run_paused";
+    /// The run has no free place.
+    Capacity = "capacity";
+    /// The run's budget is spent.
+    Budget = "budget";
+    /// Its worker waits for an answer.
+    Question = "question";
+    /// Checks have yet to run or failed.
+    Checks = "checks";
+    /// It waits to be merged.
+    Merge = "merge";
+    /// Its base does not merge.
+    MergeConflict = "merge_conflict";
+    /// Nobody is named to do it, or nobody has taken it.
+    NoAgent = "no_agent";
+    /// Dependencies failed, were cancelled or were skipped.
+    DependencyFailed = "dependency_failed";
+    /// It is done or failed.
+    Finished = "finished";
+    /// It was cancelled.
+    Cancelled = "cancelled";
+}
+
+impl Reason {
+    /// The reason why `task` does not move.
+    #[must_use]
+    pub fn of(reason: &core::Reason, task: &TaskName) -> Self {
+        let (code, message, next) = match reason {
+            core::Reason::WaitingDependency { on } => (
+                ReasonCode::WaitingDependency,
+                format!("It waits for {}.", list(on)),
+                on.first().map(|key| format!("orch why {}/{key}", task.run)),
+            ),
+            core::Reason::Live { attempt } => (
+                ReasonCode::Live,
+                format!("Attempt {attempt} is under way."),
+                Some(format!("orch task show {task}")),
+            ),
+            core::Reason::Backoff { until } => (
+                ReasonCode::Backoff,
+                format!("It failed a moment ago and may be tried again from {}.", Stamp(*until)),
+                None,
+            ),
+            core::Reason::RunPaused { run } => (
+                ReasonCode::RunPaused,
+                format!("The run {run} is paused."),
+                Some(format!("orch run resume {run}")),
+            ),
+            core::Reason::Capacity { max } => (
+                ReasonCode::Capacity,
+                format!("The run allows {max} attempts at once, and all are under way."),
+                Some(format!("orch wait --for reported,done,failed,lost --run {}", task.run)),
+            ),
+            core::Reason::Question { text } => (
+                ReasonCode::Question,
+                format!("Its worker asks: {text}"),
+                Some(format!("orch answer {task} TEXT")),
+            ),
+            core::Reason::NoAgent => (
+                ReasonCode::NoAgent,
+                "Nobody is named to do it.".to_owned(),
+                Some(format!("orch dispatch {task} --to AGENT")),
+            ),
+            core::Reason::Unclaimed { agent } => (
+                ReasonCode::NoAgent,
+                format!("It was sent to {agent}, and nobody has claimed it."),
+                Some(format!("orch recall {task}")),
+            ),
+            core::Reason::DependencyFailed { on } => (
+                ReasonCode::DependencyFailed,
+                format!("It cannot become ready, because {} did not end well.", list(on)),
+                on.first().map(|key| format!("orch task retry {}/{key}", task.run)),
+            ),
+            core::Reason::Finished { state } => {
+                let retry = (*state == TaskState::Failed).then(|| format!("orch task retry {task}"));
+                (ReasonCode::Finished, format!("It is {}.", state.name()), retry)
+            }
+            core::Reason::Cancelled => (
+                ReasonCode::Cancelled,
+                "It was cancelled.".to_owned(),
+                Some(format!("orch task retry {task}")),
+            ),
+        };
+        Self { code: Word(code), message, next }
+    }
+
+    /// The reasons of a list.
+    #[must_use]
+    pub fn all(reasons: &[core::Reason], task: &TaskName) -> Vec<Self> {
+        reasons.iter().map(|reason| Self::of(reason, task)).collect()
+    }
+}
+
+/// Keys as a person lists them: the first few, then how many more.
+pub(crate) fn list(keys: &[Slug]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = keys.iter().take(SHOWN).map(Slug::as_str).collect::<Vec<_>>().join(", ");
+    if keys.len() > SHOWN {
+        text.push_str(&format!(" and {} more", keys.len() - SHOWN));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        let keys: Vec<Slug> = (1..=7).map(|number| Slug::stored(format!("t{number}"))).collect();
+        assert_eq!(list(&keys[..2]), "t1, t2");
+        assert_eq!(list(&keys), "t1, t2, t3, t4, t5 and 2 more");
+    }
+
+    #[test]
+    fn a_reason_names_the_next_command() {
+        let task = TaskName { run: Slug::stored("r".into()), key: Slug::stored("b".into()) };
+        let on = vec![Slug::stored("a".into())];
+        let reason = Reason::of(&core::Reason::WaitingDependency { on }, &task);
+        assert_eq!(
+            serde_json::to_string(&reason).unwrap(),
+            r#"{"code":"waiting_dependency","message":"It waits for a.","next":"orch why r/a"}"#
+        );
+    }
+}

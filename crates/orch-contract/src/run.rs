@@ -1,0 +1,225 @@
+//! Runs: whole, as a line of a list, and as the head of a status.
+
+use orch_core::run as core;
+use orch_core::run::{Counts, DoneWhen, Outcome, PauseReason, RunState, RunStatus};
+use orch_core::task::TaskState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use crate::time::Stamp;
+use crate::word::Word;
+
+/// One goal with its policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Its name.
+    pub id: String,
+    /// One line that says what it is.
+    pub title: String,
+    /// What it is for.
+    pub goal: Option<String>,
+    /// Its state.
+    pub state: Word<RunStatus>,
+    /// How it went, once it is finished.
+    pub outcome: Option<Word<Outcome>>,
+    /// Why it is paused, while it is.
+    pub pause: Option<Pause>,
+    /// When a task counts as done.
+    pub done_when: Word<DoneWhen>,
+    /// The commit it began from; null for a run without one.
+    pub base: Option<Base>,
+    /// Its branch; null for a run without one.
+    pub branch: Option<String>,
+    /// How many attempts may be under way at once; null is no limit.
+    pub max_active: Option<u32>,
+    /// How many failed attempts a task may have.
+    pub max_attempts: u32,
+    /// The delay before the second try; it doubles per failure.
+    pub retry_delay_ms: i64,
+    /// The lease of its threads.
+    pub lease_ms: i64,
+    /// After how long a question's default becomes its answer.
+    pub answer_after_ms: Option<i64>,
+    /// When it was made.
+    pub created_at: Stamp,
+    /// When it, or one of its tasks, last changed.
+    pub updated_at: Stamp,
+}
+
+/// The commit a run began from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Base {
+    /// The commit.
+    pub commit: String,
+    /// The branch it was on.
+    pub branch: Option<String>,
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// Why, for programs.
+    pub reason: Word<PauseReason>,
+    /// Why, in words.
+    pub message: Option<String>,
+    /// Since when.
+    pub at: Stamp,
+    /// Until when, where it ends by itself.
+    pub until: Option<Stamp>,
+}
+
+impl Run {
+    /// The run.
+    #[must_use]
+    pub fn of(run: &core::Run) -> Self {
+        let policy = &run.policy;
+        Self {
+            id: run.name.to_string(),
+            title: run.title.clone(),
+            goal: run.goal.clone(),
+            state: run.state.status().into(),
+            outcome: outcome(run),
+            pause: pause(run),
+            done_when: policy.done_when.into(),
+            base: None,
+            branch: None,
+            max_active: policy.max_active,
+            max_attempts: policy.max_attempts,
+            retry_delay_ms: policy.retry_delay.0,
+            lease_ms: policy.lease.span().0,
+            answer_after_ms: policy.answer_after.map(|span| span.0),
+            created_at: run.created_at.into(),
+            updated_at: run.updated_at.into(),
+        }
+    }
+}
+
+/// A run as a line of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunListed {
+    /// Its name.
+    pub id: String,
+    /// One line that says what it is.
+    pub title: String,
+    /// Its state.
+    pub state: Word<RunStatus>,
+    /// How it went, once it is finished.
+    pub outcome: Option<Word<Outcome>>,
+    /// How far it is.
+    pub progress: Progress,
+    /// When it, or one of its tasks, last changed.
+    pub updated_at: Stamp,
+}
+
+impl RunListed {
+    /// The run.
+    #[must_use]
+    pub fn of(run: &core::Run) -> Self {
+        Self {
+            id: run.name.to_string(),
+            title: run.title.clone(),
+            state: run.state.status().into(),
+            outcome: outcome(run),
+            progress: Progress::of(&run.counts),
+            updated_at: run.updated_at.into(),
+        }
+    }
+}
+
+/// A run as the head of its status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunBrief {
+    /// Its name.
+    pub id: String,
+    /// One line that says what it is.
+    pub title: String,
+    /// What it is for.
+    pub goal: Option<String>,
+    /// Its state.
+    pub state: Word<RunStatus>,
+    /// How it went, once it is finished.
+    pub outcome: Option<Word<Outcome>>,
+    /// Why it is paused, while it is.
+    pub pause: Option<Pause>,
+    /// When a task counts as done.
+    pub done_when: Word<DoneWhen>,
+    /// How many attempts may be under way at once; null is no limit.
+    pub max_active: Option<u32>,
+    /// When it, or one of its tasks, last changed.
+    pub updated_at: Stamp,
+}
+
+impl RunBrief {
+    /// The run.
+    #[must_use]
+    pub fn of(run: &core::Run) -> Self {
+        Self {
+            id: run.name.to_string(),
+            title: run.title.clone(),
+            goal: run.goal.clone(),
+            state: run.state.status().into(),
+            outcome: outcome(run),
+            pause: pause(run),
+            done_when: run.policy.done_when.into(),
+            max_active: run.policy.max_active,
+            updated_at: run.updated_at.into(),
+        }
+    }
+}
+
+/// How many tasks of a run are done, of those that were not cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// Tasks that are done.
+    pub done: i64,
+    /// Tasks that were not cancelled.
+    pub total: i64,
+}
+
+impl Progress {
+    /// The progress that the counts tell.
+    #[must_use]
+    pub fn of(counts: &Counts) -> Self {
+        Self { done: counts.of(TaskState::Done), total: counts.total() - counts.of(TaskState::Cancelled) }
+    }
+}
+
+/// How many tasks a run has in each state; every state is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct StateCounts(pub Map<String, serde_json::Value>);
+
+impl StateCounts {
+    /// The counts.
+    #[must_use]
+    pub fn of(counts: &Counts) -> Self {
+        let entry = |state: TaskState| (state.name().to_owned(), counts.of(state).into());
+        Self(TaskState::ALL.into_iter().map(entry).collect())
+    }
+
+    /// How many tasks are in a state.
+    #[must_use]
+    pub fn count(&self, state: TaskState) -> i64 {
+        self.0.get(state.name()).and_then(serde_json::Value::as_i64).unwrap_or(0)
+    }
+}
+
+fn outcome(run: &core::Run) -> Option<Word<Outcome>> {
+    match &run.state {
+        RunState::Finished(outcome) => Some(Word(*outcome)),
+        RunState::Open | RunState::Paused(_) | RunState::Cancelled => None,
+    }
+}
+
+fn pause(run: &core::Run) -> Option<Pause> {
+    match &run.state {
+        RunState::Paused(pause) => Some(Pause {
+            reason: pause.reason.into(),
+            message: pause.message.clone(),
+            at: pause.at.into(),
+            until: pause.until.map(Stamp::from),
+        }),
+        RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
+    }
+}

@@ -1,0 +1,29 @@
+//! The store, as `init` shows it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A store that was made, or was there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Store {
+    /// Where it is, as `--store` takes it.
+    pub location: String,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// The version of its schema.
+    pub schema: i64,
+}
+
+/// What `init` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InitAnswer {
+    /// The store.
+    pub store: Store,
+}
+
+/// What a document that is no answer (help, completions, drawings) becomes when JSON is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DocumentAnswer {
+    /// The document.
+    pub document: String,
+}

@@ -1,0 +1,167 @@
+//! Tasks: short in lists and answers to changes, whole in `task show` and with `--full`.
+
+use orch_core::id::Slug;
+use orch_core::task as core;
+use orch_core::task::{Checks, TaskState, TaskText};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Stamp;
+use crate::word::Word;
+
+/// A task as lists and answers to changes show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskShort {
+    /// Its name, `RUN/KEY`.
+    pub id: String,
+    /// Its key in the run.
+    pub key: String,
+    /// One line that says what it is.
+    pub title: String,
+    /// Its state.
+    pub state: Word<TaskState>,
+    /// 0 is the most urgent, 4 the least.
+    pub priority: u8,
+    /// Keys of the unfinished tasks it waits for.
+    pub waits_for: Vec<String>,
+    /// The live or last attempt, `RUN/KEY@N`.
+    pub attempt: Option<String>,
+    /// Who works on the live attempt, else who it is dispatched to.
+    pub agent: Option<String>,
+    /// What the checks said of the live or last attempt.
+    pub checks: Word<Checks>,
+    /// When it last changed.
+    pub updated_at: Stamp,
+}
+
+impl TaskShort {
+    /// The task with the keys it waits for and the worker of its live attempt.
+    #[must_use]
+    pub fn of(task: &core::Task, waits_for: &[Slug], worker: Option<&Slug>) -> Self {
+        Self {
+            id: task.name.to_string(),
+            key: task.name.key.to_string(),
+            title: task.title.clone(),
+            state: task.state.into(),
+            priority: task.priority,
+            waits_for: texts(waits_for),
+            attempt: attempt(task),
+            agent: worker.or(task.agent.as_ref()).map(Slug::to_string),
+            checks: task.checks.into(),
+            updated_at: task.updated_at.into(),
+        }
+    }
+}
+
+/// A task, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// Its name, `RUN/KEY`.
+    pub id: String,
+    /// The run.
+    pub run: String,
+    /// Its key in the run.
+    pub key: String,
+    /// One line that says what it is.
+    pub title: String,
+    /// What to do.
+    pub spec: Option<String>,
+    /// What must hold for the work to be good, in words.
+    pub accept: Vec<String>,
+    /// Commands that judge the work.
+    pub verify: Vec<String>,
+    /// Names that it can be found by.
+    pub labels: Vec<String>,
+    /// 0 is the most urgent, 4 the least.
+    pub priority: u8,
+    /// Who works on the live attempt, else who it is dispatched to.
+    pub agent: Option<String>,
+    /// Its state.
+    pub state: Word<TaskState>,
+    /// Keys of the unfinished tasks it waits for.
+    pub waits_for: Vec<String>,
+    /// Before this it is left out of the ready list.
+    pub not_before: Option<Stamp>,
+    /// The live or last attempt, `RUN/KEY@N`.
+    pub attempt: Option<String>,
+    /// What the checks said of the live or last attempt.
+    pub checks: Word<Checks>,
+    /// Whether an attempt may report without a commit.
+    pub allow_empty: bool,
+    /// How many failed attempts it may have: its own limit, else the run's.
+    pub max_attempts: u32,
+    /// When it was added.
+    pub created_at: Stamp,
+    /// When it last changed.
+    pub updated_at: Stamp,
+    /// Failed attempts since the last retry.
+    pub failures: u32,
+    /// Lost and released attempts since the last retry.
+    pub losses: u32,
+    /// How many tasks the longest chain of work behind it has.
+    pub rank: u32,
+}
+
+/// What a whole task shows besides its own facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its long texts.
+    pub text: &'a TaskText,
+    /// Keys of the unfinished tasks it waits for.
+    pub waits_for: &'a [Slug],
+    /// Who works on its live attempt.
+    pub worker: Option<&'a Slug>,
+    /// The run's limit of failures.
+    pub run_max_attempts: u32,
+}
+
+impl Task {
+    /// The task with everything around it.
+    #[must_use]
+    pub fn of(task: &core::Task, around: Around<'_>) -> Self {
+        Self {
+            id: task.name.to_string(),
+            run: task.name.run.to_string(),
+            key: task.name.key.to_string(),
+            title: task.title.clone(),
+            spec: around.text.spec.clone(),
+            accept: around.text.accept.clone(),
+            verify: around.text.verify.clone(),
+            labels: texts(&task.labels),
+            priority: task.priority,
+            agent: around.worker.or(task.agent.as_ref()).map(Slug::to_string),
+            state: task.state.into(),
+            waits_for: texts(around.waits_for),
+            not_before: task.not_before.map(Stamp::from),
+            attempt: attempt(task),
+            checks: task.checks.into(),
+            allow_empty: task.allow_empty,
+            max_attempts: task.max_attempts.unwrap_or(around.run_max_attempts),
+            created_at: task.created_at.into(),
+            updated_at: task.updated_at.into(),
+            failures: task.failures,
+            losses: task.losses,
+            rank: task.rank,
+        }
+    }
+}
+
+/// A task in one of its two forms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum TaskShown {
+    /// Whole, as `--full` asks for.
+    Full(Box<Task>),
+    /// Short.
+    Short(TaskShort),
+}
+
+/// The keys of a list as texts.
+#[must_use]
+pub fn texts(slugs: &[Slug]) -> Vec<String> {
+    slugs.iter().map(Slug::to_string).collect()
+}
+
+fn attempt(task: &core::Task) -> Option<String> {
+    core::decide::attempt_name(task).map(|name| name.to_string())
+}

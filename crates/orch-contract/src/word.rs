@@ -1,0 +1,112 @@
+//! Fixed words: states and kinds, written by their public names, listed in the schema.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use orch_core::attempt::AttemptState;
+use orch_core::event::EventKind;
+use orch_core::message::MessageKind;
+use orch_core::run::{DoneWhen, Outcome, PauseReason, RunStatus};
+use orch_core::task::{Checks, TaskState};
+use orch_core::thread::{ThreadKind, ThreadStatus};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A fact that is one of a fixed set of public names.
+pub trait Worded: Copy + 'static {
+    /// The name of the set in the schema.
+    const SET: &'static str;
+
+    /// Every member.
+    fn all() -> Vec<Self>;
+
+    /// A member's public name.
+    fn word(self) -> &'static str;
+}
+
+/// One of a fixed set of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word<T>(pub T);
+
+impl<T> From<T> for Word<T> {
+    fn from(member: T) -> Self {
+        Self(member)
+    }
+}
+
+impl<T: Worded> fmt::Display for Word<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.word())
+    }
+}
+
+impl<T: Worded> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.word())
+    }
+}
+
+impl<'de, T: Worded> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        T::all().into_iter().find(|member| member.word() == text).map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format_args!("`{text}` is not one of the words of {}", T::SET))
+        })
+    }
+}
+
+impl<T: Worded> JsonSchema for Word<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::SET.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = T::all().into_iter().map(T::word).collect();
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+/// Makes facts of the core words of the contract; the members and their names stay the core's own.
+macro_rules! worded {
+    ($($fact:ty as $set:literal of $all:expr;)*) => {$(
+        impl Worded for $fact {
+            const SET: &'static str = $set;
+
+            fn all() -> Vec<Self> {
+                $all.to_vec()
+            }
+
+            fn word(self) -> &'static str {
+                self.name()
+            }
+        }
+    )*};
+}
+
+worded! {
+    AttemptState as "AttemptState" of AttemptState::ALL;
+    Checks as "Checks" of Checks::ALL;
+    DoneWhen as "DoneWhen" of DoneWhen::ALL;
+    EventKind as "EventKind" of EventKind::ALL;
+    MessageKind as "MessageKind" of MessageKind::ALL;
+    Outcome as "RunOutcome" of Outcome::ALL;
+    PauseReason as "PauseReason" of [PauseReason::Requested];
+    RunStatus as "RunState" of RunStatus::ALL;
+    TaskState as "TaskState" of TaskState::ALL;
+    ThreadKind as "ThreadKind" of [ThreadKind::Work, ThreadKind::Note];
+    ThreadStatus as "ThreadState" of ThreadStatus::ALL;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip_and_others_are_refused() {
+        let json = serde_json::to_string(&Word(TaskState::Reported)).unwrap();
+        assert_eq!(json, "\"reported\"");
+        assert_eq!(serde_json::from_str::<Word<TaskState>>(&json).unwrap(), Word(TaskState::Reported));
+        let error = serde_json::from_str::<Word<TaskState>>("\"lost\"").unwrap_err();
+        assert_eq!(error.to_string(), "`lost` is not one of the words of TaskState");
+    }
+}
