@@ -6,16 +6,24 @@ use crate::word::{Word, Worded};
 
 /// Defines the codes: name, exit status, and whether the same request may succeed later by itself.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, exit $exit:literal, retryable $retryable:literal;)*) => {
+    ($(#[doc = $meaning:literal] $variant:ident = $name:literal, exit $exit:literal, retryable $retryable:literal;)*) => {
         /// Why a command failed, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $meaning] $variant,)*
         }
 
         impl Code {
             /// Every code, in the contract's order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $meaning.trim_ascii(),)*
+                }
+            }
 
             /// The public name, the exit status, and whether the same request may succeed later by itself.
             fn facts(self) -> (&'static str, u8, bool) {

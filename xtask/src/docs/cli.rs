@@ -6,7 +6,8 @@ use clap::{Arg, Command};
 
 use super::Page;
 
-const FOLDER: &str = "docs/cli";
+/// Where they lie; nothing else does.
+pub(super) const FOLDER: &str = "docs/cli";
 
 const MARK: &str = "<!-- Made by `cargo xtask docs` from the command's own help; do not edit. -->";
 

@@ -1,11 +1,19 @@
 //! `cargo xtask docs`: the documents that are made from the code, so that they cannot be wrong about it.
 //!
-//! [`machines`] writes docs/state-machines.md.
+//! [`machines`] writes docs/state-machines.md, [`cli`] docs/cli/, [`contract`] docs/contract.md.
 
 mod cli;
+mod contract;
 mod machines;
 
-use std::fs;
+use std::{fs, io};
+
+use clap::CommandFactory;
+use orch_cli::inbox::Inbox;
+use orch_cli::orch::Orch;
+use orch_contract::Code;
+
+use self::contract::CodeRow;
 
 use crate::tree::{Done, root};
 
@@ -20,33 +28,71 @@ pub(crate) struct Page {
 /// Writes every generated document, or only compares.
 pub(crate) fn run(check: bool) -> Done {
     let pages = pages();
-    let mut stale = Vec::new();
-    for page in &pages {
-        let path = root().join(&page.path);
-        let there = fs::read_to_string(&path).unwrap_or_default();
-        if there == page.text {
-            continue;
-        }
-        stale.push(page.path.as_str());
-        if !check {
-            let folder = path.parent().unwrap_or(&path);
-            fs::create_dir_all(folder)
-                .map_err(|error| format!("{} could not be made: {error}.", folder.display()))?;
-            fs::write(&path, &page.text)
-                .map_err(|error| format!("{} could not be written: {error}.", page.path))?;
-        }
+    let stale: Vec<&Page> = pages.iter().filter(|page| !is_current(page)).collect();
+    let gone = gone(&pages)?;
+    if check && !(stale.is_empty() && gone.is_empty()) {
+        let names: Vec<&str> =
+            stale.iter().map(|page| page.path.as_str()).chain(gone.iter().map(String::as_str)).collect();
+        return Err(format!("not what the code says: {}; run `cargo xtask docs`.", names.join(", ")));
     }
-    if check && !stale.is_empty() {
-        return Err(format!("{} is not what the code says; run `cargo xtask docs`.", stale.join(", ")));
+    for page in &stale {
+        write(page)?;
     }
-    let (all, changed) = (pages.len(), stale.len());
-    println!(
-        "{all} generated documents are current{}.",
-        if changed == 0 { String::new() } else { format!(", {changed} written") }
-    );
+    for path in &gone {
+        fs::remove_file(root().join(path))
+            .map_err(|error| format!("{path} could not be removed: {error}."))?;
+    }
+    let (all, written, removed) = (pages.len(), stale.len(), gone.len());
+    println!("{all} generated documents are current; {written} were written, {removed} removed.");
     Ok(())
 }
 
+fn is_current(page: &Page) -> bool {
+    fs::read_to_string(root().join(&page.path)).is_ok_and(|there| there == page.text)
+}
+
+fn write(page: &Page) -> Done {
+    let path = root().join(&page.path);
+    let failed = |error: io::Error| format!("{} could not be written: {error}.", page.path);
+    fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+    fs::write(&path, &page.text).map_err(failed)
+}
+
+/// Pages of commands that are not there any more.
+fn gone(pages: &[Page]) -> Result<Vec<String>, String> {
+    let Ok(entries) = fs::read_dir(root().join(cli::FOLDER)) else { return Ok(Vec::new()) };
+    let mut gone = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| format!("{} could not be listed: {error}.", cli::FOLDER))?;
+        let path = format!("{}/{}", cli::FOLDER, entry.file_name().to_string_lossy());
+        if pages.iter().all(|page| page.path != path) {
+            gone.push(path);
+        }
+    }
+    gone.sort();
+    Ok(gone)
+}
+
 fn pages() -> Vec<Page> {
-    vec![machines::page()]
+    let programs = vec![Orch::command(), Inbox::command()];
+    let mut pages = vec![machines::page(), contract::page(&codes(), &entries())];
+    pages.extend(cli::pages(programs));
+    pages
+}
+
+/// Every code with what it means.
+fn codes() -> Vec<CodeRow> {
+    let row = |code: &Code| CodeRow {
+        name: code.name(),
+        meaning: code.meaning(),
+        exit_status: code.exit_status(),
+        retryable: code.retryable(),
+    };
+    Code::ALL.iter().map(row).collect()
+}
+
+/// The schemas of both programs.
+fn entries() -> Vec<(&'static str, serde_json::Value)> {
+    let all = orch_contract::inbox::schemas().into_iter();
+    all.map(|(command, schema)| (command, schema.to_value())).collect()
 }
