@@ -180,7 +180,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// `--lease <D>` is named `--lease`.
+/// `--lease <D>` is named `--lease`, `<THREAD>` and `[THREAD]` are named `THREAD`.
 fn first_word(text: &str) -> &str {
-    text.split(' ').next().unwrap_or(text)
+    let word = text.split(' ').next().unwrap_or(text);
+    if word.starts_with('-') { word } else { word.trim_matches(['<', '>', '[', ']', '.']) }
 }
