@@ -22,7 +22,7 @@ pub enum NoCommand {
         /// The command that was meant, as far as it can be told.
         command: String,
         /// What is wrong with it.
-        error: ErrorView,
+        error: Box<ErrorView>,
     },
 }
 
@@ -54,7 +54,7 @@ pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches,
             Err(NoCommand::Document { command, text: error.render().to_string() })
         }
         _ => {
-            let error = explain(&error, &command);
+            let error = Box::new(explain(&error, &command));
             Err(NoCommand::Wrong { command, error })
         }
     }

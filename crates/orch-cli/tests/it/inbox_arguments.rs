@@ -53,7 +53,7 @@ fn wrong_command_lines_are_answered_like_everything_else() {
         if let Some(argument) = argument {
             assert_eq!(error["details"]["argument"], argument, "{line}");
         }
-        assert!(error["hint"].is_string(), "{line}");
+        assert!(error["hint"].is_string(), "{line}: {error}");
     }
     assert_eq!(place.inbox(&["list"]).ok()["total"], 0);
 }

@@ -11,47 +11,47 @@ use serde_json::Value;
 use crate::schema::breaches;
 
 /// A folder, outside any repository, that goes away with the test.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
     /// A folder without a store.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with a new store.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self::empty();
         place.inbox(&["init"]).ok();
         place
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file into the folder.
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
     /// A call of `inbox`.
-    pub fn inbox(&self, arguments: &[&str]) -> Call {
+    pub(crate) fn inbox(&self, arguments: &[&str]) -> Call {
         self.call("inbox", env!("CARGO_BIN_EXE_inbox"), arguments)
     }
 
     /// A call of `orch`.
-    pub fn orch(&self, arguments: &[&str]) -> Call {
+    pub(crate) fn orch(&self, arguments: &[&str]) -> Call {
         self.call("orch", env!("CARGO_BIN_EXE_orch"), arguments)
     }
 
     /// Sends work to `queue` and returns the thread's name.
-    pub fn send(&self, queue: &str) -> String {
+    pub(crate) fn send(&self, queue: &str) -> String {
         let sent = self
             .inbox(&["send", "--to", queue, "--from", "lead", "--subject", "Do it", "--body", "All of it."])
             .ok();
@@ -59,7 +59,7 @@ impl Place {
     }
 
     /// Claims from `queue` as `holder`.
-    pub fn claim(&self, queue: &str, holder: &str) -> Held {
+    pub(crate) fn claim(&self, queue: &str, holder: &str) -> Held {
         Held::of(&self.inbox(&["claim", "--for", queue, "--as", holder]).ok())
     }
 
@@ -72,21 +72,21 @@ impl Place {
 }
 
 /// A claimed thread and its token.
-pub struct Held {
-    pub thread: String,
-    pub token: String,
+pub(crate) struct Held {
+    pub(crate) thread: String,
+    pub(crate) token: String,
 }
 
 impl Held {
     /// From what `claim` answered.
-    pub fn of(data: &Value) -> Self {
+    pub(crate) fn of(data: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self { thread: text(&data["thread"]["id"]), token: text(&data["lease"]["token"]) }
     }
 }
 
 /// A call that has not been made yet.
-pub struct Call {
+pub(crate) struct Call {
     program: &'static str,
     line: String,
     command: Command,
@@ -95,37 +95,37 @@ pub struct Call {
 
 impl Call {
     /// Sets a variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Adds an argument that need not be UTF-8.
-    pub fn raw_argument(mut self, argument: &std::ffi::OsStr) -> Self {
+    pub(crate) fn raw_argument(mut self, argument: &std::ffi::OsStr) -> Self {
         self.command.arg(argument);
         self
     }
 
     /// Gives stdin.
-    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(text.into());
         self.command.stdin(Stdio::piped());
         self
     }
 
     /// Changes the working folder.
-    pub fn within(mut self, folder: &Path) -> Self {
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
     }
 
     /// Makes the call and waits for its end.
-    pub fn run(self) -> Printed {
+    pub(crate) fn run(self) -> Printed {
         self.start().end()
     }
 
     /// Begins the call.
-    pub fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();
         if let Some(text) = self.stdin
             && let Err(error) = child.stdin.take().unwrap().write_all(&text)
@@ -137,17 +137,17 @@ impl Call {
     }
 
     /// Makes the call, which must succeed, and returns `data`.
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         self.run().ok()
     }
 
     /// Makes the call, which must fail with this code, and returns `error`.
-    pub fn fails(self, code: &str) -> Value {
+    pub(crate) fn fails(self, code: &str) -> Value {
         self.run().fails(code)
     }
 
     /// Makes the call with text output, which must succeed, and returns stdout.
-    pub fn text(mut self) -> String {
+    pub(crate) fn text(mut self) -> String {
         self.command.arg("--text");
         let printed = self.run();
         assert_eq!(printed.exit, 0, "{printed:?}");
@@ -156,15 +156,15 @@ impl Call {
 }
 
 /// A call under way.
-pub struct Running {
+pub(crate) struct Running {
     program: &'static str,
     line: String,
-    pub child: Child,
+    pub(crate) child: Child,
 }
 
 impl Running {
     /// Waits for its end.
-    pub fn end(self) -> Printed {
+    pub(crate) fn end(self) -> Printed {
         let output = self.child.wait_with_output().unwrap();
         let exit = output.status.code().unwrap_or(-1);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
@@ -180,17 +180,17 @@ impl Running {
 
 /// What a call printed.
 #[derive(Debug)]
-pub struct Printed {
+pub(crate) struct Printed {
     program: &'static str,
-    pub line: String,
-    pub stdout: String,
-    pub stderr: String,
-    pub exit: i32,
+    pub(crate) line: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) exit: i32,
 }
 
 impl Printed {
     /// The one document on stdout, held to the envelope and to the command's schema.
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         let line = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {self:?}"));
         assert!(!line.contains('\n'), "more than one line: {self:?}");
         let document: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"));
@@ -208,7 +208,7 @@ impl Printed {
     }
 
     /// The whole document of a call that must have succeeded.
-    pub fn ok_document(&self) -> Value {
+    pub(crate) fn ok_document(&self) -> Value {
         let document = self.document();
         assert_eq!(self.exit, 0, "{self:?}");
         assert_eq!(document["ok"], true, "{self:?}");
@@ -216,12 +216,12 @@ impl Printed {
     }
 
     /// `data` of a call that must have succeeded.
-    pub fn ok(&self) -> Value {
+    pub(crate) fn ok(&self) -> Value {
         self.ok_document()["data"].clone()
     }
 
     /// `error` of a call that must have failed with this code and its exit status.
-    pub fn fails(&self, code: &str) -> Value {
+    pub(crate) fn fails(&self, code: &str) -> Value {
         let document = self.document();
         assert_eq!(document["ok"], false, "{self:?}");
         let error = document["error"].clone();

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 /// Says where and how the document breaks the schema; empty when it does not.
-pub fn breaches(schema: &Value, document: &Value) -> Vec<String> {
+pub(crate) fn breaches(schema: &Value, document: &Value) -> Vec<String> {
     let mut breaches = Vec::new();
     Checker { root: schema, breaches: &mut breaches }.check(schema, document, "$");
     breaches
@@ -115,7 +115,7 @@ fn is(name: &str, value: &Value) -> bool {
 }
 
 /// `2026-11-22T13:15:00.123Z`
-pub fn is_time(text: &str) -> bool {
+pub(crate) fn is_time(text: &str) -> bool {
     let shape = text.chars().map(|character| if character.is_ascii_digit() { '9' } else { character });
     shape.collect::<String>() == "9999-99-99T99:99:99.999Z"
 }
