@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use orch_contract::{Code, ErrorView};
-use orch_core::limit::TEXT_BYTES_MAX;
+use orch_core::limit::{FIELD_ENTRIES_MAX, TEXT_BYTES_MAX};
 
 use crate::failure::Failure;
 
@@ -81,6 +81,18 @@ pub fn not_empty(argument: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Checks the entries of an option that may be repeated.
+///
+/// # Errors
+/// There are too many, or one is empty.
+pub fn entries(argument: &str, texts: &[String]) -> Result<(), Failure> {
+    if texts.len() > FIELD_ENTRIES_MAX {
+        let message = format!("{argument} is given more than {FIELD_ENTRIES_MAX} times.");
+        return Err(Failure::invalid(argument, message));
+    }
+    texts.iter().try_for_each(|text| not_empty(argument, text))
+}
+
 fn file_text(argument: &str, path: &Path) -> Result<String, Failure> {
     let name = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|error| unreadable(argument, &name, &error))?;
@@ -150,6 +162,14 @@ mod tests {
         assert!(read(None, Some(&path)).is_ok());
         assert!(read(Some("x"), Some(&path)).unwrap_err().contains("given twice"));
         assert!(read(None, Some(&folder.path().join("none"))).unwrap_err().contains("cannot be read"));
+    }
+
+    #[test]
+    fn entries_are_few_and_not_empty() {
+        let texts = |text: &str, count| vec![text.to_owned(); count];
+        assert!(entries("--option", &texts("x", FIELD_ENTRIES_MAX)).is_ok());
+        assert!(entries("--option", &texts("x", FIELD_ENTRIES_MAX + 1)).is_err());
+        assert!(entries("--option", &texts("", 1)).is_err());
     }
 
     #[test]

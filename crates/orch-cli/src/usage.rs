@@ -22,7 +22,7 @@ pub enum NoCommand {
         /// The command that was meant, as far as it can be told.
         command: String,
         /// What is wrong with it.
-        error: ErrorView,
+        error: Box<ErrorView>,
     },
 }
 
@@ -54,7 +54,7 @@ pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches,
             Err(NoCommand::Document { command, text: error.render().to_string() })
         }
         _ => {
-            let error = explain(&error, &command);
+            let error = Box::new(explain(&error, &command));
             Err(NoCommand::Wrong { command, error })
         }
     }
@@ -180,7 +180,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// `--lease <D>` is named `--lease`.
+/// `--lease <D>` is named `--lease`, `<THREAD>` and `[THREAD]` are named `THREAD`.
 fn first_word(text: &str) -> &str {
-    text.split(' ').next().unwrap_or(text)
+    let word = text.split(' ').next().unwrap_or(text);
+    if word.starts_with('-') { word } else { word.trim_matches(['<', '>', '[', ']', '.']) }
 }

@@ -1,5 +1,6 @@
 //! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
 
+use orch_core::id::Slug;
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
@@ -138,7 +139,7 @@ fn message(refusal: &Refusal) -> String {
             format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
         }
         Refusal::DependencyCycle { path } => {
-            let path: Vec<&str> = path.iter().map(|key| key.as_str()).collect();
+            let path: Vec<&str> = path.iter().map(Slug::as_str).collect();
             format!("The tasks would wait for each other: {}.", path.join(" waits for "))
         }
         Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
@@ -309,7 +310,7 @@ fn invalid(argument: &str, problem: Problem) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orch_core::id::{Slug, TaskName, ThreadId};
+    use orch_core::id::{TaskName, ThreadId};
 
     fn slug(text: &str) -> Slug {
         Slug::new(text).unwrap()

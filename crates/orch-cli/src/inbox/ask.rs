@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::fingerprint::Fingerprint;
 use crate::inbox::holder::{self, Token};
 use crate::respond::Reply;
-use crate::text_source::not_empty;
+use crate::text_source::{entries, not_empty};
 
 /// Ask a question; the work is blocked until it is answered
 ///
@@ -77,9 +77,7 @@ fn request(args: &Args, context: &mut Context<'_>) -> Result<Ask, Failure> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.question_file.is_some())?;
     let question = context.texts().required("QUESTION", text.as_deref(), args.question_file.as_deref())?;
-    for option in &args.options {
-        not_empty("--option", option)?;
-    }
+    entries("--option", &args.options)?;
     if let Some(default) = &args.default {
         not_empty("--default", default)?;
     }

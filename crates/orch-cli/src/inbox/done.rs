@@ -14,7 +14,7 @@ use crate::fingerprint::Fingerprint;
 use crate::inbox::holder::{self, Token};
 use crate::inbox::send::payload;
 use crate::respond::Reply;
-use crate::text_source::not_empty;
+use crate::text_source::entries;
 
 /// Close a thread that you hold: the work is done
 ///
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
     payload_file: Option<PathBuf>,
     /// A file that belongs to the result; may be repeated
-    #[arg(long = "artifact", value_name = "PATH")]
+    #[arg(long = "artifact", value_name = "PATH", allow_hyphen_values = true)]
     artifacts: Vec<String>,
     #[command(flatten)]
     detail: Detail,
@@ -59,9 +59,7 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>,
     let thread = holder::thread(context, args.thread)?;
     let result = context.texts().required("--result", args.result.as_deref(), args.result_file.as_deref())?;
     let payload = payload(context, args.payload.as_deref(), args.payload_file.as_ref())?;
-    for artifact in &args.artifacts {
-        not_empty("--artifact", artifact)?;
-    }
+    entries("--artifact", &args.artifacts)?;
     let token = args.token.read(context)?;
     let fingerprint = Fingerprint::of("inbox done")
         .with("thread", thread)

@@ -1,0 +1,156 @@
+//! Wrong command lines and bad input: the contract's code, the right status, nothing changed.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::place::Place;
+
+#[test]
+fn wrong_command_lines_are_answered_like_everything_else() {
+    let place = Place::new();
+    for (line, command, argument) in [
+        ("frobnicate", "inbox", None),
+        ("claim --leese 5m", "inbox claim", Some("--leese")),
+        ("send --to ../x", "inbox send", Some("--to")),
+        ("send --to a..b", "inbox send", Some("--to")),
+        ("send --to -f", "inbox send", Some("-f")),
+        ("send --to a --subject s --as A", "inbox send", Some("--as")),
+        ("send --to a --subject s --as lead --priority 5", "inbox send", Some("--priority")),
+        ("send --to a --subject s --as lead --lease 25h", "inbox send", Some("--lease")),
+        ("send --to a --subject s --as lead --lease 999ms", "inbox send", Some("--lease")),
+        ("send --to a --subject s --as lead --payload {", "inbox send", Some("--payload")),
+        ("send --to a --subject s", "inbox send", Some("--from")),
+        ("send --to a --as lead", "inbox send", Some("--subject")),
+        ("send --subject s --as lead", "inbox send", Some("--to")),
+        ("send --thread th-1 --as lead", "inbox send", Some("--body")),
+        ("send --thread th-1 --as lead --body b --priority 1", "inbox send", Some("--priority")),
+        ("show", "inbox show", Some("THREAD")),
+        ("show th-01", "inbox show", Some("THREAD")),
+        ("show 1", "inbox show", Some("THREAD")),
+        ("progress nonsense text", "inbox progress", Some("THREAD")),
+        ("progress th-1 --token t", "inbox progress", Some("TEXT")),
+        ("progress th-1 x --token t --percent 101", "inbox progress", Some("--percent")),
+        ("claim", "inbox claim", Some("--for")),
+        ("claim --for q --wait 1.5s", "inbox claim", Some("--wait")),
+        ("wait", "inbox wait", Some("--for")),
+        ("wait --for a --timeout 5", "inbox wait", Some("--timeout")),
+        ("wait --for a --kind nonsense", "inbox wait", Some("--kind")),
+        ("wait --for a --after 5", "inbox wait", Some("--after")),
+        ("ack --for a", "inbox ack", Some("--through")),
+        ("list --limit 0", "inbox list", Some("--limit")),
+        ("list --state lost", "inbox list", Some("--state")),
+        ("list --unread", "inbox list", Some("--for")),
+        ("list --json --text", "inbox list", Some("--json")),
+        ("ask th-1 x --token t --default-after 5s", "inbox ask", None),
+        ("schema nonsense", "inbox schema", Some("COMMAND")),
+        ("reply th-1 x", "inbox reply", Some("--as")),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let printed = place.inbox(&arguments).run();
+        let error = printed.fails("invalid_argument");
+        assert_eq!(printed.document()["command"], command, "{line}");
+        assert_eq!(printed.stderr, "", "{line}");
+        if let Some(argument) = argument {
+            assert_eq!(error["details"]["argument"], argument, "{line}");
+        }
+        assert!(error["hint"].is_string(), "{line}: {error}");
+    }
+    assert_eq!(place.inbox(&["list"]).ok()["total"], 0);
+}
+
+#[test]
+fn texts_may_begin_with_a_hyphen() {
+    let place = Place::new();
+    let thread = place
+        .inbox(&["send", "--to", "q", "--as", "lead", "--subject", "--json", "--body", "- a list"])
+        .ok()["thread"]
+        .clone();
+    assert_eq!(thread["subject"], "--json");
+    let held = place.claim("q", "ana");
+    place.inbox(&["progress", "--token", &held.token, &held.thread, "-1 left"]).ok();
+    place.inbox(&["progress", &held.thread, "--help me", "--token", &held.token]).ok();
+    place.inbox(&["ask", &held.thread, "-x or -y?", "--token", &held.token, "--default", "-x"]).ok();
+    place.inbox(&["reply", &held.thread, "-y", "--as", "lead"]).ok();
+    place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "--token"]).ok();
+    let messages = place.inbox(&["show", &held.thread]).ok()["messages"].clone();
+    let bodies: Vec<&str> =
+        messages.as_array().unwrap().iter().map(|message| message["body"].as_str().unwrap()).collect();
+    assert_eq!(bodies, ["- a list", "-1 left", "--help me", "-x or -y?", "-y", "--token"]);
+}
+
+#[test]
+fn texts_that_cannot_be_kept_are_refused() {
+    let place = Place::new();
+    let send = || place.inbox(&["send", "--to", "q", "--as", "lead", "--subject", "s", "--body", "-"]);
+    let argument = |error: serde_json::Value| error["details"]["argument"].clone();
+    assert_eq!(argument(send().stdin(vec![b'x'; 10 << 20]).fails("invalid_argument")), "--body");
+    assert_eq!(argument(send().stdin("a\0b").fails("invalid_argument")), "--body");
+    assert_eq!(argument(send().stdin([0xff]).fails("invalid_argument")), "--body");
+    send().stdin(vec![b'x'; 1 << 20]).ok();
+    send().stdin("").ok();
+    let empty = ["send", "--to", "q", "--as", "lead", "--subject", ""];
+    assert_eq!(argument(place.inbox(&empty).fails("invalid_argument")), "--subject");
+    let held = place.claim("q", "ana");
+    for command in [
+        vec!["done", &held.thread, "--result", ""],
+        vec!["fail", &held.thread, "--reason", ""],
+        vec!["progress", &held.thread, ""],
+        vec!["ask", &held.thread, ""],
+        vec!["ask", &held.thread, "x", "--option", ""],
+        vec!["done", &held.thread, "--result-file", "no-such-file"],
+        vec!["done", &held.thread, "--result-file", "."],
+    ] {
+        let arguments = [&command[..], &["--token", &held.token]].concat();
+        place.inbox(&arguments).fails("invalid_argument");
+    }
+    assert_eq!(place.inbox(&["list"]).ok()["total"], 2);
+}
+
+#[test]
+fn arguments_and_variables_must_be_utf8() {
+    let place = Place::new();
+    let bad = OsStr::from_bytes(b"caf\xe9");
+    place
+        .inbox(&["send", "--to", "q", "--as", "lead", "--subject"])
+        .raw_argument(bad)
+        .fails("invalid_argument");
+    place.inbox(&[]).raw_argument(bad).fails("invalid_argument");
+    place.inbox(&["list"]).env("INBOX_AGENT", "No Name").fails("invalid_argument");
+    place.inbox(&["show"]).env("INBOX_THREAD", "3").fails("invalid_argument");
+    place.inbox(&["list"]).env("ORCH_OUTPUT", "xml").fails("invalid_argument");
+}
+
+#[test]
+fn without_a_store_only_init_works() {
+    let place = Place::empty();
+    for line in [
+        "list",
+        "show th-1",
+        "claim --for q",
+        "agents",
+        "wait --for a",
+        "ack --for a --through m-1",
+        "send --to a --as b --subject s",
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let error = place.inbox(&arguments).fails("store_not_found");
+        assert!(error["hint"].as_str().unwrap().ends_with("init"), "{error}");
+    }
+    assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "nothing was made");
+    let made = place.inbox(&["init", "--request-id", "k"]).ok();
+    assert_eq!(made["store"]["created"], true);
+    let place_of_store =
+        format!("sqlite:{}", place.path().canonicalize().unwrap().join(".orch/orch.db").display());
+    assert_eq!(made["store"]["location"], place_of_store);
+    assert_eq!(place.inbox(&["init"]).ok()["store"]["created"], false);
+    assert_eq!(
+        place.inbox(&["list", "--store", &place_of_store]).within(std::path::Path::new("/")).ok()["total"],
+        0
+    );
+    place.inbox(&["list", "--store", ""]).fails("invalid_argument");
+    place.inbox(&["list", "--store", "nowhere/orch.db"]).fails("store_not_found");
+    place.inbox(&["list"]).env("ORCH_STORE", "postgres://host/base").fails("not_supported");
+    let foreign =
+        place.file("foreign.db", "This is no database, and it is long enough to be one.".repeat(100));
+    place.inbox(&["list", "--store", foreign.to_str().unwrap()]).fails("store_corrupt");
+}

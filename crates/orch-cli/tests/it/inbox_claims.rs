@@ -1,0 +1,162 @@
+//! Sending, claiming and closing work.
+
+use crate::place::{Held, Place};
+
+#[test]
+fn work_goes_from_sender_to_worker_and_back() {
+    let place = Place::new();
+    let sent = place
+        .inbox(&["send", "--to", "builders", "--from", "lead", "--subject", "Build", "--body", "-"])
+        .stdin("Use `cargo`.\n- \"quietly\"\n")
+        .ok();
+    assert_eq!(sent["thread"]["state"], "queued");
+    assert_eq!(sent["thread"]["kind"], "work");
+    assert_eq!(sent["thread"]["priority"], 2);
+    assert!(sent["message"].get("body").is_none(), "{sent}");
+    let claimed = place.inbox(&["claim", "--for", "builders", "--as", "ana"]).ok();
+    assert_eq!(claimed["thread"]["holder"], "ana");
+    assert_eq!(claimed["messages"][0]["body"], "Use `cargo`.\n- \"quietly\"\n");
+    assert_eq!(claimed["thread"]["lease"]["expires_at"], claimed["lease"]["expires_at"]);
+    let held = Held::of(&claimed);
+    let done =
+        place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "Built.", "--full"]).ok();
+    assert_eq!(done["thread"]["state"], "done");
+    assert_eq!(done["thread"]["lease"], serde_json::Value::Null);
+    assert_eq!(done["message"]["kind"], "result");
+    assert_eq!(done["message"]["body"], "Built.");
+    assert_eq!(done["message"]["to"], "lead");
+}
+
+#[test]
+fn the_most_urgent_work_comes_first_then_the_oldest() {
+    let place = Place::new();
+    for priority in ["3", "1", "2", "1"] {
+        place.inbox(&["send", "--to", "q", "--from", "lead", "--subject", "s", "--priority", priority]).ok();
+    }
+    let listed = place.inbox(&["list", "--for", "q"]).ok();
+    let order: Vec<&str> =
+        listed["threads"].as_array().unwrap().iter().map(|thread| thread["id"].as_str().unwrap()).collect();
+    assert_eq!(order, ["th-2", "th-4", "th-3", "th-1"]);
+    for expected in ["th-2", "th-4", "th-3", "th-1"] {
+        assert_eq!(place.claim("q", "ana").thread, expected);
+    }
+    let empty = place.inbox(&["claim", "--for", "q", "--as", "ana"]).fails("inbox_empty");
+    assert_eq!(empty["hint"], "inbox claim --for q --wait 100s");
+    assert_eq!(empty["retryable"], true);
+}
+
+#[test]
+fn the_queue_names_the_holder_when_nobody_else_does() {
+    let place = Place::new();
+    place.send("ana");
+    assert_eq!(place.inbox(&["claim", "--for", "ana"]).ok()["thread"]["holder"], "ana");
+    let thread = place.send("ben");
+    assert_eq!(place.inbox(&["claim", "--thread", &thread]).ok()["thread"]["holder"], "ben");
+    place.send("cleo");
+    let claimed = place.inbox(&["claim"]).env("INBOX_AGENT", "cleo").ok();
+    assert_eq!(claimed["thread"]["holder"], "cleo");
+}
+
+#[test]
+fn an_empty_claim_can_be_a_success() {
+    let place = Place::new();
+    let claimed = place.inbox(&["claim", "--for", "q", "--empty-ok"]).ok();
+    assert_eq!(claimed, serde_json::json!({"thread": null, "messages": [], "lease": null}));
+    place.inbox(&["claim", "--for", "q", "--wait", "10ms"]).fails("inbox_empty");
+    place.inbox(&["claim", "--for", "q", "--wait", "10ms", "--empty-ok"]).ok();
+}
+
+#[test]
+fn a_named_thread_is_claimed_by_one() {
+    let place = Place::new();
+    let thread = place.send("q");
+    place.inbox(&["claim", "--thread", &thread, "--as", "ana"]).ok();
+    let error = place.inbox(&["claim", "--thread", &thread, "--as", "ben"]).fails("already_claimed");
+    assert_eq!(error["details"]["holder"], "ana");
+    place.inbox(&["claim", "--thread", "th-99", "--as", "ben"]).fails("thread_not_found");
+}
+
+#[test]
+fn notes_are_read_and_not_claimed() {
+    let place = Place::new();
+    let sent = place
+        .inbox(&["send", "--to", "ana", "--from", "lead", "--subject", "Hi", "--kind", "note", "--body", "x"])
+        .ok();
+    let thread = sent["thread"]["id"].as_str().unwrap();
+    place.inbox(&["claim", "--for", "ana"]).fails("inbox_empty");
+    place.inbox(&["claim", "--thread", thread]).fails("invalid_argument");
+    place.inbox(&["send", "--thread", thread, "--as", "ana", "--body", "Hi too."]).ok();
+    let shown = place.inbox(&["show", thread]).ok();
+    assert_eq!(shown["messages"][1]["from"], "ana");
+    assert_eq!(shown["messages"][1]["to"], "lead");
+    assert_eq!(shown["total"], 2);
+}
+
+#[test]
+fn work_that_fails_is_closed_as_failed() {
+    let place = Place::new();
+    place.send("q");
+    let held = place.claim("q", "ana");
+    let failed =
+        place.inbox(&["fail", &held.thread, "--token", &held.token, "--reason", "No disk.", "--final"]).ok();
+    assert_eq!(failed["thread"]["state"], "failed");
+    assert_eq!(failed["message"]["kind"], "failure");
+}
+
+#[test]
+fn released_work_is_offered_again() {
+    let place = Place::new();
+    place.send("q");
+    let held = place.claim("q", "ana");
+    let released = place.inbox(&["release", &held.thread, "--token", &held.token]).ok();
+    assert_eq!(released["thread"]["state"], "queued");
+    assert_eq!(released["thread"]["holder"], serde_json::Value::Null);
+    assert_eq!(place.claim("q", "ben").thread, held.thread);
+    place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "x"]).fails("lease_lost");
+}
+
+#[test]
+fn cancelled_work_is_over() {
+    let place = Place::new();
+    let thread = place.send("q");
+    let cancelled = place.inbox(&["cancel", &thread, "--reason", "Not needed."]).ok();
+    assert_eq!(cancelled["thread"]["state"], "cancelled");
+    place.inbox(&["cancel", &thread]).ok();
+    place.inbox(&["claim", "--thread", &thread, "--as", "ana"]).fails("thread_closed");
+    place.inbox(&["send", "--thread", &thread, "--as", "lead", "--body", "x"]).fails("thread_closed");
+    let other = place.send("q");
+    let held = place.claim("q", "ana");
+    assert_eq!(held.thread, other);
+    place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "x"]).ok();
+    place.inbox(&["cancel", &other]).fails("thread_closed");
+}
+
+#[test]
+fn results_keep_backticks_newlines_payloads_and_artifacts() {
+    let place = Place::new();
+    place.send("q");
+    let held = place.claim("q", "ana");
+    let result = "It is `done`.\n\n\t$HOME \\ \"quoted\" — ünïcödé 🚀\n";
+    let path = place.file("result.md", result);
+    place
+        .inbox(&[
+            "done",
+            &held.thread,
+            "--token",
+            &held.token,
+            "--result-file",
+            path.to_str().unwrap(),
+            "--payload",
+            r#"{"b": [1, 2.5], "a": null}"#,
+            "--artifact",
+            "out/a.bin",
+            "--artifact",
+            "-strange name",
+        ])
+        .ok();
+    let shown = place.inbox(&["show", &held.thread]).ok();
+    let last = shown["messages"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["body"], result);
+    assert_eq!(last["payload"], serde_json::json!({"b": [1, 2.5], "a": null}));
+    assert_eq!(last["artifacts"], serde_json::json!(["out/a.bin", "-strange name"]));
+}

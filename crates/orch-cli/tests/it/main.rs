@@ -1,0 +1,29 @@
+//! Runs the built programs as people and programs do: a cleared environment, a store of its own, whole answers.
+//!
+//! [`place`] is the harness; every JSON answer it sees is held to the command's own schema.
+
+#![expect(clippy::unwrap_used, reason = "a test may end with a panic, in its helpers too")]
+
+mod place;
+mod schema;
+
+mod inbox_answers;
+mod inbox_arguments;
+mod inbox_claims;
+mod inbox_leases;
+mod inbox_output;
+mod inbox_questions;
+mod inbox_repeats;
+mod inbox_waits;
+
+/// A file that is not named above is never run.
+#[test]
+fn every_file_is_a_module() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.strip_suffix(".rs").unwrap_or(&name);
+        assert!(module == "main" || main.contains(&format!("mod {module};")), "{name} is forgotten");
+    }
+}

@@ -1,0 +1,239 @@
+//! A folder with a store of its own, and the built programs to call in it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::schema::breaches;
+
+/// A folder, outside any repository, that goes away with the test.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// A folder without a store.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with a new store.
+    pub(crate) fn new() -> Self {
+        let place = Self::empty();
+        place.inbox(&["init"]).ok();
+        place
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A call of `inbox`.
+    pub(crate) fn inbox(&self, arguments: &[&str]) -> Call {
+        self.call("inbox", env!("CARGO_BIN_EXE_inbox"), arguments)
+    }
+
+    /// A call of `orch`.
+    pub(crate) fn orch(&self, arguments: &[&str]) -> Call {
+        self.call("orch", env!("CARGO_BIN_EXE_orch"), arguments)
+    }
+
+    /// Sends work to `queue` and returns the thread's name.
+    pub(crate) fn send(&self, queue: &str) -> String {
+        let sent = self
+            .inbox(&["send", "--to", queue, "--from", "lead", "--subject", "Do it", "--body", "All of it."])
+            .ok();
+        sent["thread"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Claims from `queue` as `holder`.
+    pub(crate) fn claim(&self, queue: &str, holder: &str) -> Held {
+        Held::of(&self.inbox(&["claim", "--for", queue, "--as", holder]).ok())
+    }
+
+    fn call(&self, program: &'static str, binary: &str, arguments: &[&str]) -> Call {
+        let mut command = Command::new(binary);
+        command.current_dir(self.path()).env_clear().env("TZ", "UTC").args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Call { program, line: format!("{program} {}", arguments.join(" ")), command, stdin: None }
+    }
+}
+
+/// A claimed thread and its token.
+pub(crate) struct Held {
+    pub(crate) thread: String,
+    pub(crate) token: String,
+}
+
+impl Held {
+    /// From what `claim` answered.
+    pub(crate) fn of(data: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self { thread: text(&data["thread"]["id"]), token: text(&data["lease"]["token"]) }
+    }
+}
+
+/// A call that has not been made yet.
+pub(crate) struct Call {
+    program: &'static str,
+    line: String,
+    command: Command,
+    stdin: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Adds an argument that need not be UTF-8.
+    pub(crate) fn raw_argument(mut self, argument: &std::ffi::OsStr) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Gives stdin.
+    pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(text.into());
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
+    /// Changes the working folder.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Makes the call and waits for its end.
+    pub(crate) fn run(self) -> Printed {
+        self.start().end()
+    }
+
+    /// Begins the call.
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self.command.spawn().unwrap();
+        if let Some(text) = self.stdin
+            && let Err(error) = child.stdin.take().unwrap().write_all(&text)
+        {
+            // A program that has read enough may close its end first.
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        }
+        Running { program: self.program, line: self.line, child }
+    }
+
+    /// Makes the call, which must succeed, and returns `data`.
+    pub(crate) fn ok(self) -> Value {
+        self.run().ok()
+    }
+
+    /// Makes the call, which must fail with this code, and returns `error`.
+    pub(crate) fn fails(self, code: &str) -> Value {
+        self.run().fails(code)
+    }
+
+    /// Makes the call with text output, which must succeed, and returns stdout.
+    pub(crate) fn text(mut self) -> String {
+        self.command.arg("--text");
+        let printed = self.run();
+        assert_eq!(printed.exit, 0, "{printed:?}");
+        printed.stdout
+    }
+}
+
+/// A call under way.
+pub(crate) struct Running {
+    program: &'static str,
+    line: String,
+    pub(crate) child: Child,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Printed {
+        let output = self.child.wait_with_output().unwrap();
+        let exit = output.status.code().unwrap_or(-1);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Printed {
+            program: self.program,
+            line: self.line,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            exit,
+        }
+    }
+}
+
+/// What a call printed.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    program: &'static str,
+    pub(crate) line: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) exit: i32,
+}
+
+impl Printed {
+    /// The one document on stdout, held to the envelope and to the command's schema.
+    pub(crate) fn document(&self) -> Value {
+        let line = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {self:?}"));
+        assert!(!line.contains('\n'), "more than one line: {self:?}");
+        let document: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let command = document["command"].as_str().unwrap();
+        assert!(command.starts_with(self.program), "{self:?}");
+        let broken = match SCHEMAS.get(command) {
+            Some(schema) => breaches(schema, &document),
+            None => {
+                assert_eq!(document["ok"], false, "there is no schema for {command}: {self:?}");
+                Vec::new()
+            }
+        };
+        assert!(broken.is_empty(), "{}: {broken:#?}\n{line}", self.line);
+        document
+    }
+
+    /// The whole document of a call that must have succeeded.
+    pub(crate) fn ok_document(&self) -> Value {
+        let document = self.document();
+        assert_eq!(self.exit, 0, "{self:?}");
+        assert_eq!(document["ok"], true, "{self:?}");
+        document
+    }
+
+    /// `data` of a call that must have succeeded.
+    pub(crate) fn ok(&self) -> Value {
+        self.ok_document()["data"].clone()
+    }
+
+    /// `error` of a call that must have failed with this code and its exit status.
+    pub(crate) fn fails(&self, code: &str) -> Value {
+        let document = self.document();
+        assert_eq!(document["ok"], false, "{self:?}");
+        let error = document["error"].clone();
+        assert_eq!(error["code"], code, "{self:?}");
+        let known = orch_contract::Code::ALL.iter().find(|known| known.name() == code).unwrap();
+        assert_eq!(self.exit, i32::from(known.exit_status()), "{self:?}");
+        assert!(error["message"].as_str().unwrap().ends_with(['.', '?', '!']), "{error}");
+        error
+    }
+}
+
+static SCHEMAS: LazyLock<HashMap<&'static str, Value>> = LazyLock::new(|| {
+    let entries = orch_contract::inbox::schemas();
+    entries.into_iter().map(|(command, schema)| (command, schema.to_value())).collect()
+});
