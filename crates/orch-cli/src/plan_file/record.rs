@@ -1,0 +1,228 @@
+//! Objects with known fields, read one field at a time so that an error knows which field it is about.
+//!
+//! serde's own errors know a line at best. What is wrong with a field is therefore left in a [`Place`],
+//! beside serde, and picked up when the reading has failed.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+
+use orch_core::id::Slug;
+use orch_core::limit;
+use orch_core::refusal::Problem;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+
+use super::PlanError;
+
+/// Where the reading of an object stands.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    field: Cell<Option<&'static str>>,
+    unknown: RefCell<Option<String>>,
+    not_supported: Cell<bool>,
+    problem: RefCell<Option<String>>,
+}
+
+impl Place {
+    /// Says what is wrong with the current field, in our own words.
+    pub(super) fn refuse<E: Error>(&self, problem: impl fmt::Display) -> E {
+        let text = problem.to_string();
+        *self.problem.borrow_mut() = Some(text);
+        E::custom("refused")
+    }
+
+    /// Says that the current field asks for what this program does not do.
+    pub(super) fn not_supported<E: Error>(&self, problem: impl fmt::Display) -> E {
+        self.not_supported.set(true);
+        self.refuse(problem)
+    }
+
+    /// Says that a field is missing that must be there.
+    pub(super) fn missing<E: Error>(&self, field: &'static str) -> E {
+        self.field.set(Some(field));
+        self.refuse("is missing")
+    }
+
+    /// Turns what was left here, else what serde said, into the error.
+    pub(super) fn error(self, line: u32, said: &str) -> PlanError {
+        let field = self.unknown.into_inner().or_else(|| self.field.get().map(str::to_owned));
+        let problem = self.problem.into_inner().unwrap_or_else(|| said.to_owned());
+        PlanError { line, field, not_supported: self.not_supported.get(), problem }
+    }
+}
+
+/// An object with known fields.
+pub(super) trait Record<'de>: Sized {
+    /// Their names.
+    const FIELDS: &'static [&'static str];
+    /// What the object is called in messages.
+    const WHAT: &'static str;
+
+    /// Takes the next value of `map` as this field's.
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        field: &'static str,
+        map: &mut A,
+        place: &Place,
+    ) -> Result<(), A::Error>;
+
+    /// Judges the object as a whole, when all of it was read.
+    fn whole<E: Error>(&self, place: &Place) -> Result<(), E>;
+}
+
+/// Reads a record into what is there.
+pub(super) struct Fill<'a, R> {
+    /// What is filled.
+    pub(super) record: R,
+    /// Where problems are left.
+    pub(super) place: &'a Place,
+}
+
+impl<'de, R: Record<'de>> DeserializeSeed<'de> for Fill<'_, R> {
+    type Value = R;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<R, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, R: Record<'de>> Visitor<'de> for Fill<'_, R> {
+    type Value = R;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(R::WHAT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<R, A::Error> {
+        let mut seen = 0_u32;
+        while let Some(index) =
+            map.next_key_seed(FieldName::<R> { place: self.place, record: PhantomData })?
+        {
+            let field = R::FIELDS[index];
+            self.place.field.set(Some(field));
+            if seen & (1 << index) != 0 {
+                return Err(self.place.refuse("stands there twice"));
+            }
+            seen |= 1 << index;
+            self.record.take(field, &mut map, self.place)?;
+            self.place.field.set(None);
+        }
+        self.record.whole(self.place)?;
+        Ok(self.record)
+    }
+}
+
+/// Reads a field's name as its index.
+struct FieldName<'a, R> {
+    place: &'a Place,
+    record: PhantomData<R>,
+}
+
+impl<'de, R: Record<'de>> DeserializeSeed<'de> for FieldName<'_, R> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl<'de, R: Record<'de>> Visitor<'de> for FieldName<'_, R> {
+    type Value = usize;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a field's name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<usize, E> {
+        R::FIELDS.iter().position(|field| *field == name).ok_or_else(|| {
+            *self.place.unknown.borrow_mut() = Some(name.to_owned());
+            self.place.refuse(format_args!("is no field of {}; those are {}", R::WHAT, R::FIELDS.join(" ")))
+        })
+    }
+}
+
+/// Checks a text that may be empty.
+pub(super) fn text<E: Error>(place: &Place, text: String) -> Result<String, E> {
+    if text.len() > limit::TEXT_BYTES_MAX {
+        return Err(place.refuse(Problem::TooLong { max: limit::TEXT_BYTES_MAX }));
+    }
+    if text.as_bytes().contains(&0) {
+        return Err(place.refuse(Problem::Nul));
+    }
+    Ok(text)
+}
+
+/// Checks a title.
+pub(super) fn title<E: Error>(place: &Place, title: String) -> Result<String, E> {
+    if title.trim().is_empty() {
+        return Err(place.refuse(Problem::Empty));
+    }
+    if title.len() > limit::TITLE_BYTES_MAX {
+        return Err(place.refuse(Problem::TooLong { max: limit::TITLE_BYTES_MAX }));
+    }
+    text(place, title)
+}
+
+/// Checks a list of texts, none of them empty.
+pub(super) fn texts<E: Error>(place: &Place, list: Vec<String>) -> Result<Vec<String>, E> {
+    if list.len() > limit::FIELD_ENTRIES_MAX {
+        return Err(place.refuse(Problem::TooMany { max: limit::FIELD_ENTRIES_MAX }));
+    }
+    list.into_iter()
+        .map(|entry| if entry.is_empty() { Err(place.refuse(Problem::Empty)) } else { text(place, entry) })
+        .collect()
+}
+
+/// Checks a name.
+pub(super) fn slug<E: Error>(place: &Place, name: &str) -> Result<Slug, E> {
+    Slug::new(name).map_err(|error| place.refuse(format_args!("{name:?} is no name: {error}")))
+}
+
+/// Checks a list of different names.
+pub(super) fn slugs<E: Error>(place: &Place, names: &[String]) -> Result<Vec<Slug>, E> {
+    if names.len() > limit::FIELD_ENTRIES_MAX {
+        return Err(place.refuse(Problem::TooMany { max: limit::FIELD_ENTRIES_MAX }));
+    }
+    let list: Vec<Slug> = names.iter().map(|name| slug(place, name)).collect::<Result<_, E>>()?;
+    let twice = if list.len() <= 8 {
+        list.iter().enumerate().any(|(index, name)| list[..index].contains(name))
+    } else {
+        let mut seen = std::collections::HashSet::with_capacity(list.len());
+        !list.iter().all(|name| seen.insert(name))
+    };
+    if twice { Err(place.refuse(Problem::Twice)) } else { Ok(list) }
+}
+
+/// Checks a number's range.
+pub(super) fn number<E: Error>(place: &Place, value: Whole, min: u32, max: u32) -> Result<u32, E> {
+    u32::try_from(value.0)
+        .ok()
+        .filter(|value| (min..=max).contains(value))
+        .ok_or_else(|| place.refuse(Problem::OutOfRange { min: min.into(), max: max.into() }))
+}
+
+/// A whole number of any size that the formats know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole(i128);
+
+impl<'de> serde::Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+        impl Visitor<'_> for Digits {
+            type Value = Whole;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a whole number")
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Whole, E> {
+                Ok(Whole(value.into()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Whole, E> {
+                Ok(Whole(value.into()))
+            }
+        }
+        deserializer.deserialize_i64(Digits)
+    }
+}
