@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod inbox;
 pub mod message;
+pub mod orch;
 pub mod reason;
 pub mod run;
 pub mod schema;

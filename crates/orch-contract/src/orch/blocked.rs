@@ -1,0 +1,47 @@
+//! What `orch blocked` answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Reason, Stamp};
+
+/// An open question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Question {
+    /// The blocked task, `RUN/KEY`.
+    pub task: String,
+    /// Its attempt, `RUN/KEY@N`.
+    pub attempt: String,
+    /// Who asks.
+    pub agent: String,
+    /// What is asked.
+    pub question: String,
+    /// Answers that the question offers.
+    pub options: Vec<String>,
+    /// The answer that it takes when nobody gives one.
+    pub default: Option<String>,
+    /// Since when it is open.
+    pub asked_at: Stamp,
+    /// For how long.
+    pub age_ms: i64,
+}
+
+/// A task that will not move by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stuck {
+    /// Which task, `RUN/KEY`.
+    pub task: String,
+    /// Why, and what would help.
+    pub reasons: Vec<Reason>,
+}
+
+/// What `orch blocked` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockedAnswer {
+    /// Open questions, oldest first.
+    pub questions: Vec<Question>,
+    /// Tasks that will not move by themselves.
+    pub stuck: Vec<Stuck>,
+    /// How many questions are open.
+    pub total: u64,
+}

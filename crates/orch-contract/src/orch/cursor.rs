@@ -1,0 +1,22 @@
+//! What `orch wait` and `orch ack` answer.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Event;
+
+/// What `orch wait` answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitAnswer {
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+    /// What to acknowledge, or to wait after, `e-N`.
+    pub cursor: String,
+}
+
+/// What `orch ack` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AckAnswer {
+    /// Where the cursor is now, `e-N`.
+    pub cursor: String,
+}

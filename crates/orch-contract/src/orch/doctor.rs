@@ -1,0 +1,36 @@
+//! What `orch doctor` answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// All is well.
+    Ok,
+    /// Worth knowing.
+    Warning,
+    /// Something is wrong.
+    Error,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// A short stable name.
+    pub check: String,
+    /// How bad it is.
+    pub level: Level,
+    /// A full sentence.
+    pub message: String,
+}
+
+/// What `orch doctor` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DoctorAnswer {
+    /// Everything that was looked at, in a fixed order.
+    pub findings: Vec<Finding>,
+    /// The worst level of all findings.
+    pub verdict: Level,
+}

@@ -1,0 +1,18 @@
+//! What `orch events` answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Event;
+
+/// What `orch events` answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventsAnswer {
+    /// The events of this part, oldest first.
+    pub events: Vec<Event>,
+    /// How many the whole list has; not counted while events are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The cursor of the next part, where there is one.
+    pub next: Option<String>,
+}

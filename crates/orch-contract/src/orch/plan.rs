@@ -1,0 +1,33 @@
+//! What `orch task add --file` answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::TaskShown;
+
+/// What a plan came to, or would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanAnswer {
+    /// Tasks added.
+    pub added: u64,
+    /// Tasks changed.
+    pub changed: u64,
+    /// Dependencies added.
+    pub dependencies: u64,
+    /// Tasks on the longest chain of the plan.
+    pub levels: u32,
+    /// How many of its tasks are ready.
+    pub ready: u64,
+    /// The first 20 of its tasks.
+    pub tasks: Vec<TaskShown>,
+}
+
+/// What `orch task add` answers: one task, or what a plan came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum TaskAddAnswer {
+    /// With `--file`.
+    Plan(PlanAnswer),
+    /// Without it.
+    Task(super::task::TaskAnswer),
+}

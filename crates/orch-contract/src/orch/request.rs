@@ -1,0 +1,28 @@
+//! What `orch request show` answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use serde_json::Value;
+
+use crate::Stamp;
+
+/// A request that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Request {
+    /// Its id.
+    pub key: String,
+    /// Always true: a request that was not applied is `request_not_found`.
+    pub applied: bool,
+    /// When.
+    pub at: Stamp,
+    /// The `data` it was answered with.
+    pub answer: Value,
+}
+
+/// What `orch request show` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestAnswer {
+    /// The request.
+    pub request: Request,
+}

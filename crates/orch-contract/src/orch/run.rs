@@ -1,0 +1,40 @@
+//! Answers about runs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{RunListed, StateCounts};
+use crate::{Run, TaskShown};
+
+/// One run: the answer to a change of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunAnswer {
+    /// The run as it is now.
+    pub run: Run,
+}
+
+/// What `orch run list` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunsAnswer {
+    /// The runs of this part, newest first.
+    pub runs: Vec<RunListed>,
+    /// How many the whole list has.
+    pub total: u64,
+    /// The cursor of the next part, where there is one.
+    pub next: Option<String>,
+}
+
+/// What `orch run show` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunShowAnswer {
+    /// The run.
+    pub run: Run,
+    /// How many tasks it has in each state.
+    pub counts: StateCounts,
+    /// The tasks of this part, oldest first.
+    pub tasks: Vec<TaskShown>,
+    /// How many tasks it has.
+    pub total: u64,
+    /// The cursor of the next part, where there is one.
+    pub next: Option<String>,
+}
