@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod human;
 pub mod inbox;
 pub mod orch;
+pub mod plan_file;
 pub mod respond;
 pub mod self_description;
 pub mod shell;

@@ -4,6 +4,7 @@
 
 pub mod harmless;
 pub mod inbox;
+pub mod orch;
 pub mod paint;
 pub mod self_description;
 pub mod table;

@@ -1,30 +1,96 @@
-//! The program `orch`: the scheduler's door, one file per command.
+//! The program `orch`: one file per command, groups as folders.
+
+pub mod ack;
+pub mod answer;
+pub mod blocked;
+pub mod dep;
+pub mod dispatch;
+pub mod doctor;
+pub mod events;
+pub mod graph;
+pub mod init;
+mod later;
+mod naming;
+#[cfg(test)]
+mod parity;
+pub mod prime;
+pub mod ready;
+pub mod recall;
+pub mod reconcile;
+pub mod request;
+pub mod run;
+pub mod status;
+pub mod task;
+pub mod tell;
+mod view;
+pub mod wait;
+pub mod why;
 
 use clap::{Parser, Subcommand};
+use orch_core::id::Slug;
 
-use crate::arguments::Globals;
+use crate::arguments::{GLOBAL, Globals, slug};
 use crate::context::{Context, Identity};
 use crate::entry::Program;
 use crate::failure::Failure;
 use crate::respond::Outcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 
-/// Schedule a graph of tasks over many workers
+/// Plan a goal as a graph of tasks, dispatch them to workers, follow what they report
+///
+/// A lead makes a run, adds tasks and dependencies, and dispatches what is ready to workers' inboxes.
+/// Workers use the program `inbox`.
 #[derive(Debug, Parser)]
 #[command(name = "orch", version, arg_required_else_help = true)]
+#[command(after_help = EXAMPLE)]
 pub struct Orch {
     #[command(flatten)]
     globals: Globals,
+    /// Which run is meant; the only unfinished one when not given [env: ORCH_RUN]
+    #[arg(long, global = true, value_name = "RUN", value_parser = slug, help_heading = GLOBAL)]
+    run: Option<Slug>,
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLE: &str = "\
+EXAMPLES:
+  orch run init 'Ship the parser'
+  orch task add 'Write it' --key write
+  orch task add 'Test it' --key test --after write
+  orch dispatch --all --to w1,w2
+  orch wait
+
+An agent learns both programs by `orch prime`.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Doctor(doctor::Args),
+    Run(run::Args),
+    Task(task::Args),
+    Dep(dep::Args),
+    Ready(ready::Args),
+    Dispatch(dispatch::Args),
+    Recall(recall::Args),
+    Tell(tell::Args),
+    Reconcile(reconcile::Args),
+    Blocked(blocked::Args),
+    Answer(answer::Args),
+    Status(status::Args),
+    Why(why::Args),
+    Wait(wait::Args),
+    Ack(ack::Args),
+    Events(events::Args),
+    Graph(graph::Args),
+    Request(request::Args),
+    Prime(prime::Args),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
+    #[command(flatten)]
+    Later(later::Command),
 }
 
 impl Program for Orch {
@@ -35,11 +101,35 @@ impl Program for Orch {
         &self.globals
     }
 
-    fn run(self, _context: &mut Context<'_>) -> Result<Outcome, Failure> {
-        Ok(match self.command {
-            Command::Schema(args) => self_description::schema(&args, "orch", Vec::new())?.into(),
-            Command::Completions(args) => self_description::completions(&args, Self::parser()),
-            Command::Man(args) => self_description::man(&args, Self::parser())?,
-        })
+    fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+        let run = naming::NamedRun { option: self.run };
+        match self.command {
+            Command::Init(args) => init::run(&args, context),
+            Command::Doctor(args) => doctor::run(&args, context),
+            Command::Run(args) => run::run(args, context, &run),
+            Command::Task(args) => task::run(args, context, &run),
+            Command::Dep(args) => dep::run(args, context, &run),
+            Command::Ready(args) => ready::run(&args, context, &run),
+            Command::Dispatch(args) => dispatch::run(args, context, &run),
+            Command::Recall(args) => recall::run(args, context, &run),
+            Command::Tell(args) => tell::run(args, context, &run),
+            Command::Reconcile(args) => reconcile::run(&args, context, &run),
+            Command::Blocked(args) => blocked::run(&args, context, &run),
+            Command::Answer(args) => answer::run(args, context, &run),
+            Command::Status(args) => status::run(&args, context, &run),
+            Command::Why(args) => why::run(args, context, &run),
+            Command::Wait(args) => wait::run(args, context, &run),
+            Command::Ack(args) => ack::run(&args, context, &run),
+            Command::Events(args) => events::run(args, context, &run),
+            Command::Graph(args) => graph::run(&args, context, &run),
+            Command::Request(args) => request::run(args, context),
+            Command::Prime(args) => prime::run(&args, context),
+            Command::Schema(args) => {
+                Ok(self_description::schema(&args, "orch", orch_contract::orch::schemas())?.into())
+            }
+            Command::Completions(args) => Ok(self_description::completions(&args, Self::parser())),
+            Command::Man(args) => self_description::man(&args, Self::parser()),
+            Command::Later(command) => Err(command.refuse()),
+        }
     }
 }

@@ -1,0 +1,43 @@
+//! What was dispatched, for people.
+
+use orch_contract::orch::dispatch::{DispatchAnswer, Dispatched, DispatchedAll};
+
+use super::counted;
+use super::task::Line;
+use crate::human::{Human, Paper, Tone, harmless};
+
+impl Human for DispatchAnswer {
+    fn human(&self, paper: &mut Paper) {
+        match self {
+            Self::One(dispatched) => one(paper, dispatched),
+            Self::All(all) => many(paper, all),
+        }
+    }
+}
+
+fn one(paper: &mut Paper, dispatched: &Dispatched) {
+    let Dispatched { task, attempt, thread } = dispatched;
+    let id = paper.paint().text(Tone::Strong, Line::from(task).id);
+    let about = paper.paint().text(Tone::Faint, &format!("as {} in {}", attempt.id, thread.id));
+    paper.line(format!("{id} → {}  {about}", thread.to));
+}
+
+fn many(paper: &mut Paper, all: &DispatchedAll) {
+    if all.dispatched.is_empty() && all.refused.is_empty() {
+        paper.line("Nothing is ready.");
+        return;
+    }
+    if !all.dispatched.is_empty() {
+        paper.line(format!("Dispatched {}.", counted(all.dispatched.len(), "task", "tasks")));
+        for dispatched in &all.dispatched {
+            one(paper, dispatched);
+        }
+    }
+    for refused in &all.refused {
+        let label = paper.paint().text(Tone::Attention, &format!("not {}:", refused.task));
+        paper.line(format!("{label} {}", harmless(&refused.message)));
+        for next in refused.reasons.iter().filter_map(|reason| reason.next.as_ref()) {
+            paper.note(&format!("  {}", harmless(next)));
+        }
+    }
+}

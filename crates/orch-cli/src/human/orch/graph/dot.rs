@@ -1,0 +1,87 @@
+//! A graph in Graphviz' language.
+
+use std::fmt::Write;
+
+use orch_core::task::TaskState;
+
+use super::{Drawing, label};
+use crate::human::orch::state;
+
+/// Draws the graph; work flows downwards.
+#[must_use]
+pub fn dot(drawing: &Drawing<'_>) -> String {
+    let mut page = format!(
+        "digraph {} {{\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n",
+        quoted(drawing.run)
+    );
+    for node in &drawing.nodes {
+        let text = format!("{} {}\n{}", state::glyph(node.state), node.key, label(node.title));
+        let _ = writeln!(
+            page,
+            "  {} [label={}, tooltip={}, fillcolor={}];",
+            quoted(node.key),
+            quoted(&text),
+            quoted(node.state.name()),
+            quoted(fill(node.state))
+        );
+    }
+    for &(task, on) in &drawing.edges {
+        let _ = writeln!(page, "  {} -> {};", quoted(drawing.nodes[on].key), quoted(drawing.nodes[task].key));
+    }
+    page.push_str("}\n");
+    page
+}
+
+fn fill(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Waiting | TaskState::Skipped | TaskState::Cancelled => "#f3f4f6",
+        TaskState::Ready => "#cffafe",
+        TaskState::Dispatched | TaskState::Running => "#dbeafe",
+        TaskState::Blocked => "#fef3c7",
+        TaskState::Reported => "#f3e8ff",
+        TaskState::Done => "#dcfce7",
+        TaskState::Failed => "#fee2e2",
+    }
+}
+
+/// A text in quotation marks; a backslash would begin an escape of Graphviz' own.
+fn quoted(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 2);
+    safe.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => safe.push_str("\\\""),
+            '\\' => safe.push_str("\\\\"),
+            '\n' => safe.push_str("\\n"),
+            character if character.is_control() => safe.push(' '),
+            character => safe.push(character),
+        }
+    }
+    safe.push('"');
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::human::orch::graph::tests::diamond;
+
+    #[test]
+    fn a_diamond() {
+        let page = dot(&diamond());
+        assert!(page.starts_with("digraph \"ship\" {\n"), "{page}");
+        assert!(page.contains(
+            "  \"api\" [label=\"● api\\nBuild the \\\"API\\\" <v2> & #1 `x`\\nline\", \
+             tooltip=\"running\", fillcolor=\"#dbeafe\"];\n"
+        ));
+        assert!(page.ends_with(
+            "  \"schema\" -> \"api\";\n  \"schema\" -> \"ui\";\n  \"api\" -> \"release\";\n  \
+             \"ui\" -> \"release\";\n}\n"
+        ));
+    }
+
+    #[test]
+    fn quotation_marks_cannot_be_left() {
+        assert_eq!(quoted("a\\\"]; x\u{1b}["), "\"a\\\\\\\"]; x [\"");
+    }
+}

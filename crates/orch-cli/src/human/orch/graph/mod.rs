@@ -1,0 +1,141 @@
+//! Drawings of a run's graph: for a terminal, for Mermaid and for Graphviz.
+
+mod dot;
+mod mermaid;
+mod text;
+
+pub use dot::dot;
+pub use mermaid::mermaid;
+
+use std::collections::HashMap;
+
+use orch_contract::orch::graph::{GraphAnswer, GraphShown};
+use orch_core::task::TaskState;
+use orch_core::time::Time;
+
+use crate::human::{Human, Paint, Paper};
+
+/// What a drawing shows.
+#[derive(Debug)]
+pub struct Drawing<'a> {
+    /// The run's name.
+    pub run: &'a str,
+    /// Its tasks, oldest first.
+    pub nodes: Vec<Node<'a>>,
+    /// Pairs of indices into `nodes`: the first waits for the second.
+    pub edges: Vec<(usize, usize)>,
+}
+
+/// A task of a drawing.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    /// Its key.
+    pub key: &'a str,
+    /// Its title.
+    pub title: &'a str,
+    /// Its state.
+    pub state: TaskState,
+}
+
+impl<'a> Drawing<'a> {
+    /// The drawing of a graph.
+    #[must_use]
+    pub fn of(graph: &'a GraphAnswer) -> Self {
+        let nodes: Vec<Node<'a>> = graph
+            .tasks
+            .iter()
+            .map(|task| Node { key: &task.key, title: &task.title, state: task.state.0 })
+            .collect();
+        let places: HashMap<&str, usize> =
+            graph.tasks.iter().enumerate().map(|(place, task)| (task.id.as_str(), place)).collect();
+        let place = |id: &str| places.get(id).copied();
+        let edges = graph
+            .dependencies
+            .iter()
+            .filter_map(|edge| Some((place(&edge.task)?, place(&edge.on)?)))
+            .collect();
+        Self { run: &graph.run.id, nodes, edges }
+    }
+}
+
+/// The graph as text without colours, for files and pipes.
+#[must_use]
+pub fn plain(graph: &GraphAnswer) -> String {
+    const WIDTH: usize = 80;
+    let mut paper = Paper::new(Paint { colour: false }, WIDTH, Time(0));
+    text::draw(&mut paper, &Drawing::of(graph));
+    paper.finish()
+}
+
+impl Human for GraphShown {
+    fn human(&self, paper: &mut Paper) {
+        match self {
+            Self::Graph(graph) => text::draw(paper, &Drawing::of(graph)),
+            Self::Drawing(drawing) => paper.line(&drawing.document),
+        }
+    }
+}
+
+/// The level of each node: one more than the highest level of what it waits for, from 0.
+fn levels(drawing: &Drawing<'_>) -> Vec<usize> {
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); drawing.nodes.len()];
+    let mut waits = vec![0_usize; drawing.nodes.len()];
+    for &(task, on) in &drawing.edges {
+        dependents[on].push(task);
+        waits[task] += 1;
+    }
+    let mut levels = vec![0; drawing.nodes.len()];
+    let mut open: Vec<usize> = (0..drawing.nodes.len()).filter(|node| waits[*node] == 0).collect();
+    while let Some(node) = open.pop() {
+        for &task in &dependents[node] {
+            levels[task] = levels[task].max(levels[node] + 1);
+            waits[task] -= 1;
+            if waits[task] == 0 {
+                open.push(task);
+            }
+        }
+    }
+    levels
+}
+
+/// The start of a title, for a label.
+fn label(title: &str) -> String {
+    const LENGTH: usize = 60;
+    let mut label: String = title.chars().take(LENGTH).collect();
+    if label.len() < title.len() {
+        label.push('…');
+    }
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn diamond<'a>() -> Drawing<'a> {
+        let node = |key, title, state| Node { key, title, state };
+        Drawing {
+            run: "ship",
+            nodes: vec![
+                node("schema", "Write the schema", TaskState::Done),
+                node("api", "Build the \"API\" <v2> & #1 `x`\nline", TaskState::Running),
+                node("ui", "Build the UI", TaskState::Ready),
+                node("release", "Release", TaskState::Waiting),
+            ],
+            edges: vec![(1, 0), (2, 0), (3, 1), (3, 2)],
+        }
+    }
+
+    #[test]
+    fn a_level_follows_the_longest_chain() {
+        assert_eq!(levels(&diamond()), [0, 1, 1, 2]);
+        let chain = Drawing { edges: vec![(1, 0), (2, 1), (3, 2), (3, 0)], ..diamond() };
+        assert_eq!(levels(&chain), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn labels_are_cut_between_characters() {
+        assert_eq!(label("short"), "short");
+        assert_eq!(label(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
+    }
+}

@@ -1,0 +1,18 @@
+//! The answers of `orch` for people.
+
+mod blocked;
+mod dispatch;
+mod events;
+pub mod graph;
+mod run;
+mod state;
+mod status;
+mod store;
+mod task;
+mod word;
+
+/// A number with its noun: `1 task`, `3 tasks`.
+fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
+}

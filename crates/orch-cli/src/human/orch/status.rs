@@ -1,0 +1,132 @@
+//! A run at a glance: how far it is, who works, who asks, what to type next.
+
+use orch_contract::orch::status::{Active, Failed, StatusAnswer};
+use orch_core::run::RunStatus;
+use orch_core::task::TaskState;
+use orch_core::time::Span;
+
+use super::blocked::question;
+use super::run::{bar, head};
+use super::state;
+use super::task::{Line, table};
+use crate::human::time::fine;
+use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+
+impl Human for StatusAnswer {
+    fn human(&self, paper: &mut Paper) {
+        let run = &self.run;
+        head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+        if self.progress.total > 0 {
+            let eta = self.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta))));
+            let bar = bar(paper, self.progress);
+            paper.line(format!("{bar}{}", eta.unwrap_or_default()));
+            let counts = state::counts(paper.paint(), &self.counts);
+            paper.line(counts);
+        }
+        active(paper, &self.active);
+        if !self.questions.is_empty() {
+            section(paper, "Questions");
+            for one in &self.questions {
+                question(paper, one);
+            }
+        }
+        if !self.ready.is_empty() {
+            section(paper, "Ready");
+            table(paper, self.ready.iter().map(Line::from));
+            more(paper, self.ready.len(), self.counts.count(TaskState::Ready));
+        }
+        failed(paper, &self.failed, self.counts.count(TaskState::Failed));
+        if self.critical_path.len() > 1 {
+            section(paper, "Longest chain");
+            let chain = crate::human::table::cut(&self.critical_path.join(" → "), paper.width());
+            paper.line(chain);
+        }
+        let next = next(self);
+        if !next.is_empty() {
+            section(paper, "Next");
+            for command in next {
+                paper.line(format!("  {command}"));
+            }
+        }
+    }
+}
+
+fn section(paper: &mut Paper, heading: &str) {
+    paper.gap();
+    paper.heading(heading);
+}
+
+fn more(paper: &mut Paper, shown: usize, total: i64) {
+    let rest = total - i64::try_from(shown).unwrap_or(i64::MAX);
+    if rest > 0 {
+        paper.note(&format!("… and {rest} more."));
+    }
+}
+
+fn active(paper: &mut Paper, list: &[Active]) {
+    if list.is_empty() {
+        return;
+    }
+    section(paper, "Under way");
+    let mut table = Table::new(&["TASK", "STATE", "AGENT", "SINCE", "LEASE", "PROGRESS"]).elastic(5);
+    for one in list {
+        let percent = one.percent.map(|percent| format!("{percent}% ")).unwrap_or_default();
+        table.row(vec![
+            Cell::new(&one.task.key, Tone::Strong),
+            state::cell(one.task.state.0),
+            Cell::plain(one.task.agent.as_deref().unwrap_or("-")),
+            Cell::plain(paper.ago(one.since)),
+            one.lease_expires_at.map_or_else(Cell::default, |at| {
+                let tone = if at.0 <= paper.now() { Tone::Attention } else { Tone::Faint };
+                Cell::new(paper.ago(at), tone)
+            }),
+            Cell::plain(format!("{percent}{}", one.progress.as_deref().unwrap_or_default())),
+        ]);
+    }
+    paper.table(&table);
+}
+
+fn failed(paper: &mut Paper, list: &[Failed], total: i64) {
+    if list.is_empty() {
+        return;
+    }
+    section(paper, "Failed");
+    for one in list {
+        let paint = paper.paint();
+        let key = paint.text(Tone::Bad, &format!("{} {}", state::glyph(TaskState::Failed), one.task.key));
+        let reason = one.reason.as_deref().unwrap_or("no reason given");
+        let line = reason.lines().next().unwrap_or_default();
+        paper.line(format!("{key}  {}: {}", harmless(&one.task.title), harmless(line)));
+    }
+    more(paper, list.len(), total);
+}
+
+/// The literal next commands, the most useful first.
+fn next(status: &StatusAnswer) -> Vec<String> {
+    let run = &status.run.id;
+    let mut commands = Vec::new();
+    if status.run.state.0 == RunStatus::Paused {
+        commands.push(format!("orch run resume {run}"));
+    }
+    if let Some(question) = status.questions.first() {
+        commands.push(format!("orch answer {} TEXT", question.task));
+    }
+    if status.run.state.0 == RunStatus::Open && !status.ready.is_empty() {
+        let named = status.ready.iter().all(|task| task.agent.is_some());
+        let to = if named { "" } else { " --to AGENT" };
+        commands.push(format!("orch dispatch --all{to} --run {run}"));
+    }
+    if let Some(failed) = status.failed.first() {
+        commands.push(format!("orch task retry {}", failed.task.id));
+    }
+    if status.run.state.0.unfinished() && status.progress.total == 0 {
+        commands.push(format!("orch task add TITLE --run {run}"));
+    }
+    if !status.active.is_empty() {
+        commands.push(format!("orch wait --run {run}"));
+    }
+    if status.run.state.0 == RunStatus::Finished {
+        commands.push(format!("orch task list --run {run}"));
+    }
+    commands
+}

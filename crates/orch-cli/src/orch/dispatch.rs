@@ -1,0 +1,172 @@
+//! `orch dispatch`.
+
+use std::cell::RefCell;
+
+use orch_contract::orch::dispatch::{DispatchAnswer, Dispatched, DispatchedAll, NotDispatched};
+use orch_contract::{Attempt, ErrorView, Reason};
+use orch_core::id::{Slug, TaskName};
+use orch_core::limit;
+use orch_core::refusal::Refusal;
+use orch_engine::orch::TaskRef;
+use orch_engine::orch::dispatch as engine;
+
+use super::naming::{self, NamedRun, task};
+use super::task::Manner;
+use super::view;
+use crate::arguments::{list_limit, slug};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::respond::Outcome;
+
+/// Send a ready task to an agent, or all ready tasks
+///
+/// Each dispatch is a new attempt with a thread of its own in the agent's inbox.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "EXAMPLES:\n  orch dispatch parser --to w1\n  orch dispatch --all --to w1,w2 --limit 8"
+)]
+pub struct Args {
+    /// Which task, KEY or RUN/KEY
+    #[arg(value_name = "TASK", value_parser = task, required_unless_present = "all")]
+    task: Option<TaskRef>,
+    /// Send everything that is ready, in the order of `orch ready`
+    #[arg(long, conflicts_with = "task")]
+    all: bool,
+    /// To whom, instead of each task's own agent; with --all several share the work
+    #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = slug)]
+    to: Vec<Slug>,
+    /// The most tasks to send
+    #[arg(long, value_name = "N", requires = "all", value_parser = list_limit)]
+    limit: Option<u32>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The task is not ready, has a live attempt or names no agent, the run is full, or the store failed.
+pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    match args.task {
+        Some(task) => {
+            let to = match args.to.as_slice() {
+                [] => None,
+                [agent] => Some(agent),
+                _ => return Err(Failure::invalid("--to", "One task goes to one agent.")),
+            };
+            one(context, &args.manner, &who, &run.task(task, context)?, to)
+        }
+        None => {
+            let request = engine::All {
+                run: run.settle(context)?,
+                to: args.to,
+                limit: args.limit.unwrap_or(limit::LIST_DEFAULT),
+            };
+            all(context, &args.manner, &who, &request)
+        }
+    }
+}
+
+fn one(
+    context: &mut Context<'_>,
+    manner: &Manner,
+    who: &Slug,
+    task: &TaskRef,
+    to: Option<&Slug>,
+) -> Result<Outcome, Failure> {
+    let unseen = RefCell::new(Vec::new());
+    let fingerprint =
+        Fingerprint::of(context.command()).with("as", who).with("task", naming::text(task)).maybe("to", to);
+    let mut reply = context.change(
+        &manner.repeatable,
+        fingerprint,
+        |outcome: &engine::Dispatched| {
+            unseen.replace(strangers([outcome]));
+            DispatchAnswer::One(Box::new(dispatched(outcome)))
+        },
+        |session, receipt| engine::one(session, receipt, who, task, to),
+    )?;
+    warn(context, &unseen.into_inner());
+    if let DispatchAnswer::One(dispatched) = &mut reply.data {
+        view::widen(context.session()?, &mut dispatched.task, manner.detail.full)?;
+    }
+    Ok(reply.into())
+}
+
+fn all(
+    context: &mut Context<'_>,
+    manner: &Manner,
+    who: &Slug,
+    request: &engine::All,
+) -> Result<Outcome, Failure> {
+    let unseen = RefCell::new(Vec::new());
+    let fingerprint = Fingerprint::of(context.command())
+        .with("as", who)
+        .maybe("run", request.run.as_ref())
+        .with("all", true)
+        .list("to", &request.to)
+        .with("limit", request.limit);
+    let mut reply = context.change(
+        &manner.repeatable,
+        fingerprint,
+        |outcome: &engine::DispatchedAll| {
+            unseen.replace(strangers(&outcome.dispatched));
+            DispatchAnswer::All(DispatchedAll {
+                dispatched: outcome.dispatched.iter().map(dispatched).collect(),
+                refused: outcome.refused.iter().map(|(task, refusal)| refused(task, refusal)).collect(),
+            })
+        },
+        |session, receipt| engine::all(session, receipt, who, request),
+    )?;
+    warn(context, &unseen.into_inner());
+    if let DispatchAnswer::All(DispatchedAll { dispatched, .. }) = &mut reply.data
+        && manner.detail.full
+    {
+        for dispatched in dispatched {
+            view::widen(context.session()?, &mut dispatched.task, true)?;
+        }
+    }
+    Ok(reply.into())
+}
+
+fn dispatched(outcome: &engine::Dispatched) -> Dispatched {
+    Dispatched {
+        task: view::brief(&outcome.task),
+        attempt: Attempt::of(&outcome.attempt, None),
+        thread: view::thread(&outcome.thread),
+    }
+}
+
+fn refused(task: &TaskName, refusal: &Refusal) -> NotDispatched {
+    let error = ErrorView::of(refusal);
+    let reasons = match refusal {
+        Refusal::TaskNotReady { reasons, .. } => Reason::all(reasons, task),
+        Refusal::CapacityReached { max, .. } => {
+            Reason::all(&[orch_core::refusal::Reason::Capacity { max: *max }], task)
+        }
+        _ => Vec::new(),
+    };
+    NotDispatched { task: task.to_string(), code: error.code, message: error.message, reasons }
+}
+
+/// Agents that were never seen before, each once.
+fn strangers<'a>(outcomes: impl IntoIterator<Item = &'a engine::Dispatched>) -> Vec<Slug> {
+    let mut names: Vec<Slug> = outcomes
+        .into_iter()
+        .filter(|outcome| !outcome.agent_seen)
+        .map(|outcome| outcome.attempt.agent.clone())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn warn(context: &mut Context<'_>, strangers: &[Slug]) {
+    for agent in strangers {
+        context.warn(format!(
+            "No agent {agent} was ever seen; if the name is mistyped, take the work back with orch recall."
+        ));
+    }
+}

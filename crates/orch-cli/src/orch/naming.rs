@@ -1,0 +1,125 @@
+//! How runs and tasks are named on the command line.
+
+use orch_core::id::Slug;
+use orch_engine::orch::TaskRef;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// The run that the global option names.
+#[derive(Clone, Debug)]
+pub struct NamedRun {
+    /// `--run`.
+    pub option: Option<Slug>,
+}
+
+impl NamedRun {
+    /// The run that the option or the environment names; without one, the operation finds it or covers all.
+    ///
+    /// # Errors
+    /// The variable holds no name.
+    pub fn settle(&self, context: &Context<'_>) -> Result<Option<Slug>, Failure> {
+        match &self.option {
+            Some(run) => Ok(Some(run.clone())),
+            None => context.run_of_environment(),
+        }
+    }
+
+    /// The same for a command that also takes the run in place.
+    ///
+    /// # Errors
+    /// Two different runs are named, or the variable holds no name.
+    pub fn or(&self, named: Option<&Slug>, context: &Context<'_>) -> Result<Option<Slug>, Failure> {
+        let Some(named) = named else { return self.settle(context) };
+        if let Some(option) = self.option.as_ref().filter(|option| *option != named) {
+            return Err(Failure::invalid("--run", format!("Two runs are named, {named} and {option}.")));
+        }
+        Ok(Some(named.clone()))
+    }
+
+    /// The task, in the run it names itself, else in the named one.
+    ///
+    /// # Errors
+    /// The variable holds no name.
+    pub fn task(&self, task: TaskRef, context: &Context<'_>) -> Result<TaskRef, Failure> {
+        match task.run {
+            Some(_) => Ok(task),
+            None => Ok(TaskRef { run: self.settle(context)?, key: task.key }),
+        }
+    }
+}
+
+/// Reads a task's name, `KEY` or `RUN/KEY`.
+///
+/// # Errors
+/// It is none.
+pub(super) fn task(text: &str) -> Result<TaskRef, String> {
+    if text.contains('@') {
+        return Err("this names an attempt; a task is KEY or RUN/KEY".to_owned());
+    }
+    let (run, key) = match text.split_once('/') {
+        Some((run, key)) => (Some(run), key),
+        None => (None, text),
+    };
+    let slug = |text: &str| Slug::new(text).map_err(|error| format!("a task is KEY or RUN/KEY; {error}"));
+    Ok(TaskRef { run: run.map(slug).transpose()?, key: slug(key)? })
+}
+
+/// The keys of tasks that must all be of one run, and that run where any of them names it.
+///
+/// # Errors
+/// Two of them name different runs.
+pub(super) fn of_one_run(
+    mut run: Option<Slug>,
+    tasks: &[TaskRef],
+    argument: &str,
+) -> Result<(Option<Slug>, Vec<Slug>), Failure> {
+    for task in tasks {
+        match (&run, &task.run) {
+            (Some(one), Some(other)) if one != other => {
+                let message =
+                    format!("{other}/{} is not of the run {one}; a task waits within its run.", task.key);
+                return Err(Failure::invalid(argument, message));
+            }
+            (None, Some(named)) => run = Some(named.clone()),
+            _ => {}
+        }
+    }
+    Ok((run, tasks.iter().map(|task| task.key.clone()).collect()))
+}
+
+/// The command line's name of a task, for fingerprints.
+#[must_use]
+pub(super) fn text(task: &TaskRef) -> String {
+    match &task.run {
+        Some(run) => format!("{run}/{}", task.key),
+        None => task.key.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_a_key_or_a_run_and_a_key() {
+        let named = |run: Option<&str>, key: &str| TaskRef {
+            run: run.map(|run| Slug::new(run).unwrap()),
+            key: Slug::new(key).unwrap(),
+        };
+        assert_eq!(task("t1"), Ok(named(None, "t1")));
+        assert_eq!(task("ship/t1"), Ok(named(Some("ship"), "t1")));
+        for bad in ["", "/", "a/", "/a", "a/b/c", "ship/t1@1", "t1@1", "-f", "../x", "a b"] {
+            assert!(task(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dependencies_stay_in_one_run() {
+        let tasks = |texts: &[&str]| texts.iter().map(|text| task(text).unwrap()).collect::<Vec<_>>();
+        let (run, keys) = of_one_run(None, &tasks(&["a", "r/b"]), "ON").unwrap();
+        assert_eq!((run, keys.len()), (Some(Slug::new("r").unwrap()), 2));
+        assert!(of_one_run(Some(Slug::new("q").unwrap()), &tasks(&["r/b"]), "ON").is_err());
+        assert_eq!(of_one_run(None, &tasks(&["a"]), "ON").unwrap().0, None);
+    }
+}

@@ -1,0 +1,136 @@
+//! What the help shows is what the parser takes: every command has examples, and every example parses.
+
+use std::ffi::OsString;
+
+use clap::Command;
+
+use super::Orch;
+use super::prime::PRIME;
+use crate::entry::Program;
+use crate::inbox::Inbox;
+
+/// Every command of a program that does something, with its name from the program down.
+fn leaves(path: &str, command: &Command, found: &mut Vec<(String, Command)>) {
+    let inner: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help" && !inner.is_hide_set())
+        .collect();
+    for inner in &inner {
+        leaves(&format!("{path} {}", inner.get_name()), inner, found);
+    }
+    if inner.is_empty() {
+        found.push((path.to_owned(), command.clone()));
+    }
+}
+
+/// The command lines of a text: `orch …` and `inbox …`, with here-documents and comments left out.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for line in text.lines().flat_map(|line| line.split("; ")) {
+        let line = line.trim();
+        let line = line.rsplit_once(": ").map_or(line, |(before, after)| {
+            // A label before commands, as in "Look: orch status".
+            if before.contains(['\'', '"', '{']) { line } else { after }
+        });
+        for part in line.split(", ") {
+            if part.starts_with("orch ") || part.starts_with("inbox ") {
+                let words = words(part);
+                // Two names in a row begin a sentence, not a command.
+                if words.get(1).is_some_and(|word| word != "and") {
+                    lines.push(words);
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// A line as a shell takes it apart, up to a redirection or a comment.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(end), _) if character == end => quote = None,
+            (Some(_), _) => word.get_or_insert_default().push(character),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, ' ') => words.extend(word.take()),
+            (None, _) => word.get_or_insert_default().push(character),
+        }
+        if word.as_deref().is_some_and(|word| word.starts_with('<') || word.starts_with('>'))
+            || (quote.is_none() && word.as_deref() == Some("#"))
+        {
+            return words;
+        }
+    }
+    words.extend(word.take());
+    words
+}
+
+fn parses(words: &[String]) -> Result<(), String> {
+    let parser = match words[0].as_str() {
+        "orch" => Orch::parser(),
+        _ => Inbox::parser(),
+    };
+    let arguments: Vec<OsString> = words.iter().map(|word| placeholder(word).into()).collect();
+    crate::usage::parse(parser, &arguments).map(|_| ()).map_err(|error| format!("{words:?}: {error:?}"))
+}
+
+/// A word that stands for something, as something that could stand there.
+fn placeholder(word: &str) -> &str {
+    match word {
+        "TASK" => "t1",
+        "B" => "b",
+        "A" => "a",
+        "e-N" => "e-1",
+        other => other,
+    }
+}
+
+#[test]
+fn every_command_has_examples_that_parse() {
+    let mut commands = Vec::new();
+    leaves("orch", &Orch::parser(), &mut commands);
+    leaves("inbox", &Inbox::parser(), &mut commands);
+    assert!(commands.len() > 45, "{}", commands.len());
+    for (name, command) in commands {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = command_lines(&help);
+        let shared = name.ends_with(" schema") || name.ends_with(" completions");
+        let own = examples.iter().any(|words| words.join(" ").starts_with(&name));
+        assert!(own || (shared && !examples.is_empty()), "{name} shows no example of itself: {help:?}");
+        for words in examples {
+            parses(&words).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_an_agent_is_told_parses() {
+    let lines = command_lines(PRIME);
+    assert!(lines.len() > 20, "{lines:?}");
+    for words in lines {
+        parses(&words).unwrap();
+    }
+}
+
+#[test]
+fn every_command_has_a_schema() {
+    let mut commands = Vec::new();
+    leaves("orch", &Orch::parser(), &mut commands);
+    let schemas: Vec<&str> = orch_contract::orch::schemas().into_iter().map(|(name, _)| name).collect();
+    for (name, _) in &commands {
+        assert!(schemas.contains(&name.as_str()), "{name}");
+    }
+    assert_eq!(schemas.len(), commands.len());
+}
+
+#[test]
+fn the_parsers_are_sound() {
+    Orch::parser().debug_assert();
+    Inbox::parser().debug_assert();
+}

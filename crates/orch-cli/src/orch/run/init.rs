@@ -1,0 +1,162 @@
+//! `orch run init`.
+
+use std::path::PathBuf;
+
+use orch_contract::Run;
+use orch_contract::orch::run::RunAnswer;
+use orch_core::id::Slug;
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::run::{DoneWhen, Policy};
+use orch_core::time::Span;
+use orch_engine::orch::run::{NewRun, init};
+
+use crate::arguments::{Repeatable, duration, lease, slug};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::orch::later::not_supported;
+use crate::respond::Outcome;
+
+/// Begin a run: one goal, to be filled with tasks
+///
+/// Makes the store when there is none.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    /// One line that says what the run is; `-` reads stdin
+    #[arg(allow_hyphen_values = true)]
+    title: String,
+    /// The run's name; made from the title when not given
+    #[arg(long, value_name = "NAME", value_parser = slug)]
+    name: Option<Slug>,
+    /// What the run is for; `-` reads stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    goal: Option<String>,
+    /// Read the goal from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "goal")]
+    goal_file: Option<PathBuf>,
+    /// When a task counts as done
+    #[arg(long, value_name = "RULE", default_value = "reported", value_parser = done_when)]
+    done_when: DoneWhen,
+    /// How many attempts may be under way at once
+    #[arg(long, value_name = "N", value_parser = max_active)]
+    max_active: Option<u32>,
+    /// How many failed attempts a task may have
+    #[arg(long, value_name = "N", default_value_t = limit::ATTEMPTS_DEFAULT, value_parser = max_attempts)]
+    max_attempts: u32,
+    /// The delay before the second try; it doubles per failure up to 5m
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    retry_delay: Span,
+    /// The lease of the run's work, from 1s to 24h
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = lease)]
+    lease: LeaseLength,
+    /// After how long a question's default becomes its answer; never when not given
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    answer_after: Option<Span>,
+    #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
+    repeatable: Repeatable,
+}
+
+const EXAMPLE: &str = "\
+EXAMPLE:
+  orch run init 'Ship the parser' --max-active 4 --goal - <<'EOF'
+  A parser for the new format, tested and documented.
+  EOF";
+
+/// Options that later versions bring.
+#[derive(Debug, clap::Args)]
+struct Later {
+    #[arg(long, hide = true)]
+    base: Option<String>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    verify: Vec<String>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    setup: Option<String>,
+    #[arg(long, hide = true)]
+    copy: Vec<String>,
+    #[arg(long, hide = true)]
+    protect: Vec<String>,
+    #[arg(long, hide = true)]
+    max_wall: Option<String>,
+    #[arg(long, hide = true)]
+    max_cost: Option<String>,
+    #[arg(long, hide = true)]
+    max_tokens: Option<String>,
+}
+
+impl Later {
+    fn refuse(&self) -> Result<(), Failure> {
+        let given = [
+            ("--base", self.base.is_some()),
+            ("--verify", !self.verify.is_empty()),
+            ("--setup", self.setup.is_some()),
+            ("--copy", !self.copy.is_empty()),
+            ("--protect", !self.protect.is_empty()),
+            ("--max-wall", self.max_wall.is_some()),
+            ("--max-cost", self.max_cost.is_some()),
+            ("--max-tokens", self.max_tokens.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(not_supported(&format!("{option} of orch run init"))),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    args.later.refuse()?;
+    if args.done_when != DoneWhen::Reported {
+        return Err(not_supported(&format!("--done-when {}", args.done_when.name())));
+    }
+    let request = NewRun {
+        name: args.name,
+        title: context.texts().required("TITLE", Some(&args.title), None)?,
+        goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
+        policy: Policy {
+            done_when: args.done_when,
+            max_active: args.max_active,
+            max_attempts: args.max_attempts,
+            retry_delay: args.retry_delay,
+            lease: args.lease,
+            answer_after: args.answer_after,
+        },
+    };
+    let policy = &request.policy;
+    let fingerprint = Fingerprint::of(context.command())
+        .with("as", &who)
+        .with("title", &request.title)
+        .maybe("name", request.name.as_ref())
+        .maybe("goal", request.goal.as_ref())
+        .with("done-when", policy.done_when.name())
+        .maybe("max-active", policy.max_active)
+        .with("max-attempts", policy.max_attempts)
+        .with("retry-delay", policy.retry_delay.0)
+        .with("lease", policy.lease.span().0)
+        .maybe("answer-after", policy.answer_after.map(|span| span.0));
+    let reply = context.change_in_new_store(
+        &args.repeatable,
+        fingerprint,
+        |run| RunAnswer { run: Run::of(run) },
+        |session, receipt| init(session, receipt, &who, &request),
+    )?;
+    Ok(reply.into())
+}
+
+fn done_when(text: &str) -> Result<DoneWhen, &'static str> {
+    DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
+}
+
+/// Reads how many attempts may be under way at once.
+pub(super) fn max_active(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max)).ok_or("it is a number from 1")
+}
+
+/// Reads how many failed attempts a task may have.
+pub(in crate::orch) fn max_attempts(text: &str) -> Result<u32, String> {
+    let max = text.parse().ok().filter(|max| (1..=limit::ATTEMPTS_MAX).contains(max));
+    max.ok_or_else(|| format!("it is a number from 1 to {}", limit::ATTEMPTS_MAX))
+}

@@ -1,0 +1,136 @@
+//! `orch task edit`.
+
+use std::path::PathBuf;
+
+use orch_core::id::Slug;
+use orch_core::task::TaskEdit;
+use orch_engine::orch::TaskRef;
+use orch_engine::orch::task::edit;
+
+use super::{Manner, answer};
+use crate::arguments::{priority, slug};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::orch::naming::{self, NamedRun, task};
+use crate::orch::run::max_attempts;
+use crate::respond::Outcome;
+
+/// Change a task
+///
+/// While somebody works on it, only its title, priority and labels can change.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    /// Which task, KEY or RUN/KEY
+    #[arg(value_name = "TASK", value_parser = task)]
+    task: TaskRef,
+    /// One line that says what the task is; `-` reads stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    title: Option<String>,
+    /// What to do, in full; `-` reads stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    spec: Option<String>,
+    /// Read the spec from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    spec_file: Option<PathBuf>,
+    /// 0 is the most urgent, 4 the least
+    #[arg(long, value_name = "0-4", value_parser = priority)]
+    priority: Option<u8>,
+    /// What must hold for the work to be good, instead of what stood there; may be given several times
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    accept: Vec<String>,
+    /// Ask for nothing in words
+    #[arg(long, conflicts_with = "accept")]
+    no_accept: bool,
+    /// A command that judges the work, instead of those that stood there; may be given several times
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    verify: Vec<String>,
+    /// Judge the work by no command
+    #[arg(long, conflicts_with = "verify")]
+    no_verify: bool,
+    /// A name to find the task by, instead of those that stood there; may be given several times
+    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = slug)]
+    labels: Vec<Slug>,
+    /// Take all labels away
+    #[arg(long, conflicts_with = "labels")]
+    no_label: bool,
+    /// Who shall do it
+    #[arg(long, value_name = "AGENT", value_parser = slug)]
+    agent: Option<Slug>,
+    /// Name nobody to do it
+    #[arg(long, conflicts_with = "agent")]
+    no_agent: bool,
+    /// How many failed attempts it may have
+    #[arg(long, value_name = "N", value_parser = max_attempts)]
+    max_attempts: Option<u32>,
+    /// Let an attempt report without a commit
+    #[arg(long)]
+    allow_empty: bool,
+    /// Ask every attempt for a commit
+    #[arg(long, conflicts_with = "allow_empty")]
+    no_allow_empty: bool,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+const EXAMPLE: &str = "\
+EXAMPLE:
+  orch task edit parser --priority 0 --spec - <<'EOF'
+  Parse the new format, and the old one too.
+  EOF";
+
+pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    let task = run.task(args.task, context)?;
+    let title = match &args.title {
+        Some(title) => Some(context.texts().required("--title", Some(title), None)?),
+        None => None,
+    };
+    let change = TaskEdit {
+        title,
+        priority: args.priority,
+        labels: replaced(args.labels, args.no_label),
+        spec: context.texts().read("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
+        accept: replaced(args.accept, args.no_accept),
+        verify: replaced(args.verify, args.no_verify),
+        agent: args.agent.map(Some).or(args.no_agent.then_some(None)),
+        max_attempts: args.max_attempts,
+        allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
+    };
+    let fingerprint = fingerprint(context, &who, &task, &change);
+    answer(context, &args.manner, fingerprint, |session, receipt| {
+        edit(session, receipt, &who, &task, &change)
+    })
+}
+
+/// A list that takes the place of the old one, which may be the empty one.
+fn replaced<T>(list: Vec<T>, none: bool) -> Option<Vec<T>> {
+    if list.is_empty() && !none { None } else { Some(list) }
+}
+
+fn fingerprint(context: &Context<'_>, who: &Slug, task: &TaskRef, change: &TaskEdit) -> Fingerprint {
+    let nobody = || "-".to_owned();
+    let mut fingerprint = Fingerprint::of(context.command())
+        .with("as", who)
+        .with("task", naming::text(task))
+        .maybe("title", change.title.as_ref())
+        .maybe("priority", change.priority)
+        .maybe("spec", change.spec.as_ref())
+        .maybe(
+            "agent",
+            change.agent.as_ref().map(|agent| agent.as_ref().map_or_else(nobody, Slug::to_string)),
+        )
+        .maybe("max-attempts", change.max_attempts)
+        .maybe("allow-empty", change.allow_empty);
+    if let Some(labels) = &change.labels {
+        fingerprint = fingerprint.list("label", labels);
+    }
+    if let Some(accept) = &change.accept {
+        fingerprint = fingerprint.list("accept", accept);
+    }
+    if let Some(verify) = &change.verify {
+        fingerprint = fingerprint.list("verify", verify);
+    }
+    fingerprint
+}

@@ -1,0 +1,108 @@
+//! `orch task add --file`: a whole plan, all or nothing.
+
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+
+use orch_contract::orch::plan::PlanAnswer;
+use orch_contract::{Code, ErrorView};
+use orch_core::id::Slug;
+use orch_engine::orch::plan::{Planned, add};
+
+use super::Manner;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::orch::naming::NamedRun;
+use crate::orch::view;
+use crate::plan_file::{self, PlanError, PlanFile, ReadError};
+use crate::respond::Outcome;
+
+/// The options of a plan.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Add the tasks of a plan, all or none; `-` reads JSON lines from stdin
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
+        "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
+    pub(super) file: Option<PathBuf>,
+    /// Say what the plan would come to and keep nothing
+    #[arg(long, requires = "file")]
+    dry_run: bool,
+    /// Change tasks whose keys are there already; live and finished ones are refused
+    #[arg(long, requires = "file")]
+    update: bool,
+}
+
+pub(super) fn run(
+    options: &Options,
+    manner: &Manner,
+    who: &Slug,
+    context: &mut Context<'_>,
+    run: &NamedRun,
+) -> Result<Outcome, Failure> {
+    let path = options.file.as_deref().unwrap_or(Path::new("-"));
+    let text = plan_file::read(path, &mut std::io::stdin().lock()).map_err(|error| unreadable(&error))?;
+    let PlanFile { plan, run_name } =
+        text.parse(options.update, options.dry_run).map_err(|error| refused(&error))?;
+    let run = run.or(run_name.as_ref(), context)?;
+    if plan.tasks.is_empty() {
+        context.warn("The plan has no tasks.");
+    }
+    let specs: Vec<&str> = plan.tasks.iter().filter_map(|task| task.task.text.spec.as_deref()).collect();
+    let fingerprint = Fingerprint::of(context.command())
+        .with("as", who)
+        .maybe("run", run.as_ref())
+        .with("plan", text.text())
+        .list("specs", &specs)
+        .with("update", plan.update)
+        .with("dry-run", plan.dry_run);
+    let mut reply = context.change(
+        &manner.repeatable,
+        fingerprint,
+        |planned: &Planned| PlanAnswer {
+            added: planned.added,
+            changed: planned.changed,
+            dependencies: planned.dependencies,
+            levels: planned.levels,
+            ready: planned.ready,
+            tasks: view::briefs(&planned.tasks),
+        },
+        |session, receipt| add(session, receipt, who, run.as_ref(), &plan),
+    )?;
+    if !options.dry_run {
+        view::widen_all(context.session()?, &mut reply.data.tasks, manner.detail.full)?;
+    }
+    Ok(reply.into())
+}
+
+/// What is wrong with a plan, with line and field.
+fn refused(error: &PlanError) -> Failure {
+    let code = if error.not_supported { Code::NotSupported } else { Code::InvalidArgument };
+    let PlanError { line, field, problem, .. } = error;
+    let message = match field {
+        Some(field) => format!("Line {line} of the plan: {field} {problem}."),
+        None => format!("Line {line} of the plan: {problem}."),
+    };
+    ErrorView::new(code, message)
+        .detail("argument", "--file")
+        .detail("line", *line)
+        .detail("field", field.clone())
+        .into()
+}
+
+fn unreadable(error: &ReadError) -> Failure {
+    let message = match error.source() {
+        Some(source) => format!("{}: {source}.", sentence(error)),
+        None => format!("{}.", sentence(error)),
+    };
+    let mut view = ErrorView::new(Code::InvalidArgument, message).detail("argument", "--file");
+    if let ReadError::NotText { line, .. } = error {
+        view = view.detail("line", *line);
+    }
+    view.into()
+}
+
+fn sentence(error: &ReadError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
