@@ -8,6 +8,7 @@ use super::Orch;
 use super::prime::PRIME;
 use crate::entry::Program;
 use crate::inbox::Inbox;
+use crate::usage::NoCommand;
 
 /// Every command of a program that does something, with its name from the program down.
 fn leaves(path: &str, command: &Command, found: &mut Vec<(String, Command)>) {
@@ -77,7 +78,10 @@ fn parses(words: &[String]) -> Result<(), String> {
         _ => Inbox::parser(),
     };
     let arguments: Vec<OsString> = words.iter().map(|word| placeholder(word).into()).collect();
-    crate::usage::parse(parser, &arguments).map(|_| ()).map_err(|error| format!("{words:?}: {error:?}"))
+    match crate::usage::parse(parser, &arguments) {
+        Ok(_) | Err(NoCommand::Document { .. }) => Ok(()),
+        Err(wrong @ NoCommand::Wrong { .. }) => Err(format!("{words:?}: {wrong:?}")),
+    }
 }
 
 /// A word that stands for something, as something that could stand there.
