@@ -221,6 +221,11 @@ impl<'a> Context<'a> {
         self.printer.frame(&self.command, &Reply::new(data), &warnings)
     }
 
+    /// Says on stderr what is going on while a command takes its time.
+    pub fn progress(&self, line: &str) {
+        self.printer.progress(line);
+    }
+
     /// What is to be printed with the answer.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -40,6 +40,16 @@ pub trait Program: CommandFactory + FromArgMatches {
     fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure>;
 }
 
+/// Runs the program that the file was called as: `inbox` under that name, else `orch`.
+#[must_use]
+pub fn called() -> ExitCode {
+    let name = std::env::args_os().next().map(std::path::PathBuf::from);
+    match name.as_deref().and_then(std::path::Path::file_stem) {
+        Some(stem) if stem == "inbox" => main::<crate::inbox::Inbox>(),
+        _ => main::<crate::orch::Orch>(),
+    }
+}
+
 /// Runs a program from its arguments to its exit status.
 #[must_use]
 pub fn main<P: Program>() -> ExitCode {

@@ -250,6 +250,11 @@ impl Printer {
         }
     }
 
+    /// Writes a line about what is going on to stderr.
+    pub fn progress(&self, line: &str) {
+        say(&format!("{}\n", harmless(line)));
+    }
+
     /// Writes warnings to stderr.
     pub fn warn(&self, warnings: &[String]) {
         let lines = warnings.iter().map(|warning| self.labelled(Tone::Attention, "warning", warning));

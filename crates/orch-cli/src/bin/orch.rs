@@ -1,5 +1,5 @@
-//! The program `orch`.
+//! The program `orch`; called as `inbox`, as the demo's workers do, it is that one.
 
 fn main() -> std::process::ExitCode {
-    orch_cli::entry::main::<orch_cli::orch::Orch>()
+    orch_cli::entry::called()
 }

@@ -4,6 +4,8 @@ use clap::ValueEnum;
 use orch_contract::TaskShort;
 use orch_contract::orch::graph::{Edge, GraphAnswer, GraphShown};
 use orch_contract::run::RunBrief;
+use orch_core::id::Slug;
+use orch_engine::Session;
 use orch_engine::orch::graph::{Graph, graph};
 
 use super::naming::NamedRun;
@@ -41,8 +43,7 @@ enum Format {
 /// There is no such run, or the store failed.
 pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
     let run = run.settle(context)?;
-    let found = graph(context.session()?, run.as_ref())?;
-    let answer = answer(&found);
+    let answer = look(context.session()?, run.as_ref())?;
     let document = match args.format {
         None => return Ok(Reply::new(GraphShown::Graph(answer)).into()),
         Some(Format::Text) if context.for_people() => {
@@ -57,6 +58,11 @@ pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Out
         Some(Format::Json) => json(answer, context)?,
     };
     Ok(Outcome::Document(document))
+}
+
+/// The graph of a run as it is now.
+pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<GraphAnswer, Failure> {
+    Ok(answer(&graph(session, run)?))
 }
 
 /// The answer as programs see it, for people who ask for it.

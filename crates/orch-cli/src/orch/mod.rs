@@ -3,6 +3,7 @@
 pub mod ack;
 pub mod answer;
 pub mod blocked;
+pub mod demo;
 pub mod dep;
 pub mod dispatch;
 pub mod doctor;
@@ -85,6 +86,7 @@ enum Command {
     Graph(graph::Args),
     Request(request::Args),
     Prime(prime::Args),
+    Demo(demo::Args),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -123,6 +125,7 @@ impl Program for Orch {
             Command::Events(args) => events::run(args, context, &run),
             Command::Graph(args) => graph::run(&args, context, &run),
             Command::Request(args) => request::run(args, context),
+            Command::Demo(args) => demo::run(&args, context),
             Command::Prime(args) => prime::run(&args, context),
             Command::Schema(args) => {
                 Ok(self_description::schema(&args, "orch", orch_contract::orch::schemas())?.into())

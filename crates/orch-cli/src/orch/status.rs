@@ -65,7 +65,7 @@ fn watch(mut run: Option<Slug>, context: &mut Context<'_>) -> Result<Outcome, Fa
 }
 
 /// The status now, and whether the run is unfinished.
-fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusAnswer, bool), Failure> {
+pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusAnswer, bool), Failure> {
     let status = status(session, run)?;
     let unfinished = status.run.state.status().unfinished();
     Ok((answer(&status), unfinished))

@@ -7,6 +7,7 @@
 mod place;
 mod schema;
 
+mod first_run;
 mod inbox_answers;
 mod inbox_arguments;
 mod inbox_claims;

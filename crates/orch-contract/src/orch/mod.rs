@@ -2,6 +2,7 @@
 
 pub mod blocked;
 pub mod cursor;
+pub mod demo;
 pub mod dependency;
 pub mod dispatch;
 pub mod doctor;
@@ -32,6 +33,7 @@ pub fn schemas() -> Vec<Entry> {
         entry::<SchemaAnswer>("orch schema"),
         entry::<DocumentAnswer>("orch completions"),
         entry::<DocumentAnswer>("orch prime"),
+        entry::<demo::DemoAnswer>("orch demo"),
     ]);
     schemas
 }

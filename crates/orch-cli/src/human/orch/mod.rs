@@ -1,6 +1,7 @@
 //! The answers of `orch` for people.
 
 mod blocked;
+mod demo;
 mod dispatch;
 mod events;
 pub mod graph;

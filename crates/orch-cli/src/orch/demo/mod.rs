@@ -16,7 +16,9 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{DoneWhen, Policy};
 use orch_core::time::Span;
-use orch_engine::orch::{TaskRef, answer, blocked, dispatch, events, plan as plan_operation, run as run_operation};
+use orch_engine::orch::{
+    TaskRef, answer, blocked, dispatch, events, plan as plan_operation, run as run_operation,
+};
 use orch_engine::session::OpenOptions;
 use orch_engine::{Answer, Session};
 use orch_store::Location;
@@ -54,12 +56,13 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     let folder = workers::settle_in(args.folder.as_deref())?;
     let pages = pages::write(&folder)?;
     let store = folder.join(".orch").join("orch.db");
-    let (mut session, _) =
-        Session::open_or_create(&Location::Sqlite(store.clone()), OpenOptions::default())?;
+    let (mut session, _) = Session::open_or_create(&Location::Sqlite(store.clone()), OpenOptions::default())?;
     let mut lead = Lead { name: name("lead"), run: begin(&mut session)?, after: EventId(0), context };
     lead.say(&format!("Working in {}.", folder.display()));
     let tasks = plan::tasks().len();
-    lead.say(&format!("{pages} help pages to index: {tasks} tasks, 3 workers (shell scripts, see bin/worker.sh)."));
+    lead.say(&format!(
+        "{pages} help pages to index: {tasks} tasks, 3 workers (shell scripts, see bin/worker.sh)."
+    ));
     let workers = workers::start(&folder, &store)?;
     let ended = lead.conduct(&mut session);
     drop(workers);
@@ -92,7 +95,13 @@ fn begin(session: &mut Session) -> Result<Slug, Failure> {
     };
     run_operation::init(session, None, &lead, &new)?;
     let plan = plan_operation::Plan { tasks: plan::tasks(), ..plan_operation::Plan::default() };
-    plan_operation::add(session, None, &lead, Some(&new.name.clone().unwrap_or_else(|| name("demo"))), &plan)?;
+    plan_operation::add(
+        session,
+        None,
+        &lead,
+        Some(&new.name.clone().unwrap_or_else(|| name("demo"))),
+        &plan,
+    )?;
     Ok(name("demo"))
 }
 
@@ -143,7 +152,7 @@ impl Lead<'_, '_> {
         for open in blocked::blocked(session, Some(&run), limit::LIST_DEFAULT)?.questions {
             let task = TaskRef { run: Some(run.clone()), key: open.task.key };
             if let Answer::Fresh(_) = answer::answer(session, None, &self.name, &task, "use")? {
-                self.say(&format!("        {:<9} the lead answers: use", task.key));
+                self.say(&format!("        {:<9} the lead answers: use", task.key.as_str()));
             }
         }
         Ok(())
@@ -152,7 +161,8 @@ impl Lead<'_, '_> {
     /// One line per event that a person wants to see.
     fn tell(&mut self, event: &Event) {
         let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-        let text = |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let agent = event.agent.as_ref().map_or("", Slug::as_str);
         let what = match event.kind {
             EventKind::Dispatched => format!("dispatched to {QUEUE}"),
@@ -191,4 +201,3 @@ fn outcome(session: &mut Session, folder: &Path) -> Result<DemoAnswer, Failure> 
         ],
     })
 }
-

@@ -27,7 +27,8 @@ pub(super) fn write(folder: &Path) -> Result<usize, Failure> {
 }
 
 fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
+    {
         let name = format!("{name}-{}", below.get_name());
         if below.has_subcommands() {
             collect(below, &name, pages);

@@ -14,7 +14,12 @@ const TASKS: [(&str, &str, &[&str], &str); 9] = [
     ("examples", "See that each page has an example", &["list"], "out/without-example.txt names the others"),
     ("longest", "Find the five longest pages", &["words"], "out/longest.txt has five lines"),
     ("order", "Sort the index of options", &["options"], "out/index.txt is sorted as the lead wants it"),
-    ("report", "Write the report", &["longest", "order", "commands", "examples"], "report.md has four sections"),
+    (
+        "report",
+        "Write the report",
+        &["longest", "order", "commands", "examples"],
+        "report.md has four sections",
+    ),
     ("proof", "Read the proofs", &["report"], "every command is in report.md"),
 ];
 

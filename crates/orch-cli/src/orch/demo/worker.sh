@@ -11,7 +11,7 @@ while claimed=$(inbox claim --for scribes --wait 5s); do
     INBOX_THREAD=$(printf '%s\n' "$claimed" | sed -n 's/.*"thread":{"id":"\([^"]*\)".*/\1/p')
     INBOX_LEASE=$(printf '%s\n' "$claimed" | field token)
     export INBOX_THREAD INBOX_LEASE
-    attempt=$(printf '%s\n' "$claimed" | field attempt)
+    attempt=$(printf '%s\n' "$claimed" | sed -n 's/.*"payload":{"task":"[^"]*","attempt":"\([^"]*\)".*/\1/p')
     key=${attempt#*/}
     key=${key%@*}
     sleep 0.2 # So that a person can follow.

@@ -2,7 +2,7 @@
 
 mod dot;
 mod mermaid;
-mod text;
+pub(crate) mod text;
 
 pub use dot::dot;
 pub use mermaid::mermaid;

@@ -17,7 +17,7 @@ const LEVELS_DRAWN: usize = 40;
 const KEY_WIDTH: usize = 24;
 
 /// Draws the graph.
-pub(super) fn draw(paper: &mut Paper, drawing: &Drawing<'_>) {
+pub(crate) fn draw(paper: &mut Paper, drawing: &Drawing<'_>) {
     if drawing.nodes.is_empty() {
         paper.line(format!("{} has no tasks yet.", drawing.run));
         return;
