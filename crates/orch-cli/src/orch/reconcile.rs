@@ -1,12 +1,14 @@
 //! `orch reconcile`.
 
 use orch_contract::orch::reconcile::{Change, ReconcileAnswer};
-use orch_engine::orch::reconcile::reconcile;
+use orch_engine::orch::reconcile as engine;
 
 use super::naming::NamedRun;
+use crate::arguments::Repeatable;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::fingerprint::Fingerprint;
+use crate::respond::Outcome;
 
 /// Let what workers reported move their tasks
 ///
@@ -18,6 +20,8 @@ pub struct Args {
     /// Say what would be done and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    repeatable: Repeatable,
 }
 
 /// Runs the command.
@@ -25,18 +29,27 @@ pub struct Args {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    context.lead()?;
+    let who = context.lead()?;
     let run = run.settle(context)?;
-    let changes = reconcile(context.session()?, run.as_ref(), args.dry_run)?;
-    let changes = changes
-        .into_iter()
-        .map(|change| Change {
-            task: change.task.to_string(),
-            attempt: change.attempt.map(|attempt| attempt.to_string()),
-            from: change.from.to_owned(),
-            to: change.to.to_owned(),
-            reason: change.reason,
-        })
-        .collect();
-    Ok(Reply::new(ReconcileAnswer { changes }).into())
+    let fingerprint = Fingerprint::of(context.command())
+        .with("as", &who)
+        .maybe("run", run.as_ref())
+        .with("dry-run", args.dry_run);
+    let reply = context.change(
+        &args.repeatable,
+        fingerprint,
+        |changes: &Vec<engine::Change>| ReconcileAnswer { changes: changes.iter().map(change).collect() },
+        |session, receipt| engine::reconcile(session, receipt, run.as_ref(), args.dry_run),
+    )?;
+    Ok(reply.into())
+}
+
+fn change(step: &engine::Change) -> Change {
+    Change {
+        task: step.task.to_string(),
+        attempt: step.attempt.as_ref().map(ToString::to_string),
+        from: step.from.to_owned(),
+        to: step.to.to_owned(),
+        reason: step.reason.clone(),
+    }
 }

@@ -95,9 +95,9 @@ impl<'de> Record<'de> for Document<'de> {
     ) -> Result<(), A::Error> {
         let part = map.next_value()?;
         if field == "run" {
-            self.run = Some(part)
+            self.run = Some(part);
         } else {
-            self.tasks = Some(part)
+            self.tasks = Some(part);
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
+//! What plan files say, and what is wrong with them.
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use orch_core::lease::LeaseLength;
 use orch_core::time::Span;
 
 use super::*;
@@ -78,7 +81,7 @@ fn three_forms_say_the_same() {
         assert_eq!(plan.run.title.as_deref(), Some("Ship"));
         assert_eq!(plan.run.max_active, Some(Some(4)));
         assert_eq!(plan.run.retry_delay, Some(Span::seconds(5)));
-        assert_eq!(plan.run.lease.map(|lease| lease.span()), Some(Span::minutes(10)));
+        assert_eq!(plan.run.lease.map(LeaseLength::span), Some(Span::minutes(10)));
         assert_eq!(plan.run.answer_after, Some(Some(Span::hours(1))));
         assert_eq!(plan.tasks.iter().map(|task| task.line).collect::<Vec<_>>(), lines);
         let task = &plan.tasks[1].task;

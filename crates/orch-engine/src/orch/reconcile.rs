@@ -10,14 +10,13 @@ use orch_core::task::decide::{self, Unsuccessful};
 use orch_core::task::state::TaskEvent;
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
-use orch_store::driver::Durability;
 use orch_store::table::{attempt, message, task, thread};
 use orch_store::{Ending, Transaction};
 
 use super::scope;
 use super::stage::{Stage, Told};
 use crate::inbox::{cancel, close, reply};
-use crate::{Error, Session};
+use crate::{Answer, Error, Receipt, Session};
 
 /// One step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +37,13 @@ pub struct Change {
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn reconcile(session: &mut Session, run: Option<&Slug>, dry_run: bool) -> Result<Vec<Change>, Error> {
-    session.write(Durability::Power, |tx, now| {
+pub fn reconcile(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Vec<Change>>>,
+    run: Option<&Slug>,
+    dry_run: bool,
+) -> Result<Answer<Vec<Change>>, Error> {
+    session.change(receipt, |tx, now| {
         if run.is_some() {
             scope::one_run(tx, run)?;
         }

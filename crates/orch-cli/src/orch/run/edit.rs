@@ -59,7 +59,7 @@ pub(super) struct Args {
     repeatable: Repeatable,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
     let who = context.lead()?;
     let run = run.or(args.named.as_ref(), context)?;
     let title = match &args.title {

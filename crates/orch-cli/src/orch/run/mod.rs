@@ -60,7 +60,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         Command::Init(args) => init::run(*args, context),
         Command::List(args) => list::run(&args, context),
         Command::Show(args) => show::run(&args, context, run),
-        Command::Edit(args) => edit::run(*args, context, run),
+        Command::Edit(args) => edit::run(&args, context, run),
         Command::Pause(args) => pause::run(&args, context, run),
         Command::Resume(args) => resume::run(&args, context, run),
         Command::Cancel(args) => cancel::run(&args, context, run),

@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// Say what the plan would come to and keep nothing
     #[arg(long, requires = "file")]
     dry_run: bool,
-    /// Change tasks whose keys are there already; live and finished ones are refused
+    /// Change tasks whose keys are there already; live and finished ones are left alone
     #[arg(long, requires = "file")]
     update: bool,
 }
