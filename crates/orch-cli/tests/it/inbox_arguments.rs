@@ -59,6 +59,13 @@ fn wrong_command_lines_are_answered_like_everything_else() {
 }
 
 #[test]
+fn what_a_later_version_brings_is_refused_by_name() {
+    let place = Place::new();
+    let error = place.inbox(&["run", "--for", "q", "--", "make", "-j2"]).fails("not_supported");
+    assert!(error["message"].as_str().unwrap().starts_with("inbox run "), "{error}");
+}
+
+#[test]
 fn texts_may_begin_with_a_hyphen() {
     let place = Place::new();
     let thread = place
