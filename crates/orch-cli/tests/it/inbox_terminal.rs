@@ -16,7 +16,7 @@ fn on_terminal(call: Call, columns: u16) -> String {
     let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
     let theirs = OpenOptions::new().read(true).write(true).open(name).unwrap();
     tcsetwinsize(&theirs, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let running = call.terminal(theirs).start();
+    let running = call.onto(theirs).start();
     let mut shown = Vec::new();
     // The read ends with an error once the program has closed the other side.
     let _ = File::from(ours).read_to_end(&mut shown);

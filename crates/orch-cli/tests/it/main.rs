@@ -14,6 +14,7 @@ mod inbox_leases;
 mod inbox_output;
 mod inbox_questions;
 mod inbox_repeats;
+mod inbox_store;
 mod inbox_terminal;
 mod inbox_waits;
 

@@ -113,9 +113,9 @@ impl Call {
         self
     }
 
-    /// Prints to this terminal instead.
-    pub(crate) fn terminal(mut self, terminal: std::fs::File) -> Self {
-        self.command.stdout(terminal);
+    /// Prints to this file or terminal instead.
+    pub(crate) fn onto(mut self, file: std::fs::File) -> Self {
+        self.command.stdout(file);
         self
     }
 
