@@ -90,7 +90,7 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
     let wish = Wish { json: globals.json, text: globals.text };
     let printer = match Mode::choose(wish, environment) {
         Ok(mode) => Printer::new(mode, environment),
-        Err(failure) => return fail(guess, &command, &failure.error),
+        Err(failure) => return fail(guess, &command, &with_hint(failure, &command, arguments)),
     };
     let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {

@@ -143,7 +143,11 @@ fn of_fault(fault: &Fault) -> ErrorView {
             ErrorView::new(Code::StoreReadOnly, message).detail("place", place.as_str())
         }
         Fault::DiskFull { .. } => ErrorView::new(Code::DiskFull, message),
-        Fault::NotSupported { kind } => ErrorView::new(Code::NotSupported, message).detail("kind", *kind),
+        Fault::NotSupported { kind } => {
+            let message =
+                format!("This program cannot open stores of this kind ({kind}); name an SQLite file.");
+            ErrorView::new(Code::NotSupported, message).detail("kind", *kind)
+        }
         Fault::Database { .. } | Fault::Value { .. } => {
             ErrorView::new(Code::Internal, message).hint("orch doctor")
         }

@@ -228,9 +228,9 @@ fn hint(refusal: &Refusal) -> Option<String> {
         | Refusal::NotWork { thread }
         | Refusal::Withdrawn { thread }
         | Refusal::AlreadyClaimed { thread, .. }
-        | Refusal::LeaseLost { thread, .. } => format!("inbox show {thread}"),
+        | Refusal::LeaseLost { thread, .. }
+        | Refusal::QuestionOpen { thread, .. } => format!("inbox show {thread}"),
         Refusal::NotClaimed { thread } => format!("inbox claim --thread {thread}"),
-        Refusal::QuestionOpen { thread, .. } => format!("inbox wait --thread {thread} --kind answer"),
         Refusal::NoQuestion { thread } => format!("inbox send --thread {thread} --body TEXT"),
         Refusal::InboxEmpty { queue } => format!("inbox claim --for {queue} --wait 100s"),
         Refusal::RequestConflict { key } => format!("orch request show {key}"),

@@ -52,7 +52,7 @@ fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
     }
     let path = named.strip_prefix("sqlite:").unwrap_or(named);
     if path.is_empty() || path.contains("://") {
-        return Err(Fault::NotSupported { kind: "of this name" });
+        return Err(Fault::NotSupported { kind: "unknown" });
     }
     let path = folder.join(path);
     Ok(Location::Sqlite(if path.is_dir() { path.join(FILE) } else { path }))

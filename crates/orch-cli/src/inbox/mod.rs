@@ -14,6 +14,7 @@ pub mod progress;
 pub mod release;
 pub mod renew;
 pub mod reply;
+pub mod run;
 pub mod send;
 pub mod show;
 pub mod wait;
@@ -74,6 +75,8 @@ enum Command {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
+    #[command(hide = true)]
+    Run(run::Args),
 }
 
 impl Program for Inbox {
@@ -107,6 +110,7 @@ impl Program for Inbox {
             }
             Command::Completions(args) => self_description::completions(&args, Self::parser()),
             Command::Man(args) => self_description::man(&args, Self::parser())?,
+            Command::Run(args) => return Err(run::refuse(&args)),
         })
     }
 }

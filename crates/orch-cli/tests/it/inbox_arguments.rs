@@ -59,6 +59,13 @@ fn wrong_command_lines_are_answered_like_everything_else() {
 }
 
 #[test]
+fn what_a_later_version_brings_is_refused_by_name() {
+    let place = Place::new();
+    let error = place.inbox(&["run", "--for", "q", "--", "make", "-j2"]).fails("not_supported");
+    assert!(error["message"].as_str().unwrap().starts_with("inbox run "), "{error}");
+}
+
+#[test]
 fn texts_may_begin_with_a_hyphen() {
     let place = Place::new();
     let thread = place
@@ -118,39 +125,4 @@ fn arguments_and_variables_must_be_utf8() {
     place.inbox(&["list"]).env("INBOX_AGENT", "No Name").fails("invalid_argument");
     place.inbox(&["show"]).env("INBOX_THREAD", "3").fails("invalid_argument");
     place.inbox(&["list"]).env("ORCH_OUTPUT", "xml").fails("invalid_argument");
-}
-
-#[test]
-fn without_a_store_only_init_works() {
-    let place = Place::empty();
-    for line in [
-        "list",
-        "show th-1",
-        "claim --for q",
-        "agents",
-        "wait --for a",
-        "ack --for a --through m-1",
-        "send --to a --as b --subject s",
-    ] {
-        let arguments: Vec<&str> = line.split(' ').collect();
-        let error = place.inbox(&arguments).fails("store_not_found");
-        assert!(error["hint"].as_str().unwrap().ends_with("init"), "{error}");
-    }
-    assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "nothing was made");
-    let made = place.inbox(&["init", "--request-id", "k"]).ok();
-    assert_eq!(made["store"]["created"], true);
-    let place_of_store =
-        format!("sqlite:{}", place.path().canonicalize().unwrap().join(".orch/orch.db").display());
-    assert_eq!(made["store"]["location"], place_of_store);
-    assert_eq!(place.inbox(&["init"]).ok()["store"]["created"], false);
-    assert_eq!(
-        place.inbox(&["list", "--store", &place_of_store]).within(std::path::Path::new("/")).ok()["total"],
-        0
-    );
-    place.inbox(&["list", "--store", ""]).fails("invalid_argument");
-    place.inbox(&["list", "--store", "nowhere/orch.db"]).fails("store_not_found");
-    place.inbox(&["list"]).env("ORCH_STORE", "postgres://host/base").fails("not_supported");
-    let foreign =
-        place.file("foreign.db", "This is no database, and it is long enough to be one.".repeat(100));
-    place.inbox(&["list", "--store", foreign.to_str().unwrap()]).fails("store_corrupt");
 }

@@ -115,6 +115,7 @@ fn documents_are_printed_as_they_are_unless_json_is_asked_for() {
             assert!(document["data"]["document"].as_str().unwrap().starts_with(begins), "{document}");
         }
     }
+    assert!(place.orch(&["--version"]).run().stdout.starts_with("orch "));
     let folder = place.path().join("man");
     std::fs::create_dir(&folder).unwrap();
     place.inbox(&["man", folder.to_str().unwrap()]).run();

@@ -15,6 +15,8 @@ mod inbox_leases;
 mod inbox_output;
 mod inbox_questions;
 mod inbox_repeats;
+mod inbox_store;
+mod inbox_terminal;
 mod inbox_waits;
 
 /// A file that is not named above is never run.

@@ -113,6 +113,12 @@ impl Call {
         self
     }
 
+    /// Prints to this file or terminal instead.
+    pub(crate) fn onto(mut self, file: std::fs::File) -> Self {
+        self.command.stdout(file);
+        self
+    }
+
     /// Changes the working folder.
     pub(crate) fn within(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
@@ -234,6 +240,6 @@ impl Printed {
 }
 
 static SCHEMAS: LazyLock<HashMap<&'static str, Value>> = LazyLock::new(|| {
-    let entries = orch_contract::inbox::schemas();
-    entries.into_iter().map(|(command, schema)| (command, schema.to_value())).collect()
+    let entries = orch_contract::inbox::schemas().into_iter().chain(orch_contract::orch::schemas());
+    entries.map(|(command, schema)| (command, schema.to_value())).collect()
 });

@@ -69,9 +69,9 @@ impl Human for AskAnswer {
                     "Asked {} as {}; the work is blocked until it is answered.",
                     self.question.to, self.question.id
                 ));
+                let Message { thread, from, .. } = &self.question;
                 paper.note(&format!(
-                    "Wait for the answer: inbox wait --thread {} --kind answer",
-                    self.question.thread
+                    "Wait for the answer: inbox wait --for {from} --thread {thread} --kind answer"
                 ));
             }
         }

@@ -1,0 +1,54 @@
+//! What a person sees: on a terminal answers are text, painted, and as wide as the terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::place::{Call, Place};
+
+/// Makes the call on a terminal of this width and returns what it shows.
+fn on_terminal(call: Call, columns: u16) -> String {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    let theirs = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    tcsetwinsize(&theirs, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let running = call.onto(theirs).start();
+    let mut shown = Vec::new();
+    // The read ends with an error once the program has closed the other side.
+    let _ = File::from(ours).read_to_end(&mut shown);
+    assert_eq!(running.end().exit, 0);
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+fn listed() -> Place {
+    let place = Place::new();
+    let subject = "A subject that is a good deal longer than a narrow terminal is wide, and goes on";
+    place.inbox(&["send", "--to", "q", "--as", "lead", "--subject", subject]).ok();
+    place.claim("q", "ana");
+    place
+}
+
+#[test]
+fn a_terminal_gets_painted_text() {
+    let place = listed();
+    let shown = on_terminal(place.inbox(&["list"]).env("TERM", "xterm"), 200);
+    assert!(shown.contains("\u{1b}[36mclaimed\u{1b}[0m"), "{shown:?}");
+    assert!(shown.contains("wide, and goes on"), "{shown:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = on_terminal(place.inbox(&["list"]).env(name, value), 200);
+        assert!(plain.contains("claimed") && !plain.contains('\u{1b}'), "{plain:?}");
+    }
+    let json = on_terminal(place.inbox(&["list", "--json"]), 200);
+    assert!(json.starts_with("{\"schema\":1,\"ok\":true"), "{json}");
+}
+
+#[test]
+fn a_narrow_terminal_gets_narrow_tables() {
+    let shown = on_terminal(listed().inbox(&["list"]).env("NO_COLOR", "1"), 80);
+    assert!(shown.contains('…'), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+}
