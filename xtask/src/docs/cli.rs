@@ -117,30 +117,35 @@ fn options(command: &Command, wanted: impl Fn(&Arg) -> bool) -> String {
         }
         let help =
             argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-        let _ = write!(list, "- `{}`: {}", spelling(argument), help.replace('\n', " ").trim());
-        let choices: Vec<String> = argument
-            .get_possible_values()
-            .iter()
-            .filter(|value| !value.is_hide_set())
-            .map(|value| format!("`{}`", value.get_name()))
-            .collect();
-        if !choices.is_empty() && argument.get_action().takes_values() {
-            let _ = write!(list, " One of {}.", choices.join(", "));
+        let mut facts = facts(argument);
+        let help = help.replace('\n', " ");
+        let stop = if facts.is_empty() || help.trim_end().ends_with('.') { "" } else { "." };
+        facts.insert(0, format!("{}{stop}", help.trim()));
+        let _ = writeln!(list, "- `{}`: {}", spelling(argument), facts.join(" "));
+    }
+    list
+}
+
+/// What else there is to say of an argument: its choices, its default, its variable.
+fn facts(argument: &Arg) -> Vec<String> {
+    let mut facts = Vec::new();
+    if argument.get_action().takes_values() {
+        let choices = argument.get_possible_values();
+        let shown = choices.iter().filter(|value| !value.is_hide_set());
+        let names: Vec<String> = shown.map(|value| format!("`{}`", value.get_name())).collect();
+        if !names.is_empty() {
+            facts.push(format!("One of {}.", names.join(", ")));
         }
         let defaults: Vec<&str> =
             argument.get_default_values().iter().filter_map(|value| value.to_str()).collect();
-        if !defaults.is_empty()
-            && argument.get_action().takes_values()
-            && !argument.is_hide_default_value_set()
-        {
-            let _ = write!(list, " Default: `{}`.", defaults.join(" "));
+        if !defaults.is_empty() && !argument.is_hide_default_value_set() {
+            facts.push(format!("Default: `{}`.", defaults.join(" ")));
         }
-        if let Some(variable) = argument.get_env().and_then(|variable| variable.to_str()) {
-            let _ = write!(list, " Also `{variable}`.");
-        }
-        list.push('\n');
     }
-    list
+    if let Some(variable) = argument.get_env().and_then(|variable| variable.to_str()) {
+        facts.push(format!("Also `{variable}`."));
+    }
+    facts
 }
 
 /// An argument as it is typed.
@@ -165,24 +170,46 @@ fn spelling(argument: &Arg) -> String {
     if spelled.is_empty() { values } else { format!("{} {values}", spelled.join(", ")).trim_end().to_owned() }
 }
 
-/// An example as a block that can be pasted.
+/// What stands below the options: titles in capitals, prose, and indented lines, which become blocks.
 fn example(text: &str) -> String {
-    let mut lines = text.trim_end().lines();
-    let title = lines.next().unwrap_or_default().trim().trim_end_matches(':');
-    let title = match title {
-        "EXAMPLE" => "Example".to_owned(),
-        "EXAMPLES" => "Examples".to_owned(),
-        other => {
-            let lower = other.to_lowercase();
-            let mut letters = lower.chars();
-            letters
-                .next()
-                .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
-                .unwrap_or_default()
+    let (mut page, mut block, mut language) = (String::new(), Vec::new(), "text");
+    for line in text.trim_end().lines() {
+        if let Some(inside) = line.strip_prefix("  ") {
+            block.push(inside);
+        } else if line.is_empty() {
+            block.push("");
+        } else {
+            close(&mut page, &mut block, language);
+            let title =
+                line.strip_suffix(':').filter(|title| title.chars().all(|letter| !letter.is_lowercase()));
+            language = if title.is_some() { "sh" } else { "text" };
+            match title {
+                Some(title) => page.push_str(&format!("## {}\n\n", capitalised(title))),
+                None => page.push_str(&format!("{}\n\n", sentences(line))),
+            }
         }
-    };
-    let body: Vec<&str> = lines.map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
-    format!("## {title}\n\n```sh\n{}\n```\n", body.join("\n").trim())
+    }
+    close(&mut page, &mut block, language);
+    format!("{}\n", page.trim_end())
+}
+
+/// Ends a block, where there is one.
+fn close(page: &mut String, block: &mut Vec<&str>, language: &str) {
+    let lines = block.join("\n");
+    if !lines.trim().is_empty() {
+        let _ = write!(page, "```{language}\n{}\n```\n\n", lines.trim_matches('\n'));
+    }
+    block.clear();
+}
+
+/// A title in capitals as one of a document.
+fn capitalised(title: &str) -> String {
+    let lower = title.to_lowercase();
+    let mut letters = lower.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }
 
 /// A text that fits a table.

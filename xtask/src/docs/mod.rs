@@ -93,6 +93,6 @@ fn codes() -> Vec<CodeRow> {
 
 /// The schemas of both programs.
 fn entries() -> Vec<(&'static str, serde_json::Value)> {
-    let all = orch_contract::inbox::schemas().into_iter();
+    let all = orch_contract::orch::schemas().into_iter().chain(orch_contract::inbox::schemas());
     all.map(|(command, schema)| (command, schema.to_value())).collect()
 }

@@ -115,7 +115,7 @@ pub(crate) fn late<T>(
     }
     let to = thread.head.from.clone();
     let message = write_message(tx, &mut thread, draft(&writer, &to, MessageKind::Late, text), now)?;
-    save(tx, &thread)?;
+    thread::save(tx, &thread, false)?;
     record(tx, EventKind::Late, &thread, &writer, vec![("message", message.id.to_string().into())], now)?;
     Ok(Ending::KeepAndFail(Refusal::LeaseLost { thread: thread.id, kept: Some(message.id) }.into()))
 }

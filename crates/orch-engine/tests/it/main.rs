@@ -1,0 +1,3 @@
+//! Tests of the operations from outside, over real stores.
+
+mod random_work;
