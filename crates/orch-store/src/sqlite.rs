@@ -27,9 +27,6 @@ pub(crate) const APPLICATION_ID: i64 = 0x6f72_6368;
 /// A checkpoint is due when the write-ahead log holds this many pages: 1 MiB. Every cold open replays what is in it.
 const LOG_PAGES_DUE: i64 = 256;
 
-/// A log of this many pages, 16 MiB, is cut off rather than left to be written over.
-const LOG_PAGES_LARGE: i64 = 16 * LOG_PAGES_DUE;
-
 /// How long a command waits for others before it says `store_busy`.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -192,32 +189,12 @@ impl Driver for Sqlite {
     }
 
     fn tend(&mut self) {
-<<<<<<< HEAD
-        let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < LOG_PAGES_DUE {
-            return;
-        }
-        // Passive: it never waits for anybody and nobody waits for it; what it cannot do the next command does.
-        // A log that a large change blew up is given back to the disk, unless somebody reads it just now.
-        let statement = if pages < LOG_PAGES_LARGE {
-            "PRAGMA wal_checkpoint(PASSIVE)"
-        } else {
-            let _ = self.connection.busy_timeout(Duration::ZERO);
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        };
-        if self.connection.query_row(statement, [], |_| Ok(())).is_ok() {
-            self.log_pages.store(0, Ordering::Relaxed);
-        }
-        if pages >= LOG_PAGES_LARGE {
-            let _ = self.connection.busy_handler(Some(wait_a_little()));
-=======
         if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_DUE {
             return;
         }
         // Passive: it never waits for anybody and nobody waits for it; what it cannot do the next command does.
         if self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)") == Some(Checkpoint::Whole) {
             self.empty_the_log();
->>>>>>> e5aa21b451984e2c50d0477841f713260a5d142e
         }
     }
 
