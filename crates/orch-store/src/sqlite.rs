@@ -27,9 +27,6 @@ pub(crate) const APPLICATION_ID: i64 = 0x6f72_6368;
 /// A checkpoint is due when the write-ahead log holds this many pages: 1 MiB. Every cold open replays what is in it.
 const LOG_PAGES_DUE: i64 = 256;
 
-/// A log of this many pages, 16 MiB, is cut off rather than left to be written over.
-const LOG_PAGES_LARGE: i64 = 16 * LOG_PAGES_DUE;
-
 /// How long a command waits for others before it says `store_busy`.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -86,6 +83,31 @@ impl Sqlite {
         prepared.raw_execute().map(|_| ()).map_err(|error| fault(&self.path, error))
     }
 
+    /// Runs a checkpoint; what it says is how much of the log it found and how much of that is in the file now.
+    fn checkpoint(&self, statement: &str) -> Option<Checkpoint> {
+        let answer = self.connection.query_row(statement, [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let (busy, found, copied) = answer.ok()?;
+        Some(if busy == 0 && found == copied { Checkpoint::Whole } else { Checkpoint::Partial })
+    }
+
+    /// Cuts a log that was copied whole, unless somebody is using it.
+    ///
+    /// That it was copied is known in shared memory only, which ends with the last process: without the cut the
+    /// next one would find the whole log again, and a store that knows only short commands would never be rid of it.
+    fn empty_the_log(&mut self) {
+        // Not worth a wait: whoever is there now may do it later.
+        if self.connection.busy_handler(None::<fn(i32) -> bool>).is_err() {
+            return;
+        }
+        if self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") == Some(Checkpoint::Whole) {
+            self.log_pages.store(0, Ordering::Relaxed);
+        }
+        // A connection that does not wait for locks would still be correct.
+        let _ = self.connection.busy_handler(Some(wait_a_little()));
+    }
+
     fn require(&mut self, durability: Durability) -> Result<(), Fault> {
         if self.durability != Some(durability) {
             self.simple(match durability {
@@ -96,6 +118,15 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// How much of the log a checkpoint copied into the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checkpoint {
+    /// All of it.
+    Whole,
+    /// Less, because others read or write.
+    Partial,
 }
 
 /// SQLite spells numbered parameters `?1`; `$1` would be a name, numbered by first appearance.
@@ -158,23 +189,12 @@ impl Driver for Sqlite {
     }
 
     fn tend(&mut self) {
-        let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < LOG_PAGES_DUE {
+        if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_DUE {
             return;
         }
         // Passive: it never waits for anybody and nobody waits for it; what it cannot do the next command does.
-        // A log that a large change blew up is given back to the disk, unless somebody reads it just now.
-        let statement = if pages < LOG_PAGES_LARGE {
-            "PRAGMA wal_checkpoint(PASSIVE)"
-        } else {
-            let _ = self.connection.busy_timeout(Duration::ZERO);
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        };
-        if self.connection.query_row(statement, [], |_| Ok(())).is_ok() {
-            self.log_pages.store(0, Ordering::Relaxed);
-        }
-        if pages >= LOG_PAGES_LARGE {
-            let _ = self.connection.busy_handler(Some(wait_a_little()));
+        if self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)") == Some(Checkpoint::Whole) {
+            self.empty_the_log();
         }
     }
 
@@ -277,5 +297,54 @@ pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
             Fault::Unavailable { place, source: std::io::Error::other(source) }
         }
         _ => Fault::Database { source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REMEMBER: &str = "INSERT INTO request VALUES ($1, 'f', 1, $2)";
+
+    /// What one short command does to the log: opens, writes, tends, closes.
+    fn short_command(path: &Path, key: &str) -> u64 {
+        let mut sqlite = Sqlite::open(path).unwrap();
+        sqlite.begin(Mode::Write(Durability::Power)).unwrap();
+        let answer = "x".repeat(100_000);
+        sqlite.execute(REMEMBER, &[key.into(), answer.as_str().into()]).unwrap();
+        sqlite.commit().unwrap();
+        sqlite.tend();
+        log_bytes(path)
+    }
+
+    fn log_bytes(path: &Path) -> u64 {
+        std::fs::metadata(path.with_file_name("orch.db-wal")).unwrap().len()
+    }
+
+    #[test]
+    fn short_commands_leave_a_short_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orch.db");
+        crate::migrate::create(&path).unwrap();
+        let longest = (0..60).map(|number| short_command(&path, &format!("k{number}"))).max();
+        assert!(longest.unwrap() < 2 * 1024 * 1024, "{longest:?}");
+    }
+
+    #[test]
+    fn a_log_in_use_is_cut_when_its_reader_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orch.db");
+        crate::migrate::create(&path).unwrap();
+        let mut reader = Sqlite::open(&path).unwrap();
+        reader.begin(Mode::Read).unwrap();
+        let count = "SELECT count(*) FROM request";
+        reader.query(count, &[], &mut |_| Ok(())).unwrap();
+        for number in 0..30 {
+            short_command(&path, &format!("k{number}"));
+        }
+        assert!(log_bytes(&path) > 2 * 1024 * 1024, "the reader keeps it");
+        reader.rollback();
+        short_command(&path, "last");
+        assert_eq!(log_bytes(&path), 0);
     }
 }
