@@ -213,7 +213,7 @@ impl World {
         let holder = slug(self.dice.pick(&["w", "v"]).unwrap());
         let session = &mut self.session;
         match self.dice.roll(20) {
-            0..=7 => return self.claim(holder),
+            0..=7 => self.claim(holder),
             8 => {
                 let request = progress::Progress { thread, token, text: "So far.".to_owned(), percent: None };
                 ("progress", done(progress::progress(session, None, &request)))
@@ -275,7 +275,7 @@ fn done<T>(answer: Result<T, Error>) -> Result<(), Error> {
 #[test]
 fn the_laws_hold_after_every_step() {
     let mut succeeded = BTreeSet::new();
-    for seed in 0..24 {
+    for seed in 0..10 {
         let mut world = World::new(seed);
         for _ in 0..300 {
             world.step();
