@@ -193,7 +193,7 @@ impl World {
                 ("answer", first.map_or_else(|| done(answer(task)), done))
             }
             27..=29 => ("recall", done(recall::recall(session, None, &lead, &task, None))),
-            30..=32 => ("reconcile", reconcile::reconcile(session, None, false).map(|_| ())),
+            30..=32 => ("reconcile", reconcile::reconcile(session, None, None, false).map(|_| ())),
             33 | 34 => ("pause", done(run::change(session, None, &lead, in_run, run::Verb::Pause))),
             35..=37 => ("resume", done(run::change(session, None, &lead, in_run, run::Verb::Resume))),
             38 => {
