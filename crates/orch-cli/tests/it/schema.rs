@@ -36,11 +36,12 @@ impl Checker<'_> {
                 let target = self.root["$defs"].get(name).unwrap_or_else(|| panic!("no definition {name}"));
                 Checker { root: self.root, breaches: self.breaches }.check(target, value, at);
             }
-            "anyOf" => {
+            "anyOf" | "oneOf" => {
                 let tried: Vec<Vec<String>> =
                     rule.as_array().unwrap().iter().map(|one| self.attempt(one, value, at)).collect();
-                if tried.iter().all(|breaches| !breaches.is_empty()) {
-                    self.breaches.push(format!("{at}: none of {tried:?}"));
+                let fitting = tried.iter().filter(|breaches| breaches.is_empty()).count();
+                if fitting == 0 || (keyword == "oneOf" && fitting > 1) {
+                    self.breaches.push(format!("{at}: {fitting} of {keyword} fit: {tried:?}"));
                 }
             }
             "type" => {
@@ -124,7 +125,8 @@ pub(crate) fn is_time(text: &str) -> bool {
 fn breaches_are_found() {
     let schema = serde_json::json!({
         "type": "object",
-        "properties": {"n": {"type": ["integer", "null"], "minimum": 0}, "s": {"$ref": "#/$defs/Word"}},
+        "properties": {"n": {"type": ["integer", "null"], "minimum": 0}, "s": {"$ref": "#/$defs/Word"},
+            "either": {"oneOf": [{"type": "integer"}, {"maximum": 0}]}},
         "required": ["n"],
         "$defs": {"Word": {"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}]}},
     });
@@ -134,6 +136,8 @@ fn breaches_are_found() {
         (serde_json::json!({"s": "a"}), 1),
         (serde_json::json!({"n": -1}), 1),
         (serde_json::json!({"n": 1, "s": "c"}), 1),
+        (serde_json::json!({"n": 1, "either": 1}), 0),
+        (serde_json::json!({"n": 1, "either": -1}), 1),
         (serde_json::json!([]), 2),
     ] {
         assert_eq!(breaches(&schema, &document).len(), count, "{document}");
