@@ -57,7 +57,7 @@ impl Paper {
         self.now
     }
 
-    /// Writes a line; what the store holds must have been made [`harmless`].
+    /// Writes a line; what the store holds must have been made [`harmless`](harmless()).
     pub fn line(&mut self, text: impl AsRef<str>) {
         self.text.push_str(text.as_ref());
         self.text.push('\n');
