@@ -1,11 +1,13 @@
 //! `cargo xtask tidy`: the repository's laws, checked by machine.
 //!
-//! [`text`] looks at lines, [`shape`] at sizes and names, [`layout`] at where files lie, [`arrows`] at who knows whom,
+//! [`text`] looks at lines, [`shape`] at sizes and names, [`layout`] at where files lie, [`links`] at what documents point at,
+//! [`arrows`] at who knows whom,
 //! [`words`] at the language of the documents. What is only advice is never an error.
 
 mod arrows;
 mod code;
 mod layout;
+mod links;
 mod shape;
 mod text;
 mod words;
@@ -39,7 +41,7 @@ impl fmt::Display for Breach {
 pub(crate) fn run(advice: bool) -> Done {
     let files = tree::files()?;
     let mut breaches = Vec::new();
-    for law in [text::check, shape::check, layout::check, arrows::check] {
+    for law in [text::check, shape::check, layout::check, links::check, arrows::check] {
         breaches.extend(law(&files));
     }
     breaches.sort();

@@ -11,6 +11,9 @@ const MACHINE_FOLDERS: [&str; 4] =
 const UNFINISHED: &str = concat!("FIX", "ME");
 const LATER: &str = concat!("TO", "DO");
 
+/// What a merge that did not finish leaves behind.
+const CONFLICT: [&str; 2] = [concat!("<<<<", "<<< "), concat!(">>>>", ">>> ")];
+
 /// Checks every line of every text file.
 pub(super) fn check(files: &[File]) -> Vec<Breach> {
     let mut breaches = Vec::new();
@@ -36,6 +39,9 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
                     .any(|(at, _)| is_word(line, at) && !is_numbered(&line[at + LATER.len()..]))
             {
                 breach(format!("write {LATER}(#12) for an issue or {LATER}(0007) for a decision."));
+            }
+            if CONFLICT.into_iter().any(|mark| line.starts_with(mark)) {
+                breach("a merge was left half done here.".to_owned());
             }
             if let Some(folder) = machine_folder(line) {
                 breach(format!("{folder} is a path of one machine."));
@@ -116,6 +122,7 @@ mod tests {
             ("a.md", &format!("see {}me/x\n", "/ho"), 1),
             ("a.md", &format!("see docs{}rk/x\n", "/wo"), 0),
             ("a.md", "no end", 1),
+            ("a.md", &format!("{}HEAD\n", CONFLICT[0]), 1),
         ] {
             assert_eq!(messages(path, text), breaches, "{path}: {text}");
         }

@@ -1,0 +1,80 @@
+//! Laws about links: what a document points at is there.
+
+use std::collections::BTreeSet;
+
+use super::Breach;
+use crate::tree::File;
+
+/// Checks every relative link of every document.
+pub(super) fn check(files: &[File]) -> Vec<Breach> {
+    let mut there = BTreeSet::new();
+    for file in files {
+        // A folder is there when a file is in it.
+        let mut path = file.path.as_str();
+        while there.insert(path) {
+            path = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        }
+    }
+    let mut breaches = Vec::new();
+    for file in files.iter().filter(|file| file.is("md")) {
+        for (index, line) in file.text.lines().enumerate() {
+            for target in targets(line).filter(|target| is_relative(target)) {
+                if !there.contains(resolve(&file.path, target).as_str()) {
+                    breaches.push(Breach::at(file, index + 1, format!("{target} is not there.")));
+                }
+            }
+        }
+    }
+    breaches
+}
+
+/// What `](…)` points at, for each link of a line.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
+}
+
+fn is_relative(target: &str) -> bool {
+    !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:")
+}
+
+/// The path from the root that a link in this document points at.
+fn resolve(document: &str, target: &str) -> String {
+    let target = target.split('#').next().unwrap_or(target);
+    let mut parts: Vec<&str> = document.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_somewhere() {
+        let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
+        for (text, breaches) in [
+            ("[a](b.md) and [c](../README.md#top)", 0),
+            ("[a](decisions/)", 0),
+            ("[a](https://example.org/x) [b](#here)", 0),
+            ("[a](gone.md)", 1),
+            ("[a](b.md) [c](../gone/d.md)", 1),
+        ] {
+            let files = [
+                file("README.md", ""),
+                file("docs/a.md", text),
+                file("docs/b.md", ""),
+                file("docs/decisions/1.md", ""),
+            ];
+            assert_eq!(check(&files).len(), breaches, "{text}");
+        }
+    }
+}
