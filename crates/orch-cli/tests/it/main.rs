@@ -18,6 +18,20 @@ mod inbox_repeats;
 mod inbox_store;
 mod inbox_terminal;
 mod inbox_waits;
+mod orch_crowd;
+mod orch_dependencies;
+mod orch_dispatch;
+mod orch_failures;
+mod orch_output;
+mod orch_permissions;
+mod orch_plans;
+mod orch_questions;
+mod orch_repeats;
+mod orch_runs;
+mod orch_store;
+mod orch_tasks;
+mod orch_waits;
+mod scheduling;
 
 /// A file that is not named above is never run.
 #[test]

@@ -1,0 +1,119 @@
+//! Who may change what the lead decides, and who that is.
+
+use crate::place::Place;
+
+/// Every command that changes something, with arguments that fit a run `r` with a task `a`.
+pub(crate) const CHANGES: &[&[&str]] = &[
+    &["init"],
+    &["run", "init", "x"],
+    &["run", "edit", "r", "--title", "y"],
+    &["run", "pause", "r"],
+    &["run", "resume", "r"],
+    &["run", "cancel", "r"],
+    &["task", "add", "x"],
+    &["task", "edit", "a", "--title", "y"],
+    &["task", "cancel", "a"],
+    &["task", "retry", "a"],
+    &["dep", "add", "a", "b"],
+    &["dep", "rm", "a", "b"],
+    &["dispatch", "a", "--to", "w"],
+    &["dispatch", "--all", "--to", "w"],
+    &["recall", "a"],
+    &["tell", "a", "x"],
+    &["answer", "a", "x"],
+    &["reconcile"],
+    &["ack", "--through", "e-1"],
+];
+
+#[test]
+fn a_worker_is_not_the_lead() {
+    let place = Place::with_run("r");
+    place.task("a", &[]);
+    let before = place.orch(&["events"]).ok();
+    for command in CHANGES {
+        let error = place.orch(command).env("INBOX_THREAD", "th-1").fails("not_permitted");
+        assert!(error["hint"].is_string(), "{command:?}");
+    }
+    assert_eq!(place.orch(&["events"]).ok(), before);
+    for command in [
+        vec!["status"],
+        vec!["ready"],
+        vec!["why", "a"],
+        vec!["task", "show", "a"],
+        vec!["blocked"],
+        vec!["graph"],
+        vec!["events"],
+    ] {
+        place.orch(&command).env("INBOX_THREAD", "th-1").ok();
+    }
+    place.orch(&["task", "add", "x", "--as", "w"]).env("INBOX_THREAD", "th-1").ok();
+    place.orch(&["task", "add", "x"]).env("INBOX_THREAD", "").ok();
+}
+
+#[test]
+fn the_lead_is_named() {
+    let place = Place::with_run("r");
+    let who = |call: crate::place::Call| {
+        call.ok();
+        let events = place.orch(&["events"]).ok()["events"].clone();
+        events.as_array().unwrap().last().unwrap()["agent"].clone()
+    };
+    assert_eq!(who(place.orch(&["task", "add", "x"])), "lead");
+    assert_eq!(who(place.orch(&["task", "add", "x"]).env("ORCH_AGENT", "ana")), "ana");
+    assert_eq!(who(place.orch(&["task", "add", "x", "--as", "ben"]).env("ORCH_AGENT", "ana")), "ben");
+    place.orch(&["task", "add", "x"]).env("ORCH_AGENT", "../x").fails("invalid_argument");
+    place.orch(&["task", "add", "x"]).env("ORCH_RUN", "../x").fails("invalid_argument");
+    // What workers report goes to whoever dispatched the work.
+    place.orch(&["dispatch", "t1", "--to", "w", "--as", "ana"]).ok();
+    let held = place.claim("w", "w");
+    place.finish(&held, "For ana.");
+    let seen = place.inbox(&["wait", "--for", "ana"]).ok();
+    assert_eq!(seen["messages"][0]["body"], "For ana.");
+}
+
+#[test]
+fn what_later_versions_bring_is_refused_by_name() {
+    let place = Place::with_run("r");
+    for words in [
+        "verify a",
+        "accept a --commit x",
+        "reject a --reason x",
+        "integrate",
+        "land --onto main",
+        "diff a --stat",
+        "worktree list",
+        "run rm r",
+        "drive r --workers 4",
+        "stop",
+        "ps",
+        "log a --follow",
+        "brief",
+        "report",
+        "meter",
+        "timeline",
+        "agents",
+    ] {
+        let arguments: Vec<&str> = words.split(' ').collect();
+        let error = place.orch(&arguments).fails("not_supported");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(arguments[0]), "{message}");
+    }
+    for words in [
+        "--base HEAD",
+        "--verify true",
+        "--setup true",
+        "--copy .env",
+        "--protect Cargo.lock",
+        "--max-wall 1h",
+        "--max-cost 5",
+        "--max-tokens 5",
+        "--done-when verified",
+        "--done-when integrated",
+    ] {
+        let arguments: Vec<&str> = words.split(' ').collect();
+        let error = place.orch(&[&["run", "init", "x"], &arguments[..]].concat()).fails("not_supported");
+        assert!(error["message"].as_str().unwrap().contains(arguments[0]), "{error}");
+    }
+    place.orch(&["run", "init", "x", "--done-when", "never"]).fails("invalid_argument");
+    assert_eq!(place.orch(&["run", "list"]).ok()["total"], 1);
+}

@@ -1,0 +1,95 @@
+//! Requests of the lead that are repeated with their id.
+
+use crate::orch_permissions::CHANGES;
+use crate::place::Place;
+
+/// Calls twice; the second answer must be the recorded first one. Returns `data`.
+fn twice(place: &Place, arguments: &[&str], key: &str) -> serde_json::Value {
+    let call = || place.orch(&[arguments, &["--request-id", key]].concat()).run().ok_document();
+    let first = call();
+    assert!(first.get("replayed").is_none(), "{first}");
+    let events = || place.orch(&["events", "--after", "e-0", "--limit", "1"]).ok()["total"].clone();
+    let before = events();
+    let second = call();
+    assert_eq!(second["replayed"], true, "{arguments:?} {second}");
+    assert_eq!(second["data"], first["data"], "{arguments:?}");
+    assert_eq!(events(), before, "{arguments:?}");
+    let shown = place.orch(&["request", "show", key]).ok()["request"].clone();
+    assert_eq!((&shown["key"], &shown["applied"]), (&key.into(), &true.into()));
+    assert_eq!(shown["answer"], first["data"]);
+    first["data"].clone()
+}
+
+#[test]
+fn every_change_can_be_repeated() {
+    let place = Place::empty();
+    twice(&place, &["run", "init", "x", "--name", "r", "--retry-delay", "0s"], "1");
+    twice(&place, &["task", "add", "x", "--key", "a"], "2");
+    twice(&place, &["task", "add", "x"], "3");
+    twice(&place, &["task", "edit", "a", "--title", "y"], "4");
+    twice(&place, &["dep", "add", "a", "t1"], "5");
+    twice(&place, &["dep", "rm", "a", "t1"], "6");
+    twice(&place, &["dispatch", "a", "--to", "w"], "7");
+    twice(&place, &["tell", "a", "x"], "8");
+    twice(&place, &["recall", "a"], "9");
+    twice(&place, &["dispatch", "--all", "--to", "w"], "10");
+    let held = place.claim("w", "w");
+    place.holding(&held, &["ask", &held.thread, "Which?"]).ok();
+    let asking = place.orch(&["blocked"]).ok()["questions"][0]["task"].as_str().unwrap().to_owned();
+    twice(&place, &["answer", &asking, "This."], "11");
+    twice(&place, &["reconcile"], "12");
+    twice(&place, &["ack", "--through", "e-3"], "13");
+    twice(&place, &["run", "edit", "--title", "y"], "14");
+    twice(&place, &["run", "pause"], "15");
+    twice(&place, &["run", "resume"], "16");
+    twice(&place, &["task", "cancel", "a"], "17");
+    twice(&place, &["task", "retry", "a"], "18");
+    let plan = place.file("plan.jsonl", "{\"title\":\"x\"}\n{\"title\":\"y\"}\n");
+    twice(&place, &["task", "add", "--file", plan.to_str().unwrap()], "19");
+    twice(&place, &["run", "cancel", "r"], "20");
+    for arguments in CHANGES {
+        let help = place.orch(&[*arguments, &["--help"]].concat()).run().stdout;
+        assert!(help.contains("--request-id"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_second_answer_is_for_people_too() {
+    let place = Place::with_run("r");
+    let add = ["task", "add", "x", "--request-id", "k"];
+    let first = place.orch(&add).text();
+    let second = place.orch(&add).text();
+    assert!(second.starts_with(&first) && second.contains("nothing was changed now"), "{second}");
+    let full = place.orch(&[&add[..], &["--full"]].concat()).ok();
+    assert_eq!(full["task"]["spec"], serde_json::Value::Null, "{full}");
+}
+
+#[test]
+fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
+    let place = Place::with_run("r");
+    let add = |title: &str, more: &[&str]| {
+        place.orch(&[&["task", "add", title, "--request-id", "k"], more].concat())
+    };
+    place.orch(&["task", "show", "a", "--json"]).fails("task_not_found");
+    add("x", &["--after", "none"]).fails("task_not_found");
+    let unknown = place.orch(&["request", "show", "k"]).fails("request_not_found");
+    assert!(unknown["hint"].is_null());
+    add("x", &[]).ok();
+    let conflict = add("y", &[]).fails("request_conflict");
+    assert_eq!(conflict["hint"], "orch request show k");
+    add("x", &["--priority", "1"]).fails("request_conflict");
+    add("x", &["--priority", "2"]).ok();
+    place.orch(&["run", "pause", "--request-id", "k"]).fails("request_conflict");
+    let file = place.file("spec", "one");
+    let with_file = |key: &str| {
+        let path = file.to_str().unwrap();
+        place.orch(&["task", "add", "x", "--spec-file", path, "--request-id", key])
+    };
+    with_file("f").ok();
+    place.file("spec", "two");
+    with_file("f").fails("request_conflict");
+    for bad in ["", "a b", &"x".repeat(201)] {
+        place.orch(&["task", "add", "x", "--request-id", bad]).fails("invalid_argument");
+    }
+    assert_eq!(place.orch(&["task", "list"]).ok()["total"], 2);
+}
