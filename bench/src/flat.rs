@@ -110,7 +110,7 @@ impl Open {
         let outcome = Outcome::Done { result: RESULT.to_owned(), payload: None, artifacts: Vec::new() };
         let report = Close { thread: held.thread.thread.id, token: held.lease.token, outcome };
         self.time(5, |session| Ok(close(session, None, &report)?))?;
-        self.time(6, |session| Ok(reconcile::reconcile(session, None, false)?))?;
+        self.time(6, |session| Ok(reconcile::reconcile(session, None, None, false)?))?;
         self.session.tend();
         Ok(())
     }
