@@ -265,7 +265,7 @@ impl Walk<'_> {
         Ok(spent && !self.seen.state.status().closed())
     }
 
-    /// Remembers the message that closed the thread.
+    /// Remembers the message that closed the thread, and who wrote it.
     fn note_outcome(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -278,6 +278,11 @@ impl Walk<'_> {
             | ThreadState::Cancelled => None,
         };
         self.attempt.outcome = closing;
-        Ok(closing.map(|id| message::load(tx, id)).transpose()?.flatten())
+        let message = closing.map(|id| message::load(tx, id)).transpose()?.flatten();
+        if let Some(message) = &message {
+            // Nobody may have looked while its worker held the thread.
+            self.attempt.agent = message.content.from.clone();
+        }
+        Ok(message)
     }
 }
