@@ -157,8 +157,8 @@ pub(super) fn title<E: Error>(place: &Place, title: String) -> Result<String, E>
     if title.trim().is_empty() {
         return Err(place.refuse(Problem::Empty));
     }
-    if title.len() > limit::TITLE_BYTES_MAX {
-        return Err(place.refuse(Problem::TooLong { max: limit::TITLE_BYTES_MAX }));
+    if title.len() > limit::TEXT_BYTES_MAX {
+        return Err(place.refuse(Problem::TooLong { max: limit::TEXT_BYTES_MAX }));
     }
     text(place, title)
 }
