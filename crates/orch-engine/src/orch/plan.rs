@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use orch_core::dependency::{Shift, rank_before};
 use orch_core::id::{Slug, TaskId, TaskName};
-use orch_core::refusal::Refusal;
+use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
 use orch_core::task::{NewTask, Task, TaskEdit};
@@ -239,6 +239,10 @@ fn add_new(
 ) -> Result<(), Error> {
     let standings = standings(plan, sorted, ranks);
     for (index, new) in plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_none()) {
+        if new.task.title.is_empty() {
+            // Only an update may leave the title out, and only of a task that is there.
+            return Err(at(new, "title", Refusal::Invalid { argument: "title", problem: Problem::Empty }));
+        }
         ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
         planned.added += 1;
     }

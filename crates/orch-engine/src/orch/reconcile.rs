@@ -265,7 +265,7 @@ impl Walk<'_> {
         Ok(spent && !self.seen.state.status().closed())
     }
 
-    /// Remembers the message that closed the thread, and who wrote it.
+    /// Remembers the message that closed the thread, and who wrote it: nobody may have looked since it was claimed.
     fn note_outcome(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -278,11 +278,10 @@ impl Walk<'_> {
             | ThreadState::Cancelled => None,
         };
         self.attempt.outcome = closing;
-        let message = closing.map(|id| message::load(tx, id)).transpose()?.flatten();
-        if let Some(message) = &message {
-            // Nobody may have looked while its worker held the thread.
+        let closing = closing.map(|id| message::load(tx, id)).transpose()?.flatten();
+        if let Some(message) = &closing {
             self.attempt.agent = message.content.from.clone();
         }
-        Ok(message)
+        Ok(closing)
     }
 }

@@ -25,10 +25,10 @@ pub(super) struct Options {
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
     pub(super) file: Option<PathBuf>,
     /// Say what the plan would come to and keep nothing
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", conflicts_with = "title")]
     dry_run: bool,
     /// Change tasks whose keys are there already; live and finished ones are left alone
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", conflicts_with = "title")]
     update: bool,
 }
 
