@@ -72,7 +72,7 @@ pub struct AtLine {
 
 /// Adds a plan.
 ///
-/// A refusal that belongs to one task carries its place in [`Error::Plan`](crate::Error::Plan).
+/// A refusal that belongs to one task carries its place in [`Error::Plan`].
 ///
 /// # Errors
 /// A key is taken, a dependency is unknown, there is a cycle, the run is cancelled, or the store failed.
