@@ -1,11 +1,16 @@
-//! What tests are built from; never a dependency of anything that ships.
+//! What tests need and no user gets; never a dependency of anything that ships.
 //!
 //! [`Place`] is a store of its own in a temporary folder with a clock that stands still until a test advances it.
 //! [`Desk`] is a session at such a place with the operations that stories use, in one line each.
+//! [`program`] starts the built programs, [`storm`] kills them at random moments and then asks whether anything
+//! was lost, [`chance`] is the randomness: a seed that a failure prints brings the same choices again.
 
+pub mod chance;
 pub mod clock;
 pub mod desk;
 pub mod place;
+pub mod program;
+pub mod storm;
 
 pub use clock::FakeClock;
 pub use desk::{Desk, Held};
