@@ -1,0 +1,81 @@
+//! A store of its own in a temporary folder.
+
+use std::path::Path;
+
+use orch_engine::Session;
+use orch_engine::session::OpenOptions;
+use orch_store::{Location, Store};
+
+use crate::FakeClock;
+
+/// A folder with a store, which goes away with the test, and the clock of its sessions.
+#[derive(Debug)]
+pub struct Place {
+    folder: tempfile::TempDir,
+    clock: FakeClock,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Place {
+    /// A new store on the disk.
+    ///
+    /// # Panics
+    /// The disk has no place for it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// A new store in memory where the machine has a folder for that: nothing waits for a disk there.
+    ///
+    /// # Panics
+    /// There is no place for it.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::within(memory) } else { Self::new() }
+    }
+
+    fn within(folder: &Path) -> Self {
+        let folder = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
+        let place = Self { folder, clock: FakeClock::default() };
+        Store::create(&place.location(), false).expect("a store can be made in a temporary folder");
+        place
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::Sqlite(self.folder.path().join("orch.db"))
+    }
+
+    /// The clock of every session here.
+    #[must_use]
+    pub fn clock(&self) -> &FakeClock {
+        &self.clock
+    }
+
+    /// One more session, as another process would open it.
+    ///
+    /// # Panics
+    /// The store cannot be opened.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        let session = Session::open(&self.location(), OpenOptions::default());
+        session.expect("the store can be opened").with_clock(Box::new(self.clock.clone()))
+    }
+
+    /// The store underneath, to look at rows without any operation.
+    ///
+    /// # Panics
+    /// The store cannot be opened.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::open(&self.location(), false).expect("the store can be opened")
+    }
+}
