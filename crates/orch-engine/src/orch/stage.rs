@@ -57,10 +57,11 @@ impl Told {
 }
 
 impl<'a, 't> Stage<'a, 't> {
-    /// Begins, with what workers reported taken in first.
+    /// Begins, with what workers reported taken in first, as if that had been a transaction of its own.
     pub(crate) fn fresh(tx: &'a mut Transaction<'t>, now: Time, who: Option<&Slug>) -> Result<Self, Error> {
         let mut stage = Self { tx, now, who: None, changes: Vec::new(), runs: BTreeMap::new() };
         reconcile::settle(&mut stage)?;
+        stage.save_runs()?;
         stage.who = who.cloned();
         Ok(stage)
     }
@@ -203,8 +204,14 @@ impl<'a, 't> Stage<'a, 't> {
         Ok(after)
     }
 
-    /// Ends: runs that changed are saved; one without unfinished tasks is finished, one that got work is open again.
+    /// Ends.
     pub(crate) fn close(mut self) -> Result<Vec<Change>, Error> {
+        self.save_runs()?;
+        Ok(self.changes)
+    }
+
+    /// Saves the runs that changed; one without unfinished tasks is finished, one that got work is open again.
+    fn save_runs(&mut self) -> Result<(), Error> {
         for (id, held) in std::mem::take(&mut self.runs) {
             let mut run = held.run;
             if !held.changed {
@@ -218,7 +225,7 @@ impl<'a, 't> Stage<'a, 't> {
             }
             run::save(self.tx, &run)?;
         }
-        Ok(self.changes)
+        Ok(())
     }
 }
 
