@@ -139,6 +139,7 @@ pub(crate) fn remove_edge(
     run: &Run,
     on: &Slug,
 ) -> Result<Task, Error> {
+    orch_core::run::decide::admits(run)?;
     let task = task::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
     let other = scope::task_in(stage.tx, run, on)?;
     if !dependency::exists(stage.tx, task.id, other.id)? {
