@@ -94,17 +94,7 @@ pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error
         walk.step(stage, event)?;
     }
     attempt::save(stage.tx, &walk.attempt)?;
-    withdraw_if_paused(stage, seen)
-}
-
-/// Work that was given back while its run is paused is not offered before the run is resumed.
-fn withdraw_if_paused(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error> {
-    let Some(reference) = seen.head.reference else { return Ok(()) };
-    let queued = seen.state == ThreadState::Queued && !seen.withdrawn;
-    if queued && stage.run(reference.run)?.state.status() == RunStatus::Paused {
-        thread::save(stage.tx, &Thread { withdrawn: true, ..seen.clone() }, false)?;
-    }
-    Ok(())
+    walk.offer_or_not(stage)
 }
 
 /// One attempt on its way to what its thread shows.
@@ -246,6 +236,22 @@ impl Walk<'_> {
         self.attempt.reason = Some("its thread was cancelled".to_owned());
         let after = decide::moved(&self.task, TaskEvent::Cancel, stage.now);
         self.become_task(stage, after, EventKind::Cancelled, "its thread was cancelled", Vec::new())
+    }
+
+    /// Work that was given back is offered again, but not while its run is paused, and never in a cancelled one.
+    fn offer_or_not(&self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+        if self.seen.state != ThreadState::Queued {
+            return Ok(());
+        }
+        match stage.run(self.task.run)?.state.status() {
+            RunStatus::Paused if !self.seen.withdrawn => {
+                Ok(thread::save(stage.tx, &Thread { withdrawn: true, ..self.seen.clone() }, false)?)
+            }
+            RunStatus::Cancelled => {
+                super::task::cancel(stage, self.task.id, "the run was cancelled").map(|_| ())
+            }
+            RunStatus::Open | RunStatus::Paused | RunStatus::Finished => Ok(()),
+        }
     }
 
     /// Counts what the worker gave back; says whether that was once too often.
