@@ -1,5 +1,6 @@
-//! Tests of the operations from outside, over real stores.
+//! Stories of the engine's operations, one module per subject, on a store of their own with a clock they advance.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod random_work;
+mod runs;

@@ -1,0 +1,1 @@
+//! Waiting: it wakes within milliseconds, misses nothing, and costs nothing meanwhile.
