@@ -53,6 +53,8 @@ const ANY_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_ne
 const NEXT_TIMER: &str = "SELECT min(at) FROM (
     SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
     UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
+const NEXT_DEFAULT: &str =
+    "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
 const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
     (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
 
@@ -178,7 +180,8 @@ impl<'a> StateColumns<'a> {
                 lost_at: Some(lease.lost_at().0),
                 ..held(hold)
             },
-            ThreadState::Blocked { hold, question } => Self {
+            ThreadState::Blocked { hold, question, length } => Self {
+                held_lease: Some(length.span().0),
                 question: Some(question.message.0),
                 default_at: question.default_at.map(|at| at.0),
                 ..held(hold)
