@@ -101,6 +101,8 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
     let hold = || {
         Ok::<_, Fault>(Hold { holder: present(slug_or_null(row, 13)?, "thread", "holder")?, token: token()? })
     };
+    let held_length =
+        || Ok::<_, Fault>(lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?));
     let closing = || {
         let message = MessageId(present(row.int_or_null(21)?, "thread", "closing_id")?);
         Ok::<_, Fault>(Closing { token: token()?, message })
@@ -111,7 +113,7 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
         ThreadStatus::Done => ThreadState::Done(closing()?),
         ThreadStatus::Failed => ThreadState::Failed(closing()?),
         ThreadStatus::Claimed => {
-            let length = lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?);
+            let length = held_length()?;
             let expires_at = present(time_or_null(row, 16)?, "thread", "expires_at")?;
             ThreadState::Claimed { hold: hold()?, lease: Lease { length, expires_at } }
         }
@@ -120,6 +122,7 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
             ThreadState::Blocked {
                 hold: hold()?,
                 question: OpenQuestion { message, default_at: time_or_null(row, 18)? },
+                length: held_length()?,
             }
         }
     })
@@ -313,6 +316,14 @@ pub fn any_news(tx: &mut Transaction<'_>, now: Time) -> Result<bool, Fault> {
 /// The store failed.
 pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
     Ok(tx.first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
+}
+
+/// When the next default is due.
+///
+/// # Errors
+/// The store failed.
+pub fn next_default(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
+    Ok(tx.first(NEXT_DEFAULT, &[], |row| time_or_null(row, 0))?.flatten())
 }
 
 /// The queued threads of a run's dispatched attempts.
