@@ -256,7 +256,7 @@ impl Desk {
     /// # Errors
     /// What the operation says.
     pub fn reconcile(&mut self) -> Result<Vec<reconcile::Change>, Error> {
-        reconcile::reconcile(&mut self.session, None, false)
+        reconcile::reconcile(&mut self.session, None, None, false).map(fresh)
     }
 
     /// All events of a run, or of all unfinished ones.
