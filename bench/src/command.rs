@@ -1,0 +1,249 @@
+//! One command from its start to its end, over a process that does nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use orch_core::id::ThreadId;
+
+use crate::contention::{BODY, RESULT, SUBJECT, claimed};
+use crate::fixture::{self, Shape, key};
+use crate::process::Programs;
+use crate::sample::{Samples, milliseconds};
+use crate::scratch::Scratch;
+use crate::table::{Table, heading, number, say, verdict};
+use crate::{Done, disk};
+
+/// How often every command is run.
+const ROUNDS: usize = 150;
+
+/// Rounds before the first that counts: until then the write-ahead log has its full size.
+const WARM_UP: usize = 40;
+
+/// How many tasks the store holds.
+const TASKS: usize = 1_000;
+
+/// What a command may take over an empty process and its `fdatasync`, in milliseconds.
+const OVER_MAX_MS: f64 = 3.0;
+
+/// What a run of a command did to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing durable.
+    Read,
+    /// One commit into the write-ahead log.
+    Write,
+    /// One commit at the log's new beginning, whose header is made durable first.
+    WriteAfterReset,
+    /// One commit, and after the answer the log was brought into the database.
+    Checkpoint,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Read, Self::Write, Self::WriteAfterReset, Self::Checkpoint];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::WriteAfterReset => "write after a reset",
+            Self::Checkpoint => "write that checkpoints",
+        }
+    }
+
+    /// How many `fdatasync` it is allowed; none is stated for the checkpointing command.
+    fn syncs(self) -> Option<u32> {
+        match self {
+            Self::Read => Some(0),
+            Self::Write => Some(1),
+            Self::WriteAfterReset => Some(2),
+            Self::Checkpoint => None,
+        }
+    }
+}
+
+/// All runs of one command that did the same to the store.
+struct Row {
+    name: String,
+    kind: Kind,
+    wall: Samples,
+    cpu: Samples,
+    over_empty: Samples,
+    peak: u64,
+}
+
+/// The benchmark under way.
+struct Bench {
+    programs: Programs,
+    store: PathBuf,
+    probe: disk::Probe,
+    syncs: Samples,
+    empty: f64,
+    rows: Vec<Row>,
+    counting: bool,
+}
+
+/// Runs the benchmark.
+pub(crate) fn run(scratch: &Scratch) -> Done<()> {
+    heading("command: one command over an empty process");
+    let folder = scratch.disk("command")?;
+    let store = fixture::store(&folder, "store", Shape::Layered, TASKS)?;
+    let mut bench = Bench {
+        programs: Programs::beside_this()?,
+        store,
+        probe: disk::Probe::new(&folder)?,
+        syncs: Samples::default(),
+        empty: 0.0,
+        rows: Vec::new(),
+        counting: false,
+    };
+    for round in 0..WARM_UP + ROUNDS {
+        bench.counting = round >= WARM_UP;
+        bench.round(round)?;
+    }
+    bench.report();
+    Ok(())
+}
+
+impl Bench {
+    /// Every command once, each beside an empty process and a sync of its own.
+    fn round(&mut self, round: usize) -> Done<()> {
+        let number = round.to_string();
+        self.time("orch", &["ready", "--limit", "10"])?;
+        self.time("orch", &["status"])?;
+        self.time("orch", &["task", "show", key(TASKS / 2).as_str()])?;
+        self.time("orch", &["blocked"])?;
+        self.time("orch", &["task", "add", "One more part", "--key", &format!("more-{number}")])?;
+        let first = self.time("orch", &["ready", "--limit", "1"])?;
+        let first: serde_json::Value = serde_json::from_str(&first)?;
+        let next = first["data"]["tasks"][0]["key"].as_str().ok_or("nothing is ready")?.to_owned();
+        self.time("orch", &["dispatch", &next, "--to", "worker"])?;
+        self.time(
+            "inbox",
+            &["send", "--to", "other", "--from", "lead", "--subject", SUBJECT, "--body", BODY],
+        )?;
+        self.time("inbox", &["list", "--for", "worker", "--limit", "10"])?;
+        let (thread, token) = claimed(&self.time("inbox", &["claim", "--as", "worker"])?)?;
+        let thread = ThreadId(thread).to_string();
+        let token = ["--token", token.as_str()];
+        self.time("inbox", &[&["progress", &thread, "Half done.", "--percent", "50"], &token[..]].concat())?;
+        self.time("inbox", &[&["renew", &thread], &token[..]].concat())?;
+        self.time("inbox", &["show", &thread])?;
+        self.time("inbox", &[&["done", &thread, "--result", RESULT], &token[..]].concat())?;
+        self.time("orch", &["reconcile"])?;
+        Ok(())
+    }
+
+    fn time(&mut self, program: &str, arguments: &[&str]) -> Done<String> {
+        let empty = self.programs.run(&self.store, "empty-process", &[])?;
+        let sync = self.probe.sync()?;
+        let before = State::of(&self.store)?;
+        let ran = self.programs.run(&self.store, program, arguments)?;
+        let kind = before.kind(&State::of(&self.store)?);
+        if self.counting {
+            self.syncs.push(sync);
+            self.empty = milliseconds(empty.wall);
+            self.count("empty process", Kind::Read, &empty);
+            let words =
+                arguments.iter().take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+            let name = words.take(2).fold(program.to_owned(), |name, word| name + " " + word);
+            self.count(&name, kind, &ran);
+        }
+        Ok(ran.stdout)
+    }
+
+    fn count(&mut self, name: &str, kind: Kind, ran: &crate::process::Ran) {
+        let place = self.rows.iter().position(|row| row.name == name && row.kind == kind);
+        let place = place.unwrap_or_else(|| {
+            let (wall, cpu, over_empty) = <(Samples, Samples, Samples)>::default();
+            self.rows.push(Row { name: name.to_owned(), kind, wall, cpu, over_empty, peak: 0 });
+            self.rows.len() - 1
+        });
+        let row = &mut self.rows[place];
+        row.wall.push(ran.wall);
+        row.cpu.push(ran.cpu);
+        row.over_empty.push_number(milliseconds(ran.wall) - self.empty);
+        row.peak = row.peak.max(ran.peak);
+    }
+
+    fn report(&self) {
+        let mut table = Table::new(&[
+            "command",
+            "what it did",
+            "runs",
+            "wall, median ms",
+            "p99 ms",
+            "processor, median ms",
+            "over empty, median ms",
+            "and less its fdatasync",
+            "peak MiB",
+            "target",
+        ]);
+        let sync = self.syncs.median();
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_by_key(|row| Kind::ALL.iter().position(|kind| *kind == row.kind));
+        for row in rows {
+            let rest = row.kind.syncs().map(|syncs| row.over_empty.median() - f64::from(syncs) * sync);
+            let target = rest.filter(|_| row.name != "empty process");
+            table.row(vec![
+                row.name.clone(),
+                row.kind.name().to_owned(),
+                row.wall.count().to_string(),
+                number(row.wall.median()),
+                number(row.wall.p99()),
+                number(row.cpu.median()),
+                number(row.over_empty.median()),
+                rest.map_or("–".to_owned(), number),
+                number(row.peak as f64 / 1_048_576.0),
+                target.map_or("–".to_owned(), |rest| verdict(rest <= OVER_MAX_MS)),
+            ]);
+        }
+        table.print();
+        say(&format!(
+            "fdatasync in the same run: median {} ms, p99 {} ms.",
+            number(sync),
+            number(self.syncs.p99())
+        ));
+        say(&format!(
+            "Target: at most {OVER_MAX_MS} ms over an empty process; a durable write one fdatasync more, two right after a reset of the log."
+        ));
+    }
+}
+
+/// What of a store's files tells what a command did.
+#[derive(PartialEq, Eq)]
+struct State {
+    database_written: SystemTime,
+    log_written: SystemTime,
+    log_salt: Vec<u8>,
+}
+
+impl State {
+    fn of(store: &Path) -> Done<Self> {
+        let mut log = store.as_os_str().to_owned();
+        log.push("-wal");
+        let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified());
+        let mut header = [0; 32];
+        // A log that was just made has no header yet.
+        if std::fs::metadata(&log)?.len() >= header.len() as u64 {
+            std::io::Read::read_exact(&mut std::fs::File::open(&log)?, &mut header)?;
+        }
+        Ok(Self {
+            database_written: written(store)?,
+            log_written: written(Path::new(&log))?,
+            log_salt: header[16..24].to_vec(),
+        })
+    }
+
+    /// What happened from here to there.
+    fn kind(&self, after: &Self) -> Kind {
+        if self.database_written != after.database_written {
+            Kind::Checkpoint
+        } else if self.log_salt != after.log_salt {
+            Kind::WriteAfterReset
+        } else if self.log_written != after.log_written {
+            Kind::Write
+        } else {
+            Kind::Read
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Stores to measure on, made by the engine itself.
+
+use std::path::{Path, PathBuf};
+
+use orch_core::id::Slug;
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::run::{DoneWhen, Policy, RunEdit};
+use orch_core::task::{NewTask, TaskEdit, TaskText};
+use orch_engine::Session;
+use orch_engine::orch::plan::{self, Plan, PlannedTask};
+use orch_engine::orch::run::{self, NewRun};
+use orch_engine::session::OpenOptions;
+use orch_store::Location;
+
+use crate::Done;
+
+/// What a graph looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Layers; each task waits for three of the layer before.
+    Layered,
+    /// Each task waits for the one before.
+    Chain,
+    /// Nothing waits for anything.
+    AllReady,
+}
+
+impl Shape {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Layered, Self::Chain, Self::AllReady];
+
+    /// Its name in a table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Layered => "layered",
+            Self::Chain => "one chain",
+            Self::AllReady => "all ready",
+        }
+    }
+}
+
+/// How many tasks of the layer before a task of a layer waits for.
+const DEPENDENCIES: usize = 3;
+
+/// How many layers a layered graph has.
+const LAYERS: usize = 20;
+
+/// A name.
+pub(crate) fn slug(name: &str) -> Slug {
+    Slug::stored(name.to_owned())
+}
+
+/// Opens a store, making it when there is none.
+pub(crate) fn open(path: &Path) -> Done<Session> {
+    let location = Location::Sqlite(path.to_owned());
+    Ok(Session::open_or_create(&location, OpenOptions::default())?.0)
+}
+
+/// Makes a store with one run of so many tasks.
+pub(crate) fn store(folder: &Path, name: &str, shape: Shape, tasks: usize) -> Done<PathBuf> {
+    let path = folder.join(name).join("orch.db");
+    let mut session = open(&path)?;
+    make_run(&mut session)?;
+    plan::add(&mut session, None, &slug("lead"), None, &graph(shape, tasks))?;
+    session.tend();
+    Ok(path)
+}
+
+/// Makes the run that plans are added to.
+pub(crate) fn make_run(session: &mut Session) -> Done<()> {
+    let policy = Policy {
+        done_when: DoneWhen::Reported,
+        max_active: None,
+        max_attempts: limit::ATTEMPTS_DEFAULT,
+        retry_delay: limit::RETRY_DELAY_DEFAULT,
+        lease: LeaseLength::DEFAULT,
+        answer_after: None,
+    };
+    let new = NewRun { name: Some(slug("run")), title: "A run to measure".to_owned(), goal: None, policy };
+    run::init(session, None, &slug("lead"), &new)?;
+    Ok(())
+}
+
+/// A plan of so many tasks. Its file would name each task after what it waits for.
+pub(crate) fn graph(shape: Shape, tasks: usize) -> Plan {
+    let planned = (0..tasks).map(|index| task(index, waits_for(shape, tasks, index))).collect();
+    Plan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false }
+}
+
+fn waits_for(shape: Shape, tasks: usize, index: usize) -> Vec<usize> {
+    match shape {
+        Shape::AllReady => Vec::new(),
+        Shape::Chain => index.checked_sub(1).into_iter().collect(),
+        Shape::Layered => {
+            let width = tasks.div_ceil(LAYERS);
+            let Some(before) = (index / width).checked_sub(1) else { return Vec::new() };
+            let place = index % width;
+            (0..DEPENDENCIES).map(|step| before * width + (place + step) % width).collect()
+        }
+    }
+}
+
+fn task(index: usize, waits_for: Vec<usize>) -> PlannedTask {
+    let spec = format!("Do part {index} of the work as the goal says, and say what you did.");
+    let task = NewTask {
+        key: Some(key(index)),
+        title: format!("Part {index} of the work"),
+        text: TaskText { spec: Some(spec), ..TaskText::default() },
+        priority: limit::PRIORITY_DEFAULT,
+        labels: Vec::new(),
+        agent: Some(slug("worker")),
+        max_attempts: None,
+        allow_empty: false,
+        after: waits_for.into_iter().map(key).collect(),
+    };
+    let line = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    PlannedTask { task, named: TaskEdit::default(), names_after: false, line }
+}
+
+/// The key of the task in this place.
+pub(crate) fn key(index: usize) -> Slug {
+    slug(&format!("part-{index}"))
+}

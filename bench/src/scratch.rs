@@ -1,0 +1,43 @@
+//! Folders for stores that are measured, removed at the end.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::Done;
+
+/// Where stores lie while they are measured.
+pub(crate) struct Scratch {
+    disk: TempDir,
+    memory: Option<TempDir>,
+}
+
+/// A file system that lies in memory, where there is one: nothing waits for a disk there.
+const MEMORY: &str = "/dev/shm";
+
+impl Scratch {
+    /// On the disk that this program was built on, and in memory where that is possible.
+    pub(crate) fn new() -> Done<Self> {
+        let this = std::env::current_exe()?;
+        let folder = this.parent().ok_or("this program lies nowhere")?;
+        let disk = tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?;
+        let memory = Path::new(MEMORY).is_dir().then(|| tempfile::tempdir_in(MEMORY)).transpose()?;
+        Ok(Self { disk, memory })
+    }
+
+    /// An empty folder on the disk.
+    pub(crate) fn disk(&self, name: &str) -> Done<PathBuf> {
+        make(self.disk.path(), name)
+    }
+
+    /// An empty folder in memory; on the disk where there is no such file system.
+    pub(crate) fn memory(&self, name: &str) -> Done<PathBuf> {
+        make(self.memory.as_ref().unwrap_or(&self.disk).path(), name)
+    }
+}
+
+fn make(folder: &Path, name: &str) -> Done<PathBuf> {
+    let folder = folder.join(name);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
