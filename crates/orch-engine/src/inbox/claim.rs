@@ -12,7 +12,7 @@ use orch_store::driver::Durability;
 use orch_store::table::{agent, lease_token, message, thread};
 use orch_store::{Ending, Transaction};
 
-use super::{ThreadShown, record, save, shown};
+use super::{ThreadShown, record, save, save_unmoved, shown};
 use crate::wake::{Look, wait_until};
 use crate::{Answer, Error, Receipt, Session, token};
 
@@ -178,7 +178,11 @@ fn take(
     };
     agent::see(tx, &request.holder, now)?;
     lease_token::insert(tx, thread.id, &hold.token, &hold.holder, now)?;
-    save(tx, &thread)?;
+    if request.again {
+        save_unmoved(tx, &thread)?
+    } else {
+        save(tx, &thread)?
+    }
     let how: Vec<(&'static str, Datum)> = match before {
         Some(_) if request.again => vec![("again", true.into())],
         Some(holder) => vec![("lost_by", holder.to_string().into())],

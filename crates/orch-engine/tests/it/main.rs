@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod freshness;
 mod questions;
 mod random_work;
 mod runs;
