@@ -5,8 +5,10 @@
 
 pub mod clock;
 pub mod desk;
+pub mod dice;
 pub mod place;
 
 pub use clock::FakeClock;
 pub use desk::{Desk, Held};
+pub use dice::Dice;
 pub use place::Place;
