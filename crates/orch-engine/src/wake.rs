@@ -132,7 +132,8 @@ impl Drop for Waiter {
 pub(crate) enum Look<T> {
     /// What was waited for.
     Found(T),
-    /// Nothing yet; something may come at that time by itself.
+    /// Nothing yet; something may come at that time by itself. A time that has come already is not waited for:
+    /// what was due at the look and still stands is for somebody else to take.
     Nothing(Option<Time>),
 }
 
@@ -149,9 +150,10 @@ pub(crate) fn wait_until<T>(
     let waiter = Waiter::bind(session.store_folder());
     loop {
         let seen = session.change_counter()?;
+        let looked_at = session.clock_now();
         let until = match look(session)? {
             Look::Found(found) => return Ok(Some(found)),
-            Look::Nothing(until) => until,
+            Look::Nothing(until) => until.filter(|at| *at > looked_at),
         };
         if !block_until_news(session, &waiter, deadline, until, seen)? {
             return Ok(None);

@@ -143,7 +143,7 @@ WHERE (holder IS NOT NULL) != (state IN ('claimed', 'blocked'))
     OR (token IS NOT NULL) != (state IN ('claimed', 'blocked', 'done', 'failed'))
     OR (expires_at IS NOT NULL) != (state = 'claimed')
     OR (lost_at IS NOT NULL) != (state = 'claimed')
-    OR (held_lease_ms IS NOT NULL) != (state = 'claimed')
+    OR (held_lease_ms IS NOT NULL) != (state IN ('claimed', 'blocked'))
     OR lost_at < expires_at
 ORDER BY id";
 

@@ -31,7 +31,7 @@ const SOUND: &[&str] = &[
         (1, 'work', 'A', 'lead', 'w', 2, 1000, 1, 1, 1, 'done', 0, NULL, 't1', NULL, NULL, NULL, NULL, 2, 0, 1, 2, 0, 1, 1),
         (2, 'work', 'B', 'lead', 'w', 2, 1000, 1, 2, 2, 'claimed', 0, 'w', 't2', 1000, 9, 10, NULL, NULL, 0, 3, 1, 0, 1, 1),
         (3, 'work', 'D', 'lead', 'w', 2, 1000, 1, 4, 3, 'failed', 0, NULL, 't3', NULL, NULL, NULL, NULL, 5, 0, 4, 2, 0, 1, 1),
-        (4, 'work', 'P', 'lead', 'w', 2, 1000, NULL, NULL, NULL, 'blocked', 0, 'w', 't4', NULL, NULL, NULL, 9, NULL, 0, 6, 4, 0, 1, 1)",
+        (4, 'work', 'P', 'lead', 'w', 2, 1000, NULL, NULL, NULL, 'blocked', 0, 'w', 't4', 1000, NULL, NULL, 9, NULL, 0, 6, 4, 0, 1, 1)",
     "INSERT INTO lease_token VALUES (1, 't1', 'w', 1), (2, 't2', 'w', 1), (3, 't3', 'w', 1), (4, 't4', 'w', 1)",
     "INSERT INTO message (id, thread_id, from_agent, to_agent, kind, created_at, body) VALUES
         (1, 1, 'lead', 'w', 'work', 1, ''), (2, 1, 'w', 'lead', 'result', 1, 'x'), (3, 2, 'lead', 'w', 'work', 1, ''),
@@ -43,7 +43,7 @@ const SOUND: &[&str] = &[
 ];
 
 /// One way to break each law.
-const BROKEN: [(&str, &str); 35] = [
+const BROKEN: [(&str, &str); 36] = [
     (
         "live_attempts",
         "INSERT INTO attempt VALUES (4, 1, 2, 2, 'w', 'dispatched', 2, NULL, NULL, 0, 'none', 1, NULL)",
@@ -51,6 +51,7 @@ const BROKEN: [(&str, &str); 35] = [
     ("live_attempts", "UPDATE task SET state = 'ready' WHERE id = 2"),
     ("held_threads", "UPDATE thread SET token = NULL WHERE id = 2"),
     ("held_threads", "UPDATE thread SET lost_at = 1 WHERE id = 2"),
+    ("held_threads", "UPDATE thread SET held_lease_ms = NULL WHERE id = 4"),
     ("held_threads", "UPDATE thread SET holder = 'w' WHERE id = 1"),
     ("live_tokens", "DELETE FROM lease_token WHERE thread_id = 4"),
     ("live_tokens", "UPDATE lease_token SET holder = 'x' WHERE thread_id = 2"),

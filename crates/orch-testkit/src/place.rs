@@ -1,6 +1,7 @@
 //! A store of its own in a temporary folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use orch_engine::Session;
 use orch_engine::session::OpenOptions;
@@ -8,10 +9,10 @@ use orch_store::{Location, Store};
 
 use crate::FakeClock;
 
-/// A folder with a store, which goes away with the test, and the clock of its sessions.
-#[derive(Debug)]
+/// A folder with a store, which goes away with the last copy of this, and the clock of its sessions.
+#[derive(Clone, Debug)]
 pub struct Place {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     clock: FakeClock,
 }
 
@@ -43,7 +44,7 @@ impl Place {
 
     fn within(folder: &Path) -> Self {
         let folder = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
-        let place = Self { folder, clock: FakeClock::default() };
+        let place = Self { folder: Arc::new(folder), clock: FakeClock::default() };
         Store::create(&place.location(), false).expect("a store can be made in a temporary folder");
         place
     }
@@ -52,6 +53,12 @@ impl Place {
     #[must_use]
     pub fn location(&self) -> Location {
         Location::Sqlite(self.folder.path().join("orch.db"))
+    }
+
+    /// The folder that the store lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The clock of every session here.

@@ -69,8 +69,8 @@ pub fn reissue(thread: &Thread, hold: Hold, now: Time) -> Result<Thread, Refusal
         ThreadState::Claimed { hold: old, lease } if old.holder == hold.holder => {
             ThreadState::Claimed { hold, lease: lease.length.from(now) }
         }
-        ThreadState::Blocked { hold: old, question } if old.holder == hold.holder => {
-            ThreadState::Blocked { hold, question: *question }
+        ThreadState::Blocked { hold: old, question, length } if old.holder == hold.holder => {
+            ThreadState::Blocked { hold, question: *question, length: *length }
         }
         ThreadState::Claimed { hold: old, .. } | ThreadState::Blocked { hold: old, .. } => {
             return Err(Refusal::AlreadyClaimed { thread: thread.id, holder: old.holder.clone() });
@@ -110,7 +110,12 @@ pub fn renew(
         ThreadState::Claimed { lease, .. } => {
             ThreadState::Claimed { hold, lease: length.unwrap_or(lease.length).from(now) }
         }
-        other => other.clone(),
+        ThreadState::Blocked { question, length: held, .. } => {
+            ThreadState::Blocked { hold, question: *question, length: length.unwrap_or(*held) }
+        }
+        ThreadState::Queued | ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => {
+            unreachable!("a live token is that of a holder")
+        }
     };
     Ok(Thread { state, updated_at: now, ..thread.clone() })
 }
@@ -132,6 +137,7 @@ pub enum Ask {
 pub struct Blocking {
     thread: Thread,
     hold: Hold,
+    length: LeaseLength,
     default_at: Option<Time>,
     now: Time,
 }
@@ -141,7 +147,7 @@ impl Blocking {
     #[must_use]
     pub fn by(self, message: MessageId) -> Thread {
         let question = OpenQuestion { message, default_at: self.default_at };
-        let state = ThreadState::Blocked { hold: self.hold, question };
+        let state = ThreadState::Blocked { hold: self.hold, question, length: self.length };
         Thread { state, answered: None, updated_at: self.now, ..self.thread }
     }
 }
@@ -177,18 +183,17 @@ pub fn ask(
         ThreadState::Blocked { question: open, .. } => {
             Err(Refusal::QuestionOpen { thread: thread.id, question: open.message })
         }
-        ThreadState::Queued
-        | ThreadState::Claimed { .. }
-        | ThreadState::Done(_)
-        | ThreadState::Failed(_)
-        | ThreadState::Cancelled => {
+        ThreadState::Claimed { lease, .. } => {
             if let Some(answered) = thread.answered.filter(|_| same) {
                 return Ok(Ask::Answered(answered));
             }
             step(thread, ThreadEvent::Ask);
             let after = question.default_after.or(thread.head.answer_after);
             let default_at = after.filter(|_| question.has_default).map(|span| now + span);
-            Ok(Ask::Block(Blocking { thread: thread.clone(), hold, default_at, now }))
+            Ok(Ask::Block(Blocking { thread: thread.clone(), hold, length: lease.length, default_at, now }))
+        }
+        ThreadState::Queued | ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => {
+            unreachable!("a live token is that of a holder")
         }
     }
 }
@@ -199,6 +204,7 @@ pub fn ask(
 pub struct Answering {
     thread: Thread,
     hold: Hold,
+    length: LeaseLength,
     question: MessageId,
     now: Time,
 }
@@ -213,7 +219,7 @@ impl Answering {
     /// The thread, claimed again with a full lease under the same token.
     #[must_use]
     pub fn with(self, answer: MessageId) -> Thread {
-        let lease = self.thread.head.lease_length.from(self.now);
+        let lease = self.length.from(self.now);
         let state = ThreadState::Claimed { hold: self.hold, lease };
         let answered = Some(AnsweredQuestion { question: self.question, answer });
         Thread { state, answered, updated_at: self.now, ..self.thread }
@@ -227,10 +233,10 @@ impl Answering {
 pub fn reply(thread: &Thread, now: Time) -> Result<Answering, Refusal> {
     let status = thread.state.status();
     match &thread.state {
-        ThreadState::Blocked { hold, question } => {
+        ThreadState::Blocked { hold, question, length } => {
             step(thread, ThreadEvent::Answer);
             let (hold, question) = (hold.clone(), question.message);
-            Ok(Answering { thread: thread.clone(), hold, question, now })
+            Ok(Answering { thread: thread.clone(), hold, length: *length, question, now })
         }
         ThreadState::Queued | ThreadState::Claimed { .. } => Err(Refusal::NoQuestion { thread: thread.id }),
         ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => {

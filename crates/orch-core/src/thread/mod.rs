@@ -105,6 +105,8 @@ pub enum ThreadState {
         hold: Hold,
         /// What it waits for.
         question: OpenQuestion,
+        /// The length of the lease that the answer gives back.
+        length: LeaseLength,
     },
     /// The work was done.
     Done(Closing),

@@ -7,7 +7,7 @@ use orch_core::message::{Draft, Extra, Message, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::time::{Span, Time};
-use orch_store::table::{agent, message, thread};
+use orch_store::table::{agent, lease_token, message, thread};
 use orch_store::{Ending, Transaction};
 
 use super::{give_defaults, is_lease_lost, late, record, save, write_message};
@@ -62,7 +62,7 @@ pub fn ask(
         Answer::Fresh(asked) => await_answer(session, request, &asked.question, timeout).map(Answer::Fresh),
         Answer::Replayed(recorded) => {
             let Some(receipt) = receipt else { return Ok(Answer::Replayed(recorded)) };
-            let Some(question) = session.read(|tx, _| last_question(tx, request.thread))? else {
+            let Some(question) = session.read(|tx, _| asked_before(tx, request, &digest))? else {
                 return Ok(Answer::Replayed(recorded));
             };
             let asked = await_answer(session, request, &question, timeout)?;
@@ -129,9 +129,14 @@ fn current_question(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Option<
     Ok(id.map(|id| message::load(tx, id)).transpose()?.flatten())
 }
 
-fn last_question(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Message>, Error> {
-    match thread::load(tx, id)? {
-        Some(thread) => current_question(tx, &thread),
+/// The question that this request asked the first time; others may have followed it.
+fn asked_before(
+    tx: &mut Transaction<'_>,
+    request: &Ask,
+    digest: &TokenDigest,
+) -> Result<Option<Message>, Error> {
+    match lease_token::holder(tx, request.thread, digest)? {
+        Some(holder) => Ok(message::question_of(tx, request.thread, &holder, &request.question)?),
         None => Ok(None),
     }
 }
@@ -152,22 +157,22 @@ fn await_answer(
     question: &Message,
     timeout: Span,
 ) -> Result<Asked, Error> {
-    let id = question.id;
     let found = wait_until(session, timeout, |session| {
         give_defaults(session)?;
         session.read(|tx, _| {
+            // The thread knows its last question only, and that may be a later one by now.
+            if let Some(answer) = message::answer_to(tx, request.thread, question.id)? {
+                return Ok(Look::Found(Asked { question: question.clone(), answer: Some(answer) }));
+            }
             let thread = thread::load(tx, request.thread)?
                 .ok_or(Refusal::ThreadNotFound { thread: request.thread })?;
-            if let Some(answered) = thread.answered.filter(|answered| answered.question == id) {
-                return Ok(Look::Found(asked(tx, id, Some(answered.answer))?));
-            }
             match &thread.state {
-                ThreadState::Blocked { question, .. } if question.message == id => {
-                    Ok(Look::Nothing(question.default_at))
+                ThreadState::Blocked { question: open, .. } if open.message == question.id => {
+                    Ok(Look::Nothing(open.default_at))
                 }
                 _ => Err(Refusal::LeaseLost { thread: thread.id, kept: None }.into()),
             }
         })
     })?;
-    found.ok_or(Error::TimedOut(Awaited::Answer { thread: request.thread, question: id }))
+    found.ok_or(Error::TimedOut(Awaited::Answer { thread: request.thread, question: question.id }))
 }

@@ -2,7 +2,7 @@
 
 use orch_core::event::{Datum, EventKind};
 use orch_core::id::{MessageId, Slug, ThreadId};
-use orch_core::lease::LeaseLength;
+use orch_core::lease::{Lease, LeaseLength};
 use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::refusal::Refusal;
@@ -12,7 +12,7 @@ use orch_store::driver::Durability;
 use orch_store::table::{agent, lease_token, message, thread};
 use orch_store::{Ending, Transaction};
 
-use super::{ThreadShown, record, save, shown};
+use super::{ThreadShown, record, save, save_unmoved, shown};
 use crate::wake::{Look, wait_until};
 use crate::{Answer, Error, Receipt, Session, token};
 
@@ -69,14 +69,15 @@ pub fn claim(
     let (None, Some(timeout)) = (&first, request.wait) else { return first.ok_or_else(|| empty(request)) };
     note_waiting(session, &request.holder)?;
     let claimed = wait_until(session, timeout, |session| {
-        let (claimable, next) = session.read(|tx, now| {
-            let found = candidate(tx, request, now)?.is_some_and(|thread| decide::claimable(&thread, now));
-            Ok((found, thread::next_lapse(tx, queue(request))?))
-        })?;
-        if !claimable {
-            return Ok(Look::Nothing(next));
+        loop {
+            if let Chance::Later(next) = session.read(|tx, now| chance(tx, request, now))? {
+                return Ok(Look::Nothing(next));
+            }
+            // Whoever was faster leaves others to look at.
+            if let Some(answer) = try_claim(session, receipt, request)? {
+                return Ok(Look::Found(answer));
+            }
         }
-        Ok(try_claim(session, receipt, request)?.map_or(Look::Nothing(next), Look::Found))
     })?;
     claimed.ok_or_else(|| empty(request))
 }
@@ -102,6 +103,26 @@ fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Opt
         Some(id) => Ok(Some(thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?)),
         None => Ok(thread::most_urgent(tx, queue(request), now)?),
     }
+}
+
+/// Whether a claim would get something.
+enum Chance {
+    /// It would.
+    Now,
+    /// Not now; a lease that may be lost by then keeps it.
+    Later(Option<Time>),
+}
+
+fn chance(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Chance, Error> {
+    let found = candidate(tx, request, now)?;
+    if found.as_ref().is_some_and(|thread| decide::claimable(thread, now)) {
+        return Ok(Chance::Now);
+    }
+    Ok(Chance::Later(match found {
+        Some(named) if named.head.reference.is_none() => decide::lease(&named).map(Lease::lost_at),
+        Some(_) => None,
+        None => thread::next_lapse(tx, queue(request))?,
+    }))
 }
 
 /// An agent that waits for work is there, even before it gets any.
@@ -157,7 +178,11 @@ fn take(
     };
     agent::see(tx, &request.holder, now)?;
     lease_token::insert(tx, thread.id, &hold.token, &hold.holder, now)?;
-    save(tx, &thread)?;
+    if request.again {
+        save_unmoved(tx, &thread)?
+    } else {
+        save(tx, &thread)?
+    }
     let how: Vec<(&'static str, Datum)> = match before {
         Some(_) if request.again => vec![("again", true.into())],
         Some(holder) => vec![("lost_by", holder.to_string().into())],

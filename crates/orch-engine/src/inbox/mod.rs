@@ -56,9 +56,14 @@ pub(crate) fn write_message(
     Ok(message)
 }
 
-/// Saves a thread; whoever owns it gets to know.
+/// Saves a thread that moved; whoever owns it gets to know.
 pub(crate) fn save(tx: &mut Transaction<'_>, thread: &Thread) -> Result<(), Error> {
     Ok(thread::save(tx, thread, thread.head.reference.is_some())?)
+}
+
+/// Saves a thread that has a later lease or one more message, and is where it was: that is no news to its owner.
+pub(crate) fn save_unmoved(tx: &mut Transaction<'_>, thread: &Thread) -> Result<(), Error> {
+    Ok(thread::save(tx, thread, false)?)
 }
 
 /// Appends an event about a thread.
@@ -115,7 +120,7 @@ pub(crate) fn late<T>(
     }
     let to = thread.head.from.clone();
     let message = write_message(tx, &mut thread, draft(&writer, &to, MessageKind::Late, text), now)?;
-    thread::save(tx, &thread, false)?;
+    save_unmoved(tx, &thread)?;
     record(tx, EventKind::Late, &thread, &writer, vec![("message", message.id.to_string().into())], now)?;
     Ok(Ending::KeepAndFail(Refusal::LeaseLost { thread: thread.id, kept: Some(message.id) }.into()))
 }

@@ -8,7 +8,7 @@ use orch_store::Ending;
 use orch_store::table::agent;
 
 use super::renew::{Unread, unread};
-use super::{is_lease_lost, late, save, write_message};
+use super::{is_lease_lost, late, save_unmoved, write_message};
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// How far the work is.
@@ -56,7 +56,7 @@ pub fn progress(
         let extra = Extra { percent: request.percent, ..Extra::default() };
         let draft = Draft { from, to, kind: MessageKind::Progress, body: request.text.clone(), extra };
         let message = write_message(tx, &mut thread, draft, now)?;
-        save(tx, &thread)?;
+        save_unmoved(tx, &thread)?;
         let expires_at = decide::lease(&thread).map(|lease| lease.expires_at);
         Ok(Ending::Keep(Progressed { message, expires_at, unread: unread(tx, &thread)? }))
     })

@@ -10,7 +10,7 @@ use orch_store::driver::Durability;
 use orch_store::table::{agent, message};
 use orch_store::{Ending, Transaction};
 
-use super::save;
+use super::save_unmoved;
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// Whose lease is renewed.
@@ -56,7 +56,7 @@ pub fn renew(
         let thread = super::load(tx, request.thread, now)?;
         let thread = decide::renew(&thread, &digest, request.lease, now)?;
         agent::see(tx, thread.worker(), now)?;
-        save(tx, &thread)?;
+        save_unmoved(tx, &thread)?;
         let expires_at = decide::lease(&thread).map(|lease| lease.expires_at);
         Ok(Ending::Keep(Renewed { expires_at, unread: unread(tx, &thread)? }))
     };

@@ -10,7 +10,7 @@ use orch_core::time::Time;
 use orch_store::table::{agent, thread};
 use orch_store::{Ending, Transaction};
 
-use super::{ThreadShown, record, save, shown, write_message};
+use super::{ThreadShown, record, save_unmoved, shown, write_message};
 use crate::{Answer, Error, Receipt, Session};
 
 /// A new thread, or one more message of a thread.
@@ -112,7 +112,7 @@ pub(crate) fn begin(
     let extra = Extra { payload, ..Extra::default() };
     let draft = Draft { from: from.clone(), to: to.clone(), kind, body, extra };
     let message = write_message(tx, &mut thread, draft, now)?;
-    thread::save(tx, &thread, false)?;
+    save_unmoved(tx, &thread)?;
     record(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
     Ok((thread, message))
 }
@@ -138,7 +138,7 @@ pub(crate) fn add(
     let draft =
         Draft { from: from.clone(), to: to.clone(), kind: MessageKind::Note, body: body.to_owned(), extra };
     let message = write_message(tx, &mut thread, draft, now)?;
-    save(tx, &thread)?;
+    save_unmoved(tx, &thread)?;
     record(tx, EventKind::Noted, &thread, from, vec![("to", to.to_string().into())], now)?;
     Ok((thread, message))
 }

@@ -68,7 +68,7 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
             let messages = message::search(tx, &search)?;
             Ok(match messages.last() {
                 Some(last) => Look::Found(Waited { cursor: last.id, messages }),
-                None => Look::Nothing(thread::next_timer(tx)?),
+                None => Look::Nothing(thread::next_default(tx)?),
             })
         })
     })?;

@@ -27,8 +27,7 @@ pub fn tell(
         let task = scope::one_task(stage.tx, task)?;
         let owned = live_thread(stage, &task)?;
         let worker = owned.worker().clone();
-        let (told, message) = send::add(stage.tx, owned, who, Some(&worker), text, None, stage.now)?;
-        thread::seen(stage.tx, told.id)?;
+        let (_, message) = send::add(stage.tx, owned, who, Some(&worker), text, None, stage.now)?;
         Ok(message)
     })
 }

@@ -3,7 +3,7 @@
 use orch_core::event::{Event, EventKind, Wake};
 use orch_core::id::{EventId, RunId, Slug};
 use orch_core::run::{Outcome, Run, RunState};
-use orch_core::time::{Span, Time};
+use orch_core::time::Span;
 use orch_store::Transaction;
 use orch_store::table::{agent, event, run as run_table, thread};
 
@@ -49,7 +49,7 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
     let scope = session.read(|tx, _| Scope::of(tx, request))?;
     let kinds: Vec<EventKind> = request.wakes.iter().flat_map(|wake| wake.kinds()).copied().collect();
     let found = wait_until(session, request.timeout, |session| {
-        read_fresh(session, |tx, now| {
+        read_fresh(session, |tx, _| {
             let mut events = Vec::new();
             for (run, after) in scope.runs(tx)? {
                 events.extend(event::waking(tx, run, after, &kinds, request.limit)?);
@@ -57,7 +57,7 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
             events.sort_by_key(|event| event.id);
             events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
             let Some(last) = events.last().map(|event| event.id) else {
-                return Ok(Look::Nothing(next_timer(tx, now)?));
+                return Ok(Look::Nothing(thread::next_timer(tx)?));
             };
             let incomplete = incomplete(tx, &events)?;
             Ok(Look::Found(Waited { events, cursor: last, incomplete }))
@@ -109,11 +109,6 @@ impl Scope {
         }
         Ok(runs)
     }
-}
-
-/// When something may happen by itself: a lease is lost, a default answer is due.
-fn next_timer(tx: &mut Transaction<'_>, now: Time) -> Result<Option<Time>, Error> {
-    Ok(thread::next_timer(tx)?.map(|at| at.max(now)))
 }
 
 /// Runs that ended, as the events say, with work that is not done.

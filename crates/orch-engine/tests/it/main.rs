@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attempts;
+mod freshness;
+mod graph;
+mod leases;
+mod questions;
 mod random_work;
 mod runs;
 mod waits;

@@ -36,6 +36,11 @@ const COUNT_TO_AGENT: &str = "SELECT count(*) FROM message WHERE to_agent = $1 A
 const COUNT_TO_AGENT_IN_THREAD: &str =
     "SELECT count(*) FROM message WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
 const NEWEST: &str = "SELECT max(id) FROM message";
+const QUESTION_OF: &str = select!(
+    "WHERE thread_id = $1 AND kind = 'question' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
+);
+const AFTER_QUESTION: &str =
+    select!("WHERE thread_id = $1 AND id > $2 AND kind IN ('question', 'answer') ORDER BY id LIMIT 1");
 const LATE_TWIN: &str = select!(
     "WHERE thread_id = $1 AND kind = 'late' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
 );
@@ -204,6 +209,32 @@ pub fn unread(
 /// The store failed.
 pub fn newest(tx: &mut Transaction<'_>) -> Result<MessageId, Fault> {
     tx.number(NEWEST, &[]).map(MessageId)
+}
+
+/// The newest question of a writer with this text.
+///
+/// # Errors
+/// The store failed.
+pub fn question_of(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    from: &Slug,
+    body: &str,
+) -> Result<Option<Message>, Fault> {
+    tx.first(QUESTION_OF, &[thread.0.into(), from.as_str().into(), body.into()], row)
+}
+
+/// The answer to a question, if it was ever given: what follows it, unless that is another question.
+///
+/// # Errors
+/// The store failed.
+pub fn answer_to(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    question: MessageId,
+) -> Result<Option<Message>, Fault> {
+    let next = tx.first(AFTER_QUESTION, &[thread.0.into(), question.0.into()], row)?;
+    Ok(next.filter(|message| message.content.kind == MessageKind::Answer))
 }
 
 /// A late message of the same writer with the same text, which a repeated late write attaches to.

@@ -53,6 +53,8 @@ const ANY_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_ne
 const NEXT_TIMER: &str = "SELECT min(at) FROM (
     SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
     UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
+const NEXT_DEFAULT: &str =
+    "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
 const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
     (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
 
@@ -99,6 +101,8 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
     let hold = || {
         Ok::<_, Fault>(Hold { holder: present(slug_or_null(row, 13)?, "thread", "holder")?, token: token()? })
     };
+    let held_length =
+        || Ok::<_, Fault>(lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?));
     let closing = || {
         let message = MessageId(present(row.int_or_null(21)?, "thread", "closing_id")?);
         Ok::<_, Fault>(Closing { token: token()?, message })
@@ -109,7 +113,7 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
         ThreadStatus::Done => ThreadState::Done(closing()?),
         ThreadStatus::Failed => ThreadState::Failed(closing()?),
         ThreadStatus::Claimed => {
-            let length = lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?);
+            let length = held_length()?;
             let expires_at = present(time_or_null(row, 16)?, "thread", "expires_at")?;
             ThreadState::Claimed { hold: hold()?, lease: Lease { length, expires_at } }
         }
@@ -118,6 +122,7 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
             ThreadState::Blocked {
                 hold: hold()?,
                 question: OpenQuestion { message, default_at: time_or_null(row, 18)? },
+                length: held_length()?,
             }
         }
     })
@@ -178,7 +183,8 @@ impl<'a> StateColumns<'a> {
                 lost_at: Some(lease.lost_at().0),
                 ..held(hold)
             },
-            ThreadState::Blocked { hold, question } => Self {
+            ThreadState::Blocked { hold, question, length } => Self {
+                held_lease: Some(length.span().0),
                 question: Some(question.message.0),
                 default_at: question.default_at.map(|at| at.0),
                 ..held(hold)
@@ -310,6 +316,14 @@ pub fn any_news(tx: &mut Transaction<'_>, now: Time) -> Result<bool, Fault> {
 /// The store failed.
 pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
     Ok(tx.first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
+}
+
+/// When the next default is due.
+///
+/// # Errors
+/// The store failed.
+pub fn next_default(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
+    Ok(tx.first(NEXT_DEFAULT, &[], |row| time_or_null(row, 0))?.flatten())
 }
 
 /// The queued threads of a run's dispatched attempts.

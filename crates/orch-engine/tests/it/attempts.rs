@@ -1,0 +1,148 @@
+//! Dispatching, failing, retrying and recalling.
+
+use orch_core::refusal::{Reason, Refusal};
+use orch_core::run::Policy;
+use orch_core::thread::ThreadStatus;
+use orch_core::time::Span;
+use orch_engine::Error;
+use orch_engine::orch::run::Verb as RunVerb;
+use orch_engine::orch::task::Verb;
+use orch_engine::orch::{dispatch, task};
+use orch_testkit::Desk;
+use orch_testkit::desk::{fresh, new_task, policy, slug, task_ref};
+
+/// Why a dispatch was refused.
+fn reasons(outcome: Result<dispatch::Dispatched, Error>) -> Vec<Reason> {
+    match outcome {
+        Err(Error::Refused(Refusal::TaskNotReady { reasons, .. })) => reasons,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_failed_try_delays_the_next_one_twice_as_long_each_time() {
+    let mut desk = Desk::new();
+    desk.run("r", Policy { max_attempts: 4, ..policy() }).unwrap();
+    desk.tasks("r", &["a"]);
+    for delay in [10, 20, 40] {
+        let held = desk.start("a", "w").unwrap();
+        desk.fail(&held, false).unwrap();
+        let task = desk.detail("a").shown.task;
+        let until = task.not_before.unwrap();
+        assert_eq!((task.state.name(), until - task.updated_at), ("ready", Span::seconds(delay)));
+        desk.clock().advance(Span(Span::seconds(delay).0 - 1));
+        assert_eq!(reasons(desk.dispatch("a", "w")), [Reason::Backoff { until }]);
+        desk.clock().advance(Span(1));
+    }
+    let held = desk.start("a", "w").unwrap();
+    desk.fail(&held, false).unwrap();
+    let task = desk.detail("a").shown.task;
+    assert_eq!((task.state.name(), task.failures, task.not_before), ("failed", 4, None));
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
+fn a_failure_for_good_needs_no_more_tries() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.fail(&held, true).unwrap();
+    assert_eq!(desk.state("a").name(), "failed");
+    desk.change_task("a", Verb::Retry).unwrap();
+    let task = desk.detail("a").shown.task;
+    assert_eq!((task.state.name(), task.failures, task.losses), ("ready", 0, 0));
+}
+
+#[test]
+fn a_recall_counts_for_nothing_and_closes_the_thread() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.ask(&held, "Which one?").unwrap();
+    desk.recall("a").unwrap();
+    let detail = desk.detail("a");
+    let task = detail.shown.task;
+    assert_eq!((task.state.name(), task.failures, task.losses), ("ready", 0, 0));
+    assert_eq!(detail.attempts[0].attempt.state.name(), "recalled");
+    assert_eq!(desk.show_thread(held.thread).unwrap().0.state.status(), ThreadStatus::Cancelled);
+    let refused = desk.recall("a").unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refusal::AttemptNotFound { .. })), "{refused:?}");
+    assert_eq!(desk.dispatch("a", "v").unwrap().attempt.name.number, 2);
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
+fn a_task_that_is_not_ready_says_why() {
+    let mut desk = Desk::with_tasks(&["a", "b < a"]);
+    assert_eq!(reasons(desk.dispatch("b", "w")), [Reason::WaitingDependency { on: vec![slug("a")] }]);
+    let nobody = dispatch::one(&mut desk.session, None, &desk.lead, &task_ref("a"), None).map(fresh);
+    assert_eq!(reasons(nobody), [Reason::NoAgent]);
+    let held = desk.start("a", "w").unwrap();
+    let refused = desk.dispatch("a", "w").unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refusal::AttemptLive { .. })), "{refused:?}");
+    desk.fail(&held, true).unwrap();
+    assert!(matches!(reasons(desk.dispatch("a", "w"))[..], [Reason::Finished { .. }]));
+    assert_eq!(reasons(desk.dispatch("b", "w")), [Reason::DependencyFailed { on: vec![slug("a")] }]);
+    desk.tasks("r", &["c < b"]);
+    desk.change_run("r", RunVerb::Cancel).unwrap_err();
+    desk.tasks("r", &["d", "e"]);
+    desk.change_run("r", RunVerb::Pause).unwrap();
+    assert_eq!(reasons(desk.dispatch("d", "w")), [Reason::RunPaused { run: slug("r") }]);
+    desk.change_task("e", Verb::Cancel).unwrap();
+    assert_eq!(reasons(desk.dispatch("e", "w")), [Reason::Cancelled]);
+}
+
+#[test]
+fn at_capacity_nothing_more_is_dispatched() {
+    let mut desk = Desk::new();
+    desk.run("r", Policy { max_active: Some(2), ..policy() }).unwrap();
+    desk.tasks("r", &["a", "b", "c"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.dispatch("b", "w").unwrap();
+    let refused = desk.dispatch("c", "w").unwrap_err();
+    assert!(
+        matches!(refused, Error::Refused(Refusal::CapacityReached { max: 2, active: 2, .. })),
+        "{refused:?}"
+    );
+    desk.done(&held).unwrap();
+    desk.dispatch("c", "w").unwrap();
+}
+
+#[test]
+fn dispatching_all_is_by_priority_then_chain_then_age_and_shares_the_work() {
+    let mut desk = Desk::with_tasks(&["old", "young", "head", "middle < head", "tail < middle"]);
+    let mut urgent = new_task("urgent", &[]);
+    urgent.priority = 0;
+    task::add(&mut desk.session, None, &desk.lead, None, &urgent).unwrap();
+    let request = dispatch::All { run: None, to: vec![slug("v"), slug("w")], limit: 3 };
+    let all = fresh(dispatch::all(&mut desk.session, None, &desk.lead, &request).unwrap());
+    let sent: Vec<_> = all
+        .dispatched
+        .iter()
+        .map(|one| (one.task.task.name.key.as_str(), one.attempt.agent.as_str()))
+        .collect();
+    assert_eq!(sent, [("urgent", "v"), ("head", "w"), ("old", "v")]);
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
+fn dispatching_all_goes_on_behind_what_it_refuses() {
+    let mut desk = Desk::with_tasks(&["a", "b"]);
+    let mut own = new_task("c", &[]);
+    own.agent = Some(slug("w"));
+    task::add(&mut desk.session, None, &desk.lead, None, &own).unwrap();
+    let request = dispatch::All { run: None, to: Vec::new(), limit: 1 };
+    let all = fresh(dispatch::all(&mut desk.session, None, &desk.lead, &request).unwrap());
+    assert_eq!(all.dispatched.len(), 1);
+    assert_eq!(all.refused.len(), 2);
+    assert_eq!(desk.states(&["a", "b", "c"]), ["ready", "ready", "dispatched"]);
+}
+
+#[test]
+fn cancelling_its_thread_cancels_a_task() {
+    let mut desk = Desk::with_tasks(&["a", "b < a"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.cancel_thread(held.thread).unwrap();
+    assert_eq!(desk.states(&["a", "b"]), ["cancelled", "skipped"]);
+    desk.change_task("a", Verb::Retry).unwrap();
+    assert_eq!(desk.states(&["a", "b"]), ["ready", "waiting"]);
+    assert_eq!(desk.breaches(), []);
+}
