@@ -2,10 +2,15 @@
 //!
 //! [`Place`] is a store of its own in a temporary folder with a clock that stands still until a test advances it.
 //! [`Desk`] is a session at such a place with the operations that stories use, in one line each.
+//! [`program`] starts the built programs, and [`storm`] kills them at random moments and then asks whether anything
+//! was lost. [`chance`] is randomness that a seed brings back.
 
+pub mod chance;
 pub mod clock;
 pub mod desk;
 pub mod place;
+pub mod program;
+pub mod storm;
 
 pub use clock::FakeClock;
 pub use desk::{Desk, Held};
