@@ -165,23 +165,25 @@ impl Storm {
             .iter()
             .map(|index| {
                 let order = &ledger.entries[*index].order;
-                let at = chance.up_to(usual.of(order.kind).mul_f64(1.5));
+                let at = moment(chance, usual.of(order.kind));
                 (*index, order, chance.percent(KILLED_PERCENT).then_some(at))
             })
             .collect();
-        let ended: Vec<(usize, Ended)> = std::thread::scope(|scope| {
-            let threads: Vec<_> = fates
-                .into_iter()
-                .map(|(index, order, fate)| (index, scope.spawn(move || self.one(order, fate))))
-                .collect();
-            threads.into_iter().filter_map(|(index, thread)| Some((index, thread.join().ok()?))).collect()
-        });
+        let ended = self.at_once(fates);
         for (index, ended) in &ended {
             if !ended.was_killed() {
                 usual.learn(ledger.entries[*index].order.kind, ended.took);
             }
         }
         ended
+    }
+
+    fn at_once(&self, fates: Vec<(usize, &Order, Option<Duration>)>) -> Vec<(usize, Ended)> {
+        std::thread::scope(|scope| {
+            let start = |(index, order, fate)| (index, scope.spawn(move || self.one(order, fate)));
+            let threads: Vec<_> = fates.into_iter().map(start).collect();
+            threads.into_iter().filter_map(|(index, thread)| Some((index, thread.join().ok()?))).collect()
+        })
     }
 
     fn one(&self, order: &Order, fate: Option<Duration>) -> Ended {
@@ -195,19 +197,29 @@ impl Storm {
 
     /// Repeats what was killed without an answer, twice: the second time the answer must be the first one's.
     fn repeat_lost(&self, ledger: &mut Ledger, tally: &mut Tally) -> Result<(), String> {
-        for index in ledger.lost() {
-            tally.repeated += 1;
-            let before = ledger.applied(index, &mut self.programs.session())?;
+        let lost = ledger.lost();
+        tally.repeated = lost.len();
+        for some in lost.chunks(AT_ONCE_MAX / 2) {
             for _ in 0..2 {
-                let ended = self.one(&ledger.entries[index].order, None);
-                ledger.note(index, &ended, tally)?;
-                if before.is_some() && ledger.entries[index].answer.is_none() {
-                    return Err(format!("it was applied and is refused when repeated: {ended}"));
+                let orders = some.iter().map(|index| (*index, &ledger.entries[*index].order, None)).collect();
+                let ended = self.at_once(orders);
+                for (index, ended) in &ended {
+                    ledger.note(*index, ended, tally)?;
                 }
+                // What was applied and is refused now is found here.
+                ledger.learn(&mut self.programs.session(), &ended, &mut HashMap::new(), tally)?;
             }
         }
         Ok(())
     }
+}
+
+/// When a command is killed: at any time, or half of the time near its end, where more is at stake.
+fn moment(chance: &mut Chance, usual: Duration) -> Duration {
+    if chance.percent(50) {
+        return chance.up_to(usual.mul_f64(1.5));
+    }
+    usual / 2 + chance.up_to(usual)
 }
 
 /// New commands, and now and then one that was killed before it answered.
