@@ -14,7 +14,8 @@ use super::order::{Effect, Order};
 use crate::program::{Ended, Said};
 
 /// What the state of things may say no with; anything else is a defect.
-const REFUSALS: [&str; 18] = [
+const REFUSALS: [&str; 19] = [
+    "agent_not_found",
     "already_claimed",
     "attempt_live",
     "attempt_not_found",

@@ -69,6 +69,23 @@ pub struct Tally {
     pub repeated: usize,
 }
 
+impl Tally {
+    /// Both together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            commands: self.commands + other.commands,
+            answered: self.answered + other.answered,
+            refused: self.refused + other.refused,
+            kills: self.kills + other.kills,
+            killed_before: self.killed_before + other.killed_before,
+            killed_between: self.killed_between + other.killed_between,
+            killed_after: self.killed_after + other.killed_after,
+            repeated: self.repeated + other.repeated,
+        }
+    }
+}
+
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
