@@ -113,7 +113,9 @@ fn a_store_that_cannot_be_written_says_so() {
     place.task("a", &[]);
     // Permissions do not stop the superuser, so the command runs as nobody, from where nobody may read it.
     let program = place.path().join("orch");
-    std::fs::copy(env!("CARGO_BIN_EXE_orch"), &program).unwrap();
+    // Copied by another process: a file that this one has open for writing cannot be run by a child of any test.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_orch")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let store = place.path().join(".orch");
     let mut closed = vec![(place.path().to_owned(), 0o755), (program.clone(), 0o755), (store.clone(), 0o555)];
     let files = std::fs::read_dir(&store).unwrap().map(|file| (file.unwrap().path(), 0o444));
