@@ -74,7 +74,10 @@ fn documentation_tests() -> Done {
 }
 
 fn documentation() -> Done {
-    cargo(&["doc", "--workspace", "--locked", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+    cargo(
+        &["doc", "--workspace", "--locked", "--no-deps", "--document-private-items"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
 }
 
 fn has_nextest() -> bool {

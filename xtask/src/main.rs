@@ -12,6 +12,7 @@
 mod ci;
 mod deny;
 mod docs;
+mod soak;
 mod tidy;
 mod tree;
 
@@ -39,6 +40,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Kill random commands at random moments and look for anything lost; every failure prints its seed
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Tidy { advice } => tidy::run(advice),
         Chore::Deny => deny::run(),
         Chore::Docs { check } => docs::run(check),
+        Chore::Soak(soak) => soak::run(&soak),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

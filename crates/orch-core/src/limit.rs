@@ -5,9 +5,6 @@ use crate::time::Span;
 /// The longest free text (title, spec, body, result, …), in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
-/// The longest title or subject, in bytes.
-pub const TITLE_BYTES_MAX: usize = 1024;
-
 /// The longest `--request-id`, in bytes.
 pub const REQUEST_KEY_BYTES_MAX: usize = 200;
 

@@ -19,11 +19,7 @@ pub(super) fn pages(programs: Vec<Command>) -> Vec<Page> {
         program.build();
         let name = program.get_name().to_owned();
         let _ = write!(index, "\n## {name}\n\n{}", about(&program));
-        let _ = write!(
-            index,
-            "\nOptions of every command:\n\n{}",
-            options(&program, |argument| argument.is_global_set())
-        );
+        let _ = write!(index, "\nOptions of every command:\n\n{}", options(&program, Arg::is_global_set));
         let _ = write!(index, "\n| command | what it does |\n| --- | --- |\n");
         for (path, command) in commands(&program, &name) {
             let file = format!("{}.md", path.replace(' ', "-"));

@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = slug)]
     to: Vec<Slug>,
     /// The most tasks to send
-    #[arg(long, value_name = "N", requires = "all", value_parser = list_limit)]
+    #[arg(long, value_name = "N", conflicts_with = "task", value_parser = list_limit)]
     limit: Option<u32>,
     #[command(flatten)]
     manner: Manner,

@@ -49,7 +49,7 @@ fn watch(mut run: Option<Slug>, context: &mut Context<'_>) -> Result<Outcome, Fa
     let mut last = None;
     loop {
         let (answer, unfinished) = look(context.session()?, run.as_ref())?;
-        if last.as_ref() != Some(&answer) || context.for_people() {
+        if last.as_ref().is_none_or(|last| differs(last, &answer)) || context.for_people() {
             if run.is_none() {
                 // The run that was meant at first stays the one that is watched.
                 run = Some(Slug::stored(answer.run.id.clone()));
@@ -62,6 +62,16 @@ fn watch(mut run: Option<Slug>, context: &mut Context<'_>) -> Result<Outcome, Fa
         }
         changed(context.session()?, REDRAW)?;
     }
+}
+
+/// Whether anything but the ages of questions changed.
+fn differs(last: &StatusAnswer, now: &StatusAnswer) -> bool {
+    let ageless = |status: &StatusAnswer| {
+        let mut status = status.clone();
+        status.questions.iter_mut().for_each(|question| question.age_ms = 0);
+        status
+    };
+    ageless(last) != ageless(now)
 }
 
 /// The status now, and whether the run is unfinished.

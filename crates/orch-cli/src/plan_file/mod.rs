@@ -3,7 +3,7 @@
 //! Everything that can be judged without the store is judged here, with the line and the field:
 //! unknown fields, wrong types, bad names, empty titles, texts that are too long.
 //! Which form a file has is told by its extension, else by how it begins.
-//! [`json`] and [`table`] split a file into tasks; [`task`] and [`run`] know the fields; [`record`] reads fields one by one.
+//! `json` and `table` split a file into tasks; `task` and `run` know the fields; `record` reads fields one by one.
 
 mod json;
 mod record;

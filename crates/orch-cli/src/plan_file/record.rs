@@ -157,9 +157,6 @@ pub(super) fn title<E: Error>(place: &Place, title: String) -> Result<String, E>
     if title.trim().is_empty() {
         return Err(place.refuse(Problem::Empty));
     }
-    if title.len() > limit::TITLE_BYTES_MAX {
-        return Err(place.refuse(Problem::TooLong { max: limit::TITLE_BYTES_MAX }));
-    }
     text(place, title)
 }
 

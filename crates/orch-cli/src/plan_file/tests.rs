@@ -128,7 +128,7 @@ fn an_update_notes_what_is_named() {
 
 #[test]
 fn faults_name_line_and_field() {
-    let long_title = format!(r#"{{"title":"{}"}}"#, "x".repeat(limit::TITLE_BYTES_MAX + 1));
+    let long_title = format!(r#"{{"title":"{}"}}"#, "x".repeat(limit::TEXT_BYTES_MAX + 1));
     let long_spec = format!(r#"{{"title":"x","spec":"{}"}}"#, "x".repeat(limit::TEXT_BYTES_MAX + 1));
     for (line, field) in [
         (r#"{"title":"x","colour":"red"}"#, "colour"),

@@ -52,3 +52,24 @@ fn a_narrow_terminal_gets_narrow_tables() {
     assert!(shown.contains('…'), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
 }
+
+#[test]
+fn a_watched_status_is_drawn_anew() {
+    let place = Place::with_run("r");
+    place.task("a", &[]);
+    place.do_task("a", "w");
+    let shown = on_terminal(place.orch(&["status", "--watch"]).env("TERM", "xterm"), 80);
+    assert!(shown.starts_with("\u{1b}[H"), "{shown:?}");
+    assert!(shown.contains("finished, succeeded") && shown.contains("1 of 1 done"), "{shown:?}");
+    place
+        .orch(&["run", "init", "A rather long title of a run, longer than narrow terminals", "--name", "s"])
+        .ok();
+    for number in 0..9 {
+        let key = format!("a-rather-long-key-{number}");
+        place.orch(&["task", "add", "A title that goes on and on and on", "--key", &key, "--run", "s"]).ok();
+    }
+    for command in [vec!["status", "s"], vec!["task", "list", "--run", "s"], vec!["graph", "--run", "s"]] {
+        let shown = on_terminal(place.orch(&command).env("NO_COLOR", "1"), 80);
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    }
+}

@@ -17,6 +17,8 @@ fn a_task_is_ready_when_all_it_waits_for_is_done() {
     assert_eq!(place.state("c"), "waiting");
     place.do_task("b", "w");
     assert_eq!(place.ready(), ["c"]);
+    assert_eq!(codes(&place.orch(&["why", "c"]).ok()["reasons"]), ["no_agent"]);
+    place.orch(&["task", "edit", "c", "--agent", "w"]).ok();
     assert_eq!(place.orch(&["why", "c"]).ok()["reasons"], serde_json::json!([]));
 }
 

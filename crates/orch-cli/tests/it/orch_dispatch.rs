@@ -115,7 +115,7 @@ fn all_goes_to_the_named_agents_or_to_each_tasks_own() {
 fn a_mistyped_agent_is_warned_of_and_recalled() {
     let place = Place::with_run("r");
     place.task("a", &[]);
-    place.inbox(&["claim", "--for", "worker", "--empty-ok"]).ok();
+    place.inbox(&["claim", "--for", "worker", "--wait", "1ms", "--empty-ok"]).ok();
     let sent = place.orch(&["dispatch", "a", "--to", "woker"]).run().ok_document();
     let warning = text(&sent["warnings"][0]);
     assert!(warning.contains("woker") && warning.contains("orch recall"), "{warning}");

@@ -63,6 +63,8 @@ fn every_command_has_a_text() {
         ("ready", "free  ○ ready  1"),
         ("blocked", "? ship/asks  w2 asks since"),
         ("why behind", "ship/behind  ⊘ skipped\n- "),
+        ("why free", "- Nobody is named to do it.\n  orch dispatch ship/free --to AGENT\n"),
+        ("task edit free --agent w9", "ship/free  ○ ready  Do it  w9\n"),
         ("why free", "It can be dispatched now.\n  orch dispatch ship/free\n"),
         ("dispatch free --to w1", "ship/free → w1  as ship/free@1 in th-4\n"),
         ("tell free Hello", "Told w1 as m-"),
@@ -165,10 +167,10 @@ fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
 #[test]
 fn answers_are_small() {
     let place = Place::empty();
-    place.orch(&["run", "init", "Ship the parser", "--name", "parser"]).ok();
+    place.orch(&["run", "init", "Ship the parser", "--name", "ship"]).ok();
     let line = |number: usize| {
         let after = if number < 5 { String::new() } else { format!(",\"after\":[\"t{}\"]", number - 5) };
-        format!("{{\"key\":\"t{number}\",\"title\":\"Write module {number}\"{after}}}\n")
+        format!("{{\"key\":\"t{number}\",\"title\":\"Module {number}\"{after}}}\n")
     };
     let plan: String = (0..40).map(line).collect();
     place.orch(&["task", "add", "--file", "-"]).stdin(plan).ok();
@@ -185,6 +187,6 @@ fn answers_are_small() {
     let held = place.begun("t0", "w");
     place.holding(&held, &["ask", &held.thread, "Which of the two formats do you want?"]).ok();
     place.orch(&["run", "cancel"]).ok();
-    let blocked = place.orch(&["blocked", "--run", "parser"]).run().stdout;
+    let blocked = place.orch(&["blocked", "--run", "ship"]).run().stdout;
     assert!(blocked.len() <= 1_000, "{} bytes: {blocked}", blocked.len());
 }

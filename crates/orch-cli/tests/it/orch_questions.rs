@@ -23,7 +23,7 @@ fn a_question_blocks_until_it_is_answered() {
     assert!(question["age_ms"].as_i64().unwrap() >= 0);
     assert_eq!((&blocked["total"], &blocked["stuck"]), (&1.into(), &serde_json::json!([])));
     assert_eq!(place.orch(&["status"]).ok()["questions"][0]["question"], "Which\n`port`?");
-    assert_eq!(codes(&place.orch(&["why", "a"]).ok()["reasons"]), ["question"]);
+    assert_eq!(codes(&place.orch(&["why", "a"]).ok()["reasons"])[0], "question");
     let waiting = place.holding(&held, &["ask", &held.thread, "Which\n`port`?", "--wait", "20s"]).start();
     let answered = place.orch(&["answer", "a", "-"]).stdin("Take `8080`.\n").ok();
     assert_eq!(
@@ -66,7 +66,8 @@ fn what_will_not_move_by_itself_is_named() {
     place.begin("r", &["--max-attempts", "1"]);
     place.task("broken", &[]);
     place.task("behind", &["broken"]);
-    place.task("nobodys", &[]);
+    place.task("mistyped", &[]);
+    place.dispatch("mistyped", "woker");
     let held = place.begun("broken", "w");
     place.give_up(&held, "It cannot be done.");
     let stuck = place.orch(&["blocked"]).ok()["stuck"].clone();
@@ -74,7 +75,9 @@ fn what_will_not_move_by_itself_is_named() {
         let found = stuck.as_array().unwrap().iter().find(|stuck| stuck["task"] == task);
         found.unwrap_or_else(|| panic!("{task} is not named in {stuck}"))["reasons"].clone()
     };
-    assert_eq!(codes(&named("r/nobodys")), ["no_agent"]);
+    assert_eq!(codes(&named("r/mistyped")), ["no_agent"]);
+    assert_eq!(named("r/mistyped")[0]["next"], "orch recall r/mistyped");
+    assert_eq!(codes(&named("r/behind")), ["dependency_failed"]);
     assert_eq!(named("r/broken")[0]["next"], "orch task retry r/broken");
     let text = place.orch(&["blocked"]).text();
     assert!(text.contains("orch task retry r/broken"), "{text}");

@@ -88,7 +88,7 @@ fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
     with_file("f").ok();
     place.file("spec", "two");
     with_file("f").fails("request_conflict");
-    for bad in ["", "a b", &"x".repeat(201)] {
+    for bad in ["", "a\nb", &"x".repeat(201)] {
         place.orch(&["task", "add", "x", "--request-id", bad]).fails("invalid_argument");
     }
     assert_eq!(place.orch(&["task", "list"]).ok()["total"], 2);

@@ -1,6 +1,8 @@
 //! Stores that are not there, not ours, not whole, or not to be written.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use crate::place::Place;
 use crate::scheduling::text;
@@ -90,6 +92,91 @@ fn a_damaged_store_is_named() {
     assert_eq!(printed.exit, 1, "{printed:?}");
     printed.fails("store_corrupt");
     place.orch(&["doctor"]).fails("store_corrupt");
+}
+
+#[test]
+fn a_store_that_stays_locked_is_busy() {
+    let place = Place::with_run("r");
+    let shared = place.path().join(".orch/orch.db-shm");
+    let shared = std::fs::OpenOptions::new().read(true).write(true).open(shared).unwrap();
+    rustix::fs::fcntl_lock(&shared, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let busy = place.orch(&["task", "add", "x"]).fails("store_busy");
+    assert_eq!(busy["retryable"], true);
+    rustix::fs::fcntl_lock(&shared, rustix::fs::FlockOperation::Unlock).unwrap();
+    assert_eq!(place.orch(&["task", "list"]).ok()["total"], 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_says_so() {
+    const NOBODY: u32 = 65_534;
+    let place = Place::with_run("r");
+    place.task("a", &[]);
+    // Permissions do not stop the superuser, so the command runs as nobody, from where nobody may read it.
+    let program = place.path().join("orch");
+    // Copied by another process: a file that this one has open for writing cannot be run by a child of any test.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_orch")).arg(&program).status();
+    assert!(copied.unwrap().success());
+    let store = place.path().join(".orch");
+    let mut closed = vec![(place.path().to_owned(), 0o755), (program.clone(), 0o755), (store.clone(), 0o555)];
+    let files = std::fs::read_dir(&store).unwrap().map(|file| (file.unwrap().path(), 0o444));
+    closed.extend(files);
+    for (path, mode) in closed {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(arguments).current_dir(place.path()).env_clear().stdin(Stdio::null());
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), answer["error"]["code"].clone(), answer)
+    };
+    for change in [&["task", "add", "x"][..], &["dispatch", "a", "--to", "w"], &["run", "pause"]] {
+        let (exit, code, answer) = run(change);
+        assert_eq!((exit, &code), (7, &"store_read_only".into()), "{answer}");
+    }
+    let (exit, _, answer) = run(&["task", "list"]);
+    assert_eq!((exit, &answer["data"]["total"]), (0, &1.into()), "reading goes on: {answer}");
+    std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let place = Place::empty();
+    let (disk, last) = (place.path().join("disk"), place.path().join("last.json"));
+    std::fs::create_dir(&disk).unwrap();
+    // A disk of half a megabyte, seen by these commands alone, is filled until a command is refused.
+    let script = r#"
+        mount -t tmpfs -o size=512k tmpfs "$DISK" && cd "$DISK" && "$ORCH" init >/dev/null || exit 99
+        count=0
+        while "$ORCH" run init x --goal "$GOAL" >"$LAST"; do count=$((count + 1)); done
+        echo "$count"
+        "$ORCH" run list --limit 1000
+        "$ORCH" doctor
+    "#;
+    let goal = "x".repeat(20_000);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", script]);
+    command.env("DISK", &disk).env("ORCH", env!("CARGO_BIN_EXE_orch")).env("LAST", &last).env("GOAL", goal);
+    let output = match command.output() {
+        Ok(output) if !matches!(output.status.code(), Some(1 | 32 | 99)) => output,
+        refused => {
+            // Without mount namespaces there is no small disk; the code's mapping has a unit test of its own.
+            println!("not tested on this machine, which has no mount namespaces: {refused:?}");
+            return;
+        }
+    };
+    let refused: serde_json::Value = serde_json::from_slice(&std::fs::read(&last).unwrap()).unwrap();
+    assert_eq!(refused["error"]["code"], "disk_full", "{refused}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut lines = printed.lines();
+    let count: u64 = lines.next().unwrap().parse().unwrap();
+    let document = |line: Option<&str>| serde_json::from_str::<serde_json::Value>(line.unwrap()).unwrap();
+    assert!(count > 0);
+    assert_eq!(document(lines.next())["data"]["total"], count, "every ok is there, and nothing else");
+    assert_eq!(document(lines.next())["data"]["verdict"], "ok");
 }
 
 impl Place {

@@ -62,7 +62,7 @@ fn keys_are_made_and_do_not_collide() {
         assert_eq!(error["details"]["argument"], "--key", "{bad}");
     }
     add(&["--after", "none"]).fails("task_not_found");
-    add(&["--after", "t1", "--after", "t1"]).run();
+    add(&["--after", "t1", "--after", "t1"]).fails("dependency_exists");
     add(&["--priority", "5"]).fails("invalid_argument");
     place.orch(&["task", "add"]).fails("invalid_argument");
     place.orch(&["task", "add", ""]).fails("invalid_argument");
@@ -150,7 +150,8 @@ fn free_texts_are_bounded_and_whole() {
     add(&["--spec", "-"]).stdin([0xff, 0xfe]).fails("invalid_argument");
     add(&["--spec-file", "no/such/file"]).fails("invalid_argument");
     assert_eq!(add(&["--spec", "-"]).stdin("").ok()["task"]["spec"], "");
-    place.orch(&["task", "add", "-"]).stdin("x".repeat(2000)).fails("invalid_argument");
+    place.orch(&["task", "add", "-"]).stdin("x".repeat(1024 * 1024 + 1)).fails("invalid_argument");
+    assert_eq!(place.orch(&["task", "add", "-"]).stdin("-t").ok()["task"]["title"], "-t");
     let odd = "`a` \u{1b}[31m\r\n\"b\" 'c' $d \\ é 日本";
     assert_eq!(add(&["--spec", odd]).ok()["task"]["spec"], odd);
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use orch_core::dependency::{Shift, rank_before};
 use orch_core::id::{Slug, TaskId, TaskName};
-use orch_core::refusal::Refusal;
+use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
 use orch_core::task::{NewTask, Task, TaskEdit, distinct};
@@ -72,7 +72,7 @@ pub struct AtLine {
 
 /// Adds a plan.
 ///
-/// A refusal that belongs to one task carries its place in [`Error::Plan`](crate::Error::Plan).
+/// A refusal that belongs to one task carries its place in [`Error::Plan`].
 ///
 /// # Errors
 /// A key is taken, a dependency is unknown, there is a cycle, the run is cancelled, or the store failed.
@@ -260,6 +260,10 @@ fn add_new(
 ) -> Result<(), Error> {
     let standings = standings(plan, sorted, ranks);
     for (index, new) in plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_none()) {
+        if new.task.title.is_empty() {
+            // Only an update may leave the title out, and only of a task that is there.
+            return Err(at(new, "title", Refusal::Invalid { argument: "title", problem: Problem::Empty }));
+        }
         ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
         planned.added += 1;
     }

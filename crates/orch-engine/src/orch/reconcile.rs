@@ -258,14 +258,15 @@ impl Walk<'_> {
     fn count_releases(&mut self, stage: &mut Stage<'_, '_>, times: u32) -> Result<bool, Error> {
         let policy = stage.run(self.task.run)?.policy.clone();
         let (task, spent) = decide::released(&self.task, times, &policy);
+        let ends = spent && !self.seen.state.status().closed();
         // The loss that follows counts one itself.
-        let losses = if spent { task.losses.saturating_sub(1) } else { task.losses };
+        let losses = if ends { task.losses.saturating_sub(1) } else { task.losses };
         self.task = Task { losses, ..task };
         task::save(stage.tx, &self.task)?;
-        Ok(spent && !self.seen.state.status().closed())
+        Ok(ends)
     }
 
-    /// Remembers the message that closed the thread.
+    /// Remembers the message that closed the thread, and who wrote it: nobody may have looked since it was claimed.
     fn note_outcome(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -278,6 +279,10 @@ impl Walk<'_> {
             | ThreadState::Cancelled => None,
         };
         self.attempt.outcome = closing;
-        Ok(closing.map(|id| message::load(tx, id)).transpose()?.flatten())
+        let closing = closing.map(|id| message::load(tx, id)).transpose()?.flatten();
+        if let Some(message) = &closing {
+            self.attempt.agent = message.content.from.clone();
+        }
+        Ok(closing)
     }
 }

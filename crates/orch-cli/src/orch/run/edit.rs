@@ -75,6 +75,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Res
         lease: args.lease,
         answer_after: args.answer_after.map(Some).or(args.no_answer_after.then_some(None)),
     };
+    if change.is_empty() {
+        return Err(Failure::invalid("OPTIONS", "Say what to change."));
+    }
     let fingerprint = fingerprint(context, &who, run.as_ref(), &change);
     let reply = context.change(
         &args.repeatable,

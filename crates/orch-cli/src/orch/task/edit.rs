@@ -98,6 +98,9 @@ pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Resu
         max_attempts: args.max_attempts,
         allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
     };
+    if change.is_empty() {
+        return Err(Failure::invalid("OPTIONS", "Say what to change."));
+    }
     let fingerprint = fingerprint(context, &who, &task, &change);
     answer(context, &args.manner, fingerprint, |session, receipt| {
         edit(session, receipt, &who, &task, &change)

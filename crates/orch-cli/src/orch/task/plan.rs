@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use orch_contract::orch::plan::PlanAnswer;
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
-use orch_engine::orch::plan::{Planned, add};
+use orch_engine::orch::plan::{Plan, Planned, add};
 
 use super::Manner;
 use crate::context::Context;
@@ -25,10 +25,10 @@ pub(super) struct Options {
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
     pub(super) file: Option<PathBuf>,
     /// Say what the plan would come to and keep nothing
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", conflicts_with = "title")]
     dry_run: bool,
     /// Change tasks whose keys are there already; live and finished ones are left alone
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", conflicts_with = "title")]
     update: bool,
 }
 
@@ -47,14 +47,7 @@ pub(super) fn run(
     if plan.tasks.is_empty() {
         context.warn("The plan has no tasks.");
     }
-    let specs: Vec<&str> = plan.tasks.iter().filter_map(|task| task.task.text.spec.as_deref()).collect();
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", who)
-        .maybe("run", run.as_ref())
-        .with("plan", text.text())
-        .list("specs", &specs)
-        .with("update", plan.update)
-        .with("dry-run", plan.dry_run);
+    let fingerprint = fingerprint(context, manner, who, run.as_ref(), (&plan, text.text()));
     let mut reply = context.change(
         &manner.repeatable,
         fingerprint,
@@ -72,6 +65,29 @@ pub(super) fn run(
         view::widen_all(context.session()?, &mut reply.data.tasks, manner.detail.full)?;
     }
     Ok(reply.into())
+}
+
+/// The digest of the request. It costs a pass over the whole plan, so it is made only where it is asked for.
+fn fingerprint(
+    context: &Context<'_>,
+    manner: &Manner,
+    who: &Slug,
+    run: Option<&Slug>,
+    (plan, text): (&Plan, &str),
+) -> Fingerprint {
+    let fingerprint = Fingerprint::of(context.command());
+    if manner.repeatable.request_id.is_none() {
+        return fingerprint;
+    }
+    // What a `spec_file` held belongs to the request as well.
+    let specs: Vec<&str> = plan.tasks.iter().filter_map(|task| task.task.text.spec.as_deref()).collect();
+    fingerprint
+        .with("as", who)
+        .maybe("run", run)
+        .with("plan", text)
+        .list("specs", &specs)
+        .with("update", plan.update)
+        .with("dry-run", plan.dry_run)
 }
 
 /// What is wrong with a plan, with line and field.

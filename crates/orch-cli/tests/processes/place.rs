@@ -1,0 +1,72 @@
+//! A folder of a test's own, with the built programs pointed at a store in it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use orch_testkit::program::Programs;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder, gone at the end unless the test fails.
+pub struct Place {
+    folder: Option<tempfile::TempDir>,
+    pub programs: Programs,
+}
+
+impl Place {
+    /// A folder without a store.
+    pub fn bare() -> Self {
+        let folder = tempfile::Builder::new().prefix("orch-processes-").tempdir().unwrap();
+        let store = folder.path().join("orch.db");
+        let programs = Programs::new(env!("CARGO_BIN_EXE_inbox"), env!("CARGO_BIN_EXE_orch"), store);
+        Self { folder: Some(folder), programs }
+    }
+
+    /// A folder with an empty store.
+    pub fn new() -> Self {
+        let place = Self::bare();
+        let _ = place.programs.data(&["inbox", "init"]);
+        place
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
+            eprintln!("The folder is kept: {}", folder.keep().display());
+        }
+    }
+}
+
+/// Looks until it is so.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the state of another process tells nobody when it changes: looking again is all there is"
+)]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "still not so: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a test can run that needs what not every machine has. Says so loudly when it cannot.
+pub fn can_run(test: &str, needs: &str, has: bool) -> bool {
+    if !has {
+        assert!(std::env::var_os("ORCH_REQUIRE_TOOLS").is_none(), "{test} needs {needs}");
+        eprintln!("NOT RUN: {test} needs {needs}, which this machine does not have or does not allow.");
+    }
+    has
+}
+
+/// Everything that a file holds.
+pub fn bytes(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

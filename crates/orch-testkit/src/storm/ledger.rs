@@ -1,0 +1,166 @@
+//! What every command of a storm was told, and whether it can be true.
+
+use std::collections::HashMap;
+
+use orch_core::id::ThreadId;
+use orch_core::refusal::Refusal;
+use orch_engine::inbox::claim::token_of_request;
+use orch_engine::orch::request;
+use orch_engine::{Error, Session};
+use serde_json::Value;
+
+use super::Tally;
+use super::order::{Effect, Order};
+use crate::program::{Ended, Said};
+
+/// What the state of things may say no with; anything else is a defect.
+<<<<<<< HEAD
+const REFUSALS: [&str; 18] = [
+=======
+const REFUSALS: [&str; 19] = [
+    "agent_not_found",
+>>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
+    "already_claimed",
+    "attempt_live",
+    "attempt_not_found",
+    "capacity_reached",
+    "dependency_cycle",
+    "dependency_exists",
+    "dependency_not_found",
+    "inbox_empty",
+    "lease_lost",
+    "no_question",
+    "not_claimed",
+    "question_open",
+    "run_not_open",
+    "task_finished",
+    "task_not_blocked",
+    "task_not_ready",
+    "thread_closed",
+    "timeout",
+];
+
+/// One command and what is known of it.
+pub(super) struct Entry {
+    pub(super) order: Order,
+    /// The `data` of its first `ok`.
+    pub(super) answer: Option<Value>,
+    /// Whether it was killed at least once.
+    pub(super) was_killed: bool,
+    /// Whether it was ever refused: then it need not be there.
+    refused: bool,
+}
+
+impl Entry {
+    /// Whether nobody was ever told how it ended.
+    fn is_lost(&self) -> bool {
+        self.was_killed && self.answer.is_none() && !self.refused && self.order.request.is_some()
+    }
+}
+
+/// All commands, in the order in which they were first started.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Ledger {
+    pub(super) fn add(&mut self, order: Order) -> usize {
+        self.entries.push(Entry { order, answer: None, was_killed: false, refused: false });
+        self.entries.len() - 1
+    }
+
+    /// Commands that were killed before they answered.
+    pub(super) fn lost(&self) -> Vec<usize> {
+        (0..self.entries.len()).filter(|index| self.entries[*index].is_lost()).collect()
+    }
+
+    /// Writes down how a command ended, or says why it cannot have ended so.
+    pub(super) fn note(&mut self, index: usize, ended: &Ended, tally: &mut Tally) -> Result<(), String> {
+        let entry = &mut self.entries[index];
+        let first = !entry.was_killed && entry.answer.is_none();
+        tally.commands += 1;
+        match ended.said() {
+            Said::Nothing if ended.was_killed() => {}
+            Said::Ok { data, replayed } => {
+                tally.answered += 1;
+                if replayed && first {
+                    return Err(entry.wrong("it is said to have been applied before it was started", ended));
+                }
+                match &entry.answer {
+                    Some(before) if *before != data || !replayed => {
+                        return Err(entry.wrong(&format!("it was answered before: {before}"), ended));
+                    }
+                    _ => entry.answer = Some(data),
+                }
+            }
+            Said::Refused { code, .. } if REFUSALS.contains(&code.as_str()) => {
+                tally.refused += 1;
+                if entry.answer.is_some() && entry.order.request.is_some() {
+                    return Err(entry.wrong("it was ok before", ended));
+                }
+                entry.refused = true;
+            }
+            _ => return Err(entry.wrong("this cannot be an answer", ended)),
+        }
+        if ended.was_killed() {
+            tally.kills += 1;
+            entry.was_killed = true;
+        }
+        Ok(())
+    }
+
+    /// Looks up whether these commands were applied, learns the tokens they gave, and counts where the kills hit.
+    pub(super) fn learn(
+        &self,
+        session: &mut Session,
+        burst: &[(usize, Ended)],
+        tokens: &mut HashMap<i64, String>,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        for (index, ended) in burst {
+            let entry = &self.entries[*index];
+            let applied = self.applied(*index, session)?;
+            if applied.is_some() && matches!(ended.said(), Said::Refused { .. }) {
+                return Err(entry.wrong("it was applied, so it cannot be refused", ended));
+            }
+            if let (Effect::Token, Some(data), Some(key)) =
+                (&entry.order.effect, &applied, &entry.order.request)
+            {
+                let thread = data["thread"]["id"].as_str().and_then(ThreadId::parse);
+                let thread = thread.ok_or_else(|| format!("a claim without a thread: {data}"))?;
+                tokens.insert(thread.0, token_of_request(key, thread));
+            }
+            if ended.was_killed() && entry.order.request.is_some() {
+                match (ended.said(), applied) {
+                    (Said::Nothing, None) => tally.killed_before += 1,
+                    (Said::Nothing, Some(_)) => tally.killed_between += 1,
+                    _ => tally.killed_after += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The recorded answer of a command that was applied.
+    pub(super) fn applied(&self, index: usize, session: &mut Session) -> Result<Option<Value>, String> {
+        let Some(key) = &self.entries[index].order.request else { return Ok(None) };
+        match request::show(session, key) {
+            Ok(found) => serde_json::from_str(&found.answer).map(Some).map_err(|error| error.to_string()),
+            Err(Error::Refused(Refusal::RequestNotFound { .. })) => Ok(None),
+            Err(error) => Err(format!("the request {key} cannot be looked up: {error:?}")),
+        }
+    }
+}
+
+impl Entry {
+    fn wrong(&self, why: &str, ended: &Ended) -> String {
+        format!("{}\n  {why}\n  {ended}", shown(&self.order.words))
+    }
+}
+
+/// A command line for people, with long texts cut.
+pub(super) fn shown(words: &[String]) -> String {
+    let cut = |word: &String| if word.len() > 60 { format!("{}…", &word[..60]) } else { word.clone() };
+    words.iter().map(cut).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,109 @@
+//! What the store holds, as far as the next commands need to know to make sense.
+
+use std::collections::HashMap;
+
+use orch_store::driver::Row;
+use orch_store::{Fault, Location, Store};
+
+use crate::program::Programs;
+
+const THREADS: &str = "SELECT id, to_agent, state, coalesce(attempt_id, 0) FROM thread
+<<<<<<< HEAD
+WHERE kind = 'work' AND withdrawn = 0 AND state IN ('queued', 'claimed', 'blocked') ORDER BY id DESC LIMIT 60";
+
+const TASKS: &str = "SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
+WHERE r.state != 'cancelled' ORDER BY t.updated_at DESC, t.id DESC LIMIT 80";
+=======
+WHERE kind = 'work' AND withdrawn = 0 AND state IN ('queued', 'claimed', 'blocked')
+ORDER BY CASE state WHEN 'queued' THEN 1 ELSE 0 END, id DESC LIMIT 60";
+
+const TASKS: &str = "SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
+WHERE r.state != 'cancelled' ORDER BY CASE t.state WHEN 'waiting' THEN 1 WHEN 'done' THEN 1 ELSE 0 END, t.id DESC LIMIT 80";
+>>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
+
+const DEPENDENCIES: &str = "SELECT r.name, t.key, o.key FROM dependency d JOIN task t ON t.id = d.task_id
+JOIN task o ON o.id = d.on_id JOIN run r ON r.id = t.run_id WHERE t.state = 'waiting' ORDER BY t.id DESC LIMIT 20";
+
+const RUNS: &str = "SELECT name, state FROM run ORDER BY id DESC LIMIT 8";
+
+const NEWEST: &str =
+    "SELECT coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM event), 0)";
+
+/// A thread with work in it.
+#[derive(Clone, Debug)]
+pub(super) struct ThreadSeen {
+    pub(super) id: i64,
+    pub(super) to: String,
+    pub(super) state: String,
+    /// Whether it is an attempt's.
+    pub(super) owned: bool,
+}
+
+/// A task of a run that is not cancelled.
+#[derive(Clone, Debug)]
+pub(super) struct TaskSeen {
+    pub(super) run: String,
+    pub(super) key: String,
+    pub(super) state: String,
+}
+
+/// A look at the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    pub(super) threads: Vec<ThreadSeen>,
+    pub(super) tasks: Vec<TaskSeen>,
+    /// Run, task, and what it waits for.
+    pub(super) dependencies: Vec<(String, String, String)>,
+    /// Names and states.
+    pub(super) runs: Vec<(String, String)>,
+    pub(super) newest_message: i64,
+    pub(super) newest_event: i64,
+    /// The tokens that were given, by thread.
+    pub(super) tokens: HashMap<i64, String>,
+}
+
+impl World {
+    /// Looks, with a connection of its own that is closed again: the next command must find a store nobody has open.
+    pub(super) fn look(programs: &Programs, tokens: HashMap<i64, String>) -> Result<Self, Fault> {
+        let mut store = open(programs)?;
+        store.read(|tx| {
+            let threads = tx.all(THREADS, &[], thread)?;
+            let tasks = tx.all(TASKS, &[], |row| {
+                Ok(TaskSeen { run: row.text(0)?, key: row.text(1)?, state: row.text(2)? })
+            })?;
+            let dependencies =
+                tx.all(DEPENDENCIES, &[], |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))?;
+            let runs = tx.all(RUNS, &[], |row| Ok((row.text(0)?, row.text(1)?)))?;
+            let newest = tx.first(NEWEST, &[], |row| Ok((row.int(0)?, row.int(1)?)))?;
+            let (newest_message, newest_event) = newest.unwrap_or_default();
+            Ok(Self { threads, tasks, dependencies, runs, newest_message, newest_event, tokens })
+        })
+    }
+
+    /// Threads in a state; the token is known where somebody holds them.
+    pub(super) fn in_state(&self, state: &str) -> Vec<&ThreadSeen> {
+        let held = |thread: &&ThreadSeen| state == "queued" || self.tokens.contains_key(&thread.id);
+        self.threads.iter().filter(|thread| thread.state == state).filter(held).collect()
+    }
+
+    /// Tasks in one of these states, as `RUN/KEY`.
+    pub(super) fn tasks_in(&self, states: &[&str]) -> Vec<String> {
+        let fits = |task: &&TaskSeen| states.contains(&task.state.as_str());
+        self.tasks.iter().filter(fits).map(|task| format!("{}/{}", task.run, task.key)).collect()
+    }
+
+    /// Runs in one of these states.
+    pub(super) fn runs_in(&self, states: &[&str]) -> Vec<String> {
+        let fits = |(_, state): &&(String, String)| states.contains(&state.as_str());
+        self.runs.iter().filter(fits).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+fn thread(row: &dyn Row) -> Result<ThreadSeen, Fault> {
+    Ok(ThreadSeen { id: row.int(0)?, to: row.text(1)?, state: row.text(2)?, owned: row.int(3)? != 0 })
+}
+
+/// Opens the store without help.
+pub(super) fn open(programs: &Programs) -> Result<Store, Fault> {
+    Store::open(&Location::Sqlite(programs.store().to_owned()), false)
+}
