@@ -2,13 +2,8 @@
 //!
 //! [`Place`] is a store of its own in a temporary folder with a clock that stands still until a test advances it.
 //! [`Desk`] is a session at such a place with the operations that stories use, in one line each.
-<<<<<<< HEAD
 //! [`program`] starts the built programs, [`storm`] kills them at random moments and then asks whether anything
 //! was lost, [`chance`] is the randomness: a seed that a failure prints brings the same choices again.
-=======
-//! [`program`] starts the built programs, and [`storm`] kills them at random moments and then asks whether anything
-//! was lost. [`chance`] is randomness that a seed brings back.
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
 
 pub mod chance;
 pub mod clock;

@@ -73,13 +73,9 @@ impl Deck {
                 return Some(Draft::new(Effect::Receipt, &words));
             }
             Kind::ClaimWaiting => {
-<<<<<<< HEAD
-                let words = ["inbox", "claim", "--for", "nobody", "--wait", "200ms"];
-=======
                 // Mostly a queue without work, where it really waits.
                 let queue = if chance.percent(70) { "nobody" } else { chance.pick(&AGENTS)? };
                 let words = ["inbox", "claim", "--for", queue, "--wait", "200ms"];
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
                 return Some(Draft::new(Effect::Token, &words));
             }
             Kind::Ack => {
@@ -202,11 +198,7 @@ fn of_run(kind: Kind, marker: &str, chance: &mut Chance, world: &World) -> Optio
     let unfinished = world.runs_in(&["open", "paused"]);
     let words: Vec<&str> = match kind {
         Kind::RunInit => {
-<<<<<<< HEAD
-            let words = ["orch", "run", "init", marker, "--retry-delay", "0s", "--max-active", "12"];
-=======
             let words = ["orch", "run", "init", marker, "--retry-delay", "0s", "--max-active", "40"];
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
             return Some(Draft::new(Effect::Run, &words));
         }
         Kind::RunEdit => vec!["orch", "run", "edit", chance.pick(&unfinished)?, "--goal", marker],

@@ -14,12 +14,8 @@ use super::order::{Effect, Order};
 use crate::program::{Ended, Said};
 
 /// What the state of things may say no with; anything else is a defect.
-<<<<<<< HEAD
-const REFUSALS: [&str; 18] = [
-=======
 const REFUSALS: [&str; 19] = [
     "agent_not_found",
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
     "already_claimed",
     "attempt_live",
     "attempt_not_found",

@@ -69,8 +69,6 @@ pub struct Tally {
     pub repeated: usize,
 }
 
-<<<<<<< HEAD
-=======
 impl Tally {
     /// Both together.
     #[must_use]
@@ -88,7 +86,6 @@ impl Tally {
     }
 }
 
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
@@ -185,25 +182,11 @@ impl Storm {
             .iter()
             .map(|index| {
                 let order = &ledger.entries[*index].order;
-<<<<<<< HEAD
-                let at = chance.up_to(usual.of(order.kind).mul_f64(1.5));
-                (*index, order, chance.percent(KILLED_PERCENT).then_some(at))
-            })
-            .collect();
-        let ended: Vec<(usize, Ended)> = std::thread::scope(|scope| {
-            let threads: Vec<_> = fates
-                .into_iter()
-                .map(|(index, order, fate)| (index, scope.spawn(move || self.one(order, fate))))
-                .collect();
-            threads.into_iter().filter_map(|(index, thread)| Some((index, thread.join().ok()?))).collect()
-        });
-=======
                 let at = moment(chance, usual.of(order.kind));
                 (*index, order, chance.percent(KILLED_PERCENT).then_some(at))
             })
             .collect();
         let ended = self.at_once(fates);
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
         for (index, ended) in &ended {
             if !ended.was_killed() {
                 usual.learn(ledger.entries[*index].order.kind, ended.took);
@@ -212,8 +195,6 @@ impl Storm {
         ended
     }
 
-<<<<<<< HEAD
-=======
     fn at_once(&self, fates: Vec<(usize, &Order, Option<Duration>)>) -> Vec<(usize, Ended)> {
         std::thread::scope(|scope| {
             let start = |(index, order, fate)| (index, scope.spawn(move || self.one(order, fate)));
@@ -222,7 +203,6 @@ impl Storm {
         })
     }
 
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
     fn one(&self, order: &Order, fate: Option<Duration>) -> Ended {
         let words: Vec<&str> = order.words.iter().map(String::as_str).collect();
         let running = Running::start(self.programs.command(&words));
@@ -234,17 +214,6 @@ impl Storm {
 
     /// Repeats what was killed without an answer, twice: the second time the answer must be the first one's.
     fn repeat_lost(&self, ledger: &mut Ledger, tally: &mut Tally) -> Result<(), String> {
-<<<<<<< HEAD
-        for index in ledger.lost() {
-            tally.repeated += 1;
-            let before = ledger.applied(index, &mut self.programs.session())?;
-            for _ in 0..2 {
-                let ended = self.one(&ledger.entries[index].order, None);
-                ledger.note(index, &ended, tally)?;
-                if before.is_some() && ledger.entries[index].answer.is_none() {
-                    return Err(format!("it was applied and is refused when repeated: {ended}"));
-                }
-=======
         let lost = ledger.lost();
         tally.repeated = lost.len();
         for some in lost.chunks(AT_ONCE_MAX / 2) {
@@ -256,15 +225,12 @@ impl Storm {
                 }
                 // What was applied and is refused now is found here.
                 ledger.learn(&mut self.programs.session(), &ended, &mut HashMap::new(), tally)?;
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
             }
         }
         Ok(())
     }
 }
 
-<<<<<<< HEAD
-=======
 /// When a command is killed: at any time, or half of the time near its end, where more is at stake.
 fn moment(chance: &mut Chance, usual: Duration) -> Duration {
     if chance.percent(50) {
@@ -273,7 +239,6 @@ fn moment(chance: &mut Chance, usual: Duration) -> Duration {
     usual / 2 + chance.up_to(usual)
 }
 
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
 /// New commands, and now and then one that was killed before it answered.
 fn choose(
     chance: &mut Chance,

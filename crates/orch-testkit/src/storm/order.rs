@@ -40,18 +40,6 @@ pub(super) enum Kind {
 
 /// How often each command is drawn, of all together.
 pub(super) const WEIGHTS: [(Kind, usize); 33] = [
-<<<<<<< HEAD
-    (Kind::Send, 12),
-    (Kind::Note, 4),
-    (Kind::Claim, 14),
-    (Kind::ClaimWaiting, 3),
-    (Kind::Renew, 3),
-    (Kind::Progress, 6),
-    (Kind::Ask, 6),
-    (Kind::Reply, 5),
-    (Kind::Done, 10),
-    (Kind::Fail, 4),
-=======
     (Kind::Send, 7),
     (Kind::Note, 4),
     (Kind::Claim, 24),
@@ -62,7 +50,6 @@ pub(super) const WEIGHTS: [(Kind, usize); 33] = [
     (Kind::Reply, 8),
     (Kind::Done, 14),
     (Kind::Fail, 6),
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
     (Kind::Release, 3),
     (Kind::Cancel, 3),
     (Kind::Wait, 3),
@@ -71,11 +58,7 @@ pub(super) const WEIGHTS: [(Kind, usize); 33] = [
     (Kind::RunEdit, 2),
     (Kind::Pause, 1),
     (Kind::Resume, 3),
-<<<<<<< HEAD
-    (Kind::TaskAdd, 6),
-=======
     (Kind::TaskAdd, 4),
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
     (Kind::PlanAdd, 4),
     (Kind::TaskEdit, 2),
     (Kind::TaskCancel, 1),
@@ -86,11 +69,7 @@ pub(super) const WEIGHTS: [(Kind, usize); 33] = [
     (Kind::DispatchAll, 3),
     (Kind::Recall, 2),
     (Kind::Tell, 3),
-<<<<<<< HEAD
-    (Kind::Answer, 4),
-=======
     (Kind::Answer, 8),
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
     (Kind::Reconcile, 2),
     (Kind::Acknowledge, 2),
     (Kind::Status, 2),

@@ -8,18 +8,11 @@ use orch_store::{Fault, Location, Store};
 use crate::program::Programs;
 
 const THREADS: &str = "SELECT id, to_agent, state, coalesce(attempt_id, 0) FROM thread
-<<<<<<< HEAD
-WHERE kind = 'work' AND withdrawn = 0 AND state IN ('queued', 'claimed', 'blocked') ORDER BY id DESC LIMIT 60";
-
-const TASKS: &str = "SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
-WHERE r.state != 'cancelled' ORDER BY t.updated_at DESC, t.id DESC LIMIT 80";
-=======
 WHERE kind = 'work' AND withdrawn = 0 AND state IN ('queued', 'claimed', 'blocked')
 ORDER BY CASE state WHEN 'queued' THEN 1 ELSE 0 END, id DESC LIMIT 60";
 
 const TASKS: &str = "SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
 WHERE r.state != 'cancelled' ORDER BY CASE t.state WHEN 'waiting' THEN 1 WHEN 'done' THEN 1 ELSE 0 END, t.id DESC LIMIT 80";
->>>>>>> c69bfc4ff5c64ba742e820d905bfd934a7b2ca3c
 
 const DEPENDENCIES: &str = "SELECT r.name, t.key, o.key FROM dependency d JOIN task t ON t.id = d.task_id
 JOIN task o ON o.id = d.on_id JOIN run r ON r.id = t.run_id WHERE t.state = 'waiting' ORDER BY t.id DESC LIMIT 20";
