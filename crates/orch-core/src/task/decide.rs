@@ -250,7 +250,7 @@ pub fn edit(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
         changed.title.clone_from(title);
     }
     if let Some(labels) = &edit.labels {
-        changed.labels.clone_from(labels);
+        changed.labels = super::distinct(labels);
     }
     if let Some(agent) = &edit.agent {
         changed.agent.clone_from(agent);

@@ -136,6 +136,18 @@ pub struct NewTask {
     pub after: Vec<Slug>,
 }
 
+/// The labels in their order, each once.
+#[must_use]
+pub fn distinct(labels: &[Slug]) -> Vec<Slug> {
+    let mut distinct: Vec<Slug> = Vec::with_capacity(labels.len());
+    for label in labels {
+        if !distinct.contains(label) {
+            distinct.push(label.clone());
+        }
+    }
+    distinct
+}
+
 /// What an edit changes; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskEdit {

@@ -7,7 +7,7 @@ use orch_core::event::{About, EventKind};
 use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
-use orch_core::task::{NewTask, Standing, Task, decide};
+use orch_core::task::{NewTask, Standing, Task, decide, distinct};
 use orch_store::Transaction;
 use orch_store::table::{dependency, task};
 
@@ -59,12 +59,13 @@ pub(crate) fn insert(
 ) -> Result<TaskId, Error> {
     let Placement { unmet, broken, rank } = placement;
     let state = Standing::of(unmet, broken).state();
+    let labels = distinct(&new.labels);
     let row = task::NewRow {
         run: run.id,
         key,
         title: &new.title,
         priority: new.priority,
-        labels: &new.labels,
+        labels: &labels,
         agent: new.agent.as_ref(),
         state,
         unmet,

@@ -7,7 +7,7 @@ use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
-use orch_core::task::{NewTask, Task, TaskEdit};
+use orch_core::task::{NewTask, Task, TaskEdit, distinct};
 use orch_store::table::{agent, dependency, task};
 use orch_store::{Ending, Transaction};
 
@@ -106,8 +106,14 @@ fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<P
     let mut ids: Vec<Option<TaskId>> = sorted.there.clone();
     let levels =
         layout(plan.tasks.len(), &sorted.edges, &[]).map_err(|cycle| sorted.cycle(plan, &cycle.0))?;
-    let mut planned =
-        Planned { added: 0, changed: 0, dependencies: 0, levels: levels.levels, ready: 0, tasks: Vec::new() };
+    let mut planned = Planned {
+        added: 0,
+        changed: 0,
+        dependencies: 0,
+        levels: sorted.levels(plan).unwrap_or(levels.levels),
+        ready: 0,
+        tasks: Vec::new(),
+    };
     add_new(stage, &run, plan, &sorted, &levels.ranks, &mut ids, &mut planned)?;
     for (index, planned_task) in
         plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_some())
@@ -124,7 +130,9 @@ struct Sorted {
     keys: Vec<Slug>,
     /// The task that is there already, for each task of the plan.
     there: Vec<Option<TaskId>>,
-    /// Edges inside the plan, as pairs of places: the first waits for the second.
+    /// The place of each key.
+    places: HashMap<Slug, usize>,
+    /// Edges of new tasks inside the plan, as pairs of places: the first waits for the second.
     edges: Vec<(usize, usize)>,
     /// What each new task waits for that is no part of the plan, or is there already.
     outside: HashMap<usize, Vec<Task>>,
@@ -133,8 +141,8 @@ struct Sorted {
 impl Sorted {
     fn new(stage: &mut Stage<'_, '_>, run: &Run, plan: &Plan) -> Result<Self, Error> {
         let (keys, places) = Self::name(stage, run, plan)?;
-        let mut sorted =
-            Self { there: vec![None; keys.len()], keys, edges: Vec::new(), outside: HashMap::new() };
+        let there = vec![None; keys.len()];
+        let mut sorted = Self { keys, there, places, edges: Vec::new(), outside: HashMap::new() };
         if run.counts.total() > 0 {
             for (index, key) in sorted.keys.iter().enumerate() {
                 sorted.there[index] = task::id_by_key(stage.tx, run.id, key)?;
@@ -146,7 +154,7 @@ impl Sorted {
         }
         for index in 0..sorted.keys.len() {
             if sorted.there[index].is_none() {
-                sorted.connect(stage.tx, run, plan, &places, index)?;
+                sorted.connect(stage.tx, run, plan, index)?;
             }
         }
         Ok(sorted)
@@ -190,7 +198,6 @@ impl Sorted {
         tx: &mut Transaction<'_>,
         run: &Run,
         plan: &Plan,
-        places: &HashMap<Slug, usize>,
         index: usize,
     ) -> Result<(), Error> {
         let planned = &plan.tasks[index];
@@ -201,7 +208,7 @@ impl Sorted {
                 let refusal = Refusal::DependencyExists { task: name(&self.keys[index]), on: name(key) };
                 return Err(at(planned, "after", refusal));
             }
-            match places.get(key) {
+            match self.places.get(key) {
                 Some(place) if self.there[*place].is_none() => self.edges.push((index, *place)),
                 _ => {
                     let on = task::by_key(tx, run.id, key)?;
@@ -212,6 +219,20 @@ impl Sorted {
             }
         }
         Ok(())
+    }
+
+    /// How deep the plan's own graph is where some of its tasks are there already; it may hold a cycle then, of
+    /// edges that an update leaves alone.
+    fn levels(&self, plan: &Plan) -> Option<u32> {
+        if self.there.iter().all(Option::is_none) {
+            return None;
+        }
+        let waiting = plan.tasks.iter().enumerate();
+        let edges: Vec<(usize, usize)> = waiting
+            .flat_map(|(index, planned)| planned.task.after.iter().map(move |key| (index, key)))
+            .filter_map(|(index, key)| Some((index, *self.places.get(key)?)))
+            .collect();
+        layout(plan.tasks.len(), &edges, &[]).ok().map(|layout| layout.levels)
     }
 
     fn cycle(&self, plan: &Plan, cycle: &[usize]) -> Error {
@@ -340,7 +361,7 @@ fn news_of(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<Tas
     let mut news = edit.clone();
     news.title = news.title.filter(|title| *title != task.title);
     news.priority = news.priority.filter(|priority| *priority != task.priority);
-    news.labels = news.labels.filter(|labels| *labels != task.labels);
+    news.labels = news.labels.filter(|labels| distinct(labels) != task.labels);
     news.agent = news.agent.filter(|agent| *agent != task.agent);
     news.max_attempts = news.max_attempts.filter(|max| Some(*max) != task.max_attempts);
     news.allow_empty = news.allow_empty.filter(|allow| *allow != task.allow_empty);

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attempts;
+mod crowds;
 mod freshness;
 mod graph;
 mod leases;
+mod plans;
 mod questions;
 mod random_work;
+mod receipts;
 mod runs;
 mod waits;
