@@ -179,9 +179,9 @@ fn take(
     agent::see(tx, &request.holder, now)?;
     lease_token::insert(tx, thread.id, &hold.token, &hold.holder, now)?;
     if request.again {
-        save_unmoved(tx, &thread)?
+        save_unmoved(tx, &thread)?;
     } else {
-        save(tx, &thread)?
+        save(tx, &thread)?;
     }
     let how: Vec<(&'static str, Datum)> = match before {
         Some(_) if request.again => vec![("again", true.into())],
