@@ -8,12 +8,10 @@
 pub mod chance;
 pub mod clock;
 pub mod desk;
-pub mod dice;
 pub mod place;
 pub mod program;
 pub mod storm;
 
 pub use clock::FakeClock;
 pub use desk::{Desk, Held};
-pub use dice::Dice;
 pub use place::Place;

@@ -26,7 +26,7 @@ pub enum Unsuccessful {
 /// Who a task is dispatched to.
 ///
 /// # Errors
-/// The task is not ready, names no agent, or the run is full.
+/// The task is not ready, names no agent, or the run is cancelled or full.
 pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<Slug, Refusal> {
     if task.state.live()
         && let Some(attempt) = attempt_name(task)
@@ -40,6 +40,9 @@ pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<
     }
     if !reasons.is_empty() {
         return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons });
+    }
+    if run.state.status() == RunStatus::Cancelled {
+        return Err(Refusal::RunNotOpen { run: run.name.clone(), status: RunStatus::Cancelled });
     }
     capacity(run)?;
     agent

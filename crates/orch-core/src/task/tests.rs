@@ -1,1 +1,483 @@
+//! Tables of every decision about a task.
 
+use super::*;
+use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
+use crate::lease::LeaseLength;
+use crate::run::{Counts, DoneWhen, Pause, PauseReason, RunState};
+use crate::task::Checks;
+
+const NOW: Time = Time(1_000_000);
+
+fn slug(name: &str) -> Slug {
+    Slug::new(name).unwrap()
+}
+
+/// A task in a state as it may be found: with an attempt where it must have one, with counters that fit.
+fn task(state: TaskState) -> Task {
+    let (unmet, broken) = match state {
+        TaskState::Waiting => (1, 0),
+        TaskState::Skipped => (1, 1),
+        _ => (0, 0),
+    };
+    Task {
+        id: TaskId(1),
+        run: RunId(1),
+        name: TaskName { run: slug("r"), key: slug("a") },
+        title: "Do it".to_owned(),
+        priority: 2,
+        labels: Vec::new(),
+        agent: None,
+        state,
+        unmet,
+        broken,
+        rank: 0,
+        not_before: None,
+        attempt: state.live().then_some(LastAttempt { id: AttemptId(1), number: 1 }),
+        failures: 0,
+        losses: 0,
+        max_attempts: None,
+        allow_empty: false,
+        checks: Checks::None,
+        created_at: Time(0),
+        updated_at: Time(0),
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        done_when: DoneWhen::Reported,
+        max_active: None,
+        max_attempts: 3,
+        retry_delay: Span::seconds(10),
+        lease: LeaseLength::DEFAULT,
+        answer_after: None,
+    }
+}
+
+fn run(state: RunState) -> Run {
+    Run {
+        id: RunId(1),
+        name: slug("r"),
+        title: "R".to_owned(),
+        goal: None,
+        state,
+        policy: policy(),
+        counts: Counts::default(),
+        keys_made: 0,
+        created_at: Time(0),
+        updated_at: Time(0),
+    }
+}
+
+fn paused() -> RunState {
+    RunState::Paused(Pause { reason: PauseReason::Requested, message: None, at: NOW, until: None })
+}
+
+/// A reason as a word.
+fn reason(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::WaitingDependency { .. } => "waiting",
+        Reason::Live { .. } => "live",
+        Reason::Backoff { .. } => "backoff",
+        Reason::RunPaused { .. } => "paused",
+        Reason::NoAgent => "nobody",
+        Reason::DependencyFailed { .. } => "broken",
+        Reason::Finished { .. } => "finished",
+        Reason::Cancelled => "cancelled",
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A refusal as words.
+fn words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::AttemptLive { attempt, .. } => format!("live {attempt}"),
+        Refusal::TaskNotReady { reasons, .. } => {
+            format!("not ready: {}", reasons.iter().map(reason).collect::<Vec<_>>().join(" "))
+        }
+        Refusal::CapacityReached { max, active, .. } => format!("{active} of {max}"),
+        Refusal::TaskFinished { state, .. } => format!("finished {}", state.name()),
+        Refusal::TaskSkipped { .. } => "skipped".to_owned(),
+        Refusal::NothingToRetry { state, .. } => format!("nothing to retry {}", state.name()),
+        Refusal::AttemptNotFound { .. } => "no attempt".to_owned(),
+        Refusal::RunNotOpen { status, .. } => format!("run {}", status.name()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn outcome(decided: Result<Task, Refusal>) -> String {
+    decided.map_or_else(|refusal| words(&refusal), |task| task.state.name().to_owned())
+}
+
+#[test]
+fn dispatches() {
+    let check = |run: &Run, task: &Task, to: Option<&str>, expected: &str| {
+        let got = dispatch(run, task, to.map(slug).as_ref(), NOW);
+        let got = got.map_or_else(|refusal| words(&refusal), |agent| format!("to {agent}"));
+        assert_eq!(got, expected, "{:?} {:?} {to:?}", run.state.status(), task.state);
+    };
+    let by_state = [
+        (TaskState::Waiting, "not ready: waiting"),
+        (TaskState::Ready, "to w"),
+        (TaskState::Dispatched, "live r/a@1"),
+        (TaskState::Running, "live r/a@1"),
+        (TaskState::Blocked, "live r/a@1"),
+        (TaskState::Reported, "live r/a@1"),
+        (TaskState::Done, "not ready: finished"),
+        (TaskState::Failed, "not ready: finished"),
+        (TaskState::Skipped, "not ready: broken"),
+        (TaskState::Cancelled, "not ready: cancelled"),
+    ];
+    assert_eq!(by_state.map(|(state, _)| state), TaskState::ALL);
+    for (state, expected) in by_state {
+        check(&run(RunState::Open), &task(state), Some("w"), expected);
+    }
+    let ready = task(TaskState::Ready);
+    check(&run(paused()), &ready, Some("w"), "not ready: paused");
+    check(&run(paused()), &task(TaskState::Waiting), Some("w"), "not ready: waiting paused");
+    check(&run(paused()), &task(TaskState::Done), Some("w"), "not ready: finished");
+    check(&run(RunState::Cancelled), &ready, Some("w"), "run cancelled");
+    check(&run(RunState::Open), &ready, None, "not ready: nobody");
+    let own = Task { agent: Some(slug("v")), ..ready.clone() };
+    check(&run(RunState::Open), &own, None, "to v");
+    check(&run(RunState::Open), &own, Some("w"), "to w");
+    for (until, expected) in [(NOW.0 + 1, "not ready: backoff"), (NOW.0, "to w"), (0, "to w")] {
+        check(
+            &run(RunState::Open),
+            &Task { not_before: Some(Time(until)), ..ready.clone() },
+            Some("w"),
+            expected,
+        );
+    }
+}
+
+#[test]
+fn capacities() {
+    let check = |max: Option<u32>, states: &[TaskState], expected: &str| {
+        let mut run = run(RunState::Open);
+        run.policy.max_active = max;
+        states.iter().for_each(|state| run.counts.add(*state));
+        let got = dispatch(&run, &task(TaskState::Ready), Some(&slug("w")), NOW);
+        let got = got.map_or_else(|refusal| words(&refusal), |_| "free".to_owned());
+        assert_eq!(got, expected, "{max:?} {states:?}");
+    };
+    use TaskState as T;
+    check(None, &[T::Running; 50], "free");
+    check(Some(2), &[T::Running], "free");
+    check(Some(2), &[T::Running, T::Blocked], "2 of 2");
+    check(Some(2), &[T::Dispatched, T::Blocked, T::Running], "3 of 2");
+    check(Some(2), &[T::Reported, T::Reported, T::Running], "free");
+    check(Some(1), &[T::Ready, T::Waiting, T::Done, T::Failed, T::Skipped, T::Cancelled], "free");
+    // What is not ready is told so, also where the run is full.
+    let mut full = run(RunState::Open);
+    full.policy.max_active = Some(0);
+    let refused = dispatch(&full, &task(T::Waiting), Some(&slug("w")), NOW).unwrap_err();
+    assert_eq!(words(&refused), "not ready: waiting");
+}
+
+#[test]
+fn attempts_are_numbered_on() {
+    let before = Task {
+        attempt: Some(LastAttempt { id: AttemptId(4), number: 2 }),
+        not_before: Some(Time(5)),
+        ..task(TaskState::Ready)
+    };
+    let after = dispatched(&before, AttemptId(9), NOW);
+    assert_eq!(after.attempt, Some(LastAttempt { id: AttemptId(9), number: 3 }));
+    assert_eq!((after.state, after.not_before, after.updated_at), (TaskState::Dispatched, None, NOW));
+    assert_eq!(dispatched(&task(TaskState::Ready), AttemptId(1), NOW).attempt.unwrap().number, 1);
+}
+
+/// What became of a running task with these counters: its state, counters, and in how long it may be tried.
+fn ended(before: (u32, u32), how: Unsuccessful, status: RunStatus) -> (&'static str, u32, u32, Option<i64>) {
+    let (failures, losses) = before;
+    let before = Task { failures, losses, ..task(TaskState::Running) };
+    let after = attempt_ended(&before, how, &policy(), status, NOW);
+    let delay = after.not_before.map(|at| (at - NOW).0);
+    (after.state.name(), after.failures, after.losses, delay)
+}
+
+#[test]
+fn unsuccessful_ends() {
+    use Unsuccessful as U;
+    let failed = U::Failed { last: false };
+    let for_good = U::Failed { last: true };
+    let open = RunStatus::Open;
+    for (before, how, expected) in [
+        ((0, 0), failed, ("ready", 1, 0, Some(10_000))),
+        ((1, 0), failed, ("ready", 2, 0, Some(20_000))),
+        ((2, 0), failed, ("failed", 3, 0, None)),
+        ((0, 8), failed, ("ready", 1, 8, Some(10_000))),
+        ((0, 0), for_good, ("failed", 1, 0, None)),
+        ((0, 0), U::Rejected, ("ready", 1, 0, Some(10_000))),
+        ((2, 0), U::Rejected, ("failed", 3, 0, None)),
+        ((0, 0), U::Lost, ("ready", 0, 1, None)),
+        ((2, 7), U::Lost, ("ready", 2, 8, None)),
+        ((2, 8), U::Lost, ("failed", 2, 9, None)),
+    ] {
+        assert_eq!(ended(before, how, open), expected, "{before:?} {how:?}");
+        assert_eq!(ended(before, how, RunStatus::Paused), expected, "a pause changes nothing: {how:?}");
+    }
+    // In a cancelled run there is no next try.
+    for (before, how, expected) in [
+        ((0, 0), failed, ("cancelled", 1, 0, None)),
+        ((2, 0), failed, ("failed", 3, 0, None)),
+        ((0, 0), for_good, ("failed", 1, 0, None)),
+        ((0, 0), U::Rejected, ("cancelled", 1, 0, None)),
+        ((0, 0), U::Lost, ("cancelled", 0, 1, None)),
+        ((0, 8), U::Lost, ("failed", 0, 9, None)),
+    ] {
+        assert_eq!(ended(before, how, RunStatus::Cancelled), expected, "{before:?} {how:?}");
+    }
+    // A task's own limit goes before the run's, for losses as well.
+    let own = Task { max_attempts: Some(1), ..task(TaskState::Blocked) };
+    assert_eq!(attempt_ended(&own, failed, &policy(), open, NOW).state, TaskState::Failed);
+    assert_eq!(attempt_ended(&own, U::Lost, &policy(), open, NOW).state, TaskState::Ready);
+    let lost_twice = Task { losses: 2, ..own };
+    assert_eq!(attempt_ended(&lost_twice, U::Lost, &policy(), open, NOW).state, TaskState::Failed);
+}
+
+#[test]
+fn releases_spend_the_loss_budget() {
+    for (losses, times, after, spent) in
+        [(0, 1, 1, false), (6, 2, 8, false), (8, 1, 9, true), (0, 20, 20, true)]
+    {
+        let before = Task { losses, ..task(TaskState::Running) };
+        let (task, over) = released(&before, times, &policy());
+        assert_eq!((task.losses, over), (after, spent), "{losses} + {times}");
+    }
+}
+
+#[test]
+fn delays_double_up_to_a_cap() {
+    for (first, failures, expected) in [
+        (10_000, 1, 10_000),
+        (10_000, 2, 20_000),
+        (10_000, 5, 160_000),
+        (10_000, 6, 300_000),
+        (10_000, 1_000, 300_000),
+        (0, 7, 0),
+        (1, u32::MAX, 300_000),
+        (3_600_000, 1, 3_600_000),
+        (3_600_000, 4, 3_600_000),
+        (i64::MAX, 9, i64::MAX),
+    ] {
+        assert_eq!(retry_delay(Span(first), failures).0, expected, "{first} {failures}");
+    }
+}
+
+#[test]
+fn tries_left_never_go_below_none() {
+    for (failures, own, expected) in [(0, None, 3), (2, None, 1), (3, None, 0), (9, None, 0), (1, Some(9), 8)]
+    {
+        let task = Task { failures, max_attempts: own, ..task(TaskState::Ready) };
+        assert_eq!(tries_left(&task, &policy()), expected, "{failures} {own:?}");
+    }
+}
+
+/// What each state says to a decision, in the order of [`TaskState::ALL`].
+fn check_states(decide: impl Fn(&Task) -> String, expected: [&str; 10]) {
+    for (state, expected) in TaskState::ALL.into_iter().zip(expected) {
+        assert_eq!(decide(&task(state)), expected, "{}", state.name());
+    }
+}
+
+#[test]
+fn recalls() {
+    let expected = [
+        "no attempt",
+        "no attempt",
+        "ready",
+        "ready",
+        "ready",
+        "ready",
+        "no attempt",
+        "no attempt",
+        "no attempt",
+        "no attempt",
+    ];
+    check_states(|task| outcome(recall(task, RunStatus::Open, NOW)), expected);
+    check_states(|task| outcome(recall(task, RunStatus::Paused, NOW)), expected);
+    check_states(
+        |task| outcome(recall(task, RunStatus::Cancelled, NOW)),
+        expected.map(|word| if word == "ready" { "cancelled" } else { word }),
+    );
+    let counted = Task { failures: 1, losses: 2, ..task(TaskState::Running) };
+    let recalled = recall(&counted, RunStatus::Open, NOW).unwrap();
+    assert_eq!((recalled.failures, recalled.losses), (1, 2));
+}
+
+#[test]
+fn cancels() {
+    check_states(
+        |task| match cancel(task, NOW) {
+            Ok(Some(cancelled)) => cancelled.state.name().to_owned(),
+            Ok(None) => "is so already".to_owned(),
+            Err(refusal) => words(&refusal),
+        },
+        [
+            "cancelled",
+            "cancelled",
+            "cancelled",
+            "cancelled",
+            "cancelled",
+            "cancelled",
+            "finished done",
+            "finished failed",
+            "cancelled",
+            "is so already",
+        ],
+    );
+}
+
+#[test]
+fn retries() {
+    check_states(
+        |task| outcome(retry(task, NOW)),
+        [
+            "nothing to retry waiting",
+            "nothing to retry ready",
+            "live r/a@1",
+            "live r/a@1",
+            "live r/a@1",
+            "live r/a@1",
+            "finished done",
+            "ready",
+            "skipped",
+            "ready",
+        ],
+    );
+    for (unmet, broken, expected) in [(0, 0, "ready"), (2, 0, "waiting"), (2, 1, "skipped")] {
+        let spent = Task {
+            unmet,
+            broken,
+            failures: 3,
+            losses: 9,
+            not_before: Some(NOW),
+            attempt: Some(LastAttempt { id: AttemptId(8), number: 4 }),
+            ..task(TaskState::Failed)
+        };
+        let fresh = retry(&spent, NOW).unwrap();
+        assert_eq!((fresh.state.name(), fresh.failures, fresh.losses), (expected, 0, 0));
+        assert_eq!((fresh.not_before, fresh.attempt), (None, spent.attempt), "attempt numbers go on");
+    }
+}
+
+#[test]
+fn edits() {
+    let harmless = TaskEdit {
+        title: Some("Another".to_owned()),
+        priority: Some(0),
+        labels: Some(vec![slug("ui"), slug("ui")]),
+        ..TaskEdit::default()
+    };
+    let finished = |state: &str| format!("finished {state}");
+    let expected = [
+        "waiting".to_owned(),
+        "ready".to_owned(),
+        "dispatched".to_owned(),
+        "running".to_owned(),
+        "blocked".to_owned(),
+        "reported".to_owned(),
+        finished("done"),
+        finished("failed"),
+        "skipped".to_owned(),
+        finished("cancelled"),
+    ];
+    let expected: [&str; 10] = std::array::from_fn(|index| expected[index].as_str());
+    check_states(|task| outcome(edit(task, &harmless, NOW)), expected);
+    let all =
+        |change: TaskEdit| {
+            check_states(
+                |task| outcome(edit(task, &change, NOW)),
+                std::array::from_fn(|index| {
+                    if TaskState::ALL[index].live() { "live r/a@1" } else { expected[index] }
+                }),
+            );
+        };
+    all(TaskEdit { spec: Some("More.".to_owned()), ..TaskEdit::default() });
+    all(TaskEdit { accept: Some(Vec::new()), ..TaskEdit::default() });
+    all(TaskEdit { verify: Some(Vec::new()), ..TaskEdit::default() });
+    all(TaskEdit { agent: Some(None), ..TaskEdit::default() });
+    all(TaskEdit { max_attempts: Some(1), ..TaskEdit::default() });
+    all(TaskEdit { allow_empty: Some(true), ..TaskEdit::default() });
+
+    let changed = edit(&task(TaskState::Running), &harmless, NOW).unwrap();
+    let expected = Task {
+        title: "Another".to_owned(),
+        priority: 0,
+        labels: vec![slug("ui")],
+        updated_at: NOW,
+        ..task(TaskState::Running)
+    };
+    assert_eq!(changed, expected);
+    let named = Task { agent: Some(slug("w")), ..task(TaskState::Ready) };
+    let nobody = edit(&named, &TaskEdit { agent: Some(None), ..TaskEdit::default() }, NOW).unwrap();
+    assert_eq!(nobody.agent, None);
+}
+
+#[test]
+fn rewirings() {
+    check_states(
+        |task| rewire(task).map_or_else(|refusal| words(&refusal), |()| "may".to_owned()),
+        [
+            "may",
+            "may",
+            "live r/a@1",
+            "live r/a@1",
+            "live r/a@1",
+            "live r/a@1",
+            "finished done",
+            "finished failed",
+            "may",
+            "finished cancelled",
+        ],
+    );
+}
+
+#[test]
+fn standings_follow_the_counters_unless_an_attempt_or_an_end_holds_the_task() {
+    for state in TaskState::ALL {
+        for (unmet, broken, follows) in [(0, 0, "ready"), (1, 0, "waiting"), (2, 1, "skipped")] {
+            let before = task(state);
+            let after = stand(&before, unmet, broken, NOW);
+            let free = matches!(state, TaskState::Waiting | TaskState::Ready | TaskState::Skipped);
+            let expected = if free { follows } else { state.name() };
+            assert_eq!((after.state.name(), after.unmet, after.broken), (expected, unmet, broken));
+            assert_eq!(after.updated_at == NOW, after.state != before.state, "a count alone is no change");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_an_attempt_is_noted() {
+    use crate::attempt::state::AttemptEvent as E;
+    let attempt = Attempt {
+        id: AttemptId(1),
+        run: RunId(1),
+        task: TaskId(1),
+        name: attempt_name(&task(TaskState::Running)).unwrap(),
+        agent: slug("w"),
+        state: AttemptState::Running,
+        thread: ThreadId(1),
+        outcome: None,
+        reason: None,
+        releases: 0,
+        checks: Checks::None,
+        created_at: Time(0),
+        ended_at: None,
+    };
+    for (event, ended) in [
+        (E::Ask, false),
+        (E::Report, false),
+        (E::Fail, true),
+        (E::Lose, true),
+        (E::Recall, true),
+        (E::Cancel, true),
+    ] {
+        let moved = attempt_moved(&attempt, event, NOW);
+        assert_eq!(moved.ended_at, ended.then_some(NOW), "{event:?}");
+        assert_eq!(under_way(&moved), !ended, "{event:?}");
+    }
+    assert!(!under_way(&Attempt { state: AttemptState::Preparing, ..attempt }));
+}

@@ -5,8 +5,9 @@ use orch_core::schedule::layout;
 use orch_engine::Error;
 use orch_engine::orch::task::Verb;
 use orch_engine::orch::{graph, task};
+use orch_testkit::Desk;
+use orch_testkit::chance::Chance;
 use orch_testkit::desk::slug;
-use orch_testkit::{Desk, Dice};
 
 /// A diamond with a tail: b and c wait for a, d for both, e for d.
 const DIAMOND: [&str; 5] = ["a", "b < a", "c < a", "d < b c", "e < d"];
@@ -119,18 +120,18 @@ fn fresh_ranks(graph: &graph::Graph) -> Vec<u32> {
 #[test]
 fn ranks_after_any_edits_equal_those_of_a_fresh_layout() {
     for seed in 0..20 {
-        let mut dice = Dice::new(seed);
+        let mut chance = Chance::new(seed);
         let keys: Vec<String> = (0..14).map(|number| format!("k{number}")).collect();
         let lines: Vec<&str> = keys.iter().map(String::as_str).collect();
         let mut desk = Desk::with_tasks(&lines);
         for _ in 0..60 {
-            let task = dice.pick(&lines);
-            let on = dice.pick(&lines);
+            let task = chance.pick(&lines).unwrap();
+            let on = chance.pick(&lines).unwrap();
             // Half of these are refused: they are there already, or would close a cycle.
-            let _ = if dice.one_in(3) {
+            let _ = if chance.percent(33) {
                 desk.remove_dependency(task, on)
             } else {
-                desk.add_dependencies(task, &[on, dice.pick(&lines)])
+                desk.add_dependencies(task, &[on, chance.pick(&lines).unwrap()])
             };
         }
         let graph = graph::graph(&mut desk.session, None).unwrap();
