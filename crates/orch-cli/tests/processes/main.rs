@@ -9,3 +9,4 @@
 mod place;
 
 mod storm;
+mod workers;
