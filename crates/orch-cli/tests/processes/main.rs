@@ -9,3 +9,6 @@
 mod place;
 
 mod storm;
+mod trace;
+mod unheard;
+mod workers;

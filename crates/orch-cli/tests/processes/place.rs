@@ -9,14 +9,14 @@ use orch_testkit::program::Programs;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder, gone at the end unless the test fails.
-pub struct Place {
+pub(crate) struct Place {
     folder: Option<tempfile::TempDir>,
-    pub programs: Programs,
+    pub(crate) programs: Programs,
 }
 
 impl Place {
     /// A folder without a store.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let folder = tempfile::Builder::new().prefix("orch-processes-").tempdir().unwrap();
         let store = folder.path().join("orch.db");
         let programs = Programs::new(env!("CARGO_BIN_EXE_inbox"), env!("CARGO_BIN_EXE_orch"), store);
@@ -24,14 +24,27 @@ impl Place {
     }
 
     /// A folder with an empty store.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self::bare();
         let _ = place.programs.data(&["inbox", "init"]);
         place
     }
 
+    /// Sends work to `ana`.
+    pub(crate) fn send(&self, subject: &str) {
+        let words = ["inbox", "send", "--as", "lead", "--to", "ana", "--subject", subject];
+        let _ = self.programs.data(&words);
+    }
+
+    /// Claims work as `ana`; returns the thread and its token.
+    pub(crate) fn claim(&self) -> (String, String) {
+        let claimed = self.programs.data(&["inbox", "claim", "--for", "ana"]);
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        (text(&claimed["thread"]["id"]), text(&claimed["lease"]["token"]))
+    }
+
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.as_ref().unwrap().path().join(name)
     }
 }
@@ -49,7 +62,7 @@ impl Drop for Place {
     clippy::disallowed_methods,
     reason = "the state of another process tells nobody when it changes: looking again is all there is"
 )]
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "still not so: {what}");
@@ -58,7 +71,7 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Whether a test can run that needs what not every machine has. Says so loudly when it cannot.
-pub fn can_run(test: &str, needs: &str, has: bool) -> bool {
+pub(crate) fn can_run(test: &str, needs: &str, has: bool) -> bool {
     if !has {
         assert!(std::env::var_os("ORCH_REQUIRE_TOOLS").is_none(), "{test} needs {needs}");
         eprintln!("NOT RUN: {test} needs {needs}, which this machine does not have or does not allow.");
@@ -67,6 +80,6 @@ pub fn can_run(test: &str, needs: &str, has: bool) -> bool {
 }
 
 /// Everything that a file holds.
-pub fn bytes(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,0 +1,116 @@
+//! What a command asks of the kernel, and in which order: the log is on the disk before the answer is written.
+
+use std::process::Command;
+
+use orch_testkit::program::{Ended, Running};
+
+use crate::place::{Place, bytes, can_run};
+
+/// A call of the kernel on a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    /// Bytes were written to a file of this name, or cut from it.
+    Write(String),
+    /// A file of this name was brought to the disk, by `fdatasync` or, where it says so, by the dearer `fsync`.
+    Sync { name: String, whole: bool },
+    /// The answer was written.
+    Answer,
+}
+
+/// Runs a command under `strace`; `None` where that cannot be.
+fn traced(test: &str, place: &Place, words: &[&str]) -> Option<(Ended, Vec<Call>)> {
+    let record = place.path("trace");
+    let plain = place.programs.command(words);
+    let mut command = Command::new("strace");
+    let calls =
+        "trace=write,writev,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,sync_file_range,msync";
+    command.args(["-f", "-y", "-qq", "-s", "12", "-e", calls, "-o"]).arg(&record);
+    command.arg(plain.get_program()).args(plain.get_args());
+    place.programs.environment(&mut command);
+    let has = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !can_run(test, "strace", has.is_ok_and(|status| status.success())) {
+        return None;
+    }
+    let ended = Running::start(command).end();
+    assert!(ended.status.success(), "{ended}");
+    let record = String::from_utf8_lossy(&bytes(&record)).into_owned();
+    Some((ended, record.lines().filter_map(call).collect()))
+}
+
+/// Reads a line like `123 fdatasync(4</there/orch.db-wal>) = 0`.
+fn call(line: &str) -> Option<Call> {
+    let (_, call) = line.trim_start().split_once(' ')?;
+    let (function, rest) = call.trim_start().split_once('(')?;
+    let (number, rest) = rest.split_once('<')?;
+    let (path, _) = rest.split_once('>')?;
+    let name = path.rsplit('/').next()?.to_owned();
+    match function {
+        "fsync" | "fdatasync" => Some(Call::Sync { name, whole: function == "fsync" }),
+        "write" | "writev" if number == "1" => Some(Call::Answer),
+        _ => Some(Call::Write(name)),
+    }
+}
+
+fn is_write_to_log(call: &Call) -> bool {
+    matches!(call, Call::Write(name) if name == "orch.db-wal")
+}
+
+#[test]
+fn a_change_is_on_the_disk_before_its_answer_is_written() {
+    let place = Place::new();
+    let send = ["inbox", "send", "--as", "lead", "--to", "ana", "--subject", "s"];
+    let run = ["orch", "run", "init", "Traced", "--name", "r"];
+    let task = ["orch", "task", "add", "T", "--key", "t"];
+    let dispatch = ["orch", "dispatch", "t", "--to", "ana"];
+    let claim = ["inbox", "claim", "--for", "ana"];
+    for words in [&send[..], &run, &task, &dispatch, &claim] {
+        let test = "the order of fdatasync and answer";
+        let Some((_, calls)) = traced(test, &place, words) else { return };
+        let answers: Vec<_> = (0..calls.len()).filter(|at| calls[*at] == Call::Answer).collect();
+        let [answer] = answers[..] else { panic!("one write answers: {calls:?}") };
+        let last_write = calls[..answer].iter().rposition(is_write_to_log);
+        let last_write = last_write.unwrap_or_else(|| panic!("nothing was changed before: {calls:?}"));
+        let synced = Call::Sync { name: "orch.db-wal".to_owned(), whole: false };
+        assert!(calls[last_write..answer].contains(&synced), "{words:?}: {calls:?}");
+        assert!(!calls[answer..].iter().any(is_write_to_log), "nothing is changed after: {calls:?}");
+    }
+}
+
+#[test]
+fn a_renewal_does_not_wait_for_the_disk() {
+    let place = Place::new();
+    place.send("s");
+    let (thread, token) = place.claim();
+    let renew = ["inbox", "renew", &thread, "--token", &token, "--lease", "1h"];
+    let Some((_, calls)) = traced("a renewal without fdatasync", &place, &renew) else { return };
+    assert!(calls.iter().any(is_write_to_log), "it is remembered: {calls:?}");
+    assert!(!calls.iter().any(|call| matches!(call, Call::Sync { .. })), "{calls:?}");
+}
+
+#[test]
+fn a_look_writes_and_syncs_nothing() {
+    let place = Place::new();
+    let _ = place.programs.data(&["orch", "run", "init", "Traced", "--name", "r"]);
+    let _ = place.programs.data(&["orch", "task", "add", "T", "--key", "t"]);
+    place.send("s");
+    for words in [
+        &["inbox", "list"][..],
+        &["inbox", "show", "th-1"],
+        &["inbox", "agents"],
+        &["orch", "status"],
+        &["orch", "ready"],
+        &["orch", "task", "show", "t"],
+        &["orch", "why", "t"],
+        &["orch", "events"],
+    ] {
+        let Some((_, calls)) = traced("a look without writes", &place, words) else { return };
+        let touches = |call: &&Call| match call {
+            // Shared memory is no file on the disk's account: it is made anew by whoever opens the store first.
+            Call::Write(name) => name != "orch.db-shm",
+            Call::Sync { .. } => true,
+            Call::Answer => false,
+        };
+        assert_eq!(calls.iter().find(touches), None, "{words:?}: {calls:?}");
+        assert!(calls.contains(&Call::Answer), "{calls:?}");
+    }
+}
