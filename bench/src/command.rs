@@ -30,6 +30,8 @@ const OVER_MAX_MS: f64 = 3.0;
 enum Kind {
     /// Nothing durable.
     Read,
+    /// One commit into the write-ahead log that need not survive loss of power: a lease renewal.
+    Renewal,
     /// One commit into the write-ahead log.
     Write,
     /// One commit at the log's new beginning, whose header is made durable first.
@@ -39,11 +41,12 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Read, Self::Write, Self::WriteAfterReset, Self::Checkpoint];
+    const ALL: [Self; 5] = [Self::Read, Self::Renewal, Self::Write, Self::WriteAfterReset, Self::Checkpoint];
 
     fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Renewal => "write, not synced",
             Self::Write => "write",
             Self::WriteAfterReset => "write after a reset",
             Self::Checkpoint => "write that checkpoints",
@@ -53,7 +56,7 @@ impl Kind {
     /// How many `fdatasync` it is allowed; none is stated for the checkpointing command.
     fn syncs(self) -> Option<u32> {
         match self {
-            Self::Read => Some(0),
+            Self::Read | Self::Renewal => Some(0),
             Self::Write => Some(1),
             Self::WriteAfterReset => Some(2),
             Self::Checkpoint => None,
@@ -138,7 +141,10 @@ impl Bench {
         let sync = self.probe.sync()?;
         let before = State::of(&self.store)?;
         let ran = self.programs.run(&self.store, program, arguments)?;
-        let kind = before.kind(&State::of(&self.store)?);
+        let kind = match before.kind(&State::of(&self.store)?) {
+            Kind::Write if arguments[0] == "renew" => Kind::Renewal,
+            kind => kind,
+        };
         if self.counting {
             self.syncs.push(sync);
             self.empty = milliseconds(empty.wall);

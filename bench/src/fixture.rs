@@ -96,7 +96,7 @@ fn waits_for(shape: Shape, tasks: usize, index: usize) -> Vec<usize> {
             let width = tasks.div_ceil(LAYERS);
             let Some(before) = (index / width).checked_sub(1) else { return Vec::new() };
             let place = index % width;
-            (0..DEPENDENCIES).map(|step| before * width + (place + step) % width).collect()
+            (0..DEPENDENCIES.min(width)).map(|step| before * width + (place + step) % width).collect()
         }
     }
 }

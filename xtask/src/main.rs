@@ -1,7 +1,7 @@
 //! The repository's own chores: `cargo xtask ci` is what continuous integration runs.
 //!
 //! [`tidy`] holds the laws that no compiler checks, [`docs`] writes the documents that are made from the code,
-//! and [`ci`] runs everything in order.
+//! [`bench`] measures, and [`ci`] runs everything in order.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@
     reason = "this program talks to the developer who started it"
 )]
 
+mod bench;
 mod ci;
 mod deny;
 mod docs;
@@ -42,6 +43,11 @@ enum Chore {
     },
     /// Kill random commands at random moments and look for anything lost; every failure prints its seed
     Soak(soak::Soak),
+    /// Measure what the programs cost, built as they ship
+    Bench {
+        /// Which benchmarks; all when none is named
+        names: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Deny => deny::run(),
         Chore::Docs { check } => docs::run(check),
         Chore::Soak(soak) => soak::run(&soak),
+        Chore::Bench { names } => bench::run(&names),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,9 +22,17 @@ pub trait Program: CommandFactory + FromArgMatches {
     /// Which one it is.
     const IDENTITY: Identity;
 
-    /// The command line as the parser knows it.
+    /// The command line as the parser knows it, with the options of every command.
     #[must_use]
     fn parser() -> clap::Command {
+        let mut parser = Self::quick_parser();
+        parser.build();
+        parser
+    }
+
+    /// The same, where the options of a command are not known before it is met: most of them never are.
+    #[must_use]
+    fn quick_parser() -> clap::Command {
         let variable = Self::IDENTITY.agent_variable;
         let default = Self::IDENTITY.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
         Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
@@ -72,7 +80,7 @@ fn stop_on_signals() {
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
     let wish = wish(arguments);
     let guess = Printer::new(Mode::guess(wish, environment), environment);
-    let (matches, command) = match usage::parse(P::parser(), arguments) {
+    let (matches, command) = match usage::parse_quickly(P::quick_parser(), P::parser, arguments) {
         Ok(parsed) => parsed,
         Err(NoCommand::Document { command, text }) => {
             return status(guess.document(&command, &text, json_wanted(wish, environment)), 0);

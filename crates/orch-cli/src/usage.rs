@@ -26,6 +26,24 @@ pub enum NoCommand {
     },
 }
 
+/// Reads the command line, and knows every command only where it must: to explain, or to help.
+///
+/// # Errors
+/// Help was asked for, or the command line is wrong.
+pub fn parse_quickly(
+    mut quick: Command,
+    whole: impl FnOnce() -> Command,
+    arguments: &[OsString],
+) -> Result<(ArgMatches, String), NoCommand> {
+    match quick.try_get_matches_from_mut(arguments) {
+        Ok(matches) => {
+            let command = path(quick.get_name(), &matches);
+            Ok((matches, command))
+        }
+        Err(_) => parse(whole(), arguments),
+    }
+}
+
 /// Reads the command line.
 ///
 /// # Errors

@@ -52,6 +52,8 @@ impl Sqlite {
         assert!(rusqlite::version_number() >= VERSION_MIN, "the SQLite in this process is too old");
         connection.busy_handler(Some(wait_a_little())).map_err(failed)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+        // Without it SQLite looks at the values bound to a statement for a better plan, and so plans it anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         let log_pages = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&log_pages);
         // A hook of our own also switches SQLite's checkpoint inside the commit off.
