@@ -7,7 +7,7 @@ use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
-use orch_core::task::{NewTask, Task, TaskEdit, distinct};
+use orch_core::task::{NewTask, Task, TaskEdit, decide as task_decide, distinct};
 use orch_store::table::{agent, dependency, task};
 use orch_store::{Ending, Transaction};
 
@@ -319,7 +319,8 @@ fn standings(plan: &Plan, sorted: &Sorted, ranks: &[u32]) -> Vec<Placement> {
     placed
 }
 
-/// Changes a task that is there already, unless it is live or finished.
+/// Changes a task that is there already, unless it is live or finished. A skipped one is changed: that is how it is
+/// repaired.
 fn update(
     stage: &mut Stage<'_, '_>,
     run: &Run,
@@ -329,7 +330,7 @@ fn update(
 ) -> Result<(), Error> {
     let Some(id) = id else { return Ok(()) };
     let before = task::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
-    if before.state.live() || before.state.finished() {
+    if task_decide::rewire(&before).is_err() {
         return Ok(());
     }
     let mut changed = false;

@@ -197,3 +197,17 @@ fn labels_that_are_given_twice_count_once() {
     orch_engine::orch::task::edit(&mut desk.session, None, &desk.lead, &target, &edit).unwrap();
     assert_eq!(desk.detail("b").shown.task.labels, [slug("db")]);
 }
+
+#[test]
+fn an_update_repairs_what_is_skipped() {
+    let mut desk = Desk::with_tasks(&["bad", "a < bad", "b < a"]);
+    let held = desk.start("bad", "w").unwrap();
+    desk.fail(&held, true).unwrap();
+    assert_eq!(desk.states(&["a", "b"]), ["skipped", "skipped"]);
+    let mut wanted = plan(&["bad", "other", "a < other", "b < a"]);
+    wanted.update = true;
+    let planned = add(&mut desk, &wanted).unwrap();
+    assert_eq!((planned.added, planned.changed), (1, 1));
+    assert_eq!(desk.states(&["bad", "other", "a", "b"]), ["failed", "ready", "waiting", "waiting"]);
+    assert_eq!(desk.breaches(), []);
+}
