@@ -199,7 +199,7 @@ impl Running {
         command.stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let stdout = child.stdout.take().map(read_aside);
-        let stderr = child.stderr.take().map(read_aside).unwrap_or_else(|| mpsc::channel().1);
+        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, read_aside);
         Self { child, since, stdout, stderr }
     }
 
