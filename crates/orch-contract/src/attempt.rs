@@ -7,6 +7,7 @@ use orch_core::task::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::said;
 use crate::time::Stamp;
 use crate::word::Word;
 
@@ -57,7 +58,9 @@ impl Attempt {
     #[must_use]
     pub fn of(attempt: &core::Attempt, closing: Option<&core_message::Message>) -> Self {
         let body_of = |kind| {
-            closing.filter(|message| message.content.kind == kind).map(|message| message.content.body.clone())
+            closing
+                .filter(|message| message.content.kind == kind)
+                .and_then(|message| said(&message.content.body))
         };
         Self {
             id: attempt.name.to_string(),
@@ -71,7 +74,11 @@ impl Attempt {
             result: body_of(core_message::MessageKind::Result),
             created_at: attempt.created_at.into(),
             ended_at: attempt.ended_at.map(Stamp::from),
-            reason: attempt.reason.clone().or_else(|| body_of(core_message::MessageKind::Failure)),
+            reason: attempt
+                .reason
+                .as_deref()
+                .and_then(said)
+                .or_else(|| body_of(core_message::MessageKind::Failure)),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod run;
 pub mod schema;
 pub mod store;
 pub mod task;
+mod text;
 pub mod thread;
 pub mod time;
 pub mod word;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::text::said;
 use crate::time::Stamp;
 use crate::word::Word;
 
@@ -22,8 +23,10 @@ pub struct Message {
     pub to: String,
     /// What it is about.
     pub kind: Word<MessageKind>,
-    /// The text.
-    pub body: String,
+    /// The text, where there is one.
+    // A short form has no such field, and is told from a whole one by that.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub body: Option<String>,
     /// A JSON document for programs.
     pub payload: Option<Value>,
     /// When it was written.
@@ -55,7 +58,7 @@ impl Message {
             from: from.to_string(),
             to: to.to_string(),
             kind: (*kind).into(),
-            body: body.clone(),
+            body: said(body),
             payload: extra.payload.as_ref().map(payload),
             created_at: message.created_at.into(),
             artifacts: extra.artifacts.clone(),

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
+use crate::text::said;
 use crate::time::Stamp;
 use crate::word::Word;
 
@@ -77,7 +78,7 @@ impl Run {
         Self {
             id: run.name.to_string(),
             title: run.title.clone(),
-            goal: run.goal.clone(),
+            goal: run.goal.as_deref().and_then(said),
             state: run.state.status().into(),
             outcome: outcome(run),
             pause: pause(run),
@@ -157,7 +158,7 @@ impl RunBrief {
         Self {
             id: run.name.to_string(),
             title: run.title.clone(),
-            goal: run.goal.clone(),
+            goal: run.goal.as_deref().and_then(said),
             state: run.state.status().into(),
             outcome: outcome(run),
             pause: pause(run),

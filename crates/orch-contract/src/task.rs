@@ -6,6 +6,7 @@ use orch_core::task::{Checks, TaskState, TaskText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::said;
 use crate::time::Stamp;
 use crate::word::Word;
 
@@ -124,7 +125,7 @@ impl Task {
             run: task.name.run.to_string(),
             key: task.name.key.to_string(),
             title: task.title.clone(),
-            spec: around.text.spec.clone(),
+            spec: around.text.spec.as_deref().and_then(said),
             accept: around.text.accept.clone(),
             verify: around.text.verify.clone(),
             labels: texts(&task.labels),

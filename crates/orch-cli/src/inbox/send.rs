@@ -20,7 +20,8 @@ use crate::text_source::not_empty;
 
 /// Send work or a note to an agent
 ///
-/// Begins a new thread; with --thread it adds a note to that one.
+/// Begins a new thread; with --thread it adds a note to that one, which keeps its own subject: a subject without a
+/// body is then the note's text.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox send --to builders --from lead --subject 'Build it' --body - <<'EOF'\n  \
@@ -104,7 +105,6 @@ fn new(args: &Args, context: &mut Context<'_>) -> Result<Send, Failure> {
 
 fn more(args: &Args, thread: ThreadId, context: &mut Context<'_>) -> Result<Send, Failure> {
     for (option, given) in [
-        ("--subject", args.subject.is_some()),
         ("--priority", args.priority.is_some()),
         ("--lease", args.lease.is_some()),
         ("--kind", args.kind == Some(ThreadKind::Work)),
@@ -116,9 +116,13 @@ fn more(args: &Args, thread: ThreadId, context: &mut Context<'_>) -> Result<Send
         }
     }
     let from = context.agent_or("--from", args.from.as_ref())?;
+    let subject = context.texts().read("--subject", args.subject.as_deref(), None)?;
     let body = context.texts().read("--body", args.body.as_deref(), args.body_file.as_deref())?;
     let payload = payload(context, args.payload.as_deref(), args.payload_file.as_ref())?;
-    let body = body.unwrap_or_default();
+    if subject.is_some() && body.is_some() {
+        context.warn(format!("Thread {thread} keeps its subject; only the body was added to it."));
+    }
+    let body = body.or(subject).unwrap_or_default();
     if payload.is_none() {
         not_empty("--body", &body)?;
     }

@@ -81,7 +81,7 @@ pub(super) fn question(shown: &QuestionShown) -> Question {
         task: shown.task.to_string(),
         attempt: shown.attempt.to_string(),
         agent: shown.agent.to_string(),
-        question: message.body,
+        question: message.body.unwrap_or_default(),
         options: message.options,
         default: message.default,
         asked_at: message.created_at,

@@ -40,7 +40,7 @@ fn objects_have_the_contracts_fields_in_its_order() {
     let claimed = place.inbox(&["claim", "--for", "q"]).ok();
     assert_eq!(fields(&claimed), ["thread", "messages", "lease"]);
     assert_eq!(fields(&claimed["messages"][0]), MESSAGE);
-    assert_eq!(claimed["messages"][0]["body"], "");
+    assert_eq!(claimed["messages"][0]["body"], Value::Null);
     assert_eq!(claimed["messages"][0]["payload"], Value::Null);
     assert_eq!(fields(&claimed["lease"]), ["token", "expires_at"]);
     assert_eq!(fields(&claimed["thread"]["lease"]), ["expires_at", "expired"]);

@@ -32,6 +32,7 @@ mod orch_store;
 mod orch_tasks;
 mod orch_waits;
 mod scheduling;
+mod texts;
 
 /// A file that is not named above is never run.
 #[test]

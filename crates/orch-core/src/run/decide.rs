@@ -62,7 +62,7 @@ pub fn edit(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
         changed.title.clone_from(title);
     }
     if let Some(goal) = &edit.goal {
-        changed.goal = Some(goal.clone());
+        changed.goal = Some(goal.clone()).filter(|goal| !goal.is_empty());
     }
     let policy = &mut changed.policy;
     policy.max_active = edit.max_active.unwrap_or(policy.max_active);

@@ -60,7 +60,7 @@ pub(crate) fn end(
     now: Time,
 ) -> Result<Option<Thread>, Error> {
     let Some(mut ended) = decide::cancel(before, now)? else { return Ok(None) };
-    let body = reason.unwrap_or("Cancelled.");
+    let body = reason.filter(|reason| !reason.is_empty()).unwrap_or("Cancelled.");
     let message = draft(from, before.worker(), MessageKind::Cancel, body);
     write_message(tx, &mut ended, message, now)?;
     thread::save(tx, &ended, false)?;

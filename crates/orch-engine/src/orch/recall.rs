@@ -25,7 +25,7 @@ pub fn recall(
         let before = scope::one_task(stage.tx, task)?;
         let status = stage.run(before.run)?.state.status();
         let after = decide::recall(&before, status, stage.now)?;
-        let reason = reason.unwrap_or("the lead recalled it");
+        let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
         let ended = end_attempt(stage, &before, AttemptEvent::Recall, reason)?;
         let told = Told {
             thread: ended.map(|attempt| attempt.thread),

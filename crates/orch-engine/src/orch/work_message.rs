@@ -56,7 +56,7 @@ pub(crate) fn write(
         "task": task.name.to_string(),
         "attempt": name.to_string(),
         "title": task.title,
-        "spec": text.spec,
+        "spec": text.spec.as_deref().filter(|spec| !spec.is_empty()),
         "accept": text.accept,
         "verify": text.verify,
         "worktree": Value::Null,
@@ -133,7 +133,7 @@ fn body(
     earlier: &[Earlier],
 ) -> String {
     let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, name);
-    if let Some(spec) = &text.spec {
+    if let Some(spec) = text.spec.as_deref().filter(|spec| !spec.is_empty()) {
         push(&mut body, &format!("\n{spec}\n"));
     }
     section(&mut body, "It is good when", text.accept.iter().map(String::as_str));

@@ -62,7 +62,7 @@ impl Human for AskAnswer {
         match &self.answer {
             Some(answer) => {
                 paper.line(format!("{} answers:", answer.from));
-                paper.block(&answer.body, 2);
+                paper.block(answer.body.as_deref().unwrap_or_default(), 2);
             }
             None => {
                 paper.line(format!(

@@ -22,7 +22,7 @@ fn one(paper: &mut Paper, message: &Message) {
     let ago = paint.text(Tone::Faint, &paper.ago(message.created_at));
     let id = paint.text(Tone::Strong, &message.id);
     paper.line(format!("{id}  {kind}  {} → {}  {ago}", message.from, message.to));
-    paper.block(&message.body, 2);
+    paper.block(message.body.as_deref().unwrap_or_default(), 2);
     for (label, texts) in [("option", &message.options), ("artifact", &message.artifacts)] {
         for text in texts {
             paper.note(&format!("  {label}: {}", harmless(text)));

@@ -46,7 +46,8 @@ pub fn head(paper: &mut Paper, thread: &Thread) {
     paper.note(&format!("  {}", facts.join(", ")));
     if let Some(question) = &thread.question {
         let label = paint.text(Tone::Attention, "asks:");
-        paper.line(format!("  {label} {}", harmless(question.body.trim_end())));
+        paper
+            .line(format!("  {label} {}", harmless(question.body.as_deref().unwrap_or_default().trim_end())));
     }
 }
 
