@@ -54,6 +54,8 @@ pub struct Inbox {
 }
 
 #[derive(Debug, Subcommand)]
+// A command's options are built when it is met: building those of all took longer than reading the store.
+#[command(defer = true)]
 enum Command {
     Init(init::Args),
     Send(send::Args),

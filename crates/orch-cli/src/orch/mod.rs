@@ -65,6 +65,8 @@ EXAMPLES:
 An agent learns both programs by `orch prime`.";
 
 #[derive(Debug, Subcommand)]
+// A command's options are built when it is met: building those of all took longer than reading the store.
+#[command(defer = true)]
 enum Command {
     Init(init::Args),
     Doctor(doctor::Args),
