@@ -10,6 +10,7 @@ pub mod clock;
 pub mod desk;
 pub mod place;
 pub mod program;
+pub mod simulate;
 pub mod storm;
 
 pub use clock::FakeClock;

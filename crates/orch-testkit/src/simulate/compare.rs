@@ -1,0 +1,204 @@
+//! Holding the store's rows to the oracle, and the history to the rows.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use orch_core::event::{Event, EventKind};
+use orch_core::id::{EventId, RunId, TaskId};
+use orch_core::run::RunState as StoredState;
+use orch_core::thread::{ThreadState as StoredThread, decide};
+use orch_store::table::{attempt, dependency, event, run, task, thread};
+use orch_store::{Fault, Store, Transaction, invariant};
+
+use super::model::{Base, Model, Run, RunState, ThreadState};
+use super::perform::{holder, thread_id};
+
+/// The first difference, in words; or the store failed.
+type Difference = Result<Option<String>, Fault>;
+
+/// Where the store differs from the oracle.
+pub(crate) fn difference(store: &mut Store, model: &Model) -> Difference {
+    store.read(|tx| {
+        for (place, expected) in model.runs.iter().enumerate() {
+            if let Some(found) = run_difference(tx, place, expected)? {
+                return Ok(Some(found));
+            }
+        }
+        for place in 0..model.threads.len() {
+            if let Some(found) = thread_difference(tx, model, place)? {
+                return Ok(Some(found));
+            }
+        }
+        let more = thread::load(tx, thread_id(model.threads.len()))?;
+        Ok(more.map(|thread| format!("{} is not known", thread.id)))
+    })
+}
+
+/// Which laws are broken.
+pub(crate) fn breach(store: &mut Store) -> Difference {
+    let breaches = store.read(invariant::breaches)?;
+    Ok(breaches.first().map(|breach| format!("{} is broken by {:?}", breach.invariant.name, breach.subjects)))
+}
+
+/// Collects what differs.
+struct Differences {
+    subject: String,
+    found: Option<String>,
+}
+
+impl Differences {
+    fn of(subject: String) -> Self {
+        Self { subject, found: None }
+    }
+
+    fn check<T: PartialEq + Debug>(&mut self, what: &str, stored: T, expected: T) {
+        if stored != expected && self.found.is_none() {
+            self.found = Some(format!(
+                "{}: {what} is {stored:?} in the store and should be {expected:?}",
+                self.subject
+            ));
+        }
+    }
+}
+
+fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &Run) -> Difference {
+    let id = RunId(i64::try_from(place + 1).unwrap_or(i64::MAX));
+    let Some(stored) = run::load(tx, id)? else { return Ok(Some(format!("{} is gone", expected.name))) };
+    let mut differences = Differences::of(expected.name.to_owned());
+    differences.check("its state", stored.state.status().name(), expected.state.name());
+    if let (StoredState::Finished(stored), RunState::Finished(expected)) = (&stored.state, expected.state) {
+        differences.check("its outcome", stored.name(), expected);
+    }
+    let tasks = task::list(tx, id, TaskId(0), u32::MAX)?;
+    differences.check("the number of its tasks", tasks.len(), expected.tasks.len());
+    if differences.found.is_some() {
+        return Ok(differences.found);
+    }
+    for (task, stored) in tasks.iter().enumerate() {
+        if let Some(found) = task_difference(tx, stored, expected, task)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn task_difference(
+    tx: &mut Transaction<'_>,
+    stored: &orch_core::task::Task,
+    run: &Run,
+    place: usize,
+) -> Difference {
+    let expected = &run.tasks[place];
+    let mut differences = Differences::of(stored.name.to_string());
+    differences.check("its key", stored.name.key.as_str(), expected.key.as_str());
+    differences.check("its state", stored.state.name(), run.state(place));
+    differences.check("its failures", stored.failures, expected.failures);
+    differences.check("its losses", stored.losses, expected.losses);
+    differences.check("its next try", stored.not_before.map(|at| at.0), expected.not_before);
+    differences.check("its priority", stored.priority, expected.priority);
+    differences.check("its rank", stored.rank, run.rank(place));
+    let on: Vec<String> = dependency::keys(tx, stored.id)?.iter().map(ToString::to_string).collect();
+    let after: Vec<String> = expected.after.iter().map(|on| run.tasks[*on].key.clone()).collect();
+    differences.check("what it waits for", on, after);
+    let attempts = attempt::of_task(tx, stored.id, u32::MAX)?;
+    differences.check("the number of its attempts", attempts.len(), expected.attempts.len());
+    for (stored, expected) in attempts.iter().rev().zip(&expected.attempts) {
+        differences.check("an attempt's state", stored.state.name(), expected.state);
+        differences.check("an attempt's thread", stored.thread, thread_id(expected.thread));
+        // Who gave a thread up before anybody looked is written nowhere.
+        if stored.state.live() || matches!(expected.state, "accepted" | "failed") {
+            differences.check("an attempt's agent", stored.agent.as_str(), expected.agent);
+        }
+    }
+    Ok(differences.found)
+}
+
+fn thread_difference(tx: &mut Transaction<'_>, model: &Model, place: usize) -> Difference {
+    let expected = &model.threads[place];
+    let id = thread_id(place);
+    let Some(stored) = thread::load(tx, id)? else { return Ok(Some(format!("{id} is gone"))) };
+    let mut differences = Differences::of(id.to_string());
+    differences.check("its state", stored.state.status().name(), expected.state.name());
+    differences.check("its queue", stored.head.to.as_str(), expected.to);
+    differences.check("its priority", stored.head.priority, expected.priority);
+    differences.check("its owner", stored.head.reference.is_some(), expected.owner.is_some());
+    differences.check("whether it is withdrawn", stored.withdrawn, expected.withdrawn);
+    differences.check("the number of its messages", stored.message_count, expected.messages);
+    let hold = expected.state.hold();
+    differences.check(
+        "its holder",
+        holder(&stored).map(ToString::to_string),
+        hold.map(|hold| hold.holder.to_owned()),
+    );
+    let expires_at = match expected.state {
+        ThreadState::Claimed { expires_at, .. } => Some(expires_at),
+        _ => None,
+    };
+    differences.check("its lease", decide::lease(&stored).map(|lease| lease.expires_at.0), expires_at);
+    if let (StoredThread::Blocked { question, length, .. }, ThreadState::Blocked { hold, default_at, .. }) =
+        (&stored.state, expected.state)
+    {
+        differences.check("its default", question.default_at.map(|at| at.0), default_at);
+        differences.check("its lease's length", length.span().0, hold.length);
+    }
+    if let Some(owner) = expected.owner {
+        let live = model.runs[owner.0].tasks[owner.1].base == Base::Live;
+        let newest = model.thread_of(owner) == Some(place);
+        differences.check("whether it may be open", stored.state.status().closed() || (live && newest), true);
+    }
+    Ok(differences.found)
+}
+
+/// The events that tell of a task's state.
+fn tells_state(kind: EventKind) -> bool {
+    !matches!(
+        kind,
+        EventKind::Sent
+            | EventKind::Noted
+            | EventKind::Claimed
+            | EventKind::Question
+            | EventKind::Answered
+            | EventKind::Released
+            | EventKind::ThreadDone
+            | EventKind::ThreadFailed
+            | EventKind::ThreadCancelled
+            | EventKind::Late
+    )
+}
+
+/// Replays the history: each change of a task begins where the one before ended, and the last one ends where it is.
+pub(crate) fn history_breach(store: &mut Store) -> Difference {
+    store.read(|tx| {
+        let mut states: HashMap<String, String> = HashMap::new();
+        for place in 1..=2 {
+            for event in event::of_run(tx, RunId(place), EventId(0), u32::MAX)? {
+                if let Some(found) = replay(&mut states, &event) {
+                    return Ok(Some(found));
+                }
+            }
+            for task in task::list(tx, RunId(place), TaskId(0), u32::MAX)? {
+                let told = states.get(&task.name.to_string()).map(String::as_str);
+                if told != Some(task.state.name()) {
+                    return Ok(Some(format!(
+                        "{} is {}, its history says {told:?}",
+                        task.name,
+                        task.state.name()
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    })
+}
+
+fn replay(states: &mut HashMap<String, String>, event: &Event) -> Option<String> {
+    let name = event.task.as_ref().filter(|_| tells_state(event.kind))?.to_string();
+    let data: serde_json::Value = serde_json::from_str(&event.data).ok()?;
+    let to = data["to"].as_str()?.to_owned();
+    let before = states.insert(name.clone(), to);
+    match (data["from"].as_str(), before) {
+        (None, None) => None,
+        (Some(from), Some(before)) if from == before => None,
+        (from, before) => Some(format!("{}: {name} goes from {from:?}, but was {before:?}", event.id)),
+    }
+}

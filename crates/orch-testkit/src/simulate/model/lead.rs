@@ -1,0 +1,363 @@
+//! What the scheduler does with a lead's request, once what workers reported is taken in.
+
+use std::collections::BTreeSet;
+
+use super::inbox::Head;
+use super::{Attempt, Base, Millis, Model, Place, RunState, Task};
+
+/// What an edit of a task changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edit {
+    /// What a live attempt does not mind.
+    Priority(u8),
+    /// What it does.
+    MaxAttempts(u32),
+}
+
+impl Model {
+    /// Adds a task.
+    pub(crate) fn add_task(
+        &mut self,
+        run: usize,
+        key: Option<&str>,
+        after: &[&str],
+        new: &Task,
+    ) -> Result<String, &'static str> {
+        if self.runs[run].state == RunState::Cancelled {
+            return Err("RunNotOpen");
+        }
+        let key = match key {
+            Some(key) => key.to_owned(),
+            None => self.next_key(run, &[]),
+        };
+        if self.runs[run].place(&key).is_some() {
+            return Err("TaskExists");
+        }
+        let after = self.resolve(run, &key, after)?;
+        self.runs[run].tasks.push(Task { key, after, ..new.clone() });
+        Ok(self.name((run, self.runs[run].tasks.len() - 1)))
+    }
+
+    /// The next key that is free, also of those that a plan gives.
+    pub(crate) fn next_key(&mut self, run: usize, given: &[String]) -> String {
+        loop {
+            self.runs[run].keys_made += 1;
+            let key = format!("t{}", self.runs[run].keys_made);
+            if self.runs[run].place(&key).is_none() && !given.contains(&key) {
+                return key;
+            }
+        }
+    }
+
+    /// Places of what a task is to wait for: each is there, none is itself, none comes twice.
+    pub(crate) fn resolve(
+        &self,
+        run: usize,
+        key: &str,
+        after: &[&str],
+    ) -> Result<BTreeSet<usize>, &'static str> {
+        let mut places = BTreeSet::new();
+        for on in after {
+            if *on == key {
+                return Err("DependencyCycle");
+            }
+            if !places.insert(self.find(run, on)?.1) {
+                return Err("DependencyExists");
+            }
+        }
+        Ok(places)
+    }
+
+    /// Whether a task may be changed in a way that a live attempt minds.
+    fn changeable(&self, (run, task): Place) -> Result<(), &'static str> {
+        match self.runs[run].tasks[task].base {
+            Base::Done | Base::Failed | Base::Cancelled => Err("TaskFinished"),
+            Base::Live => Err("AttemptLive"),
+            Base::Free => Ok(()),
+        }
+    }
+
+    pub(crate) fn add_dependencies(
+        &mut self,
+        run: usize,
+        key: &str,
+        on: &[&str],
+    ) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        self.connect(place, on)?;
+        Ok(self.runs[run].state(place.1).to_owned())
+    }
+
+    /// Adds edges, each after the one before.
+    pub(crate) fn connect(&mut self, place: Place, on: &[&str]) -> Result<(), &'static str> {
+        let (run, task) = place;
+        if self.runs[run].state == RunState::Cancelled {
+            return Err("RunNotOpen");
+        }
+        self.changeable(place)?;
+        let key = self.runs[run].tasks[task].key.clone();
+        self.resolve(run, &key, on)?;
+        for other in on {
+            let (_, other) = self.find(run, other)?;
+            if self.runs[run].tasks[task].after.contains(&other) {
+                return Err("DependencyExists");
+            }
+            if self.runs[run].waits_for(other, task) {
+                return Err("DependencyCycle");
+            }
+            self.runs[run].tasks[task].after.insert(other);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove_dependency(
+        &mut self,
+        run: usize,
+        key: &str,
+        on: &str,
+    ) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        if self.runs[run].state == RunState::Cancelled {
+            return Err("RunNotOpen");
+        }
+        let (_, other) = self.find(run, on)?;
+        if !self.runs[run].tasks[place.1].after.contains(&other) {
+            return Err("DependencyNotFound");
+        }
+        self.changeable(place)?;
+        self.runs[run].tasks[place.1].after.remove(&other);
+        Ok(self.runs[run].state(place.1).to_owned())
+    }
+
+    pub(crate) fn edit_task(&mut self, run: usize, key: &str, edit: Edit) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        match (self.changeable(place), edit) {
+            (Err("AttemptLive"), Edit::Priority(_)) | (Ok(()), _) => {}
+            (refused, _) => refused?,
+        }
+        let task = &mut self.runs[run].tasks[place.1];
+        match edit {
+            Edit::Priority(priority) => task.priority = priority,
+            Edit::MaxAttempts(most) => task.max_attempts = Some(most),
+        }
+        Ok("edited".to_owned())
+    }
+
+    pub(crate) fn cancel_task(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        match self.runs[run].tasks[place.1].base {
+            Base::Done | Base::Failed => return Err("TaskFinished"),
+            Base::Cancelled => {}
+            Base::Live => self.cancel_live(place),
+            Base::Free => self.runs[run].tasks[place.1].base = Base::Cancelled,
+        }
+        self.runs[run].tasks[place.1].not_before = None;
+        Ok("cancelled".to_owned())
+    }
+
+    pub(crate) fn retry(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
+        let (_, task) = self.find(run, key)?;
+        if self.runs[run].state == RunState::Cancelled {
+            return Err("RunNotOpen");
+        }
+        match self.runs[run].tasks[task].base {
+            Base::Failed | Base::Cancelled => {}
+            Base::Done => return Err("TaskFinished"),
+            Base::Live => return Err("AttemptLive"),
+            Base::Free if self.runs[run].state(task) == "skipped" => return Err("TaskSkipped"),
+            Base::Free => return Err("NothingToRetry"),
+        }
+        let found = &mut self.runs[run].tasks[task];
+        (found.base, found.failures, found.losses, found.not_before) = (Base::Free, 0, 0, None);
+        Ok(self.runs[run].state(task).to_owned())
+    }
+
+    pub(crate) fn recall(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        if self.runs[run].tasks[place.1].base != Base::Live {
+            return Err("AttemptNotFound");
+        }
+        self.mark(place, "recalled", None);
+        if let Some(thread) = self.thread_of(place) {
+            self.end_thread(thread);
+        }
+        let cancelled = self.runs[run].state == RunState::Cancelled;
+        self.runs[run].tasks[place.1].base = if cancelled { Base::Cancelled } else { Base::Free };
+        Ok(self.runs[run].state(place.1).to_owned())
+    }
+
+    /// Writes into the thread of a task's live attempt.
+    pub(crate) fn tell(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        let live = self.runs[run].tasks[place.1].base == Base::Live;
+        let thread = self.thread_of(place).filter(|_| live).ok_or("AttemptNotFound")?;
+        self.threads[thread].messages += 1;
+        Ok("note".to_owned())
+    }
+
+    pub(crate) fn answer(&mut self, run: usize, key: &str, now: Millis) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        if self.runs[run].state(place.1) != "blocked" {
+            return Err("TaskNotBlocked");
+        }
+        if let Some(thread) = self.thread_of(place) {
+            self.answer_question(thread, now);
+        }
+        self.look(place, now);
+        Ok(self.runs[run].state(place.1).to_owned())
+    }
+
+    pub(crate) fn dispatch(
+        &mut self,
+        run: usize,
+        key: &str,
+        to: Option<&'static str>,
+        now: Millis,
+    ) -> Result<String, &'static str> {
+        let place = self.find(run, key)?;
+        self.attempt_at(place, to, now)
+    }
+
+    /// Makes an attempt.
+    pub(crate) fn attempt_at(
+        &mut self,
+        place: Place,
+        to: Option<&'static str>,
+        now: Millis,
+    ) -> Result<String, &'static str> {
+        let (run, task) = place;
+        let (holder, found) = (&self.runs[run], &self.runs[run].tasks[task]);
+        if found.base == Base::Live {
+            return Err("AttemptLive");
+        }
+        let agent = to.or(found.agent);
+        let ready = holder.state(task) == "ready" && found.not_before.is_none_or(|at| at <= now);
+        let paused = holder.state == RunState::Paused;
+        let (Some(agent), true, false) = (agent, ready, paused) else { return Err("TaskNotReady") };
+        if holder.max_active.is_some_and(|most| holder.active() >= most as usize) {
+            return Err("CapacityReached");
+        }
+        let head = Head {
+            to: agent,
+            priority: found.priority,
+            lease: holder.lease,
+            answer_after: holder.answer_after,
+            owner: Some(place),
+        };
+        let thread = self.send(head);
+        let found = &mut self.runs[run].tasks[task];
+        found.attempts.push(Attempt { state: "dispatched", agent, thread });
+        (found.base, found.not_before) = (Base::Live, None);
+        let number = found.attempts.len();
+        Ok(format!("{}@{number} th-{} {agent}", self.name(place), thread + 1))
+    }
+
+    /// Dispatches what is ready in one run, or in all unfinished ones.
+    pub(crate) fn dispatch_all(
+        &mut self,
+        run: Option<usize>,
+        to: &[&'static str],
+        limit: usize,
+        now: Millis,
+    ) -> Result<String, &'static str> {
+        let unfinished = |run: &usize| matches!(self.runs[*run].state, RunState::Open | RunState::Paused);
+        let runs: Vec<usize> = match run {
+            Some(run) => vec![run],
+            None => (0..self.runs.len()).filter(unfinished).collect(),
+        };
+        let mut loads: Vec<(&'static str, usize)> = to.iter().map(|name| (*name, self.load(name))).collect();
+        let (mut sent, mut refused) = (Vec::new(), Vec::new());
+        for run in runs.into_iter().filter(|run| self.runs[*run].state == RunState::Open).collect::<Vec<_>>()
+        {
+            for task in self.runs[run].ready(now) {
+                if sent.len() == limit {
+                    break;
+                }
+                let lightest = loads.iter_mut().min_by_key(|(_, load)| *load);
+                match self.attempt_at((run, task), lightest.as_ref().map(|(name, _)| *name), now) {
+                    Ok(attempt) => {
+                        sent.push(attempt);
+                        lightest.into_iter().for_each(|(_, load)| *load += 1);
+                    }
+                    Err(why) => {
+                        refused.push(format!("{} {why}", self.name((run, task))));
+                        if why == "CapacityReached" {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(format!("{sent:?} {refused:?}"))
+    }
+
+    /// How much is queued for an agent, and how much it holds.
+    fn load(&self, name: &str) -> usize {
+        let queued = self
+            .threads
+            .iter()
+            .filter(|found| found.state.name() == "queued" && !found.withdrawn && found.to == name);
+        let held = self.threads.iter().filter_map(|found| found.state.hold());
+        queued.count() + held.filter(|hold| hold.holder == name).count()
+    }
+
+    pub(crate) fn pause(&mut self, run: usize) -> Result<String, &'static str> {
+        self.offer(run, RunState::Paused)
+    }
+
+    pub(crate) fn resume(&mut self, run: usize) -> Result<String, &'static str> {
+        self.offer(run, RunState::Open)
+    }
+
+    /// Opens or pauses a run, and offers or withdraws what nobody claimed.
+    fn offer(&mut self, run: usize, state: RunState) -> Result<String, &'static str> {
+        if !matches!(self.runs[run].state, RunState::Open | RunState::Paused) {
+            return Err("RunNotOpen");
+        }
+        if self.runs[run].state != state {
+            self.runs[run].state = state;
+            let queued = |task: &usize| self.runs[run].state(*task) == "dispatched";
+            let tasks: Vec<usize> = (0..self.runs[run].tasks.len()).filter(queued).collect();
+            for task in tasks {
+                if let Some(thread) = self.thread_of((run, task)) {
+                    self.threads[thread].withdrawn = state == RunState::Paused;
+                }
+            }
+        }
+        Ok(state.name().to_owned())
+    }
+
+    pub(crate) fn cancel_run(&mut self, run: usize) -> Result<String, &'static str> {
+        match self.runs[run].state {
+            RunState::Finished(_) => return Err("RunNotOpen"),
+            RunState::Cancelled => return Ok("cancelled".to_owned()),
+            RunState::Open | RunState::Paused => self.runs[run].state = RunState::Cancelled,
+        }
+        let states: Vec<&str> =
+            (0..self.runs[run].tasks.len()).map(|task| self.runs[run].state(task)).collect();
+        for (task, state) in states.into_iter().enumerate() {
+            match state {
+                "waiting" | "ready" => {
+                    let found = &mut self.runs[run].tasks[task];
+                    (found.base, found.not_before) = (Base::Cancelled, None);
+                }
+                "dispatched" => self.cancel_live((run, task)),
+                _ => {}
+            }
+        }
+        Ok("cancelled".to_owned())
+    }
+
+    pub(crate) fn edit_run(
+        &mut self,
+        run: usize,
+        max_active: Option<u32>,
+        max_attempts: u32,
+    ) -> Result<String, &'static str> {
+        if self.runs[run].state == RunState::Cancelled {
+            return Err("RunNotOpen");
+        }
+        (self.runs[run].max_active, self.runs[run].max_attempts) = (max_active, max_attempts);
+        Ok("edited".to_owned())
+    }
+}

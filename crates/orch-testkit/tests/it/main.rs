@@ -1,0 +1,3 @@
+//! The product against the oracle.
+
+mod simulate;
