@@ -8,8 +8,11 @@
 
 mod place;
 
+mod beginnings;
 mod damage;
+mod limits;
 mod storm;
 mod trace;
 mod unheard;
+mod waits;
 mod workers;
