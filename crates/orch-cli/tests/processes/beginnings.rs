@@ -89,7 +89,7 @@ fn a_store_whose_maker_died_is_made_by_the_next() {
         match list.said() {
             Said::Ok { .. } => {}
             Said::Refused { code, .. } => {
-                assert_eq!(code, "store_not_found", "killed after {after:?}: {list}")
+                assert_eq!(code, "store_not_found", "killed after {after:?}: {list}");
             }
             _ => panic!("killed after {after:?}: {list}"),
         }
