@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
@@ -75,6 +75,8 @@ fn stop_on_signals() {
         // Without the handler the signal still ends the program, only with the system's own status.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, armed);
     }
+    // A limit on the size of files is then an error of the write that hits it, like a full disk, and not a core dump.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {

@@ -7,6 +7,8 @@ use orch_core::refusal::Refusal;
 use orch_engine::{Awaited, Error};
 use orch_store::Fault;
 
+use crate::shell;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
@@ -66,7 +68,9 @@ impl From<Refusal> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        of_fault(&fault).into()
+        // Others keep it locked no longer than their own command takes.
+        let again = matches!(fault, Fault::Busy { .. }).then_some(Again::Same);
+        Self { again, ..of_fault(&fault).into() }
     }
 }
 
@@ -120,13 +124,14 @@ fn of_fault(fault: &Fault) -> ErrorView {
         Fault::NotFound { searched } => ErrorView::new(Code::StoreNotFound, message)
             .hint("orch init")
             .detail("searched", searched.display().to_string()),
-        Fault::TooNew { found, known } => {
-            ErrorView::new(Code::StoreTooNew, message).detail("found", *found).detail("known", *known)
-        }
+        Fault::TooNew { found, known } => ErrorView::new(Code::StoreTooNew, message)
+            .hint("orch --version")
+            .detail("found", *found)
+            .detail("known", *known),
         Fault::Busy { waited_ms } => ErrorView::new(Code::StoreBusy, message).detail("waited_ms", *waited_ms),
-        Fault::Unavailable { place, .. } => {
-            ErrorView::new(Code::StoreUnavailable, message).detail("place", place.as_str())
-        }
+        Fault::Unavailable { place, .. } => ErrorView::new(Code::StoreUnavailable, message)
+            .hint(shell::line(["ls", "-ld", folder(place)]))
+            .detail("place", place.as_str()),
         Fault::NetworkFileSystem { place, kind } => {
             let mut error = ErrorView::new(
                 Code::StoreUnavailable,
@@ -139,19 +144,27 @@ fn of_fault(fault: &Fault) -> ErrorView {
         Fault::Corrupt { place, .. } | Fault::Foreign { place } => {
             ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor").detail("place", place.as_str())
         }
-        Fault::ReadOnly { place, .. } => {
-            ErrorView::new(Code::StoreReadOnly, message).detail("place", place.as_str())
-        }
-        Fault::DiskFull { .. } => ErrorView::new(Code::DiskFull, message),
+        Fault::ReadOnly { place, .. } => ErrorView::new(Code::StoreReadOnly, message)
+            .hint(shell::line(["ls", "-la", folder(place)]))
+            .detail("place", place.as_str()),
+        Fault::DiskFull { place, .. } => ErrorView::new(Code::DiskFull, message)
+            .hint(shell::line(["df", "-h", folder(place)]))
+            .detail("place", place.as_str()),
         Fault::NotSupported { kind } => {
             let message =
                 format!("This program cannot open stores of this kind ({kind}); name an SQLite file.");
             ErrorView::new(Code::NotSupported, message).detail("kind", *kind)
         }
-        Fault::Database { .. } | Fault::Value { .. } => {
-            ErrorView::new(Code::Internal, message).hint("orch doctor")
-        }
+        // What stands in a row was put there by no program of ours.
+        Fault::Value { .. } => ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor"),
+        Fault::Database { .. } => ErrorView::new(Code::Internal, message).hint("orch doctor"),
     }
+}
+
+/// The folder that a store lies in.
+fn folder(place: &str) -> &str {
+    let folder = std::path::Path::new(place).parent().and_then(std::path::Path::to_str);
+    folder.filter(|folder| !folder.is_empty()).unwrap_or(".")
 }
 
 /// The fault and its causes as one sentence.
@@ -177,7 +190,7 @@ mod tests {
     #[test]
     fn faults_have_the_contracts_codes_and_statuses() {
         let driver = || -> orch_store::fault::DriverError { "the driver's words".into() };
-        let place = || "sqlite:/there/orch.db".to_owned();
+        let place = || "/there/orch.db".to_owned();
         let io = std::io::Error::from_raw_os_error(2);
         for (fault, name, exit) in [
             (Fault::NotFound { searched: "/here".into() }, "store_not_found", 3),
@@ -188,10 +201,10 @@ mod tests {
             (Fault::Corrupt { place: place(), source: driver() }, "store_corrupt", 1),
             (Fault::Foreign { place: place() }, "store_corrupt", 1),
             (Fault::ReadOnly { place: place(), source: driver() }, "store_read_only", 7),
-            (Fault::DiskFull { source: driver() }, "disk_full", 6),
+            (Fault::DiskFull { place: place(), source: driver() }, "disk_full", 6),
             (Fault::NotSupported { kind: "postgres" }, "not_supported", 4),
             (Fault::Database { source: driver() }, "internal", 1),
-            (Fault::Value { table: "task", value: "x".into() }, "internal", 1),
+            (Fault::Value { table: "task", value: "x".into() }, "store_corrupt", 1),
         ] {
             let failure = Failure::from(fault);
             assert_eq!((failure.code().name(), failure.code().exit_status()), (name, exit));
@@ -201,7 +214,11 @@ mod tests {
 
     #[test]
     fn a_fault_says_what_was_attempted_and_why_it_failed() {
-        let error = of_fault(&Fault::DiskFull { source: "database or disk is full".into() });
+        let error = of_fault(&Fault::DiskFull {
+            place: "/there/orch.db".into(),
+            source: "database or disk is full".into(),
+        });
+        assert_eq!(error.hint.as_deref(), Some("df -h /there"));
         assert_eq!(error.message, "The disk is full: database or disk is full.");
     }
 

@@ -69,6 +69,8 @@ pub enum Fault {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull {
+        /// Where the store lies.
+        place: String,
         /// What the database said.
         #[source]
         source: DriverError,

@@ -3,6 +3,7 @@
 //! Migrations are only ever added, never edited. Each runs in one transaction with the version it leads to,
 //! so a process that loses the race, or dies, finds the work done or not begun.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -19,23 +20,52 @@ pub fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
+/// What a file is to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A store with this schema.
+    Store(i64),
+    /// Nothing yet: a store that somebody is about to make, or died making.
+    Blank,
+    /// Something of somebody else.
+    Foreign,
+}
+
+/// Looks at a file, once and for all its marks: another process may be making the store just now.
+pub(crate) fn content(connection: &Connection, path: &Path) -> Result<Content, Fault> {
+    let failed = |error| fault(path, error);
+    let look = connection.unchecked_transaction().map_err(failed)?;
+    let number = |statement: &str| look.query_row(statement, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let objects = number("SELECT count(*) FROM sqlite_master")?;
+    let version = number("PRAGMA user_version")?;
+    Ok(match number("PRAGMA application_id")? {
+        APPLICATION_ID if version > 0 => Content::Store(version),
+        0 if objects == 0 && version == 0 => Content::Blank,
+        _ => Content::Foreign,
+    })
+}
+
 /// Makes an empty store at `path`, unless somebody else just did; says whether it was made here.
 pub(crate) fn create(path: &Path) -> Result<bool, Fault> {
-    let unavailable = |source| Fault::Unavailable { place: path.display().to_string(), source };
-    if let Some(folder) = path.parent() {
-        make_folder(folder).map_err(unavailable)?;
-    }
-    make_file(path).map_err(unavailable)?;
+    let unmade = |error| unmade(path, error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new_folders = make_folder(folder).map_err(unmade)?;
+    make_file(path).map_err(unmade)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| fault(path, error))?;
     connection.busy_handler(Some(wait_a_little())).map_err(|error| fault(path, error))?;
-    if version(&connection, path)? > 0 {
-        return Ok(false);
+    match content(&connection, path)? {
+        Content::Store(_) => return Ok(false),
+        // A file that holds something of somebody else is not made ours.
+        Content::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
+        Content::Blank => {}
     }
-    require_blank(&connection, path)?;
     enter_wal(&connection, path)?;
     let made = bring(&mut connection, path, MIGRATIONS)? == 0;
-    sync_folder(path).map_err(unavailable)?;
+    // The new names survive loss of power too: the file's in its folder, and each new folder's in the one above.
+    for folder in std::iter::once(folder).chain(new_folders.iter().filter_map(|folder| folder.parent())) {
+        sync_folder(folder).map_err(unmade)?;
+    }
     Ok(made)
 }
 
@@ -51,6 +81,26 @@ pub(crate) fn update(connection: &mut Connection, path: &Path, migrations: &[&st
         bring(connection, path, migrations)?;
     }
     Ok(())
+}
+
+/// Tables and indexes that are not as the migrations make them, a sentence each.
+pub(crate) fn misshapen(connection: &Connection, path: &Path) -> Result<Vec<String>, Fault> {
+    let failed = |error| fault(path, error);
+    let mut fresh = Connection::open_in_memory().map_err(failed)?;
+    bring(&mut fresh, path, MIGRATIONS)?;
+    let found = shapes(connection).map_err(failed)?;
+    let expected = shapes(&fresh).map_err(failed)?;
+    let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    let differ = names.into_iter().filter(|name| found.get(*name) != expected.get(*name));
+    Ok(differ.map(|name| format!("{name} is not as this program makes it")).collect())
+}
+
+/// What a schema is made of, by name.
+fn shapes(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    // SQLite keeps tables of its own, such as what `ANALYZE` found out.
+    let mut rows =
+        connection.prepare("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")?;
+    rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Runs what is missing and returns the version before.
@@ -97,24 +147,6 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| fault(path, error))
 }
 
-/// A file that holds tables of somebody else is not made ours.
-fn require_blank(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    let objects: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-        .map_err(|error| fault(path, error))?;
-    let marked: i64 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|error| fault(path, error))?;
-    if objects > 0 || marked != 0 {
-        // Another process may have made it between the two looks.
-        if version(connection, path)? > 0 && marked == APPLICATION_ID {
-            return Ok(());
-        }
-        return Err(Fault::Foreign { place: path.display().to_string() });
-    }
-    Ok(())
-}
-
 /// Switches the file to its write-ahead log. SQLite does not wait for others here, so this does.
 fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let mut wait = wait_a_little();
@@ -130,12 +162,27 @@ fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
     }
 }
 
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+/// What it means that a file or folder could not be made.
+fn unmade(path: &Path, error: std::io::Error) -> Fault {
+    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let place = path.display().to_string();
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => Fault::ReadOnly { place, source: error.into() },
+        StorageFull | QuotaExceeded => Fault::DiskFull { place, source: error.into() },
+        _ => Fault::Unavailable { place, source: error },
+    }
+}
+
+/// Makes the folder and those above it; returns the new ones.
+fn make_folder(folder: &Path) -> std::io::Result<Vec<&Path>> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let new = folder.ancestors().take_while(is_new).collect();
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    Ok(new)
 }
 
 fn make_file(path: &Path) -> std::io::Result<()> {
@@ -149,23 +196,20 @@ fn make_file(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes the new file's name survive power loss too.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) => std::fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
+/// Makes the names in a folder survive loss of power.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // The folder above a relative path of one part.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match std::fs::File::open(folder) {
+        // It may be written and not read; then nobody can ask for it.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
-        let mut rows = connection.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").unwrap();
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
 
     #[test]
     fn an_older_store_is_backed_up_and_becomes_like_a_fresh_one() {
@@ -182,7 +226,7 @@ mod tests {
 
         let mut fresh = Connection::open_in_memory().unwrap();
         bring(&mut fresh, &path, &later).unwrap();
-        assert_eq!(schema(&old), schema(&fresh));
+        assert_eq!(shapes(&old).unwrap(), shapes(&fresh).unwrap());
         let backup = Connection::open(backup_path(&path, newest())).unwrap();
         assert_eq!(version(&backup, &path).unwrap(), newest());
         let kept: String = backup.query_row("SELECT name FROM agent", [], |row| row.get(0)).unwrap();
@@ -198,11 +242,46 @@ mod tests {
         let path = folder.path().join("orch.db");
         create(&path).unwrap();
         let mut connection = Connection::open(&path).unwrap();
-        let before = schema(&connection);
+        let before = shapes(&connection).unwrap();
         let broken = [MIGRATIONS, &["CREATE TABLE a (id INTEGER) STRICT; CREATE NONSENSE;"]].concat();
         assert!(update(&mut connection, &path, &broken).is_err());
-        assert_eq!(schema(&connection), before);
+        assert_eq!(shapes(&connection).unwrap(), before);
         assert_eq!(version(&connection, &path).unwrap(), newest());
+    }
+
+    #[test]
+    fn a_store_somebody_died_making_is_not_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one/two/orch.db");
+        let look = || content(&Connection::open(&path).unwrap(), &path).unwrap();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        make_file(&path).unwrap();
+        assert_eq!(look(), Content::Blank);
+        enter_wal(&Connection::open(&path).unwrap(), &path).unwrap();
+        assert_eq!(look(), Content::Blank, "it has a header now");
+        assert!(create(&path).unwrap(), "the next one finishes it");
+        assert_eq!(look(), Content::Store(newest()));
+    }
+
+    #[test]
+    fn a_changed_schema_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orch.db");
+        create(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        assert_eq!(misshapen(&connection, &path).unwrap(), [""; 0]);
+        connection.execute_batch("DROP INDEX task_ready; CREATE TABLE theirs (id)").unwrap();
+        let defects = misshapen(&connection, &path).unwrap();
+        assert_eq!(defects.len(), 2, "{defects:?}");
+        assert!(defects[0].starts_with("task_ready ") && defects[1].starts_with("theirs "), "{defects:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_made_says_why() {
+        let why = |kind: std::io::ErrorKind| unmade(Path::new("/there/orch.db"), kind.into());
+        assert!(matches!(why(std::io::ErrorKind::PermissionDenied), Fault::ReadOnly { .. }));
+        assert!(matches!(why(std::io::ErrorKind::StorageFull), Fault::DiskFull { .. }));
+        assert!(matches!(why(std::io::ErrorKind::NotADirectory), Fault::Unavailable { .. }));
     }
 
     #[test]

@@ -205,7 +205,11 @@ impl Driver for Sqlite {
         let mut prepared = self.connection.prepare("PRAGMA integrity_check(20)").map_err(failed)?;
         let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
         let lines: Result<Vec<String>, _> = lines.collect();
-        Ok(lines.map_err(failed)?.into_iter().filter(|line| line != "ok").collect())
+        // One answer may tell of several defects, a line each, under a headline.
+        let lines = lines.map_err(failed)?;
+        let defects = lines.iter().flat_map(|answer| answer.lines());
+        let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
+        Ok(defects.chain(crate::migrate::misshapen(&self.connection, &self.path)?).collect())
     }
 
     fn engine(&self) -> String {
@@ -281,8 +285,17 @@ pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
     let place = path.display().to_string();
     let code = error.sqlite_error_code();
     let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    // No statement asks for a type that its column cannot hold, so the column holds what nobody put there.
+    let misread = matches!(
+        error,
+        rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+    );
     let source = Box::new(error);
     match code {
+        None if misread => Fault::Corrupt { place, source },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             let waited_ms = u64::try_from(BUSY_LIMIT.as_millis()).unwrap_or(u64::MAX);
             Fault::Busy { waited_ms }
@@ -290,10 +303,12 @@ pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
         Some(ErrorCode::DatabaseCorrupt) => Fault::Corrupt { place, source },
         Some(ErrorCode::NotADatabase) => Fault::Foreign { place },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Fault::ReadOnly { place, source },
-        Some(ErrorCode::DiskFull) => Fault::DiskFull { source },
+        Some(ErrorCode::DiskFull) => Fault::DiskFull { place, source },
         Some(ErrorCode::SystemIoFailure) if extended == ffi::SQLITE_IOERR_SHMSIZE => {
-            Fault::DiskFull { source }
+            Fault::DiskFull { place, source }
         }
+        // A folder, a socket, …
+        Some(ErrorCode::CannotOpen) if path.exists() && !path.is_file() => Fault::Foreign { place },
         Some(ErrorCode::CannotOpen) if path.exists() => Fault::ReadOnly { place, source },
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
             Fault::Unavailable { place, source: std::io::Error::other(source) }

@@ -6,6 +6,7 @@ use orch_core::time::Time;
 
 use crate::driver::{Driver, Durability, Mode, Row, Value};
 use crate::file_system::FileSystem;
+use crate::migrate::Content;
 use crate::sqlite::{APPLICATION_ID, Sqlite};
 use crate::{Fault, Location, file_system, migrate};
 
@@ -39,12 +40,15 @@ impl Store {
         }
         let file_system = require_local(path, allow_network)?;
         let mut sqlite = Sqlite::open(path)?;
-        let found = sqlite.header("user_version")?;
-        if found != migrate::newest() || sqlite.header("application_id")? != APPLICATION_ID {
-            if sqlite.header("application_id")? != APPLICATION_ID || found == 0 {
-                return Err(Fault::Foreign { place: path.display().to_string() });
+        let current = sqlite.header("user_version")? == migrate::newest()
+            && sqlite.header("application_id")? == APPLICATION_ID;
+        if !current {
+            match migrate::content(sqlite.connection(), path)? {
+                Content::Store(_) => migrate::update(sqlite.connection(), path, migrate::MIGRATIONS)?,
+                // What somebody died making is for `init` to finish.
+                Content::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
+                Content::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
             }
-            migrate::update(sqlite.connection(), path, migrate::MIGRATIONS)?;
         }
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Self { driver: Box::new(sqlite), folder, file_system })
