@@ -115,6 +115,8 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
         Err(failure) => fail(printer, &command, &with_hint(failure, &command, arguments)),
     };
     context.tend();
+    // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
+    std::mem::forget(context);
     exit
 }
 

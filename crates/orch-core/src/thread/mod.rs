@@ -187,7 +187,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// A thread that was just sent.
+    /// A thread that was just sent, with its first message.
     #[must_use]
     pub fn sent(id: ThreadId, head: NewThread, now: Time) -> Self {
         Self {
@@ -198,7 +198,7 @@ impl Thread {
             answered: None,
             releases: 0,
             shown: MessageId(0),
-            message_count: 0,
+            message_count: 1,
             created_at: now,
             updated_at: now,
         }

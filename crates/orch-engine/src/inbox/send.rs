@@ -7,7 +7,7 @@ use orch_core::message::{Draft, Extra, Message, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{NewThread, Thread, ThreadKind};
 use orch_core::time::Time;
-use orch_store::table::{agent, thread};
+use orch_store::table::{agent, message, thread};
 use orch_store::{Ending, Transaction};
 
 use super::{ThreadShown, record, save_unmoved, shown, write_message};
@@ -103,7 +103,7 @@ pub(crate) fn begin(
     now: Time,
 ) -> Result<(Thread, Message), Error> {
     agent::name(tx, &head.to, now)?;
-    let mut thread = thread::insert(tx, head, now)?;
+    let thread = thread::insert(tx, head, now)?;
     let kind = match thread.head.kind {
         ThreadKind::Work => MessageKind::Work,
         ThreadKind::Note => MessageKind::Note,
@@ -111,8 +111,7 @@ pub(crate) fn begin(
     let (from, to) = (thread.head.from.clone(), thread.head.to.clone());
     let extra = Extra { payload, ..Extra::default() };
     let draft = Draft { from: from.clone(), to: to.clone(), kind, body, extra };
-    let message = write_message(tx, &mut thread, draft, now)?;
-    save_unmoved(tx, &thread)?;
+    let message = message::insert(tx, thread.id, draft, now)?;
     record(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
     Ok((thread, message))
 }

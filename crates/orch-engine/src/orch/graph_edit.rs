@@ -7,7 +7,7 @@ use orch_core::event::{About, EventKind};
 use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
-use orch_core::task::{NewTask, Standing, Task, decide, distinct};
+use orch_core::task::{NewTask, Standing, Task, TaskState, decide, distinct};
 use orch_store::Transaction;
 use orch_store::table::{dependency, task};
 
@@ -49,6 +49,13 @@ pub(crate) struct Placement {
     pub rank: u32,
 }
 
+impl Placement {
+    /// The state that a new task begins in.
+    pub(crate) fn state(self) -> TaskState {
+        Standing::of(self.unmet, self.broken).state()
+    }
+}
+
 /// Writes a new task, counts it and tells it; its edges are the caller's.
 pub(crate) fn insert(
     stage: &mut Stage<'_, '_>,
@@ -58,7 +65,7 @@ pub(crate) fn insert(
     placement: Placement,
 ) -> Result<TaskId, Error> {
     let Placement { unmet, broken, rank } = placement;
-    let state = Standing::of(unmet, broken).state();
+    let state = placement.state();
     let labels = distinct(&new.labels);
     let row = task::NewRow {
         run: run.id,

@@ -7,7 +7,7 @@ use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
-use orch_core::task::{NewTask, Task, TaskEdit, decide as task_decide, distinct};
+use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, distinct};
 use orch_store::table::{agent, dependency, task};
 use orch_store::{Ending, Transaction};
 
@@ -120,7 +120,10 @@ fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<P
     {
         update(stage, &run, planned_task, sorted.there[index], &mut planned)?;
     }
-    finish(stage, &ids, &mut planned)?;
+    if sorted.there.iter().any(Option::is_some) {
+        planned.ready = count_ready(stage, &ids)?;
+    }
+    show(stage, &ids, &mut planned)?;
     Ok(planned)
 }
 
@@ -266,6 +269,7 @@ fn add_new(
         }
         ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
         planned.added += 1;
+        planned.ready += u64::from(standings[index].state() == TaskState::Ready);
     }
     for (task, on) in &sorted.edges {
         if let (Some(task), Some(on)) = (ids[*task], ids[*on]) {
@@ -380,16 +384,20 @@ fn place(wanted: &PlannedTask, field: &'static str, error: Error) -> Error {
     }
 }
 
-/// Counts what is ready by now, and shows the first tasks.
-fn finish(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>], planned: &mut Planned) -> Result<(), Error> {
+/// Shows the first tasks.
+fn show(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>], planned: &mut Planned) -> Result<(), Error> {
+    for id in ids.iter().flatten().take(SHOWN) {
+        let task = task::load(stage.tx, *id)?.ok_or_else(|| scope::missing("task", id.0))?;
+        planned.tasks.push(scope::shown(stage.tx, task)?);
+    }
+    Ok(())
+}
+
+/// Counts what is ready by now: tasks that were there already, and new ones that changes of those moved.
+fn count_ready(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>]) -> Result<u64, Error> {
     let mut ready = 0;
-    for (index, id) in ids.iter().flatten().enumerate() {
-        if index < SHOWN {
-            let task = task::load(stage.tx, *id)?.ok_or_else(|| scope::missing("task", id.0))?;
-            planned.tasks.push(scope::shown(stage.tx, task)?);
-        }
+    for id in ids.iter().flatten() {
         ready += u64::from(task::is_ready(stage.tx, *id)?);
     }
-    planned.ready = ready;
-    Ok(())
+    Ok(ready)
 }

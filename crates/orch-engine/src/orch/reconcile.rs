@@ -57,17 +57,22 @@ pub fn reconcile(
 
 /// Takes in everything the store knows: default answers that are due, news of threads, lost leases.
 pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
-    if !thread::any_news(stage.tx, stage.now)? {
-        return Ok(());
+    let news = thread::news(stage.tx, stage.now)?;
+    if news.defaults {
+        for due in thread::defaults_due(stage.tx, stage.now)? {
+            reply::give_default(stage.tx, due, stage.now)?;
+        }
     }
-    for due in thread::defaults_due(stage.tx, stage.now)? {
-        reply::give_default(stage.tx, due, stage.now)?;
+    // A default answer that was just given is news as well, and begins a lease that may be lost by now.
+    if news.threads || news.defaults {
+        for changed in thread::with_news(stage.tx)? {
+            look(stage, &changed)?;
+        }
     }
-    for news in thread::with_news(stage.tx)? {
-        look(stage, &news)?;
-    }
-    for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
-        look(stage, &lapsed)?;
+    if news.lapsed || news.defaults {
+        for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
+            look(stage, &lapsed)?;
+        }
     }
     Ok(())
 }

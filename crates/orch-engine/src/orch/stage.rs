@@ -77,8 +77,9 @@ impl<'a, 't> Stage<'a, 't> {
 
     /// The named run, or the one that is meant when none is named.
     pub(crate) fn named_run(&mut self, name: Option<&Slug>) -> Result<Run, Error> {
-        let id = scope::one_run(self.tx, name)?.id;
-        self.run(id).cloned()
+        let run = scope::one_run(self.tx, name)?;
+        let held = self.runs.entry(run.id).or_insert(Held { run, changed: false });
+        Ok(held.run.clone())
     }
 
     /// Puts a changed run back in hand.
@@ -259,7 +260,7 @@ pub(crate) fn read_fresh<T>(
     work: impl Fn(&mut Transaction<'_>, Time) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let current = session
-        .read(|tx, now| if thread::any_news(tx, now)? { Ok(None) } else { work(tx, now).map(Some) })?;
+        .read(|tx, now| if thread::news(tx, now)?.any() { Ok(None) } else { work(tx, now).map(Some) })?;
     if let Some(outcome) = current {
         return Ok(outcome);
     }

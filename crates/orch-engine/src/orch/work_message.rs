@@ -44,7 +44,10 @@ pub(crate) fn write(
     text: &TaskText,
     name: &AttemptName,
 ) -> Result<WorkMessage, Error> {
-    let mut attempts = attempt::of_task(tx, task.id, limit::EARLIER_SHOWN)?;
+    let mut attempts = match task.attempt {
+        Some(_) => attempt::of_task(tx, task.id, limit::EARLIER_SHOWN)?,
+        None => Vec::new(),
+    };
     attempts.reverse();
     let mut answers = Vec::new();
     let mut earlier = Vec::new();

@@ -20,7 +20,7 @@ macro_rules! select {
 
 const INSERT: &str =
     "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const OF_RUN: &str = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
 const OF_NO_RUN: &str = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
 const OF_TASK: &str = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
@@ -55,7 +55,7 @@ fn row(row: &dyn Row) -> Result<Event, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<EventId, Fault> {
+pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(), Fault> {
     let data = data_text(&event.data);
     let about = event.about;
     let values: [Value<'_>; 9] = [
@@ -69,7 +69,7 @@ pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<E
         data.as_str().into(),
         event.kind.wakes().into(),
     ];
-    tx.number(INSERT, &values).map(EventId)
+    tx.run(INSERT, &values).map(|_| ())
 }
 
 fn data_text(data: &[(&'static str, Datum)]) -> String {

@@ -25,7 +25,7 @@ macro_rules! select {
 
 const INSERT: &str = "INSERT INTO thread (kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
     run_id, task_id, attempt_id, state, withdrawn, releases, shown_id, message_count, news, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 0, 0, $11, $11) RETURNING id";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 1, 0, $11, $11) RETURNING id";
 const SAVE: &str = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
     expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
     closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
@@ -47,9 +47,9 @@ const OWNED_LAPSED: &str = select!(
 const DEFAULTS_DUE: &str = select!(
     "INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1 ORDER BY default_at, id"
 );
-const ANY_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1)
-    OR EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1)
-    OR EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
+const NEWS_OF: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
+    EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1),
+    EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
 const NEXT_TIMER: &str = "SELECT min(at) FROM (
     SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
     UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
@@ -132,7 +132,7 @@ fn lease_length(milliseconds: i64) -> LeaseLength {
     LeaseLength::new(Span(milliseconds)).unwrap_or(LeaseLength::DEFAULT)
 }
 
-/// Begins a thread.
+/// Begins a thread; its first message, counted already, is the caller's to write.
 ///
 /// # Errors
 /// The store failed.
@@ -302,12 +302,34 @@ pub fn defaults_due(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, 
     tx.all(DEFAULTS_DUE, &[now.0.into()], row)
 }
 
-/// Whether any of the three lists above has an entry: the one question that every `orch` command asks first.
+/// Which of the three lists above have an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Threads changed since their owner last looked.
+    pub threads: bool,
+    /// The lease of an owned thread is lost.
+    pub lapsed: bool,
+    /// A default answer is due.
+    pub defaults: bool,
+}
+
+impl News {
+    /// Whether there is any at all.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.threads || self.lapsed || self.defaults
+    }
+}
+
+/// Whether there is news: the one question that every `orch` command asks first.
 ///
 /// # Errors
 /// The store failed.
-pub fn any_news(tx: &mut Transaction<'_>, now: Time) -> Result<bool, Fault> {
-    tx.number(ANY_NEWS, &[now.0.into()]).map(|found| found != 0)
+pub fn news(tx: &mut Transaction<'_>, now: Time) -> Result<News, Fault> {
+    let news = tx.first(NEWS_OF, &[now.0.into()], |row| {
+        Ok(News { threads: row.int(0)? != 0, lapsed: row.int(1)? != 0, defaults: row.int(2)? != 0 })
+    })?;
+    Ok(news.unwrap_or_default())
 }
 
 /// When the next lease of an owned thread is lost, or the next default is due.
