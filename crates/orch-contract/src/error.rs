@@ -114,6 +114,12 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
+/// A sentence as the end of another, which begins in lower case; no reason begins with a name.
+fn clause(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
+}
+
 /// What is refused, in a full sentence.
 fn message(refusal: &Refusal) -> String {
     match refusal {
@@ -127,13 +133,19 @@ fn message(refusal: &Refusal) -> String {
         Refusal::RunExists { run } => format!("There is a run {run} already."),
         Refusal::TaskNotFound { task } => format!("There is no task {task}."),
         Refusal::TaskExists { task } => format!("There is a task {task} already."),
-        Refusal::TaskNotReady { task, .. } => format!("Task {task} is not ready."),
+        Refusal::TaskNotReady { task, reasons } => match reasons.first() {
+            Some(reason) => {
+                format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message))
+            }
+            None => format!("Task {task} is not ready."),
+        },
         Refusal::TaskNotBlocked { task, state } => {
             format!("Task {task} is {}; its worker asks nothing.", state.name())
         }
         Refusal::TaskFinished { task, state } => format!("Task {task} is {}.", state.name()),
-        Refusal::TaskSkipped { task, cause } => {
-            format!("Task {task} is skipped because {} did not end well; retry that instead.", list(cause))
+        Refusal::TaskSkipped { task, cause, root } => {
+            let from = root.clone().map_or_else(|| cause.clone(), |root| vec![root]);
+            format!("Task {task} is skipped because {} did not end well; retry that instead.", list(&from))
         }
         Refusal::NothingToRetry { task, state } => {
             format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
@@ -205,9 +217,10 @@ fn hint(refusal: &Refusal) -> Option<String> {
             TaskState::Failed | TaskState::Cancelled => format!("orch task retry {task}"),
             _ => format!("orch task show {task}"),
         },
-        Refusal::TaskSkipped { task, cause } => match cause.first() {
-            Some(key) => format!("orch task retry {}/{key}", task.run),
-            None => format!("orch why {task}"),
+        Refusal::TaskSkipped { task, cause, root } => match (root, cause.first()) {
+            (Some(root), _) => format!("orch task retry {}/{root}", task.run),
+            (None, Some(key)) => format!("orch why {}/{key}", task.run),
+            (None, None) => format!("orch why {task}"),
         },
         Refusal::NothingToRetry { task, .. } => format!("orch why {task}"),
         Refusal::DependencyCycle { path } => match path.as_slice() {
@@ -258,8 +271,9 @@ fn details(refusal: &Refusal) -> Value {
         | Refusal::NothingToRetry { task, state } => {
             json!({"task": task.to_string(), "state": state.name()})
         }
-        Refusal::TaskSkipped { task, cause } => {
-            let reason = orch_core::refusal::Reason::DependencyFailed { on: cause.clone() };
+        Refusal::TaskSkipped { task, cause, root } => {
+            let (on, root) = (cause.clone(), root.clone());
+            let reason = orch_core::refusal::Reason::DependencyFailed { on, root };
             json!({"task": task.to_string(), "state": "skipped", "reasons": Reason::all(&[reason], task)})
         }
         Refusal::DependencyCycle { path } => json!({"path": texts(path)}),
@@ -336,6 +350,7 @@ mod tests {
         let task = TaskName { run: slug("r"), key: slug("b") };
         let reasons = vec![orch_core::refusal::Reason::WaitingDependency { on: vec![slug("a")] }];
         let error = ErrorView::of(&Refusal::TaskNotReady { task, reasons });
+        assert_eq!(error.message, "Task r/b is not ready: it waits for a.");
         assert_eq!(error.hint.as_deref(), Some("orch why r/a"));
         let details = error.details.unwrap();
         assert_eq!(details["reasons"][0]["code"], "waiting_dependency");

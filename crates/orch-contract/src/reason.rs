@@ -120,11 +120,19 @@ impl Reason {
                 format!("It was sent to {agent}, and nobody has claimed it."),
                 Some(format!("orch recall {task}")),
             ),
-            core::Reason::DependencyFailed { on } => (
-                ReasonCode::DependencyFailed,
-                format!("It cannot become ready, because {} did not end well.", list(on)),
-                on.first().map(|key| format!("orch task retry {}/{key}", task.run)),
-            ),
+            core::Reason::DependencyFailed { on, root } => {
+                let from = match root {
+                    Some(root) if !on.contains(root) => format!("; it began with {root}"),
+                    Some(_) | None => String::new(),
+                };
+                let message = format!("It cannot become ready, because {} did not end well{from}.", list(on));
+                // Only what failed or was cancelled can be retried; a skipped task leads on to what it waits for.
+                let next = match root {
+                    Some(root) => Some(format!("orch task retry {}/{root}", task.run)),
+                    None => on.first().map(|key| format!("orch why {}/{key}", task.run)),
+                };
+                (ReasonCode::DependencyFailed, message, next)
+            }
             core::Reason::Finished { state } => {
                 let retry = (*state == TaskState::Failed).then(|| format!("orch task retry {task}"));
                 (ReasonCode::Finished, format!("It is {}.", state.name()), retry)
@@ -134,6 +142,9 @@ impl Reason {
                 "It was cancelled.".to_owned(),
                 Some(format!("orch task retry {task}")),
             ),
+            core::Reason::RunCancelled { run } => {
+                (ReasonCode::Cancelled, format!("The run {run} is cancelled."), None)
+            }
         };
         Self { code: Word(code), message, next }
     }

@@ -50,6 +50,8 @@ pub enum Reason {
     DependencyFailed {
         /// Their keys.
         on: Vec<Slug>,
+        /// The failed or cancelled task that it comes from, which a retry would repair; unknown far away.
+        root: Option<Slug>,
     },
     /// It is done or failed.
     Finished {
@@ -58,6 +60,11 @@ pub enum Reason {
     },
     /// It was cancelled.
     Cancelled,
+    /// The run was cancelled, so nothing can move it.
+    RunCancelled {
+        /// Which.
+        run: Slug,
+    },
 }
 
 /// What is wrong with an argument.
@@ -169,6 +176,8 @@ pub enum Refusal {
         task: TaskName,
         /// The dependencies that ended badly.
         cause: Vec<Slug>,
+        /// The failed or cancelled task that it comes from; unknown far away.
+        root: Option<Slug>,
     },
     /// It is not finished, so there is nothing to retry.
     NothingToRetry {

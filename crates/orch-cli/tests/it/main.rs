@@ -8,6 +8,7 @@ mod place;
 mod schema;
 
 mod first_run;
+mod hints;
 mod inbox_answers;
 mod inbox_arguments;
 mod inbox_claims;

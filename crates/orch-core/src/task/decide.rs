@@ -33,6 +33,9 @@ pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<
     {
         return Err(Refusal::AttemptLive { task: task.name.clone(), attempt });
     }
+    if run.state.status() == RunStatus::Cancelled {
+        return Err(Refusal::RunNotOpen { run: run.name.clone(), status: RunStatus::Cancelled });
+    }
     let agent = to.or(task.agent.as_ref());
     let mut reasons = not_ready(run, task, now);
     if agent.is_none() && reasons.is_empty() {
@@ -40,9 +43,6 @@ pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<
     }
     if !reasons.is_empty() {
         return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons });
-    }
-    if run.state.status() == RunStatus::Cancelled {
-        return Err(Refusal::RunNotOpen { run: run.name.clone(), status: RunStatus::Cancelled });
     }
     capacity(run)?;
     agent
@@ -69,9 +69,12 @@ pub fn capacity(run: &Run) -> Result<(), Refusal> {
 #[must_use]
 pub fn not_ready(run: &Run, task: &Task, now: Time) -> Vec<Reason> {
     let mut reasons = Vec::new();
+    if run.state.status() == RunStatus::Cancelled && !task.state.live() && task.state != TaskState::Done {
+        return vec![Reason::RunCancelled { run: run.name.clone() }];
+    }
     match task.state {
         TaskState::Waiting => reasons.push(Reason::WaitingDependency { on: Vec::new() }),
-        TaskState::Skipped => reasons.push(Reason::DependencyFailed { on: Vec::new() }),
+        TaskState::Skipped => reasons.push(Reason::DependencyFailed { on: Vec::new(), root: None }),
         TaskState::Done | TaskState::Failed => reasons.push(Reason::Finished { state: task.state }),
         TaskState::Cancelled => reasons.push(Reason::Cancelled),
         TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
@@ -229,7 +232,9 @@ pub fn retry(task: &Task, now: Time) -> Result<Task, Refusal> {
             Ok(moved(&task, TaskEvent::Retry(standing), now))
         }
         TaskState::Done => Err(finished(task)),
-        TaskState::Skipped => Err(Refusal::TaskSkipped { task: task.name.clone(), cause: Vec::new() }),
+        TaskState::Skipped => {
+            Err(Refusal::TaskSkipped { task: task.name.clone(), cause: Vec::new(), root: None })
+        }
         TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
             Err(live(task))
         }

@@ -84,6 +84,7 @@ fn reason(reason: &Reason) -> &'static str {
         Reason::DependencyFailed { .. } => "broken",
         Reason::Finished { .. } => "finished",
         Reason::Cancelled => "cancelled",
+        Reason::RunCancelled { .. } => "run cancelled",
         other => panic!("{other:?}"),
     }
 }
@@ -136,7 +137,9 @@ fn dispatches() {
     check(&run(paused()), &ready, Some("w"), "not ready: paused");
     check(&run(paused()), &task(TaskState::Waiting), Some("w"), "not ready: waiting paused");
     check(&run(paused()), &task(TaskState::Done), Some("w"), "not ready: finished");
-    check(&run(RunState::Cancelled), &ready, Some("w"), "run cancelled");
+    for state in [TaskState::Ready, TaskState::Failed, TaskState::Cancelled, TaskState::Done] {
+        check(&run(RunState::Cancelled), &task(state), Some("w"), "run cancelled");
+    }
     check(&run(RunState::Open), &ready, None, "not ready: nobody");
     let own = Task { agent: Some(slug("v")), ..ready.clone() };
     check(&run(RunState::Open), &own, None, "to v");

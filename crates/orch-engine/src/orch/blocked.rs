@@ -131,7 +131,7 @@ fn stuck(tx: &mut Transaction<'_>, run: &Run, now: Time, limit: u32) -> Result<V
 /// Why a failed, skipped or unclaimed task will not move by itself; empty when it may.
 fn stuck_reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Result<Vec<Reason>, Error> {
     match task.state {
-        TaskState::Failed => Ok(vec![Reason::Finished { state: task.state }]),
+        TaskState::Failed => Ok(decide::not_ready(run, task, now)),
         TaskState::Skipped => {
             let reasons = decide::not_ready(run, task, now);
             let reasons =

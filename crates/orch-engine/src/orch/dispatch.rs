@@ -2,11 +2,11 @@
 
 use orch_core::attempt::Attempt;
 use orch_core::event::EventKind;
-use orch_core::id::{AttemptName, Slug, TaskName};
+use orch_core::id::{AttemptName, Slug, TaskId, TaskName};
 use orch_core::limit;
 use orch_core::refusal::{Reason, Refusal};
 use orch_core::run::{Run, RunStatus};
-use orch_core::task::{Task, decide};
+use orch_core::task::{Task, TaskState, decide};
 use orch_core::thread::{NewThread, Reference, ThreadKind};
 use orch_store::Transaction;
 use orch_store::table::{agent, attempt, dependency, task as task_table, thread};
@@ -208,7 +208,10 @@ pub(crate) fn named(
     for reason in &mut reasons {
         match reason {
             Reason::WaitingDependency { on } => *on = dependency::waits_for(tx, task.id)?,
-            Reason::DependencyFailed { on } => *on = dependency::broken(tx, task.id)?,
+            Reason::DependencyFailed { on, root } => {
+                *on = dependency::broken(tx, task.id)?;
+                *root = root_of(tx, task.id)?;
+            }
             Reason::Live { .. }
             | Reason::Backoff { .. }
             | Reason::RunPaused { .. }
@@ -217,8 +220,22 @@ pub(crate) fn named(
             | Reason::NoAgent
             | Reason::Unclaimed { .. }
             | Reason::Finished { .. }
-            | Reason::Cancelled => {}
+            | Reason::Cancelled
+            | Reason::RunCancelled { .. } => {}
         }
     }
     Ok(reasons)
+}
+
+/// The failed or cancelled task that a skipped one's state comes from, by the first way back.
+pub(crate) fn root_of(tx: &mut Transaction<'_>, skipped: TaskId) -> Result<Option<Slug>, Error> {
+    let mut id = skipped;
+    for _ in 0..limit::CAUSE_STEPS_MAX {
+        match dependency::worst(tx, id)? {
+            Some((next, _, TaskState::Skipped)) => id = next,
+            Some((_, key, _)) => return Ok(Some(key)),
+            None => return Ok(None),
+        }
+    }
+    Ok(None)
 }

@@ -13,7 +13,7 @@ use orch_store::page::{Page, PageRequest};
 use orch_store::table::{attempt, dependency, message, task as task_table, thread};
 
 use super::stage::{Stage, Told, change as lead_change, read_fresh};
-use super::{TaskRef, TaskShown, graph_edit, scope};
+use super::{TaskRef, TaskShown, dispatch, graph_edit, scope};
 use crate::inbox::cancel as inbox_cancel;
 use crate::page::cut;
 use crate::{Answer, Error, Receipt, Session};
@@ -291,7 +291,8 @@ fn retry(stage: &mut Stage<'_, '_>, before: &Task) -> Result<Task, Error> {
     let after = match decide::retry(before, stage.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
             let cause = dependency::broken(stage.tx, before.id)?;
-            return Err(Refusal::TaskSkipped { task, cause }.into());
+            let root = dispatch::root_of(stage.tx, before.id)?;
+            return Err(Refusal::TaskSkipped { task, cause, root }.into());
         }
         decided => decided?,
     };

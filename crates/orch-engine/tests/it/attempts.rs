@@ -80,7 +80,10 @@ fn a_task_that_is_not_ready_says_why() {
     assert!(matches!(refused, Error::Refused(Refusal::AttemptLive { .. })), "{refused:?}");
     desk.fail(&held, true).unwrap();
     assert!(matches!(reasons(desk.dispatch("a", "w"))[..], [Reason::Finished { .. }]));
-    assert_eq!(reasons(desk.dispatch("b", "w")), [Reason::DependencyFailed { on: vec![slug("a")] }]);
+    assert_eq!(
+        reasons(desk.dispatch("b", "w")),
+        [Reason::DependencyFailed { on: vec![slug("a")], root: Some(slug("a")) }]
+    );
     desk.tasks("r", &["c < b"]);
     desk.change_run("r", RunVerb::Cancel).unwrap_err();
     desk.tasks("r", &["d", "e"]);

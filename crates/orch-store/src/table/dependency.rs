@@ -21,6 +21,9 @@ const WAITS_FOR: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.
     WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY t.id";
 const BROKEN: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
     WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY t.id LIMIT 100";
+const WORST: &str = "SELECT t.id, t.key, t.state FROM dependency d JOIN task t ON t.id = d.on_id
+    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled')
+    ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1";
 const KEYS: &str =
     "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY t.id";
 const OF_RUN: &str = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
@@ -148,6 +151,16 @@ pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fa
 /// The store failed.
 pub fn broken(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
     tx.all(BROKEN, &[task.0.into()], |row| slug(row, 0))
+}
+
+/// A task's first dependency that failed or was cancelled, else the first that was skipped.
+///
+/// # Errors
+/// The store failed.
+pub fn worst(tx: &mut Transaction<'_>, task: TaskId) -> Result<Option<(TaskId, Slug, TaskState)>, Fault> {
+    tx.first(WORST, &[task.0.into()], |row| {
+        Ok((TaskId(row.int(0)?), slug(row, 1)?, named(row, 2, "task", TaskState::parse)?))
+    })
 }
 
 /// Keys of all of a task's dependencies, oldest first.
