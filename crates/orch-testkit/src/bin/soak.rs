@@ -1,6 +1,6 @@
-//! Storm after storm, for as long as one likes: what `cargo xtask soak` runs.
+//! Storm after storm, or simulation after simulation, for as long as one likes: what `cargo xtask soak` runs.
 //!
-//! Every storm has a store of its own and a seed of its own, counted up from the first.
+//! Each has a store of its own and a seed of its own, counted up from the first.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use orch_testkit::program::Programs;
+use orch_testkit::simulate::{self, Report};
 use orch_testkit::storm::{Storm, Tally};
 
 /// A store that grows for longer slows the storm down and shows nothing new.
@@ -21,6 +22,10 @@ const KILLS_PER_STORE: usize = 2_000;
 
 /// How many kills lie between two lines of progress.
 const KILLS_PER_LINE: usize = 100;
+
+/// How long a simulation is, and how many lie between two lines of progress.
+const STEPS: usize = 200;
+const SIMULATIONS_PER_LINE: u64 = 100;
 
 /// For how long, where only kills are counted.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -30,6 +35,7 @@ struct Soak {
     /// Where the built programs are.
     programs: PathBuf,
     kills: usize,
+    simulations: u64,
     at_most: Duration,
     seed: u64,
 }
@@ -52,24 +58,31 @@ fn main() -> ExitCode {
 }
 
 impl Soak {
-    /// Reads `--programs FOLDER [--kills N] [--minutes M] [--seed S]`.
+    /// Reads `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut programs, mut kills, mut minutes, mut seed) = (None, None, None, None);
+        let (mut programs, mut kills, mut simulations, mut minutes, mut seed) =
+            (None, None, None, None, None);
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} has no value."))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{value} is no number for {word}."));
             match word.as_str() {
                 "--programs" => programs = Some(PathBuf::from(&value)),
                 "--kills" => kills = Some(number()?),
+                "--simulate" => simulations = Some(number()?),
                 "--minutes" => minutes = Some(number()?),
                 "--seed" => seed = Some(number()?),
                 _ => return Err(format!("{word} is not known.")),
             }
         }
-        let default = if minutes.is_some() { u64::MAX } else { 1_000 };
+        let default = match (simulations, minutes) {
+            (Some(_), _) => 0,
+            (None, Some(_)) => u64::MAX,
+            (None, None) => 1_000,
+        };
         Ok(Self {
             programs: programs.ok_or("--programs is missing.")?,
             kills: usize::try_from(kills.unwrap_or(default)).unwrap_or(usize::MAX),
+            simulations: simulations.unwrap_or(0),
             at_most: minutes.map_or(FOR_EVER, |minutes| Duration::from_secs(minutes * 60)),
             // Any number that is another one each time.
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32),
@@ -78,11 +91,39 @@ impl Soak {
 
     fn run(&self) -> Result<(), String> {
         let begin = Instant::now();
+        if self.simulations > 0 {
+            self.simulate(begin)?;
+        }
+        if self.kills > 0 {
+            self.kill(begin)?;
+        }
+        Ok(())
+    }
+
+    /// Simulation after simulation.
+    fn simulate(&self, begin: Instant) -> Result<(), String> {
+        let mut total = Report::default();
+        let mut done = 0;
+        while done < self.simulations && begin.elapsed() < self.at_most {
+            let report = simulate::run(self.seed + done, STEPS).map_err(|failure| failure.to_string())?;
+            total = total.and(report);
+            done += 1;
+            if done % SIMULATIONS_PER_LINE == 0 || done == self.simulations {
+                let seconds = begin.elapsed().as_secs_f64();
+                println!("{done} simulations from seed {}, {seconds:.0} s: {}", self.seed, simulated(&total));
+            }
+        }
+        println!("The product and the oracle agreed in {done} simulations: {}.", simulated(&total));
+        Ok(())
+    }
+
+    /// Storm after storm.
+    fn kill(&self, begin: Instant) -> Result<(), String> {
         let mut total = Tally::default();
         let mut seed = self.seed;
         while total.kills < self.kills && begin.elapsed() < self.at_most {
             let kills = KILLS_PER_STORE.min(self.kills - total.kills);
-            let tally = self.storm(seed, kills, self.at_most - begin.elapsed())?;
+            let tally = self.storm(seed, kills, self.at_most.saturating_sub(begin.elapsed()))?;
             total = total.and(&tally);
             println!("seed {seed}: {tally}");
             seed += 1;
@@ -112,4 +153,9 @@ impl Soak {
             format!("{broken}\nThe store is kept in {}.", kept.display())
         })
     }
+}
+
+fn simulated(report: &Report) -> String {
+    let (done, refused): (usize, usize) = (report.carried_out.values().sum(), report.refused.values().sum());
+    format!("{} steps, {done} carried out, {refused} refused, {} replayed", report.steps, report.replayed)
 }
