@@ -84,7 +84,7 @@ fn reason(reason: &Reason) -> &'static str {
         Reason::DependencyFailed { .. } => "broken",
         Reason::Finished { .. } => "finished",
         Reason::Cancelled => "cancelled",
-        Reason::RunCancelled { .. } => "not ready: run cancelled",
+        Reason::RunCancelled { .. } => "run cancelled",
         other => panic!("{other:?}"),
     }
 }
