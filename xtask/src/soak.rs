@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the tests that kill processes, for as long as one likes.
+//! `cargo xtask soak`: the tests that kill processes, and the simulator, for as long as one likes.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,13 +9,16 @@ use crate::tree::{Done, root};
 /// How long, and which choices
 #[derive(clap::Args)]
 pub(crate) struct Soak {
-    /// How many processes to kill; 1000 when neither this nor --minutes is given
+    /// How many processes to kill; 1000 when neither this nor --minutes nor --simulate is given
     #[arg(long, value_name = "N")]
     kills: Option<u64>,
     /// Stop after so many minutes
     #[arg(long, value_name = "M")]
     minutes: Option<u64>,
-    /// The first storm's seed, as a failure printed it; another one each time when not given
+    /// How many worlds to simulate, which kills nothing
+    #[arg(long, value_name = "N")]
+    simulate: Option<u64>,
+    /// The first storm's or world's seed, as a failure printed it; another one each time when not given
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
@@ -25,7 +28,12 @@ pub(crate) fn run(soak: &Soak) -> Done {
     cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
     let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let programs = root().join(products).join("debug").display().to_string();
-    let options = [("--kills", soak.kills), ("--minutes", soak.minutes), ("--seed", soak.seed)];
+    let options = [
+        ("--kills", soak.kills),
+        ("--minutes", soak.minutes),
+        ("--simulate", soak.simulate),
+        ("--seed", soak.seed),
+    ];
     let given: Vec<(&str, String)> =
         options.into_iter().filter_map(|(name, value)| Some((name, value?.to_string()))).collect();
     let mut words = vec!["run", "--locked", "--quiet", "--package", "orch-testkit", "--bin", "soak", "--"];

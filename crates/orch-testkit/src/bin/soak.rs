@@ -1,6 +1,7 @@
 //! Storm after storm, for as long as one likes: what `cargo xtask soak` runs.
 //!
 //! Every storm has a store of its own and a seed of its own, counted up from the first.
+//! With `--simulate` so many worlds of the simulator come before the storms, also with seeds counted up.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use orch_testkit::program::Programs;
+use orch_testkit::simulate::{self, Report};
 use orch_testkit::storm::{Storm, Tally};
 
 /// A store that grows for longer slows the storm down and shows nothing new.
@@ -21,6 +23,12 @@ const KILLS_PER_STORE: usize = 2_000;
 
 /// How many kills lie between two lines of progress.
 const KILLS_PER_LINE: usize = 100;
+
+/// How many steps a simulated world takes.
+const STEPS_PER_WORLD: usize = 400;
+
+/// How many worlds lie between two lines of progress.
+const WORLDS_PER_LINE: u64 = 100;
 
 /// For how long, where only kills are counted.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -30,6 +38,7 @@ struct Soak {
     /// Where the built programs are.
     programs: PathBuf,
     kills: usize,
+    worlds: u64,
     at_most: Duration,
     seed: u64,
 }
@@ -52,9 +61,9 @@ fn main() -> ExitCode {
 }
 
 impl Soak {
-    /// Reads `--programs FOLDER [--kills N] [--minutes M] [--seed S]`.
+    /// Reads `--programs FOLDER [--kills N] [--minutes M] [--simulate N] [--seed S]`.
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut programs, mut kills, mut minutes, mut seed) = (None, None, None, None);
+        let (mut programs, mut kills, mut minutes, mut worlds, mut seed) = (None, None, None, None, None);
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} has no value."))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{value} is no number for {word}."));
@@ -62,14 +71,20 @@ impl Soak {
                 "--programs" => programs = Some(PathBuf::from(&value)),
                 "--kills" => kills = Some(number()?),
                 "--minutes" => minutes = Some(number()?),
+                "--simulate" => worlds = Some(number()?),
                 "--seed" => seed = Some(number()?),
                 _ => return Err(format!("{word} is not known.")),
             }
         }
-        let default = if minutes.is_some() { u64::MAX } else { 1_000 };
+        let default = match (minutes, worlds) {
+            (Some(_), _) => u64::MAX,
+            (None, Some(_)) => 0,
+            (None, None) => 1_000,
+        };
         Ok(Self {
             programs: programs.ok_or("--programs is missing.")?,
             kills: usize::try_from(kills.unwrap_or(default)).unwrap_or(usize::MAX),
+            worlds: worlds.unwrap_or(0),
             at_most: minutes.map_or(FOR_EVER, |minutes| Duration::from_secs(minutes * 60)),
             // Any number that is another one each time.
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32),
@@ -78,6 +93,10 @@ impl Soak {
 
     fn run(&self) -> Result<(), String> {
         let begin = Instant::now();
+        self.simulate(begin)?;
+        if self.kills == 0 {
+            return Ok(());
+        }
         let mut total = Tally::default();
         let mut seed = self.seed;
         while total.kills < self.kills && begin.elapsed() < self.at_most {
@@ -91,6 +110,26 @@ impl Soak {
             "In {:.0} s: {total}. Nothing was lost, nothing is there twice.",
             begin.elapsed().as_secs_f64()
         );
+        Ok(())
+    }
+
+    /// Worlds of the simulator, one after the other.
+    fn simulate(&self, begin: Instant) -> Result<(), String> {
+        let mut all = Report::default();
+        for world in 1..=self.worlds {
+            if begin.elapsed() >= self.at_most {
+                break;
+            }
+            let report = simulate::run(self.seed.wrapping_add(world - 1), STEPS_PER_WORLD);
+            all = all.and(report.map_err(|failure| failure.to_string())?);
+            if world % WORLDS_PER_LINE == 0 || world == self.worlds {
+                let (seconds, steps) = (begin.elapsed().as_secs_f64(), all.steps);
+                println!(
+                    "{world} worlds from seed {}, {seconds:.0} s: {steps} steps as the oracle says",
+                    self.seed
+                );
+            }
+        }
         Ok(())
     }
 
