@@ -48,7 +48,7 @@ pub(crate) fn be_patient(connection: &mut Connection, patience: Patience) -> Don
 
 #[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when a lock is free")]
 fn wait_a_little(times: i32) -> bool {
-    let mut seed = u64::from(std::process::id()) << 32 | u64::from(times.unsigned_abs()) + 1;
+    let mut seed = (u64::from(std::process::id()) << 32) | (u64::from(times.unsigned_abs()) + 1);
     for _ in 0..4 {
         seed ^= seed << 13;
         seed ^= seed >> 7;

@@ -99,7 +99,24 @@ pub(crate) fn run(scratch: &Scratch) -> Done<()> {
         }
     }
     report(&turns, &syncs);
+    for side in Side::ALL {
+        let rows = rows_of_a_cycle(&folder.join(side.role()).join("orch.db"))?;
+        say(&format!("Rows of a cycle, {}: {rows}.", side.name()));
+    }
     Ok(())
+}
+
+/// How many rows each table got per thread: on every side the same.
+fn rows_of_a_cycle(store: &Path) -> Done<String> {
+    let connection = Connection::open(store)?;
+    let count = |table: &str| -> Done<f64> {
+        let count = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+        Ok(count)
+    };
+    let threads = count("thread")?;
+    let tables = ["thread", "message", "event", "lease_token"];
+    let rows = tables.map(|table| Ok(format!("{} of {table}", number(count(table)? / threads))));
+    Ok(rows.into_iter().collect::<Done<Vec<_>>>()?.join(", "))
 }
 
 /// All workers of a side write for one turn.

@@ -4,7 +4,11 @@
 //! [`contention`] many writers, [`wake`] waiting, [`size`] the bytes of answers; bench/README.md says how and why.
 //! Everything is a ratio or a difference within one run, what is compared being measured in turn.
 
-#![expect(clippy::print_stdout, reason = "this program talks to the developer who started it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to the developer who started it"
+)]
 
 mod bare;
 mod clock;

@@ -41,7 +41,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Kill random commands at random moments and look for anything lost; every failure prints its seed
+    /// Kill random commands at random moments, or simulate random work; every failure prints its seed
     Soak(soak::Soak),
     /// Measure what the programs cost, built as they ship
     Bench {

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the tests that kill processes, and the simulator, for as long as one likes.
+//! `cargo xtask soak`: storms that kill processes, and simulations, for as long as one likes.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use crate::tree::{Done, root};
 /// How long, and which choices
 #[derive(clap::Args)]
 pub(crate) struct Soak {
-    /// How many processes to kill; 1000 when neither this nor --minutes nor --simulate is given
+    /// How many processes to kill; 1000 when nothing else is asked for
     #[arg(long, value_name = "N")]
     kills: Option<u64>,
+    /// Simulate so many random stories of leads and workers in one process, held to an oracle at every step
+    #[arg(long, value_name = "N")]
+    simulate: Option<u64>,
     /// Stop after so many minutes
     #[arg(long, value_name = "M")]
     minutes: Option<u64>,
-    /// How many worlds to simulate, which kills nothing
-    #[arg(long, value_name = "N")]
-    simulate: Option<u64>,
-    /// The first storm's or world's seed, as a failure printed it; another one each time when not given
+    /// The first seed, as a failure printed it; another one each time when not given
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
@@ -30,8 +30,8 @@ pub(crate) fn run(soak: &Soak) -> Done {
     let programs = root().join(products).join("debug").display().to_string();
     let options = [
         ("--kills", soak.kills),
-        ("--minutes", soak.minutes),
         ("--simulate", soak.simulate),
+        ("--minutes", soak.minutes),
         ("--seed", soak.seed),
     ];
     let given: Vec<(&str, String)> =

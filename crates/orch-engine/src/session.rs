@@ -5,7 +5,7 @@ use std::path::Path;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
 use orch_core::time::{Span, Time};
-use orch_store::driver::Durability;
+use orch_store::driver::{Durability, Plan};
 use orch_store::file_system::FileSystem;
 use orch_store::table::request;
 use orch_store::{Ending, Location, Store, Transaction, migrate};
@@ -86,6 +86,14 @@ impl Session {
     /// Does what may wait until the answer is printed: a checkpoint when one is due. Failure costs nothing but speed.
     pub fn tend(&mut self) {
         self.store.tend();
+    }
+
+    /// How the database carries out each statement that ran in this session, for tests that hold them to their indexes.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn plans(&mut self) -> Result<Vec<Plan>, Error> {
+        Ok(self.store.plans()?)
     }
 
     /// The store itself, for the operations that look at its soundness.

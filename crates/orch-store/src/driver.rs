@@ -104,6 +104,15 @@ pub enum Mode {
     Write(Durability),
 }
 
+/// How a database carries out a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The statement.
+    pub statement: String,
+    /// The steps, in the database's own words.
+    pub steps: Vec<String>,
+}
+
 /// One connection to a database.
 pub trait Driver: Send {
     /// Begins a transaction.
@@ -152,6 +161,12 @@ pub trait Driver: Send {
     /// # Errors
     /// It cannot be asked.
     fn integrity(&mut self) -> Result<Vec<String>, Fault>;
+
+    /// How the database carries out each statement that this connection ran, for tests that hold them to their indexes.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    fn plans(&mut self) -> Result<Vec<Plan>, Fault>;
 
     /// The engine's name and version, for people.
     fn engine(&self) -> String;

@@ -14,7 +14,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 
 use crate::Fault;
-use crate::driver::{Driver, Durability, Mode, Row, Value};
+use crate::driver::{Driver, Durability, Mode, Plan, Row, Value};
 
 /// The oldest SQLite that never loses a commit to a checkpoint.
 const VERSION_MIN: i32 = 3_051_003;
@@ -216,6 +216,18 @@ impl Driver for Sqlite {
         let defects = lines.iter().flat_map(|answer| answer.lines());
         let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
         Ok(defects.chain(crate::migrate::misshapen(&self.connection, &self.path)?).collect())
+    }
+
+    fn plans(&mut self) -> Result<Vec<Plan>, Fault> {
+        let failed = |error| fault(&self.path, error);
+        let mut plans = Vec::new();
+        for statement in self.statements.0.values() {
+            let mut explain =
+                self.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).map_err(failed)?;
+            let steps = explain.raw_query().mapped(|row| row.get("detail")).collect::<Result<_, _>>();
+            plans.push(Plan { statement: statement.clone(), steps: steps.map_err(failed)? });
+        }
+        Ok(plans)
     }
 
     fn engine(&self) -> String {

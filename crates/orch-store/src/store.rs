@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use orch_core::time::Time;
 
-use crate::driver::{Driver, Durability, Mode, Row, Value};
+use crate::driver::{Driver, Durability, Mode, Plan, Row, Value};
 use crate::file_system::FileSystem;
 use crate::migrate::Content;
 use crate::sqlite::{APPLICATION_ID, Sqlite};
@@ -80,6 +80,14 @@ impl Store {
     #[must_use]
     pub fn engine(&self) -> String {
         self.driver.engine()
+    }
+
+    /// How the database carries out each statement that ran here.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn plans(&mut self) -> Result<Vec<Plan>, Fault> {
+        self.driver.plans()
     }
 
     /// Reads one consistent state.

@@ -56,7 +56,7 @@ fn a_cancelled_run_offers_no_retry() {
     let place = Place::with_run("r");
     place.task("a", &[]);
     place.orch(&["run", "cancel"]).ok();
-    place.orch(&["dispatch", "a", "--to", "w"]).fails("run_not_open");
+    place.orch(&["dispatch", "a", "--to", "w"]).fails("task_not_ready");
     place.orch(&["task", "retry", "a"]).fails("run_not_open");
     let reason = place.orch(&["why", "a"]).ok()["reasons"][0].clone();
     assert_eq!((&reason["code"], &reason["next"]), (&"cancelled".into(), &Value::Null));

@@ -33,9 +33,6 @@ pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<
     {
         return Err(Refusal::AttemptLive { task: task.name.clone(), attempt });
     }
-    if run.state.status() == RunStatus::Cancelled {
-        return Err(Refusal::RunNotOpen { run: run.name.clone(), status: RunStatus::Cancelled });
-    }
     let agent = to.or(task.agent.as_ref());
     let mut reasons = not_ready(run, task, now);
     if agent.is_none() && reasons.is_empty() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attempts;
+mod costs;
 mod crowds;
 mod freshness;
 mod graph;

@@ -1,7 +1,6 @@
-//! Storm after storm, for as long as one likes: what `cargo xtask soak` runs.
+//! Storm after storm, or simulation after simulation, for as long as one likes: what `cargo xtask soak` runs.
 //!
-//! Every storm has a store of its own and a seed of its own, counted up from the first.
-//! With `--simulate` so many worlds of the simulator come before the storms, also with seeds counted up.
+//! Each has a store of its own and a seed of its own, counted up from the first.
 
 #![expect(
     clippy::print_stdout,
@@ -24,11 +23,9 @@ const KILLS_PER_STORE: usize = 2_000;
 /// How many kills lie between two lines of progress.
 const KILLS_PER_LINE: usize = 100;
 
-/// How many steps a simulated world takes.
-const STEPS_PER_WORLD: usize = 400;
-
-/// How many worlds lie between two lines of progress.
-const WORLDS_PER_LINE: u64 = 100;
+/// How long a simulation is, and how many lie between two lines of progress.
+const STEPS: usize = 200;
+const SIMULATIONS_PER_LINE: u64 = 100;
 
 /// For how long, where only kills are counted.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -38,7 +35,7 @@ struct Soak {
     /// Where the built programs are.
     programs: PathBuf,
     kills: usize,
-    worlds: u64,
+    simulations: u64,
     at_most: Duration,
     seed: u64,
 }
@@ -61,30 +58,31 @@ fn main() -> ExitCode {
 }
 
 impl Soak {
-    /// Reads `--programs FOLDER [--kills N] [--minutes M] [--simulate N] [--seed S]`.
+    /// Reads `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut programs, mut kills, mut minutes, mut worlds, mut seed) = (None, None, None, None, None);
+        let (mut programs, mut kills, mut simulations, mut minutes, mut seed) =
+            (None, None, None, None, None);
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} has no value."))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{value} is no number for {word}."));
             match word.as_str() {
                 "--programs" => programs = Some(PathBuf::from(&value)),
                 "--kills" => kills = Some(number()?),
+                "--simulate" => simulations = Some(number()?),
                 "--minutes" => minutes = Some(number()?),
-                "--simulate" => worlds = Some(number()?),
                 "--seed" => seed = Some(number()?),
                 _ => return Err(format!("{word} is not known.")),
             }
         }
-        let default = match (minutes, worlds) {
-            (Some(_), _) => u64::MAX,
-            (None, Some(_)) => 0,
+        let default = match (simulations, minutes) {
+            (Some(_), _) => 0,
+            (None, Some(_)) => u64::MAX,
             (None, None) => 1_000,
         };
         Ok(Self {
             programs: programs.ok_or("--programs is missing.")?,
             kills: usize::try_from(kills.unwrap_or(default)).unwrap_or(usize::MAX),
-            worlds: worlds.unwrap_or(0),
+            simulations: simulations.unwrap_or(0),
             at_most: minutes.map_or(FOR_EVER, |minutes| Duration::from_secs(minutes * 60)),
             // Any number that is another one each time.
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32),
@@ -93,15 +91,39 @@ impl Soak {
 
     fn run(&self) -> Result<(), String> {
         let begin = Instant::now();
-        self.simulate(begin)?;
-        if self.kills == 0 {
-            return Ok(());
+        if self.simulations > 0 {
+            self.simulate(begin)?;
         }
+        if self.kills > 0 {
+            self.kill(begin)?;
+        }
+        Ok(())
+    }
+
+    /// Simulation after simulation.
+    fn simulate(&self, begin: Instant) -> Result<(), String> {
+        let mut total = Report::default();
+        let mut done = 0;
+        while done < self.simulations && begin.elapsed() < self.at_most {
+            let report = simulate::run(self.seed + done, STEPS).map_err(|failure| failure.to_string())?;
+            total = total.and(report);
+            done += 1;
+            if done % SIMULATIONS_PER_LINE == 0 || done == self.simulations {
+                let seconds = begin.elapsed().as_secs_f64();
+                println!("{done} simulations from seed {}, {seconds:.0} s: {}", self.seed, simulated(&total));
+            }
+        }
+        println!("The product and the oracle agreed in {done} simulations: {}.", simulated(&total));
+        Ok(())
+    }
+
+    /// Storm after storm.
+    fn kill(&self, begin: Instant) -> Result<(), String> {
         let mut total = Tally::default();
         let mut seed = self.seed;
         while total.kills < self.kills && begin.elapsed() < self.at_most {
             let kills = KILLS_PER_STORE.min(self.kills - total.kills);
-            let tally = self.storm(seed, kills, self.at_most - begin.elapsed())?;
+            let tally = self.storm(seed, kills, self.at_most.saturating_sub(begin.elapsed()))?;
             total = total.and(&tally);
             println!("seed {seed}: {tally}");
             seed += 1;
@@ -110,26 +132,6 @@ impl Soak {
             "In {:.0} s: {total}. Nothing was lost, nothing is there twice.",
             begin.elapsed().as_secs_f64()
         );
-        Ok(())
-    }
-
-    /// Worlds of the simulator, one after the other.
-    fn simulate(&self, begin: Instant) -> Result<(), String> {
-        let mut all = Report::default();
-        for world in 1..=self.worlds {
-            if begin.elapsed() >= self.at_most {
-                break;
-            }
-            let report = simulate::run(self.seed.wrapping_add(world - 1), STEPS_PER_WORLD);
-            all = all.and(report.map_err(|failure| failure.to_string())?);
-            if world % WORLDS_PER_LINE == 0 || world == self.worlds {
-                let (seconds, steps) = (begin.elapsed().as_secs_f64(), all.steps);
-                println!(
-                    "{world} worlds from seed {}, {seconds:.0} s: {steps} steps as the oracle says",
-                    self.seed
-                );
-            }
-        }
         Ok(())
     }
 
@@ -151,4 +153,9 @@ impl Soak {
             format!("{broken}\nThe store is kept in {}.", kept.display())
         })
     }
+}
+
+fn simulated(report: &Report) -> String {
+    let (done, refused): (usize, usize) = (report.carried_out.values().sum(), report.refused.values().sum());
+    format!("{} steps, {done} carried out, {refused} refused, {} replayed", report.steps, report.replayed)
 }

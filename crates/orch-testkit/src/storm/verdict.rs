@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ledger::{Entry, Ledger, shown};
 use super::order::Effect;
 use super::world;
-use crate::program::Programs;
+use crate::program::{Programs, Said};
 
 const SUBJECTS: &str = "SELECT subject FROM thread";
 const BODIES: &str = "SELECT substr(body, 1, 40) FROM message WHERE kind != 'late'";
@@ -18,6 +18,9 @@ const TASKS: &str = "SELECT title FROM task";
 const REASONS: &str = "SELECT data ->> 'reason' FROM event WHERE kind = 'recalled'";
 const TOKENS: &str = "SELECT count(*) FROM lease_token";
 const ATTEMPTS: &str = "SELECT count(*) FROM attempt";
+
+/// How many commands lie between two that `orch request show` is asked about.
+const ENTRIES_PER_SHOW: usize = 25;
 
 /// The store opens without help, its file is sound, and every law holds.
 pub(super) fn sound(programs: &Programs) -> Result<(), String> {
@@ -76,6 +79,9 @@ pub(super) fn kept(programs: &Programs, ledger: &Ledger) -> Result<(), String> {
         let recorded = ledger.applied(index, &mut session)?;
         said_and_recorded(entry, recorded.as_ref())?;
         one_effect(entry, recorded.is_some(), &traces)?;
+        if index % ENTRIES_PER_SHOW == 0 {
+            shown_by_the_program(programs, entry, recorded.is_some())?;
+        }
         match (&entry.order.effect, &recorded) {
             (Effect::Token, Some(_)) => tokens += 1,
             (Effect::Attempts, Some(answer)) => {
@@ -91,6 +97,18 @@ pub(super) fn kept(programs: &Programs, ledger: &Ledger) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Who asks the program is told the same.
+fn shown_by_the_program(programs: &Programs, entry: &Entry, applied: bool) -> Result<(), String> {
+    let Some(key) = &entry.order.request else { return Ok(()) };
+    let ended = programs.run(&["orch", "request", "show", key]);
+    let fits = match ended.said() {
+        Said::Ok { data, .. } => applied && data["request"]["applied"] == true,
+        Said::Refused { code, .. } => !applied && code == "request_not_found",
+        Said::Nothing | Said::Nonsense(_) => false,
+    };
+    if fits { Ok(()) } else { Err(format!("{key} applied: {applied}; orch request show: {ended}")) }
 }
 
 /// What said `ok` has a receipt with that very answer.
