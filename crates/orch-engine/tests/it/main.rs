@@ -10,7 +10,6 @@ mod graph;
 mod leases;
 mod plans;
 mod questions;
-mod random_work;
 mod receipts;
 mod runs;
 mod waits;

@@ -51,7 +51,7 @@ impl Differences {
         Self { subject, found: None }
     }
 
-    fn check<T: PartialEq + Debug>(&mut self, what: &str, stored: T, expected: T) {
+    fn check<T: PartialEq + Debug>(&mut self, what: &str, stored: &T, expected: &T) {
         if stored != expected && self.found.is_none() {
             self.found = Some(format!(
                 "{}: {what} is {stored:?} in the store and should be {expected:?}",
@@ -65,12 +65,12 @@ fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &Run) -> Dif
     let id = RunId(i64::try_from(place + 1).unwrap_or(i64::MAX));
     let Some(stored) = run::load(tx, id)? else { return Ok(Some(format!("{} is gone", expected.name))) };
     let mut differences = Differences::of(expected.name.to_owned());
-    differences.check("its state", stored.state.status().name(), expected.state.name());
+    differences.check("its state", &stored.state.status().name(), &expected.state.name());
     if let (StoredState::Finished(stored), RunState::Finished(expected)) = (&stored.state, expected.state) {
-        differences.check("its outcome", stored.name(), expected);
+        differences.check("its outcome", &stored.name(), &expected);
     }
     let tasks = task::list(tx, id, TaskId(0), u32::MAX)?;
-    differences.check("the number of its tasks", tasks.len(), expected.tasks.len());
+    differences.check("the number of its tasks", &tasks.len(), &expected.tasks.len());
     if differences.found.is_some() {
         return Ok(differences.found);
     }
@@ -90,24 +90,24 @@ fn task_difference(
 ) -> Difference {
     let expected = &run.tasks[place];
     let mut differences = Differences::of(stored.name.to_string());
-    differences.check("its key", stored.name.key.as_str(), expected.key.as_str());
-    differences.check("its state", stored.state.name(), run.state(place));
-    differences.check("its failures", stored.failures, expected.failures);
-    differences.check("its losses", stored.losses, expected.losses);
-    differences.check("its next try", stored.not_before.map(|at| at.0), expected.not_before);
-    differences.check("its priority", stored.priority, expected.priority);
-    differences.check("its rank", stored.rank, run.rank(place));
+    differences.check("its key", &stored.name.key.as_str(), &expected.key.as_str());
+    differences.check("its state", &stored.state.name(), &run.state(place));
+    differences.check("its failures", &stored.failures, &expected.failures);
+    differences.check("its losses", &stored.losses, &expected.losses);
+    differences.check("its next try", &stored.not_before.map(|at| at.0), &expected.not_before);
+    differences.check("its priority", &stored.priority, &expected.priority);
+    differences.check("its rank", &stored.rank, &run.rank(place));
     let on: Vec<String> = dependency::keys(tx, stored.id)?.iter().map(ToString::to_string).collect();
     let after: Vec<String> = expected.after.iter().map(|on| run.tasks[*on].key.clone()).collect();
-    differences.check("what it waits for", on, after);
+    differences.check("what it waits for", &on, &after);
     let attempts = attempt::of_task(tx, stored.id, u32::MAX)?;
-    differences.check("the number of its attempts", attempts.len(), expected.attempts.len());
+    differences.check("the number of its attempts", &attempts.len(), &expected.attempts.len());
     for (stored, expected) in attempts.iter().rev().zip(&expected.attempts) {
-        differences.check("an attempt's state", stored.state.name(), expected.state);
-        differences.check("an attempt's thread", stored.thread, thread_id(expected.thread));
+        differences.check("an attempt's state", &stored.state.name(), &expected.state);
+        differences.check("an attempt's thread", &stored.thread, &thread_id(expected.thread));
         // Who gave a thread up before anybody looked is written nowhere.
         if stored.state.live() || matches!(expected.state, "accepted" | "failed") {
-            differences.check("an attempt's agent", stored.agent.as_str(), expected.agent);
+            differences.check("an attempt's agent", &stored.agent.as_str(), &expected.agent);
         }
     }
     Ok(differences.found)
@@ -118,33 +118,37 @@ fn thread_difference(tx: &mut Transaction<'_>, model: &Model, place: usize) -> D
     let id = thread_id(place);
     let Some(stored) = thread::load(tx, id)? else { return Ok(Some(format!("{id} is gone"))) };
     let mut differences = Differences::of(id.to_string());
-    differences.check("its state", stored.state.status().name(), expected.state.name());
-    differences.check("its queue", stored.head.to.as_str(), expected.to);
-    differences.check("its priority", stored.head.priority, expected.priority);
-    differences.check("its owner", stored.head.reference.is_some(), expected.owner.is_some());
-    differences.check("whether it is withdrawn", stored.withdrawn, expected.withdrawn);
-    differences.check("the number of its messages", stored.message_count, expected.messages);
+    differences.check("its state", &stored.state.status().name(), &expected.state.name());
+    differences.check("its queue", &stored.head.to.as_str(), &expected.to);
+    differences.check("its priority", &stored.head.priority, &expected.priority);
+    differences.check("its owner", &stored.head.reference.is_some(), &expected.owner.is_some());
+    differences.check("whether it is withdrawn", &stored.withdrawn, &expected.withdrawn);
+    differences.check("the number of its messages", &stored.message_count, &expected.messages);
     let hold = expected.state.hold();
     differences.check(
         "its holder",
-        holder(&stored).map(ToString::to_string),
-        hold.map(|hold| hold.holder.to_owned()),
+        &holder(&stored).map(ToString::to_string),
+        &hold.map(|hold| hold.holder.to_owned()),
     );
     let expires_at = match expected.state {
         ThreadState::Claimed { expires_at, .. } => Some(expires_at),
         _ => None,
     };
-    differences.check("its lease", decide::lease(&stored).map(|lease| lease.expires_at.0), expires_at);
+    differences.check("its lease", &decide::lease(&stored).map(|lease| lease.expires_at.0), &expires_at);
     if let (StoredThread::Blocked { question, length, .. }, ThreadState::Blocked { hold, default_at, .. }) =
         (&stored.state, expected.state)
     {
-        differences.check("its default", question.default_at.map(|at| at.0), default_at);
-        differences.check("its lease's length", length.span().0, hold.length);
+        differences.check("its default", &question.default_at.map(|at| at.0), &default_at);
+        differences.check("its lease's length", &length.span().0, &hold.length);
     }
     if let Some(owner) = expected.owner {
         let live = model.runs[owner.0].tasks[owner.1].base == Base::Live;
         let newest = model.thread_of(owner) == Some(place);
-        differences.check("whether it may be open", stored.state.status().closed() || (live && newest), true);
+        differences.check(
+            "whether it may be open",
+            &(stored.state.status().closed() || (live && newest)),
+            &true,
+        );
     }
     Ok(differences.found)
 }

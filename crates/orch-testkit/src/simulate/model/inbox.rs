@@ -3,6 +3,7 @@
 use super::{Hold, Millis, Model, Place, Thread, ThreadState, Token, lost_at};
 
 /// A new thread's head.
+#[derive(Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) to: &'static str,
     pub(crate) priority: u8,
