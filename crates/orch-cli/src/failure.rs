@@ -7,6 +7,8 @@ use orch_core::refusal::Refusal;
 use orch_engine::{Awaited, Error};
 use orch_store::Fault;
 
+use crate::shell;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
@@ -16,13 +18,15 @@ pub struct Failure {
     pub again: Option<Again>,
 }
 
-/// How a command that timed out is repeated.
+/// How a command that timed out, or only lacks an option, is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Again {
     /// With this cursor as `--after`.
     After(String),
     /// As it was.
     Same,
+    /// With this option as well.
+    With(&'static str),
 }
 
 impl Failure {
@@ -66,7 +70,12 @@ impl From<Refusal> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        of_fault(&fault).into()
+        let again = match &fault {
+            Fault::Busy { .. } => Some(Again::Same),
+            Fault::NetworkFileSystem { .. } => Some(Again::With("--allow-network-fs")),
+            _ => None,
+        };
+        Self { error: Box::new(of_fault(&fault)), again }
     }
 }
 
@@ -77,7 +86,13 @@ impl From<Error> for Failure {
             Error::Plan { refusal, at } => {
                 let mut view = ErrorView::of(&refusal).detail("line", at.line).detail("field", at.field);
                 view.message = format!("Line {} of the plan, field {}: {}", at.line, at.field, view.message);
-                view.into()
+                match refusal {
+                    Refusal::TaskExists { .. } => {
+                        view.hint = None;
+                        Self { error: Box::new(view), again: Some(Again::With("--update")) }
+                    }
+                    _ => view.into(),
+                }
             }
             Error::Store(fault) => fault.into(),
             Error::TimedOut(awaited) => timed_out(awaited),
@@ -120,13 +135,14 @@ fn of_fault(fault: &Fault) -> ErrorView {
         Fault::NotFound { searched } => ErrorView::new(Code::StoreNotFound, message)
             .hint("orch init")
             .detail("searched", searched.display().to_string()),
-        Fault::TooNew { found, known } => {
-            ErrorView::new(Code::StoreTooNew, message).detail("found", *found).detail("known", *known)
-        }
+        Fault::TooNew { found, known } => ErrorView::new(Code::StoreTooNew, message)
+            .hint("orch --version")
+            .detail("found", *found)
+            .detail("known", *known),
         Fault::Busy { waited_ms } => ErrorView::new(Code::StoreBusy, message).detail("waited_ms", *waited_ms),
-        Fault::Unavailable { place, .. } => {
-            ErrorView::new(Code::StoreUnavailable, message).detail("place", place.as_str())
-        }
+        Fault::Unavailable { place, .. } => ErrorView::new(Code::StoreUnavailable, message)
+            .hint(look_at(place))
+            .detail("place", place.as_str()),
         Fault::NetworkFileSystem { place, kind } => {
             let mut error = ErrorView::new(
                 Code::StoreUnavailable,
@@ -140,9 +156,9 @@ fn of_fault(fault: &Fault) -> ErrorView {
             ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor").detail("place", place.as_str())
         }
         Fault::ReadOnly { place, .. } => {
-            ErrorView::new(Code::StoreReadOnly, message).detail("place", place.as_str())
+            ErrorView::new(Code::StoreReadOnly, message).hint(look_at(place)).detail("place", place.as_str())
         }
-        Fault::DiskFull { .. } => ErrorView::new(Code::DiskFull, message),
+        Fault::DiskFull { .. } => ErrorView::new(Code::DiskFull, message).hint("df -h"),
         Fault::NotSupported { kind } => {
             let message =
                 format!("This program cannot open stores of this kind ({kind}); name an SQLite file.");
@@ -152,6 +168,11 @@ fn of_fault(fault: &Fault) -> ErrorView {
             ErrorView::new(Code::Internal, message).hint("orch doctor")
         }
     }
+}
+
+/// The command that shows who may do what with a file.
+fn look_at(place: &str) -> String {
+    format!("ls -ld {}", shell::quoted(place))
 }
 
 /// The fault and its causes as one sentence.
