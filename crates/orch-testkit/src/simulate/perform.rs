@@ -441,7 +441,7 @@ fn word(refusal: &Refusal) -> &'static str {
         Refusal::RunNotOpen { .. } => "RunNotOpen",
         Refusal::RunExists { .. } => "RunExists",
         Refusal::TaskNotFound { .. } => "TaskNotFound",
-        Refusal::TaskExists { .. } => "TaskExists",
+        Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => "TaskExists",
         Refusal::TaskNotReady { .. } => "TaskNotReady",
         Refusal::TaskNotBlocked { .. } => "TaskNotBlocked",
         Refusal::TaskFinished { .. } => "TaskFinished",

@@ -230,9 +230,6 @@ impl Model {
         if found.base == Base::Live {
             return Err("AttemptLive");
         }
-        if holder.state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
         let agent = to.or(found.agent);
         let ready = holder.state(task) == "ready" && found.not_before.is_none_or(|at| at <= now);
         let paused = holder.state == RunState::Paused;
