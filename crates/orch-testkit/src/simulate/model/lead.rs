@@ -232,8 +232,8 @@ impl Model {
         }
         let agent = to.or(found.agent);
         let ready = holder.state(task) == "ready" && found.not_before.is_none_or(|at| at <= now);
-        let paused = holder.state == RunState::Paused;
-        let (Some(agent), true, false) = (agent, ready, paused) else { return Err("TaskNotReady") };
+        let held = matches!(holder.state, RunState::Paused | RunState::Cancelled);
+        let (Some(agent), true, false) = (agent, ready, held) else { return Err("TaskNotReady") };
         if holder.max_active.is_some_and(|most| holder.active() >= most as usize) {
             return Err("CapacityReached");
         }
