@@ -88,7 +88,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::RunNotOpen { .. } => Code::RunNotOpen,
         Refusal::RunExists { .. } => Code::RunExists,
         Refusal::TaskNotFound { .. } => Code::TaskNotFound,
-        Refusal::TaskExists { .. } => Code::TaskExists,
+        Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => Code::TaskExists,
         Refusal::TaskNotReady { .. } | Refusal::TaskSkipped { .. } | Refusal::NothingToRetry { .. } => {
             Code::TaskNotReady
         }
@@ -133,6 +133,9 @@ fn message(refusal: &Refusal) -> String {
         Refusal::RunExists { run } => format!("There is a run {run} already."),
         Refusal::TaskNotFound { task } => format!("There is no task {task}."),
         Refusal::TaskExists { task } => format!("There is a task {task} already."),
+        Refusal::KeyTwice { task } => {
+            format!("An earlier task of the plan has the key {} already.", task.key)
+        }
         Refusal::TaskNotReady { task, reasons } => match reasons.first() {
             Some(reason) => {
                 format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message))
@@ -195,7 +198,7 @@ fn message(refusal: &Refusal) -> String {
 /// The next command to run, where one makes sense.
 fn hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
-        Refusal::Invalid { .. } => return None,
+        Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
         Refusal::RunNotOpen { run, status } => match status {
@@ -260,7 +263,10 @@ fn details(refusal: &Refusal) -> Value {
         Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),
         Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
         Refusal::RunExists { run } => json!({"run": run.as_str()}),
-        Refusal::TaskNotFound { task } | Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => {
+        Refusal::TaskNotFound { task }
+        | Refusal::TaskExists { task }
+        | Refusal::KeyTwice { task }
+        | Refusal::AttemptNotFound { task } => {
             json!({"task": task.to_string()})
         }
         Refusal::TaskNotReady { task, reasons } => {
@@ -314,6 +320,8 @@ fn invalid(argument: &str, problem: Problem) -> Value {
     match problem {
         Problem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
         Problem::OutOfRange { min, max } => json!({"argument": argument, "min": min, "max": max}),
+        Problem::BeyondEvents { newest } => json!({"argument": argument, "newest": newest.to_string()}),
+        Problem::BeyondMessages { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
         Problem::Empty | Problem::Nul | Problem::Twice | Problem::NoChange | Problem::NotApplicable => {
             json!({"argument": argument})
