@@ -71,11 +71,12 @@ impl From<Refusal> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let again = match &fault {
+            // Others keep it locked no longer than their own command takes.
             Fault::Busy { .. } => Some(Again::Same),
             Fault::NetworkFileSystem { .. } => Some(Again::With("--allow-network-fs")),
             _ => None,
         };
-        Self { error: Box::new(of_fault(&fault)), again }
+        Self { again, ..of_fault(&fault).into() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
 
-use orch_core::id::Slug;
+use orch_core::id::{Slug, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
@@ -120,6 +120,14 @@ fn clause(sentence: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
+/// That a task is not ready, with the first reason.
+fn not_ready(task: &TaskName, reasons: &[orch_core::refusal::Reason]) -> String {
+    match reasons.first() {
+        Some(reason) => format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message)),
+        None => format!("Task {task} is not ready."),
+    }
+}
+
 /// What is refused, in a full sentence.
 fn message(refusal: &Refusal) -> String {
     match refusal {
@@ -136,12 +144,7 @@ fn message(refusal: &Refusal) -> String {
         Refusal::KeyTwice { task } => {
             format!("An earlier task of the plan has the key {} already.", task.key)
         }
-        Refusal::TaskNotReady { task, reasons } => match reasons.first() {
-            Some(reason) => {
-                format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message))
-            }
-            None => format!("Task {task} is not ready."),
-        },
+        Refusal::TaskNotReady { task, reasons } => not_ready(task, reasons),
         Refusal::TaskNotBlocked { task, state } => {
             format!("Task {task} is {}; its worker asks nothing.", state.name())
         }
