@@ -213,7 +213,7 @@ CREATE TABLE event (
 
 CREATE INDEX event_run ON event (run_id, id);
 CREATE INDEX event_task ON event (task_id, id) WHERE task_id IS NOT NULL;
-CREATE INDEX event_wakes ON event (run_id, id) WHERE wakes = 1;
+CREATE INDEX event_wakes ON event (run_id, kind, id) WHERE wakes = 1;
 
 -- Answers to requests that may be repeated; the key is kept as a digest.
 CREATE TABLE request (

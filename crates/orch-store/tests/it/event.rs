@@ -75,7 +75,7 @@ fn lists(store: &mut Store) {
     assert_eq!(ids(read(store, |tx| event::of_task(tx, task, EventId(0), 9))), [1]);
     assert_eq!(read(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
 
-    let kinds = [EventKind::Finished, EventKind::Question, EventKind::Failed];
+    let kinds = [EventKind::Finished, EventKind::Question, EventKind::Failed, EventKind::Question];
     assert_eq!(ids(read(store, |tx| event::waking(tx, first, EventId(0), &kinds, 9))), [1, 2, 4]);
     assert_eq!(ids(read(store, |tx| event::waking(tx, first, EventId(1), &kinds, 1))), [2]);
     assert_eq!(ids(read(store, |tx| event::waking(tx, second, EventId(0), &kinds[..1], 9))), [0; 0]);

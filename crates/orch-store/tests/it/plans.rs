@@ -169,6 +169,8 @@ fn messages_and_events_are_found_by_who_asks() {
         event::waking(tx, RUN, begin, &[EventKind::Question, EventKind::Finished], 10)
     });
     explained.check("newest", &[], event::newest);
+    let waking = explained.steps(|tx| event::waking(tx, RUN, begin, &[EventKind::Question], 10));
+    assert!(waking.iter().any(|step| step.contains("kind=?")), "others are passed over: {waking:#?}");
     let ended = explained.steps(|tx| event::runs_ended_after(tx, begin));
-    assert!(ended.iter().any(|plan| plan.contains("event_wakes")), "{ended:#?}");
+    assert!(ended.iter().any(|step| step.contains("event_wakes (run_id=? AND kind=?")), "{ended:#?}");
 }
