@@ -154,6 +154,7 @@ CREATE UNIQUE INDEX task_key ON task (run_id, key);
 CREATE INDEX task_order ON task (run_id, id);
 CREATE INDEX task_state ON task (run_id, state, id);
 CREATE INDEX task_ready ON task (run_id, priority, rank DESC, id) WHERE state = 'ready';
+CREATE INDEX task_live ON task (run_id, rank DESC, id) WHERE state IN ('dispatched', 'running', 'blocked', 'reported');
 CREATE INDEX task_backoff ON task (run_id, not_before) WHERE state = 'ready' AND not_before IS NOT NULL;
 
 CREATE TABLE task_text (

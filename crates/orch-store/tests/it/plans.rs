@@ -110,6 +110,7 @@ fn tasks_are_found_by_their_indexes() {
     explained.check("ready", &["task_ready"], |tx| task::ready(tx, RUN, None, NOW, 10, 0));
     explained.check("ready", &["task_ready"], |tx| task::ready(tx, RUN, Some(&slug("ui")), NOW, 10, 0));
     explained.check("longest_ready", &["task_ready"], |tx| task::longest_ready(tx, RUN, 2));
+    explained.check("longest_live", &["task_live"], |tx| task::longest_live(tx, RUN));
     explained.check("backing_off", &["task_backoff"], |tx| task::backing_off(tx, RUN, NOW));
     explained.check("next_try", &["task_backoff"], |tx| task::next_try(tx, RUN, NOW));
     explained.check("is_ready", &[], |tx| task::is_ready(tx, TASK));

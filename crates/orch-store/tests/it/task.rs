@@ -163,5 +163,16 @@ fn ready_order(store: &mut Store, run: RunId) {
         read(store, |tx| task::longest_ready(tx, run, priority)).map(|task| task.name.key.to_string())
     };
     assert_eq!(longest(store, 2).as_deref(), Some("long"));
+    let live = |store: &mut Store| {
+        read(store, |tx| task::longest_live(tx, run)).map(|task| task.name.key.to_string())
+    };
+    assert_eq!(live(store).as_deref(), Some("b"), "the only one that is running");
+    for (key, rank, state) in
+        [("x", 4, TaskState::Blocked), ("y", 4, TaskState::Reported), ("z", 9, TaskState::Done)]
+    {
+        let made = write(store, |tx| ready_task(tx, run, key, 2, rank, &[]));
+        write(store, |tx| task::save(tx, &Task { state, ..made.clone() }));
+    }
+    assert_eq!(live(store).as_deref(), Some("x"));
     assert_eq!(longest(store, 3), None);
 }
