@@ -102,6 +102,7 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
         Ok(mode) => Printer::new(mode, environment),
         Err(failure) => return fail(guess, &command, &with_hint(failure, &command, arguments)),
     };
+    let store = globals.store.clone();
     let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
@@ -112,7 +113,11 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
             };
             status(written, 0)
         }
-        Err(failure) => fail(printer, &command, &with_hint(failure, &command, arguments)),
+        Err(failure) => {
+            let mut error = with_hint(failure, &command, arguments);
+            error.hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
+            fail(printer, &command, &error)
+        }
     };
     context.tend();
     // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
@@ -146,22 +151,36 @@ fn status(written: Written, status: u8) -> u8 {
     }
 }
 
-/// A wait that timed out hints at the same command, going on from its cursor; a wrong argument at the help.
+/// A wait that timed out hints at the same command, going on from its cursor; a plan that is there already at its
+/// update; what is wrong with the request itself at the help.
 fn with_hint(failure: Failure, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.error;
     if error.hint.is_none() {
         error.hint = match failure.again {
             Some(again) => Some(same_command(arguments, &again)),
-            None if error.code.0 == Code::InvalidArgument => Some(format!("{command} --help")),
+            // Nothing better is known than how the command is called.
+            None if matches!(error.code.0.exit_status(), 2..=4) => Some(format!("{command} --help")),
             None => None,
         };
     }
     error
 }
 
+/// The same command for the store that was named on the command line: pasted, it must find that one.
+fn in_store(hint: String, store: Option<&str>) -> String {
+    let Some(store) = store else { return hint };
+    let ours = hint.starts_with("orch ") || hint.starts_with("inbox ");
+    let needs_none = hint.contains(" --store") || hint.ends_with(" --help") || hint.ends_with(" --version");
+    if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quoted(store)) }
+}
+
 fn same_command(arguments: &[OsString], again: &Again) -> String {
     let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
-    let Again::After(cursor) = again else { return shell::line(texts) };
+    let cursor = match again {
+        Again::After(cursor) => cursor,
+        Again::Same => return shell::line(texts),
+        Again::With(option) => return shell::line(texts.into_iter().chain([*option])),
+    };
     let mut words = Vec::new();
     let mut rest = texts.into_iter();
     while let Some(word) = rest.next() {
@@ -194,6 +213,24 @@ mod tests {
             assert_eq!(same_command(&words(line), &after), expected);
         }
         assert_eq!(same_command(&words("inbox ask Q --wait"), &Again::Same), "inbox ask Q --wait");
+        let update = Again::With("--update");
+        assert_eq!(
+            same_command(&words("orch task add --file p"), &update),
+            "orch task add --file p --update"
+        );
+    }
+
+    #[test]
+    fn a_hint_names_the_store_that_was_named() {
+        for (hint, store, expected) in [
+            ("orch run list", None, "orch run list"),
+            ("orch run list", Some("a b.db"), "orch run list --store 'a b.db'"),
+            ("orch wait --store x --after e-1", Some("x"), "orch wait --store x --after e-1"),
+            ("orch run show --help", Some("x"), "orch run show --help"),
+            ("ls -ld x", Some("x"), "ls -ld x"),
+        ] {
+            assert_eq!(in_store(hint.to_owned(), store), expected);
+        }
     }
 
     #[test]

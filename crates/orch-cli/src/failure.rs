@@ -18,13 +18,15 @@ pub struct Failure {
     pub again: Option<Again>,
 }
 
-/// How a command that timed out is repeated.
+/// How a command that timed out, or only lacks an option, is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Again {
     /// With this cursor as `--after`.
     After(String),
     /// As it was.
     Same,
+    /// With this option as well.
+    With(&'static str),
 }
 
 impl Failure {
@@ -68,8 +70,12 @@ impl From<Refusal> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        // Others keep it locked no longer than their own command takes.
-        let again = matches!(fault, Fault::Busy { .. }).then_some(Again::Same);
+        let again = match &fault {
+            // Others keep it locked no longer than their own command takes.
+            Fault::Busy { .. } => Some(Again::Same),
+            Fault::NetworkFileSystem { .. } => Some(Again::With("--allow-network-fs")),
+            _ => None,
+        };
         Self { again, ..of_fault(&fault).into() }
     }
 }
@@ -81,7 +87,13 @@ impl From<Error> for Failure {
             Error::Plan { refusal, at } => {
                 let mut view = ErrorView::of(&refusal).detail("line", at.line).detail("field", at.field);
                 view.message = format!("Line {} of the plan, field {}: {}", at.line, at.field, view.message);
-                view.into()
+                match refusal {
+                    Refusal::TaskExists { .. } => {
+                        view.hint = None;
+                        Self { error: Box::new(view), again: Some(Again::With("--update")) }
+                    }
+                    _ => view.into(),
+                }
             }
             Error::Store(fault) => fault.into(),
             Error::TimedOut(awaited) => timed_out(awaited),

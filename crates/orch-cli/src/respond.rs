@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::context::now;
 use crate::environment::{Environment, OUTPUT};
 use crate::failure::Failure;
-use crate::human::harmless::harmless;
+use crate::human::harmless::{harmful, harmless};
 use crate::human::{Human, Paint, Paper, Tone};
 
 /// What stands in `data`: written, read back when a request is repeated, described, and rendered for people.
@@ -194,7 +194,7 @@ impl Printer {
     pub fn answer(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
         match self.mode {
             Mode::Json => match answer.document(command, warnings) {
-                Ok(document) => put(&format!("{document}\n")),
+                Ok(document) => put(&inert(document)),
                 Err(error) => {
                     let message = format!("The answer cannot be written as JSON: {error}.");
                     let _ = self.failure(command, &ErrorView::new(Code::Internal, message));
@@ -210,7 +210,8 @@ impl Printer {
 
     /// Writes one frame of a page that is drawn again and again; in JSON one more document.
     pub fn frame(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
-        const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
+        // What the terminal scrolled away before is left to its reader.
+        const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
         match self.mode {
             Mode::Text(look) if look.terminal => put(&format!("{CLEAR}{}", render(answer, look))),
             Mode::Json | Mode::Text(_) => self.answer(command, answer, warnings),
@@ -224,7 +225,7 @@ impl Printer {
         }
         let answer = Success::new(command, DocumentAnswer { document: text.to_owned() });
         match serde_json::to_string(&answer) {
-            Ok(document) => put(&format!("{document}\n")),
+            Ok(document) => put(&inert(document)),
             Err(_) => Written::Failed,
         }
     }
@@ -235,7 +236,7 @@ impl Printer {
             Mode::Json => {
                 let document = FailureDocument::new(command, error.clone());
                 match serde_json::to_string(&document) {
-                    Ok(document) => put(&format!("{document}\n")),
+                    Ok(document) => put(&inert(document)),
                     Err(_) => Written::Failed,
                 }
             }
@@ -272,6 +273,25 @@ fn render(answer: &dyn Printable, look: Look) -> String {
     paper.finish()
 }
 
+/// A JSON document as a line, in which everything that a terminal might obey is written as an escape.
+///
+/// The serializer escapes the C0 controls; what is left can only stand inside strings.
+fn inert(mut document: String) -> String {
+    if document.contains(harmful) {
+        let mut escaped = String::with_capacity(document.len() + 16);
+        for character in document.chars() {
+            if harmful(character) {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+            } else {
+                escaped.push(character);
+            }
+        }
+        document = escaped;
+    }
+    document.push('\n');
+    document
+}
+
 /// Writes to stdout at once.
 fn put(text: &str) -> Written {
     let mut stdout = std::io::stdout().lock();
@@ -289,5 +309,19 @@ fn put(text: &str) -> Written {
 fn say(text: &str) {
     if !text.is_empty() {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inert;
+
+    #[test]
+    fn a_document_holds_nothing_that_a_terminal_obeys() {
+        let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "a\u{1b}[2J\n\0"];
+        let line = inert(serde_json::to_string(&texts).unwrap());
+        assert!(!line.trim_end_matches('\n').contains(super::harmful), "{line}");
+        assert!(line.contains("plain é 日本"), "{line}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&line).unwrap(), texts);
     }
 }

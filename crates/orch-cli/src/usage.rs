@@ -50,6 +50,7 @@ pub fn parse_quickly(
 /// Help was asked for, or the command line is wrong.
 pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches, String), NoCommand> {
     let name = parser.get_name().to_owned();
+    let arguments = &asking_for_help(arguments)[..];
     let error = match parser.try_get_matches_from_mut(arguments) {
         Ok(matches) => {
             let command = path(&name, &matches);
@@ -107,6 +108,13 @@ fn meant(parser: &Command, arguments: &[OsString]) -> String {
     path
 }
 
+/// Lets `help` stand with the options that say how it is printed, which the parser takes for commands there.
+fn asking_for_help(arguments: &[OsString]) -> Vec<OsString> {
+    let help = arguments.get(1).is_some_and(|command| command == "help");
+    let output = |argument: &&OsString| *argument == "--json" || *argument == "--text";
+    arguments.iter().filter(|argument| !(help && output(argument))).cloned().collect()
+}
+
 /// Lets `--wait` stand before a text: `ask --wait "Which one?"` waits the usual time.
 ///
 /// The parser cannot know that a text is no duration before it has refused it.
@@ -144,7 +152,8 @@ fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) ->
     match error.kind() {
         ErrorKind::InvalidUtf8 => "An argument is not valid UTF-8.".to_owned(),
         ErrorKind::UnknownArgument => {
-            let suggested = context(error, ContextKind::SuggestedArg);
+            let suggested =
+                context(error, ContextKind::SuggestedArg).filter(|other| begins_alike(name, other));
             let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
             let what =
                 if name.starts_with('-') { "is no option of this command" } else { "is not expected here" };
@@ -187,6 +196,12 @@ fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) ->
             format!("The command line is wrong: {text}.")
         }
     }
+}
+
+/// Whether two options begin with the same letter: a mistyped one does, another one seldom.
+fn begins_alike(one: &str, other: &str) -> bool {
+    let first = |option: &str| option.trim_start_matches('-').chars().next();
+    first(one) == first(other)
 }
 
 /// A piece of the parser's account of an error.

@@ -1,6 +1,6 @@
 //! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
 
-use orch_core::id::Slug;
+use orch_core::id::{Slug, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
@@ -88,7 +88,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::RunNotOpen { .. } => Code::RunNotOpen,
         Refusal::RunExists { .. } => Code::RunExists,
         Refusal::TaskNotFound { .. } => Code::TaskNotFound,
-        Refusal::TaskExists { .. } => Code::TaskExists,
+        Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => Code::TaskExists,
         Refusal::TaskNotReady { .. } | Refusal::TaskSkipped { .. } | Refusal::NothingToRetry { .. } => {
             Code::TaskNotReady
         }
@@ -120,6 +120,14 @@ fn clause(sentence: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
+/// That a task is not ready, with the first reason.
+fn not_ready(task: &TaskName, reasons: &[orch_core::refusal::Reason]) -> String {
+    match reasons.first() {
+        Some(reason) => format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message)),
+        None => format!("Task {task} is not ready."),
+    }
+}
+
 /// What is refused, in a full sentence.
 fn message(refusal: &Refusal) -> String {
     match refusal {
@@ -133,12 +141,10 @@ fn message(refusal: &Refusal) -> String {
         Refusal::RunExists { run } => format!("There is a run {run} already."),
         Refusal::TaskNotFound { task } => format!("There is no task {task}."),
         Refusal::TaskExists { task } => format!("There is a task {task} already."),
-        Refusal::TaskNotReady { task, reasons } => match reasons.first() {
-            Some(reason) => {
-                format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message))
-            }
-            None => format!("Task {task} is not ready."),
-        },
+        Refusal::KeyTwice { task } => {
+            format!("An earlier task of the plan has the key {} already.", task.key)
+        }
+        Refusal::TaskNotReady { task, reasons } => not_ready(task, reasons),
         Refusal::TaskNotBlocked { task, state } => {
             format!("Task {task} is {}; its worker asks nothing.", state.name())
         }
@@ -195,7 +201,7 @@ fn message(refusal: &Refusal) -> String {
 /// The next command to run, where one makes sense.
 fn hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
-        Refusal::Invalid { .. } => return None,
+        Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
         Refusal::RunNotOpen { run, status } => match status {
@@ -260,7 +266,10 @@ fn details(refusal: &Refusal) -> Value {
         Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),
         Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
         Refusal::RunExists { run } => json!({"run": run.as_str()}),
-        Refusal::TaskNotFound { task } | Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => {
+        Refusal::TaskNotFound { task }
+        | Refusal::TaskExists { task }
+        | Refusal::KeyTwice { task }
+        | Refusal::AttemptNotFound { task } => {
             json!({"task": task.to_string()})
         }
         Refusal::TaskNotReady { task, reasons } => {
@@ -314,6 +323,8 @@ fn invalid(argument: &str, problem: Problem) -> Value {
     match problem {
         Problem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
         Problem::OutOfRange { min, max } => json!({"argument": argument, "min": min, "max": max}),
+        Problem::BeyondEvents { newest } => json!({"argument": argument, "newest": newest.to_string()}),
+        Problem::BeyondMessages { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
         Problem::Empty | Problem::Nul | Problem::Twice | Problem::NoChange | Problem::NotApplicable => {
             json!({"argument": argument})

@@ -1,6 +1,6 @@
 //! The domain says no: data that the doors turn into a code, a sentence and a hint.
 
-use crate::id::{AttemptName, MessageId, Slug, TaskName, ThreadId};
+use crate::id::{AttemptName, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::run::RunStatus;
 use crate::task::TaskState;
 use crate::thread::ThreadStatus;
@@ -90,6 +90,18 @@ pub enum Problem {
         /// The greatest value.
         max: i64,
     },
+    /// Nothing has happened that late.
+    #[error("lies beyond the newest event, {newest}")]
+    BeyondEvents {
+        /// The newest event.
+        newest: EventId,
+    },
+    /// Nothing was written that late.
+    #[error("lies beyond the newest message, {newest}")]
+    BeyondMessages {
+        /// The newest message.
+        newest: MessageId,
+    },
     /// There are too many of them.
     #[error("has more than {max} entries")]
     TooMany {
@@ -147,6 +159,11 @@ pub enum Refusal {
     /// The key is taken.
     TaskExists {
         /// The name.
+        task: TaskName,
+    },
+    /// A plan gives the same key to two tasks.
+    KeyTwice {
+        /// The name that both would have.
         task: TaskName,
     },
     /// It cannot be dispatched now.

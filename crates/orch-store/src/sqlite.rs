@@ -27,6 +27,9 @@ pub(crate) const APPLICATION_ID: i64 = 0x6f72_6368;
 /// A checkpoint is due when the write-ahead log holds this many pages: 1 MiB. Every cold open replays what is in it.
 const LOG_PAGES_DUE: i64 = 256;
 
+/// How long the file of a log that begins anew may stay: what is due, and one change more.
+const LOG_BYTES_KEPT: i64 = 1_280 * 1_024;
+
 /// How long a command waits for others before it says `store_busy`.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -85,26 +88,30 @@ impl Sqlite {
         prepared.raw_execute().map(|_| ()).map_err(|error| fault(&self.path, error))
     }
 
-    /// Runs a checkpoint; what it says is how much of the log it found and how much of that is in the file now.
-    fn checkpoint(&self, statement: &str) -> Option<Checkpoint> {
-        let answer = self.connection.query_row(statement, [], |row| {
+    /// Copies the log into the file as far as nobody is in the way; says whether that was all of it.
+    fn checkpoint(&self) -> bool {
+        let answer = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         });
-        let (busy, found, copied) = answer.ok()?;
-        Some(if busy == 0 && found == copied { Checkpoint::Whole } else { Checkpoint::Partial })
+        answer.is_ok_and(|(busy, found, copied)| busy == 0 && found == copied)
     }
 
-    /// Cuts a log that was copied whole, unless somebody is using it.
+    /// Begins a log that was copied whole anew at its beginning, unless somebody is using it.
     ///
-    /// That it was copied is known in shared memory only, which ends with the last process: without the cut the
-    /// next one would find the whole log again, and a store that knows only short commands would never be rid of it.
-    fn empty_the_log(&mut self) {
+    /// That it was copied is known in shared memory only, which ends with the last process: the next one would find
+    /// the whole log again, and a store that knows only short commands would never be rid of it. So one page is
+    /// written at once, as it is, and with it a new header behind which the old pages count no more.
+    /// The file keeps its length, up to the limit: what is written over what is there is on the disk
+    /// sooner than what makes a file longer.
+    fn begin_the_log_anew(&mut self) {
         // Not worth a wait: whoever is there now may do it later.
         if self.connection.busy_handler(None::<fn(i32) -> bool>).is_err() {
             return;
         }
-        if self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") == Some(Checkpoint::Whole) {
-            self.log_pages.store(0, Ordering::Relaxed);
+        // Nothing is lost when this commit is, so it need not reach the disk at once; failing is no harm either.
+        if self.require(Durability::Process).is_ok() {
+            let _ = self.connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT);
+            let _ = self.connection.pragma_update(None, "application_id", APPLICATION_ID);
         }
         // A connection that does not wait for locks would still be correct.
         let _ = self.connection.busy_handler(Some(wait_a_little()));
@@ -120,15 +127,6 @@ impl Sqlite {
         }
         Ok(())
     }
-}
-
-/// How much of the log a checkpoint copied into the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Checkpoint {
-    /// All of it.
-    Whole,
-    /// Less, because others read or write.
-    Partial,
 }
 
 /// Statements as SQLite spells them: with `?1`, because `$1` would be a name, numbered by first appearance.
@@ -200,9 +198,9 @@ impl Driver for Sqlite {
         if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_DUE {
             return;
         }
-        // Passive: it never waits for anybody and nobody waits for it; what it cannot do the next command does.
-        if self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)") == Some(Checkpoint::Whole) {
-            self.empty_the_log();
+        // It never waits for anybody and nobody waits for it; what it cannot do the next command does.
+        if self.checkpoint() {
+            self.begin_the_log_anew();
         }
     }
 
@@ -356,6 +354,12 @@ mod tests {
         std::fs::metadata(path.with_file_name("orch.db-wal")).unwrap().len()
     }
 
+    /// How many pages of the log somebody who opens the store finds.
+    fn pages_found(path: &Path) -> i64 {
+        let connection = Connection::open(path).unwrap();
+        connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
+    }
+
     #[test]
     fn short_commands_leave_a_short_log() {
         let folder = tempfile::tempdir().unwrap();
@@ -366,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_in_use_is_cut_when_its_reader_is_gone() {
+    fn a_log_in_use_begins_anew_when_its_reader_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
         crate::migrate::create(&path).unwrap();
@@ -380,6 +384,9 @@ mod tests {
         assert!(log_bytes(&path) > 2 * 1024 * 1024, "the reader keeps it");
         reader.rollback();
         short_command(&path, "last");
-        assert_eq!(log_bytes(&path), 0);
+        assert!(log_bytes(&path) <= LOG_BYTES_KEPT.unsigned_abs(), "{}", log_bytes(&path));
+        let mut later = Sqlite::open(&path).unwrap();
+        later.query(count, &[], &mut |row| row.int(0).map(|count| assert_eq!(count, 31))).unwrap();
+        assert!(pages_found(&path) < 30, "only what came after the new beginning counts");
     }
 }

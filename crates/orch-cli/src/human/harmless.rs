@@ -26,7 +26,8 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a terminal would do something else with it than show it.
-fn harmful(character: char) -> bool {
+#[must_use]
+pub fn harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
             // Direction marks, overrides and isolates.

@@ -3,6 +3,8 @@
 use orch_core::time::{Span, Time};
 
 /// How long ago, or in how long: `just now`, `3m ago`, `in 2h`.
+///
+/// The past is rounded down, the future to the nearest: a lease of 15 minutes given a moment ago expires in 15.
 #[must_use]
 pub fn ago(now: Time, then: Time) -> String {
     let past = now - then;
@@ -11,22 +13,31 @@ pub fn ago(now: Time, then: Time) -> String {
     } else if past.0 > 0 {
         format!("{} ago", coarse(past))
     } else {
-        format!("in {}", coarse(Span(-past.0)))
+        format!("in {}", nearest(Span(-past.0)))
     }
 }
+
+const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
 
 /// A length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
 #[must_use]
 pub fn coarse(span: Span) -> String {
-    const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let unit = UNITS.into_iter().find(|(ms, _)| span.0 >= *ms);
     unit.map_or_else(|| format!("{}ms", span.0), |(ms, name)| format!("{}{name}", span.0 / ms))
+}
+
+/// The same, rounded to the nearest second, minute, hour or day.
+fn nearest(span: Span) -> String {
+    let rounded = UNITS
+        .into_iter()
+        .rev()
+        .fold(span.0, |ms, (unit, _)| if ms >= unit { (ms + unit / 2) / unit * unit } else { ms });
+    coarse(Span(rounded))
 }
 
 /// A length of time in its two largest units: `1h 5m`, `15m`, `1m 30s`.
 #[must_use]
 pub fn fine(span: Span) -> String {
-    const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let Some(first) = UNITS.iter().position(|(ms, _)| span.0 >= *ms) else { return format!("{}ms", span.0) };
     let (ms, name) = UNITS[first];
     let large = format!("{}{name}", span.0 / ms);
@@ -51,7 +62,12 @@ mod tests {
             (180_000, "3m ago"),
             (7_200_000, "2h ago"),
             (200_000_000, "2d ago"),
-            (-90_000, "in 1m"),
+            (-1_400, "in 1s"),
+            (-59_700, "in 1m"),
+            (-80_000, "in 1m"),
+            (-899_999, "in 15m"),
+            (-3_599_999, "in 1h"),
+            (-5_000_000, "in 1h"),
         ] {
             assert_eq!(ago(Time(1_000_000_000), Time(1_000_000_000 - past_ms)), said);
         }

@@ -1,6 +1,7 @@
 //! `orch dispatch`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use orch_contract::orch::dispatch::{DispatchAnswer, Dispatched, DispatchedAll, NotDispatched};
 use orch_contract::{Attempt, ErrorView, Reason};
@@ -76,7 +77,7 @@ fn one(
     task: &TaskRef,
     to: Option<&Slug>,
 ) -> Result<Outcome, Failure> {
-    let unseen = RefCell::new(Vec::new());
+    let unseen = RefCell::new(BTreeMap::new());
     let fingerprint =
         Fingerprint::of(context.command()).with("as", who).with("task", naming::text(task)).maybe("to", to);
     let mut reply = context.change(
@@ -101,7 +102,7 @@ fn all(
     who: &Slug,
     request: &engine::All,
 ) -> Result<Outcome, Failure> {
-    let unseen = RefCell::new(Vec::new());
+    let unseen = RefCell::new(BTreeMap::new());
     let fingerprint = Fingerprint::of(context.command())
         .with("as", who)
         .maybe("run", request.run.as_ref())
@@ -151,22 +152,20 @@ fn refused(task: &TaskName, refusal: &Refusal) -> NotDispatched {
     NotDispatched { task: task.to_string(), code: error.code, message: error.message, reasons }
 }
 
-/// Agents that were never seen before, each once.
-fn strangers<'a>(outcomes: impl IntoIterator<Item = &'a engine::Dispatched>) -> Vec<Slug> {
-    let mut names: Vec<Slug> = outcomes
-        .into_iter()
-        .filter(|outcome| !outcome.agent_seen)
-        .map(|outcome| outcome.attempt.agent.clone())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
+/// Agents that were never seen before, each once, with the first task that one of them got.
+fn strangers<'a>(outcomes: impl IntoIterator<Item = &'a engine::Dispatched>) -> BTreeMap<Slug, TaskName> {
+    let mut names = BTreeMap::new();
+    for outcome in outcomes.into_iter().filter(|outcome| !outcome.agent_seen) {
+        let task = &outcome.attempt.name.task;
+        names.entry(outcome.attempt.agent.clone()).or_insert_with(|| task.clone());
+    }
     names
 }
 
-fn warn(context: &mut Context<'_>, strangers: &[Slug]) {
-    for agent in strangers {
+fn warn(context: &mut Context<'_>, strangers: &BTreeMap<Slug, TaskName>) {
+    for (agent, task) in strangers {
         context.warn(format!(
-            "No agent {agent} was ever seen; if the name is mistyped, take the work back with orch recall."
+            "No agent {agent} was ever seen; if the name is mistyped, `orch recall {task}` takes the work back."
         ));
     }
 }

@@ -62,3 +62,55 @@ fn a_cancelled_run_offers_no_retry() {
     assert_eq!((&reason["code"], &reason["next"]), (&"cancelled".into(), &Value::Null));
     assert_eq!(reason["message"], "The run r is cancelled.");
 }
+
+#[test]
+fn a_plan_that_needs_more_is_told_what() {
+    let place = Place::new();
+    let plan = place.file("plan", "{\"run\":{\"title\":\"Ship\"}}\n{\"key\":\"a\",\"title\":\"x\"}\n");
+    let add = ["task", "add", "--file", plan.to_str().unwrap()];
+    let no_run = place.orch(&add).fails("run_not_found");
+    assert_eq!(no_run["hint"], "orch run init Ship");
+    place.paste(&no_run["hint"]).ok();
+    place.orch(&add).ok();
+    let there = place.orch(&add).fails("task_exists");
+    place.paste(&there["hint"]).ok();
+    let twice = place.orch(&["task", "add", "--file", "-"]);
+    let twice = twice.stdin("{\"key\":\"b\",\"title\":\"x\"}\n".repeat(2)).fails("task_exists");
+    assert_eq!(twice["hint"], "orch task add --help");
+    assert!(
+        text(&twice["message"]).ends_with("An earlier task of the plan has the key b already."),
+        "{twice}"
+    );
+}
+
+#[test]
+fn hints_stay_in_the_store_that_was_named() {
+    let place = Place::empty();
+    place.orch(&["run", "init", "x", "--name", "r", "--store", "there.db"]).ok();
+    place.orch(&["task", "add", "x", "--key", "a", "--store", "there.db"]).ok();
+    let nobody = place.orch(&["dispatch", "a", "--store", "there.db"]).fails("task_not_ready");
+    place.paste(&nobody["hint"]).ok();
+    place.orch(&["run", "list"]).fails("store_not_found");
+}
+
+#[test]
+fn the_hint_to_acknowledge_says_for_whom() {
+    let place = Place::new();
+    place
+        .inbox(&["send", "--to", "ann", "--from", "bob", "--kind", "note", "--subject", "s", "--body", "b"])
+        .ok();
+    let seen = place.inbox(&["wait", "--for", "ann"]).text();
+    let hint = seen.split("When it is dealt with: ").nth(1).unwrap().trim();
+    place.paste(&hint.into()).ok();
+    place.inbox(&["wait", "--for", "ann", "--timeout", "0s"]).fails("timeout");
+}
+
+#[test]
+fn help_is_printed_as_asked() {
+    let place = Place::empty();
+    let document = place.orch(&["help", "run", "init", "--json"]).run();
+    let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    assert!(text(&document["data"]["document"]).starts_with("Begin a run"), "{document}");
+    let wrong = place.orch(&["run", "pause", "--reason", "x"]).fails("invalid_argument");
+    assert_eq!(wrong["message"], "--reason is no option of this command.");
+}

@@ -56,7 +56,7 @@ fn a_worker_can_read_every_text() {
     assert!(asked.starts_with("Asked lead as m-4; the work is blocked"), "{asked}");
     let waited = place.inbox(&["wait", "--for", "lead", "--kind", "question"]).text();
     assert!(
-        waited.contains("question  ana → lead") && waited.contains("inbox ack --through m-4"),
+        waited.contains("question  ana → lead") && waited.contains("inbox ack --for lead --through m-4"),
         "{waited}"
     );
     assert_eq!(

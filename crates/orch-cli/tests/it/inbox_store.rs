@@ -37,7 +37,8 @@ fn only_stores_of_this_program_are_opened() {
     let list = |store: &Path| place.inbox(&["list", "--store", store.to_str().unwrap()]);
     let foreign =
         place.file("foreign.db", "This is no database, and it is long enough to be one.".repeat(100));
-    assert_eq!(list(&foreign).fails("store_corrupt")["hint"], "orch doctor");
+    let hint = list(&foreign).fails("store_corrupt")["hint"].clone();
+    assert_eq!(hint, format!("orch doctor --store {}", foreign.display()));
     // Whoever was making it may have died.
     list(&place.file("empty.db", "")).fails("store_not_found");
     let folder = place.path().join("other/orch.db");

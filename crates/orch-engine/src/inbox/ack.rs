@@ -30,7 +30,7 @@ pub fn ack(
         let known = known.ok_or_else(|| Refusal::AgentNotFound { agent: request.agent.clone() })?;
         let newest = message::newest(tx)?;
         if request.through > newest {
-            let problem = Problem::OutOfRange { min: 0, max: newest.0 };
+            let problem = Problem::BeyondMessages { newest };
             return Err(Refusal::Invalid { argument: "--through", problem }.into());
         }
         agent::see(tx, &request.agent, now)?;

@@ -35,7 +35,7 @@ pub fn ack(
         };
         let newest = event::newest(tx)?;
         if request.through > newest {
-            let problem = Problem::OutOfRange { min: 0, max: newest.0 };
+            let problem = Problem::BeyondEvents { newest };
             return Err(Refusal::Invalid { argument: "--through", problem }.into());
         }
         agent::see(tx, &request.agent, now)?;

@@ -175,7 +175,7 @@ impl Sorted {
         for (index, key) in given {
             if places.insert(key.clone(), index).is_some() {
                 let task = TaskName { run: run.name.clone(), key };
-                return Err(at(&plan.tasks[index], "key", Refusal::TaskExists { task }));
+                return Err(at(&plan.tasks[index], "key", Refusal::KeyTwice { task }));
             }
         }
         let mut keys = Vec::with_capacity(plan.tasks.len());

@@ -442,6 +442,7 @@ fn word(refusal: &Refusal) -> &'static str {
         Refusal::RunExists { .. } => "RunExists",
         Refusal::TaskNotFound { .. } => "TaskNotFound",
         Refusal::TaskExists { .. } => "TaskExists",
+        Refusal::KeyTwice { .. } => "KeyTwice",
         Refusal::TaskNotReady { .. } => "TaskNotReady",
         Refusal::TaskNotBlocked { .. } => "TaskNotBlocked",
         Refusal::TaskFinished { .. } => "TaskFinished",

@@ -93,7 +93,7 @@ impl Human for WaitAnswer {
         }
         messages(paper, &self.messages);
         paper.gap();
-        paper.note(&format!("When it is dealt with: inbox ack --through {}", self.cursor));
+        acknowledge(paper, &self.messages);
     }
 }
 
@@ -155,4 +155,13 @@ fn unread(paper: &mut Paper, count: u64, notes: &[Message]) {
     let label = paper.paint().text(Tone::Attention, &format!("{count} unread {plural}:"));
     paper.line(label);
     messages(paper, notes);
+    acknowledge(paper, notes);
+}
+
+/// Writes how to acknowledge messages, which are all to one agent.
+fn acknowledge(paper: &mut Paper, messages: &[Message]) {
+    let Some(last) = messages.last() else { return };
+    let they = if messages.len() == 1 { "it is" } else { "they are" };
+    paper.gap();
+    paper.note(&format!("When {they} dealt with: inbox ack --for {} --through {}", last.to, last.id));
 }

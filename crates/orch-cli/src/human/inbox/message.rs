@@ -3,6 +3,7 @@
 use orch_contract::Message;
 use orch_core::message::MessageKind;
 
+use crate::human::table::cut;
 use crate::human::{Paper, Tone, harmless};
 
 /// Writes messages, each with its text.
@@ -32,7 +33,9 @@ fn one(paper: &mut Paper, message: &Message) {
         paper.note(&format!("  default: {}", harmless(default)));
     }
     if let Some(payload) = &message.payload {
-        paper.note(&format!("  payload: {}", harmless(&payload.to_string())));
+        // It is for programs; people see that it is there.
+        let line = format!("  payload: {}", harmless(&payload.to_string()));
+        paper.note(&cut(&line, paper.width()));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Questions and stuck tasks for people.
 
-use orch_contract::orch::blocked::{BlockedAnswer, Question};
-use orch_core::time::Span;
+use orch_contract::Reason;
+use orch_contract::orch::blocked::{BlockedAnswer, Question, Stuck};
+use orch_contract::reason::ReasonCode;
 
 use super::word;
-use crate::human::time::coarse;
 use crate::human::{Human, Paper, Tone, harmless};
 
 impl Human for BlockedAnswer {
@@ -18,18 +18,38 @@ impl Human for BlockedAnswer {
             paper.note(&format!("  orch answer {} TEXT", one.task));
         }
         word::total(paper, self.questions.len(), self.total, "question", "questions");
-        if !self.stuck.is_empty() {
-            paper.gap();
-            paper.heading("Will not move by themselves");
-            for stuck in &self.stuck {
-                for reason in &stuck.reasons {
-                    let task = paper.paint().text(Tone::Strong, &stuck.task);
-                    paper.line(format!("  {task}  {}", harmless(&reason.message)));
-                    if let Some(next) = &reason.next {
-                        paper.note(&format!("    {}", harmless(next)));
-                    }
-                }
-            }
+        stuck(paper, &self.stuck);
+    }
+}
+
+/// Writes what will not move by itself; tasks that the same command repairs share a line.
+fn stuck(paper: &mut Paper, list: &[Stuck]) {
+    if list.is_empty() {
+        return;
+    }
+    paper.gap();
+    paper.heading("Will not move by themselves");
+    let mut groups: Vec<(&Reason, Vec<&str>)> = Vec::new();
+    for (stuck, reason) in
+        list.iter().flat_map(|stuck| stuck.reasons.iter().map(move |reason| (stuck, reason)))
+    {
+        let behind = reason.code.0 == ReasonCode::DependencyFailed && reason.next.is_some();
+        let same = groups
+            .iter_mut()
+            .find(|(other, _)| behind && other.code == reason.code && other.next == reason.next);
+        match same {
+            Some((_, tasks)) => tasks.push(&stuck.task),
+            None => groups.push((reason, vec![&stuck.task])),
+        }
+    }
+    let mut said = None;
+    for (reason, tasks) in groups {
+        let (first, more) = (paper.paint().text(Tone::Strong, tasks[0]), tasks.len() - 1);
+        let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+        paper.line(format!("  {first}{others}  {}", harmless(&reason.message)));
+        if let Some(next) = reason.next.as_ref().filter(|next| said != Some(*next)) {
+            paper.note(&format!("    {}", harmless(next)));
+            said = Some(next);
         }
     }
 }
@@ -38,10 +58,8 @@ impl Human for BlockedAnswer {
 pub(super) fn question(paper: &mut Paper, question: &Question) {
     let paint = paper.paint();
     let task = paint.text(Tone::Attention, &format!("? {}", question.task));
-    let about = paint.text(
-        Tone::Faint,
-        &format!("{} asks since {}", question.agent, coarse(Span(question.age_ms.max(0)))),
-    );
+    let about =
+        paint.text(Tone::Faint, &format!("{} asked {}", question.agent, paper.ago(question.asked_at)));
     paper.line(format!("{task}  {about}"));
     paper.block(&question.question, 2);
     for option in &question.options {

@@ -34,8 +34,10 @@ fn many(paper: &mut Paper, all: &DispatchedAll) {
         }
     }
     for refused in &all.refused {
-        let label = paper.paint().text(Tone::Attention, &format!("not {}:", refused.task));
-        paper.line(format!("{label} {}", harmless(&refused.message)));
+        let task = paper.paint().text(Tone::Strong, &refused.task);
+        let label = paper.paint().text(Tone::Attention, "not dispatched:");
+        let why = refused.reasons.first().map_or(&refused.message, |reason| &reason.message);
+        paper.line(format!("{task}  {label} {}", harmless(why)));
         for next in refused.reasons.iter().filter_map(|reason| reason.next.as_ref()) {
             paper.note(&format!("  {}", harmless(next)));
         }

@@ -30,7 +30,10 @@ pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
         if let Some(agent) = &event.agent {
             line.push_str(&format!("  by {agent}"));
         }
-        let said = said(event);
+        let used = 40
+            + about.or(thread).map_or(1, str::len)
+            + event.agent.as_ref().map_or(0, |agent| agent.len() + 5);
+        let said = said(event, paper.width().saturating_sub(used + 2).max(SAID_WIDTH_MIN));
         if !said.is_empty() {
             line.push_str(&format!("  {}", paint.text(Tone::Faint, &said)));
         }
@@ -38,18 +41,22 @@ pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
     }
 }
 
-/// What else the event says, in one line.
-fn said(event: &Event) -> String {
+/// However narrow the terminal, this much of what an event says is shown.
+const SAID_WIDTH_MIN: usize = 24;
+
+/// What else the event says, in one line; the states that its kind already names are left out.
+fn said(event: &Event, width: usize) -> String {
+    let kind = event.kind.0.name();
     let parts: Vec<String> = event
         .data
         .iter()
-        .filter(|(_, value)| !value.is_null())
+        .filter(|(name, value)| !value.is_null() && *name != "from" && !(*name == "to" && *value == kind))
         .map(|(name, value)| match value {
             Value::String(text) => format!("{name}={}", harmless(text)),
             other => format!("{name}={}", harmless(&other.to_string())),
         })
         .collect();
-    crate::human::table::cut(&parts.join(" "), 60)
+    crate::human::table::cut(&parts.join(" "), width)
 }
 
 fn tone(kind: EventKind) -> Tone {

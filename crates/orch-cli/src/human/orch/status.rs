@@ -1,11 +1,13 @@
 //! A run at a glance: how far it is, who works, who asks, what to type next.
 
 use orch_contract::orch::status::{Active, Failed, StatusAnswer};
+use orch_core::limit;
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
 use orch_core::time::Span;
 
 use super::blocked::question;
+use super::counted;
 use super::run::{bar, head};
 use super::state;
 use super::task::{Line, table};
@@ -30,11 +32,7 @@ impl Human for StatusAnswer {
                 question(paper, one);
             }
         }
-        if !self.ready.is_empty() {
-            section(paper, "Ready");
-            table(paper, self.ready.iter().map(Line::from));
-            more(paper, self.ready.len(), self.counts.count(TaskState::Ready));
-        }
+        ready(paper, self);
         failed(paper, &self.failed, self.counts.count(TaskState::Failed));
         if self.critical_path.len() > 1 {
             section(paper, "Longest chain");
@@ -61,6 +59,31 @@ fn more(paper: &mut Paper, shown: usize, total: i64) {
     if rest > 0 {
         paper.note(&format!("… and {rest} more."));
     }
+}
+
+/// What can be dispatched, and how many ready tasks still wait for their next try.
+fn ready(paper: &mut Paper, status: &StatusAnswer) {
+    let delayed = delayed(status);
+    if status.ready.is_empty() && delayed == 0 {
+        return;
+    }
+    section(paper, "Ready");
+    if !status.ready.is_empty() {
+        table(paper, status.ready.iter().map(Line::from));
+    }
+    if delayed > 0 {
+        let they = if delayed == 1 { "waits" } else { "wait" };
+        paper.note(&format!("{} that failed {they} for the next try.", counted(delayed, "task", "tasks")));
+    } else {
+        more(paper, status.ready.len(), status.counts.count(TaskState::Ready));
+    }
+}
+
+/// How many ready tasks cannot be dispatched yet; unknown, so none, where the list is cut or the run is paused.
+fn delayed(status: &StatusAnswer) -> i64 {
+    let shown = i64::try_from(status.ready.len()).unwrap_or(i64::MAX);
+    let whole = shown < i64::from(limit::STATUS_SHOWN) && status.run.state.0 == RunStatus::Open;
+    if whole { status.counts.count(TaskState::Ready) - shown } else { 0 }
 }
 
 fn active(paper: &mut Paper, list: &[Active]) {
@@ -115,6 +138,9 @@ fn next(status: &StatusAnswer) -> Vec<String> {
         let named = status.ready.iter().all(|task| task.agent.is_some());
         let to = if named { "" } else { " --to AGENT" };
         commands.push(format!("orch dispatch --all{to} --run {run}"));
+    }
+    if status.ready.is_empty() && status.active.is_empty() && delayed(status) > 0 {
+        commands.push(format!("orch task list --state ready --full --run {run}"));
     }
     if let Some(failed) = status.failed.first() {
         commands.push(format!("orch task retry {}", failed.task.id));

@@ -16,6 +16,7 @@ use crate::orch::naming::NamedRun;
 use crate::orch::view;
 use crate::plan_file::{self, PlanError, PlanFile, ReadError};
 use crate::respond::Outcome;
+use crate::shell;
 
 /// The options of a plan.
 #[derive(Debug, clap::Args)]
@@ -44,11 +45,12 @@ pub(super) fn run(
     let PlanFile { plan, run_name } =
         text.parse(options.update, options.dry_run).map_err(|error| refused(&error))?;
     let run = run.or(run_name.as_ref(), context)?;
+    let beginning = begin(plan.run.title.as_deref(), run.as_ref());
     if plan.tasks.is_empty() {
         context.warn("The plan has no tasks.");
     }
     let fingerprint = fingerprint(context, manner, who, run.as_ref(), (&plan, text.text()));
-    let mut reply = context.change(
+    let reply = context.change(
         &manner.repeatable,
         fingerprint,
         |planned: &Planned| PlanAnswer {
@@ -60,7 +62,11 @@ pub(super) fn run(
             tasks: view::briefs(&planned.tasks),
         },
         |session, receipt| add(session, receipt, who, run.as_ref(), &plan),
-    )?;
+    );
+    let mut reply = reply.map_err(|failure| match failure.code() {
+        Code::RunNotFound => failure.hint(beginning),
+        _ => failure,
+    })?;
     if !options.dry_run {
         view::widen_all(context.session()?, &mut reply.data.tasks, manner.detail.full)?;
     }
@@ -90,11 +96,22 @@ fn fingerprint(
         .with("dry-run", plan.dry_run)
 }
 
+/// How to begin the run that a plan is for: a plan changes its run, and does not make it.
+fn begin(title: Option<&str>, name: Option<&Slug>) -> String {
+    let title = title.map_or("TITLE".into(), shell::quoted);
+    let name = name.map(|name| format!(" --name {name}")).unwrap_or_default();
+    format!("orch run init {title}{name}")
+}
+
 /// What is wrong with a plan, with line and field.
 fn refused(error: &PlanError) -> Failure {
     let code = if error.not_supported { Code::NotSupported } else { Code::InvalidArgument };
     let PlanError { line, field, problem, .. } = error;
     let message = match field {
+        // The reader's own accounts are clauses by themselves; ours go on from the field's name.
+        Some(field) if problem.starts_with("invalid ") || problem.starts_with("a ") => {
+            format!("Line {line} of the plan: {field}: {problem}.")
+        }
         Some(field) => format!("Line {line} of the plan: {field} {problem}."),
         None => format!("Line {line} of the plan: {problem}."),
     };

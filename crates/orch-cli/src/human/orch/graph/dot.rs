@@ -71,7 +71,7 @@ mod tests {
         let page = dot(&diamond());
         assert!(page.starts_with("digraph \"ship\" {\n"), "{page}");
         assert!(page.contains(
-            "  \"api\" [label=\"● api\\nBuild the \\\"API\\\" <v2> & #1 `x`\\nline\", \
+            "  \"api\" [label=\"● api\\nBuild the \\\"API\\\" <v2> & #1 `x`⏎line\", \
              tooltip=\"running\", fillcolor=\"#dbeafe\"];\n"
         ));
         assert!(page.ends_with(

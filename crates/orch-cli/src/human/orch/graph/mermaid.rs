@@ -49,8 +49,6 @@ fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\n' => safe.push_str("<br/>"),
-            character if character.is_control() => safe.push(' '),
             '"' | '#' | '<' | '>' | '&' | '`' | ';' | '\\' | '*' | '_' | '[' | ']' | '{' | '}' | '|' => {
                 let _ = write!(safe, "#{};", u32::from(character));
             }
@@ -70,7 +68,7 @@ mod tests {
         assert_eq!(
             mermaid(&diamond()),
             "flowchart TD\n  n0[\"✓ schema<br/>Write the schema\"]:::done\n  \
-             n1[\"● api<br/>Build the #34;API#34; #60;v2#62; #38; #35;1 #96;x#96;<br/>line\"]:::running\n  \
+             n1[\"● api<br/>Build the #34;API#34; #60;v2#62; #38; #35;1 #96;x#96;⏎line\"]:::running\n  \
              n2[\"○ ui<br/>Build the UI\"]:::ready\n  n3[\"· release<br/>Release\"]:::waiting\n  \
              n0 --> n1\n  n0 --> n2\n  n1 --> n3\n  n2 --> n3\n  \
              classDef waiting fill:#f3f4f6,stroke:#9ca3af,color:#374151\n  \

@@ -13,7 +13,7 @@ use orch_contract::orch::graph::{GraphAnswer, GraphShown};
 use orch_core::task::TaskState;
 use orch_core::time::Time;
 
-use crate::human::{Human, Paint, Paper};
+use crate::human::{Human, Paint, Paper, harmless};
 
 /// What a drawing shows.
 #[derive(Debug)]
@@ -98,11 +98,12 @@ fn levels(drawing: &Drawing<'_>) -> Vec<usize> {
     levels
 }
 
-/// The start of a title, for a label.
+/// The start of a title, for a label: of one line, harmless wherever the drawing is looked at.
 fn label(title: &str) -> String {
     const LENGTH: usize = 60;
-    let mut label: String = title.chars().take(LENGTH).collect();
-    if label.len() < title.len() {
+    let start: String = title.chars().take(LENGTH).collect();
+    let mut label = harmless(&start).into_owned();
+    if start.len() < title.len() {
         label.push('…');
     }
     label
@@ -137,5 +138,6 @@ mod tests {
     fn labels_are_cut_between_characters() {
         assert_eq!(label("short"), "short");
         assert_eq!(label(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
+        assert_eq!(label("a\u{1b}[2J\nb\u{202e}c"), "a␛[2J⏎b�c");
     }
 }
