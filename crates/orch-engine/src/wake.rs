@@ -169,20 +169,18 @@ fn block_until_news(
     until: Option<Time>,
     seen: i64,
 ) -> Result<bool, Error> {
-    let timer = until.map(|at| {
-        let span = at - session.clock_now();
-        Instant::now() + Duration::from_millis(u64::try_from(span.0).unwrap_or(0))
-    });
     loop {
-        let now = Instant::now();
-        if now >= deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
             return Ok(false);
         }
-        if timer.is_some_and(|timer| now >= timer) {
+        // Asked each time: the clock goes on while the machine sleeps, and may be set.
+        let ahead = until.map(|at| (at - session.clock_now()).0);
+        if ahead.is_some_and(|ahead| ahead <= 0) {
             return Ok(true);
         }
-        let next = timer.map_or(deadline, |timer| timer.min(deadline));
-        let told = waiter.block(next.saturating_duration_since(now).min(waiter.net()));
+        let ahead = ahead.map_or(left, |ahead| Duration::from_millis(u64::try_from(ahead).unwrap_or(0)));
+        let told = waiter.block(ahead.min(left).min(waiter.net()));
         if told || session.change_counter()? != seen {
             return Ok(true);
         }

@@ -48,7 +48,8 @@ pub struct Blocked {
     pub questions: Vec<QuestionShown>,
     /// How many questions are open.
     pub questions_total: u64,
-    /// Tasks that will not move by themselves: failed ones with what they hold up, ready ones nobody is named for, tasks of paused runs; at most `limit`.
+    /// Tasks that will not move by themselves: failed ones, what they hold up, and work sent to a name that was never
+    /// seen; at most `limit`.
     pub stuck: Vec<Stuck>,
 }
 

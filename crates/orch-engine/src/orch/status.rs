@@ -154,7 +154,7 @@ fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Er
     for priority in 0..=limit::PRIORITY_MAX {
         task_table::longest_ready(tx, run.id, priority)?.into_iter().for_each(&mut consider);
     }
-    some_in(tx, run, &UNDER_WAY)?.into_iter().for_each(&mut consider);
+    task_table::longest_live(tx, run.id)?.into_iter().for_each(&mut consider);
     let Some(first) = first else { return Ok(CriticalPath::default()) };
     let mut path = CriticalPath { length: first.rank + 1, keys: vec![first.name.key.clone()] };
     let (mut at, mut rank) = (first.id, first.rank);

@@ -205,13 +205,15 @@ fn select(
     after: TaskId,
 ) -> Result<(Vec<Task>, i64), Error> {
     let limit = request.page.limit.saturating_add(1);
-    let states = &request.states;
+    let mut states = request.states.clone();
+    states.sort_unstable();
+    states.dedup();
     let Some(label) = &request.label else {
         if states.is_empty() {
             return Ok((task_table::list(tx, run.id, after, limit)?, run.counts.total()));
         }
         let mut tasks = Vec::new();
-        for state in states {
+        for state in &states {
             tasks.extend(task_table::in_state(tx, run.id, *state, after, limit)?);
         }
         tasks.sort_by_key(|task| task.id);
@@ -221,7 +223,7 @@ fn select(
         return Ok(task_table::labelled(tx, run.id, label, None, after, limit)?);
     }
     let (mut tasks, mut total) = (Vec::new(), 0);
-    for state in states {
+    for state in &states {
         let (found, count) = task_table::labelled(tx, run.id, label, Some(*state), after, limit)?;
         tasks.extend(found);
         total += count;

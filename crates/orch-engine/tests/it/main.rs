@@ -8,6 +8,7 @@ mod crowds;
 mod freshness;
 mod graph;
 mod leases;
+mod lists;
 mod plans;
 mod questions;
 mod receipts;

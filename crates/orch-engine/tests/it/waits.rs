@@ -279,6 +279,19 @@ fn a_lost_lease_ends_the_wait_for_it_by_itself() {
 }
 
 #[test]
+fn a_clock_that_jumps_ends_a_wait_without_a_commit() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    desk.start("a", "w").unwrap();
+    // The start has yet to be looked at; the waiter does so before it sleeps.
+    let (found, _) = woken_by(
+        &mut desk,
+        |session| orch_wait::wait(session, &events(&[Wake::Lost], long())),
+        |desk| desk.clock().advance(Span::hours(1)),
+    );
+    assert_eq!(found.unwrap().events[0].attempt.as_ref().unwrap().to_string(), "r/a@1");
+}
+
+#[test]
 fn lost_plain_work_goes_to_who_waits_for_it() {
     let mut desk = real_time(&[], one_second());
     let thread = desk.send("w", one_second()).unwrap();

@@ -154,6 +154,7 @@ CREATE UNIQUE INDEX task_key ON task (run_id, key);
 CREATE INDEX task_order ON task (run_id, id);
 CREATE INDEX task_state ON task (run_id, state, id);
 CREATE INDEX task_ready ON task (run_id, priority, rank DESC, id) WHERE state = 'ready';
+CREATE INDEX task_live ON task (run_id, rank DESC, id) WHERE state IN ('dispatched', 'running', 'blocked', 'reported');
 CREATE INDEX task_backoff ON task (run_id, not_before) WHERE state = 'ready' AND not_before IS NOT NULL;
 
 CREATE TABLE task_text (
@@ -213,7 +214,7 @@ CREATE TABLE event (
 
 CREATE INDEX event_run ON event (run_id, id);
 CREATE INDEX event_task ON event (task_id, id) WHERE task_id IS NOT NULL;
-CREATE INDEX event_wakes ON event (run_id, id) WHERE wakes = 1;
+CREATE INDEX event_wakes ON event (run_id, kind, id) WHERE wakes = 1;
 
 -- Answers to requests that may be repeated; the key is kept as a digest.
 CREATE TABLE request (

@@ -11,21 +11,19 @@ const INSERT: &str = "INSERT INTO dependency (task_id, on_id) VALUES ($1, $2)";
 const DELETE: &str = "DELETE FROM dependency WHERE task_id = $1 AND on_id = $2";
 const EXISTS: &str = "SELECT count(*) FROM dependency WHERE task_id = $1 AND on_id = $2";
 const DEPENDENTS: &str = "SELECT task_id FROM dependency WHERE on_id = $1 ORDER BY task_id";
-const RANKED_DEPENDENTS: &str =
-    "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY t.id";
-const RANKED_DEPENDENCIES: &str =
-    "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY t.id";
+const RANKED_DEPENDENTS: &str = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY d.task_id";
+const RANKED_DEPENDENCIES: &str = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
 const LONGEST_DEPENDENT: &str =
     "SELECT max(t.rank) FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1";
 const WAITS_FOR: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
-    WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY t.id";
+    WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY d.on_id";
 const BROKEN: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
-    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY t.id LIMIT 100";
+    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.on_id LIMIT 100";
 const WORST: &str = "SELECT t.id, t.key, t.state FROM dependency d JOIN task t ON t.id = d.on_id
     WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled')
     ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1";
 const KEYS: &str =
-    "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY t.id";
+    "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
 const OF_RUN: &str = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
     WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
 

@@ -24,15 +24,14 @@ const INSERT: &str =
 const OF_RUN: &str = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
 const OF_NO_RUN: &str = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
 const OF_TASK: &str = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
-const WAKING: &str = select!(
-    "WHERE e.run_id = $1 AND e.wakes = 1 AND e.id > $2 AND instr($4, ' ' || e.kind || ' ') > 0 ORDER BY e.id LIMIT $3"
-);
+const WAKING: &str =
+    select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
 const COUNT_OF_RUN: &str = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
 const COUNT_OF_NO_RUN: &str = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
 const COUNT_OF_TASK: &str = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
 const NEWEST: &str = "SELECT max(id) FROM event";
-const ENDED_AFTER: &str = "SELECT DISTINCT run_id FROM event
-    WHERE wakes = 1 AND run_id IS NOT NULL AND id > $1 AND kind IN ('finished', 'run_cancelled')";
+const ENDED_AFTER: &str = "SELECT r.id FROM run r WHERE EXISTS (SELECT 1 FROM event e INDEXED BY event_wakes
+    WHERE e.run_id = r.id AND e.wakes = 1 AND e.kind IN ('finished', 'run_cancelled') AND e.id > $1) ORDER BY r.id";
 
 fn row(row: &dyn Row) -> Result<Event, Fault> {
     let run = slug_or_null(row, 3)?;
@@ -127,8 +126,21 @@ pub fn waking(
     kinds: &[EventKind],
     limit: u32,
 ) -> Result<Vec<Event>, Fault> {
-    let names: String = kinds.iter().map(|kind| format!(" {} ", kind.name())).collect();
-    tx.all(WAKING, &[run.0.into(), after.0.into(), limit.into(), names.as_str().into()], row)
+    // One kind after the other: there may be a great many of the others since the lead last looked.
+    let mut events = Vec::new();
+    for (index, kind) in kinds.iter().enumerate() {
+        if kinds[..index].contains(kind) {
+            continue;
+        }
+        events.extend(tx.all(
+            WAKING,
+            &[run.0.into(), after.0.into(), limit.into(), kind.name().into()],
+            row,
+        )?);
+    }
+    events.sort_by_key(|event| event.id);
+    events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(events)
 }
 
 /// How many events a run has after one.

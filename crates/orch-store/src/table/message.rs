@@ -30,11 +30,12 @@ const TO_AGENT_IN_THREAD: &str =
     select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
 const TO_AGENT_IN_THREAD_OF_KIND: &str =
     select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3");
-const NEWEST_TO_AGENT_IN_THREAD: &str =
-    select!("WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4");
+// An agent may be a queue that many share, with much sent to it: the thread's own messages are fewer.
+const NEWEST_TO_AGENT_IN_THREAD: &str = select!(
+    "INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4"
+);
 const COUNT_TO_AGENT: &str = "SELECT count(*) FROM message WHERE to_agent = $1 AND id > $2";
-const COUNT_TO_AGENT_IN_THREAD: &str =
-    "SELECT count(*) FROM message WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
+const COUNT_TO_AGENT_IN_THREAD: &str = "SELECT count(*) FROM message INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
 const NEWEST: &str = "SELECT max(id) FROM message";
 const QUESTION_OF: &str = select!(
     "WHERE thread_id = $1 AND kind = 'question' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"

@@ -65,6 +65,10 @@ const READY_OF_PRIORITY: &str = select!(
     "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
     WHERE t.run_id = $1 AND t.state = 'ready' AND t.priority = $2 ORDER BY t.rank DESC, t.id LIMIT 1"
 );
+const LONGEST_LIVE: &str = select!(
+    "INDEXED BY task_live JOIN run r ON r.id = t.run_id
+    WHERE t.run_id = $1 AND t.state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY t.rank DESC, t.id LIMIT 1"
+);
 const IS_READY: &str = "SELECT count(*) FROM task WHERE id = $1 AND state = 'ready'";
 const TEXT: &str = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
 
@@ -349,6 +353,14 @@ pub fn next_try(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Optio
 /// The store failed.
 pub fn longest_ready(tx: &mut Transaction<'_>, run: RunId, priority: u8) -> Result<Option<Task>, Fault> {
     tx.first(READY_OF_PRIORITY, &[run.0.into(), priority.into()], row)
+}
+
+/// The task with a live attempt that has the longest chain behind it.
+///
+/// # Errors
+/// The store failed.
+pub fn longest_live(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<Task>, Fault> {
+    tx.first(LONGEST_LIVE, &[run.0.into()], row)
 }
 
 /// Whether a task is ready.

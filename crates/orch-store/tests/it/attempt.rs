@@ -1,0 +1,58 @@
+//! Attempts.
+
+use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::id::{AttemptId, MessageId};
+use orch_core::task::{Checks, LastAttempt, Task, TaskState};
+use orch_core::time::Time;
+use orch_store::table::{attempt, task};
+
+use crate::Open;
+use crate::fixture::{NOW, new_run, new_task, new_thread, read, slug, write};
+
+pub(crate) fn exercise(open: Open<'_>) {
+    let mut store = open();
+    assert_eq!(read(&mut store, attempt::next), AttemptId(1));
+    let (task, first) = write(&mut store, |tx| {
+        let run = new_run(tx, "r")?;
+        let task = new_task(tx, run.id, "a")?;
+        let thread = new_thread(tx, "crew", 2)?;
+        let id = attempt::next(tx)?;
+        let first = attempt::insert(tx, id, &task, 1, &slug("crew"), thread.id, NOW)?;
+        let thread = new_thread(tx, "crew", 2)?;
+        let id = attempt::next(tx)?;
+        attempt::insert(tx, id, &task, 2, &slug("crew"), thread.id, NOW)?;
+        Ok((task, first))
+    });
+    assert_eq!(first.name.to_string(), "r/a@1");
+    assert_eq!(read(&mut store, attempt::next), AttemptId(3));
+    assert_eq!(read(&mut store, |tx| attempt::load(tx, first.id)), Some(first.clone()));
+    assert_eq!(read(&mut store, |tx| attempt::load(tx, AttemptId(9))), None);
+
+    let ended = Attempt {
+        agent: slug("w"),
+        state: AttemptState::Accepted,
+        outcome: Some(MessageId(4)),
+        reason: Some("It is done.".to_owned()),
+        releases: 3,
+        checks: Checks::Passed,
+        ended_at: Some(Time(4_000)),
+        ..first
+    };
+    write(&mut store, |tx| attempt::save(tx, &ended));
+    assert_eq!(read(&mut store, |tx| attempt::load(tx, ended.id)), Some(ended.clone()));
+    let numbers = |store: &mut _, limit| {
+        let found = read(store, |tx| attempt::of_task(tx, task.id, limit));
+        found.iter().map(|attempt| attempt.name.number).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&mut store, 10), [2, 1], "newest first");
+    assert_eq!(numbers(&mut store, 1), [2]);
+
+    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), (0, 0), "nothing is done");
+    let done = Task {
+        state: TaskState::Done,
+        attempt: Some(LastAttempt { id: ended.id, number: 1 }),
+        ..task.clone()
+    };
+    write(&mut store, |tx| task::save(tx, &done));
+    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), (1, 3_000));
+}

@@ -1,0 +1,200 @@
+//! Threads.
+
+use orch_core::id::{AttemptId, MessageId, RunId, TaskId, ThreadId};
+use orch_core::lease::{LeaseLength, TokenDigest};
+use orch_core::task::{LastAttempt, Task, TaskState};
+use orch_core::thread::{
+    AnsweredQuestion, Closing, Hold, OpenQuestion, Reference, Thread, ThreadState, ThreadStatus,
+};
+use orch_core::time::{Span, Time};
+use orch_store::Store;
+use orch_store::table::{attempt, message, task, thread};
+
+use crate::Open;
+use crate::fixture::{NOW, head, new_run, new_task, new_thread, read, slug, write};
+
+pub(crate) fn exercise(open: Open<'_>) {
+    let mut store = open();
+    every_state_is_kept(&mut store);
+    queues(&mut store);
+    news_and_timers(&mut store);
+    lists(&mut store);
+    threads_of_a_run(&mut store);
+}
+
+fn hold(name: &str) -> Hold {
+    Hold { holder: slug(name), token: TokenDigest(format!("digest of {name}")) }
+}
+
+/// A lease of 8 seconds from a time on: it expires after 8 and is lost after 10.
+fn claimed(name: &str, from: Time) -> ThreadState {
+    let length = LeaseLength::new(Span::seconds(8)).unwrap();
+    ThreadState::Claimed { hold: hold(name), lease: length.from(from) }
+}
+
+fn blocked(name: &str, default_at: Option<Time>) -> ThreadState {
+    let question = OpenQuestion { message: MessageId(4), default_at };
+    let length = LeaseLength::new(Span::seconds(20)).unwrap();
+    ThreadState::Blocked { hold: hold(name), question, length }
+}
+
+fn set(store: &mut Store, thread: &Thread, state: ThreadState) -> Thread {
+    let changed = Thread { state, ..thread.clone() };
+    write(store, |tx| thread::save(tx, &changed, false));
+    changed
+}
+
+fn every_state_is_kept(store: &mut Store) {
+    let reference = Reference { run: RunId(1), task: TaskId(2), attempt: AttemptId(3) };
+    let sent = write(store, |tx| thread::insert(tx, head("crew", 1, Some(reference)), NOW));
+    assert_eq!(read(store, |tx| thread::load(tx, sent.id)), Some(sent.clone()));
+    assert_eq!(read(store, |tx| thread::load(tx, ThreadId(99))), None);
+    let closing = || Closing { token: TokenDigest("d".to_owned()), message: MessageId(9) };
+    let states = [
+        claimed("w", NOW),
+        blocked("w", None),
+        blocked("w", Some(Time(7))),
+        ThreadState::Queued,
+        ThreadState::Done(closing()),
+        ThreadState::Failed(closing()),
+        ThreadState::Cancelled,
+    ];
+    for state in states {
+        let answered = AnsweredQuestion { question: MessageId(1), answer: MessageId(2) };
+        let changed = Thread {
+            state,
+            withdrawn: true,
+            answered: Some(answered),
+            releases: 5,
+            shown: MessageId(6),
+            message_count: 7,
+            updated_at: Time(8),
+            ..sent.clone()
+        };
+        write(store, |tx| thread::save(tx, &changed, false));
+        assert_eq!(read(store, |tx| thread::load(tx, sent.id)), Some(changed));
+    }
+}
+
+fn queues(store: &mut Store) {
+    let most_urgent = |store: &mut Store, queue: &str, now| {
+        read(store, |tx| thread::most_urgent(tx, &slug(queue), Time(now))).map(|thread| thread.id)
+    };
+    assert_eq!(most_urgent(store, "q", 0), None);
+    let [late, early, urgent] = [2, 2, 0].map(|priority| write(store, |tx| new_thread(tx, "q", priority)));
+    write(store, |tx| new_thread(tx, "another", 0));
+    assert_eq!(most_urgent(store, "q", 0), Some(urgent.id));
+    set(store, &urgent, claimed("w", NOW));
+    assert_eq!(most_urgent(store, "q", 0), Some(late.id), "then the oldest");
+    assert_eq!(read(store, |tx| thread::queue_length(tx, &slug("q"))), 2);
+    assert_eq!(read(store, |tx| thread::held_by(tx, &slug("w"))), 1);
+    assert_eq!(read(store, |tx| thread::next_lapse(tx, &slug("q"))), Some(Time(NOW.0 + 10_000)));
+    assert_eq!(most_urgent(store, "q", NOW.0 + 9_999), Some(late.id));
+    assert_eq!(most_urgent(store, "q", NOW.0 + 10_000), Some(urgent.id), "what lapsed is there again");
+    let withdrawn = Thread { withdrawn: true, ..late.clone() };
+    write(store, |tx| thread::save(tx, &withdrawn, false));
+    assert_eq!(most_urgent(store, "q", 0), Some(early.id));
+    assert_eq!(read(store, |tx| thread::queue_length(tx, &slug("q"))), 1);
+    for thread in [&late, &early, &urgent] {
+        set(store, thread, ThreadState::Cancelled);
+    }
+    assert_eq!(most_urgent(store, "q", i64::MAX), None);
+    assert_eq!(read(store, |tx| thread::next_lapse(tx, &slug("q"))), None);
+}
+
+fn news_and_timers(store: &mut Store) {
+    let news = |store: &mut Store, now| {
+        let found = read(store, |tx| thread::news(tx, Time(now)));
+        (found.threads, found.lapsed, found.defaults)
+    };
+    assert_eq!(news(store, i64::MAX), (false, false, false));
+    assert_eq!(read(store, thread::next_timer), None);
+    let reference = Reference { run: RunId(8), task: TaskId(8), attempt: AttemptId(8) };
+    let owned = write(store, |tx| thread::insert(tx, head("o", 2, Some(reference)), NOW));
+    let plain = write(store, |tx| new_thread(tx, "o", 2));
+    set(store, &plain, claimed("v", Time(0)));
+    let owned = set(store, &owned, claimed("w", NOW));
+    let lost_at = NOW.0 + 10_000;
+    assert_eq!(news(store, lost_at - 1), (false, false, false));
+    assert_eq!(news(store, lost_at), (false, true, false));
+    let lapsed = read(store, |tx| thread::owned_lapsed(tx, Time(lost_at)));
+    assert_eq!(
+        lapsed.iter().map(|thread| thread.id).collect::<Vec<_>>(),
+        [owned.id],
+        "plain work is not orch's"
+    );
+    assert_eq!(read(store, thread::next_timer), Some(Time(lost_at)));
+    assert_eq!(read(store, thread::next_default), None);
+
+    set(store, &plain, blocked("v", Some(Time(500))));
+    assert_eq!(news(store, 499), (false, false, false));
+    assert_eq!(news(store, 500), (false, false, true));
+    let due = read(store, |tx| thread::defaults_due(tx, Time(500)));
+    assert_eq!(due.iter().map(|thread| thread.id).collect::<Vec<_>>(), [plain.id]);
+    assert_eq!(read(store, thread::next_timer), Some(Time(500)));
+    assert_eq!(read(store, thread::next_default), Some(Time(500)));
+    set(store, &plain, ThreadState::Cancelled);
+
+    write(store, |tx| thread::save(tx, &owned, true));
+    assert_eq!(news(store, 0), (true, false, false));
+    write(store, |tx| thread::save(tx, &owned, false));
+    let unseen = read(store, thread::with_news);
+    assert_eq!(
+        unseen.iter().map(|thread| thread.id).collect::<Vec<_>>(),
+        [owned.id],
+        "only a look takes it away"
+    );
+    write(store, |tx| thread::seen(tx, owned.id));
+    assert_eq!(news(store, 0), (false, false, false));
+    set(store, &owned, ThreadState::Cancelled);
+}
+
+fn lists(store: &mut Store) {
+    let sent = [3, 1, 1].map(|priority| write(store, |tx| new_thread(tx, "reader", priority)).id);
+    let held = write(store, |tx| new_thread(tx, "queue", 2));
+    set(store, &held, claimed("reader", NOW));
+    let reader = slug("reader");
+    let all = thread::Search { agent: Some(&reader), state: None, unread_after: None, offset: 0, limit: 9 };
+    let list = |store: &mut Store, search: thread::Search<'_>| {
+        let (found, total) = read(store, |tx| thread::list(tx, &search));
+        (found.iter().map(|thread| thread.id).collect::<Vec<_>>(), total)
+    };
+    assert_eq!(list(store, all), (vec![sent[1], sent[2], held.id, sent[0]], 4), "most urgent, then oldest");
+    assert_eq!(list(store, thread::Search { offset: 1, limit: 2, ..all }), (vec![sent[2], held.id], 4));
+    let queued = thread::Search { state: Some(ThreadStatus::Claimed), ..all };
+    assert_eq!(list(store, queued), (vec![held.id], 1));
+    let draft = orch_core::message::Draft {
+        from: slug("lead"),
+        to: reader.clone(),
+        kind: orch_core::message::MessageKind::Note,
+        body: String::new(),
+        extra: orch_core::message::Extra::default(),
+    };
+    let note = write(store, |tx| message::insert(tx, sent[0], draft.clone(), NOW)).id;
+    let unread = thread::Search { unread_after: Some(MessageId(0)), ..all };
+    assert_eq!(list(store, unread), (vec![sent[0]], 1));
+    assert_eq!(list(store, thread::Search { unread_after: Some(note), ..all }), (vec![], 0));
+    let everybody = thread::Search { agent: None, state: Some(ThreadStatus::Queued), ..all };
+    assert_eq!(list(store, everybody).1, 4, "with the one of another queue");
+}
+
+fn threads_of_a_run(store: &mut Store) {
+    let (run, queued) = write(store, |tx| {
+        let run = new_run(tx, "of-threads")?;
+        let mut queued = None;
+        for (key, state) in [("a", TaskState::Dispatched), ("b", TaskState::Running)] {
+            let task = new_task(tx, run.id, key)?;
+            let id = attempt::next(tx)?;
+            let reference = Reference { run: run.id, task: task.id, attempt: id };
+            let thread = thread::insert(tx, head("w", 2, Some(reference)), NOW)?;
+            attempt::insert(tx, id, &task, 1, &slug("w"), thread.id, NOW)?;
+            let attempt = Some(LastAttempt { id, number: 1 });
+            task::save(tx, &Task { state, attempt, ..task })?;
+            queued = queued.or(Some(thread.id));
+        }
+        Ok((run.id, queued))
+    });
+    let found = read(store, |tx| thread::queued_of_run(tx, run));
+    assert_eq!(found.iter().map(|thread| thread.id).collect::<Vec<_>>(), Vec::from_iter(queued));
+    assert_eq!(read(store, |tx| thread::queued_of_run(tx, RunId(77))), []);
+}
