@@ -114,6 +114,15 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
+/// Which tasks would wait for each other.
+fn cycle(path: &[Slug]) -> String {
+    if let [task, _] = path {
+        return format!("Task {task} cannot wait for itself.");
+    }
+    let path: Vec<&str> = path.iter().map(Slug::as_str).collect();
+    format!("The tasks would wait for each other: {}.", path.join(" waits for "))
+}
+
 /// A sentence as the end of another, which begins in lower case; no reason begins with a name.
 fn clause(sentence: &str) -> String {
     let mut letters = sentence.chars();
@@ -156,10 +165,7 @@ fn message(refusal: &Refusal) -> String {
         Refusal::NothingToRetry { task, state } => {
             format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
         }
-        Refusal::DependencyCycle { path } => {
-            let path: Vec<&str> = path.iter().map(Slug::as_str).collect();
-            format!("The tasks would wait for each other: {}.", path.join(" waits for "))
-        }
+        Refusal::DependencyCycle { path } => cycle(path),
         Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
         Refusal::DependencyNotFound { task, on } => format!("Task {task} does not wait for {on}."),
         Refusal::AttemptLive { task, attempt } => {
@@ -335,7 +341,7 @@ fn invalid(argument: &str, problem: Problem) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orch_core::id::{TaskName, ThreadId};
+    use orch_core::id::ThreadId;
 
     fn slug(text: &str) -> Slug {
         Slug::new(text).unwrap()
@@ -376,6 +382,8 @@ mod tests {
             "The tasks would wait for each other: a waits for b waits for c waits for a."
         );
         assert_eq!(error.hint.as_deref(), Some("orch dep rm b c"));
+        let itself = ErrorView::of(&Refusal::DependencyCycle { path: ["a", "a"].map(slug).to_vec() });
+        assert_eq!(itself.message, "Task a cannot wait for itself.");
     }
 
     #[test]

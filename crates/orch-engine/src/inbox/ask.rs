@@ -79,6 +79,9 @@ fn put(
     now: Time,
 ) -> Result<Ending<Asked, Error>, Error> {
     let before = super::load(tx, request.thread, now)?;
+    if let Some(asked) = answered_earlier(tx, &before, request, digest)? {
+        return Ok(Ending::Keep(asked));
+    }
     let last = current_question(tx, &before)?;
     let question = decide::Question {
         text: &request.question,
@@ -114,6 +117,25 @@ fn put(
         now,
     )?;
     Ok(Ending::Keep(Asked { question, answer: None }))
+}
+
+/// The same question asked since the claim, with its answer, although others were asked and answered in between.
+///
+/// A worker that begins anew asks its way through the same questions.
+fn answered_earlier(
+    tx: &mut Transaction<'_>,
+    thread: &Thread,
+    request: &Ask,
+    digest: &TokenDigest,
+) -> Result<Option<Asked>, Error> {
+    let ThreadState::Claimed { hold, .. } = &thread.state else { return Ok(None) };
+    if hold.token != *digest {
+        return Ok(None);
+    }
+    let question = message::question_of(tx, thread.id, &hold.holder, &request.question)?;
+    let Some(question) = question.filter(|question| question.id > thread.shown) else { return Ok(None) };
+    let answer = message::answer_to(tx, thread.id, question.id)?;
+    Ok(answer.map(|answer| Asked { question, answer: Some(answer) }))
 }
 
 /// The thread's open or last answered question.

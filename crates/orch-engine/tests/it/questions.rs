@@ -58,6 +58,37 @@ fn the_same_question_attaches_another_one_is_refused() {
 }
 
 #[test]
+fn an_earlier_question_returns_its_answer_although_others_followed() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    let first = desk.ask(&held, "Which one?").unwrap();
+    desk.reply(held.thread, "The left one.").unwrap();
+    desk.ask(&held, "And then?").unwrap();
+    desk.reply(held.thread, "Straight on.").unwrap();
+    let again = desk.ask(&held, "Which one?").unwrap();
+    assert_eq!(again.question.id, first.question.id);
+    assert_eq!(again.answer.unwrap().content.body, "The left one.");
+    assert_eq!(desk.state("a").name(), "running");
+    let another = Held { token: "lt-0".to_owned(), ..held };
+    let refused = desk.ask(&another, "Which one?").unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refusal::LeaseLost { kept: None, .. })), "{refused:?}");
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
+fn a_question_that_was_withdrawn_is_asked_anew() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    let first = desk.ask(&held, "Which one?").unwrap();
+    desk.release(&held).unwrap();
+    let held = desk.claim("w").unwrap();
+    let again = desk.ask(&held, "Which one?").unwrap();
+    assert!(again.answer.is_none() && again.question.id != first.question.id, "{again:?}");
+    assert_eq!(desk.state("a").name(), "blocked");
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
 fn an_answer_gives_back_the_whole_lease_that_was_claimed() {
     let mut desk = Desk::with_tasks(&["a"]);
     let thread = desk.dispatch("a", "w").unwrap().thread.thread.id;

@@ -41,7 +41,7 @@ impl Model {
             owner,
             state: ThreadState::Queued,
             withdrawn: false,
-            answered: None,
+            answered: Vec::new(),
             released: 0,
             late: std::collections::BTreeSet::new(),
             messages: 1,
@@ -72,7 +72,7 @@ impl Model {
         let found = &mut self.threads[thread];
         if let ThreadState::Blocked { hold, question, .. } = found.state {
             found.state = ThreadState::Claimed { hold, expires_at: now + hold.length };
-            found.answered = Some(question);
+            found.answered.push(question);
             found.messages += 1;
         }
     }
@@ -150,7 +150,7 @@ impl Model {
             }
             let length = claim.lease.unwrap_or(found.lease);
             let hold = Hold { holder: claim.holder, token, length };
-            self.threads[thread].answered = None;
+            self.threads[thread].answered.clear();
             ThreadState::Claimed { hold, expires_at: now + length }
         };
         self.threads[thread].state = state;
@@ -209,13 +209,12 @@ impl Model {
         if let ThreadState::Blocked { question, .. } = found.state {
             return if question == text { Ok("asked".to_owned()) } else { Err("QuestionOpen") };
         }
-        if found.answered == Some(text) {
+        if found.answered.contains(&text) {
             return Ok("answered".to_owned());
         }
         let default_at =
             default_after.and_then(|after| after.or(found.answer_after)).map(|after| now + after);
         found.state = ThreadState::Blocked { hold, question: text, default_at };
-        found.answered = None;
         found.messages += 1;
         Ok("asked".to_owned())
     }
@@ -274,7 +273,7 @@ impl Model {
                 let found = &mut self.threads[thread];
                 found.state = ThreadState::Queued;
                 found.released += 1;
-                found.answered = None;
+                found.answered.clear();
                 Ok("queued".to_owned())
             }
         }

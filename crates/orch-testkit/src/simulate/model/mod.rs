@@ -128,8 +128,8 @@ pub(crate) struct Thread {
     pub(crate) owner: Option<Place>,
     pub(crate) state: ThreadState,
     pub(crate) withdrawn: bool,
-    /// The question that its holder was last given an answer to.
-    pub(crate) answered: Option<&'static str>,
+    /// The questions that its holder was given answers to.
+    pub(crate) answered: Vec<&'static str>,
     /// Releases that the scheduler has not counted yet.
     pub(crate) released: u32,
     /// Texts that came too late, with their writers.
