@@ -11,33 +11,34 @@ use crate::Done;
 const FRAME: usize = 4_120;
 
 /// How many pages a typical change writes.
-const FRAMES: usize = 10;
+const FRAMES: usize = 12;
 
-/// The size at which a store cuts its write-ahead log, about.
-const SIZE: u64 = 256 * FRAME as u64;
+/// The length that a store's write-ahead log keeps, about.
+const SIZE: u64 = 300 * FRAME as u64;
 
-/// A file that is written, synced and cut like a write-ahead log.
+/// A file that is written and synced like a write-ahead log: in place, round and round.
 pub(crate) struct Probe {
     file: File,
-    size: u64,
+    offset: u64,
 }
 
 impl Probe {
-    /// Makes the file in a folder.
+    /// Makes the file in a folder, at its full length.
     pub(crate) fn new(folder: &Path) -> Done<Self> {
         let file = File::options().create(true).truncate(true).write(true).open(folder.join("probe"))?;
-        Ok(Self { file, size: 0 })
+        file.write_all_at(&vec![1; usize::try_from(SIZE)?], 0)?;
+        file.sync_all()?;
+        Ok(Self { file, offset: 0 })
     }
 
-    /// Appends as much as a typical change does, and times the `fdatasync` behind it.
+    /// Writes as much as a typical change does, and times the `fdatasync` behind it.
     pub(crate) fn sync(&mut self) -> Done<Duration> {
-        if self.size >= SIZE {
-            self.file.set_len(0)?;
-            self.size = 0;
+        let bytes = [self.offset.to_le_bytes()[1]; FRAME * FRAMES];
+        if self.offset + bytes.len() as u64 > SIZE {
+            self.offset = 0;
         }
-        let bytes = [self.size.to_le_bytes()[0]; FRAME * FRAMES];
-        self.file.write_all_at(&bytes, self.size)?;
-        self.size += bytes.len() as u64;
+        self.file.write_all_at(&bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
         let begin = Instant::now();
         self.file.sync_data()?;
         Ok(begin.elapsed())
