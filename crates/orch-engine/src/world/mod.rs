@@ -6,7 +6,7 @@
 
 pub mod disk;
 pub mod environment;
-//GIT pub mod git;
+pub mod git;
 pub mod limit;
 pub mod process;
 
