@@ -4,7 +4,8 @@
 
 use super::program::Call;
 use super::revision::one_commit;
-use super::{CommitId, GitError, RefName, Repository};
+use super::{Cause, CommitId, GitError, RefName, Repository};
+use crate::world::disk;
 
 /// The setting under which what git writes survives a loss of power; by default it is as safe as the disk is fast.
 pub(super) const DURABLE: &str = "core.fsync=committed,reference";
@@ -89,7 +90,18 @@ impl Repository {
     /// # Errors
     /// Git's own words; look at the references to know which stood in the way.
     fn update(&self, updates: &[Update<'_>]) -> Result<(), GitError> {
-        self.update_call(updates)?.output().map(drop)
+        self.update_call(updates)?.output().map(drop).map_err(|error| self.explain(error))
+    }
+
+    /// Finds out why, where git does not say.
+    fn explain(&self, mut error: GitError) -> GitError {
+        if let GitError::Failed { stderr, cause: cause @ Cause::Other, .. } = &mut error
+            && stderr.contains("unable to create directory")
+        {
+            let is_full = disk::free_bytes(self.common_dir()).is_ok_and(|bytes| bytes == 0);
+            *cause = if is_full { Cause::DiskFull } else { Cause::NotPermitted };
+        }
+        error
     }
 
     fn update_call(&self, updates: &[Update<'_>]) -> Result<Call, GitError> {
@@ -109,7 +121,7 @@ impl Repository {
             None => Update::Create { reference, new },
         };
         let Err(error) = self.update_call(&[update])?.setting(DURABLE).output() else { return Ok(()) };
-        Err(self.conflict(reference)?.unwrap_or(error))
+        Err(self.conflict(reference)?.unwrap_or_else(|| self.explain(error)))
     }
 
     fn or_moved(

@@ -28,7 +28,7 @@ impl Repository {
     pub fn discover(git: &Git, folder: &Path) -> Result<Self, GitError> {
         let not_here = || GitError::NotARepository { folder: folder.to_owned() };
         // Git speaks of real paths, and what it says relative to one must be put to one.
-        let folder = folder.canonicalize().map_err(|_| not_here())?;
+        let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(not_here)?;
         let ask = |what: &[&str]| -> Result<Vec<u8>, GitError> {
             let arguments = ["rev-parse", "--path-format=absolute"].iter().chain(what);
             let answer = git.call(&Place::Search(&folder), arguments).answer()?;
