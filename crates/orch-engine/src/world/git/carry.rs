@@ -42,17 +42,22 @@ impl Worktree<'_> {
     pub fn carry_from(&self, other: &Worktree<'_>, globs: &[String]) -> Result<Carried, GitError> {
         let mut carried = Carried::default();
         let wanted = other.untracked_by(globs)?;
-        if wanted.is_empty() {
+        // A tracked symbolic link may stand here where the other worktree has a folder.
+        let (apart, inside): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|path| leads_through_link(self.top(), file_path(path)));
+        let apart = apart.into_iter().map(|path| (file_path(&path).to_owned(), Skipped::LeadsOut));
+        carried.skipped.extend(apart);
+        if inside.is_empty() {
             return Ok(carried);
         }
-        let ignored = self.ignored(&wanted)?;
-        for path in wanted {
+        let ignored = self.ignored(&inside)?;
+        for path in inside {
             let relative = file_path(&path).to_owned();
-            let skipped = if !ignored.contains(&path) {
-                Some(Skipped::NotIgnored)
+            let from = other.top().join(&relative);
+            let skipped = if ignored.contains(&path) {
+                copy(&from, self.top(), &relative).map_err(GitError::io("copy", from))?
             } else {
-                copy(&other.top().join(&relative), self.top(), &relative)
-                    .map_err(GitError::io("copy", other.top().join(&relative)))?
+                Some(Skipped::NotIgnored)
             };
             match skipped {
                 Some(why) => carried.skipped.push((relative, why)),
@@ -118,10 +123,6 @@ fn copy(from: &Path, to_top: &Path, relative: &Path) -> io::Result<Option<Skippe
         let is_taken = matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
         return if is_taken { Ok(Some(Skipped::Exists)) } else { Err(error) };
     }
-    // A tracked symbolic link may stand where the other worktree has a folder.
-    if folder.canonicalize()? != folder {
-        return Ok(Some(Skipped::LeadsOut));
-    }
     let copied = match target {
         Some(target) => std::os::unix::fs::symlink(target, &to),
         None => copy_content(from, &found, &to),
@@ -139,6 +140,12 @@ fn copy_content(from: &Path, found: &fs::Metadata, to: &Path) -> io::Result<()> 
     io::copy(&mut source, &mut target)?;
     target.flush()?;
     target.set_permissions(found.permissions())
+}
+
+/// Whether a folder that the path goes through is a symbolic link.
+fn leads_through_link(top: &Path, relative: &Path) -> bool {
+    let folders = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    folders.into_iter().any(|folder| top.join(folder).is_symlink())
 }
 
 /// Whether a symbolic link at this place of a worktree leads out of it.

@@ -54,7 +54,7 @@ impl Worktree<'_> {
 
     /// Makes the index that of a commit; what it knows of unchanged files stays.
     fn adopt(&self, commit: &CommitId) -> Result<(), GitError> {
-        self.call(["read-tree", "-m", commit.as_str()]).output()?;
+        self.call(["read-tree", "--reset", commit.as_str()]).output()?;
         self.refresh()
     }
 

@@ -93,7 +93,7 @@ impl Worktree<'_> {
             None => false,
         };
         if is_staged {
-            self.call(["read-tree", "-m", captured.index.as_str()]).output()?;
+            self.call(["read-tree", "--reset", captured.index.as_str()]).output()?;
         }
         if let Some(stages) = &captured.stages {
             let lines = stage_lines(&self.files_of(stages)?)
