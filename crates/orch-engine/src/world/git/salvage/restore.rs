@@ -126,7 +126,7 @@ impl Worktree<'_> {
             }
         }
         // What is there first makes room: a folder may take the place of a file, or the other way around.
-        for path in changed.iter().filter(|path| self.find(path).is_some()) {
+        for path in changed.iter().filter(|path| there.contains_key(*path) && self.find(path).is_some()) {
             self.make_room(path)?;
         }
         let mut contents: Vec<(&GitPath, &Content)> = Vec::new();
