@@ -283,8 +283,10 @@ mod tests {
     /// A folder with a `git` that says this.
     fn fake(script: &str) -> (tempfile::TempDir, Environment) {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("git");
-        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let (text, program) = (folder.path().join("text"), folder.path().join("git"));
+        std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // Another process writes it: while one of ours that a test has just started still holds it open, it could not run.
+        assert!(Command::new("cp").args([&text, &program]).status().unwrap().success());
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let environment = Environment::empty().with("PATH", folder.path());
         (folder, environment)

@@ -46,10 +46,8 @@ impl Ground {
             .with("XDG_CONFIG_HOME", home.join("config"))
             .with("GIT_CONFIG_NOSYSTEM", "1");
         let ground = Self { folder, environment, top };
-        ground.git(["config", "--global", "init.defaultBranch", "main"]);
-        ground.git(["config", "--global", "user.name", "Ada"]);
-        ground.git(["config", "--global", "user.email", "ada@example.org"]);
-        ground.git(["init", "--quiet"]);
+        fs::write(ground.beside("home/.gitconfig"), "[user]\nname = Ada\nemail = ada@example.org\n").unwrap();
+        ground.git(["init", "--quiet", "--initial-branch=main"]);
         ground
     }
 
@@ -83,8 +81,7 @@ impl Ground {
             "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {} \"$@\"\n",
             real.display()
         );
-        write(&bin, "git", script);
-        set_mode(&bin.join("git"), 0o755);
+        write_program(&bin.join("git"), &script);
         set_mode(self.folder.path(), 0o755);
         let mut path = bin.into_os_string();
         path.push(":");
@@ -188,6 +185,17 @@ pub(crate) fn write(top: &Path, path: impl AsRef<Path>, content: impl AsRef<[u8]
     let path = top.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
+}
+
+/// Writes a program.
+///
+/// By another process: one of ours that is started meanwhile would hold the file open for writing until it has
+/// become the program that it is to be, and the system starts no program that is being written.
+pub(crate) fn write_program(path: &Path, script: &str) {
+    let text = path.with_extension("text");
+    write(path.parent().unwrap(), &text, script);
+    assert!(Command::new("cp").arg(&text).arg(path).status().unwrap().success());
+    set_mode(path, 0o755);
 }
 
 /// Makes a file executable, or not.

@@ -11,11 +11,11 @@ mod files;
 mod record;
 mod restore;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::index::{TemporaryIndex, write_entry};
 use super::reference::DURABLE;
-use super::{CommitId, GitError, RefName, TreeId, TreeState, Worktree};
+use super::{CommitId, GitError, RefName, Repository, TreeId, TreeState, Worktree};
 use files::{Files, Keep};
 use record::Record;
 pub use restore::Restored;
@@ -51,6 +51,18 @@ pub(super) struct Captured {
     index: TreeId,
     /// The sides of a conflict, in folders `1`, `2` and `3`.
     stages: Option<TreeId>,
+}
+
+impl Repository {
+    /// Finds what was salvaged of a worktree, to go on removing it where that was cut off.
+    ///
+    /// # Errors
+    /// `NotASalvage`.
+    pub fn find_salvage(&self, reference: &RefName, worktree: &Path) -> Result<Option<Salvage>, GitError> {
+        let Some(commit) = self.read_ref(reference)? else { return Ok(None) };
+        let (_, captured) = self.salvaged(&commit)?;
+        Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured }))
+    }
 }
 
 impl Worktree<'_> {

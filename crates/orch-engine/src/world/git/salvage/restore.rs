@@ -30,13 +30,14 @@ pub struct Restored {
 }
 
 impl Repository {
-    /// Makes a worktree of what was salvaged.
+    /// Makes a worktree of what was salvaged. Cut off in the middle, it is made anew by asking again.
     ///
     /// # Errors
     /// `NotASalvage`, `PathTaken`. Nothing is left behind.
     pub fn restore(&self, salvage: &CommitId, path: &Path, reason: &str) -> Result<Restored, GitError> {
         let (record, captured) = self.salvaged(salvage)?;
         let held = self.lock_tree(path)?;
+        self.clear(path)?;
         if !crate::world::git::worktree::is_free(path)? || self.registration(path)?.is_some() {
             return Err(GitError::PathTaken { path: path.to_owned() });
         }

@@ -212,20 +212,29 @@ impl Repository {
         }
         refuse_lock_of_others(&entry)?;
         let path = entry.path.as_os_str();
-        if entry.locked.is_some() {
-            self.call(["worktree".as_ref(), "unlock".as_ref(), "--".as_ref(), path])
-                .held(administration.share()?)
-                .output()?;
+        match (entry.locked.is_some(), reason) {
+            (true, Some(reason)) => self.worktree(&entry.path)?.replace_lock(reason),
+            (false, Some(reason)) => {
+                let words = ["worktree", "lock", "--reason", reason, "--"].map(AsRef::as_ref);
+                self.call(words.into_iter().chain([path])).held(administration.share()?).output().map(drop)
+            }
+            (_, None) => {
+                let words = ["worktree", "unlock", "--"].map(AsRef::as_ref);
+                self.call(words.into_iter().chain([path])).held(administration.share()?).output().map(drop)
+            }
         }
-        if let Some(reason) = reason {
-            let words = ["worktree", "lock", "--reason", reason, "--"].map(AsRef::as_ref);
-            self.call(words.into_iter().chain([path])).held(administration.share()?).output()?;
-        }
-        Ok(())
     }
 }
 
 impl Worktree<'_> {
+    /// Changes the reason of a lock in one step, which git has no command for: between its `unlock` and its
+    /// `lock` a crash would leave a worktree that nothing says anything about.
+    fn replace_lock(&self, reason: &str) -> Result<(), GitError> {
+        let (file, new) = (self.git_dir().join("locked"), self.git_dir().join("locked.orch"));
+        std::fs::write(&new, reason).map_err(GitError::io("write", &new))?;
+        std::fs::rename(&new, &file).map_err(GitError::io("replace", file))
+    }
+
     /// Writes the files of a commit, whatever lies there.
     pub(in crate::world::git) fn fill(&self, commit: &CommitId, held: &Held) -> Result<(), GitError> {
         self.call(["read-tree", "--reset", "-u", commit.as_str()]).held(held.share()?).output().map(drop)
