@@ -13,6 +13,7 @@ pub mod receipt;
 pub mod session;
 mod token;
 mod wake;
+pub mod world;
 
 pub use error::{Awaited, Error};
 pub use receipt::{Answer, Receipt};

@@ -1,4 +1,6 @@
 //! Stories of the engine's operations, one module per subject, on a store of their own with a clock they advance.
+//!
+//! [`world`] tries what touches git and processes against the real things.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -14,3 +16,4 @@ mod questions;
 mod receipts;
 mod runs;
 mod waits;
+mod world;

@@ -1,0 +1,206 @@
+//! Indexes: what git has staged, read from a worktree's own and written to temporary ones.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{BlobId, GitError, TreeId, Worktree};
+
+/// What git takes a file for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Plain,
+    Executable,
+    Link,
+    /// A submodule.
+    Commit,
+}
+
+impl Mode {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "100644" => Some(Self::Plain),
+            "100755" => Some(Self::Executable),
+            "120000" => Some(Self::Link),
+            "160000" => Some(Self::Commit),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "100644",
+            Self::Executable => "100755",
+            Self::Link => "120000",
+            Self::Commit => "160000",
+        }
+    }
+}
+
+/// A path as git has it: bytes, from the top, with `/`.
+pub(super) type GitPath = Vec<u8>;
+
+/// The file system's path for one of git's.
+pub(super) fn file_path(path: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(path))
+}
+
+/// What a path holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Content {
+    pub(super) mode: Mode,
+    pub(super) blob: BlobId,
+}
+
+/// A line of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct IndexEntry {
+    pub(super) path: GitPath,
+    pub(super) content: Content,
+    /// 0, or in a conflict: 1 for the common ancestor, 2 for ours, 3 for theirs.
+    pub(super) stage: u8,
+    /// Git was told to take the file for unchanged.
+    pub(super) is_assumed: bool,
+    /// Git was told not to have the file in the worktree.
+    pub(super) is_skipped: bool,
+}
+
+/// Reads what `git ls-files -s -v -z` prints: `TAG MODE BLOB STAGE TAB PATH`.
+pub(super) fn parse_entries(output: &[u8]) -> Option<Vec<IndexEntry>> {
+    output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(parse_entry).collect()
+}
+
+fn parse_entry(entry: &[u8]) -> Option<IndexEntry> {
+    let tab = entry.iter().position(|byte| *byte == b'\t')?;
+    let mut fields = std::str::from_utf8(&entry[..tab]).ok()?.split(' ');
+    let tag = fields.next()?.chars().next()?;
+    let mode = Mode::parse(fields.next()?)?;
+    let blob = BlobId::parse(fields.next()?)?;
+    let stage = fields.next()?.parse().ok()?;
+    Some(IndexEntry {
+        path: entry[tab + 1..].to_vec(),
+        content: Content { mode, blob },
+        stage,
+        is_assumed: tag.is_lowercase(),
+        is_skipped: tag.eq_ignore_ascii_case(&'S'),
+    })
+}
+
+/// Adds a line of what `git update-index -z --index-info` reads.
+pub(super) fn write_entry(lines: &mut Vec<u8>, path: &[u8], content: &Content, stage: u8) {
+    lines.extend_from_slice(format!("{} {} {stage}\t", content.mode.as_str(), content.blob).as_bytes());
+    lines.extend_from_slice(path);
+    lines.push(0);
+}
+
+/// An index of our own beside the worktree's, gone when it is dropped.
+#[derive(Debug)]
+pub(super) struct TemporaryIndex<'w> {
+    worktree: &'w Worktree<'w>,
+    file: PathBuf,
+}
+
+impl<'w> TemporaryIndex<'w> {
+    /// An empty one.
+    pub(super) fn new(worktree: &'w Worktree<'w>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file = worktree.git_dir().join(format!("orch-index-{}-{number}", std::process::id()));
+        Self { worktree, file }
+    }
+
+    /// A copy of the worktree's own, with all that it knows of the files.
+    pub(super) fn copy_of(worktree: &'w Worktree<'w>) -> Result<Self, GitError> {
+        let index = Self::new(worktree);
+        let own = worktree.git_dir().join("index");
+        match std::fs::copy(&own, &index.file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(GitError::io("copy", own)(error))
+            }
+            _ => Ok(index),
+        }
+    }
+
+    /// The file that git is told to use.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Adds entries, as lines of [`write_entry`].
+    pub(super) fn add(&self, lines: Vec<u8>) -> Result<(), GitError> {
+        let call = self.worktree.call(["update-index", "-z", "--index-info"]).index(&self.file);
+        call.input(lines).output().map(drop)
+    }
+
+    /// Writes its content as a tree.
+    pub(super) fn tree(&self) -> Result<TreeId, GitError> {
+        let line = self.worktree.call(["write-tree"]).index(&self.file).line()?;
+        TreeId::parse(&line).ok_or_else(|| GitError::Unreadable { command: "write-tree".to_owned() })
+    }
+}
+
+impl Drop for TemporaryIndex<'_> {
+    fn drop(&mut self) {
+        // What cannot be deleted is a small file in a folder that goes with the worktree.
+        let _ = std::fs::remove_file(&self.file);
+        let mut lock = self.file.clone().into_os_string();
+        lock.push(".lock");
+        let _ = std::fs::remove_file(lock);
+    }
+}
+
+impl Worktree<'_> {
+    /// What it has staged.
+    pub(super) fn index_entries(&self) -> Result<Vec<IndexEntry>, GitError> {
+        let answer = self.call(["ls-files", "-s", "-v", "-z"]).answer()?;
+        if answer.code() != Some(0) {
+            return Err(answer.into_error());
+        }
+        parse_entries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read() {
+        let blob = "0cfbf08886fca9a91cb753ec8734c84fcbe52c9f";
+        let output = format!(
+            "H 100644 {blob} 0\tn\nl\0H 120000 {blob} 0\ta\tb\0h 100755 {blob} 0\tassumed\0\
+             S 100644 {blob} 0\tskipped\0M 100644 {blob} 3\tboth\0H 160000 {blob} 0\tsub\0"
+        );
+        let entries = parse_entries(output.as_bytes()).unwrap();
+        let read: Vec<(&[u8], &str, u8)> = entries
+            .iter()
+            .map(|entry| (entry.path.as_slice(), entry.content.mode.as_str(), entry.stage))
+            .collect();
+        let expected: [(&[u8], &str, u8); 6] = [
+            (b"n\nl", "100644", 0),
+            (b"a\tb", "120000", 0),
+            (b"assumed", "100755", 0),
+            (b"skipped", "100644", 0),
+            (b"both", "100644", 3),
+            (b"sub", "160000", 0),
+        ];
+        assert_eq!(read, expected);
+        let flags: Vec<(bool, bool)> =
+            entries.iter().map(|entry| (entry.is_assumed, entry.is_skipped)).collect();
+        let none = (false, false);
+        assert_eq!(flags, [none, none, (true, false), (false, true), none, none]);
+        let mut lines = Vec::new();
+        write_entry(&mut lines, b"both", &entries[4].content, 3);
+        assert_eq!(lines, format!("100644 {blob} 3\tboth\0").into_bytes());
+    }
+
+    #[test]
+    fn nonsense_is_noticed() {
+        for output in
+            [&b"H 100644 x 0\ta\0"[..], b"H\0", b"H 040000 0cfbf08886fca9a91cb753ec8734c84fcbe52c9f 0\ta\0"]
+        {
+            assert_eq!(parse_entries(output), None, "{}", String::from_utf8_lossy(output));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A repository, found from a folder inside it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::program::{Call, Place};
+use super::{Git, GitError};
+
+/// A repository with all its worktrees, seen from one of them.
+#[derive(Debug)]
+pub struct Repository {
+    git: Git,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+    top: Option<PathBuf>,
+    is_bare: bool,
+    /// Settings that name us where the user has no name.
+    identity: OnceLock<Vec<&'static str>>,
+}
+
+impl Repository {
+    /// Finds the repository that a folder lies in.
+    ///
+    /// # Errors
+    /// `NotARepository`, or what git says about one that it does not trust.
+    pub fn discover(git: &Git, folder: &Path) -> Result<Self, GitError> {
+        let not_here = || GitError::NotARepository { folder: folder.to_owned() };
+        // Git speaks of real paths, and what it says relative to one must be put to one.
+        let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(not_here)?;
+        let ask = |what: &[&str]| -> Result<Vec<u8>, GitError> {
+            let arguments = ["rev-parse", "--path-format=absolute"].iter().chain(what);
+            let answer = git.call(&Place::Search(&folder), arguments).answer()?;
+            if answer.code() == Some(0) {
+                Ok(answer.stdout)
+            } else if answer.stderr.contains("not a git repository") {
+                Err(not_here())
+            } else {
+                Err(answer.into_error())
+            }
+        };
+        const WHAT: [&str; 5] =
+            ["--is-bare-repository", "--is-inside-work-tree", "--show-cdup", "--git-dir", "--git-common-dir"];
+        let answer = ask(&WHAT)?;
+        let lines: Vec<&[u8]> = answer.split(|byte| *byte == b'\n').collect();
+        let &[is_bare, is_inside, up, ref paths @ ..] = lines.as_slice() else {
+            return Err(GitError::Unreadable { command: "rev-parse".to_owned() });
+        };
+        let top = match is_inside {
+            b"true" => Some(upwards(&folder, up)),
+            _ => None,
+        };
+        let (git_dir, common_dir) = match *paths {
+            // The usual case, in one command: no path holds a line end.
+            [git_dir, common_dir, b""] => (path_of(git_dir), path_of(common_dir)),
+            _ => (path_of(&ask(&[WHAT[3]])?), path_of(&ask(&[WHAT[4]])?)),
+        };
+        Ok(Self {
+            git: git.clone(),
+            git_dir,
+            common_dir,
+            top,
+            is_bare: is_bare == b"true",
+            identity: OnceLock::new(),
+        })
+    }
+
+    /// The folder that all worktrees share.
+    #[must_use]
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Where git keeps what is the own of the worktree that the repository was found from.
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The top of the worktree that the repository was found from; `None` in a bare one or inside its `.git`.
+    #[must_use]
+    pub fn top(&self) -> Option<&Path> {
+        self.top.as_deref()
+    }
+
+    /// Whether it has no main worktree.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
+    /// Prepares a command that touches no files of a worktree.
+    pub(super) fn call<I>(&self, arguments: I) -> Call
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.git.call(&Place::Repository(&self.git_dir), arguments)
+    }
+
+    /// Prepares a command in a worktree of this repository.
+    pub(super) fn call_in<I>(&self, git_dir: &Path, top: &Path, arguments: I) -> Call
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.git.call(&Place::Worktree { git_dir, top }, arguments)
+    }
+
+    /// Lets a command that writes a commit name us where the user has no name.
+    pub(super) fn with_identity(&self, call: Call) -> Result<Call, GitError> {
+        let settings = match self.identity.get() {
+            Some(settings) => settings,
+            None => {
+                let missing = self.missing_identity()?;
+                self.identity.get_or_init(|| missing)
+            }
+        };
+        Ok(settings.iter().fold(call, |call, setting| call.setting(setting)))
+    }
+
+    fn missing_identity(&self) -> Result<Vec<&'static str>, GitError> {
+        let answer = self.call(["config", "--null", "--get-regexp", r"^user\.(name|email)$"]).answer()?;
+        match answer.code() {
+            Some(0) => Ok(missing_names(&answer.stdout)),
+            Some(1) => Ok(missing_names(b"")),
+            _ => Err(answer.into_error()),
+        }
+    }
+}
+
+/// What to set where `git config --null --get-regexp` shows no value, or an empty one.
+fn missing_names(found: &[u8]) -> Vec<&'static str> {
+    let has = |name: &[u8]| {
+        // The last one counts.
+        let mut values = found.split(|byte| *byte == 0).filter_map(|entry| entry.strip_prefix(name));
+        values.next_back().is_some_and(|value| value.len() > 1)
+    };
+    let mut missing = Vec::new();
+    if !has(b"user.name") {
+        missing.push("user.name=orch");
+    }
+    if !has(b"user.email") {
+        missing.push("user.email=orch@localhost");
+    }
+    missing
+}
+
+/// Goes up from a folder by what `--show-cdup` says: `../` as often as needed.
+fn upwards(folder: &Path, up: &[u8]) -> PathBuf {
+    let levels = up.split(|byte| *byte == b'/').filter(|part| *part == b"..").count();
+    folder.ancestors().nth(levels).unwrap_or(folder).to_owned()
+}
+
+/// A path as git prints it alone on a line; it may itself hold line ends.
+fn path_of(line: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(line.strip_suffix(b"\n").unwrap_or(line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_missing_names_are_given() {
+        let both = ["user.name=orch", "user.email=orch@localhost"];
+        for (found, expected) in [
+            (&b""[..], &both[..]),
+            (b"user.name\nAda\0user.email\na@b\0", &[]),
+            (b"user.name\nAda\0", &both[1..]),
+            (b"user.email\na@b\0", &both[..1]),
+            (b"user.name\nAda\0user.name\n\0user.email\na@b\0", &both[..1]),
+        ] {
+            assert_eq!(missing_names(found), expected, "{}", String::from_utf8_lossy(found));
+        }
+    }
+
+    #[test]
+    fn the_top_is_some_levels_up() {
+        for (up, expected) in [(&b""[..], "/a/b/c"), (b"../", "/a/b"), (b"../../", "/a")] {
+            assert_eq!(upwards(Path::new("/a/b/c"), up), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_its_own_line_ends() {
+        assert_eq!(path_of(b"/a\nb\n\n"), Path::new("/a\nb\n"));
+    }
+}

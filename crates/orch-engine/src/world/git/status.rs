@@ -1,0 +1,209 @@
+//! What is changed in a worktree, as `git status --porcelain=v2` tells it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use super::{CommitId, Head, RefName};
+
+/// A file that is not as its commit has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirtyFile {
+    /// Where it lies, from the top of the worktree.
+    pub path: PathBuf,
+    /// In what way it differs.
+    pub change: Change,
+}
+
+/// How a file differs from its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Git does not know it, and does not ignore it.
+    Untracked,
+    /// It was added to the index.
+    Added,
+    /// Its content or mode is another.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// A file became a symbolic link or the other way around.
+    TypeChanged,
+    /// It was renamed in the index.
+    Renamed,
+    /// A merge left it in conflict.
+    Unmerged,
+}
+
+/// Where a worktree stands and what is changed in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeState {
+    /// The commit that is checked out; `None` on a branch without one.
+    pub commit: Option<CommitId>,
+    /// The branch that is checked out; `None` when it is detached.
+    pub branch: Option<RefName>,
+    /// What is not committed.
+    pub dirty: Vec<DirtyFile>,
+}
+
+impl TreeState {
+    /// Where it stands; `None` on a branch without a commit.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        Some(Head { commit: self.commit.clone()?, branch: self.branch.clone() })
+    }
+
+    /// Whether everything is committed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.dirty.is_empty()
+    }
+}
+
+/// The options that make `git status` answer what [`parse`] reads.
+pub(super) const ARGUMENTS: [&str; 7] = [
+    "status",
+    "--porcelain=v2",
+    "-z",
+    "--branch",
+    "--untracked-files=all",
+    "--no-renames",
+    "--ignore-submodules=none",
+];
+
+/// Reads the answer; `None` where it makes no sense.
+pub(super) fn parse(output: &[u8]) -> Option<TreeState> {
+    let (mut commit, mut branch, mut dirty) = (None, None, Vec::new());
+    let mut entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+    while let Some(entry) = entries.next() {
+        if let Some(header) = entry.strip_prefix(b"# ") {
+            let header = std::str::from_utf8(header).ok()?;
+            match header.split_once(' ')? {
+                ("branch.oid", oid) => commit = CommitId::parse(oid),
+                ("branch.head", "(detached)") => {}
+                ("branch.head", name) => branch = Some(RefName::branch(name).ok()?),
+                _ => {}
+            }
+            continue;
+        }
+        dirty.push(parse_entry(entry)?);
+        if entry.starts_with(b"2 ") {
+            // The path that it had before.
+            entries.next()?;
+        }
+    }
+    Some(TreeState { commit, branch, dirty })
+}
+
+/// Reads one file: `KIND`, for known ones the states of index and worktree, and at its end the path.
+fn parse_entry(entry: &[u8]) -> Option<DirtyFile> {
+    let (kind, rest) = (entry.first()?, entry.get(2..)?);
+    // How many fields stand before the path.
+    let fields = match kind {
+        b'1' => 7,
+        b'2' => 8,
+        b'u' => 9,
+        b'?' => 0,
+        _ => return None,
+    };
+    let mut path = rest;
+    for _ in 0..fields {
+        let space = path.iter().position(|byte| *byte == b' ')?;
+        path = &path[space + 1..];
+    }
+    let change = match kind {
+        b'?' => Change::Untracked,
+        b'u' => Change::Unmerged,
+        _ => change_of(*rest.first()?, *rest.get(1)?)?,
+    };
+    (!path.is_empty()).then(|| DirtyFile { path: PathBuf::from(OsStr::from_bytes(path)), change })
+}
+
+/// What the two states say together; what lies in the worktree counts before what lies in the index.
+fn change_of(index: u8, worktree: u8) -> Option<Change> {
+    let change = |state| match state {
+        b'A' | b'C' => Some(Change::Added),
+        b'M' => Some(Change::Modified),
+        b'D' => Some(Change::Deleted),
+        b'T' => Some(Change::TypeChanged),
+        b'R' => Some(Change::Renamed),
+        _ => None,
+    };
+    match (index, worktree) {
+        (b'A', b'M' | b'T') => Some(Change::Added),
+        (index, b'.') => change(index),
+        (_, worktree) => change(worktree),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OID: &str = "b6cb5e47eb32268bc2ef2e5ee590b7644bd2a186";
+
+    fn changes(output: &[u8]) -> Vec<(String, Change)> {
+        let state = parse(output).expect("it can be read");
+        state.dirty.into_iter().map(|file| (file.path.to_string_lossy().into_owned(), file.change)).collect()
+    }
+
+    #[test]
+    fn a_clean_tree_is_where_its_head_is() {
+        let output = format!("# branch.oid {OID}\0# branch.head orch/run/key.1\0");
+        let state = parse(output.as_bytes()).unwrap();
+        let head = state.head().unwrap();
+        assert_eq!((head.commit.as_str(), head.branch.unwrap().branch_name()), (OID, Some("orch/run/key.1")));
+        assert!(state.is_clean());
+        let detached = parse(format!("# branch.oid {OID}\0# branch.head (detached)\0").as_bytes()).unwrap();
+        assert_eq!(detached.head().unwrap().branch, None);
+        let unborn = parse(b"# branch.oid (initial)\0# branch.head main\0").unwrap();
+        assert_eq!((unborn.head(), unborn.branch), (None, Some(RefName::branch("main").unwrap())));
+    }
+
+    #[test]
+    fn every_kind_of_change_is_read() {
+        let blob = "975fbec8256d3e8a3797e7a3611380f27c49f4ac";
+        let zero = "0".repeat(40);
+        let output = format!(
+            "# branch.oid {OID}\0# branch.head main\0# branch.upstream origin/main\0# branch.ab +1 -0\0\
+             1 D. N... 100644 000000 000000 {blob} {zero} a\0\
+             1 A. N... 000000 120000 120000 {zero} {blob} a link\0\
+             1 AM N... 000000 100644 100644 {zero} {blob} added\0\
+             1 .M N... 100644 100644 100755 {blob} {blob} two\nlines\0\
+             1 .T N... 100644 100644 120000 {blob} {blob} type\0\
+             1 MD N... 100644 100644 000000 {blob} {blob} gone\0\
+             1 .M S.MU 160000 160000 160000 {blob} {blob} sub\0\
+             2 R. N... 100644 100644 100644 {blob} {blob} R100 new\0old\0\
+             u UU N... 100644 100644 100644 100644 {blob} {blob} {blob} both\0\
+             ? un tracked\0? nested/\0"
+        );
+        let expected = [
+            ("a", Change::Deleted),
+            ("a link", Change::Added),
+            ("added", Change::Added),
+            ("two\nlines", Change::Modified),
+            ("type", Change::TypeChanged),
+            ("gone", Change::Deleted),
+            ("sub", Change::Modified),
+            ("new", Change::Renamed),
+            ("both", Change::Unmerged),
+            ("un tracked", Change::Untracked),
+            ("nested/", Change::Untracked),
+        ];
+        assert_eq!(changes(output.as_bytes()), expected.map(|(path, change)| (path.to_owned(), change)));
+    }
+
+    #[test]
+    fn names_need_not_be_utf8() {
+        let state = parse(b"? \xff\xfe\0").unwrap();
+        assert_eq!(state.dirty[0].path.as_os_str().as_bytes(), b"\xff\xfe");
+    }
+
+    #[test]
+    fn nonsense_is_noticed() {
+        for output in
+            [&b"hello\0"[..], b"1 .M N... 100644\0", b"? \0", b"2 R. N... 1 1 1 a b R100 new\0", b"!\0"]
+        {
+            assert_eq!(parse(output), None, "{}", String::from_utf8_lossy(output));
+        }
+    }
+}

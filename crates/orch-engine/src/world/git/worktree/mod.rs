@@ -1,0 +1,160 @@
+//! Worktrees: one checkout of a repository each, made, reused, locked and removed under locks of ours.
+//!
+//! `add` and `reuse` make one, `remove` takes one away that was salvaged, `list` knows which there are,
+//! `lock` keeps processes of ours apart.
+
+mod add;
+mod list;
+pub(super) mod lock;
+mod remove;
+mod reuse;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+pub(super) use add::is_free;
+pub use add::{Addition, Checkout};
+pub use list::WorktreeEntry;
+pub use remove::sweep_removed;
+pub use reuse::{Reuse, Unfit};
+
+use super::program::Call;
+use super::{GitError, Repository, TreeState, status};
+use list::real;
+
+/// A checkout of a repository, known to be one of its worktrees.
+#[derive(Clone, Debug)]
+pub struct Worktree<'r> {
+    pub(super) repository: &'r Repository,
+    top: PathBuf,
+    git_dir: PathBuf,
+}
+
+/// What git leaves in a worktree's git folder while it is at something, and what that is.
+const OPERATIONS: [(&str, &str); 7] = [
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer", "cherry-pick"),
+    ("BISECT_LOG", "bisect"),
+];
+
+impl Repository {
+    /// Opens a worktree by its top.
+    ///
+    /// # Errors
+    /// `NotAWorktree` where the folder is gone, has lost its `.git`, or belongs to another repository.
+    pub fn worktree(&self, top: &Path) -> Result<Worktree<'_>, GitError> {
+        let not_one = || GitError::NotAWorktree { path: top.to_owned() };
+        let top = top.canonicalize().map_err(|_| not_one())?;
+        let git_dir = self.git_dir_of(&top).ok_or_else(not_one)?;
+        Ok(Worktree { repository: self, top, git_dir })
+    }
+
+    /// The git folder of a worktree, if it and the worktree name each other.
+    fn git_dir_of(&self, top: &Path) -> Option<PathBuf> {
+        if self.top() == Some(top) {
+            return Some(self.git_dir().to_owned());
+        }
+        let common = self.common_dir().canonicalize().ok()?;
+        let dot_git = top.join(".git");
+        if dot_git.is_dir() {
+            return (dot_git.canonicalize().ok()? == common).then_some(dot_git);
+        }
+        let text = std::fs::read(&dot_git).ok()?;
+        let named = path_in(text.strip_prefix(b"gitdir: ")?);
+        let git_dir = top.join(named).canonicalize().ok()?;
+        if git_dir == common {
+            return Some(git_dir);
+        }
+        let named_common = path_in(&std::fs::read(git_dir.join("commondir")).ok()?);
+        let named_back = path_in(&std::fs::read(git_dir.join("gitdir")).ok()?);
+        let is_ours = git_dir.join(named_common).canonicalize().ok()? == common;
+        (is_ours && real(&git_dir.join(named_back)) == dot_git).then_some(git_dir)
+    }
+}
+
+/// A path in a file of git's, without the line end behind it.
+fn path_in(text: &[u8]) -> PathBuf {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    PathBuf::from(OsStr::from_bytes(&text[..end]))
+}
+
+impl Worktree<'_> {
+    /// Its top, without symbolic links.
+    #[must_use]
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// Where git keeps what is this worktree's own.
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Says where it stands and what is changed in it.
+    ///
+    /// # Errors
+    /// Git cannot tell.
+    pub fn state(&self) -> Result<TreeState, GitError> {
+        self.state_by(self.call(status::ARGUMENTS))
+    }
+
+    /// The same by a command that was given more settings.
+    pub(super) fn state_by(&self, call: Call) -> Result<TreeState, GitError> {
+        let answer = call.answer()?;
+        if answer.code() != Some(0) {
+            return Err(answer.into_error());
+        }
+        status::parse(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+    }
+
+    /// Says which operation of git's is under way in it, such as a merge that waits for its conflicts to be resolved.
+    #[must_use]
+    pub fn operation(&self) -> Option<&'static str> {
+        OPERATIONS.iter().find(|(file, _)| self.git_dir.join(file).exists()).map(|(_, operation)| *operation)
+    }
+
+    /// Refuses a worktree in which an operation of git's is under way.
+    pub(super) fn at_rest(&self) -> Result<(), GitError> {
+        match self.operation() {
+            Some(operation) => Err(GitError::InProgress { path: self.top.clone(), operation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves its branch, its index and its files forward to a commit that descends from where it stands.
+    ///
+    /// # Errors
+    /// Changes that are not committed, or untracked files, are in the way; nothing was changed then.
+    pub fn fast_forward(&self, to: &super::CommitId) -> Result<(), GitError> {
+        let call = self.call(["merge", "--ff-only", "--quiet", "--no-verify", "--no-stat", to.as_str()]);
+        self.repository.with_identity(call)?.output().map(drop)
+    }
+
+    /// Prepares a command in it.
+    pub(super) fn call<I>(&self, arguments: I) -> Call
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.repository.call_in(&self.git_dir, &self.top, arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_gits_files_keep_what_is_theirs() {
+        for (text, expected) in
+            [(&b"/a b\n"[..], "/a b"), (b"/a\nb\n", "/a\nb"), (b"../..\r\n", "../.."), (b"\n", "")]
+        {
+            assert_eq!(path_in(text), Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The world outside the store: git, processes and disks. Nothing else in the engine touches them.
+//!
+//! Nothing here decides and nothing here knows of runs, tasks or attempts: it does what it is told,
+//! so that doing it again after a crash is harmless, and says what it found.
+//! Start at [`git::Repository`] for worktrees, merges and salvage, and at [`process::Check`] for commands.
+
+pub mod disk;
+pub mod environment;
+pub mod git;
+pub mod limit;
+pub mod process;
+
+pub use environment::Environment;

@@ -1,0 +1,192 @@
+//! Checks as real processes.
+
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder to run checks in.
+struct Place {
+    folder: TempDir,
+    environment: Environment,
+    log: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("check.log");
+        Self { folder, environment: Environment::empty().with("PATH", "/usr/bin:/bin"), log }
+    }
+
+    fn check<'a>(&'a self, command: &'a str) -> Check<'a> {
+        Check {
+            command,
+            folder: self.folder.path(),
+            environment: &self.environment,
+            limit: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+            log: &self.log,
+            log_bytes_max: 1 << 20,
+            stop: None,
+        }
+    }
+
+    fn run(&self, command: &str) -> CheckRun {
+        run_check(&self.check(command))
+    }
+
+    fn logged(&self) -> String {
+        String::from_utf8(std::fs::read(&self.log).unwrap()).unwrap()
+    }
+
+    /// Whether the process whose number a check wrote to this file still runs.
+    fn runs(&self, file: &str) -> bool {
+        let number = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", number.trim()));
+        stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim().starts_with('Z')))
+    }
+}
+
+#[test]
+fn the_end_is_told_apart() {
+    let place = Place::new();
+    for (command, expected) in [
+        ("exit 0", "Exited(0)"),
+        ("exit 3", "Exited(3)"),
+        ("no-such-command", "CouldNotStart(NotFound)"),
+        ("touch here; ./here", "CouldNotStart(NotExecutable)"),
+        ("kill -ABRT $$", "Signalled(6)"),
+        ("if", "Exited(2)"),
+    ] {
+        assert_eq!(format!("{:?}", place.run(command).outcome), expected, "{command}");
+    }
+}
+
+#[test]
+fn a_check_sees_its_folder_and_its_environment_only() {
+    let place = Place::new();
+    let run = run_check(&Check {
+        limit: Duration::from_secs(30),
+        ..place.check("pwd -P; cat; echo \"$HOME-$GIT_DIR\" >&2; env | wc -l")
+    });
+    let folder = place.folder.path().canonicalize().unwrap();
+    let lines: Vec<&str> = run.tail.lines().collect();
+    assert_eq!(lines[..2], [folder.to_str().unwrap(), "-"]);
+    assert!(lines[2].trim().parse::<u32>().unwrap() <= 4, "PATH and what the shell adds: {}", lines[2]);
+    assert_eq!(place.logged(), run.tail);
+}
+
+#[test]
+fn a_gigabyte_of_output_stays_bounded() {
+    let place = Place::new();
+    let run = run_check(&Check {
+        log_bytes_max: 100_000,
+        ..place.check("echo first; head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo last")
+    });
+    assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
+    let log = place.logged();
+    assert!(log.len() <= 100_000, "{} bytes", log.len());
+    assert!(log.starts_with("first\nxxx") && log.ends_with("xxx\nlast\n"));
+    assert!(log.contains(" bytes left out ...]\n"));
+    assert!(run.tail.ends_with("xxx\nlast\n") && run.tail.len() <= 4_000);
+}
+
+#[test]
+fn at_the_limit_it_is_asked_first() {
+    let place = Place::new();
+    let run = run_check(&Check {
+        limit: Duration::from_millis(1_500),
+        ..place.check("trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done")
+    });
+    assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
+    assert!(run.tail.starts_with("on\n") && run.tail.ends_with("asked\n"), "{}", run.tail);
+    assert!(run.duration_ms >= 1_500, "{} ms", run.duration_ms);
+}
+
+#[test]
+fn one_that_does_not_listen_is_killed_with_its_children() {
+    let place = Place::new();
+    let deaf = "trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! >child; wait; wait";
+    let run = run_check(&Check {
+        limit: Duration::from_millis(1_500),
+        grace: Duration::from_millis(300),
+        ..place.check(deaf)
+    });
+    assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
+    assert!(run.duration_ms >= 1_800, "{} ms", run.duration_ms);
+    assert!(!place.runs("child"));
+}
+
+#[test]
+fn a_stopped_one_is_ended_too() {
+    let place = Place::new();
+    let run = run_check(&Check {
+        limit: Duration::from_millis(200),
+        ..place.check("echo on; kill -STOP $$; echo never")
+    });
+    assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
+    assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
+}
+
+#[test]
+fn what_it_leaves_behind_is_ended() {
+    let place = Place::new();
+    let run = place.run("sleep 1000 & echo $! >child; echo started");
+    assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
+    assert_eq!(run.tail, "started\n");
+    assert!(run.duration_ms < 9_000, "it listens, so nobody waits for the grace: {} ms", run.duration_ms);
+    assert!(!place.runs("child"));
+}
+
+#[test]
+fn one_that_left_its_group_holds_nobody_up() {
+    let place = Place::new();
+    let run = place.run("setsid sleep 1000 & echo $! >child; exit 4");
+    assert!(matches!(run.outcome, CheckOutcome::Exited(4)), "{:?}", run.outcome);
+    assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
+    let left = std::fs::read_to_string(place.folder.path().join("child")).unwrap();
+    if let Some(left) = left.trim().parse().ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(left, rustix::process::Signal::KILL);
+    }
+}
+
+#[test]
+fn the_caller_can_stop_it() {
+    let place = Place::new();
+    let (stop, ask) = io::pipe().unwrap();
+    drop(ask);
+    let run = run_check(&Check { stop: Some(stop.as_fd()), ..place.check("sleep 1000") });
+    assert!(matches!(run.outcome, CheckOutcome::Interrupted), "{:?}", run.outcome);
+}
+
+#[test]
+fn closed_outputs_are_no_end() {
+    let place = Place::new();
+    let run = place.run("echo on; exec >&- 2>&-; sleep 0.2; exit 5");
+    assert!(matches!(run.outcome, CheckOutcome::Exited(5)), "{:?}", run.outcome);
+    assert!(run.duration_ms >= 200, "{} ms", run.duration_ms);
+    assert_eq!(run.tail, "on\n");
+}
+
+#[test]
+fn faults_of_the_world_are_not_blamed_on_the_tree() {
+    let place = Place::new();
+    let missing = place.folder.path().join("missing");
+    let run = run_check(&Check { folder: &missing, ..place.check("true") });
+    assert!(matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoFolder)), "{:?}", run.outcome);
+    let full = PathBuf::from("/dev/full");
+    if full.exists() {
+        let run = run_check(&Check { log: &full, ..place.check("echo x; sleep 1000") });
+        assert!(
+            matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoLog(_))),
+            "{:?}",
+            run.outcome
+        );
+    }
+    let folder = place.folder.path().to_owned();
+    let run = run_check(&Check { log: &folder, ..place.check("true") });
+    assert!(matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoLog(_))), "{:?}", run.outcome);
+}

@@ -1,0 +1,262 @@
+//! One question and one answer: a program is given its input and asked for its output, within bounds.
+
+use std::io::{self, Read, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::{Child, ChildStdin, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::world::limit::PIPE_BYTES;
+
+/// What a program may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How much it may answer.
+    pub(crate) stdout_bytes_max: usize,
+    /// How much of its complaints is kept; the rest is read and forgotten.
+    pub(crate) stderr_bytes_max: usize,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Exchanged {
+    /// What it answered, up to the bound.
+    pub(crate) stdout: Vec<u8>,
+    /// The beginning of its complaints.
+    pub(crate) stderr: Vec<u8>,
+    /// How it ended.
+    pub(crate) end: End,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself.
+    Status(ExitStatus),
+    /// By us, because it answered more than it may.
+    TooMuch,
+    /// By us, because it took too long.
+    TimedOut,
+}
+
+/// Gives the child its input and collects its outputs, all three as it is ready for them.
+pub(crate) fn exchange(mut child: Child, input: &[u8], bounds: Bounds) -> io::Result<Exchanged> {
+    let talk = talk(&mut child, input, bounds);
+    let (stdout, stderr, over) = match talk {
+        Ok(talk) => talk,
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+    };
+    let end = match over {
+        // A program that closed both outputs has nothing left to do but to end.
+        Over::Closed => End::Status(child.wait()?),
+        Over::TooMuch | Over::TimedOut => {
+            let _ = child.kill();
+            child.wait()?;
+            if matches!(over, Over::TooMuch) { End::TooMuch } else { End::TimedOut }
+        }
+    };
+    Ok(Exchanged { stdout, stderr, end })
+}
+
+/// Why the talk was over.
+enum Over {
+    Closed,
+    TooMuch,
+    TimedOut,
+}
+
+fn talk(child: &mut Child, input: &[u8], bounds: Bounds) -> io::Result<(Vec<u8>, Vec<u8>, Over)> {
+    let deadline = Instant::now() + bounds.limit;
+    let mut feed = Feed::new(child.stdin.take(), input)?;
+    let mut stdout = Drain::new(child.stdout.take(), bounds.stdout_bytes_max)?;
+    let mut stderr = Drain::new(child.stderr.take(), bounds.stderr_bytes_max)?;
+    while stdout.is_open() || stderr.is_open() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok((stdout.kept, stderr.kept, Over::TimedOut));
+        }
+        let ready = wait(&feed, &stdout, &stderr, left)?;
+        if ready.feed {
+            feed.write()?;
+        }
+        if ready.stdout && stdout.read()? > 0 {
+            return Ok((stdout.kept, stderr.kept, Over::TooMuch));
+        }
+        if ready.stderr {
+            stderr.read()?;
+        }
+    }
+    Ok((stdout.kept, stderr.kept, Over::Closed))
+}
+
+/// Who can go on.
+struct Ready {
+    feed: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+fn wait<A: AsFd, B: AsFd>(
+    feed: &Feed<'_>,
+    stdout: &Drain<A>,
+    stderr: &Drain<B>,
+    left: Duration,
+) -> io::Result<Ready> {
+    let wanted: [(Option<BorrowedFd<'_>>, PollFlags); 3] = [
+        (feed.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT),
+        (stdout.from.as_ref().map(AsFd::as_fd), PollFlags::IN),
+        (stderr.from.as_ref().map(AsFd::as_fd), PollFlags::IN),
+    ];
+    let mut places: Vec<PollFd<'_>> =
+        wanted.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
+    let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    match rustix::event::poll(&mut places, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut answers = places.iter();
+    let mut hit = |wanted: &(Option<BorrowedFd<'_>>, PollFlags)| {
+        wanted.0.is_some() && answers.next().is_some_and(|place| !place.revents().is_empty())
+    };
+    Ok(Ready { feed: hit(&wanted[0]), stdout: hit(&wanted[1]), stderr: hit(&wanted[2]) })
+}
+
+/// Input that is written as the program takes it.
+struct Feed<'a> {
+    stdin: Option<ChildStdin>,
+    left: &'a [u8],
+}
+
+impl<'a> Feed<'a> {
+    fn new(stdin: Option<ChildStdin>, input: &'a [u8]) -> io::Result<Self> {
+        if let Some(stdin) = &stdin {
+            rustix::io::ioctl_fionbio(stdin, true)?;
+        }
+        let mut feed = Self { stdin, left: input };
+        feed.close_when_done();
+        Ok(feed)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        match stdin.write(self.left) {
+            Ok(length) => self.left = &self.left[length..],
+            Err(error) if is_not_now(&error) => {}
+            // It ended, or wants no more; its status says whether that is wrong.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.left = &[],
+            Err(error) => return Err(error),
+        }
+        self.close_when_done();
+        Ok(())
+    }
+
+    fn close_when_done(&mut self) {
+        if self.left.is_empty() {
+            self.stdin = None;
+        }
+    }
+}
+
+/// Output that is kept up to a bound.
+struct Drain<R> {
+    from: Option<R>,
+    kept: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl<R: Read + AsFd> Drain<R> {
+    fn new(from: Option<R>, bytes_max: usize) -> io::Result<Self> {
+        if let Some(from) = &from {
+            rustix::io::ioctl_fionbio(from, true)?;
+        }
+        Ok(Self { from, kept: Vec::new(), bytes_max })
+    }
+
+    fn is_open(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// Reads what is there once; says how much of it was not kept.
+    fn read(&mut self) -> io::Result<usize> {
+        let Some(from) = &mut self.from else { return Ok(0) };
+        let mut buffer = [0; PIPE_BYTES];
+        match from.read(&mut buffer) {
+            Ok(0) => self.from = None,
+            Ok(length) => {
+                let kept = length.min(self.bytes_max - self.kept.len());
+                self.kept.extend_from_slice(&buffer[..kept]);
+                return Ok(length - kept);
+            }
+            Err(error) if is_not_now(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(0)
+    }
+}
+
+fn is_not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    const BOUNDS: Bounds =
+        Bounds { stdout_bytes_max: 4 << 20, stderr_bytes_max: 10, limit: Duration::from_secs(60) };
+
+    fn ask(script: &str, input: &[u8], bounds: Bounds) -> Exchanged {
+        let child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        exchange(child, input, bounds).unwrap()
+    }
+
+    fn code(end: End) -> Option<i32> {
+        match end {
+            End::Status(status) => status.code(),
+            End::TooMuch | End::TimedOut => None,
+        }
+    }
+
+    #[test]
+    fn input_and_output_flow_at_once() {
+        let input = vec![7; 3 << 20];
+        let answer = ask("cat", &input, BOUNDS);
+        assert!(answer.stdout == input, "{} bytes came back", answer.stdout.len());
+        assert_eq!(code(answer.end), Some(0));
+    }
+
+    #[test]
+    fn complaints_are_cut_and_do_not_block() {
+        let answer = ask("head -c 300000 /dev/zero >&2; echo out; exit 3", b"", BOUNDS);
+        assert_eq!((answer.stdout, answer.stderr.len(), code(answer.end)), (b"out\n".to_vec(), 10, Some(3)));
+    }
+
+    #[test]
+    fn unread_input_is_no_error() {
+        let answer = ask("exec <&-; echo done", &vec![1; 1 << 20], BOUNDS);
+        assert_eq!((answer.stdout, code(answer.end)), (b"done\n".to_vec(), Some(0)));
+    }
+
+    #[test]
+    fn too_much_and_too_long_are_ended() {
+        let answer = ask("yes", b"", Bounds { stdout_bytes_max: 1000, ..BOUNDS });
+        assert_eq!((answer.stdout.len(), answer.end), (1000, End::TooMuch));
+        let answer = ask("exec sleep 1000", b"", Bounds { limit: Duration::from_millis(50), ..BOUNDS });
+        assert_eq!(answer.end, End::TimedOut);
+    }
+}

@@ -1,0 +1,13 @@
+//! Tests of what touches git, against the real program in folders of its own.
+
+mod carry;
+mod crash;
+mod diff;
+mod ground;
+mod merge;
+mod references;
+mod repository;
+mod reuse;
+mod salvage;
+mod snapshot;
+mod worktrees;
