@@ -1,7 +1,7 @@
 //! The repository's own chores: `cargo xtask ci` is what continuous integration runs.
 //!
 //! [`tidy`] holds the laws that no compiler checks, [`docs`] writes the documents that are made from the code,
-//! [`bench`] measures, and [`ci`] runs everything in order.
+//! [`mod@bench`] measures, and [`ci`] runs everything in order.
 
 #![expect(
     clippy::print_stdout,

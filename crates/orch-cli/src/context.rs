@@ -1,5 +1,6 @@
 //! What a command's `run` has at hand: who asks, the store, texts, warnings.
 
+use orch_contract::store::{InitAnswer, Store};
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
 use orch_core::time::Time;
@@ -116,6 +117,23 @@ impl<'a> Context<'a> {
         self.keep(session);
         let session = self.session.as_mut();
         Ok((session.ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))?, info))
+    }
+
+    /// Makes the store when there is none; a repeated request is told what the first one was.
+    ///
+    /// # Errors
+    /// It can be neither opened nor made, or the request id was used with other arguments.
+    pub fn make_store(&mut self, repeatable: &Repeatable) -> Result<Reply<InitAnswer>, Failure> {
+        let fingerprint = Fingerprint::of(self.command());
+        let (session, info) = self.session_or_new()?;
+        let view = |info: &StoreInfo| InitAnswer {
+            store: Store {
+                location: location_text(&info.location),
+                created: info.created,
+                schema: info.schema,
+            },
+        };
+        answer(session, repeatable, fingerprint, view, |session, receipt| session.keep(receipt, info.clone()))
     }
 
     /// Who runs this command, where that is known: `--as`, the program's variable, or its default.
@@ -282,8 +300,7 @@ fn answer<T, V: View>(
 }
 
 /// A store's place as `--store` takes it.
-#[must_use]
-pub fn location_text(location: &Location) -> String {
+fn location_text(location: &Location) -> String {
     match location {
         Location::Sqlite(path) => format!("sqlite:{}", path.display()),
         Location::Postgres(address) => address.clone(),

@@ -141,6 +141,21 @@ impl Session {
         outcome
     }
 
+    /// Records what was done outside of any transaction, once per request id.
+    ///
+    /// # Errors
+    /// The request id was used with other arguments, or the store failed.
+    pub fn keep<T: Clone>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        outcome: T,
+    ) -> Result<Answer<T>, Error> {
+        match receipt {
+            None => Ok(Answer::Fresh(outcome)),
+            Some(_) => self.change(receipt, |_, _| Ok(Ending::Keep(outcome.clone()))),
+        }
+    }
+
     /// Like [`Session::write`], once per request id: a repeated request is answered as the first time.
     pub(crate) fn change<T>(
         &mut self,

@@ -95,7 +95,11 @@ impl Waiter {
         }
         // A process of the same number may have left one behind.
         let _ = std::fs::remove_file(folder.join(name));
-        UnixDatagram::bind(Reach::of(folder)?.path(name))
+        let socket = UnixDatagram::bind(Reach::of(folder)?.path(name))?;
+        // Like every other file of the store, it is its owner's alone.
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(folder.join(name), owner_only)?;
+        Ok(socket)
     }
 
     /// How long it may block before the change counter is looked at.

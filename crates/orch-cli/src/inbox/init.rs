@@ -1,9 +1,9 @@
 //! `inbox init`: makes the store when there is none.
 
-use orch_contract::store::{InitAnswer, Store};
+use orch_contract::store::InitAnswer;
 
 use crate::arguments::Repeatable;
-use crate::context::{Context, location_text};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::respond::Reply;
 
@@ -23,9 +23,5 @@ pub struct Args {
 /// # Errors
 /// It can be neither opened nor made.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<InitAnswer>, Failure> {
-    // Making the store is repeatable by itself, and before it there is no place to record a request in.
-    let Repeatable { request_id: _ } = &args.repeatable;
-    let (_, info) = context.session_or_new()?;
-    let store = Store { location: location_text(&info.location), created: info.created, schema: info.schema };
-    Ok(Reply::new(InitAnswer { store }))
+    context.make_store(&args.repeatable)
 }

@@ -1,11 +1,9 @@
 //! `orch init`.
 
-use orch_contract::store::{InitAnswer, Store};
-
 use crate::arguments::Repeatable;
-use crate::context::{Context, location_text};
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::respond::Outcome;
 
 /// Make the store, if there is none
 ///
@@ -23,9 +21,5 @@ pub struct Args {
 /// The store can be neither opened nor made.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     context.lead()?;
-    // Making the store is repeatable by itself, and before it there is no place to record a request in.
-    let Repeatable { request_id: _ } = &args.repeatable;
-    let (_, info) = context.session_or_new()?;
-    let store = Store { location: location_text(&info.location), created: info.created, schema: info.schema };
-    Ok(Reply::new(InitAnswer { store }).into())
+    Ok(context.make_store(&args.repeatable)?.into())
 }

@@ -93,3 +93,16 @@ fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
     }
     assert_eq!(place.orch(&["task", "list"]).ok()["total"], 2);
 }
+
+#[test]
+fn making_the_store_is_repeated_too() {
+    let place = Place::empty();
+    let init = |more: &[&str]| place.orch(&[&["init"], more].concat());
+    let made = init(&["--request-id", "k"]).run().ok_document();
+    assert_eq!((&made["data"]["store"]["created"], made.get("replayed")), (&true.into(), None));
+    let again = init(&["--request-id", "k"]).run().ok_document();
+    assert_eq!((&again["data"], &again["replayed"]), (&made["data"], &true.into()));
+    assert_eq!(init(&[]).ok()["store"]["created"], false);
+    assert_eq!(place.orch(&["request", "show", "k"]).ok()["request"]["answer"], made["data"]);
+    place.inbox(&["init", "--request-id", "k"]).fails("request_conflict");
+}

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::place::Place;
 use crate::scheduling::text;
@@ -183,4 +185,25 @@ impl Place {
     fn task_without_key(&self) {
         self.orch(&["task", "add", "A task with a title that fills pages", "--spec", &"x".repeat(500)]).ok();
     }
+}
+
+#[test]
+fn what_a_waiting_process_leaves_in_the_folder_is_its_owners_alone() {
+    let place = Place::with_run("r");
+    let mut waiting = place.orch(&["wait", "--timeout", "60s"]).start();
+    let folder = place.path().join(".orch");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    // The socket is made, then closed to others.
+    let socket = || std::fs::read_dir(folder.join("wake")).ok()?.next()?.ok().map(|entry| entry.path());
+    while socket().is_none_or(|socket| mode(&socket) != 0o600) {
+        assert!(Instant::now() < deadline, "no socket of mode 0600");
+        std::thread::yield_now();
+    }
+    assert_eq!(mode(&folder.join("wake")), 0o700);
+    for name in ["orch.db", "orch.db-wal", "orch.db-shm"] {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+    waiting.child.kill().unwrap();
+    waiting.child.wait().unwrap();
 }
