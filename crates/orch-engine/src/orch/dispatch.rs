@@ -1,18 +1,20 @@
 //! `orch dispatch`: a new attempt and its thread.
 
+use std::collections::BTreeSet;
+
 use orch_core::attempt::Attempt;
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptName, Slug, TaskId, TaskName};
 use orch_core::limit;
 use orch_core::refusal::{Reason, Refusal};
-use orch_core::run::{Run, RunStatus};
+use orch_core::run::RunStatus;
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::thread::{NewThread, Reference, ThreadKind};
 use orch_store::Transaction;
 use orch_store::table::{agent, attempt, dependency, task as task_table, thread};
 
 use super::stage::{Stage, Told, change as lead_change};
-use super::{TaskRef, TaskShown, scope, work_message};
+use super::{TaskRef, TaskShown, ready, scope, work_message};
 use crate::inbox::{ThreadShown, send};
 use crate::{Answer, Error, Receipt, Session};
 
@@ -34,7 +36,7 @@ pub struct Dispatched {
 pub struct DispatchedAll {
     /// What was dispatched, in order.
     pub dispatched: Vec<Dispatched>,
-    /// What was ready and still not dispatched, and why. Once the run is full only the first such task is named.
+    /// What was ready and still not dispatched, and why. Once a run is full only the first such task of it is named.
     pub refused: Vec<(TaskName, Refusal)>,
 }
 
@@ -80,49 +82,46 @@ pub fn all(
     lead_change(session, receipt, who, |stage| {
         let mut outcome = DispatchedAll { dispatched: Vec::new(), refused: Vec::new() };
         let mut agents = Loads::new(stage.tx, &request.to)?;
-        for run in scope::runs(stage.tx, request.run.as_ref())? {
-            dispatch_run(stage, &run, request, &mut agents, &mut outcome)?;
+        let mut full = BTreeSet::new();
+        for task in candidates(stage, request)? {
+            if outcome.dispatched.len() as u64 == u64::from(request.limit) {
+                break;
+            }
+            if full.contains(&task.run) {
+                continue;
+            }
+            match attempt_at(stage, &task, agents.lightest()) {
+                Ok(dispatched) => {
+                    agents.add(&dispatched.attempt.agent);
+                    outcome.dispatched.push(dispatched);
+                }
+                Err(Error::Refused(refusal)) => {
+                    if matches!(refusal, Refusal::CapacityReached { .. }) {
+                        full.insert(task.run);
+                    }
+                    outcome.refused.push((task.name, refusal));
+                }
+                Err(other) => return Err(other),
+            }
         }
         Ok(outcome)
     })
 }
 
-/// Dispatches what is ready in one run, until the limit or the run's capacity is reached.
-fn dispatch_run(
-    stage: &mut Stage<'_, '_>,
-    run: &Run,
-    request: &All,
-    agents: &mut Loads,
-    outcome: &mut DispatchedAll,
-) -> Result<(), Error> {
-    if run.state.status() != RunStatus::Open {
-        return Ok(());
+/// What may be dispatched, in the order of the ready list, with more than the limit of each run: one run may be full,
+/// and what is refused does not use the limit up, but is looked at only up to the length of a list.
+fn candidates(stage: &mut Stage<'_, '_>, request: &All) -> Result<Vec<Task>, Error> {
+    let mut runs = scope::runs(stage.tx, request.run.as_ref())?;
+    runs.retain(|run| run.state.status() == RunStatus::Open);
+    let wanted = request.limit.saturating_add(if request.limit == 0 { 0 } else { limit::LIST_DEFAULT });
+    let mut tasks = Vec::new();
+    for run in &runs {
+        tasks.extend(task_table::ready(stage.tx, run.id, None, stage.now, wanted, 0)?);
     }
-    let left = request.limit.saturating_sub(u32::try_from(outcome.dispatched.len()).unwrap_or(u32::MAX));
-    // What is refused does not use the limit up, but is looked at only up to the length of a list.
-    let wanted = left.saturating_add(if left == 0 { 0 } else { limit::LIST_DEFAULT });
-    let mut sent = 0;
-    for task in task_table::ready(stage.tx, run.id, None, stage.now, wanted, 0)? {
-        if sent == left {
-            break;
-        }
-        match attempt_at(stage, &task, agents.lightest()) {
-            Ok(dispatched) => {
-                agents.add(&dispatched.attempt.agent);
-                outcome.dispatched.push(dispatched);
-                sent += 1;
-            }
-            Err(Error::Refused(refusal)) => {
-                let full = matches!(refusal, Refusal::CapacityReached { .. });
-                outcome.refused.push((task.name, refusal));
-                if full {
-                    break;
-                }
-            }
-            Err(other) => return Err(other),
-        }
+    if runs.len() > 1 {
+        tasks.sort_by_key(ready::place);
     }
-    Ok(())
+    Ok(tasks)
 }
 
 /// The agents that share the work, with how much each has.

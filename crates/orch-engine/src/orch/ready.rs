@@ -1,6 +1,8 @@
 //! `orch ready`: what can be dispatched now: by priority, then the longest chain of work behind it, then age.
 
-use orch_core::id::Slug;
+use std::cmp::Reverse;
+
+use orch_core::id::{Slug, TaskId};
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
@@ -54,8 +56,13 @@ fn count(tx: &mut Transaction<'_>, run: &Run, label: Option<&Slug>, now: Time) -
     }
 }
 
+/// A task's place in the order of several runs: by priority, then the longest chain of work behind it, then age.
+pub(crate) fn place(task: &Task) -> (u8, Reverse<u32>, TaskId) {
+    (task.priority, Reverse(task.rank), task.id)
+}
+
 /// The tasks of several runs in one order.
-pub(crate) fn in_order(
+fn in_order(
     tx: &mut Transaction<'_>,
     runs: &[Run],
     label: Option<&Slug>,
@@ -71,7 +78,7 @@ pub(crate) fn in_order(
     for run in runs {
         tasks.extend(task_table::ready(tx, run.id, label, now, reach, 0)?);
     }
-    tasks.sort_by_key(|task| (task.priority, std::cmp::Reverse(task.rank), task.id));
+    tasks.sort_by_key(place);
     let passed = usize::try_from(passed).unwrap_or(usize::MAX);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(tasks.into_iter().skip(passed).take(limit).collect())

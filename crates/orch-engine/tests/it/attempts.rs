@@ -161,3 +161,25 @@ fn an_attempt_belongs_to_who_did_it_even_if_nobody_looked_meanwhile() {
         assert_eq!(desk.detail(key).attempts[0].attempt.agent, slug("w"), "{key}");
     }
 }
+
+#[test]
+fn dispatching_all_runs_goes_by_one_order_and_round_those_that_are_full() {
+    let mut desk = Desk::new();
+    desk.run("full", Policy { max_active: Some(1), ..policy() }).unwrap();
+    desk.run("free", policy()).unwrap();
+    let mut add = |run: &str, key: &str, priority: u8| {
+        let new = orch_core::task::NewTask { priority, ..new_task(key, &[]) };
+        task::add(&mut desk.session, None, &desk.lead, Some(&slug(run)), &new).unwrap();
+    };
+    add("full", "a", 1);
+    add("full", "b", 1);
+    add("full", "c", 1);
+    add("free", "d", 0);
+    add("free", "e", 2);
+    let request = dispatch::All { run: None, to: vec![slug("w")], limit: 3 };
+    let all = fresh(dispatch::all(&mut desk.session, None, &desk.lead, &request).unwrap());
+    let sent: Vec<_> = all.dispatched.iter().map(|one| one.task.task.name.to_string()).collect();
+    assert_eq!(sent, ["free/d", "full/a", "free/e"]);
+    let refused: Vec<_> = all.refused.iter().map(|(task, _)| task.to_string()).collect();
+    assert_eq!(refused, ["full/b"], "once a run is full only the first is named");
+}

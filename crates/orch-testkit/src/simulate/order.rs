@@ -307,6 +307,7 @@ impl Draw<'_> {
     fn template(&mut self) -> Task {
         Task {
             key: String::new(),
+            born: 0,
             priority: self.among(&[0, 1, 2, 2, 4]),
             agent: self.among(&[None, Some("u"), Some("crew")]),
             max_attempts: self.among(&[None, None, Some(1)]),

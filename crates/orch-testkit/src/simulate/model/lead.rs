@@ -34,8 +34,14 @@ impl Model {
             return Err("TaskExists");
         }
         let after = self.resolve(run, &key, after)?;
-        self.runs[run].tasks.push(Task { key, after, ..new.clone() });
+        let born = self.task_count();
+        self.runs[run].tasks.push(Task { key, after, born, ..new.clone() });
         Ok(self.name((run, self.runs[run].tasks.len() - 1)))
+    }
+
+    /// How many tasks there are in all runs.
+    pub(crate) fn task_count(&self) -> usize {
+        self.runs.iter().map(|run| run.tasks.len()).sum()
     }
 
     /// The next key that is free, also of those that a plan gives.
@@ -267,28 +273,41 @@ impl Model {
         };
         let mut loads: Vec<(&'static str, usize)> = to.iter().map(|name| (*name, self.load(name))).collect();
         let (mut sent, mut refused) = (Vec::new(), Vec::new());
-        for run in runs.into_iter().filter(|run| self.runs[*run].state == RunState::Open).collect::<Vec<_>>()
-        {
-            for task in self.runs[run].ready(now) {
-                if sent.len() == limit {
-                    break;
+        let mut full = BTreeSet::new();
+        for place in self.ready_in(&runs, now) {
+            if sent.len() == limit {
+                break;
+            }
+            if full.contains(&place.0) {
+                continue;
+            }
+            let lightest = loads.iter_mut().min_by_key(|(_, load)| *load);
+            match self.attempt_at(place, lightest.as_ref().map(|(name, _)| *name), now) {
+                Ok(attempt) => {
+                    sent.push(attempt);
+                    lightest.into_iter().for_each(|(_, load)| *load += 1);
                 }
-                let lightest = loads.iter_mut().min_by_key(|(_, load)| *load);
-                match self.attempt_at((run, task), lightest.as_ref().map(|(name, _)| *name), now) {
-                    Ok(attempt) => {
-                        sent.push(attempt);
-                        lightest.into_iter().for_each(|(_, load)| *load += 1);
-                    }
-                    Err(why) => {
-                        refused.push(format!("{} {why}", self.name((run, task))));
-                        if why == "CapacityReached" {
-                            break;
-                        }
+                Err(why) => {
+                    refused.push(format!("{} {why}", self.name(place)));
+                    if why == "CapacityReached" {
+                        full.insert(place.0);
                     }
                 }
             }
         }
         Ok(format!("{sent:?} {refused:?}"))
+    }
+
+    /// What can be dispatched in the open ones of some runs, in one order.
+    fn ready_in(&self, runs: &[usize], now: Millis) -> Vec<Place> {
+        let open = runs.iter().copied().filter(|run| self.runs[*run].state == RunState::Open);
+        let mut ready: Vec<Place> =
+            open.flat_map(|run| self.runs[run].ready(now).into_iter().map(move |task| (run, task))).collect();
+        ready.sort_by_key(|(run, task)| {
+            let found = &self.runs[*run].tasks[*task];
+            (found.priority, std::cmp::Reverse(self.runs[*run].rank(*task)), found.born)
+        });
+        ready
     }
 
     /// How much is queued for an agent, and how much it holds.

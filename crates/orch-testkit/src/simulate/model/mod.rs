@@ -73,6 +73,8 @@ pub(crate) enum Base {
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub(crate) key: String,
+    /// How many tasks there were before it.
+    pub(crate) born: usize,
     pub(crate) priority: u8,
     pub(crate) agent: Option<&'static str>,
     pub(crate) max_attempts: Option<u32>,

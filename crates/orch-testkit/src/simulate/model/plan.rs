@@ -40,7 +40,8 @@ impl Model {
                     self.find(run, on)?;
                 }
             }
-            self.runs[run].tasks.push(Task { key: key.clone(), ..new.clone() });
+            let born = self.task_count();
+            self.runs[run].tasks.push(Task { key: key.clone(), born, ..new.clone() });
             added += 1;
         }
         for (index, key) in keys.iter().enumerate().filter(|(index, _)| there[*index].is_none()) {
@@ -71,7 +72,7 @@ impl Model {
     fn keys_of(&mut self, run: usize, lines: &[Line]) -> Result<Vec<String>, &'static str> {
         let given: Vec<String> = lines.iter().filter_map(|line| line.key).map(str::to_owned).collect();
         if given.iter().collect::<BTreeSet<_>>().len() < given.len() {
-            return Err("TaskExists");
+            return Err("KeyTwice");
         }
         let mut keys = Vec::new();
         for line in lines {
