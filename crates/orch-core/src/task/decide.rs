@@ -16,6 +16,8 @@ pub enum Unsuccessful {
     Failed {
         /// Whether trying again is no use.
         last: bool,
+        /// When it did so, which may be long before anybody looked.
+        at: Time,
     },
     /// Its report was refused.
     Rejected,
@@ -125,14 +127,14 @@ pub fn moved(task: &Task, event: TaskEvent, now: Time) -> Task {
 
 /// The task after its live attempt ended without success: ready again, or failed when no try is left.
 ///
-/// A try that failed delays the next one; a lost one does not.
+/// A try that failed delays the next one, from when it failed on; a lost one does not.
 /// In a cancelled run there is no next try: the task is cancelled.
 #[must_use]
 pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: RunStatus, now: Time) -> Task {
     let mut ended = Task { updated_at: now, ..task.clone() };
     let tries = task.max_attempts.unwrap_or(policy.max_attempts);
     let exhausted = match how {
-        Unsuccessful::Failed { last } => {
+        Unsuccessful::Failed { last, .. } => {
             ended.failures = task.failures.saturating_add(1);
             last || ended.failures >= tries
         }
@@ -150,12 +152,13 @@ pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: Ru
         return ended;
     }
     ended.state = must(task.state, if exhausted { TaskEvent::GiveUp } else { TaskEvent::TryAgain });
-    ended.not_before = match how {
-        Unsuccessful::Failed { .. } | Unsuccessful::Rejected if !exhausted => {
-            Some(now + retry_delay(policy.retry_delay, ended.failures))
-        }
-        Unsuccessful::Failed { .. } | Unsuccessful::Rejected | Unsuccessful::Lost => None,
+    let failed_at = match how {
+        Unsuccessful::Failed { at, .. } => Some(at),
+        Unsuccessful::Rejected => Some(now),
+        Unsuccessful::Lost => None,
     };
+    ended.not_before =
+        failed_at.filter(|_| !exhausted).map(|at| at + retry_delay(policy.retry_delay, ended.failures));
     ended
 }
 

@@ -203,14 +203,16 @@ fn ended(before: (u32, u32), how: Unsuccessful, status: RunStatus) -> (&'static 
 #[test]
 fn unsuccessful_ends() {
     use Unsuccessful as U;
-    let failed = U::Failed { last: false };
-    let for_good = U::Failed { last: true };
+    let failed = U::Failed { last: false, at: NOW };
+    let for_good = U::Failed { last: true, at: NOW };
+    let a_while_ago = U::Failed { last: false, at: Time(NOW.0 - 30_000) };
     let open = RunStatus::Open;
     for (before, how, expected) in [
         ((0, 0), failed, ("ready", 1, 0, Some(10_000))),
         ((1, 0), failed, ("ready", 2, 0, Some(20_000))),
         ((2, 0), failed, ("failed", 3, 0, None)),
         ((0, 8), failed, ("ready", 1, 8, Some(10_000))),
+        ((0, 0), a_while_ago, ("ready", 1, 0, Some(-20_000))),
         ((0, 0), for_good, ("failed", 1, 0, None)),
         ((0, 0), U::Rejected, ("ready", 1, 0, Some(10_000))),
         ((2, 0), U::Rejected, ("failed", 3, 0, None)),

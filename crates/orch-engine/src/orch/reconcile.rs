@@ -10,6 +10,7 @@ use orch_core::task::decide::{self, Unsuccessful};
 use orch_core::task::state::TaskEvent;
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
+use orch_core::time::Time;
 use orch_store::table::{attempt, message, task, thread};
 use orch_store::{Ending, Transaction};
 
@@ -90,7 +91,7 @@ pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error
     let observation = Observation { status: seen.state.status(), lease_lost, released };
     let events = steps(attempt.state, observation);
     let task = task::load(stage.tx, attempt.task)?.ok_or_else(|| scope::missing("task", attempt.task.0))?;
-    let mut walk = Walk { task, attempt, seen };
+    let mut walk = Walk { task, attempt, seen, closed_at: None };
     walk.attempt.releases = seen.releases;
     if released > 0 && walk.count_releases(stage, released)? {
         return walk.lose(stage, "it was given back too often");
@@ -107,6 +108,8 @@ struct Walk<'a> {
     task: Task,
     attempt: Attempt,
     seen: &'a Thread,
+    /// When its worker closed it.
+    closed_at: Option<Time>,
 }
 
 impl Walk<'_> {
@@ -145,7 +148,7 @@ impl Walk<'_> {
         kind: EventKind,
         reason: &str,
     ) -> Result<(), Error> {
-        self.attempt = decide::attempt_moved(&self.attempt, attempt_event, stage.now);
+        self.attempt = decide::attempt_moved(&self.attempt, attempt_event, self.when(stage.now));
         let after = decide::moved(&self.task, task_event, stage.now);
         self.become_task(stage, after, kind, reason, Vec::new())
     }
@@ -190,8 +193,15 @@ impl Walk<'_> {
         let closing = self.note_outcome(stage.tx)?;
         let last =
             closing.is_some_and(|message| message.content.extra.payload.as_deref() == Some(close::LAST));
-        self.attempt = decide::attempt_moved(&self.attempt, AttemptEvent::Fail, stage.now);
-        self.end_unsuccessful(stage, Unsuccessful::Failed { last }, EventKind::Failed, "its worker gave up")
+        let at = self.when(stage.now);
+        self.attempt = decide::attempt_moved(&self.attempt, AttemptEvent::Fail, at);
+        let how = Unsuccessful::Failed { last, at };
+        self.end_unsuccessful(stage, how, EventKind::Failed, "its worker gave up")
+    }
+
+    /// When an attempt ended: with its worker's last word, which may be long before anybody looked.
+    fn when(&self, now: Time) -> Time {
+        self.closed_at.unwrap_or(now)
     }
 
     fn lose(&mut self, stage: &mut Stage<'_, '_>, reason: &str) -> Result<(), Error> {
@@ -222,7 +232,7 @@ impl Walk<'_> {
             ("tries_left", decide::tries_left(&after, &run.policy).into()),
         ];
         if let (TaskState::Ready, Some(until)) = (after.state, after.not_before) {
-            data.push(("retry_in_ms", (until - stage.now).0.into()));
+            data.push(("retry_in_ms", (until - stage.now).0.max(0).into()));
         }
         self.become_task(stage, after, kind, reason, data)
     }
@@ -287,6 +297,7 @@ impl Walk<'_> {
         let closing = closing.map(|id| message::load(tx, id)).transpose()?.flatten();
         if let Some(message) = &closing {
             self.attempt.agent = message.content.from.clone();
+            self.closed_at = Some(message.created_at);
         }
         Ok(closing)
     }

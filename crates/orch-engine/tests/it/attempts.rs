@@ -183,3 +183,20 @@ fn dispatching_all_runs_goes_by_one_order_and_round_those_that_are_full() {
     let refused: Vec<_> = all.refused.iter().map(|(task, _)| task.to_string()).collect();
     assert_eq!(refused, ["full/b"], "once a run is full only the first is named");
 }
+
+#[test]
+fn a_delay_counts_from_the_failure_not_from_when_somebody_looked() {
+    let mut desk = Desk::with_tasks(&["a", "b"]);
+    let failing = desk.start("a", "w").unwrap();
+    let working = desk.start("b", "w").unwrap();
+    desk.clock().advance(Span::seconds(30));
+    desk.fail(&failing, false).unwrap();
+    desk.done(&working).unwrap();
+    desk.clock().advance(Span::minutes(5));
+    assert_eq!(desk.dispatch("a", "w").unwrap().attempt.name.number, 2, "the delay is long over");
+    for (key, index) in [("a", 1), ("b", 0)] {
+        let attempt = desk.detail(key).attempts[index].attempt.clone();
+        assert_eq!(attempt.ended_at.unwrap() - attempt.created_at, Span::seconds(30), "{key}");
+    }
+    assert_eq!(desk.breaches(), []);
+}

@@ -11,6 +11,7 @@ mod freshness;
 mod graph;
 mod leases;
 mod lists;
+mod notes;
 mod plans;
 mod questions;
 mod receipts;

@@ -254,7 +254,7 @@ impl Model {
             self.threads[thread].messages += 1;
             self.threads[thread].state = match last {
                 None => ThreadState::Done { by, token, text },
-                Some(last) => ThreadState::Failed { by, token, text, last },
+                Some(last) => ThreadState::Failed { by, token, text, last, at: now },
             };
         }
         Ok(self.threads[thread].state.name().to_owned())

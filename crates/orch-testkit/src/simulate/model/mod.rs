@@ -115,7 +115,7 @@ pub(crate) enum ThreadState {
     Claimed { hold: Hold, expires_at: Millis },
     Blocked { hold: Hold, question: &'static str, default_at: Option<Millis> },
     Done { by: &'static str, token: usize, text: &'static str },
-    Failed { by: &'static str, token: usize, text: &'static str, last: bool },
+    Failed { by: &'static str, token: usize, text: &'static str, last: bool, at: Millis },
     Cancelled,
 }
 

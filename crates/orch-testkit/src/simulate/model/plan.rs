@@ -72,7 +72,7 @@ impl Model {
     fn keys_of(&mut self, run: usize, lines: &[Line]) -> Result<Vec<String>, &'static str> {
         let given: Vec<String> = lines.iter().filter_map(|line| line.key).map(str::to_owned).collect();
         if given.iter().collect::<BTreeSet<_>>().len() < given.len() {
-            return Err("KeyTwice");
+            return Err("TaskExists");
         }
         let mut keys = Vec::new();
         for line in lines {

@@ -5,7 +5,7 @@ use super::{Base, Millis, Model, Place, RunState, ThreadState, lost_at};
 /// How an attempt ends without success.
 #[derive(Clone, Copy)]
 enum End {
-    Failed { last: bool },
+    Failed { last: bool, at: Millis },
     Lost,
 }
 
@@ -49,7 +49,7 @@ impl Model {
         if released > 0 && spent && !state.closed() {
             // The release that spends the budget is the loss.
             self.runs[run].tasks[task].losses -= 1;
-            return self.end_unsuccessful(place, End::Lost, now);
+            return self.end_unsuccessful(place, End::Lost);
         }
         match state {
             ThreadState::Queued => {
@@ -64,7 +64,7 @@ impl Model {
             ThreadState::Claimed { hold, expires_at } => {
                 self.mark(place, "running", Some(hold.holder));
                 if lost_at(hold, expires_at) <= now {
-                    self.end_unsuccessful(place, End::Lost, now);
+                    self.end_unsuccessful(place, End::Lost);
                 }
             }
             ThreadState::Blocked { hold, .. } => self.mark(place, "blocked", Some(hold.holder)),
@@ -72,9 +72,9 @@ impl Model {
                 self.mark(place, "accepted", Some(by));
                 self.runs[run].tasks[task].base = Base::Done;
             }
-            ThreadState::Failed { by, last, .. } => {
+            ThreadState::Failed { by, last, at, .. } => {
                 self.mark(place, "failed", Some(by));
-                self.end_unsuccessful(place, End::Failed { last }, now);
+                self.end_unsuccessful(place, End::Failed { last, at });
             }
             ThreadState::Cancelled => self.cancel_live(place),
         }
@@ -90,14 +90,14 @@ impl Model {
         self.runs[run].tasks[task].base = Base::Cancelled;
     }
 
-    fn end_unsuccessful(&mut self, place: Place, end: End, now: Millis) {
+    fn end_unsuccessful(&mut self, place: Place, end: End) {
         let (run, task) = place;
         let tries = self.runs[run].tries(task);
         let retry_delay = self.runs[run].retry_delay;
         let cancelled = self.runs[run].state == RunState::Cancelled;
         let found = &mut self.runs[run].tasks[task];
         let exhausted = match end {
-            End::Failed { last } => {
+            End::Failed { last, .. } => {
                 found.failures += 1;
                 last || found.failures >= tries
             }
@@ -112,9 +112,9 @@ impl Model {
             (false, false) => Base::Free,
         };
         found.not_before = match end {
-            End::Failed { .. } if found.base == Base::Free => {
+            End::Failed { at, .. } if found.base == Base::Free => {
                 let doubled = (1..found.failures).fold(retry_delay, |delay, _| (delay * 2).min(300_000));
-                Some(now + doubled)
+                Some(at + doubled)
             }
             End::Failed { .. } | End::Lost => None,
         };
