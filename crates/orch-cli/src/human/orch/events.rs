@@ -41,8 +41,8 @@ pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
     }
 }
 
-/// However narrow the terminal, this much of what an event says is shown.
-const SAID_WIDTH_MIN: usize = 24;
+/// However narrow the terminal, this much of what an event says is shown: a reason that is cut off says nothing.
+const SAID_WIDTH_MIN: usize = 60;
 
 /// What else the event says, in one line; the states that its kind already names are left out.
 fn said(event: &Event, width: usize) -> String {
