@@ -114,13 +114,27 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
+/// The longest way round that a message tells whole.
+const PATH_SAID: usize = 10;
+
+/// The longest way round that the details tell whole.
+const PATH_LISTED: usize = 100;
+
 /// Which tasks would wait for each other.
 fn cycle(path: &[Slug]) -> String {
     if let [task, _] = path {
         return format!("Task {task} cannot wait for itself.");
     }
-    let path: Vec<&str> = path.iter().map(Slug::as_str).collect();
-    format!("The tasks would wait for each other: {}.", path.join(" waits for "))
+    let names: Vec<&str> = path.iter().map(Slug::as_str).collect();
+    let chain = match names.as_slice() {
+        // Both ends of a long way round are enough for a sentence; the details name more.
+        [first, second, third, .., last] if names.len() > PATH_SAID => {
+            let between = names.len() - 4;
+            format!("{first} waits for {second} waits for {third} waits, over {between} more, for {last}")
+        }
+        _ => names.join(" waits for "),
+    };
+    format!("The tasks would wait for each other: {chain}.")
 }
 
 /// A sentence as the end of another, which begins in lower case; no reason begins with a name.
@@ -291,7 +305,9 @@ fn details(refusal: &Refusal) -> Value {
             let reason = orch_core::refusal::Reason::DependencyFailed { on, root };
             json!({"task": task.to_string(), "state": "skipped", "reasons": Reason::all(&[reason], task)})
         }
-        Refusal::DependencyCycle { path } => json!({"path": texts(path)}),
+        Refusal::DependencyCycle { path } => {
+            json!({"path": texts(&path[..path.len().min(PATH_LISTED)]), "length": path.len().saturating_sub(1)})
+        }
         Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
             json!({"task": task.to_string(), "on": on.to_string()})
         }
@@ -384,6 +400,13 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some("orch dep rm b c"));
         let itself = ErrorView::of(&Refusal::DependencyCycle { path: ["a", "a"].map(slug).to_vec() });
         assert_eq!(itself.message, "Task a cannot wait for itself.");
+        let long = (0..1_000).map(|number| Slug::stored(format!("t{}", number % 999))).collect();
+        let long = ErrorView::of(&Refusal::DependencyCycle { path: long });
+        let said =
+            "The tasks would wait for each other: t0 waits for t1 waits for t2 waits, over 996 more, for t0.";
+        assert_eq!(long.message, said);
+        let details = long.details.unwrap();
+        assert_eq!((details["path"].as_array().unwrap().len(), &details["length"]), (100, &999.into()));
     }
 
     #[test]

@@ -71,8 +71,11 @@ pub const PLAN_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The most entries of one list field (dependencies, labels, accept, verify, options, artifacts).
 pub const FIELD_ENTRIES_MAX: usize = 1_000;
 
-/// How many steps back the cause of a skipped task is looked for.
-pub const CAUSE_STEPS_MAX: usize = 100;
+/// How many steps back the cause of one skipped task is looked for.
+pub const CAUSE_STEPS_MAX: usize = 10_000;
+
+/// The same for each of a list of skipped tasks.
+pub const CAUSE_STEPS_LISTED: usize = 100;
 
 /// How many tasks of the critical path a status shows.
 pub const CRITICAL_PATH_SHOWN: usize = 20;

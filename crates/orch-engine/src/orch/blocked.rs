@@ -1,6 +1,7 @@
 //! `orch blocked`: open questions, and what will not move by itself.
 
 use orch_core::id::{AttemptName, Slug, TaskId, TaskName};
+use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::refusal::Reason;
 use orch_core::run::Run;
@@ -137,7 +138,7 @@ fn stuck_reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) ->
             let reasons = decide::not_ready(run, task, now);
             let reasons =
                 reasons.into_iter().filter(|reason| matches!(reason, Reason::DependencyFailed { .. }));
-            dispatch::named(tx, task, reasons.collect())
+            dispatch::named(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
         }
         TaskState::Dispatched => Ok(unclaimed(tx, task)?.into_iter().collect()),
         TaskState::Waiting

@@ -195,21 +195,22 @@ pub(crate) fn with_dependencies(
     refusal: Refusal,
 ) -> Result<Refusal, Error> {
     let Refusal::TaskNotReady { task: name, reasons } = refusal else { return Ok(refusal) };
-    Ok(Refusal::TaskNotReady { task: name, reasons: named(tx, task, reasons)? })
+    Ok(Refusal::TaskNotReady { task: name, reasons: named(tx, task, reasons, limit::CAUSE_STEPS_MAX)? })
 }
 
-/// Fills in which dependencies the reasons are about.
+/// Fills in which dependencies the reasons are about, and where they come from, looking so many steps back.
 pub(crate) fn named(
     tx: &mut Transaction<'_>,
     task: &Task,
     mut reasons: Vec<Reason>,
+    cause_steps: usize,
 ) -> Result<Vec<Reason>, Error> {
     for reason in &mut reasons {
         match reason {
             Reason::WaitingDependency { on } => *on = dependency::waits_for(tx, task.id)?,
             Reason::DependencyFailed { on, root } => {
                 *on = dependency::broken(tx, task.id)?;
-                *root = root_of(tx, task.id)?;
+                *root = root_of(tx, task.id, cause_steps)?;
             }
             Reason::Live { .. }
             | Reason::Backoff { .. }
@@ -227,9 +228,13 @@ pub(crate) fn named(
 }
 
 /// The failed or cancelled task that a skipped one's state comes from, by the first way back.
-pub(crate) fn root_of(tx: &mut Transaction<'_>, skipped: TaskId) -> Result<Option<Slug>, Error> {
+pub(crate) fn root_of(
+    tx: &mut Transaction<'_>,
+    skipped: TaskId,
+    steps: usize,
+) -> Result<Option<Slug>, Error> {
     let mut id = skipped;
-    for _ in 0..limit::CAUSE_STEPS_MAX {
+    for _ in 0..steps {
         match dependency::worst(tx, id)? {
             Some((next, _, TaskState::Skipped)) => id = next,
             Some((_, key, _)) => return Ok(Some(key)),

@@ -293,7 +293,7 @@ fn retry(stage: &mut Stage<'_, '_>, before: &Task) -> Result<Task, Error> {
     let after = match decide::retry(before, stage.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
             let cause = dependency::broken(stage.tx, before.id)?;
-            let root = dispatch::root_of(stage.tx, before.id)?;
+            let root = dispatch::root_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
             return Err(Refusal::TaskSkipped { task, cause, root }.into());
         }
         decided => decided?,

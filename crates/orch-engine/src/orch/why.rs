@@ -1,5 +1,6 @@
 //! `orch why`: why a task is where it is, and what would move it.
 
+use orch_core::limit;
 use orch_core::refusal::Reason;
 use orch_core::run::Run;
 use orch_core::task::{Task, TaskState, decide};
@@ -34,7 +35,7 @@ pub fn why(session: &mut Session, task: &TaskRef) -> Result<Why, Error> {
 
 /// Every reason, the decisive one first.
 fn reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Result<Vec<Reason>, Error> {
-    let mut reasons = dispatch::named(tx, task, decide::not_ready(run, task, now))?;
+    let mut reasons = dispatch::named(tx, task, decide::not_ready(run, task, now), limit::CAUSE_STEPS_MAX)?;
     match task.state {
         TaskState::Blocked => {
             if let Some(asked) = blocked::question_of(tx, task, now)? {

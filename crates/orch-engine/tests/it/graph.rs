@@ -160,3 +160,18 @@ fn edits_follow_the_state_of_the_task() {
     assert!(matches!(refused, Error::Refused(Refusal::TaskFinished { .. })), "{refused:?}");
     assert_eq!(desk.detail("a").text.spec.as_deref(), Some("More."));
 }
+
+#[test]
+fn the_root_of_a_skipped_task_is_found_far_back() {
+    let keys: Vec<String> = (0..300).map(|number| format!("k{number}")).collect();
+    let lines: Vec<String> = keys
+        .iter()
+        .enumerate()
+        .map(|(index, key)| if index == 0 { key.clone() } else { format!("{key} < {}", keys[index - 1]) })
+        .collect();
+    let mut desk = Desk::with_tasks(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    fail(&mut desk, "k0");
+    let refused = desk.change_task("k299", Verb::Retry).unwrap_err();
+    let Error::Refused(Refusal::TaskSkipped { cause, root, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!((cause, root), (vec![slug("k298")], Some(slug("k0"))));
+}
