@@ -14,14 +14,17 @@ pub const GIT_STDERR_BYTES_MAX: usize = 2_000;
 /// How long one git command may take; the checkout of a very large tree is the longest.
 pub const GIT_COMMAND_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// How long to wait for another process that changes the same repository's worktrees.
-pub const LOCK_WAIT: Duration = Duration::from_secs(120);
+/// How long to wait for other processes that change which worktrees there are: a few short commands each.
+pub const ADMINISTRATION_WAIT: Duration = Duration::from_secs(120);
+
+/// How long to wait for another process that writes the files of a tree.
+pub const TREE_WAIT: Duration = Duration::from_secs(20 * 60);
 
 /// How often to try a lock that another process holds.
 pub const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// How many locks the worktrees of one repository share among them.
-pub const TREE_LOCKS: u64 = 64;
+pub const TREE_LOCKS: u64 = 1_024;
 
 /// How long the processes of a check may take to end after they were asked to.
 pub const CHECK_GRACE: Duration = Duration::from_secs(5);

@@ -16,6 +16,7 @@ mod reference;
 mod repository;
 mod revision;
 mod salvage;
+mod settings;
 mod snapshot;
 mod status;
 mod version;

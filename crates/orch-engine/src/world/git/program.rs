@@ -67,6 +67,16 @@ impl Git {
         }
     }
 
+    /// Where the user keeps a file for all repositories.
+    pub(super) fn user_file(&self, name: &str) -> Option<PathBuf> {
+        let set = |variable: &str| self.environment.get(variable).filter(|value| !value.is_empty());
+        let folder = match set("XDG_CONFIG_HOME") {
+            Some(folder) => PathBuf::from(folder),
+            None => Path::new(set("HOME")?).join(".config"),
+        };
+        Some(folder.join("git").join(name))
+    }
+
     /// Prepares a command.
     pub(super) fn call<I>(&self, place: &Place<'_>, arguments: I) -> Call
     where
@@ -220,9 +230,17 @@ impl Call {
         String::from_utf8(output).map_err(|_| GitError::Unreadable { command: name })
     }
 
+    /// Why it could not be started: the system does not say whether the program or its folder is missing.
+    fn not_started(&self, error: std::io::Error, program: PathBuf) -> GitError {
+        match self.command.get_current_dir() {
+            Some(folder) if !folder.is_dir() => GitError::NotAWorktree { path: folder.to_owned() },
+            _ => GitError::io("start", program)(error),
+        }
+    }
+
     /// Runs it, whatever it says.
     pub(super) fn answer(mut self) -> Result<Answer, GitError> {
-        let (stdin, input) = match self.input {
+        let (stdin, input) = match std::mem::replace(&mut self.input, Input::Nothing) {
             Input::Nothing => (Stdio::null(), Vec::new()),
             Input::Bytes(bytes) => (Stdio::piped(), bytes),
             Input::Held(lock) => (Stdio::from(lock), Vec::new()),
@@ -230,7 +248,10 @@ impl Call {
         let stdout = self.output_file.take().map_or_else(Stdio::piped, Stdio::from);
         self.command.args(&self.arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         let program = PathBuf::from(self.command.get_program());
-        let child = self.command.spawn().map_err(GitError::io("start", program.clone()))?;
+        let child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(error) => return Err(self.not_started(error, program)),
+        };
         let bounds = Bounds {
             stdout_bytes_max: self.output_bytes_max,
             stderr_bytes_max: GIT_STDERR_BYTES_MAX,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::program::{Call, Place};
+use super::settings::{self, Settings};
 use super::{Git, GitError};
 
 /// A repository with all its worktrees, seen from one of them.
@@ -16,8 +17,7 @@ pub struct Repository {
     common_dir: PathBuf,
     top: Option<PathBuf>,
     is_bare: bool,
-    /// Settings that name us where the user has no name.
-    identity: OnceLock<Vec<&'static str>>,
+    settings: OnceLock<Settings>,
 }
 
 impl Repository {
@@ -62,7 +62,7 @@ impl Repository {
             common_dir,
             top,
             is_bare: is_bare == b"true",
-            identity: OnceLock::new(),
+            settings: OnceLock::new(),
         })
     }
 
@@ -107,43 +107,26 @@ impl Repository {
         self.git.call(&Place::Worktree { git_dir, top }, arguments)
     }
 
+    /// The settings that the user has made, looked up once.
+    pub(super) fn settings(&self) -> Result<&Settings, GitError> {
+        if let Some(settings) = self.settings.get() {
+            return Ok(settings);
+        }
+        let settings = Settings::read(self.call(settings::QUESTION))?;
+        Ok(self.settings.get_or_init(|| settings))
+    }
+
     /// Lets a command that writes a commit name us where the user has no name.
     pub(super) fn with_identity(&self, call: Call) -> Result<Call, GitError> {
-        let settings = match self.identity.get() {
-            Some(settings) => settings,
-            None => {
-                let missing = self.missing_identity()?;
-                self.identity.get_or_init(|| missing)
-            }
-        };
-        Ok(settings.iter().fold(call, |call, setting| call.setting(setting)))
+        Ok(self.settings()?.missing_names().iter().fold(call, |call, setting| call.setting(setting)))
     }
 
-    fn missing_identity(&self) -> Result<Vec<&'static str>, GitError> {
-        let answer = self.call(["config", "--null", "--get-regexp", r"^user\.(name|email)$"]).answer()?;
-        match answer.code() {
-            Some(0) => Ok(missing_names(&answer.stdout)),
-            Some(1) => Ok(missing_names(b"")),
-            _ => Err(answer.into_error()),
-        }
+    /// Whether the user's settings, or attributes outside of the trees, say that files differ from what git stores.
+    pub(super) fn has_conversions(&self) -> Result<bool, GitError> {
+        Ok(self.settings()?.has_conversions()
+            || self.common_dir.join("info/attributes").exists()
+            || self.git.user_file("attributes").is_some_and(|path| path.exists()))
     }
-}
-
-/// What to set where `git config --null --get-regexp` shows no value, or an empty one.
-fn missing_names(found: &[u8]) -> Vec<&'static str> {
-    let has = |name: &[u8]| {
-        // The last one counts.
-        let mut values = found.split(|byte| *byte == 0).filter_map(|entry| entry.strip_prefix(name));
-        values.next_back().is_some_and(|value| value.len() > 1)
-    };
-    let mut missing = Vec::new();
-    if !has(b"user.name") {
-        missing.push("user.name=orch");
-    }
-    if !has(b"user.email") {
-        missing.push("user.email=orch@localhost");
-    }
-    missing
 }
 
 /// Goes up from a folder by what `--show-cdup` says: `../` as often as needed.
@@ -160,20 +143,6 @@ fn path_of(line: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_missing_names_are_given() {
-        let both = ["user.name=orch", "user.email=orch@localhost"];
-        for (found, expected) in [
-            (&b""[..], &both[..]),
-            (b"user.name\nAda\0user.email\na@b\0", &[]),
-            (b"user.name\nAda\0", &both[1..]),
-            (b"user.email\na@b\0", &both[..1]),
-            (b"user.name\nAda\0user.name\n\0user.email\na@b\0", &both[..1]),
-        ] {
-            assert_eq!(missing_names(found), expected, "{}", String::from_utf8_lossy(found));
-        }
-    }
 
     #[test]
     fn the_top_is_some_levels_up() {

@@ -1,7 +1,7 @@
 //! Commands that judge and prepare a tree: run with a limit, logged within bounds, ended to the last process.
 //!
-//! [`check`] is where to start; [`log`](mod@log) keeps the beginning and the end of an output,
-//! [`group`] ends processes, and [`exchange`] talks to a program such as git that answers and ends.
+//! [`check`] is where to start; `log` keeps the beginning and the end of an output,
+//! [`group`] ends processes, and `exchange` talks to a program such as git that answers and ends.
 
 pub mod check;
 pub(crate) mod exchange;

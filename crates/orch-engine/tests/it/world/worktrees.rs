@@ -286,6 +286,9 @@ fn a_folder_that_is_no_worktree_of_ours_is_not_touched() {
             folder.display()
         );
     }
+    let gone = ground.attempt(&repository, "key.2");
+    fs::remove_dir_all(gone.top()).unwrap();
+    assert!(matches!(gone.state(), Err(GitError::NotAWorktree { .. })));
     fs::remove_file(path.join(".git")).unwrap();
     assert!(matches!(repository.worktree(&path), Err(GitError::NotAWorktree { .. })));
     assert!(repository.worktree(&ground.top).unwrap().state().unwrap().is_clean());
@@ -374,6 +377,12 @@ fn a_fast_forward_moves_a_checkout_with_its_branch() {
     assert!(main.fast_forward(&next).is_err());
     assert_eq!(fs::read_to_string(ground.top.join("a.txt")).unwrap(), "one\n");
     fs::remove_file(ground.top.join("b.txt")).unwrap();
+    // Not even a user who wants it so has changes put aside and back.
+    ground.git(["config", "merge.autoStash", "true"]);
+    ground.write("a.txt", "not committed\n");
+    assert!(main.fast_forward(&next).is_err());
+    assert_eq!(fs::read_to_string(ground.top.join("a.txt")).unwrap(), "not committed\n");
+    ground.write("a.txt", "one\n");
     main.fast_forward(&next).unwrap();
     assert_eq!((ground.head(), main.state().unwrap().is_clean()), (next, true));
     ground.commit("gone on");

@@ -15,6 +15,7 @@ use crate::world::git::index::{
     Content, GitPath, IndexEntry, Mode, TemporaryIndex, file_path, parse_entries, write_entry,
 };
 use crate::world::git::reference::DURABLE;
+use crate::world::git::settings::{self, Settings};
 use crate::world::git::{BlobId, Change, GitError, TreeId, TreeState, Unsupported, Worktree, status};
 
 /// What every path holds.
@@ -92,8 +93,7 @@ impl Worktree<'_> {
 
     /// The files between whose bytes and git's there may be a conversion of line ends, encoding or keywords.
     fn converted(&self, entries: &[IndexEntry]) -> Result<Vec<GitPath>, GitError> {
-        let answer = self.call(["config", "--get", "core.autocrlf"]).answer()?;
-        let is_automatic = matches!(answer.stdout.trim_ascii(), b"true" | b"input");
+        let is_automatic = Settings::read(self.call(settings::QUESTION))?.converts_line_ends();
         let mut paths = Vec::new();
         for entry in entries {
             paths.extend_from_slice(&entry.path);

@@ -55,7 +55,7 @@ impl Repository {
             if let (None, Some(branch)) = (&record.commit, &branch) {
                 worktree.call(["symbolic-ref", "HEAD", branch.as_str()]).output()?;
             }
-            self.lock_for_use(&addition)
+            self.lock_for_use(&addition).map(drop)
         });
         if let Err(error) = restored {
             let _ = self.clear(path);

@@ -10,16 +10,9 @@ use std::path::Path;
 use super::Worktree;
 use super::list::{WorktreeEntry, real};
 use super::lock::Held;
-use crate::world::git::{CommitId, GitError, Head, RefName, Repository};
-
-/// What every reason of ours for locking a worktree begins with.
-const OURS: &str = "orch: ";
-
-/// The reason while a worktree is being made.
-const BEING_MADE: &str = "orch: being made";
-
-/// Git's own reason while it registers one.
-const INITIALIZING: &str = "initializing";
+use super::reason::{self, BEING_MADE, is_half_made};
+use crate::world::git::index::file_path;
+use crate::world::git::{Change, CommitId, DirtyFile, GitError, Head, RefName, Repository};
 
 /// A worktree that is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +44,6 @@ impl Addition<'_> {
             Checkout::Detached => None,
         };
         Head { commit: self.commit.clone(), branch }
-    }
-
-    fn lock_reason(&self) -> String {
-        format!("{OURS}{}", self.reason)
     }
 }
 
@@ -150,24 +139,23 @@ impl Repository {
 
     /// Sees that a worktree is as wanted, and lets its lock say what it is for.
     pub(super) fn accept(&self, addition: &Addition<'_>, worktree: &Worktree<'_>) -> Result<(), GitError> {
-        let state = worktree.state()?;
-        if !state.is_clean() {
-            return Err(GitError::NotClean { path: worktree.top().to_owned(), files: state.dirty });
+        let files = worktree.faults_of_checkout()?;
+        if !files.is_empty() {
+            return Err(GitError::NotClean { path: worktree.top().to_owned(), files });
         }
-        if state.head() != Some(addition.head()) {
+        let entry = self.lock_for_use(addition)?;
+        if entry.head != Some(addition.head()) {
             return Err(GitError::PathTaken { path: worktree.top().to_owned() });
         }
-        self.lock_for_use(addition)
+        Ok(())
     }
 
     /// Locks a worktree with the reason that it was wanted for.
-    pub(in crate::world::git) fn lock_for_use(&self, addition: &Addition<'_>) -> Result<(), GitError> {
-        self.change_lock(addition.path, Some(&addition.lock_reason()))
-    }
-
-    /// Marks a worktree as one that is being made.
-    pub(super) fn lock_for_making(&self, path: &Path) -> Result<(), GitError> {
-        self.change_lock(path, Some(BEING_MADE))
+    pub(in crate::world::git) fn lock_for_use(
+        &self,
+        addition: &Addition<'_>,
+    ) -> Result<WorktreeEntry, GitError> {
+        self.change_lock(addition.path, Some(&reason::ours(addition.reason)))
     }
 
     /// Takes back what was made: nobody has worked in it.
@@ -186,73 +174,35 @@ impl Repository {
             _ => Ok(()),
         }
     }
-
-    /// Locks a worktree, so that nothing of git's removes it; one that is locked for this reason is left as it is.
-    ///
-    /// # Errors
-    /// `LockedByOthers`, `NotAWorktree`.
-    pub fn lock_worktree(&self, path: &Path, reason: &str) -> Result<(), GitError> {
-        self.change_lock(path, Some(&format!("{OURS}{reason}")))
-    }
-
-    /// Takes our lock off a worktree; one that is not locked is left as it is.
-    ///
-    /// # Errors
-    /// `LockedByOthers`, `NotAWorktree`.
-    pub fn unlock_worktree(&self, path: &Path) -> Result<(), GitError> {
-        self.change_lock(path, None)
-    }
-
-    fn change_lock(&self, path: &Path, reason: Option<&str>) -> Result<(), GitError> {
-        let administration = self.lock_administration()?;
-        let entry = self.registration(path)?.filter(|entry| !entry.is_main);
-        let entry = entry.ok_or_else(|| GitError::NotAWorktree { path: path.to_owned() })?;
-        if entry.locked.as_deref() == reason {
-            return Ok(());
-        }
-        refuse_lock_of_others(&entry)?;
-        let path = entry.path.as_os_str();
-        match (entry.locked.is_some(), reason) {
-            (true, Some(reason)) => self.worktree(&entry.path)?.replace_lock(reason),
-            (false, Some(reason)) => {
-                let words = ["worktree", "lock", "--reason", reason, "--"].map(AsRef::as_ref);
-                self.call(words.into_iter().chain([path])).held(administration.share()?).output().map(drop)
-            }
-            (_, None) => {
-                let words = ["worktree", "unlock", "--"].map(AsRef::as_ref);
-                self.call(words.into_iter().chain([path])).held(administration.share()?).output().map(drop)
-            }
-        }
-    }
 }
 
 impl Worktree<'_> {
-    /// Changes the reason of a lock in one step, which git has no command for: between its `unlock` and its
-    /// `lock` a crash would leave a worktree that nothing says anything about.
-    fn replace_lock(&self, reason: &str) -> Result<(), GitError> {
-        let (file, new) = (self.git_dir().join("locked"), self.git_dir().join("locked.orch"));
-        std::fs::write(&new, reason).map_err(GitError::io("write", &new))?;
-        std::fs::rename(&new, &file).map_err(GitError::io("replace", file))
+    /// The files of a fresh checkout that are not as they should be.
+    ///
+    /// Git compares contents where times leave it in doubt, as they do for every file of a fresh checkout. That
+    /// is worth its time only where contents can differ from what was written: behind a conversion.
+    fn faults_of_checkout(&self) -> Result<Vec<DirtyFile>, GitError> {
+        if self.has_conversions()? {
+            return Ok(self.state()?.dirty);
+        }
+        let missing = self.call(["ls-files", "--deleted", "-z"]).output()?;
+        let paths = missing.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        let deleted = |path: &[u8]| DirtyFile { path: file_path(path).to_owned(), change: Change::Deleted };
+        Ok(paths.map(deleted).collect())
+    }
+
+    /// Whether anything says that files differ from what git stores.
+    fn has_conversions(&self) -> Result<bool, GitError> {
+        if self.repository.has_conversions()? {
+            return Ok(true);
+        }
+        let tracked = self.call(["ls-files", "-z", "--", ":(top,glob)**/.gitattributes"]).output()?;
+        Ok(!tracked.is_empty())
     }
 
     /// Writes the files of a commit, whatever lies there.
     pub(in crate::world::git) fn fill(&self, commit: &CommitId, held: &Held) -> Result<(), GitError> {
         self.call(["read-tree", "--reset", "-u", commit.as_str()]).held(held.share()?).output().map(drop)
-    }
-}
-
-/// Whether nobody can have worked in it yet.
-fn is_half_made(entry: &WorktreeEntry) -> bool {
-    matches!(entry.locked.as_deref(), Some(BEING_MADE | INITIALIZING))
-}
-
-/// Refuses to touch a worktree that is locked for a reason that is not ours.
-pub(super) fn refuse_lock_of_others(entry: &WorktreeEntry) -> Result<(), GitError> {
-    match &entry.locked {
-        Some(reason) if !reason.starts_with(OURS) && reason != INITIALIZING => {
-            Err(GitError::LockedByOthers { path: entry.path.clone(), reason: reason.clone() })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::list::real;
 use crate::world::git::{GitError, Repository};
-use crate::world::limit::{LOCK_RETRY, LOCK_WAIT, TREE_LOCKS};
+use crate::world::limit::{ADMINISTRATION_WAIT, LOCK_RETRY, TREE_LOCKS, TREE_WAIT};
 
 /// A lock that is held until this and all that was started with it are gone.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Held {
 impl Repository {
     /// Waits for the right to change which worktrees there are.
     pub(crate) fn lock_administration(&self) -> Result<Held, GitError> {
-        self.lock_file("worktrees.lock", LOCK_WAIT)
+        self.lock_file("worktrees.lock", ADMINISTRATION_WAIT)
     }
 
     /// Waits for the right to change what lies in a tree. Two trees may share a lock, which costs time only.
@@ -39,7 +39,7 @@ impl Repository {
 
     /// Waits for one of the locks that the trees share.
     pub(super) fn lock_number(&self, number: u64) -> Result<Held, GitError> {
-        self.lock_file(&format!("tree-{number}.lock"), LOCK_WAIT)
+        self.lock_file(&format!("tree-{number}.lock"), TREE_WAIT)
     }
 
     /// The files stay: to delete one would let two processes hold the same lock.

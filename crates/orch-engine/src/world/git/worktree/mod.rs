@@ -1,11 +1,12 @@
 //! Worktrees: one checkout of a repository each, made, reused, locked and removed under locks of ours.
 //!
 //! `add` and `reuse` make one, `remove` takes one away that was salvaged, `list` knows which there are,
-//! `lock` keeps processes of ours apart.
+//! `reason` says why one is locked against git, `lock` keeps processes of ours apart.
 
 mod add;
 mod list;
 pub(super) mod lock;
+mod reason;
 mod remove;
 mod reuse;
 
@@ -131,7 +132,15 @@ impl Worktree<'_> {
     /// # Errors
     /// Changes that are not committed, or untracked files, are in the way; nothing was changed then.
     pub fn fast_forward(&self, to: &super::CommitId) -> Result<(), GitError> {
-        let call = self.call(["merge", "--ff-only", "--quiet", "--no-verify", "--no-stat", to.as_str()]);
+        let call = self.call([
+            "merge",
+            "--ff-only",
+            "--no-autostash",
+            "--quiet",
+            "--no-verify",
+            "--no-stat",
+            to.as_str(),
+        ]);
         self.repository.with_identity(call)?.output().map(drop)
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::add::refuse_lock_of_others;
+use super::reason::{self, refuse_lock_of_others};
 use crate::world::git::{GitError, Repository, Salvage};
 
 /// How the folder of a worktree is called between being taken away and being deleted.
@@ -42,7 +42,7 @@ impl Repository {
         let _held = self.lock_tree(path)?;
         let Some(entry) = self.registration(path)? else { return Ok(()) };
         let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
-        let is_scratch = entry.locked.as_deref() == Some(&format!("orch: {reason}"));
+        let is_scratch = entry.locked.as_deref() == Some(&reason::ours(reason));
         if !(is_detached && is_scratch) {
             return Err(GitError::NotAWorktree { path: path.to_owned() });
         }

@@ -6,9 +6,10 @@
 use std::path::Path;
 
 use super::Worktree;
-use super::add::{Addition, Checkout, is_free, refuse_lock_of_others, refuse_second_checkout};
+use super::add::{Addition, Checkout, is_free, refuse_second_checkout};
 use super::list::WorktreeEntry;
 use super::lock::Held;
+use super::reason::refuse_lock_of_others;
 use crate::world::git::{CommitId, GitError, Repository};
 use crate::world::process::processes_in;
 
