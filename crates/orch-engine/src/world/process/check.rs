@@ -1,13 +1,14 @@
 //! A command that judges or prepares a tree: `sh -c` in a process group of its own.
 //!
 //! It has a time limit, no input, and a log that cannot grow without end. When it is over, however it
-//! ended, no process of its group is left. A process that left the group on its own is not looked for.
+//! ended, no process of its group is left; not even when we are killed meanwhile. A process that left the
+//! group on its own is not looked for.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -17,6 +18,15 @@ use super::group::Group;
 use super::log::BoundedLog;
 use crate::world::Environment;
 use crate::world::limit::{KILL_LOOK, KILL_WAIT, PIPE_BYTES};
+
+/// Runs the command `$1` without input, beside a guard: a process of the group that waits for our end of a
+/// pipe to be closed, as it is when we are killed, and then ends the group, with `$2` seconds of grace.
+const GUARDED: &str = "exec 9<&0 </dev/null
+(
+    exec >/dev/null 2>&1
+    read -r line <&9 || { trap '' TERM; kill -TERM 0; kill -CONT 0; sleep \"$2\"; kill -KILL 0; }
+) &
+exec /bin/sh -c \"$1\" sh 9<&-";
 
 /// What the shell says when it finds no such command.
 const NOT_FOUND: i32 = 127;
@@ -133,6 +143,8 @@ struct Watch<'a> {
     exit: Option<ExitStatus>,
     ending: Option<Ending>,
     pressure: Pressure,
+    /// Closed when we are gone.
+    _guarded: PipeWriter,
 }
 
 impl<'a> Watch<'a> {
@@ -141,15 +153,26 @@ impl<'a> Watch<'a> {
             return Err(StartFault::NoFolder);
         }
         let log = BoundedLog::create(check.log, check.log_bytes_max).map_err(StartFault::NoLog)?;
-        let (child, output) = spawn(check).map_err(StartFault::NoProcess)?;
+        let Started { child, output, guarded } = spawn(check).map_err(StartFault::NoProcess)?;
         let group = Group::led_by(&child);
         let ended = notice_end(&child).map_err(|error| {
             group.kill();
             StartFault::NoProcess(error)
         })?;
         let deadline = began + check.limit;
-        let (exit, ending, pressure) = (None, None, Pressure::None);
-        Ok(Self { check, child, group, deadline, log, output: Some(output), ended, exit, ending, pressure })
+        Ok(Self {
+            check,
+            child,
+            group,
+            deadline,
+            log,
+            output: Some(output),
+            ended,
+            exit: None,
+            ending: None,
+            pressure: Pressure::None,
+            _guarded: guarded,
+        })
     }
 
     fn run(mut self) -> (CheckOutcome, String) {
@@ -238,7 +261,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes the leader's status, and asks those to end that it left behind.
+    /// Takes the leader's status, and asks those to end that it left behind: the guard, and what else there is.
     fn note_exit(&mut self, ended: bool) {
         if !ended {
             return;
@@ -297,21 +320,29 @@ struct Look {
     stop: bool,
 }
 
+/// A check that has begun.
+struct Started {
+    child: Child,
+    output: PipeReader,
+    guarded: PipeWriter,
+}
+
 /// Starts the shell as the leader of a new group, with both outputs in one pipe.
-fn spawn(check: &Check<'_>) -> io::Result<(Child, PipeReader)> {
+fn spawn(check: &Check<'_>) -> io::Result<Started> {
     let (output, write) = io::pipe()?;
+    let (guard, guarded) = io::pipe()?;
     rustix::io::ioctl_fionbio(&output, true)?;
     let mut command = Command::new("/bin/sh");
     check.environment.apply(&mut command);
     command
-        .arg("-c")
-        .arg(check.command)
+        .args(["-c", GUARDED, "sh", check.command])
+        .arg(check.grace.as_secs().to_string())
         .current_dir(check.folder)
-        .stdin(Stdio::null())
+        .stdin(guard)
         .stdout(write.try_clone()?)
         .stderr(write)
         .process_group(0);
-    Ok((command.spawn()?, output))
+    Ok(Started { child: command.spawn()?, output, guarded })
 }
 
 /// Gives a pipe that is closed when the child has ended.

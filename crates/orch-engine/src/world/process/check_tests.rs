@@ -190,3 +190,44 @@ fn faults_of_the_world_are_not_blamed_on_the_tree() {
     let run = run_check(&Check { log: &folder, ..place.check("true") });
     assert!(matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoLog(_))), "{:?}", run.outcome);
 }
+
+/// How the victim is told where to run a check that never ends.
+const VICTIM: &str = "ORCH_TEST_CHECK";
+
+/// Not a test of its own: what the victim does that the next test kills.
+#[test]
+fn the_victim() {
+    let Some(folder) = std::env::var_os(VICTIM) else { return };
+    let place = Place::new();
+    let check =
+        place.check("trap '' TERM; echo $$ >leader; sleep 1000 & echo $! >child; echo >ready; wait; wait");
+    let folder = PathBuf::from(folder);
+    let _ = run_check(&Check { folder: &folder, grace: Duration::from_secs(1), ..check });
+}
+
+#[test]
+fn when_we_are_killed_it_ends_by_itself() {
+    let place = Place::new();
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "world::process::check::tests::the_victim", "--test-threads=1"])
+        .env(VICTIM, place.folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = place.folder.path().join("ready");
+    wait_until(|| ready.exists());
+    assert!(place.runs("leader") && place.runs("child"));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    wait_until(|| !place.runs("leader") && !place.runs("child"));
+}
+
+/// Waits for what other processes do, of which nothing tells.
+#[expect(clippy::disallowed_methods, reason = "nothing tells of the end of a process that is not our child")]
+fn wait_until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to pass");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
