@@ -80,7 +80,7 @@ fn unwritten(file: &File) -> Vec<Breach> {
 fn machine_folder(line: &str) -> Option<&'static str> {
     MACHINE_FOLDERS.into_iter().find(|folder| {
         line.match_indices(folder).any(|(at, _)| {
-            // `docs/work/` or `https://host/work/` is no absolute path.
+            // Inside a relative path or behind the name of a host it is no absolute path.
             !line[..at].ends_with(|before: char| before.is_alphanumeric() || "-_./:>})".contains(before))
         })
     })
