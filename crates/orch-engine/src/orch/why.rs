@@ -47,7 +47,8 @@ fn reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Resul
             if let Some(max) = run.policy.max_active.filter(|_| decide::capacity(run).is_err()) {
                 reasons.push(Reason::Capacity { max });
             }
-            if task.agent.is_none() {
+            // Naming somebody helps only where nothing else is in the way.
+            if task.agent.is_none() && reasons.is_empty() {
                 reasons.push(Reason::NoAgent);
             }
         }
