@@ -348,7 +348,7 @@ fn invalid(argument: &str, problem: Problem) -> Value {
         Problem::BeyondEvents { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::BeyondMessages { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
-        Problem::Empty | Problem::Nul | Problem::Twice | Problem::NoChange | Problem::NotApplicable => {
+        Problem::Empty | Problem::Nul | Problem::NoChange | Problem::NotApplicable => {
             json!({"argument": argument})
         }
     }

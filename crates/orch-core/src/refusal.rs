@@ -108,9 +108,6 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
-    /// The same entry stands there twice.
-    #[error("names the same entry twice")]
-    Twice,
     /// Nothing was given to change.
     #[error("must change something")]
     NoChange,

@@ -175,19 +175,12 @@ pub(super) fn slug<E: Error>(place: &Place, name: &str) -> Result<Slug, E> {
     Slug::new(name).map_err(|error| place.refuse(format_args!("{name:?} is no name: {error}")))
 }
 
-/// Checks a list of different names.
+/// Checks a list of names.
 pub(super) fn slugs<E: Error>(place: &Place, names: &[String]) -> Result<Vec<Slug>, E> {
     if names.len() > limit::FIELD_ENTRIES_MAX {
         return Err(place.refuse(Problem::TooMany { max: limit::FIELD_ENTRIES_MAX }));
     }
-    let list: Vec<Slug> = names.iter().map(|name| slug(place, name)).collect::<Result<_, E>>()?;
-    let twice = if list.len() <= 8 {
-        list.iter().enumerate().any(|(index, name)| list[..index].contains(name))
-    } else {
-        let mut seen = std::collections::HashSet::with_capacity(list.len());
-        !list.iter().all(|name| seen.insert(name))
-    };
-    if twice { Err(place.refuse(Problem::Twice)) } else { Ok(list) }
+    names.iter().map(|name| slug(place, name)).collect()
 }
 
 /// Checks a number's range.

@@ -144,3 +144,14 @@ fn ten_thousand_tasks_are_added_in_one_go() {
     assert!(drawn.lines().count() < 100 && drawn.contains("10000 tasks, 100 levels"), "{drawn}");
     assert_eq!(place.orch(&["status"]).ok()["critical_path"].as_array().unwrap().len(), 20);
 }
+
+#[test]
+fn a_dependency_given_twice_is_refused_alike() {
+    let place = Place::with_run("r");
+    place.task("a", &[]);
+    place.orch(&["task", "add", "x", "--after", "a", "--after", "a"]).fails("dependency_exists");
+    let plan = "{\"key\":\"b\",\"title\":\"b\"}\n{\"key\":\"c\",\"title\":\"c\",\"after\":[\"b\",\"b\"]}\n";
+    let refused = place.orch(&["task", "add", "--file", "-"]).stdin(plan).fails("dependency_exists");
+    assert_eq!((&refused["details"]["line"], &refused["details"]["field"]), (&2.into(), &"after".into()));
+    assert_eq!(place.orch(&["task", "list"]).ok()["total"], 1);
+}
