@@ -54,23 +54,24 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         timeout: args.timeout,
         limit: args.limit,
     };
+    let named = request.run.as_ref().map(ToString::to_string);
     match wait(context.session()?, &request) {
         Ok(waited) if finish_wanted && !waited.incomplete.is_empty() => Err(incomplete(&waited)),
-        Ok(waited) => Ok(Reply::new(answer(&waited)).into()),
+        Ok(waited) => Ok(Reply::new(WaitAnswer { run: named, ..answer(&waited) }).into()),
         Err(Error::TimedOut(Awaited::Events(cursor))) if args.empty.empty_ok => {
-            Ok(Reply::new(WaitAnswer { events: Vec::new(), cursor: cursor.to_string() }).into())
+            Ok(Reply::new(WaitAnswer { events: Vec::new(), cursor: cursor.to_string(), run: named }).into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
 fn answer(waited: &Waited) -> WaitAnswer {
-    WaitAnswer { events: Event::all(&waited.events), cursor: waited.cursor.to_string() }
+    WaitAnswer { events: Event::all(&waited.events), cursor: waited.cursor.to_string(), run: None }
 }
 
 /// A run was to be waited for until it is finished, and it ended with unfinished work.
 fn incomplete(waited: &Waited) -> Failure {
-    let WaitAnswer { events, cursor } = answer(waited);
+    let WaitAnswer { events, cursor, .. } = answer(waited);
     let runs = texts(&waited.incomplete);
     let message = match runs.as_slice() {
         [run] => format!("The run {run} ended with unfinished work."),

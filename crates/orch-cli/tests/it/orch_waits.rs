@@ -127,3 +127,20 @@ fn a_watch_ends_with_its_run() {
     assert_eq!(states(&first), "open");
     assert_eq!(states(rest.lines().last().unwrap()), "finished");
 }
+
+#[test]
+fn a_wait_for_one_run_hints_at_acknowledging_that_run() {
+    let place = Place::with_run("r");
+    place.task("a", &[]);
+    place.orch(&["task", "cancel", "a"]).ok();
+    let wait = ["wait", "--for", "reported,failed,lost,question", "--timeout", "1s", "--empty-ok"];
+    place.orch(&wait).ok();
+    place.orch(&["task", "add", "b", "--key", "b"]).ok();
+    place.orch(&["dispatch", "b", "--to", "w"]).ok();
+    let held = place.claim("w", "w");
+    place.inbox(&["fail", &held.thread, "--token", &held.token, "--reason", "no"]).ok();
+    let scoped = place.orch(&["wait", "--run", "r", "--timeout", "5s"]).text();
+    assert!(scoped.contains("orch ack --through e-") && scoped.contains(" --run r"), "{scoped}");
+    let whole = place.orch(&["wait", "--timeout", "5s"]).text();
+    assert!(whole.contains("orch ack --through e-") && !whole.contains(" --run "), "{whole}");
+}

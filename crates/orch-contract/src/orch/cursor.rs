@@ -12,6 +12,9 @@ pub struct WaitAnswer {
     pub events: Vec<Event>,
     /// What to acknowledge, or to wait after, `e-N`.
     pub cursor: String,
+    /// The run that was waited for where one was named; acknowledging is for that run alone. Only for the text.
+    #[serde(skip)]
+    pub run: Option<String>,
 }
 
 /// What `orch ack` answers.

@@ -80,9 +80,10 @@ impl Human for WaitAnswer {
         events::lines(paper, &self.events);
         paper.gap();
         let acknowledge = format!(
-            "When {} dealt with: orch ack --through {}",
+            "When {} dealt with: orch ack --through {}{}",
             if self.events.len() == 1 { "it is" } else { "they are" },
-            self.cursor
+            self.cursor,
+            self.run.as_ref().map(|run| format!(" --run {run}")).unwrap_or_default()
         );
         paper.note(&acknowledge);
     }
