@@ -57,6 +57,16 @@ impl TextSource {
         Ok(text)
     }
 
+    /// The same for a line that names something: blanks alone name nothing.
+    ///
+    /// # Errors
+    /// As [`TextSource::read`]; or it is missing, empty or blank.
+    pub fn title(&mut self, argument: &'static str, given: Option<&str>) -> Result<String, Failure> {
+        let text = self.required(argument, given, None)?;
+        not_empty(argument, text.trim())?;
+        Ok(text)
+    }
+
     /// All of stdin.
     fn stdin(&mut self, argument: &'static str) -> Result<String, Failure> {
         if let Some(other) = self.stdin_taken_by {
@@ -178,5 +188,7 @@ mod tests {
         assert!(source.required("TEXT", None, None).is_err());
         assert!(source.required("TEXT", Some(""), None).is_err());
         assert_eq!(source.required("TEXT", Some("x"), None).unwrap(), "x");
+        assert!(source.title("TITLE", Some(" \t")).is_err());
+        assert_eq!(source.title("TITLE", Some(" x ")).unwrap(), " x ");
     }
 }

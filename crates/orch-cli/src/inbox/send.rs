@@ -89,7 +89,7 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<SendAnswer>, 
 fn new(args: &Args, context: &mut Context<'_>) -> Result<Send, Failure> {
     let from = context.agent_or("--from", args.from.as_ref())?;
     let to = args.to.clone().ok_or_else(|| Failure::invalid("--to", "--to is missing."))?;
-    let subject = context.texts().required("--subject", args.subject.as_deref(), None)?;
+    let subject = context.texts().title("--subject", args.subject.as_deref())?;
     let body = context.texts().read("--body", args.body.as_deref(), args.body_file.as_deref())?;
     Ok(Send::New {
         from,

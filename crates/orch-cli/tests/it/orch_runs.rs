@@ -160,3 +160,16 @@ fn a_run_can_be_changed() {
     place.orch(&["run", "edit", "--max-active", "0"]).fails("invalid_argument");
     place.orch(&["run", "edit", "--lease", "25h"]).fails("invalid_argument");
 }
+
+#[test]
+fn later_options_of_a_run_are_refused_alike() {
+    let place = Place::with_run("r");
+    for option in [["--base", "HEAD"], ["--verify", "true"], ["--max-wall", "1h"]] {
+        for command in [&["run", "init", "x"][..], &["run", "edit", "r"]] {
+            place.orch(&[command, &option].concat()).fails("not_supported");
+        }
+    }
+    for command in [&["run", "init", "  "][..], &["task", "add", " "], &["run", "edit", "--title", " "]] {
+        place.orch(command).fails("invalid_argument");
+    }
+}

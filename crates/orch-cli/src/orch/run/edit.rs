@@ -11,6 +11,7 @@ use orch_core::time::Span;
 use orch_engine::orch::run::edit;
 
 use super::init::{max_active, max_attempts};
+use super::later::Later;
 use crate::arguments::{Repeatable, duration, lease, slug};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -56,14 +57,17 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "answer_after")]
     no_answer_after: bool,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     repeatable: Repeatable,
 }
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
     let who = context.lead()?;
+    args.later.refuse(context.command())?;
     let run = run.or(args.named.as_ref(), context)?;
     let title = match &args.title {
-        Some(title) => Some(context.texts().required("--title", Some(title), None)?),
+        Some(title) => Some(context.texts().title("--title", Some(title))?),
         None => None,
     };
     let change = RunEdit {

@@ -11,6 +11,7 @@ use orch_core::run::{DoneWhen, Policy};
 use orch_core::time::Span;
 use orch_engine::orch::run::{NewRun, init};
 
+use super::later::Later;
 use crate::arguments::{Repeatable, duration, lease, slug};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -66,55 +67,15 @@ EXAMPLE:
   A parser for the new format, tested and documented.
   EOF";
 
-/// Options that later versions bring.
-#[derive(Debug, clap::Args)]
-struct Later {
-    #[arg(long, hide = true)]
-    base: Option<String>,
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    verify: Vec<String>,
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    setup: Option<String>,
-    #[arg(long, hide = true)]
-    copy: Vec<String>,
-    #[arg(long, hide = true)]
-    protect: Vec<String>,
-    #[arg(long, hide = true)]
-    max_wall: Option<String>,
-    #[arg(long, hide = true)]
-    max_cost: Option<String>,
-    #[arg(long, hide = true)]
-    max_tokens: Option<String>,
-}
-
-impl Later {
-    fn refuse(&self) -> Result<(), Failure> {
-        let given = [
-            ("--base", self.base.is_some()),
-            ("--verify", !self.verify.is_empty()),
-            ("--setup", self.setup.is_some()),
-            ("--copy", !self.copy.is_empty()),
-            ("--protect", !self.protect.is_empty()),
-            ("--max-wall", self.max_wall.is_some()),
-            ("--max-cost", self.max_cost.is_some()),
-            ("--max-tokens", self.max_tokens.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(not_supported(&format!("{option} of orch run init"))),
-            None => Ok(()),
-        }
-    }
-}
-
 pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     let who = context.lead()?;
-    args.later.refuse()?;
+    args.later.refuse(context.command())?;
     if args.done_when != DoneWhen::Reported {
         return Err(not_supported(&format!("--done-when {}", args.done_when.name())));
     }
     let request = NewRun {
         name: args.name,
-        title: context.texts().required("TITLE", Some(&args.title), None)?,
+        title: context.texts().title("TITLE", Some(&args.title))?,
         goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
         policy: Policy {
             done_when: args.done_when,

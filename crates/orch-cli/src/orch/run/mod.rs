@@ -3,6 +3,7 @@
 mod cancel;
 mod edit;
 mod init;
+mod later;
 mod list;
 mod pause;
 mod resume;
@@ -64,7 +65,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         Command::Pause(args) => pause::run(&args, context, run),
         Command::Resume(args) => resume::run(&args, context, run),
         Command::Cancel(args) => cancel::run(&args, context, run),
-        Command::Rm(_) => Err(super::later::not_supported("orch run rm")),
+        Command::Rm(_) => Err(crate::orch::later::not_supported("orch run rm")),
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Resu
     let (run, after) = of_one_run(run.settle(context)?, &args.after, "--after")?;
     let task = NewTask {
         key: args.key,
-        title: context.texts().required("TITLE", args.title.as_deref(), None)?,
+        title: context.texts().title("TITLE", args.title.as_deref())?,
         text: TaskText {
             spec: context.texts().read("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
             accept: args.accept,

@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Resu
     let who = context.lead()?;
     let task = run.task(args.task, context)?;
     let title = match &args.title {
-        Some(title) => Some(context.texts().required("--title", Some(title), None)?),
+        Some(title) => Some(context.texts().title("--title", Some(title))?),
         None => None,
     };
     let change = TaskEdit {
