@@ -286,7 +286,13 @@ impl Hand for Session {
 
     fn done(&mut self, _holder: &str, claimed: &(i64, String)) -> Done<()> {
         let outcome = Outcome::Done { result: RESULT.to_owned(), payload: None, artifacts: Vec::new() };
-        let request = Close { thread: ThreadId(claimed.0), token: claimed.1.clone(), outcome };
+        let request = Close {
+            thread: ThreadId(claimed.0),
+            token: claimed.1.clone(),
+            outcome,
+            here: None,
+            snapshot: false,
+        };
         close(self, None, &request)?;
         self.tend();
         Ok(())

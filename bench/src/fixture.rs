@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::{DoneWhen, Policy, RunEdit};
+use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
 use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_engine::Session;
 use orch_engine::orch::plan::{self, Plan, PlannedTask};
@@ -77,7 +77,16 @@ pub(crate) fn make_run(session: &mut Session) -> Done<()> {
         lease: LeaseLength::DEFAULT,
         answer_after: None,
     };
-    let new = NewRun { name: Some(slug("run")), title: "A run to measure".to_owned(), goal: None, policy };
+    let new = NewRun {
+        name: Some(slug("run")),
+        title: "A run to measure".to_owned(),
+        goal: None,
+        done_when: Some(policy.done_when),
+        policy,
+        rules: Rules::default(),
+        budget: Budget::default(),
+        place: None,
+    };
     run::init(session, None, &slug("lead"), &new)?;
     Ok(())
 }
@@ -85,7 +94,7 @@ pub(crate) fn make_run(session: &mut Session) -> Done<()> {
 /// A plan of so many tasks. Its file would name each task after what it waits for.
 pub(crate) fn graph(shape: Shape, tasks: usize) -> Plan {
     let planned = (0..tasks).map(|index| task(index, waits_for(shape, tasks, index))).collect();
-    Plan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false }
+    Plan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false, done_when: None }
 }
 
 fn waits_for(shape: Shape, tasks: usize, index: usize) -> Vec<usize> {

@@ -115,7 +115,13 @@ impl Open {
             return Err("a claim without a request id was repeated".into());
         };
         let outcome = Outcome::Done { result: RESULT.to_owned(), payload: None, artifacts: Vec::new() };
-        let report = Close { thread: held.thread.thread.id, token: held.lease.token, outcome };
+        let report = Close {
+            thread: held.thread.thread.id,
+            token: held.lease.token,
+            outcome,
+            here: None,
+            snapshot: false,
+        };
         self.time(5, |session| Ok(close(session, None, &report)?))?;
         self.time(6, |session| Ok(reconcile::reconcile(session, None, None, false)?))?;
         self.session.tend();

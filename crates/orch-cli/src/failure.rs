@@ -1,9 +1,8 @@
 //! Why a command failed: everything below the doors turned into the contract's errors.
 
-use std::error::Error as _;
-
 use orch_contract::{Code, ErrorView};
 use orch_core::refusal::Refusal;
+use orch_engine::world::git::{Cause, GitError};
 use orch_engine::{Awaited, Error};
 use orch_store::Fault;
 
@@ -96,6 +95,7 @@ impl From<Error> for Failure {
                 }
             }
             Error::Store(fault) => fault.into(),
+            error @ (Error::Git(_) | Error::File { .. }) => of_error(&error).into(),
             Error::TimedOut(awaited) => timed_out(awaited),
             Error::Entropy(source) => ErrorView::new(
                 Code::Internal,
@@ -127,6 +127,82 @@ fn timed_out(awaited: Awaited) -> Failure {
         ),
     };
     Failure { error: Box::new(error), again: Some(again) }
+}
+
+/// What an error is to people and programs that does not end the command it came up in.
+pub(crate) fn of_error(error: &Error) -> ErrorView {
+    match error {
+        Error::Refused(refusal) => ErrorView::of(refusal),
+        Error::Store(fault) => of_fault(fault),
+        Error::Git(error) => of_git(error),
+        Error::File { path, source, .. } => {
+            let code = match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::DiskFull,
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                    Code::NotPermitted
+                }
+                _ => Code::Internal,
+            };
+            let folder = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+            let hint = match code {
+                Code::DiskFull => shell::line(["df", "-h", &folder.display().to_string()]),
+                _ => shell::line(["ls", "-ld", &folder.display().to_string()]),
+            };
+            ErrorView::new(code, sentence(error)).hint(hint).detail("path", path.display().to_string())
+        }
+        Error::Plan { .. } | Error::TimedOut(_) | Error::Entropy(_) => {
+            ErrorView::new(Code::Internal, sentence(error))
+        }
+    }
+}
+
+/// What git could not do, to people and programs.
+fn of_git(error: &GitError) -> ErrorView {
+    let message = sentence(error);
+    let place = |path: &std::path::Path| path.display().to_string();
+    let (code, hint) = match error {
+        GitError::NotInstalled | GitError::TooOld { .. } => {
+            (Code::NotSupported, Some("git --version".to_owned()))
+        }
+        GitError::NotARepository { .. } | GitError::Unborn | GitError::NotFound { .. } => {
+            (Code::BaseNotFound, Some("git log --oneline -5".to_owned()))
+        }
+        GitError::InvalidName { .. } | GitError::InvalidPattern { .. } => (Code::InvalidArgument, None),
+        GitError::RefExists { reference, .. } | GitError::RefConflict { existing: reference, .. } => {
+            (Code::WorktreeConflict, Some(shell::line(["git", "log", "--oneline", "-5", reference.as_str()])))
+        }
+        GitError::RefMoved { reference, .. } => {
+            (Code::WorktreeConflict, Some(shell::line(["git", "log", "--oneline", "-5", reference.as_str()])))
+        }
+        GitError::NotClean { path, .. } | GitError::InProgress { path, .. } => {
+            (Code::WorktreeDirty, Some(shell::line(["git", "-C", &place(path), "status"])))
+        }
+        GitError::CheckedOutElsewhere { .. }
+        | GitError::PathTaken { .. }
+        | GitError::NotAWorktree { .. }
+        | GitError::MainWorktree { .. }
+        | GitError::LockedByOthers { .. }
+        | GitError::ChangedSinceSalvage { .. } => {
+            (Code::WorktreeConflict, Some("git worktree list".to_owned()))
+        }
+        GitError::Unrelated { .. } => (Code::MergeConflict, None),
+        GitError::Unsupported { .. } => (Code::NotSupported, None),
+        GitError::Busy | GitError::TimedOut { .. } => (Code::StoreBusy, None),
+        GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (Code::WorktreeConflict, None),
+        GitError::TooMuchOutput { .. }
+        | GitError::Unreadable { .. }
+        | GitError::Failed { .. }
+        | GitError::Io { .. } => match error.cause() {
+            Cause::DiskFull => (Code::DiskFull, Some("df -h .".to_owned())),
+            Cause::NotPermitted => (Code::NotPermitted, None),
+            Cause::Other => (Code::Internal, None),
+        },
+    };
+    let view = ErrorView::new(code, message);
+    match hint {
+        Some(hint) => view.hint(hint),
+        None => view,
+    }
 }
 
 /// What a fault of the store is to people and programs.
@@ -180,7 +256,7 @@ fn folder(place: &str) -> &str {
 }
 
 /// The fault and its causes as one sentence.
-fn sentence(fault: &Fault) -> String {
+fn sentence(fault: &dyn std::error::Error) -> String {
     let mut text = fault.to_string();
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);

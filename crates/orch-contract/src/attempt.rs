@@ -4,6 +4,7 @@ use orch_core::attempt as core;
 use orch_core::attempt::AttemptState;
 use orch_core::message as core_message;
 use orch_core::task::Checks;
+use orch_core::worktree::{self, WorktreeState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +25,8 @@ pub struct Attempt {
     pub agent: String,
     /// Its state.
     pub state: Word<AttemptState>,
-    /// Its thread, `th-N`.
-    pub thread: String,
+    /// Its thread, `th-N`; null until its worktree is there.
+    pub thread: Option<String>,
     /// Where it works; null for a run without worktrees.
     pub worktree: Option<Worktree>,
     /// What the checks said.
@@ -38,6 +39,9 @@ pub struct Attempt {
     pub ended_at: Option<Stamp>,
     /// Why it ended without a result.
     pub reason: Option<String>,
+    /// The end of what the check printed that refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_tail: Option<String>,
 }
 
 /// The checked-out tree of an attempt.
@@ -49,14 +53,70 @@ pub struct Worktree {
     pub branch: String,
     /// The commit it began from.
     pub base_commit: String,
-    /// The commit it is at.
+    /// The commit that its worker reported.
     pub head_commit: Option<String>,
+    /// The commit of the run's branch that has it.
+    pub merged_commit: Option<String>,
+    /// Whether it is there.
+    pub state: Word<WorktreeState>,
+    /// A small number that no other live attempt has, for ports and databases.
+    pub slot: u32,
+    /// How many commits of the run's branch its base had not.
+    pub behind: u32,
+    /// What the report changed.
+    pub changes: Option<Changes>,
+}
+
+/// What a report changed since the attempt's base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// How many files.
+    pub files: u64,
+    /// Lines that are new.
+    pub added: u64,
+    /// Lines that are gone.
+    pub removed: u64,
+    /// The files by name; the names of a great many are left out.
+    pub changed: Vec<FileChange>,
+}
+
+/// A file that a report changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileChange {
+    /// Where it lies, from the top of the worktree.
+    pub path: String,
+    /// Lines that are new; null for what has no lines.
+    pub added: Option<u64>,
+    /// Lines that are gone; null for what has no lines.
+    pub removed: Option<u64>,
+}
+
+impl Worktree {
+    /// The worktree.
+    #[must_use]
+    pub fn of(tree: &worktree::Worktree) -> Self {
+        Self {
+            path: tree.path.clone(),
+            branch: tree.branch.clone(),
+            base_commit: tree.base.to_string(),
+            head_commit: tree.head.as_ref().map(ToString::to_string),
+            merged_commit: tree.merged.as_ref().map(ToString::to_string),
+            state: tree.state.into(),
+            slot: tree.slot,
+            behind: tree.behind,
+            changes: tree.changes.as_deref().and_then(|changes| serde_json::from_str(changes).ok()),
+        }
+    }
 }
 
 impl Attempt {
-    /// The attempt with the message that closed its thread.
+    /// The attempt with its worktree and the message that closed its thread.
     #[must_use]
-    pub fn of(attempt: &core::Attempt, closing: Option<&core_message::Message>) -> Self {
+    pub fn of(
+        attempt: &core::Attempt,
+        tree: Option<&worktree::Worktree>,
+        closing: Option<&core_message::Message>,
+    ) -> Self {
         let body_of = |kind| {
             closing
                 .filter(|message| message.content.kind == kind)
@@ -68,8 +128,8 @@ impl Attempt {
             number: attempt.name.number,
             agent: attempt.agent.to_string(),
             state: attempt.state.into(),
-            thread: attempt.thread.to_string(),
-            worktree: None,
+            thread: attempt.thread.map(|thread| thread.to_string()),
+            worktree: tree.map(Worktree::of),
             checks: attempt.checks.into(),
             result: body_of(core_message::MessageKind::Result),
             created_at: attempt.created_at.into(),
@@ -79,6 +139,7 @@ impl Attempt {
                 .as_deref()
                 .and_then(said)
                 .or_else(|| body_of(core_message::MessageKind::Failure)),
+            log_tail: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::code::{Code, CodeWord};
 use crate::reason::{Reason, list};
 use crate::task::texts;
+use crate::tree_error;
 use crate::word::Word;
 
 /// Why a command did nothing.
@@ -111,6 +112,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::NoQuestion { .. } => Code::NoQuestion,
         Refusal::RequestConflict { .. } => Code::RequestConflict,
         Refusal::RequestNotFound { .. } => Code::RequestNotFound,
+        Refusal::Tree(refusal) => tree_error::code(refusal),
     }
 }
 
@@ -215,6 +217,7 @@ fn message(refusal: &Refusal) -> String {
         Refusal::RequestNotFound { key } => {
             format!("No request with the id {key} was applied in the last 30 days.")
         }
+        Refusal::Tree(refusal) => tree_error::message(refusal),
     }
 }
 
@@ -274,6 +277,7 @@ fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::InboxEmpty { queue } => format!("inbox claim --for {queue} --wait 100s"),
         Refusal::RequestConflict { key } => format!("orch request show {key}"),
         Refusal::RequestNotFound { .. } => return None,
+        Refusal::Tree(refusal) => return tree_error::hint(refusal),
     };
     Some(hint)
 }
@@ -337,6 +341,7 @@ fn details(refusal: &Refusal) -> Value {
         }
         Refusal::InboxEmpty { queue } => json!({"for": queue.as_str()}),
         Refusal::RequestConflict { key } | Refusal::RequestNotFound { key } => json!({"key": key}),
+        Refusal::Tree(refusal) => tree_error::details(refusal),
     }
 }
 
@@ -348,7 +353,7 @@ fn invalid(argument: &str, problem: Problem) -> Value {
         Problem::BeyondEvents { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::BeyondMessages { newest } => json!({"argument": argument, "newest": newest.to_string()}),
         Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
-        Problem::Empty | Problem::Nul | Problem::NoChange | Problem::NotApplicable => {
+        Problem::Empty | Problem::Nul | Problem::Fixed | Problem::NoChange | Problem::NotApplicable => {
             json!({"argument": argument})
         }
     }

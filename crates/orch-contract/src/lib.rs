@@ -6,6 +6,7 @@
 //! Start with [`envelope`], then the objects ([`task`], [`thread`], [`message`], …), then the answers ([`inbox`]).
 
 pub mod attempt;
+pub mod check;
 pub mod code;
 pub mod envelope;
 pub mod error;
@@ -21,9 +22,11 @@ pub mod task;
 mod text;
 pub mod thread;
 pub mod time;
+mod tree_error;
 pub mod word;
 
 pub use attempt::Attempt;
+pub use check::Check;
 pub use code::Code;
 pub use error::ErrorView;
 pub use event::Event;

@@ -110,6 +110,10 @@ impl Reason {
                 format!("Its worker asks: {text}"),
                 Some(format!("orch answer {task} TEXT")),
             ),
+            core::Reason::Checks { .. }
+            | core::Reason::Merge { .. }
+            | core::Reason::MergeConflict { .. }
+            | core::Reason::Budget { .. } => Self::judging(reason, task),
             core::Reason::NoAgent => (
                 ReasonCode::NoAgent,
                 "Nobody is named to do it.".to_owned(),
@@ -120,19 +124,7 @@ impl Reason {
                 format!("It was sent to {agent}, and nobody has claimed it."),
                 Some(format!("orch recall {task}")),
             ),
-            core::Reason::DependencyFailed { on, root } => {
-                let from = match root {
-                    Some(root) if !on.contains(root) => format!("; it began with {root}"),
-                    Some(_) | None => String::new(),
-                };
-                let message = format!("It cannot become ready, because {} did not end well{from}.", list(on));
-                // Only what failed or was cancelled can be retried; a skipped task leads on to what it waits for.
-                let next = match root {
-                    Some(root) => Some(format!("orch task retry {}/{root}", task.run)),
-                    None => on.first().map(|key| format!("orch why {}/{key}", task.run)),
-                };
-                (ReasonCode::DependencyFailed, message, next)
-            }
+            core::Reason::DependencyFailed { on, root } => Self::broken(on, root.as_ref(), task),
             core::Reason::Finished { state } => {
                 let retry = (*state == TaskState::Failed).then(|| format!("orch task retry {task}"));
                 (ReasonCode::Finished, format!("It is {}.", state.name()), retry)
@@ -147,6 +139,46 @@ impl Reason {
             }
         };
         Self { code: Word(code), message, next }
+    }
+
+    /// What comes of dependencies that did not end well.
+    fn broken(on: &[Slug], root: Option<&Slug>, task: &TaskName) -> (ReasonCode, String, Option<String>) {
+        let from = match root {
+            Some(root) if !on.contains(root) => format!("; it began with {root}"),
+            Some(_) | None => String::new(),
+        };
+        let message = format!("It cannot become ready, because {} did not end well{from}.", list(on));
+        // Only what failed or was cancelled can be retried; a skipped task leads on to what it waits for.
+        let next = match root {
+            Some(root) => Some(format!("orch task retry {}/{root}", task.run)),
+            None => on.first().map(|key| format!("orch why {}/{key}", task.run)),
+        };
+        (ReasonCode::DependencyFailed, message, next)
+    }
+
+    /// What has to do with judging, merging and spending.
+    fn judging(reason: &core::Reason, task: &TaskName) -> (ReasonCode, String, Option<String>) {
+        match reason {
+            core::Reason::Checks { attempt } => (
+                ReasonCode::Checks,
+                format!("Attempt {attempt} was reported, and its checks have yet to run."),
+                Some(format!("orch verify {task}")),
+            ),
+            core::Reason::Merge { attempt } => (
+                ReasonCode::Merge,
+                format!("Attempt {attempt} was reported, and is yet to be merged into the run's branch."),
+                Some(format!("orch integrate {}", task.run)),
+            ),
+            core::Reason::MergeConflict { files } => (
+                ReasonCode::MergeConflict,
+                format!("What it waits for does not merge: {}.", files.join(", ")),
+                Some(format!("orch dep list {task}")),
+            ),
+            core::Reason::Budget { what } => {
+                (ReasonCode::Budget, format!("{what} is spent."), Some(format!("orch run edit {}", task.run)))
+            }
+            _ => unreachable!("the caller names these alone"),
+        }
     }
 
     /// The reasons of a list.

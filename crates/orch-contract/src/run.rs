@@ -1,7 +1,7 @@
 //! Runs: whole, as a line of a list, and as the head of a status.
 
 use orch_core::run as core;
-use orch_core::run::{Counts, DoneWhen, Outcome, PauseReason, RunState, RunStatus};
+use orch_core::run::{Baseline, Counts, DoneWhen, Outcome, PauseReason, RunState, RunStatus};
 use orch_core::task::TaskState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// One goal with its policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its name.
     pub id: String,
@@ -42,6 +42,31 @@ pub struct Run {
     pub lease_ms: i64,
     /// After how long a question's default becomes its answer.
     pub answer_after_ms: Option<i64>,
+    /// Commands that judge every attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<String>,
+    /// What they say of the base itself; null for a run without one.
+    pub baseline: Option<Word<Baseline>>,
+    /// The command that prepares a new worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// Patterns of ignored files that a new worktree gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy: Vec<String>,
+    /// Patterns of files that no attempt may change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protect: Vec<String>,
+    /// How long one check, or the setup, may take.
+    pub check_limit_ms: i64,
+    /// How much wall time it may take; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wall_ms: Option<i64>,
+    /// How much it may cost, in US dollars; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost: Option<f64>,
+    /// How many tokens it may use; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<i64>,
     /// When it was made.
     pub created_at: Stamp,
     /// When it, or one of its tasks, last changed.
@@ -83,17 +108,35 @@ impl Run {
             outcome: outcome(run),
             pause: pause(run),
             done_when: policy.done_when.into(),
-            base: None,
-            branch: None,
+            base: run
+                .ground
+                .as_ref()
+                .map(|ground| Base { commit: ground.base.to_string(), branch: ground.base_branch.clone() }),
+            branch: run.ground.as_ref().map(|ground| ground.branch.clone()),
             max_active: policy.max_active,
             max_attempts: policy.max_attempts,
             retry_delay_ms: policy.retry_delay.0,
             lease_ms: policy.lease.span().0,
             answer_after_ms: policy.answer_after.map(|span| span.0),
+            verify: run.rules.verify.clone(),
+            baseline: run.ground.as_ref().map(|ground| ground.baseline.into()),
+            setup: run.rules.setup.clone(),
+            copy: run.rules.copy.clone(),
+            protect: run.rules.protect.clone(),
+            check_limit_ms: run.rules.check_limit.0,
+            max_wall_ms: run.budget.max_wall.map(|span| span.0),
+            max_cost: run.budget.max_cost_micros.map(dollars),
+            max_tokens: run.budget.max_tokens,
             created_at: run.created_at.into(),
             updated_at: run.updated_at.into(),
         }
     }
+}
+
+/// Millionths of a dollar as dollars.
+#[expect(clippy::cast_precision_loss, reason = "budgets are far below what a float holds exactly")]
+fn dollars(micros: i64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// A run as a line of a list.

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use orch_core::attempt::AttemptState;
+use orch_core::check::{CheckSource, CheckStage, CheckState};
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
-use orch_core::run::{DoneWhen, Outcome, PauseReason, RunStatus};
+use orch_core::run::{Baseline, DoneWhen, Outcome, PauseReason, RunStatus};
 use orch_core::task::{Checks, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
+use orch_core::worktree::WorktreeState;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -85,12 +87,17 @@ macro_rules! worded {
 
 worded! {
     AttemptState as "AttemptState" of AttemptState::ALL;
+    Baseline as "Baseline" of Baseline::ALL;
     Checks as "Checks" of Checks::ALL;
+    CheckSource as "CheckSource" of CheckSource::ALL;
+    CheckStage as "CheckStage" of CheckStage::ALL;
+    CheckState as "CheckState" of CheckState::ALL;
+    WorktreeState as "WorktreeState" of WorktreeState::ALL;
     DoneWhen as "DoneWhen" of DoneWhen::ALL;
     EventKind as "EventKind" of EventKind::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;
     Outcome as "RunOutcome" of Outcome::ALL;
-    PauseReason as "PauseReason" of [PauseReason::Requested];
+    PauseReason as "PauseReason" of PauseReason::ALL;
     RunStatus as "RunState" of RunStatus::ALL;
     TaskState as "TaskState" of TaskState::ALL;
     ThreadKind as "ThreadKind" of [ThreadKind::Work, ThreadKind::Note];

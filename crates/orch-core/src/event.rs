@@ -97,6 +97,24 @@ kinds! {
     Failed = "failed",
     /// An attempt was lost; `data.to` says whether the task has tries left.
     Lost = "lost",
+    /// An attempt was judged and refused; `data.to` says whether the task has tries left.
+    Rejected = "rejected",
+    /// An attempt's worktree is there and its work was sent.
+    Prepared = "prepared",
+    /// An attempt's worktree could not be prepared, or its checks could not run; no try is used up.
+    Fault = "fault",
+    /// Checks ran on what an attempt reported, or on the run's base.
+    Checked = "checked",
+    /// The lead accepted an attempt by hand.
+    Accepted = "accepted",
+    /// An attempt was merged into the run's branch.
+    Integrated = "integrated",
+    /// The run's branch was brought onto another one.
+    Landed = "landed",
+    /// A worktree was taken away; what it held is kept.
+    WorktreeRemoved = "worktree_removed",
+    /// A worktree was brought back.
+    WorktreeRestored = "worktree_restored",
     /// The lead ended an attempt without counting it.
     Recalled = "recalled",
     /// A task was cancelled.
@@ -164,7 +182,8 @@ impl Wake {
             Self::Question => &[EventKind::Question],
             Self::Reported => &[EventKind::Reported],
             Self::Done => &[EventKind::Done],
-            Self::Failed => &[EventKind::Failed],
+            // Work that was refused is a failed attempt to whoever plans what comes next.
+            Self::Failed => &[EventKind::Failed, EventKind::Rejected],
             Self::Lost => &[EventKind::Lost],
             Self::Finished => &[EventKind::Finished, EventKind::RunCancelled],
         }

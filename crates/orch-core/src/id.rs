@@ -48,6 +48,10 @@ key!(
     /// An attempt's key inside the store; outside it is `RUN/KEY@N`.
     AttemptId
 );
+key!(
+    /// An effect's key inside the store; outside it has no name.
+    EffectId
+);
 public_key!(
     /// A thread, `th-N`. Numbers grow in commit order.
     ThreadId,
@@ -160,6 +164,30 @@ impl Slug {
 }
 
 impl fmt::Display for Slug {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The full name of a commit, as git gave it; it is carried and compared, and never looked into here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commit(String);
+
+impl Commit {
+    /// Takes a name that git gave, or that the store holds.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Commit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }

@@ -5,11 +5,14 @@
 //! or to a typed [`Refusal`](refusal::Refusal).
 //!
 //! The transport half ([`thread`], [`message`], [`lease`]) knows nothing of the scheduling half
-//! ([`run`], [`task`], [`dependency`], [`attempt`], [`schedule`], [`reconcile`]).
+//! ([`run`], [`task`], [`dependency`], [`attempt`], [`worktree`], [`check`], [`schedule`], [`reconcile`]).
+//! What has to be done outside the store is a value of its own, an [`effect`].
 //! Start with [`thread::decide`] and [`task::decide`].
 
 pub mod attempt;
+pub mod check;
 pub mod dependency;
+pub mod effect;
 pub mod event;
 pub mod id;
 pub mod lease;
@@ -22,6 +25,7 @@ pub mod schedule;
 pub mod task;
 pub mod thread;
 pub mod time;
+pub mod worktree;
 
 /// A state machine met an event that its state does not allow.
 ///

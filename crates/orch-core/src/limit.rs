@@ -62,6 +62,18 @@ pub const RETRY_DELAY_DEFAULT: Span = Span::seconds(10);
 /// The delay doubles per failure up to this (or up to the run's own delay where that is longer).
 pub const RETRY_DELAY_MAX: Span = Span::minutes(5);
 
+/// How long one check, or the setup of a worktree, may take when the run does not say otherwise.
+pub const CHECK_LIMIT_DEFAULT: Span = Span::minutes(30);
+
+/// How much of the end of a failed check's output the next attempt is told, in bytes.
+pub const LOG_TAIL_BYTES: usize = 4_000;
+
+/// After how many faults in a row of what the tool itself does a run is paused.
+pub const FAULTS_MAX: u32 = 3;
+
+/// How many changed files of an attempt are remembered by name.
+pub const FILES_KEPT: usize = 500;
+
 /// The most tasks one plan may add.
 pub const PLAN_TASKS_MAX: usize = 1_000_000;
 

@@ -1,5 +1,9 @@
 //! The domain says no: data that the doors turn into a code, a sentence and a hint.
 
+pub mod tree;
+
+pub use tree::{FailedCheck, TreeProblem, TreeRefusal};
+
 use crate::id::{AttemptName, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::run::RunStatus;
 use crate::task::TaskState;
@@ -38,6 +42,26 @@ pub enum Reason {
     Question {
         /// What was asked.
         text: String,
+    },
+    /// It was reported, and its checks have yet to run.
+    Checks {
+        /// Which attempt.
+        attempt: AttemptName,
+    },
+    /// It was reported and found good, and is yet to be merged.
+    Merge {
+        /// Which attempt.
+        attempt: AttemptName,
+    },
+    /// What it depends on does not merge, so there is no commit to begin from.
+    MergeConflict {
+        /// The files.
+        files: Vec<String>,
+    },
+    /// A limit of time, cost or tokens is reached.
+    Budget {
+        /// Which, in words.
+        what: String,
     },
     /// Nobody is named to do it.
     NoAgent,
@@ -108,6 +132,9 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
+    /// It was settled when the run was made.
+    #[error("was settled when the run was made, and stays as it is")]
+    Fixed,
     /// Nothing was given to change.
     #[error("must change something")]
     NoChange,
@@ -308,9 +335,17 @@ pub enum Refusal {
         /// The request id.
         key: String,
     },
+    /// Git, worktrees, checks or merges are in the way.
+    Tree(TreeRefusal),
     /// No request of this id was applied.
     RequestNotFound {
         /// The request id.
         key: String,
     },
+}
+
+impl From<TreeRefusal> for Refusal {
+    fn from(refusal: TreeRefusal) -> Self {
+        Self::Tree(refusal)
+    }
 }

@@ -11,12 +11,14 @@ use orch_store::table::request;
 use orch_store::{Ending, Location, Store, Transaction, migrate};
 
 use crate::clock::{Clock, SystemClock};
+use crate::world::{Environment, World};
 use crate::{Answer, Error, Receipt, token, wake};
 
 /// An open store with everything an operation needs.
 pub struct Session {
     store: Store,
     clock: Box<dyn Clock>,
+    world: World,
     warnings: Vec<String>,
 }
 
@@ -57,7 +59,8 @@ impl Session {
                 ]
             }
         };
-        Ok(Self { store, clock: Box::new(SystemClock), warnings })
+        let world = World::new(Environment::inherited());
+        Ok(Self { store, clock: Box::new(SystemClock), world, warnings })
     }
 
     /// Opens a store, making it when there is none.
@@ -75,6 +78,18 @@ impl Session {
     #[must_use]
     pub fn with_clock(self, clock: Box<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same session with another world, for tests.
+    #[must_use]
+    pub fn with_world(self, world: World) -> Self {
+        Self { world, ..self }
+    }
+
+    /// What reaches git and processes.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
     }
 
     /// Warnings that came up when the store was opened, for people: full sentences.
@@ -170,8 +185,8 @@ impl Session {
                     Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
                 });
             };
-            if let Some(answer) = replay(tx, receipt, now)? {
-                return Ok(Ending::Keep(answer));
+            if let Earlier::Answered(answer) | Earlier::UnderWay(answer) = earlier(tx, receipt, now)? {
+                return Ok(Ending::Keep(Answer::Replayed(answer)));
             }
             Ok(match work(tx, now)? {
                 Ending::Keep(outcome) => {
@@ -185,17 +200,32 @@ impl Session {
     }
 }
 
-/// The recorded answer of a request that was applied before.
-fn replay<T>(
+/// What is known of a request from before.
+pub(crate) enum Earlier {
+    /// It was never applied.
+    Nothing,
+    /// It was applied, and answered with this.
+    Answered(String),
+    /// It was begun, and is about this.
+    UnderWay(String),
+}
+
+/// Looks for the same request; what is too old is forgotten.
+pub(crate) fn earlier<T>(
     tx: &mut Transaction<'_>,
     receipt: &Receipt<'_, T>,
     now: Time,
-) -> Result<Option<Answer<T>>, Error> {
+) -> Result<Earlier, Error> {
     request::forget(tx, now + Span(-limit::RECEIPT_KEPT.0))?;
     match request::load(tx, &token::request_digest(receipt.key))? {
-        None => Ok(None),
-        Some(found) if found.fingerprint == receipt.fingerprint => Ok(Some(Answer::Replayed(found.answer))),
-        Some(_) => Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into()),
+        None => Ok(Earlier::Nothing),
+        Some(found) if found.fingerprint != receipt.fingerprint => {
+            Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into())
+        }
+        Some(request::Request { answer, subject: Some(subject), .. }) if answer.is_empty() => {
+            Ok(Earlier::UnderWay(subject))
+        }
+        Some(found) => Ok(Earlier::Answered(found.answer)),
     }
 }
 
@@ -209,6 +239,7 @@ fn record<T>(
         fingerprint: receipt.fingerprint.to_owned(),
         at: now,
         answer: (receipt.encode)(outcome),
+        subject: None,
     };
     Ok(request::insert(tx, &token::request_digest(receipt.key), &row)?)
 }

@@ -50,7 +50,7 @@ pub const ALL: [Invariant; 22] = [
     },
     Invariant {
         name: "attempt_threads",
-        law: "An attempt owns exactly one thread, which names it in return.",
+        law: "An attempt owns exactly one thread, which names it in return; before its worktree is there it has none.",
         query: ATTEMPT_THREADS,
     },
     Invariant {
@@ -162,12 +162,14 @@ ORDER BY t.id";
 
 const ATTEMPT_THREADS: &str =
     "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
-WHERE h.id IS NULL OR h.kind != 'work' OR h.attempt_id IS NULL
-    OR h.attempt_id != a.id OR h.task_id != a.task_id OR h.run_id != a.run_id
+WHERE (a.thread_id IS NULL AND a.state IN ('dispatched', 'running', 'blocked', 'reported', 'accepted', 'rejected', 'lost'))
+    OR (a.thread_id IS NOT NULL AND (h.id IS NULL OR h.kind != 'work' OR h.attempt_id IS NULL
+        OR h.attempt_id != a.id OR h.task_id != a.task_id OR h.run_id != a.run_id))
 UNION ALL SELECT 'th-' || h.id FROM thread h LEFT JOIN attempt a ON a.id = h.attempt_id
 WHERE h.attempt_id IS NOT NULL AND (a.id IS NULL OR a.thread_id != h.id)";
 
-const ENDED_ATTEMPTS: &str = "SELECT 'attempt ' || a.id FROM attempt a JOIN thread h ON h.id = a.thread_id
+const ENDED_ATTEMPTS: &str =
+    "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
 WHERE (a.ended_at IS NULL) != (a.state IN ('preparing', 'dispatched', 'running', 'blocked', 'reported'))
     OR (a.ended_at IS NOT NULL AND h.state IN ('queued', 'claimed', 'blocked'))
 ORDER BY a.id";
@@ -187,7 +189,7 @@ ORDER BY id";
 const TASK_HISTORY: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.state != (SELECT e.data ->> 'to' FROM event e WHERE e.task_id = t.id
     AND e.kind IN ('task_added', 'waiting', 'ready', 'skipped', 'dispatched', 'running', 'blocked', 'requeued', 'reported',
-        'done', 'failed', 'lost', 'recalled', 'cancelled', 'retried', 'dependency_added', 'dependency_removed')
+        'done', 'failed', 'lost', 'rejected', 'fault', 'recalled', 'cancelled', 'retried', 'dependency_added', 'dependency_removed')
     AND e.data ->> 'to' IS NOT NULL ORDER BY e.id DESC LIMIT 1)
 ORDER BY t.id";
 

@@ -337,7 +337,7 @@ pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
 mod tests {
     use super::*;
 
-    const REMEMBER: &str = "INSERT INTO request VALUES ($1, 'f', 1, $2)";
+    const REMEMBER: &str = "INSERT INTO request (key, fingerprint, at, answer) VALUES ($1, 'f', 1, $2)";
 
     /// What one short command does to the log: opens, writes, tends, closes.
     fn short_command(path: &Path, key: &str) -> u64 {

@@ -4,7 +4,7 @@ use orch_core::event::Event;
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::message::Message;
-use orch_core::run::{DoneWhen, Policy, Run};
+use orch_core::run::{Budget, DoneWhen, Policy, Rules, Run};
 use orch_core::task::{NewTask, TaskState, TaskText};
 use orch_core::thread::{Thread, ThreadKind};
 use orch_core::time::Span;
@@ -141,9 +141,17 @@ impl Desk {
     /// # Errors
     /// What the operation says.
     pub fn run(&mut self, name: &str, policy: Policy) -> Result<Run, Error> {
-        let new =
-            run_operation::NewRun { name: Some(slug(name)), title: name.to_owned(), goal: None, policy };
-        run_operation::init(&mut self.session, None, &self.lead, &new).map(fresh)
+        let new = run_operation::NewRun {
+            name: Some(slug(name)),
+            title: name.to_owned(),
+            goal: None,
+            done_when: Some(policy.done_when),
+            policy,
+            rules: Rules::default(),
+            budget: Budget::default(),
+            place: None,
+        };
+        run_operation::init(&mut self.session, None, &self.lead, &new).map(|made| fresh(made).run)
     }
 
     /// Adds tasks, one per line.
@@ -190,7 +198,8 @@ impl Desk {
     /// # Errors
     /// What the operations say.
     pub fn start(&mut self, name: &str, worker: &str) -> Result<Held, Error> {
-        let thread = self.dispatch(name, worker)?.thread.thread.id;
+        let thread =
+            self.dispatch(name, worker)?.attempt.thread.expect("work without a worktree is sent at once");
         self.claim_thread(worker, thread)
     }
 
@@ -396,7 +405,13 @@ impl Desk {
     }
 
     fn close(&mut self, held: &Held, outcome: close::Outcome) -> Result<close::Closed, Error> {
-        let request = close::Close { thread: held.thread, token: held.token.clone(), outcome };
+        let request = close::Close {
+            thread: held.thread,
+            token: held.token.clone(),
+            outcome,
+            here: None,
+            snapshot: false,
+        };
         close::close(&mut self.session, None, &request).map(fresh)
     }
 

@@ -49,6 +49,8 @@ impl Programs {
         };
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
+        // Not in whatever repository the tests themselves are run from.
+        command.current_dir(self.store.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")));
         self.environment(&mut command);
         command
     }

@@ -45,6 +45,9 @@ pub struct Args {
     /// A file that belongs to the result; may be repeated
     #[arg(long = "artifact", value_name = "PATH", allow_hyphen_values = true)]
     artifacts: Vec<String>,
+    /// Commit what lies in the thread's worktree as it is, where it asks for a clean one
+    #[arg(long)]
+    snapshot: bool,
     #[command(flatten)]
     detail: Detail,
     #[command(flatten)]
@@ -54,7 +57,7 @@ pub struct Args {
 /// Closes the thread.
 ///
 /// # Errors
-/// The token is not the live one, or the store failed.
+/// The token is not the live one, the worktree is not as the thread asks, or the store failed.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>, Failure> {
     let thread = holder::thread(context, args.thread)?;
     let result = context.texts().required("--result", args.result.as_deref(), args.result_file.as_deref())?;
@@ -66,9 +69,11 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>,
         .with("token", &token)
         .with("result", &result)
         .maybe("payload", payload.as_ref())
-        .list("artifact", &args.artifacts);
+        .list("artifact", &args.artifacts)
+        .with("snapshot", args.snapshot);
     let outcome = Outcome::Done { result, payload, artifacts: args.artifacts.clone() };
-    let request = Close { thread, token, outcome };
+    let here = std::env::current_dir().ok();
+    let request = Close { thread, token, outcome, here, snapshot: args.snapshot };
     let full = args.detail.full;
     context.change(
         &args.repeatable,

@@ -51,7 +51,8 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>,
         .with("token", &token)
         .with("reason", &reason)
         .with("final", args.last);
-    let request = Close { thread, token, outcome: Outcome::Failed { reason, last: args.last } };
+    let outcome = Outcome::Failed { reason, last: args.last };
+    let request = Close { thread, token, outcome, here: None, snapshot: false };
     let full = args.detail.full;
     context.change(
         &args.repeatable,

@@ -8,6 +8,7 @@ use orch_contract::{Attempt, ErrorView, Reason};
 use orch_core::id::{Slug, TaskName};
 use orch_core::limit;
 use orch_core::refusal::Refusal;
+use orch_engine::Error;
 use orch_engine::orch::TaskRef;
 use orch_engine::orch::dispatch as engine;
 
@@ -16,7 +17,7 @@ use super::task::Manner;
 use super::view;
 use crate::arguments::{list_limit, slug};
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::fingerprint::Fingerprint;
 use crate::respond::Outcome;
 
@@ -135,21 +136,26 @@ fn all(
 fn dispatched(outcome: &engine::Dispatched) -> Dispatched {
     Dispatched {
         task: view::brief(&outcome.task),
-        attempt: Attempt::of(&outcome.attempt, None),
-        thread: view::thread(&outcome.thread),
+        attempt: Attempt::of(&outcome.attempt, outcome.worktree.as_ref(), None),
+        thread: outcome.thread.as_ref().map(view::thread),
     }
 }
 
-fn refused(task: &TaskName, refusal: &Refusal) -> NotDispatched {
-    let error = ErrorView::of(refusal);
-    let reasons = match refusal {
-        Refusal::TaskNotReady { reasons, .. } => Reason::all(reasons, task),
-        Refusal::CapacityReached { max, .. } => {
-            Reason::all(&[orch_core::refusal::Reason::Capacity { max: *max }], task)
+fn refused(task: &TaskName, error: &Error) -> NotDispatched {
+    let (view, reasons) = match error {
+        Error::Refused(refusal) => {
+            let reasons = match refusal {
+                Refusal::TaskNotReady { reasons, .. } => Reason::all(reasons, task),
+                Refusal::CapacityReached { max, .. } => {
+                    Reason::all(&[orch_core::refusal::Reason::Capacity { max: *max }], task)
+                }
+                _ => Vec::new(),
+            };
+            (ErrorView::of(refusal), reasons)
         }
-        _ => Vec::new(),
+        other => (failure::of_error(other), Vec::new()),
     };
-    NotDispatched { task: task.to_string(), code: error.code, message: error.message, reasons }
+    NotDispatched { task: task.to_string(), code: view.code, message: view.message, reasons }
 }
 
 /// Agents that were never seen before, each once, with the first task that one of them got.

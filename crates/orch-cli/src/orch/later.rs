@@ -26,14 +26,6 @@ macro_rules! later {
 }
 
 later! {
-    /// Run the checks of a task
-    Verify = "verify",
-    /// Accept an attempt by hand
-    Accept = "accept",
-    /// Reject an attempt by hand
-    Reject = "reject",
-    /// Merge accepted attempts into the run's branch
-    Integrate = "integrate",
     /// Bring the run's branch onto another one
     Land = "land",
     /// Show what an attempt changed

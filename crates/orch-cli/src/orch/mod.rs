@@ -1,5 +1,6 @@
 //! The program `orch`: one file per command, groups as folders.
 
+pub mod accept;
 pub mod ack;
 pub mod answer;
 pub mod blocked;
@@ -10,6 +11,7 @@ pub mod doctor;
 pub mod events;
 pub mod graph;
 pub mod init;
+pub mod integrate;
 mod later;
 mod naming;
 #[cfg(test)]
@@ -18,14 +20,18 @@ pub mod prime;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;
+pub mod reject;
 pub mod request;
 pub mod run;
 pub mod status;
 pub mod task;
 pub mod tell;
+pub mod verify;
 mod view;
 pub mod wait;
 pub mod why;
+
+pub(crate) use run::dollars;
 
 use clap::{Parser, Subcommand};
 use orch_core::id::Slug;
@@ -78,6 +84,10 @@ enum Command {
     Recall(recall::Args),
     Tell(tell::Args),
     Reconcile(reconcile::Args),
+    Verify(verify::Args),
+    Accept(accept::Args),
+    Reject(reject::Args),
+    Integrate(integrate::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
     Status(status::Args),
@@ -118,6 +128,10 @@ impl Program for Orch {
             Command::Recall(args) => recall::run(args, context, &run),
             Command::Tell(args) => tell::run(args, context, &run),
             Command::Reconcile(args) => reconcile::run(&args, context, &run),
+            Command::Verify(args) => verify::run(args, context, &run),
+            Command::Accept(args) => accept::run(args, context, &run),
+            Command::Reject(args) => reject::run(args, context, &run),
+            Command::Integrate(args) => integrate::run(&args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),
             Command::Status(args) => status::run(&args, context, &run),

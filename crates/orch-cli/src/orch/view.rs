@@ -66,7 +66,8 @@ pub(super) fn widen_all(session: &mut Session, tasks: &mut [TaskShown], full: bo
 
 /// An attempt with what closed it.
 pub(super) fn attempt(shown: &AttemptShown) -> Attempt {
-    Attempt::of(&shown.attempt, shown.outcome.as_ref())
+    let view = Attempt::of(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
+    Attempt { log_tail: shown.log_tail.clone(), ..view }
 }
 
 /// One edge.

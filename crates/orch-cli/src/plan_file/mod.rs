@@ -28,6 +28,8 @@ pub struct PlanFile {
     pub plan: Plan,
     /// The run that the plan names as its own, if it does.
     pub run_name: Option<Slug>,
+    /// The revision that its run begins from, where the plan makes it.
+    pub base: Option<String>,
 }
 
 /// What is wrong with a plan file, and where.
@@ -37,15 +39,13 @@ pub struct PlanError {
     pub line: u32,
     /// The field, where it is one field's fault.
     pub field: Option<String>,
-    /// Whether the plan asks for what this program does not do, rather than for what makes no sense.
-    pub not_supported: bool,
     /// What is wrong: a clause that goes on after "line N:".
     pub problem: String,
 }
 
 impl PlanError {
     fn at(line: u32, problem: impl Into<String>) -> Self {
-        Self { line, field: None, not_supported: false, problem: problem.into() }
+        Self { line, field: None, problem: problem.into() }
     }
 }
 
@@ -159,7 +159,8 @@ impl PlanText {
             Form::JsonDocument => json::document(&self.text, reading)?,
             Form::Toml => table::document(&self.text, reading)?,
         };
-        Ok(PlanFile { plan: Plan { run: head.edit, tasks, update, dry_run }, run_name: head.name })
+        let plan = Plan { run: head.edit, done_when: head.done_when, tasks, update, dry_run };
+        Ok(PlanFile { plan, run_name: head.name, base: head.base })
     }
 }
 

@@ -19,7 +19,6 @@ use super::PlanError;
 pub(super) struct Place {
     field: Cell<Option<&'static str>>,
     unknown: RefCell<Option<String>>,
-    not_supported: Cell<bool>,
     problem: RefCell<Option<String>>,
 }
 
@@ -29,12 +28,6 @@ impl Place {
         let text = problem.to_string();
         *self.problem.borrow_mut() = Some(text);
         E::custom("refused")
-    }
-
-    /// Says that the current field asks for what this program does not do.
-    pub(super) fn not_supported<E: Error>(&self, problem: impl fmt::Display) -> E {
-        self.not_supported.set(true);
-        self.refuse(problem)
     }
 
     /// Says that a field is missing that must be there.
@@ -47,7 +40,7 @@ impl Place {
     pub(super) fn error(self, line: u32, said: &str) -> PlanError {
         let field = self.unknown.into_inner().or_else(|| self.field.get().map(str::to_owned));
         let problem = self.problem.into_inner().unwrap_or_else(|| said.to_owned());
-        PlanError { line, field, not_supported: self.not_supported.get(), problem }
+        PlanError { line, field, problem }
     }
 }
 

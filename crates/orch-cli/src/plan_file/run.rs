@@ -3,12 +3,13 @@
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::RunEdit;
+use orch_core::run::{DoneWhen, RunEdit};
 use orch_core::time::Span;
 use serde::de::{Error, MapAccess};
 
 use super::record::{self, Place, Record, Whole};
 use crate::arguments;
+use crate::orch::dollars;
 
 /// What a plan says of its run.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub(super) struct Head {
     pub(super) name: Option<Slug>,
     /// What is to be so.
     pub(super) edit: RunEdit,
+    /// When a task counts as done.
+    pub(super) done_when: Option<DoneWhen>,
+    /// The revision that the run begins from, where the plan makes it.
+    pub(super) base: Option<String>,
 }
 
 impl<'de> Record<'de> for Head {
@@ -35,6 +40,7 @@ impl<'de> Record<'de> for Head {
         "setup",
         "copy",
         "protect",
+        "check_limit",
         "max_wall",
         "max_cost",
         "max_tokens",
@@ -52,7 +58,23 @@ impl<'de> Record<'de> for Head {
             "name" => self.name = text(map)?.map(|name| record::slug(place, &name)).transpose()?,
             "title" => edit.title = text(map)?.map(|title| record::title(place, title)).transpose()?,
             "goal" => edit.goal = text(map)?.map(|goal| record::text(place, goal)).transpose()?,
-            "done_when" => done_when(place, text(map)?.as_deref())?,
+            "done_when" => self.done_when = text(map)?.map(|rule| done_when(place, &rule)).transpose()?,
+            "base" => self.base = text(map)?.map(|base| command(place, base)).transpose()?,
+            "verify" => edit.verify = commands(place, map)?,
+            "setup" => edit.setup = text(map)?.map(|setup| command(place, setup)).transpose()?,
+            "copy" => edit.copy = commands(place, map)?,
+            "protect" => edit.protect = commands(place, map)?,
+            "check_limit" => {
+                edit.check_limit = text(map)?.map(|limit| duration(place, &limit)).transpose()?;
+            }
+            "max_wall" => {
+                edit.max_wall = text(map)?.map(|wall| duration(place, &wall).map(Some)).transpose()?;
+            }
+            "max_cost" => {
+                let cost: Option<serde_json::Number> = map.next_value()?;
+                let micros = cost.map(|cost| dollars(&cost.to_string())).transpose();
+                edit.max_cost_micros = micros.map_err(|error| place.refuse(error))?.map(Some);
+            }
             "max_active" => {
                 let most = i32::MAX as u32;
                 edit.max_active =
@@ -66,11 +88,17 @@ impl<'de> Record<'de> for Head {
             "retry_delay" => {
                 edit.retry_delay = text(map)?.map(|delay| duration(place, &delay)).transpose()?;
             }
+            "max_tokens" => {
+                let most = u32::MAX;
+                edit.max_tokens = number(map)?
+                    .map(|value| record::number(place, value, 1, most).map(|tokens| Some(i64::from(tokens))))
+                    .transpose()?;
+            }
             "lease" => edit.lease = text(map)?.map(|length| lease(place, &length)).transpose()?,
             "answer_after" => {
                 edit.answer_after = text(map)?.map(|after| duration(place, &after).map(Some)).transpose()?;
             }
-            _ => return Err(place.not_supported("is not supported by this version")),
+            _ => return Err(place.refuse("is no field of a run")),
         }
         Ok(())
     }
@@ -80,17 +108,20 @@ impl<'de> Record<'de> for Head {
     }
 }
 
-/// A run is done when its tasks are reported; the other rules are known but not there yet.
-fn done_when<E: Error>(place: &Place, rule: Option<&str>) -> Result<(), E> {
-    match rule {
-        None | Some("reported") => Ok(()),
-        Some(rule @ ("verified" | "integrated")) => {
-            Err(place.not_supported(format_args!("{rule:?} is not supported by this version")))
-        }
-        Some(rule) => {
-            Err(place.refuse(format_args!("{rule:?} is none of reported, verified and integrated")))
-        }
-    }
+/// When a task counts as done.
+fn done_when<E: Error>(place: &Place, rule: &str) -> Result<DoneWhen, E> {
+    DoneWhen::parse(rule)
+        .ok_or_else(|| place.refuse(format_args!("{rule:?} is none of reported, verified and integrated")))
+}
+
+/// A command or a pattern, which says something.
+fn command<E: Error>(place: &Place, text: String) -> Result<String, E> {
+    if text.trim().is_empty() { Err(place.refuse("must not be empty")) } else { record::text(place, text) }
+}
+
+fn commands<'de, A: MapAccess<'de>>(place: &Place, map: &mut A) -> Result<Option<Vec<String>>, A::Error> {
+    let given: Option<Vec<String>> = map.next_value()?;
+    given.map(|given| record::texts(place, given)).transpose()
 }
 
 fn duration<E: Error>(place: &Place, given: &str) -> Result<Span, E> {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use orch_core::lease::LeaseLength;
 use orch_core::time::Span;
 
+use orch_core::run::DoneWhen;
+
 use super::*;
 
 fn plan_text(text: &str, form: Form) -> PlanText {
@@ -17,10 +19,10 @@ fn parse(text: &str, form: Form) -> Result<PlanFile, PlanError> {
 }
 
 /// What is wrong with a plan: line, field, and whether it is merely not supported.
-fn fault(text: &str, form: Form) -> (u32, String, bool) {
+fn fault(text: &str, form: Form) -> (u32, String) {
     let error = parse(text, form).expect_err(text);
     assert!(!error.problem.is_empty() && !error.problem.contains("refused"), "{error:?}");
-    (error.line, error.field.unwrap_or_default(), error.not_supported)
+    (error.line, error.field.unwrap_or_default())
 }
 
 const LINES: &str = r#"{"run":{"title":"Ship","max_active":4,"retry_delay":"5s","lease":"10m","answer_after":"1h"}}
@@ -76,7 +78,7 @@ fn three_forms_say_the_same() {
         (parse(DOCUMENT, Form::JsonDocument).unwrap(), [4, 5]),
         (parse(TABLES, Form::Toml).unwrap(), [9, 13]),
     ];
-    for (PlanFile { plan, run_name }, lines) in plans {
+    for (PlanFile { plan, run_name, .. }, lines) in plans {
         assert_eq!(run_name, None);
         assert_eq!(plan.run.title.as_deref(), Some("Ship"));
         assert_eq!(plan.run.max_active, Some(Some(4)));
@@ -123,7 +125,7 @@ fn an_update_notes_what_is_named() {
     assert!(plan.update && plan.dry_run);
     let named = &plan.tasks[0].named;
     assert_eq!((named.priority, &named.agent, &named.title), (Some(1), &Some(None), &None));
-    assert_eq!(fault(text, Form::JsonLines), (1, "title".to_owned(), false));
+    assert_eq!(fault(text, Form::JsonLines), (1, "title".to_owned()));
 }
 
 #[test]
@@ -165,48 +167,57 @@ fn faults_name_line_and_field() {
     ] {
         let before = "{\"title\":\"fine\"}\n".repeat(56);
         let text = format!("{before}{line}\n{{\"title\":\"fine\"}}\n");
-        assert_eq!(fault(&text, Form::JsonLines), (57, field.to_owned(), false), "{line}");
+        assert_eq!(fault(&text, Form::JsonLines), (57, field.to_owned()), "{line}");
     }
 }
 
 #[test]
 fn faults_of_the_run() {
-    for (line, field, not_supported) in [
-        (r#"{"run":{"colour":1}}"#, "colour", false),
-        (r#"{"run":{"lease":"1ms"}}"#, "lease", false),
-        (r#"{"run":{"lease":900}}"#, "lease", false),
-        (r#"{"run":{"retry_delay":"soon"}}"#, "retry_delay", false),
-        (r#"{"run":{"max_active":0}}"#, "max_active", false),
-        (r#"{"run":{"name":"../x"}}"#, "name", false),
-        (r#"{"run":{"done_when":"never"}}"#, "done_when", false),
-        (r#"{"run":{"done_when":"integrated"}}"#, "done_when", true),
-        (r#"{"run":{"base":"main"}}"#, "base", true),
-        (r#"{"run":{"verify":["make"]}}"#, "verify", true),
+    for (line, field) in [
+        (r#"{"run":{"colour":1}}"#, "colour"),
+        (r#"{"run":{"lease":"1ms"}}"#, "lease"),
+        (r#"{"run":{"lease":900}}"#, "lease"),
+        (r#"{"run":{"retry_delay":"soon"}}"#, "retry_delay"),
+        (r#"{"run":{"max_active":0}}"#, "max_active"),
+        (r#"{"run":{"name":"../x"}}"#, "name"),
+        (r#"{"run":{"done_when":"never"}}"#, "done_when"),
+        (r#"{"run":{"base":""}}"#, "base"),
+        (r#"{"run":{"verify":"make"}}"#, "verify"),
+        (r#"{"run":{"verify":[""]}}"#, "verify"),
+        (r#"{"run":{"max_cost":-1}}"#, "max_cost"),
+        (r#"{"run":{"max_tokens":0}}"#, "max_tokens"),
+        (r#"{"run":{"check_limit":5}}"#, "check_limit"),
     ] {
-        assert_eq!(fault(line, Form::JsonLines), (1, field.to_owned(), not_supported), "{line}");
+        assert_eq!(fault(line, Form::JsonLines), (1, field.to_owned()), "{line}");
     }
-    let fine = parse(r#"{"run":{"name":"ship","done_when":"reported","goal":""}}"#, Form::JsonLines).unwrap();
+    let whole = r#"{"run":{"name":"ship","done_when":"integrated","base":"main","goal":"","verify":["make"],
+        "setup":"npm ci","copy":[".env"],"protect":["Cargo.lock"],"check_limit":"5m","max_wall":"2h","max_cost":2.5,
+        "max_tokens":9}}"#;
+    let fine = parse(&whole.replace('\n', ""), Form::JsonLines).unwrap();
+    assert_eq!((fine.base.as_deref(), fine.plan.done_when), (Some("main"), Some(DoneWhen::Integrated)));
+    assert_eq!(fine.plan.run.max_cost_micros, Some(Some(2_500_000)));
+    assert_eq!(fine.plan.run.verify, Some(vec!["make".to_owned()]));
     assert_eq!(fine.run_name, Some(Slug::new("ship").unwrap()));
 }
 
 #[test]
 fn documents_name_the_line_within() {
     let json = "{\n \"tasks\": [\n  {\"title\": \"x\"},\n  {\"title\": \"y\",\n   \"priority\": 9,\n   \"key\": \"k\"}\n ]\n}\n";
-    assert_eq!(fault(json, Form::JsonDocument), (5, "priority".to_owned(), false));
-    assert_eq!(fault("{\n \"tasks\": {}\n}", Form::JsonDocument), (2, "tasks".to_owned(), false));
-    assert_eq!(fault("{\n \"tusks\": []\n}", Form::JsonDocument), (2, "tusks".to_owned(), false));
+    assert_eq!(fault(json, Form::JsonDocument), (5, "priority".to_owned()));
+    assert_eq!(fault("{\n \"tasks\": {}\n}", Form::JsonDocument), (2, "tasks".to_owned()));
+    assert_eq!(fault("{\n \"tusks\": []\n}", Form::JsonDocument), (2, "tusks".to_owned()));
     assert_eq!(fault("{\"tasks\": [\n}", Form::JsonDocument).0, 2);
     assert_eq!(fault("{}\n{}\n", Form::JsonDocument).0, 2);
 
     let toml = "[[tasks]]\ntitle = \"x\"\n\n[[tasks]]\ntitle = \"y\"\npriority = 9\n";
-    assert_eq!(fault(toml, Form::Toml), (6, "priority".to_owned(), false));
-    assert_eq!(fault("[[tasks]]\ntitle = 5\n", Form::Toml), (2, "title".to_owned(), false));
-    assert_eq!(fault("[[tasks]]\ntitle = \"x\"\ncolour = 1\n", Form::Toml), (3, "colour".to_owned(), false));
-    assert_eq!(fault("\n[[tusks]]\n", Form::Toml), (2, "tusks".to_owned(), false));
-    assert_eq!(fault("tasks = 5\n", Form::Toml), (1, "tasks".to_owned(), false));
+    assert_eq!(fault(toml, Form::Toml), (6, "priority".to_owned()));
+    assert_eq!(fault("[[tasks]]\ntitle = 5\n", Form::Toml), (2, "title".to_owned()));
+    assert_eq!(fault("[[tasks]]\ntitle = \"x\"\ncolour = 1\n", Form::Toml), (3, "colour".to_owned()));
+    assert_eq!(fault("\n[[tusks]]\n", Form::Toml), (2, "tusks".to_owned()));
+    assert_eq!(fault("tasks = 5\n", Form::Toml), (1, "tasks".to_owned()));
     assert_eq!(fault("tasks = [5]\n", Form::Toml).0, 1);
-    assert_eq!(fault("\n[[tasks]]\nkey = \"a\"\n", Form::Toml), (2, "title".to_owned(), false));
-    assert_eq!(fault("[run]\nbase = \"main\"\n", Form::Toml), (2, "base".to_owned(), true));
+    assert_eq!(fault("\n[[tasks]]\nkey = \"a\"\n", Form::Toml), (2, "title".to_owned()));
+    assert_eq!(fault("[run]\nbase = \"\"\n", Form::Toml), (2, "base".to_owned()));
     assert_eq!(fault("[[tasks]]\ntitle = \"x\n", Form::Toml).0, 2);
 }
 

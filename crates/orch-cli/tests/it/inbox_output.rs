@@ -153,8 +153,8 @@ fn a_reader_who_goes_away_is_no_error() {
 
 #[test]
 fn an_interrupted_wait_ends_with_the_status_of_its_signal() {
-    let place = Place::new();
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
         let waiting = place.inbox(&["wait", "--for", "ana"]).start();
         let pid = waiting.child.id().to_string();
         // The waiting agent is seen once its wait has begun, and so the signal is handled by then.

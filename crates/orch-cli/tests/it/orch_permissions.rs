@@ -75,10 +75,6 @@ fn the_lead_is_named() {
 fn what_later_versions_bring_is_refused_by_name() {
     let place = Place::with_run("r");
     for words in [
-        "verify a",
-        "accept a --commit x",
-        "reject a --reason x",
-        "integrate",
         "land --onto main",
         "diff a --stat",
         "worktree list",
@@ -98,22 +94,4 @@ fn what_later_versions_bring_is_refused_by_name() {
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(arguments[0]), "{message}");
     }
-    for words in [
-        "--base HEAD",
-        "--verify true",
-        "--setup true",
-        "--copy .env",
-        "--protect Cargo.lock",
-        "--max-wall 1h",
-        "--max-cost 5",
-        "--max-tokens 5",
-        "--done-when verified",
-        "--done-when integrated",
-    ] {
-        let arguments: Vec<&str> = words.split(' ').collect();
-        let error = place.orch(&[&["run", "init", "x"], &arguments[..]].concat()).fails("not_supported");
-        assert!(error["message"].as_str().unwrap().contains(arguments[0]), "{error}");
-    }
-    place.orch(&["run", "init", "x", "--done-when", "never"]).fails("invalid_argument");
-    assert_eq!(place.orch(&["run", "list"]).ok()["total"], 1);
 }

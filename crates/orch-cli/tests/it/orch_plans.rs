@@ -89,9 +89,14 @@ fn what_is_not_a_plan_is_refused() {
     place.orch(&["task", "add", "x", "--dry-run"]).fails("invalid_argument");
     let later = place
         .orch(&["task", "add", "--file", "-"])
-        .stdin("{\"run\":{\"base\":\"main\"}}")
-        .fails("not_supported");
-    assert_eq!((&later["details"]["line"], &later["details"]["field"]), (&1.into(), &"base".into()));
+        .stdin("{\"run\":{\"verify\":[\"\"]}}")
+        .fails("invalid_argument");
+    assert_eq!((&later["details"]["line"], &later["details"]["field"]), (&1.into(), &"verify".into()));
+    let other = place
+        .orch(&["task", "add", "--file", "-"])
+        .stdin("{\"run\":{\"done_when\":\"integrated\"}}")
+        .fails("invalid_argument");
+    assert!(other["message"].as_str().unwrap().contains("settled when the run was made"), "{other}");
 }
 
 #[test]

@@ -162,13 +162,17 @@ fn a_run_can_be_changed() {
 }
 
 #[test]
-fn later_options_of_a_run_are_refused_alike() {
+fn what_needs_a_base_says_so_outside_of_a_repository() {
     let place = Place::with_run("r");
-    for option in [["--base", "HEAD"], ["--verify", "true"], ["--max-wall", "1h"]] {
-        for command in [&["run", "init", "x"][..], &["run", "edit", "r"]] {
-            place.orch(&[command, &option].concat()).fails("not_supported");
-        }
+    for option in [["--base", "HEAD"], ["--done-when", "verified"], ["--done-when", "integrated"]] {
+        let path = ("PATH", "/usr/bin:/bin");
+        place
+            .orch(&[&["run", "init", "x"][..], &option].concat())
+            .env(path.0, path.1)
+            .fails("base_not_found");
     }
+    place.orch(&["run", "edit", "r", "--base", "HEAD"]).fails("invalid_argument");
+    place.orch(&["run", "init", "x", "--no-worktrees", "--done-when", "verified"]).fails("invalid_argument");
     for command in [&["run", "init", "  "][..], &["task", "add", " "], &["run", "edit", "--title", " "]] {
         place.orch(command).fails("invalid_argument");
     }

@@ -26,6 +26,9 @@ fn traced(test: &str, place: &Place, words: &[&str]) -> Option<(Ended, Vec<Call>
         "trace=write,writev,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,sync_file_range,msync";
     command.args(["-f", "-y", "-qq", "-s", "12", "-e", calls, "-o"]).arg(&record);
     command.arg(plain.get_program()).args(plain.get_args());
+    if let Some(folder) = plain.get_current_dir() {
+        command.current_dir(folder);
+    }
     place.programs.environment(&mut command);
     let has = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
     if !can_run(test, "strace", has.is_ok_and(|status| status.success())) {

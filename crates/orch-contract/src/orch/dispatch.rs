@@ -14,7 +14,7 @@ pub struct Dispatched {
     /// Its new attempt.
     pub attempt: Attempt,
     /// The attempt's thread.
-    pub thread: Thread,
+    pub thread: Option<Thread>,
 }
 
 /// A task that was ready and was not dispatched all the same.

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod events;
 pub mod graph;
+pub mod judgement;
 pub mod plan;
 pub mod reconcile;
 pub mod request;
@@ -79,5 +80,9 @@ fn work_schemas() -> Vec<Entry> {
         entry::<cursor::AckAnswer>("orch ack"),
         entry::<events::EventsAnswer>("orch events"),
         entry::<graph::GraphShown>("orch graph"),
+        entry::<judgement::VerifyAnswer>("orch verify"),
+        entry::<task::TaskAnswer>("orch accept"),
+        entry::<task::TaskAnswer>("orch reject"),
+        entry::<judgement::IntegrateAnswer>("orch integrate"),
     ]
 }

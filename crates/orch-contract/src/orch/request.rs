@@ -16,7 +16,7 @@ pub struct Request {
     pub applied: bool,
     /// When.
     pub at: Stamp,
-    /// The `data` it was answered with.
+    /// The `data` it was answered with; null while what it asked for is under way.
     pub answer: Value,
 }
 

@@ -7,7 +7,7 @@ use crate::run::{RunListed, StateCounts};
 use crate::{Run, TaskShown};
 
 /// One run: the answer to a change of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunAnswer {
     /// The run as it is now.
     pub run: Run,
@@ -25,7 +25,7 @@ pub struct RunsAnswer {
 }
 
 /// What `orch run show` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunShowAnswer {
     /// The run.
     pub run: Run,

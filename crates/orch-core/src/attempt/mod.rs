@@ -8,6 +8,31 @@ use crate::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, ThreadId
 use crate::task::Checks;
 use crate::time::Time;
 
+/// The long texts of an attempt, kept apart so that moving an attempt never rewrites them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttemptText {
+    /// The run's checks as they were when it was dispatched.
+    pub run_verify: Vec<String>,
+    /// The task's checks as they were when it was dispatched.
+    pub task_verify: Vec<String>,
+    /// The end of what a failed check printed.
+    pub log_tail: Option<String>,
+}
+
+impl AttemptText {
+    /// Whether nothing is to be checked.
+    #[must_use]
+    pub fn has_no_checks(&self) -> bool {
+        self.run_verify.is_empty() && self.task_verify.is_empty()
+    }
+
+    /// All checks, the run's first.
+    #[must_use]
+    pub fn verify(&self) -> Vec<String> {
+        self.run_verify.iter().chain(&self.task_verify).cloned().collect()
+    }
+}
+
 /// An attempt as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -23,8 +48,8 @@ pub struct Attempt {
     pub agent: Slug,
     /// Its state.
     pub state: AttemptState,
-    /// Its thread.
-    pub thread: ThreadId,
+    /// Its thread; `None` until its worktree is there.
+    pub thread: Option<ThreadId>,
     /// The message that closed the thread, where its worker wrote one.
     pub outcome: Option<MessageId>,
     /// Why it ended without one.

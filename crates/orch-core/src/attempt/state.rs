@@ -19,7 +19,7 @@ pub enum AttemptState {
     Accepted,
     /// Its report was refused.
     Rejected,
-    /// Its agent gave up.
+    /// Its agent gave up, or its worktree could not be prepared.
     Failed,
     /// Its agent was not heard of for too long.
     Lost,
@@ -103,7 +103,7 @@ pub enum AttemptEvent {
     Accept,
     /// Its report was refused.
     Reject,
-    /// Its worker gave up.
+    /// Its worker gave up, or its worktree could not be prepared.
     Fail,
     /// Its lease was lost, or it was given back too often.
     Lose,
@@ -167,7 +167,7 @@ pub fn next(state: AttemptState, event: AttemptEvent) -> Result<AttemptState, Il
         E::Report => (&[S::Dispatched, S::Running, S::Blocked], S::Reported),
         E::Accept => (&[S::Reported], S::Accepted),
         E::Reject => (&[S::Reported], S::Rejected),
-        E::Fail => (&[S::Dispatched, S::Running, S::Blocked], S::Failed),
+        E::Fail => (&[S::Preparing, S::Dispatched, S::Running, S::Blocked], S::Failed),
         E::Lose => (&[S::Dispatched, S::Running, S::Blocked], S::Lost),
         E::Recall => (&LIVE, S::Recalled),
         E::Cancel => (&LIVE, S::Cancelled),
@@ -190,7 +190,7 @@ mod tests {
 
     /// One row per state, one column per event in the order of `AttemptEvent::ALL`; `--` is illegal.
     const TABLE: [(AttemptState, &str); 11] = [
-        (AttemptState::Preparing, "Di -- -- -- -- -- -- -- -- -- Rc Ca"),
+        (AttemptState::Preparing, "Di -- -- -- -- -- -- -- Fa -- Rc Ca"),
         (AttemptState::Dispatched, "-- Ru -- -- -- Rp -- -- Fa Lo Rc Ca"),
         (AttemptState::Running, "-- -- Bl -- Di Rp -- -- Fa Lo Rc Ca"),
         (AttemptState::Blocked, "-- -- -- Ru Di Rp -- -- Fa Lo Rc Ca"),

@@ -1,7 +1,8 @@
 //! What each `orch run` command may do to a run, and when a run is finished.
 
 use super::state::{RunEvent, next};
-use super::{Counts, Outcome, Pause, PauseReason, Run, RunEdit, RunState, RunStatus};
+use super::{Baseline, Counts, Ground, Outcome, Pause, PauseReason, Run, RunEdit, RunState, RunStatus};
+use crate::limit;
 use crate::refusal::Refusal;
 use crate::task::TaskState;
 use crate::time::Time;
@@ -21,6 +22,48 @@ pub fn pause(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     }
 }
 
+/// Pauses an open run for a reason of the tool's own; `None` when it is not open.
+#[must_use]
+pub fn halt(run: &Run, reason: PauseReason, message: &str, now: Time) -> Option<Run> {
+    match run.state {
+        RunState::Open => {
+            let pause = Pause { reason, message: Some(message.to_owned()), at: now, until: None };
+            Some(Run { state: RunState::Paused(pause), updated_at: now, ..run.clone() })
+        }
+        RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => None,
+    }
+}
+
+/// Counts one more thing that the tool itself could not do; after three in a row the run is paused.
+#[must_use]
+pub fn fault(run: &Run, message: &str, now: Time) -> Run {
+    let counted = Run { faults: run.faults.saturating_add(1), updated_at: now, ..run.clone() };
+    if counted.faults < limit::FAULTS_MAX {
+        return counted;
+    }
+    halt(&counted, PauseReason::Breaker, message, now).unwrap_or(counted)
+}
+
+/// Notes what the run's checks said of its base; where they failed the run is paused.
+#[must_use]
+pub fn baseline(run: &Run, passed: bool, message: &str, now: Time) -> Run {
+    let Some(ground) = &run.ground else { return run.clone() };
+    let outcome = if passed { Baseline::Passed } else { Baseline::Failed };
+    let ground = Some(Ground { baseline: outcome, ..ground.clone() });
+    let noted = Run { ground, faults: 0, updated_at: now, ..run.clone() };
+    if passed {
+        return noted;
+    }
+    halt(&noted, PauseReason::Baseline, message, now).unwrap_or(noted)
+}
+
+/// Whether the run's checks have yet to run on its base before anything is dispatched.
+#[must_use]
+pub fn needs_baseline(run: &Run) -> bool {
+    run.ground.as_ref().is_some_and(|ground| ground.baseline == Baseline::Pending)
+        && !run.rules.verify.is_empty()
+}
+
 /// Resumes the run; `None` when it is open already.
 ///
 /// # Errors
@@ -30,7 +73,14 @@ pub fn resume(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     match run.state {
         RunState::Open => Ok(None),
         RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => {
-            Ok(Some(Run { state: RunState::Open, updated_at: now, ..run.clone() }))
+            let mut resumed = Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() };
+            // Whoever resumes after a failed baseline goes on all the same.
+            if let Some(ground) = &mut resumed.ground
+                && ground.baseline == Baseline::Failed
+            {
+                ground.baseline = Baseline::Overridden;
+            }
+            Ok(Some(resumed))
         }
     }
 }
@@ -70,7 +120,33 @@ pub fn edit(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     policy.retry_delay = edit.retry_delay.unwrap_or(policy.retry_delay);
     policy.lease = edit.lease.unwrap_or(policy.lease);
     policy.answer_after = edit.answer_after.unwrap_or(policy.answer_after);
+    edit_rules(&mut changed, edit);
     Ok(changed)
+}
+
+/// Changes what judges and prepares attempts, and what may be spent; other checks have not run on the base yet.
+fn edit_rules(changed: &mut Run, edit: &RunEdit) {
+    let rules = &mut changed.rules;
+    if let Some(verify) = &edit.verify {
+        rules.verify.clone_from(verify);
+        if let Some(ground) = &mut changed.ground {
+            ground.baseline = Baseline::Pending;
+        }
+    }
+    if let Some(setup) = &edit.setup {
+        rules.setup = Some(setup.clone()).filter(|setup| !setup.is_empty());
+    }
+    if let Some(copy) = &edit.copy {
+        rules.copy.clone_from(copy);
+    }
+    if let Some(protect) = &edit.protect {
+        rules.protect.clone_from(protect);
+    }
+    rules.check_limit = edit.check_limit.unwrap_or(rules.check_limit);
+    let budget = &mut changed.budget;
+    budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);
+    budget.max_cost_micros = edit.max_cost_micros.unwrap_or(budget.max_cost_micros);
+    budget.max_tokens = edit.max_tokens.unwrap_or(budget.max_tokens);
 }
 
 /// Whether tasks may be added, retried and connected.

@@ -1,8 +1,10 @@
 //! One goal: a graph of tasks with its policy.
 
 pub mod decide;
+pub mod ground;
 pub mod state;
 
+pub use ground::{Baseline, Budget, Ground, Rules};
 pub use state::{Outcome, Pause, PauseReason, RunState, RunStatus};
 
 use crate::id::{RunId, Slug};
@@ -76,6 +78,22 @@ pub struct RunEdit {
     pub lease: Option<LeaseLength>,
     /// A new delay of default answers; `Some(None)` takes it away.
     pub answer_after: Option<Option<Span>>,
+    /// New checks in place of the old ones.
+    pub verify: Option<Vec<String>>,
+    /// A new command that prepares a worktree; an empty one takes it away.
+    pub setup: Option<String>,
+    /// New patterns of files to bring along in place of the old ones.
+    pub copy: Option<Vec<String>>,
+    /// New patterns of protected files in place of the old ones.
+    pub protect: Option<Vec<String>>,
+    /// A new time limit of checks.
+    pub check_limit: Option<Span>,
+    /// A new limit of wall time; `Some(None)` takes it away.
+    pub max_wall: Option<Option<Span>>,
+    /// A new limit of cost; `Some(None)` takes it away.
+    pub max_cost_micros: Option<Option<i64>>,
+    /// A new limit of tokens; `Some(None)` takes it away.
+    pub max_tokens: Option<Option<i64>>,
 }
 
 impl RunEdit {
@@ -142,6 +160,14 @@ pub struct Run {
     pub state: RunState,
     /// Its limits and rules.
     pub policy: Policy,
+    /// What judges and prepares its attempts.
+    pub rules: Rules,
+    /// How much it may spend.
+    pub budget: Budget,
+    /// The commit it began from and what belongs to that; `None` for a run without worktrees.
+    pub ground: Option<Ground>,
+    /// How many times in a row what the tool itself does could not be done.
+    pub faults: u32,
     /// Its tasks by state.
     pub counts: Counts,
     /// The number of the last key that was made (`t1`, `t2`, …).

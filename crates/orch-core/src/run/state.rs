@@ -40,21 +40,33 @@ impl Outcome {
 pub enum PauseReason {
     /// Somebody asked for it.
     Requested,
+    /// The run's checks fail on the commit that the run began from.
+    Baseline,
+    /// What the tool itself does could not be done several times in a row.
+    Breaker,
+    /// A limit of time, cost or tokens is reached.
+    Budget,
 }
 
 impl PauseReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Requested, Self::Baseline, Self::Breaker, Self::Budget];
+
     /// The public name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Requested => "requested",
+            Self::Baseline => "baseline",
+            Self::Breaker => "breaker",
+            Self::Budget => "budget",
         }
     }
 
     /// Reads the public name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Requested].into_iter().find(|reason| reason.name() == name)
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 

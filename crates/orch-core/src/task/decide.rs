@@ -1,12 +1,12 @@
 //! What each `orch` command may do to a task, and how attempts move it.
 
 use super::state::{Standing, TaskEvent, TaskState, next};
-use super::{LastAttempt, Task, TaskEdit};
+use super::{Checks, LastAttempt, Task, TaskEdit};
 use crate::attempt::{Attempt, AttemptState};
 use crate::id::{AttemptId, AttemptName, Slug};
 use crate::limit;
 use crate::refusal::{Reason, Refusal};
-use crate::run::{Policy, Run, RunStatus};
+use crate::run::{DoneWhen, Policy, Run, RunStatus};
 use crate::time::{Span, Time};
 
 /// How an attempt ended without its task being done.
@@ -23,6 +23,8 @@ pub enum Unsuccessful {
     Rejected,
     /// Its worker was not heard of, or gave it back too often.
     Lost,
+    /// Its worktree could not be prepared, which is nobody's failure; how many times in a row.
+    Unprepared(u32),
 }
 
 /// Who a task is dispatched to.
@@ -104,12 +106,13 @@ pub fn attempt_name(task: &Task) -> Option<AttemptName> {
 /// # Panics
 /// The task is not ready, which [`dispatch`] rules out.
 #[must_use]
-pub fn dispatched(task: &Task, attempt: AttemptId, now: Time) -> Task {
+pub fn dispatched(task: &Task, attempt: AttemptId, checks: Checks, now: Time) -> Task {
     let number = task.attempt.map_or(0, |last| last.number) + 1;
     let state = must(task.state, TaskEvent::Dispatch);
     Task {
         state,
         attempt: Some(LastAttempt { id: attempt, number }),
+        checks,
         not_before: None,
         updated_at: now,
         ..task.clone()
@@ -146,19 +149,21 @@ pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: Ru
             ended.losses = task.losses.saturating_add(1);
             ended.losses >= losses_max(task, policy)
         }
+        Unsuccessful::Unprepared(_) => false,
     };
     if status == RunStatus::Cancelled && !exhausted {
         ended.state = must(task.state, TaskEvent::Cancel);
         return ended;
     }
     ended.state = must(task.state, if exhausted { TaskEvent::GiveUp } else { TaskEvent::TryAgain });
-    let failed_at = match how {
-        Unsuccessful::Failed { at, .. } => Some(at),
-        Unsuccessful::Rejected => Some(now),
+    let delay = |failures| retry_delay(policy.retry_delay, failures);
+    let next_try = match how {
+        Unsuccessful::Failed { at, .. } => Some(at + delay(ended.failures)),
+        Unsuccessful::Rejected => Some(now + delay(ended.failures)),
+        Unsuccessful::Unprepared(faults) => Some(now + delay(faults)),
         Unsuccessful::Lost => None,
     };
-    ended.not_before =
-        failed_at.filter(|_| !exhausted).map(|at| at + retry_delay(policy.retry_delay, ended.failures));
+    ended.not_before = next_try.filter(|_| !exhausted);
     ended
 }
 
@@ -200,6 +205,40 @@ pub fn recall(task: &Task, status: RunStatus, now: Time) -> Result<Task, Refusal
     }
     let event = if status == RunStatus::Cancelled { TaskEvent::Cancel } else { TaskEvent::Recall };
     Ok(Task { not_before: None, ..moved(task, event, now) })
+}
+
+/// Whether a report is enough for the task to be done, or what it waits for.
+#[must_use]
+pub fn is_done_by_report(done_when: DoneWhen, checks: Checks, protected: bool) -> bool {
+    match done_when {
+        DoneWhen::Reported => true,
+        // Where nothing is to be checked, all of it has passed; the task still shows no checks.
+        DoneWhen::Verified => checks == Checks::None && !protected,
+        DoneWhen::Integrated => false,
+    }
+}
+
+/// What a live attempt whose worker has reported may still be: verified, accepted, rejected, integrated.
+///
+/// # Errors
+/// The task has no attempt that was reported and not judged.
+pub fn judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
+    match task.state {
+        TaskState::Reported => {
+            task.attempt.ok_or_else(|| Refusal::AttemptNotFound { task: task.name.clone() })
+        }
+        TaskState::Dispatched | TaskState::Running | TaskState::Blocked => Err(live(task)),
+        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished(task)),
+        TaskState::Waiting | TaskState::Ready | TaskState::Skipped => {
+            Err(Refusal::AttemptNotFound { task: task.name.clone() })
+        }
+    }
+}
+
+/// The task and its reported attempt after what judges them has spoken without ending the attempt.
+#[must_use]
+pub fn judged(task: &Task, attempt: &Attempt, checks: Checks, now: Time) -> (Task, Attempt) {
+    (Task { checks, updated_at: now, ..task.clone() }, Attempt { checks, ..attempt.clone() })
 }
 
 /// Cancels the task; `None` when it is cancelled already.

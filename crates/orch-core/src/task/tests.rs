@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::lease::LeaseLength;
-use crate::run::{Counts, DoneWhen, Pause, PauseReason, RunState};
+use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState};
 use crate::task::Checks;
 
 const NOW: Time = Time(1_000_000);
@@ -62,6 +62,10 @@ fn run(state: RunState) -> Run {
         goal: None,
         state,
         policy: policy(),
+        rules: Rules::default(),
+        budget: Budget::default(),
+        ground: None,
+        faults: 0,
         counts: Counts::default(),
         keys_made: 0,
         created_at: Time(0),
@@ -185,10 +189,13 @@ fn attempts_are_numbered_on() {
         not_before: Some(Time(5)),
         ..task(TaskState::Ready)
     };
-    let after = dispatched(&before, AttemptId(9), NOW);
+    let after = dispatched(&before, AttemptId(9), Checks::Pending, NOW);
     assert_eq!(after.attempt, Some(LastAttempt { id: AttemptId(9), number: 3 }));
     assert_eq!((after.state, after.not_before, after.updated_at), (TaskState::Dispatched, None, NOW));
-    assert_eq!(dispatched(&task(TaskState::Ready), AttemptId(1), NOW).attempt.unwrap().number, 1);
+    assert_eq!(
+        dispatched(&task(TaskState::Ready), AttemptId(1), Checks::None, NOW).attempt.unwrap().number,
+        1
+    );
 }
 
 /// What became of a running task with these counters: its state, counters, and in how long it may be tried.
@@ -464,7 +471,7 @@ fn the_end_of_an_attempt_is_noted() {
         name: attempt_name(&task(TaskState::Running)).unwrap(),
         agent: slug("w"),
         state: AttemptState::Running,
-        thread: ThreadId(1),
+        thread: Some(ThreadId(1)),
         outcome: None,
         reason: None,
         releases: 0,

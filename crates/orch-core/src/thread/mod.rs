@@ -3,6 +3,7 @@
 //! [`state`] holds the machine, [`decide`] what each command may do.
 //! Nothing here knows why a thread was sent: a sender may attach a [`Reference`], which is carried and never read.
 
+pub mod condition;
 pub mod decide;
 pub mod state;
 

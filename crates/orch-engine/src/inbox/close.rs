@@ -1,15 +1,17 @@
 //! `inbox done` and `inbox fail`: the holder closes its thread.
 
+use std::path::PathBuf;
+
 use orch_core::event::EventKind;
 use orch_core::id::{MessageId, ThreadId};
 use orch_core::lease::TokenDigest;
 use orch_core::message::{Draft, Extra, Message, MessageKind};
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
-use orch_store::table::{agent, message};
+use orch_store::table::{agent, message, thread_condition};
 use orch_store::{Ending, Transaction};
 
-use super::{ThreadShown, is_lease_lost, late, record, save, shown, write_message};
+use super::{ThreadShown, is_lease_lost, late, record, save, shown, tree, write_message};
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// How the work ended.
@@ -21,6 +23,10 @@ pub struct Close {
     pub token: String,
     /// How.
     pub outcome: Outcome,
+    /// The folder that the command was given in: nobody reports from the worktree of other work.
+    pub here: Option<PathBuf>,
+    /// Commits what lies in the thread's worktree as it is, before it is looked at.
+    pub snapshot: bool,
 }
 
 /// Done, or failed.
@@ -56,13 +62,14 @@ pub struct Closed {
 /// Closes the thread; an exact repeat answers the same again.
 ///
 /// # Errors
-/// The token is not the live one, or the store failed.
+/// The token is not the live one, the worktree is not as the thread asks, or the store failed.
 pub fn close(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Closed>>,
     request: &Close,
 ) -> Result<Answer<Closed>, Error> {
     let digest = token::digest(&request.token);
+    let found = tree::look(session, request, &digest)?;
     session.change(receipt, |tx, now| {
         let before = super::load(tx, request.thread, now)?;
         let ending = request.outcome.ending();
@@ -77,6 +84,9 @@ pub fn close(
                 let mut counted = before;
                 let message = write_message(tx, &mut counted, draft, now)?;
                 let thread = Thread { message_count: counted.message_count, ..closing.with(message.id) };
+                if let Some(found) = &found {
+                    thread_condition::note(tx, thread.id, found)?;
+                }
                 save(tx, &thread)?;
                 let kind = match ending {
                     decide::Ending::Done => EventKind::ThreadDone,

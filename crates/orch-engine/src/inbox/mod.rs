@@ -13,6 +13,7 @@ pub mod renew;
 pub mod reply;
 pub mod send;
 pub mod show;
+mod tree;
 pub mod wait;
 
 use orch_core::event::{About, Datum, EventKind, NewEvent};

@@ -99,7 +99,8 @@ pub(crate) fn question_of(
 ) -> Result<Option<QuestionShown>, Error> {
     let Some((last, name)) = task.attempt.zip(decide::attempt_name(task)) else { return Ok(None) };
     let Some(attempt) = attempt::load(tx, last.id)? else { return Ok(None) };
-    let Some(owned) = thread::load(tx, attempt.thread)? else { return Ok(None) };
+    let Some(id) = attempt.thread else { return Ok(None) };
+    let Some(owned) = thread::load(tx, id)? else { return Ok(None) };
     let ThreadState::Blocked { question, hold, .. } = &owned.state else { return Ok(None) };
     let asked = message::load(tx, question.message)?.ok_or_else(|| missing_message(question.message))?;
     Ok(Some(QuestionShown {

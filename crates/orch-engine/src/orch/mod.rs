@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod answer;
+pub(crate) mod base;
 pub mod blocked;
 pub mod dep;
 pub mod dispatch;
@@ -9,6 +10,11 @@ pub mod doctor;
 pub mod events;
 pub mod graph;
 pub(crate) mod graph_edit;
+pub mod integrate;
+pub mod judge;
+pub(crate) mod lasting;
+pub(crate) mod perform;
+pub mod place;
 pub mod plan;
 pub mod ready;
 pub mod recall;
@@ -20,6 +26,7 @@ pub(crate) mod stage;
 pub mod status;
 pub mod task;
 pub mod tell;
+pub mod verify;
 pub mod wait;
 pub mod why;
 pub(crate) mod work_message;

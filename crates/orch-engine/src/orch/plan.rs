@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use orch_core::dependency::{Shift, rank_before};
 use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::{Problem, Refusal};
-use orch_core::run::{Run, RunEdit, decide as run_decide};
+use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
 use orch_core::schedule::layout;
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, distinct};
 use orch_store::table::{agent, dependency, task};
@@ -23,6 +23,8 @@ use crate::{Answer, Error, Receipt, Session};
 pub struct Plan {
     /// What the plan says of the run itself.
     pub run: RunEdit,
+    /// When a task of the run counts as done; it must be what the run was made with.
+    pub done_when: Option<DoneWhen>,
     /// The tasks, in the order of the file; every key may be named before its own line.
     pub tasks: Vec<PlannedTask>,
     /// Tasks that are there already are changed; else they are refused.
@@ -99,6 +101,9 @@ const SHOWN: usize = 20;
 fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<Planned, Error> {
     let mut run = stage.named_run(run)?;
     run_decide::admits(&run)?;
+    if plan.done_when.is_some_and(|rule| rule != run.policy.done_when) {
+        return Err(Refusal::Invalid { argument: "done_when", problem: Problem::Fixed }.into());
+    }
     if !plan.run.is_empty() {
         run = apply_run_edit(stage, &run, &plan.run)?;
     }

@@ -28,7 +28,7 @@ pub fn recall(
         let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
         let ended = end_attempt(stage, &before, AttemptEvent::Recall, reason)?;
         let told = Told {
-            thread: ended.map(|attempt| attempt.thread),
+            thread: ended.and_then(|attempt| attempt.thread),
             data: vec![("reason", reason.into())],
             ..Told::plain(EventKind::Recalled, "the lead recalled it")
         };

@@ -11,7 +11,8 @@ use orch_core::task::state::TaskEvent;
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
 use orch_core::time::Time;
-use orch_store::table::{attempt, message, task, thread};
+use orch_core::worktree::Worktree;
+use orch_store::table::{attempt, message, task, thread, thread_condition, worktree};
 use orch_store::{Ending, Transaction};
 
 use super::scope;
@@ -177,16 +178,25 @@ impl Walk<'_> {
             EventKind::Reported,
             "its worker said that it is done",
         )?;
-        match stage.run(self.task.run)?.policy.done_when {
-            DoneWhen::Reported => self.go(
-                stage,
-                AttemptEvent::Accept,
-                TaskEvent::Accept,
-                EventKind::Done,
-                "reported is done in this run",
-            ),
-            DoneWhen::Verified | DoneWhen::Integrated => Ok(()),
+        self.note_commit(stage)?;
+        let run = stage.run(self.task.run)?;
+        let (done_when, protected) = (run.policy.done_when, !run.rules.protect.is_empty());
+        if !decide::is_done_by_report(done_when, self.attempt.checks, protected) {
+            return Ok(());
         }
+        let reason = match done_when {
+            DoneWhen::Reported => "reported is done in this run",
+            DoneWhen::Verified | DoneWhen::Integrated => "there is nothing to check",
+        };
+        self.go(stage, AttemptEvent::Accept, TaskEvent::Accept, EventKind::Done, reason)
+    }
+
+    /// Remembers the commit that was found when the worker closed its thread.
+    fn note_commit(&self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {
+        let Some(found) = thread_condition::found(stage.tx, self.seen.id)? else { return Ok(()) };
+        let Some(tree) = worktree::load(stage.tx, self.attempt.id)? else { return Ok(()) };
+        let tree = Worktree { head: Some(found.head), changes: found.changes, updated_at: stage.now, ..tree };
+        Ok(worktree::save(stage.tx, &tree)?)
     }
 
     fn fail(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Error> {

@@ -15,8 +15,8 @@ pub struct Applied {
     pub fingerprint: String,
     /// When.
     pub at: Time,
-    /// The `data` it was answered with, as JSON.
-    pub answer: String,
+    /// The `data` it was answered with, as JSON; `None` while what it asked for is under way.
+    pub answer: Option<String>,
 }
 
 /// Looks a request id up.
@@ -27,7 +27,8 @@ pub fn show(session: &mut Session, key: &str) -> Result<Applied, Error> {
     session.read(|tx, _| {
         let found = request::load(tx, &token::request_digest(key))?;
         let found = found.ok_or_else(|| Refusal::RequestNotFound { key: key.to_owned() })?;
-        let request::Request { fingerprint, at, answer } = found;
+        let request::Request { fingerprint, at, answer, .. } = found;
+        let answer = Some(answer).filter(|answer| !answer.is_empty());
         Ok(Applied { key: key.to_owned(), fingerprint, at, answer })
     })
 }

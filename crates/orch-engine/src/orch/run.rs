@@ -1,17 +1,20 @@
 //! `orch run init|list|show|edit|pause|resume|cancel`.
 
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
 use orch_core::id::{RunId, Slug, TaskId};
-use orch_core::refusal::Refusal;
-use orch_core::run::{Policy, Run, RunEdit, decide};
+use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_core::run::{Budget, DoneWhen, Policy, Rules, Run, RunEdit, decide};
 use orch_core::task::TaskState;
 use orch_core::thread::Thread;
 use orch_store::Transaction;
 use orch_store::page::{Page, PageRequest};
 use orch_store::table::{run as run_table, task as task_table, thread};
 
+use super::perform::{complete, hold};
+use super::place::{Footing, Place};
 use super::stage::{Stage, change as lead_change, read_fresh};
-use super::{TaskShown, scope};
+use super::{TaskShown, lasting, scope};
 use crate::page::{bad_cursor, cut};
 use crate::{Answer, Error, Receipt, Session};
 
@@ -24,8 +27,25 @@ pub struct NewRun {
     pub title: String,
     /// What it is for.
     pub goal: Option<String>,
-    /// Its limits and rules.
+    /// When a task counts as done; where not given, `integrated` on a base and `reported` without one.
+    pub done_when: Option<DoneWhen>,
+    /// Its limits; its rule for when a task is done is filled in.
     pub policy: Policy,
+    /// What prepares and judges its attempts.
+    pub rules: Rules,
+    /// What it may spend.
+    pub budget: Budget,
+    /// Where it is begun; `None` for a run without worktrees.
+    pub place: Option<Place>,
+}
+
+/// A new run.
+#[derive(Clone, Debug)]
+pub struct MadeRun {
+    /// The run.
+    pub run: Run,
+    /// How many files of the checkout are not committed, and so not in what the run begins from.
+    pub dirty: usize,
 }
 
 /// What happens to a run.
@@ -48,29 +68,71 @@ pub struct RunTasks {
     pub tasks: Page<TaskShown>,
 }
 
-/// Makes a run.
+/// Makes a run and, where it has a base, its branch.
 ///
 /// # Errors
-/// The given name is taken, or the store failed.
+/// The given name is taken, the base is not there, branches are in the way, or the store failed.
 pub fn init(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Run>>,
+    receipt: Option<&Receipt<'_, MadeRun>>,
     who: &Slug,
     request: &NewRun,
-) -> Result<Answer<Run>, Error> {
-    lead_change(session, receipt, who, |stage| {
-        let name = free_name(stage.tx, request)?;
-        let new = run_table::NewRow {
-            name: &name,
-            title: &request.title,
-            goal: request.goal.as_deref(),
-            policy: &request.policy,
-        };
-        let id = run_table::insert(stage.tx, new, stage.now)?;
-        let data = vec![("title", request.title.as_str().into())];
-        stage.tell(EventKind::RunCreated, about(id), None, data)?;
-        scope::run_of(stage.tx, id)
-    })
+) -> Result<Answer<MadeRun>, Error> {
+    let footing = match &request.place {
+        Some(place) => Footing::find(session, place)?,
+        None => None,
+    };
+    let dirty = footing.as_ref().map_or(0, |footing| footing.dirty);
+    let default = if footing.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
+    let done_when = request.done_when.unwrap_or(default);
+    if footing.is_none() && done_when != DoneWhen::Reported {
+        return Err(TreeRefusal::BaseNotFound { revision: None }.into());
+    }
+    let policy = Policy { done_when, ..request.policy.clone() };
+    let name = if lasting::is_new(session, receipt)? {
+        free_name(session, request, footing.as_ref())?
+    } else {
+        Slug::from_title(&request.title)
+    };
+    lasting::change(
+        session,
+        receipt,
+        who,
+        |stage| {
+            if run_table::taken(stage.tx, &name)? {
+                return Err(Refusal::RunExists { run: name.clone() }.into());
+            }
+            let ground = footing.as_ref().map(|footing| footing.ground(&name));
+            let goal = request.goal.as_deref();
+            let new = run_table::NewRow {
+                name: &name,
+                title: &request.title,
+                goal,
+                policy: &policy,
+                ground: ground.as_ref(),
+            };
+            let id = run_table::insert(stage.tx, new, stage.now)?;
+            if request.rules != Rules::default() || request.budget != Budget::default() {
+                run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
+            }
+            let data = vec![("title", request.title.as_str().into())];
+            stage.tell(EventKind::RunCreated, about(id), None, data)?;
+            if ground.is_some() {
+                hold::ask(stage.tx, EffectKind::Branch, id, None, stage.now)?;
+            }
+            Ok(id.0)
+        },
+        |tx, id| {
+            let run = scope::run_of(tx, RunId(*id))?;
+            Ok(run.ground.is_none().then_some(MadeRun { run, dirty: 0 }))
+        },
+        |session, id| {
+            let id = RunId(id);
+            complete(session, EffectKind::Branch, id, None)?;
+            let run = session.read(|tx, _| scope::run_of(tx, id))?;
+            Ok(MadeRun { run, dirty })
+        },
+    )
 }
 
 /// Lists runs, newest first.
@@ -166,27 +228,38 @@ pub(crate) fn about(run: RunId) -> About {
 /// Changes a run in hand and tells it.
 pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Run, edit: &RunEdit) -> Result<Run, Error> {
     let after = decide::edit(before, edit, stage.now)?;
+    if after.rules != before.rules || after.budget != before.budget {
+        run_table::save_rules(stage.tx, after.id, &after.rules, &after.budget)?;
+    }
     stage.put_run(after.clone());
     stage.tell(EventKind::RunEdited, about(after.id), None, Vec::new())?;
     Ok(after)
 }
 
-/// The given name where it is free; else the first free one that the title makes.
-fn free_name(tx: &mut Transaction<'_>, request: &NewRun) -> Result<Slug, Error> {
-    if let Some(name) = &request.name {
-        if run_table::taken(tx, name)? {
-            return Err(Refusal::RunExists { run: name.clone() }.into());
-        }
-        return Ok(name.clone());
-    }
-    let base = Slug::from_title(&request.title);
+/// The given name where it is free; else the first free one that the title makes. Branches of a run that another
+/// store has known are not taken over.
+fn free_name(session: &mut Session, request: &NewRun, footing: Option<&Footing>) -> Result<Slug, Error> {
+    let base = request.name.clone().unwrap_or_else(|| Slug::from_title(&request.title));
     let mut name = base.clone();
     let mut number = 1;
-    while run_table::taken(tx, &name)? {
+    loop {
+        let taken = session.read(|tx, _| Ok(run_table::taken(tx, &name)?))?;
+        if taken && request.name.is_some() {
+            return Err(Refusal::RunExists { run: name }.into());
+        }
+        let branches = match footing {
+            Some(footing) if !taken => footing.taken_by(&name)?,
+            _ => None,
+        };
+        match branches {
+            None if !taken => return Ok(name),
+            // A branch that is in the way of every name, or of the one that was asked for.
+            Some(error) if request.name.is_some() || number > 1_000 => return Err(error),
+            Some(_) | None => {}
+        }
         number += 1;
         name = base.numbered(number);
     }
-    Ok(name)
 }
 
 /// The task that a page of a run's tasks begins behind.
@@ -197,7 +270,7 @@ pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageReques
 }
 
 /// Offers the run's threads that nobody claimed, or withdraws them.
-fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
+pub(crate) fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
     for queued in thread::queued_of_run(stage.tx, run)? {
         let thread = Thread { withdrawn: !offered, updated_at: stage.now, ..queued };
         thread::save(stage.tx, &thread, false)?;

@@ -106,8 +106,11 @@ fn active(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<ActiveShown>, Error
     for task in some_in(tx, run, &UNDER_WAY)? {
         let Some(last) = task.attempt else { continue };
         let Some(attempt) = attempt::load(tx, last.id)? else { continue };
-        let lease = thread::load(tx, attempt.thread)?.as_ref().and_then(thread_decide::lease);
-        let progress = message::last_of_kind(tx, attempt.thread, MessageKind::Progress)?;
+        let (mut lease, mut progress) = (None, None);
+        if let Some(id) = attempt.thread {
+            lease = thread::load(tx, id)?.as_ref().and_then(thread_decide::lease);
+            progress = message::last_of_kind(tx, id, MessageKind::Progress)?;
+        }
         active.push(ActiveShown {
             since: attempt.created_at,
             percent: progress.as_ref().and_then(|message| message.content.extra.percent),

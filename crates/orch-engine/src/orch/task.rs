@@ -8,9 +8,10 @@ use orch_core::message::Message;
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide};
+use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::page::{Page, PageRequest};
-use orch_store::table::{attempt, dependency, message, task as task_table, thread};
+use orch_store::table::{attempt, dependency, message, task as task_table, thread, worktree};
 
 use super::stage::{Stage, Told, change as lead_change, read_fresh};
 use super::{TaskRef, TaskShown, dispatch, graph_edit, scope};
@@ -51,6 +52,10 @@ pub struct AttemptShown {
     pub attempt: Attempt,
     /// The message that closed its thread.
     pub outcome: Option<Message>,
+    /// Where it works.
+    pub worktree: Option<Worktree>,
+    /// The end of what the check printed that refused it.
+    pub log_tail: Option<String>,
 }
 
 /// Everything about a task.
@@ -125,7 +130,9 @@ pub fn show(session: &mut Session, task: &TaskRef) -> Result<TaskDetail, Error> 
         let mut attempts = Vec::new();
         for attempt in attempt::of_task(tx, task.id, ATTEMPTS_SHOWN)? {
             let outcome = attempt.outcome.map(|id| message::load(tx, id)).transpose()?.flatten();
-            attempts.push(AttemptShown { attempt, outcome });
+            let worktree = worktree::load(tx, attempt.id)?;
+            let log_tail = attempt::text(tx, attempt.id)?.log_tail;
+            attempts.push(AttemptShown { attempt, outcome, worktree, log_tail });
         }
         Ok(TaskDetail {
             text: task_table::text(tx, task.id)?,
@@ -259,8 +266,10 @@ pub(crate) fn cancel(stage: &mut Stage<'_, '_>, id: TaskId, reason: &str) -> Res
     let before = task_table::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
     let Some(after) = decide::cancel(&before, stage.now)? else { return Ok(before) };
     let ended = end_attempt(stage, &before, AttemptEvent::Cancel, reason)?;
-    let told =
-        Told { thread: ended.map(|attempt| attempt.thread), ..Told::plain(EventKind::Cancelled, reason) };
+    let told = Told {
+        thread: ended.and_then(|attempt| attempt.thread),
+        ..Told::plain(EventKind::Cancelled, reason)
+    };
     stage.move_task(&before, &after, told)?;
     Ok(after)
 }
@@ -277,8 +286,11 @@ pub(crate) fn end_attempt(
     let mut ended = decide::attempt_moved(&live, event, stage.now);
     ended.reason = Some(reason.to_owned());
     attempt::save(stage.tx, &ended)?;
-    let owned =
-        thread::load(stage.tx, live.thread)?.ok_or_else(|| scope::missing("thread", live.thread.0))?;
+    let Some(id) = live.thread else {
+        // Nothing was sent yet. What was made of its worktree is taken back by whoever is making it.
+        return Ok(Some(ended));
+    };
+    let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
     if !owned.state.status().closed() {
         let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
         let text = format!("This attempt was ended: {reason}.");

@@ -37,7 +37,8 @@ pub(crate) fn live_thread(stage: &mut Stage<'_, '_>, task: &Task) -> Result<Thre
     let none = || Refusal::AttemptNotFound { task: task.name.clone() };
     let last = task.attempt.filter(|_| task.state.live()).ok_or_else(none)?;
     let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| scope::missing("attempt", last.id.0))?;
-    let owned =
-        thread::load(stage.tx, live.thread)?.ok_or_else(|| scope::missing("thread", live.thread.0))?;
+    // Before its worktree is there nobody works on it yet.
+    let id = live.thread.ok_or_else(none)?;
+    let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
     if owned.state.status().closed() { Err(none().into()) } else { Ok(owned) }
 }

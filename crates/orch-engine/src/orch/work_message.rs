@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use orch_core::attempt::Attempt;
-use orch_core::id::{AttemptName, MessageId};
+use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::id::{AttemptName, Commit, MessageId};
 use orch_core::limit;
 use orch_core::message::{Message, MessageKind};
 use orch_core::task::{Task, TaskText};
+use orch_core::worktree::Worktree;
 use orch_store::Transaction;
-use orch_store::table::{attempt, message};
+use orch_store::table::{attempt, message, worktree};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -27,6 +28,17 @@ struct Answered {
 struct Earlier {
     attempt: Attempt,
     reason: Option<String>,
+    log_tail: Option<String>,
+    tree: Option<Worktree>,
+}
+
+/// What goes around the task's own texts.
+struct Around<'a> {
+    judged_by: &'a AttemptText,
+    name: &'a AttemptName,
+    tree: Option<&'a Worktree>,
+    answers: &'a [Answered],
+    earlier: &'a [Earlier],
 }
 
 /// Everything a work message says.
@@ -42,18 +54,26 @@ pub(crate) fn write(
     tx: &mut Transaction<'_>,
     task: &Task,
     text: &TaskText,
+    judged_by: &AttemptText,
     name: &AttemptName,
+    tree: Option<&Worktree>,
 ) -> Result<WorkMessage, Error> {
     let mut attempts = match task.attempt {
-        Some(_) => attempt::of_task(tx, task.id, limit::EARLIER_SHOWN)?,
+        Some(_) => attempt::of_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
         None => Vec::new(),
     };
+    // The attempt that this message is for may be there already.
+    attempts.retain(|attempt| attempt.name.number < name.number);
+    attempts.truncate(usize::try_from(limit::EARLIER_SHOWN).unwrap_or(usize::MAX));
     attempts.reverse();
     let mut answers = Vec::new();
     let mut earlier = Vec::new();
     for attempt in attempts {
         answers.extend(answers_of(tx, &attempt)?);
-        earlier.push(Earlier { reason: reason_of(tx, &attempt)?, attempt });
+        let reason = reason_of(tx, &attempt)?;
+        let log_tail = attempt::text(tx, attempt.id)?.log_tail;
+        let tree = worktree::load(tx, attempt.id)?;
+        earlier.push(Earlier { reason, log_tail, tree, attempt });
     }
     let payload = json!({
         "task": task.name.to_string(),
@@ -61,12 +81,25 @@ pub(crate) fn write(
         "title": task.title,
         "spec": text.spec.as_deref().filter(|spec| !spec.is_empty()),
         "accept": text.accept,
-        "verify": text.verify,
-        "worktree": Value::Null,
+        "verify": judged_by.verify(),
+        "worktree": tree.map(tree_json),
         "answers": answers.iter().map(answer_json).collect::<Vec<_>>(),
         "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
     });
-    Ok(WorkMessage { payload: payload.to_string(), body: body(task, text, name, &answers, &earlier) })
+    Ok(WorkMessage {
+        payload: payload.to_string(),
+        body: body(task, text, &Around { judged_by, name, tree, answers: &answers, earlier: &earlier }),
+    })
+}
+
+fn tree_json(tree: &Worktree) -> Value {
+    json!({
+        "path": tree.path,
+        "branch": tree.branch,
+        "base_commit": tree.base.as_str(),
+        "head_commit": Value::Null,
+        "slot": tree.slot,
+    })
 }
 
 fn answer_json(answered: &Answered) -> Value {
@@ -78,7 +111,9 @@ fn earlier_json(earlier: &Earlier) -> Value {
         "attempt": earlier.attempt.name.to_string(),
         "outcome": earlier.attempt.state.name(),
         "reason": earlier.reason,
-        "log_tail": Value::Null,
+        "log_tail": earlier.log_tail,
+        "branch": earlier.tree.as_ref().map(|tree| tree.branch.as_str()),
+        "commit": earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()).map(Commit::as_str),
     })
 }
 
@@ -86,7 +121,8 @@ fn earlier_json(earlier: &Earlier) -> Value {
 fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Answered>, Error> {
     let mut open: Option<Message> = None;
     let mut answers = Vec::new();
-    for message in message::of_thread(tx, attempt.thread, MessageId(0), MESSAGES_READ)? {
+    let Some(thread) = attempt.thread else { return Ok(answers) };
+    for message in message::of_thread(tx, thread, MessageId(0), MESSAGES_READ)? {
         match message.content.kind {
             MessageKind::Question => open = Some(message),
             MessageKind::Answer => {
@@ -128,33 +164,51 @@ fn cut(text: &str, bytes: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-fn body(
-    task: &Task,
-    text: &TaskText,
-    name: &AttemptName,
-    answers: &[Answered],
-    earlier: &[Earlier],
-) -> String {
-    let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, name);
+fn body(task: &Task, text: &TaskText, around: &Around<'_>) -> String {
+    let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, around.name);
     if let Some(spec) = text.spec.as_deref().filter(|spec| !spec.is_empty()) {
         push(&mut body, &format!("\n{spec}\n"));
     }
     section(&mut body, "It is good when", text.accept.iter().map(String::as_str));
-    section(&mut body, "It is checked by", text.verify.iter().map(String::as_str));
-    let answered: Vec<String> = answers
+    let verify = around.judged_by.verify();
+    section(&mut body, "It is checked by", verify.iter().map(String::as_str));
+    if let Some(tree) = around.tree {
+        push(&mut body, &place(tree));
+    }
+    let answered: Vec<String> = around
+        .answers
         .iter()
         .map(|answered| format!("{}\n  {} ({})", answered.question, answered.answer, answered.from))
         .collect();
     section(&mut body, "Asked and answered before", answered.iter().map(String::as_str));
-    let before: Vec<String> = earlier
-        .iter()
-        .map(|earlier| {
-            let reason = earlier.reason.as_deref().unwrap_or("no reason given");
-            format!("{} {}: {reason}", earlier.attempt.name, earlier.attempt.state.name())
-        })
-        .collect();
+    let before: Vec<String> = around.earlier.iter().map(before).collect();
     section(&mut body, "Earlier attempts", before.iter().map(String::as_str));
     body
+}
+
+/// Where to work, and what must not be done there.
+fn place(tree: &Worktree) -> String {
+    format!(
+        "\nWork in {}, which is yours alone, on the branch {}; it began from {}.\n\
+        Commit what is good before you report. Never use `git stash`: other worktrees share it.\n",
+        tree.path, tree.branch, tree.base
+    )
+}
+
+/// An earlier attempt as a reader is told of it.
+fn before(earlier: &Earlier) -> String {
+    let reason = earlier.reason.as_deref().unwrap_or("no reason given");
+    let mut text = format!("{} {}: {reason}", earlier.attempt.name, earlier.attempt.state.name());
+    if let Some(head) = earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()) {
+        push(&mut text, &format!("\n  Its last commit: {head}"));
+    }
+    if let Some(tail) = earlier.log_tail.as_deref().filter(|tail| !tail.is_empty()) {
+        push(&mut text, "\n  The end of what it printed:");
+        for line in tail.lines() {
+            push(&mut text, &format!("\n    {line}"));
+        }
+    }
+    text
 }
 
 fn section<'a>(body: &mut String, heading: &str, lines: impl Iterator<Item = &'a str>) {

@@ -43,3 +43,6 @@ pub const CHECK_TAIL_BYTES: usize = 4_000;
 
 /// How much is read at once from a pipe.
 pub(crate) const PIPE_BYTES: usize = 64 * 1024;
+
+/// How much room a disk must have left before another worktree is made on it.
+pub const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;

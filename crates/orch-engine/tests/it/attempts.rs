@@ -154,7 +154,7 @@ fn cancelling_its_thread_cancels_a_task() {
 fn an_attempt_belongs_to_who_did_it_even_if_nobody_looked_meanwhile() {
     let mut desk = Desk::with_tasks(&["a", "b"]);
     for (key, good) in [("a", true), ("b", false)] {
-        let thread = desk.dispatch(key, "crew").unwrap().thread.thread.id;
+        let thread = desk.dispatch(key, "crew").unwrap().attempt.thread.unwrap();
         let held = desk.claim_thread("w", thread).unwrap();
         let closed = if good { desk.done(&held) } else { desk.fail(&held, true) };
         closed.unwrap();

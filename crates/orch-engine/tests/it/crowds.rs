@@ -34,7 +34,8 @@ fn work(session: &mut Session, name: &str) -> Vec<ThreadId> {
         let thread = claimed.thread.thread.id;
         let result = format!("{name} did it.");
         let outcome = close::Outcome::Done { result, payload: None, artifacts: Vec::new() };
-        let request = close::Close { thread, token: claimed.lease.token, outcome };
+        let request =
+            close::Close { thread, token: claimed.lease.token, outcome, here: None, snapshot: false };
         fresh(close::close(session, None, &request).unwrap());
         done.push(thread);
     }

@@ -186,7 +186,7 @@ fn three_times_the_tries_may_be_lost() {
 fn every_release_counts_once_however_rarely_somebody_looks() {
     for look_each_time in [true, false] {
         let mut desk = desk();
-        let thread = desk.dispatch("a", "w").unwrap().thread.thread.id;
+        let thread = desk.dispatch("a", "w").unwrap().attempt.thread.unwrap();
         for round in 1..=5 {
             let held = desk.claim_thread("w", thread).unwrap();
             desk.release(&held).unwrap();

@@ -8,7 +8,7 @@ use orch_testkit::desk::{fresh, slug, task_ref};
 #[test]
 fn a_note_is_seen_with_the_next_progress_renewal_and_wait_until_it_is_acknowledged() {
     let mut desk = Desk::with_tasks(&["a"]);
-    let thread = desk.dispatch("a", "crew").unwrap().thread.thread.id;
+    let thread = desk.dispatch("a", "crew").unwrap().attempt.thread.unwrap();
     tell::tell(&mut desk.session, None, &desk.lead, &task_ref("a"), "Before the claim.").unwrap();
     let held = desk.claim_thread("w", thread).unwrap();
     assert_eq!(desk.renew(&held).unwrap().unread.count, 0, "a claim shows what is there");
@@ -60,7 +60,7 @@ fn a_work_message_tells_of_earlier_attempts_and_their_answers() {
     let second = desk.start("a", "w").unwrap();
     desk.recall("a").unwrap();
     assert_ne!(held.thread, second.thread);
-    let third = desk.dispatch("a", "w").unwrap().thread.thread.id;
+    let third = desk.dispatch("a", "w").unwrap().attempt.thread.unwrap();
     let (_, messages) = desk.show_thread(third).unwrap();
     let payload: serde_json::Value =
         serde_json::from_str(messages[0].content.extra.payload.as_deref().unwrap()).unwrap();

@@ -91,7 +91,7 @@ fn a_question_that_was_withdrawn_is_asked_anew() {
 #[test]
 fn an_answer_gives_back_the_whole_lease_that_was_claimed() {
     let mut desk = Desk::with_tasks(&["a"]);
-    let thread = desk.dispatch("a", "w").unwrap().thread.thread.id;
+    let thread = desk.dispatch("a", "w").unwrap().attempt.thread.unwrap();
     let hours = orch_core::lease::LeaseLength::new(Span::hours(2)).unwrap();
     let held = desk.claim_as("w", Some(thread), Some(hours)).unwrap();
     desk.ask(&held, "Which one?").unwrap();

@@ -12,7 +12,7 @@ use orch_testkit::desk::policy;
 #[test]
 fn pause_withdraws_what_nobody_claimed_and_resume_offers_it_again() {
     let mut desk = Desk::with_tasks(&["a", "b"]);
-    let offered = desk.dispatch("a", "w").unwrap().thread.thread.id;
+    let offered = desk.dispatch("a", "w").unwrap().attempt.thread.unwrap();
     let held = desk.start("b", "v").unwrap();
     desk.change_run("r", Verb::Pause).unwrap();
     assert!(matches!(desk.claim("w"), Err(Error::Refused(Refusal::InboxEmpty { .. }))));
@@ -68,7 +68,7 @@ fn a_cancelled_run_lets_claimed_work_report() {
     let mut desk = Desk::with_tasks(&["a", "b", "c", "d", "e", "after-a < a"]);
     let (done, failed, lost) =
         (desk.start("a", "w").unwrap(), desk.start("b", "w").unwrap(), desk.start("c", "w").unwrap());
-    let offered = desk.dispatch("d", "w").unwrap().thread.thread.id;
+    let offered = desk.dispatch("d", "w").unwrap().attempt.thread.unwrap();
     desk.change_run("r", Verb::Cancel).unwrap();
     assert_eq!(
         desk.states(&["a", "b", "c", "d", "e", "after-a"]),

@@ -1,11 +1,11 @@
 //! Attempts.
 
-use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, TaskName, ThreadId};
 use orch_core::task::{Checks, Task};
 use orch_core::time::Time;
 
-use super::{named, slug, small, time, time_or_null};
+use super::{list, list_text, named, slug, small, time, time_or_null};
 use crate::driver::{Row, Value};
 use crate::{Fault, Transaction};
 
@@ -23,10 +23,16 @@ macro_rules! select {
 const NEXT: &str = "SELECT max(id) + 1 FROM attempt";
 const INSERT: &str =
     "INSERT INTO attempt (id, run_id, task_id, number, agent, state, thread_id, releases, checks, created_at)
-    VALUES ($1, $2, $3, $4, $5, 'dispatched', $6, 0, $7, $8)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)";
 const SAVE: &str =
-    "UPDATE attempt SET agent = $2, state = $3, outcome_id = $4, reason = $5, releases = $6, checks = $7,
-    ended_at = $8 WHERE id = $1";
+    "UPDATE attempt SET agent = $2, state = $3, thread_id = $4, outcome_id = $5, reason = $6, releases = $7, checks = $8,
+    ended_at = $9 WHERE id = $1";
+const LIVE: &str = select!("WHERE a.ended_at IS NULL AND a.run_id = $1 ORDER BY a.id LIMIT $2");
+const INSERT_TEXT: &str =
+    "INSERT INTO attempt_text (attempt_id, run_verify, task_verify, log_tail) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (attempt_id) DO UPDATE SET run_verify = excluded.run_verify, task_verify = excluded.task_verify,
+    log_tail = excluded.log_tail";
+const TEXT: &str = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
 const LOAD: &str = select!("WHERE a.id = $1");
 const OF_TASK: &str = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
 const DURATIONS: &str = "SELECT count(*), sum(ended_at - created_at) FROM
@@ -42,7 +48,7 @@ fn row(row: &dyn Row) -> Result<Attempt, Fault> {
         name: AttemptName { task, number: small(row, 5)? },
         agent: slug(row, 6)?,
         state: named(row, 7, "attempt", AttemptState::parse)?,
-        thread: ThreadId(row.int(8)?),
+        thread: row.int_or_null(8)?.map(ThreadId),
         outcome: row.int_or_null(9)?.map(MessageId),
         reason: row.text_or_null(10)?,
         releases: small(row, 11)?,
@@ -60,27 +66,39 @@ pub fn next(tx: &mut Transaction<'_>) -> Result<AttemptId, Fault> {
     tx.number(NEXT, &[]).map(|id| AttemptId(id.max(1)))
 }
 
+/// What a new attempt is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRow<'a> {
+    /// Its key.
+    pub id: AttemptId,
+    /// The task it is a try at.
+    pub task: &'a Task,
+    /// Which try.
+    pub number: u32,
+    /// Whom it is sent to.
+    pub agent: &'a Slug,
+    /// Its thread; without one it is preparing.
+    pub thread: Option<ThreadId>,
+    /// Whether there is anything to check.
+    pub checks: Checks,
+}
+
 /// Writes a new attempt at a task.
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(
-    tx: &mut Transaction<'_>,
-    id: AttemptId,
-    task: &Task,
-    number: u32,
-    agent: &Slug,
-    thread: ThreadId,
-    now: Time,
-) -> Result<Attempt, Fault> {
-    let values: [Value<'_>; 8] = [
+pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<Attempt, Fault> {
+    let NewRow { id, task, number, agent, thread, checks } = new;
+    let state = if thread.is_some() { AttemptState::Dispatched } else { AttemptState::Preparing };
+    let values: [Value<'_>; 9] = [
         id.0.into(),
         task.run.0.into(),
         task.id.0.into(),
         number.into(),
         agent.as_str().into(),
-        thread.0.into(),
-        Checks::None.name().into(),
+        state.name().into(),
+        thread.map(|thread| thread.0).into(),
+        checks.name().into(),
         now.0.into(),
     ];
     tx.run(INSERT, &values)?;
@@ -90,12 +108,12 @@ pub fn insert(
         task: task.id,
         name: AttemptName { task: task.name.clone(), number },
         agent: agent.clone(),
-        state: AttemptState::Dispatched,
+        state,
         thread,
         outcome: None,
         reason: None,
         releases: 0,
-        checks: Checks::None,
+        checks,
         created_at: now,
         ended_at: None,
     })
@@ -106,10 +124,11 @@ pub fn insert(
 /// # Errors
 /// The store failed.
 pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
-    let values: [Value<'_>; 8] = [
+    let values: [Value<'_>; 9] = [
         attempt.id.0.into(),
         attempt.agent.as_str().into(),
         attempt.state.name().into(),
+        attempt.thread.map(|thread| thread.0).into(),
         attempt.outcome.map(|outcome| outcome.0).into(),
         attempt.reason.as_deref().into(),
         attempt.releases.into(),
@@ -125,6 +144,44 @@ pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Attempt>, Fault> {
     tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// A run's live attempts, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn live(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.all(LIVE, &[run.0.into(), limit.into()], row)
+}
+
+/// Writes the long texts of an attempt.
+///
+/// # Errors
+/// The store failed.
+pub fn save_text(tx: &mut Transaction<'_>, id: AttemptId, text: &AttemptText) -> Result<(), Fault> {
+    let (run_verify, task_verify) = (list_text(&text.run_verify), list_text(&text.task_verify));
+    let values: [Value<'_>; 4] = [
+        id.0.into(),
+        run_verify.as_deref().into(),
+        task_verify.as_deref().into(),
+        text.log_tail.as_deref().into(),
+    ];
+    tx.run(INSERT_TEXT, &values).map(|_| ())
+}
+
+/// The long texts of an attempt; empty where none were written.
+///
+/// # Errors
+/// The store failed.
+pub fn text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Fault> {
+    let found = tx.first(TEXT, &[id.0.into()], |row| {
+        Ok(AttemptText {
+            run_verify: list(row, 0)?,
+            task_verify: list(row, 1)?,
+            log_tail: row.text_or_null(2)?,
+        })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// A task's attempts, newest first.

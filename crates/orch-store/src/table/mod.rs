@@ -2,7 +2,9 @@
 
 pub mod agent;
 pub mod attempt;
+pub mod check_run;
 pub mod dependency;
+pub mod effect;
 pub mod event;
 pub mod lease_token;
 pub mod message;
@@ -10,6 +12,8 @@ pub mod request;
 pub mod run;
 pub mod task;
 pub mod thread;
+pub mod thread_condition;
+pub mod worktree;
 
 use orch_core::id::Slug;
 use orch_core::time::{Span, Time};

@@ -12,12 +12,17 @@ pub struct Request {
     pub fingerprint: String,
     /// When it was applied.
     pub at: Time,
-    /// What it was answered with.
+    /// What it was answered with; empty while what it asked for is under way.
     pub answer: String,
+    /// What it is about, where it is more than one transaction: enough to go on with it.
+    pub subject: Option<String>,
 }
 
-const LOAD: &str = "SELECT fingerprint, at, answer FROM request WHERE key = $1";
-const INSERT: &str = "INSERT INTO request (key, fingerprint, at, answer) VALUES ($1, $2, $3, $4)";
+const LOAD: &str = "SELECT fingerprint, at, answer, subject FROM request WHERE key = $1";
+const INSERT: &str =
+    "INSERT INTO request (key, fingerprint, at, answer, subject) VALUES ($1, $2, $3, $4, $5)";
+const ANSWER: &str = "UPDATE request SET answer = $2 WHERE key = $1";
+const DROP: &str = "DELETE FROM request WHERE key = $1 AND answer = ''";
 const FORGET: &str =
     "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE at < $1 ORDER BY at LIMIT 100)";
 
@@ -27,7 +32,12 @@ const FORGET: &str =
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<Request>, Fault> {
     tx.first(LOAD, &[key.into()], |row| {
-        Ok(Request { fingerprint: row.text(0)?, at: time(row, 1)?, answer: row.text(2)? })
+        Ok(Request {
+            fingerprint: row.text(0)?,
+            at: time(row, 1)?,
+            answer: row.text(2)?,
+            subject: row.text_or_null(3)?,
+        })
     })
 }
 
@@ -36,9 +46,18 @@ pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<Request>, Faul
 /// # Errors
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &Request) -> Result<(), Fault> {
-    let Request { fingerprint, at, answer } = request;
-    tx.run(INSERT, &[key.into(), fingerprint.as_str().into(), at.0.into(), answer.as_str().into()])
-        .map(|_| ())
+    let Request { fingerprint, at, answer, subject } = request;
+    tx.run(
+        INSERT,
+        &[
+            key.into(),
+            fingerprint.as_str().into(),
+            at.0.into(),
+            answer.as_str().into(),
+            subject.as_deref().into(),
+        ],
+    )
+    .map(|_| ())
 }
 
 /// Forgets some of the requests that were applied before a time.
@@ -47,4 +66,20 @@ pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &Request) -> Result<
 /// The store failed.
 pub fn forget(tx: &mut Transaction<'_>, before: Time) -> Result<(), Fault> {
     tx.run(FORGET, &[before.0.into()]).map(|_| ())
+}
+
+/// Records the answer of a request that was under way.
+///
+/// # Errors
+/// The store failed.
+pub fn answer(tx: &mut Transaction<'_>, key: &str, answer: &str) -> Result<(), Fault> {
+    tx.run(ANSWER, &[key.into(), answer.into()]).map(|_| ())
+}
+
+/// Forgets a request that was under way and came to nothing.
+///
+/// # Errors
+/// The store failed.
+pub fn withdraw(tx: &mut Transaction<'_>, key: &str) -> Result<(), Fault> {
+    tx.run(DROP, &[key.into()]).map(|_| ())
 }

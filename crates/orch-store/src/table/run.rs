@@ -1,11 +1,16 @@
 //! Runs, with the number of their tasks in each state.
 
-use orch_core::id::{RunId, Slug};
+use orch_core::id::{Commit, RunId, Slug};
 use orch_core::lease::LeaseLength;
-use orch_core::run::{Counts, DoneWhen, Outcome, Pause, PauseReason, Policy, Run, RunState, RunStatus};
+use orch_core::run::{
+    Baseline, Budget, Counts, DoneWhen, Ground, Outcome, Pause, PauseReason, Policy, Rules, Run, RunState,
+    RunStatus,
+};
 use orch_core::time::{Span, Time};
 
-use super::{named, present, slug, small, small_or_null, span_or_null, time, time_or_null};
+use super::{
+    list as texts, list_text, named, present, slug, small, small_or_null, span_or_null, time, time_or_null,
+};
 use crate::driver::{Row, Value};
 use crate::{Fault, Transaction};
 
@@ -14,7 +19,9 @@ macro_rules! select {
         concat!(
             "SELECT id, name, title, goal, state, outcome, pause_reason, pause_message, paused_at, pause_until, done_when,
             max_active, max_attempts, retry_delay_ms, lease_ms, answer_after_ms, keys_made, created_at, updated_at,
-            waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled FROM run ",
+            waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled,
+            repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
+            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults FROM run ",
             $rest
         )
     };
@@ -22,12 +29,17 @@ macro_rules! select {
 
 const INSERT: &str = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
     lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
-    cancelled, created_at, updated_at)
-    VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10) RETURNING id";
+    cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline)
+    VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17)
+    RETURNING id";
 const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
     paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
     answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
-    blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26 WHERE id = $1";
+    blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
+const SAVE_RULES: &str =
+    "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
+    max_cost_micros = $8, max_tokens = $9 WHERE id = $1";
+const FORGET: &str = "DELETE FROM run WHERE id = $1";
 const LOAD: &str = select!("WHERE id = $1");
 const NAMED: &str = select!("WHERE name = $1");
 const UNFINISHED: &str = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
@@ -56,11 +68,38 @@ fn row(row: &dyn Row) -> Result<Run, Fault> {
             lease,
             answer_after: span_or_null(row, 15)?,
         },
+        rules: Rules {
+            verify: texts(row, 36)?,
+            setup: row.text_or_null(37)?,
+            copy: texts(row, 38)?,
+            protect: texts(row, 39)?,
+            check_limit: Span(row.int(40)?),
+        },
+        budget: Budget {
+            max_wall: span_or_null(row, 41)?,
+            max_cost_micros: row.int_or_null(42)?,
+            max_tokens: row.int_or_null(43)?,
+        },
+        ground: ground(row)?,
+        faults: small(row, 44)?,
         counts,
         keys_made: small(row, 16)?,
         created_at: time(row, 17)?,
         updated_at: time(row, 18)?,
     })
+}
+
+fn ground(row: &dyn Row) -> Result<Option<Ground>, Fault> {
+    let Some(repository) = row.text_or_null(29)? else { return Ok(None) };
+    Ok(Some(Ground {
+        repository,
+        base: Commit::stored(row.text(30)?),
+        base_branch: row.text_or_null(31)?,
+        branch: row.text(32)?,
+        branch_prefix: row.text(33)?,
+        root: row.text(34)?,
+        baseline: named(row, 35, "run", Baseline::parse)?,
+    }))
 }
 
 fn state(row: &dyn Row) -> Result<RunState, Fault> {
@@ -88,6 +127,8 @@ pub struct NewRow<'a> {
     pub goal: Option<&'a str>,
     /// Its policy.
     pub policy: &'a Policy,
+    /// What it stands on.
+    pub ground: Option<&'a Ground>,
 }
 
 /// Makes a run.
@@ -95,8 +136,8 @@ pub struct NewRow<'a> {
 /// # Errors
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<RunId, Fault> {
-    let policy = new.policy;
-    let values: [Value<'_>; 10] = [
+    let (policy, ground) = (new.policy, new.ground);
+    let values: [Value<'_>; 17] = [
         new.name.as_str().into(),
         new.title.into(),
         new.goal.into(),
@@ -107,6 +148,13 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<Ru
         policy.lease.span().0.into(),
         policy.answer_after.map(|span| span.0).into(),
         now.0.into(),
+        ground.map(|ground| ground.repository.as_str()).into(),
+        ground.map(|ground| ground.base.as_str()).into(),
+        ground.and_then(|ground| ground.base_branch.as_deref()).into(),
+        ground.map(|ground| ground.branch.as_str()).into(),
+        ground.map(|ground| ground.branch_prefix.as_str()).into(),
+        ground.map(|ground| ground.root.as_str()).into(),
+        ground.map(|ground| ground.baseline.name()).into(),
     ];
     tx.number(INSERT, &values).map(RunId)
 }
@@ -141,7 +189,38 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
         run.updated_at.0.into(),
     ];
     values.extend(run.counts.0.iter().map(|count| Value::from(*count)));
+    values.push(run.ground.as_ref().map(|ground| ground.baseline.name()).into());
+    values.push(run.faults.into());
     tx.run(SAVE, &values).map(|_| ())
+}
+
+/// Writes what judges and prepares a run's attempts, and what it may spend.
+///
+/// # Errors
+/// The store failed.
+pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &Budget) -> Result<(), Fault> {
+    let [verify, copy, protect] =
+        [&rules.verify, &rules.copy, &rules.protect].map(|entries| list_text(entries));
+    let values: [Value<'_>; 9] = [
+        id.0.into(),
+        verify.as_deref().into(),
+        rules.setup.as_deref().into(),
+        copy.as_deref().into(),
+        protect.as_deref().into(),
+        rules.check_limit.0.into(),
+        budget.max_wall.map(|span| span.0).into(),
+        budget.max_cost_micros.into(),
+        budget.max_tokens.into(),
+    ];
+    tx.run(SAVE_RULES, &values).map(|_| ())
+}
+
+/// Takes the row of a run away; what hangs on it is the caller's.
+///
+/// # Errors
+/// The store failed.
+pub fn forget(tx: &mut Transaction<'_>, id: RunId) -> Result<(), Fault> {
+    tx.run(FORGET, &[id.0.into()]).map(|_| ())
 }
 
 /// Loads a run by its key.

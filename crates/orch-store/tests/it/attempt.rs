@@ -1,13 +1,13 @@
 //! Attempts.
 
-use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, MessageId};
 use orch_core::task::{Checks, LastAttempt, Task, TaskState};
 use orch_core::time::Time;
 use orch_store::table::{attempt, task};
 
 use crate::Open;
-use crate::fixture::{NOW, new_run, new_task, new_thread, read, slug, write};
+use crate::fixture::{NOW, attempt_row, new_run, new_task, new_thread, read, slug, write};
 
 pub(crate) fn exercise(open: Open<'_>) {
     let mut store = open();
@@ -17,10 +17,10 @@ pub(crate) fn exercise(open: Open<'_>) {
         let task = new_task(tx, run.id, "a")?;
         let thread = new_thread(tx, "crew", 2)?;
         let id = attempt::next(tx)?;
-        let first = attempt::insert(tx, id, &task, 1, &slug("crew"), thread.id, NOW)?;
+        let first = attempt::insert(tx, attempt_row(id, &task, 1, thread.id), NOW)?;
         let thread = new_thread(tx, "crew", 2)?;
         let id = attempt::next(tx)?;
-        attempt::insert(tx, id, &task, 2, &slug("crew"), thread.id, NOW)?;
+        attempt::insert(tx, attempt_row(id, &task, 2, thread.id), NOW)?;
         Ok((task, first))
     });
     assert_eq!(first.name.to_string(), "r/a@1");
@@ -46,6 +46,23 @@ pub(crate) fn exercise(open: Open<'_>) {
     };
     assert_eq!(numbers(&mut store, 10), [2, 1], "newest first");
     assert_eq!(numbers(&mut store, 1), [2]);
+
+    let live = read(&mut store, |tx| attempt::live(tx, task.run, 10));
+    assert_eq!(
+        live.iter().map(|attempt| attempt.name.number).collect::<Vec<_>>(),
+        [2],
+        "the first has ended"
+    );
+    let text = AttemptText {
+        run_verify: vec!["make".to_owned()],
+        task_verify: vec!["make test".to_owned(), "make lint".to_owned()],
+        log_tail: None,
+    };
+    assert_eq!(read(&mut store, |tx| attempt::text(tx, ended.id)), AttemptText::default());
+    write(&mut store, |tx| attempt::save_text(tx, ended.id, &text));
+    let failed = AttemptText { log_tail: Some("1 failed".to_owned()), ..text };
+    write(&mut store, |tx| attempt::save_text(tx, ended.id, &failed));
+    assert_eq!(read(&mut store, |tx| attempt::text(tx, ended.id)), failed);
 
     assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), (0, 0), "nothing is done");
     let done = Task {

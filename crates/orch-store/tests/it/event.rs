@@ -7,7 +7,7 @@ use orch_store::Store;
 use orch_store::table::{attempt, event};
 
 use crate::Open;
-use crate::fixture::{new_run, new_task, new_thread, read, slug, write};
+use crate::fixture::{attempt_row, new_run, new_task, new_thread, read, slug, write};
 
 fn append(store: &mut Store, kind: EventKind, about: About, at: i64) {
     let told = NewEvent { kind, about, agent: None, data: Vec::new() };
@@ -27,7 +27,7 @@ fn names_and_data(store: &mut Store) {
         let task = new_task(tx, run.id, "a")?;
         let thread = new_thread(tx, "w", 2)?;
         let id = attempt::next(tx)?;
-        let attempt = attempt::insert(tx, id, &task, 1, &slug("w"), thread.id, Time(1))?;
+        let attempt = attempt::insert(tx, attempt_row(id, &task, 1, thread.id), Time(1))?;
         Ok(About {
             run: Some(run.id),
             task: Some(task.id),

@@ -1,13 +1,15 @@
 //! Rows that tests need to have rows of their own.
 
-use orch_core::id::{RunId, Slug, TaskId};
+use std::sync::OnceLock;
+
+use orch_core::id::{AttemptId, RunId, Slug, TaskId, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{DoneWhen, Policy, Run};
-use orch_core::task::{Task, TaskState, TaskText};
+use orch_core::task::{Checks, Task, TaskState, TaskText};
 use orch_core::thread::{NewThread, Reference, Thread, ThreadKind};
 use orch_core::time::{Span, Time};
 use orch_store::driver::Durability;
-use orch_store::table::{run, task, thread};
+use orch_store::table::{attempt, run, task, thread};
 use orch_store::{Ending, Fault, Store, Transaction};
 
 pub(crate) const NOW: Time = Time(1_000);
@@ -39,7 +41,13 @@ pub(crate) fn policy() -> Policy {
 /// A new run, loaded.
 pub(crate) fn new_run(tx: &mut Transaction<'_>, name: &str) -> Result<Run, Fault> {
     let name = slug(name);
-    let new = run::NewRow { name: &name, title: "A run", goal: Some("To be done."), policy: &policy() };
+    let new = run::NewRow {
+        name: &name,
+        title: "A run",
+        goal: Some("To be done."),
+        policy: &policy(),
+        ground: None,
+    };
     let id = run::insert(tx, new, NOW)?;
     Ok(run::load(tx, id)?.unwrap())
 }
@@ -82,6 +90,18 @@ pub(crate) fn ready_task(
 pub(crate) fn load_task(tx: &mut Transaction<'_>, id: TaskId) -> Result<Task, Fault> {
     Ok(task::load(tx, id)?.unwrap())
 }
+
+/// What a new attempt of nobody in particular is made of.
+pub(crate) fn attempt_row(id: AttemptId, task: &Task, number: u32, thread: ThreadId) -> attempt::NewRow<'_> {
+    let agent = match number {
+        1 => CREW.get_or_init(|| slug("crew")),
+        _ => WORKER.get_or_init(|| slug("w")),
+    };
+    attempt::NewRow { id, task, number, agent, thread: Some(thread), checks: Checks::None }
+}
+
+static CREW: OnceLock<Slug> = OnceLock::new();
+static WORKER: OnceLock<Slug> = OnceLock::new();
 
 pub(crate) fn head(to: &str, priority: u8, reference: Option<Reference>) -> NewThread {
     NewThread {

@@ -66,3 +66,8 @@ fn thread() {
 fn transaction() {
     run(crate::transaction::exercise);
 }
+
+#[test]
+fn worktree() {
+    run(crate::worktree::exercise);
+}

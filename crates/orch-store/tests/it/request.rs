@@ -8,8 +8,12 @@ use crate::fixture::{read, write};
 
 pub(crate) fn exercise(open: Open<'_>) {
     let mut store = open();
-    let recorded =
-        |at| Request { fingerprint: "f".to_owned(), at: Time(at), answer: r#"{"thread":null}"#.to_owned() };
+    let recorded = |at| Request {
+        fingerprint: "f".to_owned(),
+        at: Time(at),
+        answer: r#"{"thread":null}"#.to_owned(),
+        subject: None,
+    };
     assert_eq!(read(&mut store, |tx| request::load(tx, "k-1")), None);
     for at in 0..150 {
         write(&mut store, |tx| request::insert(tx, &format!("k-{at}"), &recorded(at)));
@@ -28,4 +32,16 @@ pub(crate) fn exercise(open: Open<'_>) {
         Ok::<_, orch_store::Fault>(orch_store::Ending::Keep(()))
     });
     assert!(twice.is_err(), "one key, one answer");
+
+    let under_way = Request { answer: String::new(), subject: Some("[1]".to_owned()), ..recorded(200) };
+    for (key, kept) in [("k-200", true), ("k-201", false)] {
+        write(&mut store, |tx| request::insert(tx, key, &under_way));
+        assert_eq!(read(&mut store, |tx| request::load(tx, key)), Some(under_way.clone()));
+        if kept {
+            write(&mut store, |tx| request::answer(tx, key, "{}"));
+        }
+        write(&mut store, |tx| request::withdraw(tx, key));
+        let found = read(&mut store, |tx| request::load(tx, key));
+        assert_eq!(found.map(|request| request.answer), kept.then(|| "{}".to_owned()));
+    }
 }

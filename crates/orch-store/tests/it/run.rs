@@ -1,9 +1,10 @@
 //! Runs.
 
-use orch_core::id::RunId;
-use orch_core::run::{Outcome, Pause, PauseReason, Run, RunState};
+use orch_core::id::{Commit, RunId};
+use orch_core::run::{Baseline, Budget, Ground, Outcome, Pause, PauseReason, Rules, Run, RunState};
 use orch_core::task::TaskState;
-use orch_core::time::Time;
+use orch_core::time::{Span, Time};
+use orch_store::Store;
 use orch_store::table::run;
 
 use crate::Open;
@@ -58,4 +59,42 @@ pub(crate) fn exercise(open: Open<'_>) {
     assert_eq!(listed(&mut store, RunId(i64::MAX), 9), [second.id, first.id], "newest first");
     assert_eq!(listed(&mut store, second.id, 9), [first.id]);
     assert_eq!(listed(&mut store, RunId(i64::MAX), 1), [second.id]);
+
+    stands_on(&mut store);
+}
+
+/// A run that begins from a commit, with everything that judges it.
+fn stands_on(store: &mut Store) {
+    let ground = Ground {
+        repository: "/r/.git".to_owned(),
+        base: Commit::stored("1".repeat(40)),
+        base_branch: Some("main".to_owned()),
+        branch: "orch/third/main".to_owned(),
+        branch_prefix: "orch/third".to_owned(),
+        root: "/r.orch/third".to_owned(),
+        baseline: Baseline::Pending,
+    };
+    let name = slug("third");
+    let (policy, text) = (policy(), |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect());
+    let new = run::NewRow { name: &name, title: "T", goal: None, policy: &policy, ground: Some(&ground) };
+    let id = write(store, |tx| run::insert(tx, new, NOW));
+    let mut made = read(store, |tx| run::load(tx, id)).unwrap();
+    assert_eq!((made.ground.as_ref(), &made.rules), (Some(&ground), &Rules::default()));
+    made.ground = Some(Ground { baseline: Baseline::Failed, ..ground });
+    made.faults = 2;
+    made.rules = Rules {
+        verify: text(&["make", "make test"]),
+        setup: Some("npm ci".to_owned()),
+        copy: text(&[".env"]),
+        protect: text(&["Cargo.lock"]),
+        check_limit: Span::minutes(2),
+    };
+    made.budget = Budget { max_wall: Some(Span::hours(1)), max_cost_micros: Some(5), max_tokens: Some(6) };
+    write(store, |tx| {
+        run::save(tx, &made)?;
+        run::save_rules(tx, made.id, &made.rules, &made.budget)
+    });
+    assert_eq!(read(store, |tx| run::load(tx, made.id)), Some(made.clone()));
+    write(store, |tx| run::forget(tx, made.id));
+    assert_eq!(read(store, |tx| run::load(tx, made.id)), None);
 }

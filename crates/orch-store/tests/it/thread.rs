@@ -11,7 +11,7 @@ use orch_store::Store;
 use orch_store::table::{attempt, message, task, thread};
 
 use crate::Open;
-use crate::fixture::{NOW, head, new_run, new_task, new_thread, read, slug, write};
+use crate::fixture::{NOW, attempt_row, head, new_run, new_task, new_thread, read, slug, write};
 
 pub(crate) fn exercise(open: Open<'_>) {
     let mut store = open();
@@ -187,7 +187,7 @@ fn threads_of_a_run(store: &mut Store) {
             let id = attempt::next(tx)?;
             let reference = Reference { run: run.id, task: task.id, attempt: id };
             let thread = thread::insert(tx, head("w", 2, Some(reference)), NOW)?;
-            attempt::insert(tx, id, &task, 1, &slug("w"), thread.id, NOW)?;
+            attempt::insert(tx, attempt_row(id, &task, 1, thread.id), NOW)?;
             let attempt = Some(LastAttempt { id, number: 1 });
             task::save(tx, &Task { state, attempt, ..task })?;
             queued = queued.or(Some(thread.id));

@@ -104,7 +104,7 @@ fn task_difference(
     differences.check("the number of its attempts", &attempts.len(), &expected.attempts.len());
     for (stored, expected) in attempts.iter().rev().zip(&expected.attempts) {
         differences.check("an attempt's state", &stored.state.name(), &expected.state);
-        differences.check("an attempt's thread", &stored.thread, &thread_id(expected.thread));
+        differences.check("an attempt's thread", &stored.thread, &Some(thread_id(expected.thread)));
         // Who gave a thread up before anybody looked is written nowhere.
         if stored.state.live() || matches!(expected.state, "accepted" | "failed") {
             differences.check("an attempt's agent", &stored.agent.as_str(), &expected.agent);

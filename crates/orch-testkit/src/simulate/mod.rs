@@ -164,8 +164,16 @@ impl Simulation {
             answer_after: run.answer_after.map(Span),
             ..policy()
         };
-        let new =
-            run_operation::NewRun { name: Some(slug(name)), title: name.to_owned(), goal: None, policy };
+        let new = run_operation::NewRun {
+            name: Some(slug(name)),
+            title: name.to_owned(),
+            goal: None,
+            done_when: Some(policy.done_when),
+            policy,
+            rules: orch_core::run::Rules::default(),
+            budget: orch_core::run::Budget::default(),
+            place: None,
+        };
         fresh(run_operation::init(&mut self.sessions[0], None, &slug("lead"), &new).expect("a run is made"));
         self.model.runs.push(run);
     }

@@ -214,7 +214,13 @@ impl Performer<'_> {
     }
 
     fn close(&mut self, held: Held, outcome: close::Outcome) -> Result<Outcome, String> {
-        let request = close::Close { thread: thread_id(held.thread), token: self.secret(held), outcome };
+        let request = close::Close {
+            thread: thread_id(held.thread),
+            token: self.secret(held),
+            outcome,
+            here: None,
+            snapshot: false,
+        };
         let tell = |closed: &close::Closed| thread_state(&closed.thread);
         self.call(tell, |session, receipt| close::close(session, receipt, &request))
     }
@@ -229,7 +235,13 @@ impl Performer<'_> {
             Order::Plan { run, lines, update, dry_run, new } => {
                 let run = slug(RUNS[*run]);
                 let tasks = lines.iter().zip(1..).map(|(line, number)| planned(line, new, number)).collect();
-                let plan = plan::Plan { run: RunEdit::default(), tasks, update: *update, dry_run: *dry_run };
+                let plan = plan::Plan {
+                    run: RunEdit::default(),
+                    done_when: None,
+                    tasks,
+                    update: *update,
+                    dry_run: *dry_run,
+                };
                 let tell = |planned: &plan::Planned| {
                     let plan::Planned { added, changed, dependencies, ready, .. } = planned;
                     format!("+{added} ~{changed} edges {dependencies} ready {ready}")
@@ -324,7 +336,7 @@ impl Performer<'_> {
         let tell = |all: &dispatch::DispatchedAll| {
             let sent: Vec<String> = all.dispatched.iter().map(dispatched).collect();
             let refused: Vec<String> =
-                all.refused.iter().map(|(task, refusal)| format!("{task} {}", word(refusal))).collect();
+                all.refused.iter().map(|(task, error)| format!("{task} {}", refused(error))).collect();
             format!("{sent:?} {refused:?}")
         };
         self.call(tell, |session, receipt| dispatch::all(session, receipt, &slug("lead"), &all))
@@ -421,7 +433,8 @@ fn task_state(shown: &TaskShown) -> String {
 
 fn dispatched(dispatched: &dispatch::Dispatched) -> String {
     let dispatch::Dispatched { attempt, thread, .. } = dispatched;
-    format!("{} {} {}", attempt.name, thread.thread.id, attempt.agent)
+    let thread = thread.as_ref().map_or_else(|| "none".to_owned(), |thread| thread.thread.id.to_string());
+    format!("{} {thread} {}", attempt.name, attempt.agent)
 }
 
 /// Who holds a thread.
@@ -429,6 +442,14 @@ pub(crate) fn holder(thread: &Thread) -> Option<&Slug> {
     match &thread.state {
         ThreadState::Claimed { hold, .. } | ThreadState::Blocked { hold, .. } => Some(&hold.holder),
         ThreadState::Queued | ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => None,
+    }
+}
+
+/// Why a task was not dispatched, by name.
+fn refused(error: &Error) -> &'static str {
+    match error {
+        Error::Refused(refusal) => word(refusal),
+        _ => "another error",
     }
 }
 
@@ -466,6 +487,7 @@ fn word(refusal: &Refusal) -> &'static str {
         Refusal::QuestionOpen { .. } => "QuestionOpen",
         Refusal::NoQuestion { .. } => "NoQuestion",
         Refusal::InboxEmpty { .. } => "InboxEmpty",
+        Refusal::Tree(_) => "Tree",
         Refusal::RequestConflict { .. } => "RequestConflict",
         Refusal::RequestNotFound { .. } => "RequestNotFound",
     }

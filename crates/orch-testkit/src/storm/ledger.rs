@@ -142,7 +142,10 @@ impl Ledger {
     pub(super) fn applied(&self, index: usize, session: &mut Session) -> Result<Option<Value>, String> {
         let Some(key) = &self.entries[index].order.request else { return Ok(None) };
         match request::show(session, key) {
-            Ok(found) => serde_json::from_str(&found.answer).map(Some).map_err(|error| error.to_string()),
+            Ok(found) => {
+                let answer = found.answer.unwrap_or_default();
+                serde_json::from_str(&answer).map(Some).map_err(|error| error.to_string())
+            }
             Err(Error::Refused(Refusal::RequestNotFound { .. })) => Ok(None),
             Err(error) => Err(format!("the request {key} cannot be looked up: {error:?}")),
         }

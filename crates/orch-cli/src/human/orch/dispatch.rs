@@ -18,8 +18,13 @@ impl Human for DispatchAnswer {
 fn one(paper: &mut Paper, dispatched: &Dispatched) {
     let Dispatched { task, attempt, thread } = dispatched;
     let id = paper.paint().text(Tone::Strong, Line::from(task).id);
-    let about = paper.paint().text(Tone::Faint, &format!("as {} in {}", attempt.id, thread.id));
-    paper.line(format!("{id} → {}  {about}", thread.to));
+    let place = match &attempt.worktree {
+        Some(tree) => format!(", works in {}", tree.path),
+        None => String::new(),
+    };
+    let thread = thread.as_ref().map_or("no thread yet", |thread| thread.id.as_str());
+    let about = paper.paint().text(Tone::Faint, &format!("as {} in {thread}{place}", attempt.id));
+    paper.line(format!("{id} → {}  {about}", attempt.agent));
 }
 
 fn many(paper: &mut Paper, all: &DispatchedAll) {

@@ -62,8 +62,13 @@ fn said(event: &Event, width: usize) -> String {
 fn tone(kind: EventKind) -> Tone {
     match kind {
         EventKind::Question | EventKind::Blocked | EventKind::RunPaused | EventKind::Late => Tone::Attention,
-        EventKind::Failed | EventKind::Lost | EventKind::ThreadFailed => Tone::Bad,
-        EventKind::Done | EventKind::Finished | EventKind::ThreadDone => Tone::Good,
+        EventKind::Fault => Tone::Attention,
+        EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => Tone::Bad,
+        EventKind::Done
+        | EventKind::Finished
+        | EventKind::ThreadDone
+        | EventKind::Integrated
+        | EventKind::Landed => Tone::Good,
         EventKind::Dispatched | EventKind::Running | EventKind::Claimed | EventKind::Reported => Tone::Busy,
         EventKind::Sent
         | EventKind::Noted
@@ -83,6 +88,11 @@ fn tone(kind: EventKind) -> Tone {
         | EventKind::Ready
         | EventKind::Skipped
         | EventKind::Requeued
+        | EventKind::Prepared
+        | EventKind::Checked
+        | EventKind::Accepted
+        | EventKind::WorktreeRemoved
+        | EventKind::WorktreeRestored
         | EventKind::Recalled
         | EventKind::Cancelled
         | EventKind::Retried => Tone::Plain,

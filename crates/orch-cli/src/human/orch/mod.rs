@@ -5,6 +5,7 @@ mod demo;
 mod dispatch;
 mod events;
 pub mod graph;
+mod judgement;
 mod run;
 mod state;
 mod status;

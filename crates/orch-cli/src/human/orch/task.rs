@@ -235,10 +235,18 @@ fn one_attempt(paper: &mut Paper, attempt: &Attempt) {
     let state = paint.text(attempt_tone(attempt.state.0), attempt.state.0.name());
     let ended = attempt.ended_at.map(|at| format!(", ended {}", paper.ago(at))).unwrap_or_default();
     let began = paper.ago(attempt.created_at);
-    let about = paint.text(Tone::Faint, &format!("{}  began {began}{ended}", attempt.thread));
+    let thread = attempt.thread.as_deref().unwrap_or("no thread yet");
+    let about = paint.text(Tone::Faint, &format!("{thread}  began {began}{ended}"));
     paper.line(format!("  {}  {state}  {}  {about}", attempt.id, attempt.agent));
     for text in [&attempt.result, &attempt.reason].into_iter().flatten() {
         paper.block(text, 4);
+    }
+    if let Some(tree) = &attempt.worktree {
+        let place = format!("{} on {}", tree.path, tree.branch);
+        paper.line(format!("    {}", paper.paint().text(Tone::Faint, &place)));
+    }
+    if let Some(tail) = &attempt.log_tail {
+        paper.block(tail, 6);
     }
 }
 

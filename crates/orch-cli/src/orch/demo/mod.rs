@@ -14,7 +14,7 @@ use orch_core::event::{Event, EventKind};
 use orch_core::id::{EventId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::{DoneWhen, Policy};
+use orch_core::run::{Budget, DoneWhen, Policy, Rules};
 use orch_core::time::Span;
 use orch_engine::orch::{
     TaskRef, answer, blocked, dispatch, events, plan as plan_operation, run as run_operation,
@@ -91,7 +91,11 @@ fn begin(session: &mut Session) -> Result<Slug, Failure> {
         name: Some(name("demo")),
         title: "Index the help pages".to_owned(),
         goal: Some("report.md lists every command and every option of both programs".to_owned()),
+        done_when: Some(DoneWhen::Reported),
         policy,
+        rules: Rules::default(),
+        budget: Budget::default(),
+        place: None,
     };
     run_operation::init(session, None, &lead, &new)?;
     let plan = plan_operation::Plan { tasks: plan::tasks(), ..plan_operation::Plan::default() };

@@ -25,7 +25,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Fai
         key: applied.key,
         applied: true,
         at: applied.at.into(),
-        answer: serde_json::from_str(&applied.answer).unwrap_or_default(),
+        answer: applied
+            .answer
+            .as_deref()
+            .and_then(|answer| serde_json::from_str(answer).ok())
+            .unwrap_or_default(),
     };
     Ok(Reply::new(RequestAnswer { request }).into())
 }

@@ -11,7 +11,7 @@ use orch_core::time::Span;
 use orch_engine::orch::run::edit;
 
 use super::init::{max_active, max_attempts};
-use super::later::Later;
+use super::rules::RuleOptions;
 use crate::arguments::{Repeatable, duration, lease, slug};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -57,20 +57,20 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "answer_after")]
     no_answer_after: bool,
     #[command(flatten)]
-    later: Later,
+    rules: RuleOptions,
     #[command(flatten)]
     repeatable: Repeatable,
 }
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
     let who = context.lead()?;
-    args.later.refuse(context.command())?;
+    args.rules.check(true)?;
     let run = run.or(args.named.as_ref(), context)?;
     let title = match &args.title {
         Some(title) => Some(context.texts().title("--title", Some(title))?),
         None => None,
     };
-    let change = RunEdit {
+    let change = args.rules.edit(RunEdit {
         title,
         goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
         max_active: args.max_active.map(Some).or(args.no_max_active.then_some(None)),
@@ -78,11 +78,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Res
         retry_delay: args.retry_delay,
         lease: args.lease,
         answer_after: args.answer_after.map(Some).or(args.no_answer_after.then_some(None)),
-    };
+        ..RunEdit::default()
+    });
     if change.is_empty() {
         return Err(Failure::invalid("OPTIONS", "Say what to change."));
     }
-    let fingerprint = fingerprint(context, &who, run.as_ref(), &change);
+    let fingerprint = args.rules.fingerprint(fingerprint(context, &who, run.as_ref(), &change));
     let reply = context.change(
         &args.repeatable,
         fingerprint,

@@ -1,5 +1,6 @@
 //! `orch run init`.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use orch_contract::Run;
@@ -9,14 +10,14 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{DoneWhen, Policy};
 use orch_core::time::Span;
-use orch_engine::orch::run::{NewRun, init};
+use orch_engine::orch::place::{BRANCH_PREFIX, Place};
+use orch_engine::orch::run::{MadeRun, NewRun, init};
 
-use super::later::Later;
+use super::rules::RuleOptions;
 use crate::arguments::{Repeatable, duration, lease, slug};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::fingerprint::Fingerprint;
-use crate::orch::later::not_supported;
 use crate::respond::Outcome;
 
 /// Begin a run: one goal, to be filled with tasks
@@ -37,9 +38,21 @@ pub(super) struct Args {
     /// Read the goal from a file
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]
     goal_file: Option<PathBuf>,
-    /// When a task counts as done
-    #[arg(long, value_name = "RULE", default_value = "reported", value_parser = done_when)]
-    done_when: DoneWhen,
+    /// When a task counts as done: reported, verified or integrated; integrated in a git repository
+    #[arg(long, value_name = "RULE", value_parser = done_when)]
+    done_when: Option<DoneWhen>,
+    /// The revision to begin from; what is checked out when not given
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+    /// Give attempts no worktrees, also inside a git repository
+    #[arg(long, conflicts_with = "base")]
+    no_worktrees: bool,
+    /// The folder for worktrees; REPO.orch beside the repository when not given
+    #[arg(long, value_name = "DIR", conflicts_with = "no_worktrees")]
+    worktree_root: Option<PathBuf>,
+    /// What the run's branches begin with
+    #[arg(long, value_name = "PREFIX", default_value = BRANCH_PREFIX, value_parser = branch_prefix)]
+    branch_prefix: String,
     /// How many attempts may be under way at once
     #[arg(long, value_name = "N", value_parser = max_active)]
     max_active: Option<u32>,
@@ -56,7 +69,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     answer_after: Option<Span>,
     #[command(flatten)]
-    later: Later,
+    rules: RuleOptions,
     #[command(flatten)]
     repeatable: Repeatable,
 }
@@ -69,22 +82,36 @@ EXAMPLE:
 
 pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     let who = context.lead()?;
-    args.later.refuse(context.command())?;
-    if args.done_when != DoneWhen::Reported {
-        return Err(not_supported(&format!("--done-when {}", args.done_when.name())));
+    args.rules.check(false)?;
+    let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
+    if args.no_worktrees && required {
+        let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
+        return Err(Failure::invalid("--done-when", message));
     }
+    let place = Place {
+        folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        base: args.base.clone(),
+        required,
+        root: args.worktree_root.clone(),
+        branch_prefix: args.branch_prefix.clone(),
+    };
+    let (rules, budget) = args.rules.rules();
     let request = NewRun {
         name: args.name,
         title: context.texts().title("TITLE", Some(&args.title))?,
         goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
+        done_when: args.done_when,
         policy: Policy {
-            done_when: args.done_when,
+            done_when: args.done_when.unwrap_or(DoneWhen::Reported),
             max_active: args.max_active,
             max_attempts: args.max_attempts,
             retry_delay: args.retry_delay,
             lease: args.lease,
             answer_after: args.answer_after,
         },
+        rules,
+        budget,
+        place: (!args.no_worktrees).then_some(place),
     };
     let policy = &request.policy;
     let fingerprint = Fingerprint::of(context.command())
@@ -92,19 +119,40 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         .with("title", &request.title)
         .maybe("name", request.name.as_ref())
         .maybe("goal", request.goal.as_ref())
-        .with("done-when", policy.done_when.name())
+        .maybe("done-when", request.done_when.map(DoneWhen::name))
+        .maybe("base", args.base.as_ref())
+        .with("no-worktrees", args.no_worktrees)
+        .maybe("worktree-root", args.worktree_root.as_ref().map(|root| root.display()))
+        .with("branch-prefix", &args.branch_prefix)
         .maybe("max-active", policy.max_active)
         .with("max-attempts", policy.max_attempts)
         .with("retry-delay", policy.retry_delay.0)
         .with("lease", policy.lease.span().0)
         .maybe("answer-after", policy.answer_after.map(|span| span.0));
+    let dirty = Cell::new(0);
     let reply = context.change_in_new_store(
         &args.repeatable,
-        fingerprint,
-        |run| RunAnswer { run: Run::of(run) },
+        args.rules.fingerprint(fingerprint),
+        |made: &MadeRun| {
+            dirty.set(made.dirty);
+            RunAnswer { run: Run::of(&made.run) }
+        },
         |session, receipt| init(session, receipt, &who, &request),
     )?;
+    if dirty.get() > 0 {
+        context.warn(format!(
+            "The checkout has {} that {} not committed, and so not in what the run begins from.",
+            if dirty.get() == 1 { "a file".to_owned() } else { format!("{} files", dirty.get()) },
+            if dirty.get() == 1 { "is" } else { "are" },
+        ));
+    }
     Ok(reply.into())
+}
+
+/// Reads what branches begin with: a name that git accepts.
+fn branch_prefix(text: &str) -> Result<String, String> {
+    let good = !text.is_empty() && text.split('/').all(|part| Slug::new(&part.to_ascii_lowercase()).is_ok());
+    if good { Ok(text.to_owned()) } else { Err("it is a name, or names joined by `/`".to_owned()) }
 }
 
 fn done_when(text: &str) -> Result<DoneWhen, &'static str> {

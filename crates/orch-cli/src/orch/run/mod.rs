@@ -3,11 +3,13 @@
 mod cancel;
 mod edit;
 mod init;
-mod later;
 mod list;
 mod pause;
 mod resume;
+mod rules;
 mod show;
+
+pub(crate) use rules::dollars;
 
 use clap::Subcommand;
 use orch_contract::Run;

@@ -42,7 +42,7 @@ pub(super) fn run(
 ) -> Result<Outcome, Failure> {
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
     let text = plan_file::read(path, &mut std::io::stdin().lock()).map_err(|error| unreadable(&error))?;
-    let PlanFile { plan, run_name } =
+    let PlanFile { plan, run_name, .. } =
         text.parse(options.update, options.dry_run).map_err(|error| refused(&error))?;
     let run = run.or(run_name.as_ref(), context)?;
     let beginning = begin(plan.run.title.as_deref(), run.as_ref());
@@ -105,8 +105,7 @@ fn begin(title: Option<&str>, name: Option<&Slug>) -> String {
 
 /// What is wrong with a plan, with line and field.
 fn refused(error: &PlanError) -> Failure {
-    let code = if error.not_supported { Code::NotSupported } else { Code::InvalidArgument };
-    let PlanError { line, field, problem, .. } = error;
+    let PlanError { line, field, problem } = error;
     let message = match field {
         // The reader's own accounts are clauses by themselves; ours go on from the field's name.
         Some(field) if problem.starts_with("invalid ") || problem.starts_with("a ") => {
@@ -115,7 +114,7 @@ fn refused(error: &PlanError) -> Failure {
         Some(field) => format!("Line {line} of the plan: {field} {problem}."),
         None => format!("Line {line} of the plan: {problem}."),
     };
-    ErrorView::new(code, message)
+    ErrorView::new(Code::InvalidArgument, message)
         .detail("argument", "--file")
         .detail("line", *line)
         .detail("field", field.clone())

@@ -1,0 +1,147 @@
+//! The options of a run that say what prepares and judges its attempts, and what it may spend.
+
+use orch_core::run::{Budget, Rules, RunEdit};
+use orch_core::time::Span;
+
+use crate::arguments::duration;
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::text_source::{entries, not_empty};
+
+/// The options.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RuleOptions {
+    /// A command that judges every attempt, run by `sh -c` in its worktree; may be repeated
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    verify: Vec<String>,
+    /// A command that prepares a new worktree
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    setup: Option<String>,
+    /// Ignored files that a new worktree gets from the main one, such as .env; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    copy: Vec<String>,
+    /// Files that no attempt may change, such as the checks themselves; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    protect: Vec<String>,
+    /// How long one check, or the setup, may take
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    check_limit: Option<Span>,
+    /// How much wall time the run may take before it is paused
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_wall: Option<Span>,
+    /// How much the run may cost, in US dollars, before it is paused
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    max_cost: Option<i64>,
+    /// How many tokens the run may use before it is paused
+    #[arg(long, value_name = "N", value_parser = tokens)]
+    max_tokens: Option<i64>,
+}
+
+impl RuleOptions {
+    /// Refuses texts that are no commands or patterns.
+    ///
+    /// # Errors
+    /// One is empty or too long, or there are too many.
+    pub(super) fn check(&self, may_clear: bool) -> Result<(), Failure> {
+        for (name, given) in
+            [("--verify", &self.verify), ("--copy", &self.copy), ("--protect", &self.protect)]
+        {
+            entries(name, given)?;
+            // A single empty one takes all of them away.
+            let clears = may_clear && given.len() == 1;
+            for text in given.iter().filter(|text| !(clears && text.is_empty())) {
+                not_empty(name, text)?;
+            }
+        }
+        if let Some(glob) = self.copy.iter().chain(&self.protect).find(|glob| glob.starts_with('!')) {
+            return Err(Failure::invalid("GLOB", format!("The pattern {glob} must not begin with `!`.")));
+        }
+        if let Some(setup) = self.setup.as_ref().filter(|setup| !(may_clear && setup.is_empty())) {
+            not_empty("--setup", setup)?;
+        }
+        Ok(())
+    }
+
+    /// What a new run has.
+    pub(super) fn rules(&self) -> (Rules, Budget) {
+        let rules = Rules {
+            verify: self.verify.clone(),
+            setup: self.setup.clone(),
+            copy: self.copy.clone(),
+            protect: self.protect.clone(),
+            check_limit: self.check_limit.unwrap_or(Rules::default().check_limit),
+        };
+        let budget =
+            Budget { max_wall: self.max_wall, max_cost_micros: self.max_cost, max_tokens: self.max_tokens };
+        (rules, budget)
+    }
+
+    /// What changes of a run.
+    pub(super) fn edit(&self, edit: RunEdit) -> RunEdit {
+        let list = |given: &[String]| {
+            let kept: Vec<String> = given.iter().filter(|text| !text.is_empty()).cloned().collect();
+            (!given.is_empty()).then_some(kept)
+        };
+        RunEdit {
+            verify: list(&self.verify),
+            setup: self.setup.clone(),
+            copy: list(&self.copy),
+            protect: list(&self.protect),
+            check_limit: self.check_limit,
+            max_wall: self.max_wall.map(Some),
+            max_cost_micros: self.max_cost.map(Some),
+            max_tokens: self.max_tokens.map(Some),
+            ..edit
+        }
+    }
+
+    /// Adds the options to what makes two requests the same.
+    pub(super) fn fingerprint(&self, fingerprint: Fingerprint) -> Fingerprint {
+        fingerprint
+            .list("verify", &self.verify)
+            .maybe("setup", self.setup.as_ref())
+            .list("copy", &self.copy)
+            .list("protect", &self.protect)
+            .maybe("check-limit", self.check_limit.map(|span| span.0))
+            .maybe("max-wall", self.max_wall.map(|span| span.0))
+            .maybe("max-cost", self.max_cost)
+            .maybe("max-tokens", self.max_tokens)
+    }
+}
+
+/// Reads an amount of dollars as millionths.
+pub(crate) fn dollars(text: &str) -> Result<i64, &'static str> {
+    const SHAPE: &str = "it is an amount in US dollars, like 5 or 2.50";
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 {
+        return Err(SHAPE);
+    }
+    let whole: i64 = whole.parse().map_err(|_| SHAPE)?;
+    let part: i64 = format!("{part:0<6}").parse().map_err(|_| SHAPE)?;
+    whole
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add(part))
+        .filter(|micros| *micros > 0)
+        .ok_or(SHAPE)
+}
+
+/// Reads a number of tokens.
+pub(crate) fn tokens(text: &str) -> Result<i64, &'static str> {
+    text.parse().ok().filter(|tokens| *tokens > 0).ok_or("it is a number from 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact() {
+        for (text, micros) in [("5", 5_000_000), ("2.50", 2_500_000), ("0.000001", 1), ("12.3", 12_300_000)] {
+            assert_eq!(dollars(text), Ok(micros), "{text}");
+        }
+        for bad in ["", "0", "-1", "1.", "1e3", ".5", "1.0000001", "x"].iter().filter(|bad| **bad != "1.") {
+            assert!(dollars(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Who performs an effect: taken from nobody, or from a process that is gone.
+
+use orch_core::effect::{Effect, EffectKind, Holder, Liveness, is_free};
+use orch_core::id::{AttemptId, RunId, Slug};
+use orch_core::time::{Span, Time};
+use orch_store::driver::Durability;
+use orch_store::table::effect;
+use orch_store::{Ending, Transaction};
+
+use crate::world::process::{ProcessIdentity, host};
+use crate::{Error, Session};
+
+/// Until when a holder on another host is believed to be alive.
+const HELD: Span = Span::hours(4);
+
+/// An effect that is ours to perform.
+#[derive(Clone, Debug)]
+#[must_use = "an effect that was taken keeps others from performing it"]
+pub(crate) struct Taken {
+    /// The effect, with the number of this taking.
+    pub effect: Effect,
+}
+
+/// What came of asking for an effect.
+pub(crate) enum Taking {
+    /// It was done, or nobody wants it any more.
+    Done,
+    /// It is ours.
+    Ours(Taken),
+    /// A living process performs it.
+    Others,
+}
+
+impl Taken {
+    /// Takes the effect away in the transaction that reports it; `false` when somebody else has taken it meanwhile.
+    pub(crate) fn finish(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
+        Ok(effect::finish(tx, self.effect.id, self.effect.taken)?)
+    }
+
+    /// Writes down what is about to be done; `false` when somebody else has taken the effect meanwhile.
+    pub(crate) fn intend(&self, tx: &mut Transaction<'_>, intent: &str) -> Result<bool, Error> {
+        Ok(effect::intend(tx, self.effect.id, self.effect.taken, intent)?)
+    }
+}
+
+/// Asks for an effect in the transaction that decides on it, to be performed by this process at once.
+pub(crate) fn ask(
+    tx: &mut Transaction<'_>,
+    kind: EffectKind,
+    run: RunId,
+    attempt: Option<AttemptId>,
+    now: Time,
+) -> Result<(), Error> {
+    effect::insert(tx, kind, run, attempt, now)?;
+    let Some(wanted) = effect::of(tx, kind, run, attempt)? else { return Ok(()) };
+    if wanted.holder.is_none() {
+        effect::hold(tx, wanted.id, &own(now), wanted.taken.saturating_add(1))?;
+    }
+    Ok(())
+}
+
+/// The same for a worktree: the lead who wants it is whom its worker will report to.
+pub(crate) fn ask_for_tree(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    attempt: AttemptId,
+    lead: &Slug,
+    now: Time,
+) -> Result<(), Error> {
+    ask(tx, EffectKind::Prepare, run, Some(attempt), now)?;
+    if let Some(asked) = effect::of(tx, EffectKind::Prepare, run, Some(attempt))? {
+        effect::intend(tx, asked.id, asked.taken, lead.as_str())?;
+    }
+    Ok(())
+}
+
+/// Takes an effect, if nobody alive performs it.
+pub(crate) fn take(
+    session: &mut Session,
+    kind: EffectKind,
+    run: RunId,
+    attempt: Option<AttemptId>,
+) -> Result<Taking, Error> {
+    let there = session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?))?;
+    let Some(seen) = there else { return Ok(Taking::Done) };
+    let own_process = ProcessIdentity::own().to_string();
+    if seen.holder.as_ref().is_some_and(|holder| holder.process == own_process && holder.host == host()) {
+        return Ok(Taking::Ours(Taken { effect: seen }));
+    }
+    session.write(Durability::Power, |tx, now| {
+        let Some(found) = effect::of(tx, kind, run, attempt)? else { return Ok(Ending::Undo(Taking::Done)) };
+        if !is_free(found.holder.as_ref(), liveness, now) {
+            return Ok(Ending::Undo(Taking::Others));
+        }
+        let (holder, taken) = (own(now), found.taken.saturating_add(1));
+        effect::hold(tx, found.id, &holder, taken)?;
+        let effect = Effect { holder: Some(holder), taken, ..found };
+        Ok(Ending::Keep(Taking::Ours(Taken { effect })))
+    })
+}
+
+/// Gives an effect back undone.
+pub(crate) fn let_go(session: &mut Session, taken: &Taken) -> Result<(), Error> {
+    session.write(Durability::Power, |tx, _| {
+        effect::let_go(tx, taken.effect.id, taken.effect.taken)?;
+        Ok(Ending::Keep(()))
+    })
+}
+
+fn own(now: Time) -> Holder {
+    Holder { host: host(), process: ProcessIdentity::own().to_string(), until: now + HELD }
+}
+
+fn liveness(holder: &Holder) -> Liveness {
+    if holder.host != host() {
+        return Liveness::Elsewhere;
+    }
+    match ProcessIdentity::parse(&holder.process) {
+        Some(process) if process.is_alive() => Liveness::Alive,
+        _ => Liveness::Dead,
+    }
+}

@@ -1,0 +1,333 @@
+//! Merging what was reported and found good into the run's branch, one attempt after the other.
+//!
+//! The candidate is made without touching a checkout, checked where it is not what was checked already, written down,
+//! and only then does the branch move, from exactly where it was seen. Cut off in between, the next performer finds
+//! what was written down, and whether the branch has moved.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::check::{CheckStage, Judgement};
+use orch_core::effect::EffectKind;
+use orch_core::event::{About, EventKind};
+use orch_core::id::{AttemptId, Commit, TaskId};
+use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
+use orch_core::run::{DoneWhen, Run, RunStatus};
+use orch_core::task::{Checks, Task, TaskState};
+use orch_core::worktree::Worktree;
+use orch_store::driver::Durability;
+use orch_store::table::{attempt, check_run, effect, task as task_table, worktree};
+use orch_store::{Ending, Transaction};
+use serde_json::json;
+
+use super::checks::{self, Subject, Verdict};
+use super::hold::{self, Taken};
+use super::verify::unknown;
+use super::{branch_ref, commit, commit_id, complete, decide, ground, repository, run_row};
+use crate::orch::judge::Reported;
+use crate::orch::scope;
+use crate::orch::stage::Stage;
+use crate::world::git::{CommitId, Conflict, GitError, Merge, RefName, Relation, Repository};
+use crate::{Error, Session};
+
+/// How often a merge is tried again because somebody else moved the run's branch.
+const MOVES_MAX: u32 = 20;
+
+/// How many attempts are looked at in one go.
+const LOOK_MAX: u32 = 1_000;
+
+/// An attempt that is to be merged.
+struct Candidate {
+    task: Task,
+    attempt: Attempt,
+    text: AttemptText,
+    tree: Worktree,
+}
+
+impl Candidate {
+    fn about(&self) -> About {
+        About {
+            run: Some(self.task.run),
+            task: Some(self.task.id),
+            attempt: Some(self.attempt.id),
+            thread: self.attempt.thread,
+        }
+    }
+
+    /// The commit that is merged.
+    fn head(&self) -> &Commit {
+        self.tree.head.as_ref().unwrap_or(&self.tree.base)
+    }
+}
+
+/// The run's branch, as far as this process has moved it.
+struct Branch<'r> {
+    repository: &'r Repository,
+    name: RefName,
+    tip: CommitId,
+    /// The worktree that has it checked out, which must move with it.
+    checkout: Option<PathBuf>,
+}
+
+/// Merges everything that is ready to be merged.
+pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
+    let run = session.read(|tx, _| run_row(tx, taken.effect.run))?;
+    let repository = repository(session, &run)?;
+    let name = branch_ref(&ground(&run)?.branch)?;
+    let tip = repository
+        .read_ref(&name)?
+        .ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(name.to_string()) }))?;
+    let checkout = repository.worktree_on(&name)?.map(|entry| entry.path);
+    let mut branch = Branch { repository: &repository, name, tip, checkout };
+    heal(session, taken, &branch)?;
+    let mut passed_over = BTreeSet::new();
+    while let Some(candidate) = next(session, &run, &passed_over)? {
+        passed_over.insert(candidate.attempt.id);
+        if !verified(session, &run, &candidate)? {
+            continue;
+        }
+        merge(session, taken, &run, &candidate, &mut branch)?;
+    }
+    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))
+}
+
+/// The oldest reported attempt that this performer has not looked at.
+fn next(
+    session: &mut Session,
+    run: &Run,
+    passed_over: &BTreeSet<AttemptId>,
+) -> Result<Option<Candidate>, Error> {
+    decide(session, |stage| {
+        let current = stage.run(run.id)?;
+        if matches!(current.state.status(), RunStatus::Paused | RunStatus::Cancelled) {
+            return Ok(None);
+        }
+        let state = match run.policy.done_when {
+            DoneWhen::Integrated => TaskState::Reported,
+            DoneWhen::Reported | DoneWhen::Verified => TaskState::Done,
+        };
+        for task in task_table::in_state(stage.tx, run.id, state, TaskId(0), LOOK_MAX)? {
+            let Some(last) = task.attempt.filter(|last| !passed_over.contains(&last.id)) else { continue };
+            let (Some(attempt), Some(tree)) =
+                (attempt::load(stage.tx, last.id)?, worktree::load(stage.tx, last.id)?)
+            else {
+                continue;
+            };
+            if tree.merged.is_some() {
+                continue;
+            }
+            let text = attempt::text(stage.tx, last.id)?;
+            return Ok(Some(Candidate { task, attempt, text, tree }));
+        }
+        Ok(None)
+    })
+}
+
+/// Runs the checks that have yet to run; says whether the attempt may be merged.
+fn verified(session: &mut Session, run: &Run, candidate: &Candidate) -> Result<bool, Error> {
+    let has_nothing = candidate.attempt.checks == Checks::None && run.rules.protect.is_empty();
+    if has_nothing
+        || matches!(candidate.attempt.checks, Checks::Passed | Checks::Overridden)
+        || candidate.task.state == TaskState::Done
+    {
+        return Ok(true);
+    }
+    let id = candidate.attempt.id;
+    session.write(Durability::Power, |tx, now| {
+        hold::ask(tx, EffectKind::Verify, run.id, Some(id), now)?;
+        Ok(Ending::Keep(()))
+    })?;
+    match complete(session, EffectKind::Verify, run.id, Some(id)) {
+        Ok(()) => Ok(true),
+        // Recorded already, as a rejection or as a fault.
+        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// Merges one attempt, again and again while somebody else moves the branch.
+fn merge(
+    session: &mut Session,
+    taken: &Taken,
+    run: &Run,
+    candidate: &Candidate,
+    branch: &mut Branch<'_>,
+) -> Result<(), Error> {
+    let head = commit_id(candidate.head())?;
+    for _ in 0..MOVES_MAX {
+        let merged = match branch.repository.relation(&branch.tip, &head)? {
+            Relation::Contained => return record(session, taken, candidate, &branch.tip),
+            Relation::FastForward => head.clone(),
+            Relation::Diverged => match branch.repository.merge(&branch.tip, &head)? {
+                Merge::Conflict(conflict) => return refuse_conflict(session, run, candidate, &conflict),
+                Merge::Merged { tree } => {
+                    let parents = [branch.tip.clone(), head.clone()];
+                    branch.repository.merge_commit(&tree, &parents, &message(candidate))?
+                }
+            },
+        };
+        if merged != head && !passes(session, run, candidate, &merged)? {
+            return Ok(());
+        }
+        write_down(session, taken, candidate, &merged)?;
+        match advance(branch, &merged) {
+            Ok(()) => {
+                branch.tip = merged;
+                return record(session, taken, candidate, &branch.tip);
+            }
+            Err(GitError::RefMoved { found: Some(found), .. }) => branch.tip = found,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let problem = TreeProblem::BranchTaken { branch: branch.name.to_string() };
+    Err(TreeRefusal::WorktreeConflict { tree: branch.name.to_string(), problem }.into())
+}
+
+fn message(candidate: &Candidate) -> String {
+    format!("Merge {}: {}\n", candidate.attempt.name, candidate.task.title)
+}
+
+/// Moves the branch from where it was seen; where it is checked out its files move along.
+fn advance(branch: &Branch<'_>, to: &CommitId) -> Result<(), GitError> {
+    match &branch.checkout {
+        None => branch.repository.compare_and_swap(&branch.name, to, &branch.tip),
+        Some(path) => branch.repository.worktree(path)?.fast_forward(to),
+    }
+}
+
+/// Runs the attempt's checks on the merged tree; what they say is recorded where it is not good.
+fn passes(session: &mut Session, run: &Run, candidate: &Candidate, merged: &CommitId) -> Result<bool, Error> {
+    let orders = checks::orders(&candidate.text.run_verify, &candidate.text.task_verify);
+    if orders.is_empty() || candidate.attempt.checks == Checks::Overridden {
+        return Ok(true);
+    }
+    let merged = commit(merged);
+    let subject = Subject {
+        run,
+        attempt: Some((candidate.attempt.id, &candidate.attempt.name)),
+        slot: candidate.tree.slot,
+        stage: CheckStage::Merge,
+        commit: &merged,
+    };
+    let verdict = checks::run_in_scratch(session, &subject, &orders)?;
+    let judgement = verdict.judgement();
+    decide(session, |stage| {
+        check_run::clear(stage.tx, candidate.attempt.id, CheckStage::Merge)?;
+        for check in &verdict.checks {
+            check_run::insert(stage.tx, check)?;
+        }
+        match judgement {
+            Judgement::Good => Ok(()),
+            Judgement::Unknown => unknown(stage, run, candidate.about(), &verdict.reason()),
+            Judgement::Bad => refuse_checks(stage, candidate, &verdict),
+        }
+    })?;
+    Ok(judgement == Judgement::Good)
+}
+
+/// The reported attempt as it is now; `None` when it was ended or judged meanwhile, or its task is done already.
+fn current(stage: &mut Stage<'_, '_>, candidate: &Candidate) -> Result<Option<Reported>, Error> {
+    let id = candidate.task.id;
+    let task = task_table::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
+    let same = task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
+    if same && task.state == TaskState::Reported { Reported::of(stage, task).map(Some) } else { Ok(None) }
+}
+
+fn refuse_checks(stage: &mut Stage<'_, '_>, candidate: &Candidate, verdict: &Verdict) -> Result<(), Error> {
+    let Some(mut reported) = current(stage, candidate)? else { return Ok(()) };
+    reported.note(stage, Checks::Failed)?;
+    let reason = format!("It passed alone, and fails merged with the run's branch: {}", verdict.reason());
+    reported.reject(stage, &reason, verdict.tail.as_deref(), Vec::new()).map(|_| ())
+}
+
+fn refuse_conflict(
+    session: &mut Session,
+    run: &Run,
+    candidate: &Candidate,
+    conflict: &Conflict,
+) -> Result<(), Error> {
+    let files: Vec<String> = conflict.files.iter().map(|path| path.display().to_string()).collect();
+    let branch = ground(run)?.branch.clone();
+    let reason = format!(
+        "It does not merge with {branch} ({}): {}. Its commits are on {}; begin again from the run's branch.",
+        conflict.ours,
+        files.join(", "),
+        candidate.tree.branch
+    );
+    decide(session, |stage| {
+        let Some(reported) = current(stage, candidate)? else { return Ok(()) };
+        let data =
+            vec![("conflict", files.join("\n").into()), ("commit", candidate.head().to_string().into())];
+        reported.reject(stage, &reason, Some(&conflict.messages.join("\n")), data).map(|_| ())
+    })
+}
+
+/// Writes down which commit the branch is about to move to, and for which attempt.
+fn write_down(
+    session: &mut Session,
+    taken: &Taken,
+    candidate: &Candidate,
+    merged: &CommitId,
+) -> Result<(), Error> {
+    let intent = json!({ "attempt": candidate.attempt.id.0, "commit": merged.as_str() }).to_string();
+    let ours = session.write(Durability::Power, |tx, _| taken.intend(tx, &intent).map(Ending::Keep))?;
+    if ours { Ok(()) } else { Err(superseded()) }
+}
+
+fn superseded() -> Error {
+    TreeRefusal::NotSupported { what: "Going on after another process took over".to_owned() }.into()
+}
+
+/// Records that the branch has the attempt: it is accepted, and its tree may go.
+fn record(
+    session: &mut Session,
+    taken: &Taken,
+    candidate: &Candidate,
+    merged: &CommitId,
+) -> Result<(), Error> {
+    decide(session, |stage| {
+        taken.intend(stage.tx, "")?;
+        let tree = worktree::load(stage.tx, candidate.attempt.id)?
+            .ok_or_else(|| scope::missing("worktree", candidate.attempt.id.0))?;
+        let tree = Worktree { merged: Some(commit(merged)), updated_at: stage.now, ..tree };
+        worktree::save(stage.tx, &tree)?;
+        let data = vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
+        stage.tell(EventKind::Integrated, candidate.about(), None, data)?;
+        effect::insert(stage.tx, EffectKind::Clear, tree.run, Some(tree.attempt), stage.now)?;
+        match current(stage, candidate)? {
+            Some(reported) => reported.accept(stage, "it is on the run's branch").map(|_| ()),
+            None => Ok(()),
+        }
+    })?;
+    // What cannot be taken away stays, and is told by whoever looks after worktrees.
+    let _ = complete(session, EffectKind::Clear, candidate.task.run, Some(candidate.attempt.id));
+    Ok(())
+}
+
+/// Finishes what an earlier performer wrote down before it was cut off: the branch has the commit, or it has not.
+fn heal(session: &mut Session, taken: &Taken, branch: &Branch<'_>) -> Result<(), Error> {
+    let Some(written) = taken.effect.intent.as_deref().filter(|intent| !intent.is_empty()) else {
+        return Ok(());
+    };
+    let written: serde_json::Value = serde_json::from_str(written).unwrap_or_default();
+    let (Some(id), Some(merged)) =
+        (written["attempt"].as_i64().map(AttemptId), written["commit"].as_str().and_then(CommitId::parse))
+    else {
+        return Ok(());
+    };
+    let there = branch.repository.is_ancestor(&merged, &branch.tip).unwrap_or(false);
+    let candidate = session.read(|tx, _| candidate_of(tx, id))?;
+    match candidate.filter(|candidate| there && candidate.tree.merged.is_none()) {
+        Some(candidate) => record(session, taken, &candidate, &merged),
+        None => Ok(()),
+    }
+}
+
+fn candidate_of(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Candidate>, Error> {
+    let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
+        return Ok(None);
+    };
+    let Some(task) = task_table::load(tx, attempt.task)? else { return Ok(None) };
+    Ok(Some(Candidate { task, text: attempt::text(tx, id)?, attempt, tree }))
+}

@@ -1,0 +1,153 @@
+//! The worktrees of attempts.
+
+use orch_core::id::{AttemptId, Commit, RunId};
+use orch_core::worktree::{Worktree, WorktreeState};
+
+use super::{named, small, time};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT attempt_id, run_id, state, path, branch, base_commit, behind, head_commit, merged_commit, changes, slot,
+            salvage, updated_at FROM worktree ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO worktree (attempt_id, run_id, state, path, branch, base_commit, behind, head_commit,
+    merged_commit, changes, slot, salvage, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const SAVE: &str = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
+    updated_at = $8 WHERE attempt_id = $1";
+const LOAD: &str = select!("WHERE attempt_id = $1");
+const OF_RUN: &str =
+    select!("INDEXED BY worktree_run WHERE run_id = $1 AND attempt_id > $2 ORDER BY attempt_id LIMIT $3");
+const THERE: &str =
+    select!("INDEXED BY worktree_there WHERE run_id = $1 AND state != 'removed' ORDER BY attempt_id");
+const COUNT: &str = "SELECT count(*) FROM worktree WHERE run_id = $1";
+const SLOTS: &str =
+    "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
+    WHERE a.ended_at IS NULL ORDER BY w.slot";
+const DEPENDENCIES: &str =
+    "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
+    w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
+    FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
+    WHERE d.task_id = $1 ORDER BY d.on_id";
+
+fn row(row: &dyn Row) -> Result<Worktree, Fault> {
+    let commit = |column| Ok::<_, Fault>(row.text_or_null(column)?.map(Commit::stored));
+    Ok(Worktree {
+        attempt: AttemptId(row.int(0)?),
+        run: RunId(row.int(1)?),
+        state: named(row, 2, "worktree", WorktreeState::parse)?,
+        path: row.text(3)?,
+        branch: row.text(4)?,
+        base: Commit::stored(row.text(5)?),
+        behind: small(row, 6)?,
+        head: commit(7)?,
+        merged: commit(8)?,
+        changes: row.text_or_null(9)?,
+        slot: small(row, 10)?,
+        salvage: row.text_or_null(11)?,
+        updated_at: time(row, 12)?,
+    })
+}
+
+/// Writes a new worktree.
+///
+/// # Errors
+/// The store failed.
+pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
+    let values: [Value<'_>; 13] = [
+        tree.attempt.0.into(),
+        tree.run.0.into(),
+        tree.state.name().into(),
+        tree.path.as_str().into(),
+        tree.branch.as_str().into(),
+        tree.base.as_str().into(),
+        tree.behind.into(),
+        tree.head.as_ref().map(Commit::as_str).into(),
+        tree.merged.as_ref().map(Commit::as_str).into(),
+        tree.changes.as_deref().into(),
+        tree.slot.into(),
+        tree.salvage.as_deref().into(),
+        tree.updated_at.0.into(),
+    ];
+    tx.run(INSERT, &values).map(|_| ())
+}
+
+/// Writes what may change of a worktree.
+///
+/// # Errors
+/// The store failed.
+pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
+    let values: [Value<'_>; 8] = [
+        tree.attempt.0.into(),
+        tree.state.name().into(),
+        tree.path.as_str().into(),
+        tree.head.as_ref().map(Commit::as_str).into(),
+        tree.merged.as_ref().map(Commit::as_str).into(),
+        tree.changes.as_deref().into(),
+        tree.salvage.as_deref().into(),
+        tree.updated_at.0.into(),
+    ];
+    tx.run(SAVE, &values).map(|_| ())
+}
+
+/// The worktree of an attempt.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Option<Worktree>, Fault> {
+    tx.first(LOAD, &[attempt.0.into()], row)
+}
+
+/// The worktrees of a run behind one, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_run(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: AttemptId,
+    limit: u32,
+) -> Result<Vec<Worktree>, Fault> {
+    tx.all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// The worktrees of a run that are there or are to be made, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn there(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Fault> {
+    tx.all(THERE, &[run.0.into()], row)
+}
+
+/// How many worktrees a run has had.
+///
+/// # Errors
+/// The store failed.
+pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
+    tx.number(COUNT, &[run.0.into()])
+}
+
+/// The numbers that live attempts have for ports and databases, in order.
+///
+/// # Errors
+/// The store failed.
+pub fn slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
+    tx.all(SLOTS, &[], |row| small(row, 0))
+}
+
+/// The worktrees of the last attempts at the tasks that a task waits for, oldest dependency first.
+///
+/// # Errors
+/// The store failed.
+pub fn of_dependencies(
+    tx: &mut Transaction<'_>,
+    task: orch_core::id::TaskId,
+) -> Result<Vec<Worktree>, Fault> {
+    tx.all(DEPENDENCIES, &[task.0.into()], row)
+}
