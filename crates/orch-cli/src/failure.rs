@@ -4,10 +4,9 @@ use std::error::Error as _;
 
 use orch_contract::{Code, ErrorView};
 use orch_core::refusal::Refusal;
+use orch_engine::shell;
 use orch_engine::{Awaited, Error};
 use orch_store::Fault;
-
-use crate::shell;
 
 /// Why a command failed.
 #[derive(Debug)]

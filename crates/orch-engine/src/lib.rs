@@ -11,6 +11,7 @@ pub mod orch;
 mod page;
 pub mod receipt;
 pub mod session;
+pub mod shell;
 mod token;
 mod wake;
 pub mod world;
