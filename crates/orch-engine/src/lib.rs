@@ -9,6 +9,7 @@ pub mod error;
 pub mod inbox;
 pub mod orch;
 mod page;
+pub mod profile;
 pub mod receipt;
 pub mod session;
 pub mod shell;
