@@ -7,7 +7,11 @@ use std::str::FromStr;
 
 use orch_core::id::Slug;
 
-use super::{BadReference, Origin, Problem, Profile, ProfileError, built_in, limit, read};
+use super::brief::{Template, TemplateError};
+use super::{BadReference, Origin, Problem, Profile, ProfileError, TemplateSource, built_in, limit, read};
+
+/// The file of the template that takes the place of the built-in one.
+const TEMPLATE: &str = "brief.jinja";
 
 /// How a profile is asked for: by its name, or by the path of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,18 +34,18 @@ impl FromStr for Reference {
     }
 }
 
-/// The folders in which profiles are looked for by name, in this order, before the built-in ones.
+/// The folders in which profiles and templates are looked for, in this order, before the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
     folders: Vec<PathBuf>,
 }
 
 impl Shelf {
-    /// `profiles/` in the folder of the store, then in the user's folder for our settings where there is one.
+    /// The folder of the store, then the user's folder for our settings where there is one.
+    /// Profiles lie in `profiles/` there, and beside it `brief.jinja`.
     #[must_use]
     pub fn new(store_dir: &Path, user_dir: Option<&Path>) -> Self {
-        let folders = std::iter::once(store_dir).chain(user_dir).map(|folder| folder.join("profiles"));
-        Self { folders: folders.collect() }
+        Self { folders: std::iter::once(store_dir).chain(user_dir).map(Path::to_owned).collect() }
     }
 
     /// Finds and reads a profile.
@@ -61,9 +65,33 @@ impl Shelf {
         }
     }
 
+    /// The template of a profile's briefs: its own, else the one that lies in a folder, else the built-in one.
+    ///
+    /// # Errors
+    /// It cannot be read, or something in it is wrong.
+    pub fn template(&self, profile: &Profile) -> Result<Template, TemplateError> {
+        match &profile.template {
+            TemplateSource::Text(text) => {
+                Template::parse(text, &format!("{}, field `template`", profile.origin))
+            }
+            TemplateSource::File(path) => Template::of_file(path)?.ok_or_else(|| TemplateError::Io {
+                path: path.clone(),
+                source: io::Error::from(io::ErrorKind::NotFound),
+            }),
+            TemplateSource::Standard => {
+                for folder in &self.folders {
+                    if let Some(template) = Template::of_file(&folder.join(TEMPLATE))? {
+                        return Ok(template);
+                    }
+                }
+                Ok(Template::standard())
+            }
+        }
+    }
+
     fn named(&self, name: &Slug) -> Result<Profile, ProfileError> {
         let files: Vec<PathBuf> =
-            self.folders.iter().map(|folder| folder.join(format!("{name}.toml"))).collect();
+            self.folders.iter().map(|folder| folder.join("profiles").join(format!("{name}.toml"))).collect();
         for path in &files {
             let Some(text) = text_of(path)? else { continue };
             let profile = Profile::parse(&text, Origin::File(path.clone()))?;

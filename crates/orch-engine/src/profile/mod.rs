@@ -7,6 +7,7 @@
 //! [`Profile::reader`] turns what the client prints into [`Signal`]s, and [`Profile::ended`] says what its end means.
 //! None of it says that work is done: only the inbox does.
 
+pub mod brief;
 mod builtin;
 mod command;
 mod error;

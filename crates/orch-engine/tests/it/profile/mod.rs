@@ -1,5 +1,6 @@
 //! Profiles as files, and the output of clients as they print it.
 
+mod brief;
 mod clients;
 mod events;
 mod files;
