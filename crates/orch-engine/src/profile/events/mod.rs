@@ -85,7 +85,7 @@ pub struct Failure {
 /// What one line told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signal {
-    /// The client's own id of the session.
+    /// The client's own id of the session, where it was not known yet.
     pub session: Option<String>,
     /// What it is doing, on one line.
     pub activity: Option<String>,
@@ -145,6 +145,8 @@ impl EventReader {
     }
 
     /// Takes what was printed since, and returns what whole lines of it told.
+    ///
+    /// Output that tells nothing is a sign of life all the same, unless it tells of failures only.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Signal> {
         let mut signals = Vec::new();
         let Self { events, lines, usage, story } = self;
@@ -180,7 +182,9 @@ fn read(events: Option<&Events>, usage: &mut Usage, story: &mut Story, line: &[u
     let event: Value =
         line.trim_ascii_start().strip_prefix(b"{").and_then(|_| serde_json::from_slice(line).ok())?;
     story.told = true;
-    let signal = signal(events, usage, &event);
+    let mut signal = signal(events, usage, &event);
+    // Many clients tell their session with every event; it is news once.
+    signal.session = signal.session.filter(|id| story.session.as_ref() != Some(id));
     if signal == Signal::default() {
         return None;
     }

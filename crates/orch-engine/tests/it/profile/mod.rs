@@ -2,5 +2,6 @@
 
 mod brief;
 mod clients;
+mod document;
 mod events;
 mod files;
