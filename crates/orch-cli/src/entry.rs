@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
+use orch_engine::shell;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::arguments::Globals;
@@ -14,7 +15,6 @@ use crate::context::{Context, Identity};
 use crate::environment::{Environment, OUTPUT, ProcessEnvironment};
 use crate::failure::{Again, Failure};
 use crate::respond::{Mode, Outcome, Printer, Wish, Written};
-use crate::shell;
 use crate::usage::{self, NoCommand};
 
 /// One of the two programs: its command line, and what its commands do.

@@ -2,11 +2,10 @@
 
 use orch_contract::{Code, ErrorView};
 use orch_core::refusal::Refusal;
+use orch_engine::shell;
 use orch_engine::world::git::{Cause, GitError};
 use orch_engine::{Awaited, Error};
 use orch_store::Fault;
-
-use crate::shell;
 
 /// Why a command failed.
 #[derive(Debug)]

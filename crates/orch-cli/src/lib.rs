@@ -16,6 +16,5 @@ pub mod orch;
 pub mod plan_file;
 pub mod respond;
 pub mod self_description;
-pub mod shell;
 pub mod text_source;
 pub mod usage;

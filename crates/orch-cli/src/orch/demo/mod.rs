@@ -189,7 +189,7 @@ fn outcome(session: &mut Session, folder: &Path) -> Result<DemoAnswer, Failure> 
     if unfinished {
         return Err(Failure::new(Code::Internal, "The run of the demo is not finished."));
     }
-    let place = crate::shell::line([folder.display().to_string().as_str()]);
+    let place = orch_engine::shell::line([folder.display().to_string().as_str()]);
     Ok(DemoAnswer {
         folder: folder.display().to_string(),
         report: folder.join("report.md").display().to_string(),

@@ -7,6 +7,7 @@ use orch_contract::orch::plan::PlanAnswer;
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
 use orch_engine::orch::plan::{Plan, Planned, add};
+use orch_engine::shell;
 
 use super::Manner;
 use crate::context::Context;
@@ -16,7 +17,6 @@ use crate::orch::naming::NamedRun;
 use crate::orch::view;
 use crate::plan_file::{self, PlanError, PlanFile, ReadError};
 use crate::respond::Outcome;
-use crate::shell;
 
 /// The options of a plan.
 #[derive(Debug, clap::Args)]
