@@ -6,7 +6,10 @@
 pub mod check;
 pub(crate) mod exchange;
 pub mod group;
+pub mod identity;
 pub(crate) mod log;
+pub(crate) mod table;
 
 pub use check::{Check, CheckOutcome, CheckRun, StartFault, run_check};
 pub use group::processes_in;
+pub use identity::{NotAnIdentity, ProcessIdentity, host};
