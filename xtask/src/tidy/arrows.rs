@@ -25,7 +25,7 @@ const WALLS: [Wall; 6] = [
     Wall {
         room: "orch-engine",
         ours: &["orch-core", "orch-store"],
-        others: &["getrandom", "rustix", "serde_json", "sha2", "thiserror"],
+        others: &["getrandom", "process-wrap", "rustix", "serde_json", "sha2", "thiserror"],
     },
     Wall {
         room: "orch-contract",

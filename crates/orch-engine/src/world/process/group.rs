@@ -11,9 +11,9 @@ use super::table;
 pub(crate) struct Group(Pid);
 
 impl Group {
-    /// The group that a child leads.
-    pub(crate) fn led_by(child: &std::process::Child) -> Self {
-        let number = i32::try_from(child.id()).ok().filter(|number| *number > 1);
+    /// The group that a child of this number leads.
+    pub(crate) fn led_by(child: u32) -> Self {
+        let number = i32::try_from(child).ok().filter(|number| *number > 1);
         Self(number.and_then(Pid::from_raw).expect("a child's number is positive, and 1 is not ours"))
     }
 
@@ -33,17 +33,21 @@ impl Group {
         let _ = rustix::process::kill_process_group(self.0, signal);
     }
 
+    /// Whether this process is of the group.
+    pub(crate) fn holds(self, entry: &table::Entry) -> bool {
+        entry.group == self.0.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Whether a process of the group still runs. The leader must have been waited for.
     pub(crate) fn is_alive(self) -> bool {
-        rustix::process::test_kill_process_group(self.0).is_ok() && has_running(self.0)
+        rustix::process::test_kill_process_group(self.0).is_ok() && has_running(self)
     }
 }
 
 /// Whether the group holds more than dead processes: where nobody waits for orphans, those stay for ever.
-fn has_running(group: Pid) -> bool {
+fn has_running(group: Group) -> bool {
     let entries = table::entries();
-    let number = group.as_raw_nonzero().get().unsigned_abs();
-    entries.is_empty() || entries.iter().any(|entry| entry.group == number && entry.runs)
+    entries.is_empty() || entries.iter().any(|entry| entry.runs && group.holds(entry))
 }
 
 /// The numbers of the processes whose working folder lies inside this one, as far as the system tells.
