@@ -28,7 +28,7 @@ fn assert_ended(run: &WorkerRun) {
 #[test]
 fn one_that_listens_is_asked() {
     let place = Place::new();
-    let script = "trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done";
+    let script = "exec 2>&-; trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done";
     let run = place.run(script, WISH, &mut Notes::ending_at("on"));
     assert_ended(&run);
     assert_eq!(run.tail, "on\nasked\n");
