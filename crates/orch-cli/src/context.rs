@@ -239,6 +239,28 @@ impl<'a> Context<'a> {
         self.printer.frame(&self.command, &Reply::new(data), &warnings)
     }
 
+    /// Prints a line of another program's.
+    pub fn pass(&self, line: &[u8]) -> Written {
+        self.printer.pass(line)
+    }
+
+    /// Whether one JSON document was asked for in so many words.
+    #[must_use]
+    pub fn wants_document(&self) -> bool {
+        let asked = || self.environment.raw(environment::OUTPUT).is_some_and(|value| value == "json");
+        self.globals.json || (!self.globals.text && asked())
+    }
+
+    /// What opens the store that is there, again and again, and where that is, as `ORCH_STORE` takes it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn opener(&self) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), Failure> {
+        let location = orch_store::location::find(self.named_store()?.as_deref(), &working_folder()?)?;
+        let (text, options) = (location_text(&location), self.open_options());
+        Ok((move || Session::open(&location, options), text))
+    }
+
     /// Says on stderr what is going on while a command takes its time.
     pub fn progress(&self, line: &str) {
         self.printer.progress(line);

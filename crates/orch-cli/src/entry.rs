@@ -2,18 +2,16 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
 use orch_engine::shell;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
 use crate::environment::{Environment, OUTPUT, ProcessEnvironment};
 use crate::failure::{Again, Failure};
+use crate::interrupts;
 use crate::respond::{Mode, Outcome, Printer, Wish, Written};
 use crate::usage::{self, NoCommand};
 
@@ -61,22 +59,11 @@ pub fn called() -> ExitCode {
 /// Runs a program from its arguments to its exit status.
 #[must_use]
 pub fn main<P: Program>() -> ExitCode {
-    stop_on_signals();
+    interrupts::end_at_once();
     let name = OsString::from(P::IDENTITY.program);
     // The program's own name is fixed, so that help and hints do not change with how it was called.
     let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
     ExitCode::from(run::<P>(&arguments, &ProcessEnvironment))
-}
-
-/// Ends at once with the shell's usual status when interrupted or asked to stop: every change is one transaction.
-fn stop_on_signals() {
-    for signal in [SIGINT, SIGTERM] {
-        let armed = Arc::new(AtomicBool::new(true));
-        // Without the handler the signal still ends the program, only with the system's own status.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, armed);
-    }
-    // A limit on the size of files is then an error of the write that hits it, like a full disk, and not a core dump.
-    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
@@ -106,12 +93,17 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
     let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
+            let exit = match &outcome {
+                Outcome::Answer(_) | Outcome::Document(_) | Outcome::Streamed => 0,
+                Outcome::StreamedAs(exit) | Outcome::AnswerAs(_, exit) => *exit,
+            };
             let written = match outcome {
                 Outcome::Answer(answer) => printer.answer(&command, answer.as_ref(), context.warnings()),
                 Outcome::Document(text) => printer.document(&command, &text, json_wanted(wish, environment)),
-                Outcome::Streamed => Written::Whole,
+                Outcome::Streamed | Outcome::StreamedAs(_) => Written::Whole,
+                Outcome::AnswerAs(answer, _) => printer.answer(&command, answer.as_ref(), context.warnings()),
             };
-            status(written, 0)
+            status(written, exit)
         }
         Err(failure) => {
             let mut error = with_hint(failure, &command, arguments);

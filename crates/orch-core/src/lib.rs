@@ -25,6 +25,7 @@ pub mod schedule;
 pub mod task;
 pub mod thread;
 pub mod time;
+pub mod worker;
 pub mod worktree;
 
 /// A state machine met an event that its state does not allow.

@@ -16,6 +16,7 @@ pub mod shell;
 mod token;
 mod wake;
 pub mod world;
+pub mod wrapper;
 
 pub use error::{Awaited, Error};
 pub use receipt::{Answer, Receipt};

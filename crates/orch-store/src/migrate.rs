@@ -12,8 +12,11 @@ use crate::Fault;
 use crate::sqlite::{APPLICATION_ID, fault, wait_a_little};
 
 /// The schemas, oldest first; the first makes version 1.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/sqlite/0001.sql"), include_str!("../migrations/sqlite/0002.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001.sql"),
+    include_str!("../migrations/sqlite/0002.sql"),
+    include_str!("../migrations/sqlite/0003.sql"),
+];
 
 /// The newest schema this program knows.
 #[must_use]

@@ -26,7 +26,15 @@ const WALLS: [Wall; 6] = [
         room: "orch-engine",
         ours: &["orch-core", "orch-store"],
         others: &[
-            "getrandom", "minijinja", "process-wrap", "rustix", "serde", "serde_json", "sha2", "thiserror", "toml",
+            "getrandom",
+            "minijinja",
+            "process-wrap",
+            "rustix",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "toml",
         ],
     },
     Wall {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::lease::LeaseLength;
-use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState};
+use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState, Spent};
 use crate::task::Checks;
 
 const NOW: Time = Time(1_000_000);
@@ -64,6 +64,7 @@ fn run(state: RunState) -> Run {
         policy: policy(),
         rules: Rules::default(),
         budget: Budget::default(),
+        spent: Spent::default(),
         ground: None,
         faults: 0,
         counts: Counts::default(),

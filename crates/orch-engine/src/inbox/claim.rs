@@ -14,6 +14,7 @@ use orch_store::{Ending, Transaction};
 
 use super::{ThreadShown, record, save, save_unmoved, shown};
 use crate::wake::{Look, wait_until};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// What is claimed, by whom.
@@ -100,8 +101,26 @@ fn empty(request: &Claim) -> Error {
 /// The thread a claim would take.
 fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Option<Thread>, Error> {
     match request.thread {
-        Some(id) => Ok(Some(thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?)),
-        None => Ok(thread::most_urgent(tx, queue(request), now)?),
+        Some(id) => {
+            let found = thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?;
+            let holder = found.state.hold().map(|hold| hold.holder.clone());
+            match holder.filter(|_| !request.again) {
+                Some(holder) if decide::claimable(&found, now) && stop::keeps(tx, id)? => {
+                    Err(Refusal::AlreadyClaimed { thread: id, holder }.into())
+                }
+                _ => Ok(Some(found)),
+            }
+        }
+        None => {
+            let found = thread::most_urgent(tx, queue(request), now)?;
+            match found {
+                // Left behind, it seemed; but its process lives.
+                Some(lapsed) if lapsed.state.hold().is_some() && stop::keeps(tx, lapsed.id)? => {
+                    Ok(thread::queued(tx, queue(request))?)
+                }
+                found => Ok(found),
+            }
+        }
     }
 }
 

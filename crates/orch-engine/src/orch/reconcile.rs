@@ -12,12 +12,13 @@ use orch_core::task::{Task, TaskState};
 use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
 use orch_core::time::Time;
 use orch_core::worktree::Worktree;
-use orch_store::table::{attempt, message, task, thread, thread_condition, worktree};
+use orch_store::table::{attempt, message, task, thread, thread_condition, worker, worktree};
 use orch_store::{Ending, Transaction};
 
 use super::scope;
 use super::stage::{Stage, Told};
 use crate::inbox::{cancel, close, reply};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session};
 
 /// One step that was taken.
@@ -73,6 +74,9 @@ pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
     }
     if news.lapsed || news.defaults {
         for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
+            if stop::keeps(stage.tx, lapsed.id)? {
+                continue;
+            }
             look(stage, &lapsed)?;
         }
     }
@@ -281,6 +285,10 @@ impl Walk<'_> {
 
     /// Counts what the worker gave back; says whether that was once too often.
     fn count_releases(&mut self, stage: &mut Stage<'_, '_>, times: u32) -> Result<bool, Error> {
+        let end = worker::load(stage.tx, self.seen.id)?.and_then(|row| row.end);
+        if end.is_some_and(|end| end.outcome.is_forgiven()) {
+            return Ok(false);
+        }
         let policy = stage.run(self.task.run)?.policy.clone();
         let (task, spent) = decide::released(&self.task, times, &policy);
         let ends = spent && !self.seen.state.status().closed();

@@ -253,6 +253,14 @@ pub fn most_urgent(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<
     Ok(queued.into_iter().chain(lapsed).min_by_key(|thread| (thread.head.priority, thread.id)))
 }
 
+/// The most urgent work of a queue that nobody has claimed.
+///
+/// # Errors
+/// The store failed.
+pub fn queued(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Thread>, Fault> {
+    tx.first(QUEUED, &[queue.as_str().into()], row)
+}
+
 /// When the next lease of a queue's plain work is lost.
 ///
 /// # Errors

@@ -220,6 +220,7 @@ impl Performer<'_> {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         let tell = |closed: &close::Closed| thread_state(&closed.thread);
         self.call(tell, |session, receipt| close::close(session, receipt, &request))

@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::identity::ProcessIdentity;
+
 /// A process by its number; none has a number beyond the positive ones of the system.
 pub(super) fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
@@ -49,4 +51,22 @@ pub(super) fn notice_end(child: u32) -> io::Result<OwnedFd> {
         drop(write);
     })?;
     Ok(read.into())
+}
+
+/// Asks a process to end; says whether it was there to be asked.
+#[must_use]
+pub fn ask_to_end(process: ProcessIdentity) -> bool {
+    match open(process.pid()) {
+        // Looked at after the handle was taken: from then on the number is its own.
+        Some(handle) if process.is_alive() => {
+            signal(&handle, Signal::TERM);
+            true
+        }
+        Some(_) => false,
+        None => {
+            process.is_alive()
+                && pid(process.pid())
+                    .is_some_and(|pid| rustix::process::kill_process(pid, Signal::TERM).is_ok())
+        }
+    }
 }
