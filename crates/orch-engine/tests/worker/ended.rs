@@ -19,10 +19,16 @@ fn short() -> Wish<'static> {
     Wish { grace: Duration::from_millis(300), ..WISH }
 }
 
+/// How many it left behind, and how many of them would not go.
+fn counts(run: &WorkerRun) -> (usize, usize) {
+    assert!(!run.left_behind.restless);
+    (run.left_behind.processes, run.left_behind.survivors.len())
+}
+
 #[track_caller]
 fn assert_ended(run: &WorkerRun) {
     assert!(matches!(run.outcome, WorkerOutcome::Ended), "{:?}", run.outcome);
-    assert_eq!(run.survivors, []);
+    assert_eq!(run.left_behind.survivors, []);
 }
 
 #[test]
@@ -51,7 +57,7 @@ fn one_that_is_deaf_is_killed_with_its_children() {
     let run = place.run(script, short(), &mut Notes::ending_at("on"));
     assert_ended(&run);
     assert!(run.duration_ms >= 300, "{} ms", run.duration_ms);
-    assert!(run.left_behind >= 1);
+    assert!(run.left_behind.processes >= 1);
     assert_eq!(place.running("child"), None);
 }
 
@@ -77,7 +83,7 @@ fn what_it_leaves_behind_is_ended() {
     let place = Place::new();
     let run = place.run("sleep 1000 & echo $! >child; exit 4", WISH, &mut Notes::default());
     assert!(matches!(run.outcome, WorkerOutcome::Exited(4)), "{:?}", run.outcome);
-    assert_eq!((run.left_behind, run.survivors.len()), (1, 0));
+    assert_eq!(counts(&run), (1, 0));
     assert!(run.duration_ms < 15_000, "it listens, so nobody waits for the grace: {} ms", run.duration_ms);
     assert_eq!(place.running("child"), None);
 }
@@ -87,7 +93,7 @@ fn a_runaway_is_found_when_the_worker_exits() {
     let place = Place::new();
     let run = place.run(&format!("({RUNAWAY}); exit 0"), short(), &mut Notes::default());
     assert!(matches!(run.outcome, WorkerOutcome::Exited(0)), "{:?}", run.outcome);
-    assert_eq!((run.left_behind, run.survivors.len()), (1, 0));
+    assert_eq!(counts(&run), (1, 0));
     assert_eq!(place.running("runaway"), None);
 }
 
@@ -106,8 +112,22 @@ fn those_that_keep_starting_others_are_ended_too() {
     let script = "trap '' TERM; echo on; while :; do setsid sleep 100 & sleep 0.002; done";
     let run = place.run(script, short(), &mut Notes::ending_at("on"));
     assert_ended(&run);
-    assert!(run.left_behind > 1, "{}", run.left_behind);
+    assert!(run.left_behind.processes > 1, "{}", run.left_behind.processes);
     assert_eq!(processes_tagged(place.tag()), []);
+}
+
+#[test]
+fn a_chain_in_which_each_starts_the_next_and_ends_is_broken() {
+    let place = Place::new();
+    let chain = place.folder.path().join("chain");
+    std::fs::write(&chain, "trap '' TERM; test $1 -gt 0 && setsid sh chain $(($1-1)) & exit 0").unwrap();
+    let run = place.run("exec sh chain 5000", short(), &mut Notes::default());
+    assert!(matches!(run.outcome, WorkerOutcome::Exited(0)), "{:?}", run.outcome);
+    assert!(!run.left_behind.restless && run.left_behind.processes > 0, "{:?}", run.left_behind);
+    assert!(run.duration_ms >= 300, "it was there until it was killed: {} ms", run.duration_ms);
+    for _ in 0..20 {
+        assert_eq!(processes_tagged(place.tag()), []);
+    }
 }
 
 #[test]
@@ -116,7 +136,7 @@ fn a_crowd_is_ended() {
     let script = "n=0; while [ $n -lt 300 ]; do sleep 1000 & n=$((n+1)); done; echo on; wait";
     let run = place.run(script, WISH, &mut Notes::ending_at("on"));
     assert_ended(&run);
-    assert_eq!(run.left_behind, 300);
+    assert_eq!(run.left_behind.processes, 300);
     assert!(run.duration_ms < 19_000, "{} ms", run.duration_ms);
 }
 

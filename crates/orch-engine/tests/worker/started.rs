@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use orch_engine::world::process::worker::{Input, WorkerRun};
-use orch_engine::world::process::{Worker, run_worker};
+use orch_engine::world::process::{Swept, Worker, run_worker};
 
 use crate::place::{Notes, Place, TAG, WISH, Wish, shell};
 
@@ -22,7 +22,7 @@ fn the_end_is_told_apart() {
     ] {
         let run = Place::new().run(script, WISH, &mut Notes::default());
         assert_eq!(outcome(&run), expected, "{script}");
-        assert_eq!((run.left_behind, run.survivors), (0, Vec::new()), "{script}");
+        assert_eq!(run.left_behind, Swept::default(), "{script}");
     }
 }
 

@@ -56,7 +56,7 @@ fn while_it_is_silent_nothing_is_woken() {
     let script = "exec >&- 2>&- <&-; exec sleep 1000";
     let run = place.run(script, Wish { input: Input::Bytes(b"unread"), ..WISH }, &mut notes);
     assert!(matches!(run.outcome, WorkerOutcome::Ended), "{:?}", run.outcome);
-    assert_eq!((run.last_output_ms, run.tail.as_str(), run.left_behind), (None, "", 0));
+    assert_eq!((run.last_output_ms, run.tail.as_str(), run.left_behind.processes), (None, "", 0));
     let first = notes.ticks[0];
     assert!(first.silent >= Duration::from_millis(700) && first.silent == first.running && !first.ending);
     assert!(notes.looks.get() < 30, "{} looks", notes.looks.get());

@@ -25,11 +25,15 @@ pub struct Swept {
     pub processes: usize,
     /// Those that did not go even when they were killed, or that we may not kill.
     pub survivors: Vec<ProcessIdentity>,
+    /// Whether some to the last kept starting others and ending before they could be held, so that more may be left.
+    pub restless: bool,
 }
 
 /// Ends every process that bears this variable, and all that descend from one; returns when none is left.
 ///
 /// They are asked first, and killed when the grace is over. We are never among them, even if we bear it.
+/// A chain of processes that each start the next and end at once may be missed, since nothing but the
+/// variable tells of it; [`run_worker`](super::run_worker) does not miss one. Without `/proc` nobody is found.
 #[must_use]
 pub fn end_tagged(tag: Tag<'_>, grace: Duration) -> Swept {
     let mut ending = Ending::begin(Quarry { tag, kin: None, group: None }, grace);
@@ -48,27 +52,42 @@ pub(super) struct Quarry<'a> {
     pub(super) group: Option<Group>,
 }
 
+/// What a look brought.
+struct Sight {
+    running: Vec<Entry>,
+    /// Whether one had died since the look before: it may have started another that was not seen.
+    dead: bool,
+}
+
 impl Quarry<'_> {
-    /// Those that run.
-    fn find(&self) -> Vec<Entry> {
-        let entries = table::entries();
+    fn look(&self) -> Sight {
         let own = std::process::id();
-        let is_ours = |entry: &Entry| {
-            self.kin.as_ref().is_some_and(|kin| kin.counts(entry))
-                || self.group.is_some_and(|group| group.holds(entry))
-                || self.tag.is_borne_by(entry.pid)
-        };
-        // We are no step of a descent: our other children are not concerned, even if we bear the tag.
-        let may_be = |entry: &&Entry| entry.runs && entry.pid != own && entry.pid > 1;
-        let (mut found, mut others): (Vec<Entry>, Vec<Entry>) =
-            entries.iter().filter(may_be).copied().partition(is_ours);
+        let (mut running, mut others, mut dead) = (Vec::new(), Vec::new(), false);
+        for entry in table::entries() {
+            if !entry.runs {
+                dead |= self.kin.as_ref().is_some_and(|kin| kin.reap(&entry));
+            } else if entry.pid == own || entry.pid == 1 {
+                // We are no step of a descent: our other children are not concerned, even if we bear the tag.
+            } else if self.wants(&entry) {
+                running.push(entry);
+            } else {
+                others.push(entry);
+            }
+        }
         let mut reached = 0;
-        while reached < found.len() {
-            let parent = found[reached].pid;
-            found.extend(others.extract_if(.., |entry| entry.parent == parent));
+        while reached < running.len() {
+            let parent = running[reached].pid;
+            running.extend(others.extract_if(.., |entry| entry.parent == parent));
             reached += 1;
         }
-        found
+        Sight { running, dead }
+    }
+
+    /// Whether it is one of them, whatever it descends from.
+    fn wants(&self, entry: &Entry) -> bool {
+        self.kin.as_ref().is_some_and(|kin| kin.counts(entry))
+            || self.group.is_some_and(|group| group.holds(entry))
+            || self.tag.is_borne_by(entry.pid)
     }
 }
 
@@ -85,6 +104,8 @@ pub(super) struct Ending<'a> {
     quarry: Quarry<'a>,
     held: Vec<Held>,
     met: HashSet<ProcessIdentity>,
+    /// Whether the last look told that there may be one more than it found.
+    restless: bool,
     pressure: Pressure,
     /// When to look again, though nothing tells of anything.
     look_at: Option<Instant>,
@@ -94,9 +115,10 @@ impl<'a> Ending<'a> {
     /// Asks all of them to end.
     pub(super) fn begin(quarry: Quarry<'a>, grace: Duration) -> Self {
         let pressure = Pressure::Asked { kill_at: Instant::now() + grace };
-        let mut ending = Self { quarry, held: Vec::new(), met: HashSet::new(), pressure, look_at: None };
+        let (held, met) = (Vec::new(), HashSet::new());
+        let mut ending = Self { quarry, held, met, restless: false, pressure, look_at: None };
         // They are held first, so that those who end at once are counted too.
-        for entry in ending.quarry.find() {
+        for entry in ending.quarry.look().running {
             ending.hold(entry);
         }
         ending.ask();
@@ -132,7 +154,7 @@ impl<'a> Ending<'a> {
     pub(super) fn swept(mut self) -> Swept {
         self.held.retain(|held| !held.is_gone());
         let survivors = self.held.iter().map(|held| held.identity).collect();
-        Swept { processes: self.met.len(), survivors }
+        Swept { processes: self.met.len(), survivors, restless: self.restless }
     }
 
     /// Whether this process was among them.
@@ -188,23 +210,24 @@ impl<'a> Ending<'a> {
 
     /// Holds those that are new, and signals them.
     ///
-    /// Nobody is left only when nobody was found twice running: while we look, one may start another and end.
+    /// Nobody is left only when two looks in a row found nobody, and nobody who had just died:
+    /// while we look, one may start another and end.
     fn look(&mut self) {
         for _ in 0..2 {
-            let found = self.quarry.find();
-            let mut missed = false;
-            for entry in &found {
+            let sight = self.quarry.look();
+            self.restless = sight.dead;
+            for entry in &sight.running {
                 match (self.hold(*entry), self.pressure) {
                     (Hold::New(index), Pressure::Asked { .. }) => self.held[index].ask(),
                     (Hold::New(index), Pressure::Killed { .. } | Pressure::Over) => {
                         self.held[index].signal(Signal::KILL);
                     }
                     (Hold::Known, _) => {}
-                    (Hold::Gone, _) => missed = true,
+                    (Hold::Gone, _) => self.restless = true,
                 }
             }
-            if !found.is_empty() || !self.held.is_empty() {
-                self.look_at = self.next_look(if missed { KILL_LOOK } else { KILL_ROUND });
+            if self.restless || !self.held.is_empty() {
+                self.look_at = self.next_look(if self.restless { KILL_LOOK } else { KILL_ROUND });
                 return;
             }
         }

@@ -46,8 +46,7 @@ impl Group {
 
 /// Whether the group holds more than dead processes: where nobody waits for orphans, those stay for ever.
 fn has_running(group: Group) -> bool {
-    let entries = table::entries();
-    entries.is_empty() || entries.iter().any(|entry| entry.runs && group.holds(entry))
+    !table::is_there() || table::entries().any(|entry| entry.runs && group.holds(&entry))
 }
 
 /// The numbers of the processes whose working folder lies inside this one, as far as the system tells.

@@ -14,15 +14,21 @@ use super::table::{self, Entry};
 #[derive(Clone, Debug)]
 pub(super) struct Kin {
     had_before: HashSet<ProcessIdentity>,
+    /// The one that we started, and wait for ourselves; 0 where there is none yet.
+    worker: u32,
 }
 
 impl Kin {
     /// All children from now on; those of our descendants that lose their parent come to us, for good.
     pub(super) fn from_now_on() -> Self {
         become_reaper();
-        let had_before =
-            table::entries().into_iter().filter(is_our_child).map(ProcessIdentity::from_entry).collect();
-        Self { had_before }
+        let had_before = table::entries().filter(is_our_child).map(ProcessIdentity::from_entry).collect();
+        Self { had_before, worker: 0 }
+    }
+
+    /// The same, when we have started this one.
+    pub(super) fn with_worker(self, worker: u32) -> Self {
+        Self { worker, ..self }
     }
 
     /// Whether this is such a child.
@@ -30,16 +36,21 @@ impl Kin {
         is_our_child(entry) && !self.had_before.contains(&ProcessIdentity::from_entry(*entry))
     }
 
-    /// Takes note of those that are dead, but for this one: nobody else does, and they would stay for ever.
-    pub(super) fn reap(&self, but: u32) {
+    /// Takes note of one that is dead, but for the worker; says whether it was one.
+    ///
+    /// Nobody else does, and it would stay for ever.
+    pub(super) fn reap(&self, entry: &Entry) -> bool {
+        let concerns = !entry.runs && entry.pid != self.worker && self.counts(entry);
+        concerns && rustix::process::waitpid(handle::pid(entry.pid), WaitOptions::NOHANG).is_ok()
+    }
+
+    /// Takes note of all that are dead.
+    pub(super) fn reap_all(&self) {
         let dead = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // It is asked first whether there is any: to look at every process costs a thousand times as much.
-        if !matches!(rustix::process::waitid(WaitId::All, dead), Ok(Some(_))) {
-            return;
-        }
-        for entry in table::entries() {
-            if !entry.runs && entry.pid != but && self.counts(&entry) {
-                let _ = rustix::process::waitpid(handle::pid(entry.pid), WaitOptions::NOHANG);
+        if matches!(rustix::process::waitid(WaitId::All, dead), Ok(Some(_))) {
+            for entry in table::entries() {
+                self.reap(&entry);
             }
         }
     }

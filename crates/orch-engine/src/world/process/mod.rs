@@ -1,7 +1,9 @@
-//! Commands that judge and prepare a tree: run with a limit, logged within bounds, ended to the last process.
+//! Commands that judge a tree and workers that change it: logged within bounds, ended to the last process.
 //!
-//! [`check`] is where to start; `log` keeps the beginning and the end of an output,
-//! [`group`] ends processes, and `exchange` talks to a program such as git that answers and ends.
+//! [`run_check`] runs a command with a limit, [`run_worker`] one that lasts and is watched.
+//! [`end_tagged`] ends what a worker left when its wrapper was killed; a [`ProcessIdentity`] can be stored
+//! and asked later whether it is alive. Below them, `handle`, `kin`, `table` and [`tag`] tell who is who,
+//! [`ending`] and [`group`] end processes, and `exchange` talks to a program that answers and ends.
 
 pub mod check;
 pub mod ending;

@@ -12,10 +12,10 @@ pub(crate) struct Entry {
     pub(crate) started: u64,
 }
 
-/// Every process that is seen from here.
-pub(crate) fn entries() -> Vec<Entry> {
-    let Ok(folder) = std::fs::read_dir("/proc") else { return Vec::new() };
-    folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(entry).collect()
+/// Every process that is seen from here, each looked at when it is its turn.
+pub(crate) fn entries() -> impl Iterator<Item = Entry> {
+    let folder = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    folder.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(entry)
 }
 
 /// The process of this number.
@@ -76,7 +76,7 @@ mod tests {
     fn we_are_seen() {
         let own = std::process::id();
         assert!(is_there());
-        assert!(entries().iter().any(|entry| entry.pid == own && entry.runs));
+        assert!(entries().any(|entry| entry.pid == own && entry.runs));
         assert_eq!(entry(own).map(|entry| entry.parent), Some(std::os::unix::process::parent_id()));
     }
 }

@@ -23,7 +23,7 @@ pub struct Tag<'a> {
 pub fn processes_tagged(tag: Tag<'_>) -> Vec<ProcessIdentity> {
     let own = std::process::id();
     let bears = |entry: &table::Entry| entry.runs && entry.pid != own && tag.is_borne_by(entry.pid);
-    table::entries().into_iter().filter(bears).map(ProcessIdentity::from_entry).collect()
+    table::entries().filter(bears).map(ProcessIdentity::from_entry).collect()
 }
 
 impl Tag<'_> {

@@ -22,6 +22,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::ending::Swept;
 use super::identity::ProcessIdentity;
 use super::tag::Tag;
 use crate::world::Environment;
@@ -117,10 +118,8 @@ pub struct WorkerRun {
     pub last_output_ms: Option<u64>,
     /// The end of its output; what is not UTF-8 is replaced.
     pub tail: String,
-    /// How many processes besides it had to be ended.
-    pub left_behind: usize,
-    /// Those of its processes that would not go.
-    pub survivors: Vec<ProcessIdentity>,
+    /// Its processes besides itself that had to be ended; the survivors may include itself.
+    pub left_behind: Swept,
     /// What its log lacks.
     pub log_fault: Option<LogFault>,
 }
@@ -173,8 +172,7 @@ pub fn run_worker(worker: &Worker<'_>, watcher: &mut dyn Watcher) -> WorkerRun {
             duration_ms: 0,
             last_output_ms: None,
             tail: String::new(),
-            left_behind: 0,
-            survivors: Vec::new(),
+            left_behind: Swept::default(),
             log_fault: None,
         },
     }

@@ -9,7 +9,7 @@ use super::log::RotatingLog;
 use super::output::Output;
 use super::{Input, Seen, Verdict, Watcher, Worker, WorkerFault, WorkerOutcome, WorkerRun, start};
 use crate::world::limit::{OUTPUT_READS, OUTPUT_READS_LAST, REAP_LOOK};
-use crate::world::process::ending::{Ending, Quarry};
+use crate::world::process::ending::{Ending, Quarry, Swept};
 use crate::world::process::exchange::Feed;
 use crate::world::process::group::Group;
 use crate::world::process::handle::{self, notice_end};
@@ -65,7 +65,7 @@ impl<'a> Watch<'a> {
             worker,
             began,
             identity: ProcessIdentity::of_ours(started.pid),
-            kin,
+            kin: kin.with_worker(started.pid),
             feed: Feed::new(started.stdin, input).ok(),
             output: Output::new(started.stdout, started.stderr, log, worker.line_bytes_max),
             ended,
@@ -184,7 +184,7 @@ impl<'a> Watch<'a> {
     fn reap(&mut self) {
         let now = Instant::now();
         if now >= self.reap_at {
-            self.kin.reap(self.identity.pid());
+            self.kin.reap_all();
             self.reap_at = now + REAP_LOOK;
         }
     }
@@ -194,22 +194,23 @@ impl<'a> Watch<'a> {
         self.output.take_stdout(OUTPUT_READS_LAST, watcher);
         self.output.take_stderr(OUTPUT_READS_LAST);
         self.note_exit(true);
-        self.kin.reap(self.identity.pid());
+        self.kin.reap_all();
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let _ = rustix::process::waitid(WaitId::Pid(leader(self.identity.pid())), options);
 
-        let (outcome, left_behind, survivors) = match self.ending {
+        let (outcome, left_behind) = match self.ending {
             Some((cause, ending)) => {
                 let had_worker = usize::from(ending.has_met(self.identity));
                 let swept = ending.swept();
-                (outcome_by(cause, self.exit), swept.processes - had_worker, swept.survivors)
+                let left_behind = Swept { processes: swept.processes - had_worker, ..swept };
+                (outcome_by(cause, self.exit), left_behind)
             }
-            None => (outcome_by(Cause::Exit, self.exit), 0, Vec::new()),
+            None => (outcome_by(Cause::Exit, self.exit), Swept::default()),
         };
         let last_output_ms = self.output.last.map(|last| milliseconds(last - self.began));
         let (tail, log_fault) = self.output.finish(watcher);
         let duration_ms = milliseconds(self.began.elapsed());
-        WorkerRun { outcome, duration_ms, last_output_ms, tail, left_behind, survivors, log_fault }
+        WorkerRun { outcome, duration_ms, last_output_ms, tail, left_behind, log_fault }
     }
 }
 
