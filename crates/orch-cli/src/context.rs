@@ -82,6 +82,12 @@ impl<'a> Context<'a> {
         matches!(self.printer.mode(), Mode::Text(_))
     }
 
+    /// Whether answers are for people at a terminal.
+    #[must_use]
+    pub fn has_terminal(&self) -> bool {
+        matches!(self.printer.mode(), Mode::Text(look) if look.terminal)
+    }
+
     /// Adds a warning, a full sentence.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());

@@ -13,6 +13,7 @@ pub mod profile;
 pub mod receipt;
 pub mod session;
 pub mod shell;
+pub mod supervisor;
 mod token;
 mod wake;
 pub mod world;

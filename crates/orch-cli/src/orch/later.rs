@@ -32,12 +32,6 @@ later! {
     Diff = "diff",
     /// Look after worktrees
     Worktree = "worktree",
-    /// Take a run from plan to branch
-    Drive = "drive",
-    /// End all workers
-    Stop = "stop",
-    /// List processes
-    Ps = "ps",
     /// Show what an attempt printed
     Log = "log",
     /// Tell a lead everything about a run

@@ -16,6 +16,7 @@ pub(crate) mod lasting;
 pub(crate) mod perform;
 pub mod place;
 pub mod plan;
+pub mod ps;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;

@@ -3,7 +3,7 @@
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::event::{Datum, EventKind};
-use orch_core::id::{AttemptName, Slug, TaskName};
+use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_core::reconcile::{Observation, steps};
 use orch_core::run::{DoneWhen, RunStatus};
 use orch_core::task::decide::{self, Unsuccessful};
@@ -106,6 +106,21 @@ pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error
     }
     attempt::save(stage.tx, &walk.attempt)?;
     walk.offer_or_not(stage)
+}
+
+/// Ends the attempt of a thread whose worker is known to be gone, without waiting for its lease.
+pub(crate) fn lose_thread(stage: &mut Stage<'_, '_>, id: ThreadId, reason: &str) -> Result<(), Error> {
+    let Some(seen) = thread::load(stage.tx, id)? else { return Ok(()) };
+    if seen.state.hold().is_none() {
+        return Ok(());
+    }
+    let Some(reference) = seen.head.reference else { return Ok(()) };
+    let Some(attempt) = attempt::load(stage.tx, reference.attempt)? else { return Ok(()) };
+    if !decide::under_way(&attempt) || attempt.state == orch_core::attempt::AttemptState::Reported {
+        return Ok(());
+    }
+    let task = task::load(stage.tx, attempt.task)?.ok_or_else(|| scope::missing("task", attempt.task.0))?;
+    Walk { task, attempt, seen: &seen, closed_at: None }.lose(stage, reason)
 }
 
 /// One attempt on its way to what its thread shows.

@@ -13,7 +13,7 @@ use orch_store::driver::Durability;
 use orch_store::table::{message, run as run_table, thread, worker};
 
 use super::guard::Why;
-use super::{Held, Ran, What, Wrap, Wrapped, launch, note_end};
+use super::{Held, Ran, What, Wrap, Wrapped, launch, note_end, rest};
 use crate::inbox::close::{Close, Closed, Outcome, close};
 use crate::inbox::release::release;
 use crate::profile::brief::Answered;
@@ -155,6 +155,10 @@ fn act(
         Meaning::Provider(text) => give_back(session, held, WorkerOutcome::Provider, Some(text)),
         Meaning::NeverRan(text) => give_back(session, held, WorkerOutcome::CouldNotStart, Some(text)),
         Meaning::Badly(text) => {
+            if held.rests && session.read(|tx, now| rest::is_spent(tx, &held.row, now))? {
+                let text = format!("several in a row failed at once: {text}\n{}", ran.went.tail);
+                return give_back(session, held, WorkerOutcome::Provider, Some(text));
+            }
             let reason = with_tail(&text, &ran.went.tail);
             let closed = close_as(session, held, Outcome::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))

@@ -8,6 +8,7 @@
 mod finish;
 mod guard;
 mod launch;
+mod rest;
 pub mod stop;
 mod work;
 
@@ -130,6 +131,8 @@ struct Held {
     totals: Totals,
     /// What the run has not been told of yet.
     unspent: Spent,
+    /// Whether failures in a row say something of the profile: a script fails as its task does.
+    rests: bool,
 }
 
 impl Held {
@@ -224,7 +227,8 @@ fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
     let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
     let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
     let (totals, unspent) = (Totals::default(), Spent::default());
-    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent })
+    let rests = profile.is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
+    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, rests })
 }
 
 /// What one start of the worker came to.
@@ -304,6 +308,9 @@ fn note_end(
         held.row.report = worker::load(tx, held.thread)?.and_then(|row| row.report);
         held.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
         worker::put(tx, &held.row)?;
+        if held.rests {
+            rest::note(tx, &held.row, outcome, detail.as_deref(), now)?;
+        }
         Ok(Ending::Keep(()))
     })
 }

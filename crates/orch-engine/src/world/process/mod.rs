@@ -6,6 +6,7 @@
 //! [`ending`] and [`group`] end processes, and `exchange` talks to a program that answers and ends.
 
 pub mod check;
+pub mod detached;
 pub mod ending;
 pub(crate) mod exchange;
 pub mod group;
