@@ -88,6 +88,21 @@ fn a_renewal_does_not_wait_for_the_disk() {
 }
 
 #[test]
+fn a_default_answer_that_a_renewal_gives_does() {
+    let place = Place::new();
+    place.send("s");
+    let (thread, token) = place.claim();
+    let ask = ["inbox", "ask", &thread, "--token", &token, "Which?", "--default", "this"];
+    let _ = place.programs.data(&[&ask[..], &["--default-after", "0s"]].concat());
+    let renew = ["inbox", "renew", &thread, "--token", &token];
+    let Some((_, calls)) = traced("a default answer and fdatasync", &place, &renew) else { return };
+    let synced = calls.iter().rposition(|call| matches!(call, Call::Sync { .. }));
+    let written = calls.iter().rposition(is_write_to_log);
+    assert!(written.is_some() && written < synced, "{calls:?}");
+    assert_eq!(place.programs.data(&["inbox", "show", &thread])["messages"][2]["from"], "default");
+}
+
+#[test]
 fn a_look_writes_and_syncs_nothing() {
     let place = Place::new();
     let _ = place.programs.data(&["orch", "run", "init", "Traced", "--name", "r"]);
