@@ -55,6 +55,15 @@ const NEXT_TIMER: &str = "SELECT min(at) FROM (
     UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
 const NEXT_DEFAULT: &str =
     "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
+const ASKING: &str = select!(
+    "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = 'blocked' AND run_id = $1 ORDER BY question_id LIMIT $2"
+);
+const UNSEEN: &str = "SELECT thread.task_id FROM agent CROSS JOIN thread INDEXED BY thread_to
+    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+    WHERE agent.last_seen_at IS NULL ORDER BY thread.task_id LIMIT $2";
+const UNSEEN_COUNT: &str = "SELECT count(*) FROM agent CROSS JOIN thread INDEXED BY thread_to
+    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+    WHERE agent.last_seen_at IS NULL";
 const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
     (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
 
@@ -354,6 +363,30 @@ pub fn next_default(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
 /// The store failed.
 pub fn queued_of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>, Fault> {
     tx.all(OPEN_OF_RUN, &[run.0.into()], row)
+}
+
+/// A run's threads with an open question, the oldest question first.
+///
+/// # Errors
+/// The store failed.
+pub fn asking(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Thread>, Fault> {
+    tx.all(ASKING, &[run.0.into(), limit.into()], row)
+}
+
+/// Tasks of a run whose work is queued for a name that was never seen, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn queued_for_unseen(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<TaskId>, Fault> {
+    tx.all(UNSEEN, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
+}
+
+/// How many there are.
+///
+/// # Errors
+/// The store failed.
+pub fn count_queued_for_unseen(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
+    tx.number(UNSEEN_COUNT, &[run.0.into()])
 }
 
 /// Which threads a list wants.

@@ -22,6 +22,7 @@ use orch_engine::orch::{
 use orch_engine::session::OpenOptions;
 use orch_engine::{Answer, Session};
 use orch_store::Location;
+use orch_store::page::PageRequest;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -149,7 +150,8 @@ impl Lead<'_, '_> {
     /// Answers every open question: the demo's one question has a good answer.
     fn answer(&mut self, session: &mut Session) -> Result<(), Failure> {
         let run = self.run.clone();
-        for open in blocked::blocked(session, Some(&run), limit::LIST_DEFAULT)?.questions {
+        let first = PageRequest { limit: limit::LIST_DEFAULT, after: None };
+        for open in blocked::blocked(session, Some(&run), &first)?.questions {
             let task = TaskRef { run: Some(run.clone()), key: open.task.key };
             if let Answer::Fresh(_) = answer::answer(session, None, &self.name, &task, "use")? {
                 self.say(&format!("        {:<9} the lead answers: use", task.key.as_str()));
