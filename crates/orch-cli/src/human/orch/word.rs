@@ -7,7 +7,7 @@ use orch_contract::orch::why::WhyAnswer;
 use orch_contract::orch::word_to_worker::{AnswerAnswer, TellAnswer};
 use orch_core::task::TaskState;
 
-use super::{counted, events, state};
+use super::{events, state};
 use crate::human::inbox::messages;
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
