@@ -180,7 +180,10 @@ fn in_store(hint: String, store: Option<&str>) -> String {
 fn by_whom(hint: String, program: &str, who: Option<&Slug>) -> String {
     let Some(who) = who else { return hint };
     let ours = hint.split(' ').next() == Some(program);
-    let needs_none = hint.contains(" --as ") || hint.contains(" --as=") || hint.ends_with(" --help") || hint.ends_with(" --version");
+    let needs_none = hint.contains(" --as ")
+        || hint.contains(" --as=")
+        || hint.ends_with(" --help")
+        || hint.ends_with(" --version");
     if !ours || needs_none { hint } else { format!("{hint} --as {who}") }
 }
 

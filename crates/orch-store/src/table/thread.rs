@@ -448,9 +448,7 @@ pub fn list(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<(Vec<Thread
         }
         (
             None,
-            Some(
-                ThreadStatus::Queued | ThreadStatus::Done | ThreadStatus::Failed | ThreadStatus::Cancelled,
-            ),
+            Some(ThreadStatus::Queued | ThreadStatus::Done | ThreadStatus::Failed | ThreadStatus::Cancelled),
         ) => (LIST_STATE, LIST_STATE_COUNT, vec![state]),
         (Some(agent), _) => match search.unread_after {
             None => (LIST_FOR, LIST_FOR_COUNT, vec![agent.as_str().into(), state]),

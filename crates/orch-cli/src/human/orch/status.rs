@@ -22,7 +22,7 @@ impl Human for StatusAnswer {
             let eta = self.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta))));
             let bar = bar(paper, self.progress);
             paper.line(format!("{bar}{}", eta.unwrap_or_default()));
-            let counts = state::counts(paper.paint(), &self.counts);
+            let counts = state::counts(paper, &self.counts);
             paper.line(counts);
         }
         active(paper, &self.active);
