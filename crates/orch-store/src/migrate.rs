@@ -199,12 +199,13 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 
 /// Makes the names in a folder survive loss of power.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     // The folder above a relative path of one part.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match std::fs::File::open(folder) {
-        // It may be written and not read; then nobody can ask for it.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-        opened => opened?.sync_all(),
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        // It may be written and not read, or its file system knows no such thing; then nobody can ask for it.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
     }
 }
 
