@@ -119,7 +119,11 @@ impl<'a> Context<'a> {
             }
             found => found?,
         };
-        let (session, info) = Session::open_or_create(&location, self.open_options())?;
+        self.open_or_make(&location)
+    }
+
+    fn open_or_make(&mut self, location: &Location) -> Result<(&mut Session, StoreInfo), Failure> {
+        let (session, info) = Session::open_or_create(location, self.open_options())?;
         self.keep(session);
         let session = self.session.as_mut();
         Ok((session.ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))?, info))
@@ -132,14 +136,18 @@ impl<'a> Context<'a> {
     pub fn make_store(&mut self, repeatable: &Repeatable) -> Result<Reply<InitAnswer>, Failure> {
         let fingerprint = Fingerprint::of(self.command());
         let (session, info) = self.session_or_new()?;
-        let view = |info: &StoreInfo| InitAnswer {
-            store: Store {
-                location: location_text(&info.location),
-                created: info.created,
-                schema: info.schema,
-            },
-        };
-        answer(session, repeatable, fingerprint, view, |session, receipt| session.keep(receipt, info.clone()))
+        made(session, &info, repeatable, fingerprint)
+    }
+
+    /// The same for the store that is this place's own, even where a folder above has one.
+    ///
+    /// # Errors
+    /// As [`Context::make_store`].
+    pub fn make_own_store(&mut self, repeatable: &Repeatable) -> Result<Reply<InitAnswer>, Failure> {
+        let fingerprint = Fingerprint::of(self.command());
+        let location = orch_store::location::own(self.named_store()?.as_deref(), &working_folder()?)?;
+        let (session, info) = self.open_or_make(&location)?;
+        made(session, &info, repeatable, fingerprint)
     }
 
     /// Who runs this command, where that is known: `--as`, the program's variable, or its default.
@@ -301,6 +309,19 @@ impl<'a> Context<'a> {
     fn open_options(&self) -> OpenOptions {
         OpenOptions { allow_network_fs: self.globals.allow_network_fs }
     }
+}
+
+/// What the making of a store is answered with.
+fn made(
+    session: &mut Session,
+    info: &StoreInfo,
+    repeatable: &Repeatable,
+    fingerprint: Fingerprint,
+) -> Result<Reply<InitAnswer>, Failure> {
+    let view = |info: &StoreInfo| InitAnswer {
+        store: Store { location: location_text(&info.location), created: info.created, schema: info.schema },
+    };
+    answer(session, repeatable, fingerprint, view, |session, receipt| session.keep(receipt, info.clone()))
 }
 
 /// Makes a change in an open store.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
+use orch_core::id::Slug;
 use orch_engine::shell;
 
 use crate::arguments::Globals;
@@ -89,7 +90,7 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
         Ok(mode) => Printer::new(mode, environment),
         Err(failure) => return fail(guess, &command, &with_hint(failure, &command, arguments)),
     };
-    let store = globals.store.clone();
+    let (store, who) = (globals.store.clone(), globals.who.clone());
     let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
@@ -107,7 +108,8 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
         }
         Err(failure) => {
             let mut error = with_hint(failure, &command, arguments);
-            error.hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
+            let hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
+            error.hint = hint.map(|hint| by_whom(hint, P::IDENTITY.program, who.as_ref()));
             fail(printer, &command, &error)
         }
     };
@@ -166,6 +168,17 @@ fn in_store(hint: String, store: Option<&str>) -> String {
     if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quoted(store)) }
 }
 
+/// The same command by who was named on the command line: nobody else may be meant, or nobody at all.
+fn by_whom(hint: String, program: &str, who: Option<&Slug>) -> String {
+    let Some(who) = who else { return hint };
+    let ours = hint.split(' ').next() == Some(program);
+    let needs_none = hint.contains(" --as ")
+        || hint.contains(" --as=")
+        || hint.ends_with(" --help")
+        || hint.ends_with(" --version");
+    if !ours || needs_none { hint } else { format!("{hint} --as {who}") }
+}
+
 fn same_command(arguments: &[OsString], again: &Again) -> String {
     let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let cursor = match again {
@@ -222,6 +235,20 @@ mod tests {
             ("ls -ld x", Some("x"), "ls -ld x"),
         ] {
             assert_eq!(in_store(hint.to_owned(), store), expected);
+        }
+    }
+
+    #[test]
+    fn a_hint_names_who_was_named() {
+        let ana = Slug::new("ana").unwrap();
+        for (hint, who, expected) in [
+            ("inbox show th-1", None, "inbox show th-1"),
+            ("inbox show th-1", Some(&ana), "inbox show th-1 --as ana"),
+            ("inbox wait --as ana --after m-1", Some(&ana), "inbox wait --as ana --after m-1"),
+            ("inbox claim --help", Some(&ana), "inbox claim --help"),
+            ("orch init", Some(&ana), "orch init"),
+        ] {
+            assert_eq!(by_whom(hint.to_owned(), "inbox", who), expected);
         }
     }
 

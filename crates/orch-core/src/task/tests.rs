@@ -285,6 +285,8 @@ fn tries_left_never_go_below_none() {
     {
         let task = Task { failures, max_attempts: own, ..task(TaskState::Ready) };
         assert_eq!(tries_left(&task, &policy()), expected, "{failures} {own:?}");
+        let ended = Task { state: TaskState::Failed, ..task };
+        assert_eq!(tries_left(&ended, &policy()), 0, "it failed for good, or was lost too often");
     }
 }
 

@@ -7,7 +7,7 @@ use orch_contract::orch::why::WhyAnswer;
 use orch_contract::orch::word_to_worker::{AnswerAnswer, TellAnswer};
 use orch_core::task::TaskState;
 
-use super::{counted, events, state};
+use super::{events, state};
 use crate::human::inbox::messages;
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
@@ -92,12 +92,5 @@ impl Human for WaitAnswer {
 impl Human for AckAnswer {
     fn human(&self, paper: &mut Paper) {
         paper.line(format!("Acknowledged through {}.", self.cursor));
-    }
-}
-
-/// Says how many there are, for lists that show only some.
-pub(super) fn total(paper: &mut Paper, shown: usize, total: u64, one: &str, many: &str) {
-    if total > shown as u64 {
-        paper.note(&format!("{shown} of {} shown.", counted(total, one, many)));
     }
 }
