@@ -37,7 +37,8 @@ impl Repository {
         self.take_away(path)
     }
 
-    /// Removes a worktree in which only checks ran: it must stand on no branch and be locked for this reason.
+    /// Removes a worktree in which only checks ran, also one that was not made to the end: it must stand on no branch and
+    /// be locked for this reason.
     ///
     /// # Errors
     /// `NotAWorktree` where it is none of that kind; a folder that is gone is no error.
@@ -46,7 +47,7 @@ impl Repository {
         let Some(entry) = self.registration(path)? else { return Ok(()) };
         let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
         let is_scratch = entry.locked.as_deref() == Some(&reason::ours(reason));
-        if !(is_detached && is_scratch) {
+        if !(entry.is_half_made() || is_detached && is_scratch) {
             return Err(GitError::NotAWorktree { path: path.to_owned() });
         }
         self.take_away(path)
