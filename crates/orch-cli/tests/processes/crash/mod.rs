@@ -6,7 +6,7 @@
 mod site;
 mod stories;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orch_testkit::program::Running;
 use orch_testkit::yard::write_script;
@@ -114,6 +114,33 @@ fn tell_by_checks(story: &Story, times: u32) {
         until("its check is gone as well", || processes_below(&site.beside("repo.orch")) == 0);
         site.say(&format!("{} while command {dies_at} of the run is at work", story.name));
         heal(&site, story, if dies_at % 2 == 0 { Cure::Repeat } else { Cure::Reconcile });
+    }
+}
+
+/// Dies while it makes a worktree, and nobody wants the attempt any more.
+#[test]
+fn what_dies_while_it_is_made_and_is_recalled_leaves_nothing() {
+    let story = &STORIES[0];
+    let site = Site::prepared(story.run, story.prepare);
+    for number in 1..=COMMANDS_MAX {
+        site.reset();
+        let path = deadly_git(&site, number);
+        if !Running::start(site.command(story.act, &path)).end().was_killed() {
+            return;
+        }
+        site.say(&format!("recalled after git command {number}"));
+        let has_begun = site.task("a")["task"]["state"] == "dispatched";
+        if has_begun {
+            site.data(&["recall", "a"]);
+        }
+        site.data(&["reconcile"]);
+        site.is_clean();
+        assert_eq!(site.yard.worktrees(), [""; 0].map(PathBuf::from));
+        assert_eq!(site.yard.references("refs/heads/orch/"), ["refs/heads/orch/r/main"]);
+        site.data(&["dispatch", "a", "--to", "w"]);
+        let attempts = site.task("a")["attempts"].as_array().unwrap().len();
+        assert_eq!(attempts, 1 + usize::from(has_begun));
+        site.is_clean();
     }
 }
 

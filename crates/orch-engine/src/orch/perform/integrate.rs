@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, Judgement};
 use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
@@ -140,10 +140,17 @@ fn verified(session: &mut Session, run: &Run, candidate: &Candidate) -> Result<b
         return Ok(true);
     }
     let id = candidate.attempt.id;
-    session.write(Durability::Power, |tx, now| {
+    let asked = session.write(Durability::Power, |tx, now| {
+        let state = attempt::load(tx, id)?.map(|attempt| attempt.state);
+        if state != Some(AttemptState::Reported) {
+            return Ok(Ending::Undo(false));
+        }
         hold::ask(tx, EffectKind::Verify, run.id, Some(id), now)?;
-        Ok(Ending::Keep(()))
+        Ok(Ending::Keep(true))
     })?;
+    if !asked {
+        return Ok(false);
+    }
     match complete(session, EffectKind::Verify, run.id, Some(id)) {
         Ok(()) => Ok(true),
         // Recorded already, as a rejection or as a fault.
