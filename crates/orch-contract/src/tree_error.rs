@@ -18,6 +18,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::InOther { .. }
             | TreeProblem::InProgress { .. }
             | TreeProblem::Taken
+            | TreeProblem::Present
             | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
@@ -50,7 +51,7 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
             TreeProblem::InProgress { .. } => format!("git -C {tree} status"),
             TreeProblem::BranchTaken { branch } => format!("git log --oneline -5 {branch}"),
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
-            TreeProblem::Gone | TreeProblem::Taken => "orch worktree list".to_owned(),
+            TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
         TreeRefusal::NoChanges { tree, .. } => format!("git -C {tree} status"),
         TreeRefusal::ChecksFailed { checks, .. } => {
@@ -106,6 +107,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
         TreeProblem::InOther { here } => json!({"problem": "in_other_worktree", "here": here}),
         TreeProblem::InProgress { operation } => json!({"problem": "in_progress", "operation": operation}),
         TreeProblem::Taken => json!({"problem": "taken"}),
+        TreeProblem::Present => json!({"problem": "present"}),
         TreeProblem::BranchTaken { branch } => json!({"problem": "branch_taken", "branch": branch}),
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
     }

@@ -30,8 +30,6 @@ later! {
     Land = "land",
     /// Show what an attempt changed
     Diff = "diff",
-    /// Look after worktrees
-    Worktree = "worktree",
     /// Show what an attempt printed
     Log = "log",
     /// Tell a lead everything about a run

@@ -33,6 +33,7 @@ pub mod verify;
 mod view;
 pub mod wait;
 pub mod why;
+pub mod worktree;
 
 pub(crate) use run::dollars;
 
@@ -94,6 +95,7 @@ enum Command {
     Drive(Box<drive::Args>),
     Ps(ps::Args),
     Stop(stop::Args),
+    Worktree(worktree::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
     Status(status::Args),
@@ -141,6 +143,7 @@ impl Program for Orch {
             Command::Drive(args) => drive::run(*args, context, &run),
             Command::Ps(args) => ps::run(&args, context, &run),
             Command::Stop(args) => stop::run(&args, context, &run),
+            Command::Worktree(args) => worktree::run(args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),
             Command::Status(args) => status::run(&args, context, &run),

@@ -35,6 +35,7 @@ mod orch_waits;
 mod scheduling;
 mod texts;
 mod worker_briefs;
+mod worktrees;
 
 /// A file that is not named above is never run.
 #[test]

@@ -36,6 +36,8 @@ pub enum TreeProblem {
     },
     /// Something that is not ours is where it should be made.
     Taken,
+    /// It is there already, so that it cannot be brought back to another place.
+    Present,
     /// A branch of that name is there already, or one whose name makes it impossible.
     BranchTaken {
         /// The branch that is there.
@@ -190,6 +192,7 @@ fn conflict(tree: &str, problem: &TreeProblem) -> String {
         }
         TreeProblem::InProgress { operation } => format!("{operation} is under way in {tree}."),
         TreeProblem::Taken => format!("Something is in the way at {tree}."),
+        TreeProblem::Present => format!("The worktree is there already, at {tree}."),
         TreeProblem::BranchTaken { branch } => format!("The branch {branch} is in the way."),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is under way."),
     }
