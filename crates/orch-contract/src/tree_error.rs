@@ -2,6 +2,7 @@
 
 use orch_core::check::CheckState;
 use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
+use orch_core::{shell, visible};
 use serde_json::{Value, json};
 
 use crate::code::Code;
@@ -22,6 +23,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
+        TreeRefusal::NotPrepared { .. } => Code::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
         TreeRefusal::MergeConflict { .. } => Code::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
@@ -57,6 +59,9 @@ pub(crate) fn message(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
+        }
+        TreeRefusal::NotPrepared { attempt, reason } => {
+            format!("The worktree of {attempt} could not be prepared: {reason}")
         }
         TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
@@ -105,26 +110,31 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
-        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => format!("git -C {tree} status"),
+        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => status_of(tree),
         TreeRefusal::WorktreeConflict { tree, problem } => match problem {
-            TreeProblem::OtherBranch { branch, .. } => format!("git -C {tree} switch {branch}"),
-            TreeProblem::InOther { .. } => format!("cd {tree}"),
-            TreeProblem::NotDescending { .. } => format!("git -C {tree} log --oneline -5"),
-            TreeProblem::InProgress { .. } => format!("git -C {tree} status"),
-            TreeProblem::BranchTaken { branch } => format!("git log --oneline -5 {branch}"),
+            TreeProblem::OtherBranch { branch, .. } => shell::line(["git", "-C", tree, "switch", branch]),
+            TreeProblem::InOther { .. } => shell::line(["cd", tree]),
+            TreeProblem::NotDescending { .. } => shell::line(["git", "-C", tree, "log", "--oneline", "-5"]),
+            TreeProblem::InProgress { .. } => status_of(tree),
+            TreeProblem::BranchTaken { branch } => shell::line(["git", "log", "--oneline", "-5", branch]),
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
             TreeProblem::Gone | TreeProblem::Taken => "orch worktree list".to_owned(),
         },
-        TreeRefusal::NoChanges { tree, .. } => format!("git -C {tree} status"),
+        TreeRefusal::NoChanges { tree, .. } => status_of(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
-            format!("tail {log}")
+            shell::line(["tail", log])
         }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
+        TreeRefusal::NotPrepared { attempt, .. } => format!("orch task show {}", attempt.task),
         TreeRefusal::WorktreeNotFound { .. } => "orch worktree list".to_owned(),
     };
     Some(hint)
+}
+
+fn status_of(tree: &str) -> String {
+    shell::line(["git", "-C", tree, "status"])
 }
 
 /// What programs may want to know besides.
@@ -151,6 +161,9 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
+        }
+        TreeRefusal::NotPrepared { attempt, reason } => {
+            json!({"attempt": attempt.to_string(), "reason": reason})
         }
         TreeRefusal::WorktreeNotFound { attempt } => json!({"attempt": attempt}),
         TreeRefusal::NotSupported { .. } => Value::Null,
@@ -189,7 +202,7 @@ fn check(check: &FailedCheck) -> Value {
 fn listed(names: &[String], total: usize) -> String {
     const SHOWN: usize = 5;
     let shown = names.len().min(SHOWN);
-    let mut text = names[..shown].join(", ");
+    let mut text = visible::list(names[..shown].iter().map(String::as_str));
     if total > shown {
         text.push_str(&format!(" and {} more", total - shown));
     }

@@ -12,11 +12,11 @@ mod page;
 pub mod profile;
 pub mod receipt;
 pub mod session;
-pub mod shell;
 mod token;
 mod wake;
 pub mod world;
 
 pub use error::{Awaited, Error};
+pub use orch_core::shell;
 pub use receipt::{Answer, Receipt};
 pub use session::Session;

@@ -119,6 +119,13 @@ pub enum TreeRefusal {
         /// How many tasks are not done.
         unfinished: i64,
     },
+    /// The worktree of an attempt could not be prepared.
+    NotPrepared {
+        /// Which attempt.
+        attempt: AttemptName,
+        /// Why, in full sentences.
+        reason: String,
+    },
     /// There is no worktree of this name.
     WorktreeNotFound {
         /// What was asked for.
