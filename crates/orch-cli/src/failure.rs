@@ -200,7 +200,13 @@ fn of_git(error: &GitError) -> ErrorView {
         | GitError::Failed { .. }
         | GitError::Io { .. } => match error.cause() {
             Cause::DiskFull => (Code::DiskFull, Some("df -h .".to_owned())),
-            Cause::NotPermitted => (Code::NotPermitted, None),
+            Cause::NotPermitted => (
+                Code::NotPermitted,
+                Some(match error {
+                    GitError::Io { path, .. } => shell::line(["ls", "-ld", &place(path)]),
+                    _ => "ls -ld \"$(git rev-parse --git-common-dir)\"".to_owned(),
+                }),
+            ),
             Cause::Other => (Code::Internal, None),
         },
     };

@@ -1,6 +1,7 @@
 //! What refusals that have to do with worktrees, checks and merges are to people and programs.
 
 use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
+use orch_core::shell;
 use serde_json::{Value, json};
 
 use crate::code::Code;
@@ -22,6 +23,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
+        TreeRefusal::NotPrepared { .. } => Code::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
         TreeRefusal::MergeConflict { .. } => Code::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
@@ -43,26 +45,31 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
-        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => format!("git -C {tree} status"),
+        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => status_of(tree),
         TreeRefusal::WorktreeConflict { tree, problem } => match problem {
-            TreeProblem::OtherBranch { branch, .. } => format!("git -C {tree} switch {branch}"),
-            TreeProblem::InOther { .. } => format!("cd {tree}"),
-            TreeProblem::NotDescending { .. } => format!("git -C {tree} log --oneline -5"),
-            TreeProblem::InProgress { .. } => format!("git -C {tree} status"),
-            TreeProblem::BranchTaken { branch } => format!("git log --oneline -5 {branch}"),
+            TreeProblem::OtherBranch { branch, .. } => shell::line(["git", "-C", tree, "switch", branch]),
+            TreeProblem::InOther { .. } => shell::line(["cd", tree]),
+            TreeProblem::NotDescending { .. } => shell::line(["git", "-C", tree, "log", "--oneline", "-5"]),
+            TreeProblem::InProgress { .. } => status_of(tree),
+            TreeProblem::BranchTaken { branch } => shell::line(["git", "log", "--oneline", "-5", branch]),
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
             TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
-        TreeRefusal::NoChanges { tree, .. } => format!("git -C {tree} status"),
+        TreeRefusal::NoChanges { tree, .. } => status_of(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
-            format!("tail {log}")
+            shell::line(["tail", log])
         }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
+        TreeRefusal::NotPrepared { attempt, .. } => format!("orch task show {}", attempt.task),
         TreeRefusal::WorktreeNotFound { .. } => "orch worktree list".to_owned(),
     };
     Some(hint)
+}
+
+fn status_of(tree: &str) -> String {
+    shell::line(["git", "-C", tree, "status"])
 }
 
 /// What programs may want to know besides.
@@ -89,6 +96,9 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
+        }
+        TreeRefusal::NotPrepared { attempt, reason } => {
+            json!({"attempt": attempt.to_string(), "reason": reason})
         }
         TreeRefusal::WorktreeNotFound { attempt } => json!({"attempt": attempt}),
         TreeRefusal::NotSupported { .. } => Value::Null,

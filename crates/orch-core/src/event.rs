@@ -199,6 +199,8 @@ pub enum Datum {
     Number(i64),
     /// Yes or no.
     Flag(bool),
+    /// Several texts.
+    List(Vec<String>),
 }
 
 impl From<&str> for Datum {
@@ -210,6 +212,12 @@ impl From<&str> for Datum {
 impl From<String> for Datum {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Vec<String>> for Datum {
+    fn from(list: Vec<String>) -> Self {
+        Self::List(list)
     }
 }
 

@@ -22,9 +22,11 @@ pub mod reconcile;
 pub mod refusal;
 pub mod run;
 pub mod schedule;
+pub mod shell;
 pub mod task;
 pub mod thread;
 pub mod time;
+pub mod visible;
 pub mod worker;
 pub mod worktree;
 

@@ -12,7 +12,6 @@ mod page;
 pub mod profile;
 pub mod receipt;
 pub mod session;
-pub mod shell;
 pub mod supervisor;
 mod token;
 mod wake;
@@ -20,5 +19,6 @@ pub mod world;
 pub mod wrapper;
 
 pub use error::{Awaited, Error};
+pub use orch_core::shell;
 pub use receipt::{Answer, Receipt};
 pub use session::Session;

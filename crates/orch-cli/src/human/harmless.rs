@@ -28,12 +28,7 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 /// Whether a terminal would do something else with it than show it.
 #[must_use]
 pub fn harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            // Direction marks, overrides and isolates.
-            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators.
-            | '\u{2028}' | '\u{2029}')
+    orch_core::visible::is_harmful(character)
 }
 
 /// The picture of a C0 control.

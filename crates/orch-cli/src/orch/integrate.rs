@@ -64,7 +64,8 @@ fn integrated(event: &Event) -> IntegratedAttempt {
 
 fn rejected(event: &Event) -> RejectedAttempt {
     let data = data(event);
-    let files = text(&data, "conflict").map(|files| files.lines().map(str::to_owned).collect());
+    let files = data.get("conflict").and_then(Value::as_array);
+    let files = files.map(|files| files.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     RejectedAttempt {
         task: event.task.as_ref().map(ToString::to_string),
         attempt: event.attempt.as_ref().map(ToString::to_string),

@@ -34,6 +34,7 @@ mod orch_tasks;
 mod orch_waits;
 mod scheduling;
 mod texts;
+mod trees;
 mod worker_briefs;
 mod worktrees;
 

@@ -1,6 +1,7 @@
 //! A folder with a store of its own, and the built programs to call in it.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,12 +14,31 @@ use crate::schema::breaches;
 /// A folder, outside any repository, that goes away with the test.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    ground: Option<Ground>,
+}
+
+/// Where calls are made that have to do with git, and what they see.
+pub(crate) struct Ground {
+    /// The folder.
+    pub(crate) top: PathBuf,
+    /// More variables.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
 impl Place {
     /// A folder without a store.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), ground: None }
+    }
+
+    /// The same place, in which calls are made on this ground.
+    pub(crate) fn on(self, ground: Ground) -> Self {
+        Self { ground: Some(ground), ..self }
+    }
+
+    /// The ground that calls are made on.
+    pub(crate) fn ground(&self) -> &Ground {
+        self.ground.as_ref().unwrap()
     }
 
     /// A folder with a new store.
@@ -50,6 +70,11 @@ impl Place {
         self.call("orch", env!("CARGO_BIN_EXE_orch"), arguments)
     }
 
+    /// A line of a shell.
+    pub(crate) fn shell(&self, line: &str) -> Call {
+        self.call("inbox", "/bin/sh", &["-c", line])
+    }
+
     /// Sends work to `queue` and returns the thread's name.
     pub(crate) fn send(&self, queue: &str) -> String {
         let sent = self
@@ -66,6 +91,9 @@ impl Place {
     fn call(&self, program: &'static str, binary: &str, arguments: &[&str]) -> Call {
         let mut command = Command::new(binary);
         command.current_dir(self.path()).env_clear().env("TZ", "UTC").args(arguments);
+        if let Some(ground) = &self.ground {
+            command.current_dir(&ground.top).envs(ground.variables.iter().map(|(name, value)| (name, value)));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Call { program, line: format!("{program} {}", arguments.join(" ")), command, stdin: None }
     }

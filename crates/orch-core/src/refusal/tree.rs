@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::check::{CheckStage, CheckState};
 use crate::id::{AttemptName, Commit, Slug, ThreadId};
+use crate::visible;
 
 /// Why a worktree is not where its thread asks it to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +124,13 @@ pub enum TreeRefusal {
         /// How many tasks are not done.
         unfinished: i64,
     },
+    /// The worktree of an attempt could not be prepared.
+    NotPrepared {
+        /// Which attempt.
+        attempt: AttemptName,
+        /// Why, in full sentences.
+        reason: String,
+    },
     /// There is no worktree of this name.
     WorktreeNotFound {
         /// What was asked for.
@@ -169,6 +177,9 @@ fn sentence(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
+        }
+        TreeRefusal::NotPrepared { attempt, reason } => {
+            format!("The worktree of {attempt} could not be prepared: {reason}")
         }
         TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
@@ -220,7 +231,7 @@ fn failed(check: &FailedCheck) -> String {
 fn listed(names: &[String], total: usize) -> String {
     const SHOWN: usize = 5;
     let shown = names.len().min(SHOWN);
-    let mut text = names[..shown].join(", ");
+    let mut text = visible::list(names[..shown].iter().map(String::as_str));
     if total > shown {
         text.push_str(&format!(" and {} more", total - shown));
     }

@@ -7,6 +7,7 @@ use orch_core::limit;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::thread::condition::{self, Condition, Found, TreeSeen};
 use orch_core::thread::{Thread, decide};
+use orch_core::visible;
 use orch_store::table::{thread, thread_condition};
 use serde_json::json;
 
@@ -55,6 +56,10 @@ fn inspect(
         Err(GitError::NotAWorktree { .. }) => return Err(conflict(TreeProblem::Gone)),
         found => found?,
     };
+    // Something else may lie in its place by now.
+    if !tree.is_linked() {
+        return Err(conflict(TreeProblem::Gone));
+    }
     if let Some(here) = other_worktree(session, &repository, &tree, request.here.as_deref())? {
         return Err(conflict(TreeProblem::InOther { here: here.display().to_string() }));
     }
@@ -74,13 +79,25 @@ fn inspect(
 
 fn see(repository: &Repository, tree: &Worktree<'_>, condition: &Condition) -> Result<TreeSeen, Error> {
     let state = tree.state()?;
-    let head = state.commit.clone().ok_or(GitError::Unborn)?;
+    let branch = state.branch.as_ref().and_then(RefName::branch_name).map(str::to_owned);
+    let conflict =
+        |problem| -> Error { TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into() };
+    let Some(head) = state.commit.clone() else {
+        return Err(conflict(TreeProblem::OtherBranch { branch: condition.branch.clone(), found: branch }));
+    };
     let base = base(condition)?;
+    let descends = match repository.is_ancestor(&base, &head) {
+        // A worktree of another repository, in the place of this one.
+        Err(_) if matches!(repository.commit(base.as_str()), Err(GitError::NotFound { .. })) => {
+            return Err(conflict(TreeProblem::Gone));
+        }
+        found => found?,
+    };
     let dirty: Vec<String> =
-        state.dirty.iter().take(FILES_SAID).map(|file| file.path.display().to_string()).collect();
+        state.dirty.iter().take(FILES_SAID).map(|file| visible::text(&file.path)).collect();
     Ok(TreeSeen {
-        descends: repository.is_ancestor(&base, &head)?,
-        branch: state.branch.as_ref().and_then(RefName::branch_name).map(str::to_owned),
+        descends,
+        branch,
         head: orch_core::id::Commit::stored(head.as_str().to_owned()),
         dirty_total: state.dirty.len(),
         dirty,

@@ -2,8 +2,8 @@
 //!
 //! Git is asked before the transaction; inside it is only checked that what was asked about is still so.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use orch_core::effect::EffectKind;
@@ -12,6 +12,7 @@ use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus, decide as run_decide};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
+use orch_core::visible;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::driver::Durability;
 use orch_store::table::{run as run_table, thread, worktree};
@@ -25,7 +26,11 @@ use crate::{Error, Session};
 
 /// The bases of tasks that may be dispatched.
 #[derive(Debug, Default)]
-pub(crate) struct Bases(BTreeMap<TaskId, Result<Base, Error>>);
+pub(crate) struct Bases {
+    found: BTreeMap<TaskId, Result<Base, Error>>,
+    /// Runs in which nothing can be dispatched; the first task of each is told why.
+    unable: BTreeSet<RunId>,
+}
 
 /// Takes in what workers reported, where a base depends on it: git is asked before the decision looks.
 pub(crate) fn settle_for_bases(session: &mut Session) -> Result<(), Error> {
@@ -73,14 +78,27 @@ impl Bases {
         for task in tasks.iter().filter(|task| task.state == TaskState::Ready) {
             let ground = match grounds.entry(task.run) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => free.insert(Ground::of(session, task.run)?),
+                Entry::Vacant(free) => free.insert(match Ground::of(session, task.run) {
+                    Ok(ground) => ground,
+                    Err(error @ Error::Store(_)) => return Err(error),
+                    Err(error) => {
+                        bases.unable.insert(task.run);
+                        bases.found.insert(task.id, Err(error));
+                        None
+                    }
+                }),
             };
             if let Some(ground) = ground {
                 let dependencies = session.read(|tx, _| accepted(tx, task))?;
-                bases.0.insert(task.id, ground.base(dependencies));
+                bases.found.insert(task.id, ground.base(dependencies));
             }
         }
         Ok(bases)
+    }
+
+    /// Whether nothing can be dispatched in a run.
+    pub(crate) fn is_unable(&self, run: RunId) -> bool {
+        self.unable.contains(&run)
     }
 
     /// The base of a task that is being dispatched, if its run has worktrees and what it was made of still counts.
@@ -93,7 +111,7 @@ impl Bases {
         if run.ground.is_none() {
             return Ok(None);
         }
-        let base = match self.0.remove(&task.id) {
+        let base = match self.found.remove(&task.id) {
             Some(base) => base?,
             // It became ready after git was asked; the next dispatch takes it.
             None => return Err(moved(task)),
@@ -102,7 +120,7 @@ impl Bases {
             return Err(moved(task));
         }
         let kept = base.clone();
-        self.0.insert(task.id, Ok(kept));
+        self.found.insert(task.id, Ok(kept));
         Ok(Some(base))
     }
 }
@@ -190,7 +208,7 @@ impl Ground {
             match self.repository.merge_all(&wanted, "Merge what a task waits for\n")? {
                 MergeAll::Merged(merged) => merged,
                 MergeAll::Conflict(conflict) => {
-                    let files = conflict.files.iter().map(|path| path.display().to_string()).collect();
+                    let files = conflict.files.iter().map(|path| visible::text(path)).collect();
                     let subject = format!("{} and {}", conflict.ours, conflict.theirs);
                     return Err(TreeRefusal::MergeConflict { subject, files }.into());
                 }
@@ -204,15 +222,21 @@ impl Ground {
 
 /// Runs the run's checks on its base; says whether the run is still open after that.
 fn baseline(session: &mut Session, run: RunId) -> Result<bool, Error> {
-    session.write(Durability::Power, |tx, now| {
-        hold::ask(tx, EffectKind::Baseline, run, None, now)?;
-        Ok(Ending::Keep(()))
-    })?;
-    let judged = complete(session, EffectKind::Baseline, run, None);
-    let open = session.read(|tx, _| Ok(scope::run_of(tx, run)?.state.status() == RunStatus::Open))?;
-    match judged {
+    loop {
+        session.write(Durability::Power, |tx, now| {
+            hold::ask(tx, EffectKind::Baseline, run, None, now)?;
+            Ok(Ending::Keep(()))
+        })?;
+        let judged = complete(session, EffectKind::Baseline, run, None);
+        let seen = session.read(|tx, _| scope::run_of(tx, run))?;
         // A paused run says why it is paused; one that is not could not run its checks.
-        Err(error) if open => Err(error),
-        _ => Ok(open),
+        if seen.state.status() != RunStatus::Open {
+            return Ok(false);
+        }
+        judged?;
+        // Another process may have been at them and found nothing out.
+        if !run_decide::needs_baseline(&seen) {
+            return Ok(true);
+        }
     }
 }

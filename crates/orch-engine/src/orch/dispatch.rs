@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, AttemptName, Slug, TaskId, TaskName, ThreadId};
 use orch_core::limit;
-use orch_core::refusal::{Reason, Refusal};
+use orch_core::refusal::{Reason, Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState, TaskText, decide};
 use orch_core::thread::{NewThread, Reference, ThreadKind};
@@ -44,7 +44,8 @@ pub struct Dispatched {
 pub struct DispatchedAll {
     /// What was dispatched, in order.
     pub dispatched: Vec<Dispatched>,
-    /// What was ready and still not dispatched, and why. Once a run is full only the first such task of it is named.
+    /// What was ready and still not dispatched, and why. Once a run is full, or can do nothing at all, only the
+    /// first such task of it is named.
     pub refused: Vec<(TaskName, Error)>,
 }
 
@@ -128,8 +129,9 @@ pub fn all(
                         agents.add(&agent);
                         made.push(id);
                     }
-                    Err(error @ Error::Refused(_)) => {
-                        if matches!(error, Error::Refused(Refusal::CapacityReached { .. })) {
+                    Err(error @ (Error::Refused(_) | Error::Git(_) | Error::File { .. })) => {
+                        let is_full = matches!(error, Error::Refused(Refusal::CapacityReached { .. }));
+                        if is_full || bases.is_unable(task.run) {
                             full.insert(task.run);
                         }
                         refused.borrow_mut().push((task.name, error));
@@ -202,7 +204,15 @@ fn finish(session: &mut Session, id: AttemptId) -> Result<Dispatched, Error> {
     let run = session
         .read(|tx, _| Ok(attempt::load(tx, id)?.ok_or_else(|| scope::missing("attempt", id.0))?.run))?;
     complete(session, EffectKind::Prepare, run, Some(id))?;
-    session.read(|tx, _| told(tx, id))
+    let dispatched = session.read(|tx, _| told(tx, id))?;
+    match &dispatched.attempt {
+        // Another process was at it, and could not prepare it.
+        Attempt { state: AttemptState::Failed, thread: None, name, reason, .. } => {
+            let reason = reason.clone().unwrap_or_default();
+            Err(TreeRefusal::NotPrepared { attempt: name.clone(), reason }.into())
+        }
+        _ => Ok(dispatched),
+    }
 }
 
 /// An attempt that was dispatched, as it is now.

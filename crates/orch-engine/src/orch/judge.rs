@@ -15,7 +15,7 @@ use orch_store::table::{attempt, effect, task as task_table, worktree};
 
 use super::perform::{commit, repository};
 use super::stage::{Stage, Told, change as lead_change, read_fresh};
-use super::{TaskRef, TaskShown, scope};
+use super::{TaskRef, TaskShown, lasting, scope};
 use crate::{Answer, Error, Receipt, Session};
 
 /// A task with its reported attempt, which is to be judged.
@@ -128,8 +128,11 @@ pub fn judge(
     verdict: &Verdict,
 ) -> Result<Answer<TaskShown>, Error> {
     let named = match verdict {
-        Verdict::Accept { commit: Some(revision), .. } => Some(named_commit(session, task, revision)?),
-        Verdict::Accept { commit: None, .. } | Verdict::Reject { .. } => None,
+        // A request that was answered before is answered again, whatever became of the revision.
+        Verdict::Accept { commit: Some(revision), .. } if lasting::is_new(session, receipt)? => {
+            Some(named_commit(session, task, revision)?)
+        }
+        Verdict::Accept { .. } | Verdict::Reject { .. } => None,
     };
     lead_change(session, receipt, who, |stage| {
         let run = stage.named_run(task.run.as_ref())?;

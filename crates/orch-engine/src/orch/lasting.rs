@@ -81,14 +81,15 @@ pub(crate) fn change_by<T, S: Subject>(
     let Some(receipt) = receipt else { return outcome.map(Answer::Fresh) };
     let key = token::request_digest(receipt.key);
     let answer = outcome.as_ref().ok().map(|outcome| (receipt.encode)(outcome));
-    session.write(Durability::Power, |tx, _| {
+    // Whoever repeats a request while it is under way answers what is recorded, whichever process came first.
+    let recorded = session.write(Durability::Power, |tx, _| {
         match &answer {
             Some(answer) => request::answer(tx, &key, answer)?,
             None => request::withdraw(tx, &key)?,
         }
-        Ok(Ending::Keep(()))
+        Ok(Ending::Keep(request::load(tx, &key)?.map(|request| request.answer)))
     })?;
-    match (outcome, answer) {
+    match (outcome, recorded.filter(|answer| !answer.is_empty()).or(answer)) {
         (Ok(_), Some(answer)) if is_repeat => Ok(Answer::Replayed(answer)),
         (outcome, _) => outcome.map(Answer::Fresh),
     }

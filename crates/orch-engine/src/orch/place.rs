@@ -1,6 +1,6 @@
 //! What a new run stands on: the repository it is begun in, the commit, and names that are free there.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use orch_core::id::Slug;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
@@ -52,7 +52,6 @@ impl Footing {
                 return missing(place.base.clone());
             }
             Err(GitError::NotARepository { .. }) => return Ok(None),
-            Err(GitError::NotInstalled) if !place.required && place.base.is_none() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let revision = place.base.as_deref().unwrap_or("HEAD");
@@ -68,9 +67,13 @@ impl Footing {
             _ => 0,
         };
         let root = match &place.root {
-            Some(root) => place.folder.join(root),
+            Some(root) => plain(&place.folder.join(root)),
             None => beside(&repository)?,
         };
+        if [repository.common_dir(), &root].iter().any(|path| path.to_str().is_none()) {
+            let what = "A run with worktrees in a folder whose name is not UTF-8".to_owned();
+            return Err(TreeRefusal::NotSupported { what }.into());
+        }
         let prefix = place.branch_prefix.clone();
         Ok(Some(Self { repository, base, base_branch, root, prefix, dirty }))
     }
@@ -131,6 +134,27 @@ fn base_branch(repository: &Repository, base: Option<&str>) -> Result<Option<Str
     }
 }
 
+/// A path without `..` and symbolic links, as far as it exists.
+fn plain(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    let mut known = path;
+    loop {
+        if let Ok(real) = known.canonicalize() {
+            return rest.iter().rev().fold(real, |path, part: &Component<'_>| match part {
+                Component::ParentDir => path.parent().unwrap_or(&path).to_owned(),
+                part => path.join(part),
+            });
+        }
+        match (known.parent(), known.components().next_back()) {
+            (Some(parent), Some(last)) => {
+                rest.push(last);
+                known = parent;
+            }
+            _ => return path.to_owned(),
+        }
+    }
+}
+
 /// The folder beside the repository that its worktrees are made in: `REPO.orch`.
 fn beside(repository: &Repository) -> Result<PathBuf, Error> {
     let worktrees = repository.list_worktrees()?;
@@ -139,4 +163,26 @@ fn beside(repository: &Repository) -> Result<PathBuf, Error> {
     let name = main.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or("repository");
     let name = name.strip_suffix(".git").filter(|name| !name.is_empty()).unwrap_or(name);
     Ok(main.parent().unwrap_or(Path::new("/")).join(format!("{name}.orch")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_exist_yet_is_made_plain_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(real.join("a")).unwrap();
+        std::os::unix::fs::symlink(real.join("a"), real.join("link")).unwrap();
+        for (path, expected) in
+            [("a/../b", "b"), ("a/./b/../c/d", "a/c/d"), ("link/new", "a/new"), ("new/../../x", "../x")]
+        {
+            let expected = match expected.strip_prefix("../") {
+                Some(name) => real.parent().unwrap().join(name),
+                None => real.join(expected),
+            };
+            assert_eq!(plain(&real.join(path)), expected, "{path}");
+        }
+    }
 }

@@ -78,18 +78,19 @@ pub fn init(
     who: &Slug,
     request: &NewRun,
 ) -> Result<Answer<MadeRun>, Error> {
+    let is_new = lasting::is_new(session, receipt)?;
     let footing = match &request.place {
-        Some(place) => Footing::find(session, place)?,
-        None => None,
+        Some(place) if is_new => Footing::find(session, place)?,
+        Some(_) | None => None,
     };
     let dirty = footing.as_ref().map_or(0, |footing| footing.dirty);
     let default = if footing.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
     let done_when = request.done_when.unwrap_or(default);
-    if footing.is_none() && done_when != DoneWhen::Reported {
+    if is_new && footing.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
     let policy = Policy { done_when, ..request.policy.clone() };
-    let name = if lasting::is_new(session, receipt)? {
+    let name = if is_new {
         free_name(session, request, footing.as_ref())?
     } else {
         Slug::from_title(&request.title)

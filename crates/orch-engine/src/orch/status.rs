@@ -12,7 +12,7 @@ use orch_store::table::{attempt, dependency, message, task as task_table, thread
 
 use super::blocked::{self, QuestionShown};
 use super::stage::read_fresh;
-use super::{TaskShown, scope};
+use super::{TaskShown, scope, work_message};
 use crate::{Error, Session};
 
 /// A task under way.
@@ -127,8 +127,7 @@ fn failed(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedShown>, Error
     for task in some_in(tx, run, &[TaskState::Failed])? {
         let mut reason = None;
         if let Some(attempt) = task.attempt.map(|last| attempt::load(tx, last.id)).transpose()?.flatten() {
-            let words = attempt.outcome.map(|id| message::load(tx, id)).transpose()?.flatten();
-            reason = words.map(|message| message.content.body).or(attempt.reason);
+            reason = work_message::reason_of(tx, &attempt)?;
         }
         failed.push(FailedShown { reason, shown: scope::shown(tx, task)? });
     }

@@ -6,7 +6,8 @@ use orch_core::id::{AttemptId, Slug};
 use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
-use super::perform::{complete, ground, hold};
+use super::perform::verify::see_through;
+use super::perform::{ground, hold};
 use super::{TaskRef, TaskShown, lasting, scope};
 use crate::{Answer, Error, Receipt, Session};
 
@@ -51,7 +52,7 @@ pub fn verify(
             let run = session.read(|tx, _| {
                 Ok(attempt::load(tx, id)?.ok_or_else(|| scope::missing("attempt", id.0))?.run)
             })?;
-            complete(session, EffectKind::Verify, run, Some(id))?;
+            see_through(session, run, id)?;
             session.read(|tx, _| {
                 let attempt = attempt::load(tx, id)?.ok_or_else(|| scope::missing("attempt", id.0))?;
                 let task = task_table::load(tx, attempt.task)?

@@ -3,9 +3,10 @@
 use orch_core::limit;
 use orch_core::refusal::Reason;
 use orch_core::run::Run;
-use orch_core::task::{Task, TaskState, decide};
+use orch_core::task::{Checks, Task, TaskState, decide};
 use orch_core::time::Time;
 use orch_store::Transaction;
+use orch_store::table::attempt;
 
 use super::stage::read_fresh;
 use super::{TaskRef, TaskShown, blocked, dispatch, scope};
@@ -52,13 +53,31 @@ fn reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Resul
                 reasons.push(Reason::NoAgent);
             }
         }
+        TaskState::Reported => {
+            if let Some(reason) = judging(tx, run, task)? {
+                // That an attempt is under way says less than what it waits for.
+                reasons.retain(|reason| !matches!(reason, Reason::Live { .. }));
+                reasons.insert(0, reason);
+            }
+        }
         TaskState::Waiting
         | TaskState::Running
-        | TaskState::Reported
         | TaskState::Done
         | TaskState::Failed
         | TaskState::Skipped
         | TaskState::Cancelled => {}
     }
     Ok(reasons)
+}
+
+/// What a reported attempt waits for: its checks, or to be merged.
+fn judging(tx: &mut Transaction<'_>, run: &Run, task: &Task) -> Result<Option<Reason>, Error> {
+    let Some((last, name)) = task.attempt.zip(decide::attempt_name(task)) else { return Ok(None) };
+    let Some(reported) = attempt::load(tx, last.id)? else { return Ok(None) };
+    let is_judged = match reported.checks {
+        Checks::Passed | Checks::Overridden => true,
+        Checks::None => run.rules.protect.is_empty(),
+        Checks::Pending | Checks::Failed => false,
+    };
+    Ok(Some(if is_judged { Reason::Merge { attempt: name } } else { Reason::Checks { attempt: name } }))
 }

@@ -146,11 +146,13 @@ fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Answere
     Ok(answers)
 }
 
-/// How an earlier attempt ended, in its worker's words where it left some; cut to a bounded length.
-fn reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
-    let words = match attempt.outcome {
-        Some(id) => message::load(tx, id)?.map(|message| message.content.body),
-        None => attempt.reason.clone(),
+/// Why an earlier attempt ended: what was said against it, or else its worker's words; cut to a bounded length.
+pub(crate) fn reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
+    // What its worker reported says nothing about why that was refused.
+    let words = match (&attempt.reason, attempt.outcome) {
+        (Some(reason), _) => Some(reason.clone()),
+        (None, Some(id)) => message::load(tx, id)?.map(|message| message.content.body),
+        (None, None) => None,
     };
     Ok(words.map(|words| cut(&words, limit::EARLIER_TEXT_BYTES)))
 }

@@ -80,6 +80,7 @@ fn data_text(data: &[(&'static str, Datum)]) -> String {
             Datum::Text(text) => serde_json::Value::from(text.as_str()),
             Datum::Number(number) => serde_json::Value::from(*number),
             Datum::Flag(flag) => serde_json::Value::from(*flag),
+            Datum::List(list) => serde_json::Value::from(list.clone()),
         };
         ((*name).to_owned(), value)
     });

@@ -21,7 +21,7 @@ pub struct Request {
 const LOAD: &str = "SELECT fingerprint, at, answer, subject FROM request WHERE key = $1";
 const INSERT: &str =
     "INSERT INTO request (key, fingerprint, at, answer, subject) VALUES ($1, $2, $3, $4, $5)";
-const ANSWER: &str = "UPDATE request SET answer = $2 WHERE key = $1";
+const ANSWER: &str = "UPDATE request SET answer = $2 WHERE key = $1 AND answer = ''";
 const DROP: &str = "DELETE FROM request WHERE key = $1 AND answer = ''";
 const FORGET: &str =
     "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE at < $1 ORDER BY at LIMIT 100)";
@@ -68,7 +68,7 @@ pub fn forget(tx: &mut Transaction<'_>, before: Time) -> Result<(), Fault> {
     tx.run(FORGET, &[before.0.into()]).map(|_| ())
 }
 
-/// Records the answer of a request that was under way.
+/// Records the answer of a request that was under way; one that was answered keeps its answer.
 ///
 /// # Errors
 /// The store failed.

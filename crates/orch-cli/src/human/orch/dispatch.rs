@@ -19,7 +19,7 @@ fn one(paper: &mut Paper, dispatched: &Dispatched) {
     let Dispatched { task, attempt, thread } = dispatched;
     let id = paper.paint().text(Tone::Strong, Line::from(task).id);
     let place = match &attempt.worktree {
-        Some(tree) => format!(", works in {}", tree.path),
+        Some(tree) => format!(", works in {}", harmless(&tree.path)),
         None => String::new(),
     };
     let thread = thread.as_ref().map_or("no thread yet", |thread| thread.id.as_str());

@@ -242,7 +242,7 @@ fn one_attempt(paper: &mut Paper, attempt: &Attempt) {
         paper.block(text, 4);
     }
     if let Some(tree) = &attempt.worktree {
-        let place = format!("{} on {}", tree.path, tree.branch);
+        let place = format!("{} on {}", harmless(&tree.path), tree.branch);
         paper.line(format!("    {}", paper.paint().text(Tone::Faint, &place)));
     }
     if let Some(tail) = &attempt.log_tail {

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
-use orch_contract::Run;
 use orch_contract::orch::run::RunAnswer;
+use orch_contract::{Code, Run};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
@@ -16,7 +16,7 @@ use orch_engine::orch::run::{MadeRun, NewRun, init};
 use super::rules::RuleOptions;
 use crate::arguments::{Repeatable, duration, lease, slug};
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Again, Failure};
 use crate::fingerprint::Fingerprint;
 use crate::respond::Outcome;
 
@@ -88,6 +88,7 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
         return Err(Failure::invalid("--done-when", message));
     }
+    let is_optional = !required && args.base.is_none() && args.worktree_root.is_none();
     let place = Place {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         base: args.base.clone(),
@@ -138,7 +139,11 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
             RunAnswer { run: Run::of(&made.run) }
         },
         |session, receipt| init(session, receipt, &who, &request),
-    )?;
+    );
+    let reply = reply.map_err(|failure| with_way_out(failure, &args.branch_prefix, is_optional))?;
+    if request.place.is_none() || reply.data.run.base.is_none() {
+        warn_of_rules(context, &reply.data.run);
+    }
     if dirty.get() > 0 {
         context.warn(format!(
             "The checkout has {} that {} not committed, and so not in what the run begins from.",
@@ -147,6 +152,31 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         ));
     }
     Ok(reply.into())
+}
+
+/// A failure that has to do with git has a way out: other names for branches, or no worktrees.
+fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failure {
+    let details = failure.error.details.as_ref();
+    let branch = details.and_then(|details| details.get("branch")?.as_str()).unwrap_or("/");
+    let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
+    let way_out = match failure.code() {
+        Code::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
+        Code::NotSupported if is_optional => "--no-worktrees",
+        _ => return failure,
+    };
+    failure.error.hint = None;
+    failure.again = Some(Again::With(way_out));
+    failure
+}
+
+/// Warns of rules that nothing will come of.
+fn warn_of_rules(context: &mut Context<'_>, run: &Run) {
+    if !run.verify.is_empty() {
+        context.warn("The run has no worktrees, so its checks are not run.".to_owned());
+    }
+    if run.setup.is_some() || !run.copy.is_empty() || !run.protect.is_empty() {
+        context.warn("The run has no worktrees, so nothing is set up, copied or protected.".to_owned());
+    }
 }
 
 /// Reads what branches begin with: a name that git accepts.

@@ -10,20 +10,21 @@ use std::path::PathBuf;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, Judgement};
 use orch_core::effect::EffectKind;
-use orch_core::event::{About, EventKind};
+use orch_core::event::{About, Datum, EventKind};
 use orch_core::id::{AttemptId, Commit, TaskId};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState};
+use orch_core::visible;
 use orch_core::worktree::{Worktree, spares_wanted};
 use orch_store::driver::Durability;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 use orch_store::{Ending, Transaction};
 use serde_json::json;
 
-use super::checks::{self, Subject, Verdict};
+use super::checks::{self, Subject};
 use super::hold::{self, Taken};
-use super::verify::unknown;
+use super::verify::{see_through, unknown};
 use super::{branch_ref, clear, commit, commit_id, complete, decide, ground, repository, run_row, spare};
 use crate::orch::judge::Reported;
 use crate::orch::scope;
@@ -151,7 +152,7 @@ fn verified(session: &mut Session, run: &Run, candidate: &Candidate) -> Result<b
     if !asked {
         return Ok(false);
     }
-    match complete(session, EffectKind::Verify, run.id, Some(id)) {
+    match see_through(session, run.id, id) {
         Ok(()) => Ok(true),
         // Recorded already, as a rejection or as a fault.
         Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(false),
@@ -170,7 +171,10 @@ fn merge(
     let head = commit_id(candidate.head())?;
     for _ in 0..MOVES_MAX {
         let merged = match branch.repository.relation(&branch.tip, &head)? {
-            Relation::Contained => return record(session, taken, candidate, &branch.tip),
+            Relation::Contained => {
+                let is_ours = write_down(session, taken, candidate, &branch.tip)?;
+                return if is_ours { record(session, taken, candidate, &branch.tip) } else { Ok(()) };
+            }
             Relation::FastForward => head.clone(),
             Relation::Diverged => match branch.repository.merge(&branch.tip, &head)? {
                 Merge::Conflict(conflict) => return refuse_conflict(session, run, candidate, &conflict),
@@ -183,7 +187,9 @@ fn merge(
         if merged != head && !passes(session, run, candidate, &merged)? {
             return Ok(());
         }
-        write_down(session, taken, candidate, &merged)?;
+        if !write_down(session, taken, candidate, &merged)? {
+            return Ok(());
+        }
         match advance(branch, &merged) {
             Ok(()) => {
                 branch.tip = merged;
@@ -203,10 +209,16 @@ fn message(candidate: &Candidate) -> String {
 
 /// Moves the branch from where it was seen; where it is checked out its files move along.
 fn advance(branch: &Branch<'_>, to: &CommitId) -> Result<(), GitError> {
-    match &branch.checkout {
-        None => branch.repository.compare_and_swap(&branch.name, to, &branch.tip),
-        Some(path) => branch.repository.worktree(path)?.fast_forward(to),
+    let Some(path) = &branch.checkout else {
+        return branch.repository.compare_and_swap(&branch.name, to, &branch.tip);
+    };
+    let Err(error) = branch.repository.worktree(path)?.fast_forward(to) else { return Ok(()) };
+    // Whoever has it checked out may have committed meanwhile.
+    let found = branch.repository.read_ref(&branch.name)?;
+    if found.as_ref() == Some(&branch.tip) {
+        return Err(error);
     }
+    Err(GitError::RefMoved { reference: branch.name.clone(), expected: branch.tip.clone(), found })
 }
 
 /// Runs the attempt's checks on the merged tree; what they say is recorded where it is not good.
@@ -233,7 +245,11 @@ fn passes(session: &mut Session, run: &Run, candidate: &Candidate, merged: &Comm
         match judgement {
             Judgement::Good => Ok(()),
             Judgement::Unknown => unknown(stage, run, candidate.about(), &verdict.reason()),
-            Judgement::Bad => refuse_checks(stage, candidate, &verdict),
+            Judgement::Bad => {
+                let reason =
+                    format!("It passed alone, and fails merged with the run's branch: {}", verdict.reason());
+                refuse(stage, candidate, Some(Checks::Failed), &reason, verdict.tail.as_deref(), Vec::new())
+            }
         }
     })?;
     Ok(judgement == Judgement::Good)
@@ -247,11 +263,29 @@ fn current(stage: &mut Stage<'_, '_>, candidate: &Candidate) -> Result<Option<Re
     if same && task.state == TaskState::Reported { Reported::of(stage, task).map(Some) } else { Ok(None) }
 }
 
-fn refuse_checks(stage: &mut Stage<'_, '_>, candidate: &Candidate, verdict: &Verdict) -> Result<(), Error> {
-    let Some(mut reported) = current(stage, candidate)? else { return Ok(()) };
-    reported.note(stage, Checks::Failed)?;
-    let reason = format!("It passed alone, and fails merged with the run's branch: {}", verdict.reason());
-    reported.reject(stage, &reason, verdict.tail.as_deref(), Vec::new()).map(|_| ())
+/// Rejects an attempt that cannot be merged. One whose task is done already stays as it is; that it is not on the run's
+/// branch is told.
+fn refuse(
+    stage: &mut Stage<'_, '_>,
+    candidate: &Candidate,
+    checks: Option<Checks>,
+    reason: &str,
+    tail: Option<&str>,
+    data: Vec<(&'static str, Datum)>,
+) -> Result<(), Error> {
+    match current(stage, candidate)? {
+        Some(mut reported) => {
+            if let Some(checks) = checks {
+                reported.note(stage, checks)?;
+            }
+            reported.reject(stage, reason, tail, data).map(|_| ())
+        }
+        None if is_wanted(stage.tx, candidate)? => {
+            let data = [vec![("reason", reason.into())], data].concat();
+            stage.tell(EventKind::Fault, candidate.about(), None, data)
+        }
+        None => Ok(()),
+    }
 }
 
 fn refuse_conflict(
@@ -260,32 +294,46 @@ fn refuse_conflict(
     candidate: &Candidate,
     conflict: &Conflict,
 ) -> Result<(), Error> {
-    let files: Vec<String> = conflict.files.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<String> = conflict.files.iter().map(|path| visible::text(path)).collect();
     let branch = ground(run)?.branch.clone();
     let reason = format!(
         "It does not merge with {branch} ({}): {}. Its commits are on {}; begin again from the run's branch.",
         conflict.ours,
-        files.join(", "),
+        visible::list(files.iter().map(String::as_str)),
         candidate.tree.branch
     );
+    let tail = conflict.messages.join("\n");
     decide(session, |stage| {
-        let Some(reported) = current(stage, candidate)? else { return Ok(()) };
-        let data =
-            vec![("conflict", files.join("\n").into()), ("commit", candidate.head().to_string().into())];
-        reported.reject(stage, &reason, Some(&conflict.messages.join("\n")), data).map(|_| ())
+        let data = vec![("conflict", files.clone().into()), ("commit", candidate.head().to_string().into())];
+        refuse(stage, candidate, None, &reason, Some(&tail), data)
     })
 }
 
-/// Writes down which commit the branch is about to move to, and for which attempt.
+/// Whether the attempt is still to be merged, as it was looked at: it may have been recalled, cancelled, rejected or
+/// given another commit by hand while its checks ran.
+fn is_wanted(tx: &mut Transaction<'_>, candidate: &Candidate) -> Result<bool, Error> {
+    let Some(now) = candidate_of(tx, candidate.attempt.id)? else { return Ok(false) };
+    let is_last = now.task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
+    Ok(is_last
+        && now.task.state == candidate.task.state
+        && now.tree.head == candidate.tree.head
+        && now.tree.merged.is_none())
+}
+
+/// Writes down which commit the branch is about to move to, and for which attempt; `false` where it must not move.
 fn write_down(
     session: &mut Session,
     taken: &Taken,
     candidate: &Candidate,
     merged: &CommitId,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let intent = json!({ "attempt": candidate.attempt.id.0, "commit": merged.as_str() }).to_string();
-    let ours = session.write(Durability::Power, |tx, _| taken.intend(tx, &intent).map(Ending::Keep))?;
-    if ours { Ok(()) } else { Err(superseded()) }
+    session.write(Durability::Power, |tx, _| {
+        if !is_wanted(tx, candidate)? {
+            return Ok(Ending::Undo(false));
+        }
+        if taken.intend(tx, &intent)? { Ok(Ending::Keep(true)) } else { Err(superseded()) }
+    })
 }
 
 fn superseded() -> Error {

@@ -37,6 +37,9 @@ use hold::{Taken, Taking};
 /// How long a command waits for another process that performs what it needs.
 const OTHERS_MAX: Span = Span::hours(4);
 
+/// How often to look whether that other process is still alive.
+const LOOK_AGAIN: Span = Span::seconds(1);
+
 /// Sees an effect through: performs it, or waits for whoever does.
 pub(crate) fn complete(
     session: &mut Session,
@@ -48,7 +51,8 @@ pub(crate) fn complete(
         Ok(match hold::take(session, kind, run, attempt)? {
             Taking::Done => Look::Found(None),
             Taking::Ours(taken) => Look::Found(Some(taken)),
-            Taking::Others => Look::Nothing(None),
+            // Nothing in the store changes when a process dies.
+            Taking::Others => Look::Nothing(Some(session.clock_now() + LOOK_AGAIN)),
         })
     })?;
     match taken {

@@ -4,18 +4,20 @@ use std::path::Path;
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, Judgement};
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
-use orch_core::id::Commit;
-use orch_core::refusal::TreeRefusal;
+use orch_core::id::{AttemptId, Commit, RunId};
+use orch_core::refusal::{FailedCheck, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, decide as run_decide};
 use orch_core::task::Checks;
 use orch_core::time::Span;
+use orch_core::visible;
 use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
 use super::checks::{self, Subject, Verdict};
 use super::hold::Taken;
-use super::{commit_id, decide, repository, run_row};
+use super::{commit_id, complete, decide, repository, run_row};
 use crate::orch::judge::Reported;
 use crate::orch::scope;
 use crate::orch::stage::Stage;
@@ -27,6 +29,21 @@ struct Judged {
     attempt: Attempt,
     text: AttemptText,
     tree: Worktree,
+}
+
+/// Sees the checks of an attempt through, by this process or by another that is at them, and tells what came of them.
+pub(crate) fn see_through(session: &mut Session, run: RunId, id: AttemptId) -> Result<(), Error> {
+    complete(session, EffectKind::Verify, run, Some(id))?;
+    let (attempt, ran) =
+        session.read(|tx, _| Ok((attempt::load(tx, id)?, check_run::of_attempt(tx, id)?)))?;
+    let bad = |check: &&CheckRun| check.stage == CheckStage::Attempt && check.state != CheckState::Passed;
+    let failed: Vec<FailedCheck> = ran.iter().filter(bad).map(checks::failed).collect();
+    match attempt {
+        Some(attempt) if !failed.is_empty() => {
+            Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Judges the attempt. A verdict that is bad, or that could not be reached, is recorded and then told as an error.
@@ -67,7 +84,7 @@ fn reach(session: &Session, judged: &Judged, head: &Commit) -> Result<Verdict, E
     let (base, at) = (commit_id(&judged.tree.base)?, commit_id(head)?);
     let touched = repository.matches_globs(&base, &at, &judged.run.rules.protect)?;
     if !touched.is_empty() {
-        let names: Vec<String> = touched.iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<String> = touched.iter().map(|path| visible::text(path)).collect();
         return Ok(protected(session, judged, head, &names));
     }
     let orders = checks::orders(&judged.text.run_verify, &judged.text.task_verify);
@@ -101,7 +118,10 @@ fn protected(session: &Session, judged: &Judged, head: &Commit, names: &[String]
         commit: head.clone(),
         state: CheckState::Failed,
         exit_status: None,
-        message: Some(format!("Protected files were changed: {}", names.join(", "))),
+        message: Some(format!(
+            "Protected files were changed: {}",
+            visible::list(names.iter().map(String::as_str))
+        )),
         duration: Span(0),
         log: None,
         at: session.clock_now(),
@@ -168,7 +188,7 @@ pub(crate) fn unknown(stage: &mut Stage<'_, '_>, run: &Run, about: About, reason
 }
 
 /// What the tool does works again.
-fn healthy(stage: &mut Stage<'_, '_>, run: orch_core::id::RunId) -> Result<(), Error> {
+fn healthy(stage: &mut Stage<'_, '_>, run: RunId) -> Result<(), Error> {
     let run = stage.run(run)?.clone();
     if run.faults > 0 {
         stage.put_run(Run { faults: 0, ..run });

@@ -16,9 +16,11 @@ use crate::world::limit::{GIT_COMMAND_LIMIT, GIT_OUTPUT_BYTES_MAX, GIT_STDERR_BY
 use crate::world::process::exchange::{Bounds, End, exchange};
 
 /// Settings of every command, in front of the user's.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
+    // Together with a split index git loses the files that it has just checked out.
+    "index.skipHash=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
@@ -340,7 +342,12 @@ mod tests {
         let answer = git.call(&Place::Nowhere, ["status", "--short"]).setting("a.b=c").output().unwrap();
         let text = String::from_utf8(answer).unwrap();
         assert!(text.starts_with("00 cat : C seen\n"), "{text}");
-        assert!(text.contains("-c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0"), "{text}");
+        assert!(
+            text.contains(
+                "-c core.hooksPath=/dev/null -c core.fsmonitor=false -c index.skipHash=false -c gc.auto=0"
+            ),
+            "{text}"
+        );
         assert!(text.ends_with("-c a.b=c status --short\n"), "{text}");
     }
 

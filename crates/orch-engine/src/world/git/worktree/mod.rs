@@ -96,6 +96,12 @@ impl Worktree<'_> {
         &self.git_dir
     }
 
+    /// Whether it was made beside the main one; the main worktree is the user's own.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.top.join(".git").is_file()
+    }
+
     /// Says where it stands and what is changed in it.
     ///
     /// # Errors
@@ -141,7 +147,12 @@ impl Worktree<'_> {
             "--no-stat",
             to.as_str(),
         ]);
-        self.repository.with_identity(call)?.output().map(drop)
+        match self.repository.with_identity(call)?.output() {
+            Err(GitError::Failed { stderr, .. }) if stderr.contains("would be overwritten by merge") => {
+                Err(GitError::NotClean { path: self.top.clone(), files: self.state()?.dirty })
+            }
+            other => other.map(drop),
+        }
     }
 
     /// Prepares a command in it.
