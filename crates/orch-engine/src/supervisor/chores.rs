@@ -10,9 +10,10 @@ use orch_core::id::{AttemptId, RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, Run};
 use orch_core::task::{Checks, Task, TaskState};
-use orch_store::table::task as task_table;
+use orch_store::table::{effect, task as task_table};
 
 use super::Opener;
+use crate::orch::perform::{hold, outstanding};
 use crate::orch::{TaskRef, dispatch, integrate, verify};
 use crate::{Error, Session};
 
@@ -25,6 +26,8 @@ enum Chore {
     Verify(AttemptId),
     /// Merging what is good.
     Integrate(RunId),
+    /// Finishing what a process that ended had begun.
+    Finish(RunId),
 }
 
 /// The chores under way.
@@ -145,6 +148,21 @@ impl Chores {
         self.begin(Chore::Dispatch(task.id), move |session, who| {
             dispatch::one(session, None, who, &wanted, Some(&to)).map(|_| ())
         })
+    }
+
+    /// Finishes what processes that ended have begun, whatever it was.
+    pub(super) fn finish_left(&mut self, session: &mut Session, run: &Run) -> Result<(), Error> {
+        let left = session.read(|tx, now| {
+            Ok(effect::all(tx, Some(run.id))?.iter().any(|effect| hold::is_left(effect, now)))
+        })?;
+        if left {
+            let id = run.id;
+            self.begin(Chore::Finish(id), move |session, _| {
+                let done = outstanding(session, Some(id))?;
+                done.into_iter().try_for_each(|done| done.outcome)
+            });
+        }
+        Ok(())
     }
 
     /// Judges and merges what was reported.

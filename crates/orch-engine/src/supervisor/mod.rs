@@ -172,6 +172,7 @@ fn pass(
     chores.reap();
     let mut pass = Pass::default();
     for run in scope.runs(session)? {
+        chores.finish_left(session, &run)?;
         if !run.state.status().unfinished() {
             continue;
         }
@@ -221,7 +222,8 @@ fn over(
         return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
-        return Ok(Some(Over(None)));
+        // What was asked for before the end is done before the end.
+        return Ok((!pass.busy && pass.workers == 0).then_some(Over(None)));
     }
     if drive.once {
         return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
