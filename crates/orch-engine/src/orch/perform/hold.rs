@@ -1,12 +1,13 @@
-//! Who performs an effect: taken from nobody, or from a process that is gone. In the store a process holds it; which
-//! thread of that process performs it is known there alone.
+//! Who performs an effect: taken from nobody, or from a process that is gone.
+//!
+//! The store knows processes, not their threads: which thread of this one is at an effect is known here alone.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orch_core::effect::{Effect, EffectKind, Holder, Liveness, is_free};
-use orch_core::id::{AttemptId, EffectId, RunId, Slug};
+use orch_core::id::{AttemptId, RunId, Slug};
 use orch_core::time::{Span, Time};
 use orch_store::driver::Durability;
 use orch_store::table::effect;
@@ -18,36 +19,42 @@ use crate::{Error, Session};
 /// Until when a holder on another host is believed to be alive.
 const HELD: Span = Span::hours(4);
 
-/// An effect that is ours to perform.
-#[derive(Clone, Debug)]
+/// An effect that is ours to perform, and no other thread's for as long as this lives.
+#[derive(Debug)]
 #[must_use = "an effect that was taken keeps others from performing it"]
 pub(crate) struct Taken {
     /// The effect, with the number of this taking.
     pub effect: Effect,
-    /// Keeps the other threads of this process from it.
-    _claim: Arc<Claim>,
+    /// Never read: its end lets other threads come.
+    _here: Here,
 }
 
-/// Of what this process holds: what one of its threads performs, by store and effect.
-static CLAIMED: Mutex<BTreeSet<(PathBuf, EffectId)>> = Mutex::new(BTreeSet::new());
+/// What an effect is about, and in which store.
+type About = (PathBuf, EffectKind, RunId, Option<AttemptId>);
 
-/// That a thread performs an effect, until it is dropped.
+/// What the threads of this process are at.
+static UNDER_WAY: Mutex<BTreeSet<About>> = Mutex::new(BTreeSet::new());
+
+/// One thread is at an effect.
 #[derive(Debug)]
-struct Claim(PathBuf, EffectId);
+struct Here(About);
 
-impl Claim {
-    fn new(session: &Session, effect: EffectId) -> Option<Self> {
-        let key = (session.store_folder().to_owned(), effect);
-        let free = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        free.then_some(Self(key.0, key.1))
+impl Here {
+    /// `None` where another thread is at it.
+    fn begin(about: About) -> Option<Self> {
+        under_way().insert(about.clone()).then(|| Self(about))
     }
 }
 
-impl Drop for Claim {
+impl Drop for Here {
     fn drop(&mut self) {
-        let key = (std::mem::take(&mut self.0), self.1);
-        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        under_way().remove(&self.0);
     }
+}
+
+/// Whoever panicked meanwhile has left the set whole.
+fn under_way() -> MutexGuard<'static, BTreeSet<About>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What came of asking for an effect.
@@ -127,24 +134,29 @@ pub(crate) fn take(
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<Taking, Error> {
-    let read = |session: &mut Session| session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?));
-    let Some(wanted) = read(session)? else { return Ok(Taking::Done) };
-    let Some(claim) = Claim::new(session, wanted.id).map(Arc::new) else { return Ok(Taking::Others) };
-    // Another thread of ours may have finished it before this one could claim it.
-    let Some(seen) = read(session)?.filter(|seen| seen.id == wanted.id) else { return Ok(Taking::Others) };
+    // First, so that what is read next is not what another thread is just ending.
+    let here = Here::begin((session.store_folder().to_owned(), kind, run, attempt));
+    let there = session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?))?;
+    let Some(seen) = there else { return Ok(Taking::Done) };
+    let Some(here) = here else { return Ok(Taking::Others) };
     let own_process = ProcessIdentity::own().to_string();
     if seen.holder.as_ref().is_some_and(|holder| holder.process == own_process && holder.host == host()) {
-        return Ok(Taking::Ours(Taken { effect: seen, _claim: claim }));
+        return Ok(Taking::Ours(Taken { effect: seen, _here: here }));
     }
-    session.write(Durability::Power, |tx, now| {
-        let Some(found) = effect::of(tx, kind, run, attempt)? else { return Ok(Ending::Undo(Taking::Done)) };
-        if found.id != wanted.id || !is_free(found.holder.as_ref(), liveness, now) {
-            return Ok(Ending::Undo(Taking::Others));
+    let taken = session.write(Durability::Power, |tx, now| {
+        let Some(found) = effect::of(tx, kind, run, attempt)? else {
+            return Ok(Ending::Undo(Err(Taking::Done)));
+        };
+        if !is_free(found.holder.as_ref(), liveness, now) {
+            return Ok(Ending::Undo(Err(Taking::Others)));
         }
         let (holder, taken) = (own(now), found.taken.saturating_add(1));
         effect::hold(tx, found.id, &holder, taken)?;
-        let effect = Effect { holder: Some(holder), taken, ..found };
-        Ok(Ending::Keep(Taking::Ours(Taken { effect, _claim: Arc::clone(&claim) })))
+        Ok(Ending::Keep(Ok(Effect { holder: Some(holder), taken, ..found })))
+    })?;
+    Ok(match taken {
+        Ok(effect) => Taking::Ours(Taken { effect, _here: here }),
+        Err(other) => other,
     })
 }
 
