@@ -8,4 +8,5 @@ mod ends;
 mod killed;
 mod leading;
 mod questions;
+mod storm;
 mod to_the_end;
