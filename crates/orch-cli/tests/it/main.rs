@@ -33,6 +33,7 @@ mod orch_store;
 mod orch_tasks;
 mod orch_waits;
 mod scheduling;
+mod supervised;
 mod texts;
 mod trees;
 mod worker_briefs;

@@ -12,7 +12,7 @@ use orch_core::run::{DoneWhen, Run};
 use orch_core::task::{Checks, Task, TaskState};
 use orch_store::table::{effect, task as task_table};
 
-use super::Opener;
+use super::{News, Opener};
 use crate::orch::perform::{self, hold};
 use crate::orch::{TaskRef, dispatch, integrate, verify};
 use crate::{Error, Session};
@@ -40,6 +40,7 @@ pub struct Chores {
     done: Receiver<(Chore, Result<(), String>)>,
     tell: Sender<(Chore, Result<(), String>)>,
     notes: Vec<String>,
+    news: News,
 }
 
 /// How long a chore that failed is let be, at first.
@@ -52,10 +53,10 @@ const RESTS_MAX: u32 = 6;
 const PATIENCE: u32 = 3;
 
 impl Chores {
-    pub(super) fn new(open: Opener, who: Slug) -> Self {
+    pub(super) fn new(open: Opener, who: Slug, news: News) -> Self {
         let (tell, done) = channel();
         let (under_way, resting) = (BTreeMap::new(), BTreeMap::new());
-        Self { open, who, under_way, resting, done, tell, notes: Vec::new() }
+        Self { open, who, under_way, resting, done, tell, notes: Vec::new(), news }
     }
 
     /// Whether any is under way, or will be tried again by itself.
@@ -113,8 +114,11 @@ impl Chores {
         }
         let (open, who, tell, own) =
             (std::sync::Arc::clone(&self.open), self.who.clone(), self.tell.clone(), chore.clone());
+        let news = self.news.clone();
         let run = move || {
+            let mut folder = None;
             let result = open().and_then(|mut session| {
+                folder = Some(session.store_folder().to_owned());
                 let done = work(&mut session, &who);
                 session.tend();
                 done
@@ -135,6 +139,9 @@ impl Chores {
             };
             // Whoever waits for it may be gone.
             let _ = tell.send((own, result));
+            if let Some(folder) = folder {
+                news.tell(&folder);
+            }
         };
         match std::thread::Builder::new().name("chore".to_owned()).spawn(run) {
             Ok(thread) => {

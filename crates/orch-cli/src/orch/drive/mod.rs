@@ -68,6 +68,9 @@ pub struct Args {
     /// What happens to a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = "tell", value_parser = ["tell", "end"])]
     on_silence: String,
+    /// Where stdout leads, for others to be told
+    #[arg(long, value_name = "FILE", hide = true)]
+    printed_to: Option<String>,
 }
 
 /// How many workers there are at once when nobody says so.
@@ -109,7 +112,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         once: args.once,
         programs: programs()?,
         stop: Some(OwnedFd::from(stop)),
-        log: None,
+        log: args.printed_to.clone(),
         listen: &mut |said| screen.hear(said),
     })?;
     drop(screen);
