@@ -258,6 +258,11 @@ impl<'a> Context<'a> {
         self.printer.pass(line)
     }
 
+    /// Prints lines of another program's.
+    pub fn output(&self, lines: &[u8]) -> Written {
+        self.printer.output(lines)
+    }
+
     /// Whether one JSON document was asked for in so many words.
     #[must_use]
     pub fn wants_document(&self) -> bool {

@@ -265,6 +265,17 @@ impl Printer {
         }
     }
 
+    /// Writes lines that another program printed, as they are; on a terminal control characters are made harmless.
+    pub fn output(&self, lines: &[u8]) -> Written {
+        match self.mode {
+            Mode::Text(look) if look.terminal => {
+                let text = String::from_utf8_lossy(lines);
+                put(&text.lines().map(|line| format!("{}\n", harmless(line))).collect::<String>())
+            }
+            Mode::Text(_) | Mode::Json => put_bytes(lines),
+        }
+    }
+
     /// Writes a line about what is going on to stderr.
     pub fn progress(&self, line: &str) {
         say(&format!("{}\n", harmless(line)));
@@ -279,6 +290,13 @@ impl Printer {
     fn labelled(&self, tone: Tone, label: &str, text: &str) -> String {
         format!("{} {}\n", self.error_paint.text(tone, &format!("{label}:")), harmless(text))
     }
+}
+
+/// How many bytes an answer's document has.
+pub fn size<V: View>(command: &str, data: &V, warnings: &[String]) -> usize {
+    let mut document = Success::new(command, data);
+    document.warnings = warnings.to_vec();
+    serde_json::to_string(&document).map_or(usize::MAX, |document| inert(document).len())
 }
 
 fn render(answer: &dyn Printable, look: Look) -> String {
