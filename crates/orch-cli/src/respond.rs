@@ -1,6 +1,7 @@
 //! The only writer of stdout: one document, by one write, after the commit.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use orch_contract::envelope::{Failure as FailureDocument, Success};
 use orch_contract::store::DocumentAnswer;
@@ -259,7 +260,7 @@ impl Printer {
     pub fn pass(&self, line: &[u8]) -> Written {
         match self.mode {
             Mode::Text(look) if look.terminal => {
-                put(&format!("{}\n", harmless(&String::from_utf8_lossy(line))))
+                put_bytes(format!("{}\n", harmless(&String::from_utf8_lossy(line))).as_bytes())
             }
             Mode::Text(_) | Mode::Json => put_bytes(&[line, b"\n"].concat()),
         }
@@ -272,7 +273,10 @@ impl Printer {
                 let text = String::from_utf8_lossy(lines);
                 put(&text.lines().map(|line| format!("{}\n", harmless(line))).collect::<String>())
             }
-            Mode::Text(_) | Mode::Json => put_bytes(lines),
+            Mode::Text(_) | Mode::Json => {
+                count(lines.len());
+                put_bytes(lines)
+            }
         }
     }
 
@@ -324,8 +328,22 @@ fn inert(mut document: String) -> String {
     document
 }
 
+/// How much this process has printed of its own, for `orch meter`.
+static PRINTED: AtomicU64 = AtomicU64::new(0);
+
+/// How many bytes were printed until now, on both outputs; what another program printed and we hand on is not counted.
+#[must_use]
+pub fn printed_bytes() -> u64 {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+fn count(bytes: usize) {
+    PRINTED.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
 /// Writes to stdout at once.
 fn put(text: &str) -> Written {
+    count(text.len());
     put_bytes(text.as_bytes())
 }
 
@@ -344,6 +362,7 @@ fn put_bytes(bytes: &[u8]) -> Written {
 /// Writes to stderr; what cannot be said there cannot be said anywhere.
 fn say(text: &str) {
     if !text.is_empty() {
+        count(text.len());
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

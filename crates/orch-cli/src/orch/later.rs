@@ -32,8 +32,6 @@ later! {
     Diff = "diff",
     /// Report on a run
     Report = "report",
-    /// Show what our own output cost
-    Meter = "meter",
 }
 
 /// Whatever follows the name.

@@ -17,6 +17,7 @@ pub mod init;
 pub mod integrate;
 mod later;
 pub mod log;
+pub mod meter;
 mod naming;
 #[cfg(test)]
 mod parity;
@@ -109,6 +110,7 @@ enum Command {
     Events(events::Args),
     Brief(brief::Args),
     Log(log::Args),
+    Meter(meter::Args),
     Timeline(timeline::Args),
     Agents(agents::Args),
     Graph(graph::Args),
@@ -160,6 +162,7 @@ impl Program for Orch {
             Command::Ack(args) => ack::run(&args, context, &run),
             Command::Events(args) => events::run(args, context, &run),
             Command::Brief(args) => brief::run(&args, context, &run),
+            Command::Meter(args) => meter::run(&args, context, &run),
             Command::Log(args) => log::run(args, context, &run),
             Command::Timeline(args) => timeline::run(&args, context, &run),
             Command::Agents(args) => agents::run(&args, context, &run),

@@ -25,6 +25,7 @@ mod orch_dependencies;
 mod orch_dispatch;
 mod orch_failures;
 mod orch_logs;
+mod orch_notices;
 mod orch_output;
 mod orch_permissions;
 mod orch_plans;

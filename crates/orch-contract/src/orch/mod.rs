@@ -13,6 +13,7 @@ pub mod events;
 pub mod graph;
 pub mod judgement;
 pub mod log;
+pub mod meter;
 pub mod plan;
 pub mod reconcile;
 pub mod request;
@@ -96,6 +97,7 @@ fn work_schemas() -> Vec<Entry> {
         entry::<judgement::IntegrateAnswer>("orch integrate"),
         entry::<brief::BriefAnswer>("orch brief"),
         entry::<log::LogAnswer>("orch log"),
+        entry::<meter::MeterAnswer>("orch meter"),
         entry::<agents::AgentsAnswer>("orch agents"),
         entry::<timeline::TimelineAnswer>("orch timeline"),
     ]

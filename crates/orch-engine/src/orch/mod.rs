@@ -16,6 +16,7 @@ pub mod integrate;
 pub mod judge;
 pub(crate) mod lasting;
 pub mod log;
+pub mod meter;
 pub mod orphans;
 pub(crate) mod perform;
 pub mod place;

@@ -9,6 +9,7 @@ mod care;
 pub mod check;
 pub mod chores;
 pub mod crew;
+pub mod notify;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;

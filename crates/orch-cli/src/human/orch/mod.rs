@@ -10,6 +10,7 @@ mod events;
 pub mod graph;
 mod judgement;
 mod log;
+mod meter;
 mod run;
 mod state;
 mod status;
