@@ -156,7 +156,7 @@ fn read(text: &str) -> Costs {
 
 fn dearest<K: Ord>(costs: BTreeMap<K, Cost>) -> Vec<(K, Cost)> {
     let mut ordered: Vec<(K, Cost)> = costs.into_iter().collect();
-    ordered.sort_by(|(_, one), (_, other)| other.bytes.cmp(&one.bytes));
+    ordered.sort_by_key(|(_, cost)| std::cmp::Reverse(cost.bytes));
     ordered
 }
 
