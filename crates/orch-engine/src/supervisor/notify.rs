@@ -83,8 +83,14 @@ impl Notifier {
 pub struct QueueFull;
 
 impl Drop for Notifier {
-    /// What waits is told, for twice as long as one may take.
     fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Notifier {
+    /// Ends: what waits is told, for twice as long as one may take. What went wrong then can still be asked for.
+    pub fn finish(&mut self) {
         let until = Instant::now() + self.notify.limit * 2;
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         self.tell = None;

@@ -115,7 +115,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         log: None,
         listen: &mut |said| screen.hear(said),
     })?;
-    drop(screen);
+    screen.close();
     end(context, &driven)
 }
 

@@ -54,6 +54,15 @@ impl<'a, 'b> Screen<'a, 'b> {
         self.show(said) != Written::NoReader
     }
 
+    /// Ends, with what the user's program did not take.
+    pub(super) fn close(mut self) {
+        let Some(mut notifier) = self.notifier.take() else { return };
+        notifier.finish();
+        for complaint in notifier.complaints() {
+            self.context.progress(&complaint);
+        }
+    }
+
     /// Tells the user's program, where there is one.
     fn notify(&mut self, event: &CoreEvent) {
         let Some(notifier) = &self.notifier else { return };
