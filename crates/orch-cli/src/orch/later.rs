@@ -30,18 +30,8 @@ later! {
     Land = "land",
     /// Show what an attempt changed
     Diff = "diff",
-    /// Show what an attempt printed
-    Log = "log",
-    /// Tell a lead everything about a run
-    Brief = "brief",
     /// Report on a run
     Report = "report",
-    /// Show what our own output cost
-    Meter = "meter",
-    /// Show attempts over time
-    Timeline = "timeline",
-    /// List agents
-    Agents = "agents",
 }
 
 /// Whatever follows the name.

@@ -158,6 +158,13 @@ impl Call {
         self.start().end()
     }
 
+    /// Makes the call, which must succeed, and returns what it printed, byte for byte, and said beside it.
+    pub(crate) fn raw(self) -> (Vec<u8>, String) {
+        let output = self.start().child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    }
+
     /// Begins the call.
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();

@@ -1,9 +1,11 @@
 //! The scheduler's operations, one per file.
 
 pub mod ack;
+pub mod agents;
 pub mod answer;
 pub(crate) mod base;
 pub mod blocked;
+pub mod brief;
 pub mod dep;
 pub mod dispatch;
 pub mod doctor;
@@ -13,6 +15,8 @@ pub(crate) mod graph_edit;
 pub mod integrate;
 pub mod judge;
 pub(crate) mod lasting;
+pub mod log;
+pub mod meter;
 pub mod orphans;
 pub(crate) mod perform;
 pub mod place;
@@ -28,6 +32,7 @@ pub(crate) mod stage;
 pub mod status;
 pub mod task;
 pub mod tell;
+pub mod timeline;
 pub mod verify;
 pub mod wait;
 pub mod why;

@@ -9,6 +9,7 @@ mod care;
 pub mod check;
 pub mod chores;
 pub mod crew;
+pub mod notify;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -193,6 +194,8 @@ fn pass(
         if starts && run.state.status() == RunStatus::Open {
             drive.crew.dispatch(session, &run, chores, &drive.who)?;
         }
+        // What was sent just now is to be started now: our own commits wake us from no sleep.
+        let run = session.read(|tx, _| scope::run_of(tx, run.id))?;
         let counted = drive.crew.count(session, &run)?;
         pass.workers += counted.workers;
         pass.waiting += counted.waiting;

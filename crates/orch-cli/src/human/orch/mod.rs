@@ -1,17 +1,22 @@
 //! The answers of `orch` for people.
 
+mod agents;
 mod blocked;
+pub mod brief;
 mod demo;
 mod dispatch;
 mod drive;
 mod events;
 pub mod graph;
 mod judgement;
+mod log;
+mod meter;
 mod run;
 mod state;
 mod status;
 mod store;
 mod task;
+mod timeline;
 mod word;
 mod worktree;
 
