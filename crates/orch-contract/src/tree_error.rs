@@ -20,6 +20,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::InOther { .. }
             | TreeProblem::InProgress { .. }
             | TreeProblem::Taken
+            | TreeProblem::Present
             | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
@@ -85,6 +86,7 @@ fn conflict(tree: &str, problem: &TreeProblem) -> String {
         }
         TreeProblem::InProgress { operation } => format!("{operation} is under way in {tree}."),
         TreeProblem::Taken => format!("Something is in the way at {tree}."),
+        TreeProblem::Present => format!("The worktree is there already, at {tree}."),
         TreeProblem::BranchTaken { branch } => format!("The branch {branch} is in the way."),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is under way."),
     }
@@ -118,7 +120,7 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
             TreeProblem::InProgress { .. } => status_of(tree),
             TreeProblem::BranchTaken { branch } => shell::line(["git", "log", "--oneline", "-5", branch]),
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
-            TreeProblem::Gone | TreeProblem::Taken => "orch worktree list".to_owned(),
+            TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
         TreeRefusal::NoChanges { tree, .. } => status_of(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
@@ -182,6 +184,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
         TreeProblem::InOther { here } => json!({"problem": "in_other_worktree", "here": here}),
         TreeProblem::InProgress { operation } => json!({"problem": "in_progress", "operation": operation}),
         TreeProblem::Taken => json!({"problem": "taken"}),
+        TreeProblem::Present => json!({"problem": "present"}),
         TreeProblem::BranchTaken { branch } => json!({"problem": "branch_taken", "branch": branch}),
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
     }

@@ -30,6 +30,7 @@ pub mod verify;
 mod view;
 pub mod wait;
 pub mod why;
+pub mod worktree;
 
 pub(crate) use run::dollars;
 
@@ -88,6 +89,7 @@ enum Command {
     Accept(accept::Args),
     Reject(reject::Args),
     Integrate(integrate::Args),
+    Worktree(worktree::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
     Status(status::Args),
@@ -132,6 +134,7 @@ impl Program for Orch {
             Command::Accept(args) => accept::run(args, context, &run),
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
+            Command::Worktree(args) => worktree::run(args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),
             Command::Status(args) => status::run(&args, context, &run),

@@ -34,6 +34,8 @@ pub enum TreeProblem {
     },
     /// Something that is not ours is where it should be made.
     Taken,
+    /// It is there already, so that it cannot be brought back to another place.
+    Present,
     /// A branch of that name is there already, or one whose name makes it impossible.
     BranchTaken {
         /// The branch that is there.

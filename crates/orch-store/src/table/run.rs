@@ -45,6 +45,7 @@ const NAMED: &str = select!("WHERE name = $1");
 const UNFINISHED: &str = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
 const NEWEST_CHANGED: &str = select!("ORDER BY updated_at DESC, id DESC LIMIT 1");
 const LIST: &str = select!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const ON_GROUND: &str = select!("WHERE repository IS NOT NULL ORDER BY id");
 const COUNT: &str = "SELECT count(*) FROM run";
 const TAKEN: &str = "SELECT count(*) FROM run WHERE name = $1";
 
@@ -261,6 +262,14 @@ pub fn changed_last(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
 /// The store failed.
 pub fn list(tx: &mut Transaction<'_>, before: RunId, limit: u32) -> Result<Vec<Run>, Fault> {
     tx.all(LIST, &[before.0.into(), limit.into()], row)
+}
+
+/// The runs that have worktrees, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn with_ground(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
+    tx.all(ON_GROUND, &[], row)
 }
 
 /// How many runs there are.

@@ -315,7 +315,7 @@ impl Performer<'_> {
             Order::DispatchAll { run, to, limit } => self.dispatch_all(*run, to, *limit),
             Order::Reconcile { run, dry_run } => {
                 let run = run.map(|run| slug(RUNS[run]));
-                let tell = |_: &Vec<reconcile::Change>| "reconciled".to_owned();
+                let tell = |_: &reconcile::Reconciled| "reconciled".to_owned();
                 self.call(tell, |session, receipt| {
                     reconcile::reconcile(session, receipt, run.as_ref(), *dry_run)
                 })

@@ -12,6 +12,7 @@ mod status;
 mod store;
 mod task;
 mod word;
+mod worktree;
 
 /// A number with its noun: `1 task`, `3 tasks`.
 fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {

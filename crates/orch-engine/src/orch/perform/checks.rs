@@ -12,13 +12,16 @@ use orch_core::time::Span;
 
 use super::{commit_id, logs, repository};
 use crate::world::Environment;
-use crate::world::git::{Addition, Checkout, Repository};
+use crate::world::git::{Addition, Checkout, Repository, WorktreeEntry};
 use crate::world::limit::CHECK_GRACE;
 use crate::world::process::{Check, CheckOutcome, run_check};
 use crate::{Error, Session};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What stands between what was checked and of what, in the reason why a tree for checks is locked.
+const SCRATCH: &str = " checks of ";
 
 /// A command that is to run.
 #[derive(Clone, Debug)]
@@ -217,6 +220,7 @@ pub(crate) fn run_in_scratch(
 ) -> Result<Verdict, Error> {
     let repository = repository(session, subject.run)?;
     let (path, reason) = scratch(subject)?;
+    let _in_use = repository.hold_scratch(&path)?;
     repository.remove_scratch(&path, &reason)?;
     let commit = commit_id(subject.commit)?;
     let tree = repository.add_worktree(&Addition {
@@ -260,10 +264,16 @@ fn scratch(subject: &Subject<'_>) -> Result<(PathBuf, String), Error> {
     Ok(match subject.attempt {
         Some((_, name)) => (
             root.join(format!(".{stage}-{}.{}", name.task.key, name.number)),
-            format!("{stage} checks of {name}"),
+            format!("{stage}{SCRATCH}{name}"),
         ),
-        None => (root.join(format!(".{stage}")), format!("{stage} checks of {}", subject.run.name)),
+        None => (root.join(format!(".{stage}")), format!("{stage}{SCRATCH}{}", subject.run.name)),
     })
+}
+
+/// Whether a tree was made for checks by [`run_in_scratch`].
+pub(crate) fn is_scratch(entry: &WorktreeEntry) -> bool {
+    let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
+    is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))
 }
 
 #[cfg(test)]
