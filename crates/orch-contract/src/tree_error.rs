@@ -10,7 +10,7 @@ use crate::code::Code;
 /// The code of a refusal. A worktree is found by its attempt, so one that is not there is an attempt that is not.
 pub(crate) fn code(refusal: &TreeRefusal) -> Code {
     match refusal {
-        TreeRefusal::BaseNotFound { .. } => Code::BaseNotFound,
+        TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => Code::BaseNotFound,
         TreeRefusal::WorktreeDirty { .. } => Code::WorktreeDirty,
         TreeRefusal::WorktreeConflict { problem, .. } => match problem {
             TreeProblem::InUse { .. } => Code::AttemptLive,
@@ -26,7 +26,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
         TreeRefusal::NotPrepared { .. } => Code::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
-        TreeRefusal::MergeConflict { .. } => Code::MergeConflict,
+        TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => Code::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
         TreeRefusal::WorktreeNotFound { .. } => Code::AttemptNotFound,
         TreeRefusal::NotSupported { .. } => Code::NotSupported,
@@ -43,6 +43,9 @@ pub(crate) fn message(refusal: &TreeRefusal) -> String {
             "There is no commit to begin from: worktrees and checks need a git repository with a commit."
                 .to_owned()
         }
+        TreeRefusal::BranchNotFound { branch } => {
+            format!("There is no branch `{}`.", visible::visible(branch))
+        }
         TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
             format!("{tree} has changes that are not committed: {}.", listed(files, *total))
         }
@@ -57,6 +60,12 @@ pub(crate) fn message(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::MergeConflict { subject, files } => {
             format!("{subject} cannot be merged: {}.", listed(files, files.len()))
+        }
+        TreeRefusal::LandConflict { onto, branch, files } => {
+            format!("{branch} does not merge with {onto}: {}.", listed(files, files.len()))
+        }
+        TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
+            format!("The run {run} is not finished: it has no task yet.")
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
@@ -109,6 +118,7 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
         TreeRefusal::BaseNotFound { revision: None } => "git rev-parse HEAD".to_owned(),
+        TreeRefusal::BranchNotFound { .. } => "git branch --list".to_owned(),
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
@@ -127,6 +137,9 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
             shell::line(["tail", log])
         }
+        TreeRefusal::LandConflict { onto, branch, .. } => {
+            shell::line(["git", "diff", "--stat", &format!("{onto}...{branch}")])
+        }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
         TreeRefusal::NotPrepared { attempt, .. } => format!("orch task show {}", attempt.task),
@@ -143,6 +156,7 @@ fn status_of(tree: &str) -> String {
 pub(crate) fn details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
+        TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
             let thread = thread.map(|thread| thread.to_string());
             json!({"thread": thread, "worktree": tree, "files": files, "total": total})
@@ -161,6 +175,9 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
             json!({"subject": subject, "checks": checks.iter().map(check).collect::<Vec<_>>()})
         }
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
+        TreeRefusal::LandConflict { onto, branch, files } => {
+            json!({"onto": onto, "branch": branch, "files": files})
+        }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
         }

@@ -23,11 +23,13 @@ pub enum EffectKind {
     Clear,
     /// Bring an attempt's worktree back.
     Restore,
+    /// Bring the run's branch onto another one.
+    Land,
 }
 
 impl EffectKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Branch,
         Self::Prepare,
         Self::Baseline,
@@ -35,6 +37,7 @@ impl EffectKind {
         Self::Integrate,
         Self::Clear,
         Self::Restore,
+        Self::Land,
     ];
 
     /// The public name.
@@ -48,6 +51,7 @@ impl EffectKind {
             Self::Integrate => "integrate",
             Self::Clear => "clear",
             Self::Restore => "restore",
+            Self::Land => "land",
         }
     }
 

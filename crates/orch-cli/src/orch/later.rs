@@ -26,8 +26,6 @@ macro_rules! later {
 }
 
 later! {
-    /// Bring the run's branch onto another one
-    Land = "land",
     /// Show what an attempt changed
     Diff = "diff",
     /// Take a run from plan to branch

@@ -12,6 +12,7 @@ pub mod events;
 pub mod graph;
 pub mod init;
 pub mod integrate;
+pub mod land;
 mod later;
 mod naming;
 #[cfg(test)]
@@ -89,6 +90,7 @@ enum Command {
     Accept(accept::Args),
     Reject(reject::Args),
     Integrate(integrate::Args),
+    Land(land::Args),
     Worktree(worktree::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
@@ -134,6 +136,7 @@ impl Program for Orch {
             Command::Accept(args) => accept::run(args, context, &run),
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
+            Command::Land(args) => land::run(args, context, &run),
             Command::Worktree(args) => worktree::run(args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),

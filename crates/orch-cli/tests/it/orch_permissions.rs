@@ -75,7 +75,6 @@ fn the_lead_is_named() {
 fn what_later_versions_bring_is_refused_by_name() {
     let place = Place::with_run("r");
     for words in [
-        "land --onto main",
         "diff a --stat",
         "run rm r",
         "drive r --workers 4",

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod events;
 pub mod graph;
 pub mod judgement;
+pub mod land;
 pub mod plan;
 pub mod reconcile;
 pub mod request;
@@ -86,6 +87,7 @@ fn work_schemas() -> Vec<Entry> {
         entry::<task::TaskAnswer>("orch accept"),
         entry::<task::TaskAnswer>("orch reject"),
         entry::<judgement::IntegrateAnswer>("orch integrate"),
+        entry::<land::LandAnswer>("orch land"),
     ]
 }
 

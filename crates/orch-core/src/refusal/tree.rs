@@ -73,6 +73,11 @@ pub enum TreeRefusal {
         /// What was asked for; `None` where nothing was, and something is needed.
         revision: Option<String>,
     },
+    /// No branch of this name.
+    BranchNotFound {
+        /// The name.
+        branch: String,
+    },
     /// The worktree has changes that are not committed.
     WorktreeDirty {
         /// The thread that asks for a clean one, where it is one.
@@ -111,6 +116,15 @@ pub enum TreeRefusal {
     MergeConflict {
         /// What was to be merged.
         subject: String,
+        /// The files, by name.
+        files: Vec<String>,
+    },
+    /// The run's branch does not merge with the one it should land on.
+    LandConflict {
+        /// The branch it should land on.
+        onto: String,
+        /// The run's branch.
+        branch: String,
         /// The files, by name.
         files: Vec<String>,
     },

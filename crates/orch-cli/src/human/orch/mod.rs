@@ -6,6 +6,7 @@ mod dispatch;
 mod events;
 pub mod graph;
 mod judgement;
+mod land;
 mod run;
 mod state;
 mod status;

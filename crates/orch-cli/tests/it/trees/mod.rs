@@ -7,6 +7,7 @@ pub(crate) mod ground;
 mod bases;
 mod checks;
 mod crowd;
+mod landing;
 mod merging;
 mod names;
 mod preparing;

@@ -10,6 +10,7 @@ pub(crate) mod checks;
 pub(crate) mod clear;
 pub(crate) mod hold;
 pub(crate) mod integrate;
+pub(crate) mod land;
 pub(crate) mod prepare;
 pub(crate) mod restore;
 pub(crate) mod spare;
@@ -95,6 +96,7 @@ fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
         EffectKind::Integrate => integrate::perform(session, taken),
         EffectKind::Clear => clear::perform(session, taken),
         EffectKind::Restore => restore::perform(session, taken),
+        EffectKind::Land => land::perform(session, taken),
     };
     if done.is_err() {
         hold::let_go(session, taken)?;
