@@ -411,6 +411,7 @@ impl Desk {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         close::close(&mut self.session, None, &request).map(fresh)
     }

@@ -28,12 +28,6 @@ macro_rules! later {
 later! {
     /// Show what an attempt changed
     Diff = "diff",
-    /// Take a run from plan to branch
-    Drive = "drive",
-    /// End all workers
-    Stop = "stop",
-    /// List processes
-    Ps = "ps",
     /// Show what an attempt printed
     Log = "log",
     /// Tell a lead everything about a run

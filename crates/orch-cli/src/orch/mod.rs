@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dep;
 pub mod dispatch;
 pub mod doctor;
+pub mod drive;
 pub mod events;
 pub mod graph;
 pub mod init;
@@ -18,6 +19,7 @@ mod naming;
 #[cfg(test)]
 mod parity;
 pub mod prime;
+pub mod ps;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;
@@ -25,6 +27,7 @@ pub mod reject;
 pub mod request;
 pub mod run;
 pub mod status;
+pub mod stop;
 pub mod task;
 pub mod tell;
 pub mod verify;
@@ -91,6 +94,9 @@ enum Command {
     Reject(reject::Args),
     Integrate(integrate::Args),
     Land(land::Args),
+    Drive(Box<drive::Args>),
+    Ps(ps::Args),
+    Stop(stop::Args),
     Worktree(worktree::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
@@ -137,6 +143,9 @@ impl Program for Orch {
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
             Command::Land(args) => land::run(args, context, &run),
+            Command::Drive(args) => drive::run(*args, context, &run),
+            Command::Ps(args) => ps::run(&args, context, &run),
+            Command::Stop(args) => stop::run(&args, context, &run),
             Command::Worktree(args) => worktree::run(args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),

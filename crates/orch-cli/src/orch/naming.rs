@@ -40,12 +40,9 @@ impl NamedRun {
     /// The task, in the run it names itself, else in the named one.
     ///
     /// # Errors
-    /// The variable holds no name.
+    /// Two different runs are named, or the variable holds no name.
     pub fn task(&self, task: TaskRef, context: &Context<'_>) -> Result<TaskRef, Failure> {
-        match task.run {
-            Some(_) => Ok(task),
-            None => Ok(TaskRef { run: self.settle(context)?, key: task.key }),
-        }
+        Ok(TaskRef { run: self.or(task.run.as_ref(), context)?, key: task.key })
     }
 
     /// The attempt, in the run it names itself, else in the named one.

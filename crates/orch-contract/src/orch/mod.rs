@@ -6,6 +6,7 @@ pub mod demo;
 pub mod dependency;
 pub mod dispatch;
 pub mod doctor;
+pub mod drive;
 pub mod events;
 pub mod graph;
 pub mod judgement;
@@ -84,6 +85,9 @@ fn work_schemas() -> Vec<Entry> {
         entry::<events::EventsAnswer>("orch events"),
         entry::<graph::GraphShown>("orch graph"),
         entry::<judgement::VerifyAnswer>("orch verify"),
+        entry::<drive::DriveLine>("orch drive"),
+        entry::<drive::PsAnswer>("orch ps"),
+        entry::<drive::StopAnswer>("orch stop"),
         entry::<task::TaskAnswer>("orch accept"),
         entry::<task::TaskAnswer>("orch reject"),
         entry::<judgement::IntegrateAnswer>("orch integrate"),

@@ -19,6 +19,7 @@ pub mod outcome;
 pub(crate) mod perform;
 pub mod place;
 pub mod plan;
+pub mod ps;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;

@@ -6,7 +6,7 @@ use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::effect::{Effect, EffectKind};
 use orch_core::event::{Datum, EventKind};
-use orch_core::id::{AttemptName, RunId, Slug, TaskName};
+use orch_core::id::{AttemptName, RunId, Slug, TaskName, ThreadId};
 use orch_core::reconcile::{Observation, steps};
 use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::decide::{self, Unsuccessful};
@@ -16,7 +16,7 @@ use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
 use orch_core::time::Time;
 use orch_core::worktree::Worktree;
 use orch_store::table::{
-    attempt, effect, message, run as run_table, task, thread, thread_condition, worktree,
+    attempt, effect, message, run as run_table, task, thread, thread_condition, worker, worktree,
 };
 use orch_store::{Ending, Transaction};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ use super::perform::{hold, outstanding};
 use super::scope;
 use super::stage::{Stage, Told};
 use crate::inbox::{cancel, close, reply};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session};
 
 /// One step that was taken.
@@ -244,6 +245,9 @@ pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
     }
     if news.lapsed || news.defaults {
         for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
+            if stop::keeps(stage.tx, lapsed.id)? {
+                continue;
+            }
             look(stage, &lapsed)?;
         }
     }
@@ -273,6 +277,21 @@ pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error
     }
     attempt::save(stage.tx, &walk.attempt)?;
     walk.offer_or_not(stage)
+}
+
+/// Ends the attempt of a thread whose worker is known to be gone, without waiting for its lease.
+pub(crate) fn lose_thread(stage: &mut Stage<'_, '_>, id: ThreadId, reason: &str) -> Result<(), Error> {
+    let Some(seen) = thread::load(stage.tx, id)? else { return Ok(()) };
+    if seen.state.hold().is_none() {
+        return Ok(());
+    }
+    let Some(reference) = seen.head.reference else { return Ok(()) };
+    let Some(attempt) = attempt::load(stage.tx, reference.attempt)? else { return Ok(()) };
+    if !decide::under_way(&attempt) || attempt.state == orch_core::attempt::AttemptState::Reported {
+        return Ok(());
+    }
+    let task = task::load(stage.tx, attempt.task)?.ok_or_else(|| scope::missing("task", attempt.task.0))?;
+    Walk { task, attempt, seen: &seen, closed_at: None }.lose(stage, reason)
 }
 
 /// One attempt on its way to what its thread shows.
@@ -452,6 +471,10 @@ impl Walk<'_> {
 
     /// Counts what the worker gave back; says whether that was once too often.
     fn count_releases(&mut self, stage: &mut Stage<'_, '_>, times: u32) -> Result<bool, Error> {
+        let end = worker::load(stage.tx, self.seen.id)?.and_then(|row| row.end);
+        if end.is_some_and(|end| end.outcome.is_forgiven()) {
+            return Ok(false);
+        }
         let policy = stage.run(self.task.run)?.policy.clone();
         let (task, spent) = decide::released(&self.task, times, &policy);
         let ends = spent && !self.seen.state.status().closed();

@@ -298,6 +298,7 @@ pub(crate) fn end_attempt(
     };
     let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
     if !owned.state.status().closed() {
+        stage.ended.push(id);
         let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
         let text = format!("This attempt was ended: {reason}.");
         inbox_cancel::end(stage.tx, &owned, &by, Some(&text), stage.now)?;

@@ -4,7 +4,7 @@ use orch_core::id::{Commit, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
     Baseline, Budget, Counts, DoneWhen, Ground, Outcome, Pause, PauseReason, Policy, Rules, Run, RunState,
-    RunStatus,
+    RunStatus, Spent,
 };
 use orch_core::time::{Span, Time};
 
@@ -21,7 +21,7 @@ macro_rules! select {
             max_active, max_attempts, retry_delay_ms, lease_ms, answer_after_ms, keys_made, created_at, updated_at,
             waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled,
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
-            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults FROM run ",
+            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens FROM run ",
             $rest
         )
     };
@@ -39,6 +39,7 @@ const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = 
 const SAVE_RULES: &str =
     "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
     max_cost_micros = $8, max_tokens = $9 WHERE id = $1";
+const SPEND: &str = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
 const FORGET: &str = "DELETE FROM run WHERE id = $1";
 const LOAD: &str = select!("WHERE id = $1");
 const NAMED: &str = select!("WHERE name = $1");
@@ -81,6 +82,7 @@ fn row(row: &dyn Row) -> Result<Run, Fault> {
             max_cost_micros: row.int_or_null(42)?,
             max_tokens: row.int_or_null(43)?,
         },
+        spent: Spent { cost_micros: row.int(45)?, tokens: row.int(46)? },
         ground: ground(row)?,
         faults: small(row, 44)?,
         counts,
@@ -214,6 +216,14 @@ pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &B
         budget.max_tokens.into(),
     ];
     tx.run(SAVE_RULES, &values).map(|_| ())
+}
+
+/// Adds to what a run has spent.
+///
+/// # Errors
+/// The store failed.
+pub fn spend(tx: &mut Transaction<'_>, id: RunId, more: Spent) -> Result<(), Fault> {
+    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
 }
 
 /// Takes the row of a run away; what hangs on it is the caller's.

@@ -3,6 +3,7 @@
 mod blocked;
 mod demo;
 mod dispatch;
+mod drive;
 mod events;
 pub mod graph;
 mod judgement;

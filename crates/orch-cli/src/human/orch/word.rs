@@ -121,10 +121,3 @@ impl Human for AckAnswer {
         paper.line(format!("Acknowledged through {}.", self.cursor));
     }
 }
-
-/// Says how many there are, for lists that show only some.
-pub(super) fn total(paper: &mut Paper, shown: usize, total: u64, one: &str, many: &str) {
-    if total > shown as u64 {
-        paper.note(&format!("{shown} of {} shown.", counted(total, one, many)));
-    }
-}

@@ -69,7 +69,7 @@ impl Verdict {
 
     /// The same in a sentence, for whoever has to do better.
     pub(crate) fn reason(&self) -> String {
-        let sentences: Vec<String> = self.failed().iter().map(sentence).collect();
+        let sentences: Vec<String> = self.failed().iter().map(ToString::to_string).collect();
         sentences.join(" ")
     }
 }
@@ -84,18 +84,6 @@ pub(crate) fn failed(check: &CheckRun) -> FailedCheck {
         message: check.message.clone(),
         log: check.log.clone(),
     }
-}
-
-/// A check that did not pass, in a sentence.
-pub(crate) fn sentence(check: &FailedCheck) -> String {
-    let how = match (check.state, check.exit_status, &check.message) {
-        (CheckState::TimedOut, _, _) => "took too long".to_owned(),
-        (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
-        (_, _, Some(message)) => message.clone(),
-        (_, Some(status), None) => format!("ended with status {status}"),
-        (_, None, None) => "failed".to_owned(),
-    };
-    if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
 }
 
 /// Runs the orders in a tree. All of them run, so that whoever has to do better sees all there is;

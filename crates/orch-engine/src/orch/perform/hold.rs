@@ -138,15 +138,15 @@ pub(crate) fn let_go(session: &mut Session, taken: &Taken) -> Result<(), Error> 
 }
 
 fn own(now: Time) -> Holder {
-    Holder { host: host(), process: ProcessIdentity::own().to_string(), until: now + HELD }
+    Holder { host: host().to_owned(), process: ProcessIdentity::own().to_string(), until: now + HELD }
 }
 
 fn liveness(holder: &Holder) -> Liveness {
     if holder.host != host() {
         return Liveness::Elsewhere;
     }
-    match ProcessIdentity::parse(&holder.process) {
-        Some(process) if process.is_alive() => Liveness::Alive,
+    match holder.process.parse::<ProcessIdentity>() {
+        Ok(process) if process.is_alive() => Liveness::Alive,
         _ => Liveness::Dead,
     }
 }

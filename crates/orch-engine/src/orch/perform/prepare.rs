@@ -8,7 +8,7 @@ use orch_core::check::{CheckSource, CheckStage};
 use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
 use orch_core::id::Slug;
-use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
+use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus, decide as run_decide};
 use orch_core::task::Task;
 use orch_core::task::decide::{self, Unsuccessful};
@@ -272,15 +272,7 @@ fn kept(session: &Session, wanted: &Wanted) -> Option<String> {
 /// An error with its causes, in a sentence.
 pub(crate) fn said(error: &Error) -> String {
     if let Error::Refused(Refusal::Tree(refusal)) = error {
-        return match refusal {
-            TreeRefusal::ChecksFailed { checks: failed, .. } => {
-                failed.iter().map(checks::sentence).collect::<Vec<_>>().join(" ")
-            }
-            TreeRefusal::WorktreeConflict { tree, problem: TreeProblem::Taken } => {
-                format!("Something is in the way at {tree}.")
-            }
-            other => format!("{other:?}"),
-        };
+        return refusal.to_string();
     }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
