@@ -25,11 +25,13 @@ pub enum EffectKind {
     Restore,
     /// Bring the run's branch onto another one.
     Land,
+    /// Forget the run, keeping its work.
+    Remove,
 }
 
 impl EffectKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Branch,
         Self::Prepare,
         Self::Baseline,
@@ -38,6 +40,7 @@ impl EffectKind {
         Self::Clear,
         Self::Restore,
         Self::Land,
+        Self::Remove,
     ];
 
     /// The public name.
@@ -52,6 +55,7 @@ impl EffectKind {
             Self::Clear => "clear",
             Self::Restore => "restore",
             Self::Land => "land",
+            Self::Remove => "remove",
         }
     }
 

@@ -26,14 +26,10 @@ macro_rules! later {
 }
 
 later! {
-    /// Show what an attempt changed
-    Diff = "diff",
     /// Show what an attempt printed
     Log = "log",
     /// Tell a lead everything about a run
     Brief = "brief",
-    /// Report on a run
-    Report = "report",
     /// Show what our own output cost
     Meter = "meter",
     /// Show attempts over time
@@ -57,6 +53,6 @@ impl Command {
 }
 
 /// Refuses a command or an option that later versions bring.
-pub(super) fn not_supported(what: &str) -> Failure {
+fn not_supported(what: &str) -> Failure {
     Failure::new(Code::NotSupported, format!("{what} is not supported by this version."))
 }

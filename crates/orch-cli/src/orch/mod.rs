@@ -6,6 +6,7 @@ pub mod answer;
 pub mod blocked;
 pub mod demo;
 pub mod dep;
+pub mod diff;
 pub mod dispatch;
 pub mod doctor;
 pub mod drive;
@@ -24,6 +25,7 @@ pub mod ready;
 pub mod recall;
 pub mod reconcile;
 pub mod reject;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod status;
@@ -94,6 +96,8 @@ enum Command {
     Reject(reject::Args),
     Integrate(integrate::Args),
     Land(land::Args),
+    Diff(diff::Args),
+    Report(report::Args),
     Drive(Box<drive::Args>),
     Ps(ps::Args),
     Stop(stop::Args),
@@ -143,6 +147,8 @@ impl Program for Orch {
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
             Command::Land(args) => land::run(args, context, &run),
+            Command::Diff(args) => diff::run(args, context, &run),
+            Command::Report(args) => report::run(&args, context, &run),
             Command::Drive(args) => drive::run(*args, context, &run),
             Command::Ps(args) => ps::run(&args, context, &run),
             Command::Stop(args) => stop::run(&args, context, &run),

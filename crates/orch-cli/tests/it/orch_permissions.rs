@@ -74,19 +74,9 @@ fn the_lead_is_named() {
 #[test]
 fn what_later_versions_bring_is_refused_by_name() {
     let place = Place::with_run("r");
-    for words in [
-        "diff a --stat",
-        "run rm r",
-        "drive r --workers 4",
-        "stop",
-        "ps",
-        "log a --follow",
-        "brief",
-        "report",
-        "meter",
-        "timeline",
-        "agents",
-    ] {
+    for words in
+        ["drive r --workers 4", "stop", "ps", "log a --follow", "brief", "meter", "timeline", "agents"]
+    {
         let arguments: Vec<&str> = words.split(' ').collect();
         let error = place.orch(&arguments).fails("not_supported");
         let message = error["message"].as_str().unwrap();

@@ -4,6 +4,7 @@ pub mod blocked;
 pub mod cursor;
 pub mod demo;
 pub mod dependency;
+pub mod diff;
 pub mod dispatch;
 pub mod doctor;
 pub mod drive;
@@ -38,6 +39,7 @@ pub fn schemas() -> Vec<Entry> {
         entry::<SchemaAnswer>("orch schema"),
         entry::<DocumentAnswer>("orch completions"),
         entry::<DocumentAnswer>("orch prime"),
+        entry::<DocumentAnswer>("orch report"),
         entry::<demo::DemoAnswer>("orch demo"),
     ]);
     schemas
@@ -52,6 +54,7 @@ fn run_schemas() -> Vec<Entry> {
         entry::<run::RunAnswer>("orch run pause"),
         entry::<run::RunAnswer>("orch run resume"),
         entry::<run::RunAnswer>("orch run cancel"),
+        entry::<run::RunRmAnswer>("orch run rm"),
     ]
 }
 
@@ -92,6 +95,7 @@ fn work_schemas() -> Vec<Entry> {
         entry::<task::TaskAnswer>("orch reject"),
         entry::<judgement::IntegrateAnswer>("orch integrate"),
         entry::<land::LandAnswer>("orch land"),
+        entry::<diff::DiffAnswer>("orch diff"),
     ]
 }
 

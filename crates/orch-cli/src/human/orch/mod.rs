@@ -2,6 +2,7 @@
 
 mod blocked;
 mod demo;
+mod diff;
 mod dispatch;
 mod drive;
 mod events;

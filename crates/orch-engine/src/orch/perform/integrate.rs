@@ -327,7 +327,7 @@ fn write_down(
     })
 }
 
-pub(super) fn superseded() -> Error {
+pub(crate) fn superseded() -> Error {
     TreeRefusal::NotSupported { what: "Going on after another process took over".to_owned() }.into()
 }
 
