@@ -94,6 +94,13 @@ impl<'a> Context<'a> {
         matches!(self.printer.mode(), Mode::Text(look) if look.terminal)
     }
 
+    /// Whether JSON was asked for in so many words.
+    #[must_use]
+    pub fn json_wanted(&self) -> bool {
+        let variable = || self.environment.raw(environment::OUTPUT).is_some_and(|value| value == "json");
+        self.globals.json || (!self.globals.text && variable())
+    }
+
     /// Adds a warning, a full sentence.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());

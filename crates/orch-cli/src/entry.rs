@@ -95,12 +95,16 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
             let exit = match &outcome {
-                Outcome::Answer(_) | Outcome::Document(_) | Outcome::Streamed => 0,
+                Outcome::Answer(_) | Outcome::Document(_) | Outcome::Raw(..) | Outcome::Streamed => 0,
                 Outcome::StreamedAs(exit) | Outcome::AnswerAs(_, exit) => *exit,
             };
             let written = match outcome {
                 Outcome::Answer(answer) => printer.answer(&command, answer.as_ref(), context.warnings()),
                 Outcome::Document(text) => printer.document(&command, &text, json_wanted(wish, environment)),
+                Outcome::Raw(bytes, answer) => {
+                    let json = json_wanted(wish, environment);
+                    printer.raw(&command, &bytes, answer.as_ref(), context.warnings(), json)
+                }
                 Outcome::Streamed | Outcome::StreamedAs(_) => Written::Whole,
                 Outcome::AnswerAs(answer, _) => printer.answer(&command, answer.as_ref(), context.warnings()),
             };

@@ -44,6 +44,8 @@ pub enum Outcome {
     Answer(Box<dyn Printable>),
     /// With a document that is no answer and is printed as it is, unless JSON is asked for.
     Document(String),
+    /// With bytes that are no answer, printed as they are; on a terminal, and where JSON is asked for, with an answer.
+    Raw(Vec<u8>, Box<dyn Printable>),
     /// Everything was printed already, document by document.
     Streamed,
     /// The same, and what came of it is told by this exit status.
@@ -232,6 +234,26 @@ impl Printer {
         match serde_json::to_string(&answer) {
             Ok(document) => put(&inert(document)),
             Err(_) => Written::Failed,
+        }
+    }
+
+    /// Writes bytes that are no answer: as they are, unless JSON was asked for in so many words or a terminal would
+    /// have to show them.
+    pub fn raw(
+        &self,
+        command: &str,
+        bytes: &[u8],
+        answer: &dyn Printable,
+        warnings: &[String],
+        json_wanted: bool,
+    ) -> Written {
+        match self.mode {
+            Mode::Json if json_wanted => self.answer(command, answer, warnings),
+            Mode::Text(look) if look.terminal => self.answer(command, answer, warnings),
+            Mode::Json | Mode::Text(_) => {
+                self.warn(warnings);
+                put_bytes(bytes)
+            }
         }
     }
 

@@ -98,7 +98,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::DependencyCycle { .. } => Code::DependencyCycle,
         Refusal::DependencyExists { .. } => Code::DependencyExists,
         Refusal::DependencyNotFound { .. } => Code::DependencyNotFound,
-        Refusal::AttemptLive { .. } => Code::AttemptLive,
+        Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => Code::AttemptLive,
         Refusal::AttemptNotFound { .. } => Code::AttemptNotFound,
         Refusal::CapacityReached { .. } => Code::CapacityReached,
         Refusal::AgentNotFound { .. } => Code::AgentNotFound,
@@ -187,6 +187,9 @@ fn message(refusal: &Refusal) -> String {
         Refusal::AttemptLive { task, attempt } => {
             format!("Attempt {attempt} at task {task} is under way.")
         }
+        Refusal::RunLive { run, attempt, .. } => {
+            format!("The run {run} is worked on: attempt {attempt} is under way.")
+        }
         Refusal::AttemptNotFound { task } => format!("No attempt at task {task} is under way."),
         Refusal::CapacityReached { run, max, active } => {
             format!("The run {run} allows {max} attempts at once, and {active} are under way.")
@@ -264,6 +267,11 @@ fn hint(refusal: &Refusal) -> Option<String> {
             format!("orch dep list {task}")
         }
         Refusal::AttemptLive { task, .. } => format!("orch recall {task}"),
+        // Cancelling leaves what is claimed to its worker.
+        Refusal::RunLive { attempt, status: RunStatus::Cancelled, .. } => {
+            format!("orch recall {}", attempt.task)
+        }
+        Refusal::RunLive { run, .. } => format!("orch run cancel {run}"),
         Refusal::CapacityReached { run, .. } => {
             format!("orch wait --for reported,done,failed,lost --run {run}")
         }
@@ -320,6 +328,9 @@ fn details(refusal: &Refusal) -> Value {
         }
         Refusal::AttemptLive { task, attempt } => {
             json!({"task": task.to_string(), "attempt": attempt.to_string()})
+        }
+        Refusal::RunLive { run, status, attempt } => {
+            json!({"run": run.as_str(), "state": status.name(), "attempt": attempt.to_string()})
         }
         Refusal::CapacityReached { run, max, active } => {
             json!({"run": run.as_str(), "max_active": max, "active": active})

@@ -9,7 +9,7 @@ use crate::code::Code;
 /// The code of a refusal. A worktree is found by its attempt, so one that is not there is an attempt that is not.
 pub(crate) fn code(refusal: &TreeRefusal) -> Code {
     match refusal {
-        TreeRefusal::BaseNotFound { .. } => Code::BaseNotFound,
+        TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => Code::BaseNotFound,
         TreeRefusal::WorktreeDirty { .. } => Code::WorktreeDirty,
         TreeRefusal::WorktreeConflict { problem, .. } => match problem {
             TreeProblem::InUse { .. } => Code::AttemptLive,
@@ -25,7 +25,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
         TreeRefusal::NotPrepared { .. } => Code::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
-        TreeRefusal::MergeConflict { .. } => Code::MergeConflict,
+        TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => Code::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
         TreeRefusal::WorktreeNotFound { .. } => Code::AttemptNotFound,
         TreeRefusal::NotSupported { .. } => Code::NotSupported,
@@ -42,6 +42,7 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
         TreeRefusal::BaseNotFound { revision: None } => "git rev-parse HEAD".to_owned(),
+        TreeRefusal::BranchNotFound { .. } => "git branch --list".to_owned(),
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
@@ -60,6 +61,9 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
             shell::line(["tail", log])
         }
+        TreeRefusal::LandConflict { onto, branch, .. } => {
+            shell::line(["git", "diff", "--stat", &format!("{onto}...{branch}")])
+        }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
         TreeRefusal::NotPrepared { attempt, .. } => format!("orch task show {}", attempt.task),
@@ -76,6 +80,7 @@ fn status_of(tree: &str) -> String {
 pub(crate) fn details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
+        TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
             let thread = thread.map(|thread| thread.to_string());
             json!({"thread": thread, "worktree": tree, "files": files, "total": total})
@@ -94,6 +99,9 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
             json!({"subject": subject, "checks": checks.iter().map(check).collect::<Vec<_>>()})
         }
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
+        TreeRefusal::LandConflict { onto, branch, files } => {
+            json!({"onto": onto, "branch": branch, "files": files})
+        }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
         }

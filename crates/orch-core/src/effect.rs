@@ -23,11 +23,15 @@ pub enum EffectKind {
     Clear,
     /// Bring an attempt's worktree back.
     Restore,
+    /// Bring the run's branch onto another one.
+    Land,
+    /// Forget the run, keeping its work.
+    Remove,
 }
 
 impl EffectKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Branch,
         Self::Prepare,
         Self::Baseline,
@@ -35,6 +39,8 @@ impl EffectKind {
         Self::Integrate,
         Self::Clear,
         Self::Restore,
+        Self::Land,
+        Self::Remove,
     ];
 
     /// The public name.
@@ -48,6 +54,8 @@ impl EffectKind {
             Self::Integrate => "integrate",
             Self::Clear => "clear",
             Self::Restore => "restore",
+            Self::Land => "land",
+            Self::Remove => "remove",
         }
     }
 

@@ -65,6 +65,8 @@ kinds! {
     RunCancelled = "run_cancelled",
     /// A finished run got work again.
     RunReopened = "run_reopened",
+    /// A run was removed; it is named, and its own history is gone.
+    RunRemoved = "run_removed",
     /// A run has no unfinished task any more.
     Finished = "finished",
     /// A task was added.

@@ -104,6 +104,9 @@ pub const CRITICAL_PATH_SHOWN: usize = 20;
 /// How many entries each section of a status shows.
 pub const STATUS_SHOWN: u32 = 20;
 
+/// How many attempts under way a status looks at for changes that contradict each other.
+pub const CLASHES_LOOKED_AT: usize = 8;
+
 /// How many earlier attempts a work message tells of, the newest ones.
 pub const EARLIER_SHOWN: u32 = 5;
 

@@ -255,6 +255,15 @@ pub enum Refusal {
         /// Which attempt.
         attempt: AttemptName,
     },
+    /// Somebody works on tasks of the run.
+    RunLive {
+        /// Which run.
+        run: Slug,
+        /// Its state.
+        status: RunStatus,
+        /// One of the attempts.
+        attempt: AttemptName,
+    },
     /// No attempt is under way.
     AttemptNotFound {
         /// Which task.

@@ -114,7 +114,11 @@ pub const ALL: [Invariant; 29] = [
         law: "Every message belongs to a thread, and a thread knows how many it has.",
         query: THREAD_MESSAGES,
     },
-    Invariant { name: "cursors", law: "No cursor points past the newest message or event.", query: CURSORS },
+    Invariant {
+        name: "cursors",
+        law: "No cursor points past the newest message or event that there ever was.",
+        query: CURSORS,
+    },
     Invariant {
         name: "questions",
         law: "A blocked thread names an unanswered question of its own; no question has two answers.",
@@ -284,6 +288,7 @@ WHERE t.message_count != (SELECT count(*) FROM message m WHERE m.thread_id = t.i
 
 const CURSORS: &str =
     "SELECT name FROM agent WHERE message_cursor > (SELECT coalesce(max(id), 0) FROM message)
+    AND message_cursor > (SELECT coalesce(max(id), 0) FROM floor WHERE name = 'message')
 UNION ALL SELECT agent FROM event_cursor WHERE event_id > (SELECT coalesce(max(id), 0) FROM event)";
 
 const QUESTIONS: &str = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message q ON q.id = t.question_id

@@ -8,6 +8,7 @@ pub mod blocked;
 pub mod brief;
 pub mod demo;
 pub mod dep;
+pub mod diff;
 pub mod dispatch;
 pub mod doctor;
 pub mod drive;
@@ -15,7 +16,7 @@ pub mod events;
 pub mod graph;
 pub mod init;
 pub mod integrate;
-mod later;
+pub mod land;
 pub mod log;
 pub mod meter;
 mod naming;
@@ -27,6 +28,7 @@ pub mod ready;
 pub mod recall;
 pub mod reconcile;
 pub mod reject;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod status;
@@ -97,6 +99,9 @@ enum Command {
     Accept(accept::Args),
     Reject(reject::Args),
     Integrate(integrate::Args),
+    Land(land::Args),
+    Diff(diff::Args),
+    Report(report::Args),
     Drive(Box<drive::Args>),
     Ps(ps::Args),
     Stop(stop::Args),
@@ -121,8 +126,6 @@ enum Command {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
-    #[command(flatten)]
-    Later(later::Command),
 }
 
 impl Program for Orch {
@@ -150,6 +153,9 @@ impl Program for Orch {
             Command::Accept(args) => accept::run(args, context, &run),
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
+            Command::Land(args) => land::run(args, context, &run),
+            Command::Diff(args) => diff::run(args, context, &run),
+            Command::Report(args) => report::run(&args, context, &run),
             Command::Drive(args) => drive::run(*args, context, &run),
             Command::Ps(args) => ps::run(&args, context, &run),
             Command::Stop(args) => stop::run(&args, context, &run),
@@ -175,7 +181,6 @@ impl Program for Orch {
             }
             Command::Completions(args) => Ok(self_description::completions(&args, Self::parser())),
             Command::Man(args) => self_description::man(&args, Self::parser()),
-            Command::Later(command) => Err(command.refuse()),
         }
     }
 }

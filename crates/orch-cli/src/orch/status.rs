@@ -1,11 +1,12 @@
 //! `orch status`.
 
-use orch_contract::orch::status::{Active, Failed, StatusAnswer};
+use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
 use orch_contract::run::{Progress, RunBrief, StateCounts};
 use orch_contract::task::texts;
 use orch_core::id::Slug;
 use orch_core::time::Span;
 use orch_engine::Session;
+use orch_engine::orch::clashes;
 use orch_engine::orch::events::changed;
 use orch_engine::orch::status::{Status, status};
 
@@ -81,6 +82,11 @@ pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusA
     Ok((answer(&status), unfinished))
 }
 
+fn clash(clash: &clashes::Clash) -> Clash {
+    let attempts = clash.attempts.iter().map(ToString::to_string).collect();
+    Clash { attempts, files: clash.files.clone() }
+}
+
 fn answer(status: &Status) -> StatusAnswer {
     let active = status.active.iter().map(|active| Active {
         task: view::short(&active.shown),
@@ -100,6 +106,7 @@ fn answer(status: &Status) -> StatusAnswer {
         questions: status.questions.iter().map(view::question).collect(),
         ready: status.ready.iter().map(view::short).collect(),
         failed: failed.collect(),
+        clashes: status.clashes.iter().map(clash).collect(),
         progress: Progress::of(&status.run.counts),
         critical_path: texts(&status.critical_path),
         eta_ms: status.eta.map(|span| span.0),

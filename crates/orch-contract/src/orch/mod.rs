@@ -6,12 +6,14 @@ pub mod brief;
 pub mod cursor;
 pub mod demo;
 pub mod dependency;
+pub mod diff;
 pub mod dispatch;
 pub mod doctor;
 pub mod drive;
 pub mod events;
 pub mod graph;
 pub mod judgement;
+pub mod land;
 pub mod log;
 pub mod meter;
 pub mod plan;
@@ -42,6 +44,7 @@ pub fn schemas() -> Vec<Entry> {
         entry::<SchemaAnswer>("orch schema"),
         entry::<DocumentAnswer>("orch completions"),
         entry::<DocumentAnswer>("orch prime"),
+        entry::<DocumentAnswer>("orch report"),
         entry::<demo::DemoAnswer>("orch demo"),
     ]);
     schemas
@@ -56,6 +59,7 @@ fn run_schemas() -> Vec<Entry> {
         entry::<run::RunAnswer>("orch run pause"),
         entry::<run::RunAnswer>("orch run resume"),
         entry::<run::RunAnswer>("orch run cancel"),
+        entry::<run::RunRmAnswer>("orch run rm"),
     ]
 }
 
@@ -100,6 +104,8 @@ fn work_schemas() -> Vec<Entry> {
         entry::<meter::MeterAnswer>("orch meter"),
         entry::<agents::AgentsAnswer>("orch agents"),
         entry::<timeline::TimelineAnswer>("orch timeline"),
+        entry::<land::LandAnswer>("orch land"),
+        entry::<diff::DiffAnswer>("orch diff"),
     ]
 }
 

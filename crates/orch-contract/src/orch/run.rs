@@ -38,3 +38,16 @@ pub struct RunShowAnswer {
     /// The cursor of the next part, where there is one.
     pub next: Option<String>,
 }
+
+/// What `orch run rm` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunRmAnswer {
+    /// The run that is gone.
+    pub run: String,
+    /// How many tasks it had.
+    pub tasks: i64,
+    /// The references that keep what its worktrees held, and what was on its branches and nowhere else.
+    pub salvage: Vec<String>,
+    /// The repository that these are in; null for a run that had no worktrees.
+    pub repository: Option<String>,
+}

@@ -33,6 +33,15 @@ pub struct Failed {
     pub reason: Option<String>,
 }
 
+/// Two attempts that do not merge with each other as they are now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Clash {
+    /// Both, `RUN/KEY@N`, the older first.
+    pub attempts: Vec<String>,
+    /// The files that contradict each other.
+    pub files: Vec<String>,
+}
+
 /// One run at a glance. Each list has at most 20 entries; `counts` says how many there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusAnswer {
@@ -48,6 +57,9 @@ pub struct StatusAnswer {
     pub ready: Vec<TaskShort>,
     /// Failed tasks, oldest first.
     pub failed: Vec<Failed>,
+    /// Attempts under way that do not merge with each other; the oldest eight that have committed something are
+    /// looked at.
+    pub clashes: Vec<Clash>,
     /// How far it is.
     pub progress: Progress,
     /// Keys of the longest chain of unfinished tasks, in order.

@@ -76,6 +76,11 @@ pub enum TreeRefusal {
         /// What was asked for; `None` where nothing was, and something is needed.
         revision: Option<String>,
     },
+    /// No branch of this name.
+    BranchNotFound {
+        /// The name.
+        branch: String,
+    },
     /// The worktree has changes that are not committed.
     WorktreeDirty {
         /// The thread that asks for a clean one, where it is one.
@@ -114,6 +119,15 @@ pub enum TreeRefusal {
     MergeConflict {
         /// What was to be merged.
         subject: String,
+        /// The files, by name.
+        files: Vec<String>,
+    },
+    /// The run's branch does not merge with the one it should land on.
+    LandConflict {
+        /// The branch it should land on.
+        onto: String,
+        /// The run's branch.
+        branch: String,
         /// The files, by name.
         files: Vec<String>,
     },
@@ -160,6 +174,9 @@ fn sentence(refusal: &TreeRefusal) -> String {
             "There is no commit to begin from: worktrees and checks need a git repository with a commit."
                 .to_owned()
         }
+        TreeRefusal::BranchNotFound { branch } => {
+            format!("There is no branch `{}`.", visible::visible(branch))
+        }
         TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
             format!("{tree} has changes that are not committed: {}.", listed(files, *total))
         }
@@ -174,6 +191,12 @@ fn sentence(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::MergeConflict { subject, files } => {
             format!("{subject} cannot be merged: {}.", listed(files, files.len()))
+        }
+        TreeRefusal::LandConflict { onto, branch, files } => {
+            format!("{branch} does not merge with {onto}: {}.", listed(files, files.len()))
+        }
+        TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
+            format!("The run {run} is not finished: it has no task yet.")
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             format!("The run {run} is not finished: {unfinished} of its tasks are not done.")

@@ -3,7 +3,7 @@
 use super::state::{RunEvent, next};
 use super::{Baseline, Counts, Ground, Outcome, Pause, PauseReason, Run, RunEdit, RunState, RunStatus};
 use crate::limit;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreeRefusal};
 use crate::task::TaskState;
 use crate::time::Time;
 
@@ -155,6 +155,19 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
 /// The run is cancelled.
 pub fn admits(run: &Run) -> Result<(), Refusal> {
     allowed(run, RunEvent::Reopen)
+}
+
+/// Whether the run's branch may land: all of it is done, or a part is wanted.
+///
+/// # Errors
+/// It has tasks that are not done; cancelled ones do not count.
+pub fn landable(run: &Run, partial: bool) -> Result<(), Refusal> {
+    let over = run.counts.of(TaskState::Done) + run.counts.of(TaskState::Cancelled);
+    let unfinished = run.counts.total() - over;
+    if partial || (unfinished == 0 && !run.state.status().unfinished()) {
+        return Ok(());
+    }
+    Err(TreeRefusal::RunIncomplete { run: run.name.clone(), unfinished }.into())
 }
 
 /// What the counts of its tasks make of a run's state, and the event that says so.

@@ -105,7 +105,7 @@ pub fn reconcile(
         |session, settled| {
             let mut finished = Vec::new();
             for done in outstanding(session, settled.run)? {
-                finished.push(finished_of(session, &done.effect, done.outcome)?);
+                finished.push(finished_of(session, &done.effect, done.run, done.outcome)?);
             }
             let mut outcome = Reconciled { changes: settled.changes, finished, ..Reconciled::default() };
             look_around(session, settled.run, true, &mut outcome)?;
@@ -136,7 +136,8 @@ fn plan(
         Ok((run, effects))
     })?;
     for effect in left {
-        outcome.finished.push(finished_of(session, &effect, Ok(()))?);
+        let run = session.read(|tx, _| scope::run_of(tx, effect.run))?.name;
+        outcome.finished.push(finished_of(session, &effect, run, Ok(()))?);
     }
     look_around(session, run, false, &mut outcome)?;
     Ok(Answer::Fresh(outcome))
@@ -159,14 +160,18 @@ fn grounds(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Run>, Err
     }
 }
 
-fn finished_of(session: &mut Session, done: &Effect, outcome: Result<(), Error>) -> Result<Finished, Error> {
+fn finished_of(
+    session: &mut Session,
+    done: &Effect,
+    run: Slug,
+    outcome: Result<(), Error>,
+) -> Result<Finished, Error> {
     session.read(|tx, _| {
         let attempt = match done.attempt {
             Some(id) => attempt::load(tx, id)?.map(|attempt| attempt.name),
             None => None,
         };
         let stays = effect::load(tx, done.id)?.is_some();
-        let run = scope::run_of(tx, done.run)?.name;
         Ok(Finished { kind: done.kind, run, attempt, problem: outcome.err(), stays })
     })
 }

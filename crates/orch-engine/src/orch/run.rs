@@ -280,7 +280,7 @@ pub(crate) fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Res
 }
 
 /// Cancels every task that nobody works on; claimed work goes on and may report.
-fn cancel_tasks(stage: &mut Stage<'_, '_>, run: RunId) -> Result<(), Error> {
+pub(crate) fn cancel_tasks(stage: &mut Stage<'_, '_>, run: RunId) -> Result<(), Error> {
     let mut tasks = Vec::new();
     for state in [TaskState::Waiting, TaskState::Ready, TaskState::Dispatched] {
         tasks.extend(task_table::in_state(stage.tx, run, state, TaskId(0), u32::MAX)?);

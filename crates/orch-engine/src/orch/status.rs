@@ -11,8 +11,9 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, dependency, message, task as task_table, thread};
 
 use super::blocked::{self, QuestionShown};
+use super::clashes::Clash;
 use super::stage::read_fresh;
-use super::{TaskShown, scope, work_message};
+use super::{TaskShown, clashes, scope, work_message};
 use crate::{Error, Session};
 
 /// A task under way.
@@ -52,6 +53,8 @@ pub struct Status {
     pub ready: Vec<TaskShown>,
     /// Failed tasks, oldest first.
     pub failed: Vec<FailedShown>,
+    /// Attempts under way that do not merge with each other as they are now.
+    pub clashes: Vec<Clash>,
     /// Keys of the longest chain of unfinished tasks, in order; its first 20.
     pub critical_path: Vec<Slug>,
     /// How long the rest will take, where finished attempts tell.
@@ -65,7 +68,7 @@ pub struct Status {
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    read_fresh(session, |tx, now| {
+    let (mut status, candidates) = read_fresh(session, |tx, now| {
         let run = scope::one_run(tx, run)?;
         let ready = if run.state.status() == RunStatus::Open {
             task_table::ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
@@ -73,17 +76,23 @@ pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error
             Vec::new()
         };
         let critical = critical_path(tx, &run)?;
-        Ok(Status {
+        let candidates = clashes::candidates(tx, &run)?;
+        let status = Status {
             active: active(tx, &run)?,
             questions: blocked::questions(tx, &run, now, limit::STATUS_SHOWN)?,
             ready: ready.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<_, _>>()?,
             failed: failed(tx, &run)?,
             eta: eta(tx, &run, critical.length)?,
             critical_path: critical.keys,
+            clashes: Vec::new(),
             now,
             run,
-        })
-    })
+        };
+        Ok((status, candidates))
+    })?;
+    // A repository that cannot be asked keeps nobody from seeing how the run is.
+    status.clashes = clashes::look(session, &status.run, candidates).unwrap_or_default();
+    Ok(status)
 }
 
 /// The states of tasks under way.

@@ -26,6 +26,7 @@ const OF_NO_RUN: &str = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e
 const OF_TASK: &str = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
 const WAKING: &str =
     select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
+const LAST_OF_KIND: &str = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
 const COUNT_OF_RUN: &str = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
 const COUNT_OF_NO_RUN: &str = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
 const COUNT_OF_TASK: &str = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
@@ -114,6 +115,14 @@ pub fn of_task(
     limit: u32,
 ) -> Result<Vec<Event>, Fault> {
     tx.all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], row)
+}
+
+/// The last events of a kind in a run, newest first; there are few kinds that are worth asking for without an index.
+///
+/// # Errors
+/// The store failed.
+pub fn last_of_kind(tx: &mut Transaction<'_>, run: RunId, kind: EventKind) -> Result<Vec<Event>, Fault> {
+    tx.all(LAST_OF_KIND, &[run.0.into(), kind.name().into()], row)
 }
 
 /// A run's events of these kinds after one, oldest first.

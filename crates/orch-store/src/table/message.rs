@@ -4,6 +4,7 @@ use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::message::{Draft, Extra, Message, MessageKind};
 use orch_core::time::Time;
 
+use super::floor::highest;
 use super::{list, list_text, named, slug, time};
 use crate::driver::{Row, Value};
 use crate::{Fault, Transaction};
@@ -17,9 +18,13 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO message
-    (thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+const INSERT: &str = concat!(
+    "INSERT INTO message
+    (id, thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload)
+    VALUES (1 + ",
+    highest!("message"),
+    ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
+);
 const LOAD: &str = select!("WHERE id = $1");
 const OF_THREAD: &str = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
 const LAST_OF_THREAD: &str = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
@@ -38,7 +43,7 @@ const NEWEST_TO_AGENT_IN_THREAD: &str = select!(
 );
 const COUNT_TO_AGENT: &str = "SELECT count(*) FROM message WHERE to_agent = $1 AND id > $2";
 const COUNT_TO_AGENT_IN_THREAD: &str = "SELECT count(*) FROM message INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
-const NEWEST: &str = "SELECT max(id) FROM message";
+const NEWEST: &str = concat!("SELECT ", highest!("message"));
 const QUESTION_OF: &str = select!(
     "WHERE thread_id = $1 AND kind = 'question' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
 );
@@ -206,7 +211,7 @@ pub fn unread(
     Ok((messages, count))
 }
 
-/// The newest message of the store; 0 when there is none.
+/// The newest message that the store has or has had; 0 when there was none.
 ///
 /// # Errors
 /// The store failed.

@@ -8,6 +8,7 @@ use orch_core::thread::{
 };
 use orch_core::time::{Span, Time};
 
+use super::floor::highest;
 use super::{named, present, slug, slug_or_null, small, span_or_null, time, time_or_null};
 use crate::driver::{Row, Value};
 use crate::{Fault, Transaction};
@@ -28,9 +29,14 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO thread (kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
+const INSERT: &str = concat!(
+    "INSERT INTO thread (id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
     run_id, task_id, attempt_id, state, withdrawn, releases, shown_id, message_count, news, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 1, 0, $11, $11) RETURNING id";
+    VALUES (1 + ",
+    highest!("thread"),
+    ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 1, 0, $11, $11) RETURNING id"
+);
+const NEWEST: &str = concat!("SELECT ", highest!("thread"));
 const SAVE: &str = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
     expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
     closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
@@ -247,6 +253,14 @@ pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(),
 /// The store failed.
 pub fn seen(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
     tx.run(SEEN, &[id.0.into()]).map(|_| ())
+}
+
+/// The newest thread that the store has or has had; 0 when there was none.
+///
+/// # Errors
+/// The store failed.
+pub fn newest(tx: &mut Transaction<'_>) -> Result<ThreadId, Fault> {
+    tx.number(NEWEST, &[]).map(ThreadId)
 }
 
 /// Loads a thread.

@@ -1,6 +1,7 @@
 //! The worktrees of attempts.
 
-use orch_core::id::{AttemptId, Commit, RunId};
+use orch_core::id::{AttemptId, Commit, RunId, TaskId};
+use orch_core::task::TaskState;
 use orch_core::worktree::{Worktree, WorktreeState};
 
 use super::{named, small, time};
@@ -26,6 +27,10 @@ const OF_RUN: &str =
     select!("INDEXED BY worktree_run WHERE run_id = $1 AND attempt_id > $2 ORDER BY attempt_id LIMIT $3");
 const THERE: &str =
     select!("INDEXED BY worktree_there WHERE run_id = $1 AND state != 'removed' ORDER BY attempt_id");
+const UNMERGED: &str =
+    "SELECT t.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
+    JOIN task t ON t.id = a.task_id AND t.attempt_id = a.id
+    WHERE w.run_id = $1 AND w.merged_commit IS NULL AND t.state = $2 ORDER BY t.id";
 const COUNT: &str = "SELECT count(*) FROM worktree WHERE run_id = $1";
 const SLOTS: &str =
     "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
@@ -129,6 +134,14 @@ pub fn there(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Faul
     tx.all(THERE, &[run.0.into()], row)
 }
 
+/// The tasks of a run in this state whose last attempt is not on the run's branch, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn unmerged(tx: &mut Transaction<'_>, run: RunId, state: TaskState) -> Result<Vec<TaskId>, Fault> {
+    tx.all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(TaskId))
+}
+
 /// How many worktrees a run has had.
 ///
 /// # Errors
@@ -185,9 +198,6 @@ pub fn slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn of_dependencies(
-    tx: &mut Transaction<'_>,
-    task: orch_core::id::TaskId,
-) -> Result<Vec<Worktree>, Fault> {
+pub fn of_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Worktree>, Fault> {
     tx.all(DEPENDENCIES, &[task.0.into()], row)
 }

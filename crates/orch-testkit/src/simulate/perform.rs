@@ -473,7 +473,7 @@ fn word(refusal: &Refusal) -> &'static str {
         Refusal::DependencyCycle { .. } => "DependencyCycle",
         Refusal::DependencyExists { .. } => "DependencyExists",
         Refusal::DependencyNotFound { .. } => "DependencyNotFound",
-        Refusal::AttemptLive { .. } => "AttemptLive",
+        Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => "AttemptLive",
         Refusal::AttemptNotFound { .. } => "AttemptNotFound",
         Refusal::CapacityReached { .. } => "CapacityReached",
         Refusal::AgentNotFound { .. } => "AgentNotFound",

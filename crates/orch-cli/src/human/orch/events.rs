@@ -80,6 +80,7 @@ fn tone(kind: EventKind) -> Tone {
         | EventKind::RunResumed
         | EventKind::RunCancelled
         | EventKind::RunReopened
+        | EventKind::RunRemoved
         | EventKind::TaskAdded
         | EventKind::TaskEdited
         | EventKind::DependencyAdded

@@ -1,9 +1,10 @@
 //! Runs for people.
 
-use orch_contract::orch::run::{RunAnswer, RunShowAnswer, RunsAnswer};
+use orch_contract::orch::run::{RunAnswer, RunRmAnswer, RunShowAnswer, RunsAnswer};
 use orch_contract::run::{Pause, Progress};
 use orch_contract::{Run, Word};
 use orch_core::run::{Outcome, RunStatus};
+use orch_core::shell;
 use orch_core::time::Span;
 
 use super::task::{Line, shown, table};
@@ -70,6 +71,28 @@ impl Human for RunAnswer {
         whole(paper, &self.run);
     }
 }
+
+impl Human for RunRmAnswer {
+    fn human(&self, paper: &mut Paper) {
+        let run = paper.paint().text(Tone::Strong, &self.run);
+        paper.line(format!("{run} is gone, with {}.", counted(self.tasks, "task", "tasks")));
+        for reference in self.salvage.iter().take(SALVAGE_SHOWN) {
+            paper.line(format!("  kept: {}", harmless(reference)));
+        }
+        let rest = self.salvage.len().saturating_sub(SALVAGE_SHOWN);
+        if rest > 0 {
+            paper.note(&format!("  … and {rest} more."));
+        }
+        if let Some(repository) = self.repository.as_deref().filter(|_| !self.salvage.is_empty()) {
+            let words =
+                ["git", "-C", repository, "for-each-ref", &format!("refs/orch/salvage/{}/", self.run)];
+            paper.note(&format!("  {}", harmless(&shell::line(words))));
+        }
+    }
+}
+
+/// How many references a page names.
+const SALVAGE_SHOWN: usize = 10;
 
 impl Human for RunsAnswer {
     fn human(&self, paper: &mut Paper) {

@@ -1,6 +1,6 @@
 //! A run at a glance: how far it is, who works, who asks, what to type next.
 
-use orch_contract::orch::status::{Active, Failed, StatusAnswer};
+use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
 use orch_core::limit;
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
@@ -32,6 +32,7 @@ pub(super) fn glance(paper: &mut Paper, status: &StatusAnswer) {
             question(paper, one);
         }
     }
+    clashes(paper, &status.clashes);
     ready(paper, status);
     failed(paper, &status.failed, status.counts.count(TaskState::Failed));
     if status.critical_path.len() > 1 {
@@ -112,6 +113,18 @@ fn active(paper: &mut Paper, list: &[Active]) {
         ]);
     }
     paper.table(&table);
+}
+
+fn clashes(paper: &mut Paper, list: &[Clash]) {
+    if list.is_empty() {
+        return;
+    }
+    section(paper, "Clashes");
+    for clash in list {
+        let files: Vec<&str> = clash.files.iter().map(String::as_str).collect();
+        let line = format!("{} do not merge: {}", clash.attempts.join(" and "), harmless(&files.join(", ")));
+        paper.line(paper.paint().text(Tone::Attention, &line));
+    }
 }
 
 fn failed(paper: &mut Paper, list: &[Failed], total: i64) {

@@ -6,6 +6,7 @@ mod init;
 mod list;
 mod pause;
 mod resume;
+mod rm;
 mod rules;
 mod show;
 
@@ -43,15 +44,7 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
-    /// Remove every trace of a run
-    #[command(hide = true)]
-    Rm(Removed),
-}
-
-#[derive(Debug, clap::Args)]
-struct Removed {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<std::ffi::OsString>,
+    Rm(rm::Args),
 }
 
 /// Runs the command.
@@ -67,7 +60,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         Command::Pause(args) => pause::run(&args, context, run),
         Command::Resume(args) => resume::run(&args, context, run),
         Command::Cancel(args) => cancel::run(&args, context, run),
-        Command::Rm(_) => Err(crate::orch::later::not_supported("orch run rm")),
+        Command::Rm(args) => rm::run(&args, context, run),
     }
 }
 

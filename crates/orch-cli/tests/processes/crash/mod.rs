@@ -175,6 +175,9 @@ stories! {
     removing = 4,
     restoring = 5,
     pruning = 6,
+    landing = 7,
+    landing_on_what_went_on = 8,
+    forgetting = 9,
 }
 
 #[test]

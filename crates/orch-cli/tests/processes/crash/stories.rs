@@ -23,7 +23,7 @@ pub(super) struct Story {
     pub(super) commands_min: u32,
 }
 
-pub(super) const STORIES: [Story; 7] = [
+pub(super) const STORIES: [Story; 10] = [
     Story {
         name: "prepare",
         run: &["--setup", "JUDGE", "--verify", "true"],
@@ -144,6 +144,79 @@ pub(super) const STORIES: [Story; 7] = [
         },
         moment: None,
         commands_min: 10,
+    },
+    Story {
+        name: "land",
+        run: &[],
+        prepare: |site| {
+            site.add(&["a"]);
+            site.report("a");
+            site.data(&["integrate"]);
+        },
+        act: &["land", "r", "--onto", "main"],
+        is_done: |site| site.yard.git(["rev-parse", "main"]) == site.yard.git(["rev-parse", "orch/r/main"]),
+        check: |site| {
+            assert_eq!(site.events("landed"), 1);
+            assert_eq!(std::fs::read_to_string(site.yard.top().join("work/a")).unwrap(), "a\n");
+            assert_eq!(site.yard.git(["status", "--porcelain"]), "");
+            assert_eq!(site.data(&["land", "r", "--onto", "main"])["already"], true);
+        },
+        moment: Some(|site| {
+            site.yard.git(["rev-parse", "main"]) == site.yard.git(["rev-parse", "orch/r/main"])
+                && site.events("landed") == 0
+        }),
+        commands_min: 5,
+    },
+    Story {
+        name: "land on a branch that went on",
+        run: &["--verify", "JUDGE", "--done-when", "verified"],
+        prepare: |site| {
+            site.add(&["a"]);
+            site.report("a");
+            site.data(&["verify", "a"]);
+            site.yard.write("theirs", "theirs\n");
+            site.yard.commit("theirs");
+        },
+        act: &["land", "r", "--onto", "main"],
+        is_done: |site| site.yard.git(["log", "-1", "--format=%s", "main"]).starts_with("Merge orch/r/main"),
+        check: |site| {
+            assert_eq!((site.events("landed"), site.events("integrated")), (1, 1));
+            for file in ["work/a", "theirs"] {
+                assert!(site.yard.top().join(file).exists(), "{file}");
+            }
+            assert_eq!(site.yard.git(["status", "--porcelain"]), "");
+            // Nothing was merged twice.
+            assert_eq!(site.yard.git(["rev-list", "--count", "--first-parent", "main"]), "4");
+        },
+        moment: None,
+        commands_min: 20,
+    },
+    Story {
+        name: "rm",
+        run: &[],
+        prepare: |site| {
+            site.add(&["a", "b", "c"]);
+            site.begin("c");
+            site.report("a");
+            site.give_up("b");
+            site.data(&["integrate"]);
+            site.data(&["recall", "c"]);
+            // Another run goes on in the same repository and the same store.
+            site.data(&["run", "init", "Other", "--name", "other"]);
+        },
+        act: &["run", "rm", "r"],
+        is_done: |site| site.data(&["run", "list"])["total"] == 1,
+        check: |site| {
+            assert_eq!(site.events("run_removed"), 1);
+            let salvage = ["a.1", "b.1", "c.1"].map(|leaf| format!("refs/orch/salvage/r/{leaf}"));
+            assert_eq!(site.yard.references("refs/orch/"), salvage);
+            assert_eq!(site.yard.references("refs/heads/orch/"), ["refs/heads/orch/other/main"]);
+            assert_eq!(site.yard.git(["show", "refs/orch/salvage/r/b.1:src/0.txt"]), "changed");
+            assert_eq!(site.yard.git(["show", "refs/orch/salvage/r/a.1:work/a"]), "a");
+            assert!(!site.beside("repo.orch").exists());
+        },
+        moment: None,
+        commands_min: 20,
     },
 ];
 

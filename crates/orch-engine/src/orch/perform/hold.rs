@@ -122,6 +122,19 @@ pub(crate) fn ask_for_tree(
     ask_with(tx, EffectKind::Prepare, run, attempt, lead.as_str(), now)
 }
 
+/// Writes down what the performer of an effect for a whole run has to know, in the transaction that asks for it.
+pub(crate) fn note(
+    tx: &mut Transaction<'_>,
+    kind: EffectKind,
+    run: RunId,
+    intent: &str,
+) -> Result<(), Error> {
+    if let Some(asked) = effect::of(tx, kind, run, None)? {
+        effect::intend(tx, asked.id, asked.taken, intent)?;
+    }
+    Ok(())
+}
+
 /// Whether nobody alive performs an effect.
 pub(crate) fn is_left(effect: &Effect, now: Time) -> bool {
     is_free(effect.holder.as_ref(), liveness, now)

@@ -11,7 +11,7 @@ use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, Judgement};
 use orch_core::effect::EffectKind;
 use orch_core::event::{About, Datum, EventKind};
-use orch_core::id::{AttemptId, Commit, TaskId};
+use orch_core::id::{AttemptId, Commit};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState};
@@ -33,10 +33,7 @@ use crate::world::git::{CommitId, Conflict, GitError, Merge, RefName, Relation, 
 use crate::{Error, Session};
 
 /// How often a merge is tried again because somebody else moved the run's branch.
-const MOVES_MAX: u32 = 20;
-
-/// How many attempts are looked at in one go.
-const LOOK_MAX: u32 = 1_000;
+pub(super) const MOVES_MAX: u32 = 20;
 
 /// An attempt that is to be merged.
 struct Candidate {
@@ -62,13 +59,13 @@ impl Candidate {
     }
 }
 
-/// The run's branch, as far as this process has moved it.
-struct Branch<'r> {
-    repository: &'r Repository,
-    name: RefName,
-    tip: CommitId,
+/// A branch, as far as this process has moved it.
+pub(super) struct Branch<'r> {
+    pub(super) repository: &'r Repository,
+    pub(super) name: RefName,
+    pub(super) tip: CommitId,
     /// The worktree that has it checked out, which must move with it.
-    checkout: Option<PathBuf>,
+    pub(super) checkout: Option<PathBuf>,
 }
 
 /// Merges everything that is ready to be merged.
@@ -114,18 +111,12 @@ fn next(
             DoneWhen::Integrated => TaskState::Reported,
             DoneWhen::Reported | DoneWhen::Verified => TaskState::Done,
         };
-        for task in task_table::in_state(stage.tx, run.id, state, TaskId(0), LOOK_MAX)? {
-            let Some(last) = task.attempt.filter(|last| !passed_over.contains(&last.id)) else { continue };
-            let (Some(attempt), Some(tree)) =
-                (attempt::load(stage.tx, last.id)?, worktree::load(stage.tx, last.id)?)
-            else {
-                continue;
-            };
-            if tree.merged.is_some() {
-                continue;
+        for id in worktree::unmerged(stage.tx, run.id, state)? {
+            let task = task_table::load(stage.tx, id)?;
+            let last = task.and_then(|task| task.attempt).filter(|last| !passed_over.contains(&last.id));
+            if let Some(last) = last {
+                return candidate_of(stage.tx, last.id);
             }
-            let text = attempt::text(stage.tx, last.id)?;
-            return Ok(Some(Candidate { task, attempt, text, tree }));
         }
         Ok(None)
     })
@@ -208,7 +199,7 @@ fn message(candidate: &Candidate) -> String {
 }
 
 /// Moves the branch from where it was seen; where it is checked out its files move along.
-fn advance(branch: &Branch<'_>, to: &CommitId) -> Result<(), GitError> {
+pub(super) fn advance(branch: &Branch<'_>, to: &CommitId) -> Result<(), GitError> {
     let Some(path) = &branch.checkout else {
         return branch.repository.compare_and_swap(&branch.name, to, &branch.tip);
     };
@@ -336,7 +327,7 @@ fn write_down(
     })
 }
 
-fn superseded() -> Error {
+pub(crate) fn superseded() -> Error {
     TreeRefusal::NotSupported { what: "Going on after another process took over".to_owned() }.into()
 }
 

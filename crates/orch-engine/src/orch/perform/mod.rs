@@ -10,7 +10,9 @@ pub(crate) mod checks;
 pub(crate) mod clear;
 pub(crate) mod hold;
 pub(crate) mod integrate;
+pub(crate) mod land;
 pub(crate) mod prepare;
+pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod spare;
 pub(crate) mod sweep;
@@ -19,7 +21,7 @@ pub(crate) mod verify;
 use std::path::{Path, PathBuf};
 
 use orch_core::effect::{Effect, EffectKind};
-use orch_core::id::{AttemptId, AttemptName, RunId};
+use orch_core::id::{AttemptId, AttemptName, RunId, Slug};
 use orch_core::refusal::TreeRefusal;
 use orch_core::run::{Ground, Run};
 use orch_core::time::Span;
@@ -47,6 +49,19 @@ pub(crate) fn complete(
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<(), Error> {
+    match take_over(session, kind, run, attempt)? {
+        None => Ok(()),
+        Some(taken) => perform(session, &taken),
+    }
+}
+
+/// Waits until nobody else performs an effect, and takes it; `None` where it was done meanwhile.
+fn take_over(
+    session: &mut Session,
+    kind: EffectKind,
+    run: RunId,
+    attempt: Option<AttemptId>,
+) -> Result<Option<Taken>, Error> {
     let taken = wait_until(session, OTHERS_MAX, |session| {
         Ok(match hold::take(session, kind, run, attempt)? {
             Taking::Done => Look::Found(None),
@@ -55,20 +70,16 @@ pub(crate) fn complete(
             Taking::Others => Look::Nothing(Some(session.clock_now() + LOOK_AGAIN)),
         })
     })?;
-    match taken {
-        None => {
-            Err(TreeRefusal::NotSupported { what: "Waiting any longer for another process".to_owned() }
-                .into())
-        }
-        Some(None) => Ok(()),
-        Some(Some(taken)) => perform(session, &taken),
-    }
+    let over = || TreeRefusal::NotSupported { what: "Waiting any longer for another process".to_owned() };
+    taken.ok_or_else(|| over().into())
 }
 
 /// An effect that was performed.
 pub(crate) struct Done {
     /// The effect.
     pub effect: Effect,
+    /// The run that it was for.
+    pub run: Slug,
     /// What came of it.
     pub outcome: Result<(), Error>,
 }
@@ -78,8 +89,10 @@ pub(crate) fn outstanding(session: &mut Session, run: Option<RunId>) -> Result<V
     let mut done = Vec::new();
     for effect in session.read(|tx, _| Ok(effect::all(tx, run)?))? {
         if let Taking::Ours(taken) = hold::take(session, effect.kind, effect.run, effect.attempt)? {
+            // Once it was performed there may be no such run.
+            let run = session.read(|tx, _| run_row(tx, effect.run))?.name;
             let outcome = perform(session, &taken);
-            done.push(Done { effect, outcome });
+            done.push(Done { effect, run, outcome });
         }
     }
     Ok(done)
@@ -95,6 +108,8 @@ fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
         EffectKind::Integrate => integrate::perform(session, taken),
         EffectKind::Clear => clear::perform(session, taken),
         EffectKind::Restore => restore::perform(session, taken),
+        EffectKind::Land => land::perform(session, taken),
+        EffectKind::Remove => remove::perform(session, taken),
     };
     if done.is_err() {
         hold::let_go(session, taken)?;

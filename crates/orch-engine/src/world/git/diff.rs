@@ -1,5 +1,6 @@
 //! What lies between two commits: files, lines, and whether a pattern names any of them.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ pub enum DiffStyle {
     Stat,
 }
 
+/// The files and folders at the top that were changed, by the commit that has the changes.
+pub type Areas = HashMap<CommitId, HashSet<Vec<u8>>>;
+
 impl Repository {
     /// Counts the changed lines of each changed file.
     ///
@@ -61,6 +65,19 @@ impl Repository {
     /// One of the commits is not there.
     pub fn changed_paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<PathBuf>, GitError> {
         Ok(paths(&self.call(diff_tree(base, head, &["--name-only"])).output()?))
+    }
+
+    /// The files and folders at the top that lie between two commits each, by the second of them.
+    ///
+    /// Changes that contradict each other, also by way of renamed files and folders, have one of these in common.
+    ///
+    /// # Errors
+    /// One of the commits is not there.
+    pub fn changed_areas(&self, steps: &[(CommitId, CommitId)]) -> Result<Areas, GitError> {
+        let lines: String = steps.iter().map(|(base, head)| format!("{head} {base}\n")).collect();
+        let words = ["diff-tree", "--stdin", "--name-only", "-z", "--no-renames", "--no-ext-diff"];
+        let heads: HashSet<&CommitId> = steps.iter().map(|(_, head)| head).collect();
+        Ok(areas(&self.call(words).input(lines).output()?, &heads))
     }
 
     /// Lists the changed files that one of these patterns names.
@@ -156,6 +173,24 @@ fn parse_numstat(output: &[u8]) -> Option<Vec<FileChange>> {
         .collect()
 }
 
+/// Reads names, each commit's behind its own.
+fn areas(output: &[u8], heads: &HashSet<&CommitId>) -> Areas {
+    let mut areas = Areas::new();
+    let mut current = None;
+    for entry in output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+        let commit = std::str::from_utf8(entry).ok().and_then(CommitId::parse);
+        match commit.filter(|commit| heads.contains(commit)) {
+            Some(commit) => current = Some(areas.entry(commit).or_default()),
+            None => {
+                if let Some(current) = &mut current {
+                    current.insert(entry.to_vec());
+                }
+            }
+        }
+    }
+    areas
+}
+
 fn paths(output: &[u8]) -> Vec<PathBuf> {
     let entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     entries.map(|entry| PathBuf::from(OsStr::from_bytes(entry))).collect()
@@ -179,6 +214,15 @@ mod tests {
         for output in [&b"3\t0\0"[..], b"3\t0\t\0", b"x\t0\ta\0", b"3\t-\ta\0"] {
             assert_eq!(parse_numstat(output), None, "{}", String::from_utf8_lossy(output));
         }
+    }
+
+    #[test]
+    fn areas_are_read() {
+        let [one, two] = ["1", "2"].map(|digit| CommitId::parse(&digit.repeat(40)).unwrap());
+        let output = format!("{one}\0a\0d\0{two}\0d\0");
+        let read = areas(output.as_bytes(), &HashSet::from([&one, &two]));
+        assert_eq!(read[&one], HashSet::from([b"a".to_vec(), b"d".to_vec()]));
+        assert_eq!(read[&two], HashSet::from([b"d".to_vec()]));
     }
 
     #[test]

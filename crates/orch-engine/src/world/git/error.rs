@@ -72,7 +72,7 @@ pub enum GitError {
         found: Option<CommitId>,
     },
     /// The branch is checked out in another worktree.
-    #[error("{branch} is checked out in {}", path.display())]
+    #[error("the branch {branch} is checked out in {}", path.display())]
     CheckedOutElsewhere {
         /// Which.
         branch: RefName,

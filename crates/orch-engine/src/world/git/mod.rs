@@ -8,6 +8,7 @@
 mod carry;
 mod diff;
 mod error;
+mod forget;
 mod index;
 mod merge;
 mod name;
@@ -23,7 +24,7 @@ mod version;
 mod worktree;
 
 pub use carry::{Carried, Skipped};
-pub use diff::{DiffStyle, DiffText, FileChange, LineCount};
+pub use diff::{Areas, DiffStyle, DiffText, FileChange, LineCount};
 pub use error::{Cause, GitError, Unsupported};
 pub use merge::{Conflict, Merge, MergeAll, Relation};
 pub use name::{BlobId, CommitId, RefName, TreeId};

@@ -89,7 +89,7 @@ impl Repository {
     ///
     /// # Errors
     /// Git's own words; look at the references to know which stood in the way.
-    fn update(&self, updates: &[Update<'_>]) -> Result<(), GitError> {
+    pub(super) fn update(&self, updates: &[Update<'_>]) -> Result<(), GitError> {
         self.update_call(updates)?.output().map(drop).map_err(|error| self.explain(error))
     }
 
@@ -156,7 +156,7 @@ impl Repository {
 
 /// One change of a reference.
 #[derive(Clone, Copy, Debug)]
-enum Update<'a> {
+pub(super) enum Update<'a> {
     Create { reference: &'a RefName, new: &'a CommitId },
     Move { reference: &'a RefName, new: &'a CommitId, old: &'a CommitId },
     Delete { reference: &'a RefName, old: &'a CommitId },

@@ -107,6 +107,20 @@ impl Repository {
         self.git.call(&Place::Worktree { git_dir, top }, arguments)
     }
 
+    /// The remote that a branch would be pushed to, where there is one that is meant.
+    ///
+    /// # Errors
+    /// Git cannot tell.
+    pub fn push_remote(&self, branch: &str) -> Result<Option<String>, GitError> {
+        let answer = self.call(settings::REMOTES).answer()?;
+        match answer.code() {
+            Some(0) => Ok(settings::push_remote(&answer.stdout, branch)),
+            // Git says 1 when there is none.
+            Some(1) => Ok(None),
+            _ => Err(answer.into_error()),
+        }
+    }
+
     /// The settings that the user has made, looked up once.
     pub(super) fn settings(&self) -> Result<&Settings, GitError> {
         if let Some(settings) = self.settings.get() {

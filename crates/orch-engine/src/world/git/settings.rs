@@ -16,6 +16,42 @@ pub(super) struct Settings {
     has_attributes: bool,
 }
 
+/// The command that [`push_remote`] reads the answer of.
+pub(super) const REMOTES: [&str; 4] = [
+    "config",
+    "--null",
+    "--get-regexp",
+    r"^(branch\..*\.(remote|pushremote)|remote\.pushdefault|remote\..*\.url)$",
+];
+
+/// Where a branch would be pushed: what the user has said of it, else of all branches, else `origin`, else the only
+/// remote there is.
+pub(super) fn push_remote(output: &[u8], branch: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    let (mut own, mut default, mut upstream, mut remotes) = (None, None, None, Vec::new());
+    for entry in text.split('\0') {
+        let Some((name, value)) = entry.split_once('\n') else { continue };
+        let of_branch = |end: &str| {
+            let rest = name.strip_prefix("branch.")?.strip_suffix(end)?;
+            (rest == branch).then(|| value.to_owned())
+        };
+        if let Some(remote) = name.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".url")) {
+            remotes.push(remote.to_owned());
+        } else if name == "remote.pushdefault" {
+            default = Some(value.to_owned());
+        } else if let Some(remote) = of_branch(".pushremote") {
+            own = Some(remote);
+        } else if let Some(remote) = of_branch(".remote") {
+            upstream = Some(remote);
+        }
+    }
+    remotes.dedup();
+    // A dot is the repository itself.
+    let said = own.or(default).or(upstream).filter(|remote| remote != ".");
+    let usual = remotes.iter().find(|remote| *remote == "origin").cloned();
+    said.or(usual).or_else(|| (remotes.len() == 1).then(|| remotes.remove(0)))
+}
+
 impl Settings {
     /// Asks [`QUESTION`] in a repository or one of its worktrees, which may have settings of its own.
     pub(super) fn read(question: Call) -> Result<Self, GitError> {
@@ -87,6 +123,24 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(output)
             );
+        }
+    }
+
+    #[test]
+    fn a_branch_is_pushed_where_the_user_said() {
+        let urls = "remote.origin.url\n/o\0remote.fork.url\n/f\0";
+        for (output, expected) in [
+            (String::new(), None),
+            ("remote.fork.url\n/f\0".to_owned(), Some("fork")),
+            ("remote.a.url\n/f\0remote.b.url\n/f\0".to_owned(), None),
+            (urls.to_owned(), Some("origin")),
+            (format!("{urls}branch.main.remote\nfork\0"), Some("fork")),
+            (format!("{urls}branch.other.remote\nfork\0"), Some("origin")),
+            (format!("{urls}branch.main.remote\n.\0"), Some("origin")),
+            (format!("{urls}branch.main.remote\norigin\0remote.pushdefault\nfork\0"), Some("fork")),
+            (format!("{urls}remote.pushdefault\nfork\0branch.main.pushremote\nmine\0"), Some("mine")),
+        ] {
+            assert_eq!(push_remote(output.as_bytes(), "main").as_deref(), expected, "{output:?}");
         }
     }
 

@@ -133,21 +133,32 @@ impl Worktree<'_> {
         }
     }
 
+    /// Waits until a command of ours that an earlier process left behind has done with its files.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub fn until_still(&self) -> Result<(), GitError> {
+        self.repository.lock_tree(&self.top).map(drop)
+    }
+
     /// Moves its branch, its index and its files forward to a commit that descends from where it stands.
     ///
     /// # Errors
-    /// Changes that are not committed, or untracked files, are in the way; nothing was changed then.
+    /// Changes that are not committed, or files that git does not know, are in the way; nothing was changed then.
     pub fn fast_forward(&self, to: &super::CommitId) -> Result<(), GitError> {
+        let held = self.repository.lock_tree(&self.top)?;
         let call = self.call([
             "merge",
             "--ff-only",
+            // By default an ignored file gives way, and what it held is nowhere else.
+            "--no-overwrite-ignore",
             "--no-autostash",
             "--quiet",
             "--no-verify",
             "--no-stat",
             to.as_str(),
         ]);
-        match self.repository.with_identity(call)?.output() {
+        match self.repository.with_identity(call)?.held(held.share()?).output() {
             Err(GitError::Failed { stderr, .. }) if stderr.contains("would be overwritten by merge") => {
                 Err(GitError::NotClean { path: self.top.clone(), files: self.state()?.dirty })
             }

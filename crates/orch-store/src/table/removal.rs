@@ -1,0 +1,47 @@
+//! Forgetting a run: the rows of every table that are its own.
+//!
+//! Events are numbered without a gap, so theirs stay, and say nothing any more: they belong to the run 0, which there
+//! is never.
+
+use orch_core::id::RunId;
+
+use super::floor::{self, Numbered};
+use super::{message, thread};
+use crate::{Fault, Transaction};
+
+/// What goes, in an order in which each statement still finds what it goes by.
+const FORGET: [&str; 18] = [
+    "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+    "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+    "DELETE FROM thread_condition WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+    "DELETE FROM worker WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+    "DELETE FROM thread WHERE run_id = $1",
+    "DELETE FROM attempt_text WHERE attempt_id IN (SELECT id FROM attempt WHERE run_id = $1)",
+    "DELETE FROM worktree WHERE run_id = $1",
+    "DELETE FROM check_run WHERE run_id = $1",
+    "DELETE FROM effect WHERE run_id = $1",
+    "DELETE FROM attempt WHERE run_id = $1",
+    "DELETE FROM dependency WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
+    "DELETE FROM task_text WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
+    "DELETE FROM task_label WHERE run_id = $1",
+    "DELETE FROM task WHERE run_id = $1",
+    "DELETE FROM event_cursor WHERE run_id = $1",
+    "DELETE FROM supervisor WHERE run_id = $1",
+    "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0
+    WHERE run_id = $1",
+    "DELETE FROM run WHERE id = $1",
+];
+
+/// Forgets a run with everything that is its own.
+///
+/// # Errors
+/// The store failed.
+pub fn forget(tx: &mut Transaction<'_>, run: RunId) -> Result<(), Fault> {
+    let (thread, message) = (thread::newest(tx)?, message::newest(tx)?);
+    floor::raise(tx, Numbered::Thread, thread.0)?;
+    floor::raise(tx, Numbered::Message, message.0)?;
+    for statement in FORGET {
+        tx.run(statement, &[run.0.into()])?;
+    }
+    Ok(())
+}
