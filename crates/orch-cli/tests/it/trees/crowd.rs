@@ -142,3 +142,19 @@ fn a_process_that_is_killed_is_replaced_by_whoever_waits() {
     assert_eq!(second.end().ok()["task"]["checks"], "passed");
     place.is_sound();
 }
+
+#[test]
+fn runs_begun_at_once_all_get_a_name() {
+    let place = Place::with_repository();
+    let names: BTreeSet<String> = std::thread::scope(|scope| {
+        let lead = || text(&place.orch(&["run", "init", "Ship it"]).ok()["run"]["id"]);
+        let leads: Vec<_> = (0..4).map(|_| scope.spawn(lead)).collect();
+        leads.into_iter().map(|lead| lead.join().unwrap()).collect()
+    });
+    let expected = ["ship-it", "ship-it-2", "ship-it-3", "ship-it-4"].map(str::to_owned);
+    assert_eq!(names, expected.into());
+    for name in names {
+        place.commit(&format!("orch/{name}/main"));
+    }
+    place.is_sound();
+}

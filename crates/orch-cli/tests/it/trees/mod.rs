@@ -6,6 +6,7 @@ pub(crate) mod ground;
 
 mod bases;
 mod checks;
+mod contents;
 mod crowd;
 mod merging;
 mod names;
@@ -14,3 +15,4 @@ mod property;
 mod repeats;
 mod reports;
 mod states;
+mod surroundings;

@@ -36,6 +36,8 @@ impl Repository {
                 Ok(answer.stdout)
             } else if answer.stderr.contains("not a git repository") {
                 Err(not_here())
+            } else if let Some(folder) = not_trusted(&answer.stderr) {
+                Err(GitError::NotTrusted { folder })
             } else {
                 Err(answer.into_error())
             }
@@ -129,6 +131,13 @@ impl Repository {
     }
 }
 
+/// Which repository git complains of not to trust, if that is what it says.
+fn not_trusted(stderr: &str) -> Option<PathBuf> {
+    let (_, rest) = stderr.split_once("dubious ownership in repository at '")?;
+    let (folder, _) = rest.split_once("'\nTo add an exception")?;
+    Some(PathBuf::from(folder))
+}
+
 /// Goes up from a folder by what `--show-cdup` says: `../` as often as needed.
 fn upwards(folder: &Path, up: &[u8]) -> PathBuf {
     let levels = up.split(|byte| *byte == b'/').filter(|part| *part == b"..").count();
@@ -149,6 +158,13 @@ mod tests {
         for (up, expected) in [(&b""[..], "/a/b/c"), (b"../", "/a/b"), (b"../../", "/a")] {
             assert_eq!(upwards(Path::new("/a/b/c"), up), Path::new(expected));
         }
+    }
+
+    #[test]
+    fn distrust_is_understood() {
+        let said = "fatal: detected dubious ownership in repository at '/a b'\nTo add an exception for this directory, call:";
+        assert_eq!(not_trusted(said), Some(PathBuf::from("/a b")));
+        assert_eq!(not_trusted("fatal: not a git repository"), None);
     }
 
     #[test]
