@@ -292,6 +292,7 @@ impl Hand for Session {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         close(self, None, &request)?;
         self.tend();

@@ -121,6 +121,7 @@ impl Open {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         self.time(5, |session| Ok(close(session, None, &report)?))?;
         self.time(6, |session| Ok(reconcile::reconcile(session, None, None, false)?))?;

@@ -82,6 +82,12 @@ impl<'a> Context<'a> {
         matches!(self.printer.mode(), Mode::Text(_))
     }
 
+    /// Whether answers are for people at a terminal.
+    #[must_use]
+    pub fn has_terminal(&self) -> bool {
+        matches!(self.printer.mode(), Mode::Text(look) if look.terminal)
+    }
+
     /// Adds a warning, a full sentence.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
@@ -113,7 +119,11 @@ impl<'a> Context<'a> {
             }
             found => found?,
         };
-        let (session, info) = Session::open_or_create(&location, self.open_options())?;
+        self.open_or_make(&location)
+    }
+
+    fn open_or_make(&mut self, location: &Location) -> Result<(&mut Session, StoreInfo), Failure> {
+        let (session, info) = Session::open_or_create(location, self.open_options())?;
         self.keep(session);
         let session = self.session.as_mut();
         Ok((session.ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))?, info))
@@ -126,14 +136,18 @@ impl<'a> Context<'a> {
     pub fn make_store(&mut self, repeatable: &Repeatable) -> Result<Reply<InitAnswer>, Failure> {
         let fingerprint = Fingerprint::of(self.command());
         let (session, info) = self.session_or_new()?;
-        let view = |info: &StoreInfo| InitAnswer {
-            store: Store {
-                location: location_text(&info.location),
-                created: info.created,
-                schema: info.schema,
-            },
-        };
-        answer(session, repeatable, fingerprint, view, |session, receipt| session.keep(receipt, info.clone()))
+        made(session, &info, repeatable, fingerprint)
+    }
+
+    /// The same for the store that is this place's own, even where a folder above has one.
+    ///
+    /// # Errors
+    /// As [`Context::make_store`].
+    pub fn make_own_store(&mut self, repeatable: &Repeatable) -> Result<Reply<InitAnswer>, Failure> {
+        let fingerprint = Fingerprint::of(self.command());
+        let location = orch_store::location::own(self.named_store()?.as_deref(), &working_folder()?)?;
+        let (session, info) = self.open_or_make(&location)?;
+        made(session, &info, repeatable, fingerprint)
     }
 
     /// Who runs this command, where that is known: `--as`, the program's variable, or its default.
@@ -239,6 +253,28 @@ impl<'a> Context<'a> {
         self.printer.frame(&self.command, &Reply::new(data), &warnings)
     }
 
+    /// Prints a line of another program's.
+    pub fn pass(&self, line: &[u8]) -> Written {
+        self.printer.pass(line)
+    }
+
+    /// Whether one JSON document was asked for in so many words.
+    #[must_use]
+    pub fn wants_document(&self) -> bool {
+        let asked = || self.environment.raw(environment::OUTPUT).is_some_and(|value| value == "json");
+        self.globals.json || (!self.globals.text && asked())
+    }
+
+    /// What opens the store that is there, again and again, and where that is, as `ORCH_STORE` takes it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn opener(&self) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), Failure> {
+        let location = orch_store::location::find(self.named_store()?.as_deref(), &working_folder()?)?;
+        let (text, options) = (location_text(&location), self.open_options());
+        Ok((move || Session::open(&location, options), text))
+    }
+
     /// Says on stderr what is going on while a command takes its time.
     pub fn progress(&self, line: &str) {
         self.printer.progress(line);
@@ -273,6 +309,19 @@ impl<'a> Context<'a> {
     fn open_options(&self) -> OpenOptions {
         OpenOptions { allow_network_fs: self.globals.allow_network_fs }
     }
+}
+
+/// What the making of a store is answered with.
+fn made(
+    session: &mut Session,
+    info: &StoreInfo,
+    repeatable: &Repeatable,
+    fingerprint: Fingerprint,
+) -> Result<Reply<InitAnswer>, Failure> {
+    let view = |info: &StoreInfo| InitAnswer {
+        store: Store { location: location_text(&info.location), created: info.created, schema: info.schema },
+    };
+    answer(session, repeatable, fingerprint, view, |session, receipt| session.keep(receipt, info.clone()))
 }
 
 /// Makes a change in an open store.

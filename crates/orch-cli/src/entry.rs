@@ -2,18 +2,17 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
+use orch_core::id::Slug;
 use orch_engine::shell;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
 use crate::environment::{Environment, OUTPUT, ProcessEnvironment};
 use crate::failure::{Again, Failure};
+use crate::interrupts;
 use crate::respond::{Mode, Outcome, Printer, Wish, Written};
 use crate::usage::{self, NoCommand};
 
@@ -61,22 +60,11 @@ pub fn called() -> ExitCode {
 /// Runs a program from its arguments to its exit status.
 #[must_use]
 pub fn main<P: Program>() -> ExitCode {
-    stop_on_signals();
+    interrupts::end_at_once();
     let name = OsString::from(P::IDENTITY.program);
     // The program's own name is fixed, so that help and hints do not change with how it was called.
     let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
     ExitCode::from(run::<P>(&arguments, &ProcessEnvironment))
-}
-
-/// Ends at once with the shell's usual status when interrupted or asked to stop: every change is one transaction.
-fn stop_on_signals() {
-    for signal in [SIGINT, SIGTERM] {
-        let armed = Arc::new(AtomicBool::new(true));
-        // Without the handler the signal still ends the program, only with the system's own status.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, armed);
-    }
-    // A limit on the size of files is then an error of the write that hits it, like a full disk, and not a core dump.
-    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
@@ -102,20 +90,26 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
         Ok(mode) => Printer::new(mode, environment),
         Err(failure) => return fail(guess, &command, &with_hint(failure, &command, arguments)),
     };
-    let store = globals.store.clone();
+    let (store, who) = (globals.store.clone(), globals.who.clone());
     let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
+            let exit = match &outcome {
+                Outcome::Answer(_) | Outcome::Document(_) | Outcome::Streamed => 0,
+                Outcome::StreamedAs(exit) | Outcome::AnswerAs(_, exit) => *exit,
+            };
             let written = match outcome {
                 Outcome::Answer(answer) => printer.answer(&command, answer.as_ref(), context.warnings()),
                 Outcome::Document(text) => printer.document(&command, &text, json_wanted(wish, environment)),
-                Outcome::Streamed => Written::Whole,
+                Outcome::Streamed | Outcome::StreamedAs(_) => Written::Whole,
+                Outcome::AnswerAs(answer, _) => printer.answer(&command, answer.as_ref(), context.warnings()),
             };
-            status(written, 0)
+            status(written, exit)
         }
         Err(failure) => {
             let mut error = with_hint(failure, &command, arguments);
-            error.hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
+            let hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
+            error.hint = hint.map(|hint| by_whom(hint, P::IDENTITY.program, who.as_ref()));
             fail(printer, &command, &error)
         }
     };
@@ -174,6 +168,17 @@ fn in_store(hint: String, store: Option<&str>) -> String {
     if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quoted(store)) }
 }
 
+/// The same command by who was named on the command line: nobody else may be meant, or nobody at all.
+fn by_whom(hint: String, program: &str, who: Option<&Slug>) -> String {
+    let Some(who) = who else { return hint };
+    let ours = hint.split(' ').next() == Some(program);
+    let needs_none = hint.contains(" --as ")
+        || hint.contains(" --as=")
+        || hint.ends_with(" --help")
+        || hint.ends_with(" --version");
+    if !ours || needs_none { hint } else { format!("{hint} --as {who}") }
+}
+
 fn same_command(arguments: &[OsString], again: &Again) -> String {
     let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let cursor = match again {
@@ -230,6 +235,20 @@ mod tests {
             ("ls -ld x", Some("x"), "ls -ld x"),
         ] {
             assert_eq!(in_store(hint.to_owned(), store), expected);
+        }
+    }
+
+    #[test]
+    fn a_hint_names_who_was_named() {
+        let ana = Slug::new("ana").unwrap();
+        for (hint, who, expected) in [
+            ("inbox show th-1", None, "inbox show th-1"),
+            ("inbox show th-1", Some(&ana), "inbox show th-1 --as ana"),
+            ("inbox wait --as ana --after m-1", Some(&ana), "inbox wait --as ana --after m-1"),
+            ("inbox claim --help", Some(&ana), "inbox claim --help"),
+            ("orch init", Some(&ana), "orch init"),
+        ] {
+            assert_eq!(by_whom(hint.to_owned(), "inbox", who), expected);
         }
     }
 

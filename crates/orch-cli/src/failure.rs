@@ -94,7 +94,11 @@ impl From<Error> for Failure {
                 }
             }
             Error::Store(fault) => fault.into(),
-            error @ (Error::Git(_) | Error::File { .. }) => of_error(&error).into(),
+            error @ (Error::Git(_)
+            | Error::File { .. }
+            | Error::Brief(_)
+            | Error::Fill(_)
+            | Error::Profile(_)) => of_error(&error).into(),
             Error::TimedOut(awaited) => timed_out(awaited),
             Error::Entropy(source) => ErrorView::new(
                 Code::Internal,
@@ -148,6 +152,9 @@ pub(crate) fn of_error(error: &Error) -> ErrorView {
                 _ => shell::line(["ls", "-ld", &folder.display().to_string()]),
             };
             ErrorView::new(code, sentence(error)).hint(hint).detail("path", path.display().to_string())
+        }
+        Error::Brief(_) | Error::Fill(_) | Error::Profile(_) => {
+            ErrorView::new(Code::InvalidArgument, sentence(error))
         }
         Error::Plan { .. } | Error::TimedOut(_) | Error::Entropy(_) => {
             ErrorView::new(Code::Internal, sentence(error))

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod fingerprint;
 pub mod human;
 pub mod inbox;
+mod interrupts;
 pub mod orch;
 pub mod plan_file;
 pub mod respond;

@@ -45,6 +45,10 @@ pub enum Outcome {
     Document(String),
     /// Everything was printed already, document by document.
     Streamed,
+    /// The same, and what came of it is told by this exit status.
+    StreamedAs(u8),
+    /// With an answer and this exit status.
+    AnswerAs(Box<dyn Printable>, u8),
 }
 
 impl<V: View + 'static> From<Reply<V>> for Outcome {
@@ -251,6 +255,16 @@ impl Printer {
         }
     }
 
+    /// Writes what another program printed, as it is; on a terminal control characters are made harmless.
+    pub fn pass(&self, line: &[u8]) -> Written {
+        match self.mode {
+            Mode::Text(look) if look.terminal => {
+                put(&format!("{}\n", harmless(&String::from_utf8_lossy(line))))
+            }
+            Mode::Text(_) | Mode::Json => put_bytes(&[line, b"\n"].concat()),
+        }
+    }
+
     /// Writes a line about what is going on to stderr.
     pub fn progress(&self, line: &str) {
         say(&format!("{}\n", harmless(line)));
@@ -294,8 +308,12 @@ fn inert(mut document: String) -> String {
 
 /// Writes to stdout at once.
 fn put(text: &str) -> Written {
+    put_bytes(text.as_bytes())
+}
+
+fn put_bytes(bytes: &[u8]) -> Written {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Written::Whole,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Written::NoReader,
         Err(error) => {

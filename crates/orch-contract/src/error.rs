@@ -181,7 +181,7 @@ fn message(refusal: &Refusal) -> String {
         Refusal::NothingToRetry { task, state } => {
             format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
         }
-        Refusal::DependencyCycle { path } => cycle(path),
+        Refusal::DependencyCycle { path, .. } => cycle(path),
         Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
         Refusal::DependencyNotFound { task, on } => format!("Task {task} does not wait for {on}."),
         Refusal::AttemptLive { task, attempt } => {
@@ -241,7 +241,10 @@ fn hint(refusal: &Refusal) -> Option<String> {
                 .and_then(|reason| Reason::of(reason, task).next)
                 .or_else(|| Some(format!("orch why {task}")));
         }
-        Refusal::TaskNotBlocked { task, .. } => format!("orch tell {task} TEXT"),
+        Refusal::TaskNotBlocked { task, state } => match state {
+            TaskState::Dispatched | TaskState::Running => format!("orch tell {task} TEXT"),
+            _ => format!("orch why {task}"),
+        },
         Refusal::TaskFinished { task, state } => match state {
             TaskState::Failed | TaskState::Cancelled => format!("orch task retry {task}"),
             _ => format!("orch task show {task}"),
@@ -252,9 +255,9 @@ fn hint(refusal: &Refusal) -> Option<String> {
             (None, None) => format!("orch why {task}"),
         },
         Refusal::NothingToRetry { task, .. } => format!("orch why {task}"),
-        Refusal::DependencyCycle { path } => match path.as_slice() {
+        Refusal::DependencyCycle { run, path } => match (run, path.as_slice()) {
             // The edge that closes the cycle was not kept; the first of the others can be taken away.
-            [_, task, on, ..] => format!("orch dep rm {task} {on}"),
+            (Some(run), [_, task, on, ..]) => format!("orch dep rm {run}/{task} {on}"),
             _ => return None,
         },
         Refusal::DependencyExists { task, .. } | Refusal::DependencyNotFound { task, .. } => {
@@ -309,7 +312,7 @@ fn details(refusal: &Refusal) -> Value {
             let reason = orch_core::refusal::Reason::DependencyFailed { on, root };
             json!({"task": task.to_string(), "state": "skipped", "reasons": Reason::all(&[reason], task)})
         }
-        Refusal::DependencyCycle { path } => {
+        Refusal::DependencyCycle { path, .. } => {
             json!({"path": texts(&path[..path.len().min(PATH_LISTED)]), "length": path.len().saturating_sub(1)})
         }
         Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
@@ -397,16 +400,20 @@ mod tests {
     #[test]
     fn a_cycle_names_an_edge_that_can_go() {
         let path = ["a", "b", "c", "a"].map(slug).to_vec();
-        let error = ErrorView::of(&Refusal::DependencyCycle { path });
+        let run = Some(slug("r"));
+        let error = ErrorView::of(&Refusal::DependencyCycle { run, path: path.clone() });
         assert_eq!(
             error.message,
             "The tasks would wait for each other: a waits for b waits for c waits for a."
         );
-        assert_eq!(error.hint.as_deref(), Some("orch dep rm b c"));
-        let itself = ErrorView::of(&Refusal::DependencyCycle { path: ["a", "a"].map(slug).to_vec() });
+        assert_eq!(error.hint.as_deref(), Some("orch dep rm r/b c"));
+        let planned = ErrorView::of(&Refusal::DependencyCycle { run: None, path });
+        assert_eq!((planned.message, planned.hint), (error.message, None), "no edge of a plan is there");
+        let itself = ["a", "a"].map(slug).to_vec();
+        let itself = ErrorView::of(&Refusal::DependencyCycle { run: None, path: itself });
         assert_eq!(itself.message, "Task a cannot wait for itself.");
         let long = (0..1_000).map(|number| Slug::stored(format!("t{}", number % 999))).collect();
-        let long = ErrorView::of(&Refusal::DependencyCycle { path: long });
+        let long = ErrorView::of(&Refusal::DependencyCycle { run: None, path: long });
         let said =
             "The tasks would wait for each other: t0 waits for t1 waits for t2 waits, over 996 more, for t0.";
         assert_eq!(long.message, said);

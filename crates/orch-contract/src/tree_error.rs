@@ -1,8 +1,7 @@
 //! What refusals that have to do with worktrees, checks and merges are to people and programs.
 
-use orch_core::check::CheckState;
 use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
-use orch_core::{shell, visible};
+use orch_core::shell;
 use serde_json::{Value, json};
 
 use crate::code::Code;
@@ -20,6 +19,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::InOther { .. }
             | TreeProblem::InProgress { .. }
             | TreeProblem::Taken
+            | TreeProblem::Present
             | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => Code::NoChanges,
@@ -34,72 +34,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
 
 /// What is refused, in a full sentence.
 pub(crate) fn message(refusal: &TreeRefusal) -> String {
-    match refusal {
-        TreeRefusal::BaseNotFound { revision: Some(revision) } => {
-            format!("There is no commit `{revision}` to begin from.")
-        }
-        TreeRefusal::BaseNotFound { revision: None } => {
-            "There is no commit to begin from: worktrees and checks need a git repository with a commit."
-                .to_owned()
-        }
-        TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
-            format!("{tree} has changes that are not committed: {}.", listed(files, *total))
-        }
-        TreeRefusal::WorktreeConflict { tree, problem } => conflict(tree, problem),
-        TreeRefusal::NoChanges { tree, base, .. } => format!("{tree} has no commit since its base {base}."),
-        TreeRefusal::ChecksFailed { subject, checks } => {
-            let sentences: Vec<String> = checks.iter().map(failed).collect();
-            format!("Checks of {subject} did not pass: {}", sentences.join(" "))
-        }
-        TreeRefusal::MergeConflict { subject, files } if files.is_empty() => {
-            format!("{subject} does not have everything that was accepted.")
-        }
-        TreeRefusal::MergeConflict { subject, files } => {
-            format!("{subject} cannot be merged: {}.", listed(files, files.len()))
-        }
-        TreeRefusal::RunIncomplete { run, unfinished } => {
-            format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
-        }
-        TreeRefusal::NotPrepared { attempt, reason } => {
-            format!("The worktree of {attempt} could not be prepared: {reason}")
-        }
-        TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
-        TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
-    }
-}
-
-fn conflict(tree: &str, problem: &TreeProblem) -> String {
-    match problem {
-        TreeProblem::Gone => format!("{tree} is gone, or is no worktree any more."),
-        TreeProblem::OtherBranch { branch, found: Some(found) } => {
-            format!("{tree} should be on {branch}, and is on {found}.")
-        }
-        TreeProblem::OtherBranch { branch, found: None } => {
-            format!("{tree} should be on {branch}, and is on no branch.")
-        }
-        TreeProblem::NotDescending { base, head } => {
-            format!("{head}, where {tree} is, does not descend from its base {base}.")
-        }
-        TreeProblem::InOther { here } => {
-            format!("This work belongs to {tree}, and the command was given in {here}.")
-        }
-        TreeProblem::InProgress { operation } => format!("{operation} is under way in {tree}."),
-        TreeProblem::Taken => format!("Something is in the way at {tree}."),
-        TreeProblem::BranchTaken { branch } => format!("The branch {branch} is in the way."),
-        TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is under way."),
-    }
-}
-
-/// A check that did not pass, in a sentence.
-fn failed(check: &FailedCheck) -> String {
-    let how = match (check.state, check.exit_status, &check.message) {
-        (CheckState::TimedOut, _, _) => "took too long".to_owned(),
-        (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
-        (_, _, Some(message)) => message.clone(),
-        (_, Some(status), None) => format!("ended with status {status}"),
-        (_, None, None) => "failed".to_owned(),
-    };
-    if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
+    refusal.to_string()
 }
 
 /// The next command to run, where one makes sense.
@@ -118,7 +53,7 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
             TreeProblem::InProgress { .. } => status_of(tree),
             TreeProblem::BranchTaken { branch } => shell::line(["git", "log", "--oneline", "-5", branch]),
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
-            TreeProblem::Gone | TreeProblem::Taken => "orch worktree list".to_owned(),
+            TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
         TreeRefusal::NoChanges { tree, .. } => status_of(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
@@ -182,6 +117,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
         TreeProblem::InOther { here } => json!({"problem": "in_other_worktree", "here": here}),
         TreeProblem::InProgress { operation } => json!({"problem": "in_progress", "operation": operation}),
         TreeProblem::Taken => json!({"problem": "taken"}),
+        TreeProblem::Present => json!({"problem": "present"}),
         TreeProblem::BranchTaken { branch } => json!({"problem": "branch_taken", "branch": branch}),
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
     }
@@ -196,17 +132,6 @@ fn check(check: &FailedCheck) -> Value {
         "message": check.message,
         "log": check.log,
     })
-}
-
-/// The first few names, then how many more.
-fn listed(names: &[String], total: usize) -> String {
-    const SHOWN: usize = 5;
-    let shown = names.len().min(SHOWN);
-    let mut text = visible::list(names[..shown].iter().map(String::as_str));
-    if total > shown {
-        text.push_str(&format!(" and {} more", total - shown));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -224,24 +149,5 @@ mod tests {
         assert_eq!(error.message, "/t has changes that are not committed: f0, f1, f2, f3, f4 and 4 more.");
         assert_eq!(error.hint.as_deref(), Some("inbox done th-3 --snapshot --result TEXT"));
         assert_eq!(error.code.0, Code::WorktreeDirty);
-    }
-
-    #[test]
-    fn failed_checks_say_how_they_ended() {
-        let check = |state, exit_status, message: Option<&str>| FailedCheck {
-            stage: orch_core::check::CheckStage::Attempt,
-            command: "make".to_owned(),
-            state,
-            exit_status,
-            message: message.map(str::to_owned),
-            log: Some("/l".to_owned()),
-        };
-        for (check, sentence) in [
-            (check(CheckState::Failed, Some(2), None), "`make` ended with status 2."),
-            (check(CheckState::TimedOut, None, None), "`make` took too long."),
-            (check(CheckState::CouldNotStart, None, Some("no sh")), "`make` could not run: no sh."),
-        ] {
-            assert_eq!(failed(&check), sentence);
-        }
     }
 }

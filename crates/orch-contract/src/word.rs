@@ -5,12 +5,14 @@ use std::fmt;
 
 use orch_core::attempt::AttemptState;
 use orch_core::check::{CheckSource, CheckStage, CheckState};
+use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
 use orch_core::run::{Baseline, DoneWhen, Outcome, PauseReason, RunStatus};
 use orch_core::task::{Checks, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
-use orch_core::worktree::WorktreeState;
+use orch_core::worker::WorkerOutcome;
+use orch_core::worktree::{Found, WorktreeState};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -92,7 +94,10 @@ worded! {
     CheckSource as "CheckSource" of CheckSource::ALL;
     CheckStage as "CheckStage" of CheckStage::ALL;
     CheckState as "CheckState" of CheckState::ALL;
+    WorkerOutcome as "WorkerOutcome" of WorkerOutcome::ALL;
     WorktreeState as "WorktreeState" of WorktreeState::ALL;
+    Found as "Found" of Found::ALL;
+    EffectKind as "EffectKind" of EffectKind::ALL;
     DoneWhen as "DoneWhen" of DoneWhen::ALL;
     EventKind as "EventKind" of EventKind::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;

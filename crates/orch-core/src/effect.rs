@@ -21,12 +21,21 @@ pub enum EffectKind {
     Integrate,
     /// Take an attempt's worktree away, keeping what it held.
     Clear,
+    /// Bring an attempt's worktree back.
+    Restore,
 }
 
 impl EffectKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Branch, Self::Prepare, Self::Baseline, Self::Verify, Self::Integrate, Self::Clear];
+    pub const ALL: [Self; 7] = [
+        Self::Branch,
+        Self::Prepare,
+        Self::Baseline,
+        Self::Verify,
+        Self::Integrate,
+        Self::Clear,
+        Self::Restore,
+    ];
 
     /// The public name.
     #[must_use]
@@ -38,6 +47,7 @@ impl EffectKind {
             Self::Verify => "verify",
             Self::Integrate => "integrate",
             Self::Clear => "clear",
+            Self::Restore => "restore",
         }
     }
 

@@ -27,6 +27,7 @@ pub mod task;
 pub mod thread;
 pub mod time;
 pub mod visible;
+pub mod worker;
 pub mod worktree;
 
 /// A state machine met an event that its state does not allow.

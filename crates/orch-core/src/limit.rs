@@ -74,6 +74,15 @@ pub const FAULTS_MAX: u32 = 3;
 /// How many changed files of an attempt are remembered by name.
 pub const FILES_KEPT: usize = 500;
 
+/// How many finished worktrees of a run are kept for its next attempts: making one costs the writing of every file.
+pub const SPARES_MAX: i64 = 8;
+
+/// How many orphans `reconcile` names.
+pub const ORPHANS_SHOWN: usize = 100;
+
+/// How many changed files of a worktree are shown by name.
+pub const DIRTY_SHOWN: usize = 100;
+
 /// The most tasks one plan may add.
 pub const PLAN_TASKS_MAX: usize = 1_000_000;
 

@@ -229,6 +229,8 @@ pub enum Refusal {
     },
     /// The edge would close a cycle.
     DependencyCycle {
+        /// The run, where all its edges but the first are there already; nothing where they are a plan's own.
+        run: Option<Slug>,
         /// The tasks of the cycle, each waiting for the next, the first repeated at the end.
         path: Vec<Slug>,
     },

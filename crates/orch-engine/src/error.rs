@@ -4,6 +4,8 @@ use orch_core::id::{EventId, MessageId, ThreadId};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_store::Fault;
 
+use crate::profile::brief::BriefError;
+use crate::profile::{FillError, ProfileError};
 use crate::world::git::GitError;
 
 /// Why an operation has no answer.
@@ -26,6 +28,15 @@ pub enum Error {
     /// Git could not do what was asked of it.
     #[error("git could not do it")]
     Git(#[from] GitError),
+    /// A worker's brief could not be written.
+    #[error("the worker's brief could not be written")]
+    Brief(#[source] BriefError),
+    /// A worker's command could not be made out.
+    #[error("the worker's command could not be made out")]
+    Fill(#[source] FillError),
+    /// A profile could not be read.
+    #[error("the profile could not be read")]
+    Profile(#[source] Box<ProfileError>),
     /// A file or folder could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File {

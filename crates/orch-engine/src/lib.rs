@@ -12,9 +12,11 @@ mod page;
 pub mod profile;
 pub mod receipt;
 pub mod session;
+pub mod supervisor;
 mod token;
 mod wake;
 pub mod world;
+pub mod wrapper;
 
 pub use error::{Awaited, Error};
 pub use orch_core::shell;

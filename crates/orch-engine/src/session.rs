@@ -86,6 +86,12 @@ impl Session {
         Self { world, ..self }
     }
 
+    /// The folder that the store and what belongs to it lie in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.store.folder()
+    }
+
     /// What reaches git and processes.
     #[must_use]
     pub fn world(&self) -> &World {

@@ -27,7 +27,7 @@ pub struct Breach {
 }
 
 /// Every law, in the order of docs/invariants.md.
-pub const ALL: [Invariant; 22] = [
+pub const ALL: [Invariant; 29] = [
     Invariant {
         name: "live_attempts",
         law: "A task has at most one live attempt, and has one exactly when its state says so.",
@@ -129,6 +129,41 @@ pub const ALL: [Invariant; 22] = [
         name: "news",
         law: "A thread that does not look as its live attempt says is marked as news.",
         query: NEWS,
+    },
+    Invariant {
+        name: "live_worktrees",
+        law: "In a run with a base every attempt has a worktree: planned while it is preparing, present while it is under way.",
+        query: LIVE_WORKTREES,
+    },
+    Invariant {
+        name: "worktree_places",
+        law: "No two live attempts share a slot; no two worktrees that are there share a folder, or a branch of one repository.",
+        query: WORKTREE_PLACES,
+    },
+    Invariant {
+        name: "worktree_runs",
+        law: "A worktree is of an attempt of its run, which has a base.",
+        query: WORKTREE_RUNS,
+    },
+    Invariant {
+        name: "merged_attempts",
+        law: "An accepted attempt of a run whose tasks are done when integrated names the commit of the run's branch that has it.",
+        query: MERGED_ATTEMPTS,
+    },
+    Invariant {
+        name: "thread_conditions",
+        law: "What a thread asks of a worktree is what the worktree of the thread's attempt is.",
+        query: THREAD_CONDITIONS,
+    },
+    Invariant {
+        name: "preparing_attempts",
+        law: "An attempt is preparing exactly while its worktree is asked for.",
+        query: PREPARING_ATTEMPTS,
+    },
+    Invariant {
+        name: "effects",
+        law: "What is to be done is asked for a run or an attempt that is there, and for an ended attempt only its worktree's way.",
+        query: EFFECTS,
     },
 ];
 
@@ -269,6 +304,51 @@ const NEWS: &str = "SELECT 'th-' || h.id FROM attempt a JOIN thread h ON h.id = 
 WHERE h.news = 0 AND a.state IN ('dispatched', 'running', 'blocked')
     AND h.state != CASE a.state WHEN 'dispatched' THEN 'queued' WHEN 'running' THEN 'claimed' ELSE 'blocked' END
 ORDER BY h.id";
+
+const LIVE_WORKTREES: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id LEFT JOIN worktree w ON w.attempt_id = a.id
+WHERE r.repository IS NOT NULL AND (w.attempt_id IS NULL
+    OR (a.state = 'preparing' AND w.state != 'planned')
+    OR (a.state IN ('dispatched', 'running', 'blocked', 'reported') AND w.state != 'present'))
+ORDER BY a.id";
+
+const WORKTREE_PLACES: &str = "SELECT 'slot ' || w.slot FROM attempt a JOIN worktree w ON w.attempt_id = a.id
+WHERE a.ended_at IS NULL GROUP BY w.slot HAVING count(*) > 1
+UNION ALL SELECT path FROM worktree WHERE state != 'removed' GROUP BY path HAVING count(*) > 1
+UNION ALL SELECT w.branch FROM worktree w JOIN run r ON r.id = w.run_id
+WHERE w.state != 'removed' GROUP BY r.repository, w.branch HAVING count(*) > 1";
+
+const WORKTREE_RUNS: &str = "SELECT w.path FROM worktree w
+LEFT JOIN attempt a ON a.id = w.attempt_id LEFT JOIN run r ON r.id = w.run_id
+WHERE a.id IS NULL OR a.run_id != w.run_id OR r.id IS NULL OR r.repository IS NULL
+ORDER BY w.attempt_id";
+
+const MERGED_ATTEMPTS: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id LEFT JOIN worktree w ON w.attempt_id = a.id
+WHERE r.done_when = 'integrated' AND a.state = 'accepted' AND w.merged_commit IS NULL
+ORDER BY a.id";
+
+const THREAD_CONDITIONS: &str = "SELECT 'th-' || c.thread_id FROM thread_condition c
+LEFT JOIN thread h ON h.id = c.thread_id LEFT JOIN attempt a ON a.id = h.attempt_id
+LEFT JOIN worktree w ON w.attempt_id = a.id
+WHERE a.id IS NULL OR a.thread_id != c.thread_id OR w.attempt_id IS NULL
+    OR c.branch != w.branch OR c.base_commit != w.base_commit OR (a.ended_at IS NULL AND c.tree != w.path)
+UNION ALL SELECT 'th-' || a.thread_id FROM worktree w JOIN attempt a ON a.id = w.attempt_id
+WHERE a.thread_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread_condition c WHERE c.thread_id = a.thread_id)";
+
+const PREPARING_ATTEMPTS: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id
+WHERE (a.state = 'preparing') != EXISTS (SELECT 1 FROM effect e WHERE e.attempt_id = a.id AND e.kind = 'prepare')
+ORDER BY a.id";
+
+const EFFECTS: &str = "SELECT 'effect ' || e.id || ', ' || e.kind FROM effect e
+LEFT JOIN run r ON r.id = e.run_id LEFT JOIN attempt a ON a.id = e.attempt_id
+WHERE r.id IS NULL OR r.repository IS NULL
+    OR (e.attempt_id IS NULL AND e.kind IN ('prepare', 'verify', 'clear', 'restore'))
+    OR (e.attempt_id IS NOT NULL AND e.kind IN ('branch', 'baseline', 'integrate'))
+    OR (e.attempt_id IS NOT NULL AND (a.id IS NULL OR a.run_id != e.run_id
+        OR (a.ended_at IS NOT NULL) != (e.kind IN ('clear', 'restore'))))
+ORDER BY e.id";
 
 /// The laws that are broken now; empty when all hold.
 ///

@@ -5,6 +5,7 @@ use crate::driver::Durability;
 use crate::{Ending, Location, Store};
 
 /// A small sound store: a done, b running on it, c waiting for b; d failed, e skipped by it; a blocked plain thread.
+/// In a run with worktrees f is merged and its tree is to be taken away, g is running, and h is preparing.
 const SOUND: &[&str] = &[
     // The schema's own checks would refuse much of what is broken below.
     "PRAGMA ignore_check_constraints = 1",
@@ -40,10 +41,41 @@ const SOUND: &[&str] = &[
     "INSERT INTO event (id, at, kind, run_id, task_id, data, wakes) VALUES
         (1, 1, 'ready', 1, 1, '{\"to\":\"ready\"}', 0), (2, 1, 'done', 1, 1, '{\"to\":\"done\"}', 1),
         (3, 2, 'running', 1, 2, '{\"to\":\"running\"}', 0), (4, 2, 'claimed', 1, 2, '{\"holder\":\"w\"}', 0)",
+    "INSERT INTO run (id, name, title, state, done_when, max_attempts, retry_delay_ms, lease_ms, keys_made, waiting, ready,
+        dispatched, running, blocked, reported, done, failed, skipped, cancelled, created_at, updated_at, repository,
+        base_commit, branch, branch_prefix, worktree_root, baseline)
+        VALUES (2, 'q', 'Q', 'open', 'integrated', 3, 1, 1000, 3, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 1, 1, '/q/.git', 'c0',
+        'orch/q/main', 'orch/q', '/q.orch/q', 'passed')",
+    "INSERT INTO task (id, run_id, key, title, priority, state, unmet, broken, rank, attempt_id, attempt_number, failures,
+        losses, allow_empty, checks, created_at, updated_at) VALUES
+        (11, 2, 'f', 'F', 2, 'done', 0, 0, 0, 11, 1, 0, 0, 0, 'none', 1, 1),
+        (12, 2, 'g', 'G', 2, 'running', 0, 0, 0, 12, 1, 0, 0, 0, 'none', 1, 1),
+        (13, 2, 'h', 'H', 2, 'dispatched', 0, 0, 0, 13, 1, 0, 0, 0, 'none', 1, 1)",
+    "INSERT INTO attempt VALUES
+        (11, 2, 11, 1, 'w', 'accepted', 11, 12, NULL, 0, 'none', 1, 2),
+        (12, 2, 12, 1, 'w', 'running', 12, NULL, NULL, 0, 'none', 1, NULL),
+        (13, 2, 13, 1, 'w', 'preparing', NULL, NULL, NULL, 0, 'none', 1, NULL)",
+    "INSERT INTO thread (id, kind, subject, from_agent, to_agent, priority, lease_ms, run_id, task_id, attempt_id, state,
+        withdrawn, holder, token, held_lease_ms, expires_at, lost_at, question_id, closing_id, releases, shown_id,
+        message_count, news, created_at, updated_at) VALUES
+        (11, 'work', 'F', 'lead', 'w', 2, 1000, 2, 11, 11, 'done', 0, NULL, 't11', NULL, NULL, NULL, NULL, 12, 0, 11, 2, 0, 1, 1),
+        (12, 'work', 'G', 'lead', 'w', 2, 1000, 2, 12, 12, 'claimed', 0, 'w', 't12', 1000, 9, 10, NULL, NULL, 0, 13, 1, 0, 1, 1)",
+    "INSERT INTO lease_token VALUES (11, 't11', 'w', 1), (12, 't12', 'w', 1)",
+    "INSERT INTO message (id, thread_id, from_agent, to_agent, kind, created_at, body) VALUES
+        (11, 11, 'lead', 'w', 'work', 1, ''), (12, 11, 'w', 'lead', 'result', 1, 'x'), (13, 12, 'lead', 'w', 'work', 1, '')",
+    "INSERT INTO worktree VALUES
+        (11, 2, 'present', '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 0, 'c1', 'c1', NULL, 0, NULL, 1),
+        (12, 2, 'present', '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 0, NULL, NULL, NULL, 0, NULL, 1),
+        (13, 2, 'planned', '/q.orch/q/h.1', 'orch/q/h.1', 'c1', 0, NULL, NULL, NULL, 1, NULL, 1)",
+    "INSERT INTO thread_condition VALUES
+        (11, '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 1, 'c1', NULL),
+        (12, '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 1, NULL, NULL)",
+    "INSERT INTO effect (id, kind, run_id, attempt_id, taken, created_at) VALUES
+        (1, 'clear', 2, 11, 0, 1), (2, 'prepare', 2, 13, 0, 1), (3, 'integrate', 2, NULL, 0, 1)",
 ];
 
 /// One way to break each law.
-const BROKEN: [(&str, &str); 36] = [
+const BROKEN: [(&str, &str); 54] = [
     (
         "live_attempts",
         "INSERT INTO attempt VALUES (4, 1, 2, 2, 'w', 'dispatched', 2, NULL, NULL, 0, 'none', 1, NULL)",
@@ -78,11 +110,29 @@ const BROKEN: [(&str, &str); 36] = [
     ("paused_offers", "UPDATE run SET state = 'paused', pause_reason = 'requested' WHERE id = 1"),
     ("thread_messages", "DELETE FROM message WHERE id = 3"),
     ("thread_messages", "UPDATE message SET thread_id = 99 WHERE id = 3"),
-    ("cursors", "UPDATE agent SET message_cursor = 10"),
+    ("cursors", "UPDATE agent SET message_cursor = 99"),
     ("questions", "UPDATE thread SET question_id = 7 WHERE id = 4"),
     ("questions", "UPDATE message SET kind = 'answer' WHERE id = 9"),
     ("closing_messages", "UPDATE message SET kind = 'note' WHERE id = 2"),
     ("news", "UPDATE attempt SET state = 'blocked' WHERE id = 2"),
+    ("live_worktrees", "UPDATE worktree SET state = 'removed' WHERE attempt_id = 12"),
+    ("live_worktrees", "UPDATE worktree SET state = 'present' WHERE attempt_id = 13"),
+    ("live_worktrees", "DELETE FROM worktree WHERE attempt_id = 11"),
+    ("worktree_places", "UPDATE worktree SET slot = 0 WHERE attempt_id = 13"),
+    ("worktree_places", "UPDATE worktree SET path = '/q.orch/q/f.1' WHERE attempt_id = 12"),
+    ("worktree_places", "UPDATE worktree SET branch = 'orch/q/f.1' WHERE attempt_id = 13"),
+    ("worktree_runs", "UPDATE worktree SET run_id = 1 WHERE attempt_id = 12"),
+    ("worktree_runs", "UPDATE run SET repository = NULL WHERE id = 2"),
+    ("merged_attempts", "UPDATE worktree SET merged_commit = NULL WHERE attempt_id = 11"),
+    ("thread_conditions", "DELETE FROM thread_condition WHERE thread_id = 12"),
+    ("thread_conditions", "INSERT INTO thread_condition VALUES (2, '/t', 'b', 'c0', 1, NULL, NULL)"),
+    ("thread_conditions", "UPDATE thread_condition SET base_commit = 'c9' WHERE thread_id = 11"),
+    ("preparing_attempts", "DELETE FROM effect WHERE id = 2"),
+    ("preparing_attempts", "UPDATE effect SET attempt_id = 12 WHERE id = 2"),
+    ("effects", "UPDATE effect SET kind = 'verify' WHERE id = 1"),
+    ("effects", "UPDATE effect SET kind = 'clear' WHERE id = 2"),
+    ("effects", "UPDATE effect SET attempt_id = 12 WHERE id = 3"),
+    ("effects", "UPDATE effect SET run_id = 1 WHERE id = 1"),
 ];
 
 /// The laws that are broken in the sound store after one more statement.

@@ -45,6 +45,18 @@ pub fn place(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
     }
 }
 
+/// Says which store is a place's own: a repository's is, even where it lies below another store that counts until then.
+///
+/// # Errors
+/// The named kind is unknown.
+pub fn own(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
+    match find(named, folder) {
+        Ok(found) if named.is_some() || git_common_folder(folder).is_none() => Ok(found),
+        Ok(_) | Err(Fault::NotFound { .. }) => place(named, folder),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Reads `sqlite:PATH`, a bare path, or a PostgreSQL address.
 fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
     if named.starts_with("postgres://") || named.starts_with("postgresql://") {
@@ -55,7 +67,8 @@ fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
         return Err(Fault::NotSupported { kind: "unknown" });
     }
     let path = folder.join(path);
-    Ok(Location::Sqlite(if path.is_dir() { path.join(FILE) } else { path }))
+    let is_folder = path.is_dir() || named.ends_with('/');
+    Ok(Location::Sqlite(if is_folder { path.join(FILE) } else { path }))
 }
 
 /// The folder that a repository's main checkout and all its linked worktrees share.
@@ -135,12 +148,30 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_below_a_store_uses_it_until_it_has_its_own() {
+        let (root, main, linked) = repository();
+        let above = root.path().canonicalize().unwrap().join(".orch/orch.db");
+        std::fs::create_dir_all(above.parent().unwrap()).unwrap();
+        std::fs::write(&above, "").unwrap();
+        let expected = main.join(".git/orch/orch.db");
+        assert_eq!(sqlite(find(None, &main)), above);
+        assert_eq!(sqlite(own(None, &linked)), expected);
+        std::fs::create_dir_all(main.join(".git/orch")).unwrap();
+        std::fs::write(&expected, "").unwrap();
+        assert_eq!(sqlite(own(None, &main)), expected);
+        let plain = above.parent().unwrap().to_owned();
+        assert_eq!(sqlite(own(None, &plain)), above, "no repository");
+        assert_eq!(sqlite(own(Some("x.db"), &main)), main.join("x.db"));
+    }
+
+    #[test]
     fn a_named_store_wins() {
         let root = tempfile::tempdir().unwrap();
         let top = root.path();
         assert_eq!(sqlite(place(Some("sqlite:x.db"), top)), top.join("x.db"));
         assert_eq!(sqlite(place(Some("x.db"), top)), top.join("x.db"));
         assert_eq!(sqlite(place(Some("."), top)), top.join("./orch.db"));
+        assert_eq!(sqlite(place(Some("new/"), top)), top.join("new/orch.db"));
         assert_eq!(place(Some("postgres://h/d"), top).unwrap(), Location::Postgres("postgres://h/d".into()));
         assert!(matches!(place(Some("mysql://h/d"), top), Err(Fault::NotSupported { .. })));
         assert!(matches!(find(Some("x.db"), top), Err(Fault::NotFound { .. })));

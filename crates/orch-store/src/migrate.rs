@@ -12,8 +12,11 @@ use crate::Fault;
 use crate::sqlite::{APPLICATION_ID, fault, wait_a_little};
 
 /// The schemas, oldest first; the first makes version 1.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/sqlite/0001.sql"), include_str!("../migrations/sqlite/0002.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001.sql"),
+    include_str!("../migrations/sqlite/0002.sql"),
+    include_str!("../migrations/sqlite/0003.sql"),
+];
 
 /// The newest schema this program knows.
 #[must_use]
@@ -134,7 +137,8 @@ fn back_up(connection: &Connection, path: &Path, found: i64) -> Result<(), Fault
     }
     let target = partial.display().to_string();
     connection.execute("VACUUM INTO ?1", [&target]).map_err(|error| fault(path, error))?;
-    std::fs::rename(&partial, &backup).map_err(unavailable)
+    std::fs::rename(&partial, &backup).map_err(unavailable)?;
+    sync_folder(path.parent().unwrap_or(Path::new(""))).map_err(unavailable)
 }
 
 /// Where the copy of a store with this schema is put before it is changed.
@@ -198,13 +202,14 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 }
 
 /// Makes the names in a folder survive loss of power.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     // The folder above a relative path of one part.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match std::fs::File::open(folder) {
-        // It may be written and not read; then nobody can ask for it.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-        opened => opened?.sync_all(),
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        // It may be written and not read, or its file system knows no such thing; then nobody can ask for it.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
     }
 }
 

@@ -4,6 +4,7 @@
 //! which is the very shape of many short commands on one file.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,6 +41,7 @@ pub(crate) struct Sqlite {
     durability: Option<Durability>,
     statements: Spelled,
     log_pages: Arc<AtomicI64>,
+    log_is_named: bool,
 }
 
 impl Sqlite {
@@ -67,7 +69,8 @@ impl Sqlite {
         connection.wal_hook(Some(hook)).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(256);
         let path = path.to_owned();
-        Ok(Self { connection, path, durability: None, statements: Spelled::default(), log_pages })
+        let (durability, statements, log_is_named) = (None, Spelled::default(), false);
+        Ok(Self { connection, path, durability, statements, log_pages, log_is_named })
     }
 
     /// The connection itself, for making and migrating the schema.
@@ -117,6 +120,20 @@ impl Sqlite {
         let _ = self.connection.busy_handler(Some(wait_a_little()));
     }
 
+    /// Makes the log's name in its folder survive loss of power, where that is not known to be done.
+    ///
+    /// SQLite would do so with the first commit of every process, which for short commands is every commit;
+    /// it is built not to. The name is as old as the log, and was secured before the log first began anew.
+    fn name_the_log(&mut self) -> Result<(), Fault> {
+        if !self.log_is_named && !began_anew(&log_path(&self.path)) {
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            let place = self.path.display().to_string();
+            crate::migrate::sync_folder(folder).map_err(|source| Fault::Unavailable { place, source })?;
+        }
+        self.log_is_named = true;
+        Ok(())
+    }
+
     fn require(&mut self, durability: Durability) -> Result<(), Fault> {
         if self.durability != Some(durability) {
             self.simple(match durability {
@@ -127,6 +144,22 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// The log of the database at `path`.
+fn log_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Whether a log has begun anew: its header counts how often, and a log that was just made has not.
+///
+/// Nobody locks this file, so closing it here takes no lock away.
+fn began_anew(log: &Path) -> bool {
+    let mut header = [0; 16];
+    let read = std::fs::File::open(log).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[12..] != [0; 4]
 }
 
 /// Statements as SQLite spells them: with `?1`, because `$1` would be a name, numbered by first appearance.
@@ -149,7 +182,12 @@ impl Driver for Sqlite {
             Mode::Write(durability) => {
                 self.require(durability)?;
                 // A lock taken later would fail at once: SQLite does not wait when a reader wants to write.
-                self.simple("BEGIN IMMEDIATE")
+                self.simple("BEGIN IMMEDIATE")?;
+                match durability {
+                    // Now there is a log for certain.
+                    Durability::Power => self.name_the_log().inspect_err(|_| self.rollback()),
+                    Durability::Process => Ok(()),
+                }
             }
         }
     }
@@ -199,7 +237,7 @@ impl Driver for Sqlite {
             return;
         }
         // It never waits for anybody and nobody waits for it; what it cannot do the next command does.
-        if self.checkpoint() {
+        if self.name_the_log().is_ok() && self.checkpoint() {
             self.begin_the_log_anew();
         }
     }
@@ -367,6 +405,27 @@ mod tests {
         crate::migrate::create(&path).unwrap();
         let longest = (0..60).map(|number| short_command(&path, &format!("k{number}"))).max();
         assert!(longest.unwrap() < 2 * 1024 * 1024, "{longest:?}");
+    }
+
+    #[test]
+    fn a_log_that_began_anew_is_known_by_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orch.db");
+        crate::migrate::create(&path).unwrap();
+        assert!(!began_anew(&log_path(&path)), "there is none");
+        short_command(&path, "first");
+        assert!(!began_anew(&log_path(&path)), "it was made just now");
+        for number in 0..12 {
+            short_command(&path, &format!("k{number}"));
+        }
+        assert!(began_anew(&log_path(&path)));
+        // Another program that is the last to close the store takes the log away.
+        let other = Connection::open(&path).unwrap();
+        let count: i64 = other.query_row("SELECT count(*) FROM request", [], |row| row.get(0)).unwrap();
+        drop(other);
+        assert_eq!((count, log_path(&path).exists()), (13, false));
+        short_command(&path, "again");
+        assert!(!began_anew(&log_path(&path)), "another one");
     }
 
     #[test]

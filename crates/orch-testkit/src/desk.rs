@@ -265,7 +265,7 @@ impl Desk {
     /// # Errors
     /// What the operation says.
     pub fn reconcile(&mut self) -> Result<Vec<reconcile::Change>, Error> {
-        reconcile::reconcile(&mut self.session, None, None, false).map(fresh)
+        reconcile::reconcile(&mut self.session, None, None, false).map(|done| fresh(done).changes)
     }
 
     /// All events of a run, or of all unfinished ones.
@@ -411,6 +411,7 @@ impl Desk {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         close::close(&mut self.session, None, &request).map(fresh)
     }

@@ -25,7 +25,17 @@ const WALLS: [Wall; 6] = [
     Wall {
         room: "orch-engine",
         ours: &["orch-core", "orch-store"],
-        others: &["getrandom", "minijinja", "rustix", "serde", "serde_json", "sha2", "thiserror", "toml"],
+        others: &[
+            "getrandom",
+            "minijinja",
+            "process-wrap",
+            "rustix",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "toml",
+        ],
     },
     Wall {
         room: "orch-contract",

@@ -12,7 +12,7 @@ use orch_store::page::PageRequest;
 
 use crate::arguments::{self, EmptyOk, Repeatable};
 use crate::context::{Context, now};
-use crate::failure::Failure;
+use crate::failure::{Again, Failure};
 use crate::fingerprint::Fingerprint;
 use crate::inbox::holder;
 use crate::respond::Reply;
@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ClaimAnswer>,
         Err(failure) if args.empty_ok.empty_ok && empty(&failure) => {
             return Ok(Reply::new(ClaimAnswer { thread: None, messages: Vec::new(), lease: None }));
         }
-        claimed => claimed?,
+        claimed => claimed.map_err(|failure| waiting(failure, args.wait.is_some()))?,
     };
     // The recorded answer leaves the token out; the request id gives it again.
     let repeated = || {
@@ -116,6 +116,15 @@ fn view(claimed: &Claimed) -> ClaimAnswer {
         messages: Message::all(&claimed.messages),
         lease: Some(LeaseGrant { token: None, expires_at: claimed.lease.expires_at.map(Stamp::from) }),
     }
+}
+
+/// Where there is nothing to claim, the same claim may get something by waiting.
+fn waiting(mut failure: Failure, waits: bool) -> Failure {
+    if empty(&failure) {
+        failure.error.hint = None;
+        failure.again = Some(if waits { Again::Same } else { Again::With("--wait") });
+    }
+    failure
 }
 
 fn empty(failure: &Failure) -> bool {

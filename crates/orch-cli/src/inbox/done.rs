@@ -6,6 +6,7 @@ use orch_contract::inbox::CloseAnswer;
 use orch_contract::{MessageShown, Thread};
 use orch_core::id::ThreadId;
 use orch_engine::inbox::close::{self, Close, Closed, Outcome};
+use orch_engine::wrapper::DEFER;
 
 use crate::arguments::{self, Detail, Repeatable};
 use crate::context::{Context, now};
@@ -73,7 +74,8 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>,
         .with("snapshot", args.snapshot);
     let outcome = Outcome::Done { result, payload, artifacts: args.artifacts.clone() };
     let here = std::env::current_dir().ok();
-    let request = Close { thread, token, outcome, here, snapshot: args.snapshot };
+    let defer = context.environment().is_set(DEFER);
+    let request = Close { thread, token, outcome, here, snapshot: args.snapshot, defer };
     let full = args.detail.full;
     context.change(
         &args.repeatable,

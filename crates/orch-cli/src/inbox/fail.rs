@@ -52,7 +52,7 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>,
         .with("reason", &reason)
         .with("final", args.last);
     let outcome = Outcome::Failed { reason, last: args.last };
-    let request = Close { thread, token, outcome, here: None, snapshot: false };
+    let request = Close { thread, token, outcome, here: None, snapshot: false, defer: false };
     let full = args.detail.full;
     context.change(
         &args.repeatable,

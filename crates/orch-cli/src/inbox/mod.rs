@@ -72,13 +72,12 @@ enum Command {
     Fail(fail::Args),
     Release(release::Args),
     Cancel(cancel::Args),
+    Run(run::Args),
     Agents(agents::Args),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
-    #[command(hide = true)]
-    Run(run::Args),
 }
 
 impl Program for Inbox {
@@ -112,7 +111,7 @@ impl Program for Inbox {
             }
             Command::Completions(args) => self_description::completions(&args, Self::parser()),
             Command::Man(args) => self_description::man(&args, Self::parser())?,
-            Command::Run(args) => return Err(run::refuse(&args)),
+            Command::Run(args) => run::run(args, context)?,
         })
     }
 }

@@ -2,23 +2,23 @@
 
 use orch_contract::Reason;
 use orch_contract::orch::blocked::{BlockedAnswer, Stuck};
-use orch_core::limit;
 use orch_engine::orch::blocked::blocked;
 
 use super::naming::NamedRun;
 use super::view;
-use crate::arguments::list_limit;
+use crate::arguments::Paging;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::respond::{Outcome, Reply};
 
 /// List open questions, and tasks that will not move by themselves
+///
+/// Questions come first, the oldest before the others; behind them come the tasks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch blocked")]
 pub struct Args {
-    /// Show at most this many of each
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = list_limit)]
-    limit: u32,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// Runs the command.
@@ -27,7 +27,7 @@ pub struct Args {
 /// There is no such run, or the store failed.
 pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
     let run = run.settle(context)?;
-    let found = blocked(context.session()?, run.as_ref(), args.limit)?;
+    let found = blocked(context.session()?, run.as_ref(), &args.paging.page())?;
     let stuck = found.stuck.iter().map(|stuck| Stuck {
         task: stuck.task.to_string(),
         reasons: Reason::all(&stuck.reasons, &stuck.task),
@@ -35,7 +35,8 @@ pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Out
     let answer = BlockedAnswer {
         questions: found.questions.iter().map(view::question).collect(),
         stuck: stuck.collect(),
-        total: found.questions_total,
+        total: found.questions_total + found.stuck_total,
+        next: found.next,
     };
     Ok(Reply::new(answer).into())
 }

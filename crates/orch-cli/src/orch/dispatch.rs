@@ -11,6 +11,8 @@ use orch_core::refusal::Refusal;
 use orch_engine::Error;
 use orch_engine::orch::TaskRef;
 use orch_engine::orch::dispatch as engine;
+use orch_engine::orch::ready::{Ready, ready};
+use orch_store::page::PageRequest;
 
 use super::naming::{self, NamedRun, task};
 use super::task::Manner;
@@ -19,7 +21,7 @@ use crate::arguments::{list_limit, slug};
 use crate::context::Context;
 use crate::failure::{self, Failure};
 use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::respond::{Outcome, Reply};
 
 /// Send a ready task to an agent, or all ready tasks
 ///
@@ -38,7 +40,7 @@ pub struct Args {
     /// To whom, instead of each task's own agent; with --all several share the work
     #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = slug)]
     to: Vec<Slug>,
-    /// The most tasks to send
+    /// The most tasks to send [default: 100]
     #[arg(long, value_name = "N", conflicts_with = "task", value_parser = list_limit)]
     limit: Option<u32>,
     #[command(flatten)]
@@ -66,7 +68,11 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
                 to: args.to,
                 limit: args.limit.unwrap_or(limit::LIST_DEFAULT),
             };
-            all(context, &args.manner, &who, &request)
+            let reply = all(context, &args.manner, &who, &request)?;
+            if args.limit.is_none() {
+                warn_of_more(context, &request, &reply.data)?;
+            }
+            Ok(reply.into())
         }
     }
 }
@@ -102,7 +108,7 @@ fn all(
     manner: &Manner,
     who: &Slug,
     request: &engine::All,
-) -> Result<Outcome, Failure> {
+) -> Result<Reply<DispatchAnswer>, Failure> {
     let unseen = RefCell::new(BTreeMap::new());
     let fingerprint = Fingerprint::of(context.command())
         .with("as", who)
@@ -130,7 +136,26 @@ fn all(
             view::widen(context.session()?, &mut dispatched.task, true)?;
         }
     }
-    Ok(reply.into())
+    Ok(reply)
+}
+
+/// Says that a limit nobody named, and not the work, was at its end.
+fn warn_of_more(
+    context: &mut Context<'_>,
+    request: &engine::All,
+    answer: &DispatchAnswer,
+) -> Result<(), Failure> {
+    let DispatchAnswer::All(all) = answer else { return Ok(()) };
+    if all.dispatched.len() as u64 != u64::from(request.limit) {
+        return Ok(());
+    }
+    let page = PageRequest { limit: 1, after: None };
+    let ready = ready(context.session()?, &Ready { run: request.run.clone(), label: None, page })?;
+    if ready.total > 0 {
+        let (limit, more) = (request.limit, ready.total);
+        context.warn(format!("{limit} were sent, as many as without --limit; {more} more are ready."));
+    }
+    Ok(())
 }
 
 fn dispatched(outcome: &engine::Dispatched) -> Dispatched {

@@ -3,6 +3,7 @@
 use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
 use orch_contract::{Code, ErrorView};
 use orch_engine::orch::doctor as engine;
+use orch_engine::shell;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -18,7 +19,8 @@ pub struct Args {}
 /// # Errors
 /// The store cannot be opened, or is not sound.
 pub fn run(_args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let findings = engine::doctor(context.session()?)?;
+    let session = context.session().map_err(closer)?;
+    let findings = engine::doctor(session).map_err(|error| closer(error.into()))?;
     let findings: Vec<Finding> = findings
         .into_iter()
         .map(|finding| Finding {
@@ -32,6 +34,16 @@ pub fn run(_args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> 
         return Err(unsound(&findings));
     }
     Ok(Reply::new(DoctorAnswer { findings, verdict }).into())
+}
+
+/// Who is at the doctor's already is sent to the file.
+fn closer(mut failure: Failure) -> Failure {
+    if failure.code() == Code::StoreCorrupt {
+        let place = failure.error.details.as_ref().and_then(|details| details.get("place"));
+        failure.error.hint =
+            place.and_then(serde_json::Value::as_str).map(|place| shell::line(["ls", "-la", place]));
+    }
+    failure
 }
 
 /// A store that is not sound is an error, so that scripts notice.

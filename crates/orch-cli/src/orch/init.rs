@@ -8,6 +8,7 @@ use crate::respond::Outcome;
 /// Make the store, if there is none
 ///
 /// Inside a git repository it lies in the repository's own folder, shared by all its worktrees; elsewhere in `.orch/`.
+/// A repository gets its own even where a folder above it has one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch init")]
 pub struct Args {
@@ -21,5 +22,5 @@ pub struct Args {
 /// The store can be neither opened nor made.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     context.lead()?;
-    Ok(context.make_store(&args.repeatable)?.into())
+    Ok(context.make_own_store(&args.repeatable)?.into())
 }

@@ -30,14 +30,6 @@ later! {
     Land = "land",
     /// Show what an attempt changed
     Diff = "diff",
-    /// Look after worktrees
-    Worktree = "worktree",
-    /// Take a run from plan to branch
-    Drive = "drive",
-    /// End all workers
-    Stop = "stop",
-    /// List processes
-    Ps = "ps",
     /// Show what an attempt printed
     Log = "log",
     /// Tell a lead everything about a run

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dep;
 pub mod dispatch;
 pub mod doctor;
+pub mod drive;
 pub mod events;
 pub mod graph;
 pub mod init;
@@ -17,6 +18,7 @@ mod naming;
 #[cfg(test)]
 mod parity;
 pub mod prime;
+pub mod ps;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;
@@ -24,12 +26,14 @@ pub mod reject;
 pub mod request;
 pub mod run;
 pub mod status;
+pub mod stop;
 pub mod task;
 pub mod tell;
 pub mod verify;
 mod view;
 pub mod wait;
 pub mod why;
+pub mod worktree;
 
 pub(crate) use run::dollars;
 
@@ -88,6 +92,10 @@ enum Command {
     Accept(accept::Args),
     Reject(reject::Args),
     Integrate(integrate::Args),
+    Drive(Box<drive::Args>),
+    Ps(ps::Args),
+    Stop(stop::Args),
+    Worktree(worktree::Args),
     Blocked(blocked::Args),
     Answer(answer::Args),
     Status(status::Args),
@@ -132,6 +140,10 @@ impl Program for Orch {
             Command::Accept(args) => accept::run(args, context, &run),
             Command::Reject(args) => reject::run(args, context, &run),
             Command::Integrate(args) => integrate::run(&args, context, &run),
+            Command::Drive(args) => drive::run(*args, context, &run),
+            Command::Ps(args) => ps::run(&args, context, &run),
+            Command::Stop(args) => stop::run(&args, context, &run),
+            Command::Worktree(args) => worktree::run(args, context, &run),
             Command::Blocked(args) => blocked::run(&args, context, &run),
             Command::Answer(args) => answer::run(args, context, &run),
             Command::Status(args) => status::run(&args, context, &run),

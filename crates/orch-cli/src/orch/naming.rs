@@ -1,7 +1,7 @@
 //! How runs and tasks are named on the command line.
 
 use orch_core::id::Slug;
-use orch_engine::orch::TaskRef;
+use orch_engine::orch::{AttemptRef, TaskRef};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -40,12 +40,39 @@ impl NamedRun {
     /// The task, in the run it names itself, else in the named one.
     ///
     /// # Errors
-    /// The variable holds no name.
+    /// Two different runs are named, or the variable holds no name.
     pub fn task(&self, task: TaskRef, context: &Context<'_>) -> Result<TaskRef, Failure> {
-        match task.run {
-            Some(_) => Ok(task),
-            None => Ok(TaskRef { run: self.settle(context)?, key: task.key }),
-        }
+        Ok(TaskRef { run: self.or(task.run.as_ref(), context)?, key: task.key })
+    }
+
+    /// The attempt, in the run it names itself, else in the named one.
+    ///
+    /// # Errors
+    /// The variable holds no name.
+    pub fn attempt(&self, attempt: AttemptRef, context: &Context<'_>) -> Result<AttemptRef, Failure> {
+        Ok(AttemptRef { task: self.task(attempt.task, context)?, number: attempt.number })
+    }
+}
+
+/// Reads an attempt's name, `KEY`, `KEY@N`, `RUN/KEY` or `RUN/KEY@N`.
+///
+/// # Errors
+/// It is none.
+pub(super) fn attempt(text: &str) -> Result<AttemptRef, String> {
+    let Some((name, number)) = text.split_once('@') else {
+        return Ok(AttemptRef { task: task(text)?, number: None });
+    };
+    let number: Option<u32> = number.parse().ok().filter(|number| *number > 0);
+    let number = number.ok_or("an attempt is KEY@N or RUN/KEY@N, with N from 1")?;
+    Ok(AttemptRef { task: task(name)?, number: Some(number) })
+}
+
+/// The command line's name of an attempt, for fingerprints.
+#[must_use]
+pub(super) fn attempt_text(attempt: &AttemptRef) -> String {
+    match attempt.number {
+        Some(number) => format!("{}@{number}", text(&attempt.task)),
+        None => text(&attempt.task),
     }
 }
 
@@ -111,6 +138,17 @@ mod tests {
         assert_eq!(task("ship/t1"), Ok(named(Some("ship"), "t1")));
         for bad in ["", "/", "a/", "/a", "a/b/c", "ship/t1@1", "t1@1", "-f", "../x", "a b"] {
             assert!(task(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_a_task_and_perhaps_a_number() {
+        let read = |text: &str| attempt(text).map(|attempt| attempt_text(&attempt));
+        for good in ["t1", "t1@1", "ship/t1", "ship/t1@12"] {
+            assert_eq!(read(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "@1", "t1@", "t1@0", "t1@x", "t1@1@2", "ship/@1", "t1@-1"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

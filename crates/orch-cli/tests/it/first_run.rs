@@ -34,6 +34,21 @@ fn the_demo_does_its_job() {
 }
 
 #[test]
+fn what_to_type_after_the_demo_finds_its_store() {
+    let place = Place::empty();
+    let other = place.path().join("other.db");
+    let other = other.to_str().unwrap();
+    place.orch(&["init", "--store", other]).ok();
+    let folder = place.path().join("demo");
+    std::fs::create_dir(&folder).unwrap();
+    let demo = place.orch(&["demo"]).within(&folder).env("ORCH_STORE", other);
+    let demo = demo.env("PATH", "/usr/local/bin:/usr/bin:/bin").ok();
+    let look = demo["next"][2].as_str().unwrap().strip_prefix("bin/orch ").unwrap();
+    let look: Vec<&str> = look.split(' ').collect();
+    place.orch(&look).within(&folder).env("ORCH_STORE", other).ok();
+}
+
+#[test]
 fn the_demo_wants_a_folder_of_its_own() {
     let place = Place::empty();
     place.file("mine.txt", "keep me");

@@ -94,6 +94,27 @@ fn hints_stay_in_the_store_that_was_named() {
 }
 
 #[test]
+fn hints_name_the_run_and_who_was_named() {
+    let place = Place::with_run("r");
+    place.orch(&["run", "init", "x", "--name", "other"]).ok();
+    place.orch(&["task", "add", "x", "--key", "a", "--run", "r"]).ok();
+    place.orch(&["task", "add", "x", "--key", "b", "--run", "r", "--after", "a"]).ok();
+    let cycle = place.orch(&["dep", "add", "r/a", "r/b"]).fails("dependency_cycle");
+    place.paste(&cycle["hint"]).ok();
+    let quiet = place.orch(&["answer", "r/a", "x"]).fails("task_not_blocked");
+    place.paste(&quiet["hint"]).ok();
+    let thread = place.send("ana");
+    let nothing = place.inbox(&["reply", &thread, "x", "--as", "boss"]).fails("no_question");
+    assert_eq!(place.paste(&nothing["hint"]).ok()["message"]["from"], "boss");
+    let empty = ["claim", "--for", "q", "--as", "ana", "--wait", "1ms", "--lease", "1h"];
+    let empty = place.inbox(&empty).fails("inbox_empty");
+    assert_eq!(empty["hint"], "inbox claim --for q --as ana --wait 1ms --lease 1h");
+    let planned = "{\"key\":\"x\",\"title\":\"x\",\"after\":[\"x\"]}\n";
+    let planned = place.orch(&["task", "add", "--run", "r", "--file", "-"]).stdin(planned);
+    assert_eq!(planned.fails("dependency_cycle")["hint"], "orch task add --help");
+}
+
+#[test]
 fn the_hint_to_acknowledge_says_for_whom() {
     let place = Place::new();
     place

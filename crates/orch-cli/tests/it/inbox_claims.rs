@@ -41,7 +41,7 @@ fn the_most_urgent_work_comes_first_then_the_oldest() {
         assert_eq!(place.claim("q", "ana").thread, expected);
     }
     let empty = place.inbox(&["claim", "--for", "q", "--as", "ana"]).fails("inbox_empty");
-    assert_eq!(empty["hint"], "inbox claim --for q --wait 100s");
+    assert_eq!(empty["hint"], "inbox claim --for q --as ana --wait");
     assert_eq!(empty["retryable"], true);
 }
 

@@ -36,7 +36,7 @@ fn a_question_blocks_the_work_until_it_is_answered() {
     assert_eq!(again["question"]["id"], asked["question"]["id"]);
     assert_eq!(place.inbox(&["show", &held.thread]).ok()["thread"]["state"], "claimed");
     let nothing = place.inbox(&["reply", &held.thread, "--as", "lead", "80"]).fails("no_question");
-    assert_eq!(nothing["hint"], format!("inbox send --thread {} --body TEXT", held.thread));
+    assert_eq!(nothing["hint"], format!("inbox send --thread {} --body TEXT --as lead", held.thread));
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod scheduling;
 mod texts;
 mod trees;
 mod worker_briefs;
+mod worktrees;
 
 /// A file that is not named above is never run.
 #[test]

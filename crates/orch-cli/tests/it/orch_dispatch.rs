@@ -112,6 +112,22 @@ fn all_goes_to_the_named_agents_or_to_each_tasks_own() {
 }
 
 #[test]
+fn who_sends_all_hears_of_what_is_left() {
+    let place = Place::with_run("r");
+    let plan: String = (0..102).map(|number| format!("{{\"title\":\"Task {number}\"}}\n")).collect();
+    place.orch(&["task", "add", "--file", "-"]).stdin(plan).ok();
+    let document = |arguments: &[&str]| -> serde_json::Value {
+        let all = [&["dispatch", "--all", "--to", "lead"][..], arguments].concat();
+        serde_json::from_str(&place.orch(&all).run().stdout).unwrap()
+    };
+    let first = document(&[]);
+    assert_eq!(first["data"]["dispatched"].as_array().unwrap().len(), 100);
+    assert_eq!(first["warnings"][0], "100 were sent, as many as without --limit; 2 more are ready.");
+    let named = document(&["--limit", "1"]);
+    assert!(named.get("warnings").is_none(), "{named}");
+}
+
+#[test]
 fn a_mistyped_agent_is_warned_of_and_recalled() {
     let place = Place::with_run("r");
     place.task("a", &[]);

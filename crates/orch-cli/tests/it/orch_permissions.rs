@@ -77,7 +77,6 @@ fn what_later_versions_bring_is_refused_by_name() {
     for words in [
         "land --onto main",
         "diff a --stat",
-        "worktree list",
         "run rm r",
         "drive r --workers 4",
         "stop",

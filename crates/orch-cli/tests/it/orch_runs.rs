@@ -60,6 +60,8 @@ fn the_only_unfinished_run_is_meant_when_none_is_named() {
     assert_eq!(place.orch(&["status", "one"]).ok()["run"]["id"], "one");
     assert_eq!(place.orch(&["why", "one/a"]).ok()["task"], "one/a");
     place.orch(&["status", "--run", "one", "two"]).fails("invalid_argument");
+    place.orch(&["task", "cancel", "--run", "two", "one/a"]).fails("invalid_argument");
+    assert_eq!(place.orch(&["why", "one/a"]).env("ORCH_RUN", "two").ok()["task"], "one/a");
     place.orch(&["status", "none"]).fails("run_not_found");
     // Without a run, these cover all unfinished ones.
     assert_eq!(keys(&place.orch(&["ready"]).ok()["tasks"]), ["a", "t1", "t2"]);

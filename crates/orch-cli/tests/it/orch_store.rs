@@ -61,6 +61,21 @@ fn a_store_is_named_or_found() {
 }
 
 #[test]
+fn a_repository_below_a_store_gets_its_own_when_that_is_asked_for() {
+    let place = Place::with_run("above");
+    let repository = place.path().join("repository");
+    std::fs::create_dir_all(repository.join(".git/objects")).unwrap();
+    std::fs::write(repository.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    let runs = || place.orch(&["run", "list"]).within(&repository).ok()["total"].clone();
+    assert_eq!(place.inbox(&["init"]).within(&repository).ok()["store"]["created"], false);
+    assert_eq!(runs(), 1);
+    let made = place.orch(&["init"]).within(&repository).ok()["store"].clone();
+    assert!(text(&made["location"]).ends_with("repository/.git/orch/orch.db"), "{made}");
+    assert_eq!((&made["created"], runs()), (&true.into(), 0.into()));
+    assert_eq!(place.orch(&["init"]).within(&repository).ok()["store"]["created"], false);
+}
+
+#[test]
 fn what_is_no_store_of_ours_is_left_alone() {
     let place = Place::empty();
     for (name, content) in [("text.db", &b"This is a letter.\n"[..]), ("empty.bin", &[0xff; 5000])] {
@@ -68,7 +83,9 @@ fn what_is_no_store_of_ours_is_left_alone() {
         let path = file.to_str().unwrap();
         for words in [vec!["status"], vec!["run", "init", "x"], vec!["doctor"]] {
             let error = place.orch(&[&words[..], &["--store", path]].concat()).fails("store_corrupt");
-            assert!(error["hint"].is_string(), "{error}");
+            let closer = format!("ls -la {path}");
+            let hint = if words == ["doctor"] { closer } else { format!("orch doctor --store {path}") };
+            assert_eq!(error["hint"], hint, "{error}");
         }
         assert_eq!(std::fs::read(&file).unwrap(), content, "{name}");
     }

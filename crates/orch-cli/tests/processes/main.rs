@@ -9,6 +9,7 @@
 mod place;
 
 mod beginnings;
+mod crash;
 mod damage;
 mod limits;
 mod storm;

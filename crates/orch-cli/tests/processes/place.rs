@@ -72,7 +72,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Says something that also a test which passes is heard to say.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Nothing more can be done where stderr is gone.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -80,6 +80,31 @@ fn a_change_is_on_the_disk_before_its_answer_is_written() {
 }
 
 #[test]
+fn a_change_waits_for_the_disk_once() {
+    let place = Place::new();
+    let send = ["inbox", "send", "--as", "lead", "--to", "ana", "--subject", "s"];
+    let synced = |place: &Place| {
+        let (_, calls) = traced("one fdatasync per change", place, &send)?;
+        let before_the_answer = calls.into_iter().take_while(|call| *call != Call::Answer);
+        let names = before_the_answer.filter_map(|call| match call {
+            Call::Sync { name, .. } => Some(name),
+            Call::Write(_) | Call::Answer => None,
+        });
+        Some(names.collect::<Vec<_>>())
+    };
+    // The first change of all also makes the log's header durable.
+    place.send("s");
+    let Some(at_first) = synced(&place) else { return };
+    let folder = place.path("").file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(at_first, [folder.as_str(), "orch.db-wal"], "the name of a new log is made durable too");
+    // A log that is full begins anew, which it does only under a durable name.
+    let big = place.path("big");
+    std::fs::write(&big, "x".repeat(1 << 20)).unwrap();
+    let _ = place.programs.data(&[&send[..], &["--body-file", big.to_str().unwrap()]].concat());
+    assert_eq!(synced(&place).unwrap(), ["orch.db-wal"]);
+}
+
+#[test]
 fn a_renewal_does_not_wait_for_the_disk() {
     let place = Place::new();
     place.send("s");
@@ -88,6 +113,21 @@ fn a_renewal_does_not_wait_for_the_disk() {
     let Some((_, calls)) = traced("a renewal without fdatasync", &place, &renew) else { return };
     assert!(calls.iter().any(is_write_to_log), "it is remembered: {calls:?}");
     assert!(!calls.iter().any(|call| matches!(call, Call::Sync { .. })), "{calls:?}");
+}
+
+#[test]
+fn a_default_answer_that_a_renewal_gives_does() {
+    let place = Place::new();
+    place.send("s");
+    let (thread, token) = place.claim();
+    let ask = ["inbox", "ask", &thread, "--token", &token, "Which?", "--default", "this"];
+    let _ = place.programs.data(&[&ask[..], &["--default-after", "0s"]].concat());
+    let renew = ["inbox", "renew", &thread, "--token", &token];
+    let Some((_, calls)) = traced("a default answer and fdatasync", &place, &renew) else { return };
+    let synced = calls.iter().rposition(|call| matches!(call, Call::Sync { .. }));
+    let written = calls.iter().rposition(is_write_to_log);
+    assert!(written.is_some() && written < synced, "{calls:?}");
+    assert_eq!(place.programs.data(&["inbox", "show", &thread])["messages"][2]["from"], "default");
 }
 
 #[test]

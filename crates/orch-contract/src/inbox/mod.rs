@@ -1,6 +1,7 @@
 //! The answers of `inbox`, one type per command: what stands in `data`.
 
 use orch_core::time::Time;
+use orch_core::worker::WorkerOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use crate::schema::{Entry, SchemaAnswer, entry};
 use crate::store::{DocumentAnswer, InitAnswer};
 use crate::thread::Thread;
 use crate::time::Stamp;
+use crate::word::Word;
 
 /// What `send` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +152,23 @@ pub struct AckAnswer {
     pub cursor: String,
 }
 
+/// What `run` answers where JSON is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunAnswer {
+    /// The thread, `th-N`.
+    pub thread: String,
+    /// How the worker ended.
+    pub outcome: Word<WorkerOutcome>,
+    /// Its exit status, where it ended with one.
+    pub exit_status: Option<i32>,
+    /// The message that closed the thread, where one did.
+    pub message: Option<Message>,
+    /// Why, in words.
+    pub detail: Option<String>,
+    /// The file that holds its output.
+    pub log: String,
+}
+
 /// What `agents` answers: by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentsAnswer {
@@ -196,6 +215,7 @@ pub fn schemas() -> Vec<Entry> {
         entry::<ThreadAnswer>("inbox release"),
         entry::<ThreadAnswer>("inbox cancel"),
         entry::<AgentsAnswer>("inbox agents"),
+        entry::<RunAnswer>("inbox run"),
         entry::<SchemaAnswer>("inbox schema"),
         entry::<DocumentAnswer>("inbox completions"),
     ]

@@ -38,10 +38,12 @@ pub struct Stuck {
 /// What `orch blocked` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockedAnswer {
-    /// Open questions, oldest first.
+    /// The open questions of this part, oldest first.
     pub questions: Vec<Question>,
-    /// Tasks that will not move by themselves.
+    /// The tasks of this part that will not move by themselves; all of them come behind the questions.
     pub stuck: Vec<Stuck>,
-    /// How many questions are open.
+    /// How many questions and tasks there are in all.
     pub total: u64,
+    /// The cursor of the next part, where there is one.
+    pub next: Option<String>,
 }

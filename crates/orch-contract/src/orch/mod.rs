@@ -6,6 +6,7 @@ pub mod demo;
 pub mod dependency;
 pub mod dispatch;
 pub mod doctor;
+pub mod drive;
 pub mod events;
 pub mod graph;
 pub mod judgement;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod task;
 pub mod why;
 pub mod word_to_worker;
+pub mod worktree;
 
 use crate::schema::{Entry, SchemaAnswer, entry};
 use crate::store::{DocumentAnswer, InitAnswer};
@@ -27,6 +29,7 @@ pub fn schemas() -> Vec<Entry> {
     let mut schemas = run_schemas();
     schemas.extend(task_schemas());
     schemas.extend(work_schemas());
+    schemas.extend(worktree_schemas());
     schemas.extend(vec![
         entry::<InitAnswer>("orch init"),
         entry::<doctor::DoctorAnswer>("orch doctor"),
@@ -81,8 +84,21 @@ fn work_schemas() -> Vec<Entry> {
         entry::<events::EventsAnswer>("orch events"),
         entry::<graph::GraphShown>("orch graph"),
         entry::<judgement::VerifyAnswer>("orch verify"),
+        entry::<drive::DriveLine>("orch drive"),
+        entry::<drive::PsAnswer>("orch ps"),
+        entry::<drive::StopAnswer>("orch stop"),
         entry::<task::TaskAnswer>("orch accept"),
         entry::<task::TaskAnswer>("orch reject"),
         entry::<judgement::IntegrateAnswer>("orch integrate"),
+    ]
+}
+
+fn worktree_schemas() -> Vec<Entry> {
+    vec![
+        entry::<worktree::WorktreesAnswer>("orch worktree list"),
+        entry::<worktree::WorktreeShowAnswer>("orch worktree show"),
+        entry::<worktree::WorktreeAnswer>("orch worktree remove"),
+        entry::<worktree::PruneAnswer>("orch worktree prune"),
+        entry::<worktree::WorktreeAnswer>("orch worktree restore"),
     ]
 }

@@ -1,7 +1,10 @@
 //! Refusals that have to do with git: worktrees, bases, checks, merges.
 
+use std::fmt;
+
 use crate::check::{CheckStage, CheckState};
 use crate::id::{AttemptName, Commit, Slug, ThreadId};
+use crate::visible;
 
 /// Why a worktree is not where its thread asks it to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum TreeProblem {
     },
     /// Something that is not ours is where it should be made.
     Taken,
+    /// It is there already, so that it cannot be brought back to another place.
+    Present,
     /// A branch of that name is there already, or one whose name makes it impossible.
     BranchTaken {
         /// The branch that is there.
@@ -136,4 +141,123 @@ pub enum TreeRefusal {
         /// What, as the beginning of a sentence.
         what: String,
     },
+}
+
+impl fmt::Display for TreeRefusal {
+    /// As a full sentence.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&sentence(self))
+    }
+}
+
+/// What is refused, in a full sentence.
+fn sentence(refusal: &TreeRefusal) -> String {
+    match refusal {
+        TreeRefusal::BaseNotFound { revision: Some(revision) } => {
+            format!("There is no commit `{revision}` to begin from.")
+        }
+        TreeRefusal::BaseNotFound { revision: None } => {
+            "There is no commit to begin from: worktrees and checks need a git repository with a commit."
+                .to_owned()
+        }
+        TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
+            format!("{tree} has changes that are not committed: {}.", listed(files, *total))
+        }
+        TreeRefusal::WorktreeConflict { tree, problem } => conflict(tree, problem),
+        TreeRefusal::NoChanges { tree, base, .. } => format!("{tree} has no commit since its base {base}."),
+        TreeRefusal::ChecksFailed { subject, checks } => {
+            let sentences: Vec<String> = checks.iter().map(failed).collect();
+            format!("Checks of {subject} did not pass: {}", sentences.join(" "))
+        }
+        TreeRefusal::MergeConflict { subject, files } if files.is_empty() => {
+            format!("{subject} does not have everything that was accepted.")
+        }
+        TreeRefusal::MergeConflict { subject, files } => {
+            format!("{subject} cannot be merged: {}.", listed(files, files.len()))
+        }
+        TreeRefusal::RunIncomplete { run, unfinished } => {
+            format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
+        }
+        TreeRefusal::NotPrepared { attempt, reason } => {
+            format!("The worktree of {attempt} could not be prepared: {reason}")
+        }
+        TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
+        TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
+    }
+}
+
+fn conflict(tree: &str, problem: &TreeProblem) -> String {
+    match problem {
+        TreeProblem::Gone => format!("{tree} is gone, or is no worktree any more."),
+        TreeProblem::OtherBranch { branch, found: Some(found) } => {
+            format!("{tree} should be on {branch}, and is on {found}.")
+        }
+        TreeProblem::OtherBranch { branch, found: None } => {
+            format!("{tree} should be on {branch}, and is on no branch.")
+        }
+        TreeProblem::NotDescending { base, head } => {
+            format!("{head}, where {tree} is, does not descend from its base {base}.")
+        }
+        TreeProblem::InOther { here } => {
+            format!("This work belongs to {tree}, and the command was given in {here}.")
+        }
+        TreeProblem::InProgress { operation } => format!("{operation} is under way in {tree}."),
+        TreeProblem::Taken => format!("Something is in the way at {tree}."),
+        TreeProblem::Present => format!("The worktree is there already, at {tree}."),
+        TreeProblem::BranchTaken { branch } => format!("The branch {branch} is in the way."),
+        TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is under way."),
+    }
+}
+
+impl fmt::Display for FailedCheck {
+    /// As a sentence.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&failed(self))
+    }
+}
+
+fn failed(check: &FailedCheck) -> String {
+    let how = match (check.state, check.exit_status, &check.message) {
+        (CheckState::TimedOut, _, _) => "took too long".to_owned(),
+        (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
+        (_, _, Some(message)) => message.clone(),
+        (_, Some(status), None) => format!("ended with status {status}"),
+        (_, None, None) => "failed".to_owned(),
+    };
+    if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
+}
+
+/// The first few names, then how many more.
+fn listed(names: &[String], total: usize) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.len().min(SHOWN);
+    let mut text = visible::list(names[..shown].iter().map(String::as_str));
+    if total > shown {
+        text.push_str(&format!(" and {} more", total - shown));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_checks_say_how_they_ended() {
+        let check = |state, exit_status, message: Option<&str>| FailedCheck {
+            stage: CheckStage::Attempt,
+            command: "make".to_owned(),
+            state,
+            exit_status,
+            message: message.map(str::to_owned),
+            log: Some("/l".to_owned()),
+        };
+        for (check, sentence) in [
+            (check(CheckState::Failed, Some(2), None), "`make` ended with status 2."),
+            (check(CheckState::TimedOut, None, None), "`make` took too long."),
+            (check(CheckState::CouldNotStart, None, Some("no sh")), "`make` could not run: no sh."),
+        ] {
+            assert_eq!(check.to_string(), sentence);
+        }
+    }
 }

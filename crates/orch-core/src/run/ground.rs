@@ -95,3 +95,12 @@ pub struct Budget {
     /// Tokens of all its attempts together.
     pub max_tokens: Option<i64>,
 }
+
+/// What the attempts of a run have spent, as far as their profiles tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Cost in millionths of a US dollar.
+    pub cost_micros: i64,
+    /// Tokens.
+    pub tokens: i64,
+}

@@ -4,7 +4,7 @@ pub mod decide;
 pub mod ground;
 pub mod state;
 
-pub use ground::{Baseline, Budget, Ground, Rules};
+pub use ground::{Baseline, Budget, Ground, Rules, Spent};
 pub use state::{Outcome, Pause, PauseReason, RunState, RunStatus};
 
 use crate::id::{RunId, Slug};
@@ -164,6 +164,8 @@ pub struct Run {
     pub rules: Rules,
     /// How much it may spend.
     pub budget: Budget,
+    /// How much it has spent.
+    pub spent: Spent,
     /// The commit it began from and what belongs to that; `None` for a run without worktrees.
     pub ground: Option<Ground>,
     /// How many times in a row what the tool itself does could not be done.

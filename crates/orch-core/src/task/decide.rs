@@ -181,9 +181,12 @@ pub fn losses_max(task: &Task, policy: &Policy) -> u32 {
     task.max_attempts.unwrap_or(policy.max_attempts).saturating_mul(limit::LOSS_FACTOR)
 }
 
-/// How many failures are left before the task fails.
+/// How many failures are left before the task fails; none when it has, for whatever reason.
 #[must_use]
 pub fn tries_left(task: &Task, policy: &Policy) -> u32 {
+    if task.state == TaskState::Failed {
+        return 0;
+    }
     task.max_attempts.unwrap_or(policy.max_attempts).saturating_sub(task.failures)
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::lease::LeaseLength;
-use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState};
+use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState, Spent};
 use crate::task::Checks;
 
 const NOW: Time = Time(1_000_000);
@@ -64,6 +64,7 @@ fn run(state: RunState) -> Run {
         policy: policy(),
         rules: Rules::default(),
         budget: Budget::default(),
+        spent: Spent::default(),
         ground: None,
         faults: 0,
         counts: Counts::default(),
@@ -284,6 +285,8 @@ fn tries_left_never_go_below_none() {
     {
         let task = Task { failures, max_attempts: own, ..task(TaskState::Ready) };
         assert_eq!(tries_left(&task, &policy()), expected, "{failures} {own:?}");
+        let ended = Task { state: TaskState::Failed, ..task };
+        assert_eq!(tries_left(&ended, &policy()), 0, "it failed for good, or was lost too often");
     }
 }
 

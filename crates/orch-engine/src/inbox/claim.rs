@@ -14,6 +14,7 @@ use orch_store::{Ending, Transaction};
 
 use super::{ThreadShown, record, save, save_unmoved, shown};
 use crate::wake::{Look, wait_until};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// What is claimed, by whom.
@@ -67,7 +68,7 @@ pub fn claim(
 ) -> Result<Answer<Claimed>, Error> {
     let first = try_claim(session, receipt, request)?;
     let (None, Some(timeout)) = (&first, request.wait) else { return first.ok_or_else(|| empty(request)) };
-    note_waiting(session, &request.holder)?;
+    note_waiting(session, request)?;
     let claimed = wait_until(session, timeout, |session| {
         loop {
             if let Chance::Later(next) = session.read(|tx, now| chance(tx, request, now))? {
@@ -100,8 +101,26 @@ fn empty(request: &Claim) -> Error {
 /// The thread a claim would take.
 fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Option<Thread>, Error> {
     match request.thread {
-        Some(id) => Ok(Some(thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?)),
-        None => Ok(thread::most_urgent(tx, queue(request), now)?),
+        Some(id) => {
+            let found = thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?;
+            let holder = found.state.hold().map(|hold| hold.holder.clone());
+            match holder.filter(|_| !request.again) {
+                Some(holder) if decide::claimable(&found, now) && stop::keeps(tx, id)? => {
+                    Err(Refusal::AlreadyClaimed { thread: id, holder }.into())
+                }
+                _ => Ok(Some(found)),
+            }
+        }
+        None => {
+            let found = thread::most_urgent(tx, queue(request), now)?;
+            match found {
+                // Left behind, it seemed; but its process lives.
+                Some(lapsed) if lapsed.state.hold().is_some() && stop::keeps(tx, lapsed.id)? => {
+                    Ok(thread::queued(tx, queue(request))?)
+                }
+                found => Ok(found),
+            }
+        }
     }
 }
 
@@ -125,13 +144,21 @@ fn chance(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Chance
     }))
 }
 
+/// Who is there when this claim is made: the holder, and the queue that it serves.
+fn present(request: &Claim) -> impl Iterator<Item = &Slug> {
+    let served = request.queue.as_ref().filter(|queue| **queue != request.holder);
+    std::iter::once(&request.holder).chain(served)
+}
+
 /// An agent that waits for work is there, even before it gets any.
-fn note_waiting(session: &mut Session, holder: &Slug) -> Result<(), Error> {
-    if session.read(|tx, now| Ok(agent::sighting_due(tx, holder, now)?))? {
-        session.write(Durability::Process, |tx, now| {
-            agent::see(tx, holder, now)?;
-            Ok(Ending::Keep(()))
-        })?;
+fn note_waiting(session: &mut Session, request: &Claim) -> Result<(), Error> {
+    for name in present(request) {
+        if session.read(|tx, now| Ok(agent::sighting_due(tx, name, now)?))? {
+            session.write(Durability::Process, |tx, now| {
+                agent::see(tx, name, now)?;
+                Ok(Ending::Keep(()))
+            })?;
+        }
     }
     Ok(())
 }
@@ -176,7 +203,9 @@ fn take(
         let shown = messages.last().map_or(MessageId(0), |message| message.id);
         decide::claim(found, hold.clone(), request.lease, shown, now)?
     };
-    agent::see(tx, &request.holder, now)?;
+    for name in present(request) {
+        agent::see(tx, name, now)?;
+    }
     lease_token::insert(tx, thread.id, &hold.token, &hold.holder, now)?;
     if request.again {
         save_unmoved(tx, &thread)?;

@@ -8,7 +8,8 @@ use orch_core::lease::TokenDigest;
 use orch_core::message::{Draft, Extra, Message, MessageKind};
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
-use orch_store::table::{agent, message, thread_condition};
+use orch_core::worker::Worker;
+use orch_store::table::{agent, message, thread_condition, worker};
 use orch_store::{Ending, Transaction};
 
 use super::{ThreadShown, is_lease_lost, late, record, save, shown, tree, write_message};
@@ -27,6 +28,8 @@ pub struct Close {
     pub here: Option<PathBuf>,
     /// Commits what lies in the thread's worktree as it is, before it is looked at.
     pub snapshot: bool,
+    /// Leaves the closing to the wrapper that started the worker, for when it has ended; without one it is done now.
+    pub defer: bool,
 }
 
 /// Done, or failed.
@@ -69,6 +72,9 @@ pub fn close(
     request: &Close,
 ) -> Result<Answer<Closed>, Error> {
     let digest = token::digest(&request.token);
+    if let Some(deferred) = defer(session, receipt, request, &digest)? {
+        return Ok(deferred);
+    }
     let found = tree::look(session, request, &digest)?;
     session.change(receipt, |tx, now| {
         let before = super::load(tx, request.thread, now)?;
@@ -97,6 +103,36 @@ pub fn close(
             }
         }
     })
+}
+
+/// Writes down what is to be reported once the worker has ended; `None` where nobody waits for its end.
+fn defer(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Closed>>,
+    request: &Close,
+    digest: &TokenDigest,
+) -> Result<Option<Answer<Closed>>, Error> {
+    let Outcome::Done { result, .. } = &request.outcome else { return Ok(None) };
+    let watched = |row: &Worker| row.end.is_none();
+    let waits = request.defer
+        && session.read(|tx, _| Ok(worker::load(tx, request.thread)?.is_some_and(|row| watched(&row))))?;
+    if !waits {
+        return Ok(None);
+    }
+    let answer = session.change(receipt, |tx, now| {
+        let mut thread = super::load(tx, request.thread, now)?;
+        decide::fence(&thread, digest)?;
+        let (from, to) = (thread.worker().clone(), thread.head.from.clone());
+        if let Some(row) = worker::load(tx, thread.id)? {
+            worker::put(tx, &Worker { report: Some(result.clone()), ..row })?;
+        }
+        let draft = super::draft(&from, &to, MessageKind::Progress, result);
+        let message = write_message(tx, &mut thread, draft, now)?;
+        super::save_unmoved(tx, &thread)?;
+        record(tx, EventKind::Noted, &thread, &from, vec![("to", to.to_string().into())], now)?;
+        Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }))
+    })?;
+    Ok(Some(answer))
 }
 
 /// What a failure message carries when trying again is no use.

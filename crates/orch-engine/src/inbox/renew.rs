@@ -7,7 +7,7 @@ use orch_core::message::Message;
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_store::driver::Durability;
-use orch_store::table::{agent, message};
+use orch_store::table::{agent, message, thread};
 use orch_store::{Ending, Transaction};
 
 use super::save_unmoved;
@@ -52,18 +52,25 @@ pub fn renew(
     request: &Renew,
 ) -> Result<Answer<Renewed>, Error> {
     let digest = token::digest(&request.token);
-    let mut work = |tx: &mut Transaction<'_>, now: Time| {
+    let work = |tx: &mut Transaction<'_>, now: Time| {
         let thread = super::load(tx, request.thread, now)?;
         let thread = decide::renew(&thread, &digest, request.lease, now)?;
         agent::see(tx, thread.worker(), now)?;
         save_unmoved(tx, &thread)?;
         let expires_at = decide::lease(&thread).map(|lease| lease.expires_at);
-        Ok(Ending::Keep(Renewed { expires_at, unread: unread(tx, &thread)? }))
+        Ok(Renewed { expires_at, unread: unread(tx, &thread)? })
     };
-    match receipt {
-        Some(_) => session.change(receipt, work),
-        None => session.write(Durability::Process, &mut work).map(Answer::Fresh),
+    if receipt.is_none() {
+        let renewed = session.write(Durability::Process, |tx, now| {
+            // A default answer that is given on the way is more than a renewal, and must survive loss of power.
+            let due = thread::load(tx, request.thread)?.and_then(|found| decide::default_due(&found, now));
+            Ok(if due.is_some() { Ending::Undo(None) } else { Ending::Keep(Some(work(tx, now)?)) })
+        })?;
+        if let Some(renewed) = renewed {
+            return Ok(Answer::Fresh(renewed));
+        }
     }
+    session.change(receipt, |tx, now| work(tx, now).map(Ending::Keep))
 }
 
 /// What the holder of a thread has yet to read in it.

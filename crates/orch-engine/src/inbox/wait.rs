@@ -2,10 +2,11 @@
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::message::{Message, MessageKind};
+use orch_core::refusal::{Problem, Refusal};
 use orch_core::time::Span;
-use orch_store::Ending;
 use orch_store::driver::Durability;
 use orch_store::table::{agent, message, thread};
+use orch_store::{Ending, Transaction};
 
 use super::give_defaults;
 use crate::error::Awaited;
@@ -41,7 +42,7 @@ pub struct Waited {
 /// Waits; nothing is marked as read.
 ///
 /// # Errors
-/// The wait timed out, or the store failed.
+/// The wait timed out, it is to begin beyond the newest message, or the store failed.
 pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
     let due = session.read(|tx, now| Ok(agent::sighting_due(tx, &request.agent, now)?))?;
     if due {
@@ -51,7 +52,7 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
         })?;
     }
     let after = match request.after {
-        Some(after) => after,
+        Some(after) => session.read(|tx, _| after_known(tx, after))?,
         None => session
             .read(|tx, _| Ok(agent::load(tx, &request.agent)?.map_or(MessageId(0), |agent| agent.cursor)))?,
     };
@@ -73,4 +74,14 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
         })
     })?;
     found.ok_or(Error::TimedOut(Awaited::Messages(after)))
+}
+
+/// Nothing can have been read beyond the newest message: a wait from there would miss what comes next.
+fn after_known(tx: &mut Transaction<'_>, after: MessageId) -> Result<MessageId, Error> {
+    let newest = message::newest(tx)?;
+    if after > newest {
+        let problem = Problem::BeyondMessages { newest };
+        return Err(Refusal::Invalid { argument: "--after", problem }.into());
+    }
+    Ok(after)
 }

@@ -1,6 +1,6 @@
 //! `orch blocked`: open questions, and what will not move by itself.
 
-use orch_core::id::{AttemptName, Slug, TaskId, TaskName};
+use orch_core::id::{AttemptName, MessageId, Slug, TaskId, TaskName};
 use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::refusal::Reason;
@@ -9,11 +9,13 @@ use orch_core::task::{Task, TaskState, decide};
 use orch_core::thread::ThreadState;
 use orch_core::time::{Span, Time};
 use orch_store::Transaction;
+use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread};
 
 use super::stage::read_fresh;
 use super::{dispatch, scope};
 use crate::inbox::missing_message;
+use crate::page::{next_offset, offset};
 use crate::{Error, Session};
 
 /// An open question.
@@ -42,35 +44,91 @@ pub struct Stuck {
     pub reasons: Vec<Reason>,
 }
 
-/// What holds things up.
+/// What holds things up: a list of open questions, oldest first, and behind them of tasks that will not move by themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// Open questions, oldest first; at most `limit`.
+    /// The questions of this part.
     pub questions: Vec<QuestionShown>,
     /// How many questions are open.
     pub questions_total: u64,
-    /// Tasks that will not move by themselves: failed ones, what they hold up, and work sent to a name that was never
-    /// seen; at most `limit`.
+    /// The tasks of this part: run by run failed ones, what they hold up, and work sent to a name that was never seen.
     pub stuck: Vec<Stuck>,
+    /// How many such tasks there are.
+    pub stuck_total: u64,
+    /// The cursor of the next part, where there is one.
+    pub next: Option<String>,
 }
 
 /// Lists open questions and stuck tasks.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
-pub fn blocked(session: &mut Session, run: Option<&Slug>, limit: u32) -> Result<Blocked, Error> {
+/// There is no such run, the cursor is not one, or the store failed.
+pub fn blocked(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<Blocked, Error> {
+    let passed = offset(page)?;
     read_fresh(session, |tx, now| {
+        let mut part = Part { passed, left: page.limit.into() };
         let mut blocked = Blocked::default();
-        for run in scope::runs(tx, run)? {
-            blocked.questions_total += u64::try_from(run.counts.of(TaskState::Blocked)).unwrap_or(0);
-            blocked.questions.extend(questions(tx, &run, now, limit)?);
-            let left = limit.saturating_sub(u32::try_from(blocked.stuck.len()).unwrap_or(u32::MAX));
-            blocked.stuck.extend(stuck(tx, &run, now, left)?);
+        let runs = scope::runs(tx, run)?;
+        let mut asking = Vec::new();
+        for run in &runs {
+            blocked.questions_total += count(run.counts.of(TaskState::Blocked));
+            asking.extend(asking_in(tx, run, part.reach())?);
         }
-        blocked.questions.sort_by_key(|question| question.question.id);
-        blocked.questions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        asking.sort_by_key(|thread| thread.question);
+        for asks in part.cut(asking, blocked.questions_total) {
+            blocked.questions.extend(question_of(tx, &asks.task, now)?);
+        }
+        for run in &runs {
+            blocked.stuck_total += stuck(tx, run, now, &mut part, &mut blocked.stuck)?;
+        }
+        let shown = blocked.questions.len() + blocked.stuck.len();
+        blocked.next = next_offset(passed, shown, blocked.questions_total + blocked.stuck_total);
         Ok(blocked)
     })
+}
+
+/// What is still to be read of a part of a list that is made of several.
+struct Part {
+    passed: u64,
+    left: u64,
+}
+
+impl Part {
+    /// How many entries of the next list have to be read.
+    fn reach(&self) -> u32 {
+        if self.left == 0 { 0 } else { u32::try_from(self.passed + self.left).unwrap_or(u32::MAX) }
+    }
+
+    /// Cuts out what is wanted of the first entries of a list, and goes on behind it.
+    fn cut<T>(&mut self, first: Vec<T>, total: u64) -> Vec<T> {
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let cut: Vec<T> = first.into_iter().skip(place(self.passed)).take(place(self.left)).collect();
+        self.passed = self.passed.saturating_sub(total);
+        self.left -= cut.len() as u64;
+        cut
+    }
+}
+
+/// A blocked task, and the question it waits for.
+struct Asking {
+    question: MessageId,
+    task: Task,
+}
+
+/// A run's blocked tasks, the oldest question first.
+fn asking_in(tx: &mut Transaction<'_>, run: &Run, limit: u32) -> Result<Vec<Asking>, Error> {
+    let mut asking = Vec::new();
+    if run.counts.of(TaskState::Blocked) == 0 {
+        return Ok(asking);
+    }
+    for thread in thread::asking(tx, run.id, limit)? {
+        let (ThreadState::Blocked { question, .. }, Some(reference)) = (thread.state, thread.head.reference)
+        else {
+            continue;
+        };
+        asking.push(Asking { question: question.message, task: scope::task_of(tx, reference.task)? });
+    }
+    Ok(asking)
 }
 
 /// A run's open questions, oldest first.
@@ -81,13 +139,9 @@ pub(crate) fn questions(
     limit: u32,
 ) -> Result<Vec<QuestionShown>, Error> {
     let mut questions = Vec::new();
-    if run.counts.of(TaskState::Blocked) == 0 {
-        return Ok(questions);
+    for asks in asking_in(tx, run, limit)? {
+        questions.extend(question_of(tx, &asks.task, now)?);
     }
-    for task in task_table::in_state(tx, run.id, TaskState::Blocked, TaskId(0), limit)? {
-        questions.extend(question_of(tx, &task, now)?);
-    }
-    questions.sort_by_key(|question| question.question.id);
     Ok(questions)
 }
 
@@ -113,43 +167,51 @@ pub(crate) fn question_of(
     }))
 }
 
-/// Tasks of a run that will not move by themselves.
-fn stuck(tx: &mut Transaction<'_>, run: &Run, now: Time, limit: u32) -> Result<Vec<Stuck>, Error> {
-    let mut found = Vec::new();
-    for state in [TaskState::Failed, TaskState::Skipped, TaskState::Dispatched] {
-        if run.counts.of(state) == 0 {
-            continue;
-        }
-        for task in task_table::in_state(tx, run.id, state, TaskId(0), limit)? {
-            let reasons = stuck_reasons(tx, run, &task, now)?;
-            if !reasons.is_empty() {
-                found.push(Stuck { task: task.name, reasons });
-            }
+/// Adds those of a run's tasks that will not move by themselves and belong to the part; says how many there are.
+fn stuck(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    now: Time,
+    part: &mut Part,
+    found: &mut Vec<Stuck>,
+) -> Result<u64, Error> {
+    let mut all = 0;
+    for state in [TaskState::Failed, TaskState::Skipped] {
+        let total = count(run.counts.of(state));
+        all += total;
+        let first = match part.reach() {
+            0 => Vec::new(),
+            _ if total <= part.passed => Vec::new(),
+            reach => task_table::in_state(tx, run.id, state, TaskId(0), reach)?,
+        };
+        for task in part.cut(first, total) {
+            found.push(Stuck { reasons: ended_badly(tx, run, &task, now)?, task: task.name });
         }
     }
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(found)
+    if run.counts.of(TaskState::Dispatched) > 0 {
+        let total = count(thread::count_queued_for_unseen(tx, run.id)?);
+        all += total;
+        let first = thread::queued_for_unseen(tx, run.id, part.reach())?;
+        for id in part.cut(first, total) {
+            let task = scope::task_of(tx, id)?;
+            found.push(Stuck { reasons: unclaimed(tx, &task)?.into_iter().collect(), task: task.name });
+        }
+    }
+    Ok(all)
 }
 
-/// Why a failed, skipped or unclaimed task will not move by itself; empty when it may.
-fn stuck_reasons(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Result<Vec<Reason>, Error> {
-    match task.state {
-        TaskState::Failed => Ok(decide::not_ready(run, task, now)),
-        TaskState::Skipped => {
-            let reasons = decide::not_ready(run, task, now);
-            let reasons =
-                reasons.into_iter().filter(|reason| matches!(reason, Reason::DependencyFailed { .. }));
-            dispatch::named(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
-        }
-        TaskState::Dispatched => Ok(unclaimed(tx, task)?.into_iter().collect()),
-        TaskState::Waiting
-        | TaskState::Ready
-        | TaskState::Running
-        | TaskState::Blocked
-        | TaskState::Reported
-        | TaskState::Done
-        | TaskState::Cancelled => Ok(Vec::new()),
+/// Why a failed or skipped task will not move by itself.
+fn ended_badly(tx: &mut Transaction<'_>, run: &Run, task: &Task, now: Time) -> Result<Vec<Reason>, Error> {
+    let reasons = decide::not_ready(run, task, now);
+    if task.state != TaskState::Skipped {
+        return Ok(reasons);
     }
+    let reasons = reasons.into_iter().filter(|reason| matches!(reason, Reason::DependencyFailed { .. }));
+    dispatch::named(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// A dispatched task whose agent was never seen: its name may be mistyped.

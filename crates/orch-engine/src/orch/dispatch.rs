@@ -15,7 +15,7 @@ use orch_core::thread::{NewThread, Reference, ThreadKind};
 use orch_core::time::Time;
 use orch_core::worktree::{Worktree, free_slot};
 use orch_store::Transaction;
-use orch_store::table::{agent, attempt, dependency, task as task_table, thread, worktree};
+use orch_store::table::{agent, attempt, dependency, effect, task as task_table, thread, worktree};
 
 use super::base::{Bases, settle_for_bases};
 use super::perform::{complete, hold};
@@ -80,6 +80,9 @@ pub fn one(
         |stage| {
             let run = stage.named_run(task.run.as_ref())?;
             let found = scope::task_in(stage.tx, &run, &task.key)?;
+            if let Some(begun) = begun(stage, &found, to)? {
+                return Ok(begun.0);
+            }
             Ok(attempt_at(stage, &found, to, &mut bases)?.0)
         },
         |tx, id| Ok(Some(told(tx, AttemptId(*id))?).filter(|dispatched| dispatched.thread.is_some())),
@@ -111,11 +114,11 @@ pub fn all(
         who,
         |stage| {
             refused.borrow_mut().clear();
-            let mut made: Vec<i64> = Vec::new();
+            let mut made: Vec<i64> = begun_of_runs(stage, request)?;
             let mut agents = Loads::new(stage.tx, &request.to)?;
             let mut full = BTreeSet::new();
             for task in candidates(stage.tx, request, stage.now)? {
-                if made.len() as u64 == u64::from(request.limit) {
+                if made.len() as u64 >= u64::from(request.limit) {
                     break;
                 }
                 if full.contains(&task.run) {
@@ -158,6 +161,35 @@ pub fn all(
             Ok(outcome)
         },
     )
+}
+
+/// The task's attempt that a process which has ended was dispatching; asked for again, it is gone on with.
+fn begun(stage: &mut Stage<'_, '_>, task: &Task, to: Option<&Slug>) -> Result<Option<AttemptId>, Error> {
+    let Some(last) = task.attempt.filter(|_| task.state == TaskState::Dispatched) else { return Ok(None) };
+    let Some(asked) = effect::of(stage.tx, EffectKind::Prepare, task.run, Some(last.id))? else {
+        return Ok(None);
+    };
+    let same = match (to, attempt::load(stage.tx, last.id)?) {
+        (Some(to), Some(attempt)) => attempt.agent == *to,
+        (None, _) | (_, None) => true,
+    };
+    Ok((same && hold::is_left(&asked, stage.now)).then_some(last.id))
+}
+
+/// The same for all tasks of the runs that are meant.
+fn begun_of_runs(stage: &mut Stage<'_, '_>, request: &All) -> Result<Vec<i64>, Error> {
+    let mut found = Vec::new();
+    for run in scope::runs(stage.tx, request.run.as_ref())? {
+        if run.ground.is_none() {
+            continue;
+        }
+        for asked in effect::all(stage.tx, Some(run.id))? {
+            if asked.kind == EffectKind::Prepare && hold::is_left(&asked, stage.now) {
+                found.extend(asked.attempt.map(|attempt| attempt.0));
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn name_of(session: &mut Session, id: AttemptId) -> Result<TaskName, Error> {

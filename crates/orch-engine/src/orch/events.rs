@@ -8,6 +8,7 @@ use orch_store::page::Page;
 use orch_store::table::{event, thread};
 
 use super::stage::read_fresh;
+use super::wait::require_known;
 use super::{TaskRef, scope};
 use crate::page::cut;
 use crate::wake::{Look, wait_until};
@@ -29,7 +30,7 @@ pub struct Events {
 /// Lists events.
 ///
 /// # Errors
-/// There is no such run or task, or the store failed.
+/// There is no such run or task, they are to begin beyond the newest event, or the store failed.
 pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Error> {
     read_fresh(session, |tx, _| {
         let (events, total) = select(tx, request)?;
@@ -41,7 +42,7 @@ pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Er
 /// Waits until there are events, for `--follow`; an empty list when there are none after `at_most`.
 ///
 /// # Errors
-/// There is no such run or task, or the store failed.
+/// There is no such run or task, they are to begin beyond the newest event, or the store failed.
 pub fn follow(session: &mut Session, request: &Events, at_most: Span) -> Result<Vec<Event>, Error> {
     let found = wait_until(session, at_most, |session| {
         read_fresh(session, |tx, _| {
@@ -73,6 +74,7 @@ pub fn changed(session: &mut Session, at_most: Span) -> Result<(), Error> {
 
 /// The events that are wanted, one more than the limit, and how many there are in all.
 fn select(tx: &mut Transaction<'_>, request: &Events) -> Result<(Vec<Event>, i64), Error> {
+    require_known(tx, request.after)?;
     let after = request.after.unwrap_or(EventId(0));
     let limit = request.limit.saturating_add(1);
     if let Some(task) = &request.task {

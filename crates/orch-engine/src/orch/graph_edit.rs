@@ -106,7 +106,8 @@ fn resolve(tx: &mut Transaction<'_>, run: &Run, name: &TaskName, keys: &[Slug]) 
     let mut found: Vec<Task> = Vec::with_capacity(keys.len());
     for key in keys {
         if *key == name.key {
-            return Err(Refusal::DependencyCycle { path: vec![key.clone(), key.clone()] }.into());
+            let path = vec![key.clone(), key.clone()];
+            return Err(Refusal::DependencyCycle { run: None, path }.into());
         }
         let on = scope::task_in(tx, run, key)?;
         if found.iter().any(|other| other.id == on.id) {
@@ -176,7 +177,8 @@ fn forbid_cycle(tx: &mut Transaction<'_>, task: &Task, on: &Task) -> Result<(), 
             }
             came_from.insert(dependent, at);
             if dependent == on.id {
-                return Err(Refusal::DependencyCycle { path: cycle(tx, task, on, &came_from)? }.into());
+                let (run, path) = (Some(task.name.run.clone()), cycle(tx, task, on, &came_from)?);
+                return Err(Refusal::DependencyCycle { run, path }.into());
             }
             queue.push_back(dependent);
         }

@@ -2,6 +2,7 @@
 
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
+use orch_core::effect::EffectKind;
 use orch_core::event::{Datum, EventKind};
 use orch_core::id::Slug;
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -10,7 +11,7 @@ use orch_core::task::decide::{self, Unsuccessful};
 use orch_core::task::state::TaskEvent;
 use orch_core::task::{Checks, Task};
 use orch_core::worktree::Worktree;
-use orch_store::table::{attempt, task as task_table, worktree};
+use orch_store::table::{attempt, effect, task as task_table, worktree};
 
 use super::perform::{commit, repository};
 use super::stage::{Stage, Told, change as lead_change, read_fresh};
@@ -45,6 +46,7 @@ impl Reported {
 
     /// Ends the attempt as good: the task is done.
     pub(crate) fn accept(self, stage: &mut Stage<'_, '_>, reason: &str) -> Result<Task, Error> {
+        effect::withdraw(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
         let accepted = decide::attempt_moved(&self.attempt, AttemptEvent::Accept, stage.now);
         attempt::save(stage.tx, &accepted)?;
         let after = decide::moved(&self.task, TaskEvent::Accept, stage.now);
@@ -65,6 +67,7 @@ impl Reported {
         tail: Option<&str>,
         data: Vec<(&'static str, Datum)>,
     ) -> Result<Task, Error> {
+        effect::withdraw(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
         let mut rejected = decide::attempt_moved(&self.attempt, AttemptEvent::Reject, stage.now);
         rejected.reason = Some(reason.to_owned());
         attempt::save(stage.tx, &rejected)?;

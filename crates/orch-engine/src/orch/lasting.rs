@@ -28,6 +28,18 @@ pub(crate) fn change<T, S: Subject>(
     session: &mut Session,
     receipt: Option<&Receipt<'_, T>>,
     who: &Slug,
+    begin: impl FnMut(&mut Stage<'_, '_>) -> Result<S, Error>,
+    whole: impl FnMut(&mut Transaction<'_>, &S) -> Result<Option<T>, Error>,
+    finish: impl FnOnce(&mut Session, S) -> Result<T, Error>,
+) -> Result<Answer<T>, Error> {
+    change_by(session, receipt, Some(who), begin, whole, finish)
+}
+
+/// The same where it may be nobody's decision but the tool's own.
+pub(crate) fn change_by<T, S: Subject>(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, T>>,
+    who: Option<&Slug>,
     mut begin: impl FnMut(&mut Stage<'_, '_>) -> Result<S, Error>,
     mut whole: impl FnMut(&mut Transaction<'_>, &S) -> Result<Option<T>, Error>,
     finish: impl FnOnce(&mut Session, S) -> Result<T, Error>,
@@ -40,8 +52,10 @@ pub(crate) fn change<T, S: Subject>(
                 Earlier::UnderWay(written) => return begun_before(written),
             }
         }
-        agent::see(tx, who, now)?;
-        let mut stage = Stage::fresh(tx, now, Some(who))?;
+        if let Some(who) = who {
+            agent::see(tx, who, now)?;
+        }
+        let mut stage = Stage::fresh(tx, now, who)?;
         let subject = begin(&mut stage)?;
         stage.close()?;
         let outcome = whole(tx, &subject)?;

@@ -13,9 +13,11 @@ pub(crate) mod graph_edit;
 pub mod integrate;
 pub mod judge;
 pub(crate) mod lasting;
+pub mod orphans;
 pub(crate) mod perform;
 pub mod place;
 pub mod plan;
+pub mod ps;
 pub mod ready;
 pub mod recall;
 pub mod reconcile;
@@ -30,6 +32,7 @@ pub mod verify;
 pub mod wait;
 pub mod why;
 pub(crate) mod work_message;
+pub mod worktree;
 
 use orch_core::id::Slug;
 use orch_core::task::Task;
@@ -41,6 +44,15 @@ pub struct TaskRef {
     pub run: Option<Slug>,
     /// The task's key.
     pub key: Slug,
+}
+
+/// An attempt as the caller names it: the task, and which try; the last one when not given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRef {
+    /// The task.
+    pub task: TaskRef,
+    /// Which try, from 1.
+    pub number: Option<u32>,
 }
 
 /// A task with what its short form shows besides its own facts.

@@ -246,7 +246,7 @@ impl Sorted {
     fn cycle(&self, plan: &Plan, cycle: &[usize]) -> Error {
         let path = cycle.iter().map(|index| self.keys[*index].clone()).collect();
         let first = cycle.first().copied().unwrap_or(0);
-        at(&plan.tasks[first], "after", Refusal::DependencyCycle { path })
+        at(&plan.tasks[first], "after", Refusal::DependencyCycle { run: None, path })
     }
 }
 

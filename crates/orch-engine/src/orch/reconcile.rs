@@ -1,23 +1,33 @@
 //! `orch reconcile`, and the freshness of every other command: what workers reported moves their tasks.
 
+use std::path::PathBuf;
+
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
+use orch_core::effect::{Effect, EffectKind};
 use orch_core::event::{Datum, EventKind};
-use orch_core::id::{AttemptName, Slug, TaskName};
+use orch_core::id::{AttemptName, RunId, Slug, TaskName, ThreadId};
 use orch_core::reconcile::{Observation, steps};
-use orch_core::run::{DoneWhen, RunStatus};
+use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::decide::{self, Unsuccessful};
 use orch_core::task::state::TaskEvent;
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::{Thread, ThreadState, decide as thread_decide};
 use orch_core::time::Time;
 use orch_core::worktree::Worktree;
-use orch_store::table::{attempt, message, task, thread, thread_condition, worktree};
+use orch_store::table::{
+    attempt, effect, message, run as run_table, task, thread, thread_condition, worker, worktree,
+};
 use orch_store::{Ending, Transaction};
+use serde_json::{Value, json};
 
+use super::lasting::{self, Subject};
+use super::orphans::{self, Orphan};
+use super::perform::{hold, outstanding};
 use super::scope;
 use super::stage::{Stage, Told};
 use crate::inbox::{cancel, close, reply};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session};
 
 /// One step that was taken.
@@ -35,26 +45,188 @@ pub struct Change {
     pub reason: String,
 }
 
-/// Looks at every attempt whose thread has news, and takes the steps that follow. Doing it twice is doing it once.
+/// What was begun outside the store by a process that ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What.
+    pub kind: EffectKind,
+    /// For which run.
+    pub run: Slug,
+    /// For which attempt, where it is for one.
+    pub attempt: Option<AttemptName>,
+    /// What came of it, where that is not what was wanted.
+    pub problem: Option<Error>,
+    /// Whether it has still to be done.
+    pub stays: bool,
+}
+
+/// What reconciling came to.
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// The steps that tasks took, in order.
+    pub changes: Vec<Change>,
+    /// What was begun and is finished now; or, where nothing was to be done, would be.
+    pub finished: Vec<Finished>,
+    /// What was left on the disk by processes that ended, and was taken away, or would be.
+    pub swept: Vec<PathBuf>,
+    /// What lies in our places and the store does not know.
+    pub orphans: Vec<Orphan>,
+    /// What could not be looked at.
+    pub faults: Vec<Error>,
+}
+
+/// Lets what workers reported move their tasks, finishes what processes that ended have begun, and looks for what
+/// nobody knows. Doing it twice is doing it once.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn reconcile(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Vec<Change>>>,
+    receipt: Option<&Receipt<'_, Reconciled>>,
     run: Option<&Slug>,
     dry_run: bool,
-) -> Result<Answer<Vec<Change>>, Error> {
-    session.change(receipt, |tx, now| {
-        if run.is_some() {
-            scope::one_run(tx, run)?;
+) -> Result<Answer<Reconciled>, Error> {
+    if dry_run {
+        return plan(session, receipt, run);
+    }
+    lasting::change_by(
+        session,
+        receipt,
+        None,
+        |stage| {
+            let run = run.map(|run| scope::one_run(stage.tx, Some(run))).transpose()?;
+            let changes = of_run(std::mem::take(&mut stage.changes), run.as_ref());
+            Ok(Settled { run: run.map(|run| run.id), changes })
+        },
+        |tx, settled| {
+            let has_more = effect::any(tx)? || !grounds(tx, settled.run)?.is_empty();
+            Ok((!has_more).then(|| Reconciled { changes: settled.changes.clone(), ..Reconciled::default() }))
+        },
+        |session, settled| {
+            let mut finished = Vec::new();
+            for done in outstanding(session, settled.run)? {
+                finished.push(finished_of(session, &done.effect, done.outcome)?);
+            }
+            let mut outcome = Reconciled { changes: settled.changes, finished, ..Reconciled::default() };
+            look_around(session, settled.run, true, &mut outcome)?;
+            Ok(outcome)
+        },
+    )
+}
+
+/// Says what reconciling would do, and does nothing.
+fn plan(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Reconciled>>,
+    run: Option<&Slug>,
+) -> Result<Answer<Reconciled>, Error> {
+    let settled = session.change(receipt, |tx, now| {
+        let run = run.map(|run| scope::one_run(tx, Some(run))).transpose()?;
+        let changes = of_run(Stage::fresh(tx, now, None)?.close()?, run.as_ref());
+        Ok(Ending::Undo(Reconciled { changes, ..Reconciled::default() }))
+    })?;
+    let mut outcome = match settled {
+        Answer::Replayed(answer) => return Ok(Answer::Replayed(answer)),
+        Answer::Fresh(outcome) => outcome,
+    };
+    let (run, left) = session.read(|tx, now| {
+        let run = run.map(|run| scope::one_run(tx, Some(run))).transpose()?.map(|run| run.id);
+        let mut effects = effect::all(tx, run)?;
+        effects.retain(|effect| hold::is_left(effect, now));
+        Ok((run, effects))
+    })?;
+    for effect in left {
+        outcome.finished.push(finished_of(session, &effect, Ok(()))?);
+    }
+    look_around(session, run, false, &mut outcome)?;
+    Ok(Answer::Fresh(outcome))
+}
+
+fn of_run(mut changes: Vec<Change>, run: Option<&Run>) -> Vec<Change> {
+    if let Some(run) = run {
+        changes.retain(|change| change.task.run == run.name);
+    }
+    changes
+}
+
+/// The run, or all that have worktrees.
+fn grounds(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Run>, Error> {
+    match run {
+        Some(run) => {
+            Ok(vec![scope::run_of(tx, run)?].into_iter().filter(|run| run.ground.is_some()).collect())
         }
-        let mut changes = Stage::fresh(tx, now, None)?.close()?;
-        if let Some(run) = run {
-            changes.retain(|change| change.task.run == *run);
-        }
-        Ok(if dry_run { Ending::Undo(changes) } else { Ending::Keep(changes) })
+        None => Ok(run_table::with_ground(tx)?),
+    }
+}
+
+fn finished_of(session: &mut Session, done: &Effect, outcome: Result<(), Error>) -> Result<Finished, Error> {
+    session.read(|tx, _| {
+        let attempt = match done.attempt {
+            Some(id) => attempt::load(tx, id)?.map(|attempt| attempt.name),
+            None => None,
+        };
+        let stays = effect::load(tx, done.id)?.is_some();
+        let run = scope::run_of(tx, done.run)?.name;
+        Ok(Finished { kind: done.kind, run, attempt, problem: outcome.err(), stays })
     })
+}
+
+/// Takes away what nobody will come back for, and finds what nobody knows.
+fn look_around(
+    session: &mut Session,
+    run: Option<RunId>,
+    sweep: bool,
+    outcome: &mut Reconciled,
+) -> Result<(), Error> {
+    let runs = session.read(|tx, _| grounds(tx, run))?;
+    match orphans::look(session, runs, run.is_some(), sweep) {
+        Ok(looked) => {
+            outcome.swept = looked.swept.spares.into_iter().chain(looked.swept.scratch).collect();
+            outcome.orphans = looked.orphans;
+            Ok(())
+        }
+        Err(error @ Error::Store(_)) => Err(error),
+        // A repository that was moved or deleted keeps nobody from the rest.
+        Err(error) => {
+            outcome.faults.push(error);
+            Ok(())
+        }
+    }
+}
+
+/// What was settled in the store, in a form that outlives the process.
+struct Settled {
+    run: Option<RunId>,
+    changes: Vec<Change>,
+}
+
+impl Subject for Settled {
+    fn write(&self) -> String {
+        let changes: Vec<Value> = self.changes.iter().map(Change::write).collect();
+        json!({ "run": self.run.map(|run| run.0), "changes": changes }).to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let changes = value["changes"].as_array()?.iter().map(Change::read).collect::<Option<_>>()?;
+        Some(Self { run: value["run"].as_i64().map(RunId), changes })
+    }
+}
+
+impl Change {
+    fn write(&self) -> Value {
+        let (task, attempt) = (&self.task, self.attempt.as_ref().map(|attempt| attempt.number));
+        json!([task.run.as_str(), task.key.as_str(), attempt, self.from, self.to, self.reason])
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = |index: usize| value[index].as_str().map(str::to_owned);
+        let state = |index: usize| Some(TaskState::parse(value[index].as_str()?)?.name());
+        let task = TaskName { run: Slug::stored(text(0)?), key: Slug::stored(text(1)?) };
+        let number = value[2].as_u64().and_then(|number| u32::try_from(number).ok());
+        let attempt = number.map(|number| AttemptName { task: task.clone(), number });
+        Some(Self { task, attempt, from: state(3)?, to: state(4)?, reason: text(5)? })
+    }
 }
 
 /// Takes in everything the store knows: default answers that are due, news of threads, lost leases.
@@ -73,6 +245,9 @@ pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
     }
     if news.lapsed || news.defaults {
         for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
+            if stop::keeps(stage.tx, lapsed.id)? {
+                continue;
+            }
             look(stage, &lapsed)?;
         }
     }
@@ -102,6 +277,21 @@ pub(crate) fn look(stage: &mut Stage<'_, '_>, seen: &Thread) -> Result<(), Error
     }
     attempt::save(stage.tx, &walk.attempt)?;
     walk.offer_or_not(stage)
+}
+
+/// Ends the attempt of a thread whose worker is known to be gone, without waiting for its lease.
+pub(crate) fn lose_thread(stage: &mut Stage<'_, '_>, id: ThreadId, reason: &str) -> Result<(), Error> {
+    let Some(seen) = thread::load(stage.tx, id)? else { return Ok(()) };
+    if seen.state.hold().is_none() {
+        return Ok(());
+    }
+    let Some(reference) = seen.head.reference else { return Ok(()) };
+    let Some(attempt) = attempt::load(stage.tx, reference.attempt)? else { return Ok(()) };
+    if !decide::under_way(&attempt) || attempt.state == orch_core::attempt::AttemptState::Reported {
+        return Ok(());
+    }
+    let task = task::load(stage.tx, attempt.task)?.ok_or_else(|| scope::missing("task", attempt.task.0))?;
+    Walk { task, attempt, seen: &seen, closed_at: None }.lose(stage, reason)
 }
 
 /// One attempt on its way to what its thread shows.
@@ -281,6 +471,10 @@ impl Walk<'_> {
 
     /// Counts what the worker gave back; says whether that was once too often.
     fn count_releases(&mut self, stage: &mut Stage<'_, '_>, times: u32) -> Result<bool, Error> {
+        let end = worker::load(stage.tx, self.seen.id)?.and_then(|row| row.end);
+        if end.is_some_and(|end| end.outcome.is_forgiven()) {
+            return Ok(false);
+        }
         let policy = stage.run(self.task.run)?.policy.clone();
         let (task, spent) = decide::released(&self.task, times, &policy);
         let ends = spent && !self.seen.state.status().closed();

@@ -1,6 +1,6 @@
 //! Which run, which runs, which task: how names that were not given are settled.
 
-use orch_core::id::{RunId, Slug, TaskName};
+use orch_core::id::{RunId, Slug, TaskId, TaskName};
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
 use orch_core::task::Task;
@@ -52,6 +52,11 @@ pub(crate) fn task_in(tx: &mut Transaction<'_>, run: &Run, key: &Slug) -> Result
     task::by_key(tx, run.id, key)?.ok_or_else(|| {
         Refusal::TaskNotFound { task: TaskName { run: run.name.clone(), key: key.clone() } }.into()
     })
+}
+
+/// The task with this number.
+pub(crate) fn task_of(tx: &mut Transaction<'_>, id: TaskId) -> Result<Task, Error> {
+    task::load(tx, id)?.ok_or_else(|| missing("task", id.0))
 }
 
 /// What the short form of a task shows.

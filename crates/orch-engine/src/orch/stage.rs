@@ -14,6 +14,7 @@ use orch_store::{Ending, Fault, Transaction};
 
 use super::reconcile::Change;
 use super::{reconcile, scope};
+use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session};
 
 /// A transaction with what the scheduler keeps in hand until it ends: the runs whose counts change.
@@ -26,6 +27,8 @@ pub(crate) struct Stage<'a, 't> {
     pub who: Option<Slug>,
     /// Every change of a task's state so far.
     pub changes: Vec<Change>,
+    /// Threads of attempts that were ended from here, whose workers are to go.
+    pub ended: Vec<ThreadId>,
     runs: BTreeMap<RunId, Held>,
 }
 
@@ -59,7 +62,8 @@ impl Told {
 impl<'a, 't> Stage<'a, 't> {
     /// Begins, with what workers reported taken in first, as if that had been a transaction of its own.
     pub(crate) fn fresh(tx: &'a mut Transaction<'t>, now: Time, who: Option<&Slug>) -> Result<Self, Error> {
-        let mut stage = Self { tx, now, who: None, changes: Vec::new(), runs: BTreeMap::new() };
+        let mut stage =
+            Self { tx, now, who: None, changes: Vec::new(), ended: Vec::new(), runs: BTreeMap::new() };
         reconcile::settle(&mut stage)?;
         stage.save_runs()?;
         stage.who = who.cloned();
@@ -283,11 +287,15 @@ pub(crate) fn change<T>(
     who: &Slug,
     mut work: impl FnMut(&mut Stage<'_, '_>) -> Result<T, Error>,
 ) -> Result<Answer<T>, Error> {
-    session.change(receipt, |tx, now| {
+    let mut ended = Vec::new();
+    let answer = session.change(receipt, |tx, now| {
         agent::see(tx, who, now)?;
         let mut stage = Stage::fresh(tx, now, Some(who))?;
         let outcome = work(&mut stage)?;
+        ended = std::mem::take(&mut stage.ended);
         stage.close()?;
         Ok(Ending::Keep(outcome))
-    })
+    })?;
+    stop::ask_those_of(session, &ended)?;
+    Ok(answer)
 }

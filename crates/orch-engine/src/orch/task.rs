@@ -1,7 +1,8 @@
 //! `orch task add|list|show|edit|cancel|retry`.
 
-use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
+use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
 use orch_core::id::{Slug, TaskId};
 use orch_core::message::Message;
@@ -11,7 +12,7 @@ use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide};
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::page::{Page, PageRequest};
-use orch_store::table::{attempt, dependency, message, task as task_table, thread, worktree};
+use orch_store::table::{attempt, dependency, effect, message, task as task_table, thread, worktree};
 
 use super::stage::{Stage, Told, change as lead_change, read_fresh};
 use super::{TaskRef, TaskShown, dispatch, graph_edit, scope};
@@ -286,12 +287,18 @@ pub(crate) fn end_attempt(
     let mut ended = decide::attempt_moved(&live, event, stage.now);
     ended.reason = Some(reason.to_owned());
     attempt::save(stage.tx, &ended)?;
+    if live.state == AttemptState::Reported {
+        effect::withdraw(stage.tx, EffectKind::Verify, live.run, Some(live.id))?;
+    }
     let Some(id) = live.thread else {
-        // Nothing was sent yet. What was made of its worktree is taken back by whoever is making it.
+        // Nothing was sent yet; what was made of its worktree is taken back.
+        effect::withdraw(stage.tx, EffectKind::Prepare, live.run, Some(live.id))?;
+        effect::insert(stage.tx, EffectKind::Clear, live.run, Some(live.id), stage.now)?;
         return Ok(Some(ended));
     };
     let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
     if !owned.state.status().closed() {
+        stage.ended.push(id);
         let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
         let text = format!("This attempt was ended: {reason}.");
         inbox_cancel::end(stage.tx, &owned, &by, Some(&text), stage.now)?;

@@ -1,7 +1,10 @@
 //! `orch wait`: returns as soon as something unacknowledged needs the lead.
 
+use std::cell::Cell;
+
 use orch_core::event::{Event, EventKind, Wake};
 use orch_core::id::{EventId, RunId, Slug};
+use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::{Outcome, Run, RunState};
 use orch_core::time::Span;
 use orch_store::Transaction;
@@ -44,9 +47,11 @@ pub struct Waited {
 /// Waits; nothing is marked as seen.
 ///
 /// # Errors
-/// The wait timed out, or the store failed.
+/// The wait timed out, it is to begin beyond the newest event, or the store failed.
 pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
     let scope = session.read(|tx, _| Scope::of(tx, request))?;
+    // Whatever was there at the last look was none of what is waited for.
+    let looked_through = Cell::new(scope.after);
     let kinds: Vec<EventKind> = request.wakes.iter().flat_map(|wake| wake.kinds()).copied().collect();
     let found = wait_until(session, request.timeout, |session| {
         read_fresh(session, |tx, _| {
@@ -57,13 +62,14 @@ pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
             events.sort_by_key(|event| event.id);
             events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
             let Some(last) = events.last().map(|event| event.id) else {
+                looked_through.set(event::newest(tx)?);
                 return Ok(Look::Nothing(thread::next_timer(tx)?));
             };
             let incomplete = incomplete(tx, &events)?;
             Ok(Look::Found(Waited { events, cursor: last, incomplete }))
         })
     })?;
-    found.ok_or(Error::TimedOut(Awaited::Events(scope.after)))
+    found.ok_or(Error::TimedOut(Awaited::Events(looked_through.get())))
 }
 
 /// Which runs a wait looks at, and after which event in each.
@@ -77,6 +83,7 @@ struct Scope {
 impl Scope {
     fn of(tx: &mut Transaction<'_>, request: &Wait) -> Result<Self, Error> {
         let whole = agent::event_cursor(tx, &request.agent, None)?;
+        require_known(tx, request.after)?;
         let after = request.after.or(whole).unwrap_or(EventId(0));
         let mut runs: Vec<RunId> = scope::runs(tx, request.run.as_ref())?.iter().map(|run| run.id).collect();
         // A run that ended since the lead last looked is still news, even if other runs go on.
@@ -90,9 +97,6 @@ impl Scope {
             let own = agent::event_cursor(tx, &request.agent, Some(run))?.unwrap_or(EventId(0));
             let after = request.after.unwrap_or_else(|| after.max(own));
             scope.runs.push((run, after));
-        }
-        if let [(_, only)] = scope.runs[..] {
-            scope.after = only;
         }
         Ok(scope)
     }
@@ -109,6 +113,16 @@ impl Scope {
         }
         Ok(runs)
     }
+}
+
+/// Nothing can have been seen beyond the newest event: who goes on from there would miss what comes next.
+pub(crate) fn require_known(tx: &mut Transaction<'_>, after: Option<EventId>) -> Result<(), Error> {
+    let newest = event::newest(tx)?;
+    if after.is_some_and(|after| after > newest) {
+        let problem = Problem::BeyondEvents { newest };
+        return Err(Refusal::Invalid { argument: "--after", problem }.into());
+    }
+    Ok(())
 }
 
 /// Runs that ended, as the events say, with work that is not done.

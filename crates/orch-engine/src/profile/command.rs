@@ -129,6 +129,17 @@ impl Word {
         Ok(Self(pieces))
     }
 
+    /// Its text, with placeholders by their names.
+    pub(super) fn plain(&self) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Place(place) => format!("{{{}}}", place.name()),
+            })
+            .collect()
+    }
+
     /// Whether this placeholder stands in it.
     #[must_use]
     pub fn names(&self, placeholder: Placeholder) -> bool {
@@ -164,6 +175,12 @@ pub struct CommandLine {
 impl CommandLine {
     pub(super) const fn new(program: Word, arguments: Vec<Word>) -> Self {
         Self { program, arguments }
+    }
+
+    /// The program as it stands in the profile, for looking whether it is there.
+    #[must_use]
+    pub fn program_text(&self) -> String {
+        self.program.plain()
     }
 
     /// Whether this placeholder stands in one of its words.

@@ -5,11 +5,12 @@ use orch_core::run::Policy;
 use orch_core::thread::ThreadStatus;
 use orch_core::time::Span;
 use orch_engine::Error;
+use orch_engine::inbox::claim::{self, Claim};
 use orch_engine::orch::run::Verb as RunVerb;
 use orch_engine::orch::task::Verb;
-use orch_engine::orch::{dispatch, task};
+use orch_engine::orch::{blocked, dispatch, task};
 use orch_testkit::Desk;
-use orch_testkit::desk::{fresh, new_task, policy, slug, task_ref};
+use orch_testkit::desk::{fresh, new_task, policy, slug, task_ref, whole};
 
 /// Why a dispatch was refused.
 fn reasons(outcome: Result<dispatch::Dispatched, Error>) -> Vec<Reason> {
@@ -137,6 +138,18 @@ fn dispatching_all_goes_on_behind_what_it_refuses() {
     assert_eq!(all.dispatched.len(), 1);
     assert_eq!(all.refused.len(), 2);
     assert_eq!(desk.states(&["a", "b", "c"]), ["ready", "ready", "dispatched"]);
+}
+
+#[test]
+fn a_shared_name_is_seen_when_somebody_works_for_it() {
+    let mut desk = Desk::with_tasks(&["a", "b"]);
+    assert!(!desk.dispatch("a", "crew").unwrap().agent_seen);
+    let (queue, holder) = (Some(slug("crew")), slug("ana"));
+    let claim = Claim { queue, holder, thread: None, lease: None, wait: None, again: false };
+    claim::claim(&mut desk.session, None, &claim).unwrap();
+    assert!(desk.dispatch("b", "crew").unwrap().agent_seen);
+    let held_up = blocked::blocked(&mut desk.session, None, &whole()).unwrap();
+    assert_eq!(held_up.stuck, [], "it will be claimed");
 }
 
 #[test]

@@ -11,13 +11,13 @@ use orch_engine::orch::{blocked, status};
 use orch_testkit::Desk;
 use orch_testkit::desk::{slug, whole};
 
-/// Indexes that hold only what there is little of, so that walking them is no walk: open runs, unseen news.
-const SHORT_INDEXES: [&str; 2] = ["run_unfinished", "thread_news"];
+/// What there is little of, so that walking it is no walk: open runs, unseen news, threads that somebody holds, names.
+const SHORT: [&str; 4] = ["run_unfinished", "thread_news", "thread_held", "agent"];
 
 /// Whether a step of a plan walks something whose length is the store's.
 fn walks(statement: &str, step: &str) -> bool {
     let Some(walked) = step.strip_prefix("SCAN ") else { return false };
-    let short = walked.rsplit(' ').next().is_some_and(|index| SHORT_INDEXES.contains(&index));
+    let short = walked.rsplit(' ').next().is_some_and(|index| SHORT.contains(&index));
     let newest_row = statement.ends_with("ORDER BY id DESC LIMIT 1");
     // What a subquery of the statement gathered is no table; its own steps are judged by themselves.
     let gathered = ["CONSTANT ROW", "recent", "timers"].contains(&walked);
@@ -42,7 +42,7 @@ fn nothing_that_is_done_every_day_walks_a_table() {
     desk.progress(&held, "half").unwrap();
     desk.renew(&held).unwrap();
     desk.ask(&held, "Which one?").unwrap();
-    blocked::blocked(&mut desk.session, None, limit::LIST_DEFAULT).unwrap();
+    blocked::blocked(&mut desk.session, None, &whole()).unwrap();
     status::status(&mut desk.session, None).unwrap();
     desk.reply(held.thread, "This one.").unwrap();
     desk.done(&held).unwrap();

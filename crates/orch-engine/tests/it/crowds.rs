@@ -34,8 +34,14 @@ fn work(session: &mut Session, name: &str) -> Vec<ThreadId> {
         let thread = claimed.thread.thread.id;
         let result = format!("{name} did it.");
         let outcome = close::Outcome::Done { result, payload: None, artifacts: Vec::new() };
-        let request =
-            close::Close { thread, token: claimed.lease.token, outcome, here: None, snapshot: false };
+        let request = close::Close {
+            thread,
+            token: claimed.lease.token,
+            outcome,
+            here: None,
+            snapshot: false,
+            defer: false,
+        };
         fresh(close::close(session, None, &request).unwrap());
         done.push(thread);
     }

@@ -119,7 +119,7 @@ fn a_lost_lease_is_seen_by_who_looks_and_by_blocked() {
         desk.start("a", "w").unwrap();
         desk.clock().advance(Span::seconds(10));
     }
-    let blocked = blocked::blocked(&mut desk.session, None, 10).unwrap();
+    let blocked = blocked::blocked(&mut desk.session, None, &whole()).unwrap();
     let stuck: Vec<String> = blocked.stuck.iter().map(|stuck| stuck.task.to_string()).collect();
     assert_eq!(stuck, ["r/a", "r/b"]);
     assert_eq!(desk.breaches(), []);

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use orch_core::event::Wake;
+use orch_core::id::{EventId, MessageId};
 use orch_core::lease::LeaseLength;
 use orch_core::refusal::Refusal;
 use orch_core::run::Policy;
 use orch_core::time::{Span, Time};
 use orch_engine::clock::{Clock, SystemClock};
 use orch_engine::inbox::{ask, claim, wait as inbox_wait};
+use orch_engine::orch::ack::{self, Ack};
 use orch_engine::orch::run::Verb;
-use orch_engine::orch::wait as orch_wait;
+use orch_engine::orch::{events as history, wait as orch_wait};
 use orch_engine::{Answer, Awaited, Error, Session};
 use orch_testkit::desk::{policy, slug};
 use orch_testkit::{Desk, FakeClock, Place};
@@ -329,4 +331,38 @@ fn a_wait_that_times_out_tells_where_to_go_on() {
     let timed_out = inbox_wait::wait(&mut desk.session, &messages_to("w", Span(1)));
     assert!(matches!(timed_out, Err(Error::TimedOut(Awaited::Messages(_)))), "{timed_out:?}");
     assert_eq!(std::fs::read_dir(desk.place.folder().join("wake")).unwrap().count(), 0, "sockets are left");
+}
+
+#[test]
+fn a_wait_that_timed_out_goes_on_behind_all_it_looked_at() {
+    let mut desk = Desk::with_tasks(&["a", "b"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.fail(&held, true).unwrap();
+    let first = orch_wait::wait(&mut desk.session, &events(&Wake::DEFAULT, Span(1))).unwrap();
+    // What was seen of this run alone is not seen again by a wait for all runs.
+    let ack = Ack { agent: slug("lead"), run: Some(slug("r")), through: first.cursor };
+    ack::ack(&mut desk.session, None, &ack).unwrap();
+    let timed_out = orch_wait::wait(&mut desk.session, &events(&Wake::DEFAULT, Span(1)));
+    let Err(Error::TimedOut(Awaited::Events(cursor))) = timed_out else { panic!("{timed_out:?}") };
+    assert!(cursor >= first.cursor, "{cursor} {}", first.cursor);
+    let again = orch_wait::Wait { after: Some(cursor), ..events(&Wake::DEFAULT, Span(1)) };
+    let again = orch_wait::wait(&mut desk.session, &again);
+    assert!(matches!(again, Err(Error::TimedOut(_))), "{again:?}");
+}
+
+#[test]
+fn nothing_begins_beyond_what_there_is() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let beyond = Some(EventId(9_999));
+    let waited = orch_wait::Wait { after: beyond, ..events(&Wake::DEFAULT, long()) };
+    let waited = orch_wait::wait(&mut desk.session, &waited).map(drop);
+    let listed = history::Events { run: None, task: None, after: beyond, limit: 10 };
+    let followed = history::follow(&mut desk.session, &listed, long()).map(drop);
+    let listed = history::events(&mut desk.session, &listed).map(drop);
+    let read = inbox_wait::Wait { after: Some(MessageId(9_999)), ..messages_to("w", long()) };
+    let read = inbox_wait::wait(&mut desk.session, &read).map(drop);
+    for outcome in [waited, followed, listed, read] {
+        let refused = matches!(&outcome, Err(Error::Refused(Refusal::Invalid { argument: "--after", .. })));
+        assert!(refused, "{outcome:?}");
+    }
 }

@@ -34,6 +34,7 @@ const INSERT_TEXT: &str =
     log_tail = excluded.log_tail";
 const TEXT: &str = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
 const LOAD: &str = select!("WHERE a.id = $1");
+const NUMBERED: &str = select!("WHERE a.task_id = $1 AND a.number = $2");
 const OF_TASK: &str = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
 const DURATIONS: &str = "SELECT count(*), sum(ended_at - created_at) FROM
     (SELECT a.created_at, a.ended_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
@@ -144,6 +145,14 @@ pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Attempt>, Fault> {
     tx.first(LOAD, &[id.0.into()], row)
+}
+
+/// A task's attempt of this number.
+///
+/// # Errors
+/// The store failed.
+pub fn by_number(tx: &mut Transaction<'_>, task: TaskId, number: u32) -> Result<Option<Attempt>, Fault> {
+    tx.first(NUMBERED, &[task.0.into(), number.into()], row)
 }
 
 /// A run's live attempts, oldest first.

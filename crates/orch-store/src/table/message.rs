@@ -26,11 +26,13 @@ const LAST_OF_THREAD: &str = select!("WHERE thread_id = $1 ORDER BY id DESC LIMI
 const LAST_OF_KIND: &str = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
 const TO_AGENT: &str = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
 const TO_AGENT_OF_KIND: &str = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
-const TO_AGENT_IN_THREAD: &str =
-    select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
-const TO_AGENT_IN_THREAD_OF_KIND: &str =
-    select!("WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3");
-// An agent may be a queue that many share, with much sent to it: the thread's own messages are fewer.
+// An agent may be a queue that many share, with much sent to it: a thread's own messages are fewer.
+const TO_AGENT_IN_THREAD: &str = select!(
+    "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3"
+);
+const TO_AGENT_IN_THREAD_OF_KIND: &str = select!(
+    "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3"
+);
 const NEWEST_TO_AGENT_IN_THREAD: &str = select!(
     "INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4"
 );

@@ -8,11 +8,14 @@ pub mod effect;
 pub mod event;
 pub mod lease_token;
 pub mod message;
+pub mod profile_rest;
 pub mod request;
 pub mod run;
+pub mod supervisor;
 pub mod task;
 pub mod thread;
 pub mod thread_condition;
+pub mod worker;
 pub mod worktree;
 
 use orch_core::id::Slug;

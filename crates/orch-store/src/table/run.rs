@@ -4,7 +4,7 @@ use orch_core::id::{Commit, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
     Baseline, Budget, Counts, DoneWhen, Ground, Outcome, Pause, PauseReason, Policy, Rules, Run, RunState,
-    RunStatus,
+    RunStatus, Spent,
 };
 use orch_core::time::{Span, Time};
 
@@ -21,7 +21,7 @@ macro_rules! select {
             max_active, max_attempts, retry_delay_ms, lease_ms, answer_after_ms, keys_made, created_at, updated_at,
             waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled,
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
-            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults FROM run ",
+            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens FROM run ",
             $rest
         )
     };
@@ -39,12 +39,14 @@ const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = 
 const SAVE_RULES: &str =
     "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
     max_cost_micros = $8, max_tokens = $9 WHERE id = $1";
+const SPEND: &str = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
 const FORGET: &str = "DELETE FROM run WHERE id = $1";
 const LOAD: &str = select!("WHERE id = $1");
 const NAMED: &str = select!("WHERE name = $1");
 const UNFINISHED: &str = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
 const NEWEST_CHANGED: &str = select!("ORDER BY updated_at DESC, id DESC LIMIT 1");
 const LIST: &str = select!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const ON_GROUND: &str = select!("WHERE repository IS NOT NULL ORDER BY id");
 const COUNT: &str = "SELECT count(*) FROM run";
 const TAKEN: &str = "SELECT count(*) FROM run WHERE name = $1";
 
@@ -80,6 +82,7 @@ fn row(row: &dyn Row) -> Result<Run, Fault> {
             max_cost_micros: row.int_or_null(42)?,
             max_tokens: row.int_or_null(43)?,
         },
+        spent: Spent { cost_micros: row.int(45)?, tokens: row.int(46)? },
         ground: ground(row)?,
         faults: small(row, 44)?,
         counts,
@@ -215,6 +218,14 @@ pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &B
     tx.run(SAVE_RULES, &values).map(|_| ())
 }
 
+/// Adds to what a run has spent.
+///
+/// # Errors
+/// The store failed.
+pub fn spend(tx: &mut Transaction<'_>, id: RunId, more: Spent) -> Result<(), Fault> {
+    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
+}
+
 /// Takes the row of a run away; what hangs on it is the caller's.
 ///
 /// # Errors
@@ -261,6 +272,14 @@ pub fn changed_last(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
 /// The store failed.
 pub fn list(tx: &mut Transaction<'_>, before: RunId, limit: u32) -> Result<Vec<Run>, Fault> {
     tx.all(LIST, &[before.0.into(), limit.into()], row)
+}
+
+/// The runs that have worktrees, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn with_ground(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
+    tx.all(ON_GROUND, &[], row)
 }
 
 /// How many runs there are.

@@ -14,10 +14,15 @@ use crate::{Fault, Transaction};
 
 macro_rules! select {
     ($rest:literal) => {
+        select!("thread", $rest)
+    };
+    ($from:literal, $rest:literal) => {
         concat!(
             "SELECT id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms, run_id, task_id, attempt_id,
             state, withdrawn, holder, token, held_lease_ms, expires_at, question_id, default_at,
-            answered_question_id, answer_id, closing_id, releases, shown_id, message_count, created_at, updated_at FROM thread ",
+            answered_question_id, answer_id, closing_id, releases, shown_id, message_count, created_at, updated_at FROM ",
+            $from,
+            " ",
             $rest
         )
     };
@@ -55,6 +60,15 @@ const NEXT_TIMER: &str = "SELECT min(at) FROM (
     UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
 const NEXT_DEFAULT: &str =
     "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
+const ASKING: &str = select!(
+    "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = 'blocked' AND run_id = $1 ORDER BY question_id LIMIT $2"
+);
+const UNSEEN: &str = "SELECT thread.task_id FROM agent CROSS JOIN thread INDEXED BY thread_to
+    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+    WHERE agent.last_seen_at IS NULL ORDER BY thread.task_id LIMIT $2";
+const UNSEEN_COUNT: &str = "SELECT count(*) FROM agent CROSS JOIN thread INDEXED BY thread_to
+    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+    WHERE agent.last_seen_at IS NULL";
 const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
     (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
 
@@ -253,6 +267,14 @@ pub fn most_urgent(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<
     Ok(queued.into_iter().chain(lapsed).min_by_key(|thread| (thread.head.priority, thread.id)))
 }
 
+/// The most urgent work of a queue that nobody has claimed.
+///
+/// # Errors
+/// The store failed.
+pub fn queued(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Thread>, Fault> {
+    tx.first(QUEUED, &[queue.as_str().into()], row)
+}
+
 /// When the next lease of a queue's plain work is lost.
 ///
 /// # Errors
@@ -356,6 +378,30 @@ pub fn queued_of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>
     tx.all(OPEN_OF_RUN, &[run.0.into()], row)
 }
 
+/// A run's threads with an open question, the oldest question first.
+///
+/// # Errors
+/// The store failed.
+pub fn asking(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Thread>, Fault> {
+    tx.all(ASKING, &[run.0.into(), limit.into()], row)
+}
+
+/// Tasks of a run whose work is queued for a name that was never seen, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn queued_for_unseen(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<TaskId>, Fault> {
+    tx.all(UNSEEN, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
+}
+
+/// How many there are.
+///
+/// # Errors
+/// The store failed.
+pub fn count_queued_for_unseen(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
+    tx.number(UNSEEN_COUNT, &[run.0.into()])
+}
+
 /// Which threads a list wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Search<'a> {
@@ -371,15 +417,29 @@ pub struct Search<'a> {
     pub limit: u32,
 }
 
-const LIST: &str = select!("WHERE ($1 IS NULL OR state = $1) ORDER BY priority, id LIMIT $2 OFFSET $3");
-const LIST_COUNT: &str = "SELECT count(*) FROM thread WHERE ($1 IS NULL OR state = $1)";
-const LIST_FOR: &str = select!(
-    "WHERE (to_agent = $4 OR holder = $4) AND ($1 IS NULL OR state = $1)
-    AND ($5 IS NULL OR EXISTS (SELECT 1 FROM message m WHERE m.thread_id = thread.id AND m.to_agent = $4 AND m.id > $5))
-    ORDER BY priority, id LIMIT $2 OFFSET $3"
+const LIST: &str = select!("ORDER BY priority, id LIMIT $1 OFFSET $2");
+const LIST_COUNT: &str = "SELECT count(*) FROM thread";
+const LIST_STATE: &str = select!("WHERE state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2");
+const LIST_STATE_COUNT: &str = "SELECT count(*) FROM thread WHERE state = $1";
+// What somebody holds is little beside what was ever sent.
+const LIST_HELD: &str = select!(
+    "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2"
 );
-const LIST_FOR_COUNT: &str = "SELECT count(*) FROM thread WHERE (to_agent = $2 OR holder = $2) AND ($1 IS NULL OR state = $1)
-    AND ($3 IS NULL OR EXISTS (SELECT 1 FROM message m WHERE m.thread_id = thread.id AND m.to_agent = $2 AND m.id > $3))";
+const LIST_HELD_COUNT: &str =
+    "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $1";
+const LIST_FOR: &str = select!(
+    "WHERE (to_agent = $3 OR holder = $3) AND ($4 IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+);
+const LIST_FOR_COUNT: &str =
+    "SELECT count(*) FROM thread WHERE (to_agent = $1 OR holder = $1) AND ($2 IS NULL OR state = $2)";
+// From the messages to the threads: an agent has read most of what it was ever sent.
+const LIST_UNREAD: &str = select!(
+    "(SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $3 AND id > $5) AS unread CROSS JOIN thread",
+    "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND ($4 IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+);
+const LIST_UNREAD_COUNT: &str = "SELECT count(*) FROM
+    (SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $1 AND id > $3) AS unread CROSS JOIN thread
+    ON id = thread_id WHERE (to_agent = $1 OR holder = $1) AND ($2 IS NULL OR state = $2)";
 
 /// Threads, most urgent first, then oldest, and how many there are in all.
 ///
@@ -388,13 +448,23 @@ const LIST_FOR_COUNT: &str = "SELECT count(*) FROM thread WHERE (to_agent = $2 O
 pub fn list(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<(Vec<Thread>, i64), Fault> {
     let state: Value<'_> = search.state.map(ThreadStatus::name).into();
     let offset = i64::try_from(search.offset).unwrap_or(i64::MAX);
-    let page = [state, search.limit.into(), offset.into()];
-    match search.agent {
-        None => Ok((tx.all(LIST, &page, row)?, tx.number(LIST_COUNT, &[state])?)),
-        Some(agent) => {
-            let unread: Value<'_> = search.unread_after.map(|after| after.0).into();
-            let threads = tx.all(LIST_FOR, &[&page[..], &[agent.as_str().into(), unread]].concat(), row)?;
-            Ok((threads, tx.number(LIST_FOR_COUNT, &[state, agent.as_str().into(), unread])?))
+    let part = [search.limit.into(), offset.into()];
+    let (list, count, wanted) = match (search.agent, search.state) {
+        (None, None) => (LIST, LIST_COUNT, vec![]),
+        (None, Some(ThreadStatus::Claimed | ThreadStatus::Blocked)) => {
+            (LIST_HELD, LIST_HELD_COUNT, vec![state])
         }
-    }
+        (
+            None,
+            Some(ThreadStatus::Queued | ThreadStatus::Done | ThreadStatus::Failed | ThreadStatus::Cancelled),
+        ) => (LIST_STATE, LIST_STATE_COUNT, vec![state]),
+        (Some(agent), _) => match search.unread_after {
+            None => (LIST_FOR, LIST_FOR_COUNT, vec![agent.as_str().into(), state]),
+            Some(after) => {
+                (LIST_UNREAD, LIST_UNREAD_COUNT, vec![agent.as_str().into(), state, after.0.into()])
+            }
+        },
+    };
+    let threads = tx.all(list, &[&part[..], &wanted].concat(), row)?;
+    Ok((threads, tx.number(count, &wanted)?))
 }

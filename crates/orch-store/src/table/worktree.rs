@@ -30,6 +30,10 @@ const COUNT: &str = "SELECT count(*) FROM worktree WHERE run_id = $1";
 const SLOTS: &str =
     "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
     WHERE a.ended_at IS NULL ORDER BY w.slot";
+const AT: &str = select!("WHERE path = $1 AND state != 'removed' ORDER BY attempt_id LIMIT 1");
+const PLACES: &str = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number FROM run r
+    JOIN worktree w INDEXED BY worktree_run ON w.run_id = r.id JOIN attempt a ON a.id = w.attempt_id
+    JOIN task t ON t.id = a.task_id WHERE r.repository = $1 ORDER BY w.attempt_id";
 const DEPENDENCIES: &str =
     "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
     w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
@@ -131,6 +135,42 @@ pub fn there(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Faul
 /// The store failed.
 pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
     tx.number(COUNT, &[run.0.into()])
+}
+
+/// The worktree that is at a path, or is to be made there.
+///
+/// # Errors
+/// The store failed.
+pub fn at(tx: &mut Transaction<'_>, path: &str) -> Result<Option<Worktree>, Fault> {
+    tx.first(AT, &[path.into()], row)
+}
+
+/// What is known of the places that an attempt has in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Its folder.
+    pub path: String,
+    /// Its branch.
+    pub branch: String,
+    /// How far its worktree is.
+    pub state: WorktreeState,
+    /// What its references are called below their prefix: `RUN/KEY.N`.
+    pub leaf: String,
+}
+
+/// The places of all attempts in a repository, oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn places(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<Places>, Fault> {
+    tx.all(PLACES, &[repository.into()], |row| {
+        Ok(Places {
+            path: row.text(0)?,
+            branch: row.text(1)?,
+            state: named(row, 2, "worktree", WorktreeState::parse)?,
+            leaf: row.text(3)?,
+        })
+    })
 }
 
 /// The numbers that live attempts have for ports and databases, in order.

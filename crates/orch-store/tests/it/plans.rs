@@ -5,6 +5,7 @@ use orch_core::event::EventKind;
 use orch_core::id::{EventId, MessageId, RunId, TaskId, ThreadId};
 use orch_core::message::MessageKind;
 use orch_core::task::TaskState;
+use orch_core::thread::ThreadStatus;
 use orch_store::table::{
     agent, attempt, dependency, event, lease_token, message, request, run, task, thread,
 };
@@ -97,6 +98,25 @@ fn claims_and_reports_go_by_their_indexes() {
     assert!(plans.iter().any(|plan| plan.contains("thread_queue")), "{plans:#?}");
     assert!(plans.iter().any(|plan| plan.contains("thread_lapsing")), "{plans:#?}");
     assert!(!plans.iter().any(|plan| whole_table(plan)), "{plans:#?}");
+}
+
+#[test]
+fn threads_are_listed_from_what_is_little() {
+    let explained = Explained::new();
+    let agent = slug("w");
+    let all = thread::Search { agent: None, state: None, unread_after: None, offset: 0, limit: 10 };
+    let mine = thread::Search { agent: Some(&agent), ..all };
+    for (name, index, search) in [
+        ("all", "thread_order", all),
+        ("held", "thread_held", thread::Search { state: Some(ThreadStatus::Claimed), ..all }),
+        ("mine", "thread_to", mine),
+        ("unread", "message_to", thread::Search { unread_after: Some(MessageId(1)), ..mine }),
+    ] {
+        let steps = explained.steps(|tx| thread::list(tx, &search));
+        assert!(steps.iter().all(|step| !step.ends_with("SCAN thread")), "{name}: {steps:#?}");
+        let by = |step: &String| step.split_whitespace().any(|word| word == index);
+        assert_eq!(steps.iter().filter(|step| by(step)).count(), 2, "the part and its total: {steps:#?}");
+    }
 }
 
 #[test]

@@ -3,14 +3,17 @@
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
 use orch_core::effect::{EffectKind, Holder};
 use orch_core::id::{AttemptId, Commit, EffectId, RunId};
+use orch_core::run::{Baseline, Ground};
 use orch_core::thread::condition::{Condition, Found};
 use orch_core::time::{Span, Time};
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Store;
-use orch_store::table::{attempt, check_run, dependency, effect, task, thread_condition, worktree};
+use orch_store::table::{
+    attempt, check_run, dependency, effect, run as run_table, task, thread_condition, worktree,
+};
 
 use crate::Open;
-use crate::fixture::{NOW, attempt_row, new_run, new_task, new_thread, read, write};
+use crate::fixture::{NOW, attempt_row, new_run, new_task, new_thread, policy, read, slug, write};
 
 fn commit(digit: char) -> Commit {
     Commit::stored(digit.to_string().repeat(40))
@@ -36,7 +39,7 @@ fn tree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
 
 pub(crate) fn exercise(open: Open<'_>) {
     let mut store = open();
-    let (run, waiting, ids) = write(&mut store, |tx| {
+    let (run, first_task, waiting, ids) = write(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let mut ids = Vec::new();
         for key in ["a", "b"] {
@@ -51,7 +54,9 @@ pub(crate) fn exercise(open: Open<'_>) {
         for (on, _) in &ids {
             dependency::insert(tx, waiting.id, *on)?;
         }
-        Ok((run.id, waiting.id, ids.into_iter().map(|(_, attempt)| attempt).collect::<Vec<_>>()))
+        let first_task = ids[0].0;
+        let ids: Vec<AttemptId> = ids.into_iter().map(|(_, attempt)| attempt).collect();
+        Ok((run.id, first_task, waiting.id, ids))
     });
     for (slot, id) in ids.iter().enumerate() {
         write(&mut store, |tx| worktree::insert(tx, &tree(*id, run, u32::try_from(slot).unwrap())));
@@ -71,9 +76,54 @@ pub(crate) fn exercise(open: Open<'_>) {
     assert_eq!(read(&mut store, |tx| worktree::count(tx, run)), 2);
     let below = read(&mut store, |tx| worktree::of_dependencies(tx, waiting));
     assert_eq!(below, [first, tree(ids[1], run, 1)]);
+    let at = |store: &mut Store, path: &str| read(store, |tx| worktree::at(tx, path));
+    assert_eq!(at(&mut store, "/r.orch/2"), Some(tree(ids[1], run, 1)));
+    assert_eq!(at(&mut store, "/r.orch/1"), None, "it was removed");
+    assert_eq!(
+        read(&mut store, |tx| attempt::by_number(tx, first_task, 1)).map(|found| found.id),
+        Some(ids[0])
+    );
+    assert_eq!(read(&mut store, |tx| attempt::by_number(tx, first_task, 2)), None);
+    places(&mut store);
     conditions(&mut store);
     checks(&mut store, run, ids[0]);
     effects(&mut store, run, ids[0]);
+}
+
+/// What is known of the places in one repository.
+fn places(store: &mut Store) {
+    let ground = Ground {
+        repository: "/r/.git".to_owned(),
+        base: commit('1'),
+        base_branch: None,
+        branch: "orch/g/main".to_owned(),
+        branch_prefix: "orch/g".to_owned(),
+        root: "/r.orch/g".to_owned(),
+        baseline: Baseline::Pending,
+    };
+    let (run, id) = write(store, |tx| {
+        let name = slug("g");
+        let new = run_table::NewRow {
+            name: &name,
+            title: "A run",
+            goal: None,
+            policy: &policy(),
+            ground: Some(&ground),
+        };
+        let run = run_table::insert(tx, new, NOW)?;
+        let made = new_task(tx, run, "a")?;
+        let thread = new_thread(tx, "crew", 2)?;
+        let id = attempt::next(tx)?;
+        attempt::insert(tx, attempt_row(id, &made, 1, thread.id), NOW)?;
+        worktree::insert(tx, &tree(id, run, 7))?;
+        Ok((run, id))
+    });
+    let found = read(store, |tx| worktree::places(tx, "/r/.git"));
+    let state = WorktreeState::Planned;
+    let (path, branch) = (format!("/r.orch/{}", id.0), format!("orch/r/a.{}", id.0));
+    assert_eq!(found, [worktree::Places { path, branch, state, leaf: "g/a.1".to_owned() }]);
+    let grounds = read(store, run_table::with_ground);
+    assert_eq!(grounds.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
 }
 
 fn conditions(store: &mut Store) {

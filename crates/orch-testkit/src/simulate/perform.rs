@@ -220,6 +220,7 @@ impl Performer<'_> {
             outcome,
             here: None,
             snapshot: false,
+            defer: false,
         };
         let tell = |closed: &close::Closed| thread_state(&closed.thread);
         self.call(tell, |session, receipt| close::close(session, receipt, &request))
@@ -315,7 +316,7 @@ impl Performer<'_> {
             Order::DispatchAll { run, to, limit } => self.dispatch_all(*run, to, *limit),
             Order::Reconcile { run, dry_run } => {
                 let run = run.map(|run| slug(RUNS[run]));
-                let tell = |_: &Vec<reconcile::Change>| "reconciled".to_owned();
+                let tell = |_: &reconcile::Reconciled| "reconciled".to_owned();
                 self.call(tell, |session, receipt| {
                     reconcile::reconcile(session, receipt, run.as_ref(), *dry_run)
                 })
@@ -351,7 +352,7 @@ impl Performer<'_> {
                 let wanted = ready::Ready { run: Some(slug(RUNS[run])), label: None, page: whole() };
                 ready::ready(session, &wanted).map(|_| ())
             }
-            Look::Blocked => blocked::blocked(session, None, 100).map(|_| ()),
+            Look::Blocked => blocked::blocked(session, None, &whole()).map(|_| ()),
             Look::Wait => {
                 let wakes = Wake::DEFAULT.to_vec();
                 let agent = slug("lead");

@@ -2,11 +2,11 @@
 
 use orch_contract::inbox::{
     AckAnswer, AgentsAnswer, AskAnswer, ClaimAnswer, CloseAnswer, ProgressAnswer, RenewAnswer, ReplyAnswer,
-    SendAnswer, ThreadAnswer, WaitAnswer,
+    RunAnswer, SendAnswer, ThreadAnswer, WaitAnswer,
 };
 use orch_contract::{Message, MessageShown};
 
-use crate::human::{Cell, Human, Paper, Table, Tone};
+use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
 use super::message::messages;
 use super::thread::head;
@@ -164,4 +164,11 @@ fn acknowledge(paper: &mut Paper, messages: &[Message]) {
     let they = if messages.len() == 1 { "it is" } else { "they are" };
     paper.gap();
     paper.note(&format!("When {they} dealt with: inbox ack --for {} --through {}", last.to, last.id));
+}
+
+impl Human for RunAnswer {
+    fn human(&self, paper: &mut Paper) {
+        let why = self.detail.as_deref().unwrap_or("");
+        paper.line(format!("{}  {}  {}", self.thread, self.outcome.0.name(), harmless(why)));
+    }
 }

@@ -4,7 +4,6 @@ use orch_contract::Reason;
 use orch_contract::orch::blocked::{BlockedAnswer, Question, Stuck};
 use orch_contract::reason::ReasonCode;
 
-use super::word;
 use crate::human::{Human, Paper, Tone, harmless};
 
 impl Human for BlockedAnswer {
@@ -17,8 +16,8 @@ impl Human for BlockedAnswer {
             question(paper, one);
             paper.note(&format!("  orch answer {} TEXT", one.task));
         }
-        word::total(paper, self.questions.len(), self.total, "question", "questions");
         stuck(paper, &self.stuck);
+        paper.rest(self.questions.len() + self.stuck.len(), self.total, self.next.as_deref());
     }
 }
 

@@ -3,11 +3,12 @@
 use orch_contract::orch::demo::DemoAnswer;
 
 use super::graph::{Drawing, text};
+use super::status;
 use crate::human::{Human, Paper, harmless};
 
 impl Human for DemoAnswer {
     fn human(&self, paper: &mut Paper) {
-        self.status.human(paper);
+        status::glance(paper, &self.status);
         paper.gap();
         text::draw(paper, &Drawing::of(&self.graph));
         paper.gap();

@@ -3,6 +3,7 @@
 mod blocked;
 mod demo;
 mod dispatch;
+mod drive;
 mod events;
 pub mod graph;
 mod judgement;
@@ -12,6 +13,7 @@ mod status;
 mod store;
 mod task;
 mod word;
+mod worktree;
 
 /// A number with its noun: `1 task`, `3 tasks`.
 fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {

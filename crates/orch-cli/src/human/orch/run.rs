@@ -103,7 +103,7 @@ impl Human for RunShowAnswer {
             paper.note(&format!("Add one: orch task add TITLE --run {}", self.run.id));
             return;
         }
-        let counts = state::counts(paper.paint(), &self.counts);
+        let counts = state::counts(paper, &self.counts);
         paper.line(counts);
         paper.gap();
         if self.tasks.iter().any(|task| matches!(task, orch_contract::TaskShown::Full(_))) {

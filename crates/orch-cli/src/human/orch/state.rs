@@ -4,7 +4,9 @@ use orch_contract::run::StateCounts;
 use orch_core::run::{Outcome, RunStatus};
 use orch_core::task::TaskState;
 
-use crate::human::{Cell, Paint, Tone};
+use unicode_width::UnicodeWidthStr;
+
+use crate::human::{Cell, Paint, Paper, Tone};
 
 /// The glyph of a task's state.
 pub(super) fn glyph(state: TaskState) -> &'static str {
@@ -64,18 +66,29 @@ pub(super) fn painted(paint: Paint, state: TaskState) -> String {
     paint.text(tone(state), &format!("{} {}", glyph(state), state.name()))
 }
 
-/// How many tasks are in which state, those with none left out: `✓ 3 done  ○ 1 ready`.
-pub(super) fn tally(paint: Paint, count: impl Fn(TaskState) -> i64) -> String {
+/// How many tasks are in which state, those with none left out: `✓ 3 done  ○ 1 ready`; on several lines where one
+/// is too narrow.
+pub(super) fn tally(paint: Paint, width: usize, count: impl Fn(TaskState) -> i64) -> String {
     let some = TaskState::ALL.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = some
-        .map(|(state, count)| paint.text(tone(state), &format!("{} {count} {}", glyph(state), state.name())))
-        .collect();
-    parts.join("  ")
+    let (mut text, mut used) = (String::new(), 0);
+    for (state, count) in some {
+        let part = format!("{} {count} {}", glyph(state), state.name());
+        let long = part.width();
+        let gap = match used {
+            0 => "",
+            _ if used + 2 + long > width => "\n",
+            _ => "  ",
+        };
+        used = if gap == "  " { used + 2 + long } else { long };
+        text.push_str(gap);
+        text.push_str(&paint.text(tone(state), &part));
+    }
+    text
 }
 
 /// The tally of a run's counts.
-pub(super) fn counts(paint: Paint, counts: &StateCounts) -> String {
-    tally(paint, |state| counts.count(state))
+pub(super) fn counts(paper: &Paper, counts: &StateCounts) -> String {
+    tally(paper.paint(), paper.width(), |state| counts.count(state))
 }
 
 #[cfg(test)]
@@ -93,7 +106,20 @@ mod tests {
     #[test]
     fn a_tally_leaves_out_what_is_not_there() {
         let paint = Paint { colour: false };
-        let text = tally(paint, |state| if state == TaskState::Done { 3 } else { 0 });
+        let text = tally(paint, 80, |state| if state == TaskState::Done { 3 } else { 0 });
         assert_eq!(text, "✓ 3 done");
+    }
+
+    #[test]
+    fn a_tally_fits_the_paper() {
+        let paint = Paint { colour: true };
+        let plain = Paint { colour: false };
+        for width in [1, 20, 40, 80, 200] {
+            let text = tally(plain, width, |_| 12);
+            let fits = |line: &str| line.width() <= width || !line.contains("  ");
+            assert!(text.lines().all(fits), "{width}: {text}");
+            assert_eq!(text.matches("12").count(), TaskState::ALL.len());
+            assert_eq!(tally(paint, width, |_| 12).lines().count(), text.lines().count());
+        }
     }
 }

@@ -14,31 +14,36 @@ use super::task::{Line, table};
 use crate::human::time::fine;
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
+/// Writes how it is, without what to type next.
+pub(super) fn glance(paper: &mut Paper, status: &StatusAnswer) {
+    let run = &status.run;
+    head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+    if status.progress.total > 0 {
+        let eta = status.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta))));
+        let bar = bar(paper, status.progress);
+        paper.line(format!("{bar}{}", eta.unwrap_or_default()));
+        let counts = state::counts(paper, &status.counts);
+        paper.line(counts);
+    }
+    active(paper, &status.active);
+    if !status.questions.is_empty() {
+        section(paper, "Questions");
+        for one in &status.questions {
+            question(paper, one);
+        }
+    }
+    ready(paper, status);
+    failed(paper, &status.failed, status.counts.count(TaskState::Failed));
+    if status.critical_path.len() > 1 {
+        section(paper, "Longest chain");
+        let chain = crate::human::table::cut(&status.critical_path.join(" → "), paper.width());
+        paper.line(chain);
+    }
+}
+
 impl Human for StatusAnswer {
     fn human(&self, paper: &mut Paper) {
-        let run = &self.run;
-        head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
-        if self.progress.total > 0 {
-            let eta = self.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta))));
-            let bar = bar(paper, self.progress);
-            paper.line(format!("{bar}{}", eta.unwrap_or_default()));
-            let counts = state::counts(paper.paint(), &self.counts);
-            paper.line(counts);
-        }
-        active(paper, &self.active);
-        if !self.questions.is_empty() {
-            section(paper, "Questions");
-            for one in &self.questions {
-                question(paper, one);
-            }
-        }
-        ready(paper, self);
-        failed(paper, &self.failed, self.counts.count(TaskState::Failed));
-        if self.critical_path.len() > 1 {
-            section(paper, "Longest chain");
-            let chain = crate::human::table::cut(&self.critical_path.join(" → "), paper.width());
-            paper.line(chain);
-        }
+        glance(paper, self);
         let next = next(self);
         if !next.is_empty() {
             section(paper, "Next");

@@ -2,7 +2,7 @@
 
 use orch_contract::MessageShown;
 use orch_contract::orch::cursor::{AckAnswer, WaitAnswer};
-use orch_contract::orch::reconcile::ReconcileAnswer;
+use orch_contract::orch::reconcile::{Change, ReconcileAnswer};
 use orch_contract::orch::why::WhyAnswer;
 use orch_contract::orch::word_to_worker::{AnswerAnswer, TellAnswer};
 use orch_core::task::TaskState;
@@ -34,23 +34,50 @@ fn text(paper: &mut Paper, message: &MessageShown) {
 
 impl Human for ReconcileAnswer {
     fn human(&self, paper: &mut Paper) {
-        if self.changes.is_empty() {
+        let is_quiet = self.finished.is_empty() && self.swept.is_empty() && self.orphans.is_empty();
+        if self.changes.is_empty() && is_quiet {
             paper.line("Nothing to do.");
             return;
         }
-        let mut table = Table::new(&["TASK", "ATTEMPT", "FROM", "TO", "WHY"]).elastic(4);
-        for change in &self.changes {
-            let cell = |name: &str| TaskState::parse(name).map_or_else(|| Cell::plain(name), state::cell);
-            table.row(vec![
-                Cell::new(&change.task, Tone::Strong),
-                Cell::plain(change.attempt.as_deref().unwrap_or("-")),
-                cell(&change.from),
-                cell(&change.to),
-                Cell::plain(&change.reason),
-            ]);
+        if !self.changes.is_empty() {
+            steps(paper, &self.changes);
         }
-        paper.table(&table);
+        for one in &self.finished {
+            let of = one.attempt.as_deref().unwrap_or(&one.run);
+            let (mark, tone) = if one.done { ("✓", Tone::Good) } else { ("!", Tone::Attention) };
+            let mark = paper.paint().text(tone, mark);
+            let problem = one.problem.as_deref().map(|problem| format!(": {}", harmless(problem)));
+            paper.line(format!("{mark} {} of {of}{}", one.kind, problem.unwrap_or_default()));
+        }
+        for path in &self.swept {
+            paper.line(format!("A worktree of no attempt is not needed: {}", harmless(path)));
+        }
+        if !self.orphans.is_empty() {
+            paper.gap();
+            let count = counted(self.orphans.len(), "thing", "things");
+            paper.line(format!("{count} here the store does not know:"));
+        }
+        for one in &self.orphans {
+            paper.line(format!("  {} {}", one.kind, harmless(&one.name)));
+            paper.note(&format!("    {}", harmless(&one.next)));
+        }
     }
+}
+
+/// The steps that tasks took, as a table.
+fn steps(paper: &mut Paper, changes: &[Change]) {
+    let mut table = Table::new(&["TASK", "ATTEMPT", "FROM", "TO", "WHY"]).elastic(4);
+    for change in changes {
+        let cell = |name: &str| TaskState::parse(name).map_or_else(|| Cell::plain(name), state::cell);
+        table.row(vec![
+            Cell::new(&change.task, Tone::Strong),
+            Cell::plain(change.attempt.as_deref().unwrap_or("-")),
+            cell(&change.from),
+            cell(&change.to),
+            Cell::plain(&change.reason),
+        ]);
+    }
+    paper.table(&table);
 }
 
 impl Human for WhyAnswer {
@@ -92,12 +119,5 @@ impl Human for WaitAnswer {
 impl Human for AckAnswer {
     fn human(&self, paper: &mut Paper) {
         paper.line(format!("Acknowledged through {}.", self.cursor));
-    }
-}
-
-/// Says how many there are, for lists that show only some.
-pub(super) fn total(paper: &mut Paper, shown: usize, total: u64, one: &str, many: &str) {
-    if total > shown as u64 {
-        paper.note(&format!("{shown} of {} shown.", counted(total, one, many)));
     }
 }

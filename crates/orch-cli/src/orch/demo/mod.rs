@@ -22,8 +22,10 @@ use orch_engine::orch::{
 use orch_engine::session::OpenOptions;
 use orch_engine::{Answer, Session};
 use orch_store::Location;
+use orch_store::page::PageRequest;
 
 use crate::context::Context;
+use crate::environment::STORE;
 use crate::failure::Failure;
 use crate::respond::{Outcome, Reply};
 
@@ -68,7 +70,11 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     drop(workers);
     ended?;
     lead.say("");
-    let answer = outcome(&mut session, &folder)?;
+    let named = lead.context.environment().text(STORE)?;
+    let found = orch_store::location::find(named.as_deref(), &folder);
+    let is_found = matches!(found, Ok(Location::Sqlite(found)) if found == store);
+    let store = if is_found { "" } else { " --store .orch/orch.db" };
+    let answer = outcome(&mut session, &folder, store)?;
     Ok(Reply::new(answer).into())
 }
 
@@ -153,7 +159,8 @@ impl Lead<'_, '_> {
     /// Answers every open question: the demo's one question has a good answer.
     fn answer(&mut self, session: &mut Session) -> Result<(), Failure> {
         let run = self.run.clone();
-        for open in blocked::blocked(session, Some(&run), limit::LIST_DEFAULT)?.questions {
+        let first = PageRequest { limit: limit::LIST_DEFAULT, after: None };
+        for open in blocked::blocked(session, Some(&run), &first)?.questions {
             let task = TaskRef { run: Some(run.clone()), key: open.task.key };
             if let Answer::Fresh(_) = answer::answer(session, None, &self.name, &task, "use")? {
                 self.say(&format!("        {:<9} the lead answers: use", task.key.as_str()));
@@ -181,8 +188,8 @@ impl Lead<'_, '_> {
     }
 }
 
-/// What the demo came to.
-fn outcome(session: &mut Session, folder: &Path) -> Result<DemoAnswer, Failure> {
+/// What the demo came to; `store` names the store where another one would be found from the folder.
+fn outcome(session: &mut Session, folder: &Path, store: &str) -> Result<DemoAnswer, Failure> {
     let run = name("demo");
     let (status, unfinished) = super::status::look(session, Some(&run))?;
     let graph = super::graph::look(session, Some(&run))?;
@@ -198,8 +205,8 @@ fn outcome(session: &mut Session, folder: &Path) -> Result<DemoAnswer, Failure> 
         next: vec![
             format!("cd {place}"),
             "cat report.md".to_owned(),
-            "bin/orch task show examples".to_owned(),
-            "bin/orch events".to_owned(),
+            format!("bin/orch task show examples{store}"),
+            format!("bin/orch events{store}"),
             "bin/orch --help".to_owned(),
             format!("cd - && rm -r {place}"),
         ],

@@ -8,6 +8,8 @@ mod plan;
 mod retry;
 mod show;
 
+pub(in crate::orch) use plan::{refused as plan_refused, unreadable as plan_unreadable};
+
 use clap::Subcommand;
 use orch_contract::orch::task::TaskAnswer;
 use orch_engine::orch::task::{Verb, change};

@@ -104,7 +104,7 @@ fn begin(title: Option<&str>, name: Option<&Slug>) -> String {
 }
 
 /// What is wrong with a plan, with line and field.
-fn refused(error: &PlanError) -> Failure {
+pub(in crate::orch) fn refused(error: &PlanError) -> Failure {
     let PlanError { line, field, problem } = error;
     let message = match field {
         // The reader's own accounts are clauses by themselves; ours go on from the field's name.
@@ -121,7 +121,7 @@ fn refused(error: &PlanError) -> Failure {
         .into()
 }
 
-fn unreadable(error: &ReadError) -> Failure {
+pub(in crate::orch) fn unreadable(error: &ReadError) -> Failure {
     let message = match error.source() {
         Some(source) => format!("{}: {source}.", sentence(error)),
         None => format!("{}.", sentence(error)),

@@ -12,13 +12,16 @@ use orch_core::time::Span;
 
 use super::{commit_id, logs, repository};
 use crate::world::Environment;
-use crate::world::git::{Addition, Checkout, Repository};
+use crate::world::git::{Addition, Checkout, Repository, WorktreeEntry};
 use crate::world::limit::CHECK_GRACE;
 use crate::world::process::{Check, CheckOutcome, run_check};
 use crate::{Error, Session};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What stands between what was checked and of what, in the reason why a tree for checks is locked.
+const SCRATCH: &str = " checks of ";
 
 /// A command that is to run.
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ impl Verdict {
 
     /// The same in a sentence, for whoever has to do better.
     pub(crate) fn reason(&self) -> String {
-        let sentences: Vec<String> = self.failed().iter().map(sentence).collect();
+        let sentences: Vec<String> = self.failed().iter().map(ToString::to_string).collect();
         sentences.join(" ")
     }
 }
@@ -81,18 +84,6 @@ pub(crate) fn failed(check: &CheckRun) -> FailedCheck {
         message: check.message.clone(),
         log: check.log.clone(),
     }
-}
-
-/// A check that did not pass, in a sentence.
-pub(crate) fn sentence(check: &FailedCheck) -> String {
-    let how = match (check.state, check.exit_status, &check.message) {
-        (CheckState::TimedOut, _, _) => "took too long".to_owned(),
-        (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
-        (_, _, Some(message)) => message.clone(),
-        (_, Some(status), None) => format!("ended with status {status}"),
-        (_, None, None) => "failed".to_owned(),
-    };
-    if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
 }
 
 /// Runs the orders in a tree. All of them run, so that whoever has to do better sees all there is;
@@ -217,6 +208,7 @@ pub(crate) fn run_in_scratch(
 ) -> Result<Verdict, Error> {
     let repository = repository(session, subject.run)?;
     let (path, reason) = scratch(subject)?;
+    let _in_use = repository.hold_scratch(&path)?;
     repository.remove_scratch(&path, &reason)?;
     let commit = commit_id(subject.commit)?;
     let tree = repository.add_worktree(&Addition {
@@ -260,10 +252,16 @@ fn scratch(subject: &Subject<'_>) -> Result<(PathBuf, String), Error> {
     Ok(match subject.attempt {
         Some((_, name)) => (
             root.join(format!(".{stage}-{}.{}", name.task.key, name.number)),
-            format!("{stage} checks of {name}"),
+            format!("{stage}{SCRATCH}{name}"),
         ),
-        None => (root.join(format!(".{stage}")), format!("{stage} checks of {}", subject.run.name)),
+        None => (root.join(format!(".{stage}")), format!("{stage}{SCRATCH}{}", subject.run.name)),
     })
+}
+
+/// Whether a tree was made for checks by [`run_in_scratch`].
+pub(crate) fn is_scratch(entry: &WorktreeEntry) -> bool {
+    let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
+    is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))
 }
 
 #[cfg(test)]

@@ -4,16 +4,19 @@ use std::path::Path;
 
 use orch_core::attempt::Attempt;
 use orch_core::event::{About, EventKind};
-use orch_core::refusal::TreeRefusal;
+use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::table::{attempt, worktree};
 
 use super::hold::Taken;
-use super::{branch_ref, decide, kept_ref, repository, run_row, salvage_ref};
-use crate::world::git::{GitError, RefName, Repository};
+use super::{branch_ref, commit_id, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare};
+use crate::world::git::{GitError, RefName, Repository, Salvage, sweep_removed};
 use crate::world::process::processes_in;
 use crate::{Error, Session};
+
+/// What is written down where the worktree may serve the run's next attempt.
+pub(crate) const PARK: &str = "park";
 
 /// Takes it away. One that is worked in, or holds what cannot be kept, stays where it is.
 pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
@@ -23,11 +26,16 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
         Ok(attempt::load(tx, id)?.zip(worktree::load(tx, id)?).map(|(attempt, tree)| (run, attempt, tree)))
     })?;
     let Some((run, attempt, tree)) =
-        found.filter(|(_, attempt, tree)| !attempt.state.live() && tree.state == WorktreeState::Present)
+        found.filter(|(_, attempt, tree)| !attempt.state.live() && tree.state != WorktreeState::Removed)
     else {
         return decide(session, |stage| taken.finish(stage.tx).map(|_| ()));
     };
-    let gone = take_away(session, &run, &attempt, &tree);
+    let park = taken.effect.intent.as_deref() == Some(PARK);
+    let gone = take_away(session, &run, &attempt, &tree, park);
+    if matches!(&gone, Err(Error::Git(GitError::Busy))) {
+        // Somebody is at it just now; it stays to be done.
+        return gone.map(|_| ());
+    }
     decide(session, |stage| {
         if !taken.finish(stage.tx)? {
             return Ok(());
@@ -37,14 +45,16 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
         match &gone {
             Ok(salvage) => {
                 let current = worktree::load(stage.tx, id)?.unwrap_or_else(|| tree.clone());
+                let salvage = salvage.as_ref().map(|salvage| salvage.as_str().to_owned());
+                let mut data = vec![("path", tree.path.as_str().into())];
+                data.extend(salvage.as_deref().map(|salvage| ("salvage", salvage.into())));
                 let removed = Worktree {
                     state: WorktreeState::Removed,
-                    salvage: Some(salvage.as_str().to_owned()),
+                    salvage: salvage.or_else(|| current.salvage.clone()),
                     updated_at: stage.now,
                     ..current
                 };
                 worktree::save(stage.tx, &removed)?;
-                let data = vec![("path", tree.path.as_str().into()), ("salvage", salvage.as_str().into())];
                 stage.tell(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {
@@ -56,36 +66,88 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
     gone.map(|_| ())
 }
 
-/// Keeps everything, removes the folder, and puts the branch away; returns the reference that keeps it.
-fn take_away(session: &Session, run: &Run, attempt: &Attempt, tree: &Worktree) -> Result<RefName, Error> {
+/// Keeps everything, removes the folder or puts it aside for the next attempt, and puts the branch away.
+/// Returns the reference that keeps what was there.
+fn take_away(
+    session: &Session,
+    run: &Run,
+    attempt: &Attempt,
+    tree: &Worktree,
+    park: bool,
+) -> Result<Option<RefName>, Error> {
     let repository = repository(session, run)?;
     let (path, name) = (Path::new(&tree.path), &attempt.name);
-    let reference = salvage_ref(name)?;
+    if tree.state == WorktreeState::Planned {
+        repository.clear_half_made(path)?;
+    }
     if let Some(pid) = processes_in(path).first() {
-        let problem = orch_core::refusal::TreeProblem::InProgress { operation: format!("process {pid}") };
+        let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
-    let salvage = match repository.worktree(path) {
-        Ok(found) => Some(found.salvage(&reference, &format!("orch: the worktree of {name}"))?),
-        // Its folder is gone: an earlier try was cut off, or somebody else took it away.
-        Err(GitError::NotAWorktree { .. }) => repository.find_salvage(&reference, path)?,
-        Err(error) => return Err(error.into()),
-    };
-    if let Some(salvage) = &salvage {
-        repository.remove_worktree(salvage)?;
+    let reference = salvage_ref(name)?;
+    if path.symlink_metadata().is_err() {
+        spare::heal(&repository, run, name)?;
     }
-    put_away(&repository, &branch_ref(&tree.branch)?, &kept_ref(name)?)?;
-    Ok(reference)
+    let salvage = keep(&repository, &reference, attempt, tree)?;
+    match &salvage {
+        Some(salvage) => {
+            let is_parked = park && spare::park(&repository, run, name, salvage)?;
+            if !is_parked {
+                repository.remove_worktree(salvage)?;
+            }
+        }
+        None => repository.forget_worktree(path)?,
+    }
+    put_away(&repository, attempt, tree)?;
+    Ok(salvage.map(|_| reference))
 }
 
-/// Moves a branch out of the way of people, to where it is kept.
-fn put_away(repository: &Repository, branch: &RefName, kept: &RefName) -> Result<(), Error> {
-    let Some(at) = repository.read_ref(branch)? else { return Ok(()) };
-    match repository.create_ref(kept, &at) {
+/// Keeps what is in the worktree; where it is gone, finds what an earlier try has kept.
+fn keep(
+    repository: &Repository,
+    reference: &RefName,
+    attempt: &Attempt,
+    tree: &Worktree,
+) -> Result<Option<Salvage>, Error> {
+    let (path, name) = (Path::new(&tree.path), &attempt.name);
+    match repository.worktree(path) {
+        // What lies where a worktree was only planned is somebody else's.
+        Ok(_) if tree.state == WorktreeState::Planned && made_for(repository, path, name)?.is_none() => {
+            Ok(None)
+        }
+        Ok(found) => Ok(Some(found.salvage(reference, &format!("orch: the worktree of {name}"))?)),
+        Err(GitError::NotAWorktree { .. })
+            if tree.state == WorktreeState::Present && path.symlink_metadata().is_ok() =>
+        {
+            let problem = TreeProblem::Gone;
+            Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into())
+        }
+        // Its folder is gone: an earlier try was cut off, or somebody else took it away.
+        Err(GitError::NotAWorktree { .. }) => {
+            if let Some(folder) = path.parent() {
+                // What cannot be deleted costs room and nothing else.
+                let _ = sweep_removed(folder);
+            }
+            Ok(repository.find_salvage(reference, path)?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Moves a branch out of the way of people, to where it is kept. One that holds nothing is deleted, and one that
+/// somebody has checked out stays.
+fn put_away(repository: &Repository, attempt: &Attempt, tree: &Worktree) -> Result<(), Error> {
+    let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(&attempt.name)?);
+    let Some(at) = repository.read_ref(&branch)? else { return Ok(()) };
+    let is_checked_out = repository.worktree_on(&branch)?.is_some();
+    if tree.state == WorktreeState::Planned && at == commit_id(&tree.base)? {
+        return if is_checked_out { Ok(()) } else { Ok(repository.delete_ref(&branch, &at)?) };
+    }
+    match repository.create_ref(&kept, &at) {
         Ok(()) => {}
         Err(GitError::RefExists { at: old, .. }) if old == at => {}
-        Err(GitError::RefExists { at: old, .. }) => repository.compare_and_swap(kept, &at, &old)?,
+        Err(GitError::RefExists { at: old, .. }) => repository.compare_and_swap(&kept, &at, &old)?,
         Err(error) => return Err(error.into()),
     }
-    Ok(repository.delete_ref(branch, &at)?)
+    if is_checked_out { Ok(()) } else { Ok(repository.delete_ref(&branch, &at)?) }
 }

@@ -59,6 +59,22 @@ pub(crate) fn ask(
     Ok(())
 }
 
+/// The same for an attempt, with what its performer has to know.
+pub(crate) fn ask_with(
+    tx: &mut Transaction<'_>,
+    kind: EffectKind,
+    run: RunId,
+    attempt: AttemptId,
+    intent: &str,
+    now: Time,
+) -> Result<(), Error> {
+    ask(tx, kind, run, Some(attempt), now)?;
+    if let Some(asked) = effect::of(tx, kind, run, Some(attempt))? {
+        effect::intend(tx, asked.id, asked.taken, intent)?;
+    }
+    Ok(())
+}
+
 /// The same for a worktree: the lead who wants it is whom its worker will report to.
 pub(crate) fn ask_for_tree(
     tx: &mut Transaction<'_>,
@@ -67,11 +83,12 @@ pub(crate) fn ask_for_tree(
     lead: &Slug,
     now: Time,
 ) -> Result<(), Error> {
-    ask(tx, EffectKind::Prepare, run, Some(attempt), now)?;
-    if let Some(asked) = effect::of(tx, EffectKind::Prepare, run, Some(attempt))? {
-        effect::intend(tx, asked.id, asked.taken, lead.as_str())?;
-    }
-    Ok(())
+    ask_with(tx, EffectKind::Prepare, run, attempt, lead.as_str(), now)
+}
+
+/// Whether nobody alive performs an effect.
+pub(crate) fn is_left(effect: &Effect, now: Time) -> bool {
+    is_free(effect.holder.as_ref(), liveness, now)
 }
 
 /// Takes an effect, if nobody alive performs it.
@@ -108,15 +125,15 @@ pub(crate) fn let_go(session: &mut Session, taken: &Taken) -> Result<(), Error> 
 }
 
 fn own(now: Time) -> Holder {
-    Holder { host: host(), process: ProcessIdentity::own().to_string(), until: now + HELD }
+    Holder { host: host().to_owned(), process: ProcessIdentity::own().to_string(), until: now + HELD }
 }
 
 fn liveness(holder: &Holder) -> Liveness {
     if holder.host != host() {
         return Liveness::Elsewhere;
     }
-    match ProcessIdentity::parse(&holder.process) {
-        Some(process) if process.is_alive() => Liveness::Alive,
+    match holder.process.parse::<ProcessIdentity>() {
+        Ok(process) if process.is_alive() => Liveness::Alive,
         _ => Liveness::Dead,
     }
 }

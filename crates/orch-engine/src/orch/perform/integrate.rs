@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, Judgement};
 use orch_core::effect::EffectKind;
 use orch_core::event::{About, Datum, EventKind};
@@ -16,16 +16,16 @@ use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState};
 use orch_core::visible;
-use orch_core::worktree::Worktree;
+use orch_core::worktree::{Worktree, spares_wanted};
 use orch_store::driver::Durability;
-use orch_store::table::{attempt, check_run, effect, task as task_table, worktree};
+use orch_store::table::{attempt, check_run, task as task_table, worktree};
 use orch_store::{Ending, Transaction};
 use serde_json::json;
 
 use super::checks::{self, Subject};
 use super::hold::{self, Taken};
 use super::verify::{see_through, unknown};
-use super::{branch_ref, commit, commit_id, complete, decide, ground, repository, run_row};
+use super::{branch_ref, clear, commit, commit_id, complete, decide, ground, repository, run_row, spare};
 use crate::orch::judge::Reported;
 use crate::orch::scope;
 use crate::orch::stage::Stage;
@@ -90,7 +90,13 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
         }
         merge(session, taken, &run, &candidate, &mut branch)?;
     }
-    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))
+    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))?;
+    let run = session.read(|tx, _| run_row(tx, run.id))?;
+    if spares_wanted(&run) == 0 {
+        // A spare that cannot be taken away costs room and nothing else; `reconcile` tries again.
+        let _ = spare::trim_to_need(&repository, &run);
+    }
+    Ok(())
 }
 
 /// The oldest reported attempt that this performer has not looked at.
@@ -135,10 +141,17 @@ fn verified(session: &mut Session, run: &Run, candidate: &Candidate) -> Result<b
         return Ok(true);
     }
     let id = candidate.attempt.id;
-    session.write(Durability::Power, |tx, now| {
+    let asked = session.write(Durability::Power, |tx, now| {
+        let state = attempt::load(tx, id)?.map(|attempt| attempt.state);
+        if state != Some(AttemptState::Reported) {
+            return Ok(Ending::Undo(false));
+        }
         hold::ask(tx, EffectKind::Verify, run.id, Some(id), now)?;
-        Ok(Ending::Keep(()))
+        Ok(Ending::Keep(true))
     })?;
+    if !asked {
+        return Ok(false);
+    }
     match see_through(session, run.id, id) {
         Ok(()) => Ok(true),
         // Recorded already, as a rejection or as a fault.
@@ -342,7 +355,7 @@ fn record(
         worktree::save(stage.tx, &tree)?;
         let data = vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
         stage.tell(EventKind::Integrated, candidate.about(), None, data)?;
-        effect::insert(stage.tx, EffectKind::Clear, tree.run, Some(tree.attempt), stage.now)?;
+        hold::ask_with(stage.tx, EffectKind::Clear, tree.run, tree.attempt, clear::PARK, stage.now)?;
         match current(stage, candidate)? {
             Some(reported) => reported.accept(stage, "it is on the run's branch").map(|_| ()),
             None => Ok(()),

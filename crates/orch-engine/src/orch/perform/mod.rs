@@ -11,9 +11,12 @@ pub(crate) mod clear;
 pub(crate) mod hold;
 pub(crate) mod integrate;
 pub(crate) mod prepare;
+pub(crate) mod restore;
+pub(crate) mod spare;
+pub(crate) mod sweep;
 pub(crate) mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use orch_core::effect::{Effect, EffectKind};
 use orch_core::id::{AttemptId, AttemptName, RunId};
@@ -27,7 +30,7 @@ use orch_store::table::effect;
 
 use super::stage::Stage;
 use crate::wake::{Look, wait_until};
-use crate::world::git::{CommitId, RefName, Repository};
+use crate::world::git::{CommitId, RefName, Repository, WorktreeEntry, real};
 use crate::{Error, Session};
 use hold::{Taken, Taking};
 
@@ -62,17 +65,24 @@ pub(crate) fn complete(
     }
 }
 
-/// Performs everything that nobody performs just now, of one run or of all; returns what could not be done.
-pub(crate) fn outstanding(session: &mut Session, run: Option<RunId>) -> Result<Vec<(Effect, Error)>, Error> {
-    let mut failed = Vec::new();
+/// An effect that was performed.
+pub(crate) struct Done {
+    /// The effect.
+    pub effect: Effect,
+    /// What came of it.
+    pub outcome: Result<(), Error>,
+}
+
+/// Performs everything that nobody performs just now, of one run or of all; returns each with what came of it.
+pub(crate) fn outstanding(session: &mut Session, run: Option<RunId>) -> Result<Vec<Done>, Error> {
+    let mut done = Vec::new();
     for effect in session.read(|tx, _| Ok(effect::all(tx, run)?))? {
-        if let Taking::Ours(taken) = hold::take(session, effect.kind, effect.run, effect.attempt)?
-            && let Err(error) = perform(session, &taken)
-        {
-            failed.push((effect, error));
+        if let Taking::Ours(taken) = hold::take(session, effect.kind, effect.run, effect.attempt)? {
+            let outcome = perform(session, &taken);
+            done.push(Done { effect, outcome });
         }
     }
-    Ok(failed)
+    Ok(done)
 }
 
 /// Performs an effect that is ours. Where that fails it is given back, unless it was given up.
@@ -84,6 +94,7 @@ fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
         EffectKind::Verify => verify::perform(session, taken),
         EffectKind::Integrate => integrate::perform(session, taken),
         EffectKind::Clear => clear::perform(session, taken),
+        EffectKind::Restore => restore::perform(session, taken),
     };
     if done.is_err() {
         hold::let_go(session, taken)?;
@@ -111,7 +122,7 @@ pub(crate) fn ground(run: &Run) -> Result<&Ground, Error> {
 
 /// The run's repository.
 pub(crate) fn repository(session: &Session, run: &Run) -> Result<Repository, Error> {
-    Ok(session.world().repository(std::path::Path::new(&ground(run)?.repository))?)
+    Ok(session.world().repository(Path::new(&ground(run)?.repository))?)
 }
 
 /// A commit's name as git takes it.
@@ -138,6 +149,18 @@ pub(crate) fn salvage_ref(name: &AttemptName) -> Result<RefName, Error> {
 /// The reference that keeps the branch of an attempt that was merged.
 pub(crate) fn kept_ref(name: &AttemptName) -> Result<RefName, Error> {
     Ok(RefName::new(&format!("refs/orch/kept/{}/{}.{}", name.task.run, name.task.key, name.number))?)
+}
+
+/// The worktree at this path, if it was made for the attempt.
+pub(crate) fn made_for(
+    repository: &Repository,
+    path: &Path,
+    attempt: &AttemptName,
+) -> Result<Option<WorktreeEntry>, Error> {
+    let wanted = real(path);
+    let ours = attempt.to_string();
+    let mut worktrees = repository.list_worktrees()?.into_iter();
+    Ok(worktrees.find(|entry| entry.path == wanted && entry.purpose() == Some(&ours)))
 }
 
 /// Where the output of what runs for an attempt, or for a run as a whole, is kept.

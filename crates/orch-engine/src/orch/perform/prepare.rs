@@ -5,9 +5,10 @@ use std::path::Path;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::check::{CheckSource, CheckStage};
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
 use orch_core::id::Slug;
-use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
+use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus, decide as run_decide};
 use orch_core::task::Task;
 use orch_core::task::decide::{self, Unsuccessful};
@@ -18,12 +19,12 @@ use orch_store::table::{attempt, task as task_table, thread, thread_condition, w
 
 use super::checks::{self, Order, Subject};
 use super::hold::Taken;
-use super::{branch_ref, commit_id, decide, repository, run_row, salvage_ref};
+use super::{branch_ref, commit_id, complete, decide, made_for, repository, run_row, salvage_ref, spare};
 use crate::inbox::send;
 use crate::orch::stage::{Stage, Told};
 use crate::orch::{scope, work_message};
 use crate::world::disk;
-use crate::world::git::{Addition, Checkout, GitError, Repository};
+use crate::world::git::{Addition, Checkout, CommitId, GitError, RefName, Repository};
 use crate::world::limit::DISK_FLOOR_BYTES;
 use crate::{Error, Session};
 
@@ -58,13 +59,17 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
     if wanted.attempt.state != AttemptState::Preparing {
         return decide(session, |stage| taken.finish(stage.tx).map(|_| ()));
     }
-    match make(session, &wanted) {
-        Ok(()) => report(session, taken, &wanted),
-        Err(error) => {
-            give_up(session, taken, &wanted, &error)?;
-            Err(error)
-        }
+    let id = wanted.attempt.id;
+    let made = make(session, &wanted);
+    let is_told = match &made {
+        Ok(()) => report(session, taken, &wanted)?,
+        Err(error) => give_up(session, taken, &wanted, error)?,
+    };
+    if !is_told {
+        // The attempt was ended meanwhile, and whoever ended it asked for its tree to be taken away.
+        let _ = complete(session, EffectKind::Clear, wanted.run.id, Some(id));
     }
+    made
 }
 
 /// The tree on the disk: made or used again, with the files it needs and the setup run in it.
@@ -75,7 +80,12 @@ fn make(session: &Session, wanted: &Wanted) -> Result<(), Error> {
     let (commit, branch) = (commit_id(&wanted.tree.base)?, branch_ref(&wanted.tree.branch)?);
     let reason = wanted.attempt.name.to_string();
     let addition = Addition { path, checkout: Checkout::Branch(&branch), commit: &commit, reason: &reason };
-    add(&repository, &addition, wanted)?;
+    let made = spare::take(&repository, &wanted.run, &addition)
+        .and_then(|is_made| if is_made { Ok(()) } else { add(&repository, &addition, wanted) });
+    if let Err(error) = made {
+        forget_branch(&repository, &branch, &commit);
+        return Err(error);
+    }
     let tree = repository.worktree(path)?;
     checks::carry(&repository, &tree, &wanted.run.rules.copy)?;
     let Some(setup) = &wanted.run.rules.setup else { return Ok(()) };
@@ -100,7 +110,9 @@ fn make(session: &Session, wanted: &Wanted) -> Result<(), Error> {
 fn add(repository: &Repository, addition: &Addition<'_>, wanted: &Wanted) -> Result<(), Error> {
     match repository.add_worktree(addition) {
         Ok(_) => Ok(()),
-        Err(GitError::PathTaken { .. }) if is_ours(repository, addition)? => {
+        Err(GitError::PathTaken { .. })
+            if made_for(repository, addition.path, &wanted.attempt.name)?.is_some() =>
+        {
             take_back(repository, wanted)?;
             repository.add_worktree(addition)?;
             Ok(())
@@ -109,12 +121,14 @@ fn add(repository: &Repository, addition: &Addition<'_>, wanted: &Wanted) -> Res
     }
 }
 
-/// Whether what is in the way is the very tree, made for this attempt before.
-fn is_ours(repository: &Repository, addition: &Addition<'_>) -> Result<bool, Error> {
-    let ours = format!("orch: {}", addition.reason);
-    let worktrees = repository.list_worktrees()?;
-    let wanted = addition.path.canonicalize().unwrap_or_else(|_| addition.path.to_owned());
-    Ok(worktrees.iter().any(|entry| entry.path == wanted && entry.locked.as_deref() == Some(&ours)))
+/// Takes a branch back that was made for a tree that could not be.
+fn forget_branch(repository: &Repository, branch: &RefName, at: &CommitId) {
+    // What cannot be taken back is named by `reconcile`; the error that led here is the one to tell.
+    if matches!(repository.worktree_on(branch), Ok(None))
+        && matches!(repository.read_ref(branch), Ok(Some(found)) if found == *at)
+    {
+        let _ = repository.delete_ref(branch, at);
+    }
 }
 
 /// Takes a tree away that was made for an attempt whose work was never sent; what the setup left in it is kept.
@@ -128,7 +142,7 @@ fn take_back(repository: &Repository, wanted: &Wanted) -> Result<(), Error> {
 }
 
 /// Refuses to fill a disk to its brim.
-fn require_room(path: &Path) -> Result<(), Error> {
+pub(crate) fn require_room(path: &Path) -> Result<(), Error> {
     let free = disk::free_bytes(path).map_err(|source| Error::File {
         doing: "look at the disk of",
         path: path.to_owned(),
@@ -141,19 +155,15 @@ fn require_room(path: &Path) -> Result<(), Error> {
     Err(Error::File { doing: "make a worktree with so little room left at", path: path.to_owned(), source })
 }
 
-/// Records the tree and sends the work, in one transaction.
-fn report(session: &mut Session, taken: &Taken, wanted: &Wanted) -> Result<(), Error> {
+/// Records the tree and sends the work, in one transaction; `false` where nobody asks for it any more.
+fn report(session: &mut Session, taken: &Taken, wanted: &Wanted) -> Result<bool, Error> {
     decide(session, |stage| {
         if !taken.finish(stage.tx)? {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(live) = attempt::load(stage.tx, wanted.attempt.id)? else { return Ok(()) };
+        let Some(live) = attempt::load(stage.tx, wanted.attempt.id)? else { return Ok(false) };
         let tree = Worktree { state: WorktreeState::Present, updated_at: stage.now, ..wanted.tree.clone() };
         worktree::save(stage.tx, &tree)?;
-        if live.state != AttemptState::Preparing {
-            // It was ended meanwhile; its tree goes the way of all ended attempts.
-            return Ok(());
-        }
         let run = stage.run(live.run)?.clone();
         let task =
             task_table::load(stage.tx, live.task)?.ok_or_else(|| scope::missing("task", live.task.0))?;
@@ -170,7 +180,8 @@ fn report(session: &mut Session, taken: &Taken, wanted: &Wanted) -> Result<(), E
             attempt: Some(sent.id),
             thread: Some(thread.id),
         };
-        stage.tell(EventKind::Prepared, about, None, vec![("path", tree.path.as_str().into())])
+        stage.tell(EventKind::Prepared, about, None, vec![("path", tree.path.as_str().into())])?;
+        Ok(true)
     })
 }
 
@@ -211,18 +222,22 @@ fn send_work(
 }
 
 /// Ends the attempt without counting it; after several such faults in a row the run is paused.
-fn give_up(session: &mut Session, taken: &Taken, wanted: &Wanted, error: &Error) -> Result<(), Error> {
+/// `false` where nobody asks for it any more.
+fn give_up(session: &mut Session, taken: &Taken, wanted: &Wanted, error: &Error) -> Result<bool, Error> {
     let reason = said(error);
+    let salvage = kept(session, wanted);
     decide(session, |stage| {
         if !taken.finish(stage.tx)? {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(live) = attempt::load(stage.tx, wanted.attempt.id)? else { return Ok(()) };
-        let tree = Worktree { state: WorktreeState::Removed, updated_at: stage.now, ..wanted.tree.clone() };
+        let Some(live) = attempt::load(stage.tx, wanted.attempt.id)? else { return Ok(false) };
+        let tree = Worktree {
+            state: WorktreeState::Removed,
+            salvage: salvage.clone(),
+            updated_at: stage.now,
+            ..wanted.tree.clone()
+        };
         worktree::save(stage.tx, &tree)?;
-        if live.state != AttemptState::Preparing {
-            return Ok(());
-        }
         let before =
             task_table::load(stage.tx, live.task)?.ok_or_else(|| scope::missing("task", live.task.0))?;
         let mut ended = decide::attempt_moved(&live, AttemptEvent::Fail, stage.now);
@@ -242,22 +257,22 @@ fn give_up(session: &mut Session, taken: &Taken, wanted: &Wanted, error: &Error)
             data: vec![("reason", reason.as_str().into())],
             ..Told::plain(EventKind::Fault, "its worktree could not be prepared")
         };
-        stage.move_task(&before, &after, told)
+        stage.move_task(&before, &after, told)?;
+        Ok(true)
     })
+}
+
+/// The reference that keeps what a setup left, if it left anything.
+fn kept(session: &Session, wanted: &Wanted) -> Option<String> {
+    let (repository, reference) =
+        (repository(session, &wanted.run).ok()?, salvage_ref(&wanted.attempt.name).ok()?);
+    repository.read_ref(&reference).ok()?.map(|_| reference.as_str().to_owned())
 }
 
 /// An error with its causes, in a sentence.
 pub(crate) fn said(error: &Error) -> String {
     if let Error::Refused(Refusal::Tree(refusal)) = error {
-        return match refusal {
-            TreeRefusal::ChecksFailed { checks: failed, .. } => {
-                failed.iter().map(checks::sentence).collect::<Vec<_>>().join(" ")
-            }
-            TreeRefusal::WorktreeConflict { tree, problem: TreeProblem::Taken } => {
-                format!("Something is in the way at {tree}.")
-            }
-            other => format!("{other:?}"),
-        };
+        return refusal.to_string();
     }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -33,4 +33,6 @@ pub use repository::Repository;
 pub use revision::{CommitLine, Distance, Head};
 pub use salvage::{Restored, Salvage};
 pub use status::{Change, DirtyFile, TreeState};
-pub use worktree::{Addition, Checkout, Reuse, Unfit, Worktree, WorktreeEntry, sweep_removed};
+pub use worktree::{
+    Addition, Checkout, Reuse, ScratchHold, Unfit, Worktree, WorktreeEntry, real, sweep_removed,
+};

@@ -5,17 +5,16 @@
 //! group on its own is not looked for.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, WaitId, WaitIdOptions};
-
 use super::group::Group;
+use super::handle::notice_end;
 use super::log::BoundedLog;
+use super::poll::{poll, readable};
 use crate::world::Environment;
 use crate::world::limit::{KILL_LOOK, KILL_WAIT, PIPE_BYTES};
 
@@ -139,7 +138,7 @@ struct Watch<'a> {
     /// Closed when every process has closed it.
     output: Option<PipeReader>,
     /// Becomes readable when the leader has ended.
-    ended: PipeReader,
+    ended: OwnedFd,
     exit: Option<ExitStatus>,
     ending: Option<Ending>,
     pressure: Pressure,
@@ -154,8 +153,8 @@ impl<'a> Watch<'a> {
         }
         let log = BoundedLog::create(check.log, check.log_bytes_max).map_err(StartFault::NoLog)?;
         let Started { child, output, guarded } = spawn(check).map_err(StartFault::NoProcess)?;
-        let group = Group::led_by(&child);
-        let ended = notice_end(&child).map_err(|error| {
+        let group = Group::led_by(child.id());
+        let ended = notice_end(child.id()).map_err(|error| {
             group.kill();
             StartFault::NoProcess(error)
         })?;
@@ -199,39 +198,24 @@ impl<'a> Watch<'a> {
 
     /// Waits until something happens or is due.
     fn look(&self) -> Look {
-        let (none, readable) = (PollFlags::empty(), PollFlags::IN);
-        // A place for each, so that what is not there is asked for nothing.
-        let ended = self.ended.as_fd();
-        let output = self.output.as_ref().map_or(ended, PipeReader::as_fd);
-        let stop = self.check.stop.unwrap_or(ended);
-        let wants = |wanted: bool| if wanted { readable } else { none };
-        let mut places = [
-            PollFd::from_borrowed_fd(output, wants(self.output.is_some())),
-            PollFd::from_borrowed_fd(ended, wants(self.exit.is_none())),
-            PollFd::from_borrowed_fd(stop, wants(self.check.stop.is_some() && self.ending.is_none())),
+        let places = [
+            self.output.as_ref().and_then(|output| readable(output.as_fd())),
+            if self.exit.is_none() { readable(self.ended.as_fd()) } else { None },
+            self.check.stop.filter(|_| self.ending.is_none()).and_then(readable),
         ];
-        let timeout = self.next_look();
-        // An interrupted call is as good as one that timed out: the loop comes back.
-        let _ = rustix::event::poll(&mut places, Some(&timeout));
-        let hit = |index: usize, wanted: bool| wanted && !places[index].revents().is_empty();
-        Look {
-            output: hit(0, self.output.is_some()),
-            ended: hit(1, self.exit.is_none()),
-            stop: hit(2, self.check.stop.is_some() && self.ending.is_none()),
-        }
+        let ([output, ended, stop], _) = poll(places, std::iter::empty(), Some(self.next_look()));
+        Look { output, ended, stop }
     }
 
-    /// How long nothing is due.
-    fn next_look(&self) -> Timespec {
+    /// When something is due, whatever happens.
+    fn next_look(&self) -> Instant {
         let due = match self.pressure {
             Pressure::None => self.deadline,
             Pressure::Asked { kill_at } => kill_at,
             Pressure::Killed { give_up_at } => give_up_at,
         };
-        let left = due.saturating_duration_since(Instant::now());
         // Nothing tells when the last process of a group is gone.
-        let left = if self.exit.is_some() { left.min(KILL_LOOK) } else { left };
-        Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::from(i32::MAX / 1000), tv_nsec: 0 })
+        if self.exit.is_some() { due.min(Instant::now() + KILL_LOOK) } else { due }
     }
 
     /// Moves what is in the pipe to the log, at most what a pipe holds at once many times over.
@@ -343,22 +327,6 @@ fn spawn(check: &Check<'_>) -> io::Result<Started> {
         .stderr(write)
         .process_group(0);
     Ok(Started { child: command.spawn()?, output, guarded })
-}
-
-/// Gives a pipe that is closed when the child has ended.
-///
-/// The child is not waited for, so that its number, and its group's, stay its own until we have seen it.
-fn notice_end(child: &Child) -> io::Result<PipeReader> {
-    let (read, write) = io::pipe()?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    std::thread::Builder::new().name("check-end".to_owned()).spawn(move || {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        if let Some(pid) = pid {
-            while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), options) {}
-        }
-        drop(write);
-    })?;
-    Ok(read)
 }
 
 fn outcome_of(exit: Option<ExitStatus>) -> CheckOutcome {

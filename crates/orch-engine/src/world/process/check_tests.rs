@@ -148,7 +148,7 @@ fn one_that_left_its_group_holds_nobody_up() {
     assert!(matches!(run.outcome, CheckOutcome::Exited(4)), "{:?}", run.outcome);
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
     let left = std::fs::read_to_string(place.folder.path().join("child")).unwrap();
-    if let Some(left) = left.trim().parse().ok().and_then(Pid::from_raw) {
+    if let Some(left) = left.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(left, rustix::process::Signal::KILL);
     }
 }

@@ -5,8 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-
+use super::poll::{Place, poll, readable, writable};
 use crate::world::limit::PIPE_BYTES;
 
 /// What a program may cost.
@@ -78,64 +77,32 @@ fn talk(child: &mut Child, input: &[u8], bounds: Bounds) -> io::Result<(Vec<u8>,
     let mut stdout = Drain::new(child.stdout.take(), bounds.stdout_bytes_max)?;
     let mut stderr = Drain::new(child.stderr.take(), bounds.stderr_bytes_max)?;
     while stdout.is_open() || stderr.is_open() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if Instant::now() >= deadline {
             return Ok((stdout.kept, stderr.kept, Over::TimedOut));
         }
-        let ready = wait(&feed, &stdout, &stderr, left)?;
-        if ready.feed {
+        let places = [feed.place().and_then(writable), stdout.place(), stderr.place()];
+        let ([can_write, stdout_came, stderr_came], _) = poll(places, std::iter::empty(), Some(deadline));
+        if can_write {
             feed.write()?;
         }
-        if ready.stdout && stdout.read()? > 0 {
+        if stdout_came && stdout.read()? > 0 {
             return Ok((stdout.kept, stderr.kept, Over::TooMuch));
         }
-        if ready.stderr {
+        if stderr_came {
             stderr.read()?;
         }
     }
     Ok((stdout.kept, stderr.kept, Over::Closed))
 }
 
-/// Who can go on.
-struct Ready {
-    feed: bool,
-    stdout: bool,
-    stderr: bool,
-}
-
-fn wait<A: AsFd, B: AsFd>(
-    feed: &Feed<'_>,
-    stdout: &Drain<A>,
-    stderr: &Drain<B>,
-    left: Duration,
-) -> io::Result<Ready> {
-    let wanted: [(Option<BorrowedFd<'_>>, PollFlags); 3] = [
-        (feed.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT),
-        (stdout.from.as_ref().map(AsFd::as_fd), PollFlags::IN),
-        (stderr.from.as_ref().map(AsFd::as_fd), PollFlags::IN),
-    ];
-    let mut places: Vec<PollFd<'_>> =
-        wanted.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
-    let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-    match rustix::event::poll(&mut places, Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let mut answers = places.iter();
-    let mut hit = |wanted: &(Option<BorrowedFd<'_>>, PollFlags)| {
-        wanted.0.is_some() && answers.next().is_some_and(|place| !place.revents().is_empty())
-    };
-    Ok(Ready { feed: hit(&wanted[0]), stdout: hit(&wanted[1]), stderr: hit(&wanted[2]) })
-}
-
 /// Input that is written as the program takes it.
-struct Feed<'a> {
+pub(super) struct Feed<'a> {
     stdin: Option<ChildStdin>,
     left: &'a [u8],
 }
 
 impl<'a> Feed<'a> {
-    fn new(stdin: Option<ChildStdin>, input: &'a [u8]) -> io::Result<Self> {
+    pub(super) fn new(stdin: Option<ChildStdin>, input: &'a [u8]) -> io::Result<Self> {
         if let Some(stdin) = &stdin {
             rustix::io::ioctl_fionbio(stdin, true)?;
         }
@@ -144,7 +111,13 @@ impl<'a> Feed<'a> {
         Ok(feed)
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    /// Where it goes, as long as there is more of it.
+    pub(super) fn place(&self) -> Option<BorrowedFd<'_>> {
+        self.stdin.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Writes what is taken now.
+    pub(super) fn write(&mut self) -> io::Result<()> {
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
         match stdin.write(self.left) {
             Ok(length) => self.left = &self.left[length..],
@@ -181,6 +154,10 @@ impl<R: Read + AsFd> Drain<R> {
 
     fn is_open(&self) -> bool {
         self.from.is_some()
+    }
+
+    fn place(&self) -> Place<'_> {
+        self.from.as_ref().and_then(|from| readable(from.as_fd()))
     }
 
     /// Reads what is there once; says how much of it was not kept.

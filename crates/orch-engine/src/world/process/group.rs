@@ -4,14 +4,16 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal};
 
+use super::table;
+
 /// The processes that a command started, as far as they stayed in its group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group(Pid);
 
 impl Group {
-    /// The group that a child leads.
-    pub(crate) fn led_by(child: &std::process::Child) -> Self {
-        let number = i32::try_from(child.id()).ok().filter(|number| *number > 1);
+    /// The group that a child of this number leads.
+    pub(crate) fn led_by(child: u32) -> Self {
+        let number = i32::try_from(child).ok().filter(|number| *number > 1);
         Self(number.and_then(Pid::from_raw).expect("a child's number is positive, and 1 is not ours"))
     }
 
@@ -31,38 +33,20 @@ impl Group {
         let _ = rustix::process::kill_process_group(self.0, signal);
     }
 
+    /// Whether this process is of the group.
+    pub(crate) fn holds(self, entry: &table::Entry) -> bool {
+        entry.group == self.0.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Whether a process of the group still runs. The leader must have been waited for.
     pub(crate) fn is_alive(self) -> bool {
-        rustix::process::test_kill_process_group(self.0).is_ok() && has_running(self.0)
+        rustix::process::test_kill_process_group(self.0).is_ok() && has_running(self)
     }
 }
 
 /// Whether the group holds more than dead processes: where nobody waits for orphans, those stay for ever.
-#[cfg(target_os = "linux")]
-fn has_running(group: Pid) -> bool {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return true };
-    entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
-        .filter_map(|entry| std::fs::read(entry.path().join("stat")).ok())
-        .filter_map(|stat| parse_stat(&stat))
-        .any(|(state, of)| of == group.as_raw_nonzero().get() && !matches!(state, 'Z' | 'X'))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn has_running(_group: Pid) -> bool {
-    true
-}
-
-/// Reads the state and the group from `/proc/PID/stat`, whose second field may hold anything but ends at the last `)`.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has /proc"))]
-fn parse_stat(stat: &[u8]) -> Option<(char, i32)> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let _parent = fields.next()?;
-    Some((state, fields.next()?.parse().ok()?))
+fn has_running(group: Group) -> bool {
+    !table::is_there() || table::entries().any(|entry| entry.runs && group.holds(&entry))
 }
 
 /// The numbers of the processes whose working folder lies inside this one, as far as the system tells.
@@ -87,19 +71,6 @@ pub fn processes_in(folder: &Path) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stat_line_is_read_behind_any_name() {
-        for (line, expected) in [
-            (&b"17 (sh) S 1 17 17 0 -1"[..], Some(('S', 17))),
-            (b"18 (a) Z 9 (b) Z 1 18 18 0", Some(('Z', 18))),
-            (b"19 (\xff\xfe) R 1 4 4", Some(('R', 4))),
-            (b"20 (sh", None),
-            (b"21 (sh) S", None),
-        ] {
-            assert_eq!(parse_stat(line), expected, "{}", String::from_utf8_lossy(line));
-        }
-    }
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -65,7 +65,7 @@ impl BoundedLog {
 
 /// The last so many bytes of a stream.
 #[derive(Debug)]
-struct Recent {
+pub(super) struct Recent {
     bytes: VecDeque<u8>,
     bytes_max: usize,
     /// How many are no longer here.
@@ -73,11 +73,11 @@ struct Recent {
 }
 
 impl Recent {
-    fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize) -> Self {
         Self { bytes: VecDeque::new(), bytes_max, lost: 0 }
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         let kept = &bytes[bytes.len().saturating_sub(self.bytes_max)..];
         let over = (self.bytes.len() + kept.len()).saturating_sub(self.bytes_max);
         self.bytes.drain(..over);
@@ -86,7 +86,7 @@ impl Recent {
     }
 
     /// As text; a character that was cut in two at the front is left out.
-    fn text(mut self) -> String {
+    pub(super) fn text(mut self) -> String {
         let bytes = self.bytes.make_contiguous();
         let cut =
             if self.lost == 0 { 0 } else { bytes.iter().take_while(|byte| **byte >> 6 == 0b10).count() };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use orch_engine::world::git::{
-    Addition, Cause, Checkout, CommitId, GitError, RefName, Repository, WorktreeEntry, sweep_removed,
+    Addition, Cause, Checkout, CommitId, GitError, RefName, Repository, Unfit, WorktreeEntry, sweep_removed,
 };
 
 use super::ground::{Ground, addition, files, set_mode, write};
@@ -396,8 +396,46 @@ fn a_fast_forward_moves_a_checkout_with_its_branch() {
 #[test]
 fn leftovers_of_removed_worktrees_are_swept() {
     let ground = Ground::new();
-    let left = ground.beside(".orch-removed-1-0-0");
-    write(&left, "deep/file", "x");
+    // No process has the highest number; the first is always there, and deletes its own.
+    let (left, busy) = (ground.beside(".orch-removed-4194304-0-0"), ground.beside(".orch-removed-1-0-0"));
+    for folder in [&left, &busy] {
+        write(folder, "deep/file", "x");
+    }
     sweep_removed(&ground.beside("")).unwrap();
-    assert!(!left.exists() && ground.top.exists());
+    assert!(!left.exists() && busy.exists() && ground.top.exists());
+}
+
+#[test]
+fn what_nobody_comes_back_for_is_taken_away_unless_it_is_in_use() {
+    let ground = Ground::new();
+    let repository = ground.repository();
+    let head = repository.commit("main").unwrap();
+    let detached = |path: &Path, reason: &str| {
+        let addition = Addition { path, checkout: Checkout::Detached, commit: &head, reason };
+        repository.add_worktree(&addition).unwrap();
+    };
+    let scratch = ground.beside("scratch");
+    detached(&scratch, "merge checks of r/a@1");
+    let held = repository.hold_scratch(&scratch).unwrap();
+    let sweep = || repository.sweep_scratch(&scratch, "merge checks of r/a@1");
+    assert!(matches!(sweep(), Err(GitError::Busy)));
+    drop(held);
+    assert!(matches!(sweep(), Ok(true)) && !scratch.exists());
+    assert!(matches!(sweep(), Ok(false)), "it is gone already");
+
+    let spare = ground.beside("spare");
+    detached(&spare, "spare of r");
+    assert!(matches!(repository.clear_half_made(&spare), Ok(false)), "it was made to the end");
+    write(&spare, "mine.txt", "mine\n");
+    assert_eq!(repository.remove_unused(&spare, "spare of r", &head).unwrap(), Some(Unfit::NotClean));
+    fs::remove_file(spare.join("mine.txt")).unwrap();
+    assert_eq!(repository.remove_unused(&spare, "spare of q", &head).unwrap(), Some(Unfit::NotClean));
+    assert_eq!(repository.remove_unused(&spare, "spare of r", &head).unwrap(), None);
+    assert!(!spare.exists());
+
+    detached(&spare, "r/a@1");
+    fs::remove_dir_all(&spare).unwrap();
+    repository.forget_worktree(&spare).unwrap();
+    assert_eq!(repository.list_worktrees().unwrap().len(), 1);
+    repository.forget_worktree(&spare).unwrap();
 }

@@ -43,7 +43,7 @@ pub(crate) fn draw(paper: &mut Paper, drawing: &Drawing<'_>) {
         summed_up(paper, drawing, &by_level);
     }
     paper.gap();
-    let tally = tally(paper, drawing.nodes.iter());
+    let tally = tally(paper, paper.width(), drawing.nodes.iter());
     paper.line(tally);
 }
 
@@ -103,7 +103,10 @@ fn summed_up(paper: &mut Paper, drawing: &Drawing<'_>, by_level: &[Vec<usize>]) 
     const NAMES_SHOWN: usize = 4;
     let digits = by_level.len().to_string().len();
     for (level, members) in by_level.iter().enumerate().take(LEVELS_DRAWN) {
-        let tally = tally(paper, members.iter().map(|member| &drawing.nodes[*member]));
+        let indent = digits + 3;
+        let width = paper.width().saturating_sub(indent);
+        let tally = tally(paper, width, members.iter().map(|member| &drawing.nodes[*member]));
+        let tally = tally.replace('\n', &format!("\n{:indent$}", ""));
         let mut names =
             members.iter().take(NAMES_SHOWN).map(|member| drawing.nodes[*member].key).collect::<Vec<_>>();
         if members.len() > NAMES_SHOWN {
@@ -125,12 +128,12 @@ fn summed_up(paper: &mut Paper, drawing: &Drawing<'_>, by_level: &[Vec<usize>]) 
 }
 
 /// How many tasks are in which state.
-fn tally<'a>(paper: &Paper, nodes: impl Iterator<Item = &'a Node<'a>> + Clone) -> String {
+fn tally<'a>(paper: &Paper, width: usize, nodes: impl Iterator<Item = &'a Node<'a>> + Clone) -> String {
     let mut counts = orch_core::run::Counts::default();
     for node in nodes {
         counts.add(node.state);
     }
-    state::tally(paper.paint(), |state| counts.of(state))
+    state::tally(paper.paint(), width, |state| counts.of(state))
 }
 
 #[cfg(test)]

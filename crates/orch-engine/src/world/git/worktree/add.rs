@@ -10,7 +10,7 @@ use std::path::Path;
 use super::Worktree;
 use super::list::{WorktreeEntry, real};
 use super::lock::Held;
-use super::reason::{self, BEING_MADE, is_half_made};
+use super::reason::{self, BEING_MADE};
 use crate::world::git::index::file_path;
 use crate::world::git::{Change, CommitId, DirtyFile, GitError, Head, RefName, Repository};
 
@@ -86,7 +86,7 @@ impl Repository {
         let at_path = worktrees.iter().find(|entry| real(&entry.path) == wanted);
         match at_path {
             Some(entry) if entry.is_main => return Err(taken()),
-            Some(entry) if is_half_made(entry) => return Ok(Found::HalfMade),
+            Some(entry) if entry.is_half_made() => return Ok(Found::HalfMade),
             Some(entry) => {
                 let is_it = entry.head.as_ref() == Some(&head) && entry.prunable.is_none();
                 let is_clean = is_it && self.worktree(addition.path)?.state()?.is_clean();
@@ -170,7 +170,7 @@ impl Repository {
     /// Removes a worktree that was never worked in.
     pub(in crate::world::git) fn clear(&self, path: &Path) -> Result<(), GitError> {
         match self.registration(path)? {
-            Some(entry) if is_half_made(&entry) => self.take_away(path),
+            Some(entry) if entry.is_half_made() => self.take_away(path),
             _ => Ok(()),
         }
     }

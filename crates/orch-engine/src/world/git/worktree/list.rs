@@ -63,7 +63,8 @@ impl Repository {
 }
 
 /// The path without symbolic links, as git keeps it, as far as it exists.
-pub(super) fn real(path: &Path) -> PathBuf {
+#[must_use]
+pub fn real(path: &Path) -> PathBuf {
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Ok(path), _, _) => path,
         (Err(_), Some(parent), Some(name)) if !parent.as_os_str().is_empty() => real(parent).join(name),

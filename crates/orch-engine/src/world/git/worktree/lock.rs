@@ -19,6 +19,13 @@ pub(crate) struct Held {
     file: File,
 }
 
+/// Keeps others from sweeping a tree that checks run in.
+#[derive(Debug)]
+#[must_use = "the tree is in use as long as this is kept"]
+pub struct ScratchHold {
+    _held: Held,
+}
+
 impl Held {
     /// Gives a command its share.
     pub(crate) fn share(&self) -> Result<File, GitError> {
@@ -37,13 +44,41 @@ impl Repository {
         self.lock_number(number_of(path))
     }
 
+    /// The same without waiting: `Busy` where somebody has it.
+    pub(super) fn try_lock_tree(&self, path: &Path) -> Result<Held, GitError> {
+        self.lock_file(&format!("tree-{}.lock", number_of(path)), Duration::ZERO)
+    }
+
+    /// Says that a tree for checks is in use, until what is returned is dropped. Several may share a lock.
+    ///
+    /// # Errors
+    /// `Busy` where such trees are being swept all the time; the lock cannot be opened.
+    pub fn hold_scratch(&self, path: &Path) -> Result<ScratchHold, GitError> {
+        let held = self.lock_file_by(&scratch_lock(path), ADMINISTRATION_WAIT, File::try_lock_shared)?;
+        Ok(ScratchHold { _held: held })
+    }
+
+    /// Makes sure that nobody uses a tree for checks, without waiting: `Busy` where somebody does.
+    pub(super) fn try_lock_scratch(&self, path: &Path) -> Result<Held, GitError> {
+        self.lock_file(&scratch_lock(path), Duration::ZERO)
+    }
+
     /// Waits for one of the locks that the trees share.
     pub(super) fn lock_number(&self, number: u64) -> Result<Held, GitError> {
         self.lock_file(&format!("tree-{number}.lock"), TREE_WAIT)
     }
 
-    /// The files stay: to delete one would let two processes hold the same lock.
     fn lock_file(&self, name: &str, wait: Duration) -> Result<Held, GitError> {
+        self.lock_file_by(name, wait, File::try_lock)
+    }
+
+    /// The files stay: to delete one would let two processes hold the same lock.
+    fn lock_file_by(
+        &self,
+        name: &str,
+        wait: Duration,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Held, GitError> {
         let folder = self.common_dir().join("orch").join("locks");
         DirBuilder::new()
             .recursive(true)
@@ -61,7 +96,7 @@ impl Repository {
             .map_err(GitError::io("open", &path))?;
         let deadline = Instant::now() + wait;
         loop {
-            match file.try_lock() {
+            match lock(&file) {
                 Ok(()) => return Ok(Held { file }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => pause(),
                 Err(TryLockError::WouldBlock) => return Err(GitError::Busy),
@@ -69,6 +104,11 @@ impl Repository {
             }
         }
     }
+}
+
+/// The lock of a tree that checks run in; it is another than the one of what lies in it.
+fn scratch_lock(path: &Path) -> String {
+    format!("scratch-{}.lock", number_of(path))
 }
 
 /// Which of the locks that the trees share is a tree's.

@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 
 pub(super) use add::is_free;
 pub use add::{Addition, Checkout};
-pub use list::WorktreeEntry;
+pub use list::{WorktreeEntry, real};
+pub use lock::ScratchHold;
 pub use remove::sweep_removed;
 pub use reuse::{Reuse, Unfit};
 
 use super::program::Call;
 use super::{GitError, Repository, TreeState, status};
-use list::real;
 
 /// A checkout of a repository, known to be one of its worktrees.
 #[derive(Clone, Debug)]

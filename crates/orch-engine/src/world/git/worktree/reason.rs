@@ -20,9 +20,18 @@ pub(super) fn ours(reason: &str) -> String {
     format!("{OURS}{reason}")
 }
 
-/// Whether nobody can have worked in it yet.
-pub(super) fn is_half_made(entry: &WorktreeEntry) -> bool {
-    matches!(entry.locked.as_deref(), Some(BEING_MADE | INITIALIZING))
+impl WorktreeEntry {
+    /// What it is for, where a lock of ours says it.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&str> {
+        self.locked.as_deref()?.strip_prefix(OURS).filter(|_| !self.is_half_made())
+    }
+
+    /// Whether nobody can have worked in it yet: it is being made, or was when its maker ended.
+    #[must_use]
+    pub fn is_half_made(&self) -> bool {
+        matches!(self.locked.as_deref(), Some(BEING_MADE | INITIALIZING))
+    }
 }
 
 /// Refuses to touch a worktree that is locked for a reason that is not ours.

@@ -6,8 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::list::WorktreeEntry;
 use super::reason::{self, refuse_lock_of_others};
-use crate::world::git::{GitError, Repository, Salvage};
+use super::reuse::Unfit;
+use crate::world::git::{CommitId, GitError, Head, Repository, Salvage};
+use crate::world::process::{ProcessIdentity, processes_in};
 
 /// How the folder of a worktree is called between being taken away and being deleted.
 const REMOVED: &str = ".orch-removed-";
@@ -34,7 +37,8 @@ impl Repository {
         self.take_away(path)
     }
 
-    /// Removes a worktree in which only checks ran: it must stand on no branch and be locked for this reason.
+    /// Removes a worktree in which only checks ran, also one that was not made to the end: it must stand on no branch and
+    /// be locked for this reason.
     ///
     /// # Errors
     /// `NotAWorktree` where it is none of that kind; a folder that is gone is no error.
@@ -43,10 +47,78 @@ impl Repository {
         let Some(entry) = self.registration(path)? else { return Ok(()) };
         let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
         let is_scratch = entry.locked.as_deref() == Some(&reason::ours(reason));
-        if !(is_detached && is_scratch) {
+        if !(entry.is_half_made() || is_detached && is_scratch) {
             return Err(GitError::NotAWorktree { path: path.to_owned() });
         }
         self.take_away(path)
+    }
+
+    /// Removes what is left of a tree that was being made when its maker ended; says whether there was any.
+    ///
+    /// # Errors
+    /// `Busy` where it is being made just now.
+    pub fn clear_half_made(&self, path: &Path) -> Result<bool, GitError> {
+        let Some(entry) = self.registration(path)?.filter(WorktreeEntry::is_half_made) else {
+            return Ok(false);
+        };
+        let _held = self.try_lock_tree(path)?;
+        match self.registration(path)? {
+            Some(still) if still.is_half_made() && still.path == entry.path => {
+                self.take_away(path).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Removes a tree of checks whose process has ended; says whether it did.
+    ///
+    /// # Errors
+    /// As [`Repository::remove_scratch`]; `Busy` where checks run in it.
+    pub fn sweep_scratch(&self, path: &Path, reason: &str) -> Result<bool, GitError> {
+        let _unused = self.try_lock_scratch(path)?;
+        if self.registration(path)?.is_none() {
+            return Ok(false);
+        }
+        if !processes_in(path).is_empty() {
+            return Err(GitError::Busy);
+        }
+        self.remove_scratch(path, reason).map(|()| true)
+    }
+
+    /// Removes a worktree that nobody works in: on no branch, at this commit, clean, and locked for this reason.
+    /// Answers with why it is left alone, where it is.
+    ///
+    /// # Errors
+    /// Git cannot tell, or cannot do it.
+    pub fn remove_unused(&self, path: &Path, reason: &str, at: &CommitId) -> Result<Option<Unfit>, GitError> {
+        let _held = self.lock_tree(path)?;
+        // Taken by somebody else meanwhile.
+        let Some(entry) = self.registration(path)? else { return Ok(None) };
+        let expected = Head { commit: at.clone(), branch: None };
+        if entry.head != Some(expected) || entry.locked.as_deref() != Some(&reason::ours(reason)) {
+            return Ok(Some(Unfit::NotClean));
+        }
+        if path.exists()
+            && let Some(unfit) = self.worktree(path)?.unfit(at)?
+        {
+            return Ok(Some(unfit));
+        }
+        self.take_away(path).map(|()| None)
+    }
+
+    /// Drops the registration of a worktree whose folder somebody else deleted.
+    ///
+    /// # Errors
+    /// `LockedByOthers`.
+    pub fn forget_worktree(&self, path: &Path) -> Result<(), GitError> {
+        let _held = self.lock_tree(path)?;
+        match self.registration(path)? {
+            Some(entry) if !entry.is_main && path.symlink_metadata().is_err() => {
+                refuse_lock_of_others(&entry)?;
+                self.take_away(path)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the folder away at once, then its registration, and deletes the files without holding anybody up.
@@ -76,12 +148,21 @@ impl Repository {
 pub fn sweep_removed(folder: &Path) -> Result<(), GitError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(REMOVED) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let Some(maker) = name.strip_prefix(REMOVED) else { continue };
+        let maker = maker.split('-').next().and_then(|number| number.parse().ok());
+        // One that is alive deletes it itself.
+        if maker.is_none_or(|maker| maker == std::process::id() || !is_alive(maker)) {
             let path = entry.path();
             delete(&path).map_err(GitError::io("delete", path))?;
         }
     }
     Ok(())
+}
+
+fn is_alive(process: u32) -> bool {
+    ProcessIdentity::of(process).is_some_and(|process| process.is_alive())
 }
 
 /// A name beside the folder that nobody else uses.

@@ -111,7 +111,7 @@ impl Repository {
 
 impl Worktree<'_> {
     /// Why this worktree could become another than a fresh one would be.
-    fn unfit(&self, commit: &CommitId) -> Result<Option<Unfit>, GitError> {
+    pub(super) fn unfit(&self, commit: &CommitId) -> Result<Option<Unfit>, GitError> {
         if self.operation().is_some() {
             return Ok(Some(Unfit::InProgress));
         }

@@ -1,0 +1,210 @@
+//! `orch drive`: takes a run from plan to branch.
+
+mod check;
+mod detach;
+mod plan;
+mod view;
+
+pub(super) use view::worker;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use orch_contract::orch::drive::{DriveEnd, DriveLine};
+use orch_contract::run::RunListed;
+use orch_contract::{Code, ErrorView};
+use orch_core::id::Slug;
+use orch_core::time::Span;
+use orch_engine::profile::Reference;
+use orch_engine::supervisor::crew::{Crew, Seat};
+use orch_engine::supervisor::{self, Drive, Driven, Until};
+
+use super::naming::NamedRun;
+use crate::arguments::{duration, slug};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::inbox::run::{bad_profile, programs, shelf};
+use crate::interrupts;
+use crate::respond::{Outcome, Reply};
+
+/// Take a run from plan to branch: start workers, judge what they report, merge it, until everything is done
+///
+/// Killing it at any time hurts nobody: workers go on, and the next `orch drive` takes over. Interrupted once, it starts
+/// nothing more and waits for who still works; twice, it ends them. The exit status is 0 when every task is done.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "EXAMPLES:\n  orch drive --plan plan.toml --profile claude=3\n  orch drive ship --profile shell --workers 8\n  \
+    orch drive --check --profile codex"
+)]
+pub struct Args {
+    /// Which run; all unfinished ones when not given
+    #[arg(value_name = "RUN", value_parser = slug)]
+    named: Option<Slug>,
+    /// Make the run that this plan describes, or go on with it, and drive it
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Who works, and how many at once: a name or a path, like claude=3; may be repeated
+    #[arg(long = "profile", value_name = "PROFILE[=N]", value_parser = seat)]
+    profiles: Vec<(Reference, Option<usize>)>,
+    /// How many workers at once, of all profiles together
+    #[arg(long, value_name = "N", value_parser = workers)]
+    workers: Option<usize>,
+    /// Look whether everything is there that it needs, and start nothing
+    #[arg(long)]
+    check: bool,
+    /// Go on in the background, without this terminal
+    #[arg(long, conflicts_with_all = ["check", "once"])]
+    detach: bool,
+    /// End after one pass, and leave the workers to themselves
+    #[arg(long)]
+    once: bool,
+    /// Until when it goes on
+    #[arg(long, value_name = "WHEN", default_value = "finished", value_parser = ["finished", "idle"])]
+    until: String,
+    /// How long one attempt may take
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    attempt_limit: Option<Span>,
+    /// What happens to a worker that prints nothing for longer than its profile allows
+    #[arg(long, value_name = "WHAT", default_value = "tell", value_parser = ["tell", "end"])]
+    on_silence: String,
+}
+
+/// How many workers there are at once when nobody says so.
+const WORKERS: usize = 4;
+
+/// The most that may be asked for.
+const WORKERS_MAX: usize = 1_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such run, a profile cannot be read, or not every task is done in the end.
+pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    let mut named = run.or(args.named.as_ref(), context)?;
+    if let Some(path) = &args.plan {
+        named = Some(plan::make(path, named, &who, context)?);
+    }
+    let crew = crew(&args, context)?;
+    if args.check {
+        return check::run(context, named.as_ref(), &crew);
+    }
+    if args.detach {
+        return detach::run(&args, named.as_ref(), context);
+    }
+    let (open, store) = context.opener()?;
+    let open: supervisor::Opener = Arc::new(open);
+    let stop = interrupts::take_over().map_err(|error| {
+        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
+    })?;
+    let mut screen = view::Screen::new(context, &open, named.clone())?;
+    let driven = supervisor::drive(Drive {
+        open: Arc::clone(&open),
+        store,
+        who,
+        run: named,
+        crew,
+        until: if args.until == "idle" { Until::Idle } else { Until::Finished },
+        once: args.once,
+        programs: programs()?,
+        stop: Some(OwnedFd::from(stop)),
+        log: None,
+        listen: &mut |said| screen.hear(said),
+    })?;
+    drop(screen);
+    end(context, &driven)
+}
+
+/// Says how it ended; what is not complete is an error, so that scripts notice.
+fn end(context: &mut Context<'_>, driven: &Driven) -> Result<Outcome, Failure> {
+    let next = next(driven);
+    if driven.complete {
+        let runs = driven.runs.iter().map(RunListed::of).collect();
+        let end = DriveEnd { runs, complete: true, reason: None, next };
+        return Ok(Reply::new(DriveLine::End(Box::new(end))).into());
+    }
+    let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
+    let why = driven.reason.clone().unwrap_or_else(|| "not every task is done".to_owned());
+    let mut error = ErrorView::new(Code::RunIncomplete, format!("{}: {why}.", names.join(", ")))
+        .detail("runs", names)
+        .detail("interrupted", driven.interrupted);
+    if let Some(first) = next.first() {
+        error = error.hint(first.clone());
+    }
+    if driven.interrupted {
+        context.progress(&format!("Interrupted: {why}."));
+        return Ok(Outcome::StreamedAs(130));
+    }
+    Err(error.into())
+}
+
+/// The literal next commands.
+fn next(driven: &Driven) -> Vec<String> {
+    let mut next = Vec::new();
+    for run in &driven.runs {
+        if driven.complete {
+            if let Some(ground) = &run.ground {
+                let onto = ground.base_branch.as_deref().unwrap_or("BRANCH");
+                next.push(format!("orch land {} --onto {onto}", run.name));
+            }
+        } else {
+            next.push(format!("orch status {}", run.name));
+        }
+    }
+    next
+}
+
+/// Who works.
+fn crew(args: &Args, context: &mut Context<'_>) -> Result<Crew, Failure> {
+    let named: usize = args.profiles.iter().filter_map(|(_, limit)| *limit).sum();
+    let workers = args.workers.unwrap_or(if named > 0 { named } else { WORKERS });
+    let shelf = shelf(context)?;
+    let mut seats = Vec::new();
+    for (reference, limit) in &args.profiles {
+        let profile = shelf.profile(reference).map_err(|error| bad_profile(&error))?;
+        shelf.template(&profile).map_err(|error| bad_profile(&error))?;
+        let reference = match reference {
+            Reference::Name(name) => name.to_string(),
+            // A wrapper starts in another folder.
+            Reference::Path(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+        };
+        seats.push(Seat { profile: profile.name.clone(), reference, limit: limit.unwrap_or(workers) });
+    }
+    let mut crew = Crew::new(seats, workers, shelf);
+    crew.attempt_limit = args.attempt_limit;
+    crew.ends_silent = args.on_silence == "end";
+    Ok(crew)
+}
+
+/// Reads `PROFILE` or `PROFILE=N`.
+fn seat(text: &str) -> Result<(Reference, Option<usize>), String> {
+    let (name, limit) = match text.rsplit_once('=') {
+        Some((name, limit)) => (name, Some(workers(limit)?)),
+        None => (text, None),
+    };
+    let reference = name.parse().map_err(|error: orch_engine::profile::BadReference| error.to_string())?;
+    Ok((reference, limit))
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    let workers = text.parse().ok().filter(|workers| (1..=WORKERS_MAX).contains(workers));
+    workers.ok_or_else(|| format!("it is a number from 1 to {WORKERS_MAX}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_named_with_their_number() {
+        assert_eq!(seat("claude=3").map(|(_, limit)| limit), Ok(Some(3)));
+        assert_eq!(seat("./a=b.toml=2").map(|(_, limit)| limit), Ok(Some(2)));
+        assert_eq!(seat("codex").map(|(_, limit)| limit), Ok(None));
+        for bad in ["claude=0", "claude=x", "=2", "A B"] {
+            assert!(seat(bad).is_err(), "{bad}");
+        }
+    }
+}

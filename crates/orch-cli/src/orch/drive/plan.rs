@@ -1,0 +1,93 @@
+//! A plan that is driven: its run is made, or found where it was made before.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use orch_core::id::Slug;
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
+use orch_engine::orch::place::{BRANCH_PREFIX, Place};
+use orch_engine::orch::plan::{Plan, add};
+use orch_engine::orch::run::{NewRun, init, show};
+use orch_store::page::PageRequest;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::orch::task::{plan_refused, plan_unreadable};
+use crate::plan_file::{self, PlanFile};
+
+/// Makes the plan's run, or brings the one that was made before up to date; returns its name.
+pub(super) fn make(
+    path: &Path,
+    named: Option<Slug>,
+    who: &Slug,
+    context: &mut Context<'_>,
+) -> Result<Slug, Failure> {
+    let text =
+        plan_file::read(path, &mut std::io::stdin().lock()).map_err(|error| plan_unreadable(&error))?;
+    let PlanFile { plan, run_name, base } = text.parse(true, false).map_err(|error| plan_refused(&error))?;
+    let title = plan.run.title.clone().unwrap_or_else(|| title_of(path));
+    let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
+    let (session, _) = context.session_or_new()?;
+    let page = PageRequest { limit: 1, after: None };
+    let there = show(session, Some(&name), &page).is_ok();
+    let dirty = Cell::new(0);
+    if !there {
+        let new = new_run(&plan, name.clone(), title, base);
+        let made = init(session, None, who, &new)?;
+        if let orch_engine::Answer::Fresh(made) = made {
+            dirty.set(made.dirty);
+        }
+    }
+    let rest = Plan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
+    add(session, None, who, Some(&name), &rest)?;
+    if dirty.get() > 0 {
+        context
+            .warn("The checkout has files that are not committed, and so not in what the run begins from.");
+    }
+    Ok(name)
+}
+
+/// What a plan's run is called when the plan does not say.
+fn title_of(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "plan".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewRun {
+    let edit = &plan.run;
+    let required = matches!(plan.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
+    NewRun {
+        name: Some(name),
+        title,
+        goal: edit.goal.clone(),
+        done_when: plan.done_when,
+        policy: Policy {
+            done_when: plan.done_when.unwrap_or(DoneWhen::Reported),
+            max_active: edit.max_active.flatten(),
+            max_attempts: edit.max_attempts.unwrap_or(limit::ATTEMPTS_DEFAULT),
+            retry_delay: edit.retry_delay.unwrap_or(limit::RETRY_DELAY_DEFAULT),
+            lease: edit.lease.unwrap_or(LeaseLength::DEFAULT),
+            answer_after: edit.answer_after.flatten(),
+        },
+        rules: Rules {
+            verify: edit.verify.clone().unwrap_or_default(),
+            setup: edit.setup.clone(),
+            copy: edit.copy.clone().unwrap_or_default(),
+            protect: edit.protect.clone().unwrap_or_default(),
+            check_limit: edit.check_limit.unwrap_or(limit::CHECK_LIMIT_DEFAULT),
+        },
+        budget: Budget {
+            max_wall: edit.max_wall.flatten(),
+            max_cost_micros: edit.max_cost_micros.flatten(),
+            max_tokens: edit.max_tokens.flatten(),
+        },
+        place: Some(Place {
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            base,
+            required,
+            root: None,
+            branch_prefix: BRANCH_PREFIX.to_owned(),
+        }),
+    }
+}

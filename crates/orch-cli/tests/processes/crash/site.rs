@@ -1,0 +1,254 @@
+//! A repository with a run that can be set back to how it was before the command that dies.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use orch_testkit::Yard;
+use orch_testkit::program::{Ended, Running, Said};
+use orch_testkit::yard::{write, write_script};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What is set back: the repository, its worktrees, and the home.
+const PARTS: [&str; 3] = ["home", "repo", "repo.orch"];
+
+/// A repository with a store, and a copy of both.
+pub(super) struct Site {
+    pub(super) yard: Yard,
+    copy: TempDir,
+    /// What is being tried, for whoever reads why it failed.
+    tried: Mutex<String>,
+}
+
+impl Site {
+    /// A repository with the run `r`, brought to where a story begins.
+    pub(super) fn prepared(run: &[&str], prepare: fn(&Self)) -> Self {
+        let site = Self { yard: Yard::new(), copy: tempfile::tempdir().unwrap(), tried: Mutex::default() };
+        site.yard.write(".gitignore", "built\n");
+        for number in 0..5 {
+            site.yard.write(format!("src/{number}.txt"), format!("{number}\n"));
+        }
+        site.yard.commit("some files");
+        write_script(&site.beside("judge"), "#!/bin/sh\nexit 0\n");
+        let judge = site.beside("judge").display().to_string();
+        let run: Vec<String> = run.iter().map(|word| word.replace("JUDGE", &judge)).collect();
+        let words = ["run", "init", "A goal", "--name", "r", "--retry-delay", "0s"].map(str::to_owned);
+        let words: Vec<String> = words.into_iter().chain(run).collect();
+        site.data(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        prepare(&site);
+        for part in PARTS {
+            copy(site.beside(part), site.copy.path().join(part));
+        }
+        site
+    }
+
+    /// Sets everything back.
+    pub(super) fn reset(&self) {
+        for part in PARTS {
+            let path = self.beside(part);
+            if path.exists() {
+                std::fs::remove_dir_all(&path).unwrap();
+            }
+            copy(self.copy.path().join(part), path);
+        }
+    }
+
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.yard.beside(name)
+    }
+
+    /// The folders in which programs are found.
+    pub(super) fn path(&self) -> OsString {
+        std::env::var_os("PATH").unwrap()
+    }
+
+    /// A call of `orch` that finds programs in these folders.
+    pub(super) fn command(&self, words: &[&str], path: &OsStr) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orch"));
+        command.args(words);
+        self.surround(&mut command, path);
+        command
+    }
+
+    /// Gives a command the surroundings of ours.
+    pub(super) fn surround(&self, command: &mut Command, path: &OsStr) {
+        command.env_clear().envs(self.yard.variables()).env("PATH", path);
+        command.current_dir(self.yard.top()).stdin(Stdio::null());
+    }
+
+    /// Runs `orch` to its end, whatever it says.
+    pub(super) fn orch(&self, words: &[&str]) -> Ended {
+        Running::start(self.command(words, &self.path())).end()
+    }
+
+    /// Runs `orch`, which must succeed.
+    pub(super) fn data(&self, words: &[&str]) -> Value {
+        let ended = self.orch(words);
+        match ended.said() {
+            Said::Ok { data, .. } => data,
+            other => panic!("{words:?}: {other:?}, {ended}"),
+        }
+    }
+
+    /// Runs `inbox`, which must succeed.
+    fn inbox(&self, words: &[&str]) -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inbox"));
+        command.args(words);
+        self.surround(&mut command, &self.path());
+        let ended = Running::start(command).end();
+        match ended.said() {
+            Said::Ok { data, .. } => data,
+            other => panic!("{words:?}: {other:?}, {ended}"),
+        }
+    }
+
+    pub(super) fn add(&self, keys: &[&str]) {
+        for key in keys {
+            self.data(&["task", "add", &format!("Do {key}"), "--key", key]);
+        }
+    }
+
+    /// Where the worktree of a task's first attempt is.
+    pub(super) fn tree(&self, key: &str) -> PathBuf {
+        self.beside(&format!("repo.orch/r/{key}.1"))
+    }
+
+    /// Dispatches a task and claims its work; returns thread and token.
+    pub(super) fn begin(&self, key: &str) -> (String, String) {
+        self.data(&["dispatch", key, "--to", "w"]);
+        let claimed = self.inbox(&["claim", "--for", "w", "--as", "w"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&claimed["thread"]["id"]), text(&claimed["lease"]["token"]))
+    }
+
+    /// Lets a task be reported as done, with a file of its name.
+    pub(super) fn report(&self, key: &str) {
+        let (thread, token) = self.begin(key);
+        write(&self.tree(key).join(format!("work/{key}")), format!("{key}\n"));
+        self.yard.commit_in(&self.tree(key), &format!("Do {key}"));
+        self.inbox(&["done", &thread, "--token", &token, "--result", "Done."]);
+    }
+
+    /// Lets a task's worker give up, with its work lying about.
+    pub(super) fn give_up(&self, key: &str) {
+        let (thread, token) = self.begin(key);
+        let tree = self.tree(key);
+        write(&tree.join("work/new"), "new\n");
+        write(&tree.join("src/0.txt"), "staged\n");
+        self.yard.git_in(&tree, ["add", "src/0.txt"]);
+        write(&tree.join("src/0.txt"), "changed\n");
+        self.inbox(&["fail", &thread, "--token", &token, "--reason", "It cannot be done.", "--final"]);
+    }
+
+    /// A task as `orch task show` tells it.
+    pub(super) fn task(&self, key: &str) -> Value {
+        self.data(&["task", "show", key])
+    }
+
+    /// The state of the worktree of a task's first attempt.
+    pub(super) fn tree_state(&self, key: &str) -> String {
+        let shown = self.data(&["worktree", "show", &format!("{key}@1")]);
+        shown["worktree"]["state"].as_str().unwrap().to_owned()
+    }
+
+    /// How many events of this kind there were.
+    pub(super) fn events(&self, kind: &str) -> usize {
+        let events = self.data(&["events", "--limit", "1000"]);
+        events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
+    }
+
+    /// All laws hold, and nothing lies about that nobody knows: in the store, in git, and on the disk.
+    pub(super) fn is_clean(&self) {
+        let doctor = self.data(&["doctor"]);
+        assert_eq!(doctor["verdict"], "ok", "{doctor}");
+        let again = self.data(&["reconcile"]);
+        for list in ["changes", "finished", "swept", "orphans"] {
+            assert_eq!(again[list], serde_json::json!([]), "{list} after it was reconciled");
+        }
+        let listed = self.data(&["worktree", "list", "r"]);
+        let mut known: Vec<PathBuf> = Vec::new();
+        for tree in listed["worktrees"].as_array().unwrap() {
+            if tree["state"] == "present" {
+                assert_eq!(tree["found"], "there", "{tree}");
+                known.push(tree["path"].as_str().unwrap().into());
+            } else {
+                assert_eq!(
+                    (&tree["state"], &tree["found"]),
+                    (&"removed".into(), &"nothing".into()),
+                    "{tree}"
+                );
+            }
+        }
+        known.extend(
+            listed["spares"].as_array().unwrap().iter().map(|path| PathBuf::from(path.as_str().unwrap())),
+        );
+        known.sort();
+        let mut there = self.yard.worktrees();
+        there.sort();
+        assert_eq!(there, known, "git knows what the store knows");
+        let mut folders: Vec<PathBuf> = std::fs::read_dir(self.beside("repo.orch/r"))
+            .map_or_else(|_| Vec::new(), |entries| entries.flatten().map(|entry| entry.path()).collect());
+        folders.sort();
+        let inside: Vec<_> =
+            known.iter().filter(|path| path.starts_with(self.beside("repo.orch/r"))).cloned().collect();
+        assert_eq!(folders, inside, "the disk holds what the store knows");
+        assert_eq!(locks(&self.yard.top().join(".git")), [""; 0].map(PathBuf::from), "git's locks");
+        self.yard.git(["fsck", "--no-dangling", "--no-progress"]);
+    }
+
+    /// Says what is being tried.
+    pub(super) fn say(&self, what: &str) {
+        what.clone_into(&mut self.tried.lock().unwrap());
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let tried = self.tried.lock().map(|tried| tried.clone()).unwrap_or_default();
+            let kept = std::mem::take(&mut self.yard).keep();
+            crate::place::say(&format!("{tried}; the folder is kept: {}", kept.display()));
+        }
+    }
+}
+
+/// Git's locks below a folder, without our own, which stay.
+fn locks(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name() != Some(OsStr::new("orch")) {
+            found.extend(locks(&path));
+        } else if path.extension() == Some(OsStr::new("lock")) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn copy(from: PathBuf, to: PathBuf) {
+    if from.exists() {
+        assert!(Command::new("cp").arg("-a").args([&from, &to]).status().unwrap().success());
+    }
+}
+
+/// Puts a `git` in front that kills its caller after its command of this number.
+pub(super) fn deadly_git(site: &Site, number: u32) -> OsString {
+    let path = site.path();
+    let real =
+        std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let (bin, count) = (site.beside("deadly"), site.beside("count"));
+    std::fs::write(&count, "").unwrap();
+    let (real, count) = (real.display(), count.display());
+    let script = format!(
+        "#!/bin/sh\nprintf x >>{count}\n[ \"$(wc -c <{count})\" -eq {number} ] || exec {real} \"$@\"\n\
+         {real} \"$@\"\nkill -KILL $PPID\n"
+    );
+    write_script(&bin.join("git"), &script);
+    let mut all = bin.into_os_string();
+    all.push(":");
+    all.push(path);
+    all
+}

@@ -1,0 +1,106 @@
+//! Whether everything is there that a supervisor needs: git, room, the run's setup and checks, each profile's program.
+
+use std::path::Path;
+
+use orch_core::check::{CheckStage, CheckState};
+use orch_core::id::Slug;
+use orch_core::run::Run;
+
+use super::crew::Crew;
+use crate::orch::doctor::Level;
+use crate::orch::perform::checks::{self, Subject};
+use crate::orch::perform::prepare::said;
+use crate::orch::scope;
+use crate::profile::Reference;
+use crate::world::disk;
+use crate::world::limit::DISK_FLOOR_BYTES;
+use crate::{Error, Session};
+
+/// One thing that was looked at.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// A short stable name.
+    pub check: String,
+    /// How bad it is.
+    pub level: Level,
+    /// A full sentence.
+    pub message: String,
+}
+
+impl Looked {
+    fn new(check: &str, level: Level, message: String) -> Self {
+        Self { check: check.to_owned(), level, message }
+    }
+}
+
+/// Looks at everything; the checks of a run with a base run once in a tree of their own.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn look(session: &mut Session, run: Option<&Slug>, crew: &Crew) -> Result<Vec<Looked>, Error> {
+    let mut found = Vec::new();
+    let runs = session.read(|tx, _| scope::runs(tx, run))?;
+    found.push(room(session));
+    for seat in &crew.seats {
+        found.push(program(session, crew, &seat.profile, &seat.reference));
+    }
+    for run in runs.iter().filter(|run| run.ground.is_some()) {
+        found.extend(ground(session, run)?);
+    }
+    Ok(found)
+}
+
+fn room(session: &Session) -> Looked {
+    match disk::free_bytes(session.folder()) {
+        Ok(free) if free >= DISK_FLOOR_BYTES => {
+            Looked::new("disk", Level::Ok, format!("{} MB are free.", free / 1_000_000))
+        }
+        Ok(free) => Looked::new("disk", Level::Error, format!("Only {} MB are free.", free / 1_000_000)),
+        Err(error) => Looked::new("disk", Level::Warning, format!("The disk cannot be looked at: {error}.")),
+    }
+}
+
+/// Whether a profile's program is on the `PATH`.
+fn program(session: &Session, crew: &Crew, name: &Slug, reference: &str) -> Looked {
+    let check = format!("profile {name}");
+    let profile = match reference.parse::<Reference>().map(|reference| crew.shelf.profile(&reference)) {
+        Ok(Ok(profile)) => profile,
+        Ok(Err(error)) => return Looked::new(&check, Level::Error, format!("{error}.")),
+        Err(error) => return Looked::new(&check, Level::Error, format!("{error}.")),
+    };
+    let word = profile.command.program_text();
+    let found = if word.contains('/') {
+        Path::new(&word).is_file()
+    } else {
+        session.world().environment().find_program(&word).is_some()
+    };
+    if found {
+        Looked::new(&check, Level::Ok, format!("{word} is there."))
+    } else {
+        Looked::new(&check, Level::Error, format!("{word} is not on the PATH."))
+    }
+}
+
+/// Whether git is there, and the run's setup and checks pass on its base.
+fn ground(session: &Session, run: &Run) -> Result<Vec<Looked>, Error> {
+    let name = format!("run {}", run.name);
+    let Some(ground) = &run.ground else { return Ok(Vec::new()) };
+    let orders = checks::orders(&run.rules.verify, &[]);
+    let stage = CheckStage::Baseline;
+    let subject = Subject { run, attempt: None, slot: 0, stage, commit: &ground.base };
+    let verdict = match checks::run_in_scratch(session, &subject, &orders) {
+        Ok(verdict) => verdict,
+        Err(error) => return Ok(vec![Looked::new(&name, Level::Error, said(&error))]),
+    };
+    let mut found = vec![Looked::new(&name, Level::Ok, "A worktree can be made and prepared.".to_owned())];
+    for check in &verdict.checks {
+        let (level, message) = match check.state {
+            CheckState::Passed => (Level::Ok, format!("`{}` passes on the base.", check.command)),
+            CheckState::Failed | CheckState::TimedOut | CheckState::CouldNotStart => {
+                (Level::Error, checks::failed(check).to_string())
+            }
+        };
+        found.push(Looked::new(&name, level, message));
+    }
+    Ok(found)
+}

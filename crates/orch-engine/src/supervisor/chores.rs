@@ -1,0 +1,193 @@
+//! What takes long is done beside the loop, each in a thread with a session of its own: making worktrees, running
+//! checks, merging. What is under way here is not begun again; what another process does is waited for there.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use orch_core::id::{AttemptId, RunId, Slug, TaskId};
+use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_core::run::{DoneWhen, Run};
+use orch_core::task::{Checks, Task, TaskState};
+use orch_store::table::task as task_table;
+
+use super::Opener;
+use crate::orch::{TaskRef, dispatch, integrate, verify};
+use crate::{Error, Session};
+
+/// Something that takes long.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Chore {
+    /// Making the worktree of an attempt at a task.
+    Dispatch(TaskId),
+    /// Running the checks of an attempt.
+    Verify(AttemptId),
+    /// Merging what is good.
+    Integrate(RunId),
+}
+
+/// The chores under way.
+pub struct Chores {
+    open: Opener,
+    who: Slug,
+    under_way: BTreeMap<Chore, JoinHandle<()>>,
+    /// What failed lately, and until when it is let be.
+    resting: BTreeMap<Chore, (Instant, u32)>,
+    done: Receiver<(Chore, Result<(), String>)>,
+    tell: Sender<(Chore, Result<(), String>)>,
+    notes: Vec<String>,
+}
+
+/// How long a chore that failed is let be, at first.
+const REST: Duration = Duration::from_secs(2);
+
+/// How many doublings that grows by.
+const RESTS_MAX: u32 = 6;
+
+impl Chores {
+    pub(super) fn new(open: Opener, who: Slug) -> Self {
+        let (tell, done) = channel();
+        let (under_way, resting) = (BTreeMap::new(), BTreeMap::new());
+        Self { open, who, under_way, resting, done, tell, notes: Vec::new() }
+    }
+
+    /// Whether any is under way, or will be tried again by itself.
+    pub(super) fn busy(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// How many worktrees are being made.
+    pub(super) fn dispatching(&self) -> usize {
+        self.under_way.keys().filter(|chore| matches!(chore, Chore::Dispatch(_))).count()
+    }
+
+    /// What went wrong since this was asked, for people.
+    pub(super) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Takes in what is done.
+    pub(super) fn reap(&mut self) {
+        while let Ok((chore, result)) = self.done.try_recv() {
+            if let Some(thread) = self.under_way.remove(&chore) {
+                // It has said its last word.
+                let _ = thread.join();
+            }
+            match result {
+                Ok(()) => {
+                    self.resting.remove(&chore);
+                }
+                Err(said) => {
+                    self.notes.push(said);
+                    let tries = self.resting.get(&chore).map_or(0, |(_, tries)| *tries);
+                    let rest = REST * 2_u32.pow(tries.min(RESTS_MAX));
+                    self.resting.insert(chore, (Instant::now() + rest, tries + 1));
+                }
+            }
+        }
+    }
+
+    /// Waits for everything that is under way.
+    pub(super) fn finish(&mut self) {
+        for (_, thread) in std::mem::take(&mut self.under_way) {
+            let _ = thread.join();
+        }
+    }
+
+    /// Begins a chore, unless it is under way or let be.
+    fn begin(
+        &mut self,
+        chore: Chore,
+        work: impl FnOnce(&mut Session, &Slug) -> Result<(), Error> + Send + 'static,
+    ) -> bool {
+        let rests = self.resting.get(&chore).is_some_and(|(until, _)| Instant::now() < *until);
+        if rests || self.under_way.contains_key(&chore) {
+            return false;
+        }
+        let (open, who, tell, own) =
+            (std::sync::Arc::clone(&self.open), self.who.clone(), self.tell.clone(), chore.clone());
+        let run = move || {
+            let result = open().and_then(|mut session| {
+                let done = work(&mut session, &who);
+                session.tend();
+                done
+            });
+            let result = match result {
+                Ok(()) => Ok(()),
+                // Said by an event of its own already.
+                Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(()),
+                // Somebody else was faster, or it is not to be done any more.
+                Err(Error::Refused(
+                    Refusal::TaskNotReady { .. }
+                    | Refusal::AttemptLive { .. }
+                    | Refusal::AttemptNotFound { .. }
+                    | Refusal::TaskFinished { .. }
+                    | Refusal::CapacityReached { .. },
+                )) => Ok(()),
+                Err(error) => Err(crate::orch::perform::prepare::said(&error)),
+            };
+            // Whoever waits for it may be gone.
+            let _ = tell.send((own, result));
+        };
+        match std::thread::Builder::new().name("chore".to_owned()).spawn(run) {
+            Ok(thread) => {
+                self.under_way.insert(chore, thread);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Makes a worktree for a task and sends it to an agent.
+    pub(super) fn dispatch(&mut self, task: &Task, to: Slug) -> bool {
+        let wanted = TaskRef { run: Some(task.name.run.clone()), key: task.name.key.clone() };
+        self.begin(Chore::Dispatch(task.id), move |session, who| {
+            dispatch::one(session, None, who, &wanted, Some(&to)).map(|_| ())
+        })
+    }
+
+    /// Judges and merges what was reported.
+    pub(super) fn judge(&mut self, session: &mut Session, run: &Run) -> Result<(), Error> {
+        if run.ground.is_none() || run.counts.of(TaskState::Reported) == 0 {
+            return Ok(());
+        }
+        let reported = session.read(|tx, _| {
+            Ok(task_table::in_state(
+                tx,
+                run.id,
+                TaskState::Reported,
+                TaskId(0),
+                orch_core::limit::LIST_DEFAULT,
+            )?)
+        })?;
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(1);
+        let mut mergeable = false;
+        for task in reported {
+            let Some(last) = task.attempt else { continue };
+            let to_verify = match task.checks {
+                Checks::Pending => true,
+                Checks::None => !run.rules.protect.is_empty(),
+                Checks::Passed | Checks::Failed | Checks::Overridden => false,
+            };
+            if !to_verify {
+                mergeable = true;
+                continue;
+            }
+            let verifying = self.under_way.keys().filter(|chore| matches!(chore, Chore::Verify(_))).count();
+            if verifying < at_once {
+                let wanted = TaskRef { run: Some(task.name.run.clone()), key: task.name.key.clone() };
+                self.begin(Chore::Verify(last.id), move |session, who| {
+                    verify::verify(session, None, who, &wanted).map(|_| ())
+                });
+            }
+        }
+        if mergeable && run.policy.done_when == DoneWhen::Integrated {
+            let name = run.name.clone();
+            self.begin(Chore::Integrate(run.id), move |session, who| {
+                integrate::integrate(session, None, who, Some(&name)).map(|_| ())
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,377 @@
+//! The supervisor: takes runs from plan to branch by starting workers, judging what they report, and merging it.
+//!
+//! It holds no truth: everything it knows is in the store, so that killing it at any time hurts nobody, two of them
+//! share the work, and a new one goes on where the last one stopped. Workers run under wrappers that outlive it.
+//! [`drive`] is the loop; [`crew`] says who works and starts them, [`chores`] does what takes long beside the loop,
+//! [`care`] looks after what died and what is spent.
+
+mod care;
+pub mod check;
+pub mod chores;
+pub mod crew;
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use orch_core::event::Event;
+use orch_core::id::{EventId, RunId, Slug};
+use orch_core::refusal::Refusal;
+use orch_core::run::{Outcome, PauseReason, Run, RunState, RunStatus};
+use orch_core::task::TaskState;
+use orch_core::time::{Span, Time};
+use orch_store::Ending;
+use orch_store::driver::Durability;
+use orch_store::table::supervisor::Supervisor;
+use orch_store::table::{event, supervisor, task as task_table, thread, worker};
+
+use crate::orch::scope;
+use crate::orch::stage::read_fresh;
+use crate::wake::{Look, wait_until};
+use crate::world::process::{ProcessIdentity, host};
+use crate::wrapper::{Programs, stop};
+use crate::{Error, Session, wake};
+use chores::Chores;
+use crew::Crew;
+
+/// Opens the store again, from any thread.
+pub type Opener = Arc<dyn Fn() -> Result<Session, Error> + Send + Sync>;
+
+/// Until when a supervisor goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until its runs are finished.
+    Finished,
+    /// Until nothing moves by itself.
+    Idle,
+}
+
+/// A supervisor that is to be run.
+pub struct Drive<'a> {
+    /// Opens the store.
+    pub open: Opener,
+    /// Where the store is, as `ORCH_STORE` takes it.
+    pub store: String,
+    /// In whose name it leads.
+    pub who: Slug,
+    /// Which run; all unfinished ones when not given.
+    pub run: Option<Slug>,
+    /// Who works.
+    pub crew: Crew,
+    /// Until when.
+    pub until: Until,
+    /// Ends after one pass, and leaves the workers to themselves.
+    pub once: bool,
+    /// Our own programs.
+    pub programs: Programs,
+    /// Gets a byte for each interrupt.
+    pub stop: Option<OwnedFd>,
+    /// Where what it prints goes, when it has no terminal.
+    pub log: Option<String>,
+    /// Hears what happens.
+    pub listen: &'a mut dyn FnMut(Said<'_>) -> bool,
+}
+
+/// What a supervisor says.
+#[derive(Debug)]
+pub enum Said<'a> {
+    /// Something happened in one of its runs.
+    Event(&'a Event),
+    /// Something that a person should know.
+    Note(&'a str),
+    /// A moment has passed: a live view may be drawn again.
+    Moment,
+}
+
+/// How a supervisor ended.
+#[derive(Clone, Debug)]
+pub struct Driven {
+    /// Its runs, as they are.
+    pub runs: Vec<Run>,
+    /// Whether every task of them is done.
+    pub complete: bool,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+    /// Why it stopped before its runs were finished.
+    pub reason: Option<String>,
+}
+
+/// What one pass came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pass {
+    /// How many workers are under way.
+    workers: usize,
+    /// How many attempts are under way at agents that we do not start.
+    others: usize,
+    /// Whether something was begun, or is under way in this process.
+    busy: bool,
+    /// When something may come by itself.
+    next: Option<Time>,
+}
+
+/// How long it sleeps at most while workers are under way: one of them may be killed without a word.
+const LOOK: Span = Span::seconds(2);
+
+/// How long it sleeps at most.
+const REST: Span = Span::seconds(60);
+
+/// Drives.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
+    let mut session = (drive.open)()?;
+    let scope = Scope::find(&mut session, drive.run.as_ref())?;
+    enlist(&mut session, &drive, &scope)?;
+    let interrupts = watch_interrupts(drive.stop.take(), &session);
+    let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone());
+    let mut cursor = scope.begin;
+    let mut ended = false;
+    let outcome = loop {
+        let asked = interrupts.load(Ordering::SeqCst);
+        if asked > 1 && !ended {
+            ended = true;
+            end_workers(&mut session, &scope)?;
+        }
+        cursor = tell(&mut session, &scope, cursor, &mut drive)?;
+        for note in chores.take_notes() {
+            (drive.listen)(Said::Note(&note));
+        }
+        let pass = pass(&mut session, &mut drive, &scope, &mut chores, asked == 0)?;
+        if !(drive.listen)(Said::Moment) {
+            break None;
+        }
+        if let Some(reason) = over(&mut session, &drive, &scope, pass, asked)? {
+            break Some(reason);
+        }
+        sleep(&mut session, pass)?;
+    };
+    chores.finish();
+    tell(&mut session, &scope, cursor, &mut drive)?;
+    leave(&mut session)?;
+    let interrupted = interrupts.load(Ordering::SeqCst) > 0;
+    let runs = scope.runs(&mut session)?;
+    let complete = !runs.is_empty() && runs.iter().all(is_complete);
+    session.tend();
+    Ok(Driven { runs, complete, interrupted, reason: outcome.and_then(|over| over.0) })
+}
+
+/// Why a supervisor is done: in words, where that is not the end of its runs.
+struct Over(Option<String>);
+
+/// One pass over everything, in the order in which things depend on each other.
+fn pass(
+    session: &mut Session,
+    drive: &mut Drive<'_>,
+    scope: &Scope,
+    chores: &mut Chores,
+    starts: bool,
+) -> Result<Pass, Error> {
+    read_fresh(session, |_, _| Ok(()))?;
+    care::bury(session, scope.only)?;
+    chores.reap();
+    let mut pass = Pass::default();
+    for run in scope.runs(session)? {
+        if !run.state.status().unfinished() {
+            continue;
+        }
+        care::budget(session, &run, drive.listen)?;
+        chores.judge(session, &run)?;
+        if starts && run.state.status() == RunStatus::Open {
+            drive.crew.dispatch(session, &run, chores, &drive.who)?;
+        }
+        let counted = drive.crew.count(session, &run)?;
+        pass.workers += counted.workers;
+        pass.others += counted.others;
+        if starts {
+            let begun = drive.crew.start(session, &run, &drive.programs, &drive.store)?;
+            pass.workers += begun;
+            pass.busy |= begun > 0;
+        }
+        pass.next = earliest(pass.next, timers(session, &run)?);
+    }
+    pass.next = earliest(pass.next, drive.crew.next_rest(session)?);
+    pass.busy |= chores.busy();
+    Ok(pass)
+}
+
+fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// When something of a run may come by itself: a lease, a default answer, the end of a delay.
+fn timers(session: &mut Session, run: &Run) -> Result<Option<Time>, Error> {
+    session.read(|tx, now| {
+        let thread = thread::next_timer(tx)?;
+        Ok(earliest(thread, task_table::next_try(tx, run.id, now)?))
+    })
+}
+
+/// Whether there is nothing left to wait for.
+fn over(
+    session: &mut Session,
+    drive: &Drive<'_>,
+    scope: &Scope,
+    pass: Pass,
+    asked: usize,
+) -> Result<Option<Over>, Error> {
+    let runs = scope.runs(session)?;
+    if asked > 0 {
+        let quiet = pass.workers == 0 && !pass.busy;
+        return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
+    }
+    if runs.iter().all(|run| !run.state.status().unfinished()) {
+        return Ok(Some(Over(None)));
+    }
+    if drive.once {
+        return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
+    }
+    if pass.workers > 0 || pass.busy {
+        return Ok(None);
+    }
+    if drive.until == Until::Idle && pass.next.is_none() {
+        return Ok(Some(Over(Some("nothing moves by itself".to_owned()))));
+    }
+    let halted = runs.iter().find_map(|run| match &run.state {
+        RunState::Paused(pause) if pause.reason != PauseReason::Requested => {
+            let why = pause.message.clone().unwrap_or_else(|| pause.reason.name().to_owned());
+            Some(format!("the run {} is paused: {why}", run.name))
+        }
+        _ => None,
+    });
+    if let Some(reason) = halted {
+        return Ok(Some(Over(Some(reason))));
+    }
+    if pass.others == 0 && pass.next.is_none() && drive.crew.is_stuck(session, &runs)? {
+        return Ok(Some(Over(Some("nobody is there to do what is ready".to_owned()))));
+    }
+    Ok(None)
+}
+
+/// Sleeps until something was committed, or may have come by itself.
+fn sleep(session: &mut Session, pass: Pass) -> Result<(), Error> {
+    let at_most = if pass.workers > 0 { LOOK } else { REST };
+    let begin = session.change_counter()?;
+    let mut first = true;
+    wait_until(session, at_most, |session| {
+        // What was committed since the pass began counts; the first look is before the wait.
+        let changed = session.change_counter()? != begin;
+        let looked = std::mem::replace(&mut first, false);
+        Ok(if changed && !looked { Look::Found(()) } else { Look::Nothing(pass.next) })
+    })?;
+    Ok(())
+}
+
+/// Which runs are driven.
+pub(crate) struct Scope {
+    ids: Vec<RunId>,
+    only: Option<RunId>,
+    /// Where its telling begins.
+    begin: EventId,
+}
+
+impl Scope {
+    fn find(session: &mut Session, run: Option<&Slug>) -> Result<Self, Error> {
+        session.read(|tx, _| {
+            let ids: Vec<RunId> = match run {
+                Some(_) => vec![scope::one_run(tx, run)?.id],
+                None => scope::runs(tx, None)?.iter().map(|run| run.id).collect(),
+            };
+            if ids.is_empty() {
+                return Err(Refusal::RunNotFound { run: None }.into());
+            }
+            let only = match ids[..] {
+                [only] => Some(only),
+                _ => None,
+            };
+            Ok(Self { ids, only, begin: event::newest(tx)? })
+        })
+    }
+
+    /// The runs, as they are now.
+    fn runs(&self, session: &mut Session) -> Result<Vec<Run>, Error> {
+        session.read(|tx, _| self.ids.iter().map(|id| scope::run_of(tx, *id)).collect())
+    }
+}
+
+fn is_complete(run: &Run) -> bool {
+    match &run.state {
+        RunState::Finished(Outcome::Succeeded) => run.counts.of(TaskState::Cancelled) == 0,
+        RunState::Finished(Outcome::Partial | Outcome::Failed)
+        | RunState::Open
+        | RunState::Paused(_)
+        | RunState::Cancelled => false,
+    }
+}
+
+/// Tells what has happened since.
+fn tell(
+    session: &mut Session,
+    scope: &Scope,
+    after: EventId,
+    drive: &mut Drive<'_>,
+) -> Result<EventId, Error> {
+    let mut cursor = after;
+    for run in scope.runs(session)? {
+        let events = session.read(|tx, _| Ok(event::of_run(tx, run.id, after, 10_000)?))?;
+        for event in events {
+            cursor = cursor.max(event.id);
+            (drive.listen)(Said::Event(&event));
+        }
+    }
+    Ok(cursor)
+}
+
+/// Writes down that we are here, for whoever wants to end everything.
+fn enlist(session: &mut Session, drive: &Drive<'_>, scope: &Scope) -> Result<(), Error> {
+    let row = |now| Supervisor {
+        process: ProcessIdentity::own().to_string(),
+        host: host().to_owned(),
+        run: scope.only,
+        log: drive.log.clone(),
+        started_at: now,
+    };
+    session.write(Durability::Process, |tx, now| {
+        for other in supervisor::all(tx)? {
+            let dead = other.host == host()
+                && !other.process.parse::<ProcessIdentity>().is_ok_and(ProcessIdentity::is_alive);
+            if dead {
+                supervisor::forget(tx, &other.process)?;
+            }
+        }
+        supervisor::put(tx, &row(now))?;
+        Ok(Ending::Keep(()))
+    })
+}
+
+fn leave(session: &mut Session) -> Result<(), Error> {
+    session.write(Durability::Process, |tx, _| {
+        supervisor::forget(tx, &ProcessIdentity::own().to_string())?;
+        Ok(Ending::Keep(()))
+    })
+}
+
+/// Asks every worker of ours to end, with grace.
+fn end_workers(session: &mut Session, scope: &Scope) -> Result<(), Error> {
+    for row in session.read(|tx, _| Ok(worker::live(tx, scope.only)?))? {
+        stop::ask(&row);
+    }
+    Ok(())
+}
+
+/// Counts interrupts, and wakes the loop for each.
+fn watch_interrupts(stop: Option<OwnedFd>, session: &Session) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let Some(stop) = stop else { return count };
+    let (counter, folder) = (Arc::clone(&count), session.store_folder().to_owned());
+    let watch = move || {
+        let mut byte = [0_u8; 1];
+        while rustix::io::read(stop.as_fd(), &mut byte).is_ok_and(|read| read > 0) {
+            counter.fetch_add(1, Ordering::SeqCst);
+            wake::signal(&folder);
+        }
+    };
+    // Without a thread an interrupt is not heard, as if there were no pipe.
+    let _ = std::thread::Builder::new().name("interrupts".to_owned()).spawn(watch);
+    count
+}

@@ -1,0 +1,316 @@
+//! The wrapper: claims work, runs a program on it, keeps the lease by its own clock, and reports what the program did not.
+//!
+//! It belongs to the transport: what it knows of a task it reads from the work message, as any worker does.
+//! The store is open only for the instants in which something is written, so that hundreds of wrappers cost little.
+//! [`run`] is the whole of it; [`launch`] says what is started, [`guard`] watches over it, [`finish`] says what its end
+//! means, and [`stop`] ends one from outside.
+
+mod finish;
+mod guard;
+mod launch;
+mod rest;
+pub mod stop;
+mod work;
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use orch_core::id::{Slug, ThreadId};
+use orch_core::lease::{Lease, TokenDigest};
+use orch_core::message::Message;
+use orch_core::run::Spent;
+use orch_core::time::Span;
+use orch_core::worker::{Worker as Row, WorkerEnd, WorkerOutcome};
+use orch_store::Ending;
+use orch_store::driver::Durability;
+use orch_store::table::worker;
+
+use crate::inbox::claim::{self, Claim};
+use crate::profile::brief::{Answered, Template};
+use crate::profile::{Profile, Totals};
+use crate::world::process::worker::{Line, run_worker};
+use crate::world::process::{ProcessIdentity, Worker, host};
+use crate::{Answer, Error, Session, token};
+use guard::Guard;
+pub use work::Work;
+
+/// How large the log of one worker may become.
+pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The variable by which the processes of a worker are known.
+pub const TAG: &str = "ORCH_WORKER";
+
+/// The variable that lets `inbox done` leave the closing to the wrapper, once the worker has ended.
+pub const DEFER: &str = "INBOX_DEFER";
+
+/// How much of a line of output is looked at.
+const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// How often a worker that was answered is started again on one thread.
+const STARTS_MAX: u32 = 100;
+
+/// What is run.
+pub enum What {
+    /// This command, which reports by itself; whether exit status 0 counts as its report.
+    Command {
+        /// The program and its arguments.
+        words: Vec<OsString>,
+        /// Whether status 0 means that the work is done.
+        exit_reports: bool,
+    },
+    /// What a profile says.
+    Profile {
+        /// The profile.
+        profile: Box<Profile>,
+        /// What its briefs are made from.
+        template: Box<Template>,
+    },
+}
+
+/// A wrapper that is to be run.
+pub struct Wrap<'a> {
+    /// What is claimed, and in whose name.
+    pub claim: Claim,
+    /// What is run.
+    pub what: What,
+    /// Our own programs, absolute.
+    pub programs: Programs,
+    /// Opens the store.
+    pub open: &'a dyn Fn() -> Result<Session, Error>,
+    /// Where the store is, as `ORCH_STORE` takes it.
+    pub store: String,
+    /// How long one attempt may take.
+    pub limit: Option<Duration>,
+    /// Whether a worker that prints nothing for longer than its profile allows is ended.
+    pub ends_silent: bool,
+    /// Readable when the worker is to be ended.
+    pub stop: Option<BorrowedFd<'a>>,
+    /// Gets each line that the worker prints.
+    pub echo: &'a mut dyn FnMut(&[u8]),
+}
+
+/// Where our own programs are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// `inbox`.
+    pub inbox: PathBuf,
+    /// `orch`.
+    pub orch: PathBuf,
+}
+
+/// How a wrapped worker went.
+#[derive(Clone, Debug)]
+pub struct Wrapped {
+    /// The thread.
+    pub thread: ThreadId,
+    /// How the worker ended.
+    pub outcome: WorkerOutcome,
+    /// Its exit status, where it ended with one.
+    pub exit_status: Option<i32>,
+    /// What closed the thread, where something did.
+    pub message: Option<Message>,
+    /// Why, in words.
+    pub detail: Option<String>,
+    /// The file that holds its output.
+    pub log: PathBuf,
+}
+
+/// The work of a wrapper under way.
+struct Held {
+    thread: ThreadId,
+    token: String,
+    digest: TokenDigest,
+    holder: Slug,
+    work: Work,
+    log: PathBuf,
+    tag: String,
+    lease: Option<Lease>,
+    row: Row,
+    totals: Totals,
+    /// What the run has not been told of yet.
+    unspent: Spent,
+    /// Whether failures in a row say something of the profile: a script fails as its task does.
+    rests: bool,
+}
+
+impl Held {
+    /// The lease that the claim gave.
+    fn work_lease(&self) -> Option<Lease> {
+        self.lease
+    }
+
+    /// Where git notes each place that the worktree's HEAD was at.
+    fn head_log(&self) -> Option<PathBuf> {
+        let (git_dir, _) = launch::git_folders(&self.work.folder()?);
+        Some(git_dir?.join("logs").join("HEAD"))
+    }
+}
+
+/// Claims, runs, keeps, reports.
+///
+/// # Errors
+/// There is nothing to claim, the profile cannot be started, or the store failed.
+pub fn run(mut wrap: Wrap<'_>) -> Result<Wrapped, Error> {
+    let mut session = (wrap.open)()?;
+    let mut held = begin(&mut session, &wrap)?;
+    session.tend();
+    drop(session);
+    let mut answered = None;
+    for start in 0..STARTS_MAX {
+        let ran = once(&mut wrap, &mut held, start > 0, answered.take())?;
+        let mut session = (wrap.open)()?;
+        match finish::finish(&mut session, &wrap, &mut held, ran)? {
+            finish::Finished::Over(wrapped) => {
+                session.tend();
+                return Ok(wrapped);
+            }
+            finish::Finished::Asked(question) => {
+                match finish::await_answer(&mut session, &wrap, &held, question)? {
+                    Some(found) => answered = Some(found),
+                    None => return finish::gone(&mut session, &mut held),
+                }
+            }
+        }
+        session.tend();
+    }
+    let mut session = (wrap.open)()?;
+    finish::gone(&mut session, &mut held)
+}
+
+/// Claims the work and writes down who works on it.
+fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
+    let Answer::Fresh(claimed) = claim::claim(session, None, &wrap.claim)? else {
+        unreachable!("a request without an id is never a repeat")
+    };
+    let thread = claimed.thread.thread.id;
+    let work = Work::read(session, &claimed)?;
+    let log = work.log(session.store_folder());
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
+    let tag = crate::profile::session_id(random);
+    let profile = match &wrap.what {
+        What::Profile { profile, .. } => Some(&**profile),
+        What::Command { .. } => None,
+    };
+    let earlier = session.read(|tx, _| Ok(worker::load(tx, thread)?))?;
+    // A session that the same profile left on this thread is gone on with.
+    let earlier =
+        earlier.filter(|row| row.profile.is_some() && row.profile == profile.map(|it| it.name.clone()));
+    let mut row = Row {
+        thread,
+        agent: wrap.claim.holder.clone(),
+        host: host().to_owned(),
+        process: ProcessIdentity::own().to_string(),
+        tag: tag.clone(),
+        profile: profile.map(|profile| profile.name.clone()),
+        log: log.display().to_string(),
+        grace: profile.map_or(Span::seconds(10), |profile| profile.grace),
+        session: earlier.and_then(|row| row.session),
+        started_at: orch_core::time::Time(0),
+        output_at: None,
+        commit_at: None,
+        silent: false,
+        activity: None,
+        tokens: 0,
+        cost_micros: 0,
+        report: None,
+        end: None,
+    };
+    session.write(Durability::Power, |tx, now| {
+        row.started_at = now;
+        worker::put(tx, &row)?;
+        Ok(Ending::Keep(()))
+    })?;
+    let digest = token::digest(&claimed.lease.token);
+    let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
+    let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
+    let (totals, unspent) = (Totals::default(), Spent::default());
+    let rests = profile.is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
+    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, rests })
+}
+
+/// What one start of the worker came to.
+struct Ran {
+    went: crate::world::process::worker::WorkerRun,
+    story: Option<crate::profile::Story>,
+    verdict: guard::Why,
+}
+
+/// Starts the worker and watches it to its end.
+fn once(wrap: &mut Wrap<'_>, held: &mut Held, again: bool, answered: Option<Answered>) -> Result<Ran, Error> {
+    let launch = launch::launch(wrap, held, again, answered)?;
+    held.row.session = launch.session.clone().or(held.row.session.take());
+    let reader = match &wrap.what {
+        What::Profile { profile, .. } => Some(profile.reader(held.totals)),
+        What::Command { .. } => None,
+    };
+    let tag = held.tag.clone();
+    let log = held.log.clone();
+    let grace = Duration::from_millis(u64::try_from(held.row.grace.0).unwrap_or(0));
+    let mut guard = Guard::new(wrap.open, held, reader, wrap.limit, launch.silence, wrap.ends_silent);
+    let mut watcher = Echoing { guard: &mut guard, echo: &mut *wrap.echo };
+    let went = run_worker(
+        &Worker {
+            command: &launch.words,
+            folder: &launch.folder,
+            environment: &launch.environment,
+            tag: crate::world::process::Tag { name: TAG, value: &tag },
+            input: launch.input(),
+            log: &log,
+            log_bytes_max: LOG_BYTES_MAX,
+            line_bytes_max: LINE_BYTES_MAX,
+            grace,
+            stop: wrap.stop,
+        },
+        &mut watcher,
+    );
+    let (story, verdict) = guard.end();
+    if let Some(story) = &story {
+        held.totals = story.totals;
+        held.row.session = story.session.clone().or(held.row.session.take());
+    }
+    drop(launch);
+    Ok(Ran { went, story, verdict })
+}
+
+/// A guard that hands lines on as well.
+struct Echoing<'a, 'b> {
+    guard: &'a mut Guard<'b>,
+    echo: &'a mut dyn FnMut(&[u8]),
+}
+
+impl crate::world::process::worker::Watcher for Echoing<'_, '_> {
+    fn line(&mut self, line: Line<'_>) {
+        (self.echo)(line.bytes);
+        self.guard.line(line);
+    }
+
+    fn due(&self) -> Option<std::time::Instant> {
+        self.guard.due()
+    }
+
+    fn tick(&mut self, seen: crate::world::process::worker::Seen) -> crate::world::process::worker::Verdict {
+        self.guard.tick(seen)
+    }
+}
+
+/// Writes down how a worker ended.
+fn note_end(
+    session: &mut Session,
+    held: &mut Held,
+    outcome: WorkerOutcome,
+    detail: Option<String>,
+) -> Result<(), Error> {
+    session.write(Durability::Power, |tx, now| {
+        // What it wanted to be reported was written by another process.
+        held.row.report = worker::load(tx, held.thread)?.and_then(|row| row.report);
+        held.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
+        worker::put(tx, &held.row)?;
+        if held.rests {
+            rest::note(tx, &held.row, outcome, detail.as_deref(), now)?;
+        }
+        Ok(Ending::Keep(()))
+    })
+}

@@ -1,0 +1,71 @@
+//! Supervisors under way.
+
+use orch_core::id::RunId;
+use orch_core::time::Time;
+
+use super::time;
+use crate::driver::Row;
+use crate::{Fault, Transaction};
+
+/// A supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supervisor {
+    /// Its process, in a form that tells it from later ones with the same number.
+    pub process: String,
+    /// On which host.
+    pub host: String,
+    /// The run that it drives; `None` is all of them.
+    pub run: Option<RunId>,
+    /// Where what it prints goes, when it has no terminal.
+    pub log: Option<String>,
+    /// When it was started.
+    pub started_at: Time,
+}
+
+const PUT: &str =
+    "INSERT INTO supervisor (process, host, run_id, log, started_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (process) DO NOTHING";
+const DROP: &str = "DELETE FROM supervisor WHERE process = $1";
+const ALL: &str =
+    "SELECT process, host, run_id, log, started_at FROM supervisor ORDER BY started_at, process";
+
+fn row(row: &dyn Row) -> Result<Supervisor, Fault> {
+    Ok(Supervisor {
+        process: row.text(0)?,
+        host: row.text(1)?,
+        run: Some(RunId(row.int(2)?)).filter(|run| run.0 > 0),
+        log: row.text_or_null(3)?,
+        started_at: time(row, 4)?,
+    })
+}
+
+/// Remembers a supervisor that begins.
+///
+/// # Errors
+/// The store failed.
+pub fn put(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), Fault> {
+    let values = [
+        supervisor.process.as_str().into(),
+        supervisor.host.as_str().into(),
+        supervisor.run.map_or(0, |run| run.0).into(),
+        supervisor.log.as_deref().into(),
+        supervisor.started_at.0.into(),
+    ];
+    tx.run(PUT, &values).map(|_| ())
+}
+
+/// Forgets a supervisor that has ended.
+///
+/// # Errors
+/// The store failed.
+pub fn forget(tx: &mut Transaction<'_>, process: &str) -> Result<(), Fault> {
+    tx.run(DROP, &[process.into()]).map(|_| ())
+}
+
+/// All supervisors, also those that were killed; oldest first.
+///
+/// # Errors
+/// The store failed.
+pub fn all(tx: &mut Transaction<'_>) -> Result<Vec<Supervisor>, Fault> {
+    tx.all(ALL, &[], row)
+}

@@ -1,0 +1,118 @@
+//! Processes that work on threads.
+
+use orch_core::id::{RunId, ThreadId};
+use orch_core::time::Span;
+use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
+
+use super::{present, slug, slug_or_null, time, time_or_null};
+use crate::driver::{Row, Value};
+use crate::{Fault, Transaction};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT w.thread_id, w.agent, w.host, w.process, w.tag, w.profile, w.log, w.grace_ms, w.session, w.started_at,
+            w.output_at, w.commit_at, w.silent, w.activity, w.tokens, w.cost_micros, w.report, w.ended_at, w.outcome, w.detail
+            FROM worker w ",
+            $rest
+        )
+    };
+}
+
+const PUT: &str = "INSERT INTO worker (thread_id, agent, host, process, tag, profile, log, grace_ms, session, started_at,
+    output_at, commit_at, silent, activity, tokens, cost_micros, report, ended_at, outcome, detail)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+    ON CONFLICT (thread_id) DO UPDATE SET agent = excluded.agent, host = excluded.host, process = excluded.process,
+    tag = excluded.tag, profile = excluded.profile, log = excluded.log, grace_ms = excluded.grace_ms,
+    session = excluded.session, started_at = excluded.started_at, output_at = excluded.output_at,
+    commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity, tokens = excluded.tokens,
+    cost_micros = excluded.cost_micros, report = excluded.report, ended_at = excluded.ended_at,
+    outcome = excluded.outcome, detail = excluded.detail";
+const LOAD: &str = select!("WHERE w.thread_id = $1");
+const LIVE: &str = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
+const LIVE_OF_RUN: &str = select!(
+    "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id
+    WHERE w.ended_at IS NULL AND t.run_id = $1 ORDER BY w.thread_id"
+);
+
+fn row(row: &dyn Row) -> Result<Worker, Fault> {
+    let end = match time_or_null(row, 17)? {
+        None => None,
+        Some(at) => {
+            let outcome = present(row.text_or_null(18)?, "worker", "outcome")?;
+            let outcome =
+                WorkerOutcome::parse(&outcome).ok_or(Fault::Value { table: "worker", value: outcome })?;
+            Some(WorkerEnd { at, outcome, detail: row.text_or_null(19)? })
+        }
+    };
+    Ok(Worker {
+        thread: ThreadId(row.int(0)?),
+        agent: slug(row, 1)?,
+        host: row.text(2)?,
+        process: row.text(3)?,
+        tag: row.text(4)?,
+        profile: slug_or_null(row, 5)?,
+        log: row.text(6)?,
+        grace: Span(row.int(7)?),
+        session: row.text_or_null(8)?,
+        started_at: time(row, 9)?,
+        output_at: time_or_null(row, 10)?,
+        commit_at: time_or_null(row, 11)?,
+        silent: row.int(12)? != 0,
+        activity: row.text_or_null(13)?,
+        tokens: row.int(14)?,
+        cost_micros: row.int(15)?,
+        report: row.text_or_null(16)?,
+        end,
+    })
+}
+
+/// Writes the worker of a thread, in place of the one before it.
+///
+/// # Errors
+/// The store failed.
+pub fn put(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
+    let end = worker.end.as_ref();
+    let values: [Value<'_>; 20] = [
+        worker.thread.0.into(),
+        worker.agent.as_str().into(),
+        worker.host.as_str().into(),
+        worker.process.as_str().into(),
+        worker.tag.as_str().into(),
+        worker.profile.as_ref().map(orch_core::id::Slug::as_str).into(),
+        worker.log.as_str().into(),
+        worker.grace.0.into(),
+        worker.session.as_deref().into(),
+        worker.started_at.0.into(),
+        worker.output_at.map(|at| at.0).into(),
+        worker.commit_at.map(|at| at.0).into(),
+        worker.silent.into(),
+        worker.activity.as_deref().into(),
+        worker.tokens.into(),
+        worker.cost_micros.into(),
+        worker.report.as_deref().into(),
+        end.map(|end| end.at.0).into(),
+        end.map(|end| end.outcome.name()).into(),
+        end.and_then(|end| end.detail.as_deref()).into(),
+    ];
+    tx.run(PUT, &values).map(|_| ())
+}
+
+/// The last worker of a thread.
+///
+/// # Errors
+/// The store failed.
+pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Worker>, Fault> {
+    tx.first(LOAD, &[thread.0.into()], row)
+}
+
+/// Workers whose wrapper has not said that they ended, of one run or of all threads.
+///
+/// # Errors
+/// The store failed.
+pub fn live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Worker>, Fault> {
+    match run {
+        Some(run) => tx.all(LIVE_OF_RUN, &[run.0.into()], row),
+        None => tx.all(LIVE, &[], row),
+    }
+}
