@@ -49,7 +49,9 @@ fn what_is_recalled_while_it_is_prepared_is_never_sent() {
         let told = dispatch.end().ok();
         assert_eq!((&told["attempt"]["state"], &told["thread"]), (&ended.into(), &Value::Null));
         assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0);
-        assert_eq!(place.attempt("a")["worktree"]["state"], "present", "what is there is known");
+        let tree = place.attempt("a")["worktree"].clone();
+        let is_there = place.beside("repo.orch/r/a.1").exists();
+        assert_eq!(tree["state"] == "present", is_there, "what is there is known: {tree}");
         place.is_sound();
     }
 }
