@@ -321,42 +321,40 @@ fn attributes_and_modes_and_links_are_merged_as_git_does() {
 /// What becomes of an attempt while its checks run counts: it is merged as it then is, or not at all.
 #[test]
 fn what_was_ended_while_it_was_checked_is_not_merged() {
-    for (verb, state) in [
-        (&["recall", "a"][..], "ready"),
-        (&["task", "cancel", "a"], "cancelled"),
-        (&["reject", "a", "--reason", "No."], "ready"),
-        (&["accept", "a", "--commit", "orch/r/a.1"], "reported"),
+    for (verb, state, stage) in [
+        (&["recall", "a"][..], "ready", "attempt"),
+        (&["task", "cancel", "a"], "cancelled", "merge"),
+        (&["reject", "a", "--reason", "No."], "ready", "merge"),
+        (&["accept", "a", "--commit", "orch/r/a.1"], "reported", "merge"),
     ] {
-        for stage in ["attempt", "merge"] {
-            let place = Place::with_tree_run(&[]);
-            let gate = place.gate("gate");
-            let check = format!("test $ORCH_STAGE != {stage} || {}", gate.command());
-            place.orch(&["task", "edit", "a", "--verify", &check]).ok();
-            let work = place.reported("a", &[("a.txt", "reported")]);
-            place.task("b", &[]);
-            place.reported("b", &[("b.txt", "b")]);
-            // Something else is on the branch, so that there is something to be merged with.
-            let other = place.commit_all("other", "x");
-            place.git(["update-ref", "refs/heads/orch/r/main", &other]);
-            work.write("a.txt", "later");
-            place.commit_in(&work.path, "later");
-            let integrate = place.orch(&["integrate"]).start();
-            let open = gate.reached();
-            place.orch(verb).ok();
-            super::ground::let_pass(open, "go");
-            let merged = integrate.end().ok();
-            assert_eq!(attempts(&merged["integrated"]), ["r/b@1"], "{verb:?} {stage}: {merged}");
-            assert_eq!(
-                (place.on_branch("a.txt"), place.state("a")),
-                (None, state.to_owned()),
-                "{verb:?} {stage}"
-            );
-            if state == "reported" {
-                assert_eq!(attempts(&place.orch(&["integrate"]).ok()["integrated"]), ["r/a@1"]);
-                assert_eq!(place.on_branch("a.txt").as_deref(), Some("later"));
-            }
-            place.is_sound();
+        let place = Place::with_tree_run(&[]);
+        let gate = place.gate("gate");
+        let check = format!("test $ORCH_STAGE != {stage} || {}", gate.command());
+        place.orch(&["task", "edit", "a", "--verify", &check]).ok();
+        let work = place.reported("a", &[("a.txt", "reported")]);
+        place.task("b", &[]);
+        place.reported("b", &[("b.txt", "b")]);
+        // Something else is on the branch, so that there is something to be merged with.
+        let other = place.commit_all("other", "x");
+        place.git(["update-ref", "refs/heads/orch/r/main", &other]);
+        work.write("a.txt", "later");
+        place.commit_in(&work.path, "later");
+        let integrate = place.orch(&["integrate"]).start();
+        let open = gate.reached();
+        place.orch(verb).ok();
+        super::ground::let_pass(open, "go");
+        let merged = integrate.end().ok();
+        assert_eq!(attempts(&merged["integrated"]), ["r/b@1"], "{verb:?} {stage}: {merged}");
+        assert_eq!(
+            (place.on_branch("a.txt"), place.state("a")),
+            (None, state.to_owned()),
+            "{verb:?} {stage}"
+        );
+        if state == "reported" {
+            assert_eq!(attempts(&place.orch(&["integrate"]).ok()["integrated"]), ["r/a@1"]);
+            assert_eq!(place.on_branch("a.txt").as_deref(), Some("later"));
         }
+        place.is_sound();
     }
 }
 

@@ -27,6 +27,13 @@ fn work_is_sent_when_its_tree_is_there() {
     assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0, "nothing is sent yet");
     place.orch(&["dispatch", "a", "--to", "other"]).fails("attempt_live");
     place.orch(&["verify", "a"]).fails("attempt_live");
+    let untold = place.orch(&["tell", "a", "Mind the gap."]).fails("attempt_not_found");
+    assert!(text(&untold["message"]).contains("still being prepared"), "{untold}");
+    let why = crate::scheduling::codes(&place.orch(&["why", "a"]).ok()["reasons"]);
+    assert_eq!(why, ["live"], "nobody was sent anything who could claim it");
+    place.task("b", &[]);
+    place.orch(&["run", "edit", "--max-active", "1"]).ok();
+    place.orch(&["dispatch", "b", "--to", "w"]).fails("capacity_reached");
     assert_eq!(place.orch(&["reconcile"]).ok()["changes"], json!([]));
     let_pass(open, "go");
     let sent = dispatch.end().ok();

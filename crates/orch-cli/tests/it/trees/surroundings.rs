@@ -241,6 +241,16 @@ fn a_full_disk_is_said() {
     assert_eq!((place.state("a"), std::fs::read_dir(&disk).unwrap().count()), ("ready".to_owned(), 0));
     assert_eq!(place.git(["for-each-ref", "refs/heads/orch/r/a.*"]), "");
     place.is_sound();
+    // A check that fills the disk with its log says so, and nothing is judged by it.
+    let store = disk.join("orch.db");
+    let call = |words: &[&str]| place.orch(&[words, &["--store", store.to_str().unwrap()]].concat());
+    call(&["run", "init", "x", "--name", "s", "--verify", "head -c 9000000 /dev/zero"]).ok();
+    call(&["task", "add", "x", "--key", "b"]).ok();
+    let full = call(&["dispatch", "b", "--to", "w"]).run().document();
+    let code = text(&full["error"]["code"]);
+    assert!(["disk_full", "check_failed"].contains(&code.as_str()), "{full}");
+    assert!(full.to_string().contains("log could not be written") || code == "disk_full", "{full}");
+    assert_eq!(call(&["task", "show", "b"]).ok()["task"]["state"], "ready");
 }
 
 /// A disk that is taken away again.
