@@ -74,7 +74,7 @@ struct World {
 fn seed() -> u64 {
     let given = std::env::var("ORCH_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| 1 + u64::from(std::process::id()));
-    println!("ORCH_SEED={seed}");
+    eprintln!("ORCH_SEED={seed}");
     seed
 }
 

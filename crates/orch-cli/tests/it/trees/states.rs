@@ -100,7 +100,7 @@ fn names_of_folders_may_hold_anything_that_is_text() {
         assert_eq!(place.shell(&text(&failed["hint"])).run().stdout, "seen\n", "{name:?}");
         assert!(work.path.starts_with(place.beside(&format!("{name}.orch"))));
         let work = place.take("a", "w");
-        let dirty = place.shell(&format!("touch x; cd .; true")).within(&work.path).run();
+        let dirty = place.shell("touch x").within(&work.path).run();
         assert_eq!(dirty.exit, 0);
         place.git_in(&work.path, ["switch", "--quiet", "--create", "mine"]);
         let refused = place.done(&work).fails("worktree_conflict");
