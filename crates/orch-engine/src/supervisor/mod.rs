@@ -13,6 +13,7 @@ pub mod crew;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use orch_core::event::Event;
 use orch_core::id::{EventId, RunId, Slug};
@@ -101,12 +102,16 @@ pub struct Driven {
 struct Pass {
     /// How many workers are under way.
     workers: usize,
+    /// How many of them wait for an answer.
+    waiting: usize,
     /// How many attempts are under way at agents that we do not start.
     others: usize,
     /// Whether something was begun, or is under way in this process.
     busy: bool,
     /// When something may come by itself.
     next: Option<Time>,
+    /// In what time something that failed is tried again.
+    soon: Option<Duration>,
 }
 
 /// How long it sleeps at most while workers are under way: one of them may be killed without a word.
@@ -172,6 +177,7 @@ fn pass(
     chores.reap();
     let mut pass = Pass::default();
     for run in scope.runs(session)? {
+        pass.busy |= chores.left(session, run.id)?;
         if !run.state.status().unfinished() {
             continue;
         }
@@ -182,6 +188,7 @@ fn pass(
         }
         let counted = drive.crew.count(session, &run)?;
         pass.workers += counted.workers;
+        pass.waiting += counted.waiting;
         pass.others += counted.others;
         if starts {
             let begun = drive.crew.start(session, &run, &drive.programs, &drive.store)?;
@@ -191,6 +198,7 @@ fn pass(
         pass.next = earliest(pass.next, timers(session, &run)?);
     }
     pass.next = earliest(pass.next, drive.crew.next_rest(session)?);
+    pass.soon = chores.next_try();
     pass.busy |= chores.busy();
     Ok(pass)
 }
@@ -217,16 +225,16 @@ fn over(
 ) -> Result<Option<Over>, Error> {
     let runs = scope.runs(session)?;
     if asked > 0 {
-        let quiet = pass.workers == 0 && !pass.busy;
+        let quiet = pass.workers <= pass.waiting && !pass.busy;
         return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
-        return Ok(Some(Over(None)));
+        return Ok((!pass.busy).then_some(Over(None)));
     }
     if drive.once {
         return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
     }
-    if pass.workers > 0 || pass.busy {
+    if pass.workers > pass.waiting || pass.busy {
         return Ok(None);
     }
     if drive.until == Until::Idle && pass.next.is_none() {
@@ -251,6 +259,11 @@ fn over(
 /// Sleeps until something was committed, or may have come by itself.
 fn sleep(session: &mut Session, pass: Pass) -> Result<(), Error> {
     let at_most = if pass.workers > 0 { LOOK } else { REST };
+    let soon = pass
+        .soon
+        .and_then(|soon| i64::try_from(soon.as_millis()).ok())
+        .map(|soon| Span(soon.saturating_add(1)));
+    let at_most = soon.map_or(at_most, |soon| soon.min(at_most));
     let begin = session.change_counter()?;
     let mut first = true;
     wait_until(session, at_most, |session| {

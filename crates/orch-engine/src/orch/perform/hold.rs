@@ -1,7 +1,12 @@
-//! Who performs an effect: taken from nobody, or from a process that is gone.
+//! Who performs an effect: taken from nobody, or from a process that is gone. In the store a process holds it; which
+//! thread of that process performs it is known there alone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_core::effect::{Effect, EffectKind, Holder, Liveness, is_free};
-use orch_core::id::{AttemptId, RunId, Slug};
+use orch_core::id::{AttemptId, EffectId, RunId, Slug};
 use orch_core::time::{Span, Time};
 use orch_store::driver::Durability;
 use orch_store::table::effect;
@@ -19,6 +24,30 @@ const HELD: Span = Span::hours(4);
 pub(crate) struct Taken {
     /// The effect, with the number of this taking.
     pub effect: Effect,
+    /// Keeps the other threads of this process from it.
+    _claim: Arc<Claim>,
+}
+
+/// Of what this process holds: what one of its threads performs, by store and effect.
+static CLAIMED: Mutex<BTreeSet<(PathBuf, EffectId)>> = Mutex::new(BTreeSet::new());
+
+/// That a thread performs an effect, until it is dropped.
+#[derive(Debug)]
+struct Claim(PathBuf, EffectId);
+
+impl Claim {
+    fn new(session: &Session, effect: EffectId) -> Option<Self> {
+        let key = (session.store_folder().to_owned(), effect);
+        let free = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        free.then_some(Self(key.0, key.1))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let key = (std::mem::take(&mut self.0), self.1);
+        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
 }
 
 /// What came of asking for an effect.
@@ -98,21 +127,24 @@ pub(crate) fn take(
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<Taking, Error> {
-    let there = session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?))?;
-    let Some(seen) = there else { return Ok(Taking::Done) };
+    let read = |session: &mut Session| session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?));
+    let Some(wanted) = read(session)? else { return Ok(Taking::Done) };
+    let Some(claim) = Claim::new(session, wanted.id).map(Arc::new) else { return Ok(Taking::Others) };
+    // Another thread of ours may have finished it before this one could claim it.
+    let Some(seen) = read(session)?.filter(|seen| seen.id == wanted.id) else { return Ok(Taking::Others) };
     let own_process = ProcessIdentity::own().to_string();
     if seen.holder.as_ref().is_some_and(|holder| holder.process == own_process && holder.host == host()) {
-        return Ok(Taking::Ours(Taken { effect: seen }));
+        return Ok(Taking::Ours(Taken { effect: seen, _claim: claim }));
     }
     session.write(Durability::Power, |tx, now| {
         let Some(found) = effect::of(tx, kind, run, attempt)? else { return Ok(Ending::Undo(Taking::Done)) };
-        if !is_free(found.holder.as_ref(), liveness, now) {
+        if found.id != wanted.id || !is_free(found.holder.as_ref(), liveness, now) {
             return Ok(Ending::Undo(Taking::Others));
         }
         let (holder, taken) = (own(now), found.taken.saturating_add(1));
         effect::hold(tx, found.id, &holder, taken)?;
         let effect = Effect { holder: Some(holder), taken, ..found };
-        Ok(Ending::Keep(Taking::Ours(Taken { effect })))
+        Ok(Ending::Keep(Taking::Ours(Taken { effect, _claim: Arc::clone(&claim) })))
     })
 }
 
