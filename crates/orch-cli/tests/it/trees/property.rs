@@ -70,17 +70,17 @@ struct World {
     changes: BTreeMap<String, Change>,
 }
 
-/// The seed of a random test, given or new; said, so that it can be given again.
+/// The seed of a random test, given or new; each test says it, so that it can be given again.
 fn seed() -> u64 {
     let given = std::env::var("ORCH_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| 1 + u64::from(std::process::id()));
-    eprintln!("ORCH_SEED={seed}");
-    seed
+    given.unwrap_or_else(|| 1 + u64::from(std::process::id()))
 }
 
 #[test]
 fn the_runs_branch_has_exactly_what_was_integrated() {
-    let mut world = World::new(seed(), 8);
+    let seed = seed();
+    println!("ORCH_SEED={seed}");
+    let mut world = World::new(seed, 8);
     for _ in 0..MOVES {
         world.step();
     }
@@ -92,6 +92,7 @@ fn the_runs_branch_has_exactly_what_was_integrated() {
 #[test]
 fn the_same_holds_when_all_of_it_happens_at_once() {
     let seed = seed();
+    println!("ORCH_SEED={seed}");
     let mut world = World::new(seed, 5);
     let changes = Mutex::new(BTreeMap::new());
     let over = AtomicBool::new(false);
