@@ -141,16 +141,7 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         |session, receipt| init(session, receipt, &who, &request),
     );
     let reply = reply.map_err(|failure| with_way_out(failure, &args.branch_prefix, is_optional))?;
-    if request.place.is_none() || reply.data.run.base.is_none() {
-        warn_of_rules(context, &reply.data.run);
-    }
-    if dirty.get() > 0 {
-        context.warn(format!(
-            "The checkout has {} that {} not committed, and so not in what the run begins from.",
-            if dirty.get() == 1 { "a file".to_owned() } else { format!("{} files", dirty.get()) },
-            if dirty.get() == 1 { "is" } else { "are" },
-        ));
-    }
+    warn(context, &reply.data.run, dirty.get());
     Ok(reply.into())
 }
 
@@ -161,7 +152,7 @@ fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failur
     let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
     let way_out = match failure.code() {
         Code::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
-        Code::NotSupported if is_optional => "--no-worktrees",
+        Code::NotSupported | Code::BaseNotFound if is_optional => "--no-worktrees",
         _ => return failure,
     };
     failure.error.hint = None;
@@ -169,8 +160,18 @@ fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failur
     failure
 }
 
-/// Warns of rules that nothing will come of.
-fn warn_of_rules(context: &mut Context<'_>, run: &Run) {
+/// Warns of files that are not in what the run begins from, and of rules that nothing will come of.
+fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) {
+    if dirty > 0 {
+        context.warn(format!(
+            "The checkout has {} that {} not committed, and so not in what the run begins from.",
+            if dirty == 1 { "a file".to_owned() } else { format!("{dirty} files") },
+            if dirty == 1 { "is" } else { "are" },
+        ));
+    }
+    if run.base.is_some() {
+        return;
+    }
     if !run.verify.is_empty() {
         context.warn("The run has no worktrees, so its checks are not run.".to_owned());
     }
