@@ -80,14 +80,8 @@ EXAMPLE:
   A parser for the new format, tested and documented.
   EOF";
 
-pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    args.rules.check(false)?;
-    let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
-    if args.no_worktrees && required {
-        let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
-        return Err(Failure::invalid("--done-when", message));
-    }
+/// Where the run's ground is looked for, and whether it may do without one.
+fn place(args: &Args, required: bool) -> (Place, bool) {
     let is_optional = !required && args.base.is_none() && args.worktree_root.is_none();
     let place = Place {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -96,6 +90,18 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         root: args.worktree_root.clone(),
         branch_prefix: args.branch_prefix.clone(),
     };
+    (place, is_optional)
+}
+
+pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    args.rules.check(false)?;
+    let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
+    if args.no_worktrees && required {
+        let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
+        return Err(Failure::invalid("--done-when", message));
+    }
+    let (place, is_optional) = place(&args, required);
     let (rules, budget) = args.rules.rules();
     let request = NewRun {
         name: args.name,
