@@ -410,7 +410,7 @@ fn what_nobody_comes_back_for_is_taken_away_unless_it_is_in_use() {
     let ground = Ground::new();
     let repository = ground.repository();
     let head = repository.commit("main").unwrap();
-    let detached = |path: &std::path::Path, reason: &str| {
+    let detached = |path: &Path, reason: &str| {
         let addition = Addition { path, checkout: Checkout::Detached, commit: &head, reason };
         repository.add_worktree(&addition).unwrap();
     };
@@ -428,13 +428,13 @@ fn what_nobody_comes_back_for_is_taken_away_unless_it_is_in_use() {
     assert!(matches!(repository.clear_half_made(&spare), Ok(false)), "it was made to the end");
     write(&spare, "mine.txt", "mine\n");
     assert_eq!(repository.remove_unused(&spare, "spare of r", &head).unwrap(), Some(Unfit::NotClean));
-    std::fs::remove_file(spare.join("mine.txt")).unwrap();
+    fs::remove_file(spare.join("mine.txt")).unwrap();
     assert_eq!(repository.remove_unused(&spare, "spare of q", &head).unwrap(), Some(Unfit::NotClean));
     assert_eq!(repository.remove_unused(&spare, "spare of r", &head).unwrap(), None);
     assert!(!spare.exists());
 
     detached(&spare, "r/a@1");
-    std::fs::remove_dir_all(&spare).unwrap();
+    fs::remove_dir_all(&spare).unwrap();
     repository.forget_worktree(&spare).unwrap();
     assert_eq!(repository.list_worktrees().unwrap().len(), 1);
     repository.forget_worktree(&spare).unwrap();
