@@ -98,6 +98,12 @@ impl Crew {
         who: &Slug,
     ) -> Result<(), Error> {
         let mut taken = self.taken(session)?;
+        // What was sent has its place before its wrapper is there.
+        for (thread, agent) in waiting(session, run)? {
+            if !self.starting.contains_key(&thread) && self.seat(&agent).is_some() {
+                *taken.entry(agent).or_default() += 1;
+            }
+        }
         let room = self.workers.saturating_sub(taken.values().sum::<usize>() + chores.dispatching());
         let wanted = u32::try_from(room).unwrap_or(u32::MAX).saturating_add(limit::LIST_DEFAULT);
         let ready = session.read(|tx, now| Ok(task_table::ready(tx, run.id, None, now, wanted, 0)?))?;

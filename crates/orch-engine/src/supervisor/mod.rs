@@ -187,6 +187,8 @@ fn pass(
     for run in scope.runs(session)? {
         pass.busy |= chores.left(session, run.id)?;
         if !run.state.status().unfinished() {
+            // A worker whose work was taken away takes a moment to end.
+            pass.workers += drive.crew.count(session, &run)?.workers;
             continue;
         }
         care::budget(session, &run, drive.listen)?;
@@ -240,7 +242,8 @@ fn over(
         return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
-        return Ok((!pass.busy).then_some(Over(None)));
+        // What was asked for before the end is done before the end.
+        return Ok((!pass.busy && pass.workers == 0).then_some(Over(None)));
     }
     if drive.once {
         return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
