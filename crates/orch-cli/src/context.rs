@@ -1,10 +1,13 @@
 //! What a command's `run` has at hand: who asks, the store, texts, warnings.
 
+use std::cell::RefCell;
+
 use orch_contract::store::{InitAnswer, Store};
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
 use orch_core::time::Time;
 use orch_engine::clock::{Clock, SystemClock};
+use orch_engine::orch::meter;
 use orch_engine::session::{OpenOptions, StoreInfo};
 use orch_engine::{Answer, Error, Receipt, Session};
 use orch_store::Location;
@@ -13,7 +16,7 @@ use crate::arguments::{Globals, Repeatable};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::fingerprint::Fingerprint;
-use crate::respond::{Mode, Printer, Reply, View, Written};
+use crate::respond::{Mode, Printer, Reply, View, Written, printed_bytes};
 use crate::text_source::TextSource;
 
 /// Which of the two programs runs.
@@ -37,6 +40,8 @@ pub struct Context<'a> {
     texts: TextSource,
     session: Option<Session>,
     warnings: Vec<String>,
+    /// The run that the command line or the environment names.
+    named_run: RefCell<Option<Slug>>,
 }
 
 /// The time now.
@@ -56,7 +61,8 @@ impl<'a> Context<'a> {
         printer: Printer,
     ) -> Self {
         let (texts, session, warnings) = (TextSource::default(), None, Vec::new());
-        Self { identity, command, globals, environment, printer, texts, session, warnings }
+        let named_run = RefCell::default();
+        Self { identity, command, globals, environment, printer, texts, session, warnings, named_run }
     }
 
     /// The command's canonical name, like `inbox claim`.
@@ -265,6 +271,11 @@ impl<'a> Context<'a> {
         self.printer.pass(line)
     }
 
+    /// Prints lines of another program's.
+    pub fn output(&self, lines: &[u8]) -> Written {
+        self.printer.output(lines)
+    }
+
     /// Whether one JSON document was asked for in so many words.
     #[must_use]
     pub fn wants_document(&self) -> bool {
@@ -291,6 +302,28 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Remembers which run is named.
+    pub fn is_about(&self, run: Option<&Slug>) {
+        self.named_run.replace(run.cloned());
+    }
+
+    /// Writes down what was printed, where it is known by whom and in which run we were called.
+    pub fn meter(&mut self) {
+        let Ok(Some(agent)) = self.agent() else { return };
+        let named = self.named_run.take().or_else(|| self.run_of_environment().ok().flatten());
+        let leads = self.identity.agent_default.is_some();
+        let Some(session) = &mut self.session else { return };
+        let run = match named {
+            // A name that nobody has must not become a file.
+            Some(named) => meter::is_there(session, &named).then_some(named),
+            None if leads => meter::meant(session),
+            None => None,
+        };
+        if let Some(run) = run {
+            meter::note(session.folder(), &run, &agent, &self.command, printed_bytes());
+        }
     }
 
     /// Does what may wait until the answer is printed.

@@ -117,6 +117,7 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
             fail(printer, &command, &error)
         }
     };
+    context.meter();
     context.tend();
     // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
     std::mem::forget(context);

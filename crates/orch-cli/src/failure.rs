@@ -191,6 +191,13 @@ fn of_git(error: &GitError) -> ErrorView {
         | GitError::ChangedSinceSalvage { .. } => {
             (Code::WorktreeConflict, Some("git worktree list".to_owned()))
         }
+        GitError::HalfRegistered { folder } => {
+            (Code::WorktreeConflict, Some(shell::line(["ls", "-l", &place(folder)])))
+        }
+        GitError::NotTrusted { folder } => {
+            let words = ["git", "config", "--global", "--add", "safe.directory", &place(folder)];
+            (Code::NotPermitted, Some(shell::line(words)))
+        }
         GitError::Unrelated { .. } => (Code::MergeConflict, None),
         GitError::Unsupported { .. } => (Code::NotSupported, None),
         GitError::Busy | GitError::TimedOut { .. } => (Code::StoreBusy, None),

@@ -1,6 +1,7 @@
 //! The only writer of stdout: one document, by one write, after the commit.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use orch_contract::envelope::{Failure as FailureDocument, Success};
 use orch_contract::store::DocumentAnswer;
@@ -281,9 +282,23 @@ impl Printer {
     pub fn pass(&self, line: &[u8]) -> Written {
         match self.mode {
             Mode::Text(look) if look.terminal => {
-                put(&format!("{}\n", harmless(&String::from_utf8_lossy(line))))
+                put_bytes(format!("{}\n", harmless(&String::from_utf8_lossy(line))).as_bytes())
             }
             Mode::Text(_) | Mode::Json => put_bytes(&[line, b"\n"].concat()),
+        }
+    }
+
+    /// Writes lines that another program printed, as they are; on a terminal control characters are made harmless.
+    pub fn output(&self, lines: &[u8]) -> Written {
+        match self.mode {
+            Mode::Text(look) if look.terminal => {
+                let text = String::from_utf8_lossy(lines);
+                put(&text.lines().map(|line| format!("{}\n", harmless(line))).collect::<String>())
+            }
+            Mode::Text(_) | Mode::Json => {
+                count(lines.len());
+                put_bytes(lines)
+            }
         }
     }
 
@@ -301,6 +316,13 @@ impl Printer {
     fn labelled(&self, tone: Tone, label: &str, text: &str) -> String {
         format!("{} {}\n", self.error_paint.text(tone, &format!("{label}:")), harmless(text))
     }
+}
+
+/// How many bytes an answer's document has.
+pub fn size<V: View>(command: &str, data: &V, warnings: &[String]) -> usize {
+    let mut document = Success::new(command, data);
+    document.warnings = warnings.to_vec();
+    serde_json::to_string(&document).map_or(usize::MAX, |document| inert(document).len())
 }
 
 fn render(answer: &dyn Printable, look: Look) -> String {
@@ -328,8 +350,22 @@ fn inert(mut document: String) -> String {
     document
 }
 
+/// How much this process has printed of its own, for `orch meter`.
+static PRINTED: AtomicU64 = AtomicU64::new(0);
+
+/// How many bytes were printed until now, on both outputs; what another program printed and we hand on is not counted.
+#[must_use]
+pub fn printed_bytes() -> u64 {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+fn count(bytes: usize) {
+    PRINTED.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
 /// Writes to stdout at once.
 fn put(text: &str) -> Written {
+    count(text.len());
     put_bytes(text.as_bytes())
 }
 
@@ -348,6 +384,7 @@ fn put_bytes(bytes: &[u8]) -> Written {
 /// Writes to stderr; what cannot be said there cannot be said anywhere.
 fn say(text: &str) {
     if !text.is_empty() {
+        count(text.len());
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
         TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
         TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => Code::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
-        TreeRefusal::WorktreeNotFound { .. } => Code::AttemptNotFound,
+        TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => Code::AttemptNotFound,
         TreeRefusal::NotSupported { .. } => Code::NotSupported,
     }
 }
@@ -66,7 +66,9 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
         }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
-        TreeRefusal::NotPrepared { attempt, .. } => format!("orch task show {}", attempt.task),
+        TreeRefusal::NotSent { attempt } | TreeRefusal::NotPrepared { attempt, .. } => {
+            format!("orch task show {}", attempt.task)
+        }
         TreeRefusal::WorktreeNotFound { .. } => "orch worktree list".to_owned(),
     };
     Some(hint)
@@ -105,6 +107,7 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
         }
+        TreeRefusal::NotSent { attempt } => json!({"attempt": attempt.to_string()}),
         TreeRefusal::NotPrepared { attempt, reason } => {
             json!({"attempt": attempt.to_string(), "reason": reason})
         }

@@ -7,7 +7,7 @@ use crate::id::{AttemptId, EffectId, RunId};
 use crate::time::Time;
 
 /// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EffectKind {
     /// Make the run's branch.
     Branch,

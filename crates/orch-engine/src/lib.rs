@@ -12,6 +12,7 @@ mod page;
 pub mod profile;
 pub mod receipt;
 pub mod session;
+pub mod settings;
 pub mod supervisor;
 mod token;
 mod wake;

@@ -4,12 +4,14 @@
 //! Whoever commits sends one byte to every socket there. A lost byte costs latency, never correctness:
 //! once a second a waiter looks at the store's change counter by itself.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use orch_core::time::{Span, Time};
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::{Error, Session};
 
@@ -128,6 +130,34 @@ impl Drop for Waiter {
     fn drop(&mut self) {
         if self.socket.is_some() {
             let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What commits ring, for somebody who waits for a file as well.
+pub(crate) struct Bell(Waiter);
+
+impl Bell {
+    /// From now on it rings.
+    pub(crate) fn hang(store_folder: &Path) -> Self {
+        Self(Waiter::bind(store_folder))
+    }
+
+    /// Blocks until it rings, the file can be read, or a second has passed: who waits looks again then.
+    pub(crate) fn await_with(&self, file: Option<BorrowedFd<'_>>) {
+        let socket = self.0.socket.as_ref().map(AsFd::as_fd);
+        let mut places: Vec<PollFd<'_>> = [socket, file]
+            .into_iter()
+            .flatten()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        let limit = Timespec::try_from(NET).ok();
+        // An interrupted call is as good as one that timed out.
+        let _ = rustix::event::poll(&mut places, limit.as_ref());
+        if let Some(socket) = &self.0.socket
+            && socket.set_nonblocking(true).is_ok()
+        {
+            while socket.recv(&mut [0; 8]).is_ok() {}
         }
     }
 }

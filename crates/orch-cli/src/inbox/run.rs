@@ -156,18 +156,28 @@ fn what(args: &Args, context: &mut Context<'_>) -> Result<What, Failure> {
 
 /// Where profiles are looked for: beside the store, then in the user's settings.
 pub(crate) fn shelf(context: &mut Context<'_>) -> Result<Shelf, Failure> {
+    let user = user_folder(context)?;
+    let folder = context.session()?.folder().to_owned();
+    Ok(Shelf::new(&folder, user.as_deref()))
+}
+
+/// The user's folder for our settings, where there is one.
+pub(crate) fn user_folder(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
     let environment = context.environment();
     let home = environment.text("XDG_CONFIG_HOME")?.map(PathBuf::from).or_else(|| {
         let home = environment.text("HOME").ok().flatten()?;
         Some(PathBuf::from(home).join(".config"))
     });
-    let user = home.map(|folder| folder.join("orch"));
-    let folder = context.session()?.folder().to_owned();
-    Ok(Shelf::new(&folder, user.as_deref()))
+    Ok(home.map(|folder| folder.join("orch")))
 }
 
 /// What is wrong with a profile, with its causes.
 pub(crate) fn bad_profile(error: &dyn std::error::Error) -> Failure {
+    Failure::invalid("--profile", format!("{}.", with_causes(error)))
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -175,7 +185,7 @@ pub(crate) fn bad_profile(error: &dyn std::error::Error) -> Failure {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    Failure::invalid("--profile", format!("{text}."))
+    text
 }
 
 /// Where our own programs are: beside this one.

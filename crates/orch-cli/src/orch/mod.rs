@@ -2,8 +2,10 @@
 
 pub mod accept;
 pub mod ack;
+pub mod agents;
 pub mod answer;
 pub mod blocked;
+pub mod brief;
 pub mod demo;
 pub mod dep;
 pub mod diff;
@@ -15,7 +17,8 @@ pub mod graph;
 pub mod init;
 pub mod integrate;
 pub mod land;
-mod later;
+pub mod log;
+pub mod meter;
 mod naming;
 #[cfg(test)]
 mod parity;
@@ -32,6 +35,7 @@ pub mod status;
 pub mod stop;
 pub mod task;
 pub mod tell;
+pub mod timeline;
 pub mod verify;
 mod view;
 pub mod wait;
@@ -109,6 +113,11 @@ enum Command {
     Wait(wait::Args),
     Ack(ack::Args),
     Events(events::Args),
+    Brief(brief::Args),
+    Log(log::Args),
+    Meter(meter::Args),
+    Timeline(timeline::Args),
+    Agents(agents::Args),
     Graph(graph::Args),
     Request(request::Args),
     Prime(prime::Args),
@@ -117,8 +126,6 @@ enum Command {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
-    #[command(flatten)]
-    Later(later::Command),
 }
 
 impl Program for Orch {
@@ -160,6 +167,11 @@ impl Program for Orch {
             Command::Wait(args) => wait::run(args, context, &run),
             Command::Ack(args) => ack::run(&args, context, &run),
             Command::Events(args) => events::run(args, context, &run),
+            Command::Brief(args) => brief::run(&args, context, &run),
+            Command::Meter(args) => meter::run(&args, context, &run),
+            Command::Log(args) => log::run(args, context, &run),
+            Command::Timeline(args) => timeline::run(&args, context, &run),
+            Command::Agents(args) => agents::run(&args, context, &run),
             Command::Graph(args) => graph::run(&args, context, &run),
             Command::Request(args) => request::run(args, context),
             Command::Demo(args) => demo::run(&args, context),
@@ -169,7 +181,6 @@ impl Program for Orch {
             }
             Command::Completions(args) => Ok(self_description::completions(&args, Self::parser())),
             Command::Man(args) => self_description::man(&args, Self::parser()),
-            Command::Later(command) => Err(command.refuse()),
         }
     }
 }

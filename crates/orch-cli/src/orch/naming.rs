@@ -19,10 +19,12 @@ impl NamedRun {
     /// # Errors
     /// The variable holds no name.
     pub fn settle(&self, context: &Context<'_>) -> Result<Option<Slug>, Failure> {
-        match &self.option {
-            Some(run) => Ok(Some(run.clone())),
-            None => context.run_of_environment(),
-        }
+        let run = match &self.option {
+            Some(run) => Some(run.clone()),
+            None => context.run_of_environment()?,
+        };
+        context.is_about(run.as_ref());
+        Ok(run)
     }
 
     /// The same for a command that also takes the run in place.
@@ -34,6 +36,7 @@ impl NamedRun {
         if let Some(option) = self.option.as_ref().filter(|option| *option != named) {
             return Err(Failure::invalid("--run", format!("Two runs are named, {named} and {option}.")));
         }
+        context.is_about(Some(named));
         Ok(Some(named.clone()))
     }
 

@@ -59,10 +59,11 @@ fn wrong_command_lines_are_answered_like_everything_else() {
 }
 
 #[test]
-fn what_a_later_version_brings_is_refused_by_name() {
+fn a_program_is_run_on_work_and_on_nothing_else() {
     let place = Place::new();
-    let error = place.inbox(&["run", "--for", "q", "--", "make", "-j2"]).fails("not_supported");
-    assert!(error["message"].as_str().unwrap().starts_with("inbox run "), "{error}");
+    place.inbox(&["run", "--for", "q", "--", "make", "-j2"]).fails("inbox_empty");
+    place.inbox(&["run", "--for", "q"]).fails("invalid_argument");
+    place.inbox(&["run", "--for", "q", "--profile", "shell", "--", "true"]).fails("invalid_argument");
 }
 
 #[test]

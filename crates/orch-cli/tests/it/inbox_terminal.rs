@@ -9,7 +9,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::place::{Call, Place};
 
 /// Makes the call on a terminal of this width and returns what it shows.
-fn on_terminal(call: Call, columns: u16) -> String {
+pub(crate) fn on_terminal(call: Call, columns: u16) -> String {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();

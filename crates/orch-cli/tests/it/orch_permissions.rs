@@ -70,16 +70,3 @@ fn the_lead_is_named() {
     let seen = place.inbox(&["wait", "--for", "ana"]).ok();
     assert_eq!(seen["messages"][0]["body"], "For ana.");
 }
-
-#[test]
-fn what_later_versions_bring_is_refused_by_name() {
-    let place = Place::with_run("r");
-    for words in
-        ["drive r --workers 4", "stop", "ps", "log a --follow", "brief", "meter", "timeline", "agents"]
-    {
-        let arguments: Vec<&str> = words.split(' ').collect();
-        let error = place.orch(&arguments).fails("not_supported");
-        let message = error["message"].as_str().unwrap();
-        assert!(message.contains(arguments[0]), "{message}");
-    }
-}

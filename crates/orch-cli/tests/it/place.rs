@@ -158,6 +158,13 @@ impl Call {
         self.start().end()
     }
 
+    /// Makes the call, which must succeed, and returns what it printed, byte for byte, and said beside it.
+    pub(crate) fn raw(self) -> (Vec<u8>, String) {
+        let output = self.start().child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    }
+
     /// Begins the call.
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();
@@ -225,8 +232,18 @@ pub(crate) struct Printed {
 impl Printed {
     /// The one document on stdout, held to the envelope and to the command's schema.
     pub(crate) fn document(&self) -> Value {
-        let line = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {self:?}"));
-        assert!(!line.contains('\n'), "more than one line: {self:?}");
+        let mut documents = self.documents();
+        assert_eq!(documents.len(), 1, "not one line: {self:?}");
+        documents.remove(0)
+    }
+
+    /// Every document on stdout, one per line, held to the envelope and to the command's schema.
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        let lines = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {self:?}"));
+        lines.lines().map(|line| self.held_to_schema(line)).collect()
+    }
+
+    fn held_to_schema(&self, line: &str) -> Value {
         let document: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         let command = document["command"].as_str().unwrap();
         assert!(command.starts_with(self.program), "{self:?}");

@@ -1,6 +1,8 @@
 //! What the commands of `orch` answer, one file per command or group.
 
+pub mod agents;
 pub mod blocked;
+pub mod brief;
 pub mod cursor;
 pub mod demo;
 pub mod dependency;
@@ -12,12 +14,15 @@ pub mod events;
 pub mod graph;
 pub mod judgement;
 pub mod land;
+pub mod log;
+pub mod meter;
 pub mod plan;
 pub mod reconcile;
 pub mod request;
 pub mod run;
 pub mod status;
 pub mod task;
+pub mod timeline;
 pub mod why;
 pub mod word_to_worker;
 pub mod worktree;
@@ -94,6 +99,11 @@ fn work_schemas() -> Vec<Entry> {
         entry::<task::TaskAnswer>("orch accept"),
         entry::<task::TaskAnswer>("orch reject"),
         entry::<judgement::IntegrateAnswer>("orch integrate"),
+        entry::<brief::BriefAnswer>("orch brief"),
+        entry::<log::LogAnswer>("orch log"),
+        entry::<meter::MeterAnswer>("orch meter"),
+        entry::<agents::AgentsAnswer>("orch agents"),
+        entry::<timeline::TimelineAnswer>("orch timeline"),
         entry::<land::LandAnswer>("orch land"),
         entry::<diff::DiffAnswer>("orch diff"),
     ]

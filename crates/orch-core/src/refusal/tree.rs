@@ -138,6 +138,11 @@ pub enum TreeRefusal {
         /// How many tasks are not done.
         unfinished: i64,
     },
+    /// The worktree of an attempt is still being prepared, so nobody has its work yet.
+    NotSent {
+        /// Which attempt.
+        attempt: AttemptName,
+    },
     /// The worktree of an attempt could not be prepared.
     NotPrepared {
         /// Which attempt.
@@ -200,6 +205,9 @@ fn sentence(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
             format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
+        }
+        TreeRefusal::NotSent { attempt } => {
+            format!("The worktree of {attempt} is still being prepared: nobody has its work yet.")
         }
         TreeRefusal::NotPrepared { attempt, reason } => {
             format!("The worktree of {attempt} could not be prepared: {reason}")

@@ -2,6 +2,7 @@
 
 use orch_core::id::Slug;
 use orch_core::time::Time;
+use orch_store::Transaction;
 use orch_store::page::{Page, PageRequest};
 use orch_store::table::{agent, message, thread};
 
@@ -27,22 +28,25 @@ pub struct AgentShown {
 ///
 /// # Errors
 /// The store failed.
-pub fn agents(session: &mut Session, page: &PageRequest) -> Result<Page<AgentShown>, Error> {
-    session.read(|tx, _| {
-        let after = page.after.as_deref().unwrap_or("");
-        let found = agent::list(tx, after, page.limit.saturating_add(1))?;
-        let total = u64::try_from(agent::count(tx)?).unwrap_or(0);
-        let mut shown = Vec::with_capacity(found.len());
-        for agent in found {
-            let count = |number: i64| u64::try_from(number).unwrap_or(0);
-            shown.push(AgentShown {
-                claimed: count(thread::held_by(tx, &agent.name)?),
-                queued: count(thread::queue_length(tx, &agent.name)?),
-                unread: count(message::count_to(tx, &agent.name, agent.cursor)?),
-                last_seen_at: agent.last_seen_at,
-                name: agent.name,
-            });
-        }
-        Ok(cut(shown, page.limit, total, |agent: &AgentShown| agent.name.to_string()))
-    })
+pub fn agents(session: &mut Session, request: &PageRequest) -> Result<Page<AgentShown>, Error> {
+    session.read(|tx, _| page(tx, request))
+}
+
+/// A part of the list.
+pub(crate) fn page(tx: &mut Transaction<'_>, page: &PageRequest) -> Result<Page<AgentShown>, Error> {
+    let after = page.after.as_deref().unwrap_or("");
+    let found = agent::list(tx, after, page.limit.saturating_add(1))?;
+    let total = u64::try_from(agent::count(tx)?).unwrap_or(0);
+    let mut shown = Vec::with_capacity(found.len());
+    for agent in found {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        shown.push(AgentShown {
+            claimed: count(thread::held_by(tx, &agent.name)?),
+            queued: count(thread::queue_length(tx, &agent.name)?),
+            unread: count(message::count_to(tx, &agent.name, agent.cursor)?),
+            last_seen_at: agent.last_seen_at,
+            name: agent.name,
+        });
+    }
+    Ok(cut(shown, page.limit, total, |agent: &AgentShown| agent.name.to_string()))
 }

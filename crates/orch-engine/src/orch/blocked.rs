@@ -218,6 +218,10 @@ fn count(number: i64) -> u64 {
 pub(crate) fn unclaimed(tx: &mut Transaction<'_>, task: &Task) -> Result<Option<Reason>, Error> {
     let Some(last) = task.attempt else { return Ok(None) };
     let Some(attempt) = attempt::load(tx, last.id)? else { return Ok(None) };
+    // Nothing was sent yet to anybody.
+    if attempt.thread.is_none() {
+        return Ok(None);
+    }
     let seen = agent::load(tx, &attempt.agent)?.is_some_and(|agent| agent.last_seen_at.is_some());
     Ok((!seen).then_some(Reason::Unclaimed { agent: attempt.agent }))
 }

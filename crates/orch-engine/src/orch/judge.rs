@@ -141,9 +141,11 @@ pub fn judge(
         reported.note(stage, Checks::Overridden)?;
         let after = match verdict {
             Verdict::Reject { reason } => reported.reject(stage, reason, None, Vec::new())?,
-            Verdict::Accept { reason, .. } => {
-                if let Some(commit) = &named {
-                    take_instead(stage, &reported.attempt, commit)?;
+            Verdict::Accept { commit, reason } => {
+                match (commit, &named) {
+                    (Some(_), Some(commit)) => take_instead(stage, &reported.attempt, commit)?,
+                    (Some(_), None) => return Err(lasting::came_to_nothing()),
+                    (None, _) => {}
                 }
                 let reason = reason.clone().unwrap_or_default();
                 let about = orch_core::event::About {

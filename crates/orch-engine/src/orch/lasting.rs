@@ -2,6 +2,7 @@
 //! last transaction. Repeated with its request id, such a request goes on where it was cut off.
 
 use orch_core::id::Slug;
+use orch_core::refusal::TreeRefusal;
 use orch_store::driver::Durability;
 use orch_store::table::{agent, request};
 use orch_store::{Ending, Transaction};
@@ -108,6 +109,13 @@ pub(crate) fn is_new<T>(session: &mut Session, receipt: Option<&Receipt<'_, T>>)
     let Some(receipt) = receipt else { return Ok(true) };
     let key = token::request_digest(receipt.key);
     session.read(|tx, _| Ok(request::load(tx, &key)?.is_none()))
+}
+
+/// The error of a request that was under way when it was looked at, for which nothing was looked up therefore, and that
+/// came to nothing before it could be answered: repeated once more it is a new one.
+pub(crate) fn came_to_nothing() -> Error {
+    let what = "Going on with a request that has just come to nothing in another process".to_owned();
+    TreeRefusal::NotSupported { what }.into()
 }
 
 /// What a request is about, in a form that outlives the process.

@@ -1,9 +1,11 @@
 //! The scheduler's operations, one per file.
 
 pub mod ack;
+pub mod agents;
 pub mod answer;
 pub(crate) mod base;
 pub mod blocked;
+pub mod brief;
 pub mod clashes;
 pub mod dep;
 pub mod diff;
@@ -16,6 +18,8 @@ pub mod integrate;
 pub mod judge;
 pub mod land;
 pub(crate) mod lasting;
+pub mod log;
+pub mod meter;
 pub mod orphans;
 pub mod outcome;
 pub(crate) mod perform;
@@ -34,6 +38,7 @@ pub(crate) mod stage;
 pub mod status;
 pub mod task;
 pub mod tell;
+pub mod timeline;
 pub mod verify;
 pub mod wait;
 pub mod why;

@@ -51,6 +51,10 @@ impl Footing {
             Err(GitError::NotARepository { .. }) if place.required || place.base.is_some() => {
                 return missing(place.base.clone());
             }
+            // What looks like a repository and is none for git would be worked in without worktrees.
+            Err(error @ GitError::NotARepository { .. }) if has_dot_git(&place.folder) => {
+                return Err(error.into());
+            }
             Err(GitError::NotARepository { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
@@ -110,6 +114,10 @@ impl Footing {
         let below = self.repository.list_refs(&format!("{}/", whole.as_str()))?;
         Ok(below.first().map(|entry| taken(&entry.reference)))
     }
+}
+
+fn has_dot_git(folder: &Path) -> bool {
+    folder.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok())
 }
 
 /// Whether it is worth asking git: it takes longer than everything else that beginning a run does.

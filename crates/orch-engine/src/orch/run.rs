@@ -89,51 +89,74 @@ pub fn init(
     if is_new && footing.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
-    let policy = Policy { done_when, ..request.policy.clone() };
-    let name = if is_new {
-        free_name(session, request, footing.as_ref())?
-    } else {
-        Slug::from_title(&request.title)
+    let wanted = Wanted {
+        request,
+        policy: Policy { done_when, ..request.policy.clone() },
+        footing: footing.as_ref(),
+        is_new,
     };
-    lasting::change(
-        session,
-        receipt,
-        who,
-        |stage| {
-            if run_table::taken(stage.tx, &name)? {
-                return Err(Refusal::RunExists { run: name.clone() }.into());
-            }
-            let ground = footing.as_ref().map(|footing| footing.ground(&name));
-            let goal = request.goal.as_deref();
-            let new = run_table::NewRow {
-                name: &name,
-                title: &request.title,
-                goal,
-                policy: &policy,
-                ground: ground.as_ref(),
-            };
-            let id = run_table::insert(stage.tx, new, stage.now)?;
-            if request.rules != Rules::default() || request.budget != Budget::default() {
-                run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
-            }
-            let data = vec![("title", request.title.as_str().into())];
-            stage.tell(EventKind::RunCreated, about(id), None, data)?;
-            if ground.is_some() {
-                hold::ask(stage.tx, EffectKind::Branch, id, None, stage.now)?;
-            }
-            Ok(id.0)
-        },
-        |tx, id| {
-            let run = scope::run_of(tx, RunId(*id))?;
-            Ok(run.ground.is_none().then_some(MadeRun { run, dirty: 0 }))
-        },
-        |session, id| {
-            let id = RunId(id);
-            complete(session, EffectKind::Branch, id, None)?;
-            let run = session.read(|tx, _| scope::run_of(tx, id))?;
-            Ok(MadeRun { run, dirty })
-        },
-    )
+    loop {
+        let name = match is_new {
+            true => free_name(session, request, footing.as_ref())?,
+            // It has its name; this one is not looked at.
+            false => Slug::from_title(&request.title),
+        };
+        let made = lasting::change(
+            session,
+            receipt,
+            who,
+            |stage| wanted.begin(stage, &name),
+            |tx, id| {
+                let run = scope::run_of(tx, RunId(*id))?;
+                Ok(run.ground.is_none().then_some(MadeRun { run, dirty: 0 }))
+            },
+            |session, id| {
+                let id = RunId(id);
+                complete(session, EffectKind::Branch, id, None)?;
+                let run = session.read(|tx, _| scope::run_of(tx, id))?;
+                Ok(MadeRun { run, dirty })
+            },
+        );
+        match made {
+            // Another process has just taken the name that was free: a name of our own choice is another then.
+            Err(Error::Refused(Refusal::RunExists { .. })) if request.name.is_none() => {}
+            other => return other,
+        }
+    }
+}
+
+/// A run that is wanted, with all that was looked up for it.
+struct Wanted<'a> {
+    request: &'a NewRun,
+    policy: Policy,
+    footing: Option<&'a Footing>,
+    /// Whether anything was looked up at all.
+    is_new: bool,
+}
+
+impl Wanted<'_> {
+    fn begin(&self, stage: &mut Stage<'_, '_>, name: &Slug) -> Result<i64, Error> {
+        let Self { request, policy, footing, is_new } = self;
+        if !is_new {
+            return Err(lasting::came_to_nothing());
+        }
+        if run_table::taken(stage.tx, name)? {
+            return Err(Refusal::RunExists { run: name.clone() }.into());
+        }
+        let ground = footing.map(|footing| footing.ground(name));
+        let goal = request.goal.as_deref();
+        let new = run_table::NewRow { name, title: &request.title, goal, policy, ground: ground.as_ref() };
+        let id = run_table::insert(stage.tx, new, stage.now)?;
+        if request.rules != Rules::default() || request.budget != Budget::default() {
+            run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
+        }
+        let data = vec![("title", request.title.as_str().into())];
+        stage.tell(EventKind::RunCreated, about(id), None, data)?;
+        if ground.is_some() {
+            hold::ask(stage.tx, EffectKind::Branch, id, None, stage.now)?;
+        }
+        Ok(id.0)
+    }
 }
 
 /// Lists runs, newest first.

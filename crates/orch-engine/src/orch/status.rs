@@ -179,13 +179,44 @@ fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Er
     Ok(path)
 }
 
-/// The mean time of the last done tasks, as often as the longest chain has tasks.
+/// The median time of the last done tasks, as often as the longest chain has tasks: one that took unusually long does
+/// not make the rest look long.
 ///
 /// More work than agents takes longer than its longest chain; this is the least it will take.
 fn eta(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result<Option<Span>, Error> {
     if chain == 0 || run.counts.of(TaskState::Done) == 0 {
         return Ok(None);
     }
-    let (measured, together) = attempt::durations(tx, run.id)?;
-    Ok((measured > 0).then(|| Span((together / measured).saturating_mul(i64::from(chain)))))
+    let mut measured = attempt::durations(tx, run.id)?;
+    Ok(median(&mut measured).map(|each| Span(each.0.saturating_mul(i64::from(chain)))))
+}
+
+/// The middle one; of two the mean.
+fn median(spans: &mut [Span]) -> Option<Span> {
+    spans.sort_unstable();
+    let upper = spans.get(spans.len() / 2)?;
+    if spans.len() % 2 == 1 {
+        return Some(*upper);
+    }
+    let lower = spans.get(spans.len() / 2 - 1)?;
+    Some(Span(lower.0 + (upper.0 - lower.0) / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_took_long_does_not_count_for_more() {
+        for (measured, middle) in [
+            (vec![], None),
+            (vec![7], Some(7)),
+            (vec![9, 1], Some(5)),
+            (vec![5, 1_000_000, 3], Some(5)),
+            (vec![1, 2, 4, 1_000_000], Some(3)),
+        ] {
+            let mut spans: Vec<Span> = measured.iter().copied().map(Span).collect();
+            assert_eq!(median(&mut spans), middle.map(Span), "{measured:?}");
+        }
+    }
 }

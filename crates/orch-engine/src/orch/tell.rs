@@ -2,7 +2,7 @@
 
 use orch_core::id::Slug;
 use orch_core::message::Message;
-use orch_core::refusal::Refusal;
+use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::task::Task;
 use orch_core::thread::Thread;
 use orch_store::table::{attempt, thread};
@@ -37,8 +37,7 @@ pub(crate) fn live_thread(stage: &mut Stage<'_, '_>, task: &Task) -> Result<Thre
     let none = || Refusal::AttemptNotFound { task: task.name.clone() };
     let last = task.attempt.filter(|_| task.state.live()).ok_or_else(none)?;
     let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| scope::missing("attempt", last.id.0))?;
-    // Before its worktree is there nobody works on it yet.
-    let id = live.thread.ok_or_else(none)?;
+    let id = live.thread.ok_or_else(|| TreeRefusal::NotSent { attempt: live.name.clone() })?;
     let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
     if owned.state.status().closed() { Err(none().into()) } else { Ok(owned) }
 }

@@ -6,13 +6,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use orch_core::id::{AttemptId, RunId, Slug, TaskId};
+use orch_core::id::{AttemptId, EffectId, RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, Run};
 use orch_core::task::{Checks, Task, TaskState};
-use orch_store::table::task as task_table;
+use orch_store::table::{effect, task as task_table};
 
-use super::Opener;
+use super::{News, Opener};
+use crate::orch::perform::{self, hold};
 use crate::orch::{TaskRef, dispatch, integrate, verify};
 use crate::{Error, Session};
 
@@ -25,6 +26,8 @@ enum Chore {
     Verify(AttemptId),
     /// Merging what is good.
     Integrate(RunId),
+    /// What somebody left undone, or could not be done when it was to be.
+    Left(EffectId, RunId),
 }
 
 /// The chores under way.
@@ -37,6 +40,7 @@ pub struct Chores {
     done: Receiver<(Chore, Result<(), String>)>,
     tell: Sender<(Chore, Result<(), String>)>,
     notes: Vec<String>,
+    news: News,
 }
 
 /// How long a chore that failed is let be, at first.
@@ -45,11 +49,14 @@ const REST: Duration = Duration::from_secs(2);
 /// How many doublings that grows by.
 const RESTS_MAX: u32 = 6;
 
+/// How often a finished run is still kept waiting for what cannot be done.
+const PATIENCE: u32 = 3;
+
 impl Chores {
-    pub(super) fn new(open: Opener, who: Slug) -> Self {
+    pub(super) fn new(open: Opener, who: Slug, news: News) -> Self {
         let (tell, done) = channel();
         let (under_way, resting) = (BTreeMap::new(), BTreeMap::new());
-        Self { open, who, under_way, resting, done, tell, notes: Vec::new() }
+        Self { open, who, under_way, resting, done, tell, notes: Vec::new(), news }
     }
 
     /// Whether any is under way, or will be tried again by itself.
@@ -107,8 +114,11 @@ impl Chores {
         }
         let (open, who, tell, own) =
             (std::sync::Arc::clone(&self.open), self.who.clone(), self.tell.clone(), chore.clone());
+        let news = self.news.clone();
         let run = move || {
+            let mut folder = None;
             let result = open().and_then(|mut session| {
+                folder = Some(session.store_folder().to_owned());
                 let done = work(&mut session, &who);
                 session.tend();
                 done
@@ -125,10 +135,13 @@ impl Chores {
                     | Refusal::TaskFinished { .. }
                     | Refusal::CapacityReached { .. },
                 )) => Ok(()),
-                Err(error) => Err(crate::orch::perform::prepare::said(&error)),
+                Err(error) => Err(perform::prepare::said(&error)),
             };
             // Whoever waits for it may be gone.
             let _ = tell.send((own, result));
+            if let Some(folder) = folder {
+                news.tell(&folder);
+            }
         };
         match std::thread::Builder::new().name("chore".to_owned()).spawn(run) {
             Ok(thread) => {
@@ -145,6 +158,35 @@ impl Chores {
         self.begin(Chore::Dispatch(task.id), move |session, who| {
             dispatch::one(session, None, who, &wanted, Some(&to)).map(|_| ())
         })
+    }
+
+    /// When the first chore that is let be may be tried again, from now.
+    pub(super) fn next_try(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.resting.values().map(|(until, _)| until.saturating_duration_since(now)).min()
+    }
+
+    /// Goes on with what was left undone in a run; says whether something is worth waiting for.
+    pub(super) fn left(&mut self, session: &mut Session, run: RunId) -> Result<bool, Error> {
+        let left = session.read(|tx, now| {
+            let mut effects = effect::all(tx, Some(run))?;
+            effects.retain(|effect| hold::is_left(effect, now));
+            Ok(effects)
+        })?;
+        // What was let be and has been done since, by whomever, is forgotten.
+        self.resting.retain(|chore, _| match chore {
+            Chore::Left(id, of) => *of != run || left.iter().any(|effect| effect.id == *id),
+            Chore::Dispatch(_) | Chore::Verify(_) | Chore::Integrate(_) => true,
+        });
+        let mut worth = false;
+        for effect in left {
+            let chore = Chore::Left(effect.id, run);
+            let tries = self.resting.get(&chore).map_or(0, |(_, tries)| *tries);
+            worth |= tries < PATIENCE;
+            let (kind, attempt) = (effect.kind, effect.attempt);
+            self.begin(chore, move |session, _| perform::complete(session, kind, run, attempt));
+        }
+        Ok(worth)
     }
 
     /// Judges and merges what was reported.

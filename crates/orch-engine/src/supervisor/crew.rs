@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use orch_core::id::{Slug, TaskId, ThreadId};
+use orch_core::id::{RunId, Slug, TaskId, ThreadId};
 use orch_core::limit;
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
-use orch_core::thread::ThreadState;
+use orch_core::thread::{ThreadState, ThreadStatus};
 use orch_core::time::Time;
+use orch_core::worker::Worker;
 use orch_store::table::{attempt, profile_rest, task as task_table, thread, worker};
 
 use super::chores::Chores;
@@ -54,6 +55,8 @@ pub struct Crew {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counted {
     pub workers: usize,
+    /// Those of them that wait for an answer, without a process that works.
+    pub waiting: usize,
     pub others: usize,
 }
 
@@ -183,13 +186,15 @@ impl Crew {
 
     /// How many workers each profile has, those included that are about to have one.
     fn taken(&mut self, session: &mut Session) -> Result<BTreeMap<Slug, usize>, Error> {
-        let live = session.read(|tx, _| Ok(worker::live(tx, None)?))?;
+        let (live, waiting) = live(session, None)?;
         let threads: BTreeSet<ThreadId> = live.iter().map(|row| row.thread).collect();
         let now = Instant::now();
         self.starting.retain(|thread, (since, _)| !threads.contains(thread) && now < *since + START);
         self.children.retain_mut(|child| !child.has_ended());
         let mut taken = BTreeMap::new();
-        let names = live.into_iter().filter_map(|row| row.profile);
+        // Who waits for an answer has no process, and leaves its place to others.
+        let names =
+            live.into_iter().filter(|row| !waiting.contains(&row.thread)).filter_map(|row| row.profile);
         for name in names.chain(self.starting.values().map(|(_, profile)| profile.clone())) {
             *taken.entry(name).or_default() += 1;
         }
@@ -198,10 +203,10 @@ impl Crew {
 
     /// Counts what is under way in a run.
     pub(super) fn count(&mut self, session: &mut Session, run: &Run) -> Result<Counted, Error> {
-        let live = session.read(|tx, _| Ok(worker::live(tx, Some(run.id))?))?;
+        let (live, waiting) = live(session, Some(run.id))?;
         let active = usize::try_from(run.counts.active()).unwrap_or(0);
         let workers = live.len() + self.starting.len();
-        Ok(Counted { workers, others: active.saturating_sub(live.len()) })
+        Ok(Counted { workers, waiting: waiting.len(), others: active.saturating_sub(live.len()) })
     }
 
     /// Starts a wrapper for each attempt that waits for one of our profiles; says how many.
@@ -284,6 +289,22 @@ impl Crew {
         }
         Ok(runs.iter().any(|run| run.state.status() == RunStatus::Open))
     }
+}
+
+/// The workers that live, and the threads of those that wait for an answer.
+fn live(session: &mut Session, run: Option<RunId>) -> Result<(Vec<Worker>, BTreeSet<ThreadId>), Error> {
+    session.read(|tx, _| {
+        let live = worker::live(tx, run)?;
+        let mut waiting = BTreeSet::new();
+        for row in &live {
+            if thread::load(tx, row.thread)?
+                .is_some_and(|found| found.state.status() == ThreadStatus::Blocked)
+            {
+                waiting.insert(row.thread);
+            }
+        }
+        Ok((live, waiting))
+    })
 }
 
 /// Whether a profile's workers are not started for now.

@@ -9,10 +9,13 @@ mod care;
 pub mod check;
 pub mod chores;
 pub mod crew;
+pub mod notify;
 
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use orch_core::event::Event;
 use orch_core::id::{EventId, RunId, Slug};
@@ -25,8 +28,8 @@ use orch_store::driver::Durability;
 use orch_store::table::supervisor::Supervisor;
 use orch_store::table::{event, supervisor, task as task_table, thread, worker};
 
-use crate::orch::scope;
 use crate::orch::stage::read_fresh;
+use crate::orch::{ps, scope};
 use crate::wake::{Look, wait_until};
 use crate::world::process::{ProcessIdentity, host};
 use crate::wrapper::{Programs, stop};
@@ -101,12 +104,16 @@ pub struct Driven {
 struct Pass {
     /// How many workers are under way.
     workers: usize,
+    /// How many of them wait for an answer.
+    waiting: usize,
     /// How many attempts are under way at agents that we do not start.
     others: usize,
     /// Whether something was begun, or is under way in this process.
     busy: bool,
     /// When something may come by itself.
     next: Option<Time>,
+    /// In what time something that failed is tried again.
+    soon: Option<Duration>,
 }
 
 /// How long it sleeps at most while workers are under way: one of them may be killed without a word.
@@ -123,14 +130,20 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
     let mut session = (drive.open)()?;
     let scope = Scope::find(&mut session, drive.run.as_ref())?;
     enlist(&mut session, &drive, &scope)?;
-    let interrupts = watch_interrupts(drive.stop.take(), &session);
-    let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone());
+    let news = News::default();
+    let interrupts = watch_interrupts(drive.stop.take(), &session, &news);
+    let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone(), news.clone());
     let mut cursor = scope.begin;
-    let mut ended = false;
+    let mut is_told = false;
     let outcome = loop {
+        let mark = news.mark(&mut session)?;
         let asked = interrupts.load(Ordering::SeqCst);
-        if asked > 1 && !ended {
-            ended = true;
+        if asked > 0 && !is_told {
+            is_told = true;
+            say_who_works(&mut session, &scope, &mut drive)?;
+        }
+        if asked > 1 {
+            // Also those that have claimed their work since.
             end_workers(&mut session, &scope)?;
         }
         cursor = tell(&mut session, &scope, cursor, &mut drive)?;
@@ -144,7 +157,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
         if let Some(reason) = over(&mut session, &drive, &scope, pass, asked)? {
             break Some(reason);
         }
-        sleep(&mut session, pass)?;
+        sleep(&mut session, pass, &news, mark)?;
     };
     chores.finish();
     tell(&mut session, &scope, cursor, &mut drive)?;
@@ -172,6 +185,7 @@ fn pass(
     chores.reap();
     let mut pass = Pass::default();
     for run in scope.runs(session)? {
+        pass.busy |= chores.left(session, run.id)?;
         if !run.state.status().unfinished() {
             continue;
         }
@@ -180,8 +194,11 @@ fn pass(
         if starts && run.state.status() == RunStatus::Open {
             drive.crew.dispatch(session, &run, chores, &drive.who)?;
         }
+        // What was sent just now is to be started now: our own commits wake us from no sleep.
+        let run = session.read(|tx, _| scope::run_of(tx, run.id))?;
         let counted = drive.crew.count(session, &run)?;
         pass.workers += counted.workers;
+        pass.waiting += counted.waiting;
         pass.others += counted.others;
         if starts {
             let begun = drive.crew.start(session, &run, &drive.programs, &drive.store)?;
@@ -191,6 +208,7 @@ fn pass(
         pass.next = earliest(pass.next, timers(session, &run)?);
     }
     pass.next = earliest(pass.next, drive.crew.next_rest(session)?);
+    pass.soon = chores.next_try();
     pass.busy |= chores.busy();
     Ok(pass)
 }
@@ -202,7 +220,8 @@ fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 /// When something of a run may come by itself: a lease, a default answer, the end of a delay.
 fn timers(session: &mut Session, run: &Run) -> Result<Option<Time>, Error> {
     session.read(|tx, now| {
-        let thread = thread::next_timer(tx)?;
+        // One that is due already hides none that comes.
+        let thread = thread::next_timer(tx)?.filter(|at| *at > now);
         Ok(earliest(thread, task_table::next_try(tx, run.id, now)?))
     })
 }
@@ -217,16 +236,16 @@ fn over(
 ) -> Result<Option<Over>, Error> {
     let runs = scope.runs(session)?;
     if asked > 0 {
-        let quiet = pass.workers == 0 && !pass.busy;
+        let quiet = pass.workers <= pass.waiting && !pass.busy;
         return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
-        return Ok(Some(Over(None)));
+        return Ok((!pass.busy).then_some(Over(None)));
     }
     if drive.once {
         return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
     }
-    if pass.workers > 0 || pass.busy {
+    if pass.workers > pass.waiting || pass.busy {
         return Ok(None);
     }
     if drive.until == Until::Idle && pass.next.is_none() {
@@ -248,16 +267,46 @@ fn over(
     Ok(None)
 }
 
-/// Sleeps until something was committed, or may have come by itself.
-fn sleep(session: &mut Session, pass: Pass) -> Result<(), Error> {
+/// What happens in this process and changes nothing in the store: a chore that ends, an interrupt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct News(Arc<AtomicUsize>);
+
+/// How things stood when a pass began.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    committed: i64,
+    happened: usize,
+    at: Time,
+}
+
+impl News {
+    /// Wakes the loop. To be called after what there is to see can be seen.
+    pub(crate) fn tell(&self, folder: &Path) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        wake::signal(folder);
+    }
+
+    fn mark(&self, session: &mut Session) -> Result<Mark, Error> {
+        let committed = session.change_counter()?;
+        Ok(Mark { committed, happened: self.0.load(Ordering::SeqCst), at: session.clock_now() })
+    }
+}
+
+/// Sleeps until something has happened since the pass began, or may have come by itself.
+fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark) -> Result<(), Error> {
     let at_most = if pass.workers > 0 { LOOK } else { REST };
-    let begin = session.change_counter()?;
-    let mut first = true;
+    let soon = pass
+        .soon
+        .and_then(|soon| i64::try_from(soon.as_millis()).ok())
+        .map(|soon| Span(soon.saturating_add(1)));
+    let at_most = soon.map_or(at_most, |soon| soon.min(at_most));
+    // What was due when the pass began, and still stands, is for somebody else.
+    let next = pass.next.filter(|next| *next > mark.at);
     wait_until(session, at_most, |session| {
-        // What was committed since the pass began counts; the first look is before the wait.
-        let changed = session.change_counter()? != begin;
-        let looked = std::mem::replace(&mut first, false);
-        Ok(if changed && !looked { Look::Found(()) } else { Look::Nothing(pass.next) })
+        let now = news.mark(session)?;
+        let is_new = now.committed != mark.committed || now.happened != mark.happened;
+        let is_due = next.is_some_and(|next| now.at >= next);
+        Ok(if is_new || is_due { Look::Found(()) } else { Look::Nothing(next) })
     })?;
     Ok(())
 }
@@ -351,6 +400,25 @@ fn leave(session: &mut Session) -> Result<(), Error> {
     })
 }
 
+/// Says what an interrupt does, and who still works.
+fn say_who_works(session: &mut Session, scope: &Scope, drive: &mut Drive<'_>) -> Result<(), Error> {
+    let workers = session.read(|tx, _| ps::workers(tx, scope.only))?;
+    let names: Vec<String> = workers
+        .iter()
+        .map(|worker| {
+            worker.attempt.as_ref().map_or_else(|| worker.row.thread.to_string(), ToString::to_string)
+        })
+        .collect();
+    let note = if names.is_empty() {
+        "Interrupted: nothing more is started.".to_owned()
+    } else {
+        let names = names.join(", ");
+        format!("Interrupted: nothing more is started; still at work: {names}. Interrupt again to end them.")
+    };
+    (drive.listen)(Said::Note(&note));
+    Ok(())
+}
+
 /// Asks every worker of ours to end, with grace.
 fn end_workers(session: &mut Session, scope: &Scope) -> Result<(), Error> {
     for row in session.read(|tx, _| Ok(worker::live(tx, scope.only)?))? {
@@ -360,15 +428,15 @@ fn end_workers(session: &mut Session, scope: &Scope) -> Result<(), Error> {
 }
 
 /// Counts interrupts, and wakes the loop for each.
-fn watch_interrupts(stop: Option<OwnedFd>, session: &Session) -> Arc<AtomicUsize> {
+fn watch_interrupts(stop: Option<OwnedFd>, session: &Session, news: &News) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
     let Some(stop) = stop else { return count };
-    let (counter, folder) = (Arc::clone(&count), session.store_folder().to_owned());
+    let (counter, news, folder) = (Arc::clone(&count), news.clone(), session.store_folder().to_owned());
     let watch = move || {
         let mut byte = [0_u8; 1];
         while rustix::io::read(stop.as_fd(), &mut byte).is_ok_and(|read| read > 0) {
             counter.fetch_add(1, Ordering::SeqCst);
-            wake::signal(&folder);
+            news.tell(&folder);
         }
     };
     // Without a thread an interrupt is not heard, as if there were no pipe.

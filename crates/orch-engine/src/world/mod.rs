@@ -57,4 +57,12 @@ impl World {
     pub fn repository(&self, folder: &Path) -> Result<Repository, GitError> {
         Repository::discover(self.git()?, folder)
     }
+
+    /// A repository that was found before, by the folder that its worktrees share.
+    ///
+    /// # Errors
+    /// As [`World::git`], and `NotARepository`.
+    pub fn repository_at(&self, common_dir: &Path) -> Result<Repository, GitError> {
+        Repository::at(self.git()?, common_dir)
+    }
 }

@@ -56,6 +56,13 @@ pub(super) fn finish(
     {
         return Ok(Finished::Asked(question.message));
     }
+    if let (Meaning::Well, None, Some(answered)) = (&end, &report, found.and_then(|thread| thread.answered)) {
+        // The answer was faster than the end of a worker that did not wait for it.
+        let new = held.answered != Some(answered.question);
+        if new && !launch::reports(&wrap.what) && !held.has_commits(session) {
+            return Ok(Finished::Asked(answered.question));
+        }
+    }
     let (outcome, message, detail) = act(session, wrap, held, end, report, &ran)?;
     note_end(session, held, outcome, detail.clone())?;
     Ok(Finished::Over(over(held, outcome, exit_status, message, detail)))

@@ -244,7 +244,7 @@ fn renewal(lease: Option<Lease>) -> Duration {
 }
 
 fn wall_clock() -> Time {
-    time_of(SystemTime::now())
+    crate::clock::Clock::now(&crate::clock::SystemClock)
 }
 
 fn time_of(at: SystemTime) -> Time {

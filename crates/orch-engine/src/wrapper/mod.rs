@@ -17,7 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use orch_core::id::{Slug, ThreadId};
+use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::{Lease, TokenDigest};
 use orch_core::message::Message;
 use orch_core::run::Spent;
@@ -131,6 +131,8 @@ struct Held {
     totals: Totals,
     /// What the run has not been told of yet.
     unspent: Spent,
+    /// The last question whose answer the worker was started with.
+    answered: Option<MessageId>,
     /// Whether failures in a row say something of the profile: a script fails as its task does.
     rests: bool,
 }
@@ -167,6 +169,7 @@ pub fn run(mut wrap: Wrap<'_>) -> Result<Wrapped, Error> {
                 return Ok(wrapped);
             }
             finish::Finished::Asked(question) => {
+                held.answered = Some(question);
                 match finish::await_answer(&mut session, &wrap, &held, question)? {
                     Some(found) => answered = Some(found),
                     None => return finish::gone(&mut session, &mut held),
@@ -226,9 +229,10 @@ fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
     let digest = token::digest(&claimed.lease.token);
     let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
     let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
+    let answered = claimed.thread.thread.answered.map(|answered| answered.question);
     let (totals, unspent) = (Totals::default(), Spent::default());
     let rests = profile.is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
-    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, rests })
+    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, answered, rests })
 }
 
 /// What one start of the worker came to.

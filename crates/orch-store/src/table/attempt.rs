@@ -3,7 +3,7 @@
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, TaskName, ThreadId};
 use orch_core::task::{Checks, Task};
-use orch_core::time::Time;
+use orch_core::time::{Span, Time};
 
 use super::{list, list_text, named, slug, small, time, time_or_null};
 use crate::driver::{Row, Value};
@@ -36,9 +36,17 @@ const TEXT: &str = "SELECT run_verify, task_verify, log_tail FROM attempt_text W
 const LOAD: &str = select!("WHERE a.id = $1");
 const NUMBERED: &str = select!("WHERE a.task_id = $1 AND a.number = $2");
 const OF_TASK: &str = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
-const DURATIONS: &str = "SELECT count(*), sum(ended_at - created_at) FROM
-    (SELECT a.created_at, a.ended_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
-    WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50) AS recent";
+const LIVE_OF_ALL: &str = select!("WHERE a.ended_at IS NULL ORDER BY a.id LIMIT $1");
+const OF_RUN: &str = "SELECT a.id, a.run_id, a.task_id, r.name, t.key, a.number, a.agent, a.state, a.thread_id, a.outcome_id,
+    a.reason, a.releases, a.checks, a.created_at, a.ended_at
+    FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id CROSS JOIN run r ON r.id = t.run_id
+    WHERE t.run_id = $1 AND t.id >= $2 AND (t.id > $2 OR a.number > $3) ORDER BY t.id, a.number LIMIT $4";
+const COUNT_OF_RUN: &str =
+    "SELECT count(*) FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id
+    WHERE t.run_id = $1";
+const DURATIONS: &str =
+    "SELECT a.ended_at - a.created_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
+    WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50";
 
 fn row(row: &dyn Row) -> Result<Attempt, Fault> {
     let task = TaskName { run: slug(row, 3)?, key: slug(row, 4)? };
@@ -201,12 +209,32 @@ pub fn of_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec
     tx.all(OF_TASK, &[task.0.into(), limit.into()], row)
 }
 
-/// How many of a run's last 50 done tasks tell how long they took, and how long that was together, in milliseconds.
+/// Live attempts of all runs, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn durations(tx: &mut Transaction<'_>, run: RunId) -> Result<(i64, i64), Fault> {
-    let found =
-        tx.first(DURATIONS, &[run.0.into()], |row| Ok((row.int(0)?, row.int_or_null(1)?.unwrap_or(0))))?;
-    Ok(found.unwrap_or((0, 0)))
+pub fn live_of_all(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.all(LIVE_OF_ALL, &[limit.into()], row)
+}
+
+/// A run's attempts behind one, by task and number, and how many there are in all.
+///
+/// # Errors
+/// The store failed.
+pub fn of_run(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: (TaskId, u32),
+    limit: u32,
+) -> Result<(Vec<Attempt>, i64), Fault> {
+    let values = [run.0.into(), after.0.0.into(), after.1.into(), limit.into()];
+    Ok((tx.all(OF_RUN, &values, row)?, tx.number(COUNT_OF_RUN, &[run.0.into()])?))
+}
+
+/// How long a run's last 50 done tasks took, those of them that tell.
+///
+/// # Errors
+/// The store failed.
+pub fn durations(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Span>, Fault> {
+    tx.all(DURATIONS, &[run.0.into()], |row| row.int(0).map(Span))
 }

@@ -3,7 +3,7 @@
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, MessageId};
 use orch_core::task::{Checks, LastAttempt, Task, TaskState};
-use orch_core::time::Time;
+use orch_core::time::{Span, Time};
 use orch_store::table::{attempt, task};
 
 use crate::Open;
@@ -64,12 +64,12 @@ pub(crate) fn exercise(open: Open<'_>) {
     write(&mut store, |tx| attempt::save_text(tx, ended.id, &failed));
     assert_eq!(read(&mut store, |tx| attempt::text(tx, ended.id)), failed);
 
-    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), (0, 0), "nothing is done");
+    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), [], "nothing is done");
     let done = Task {
         state: TaskState::Done,
         attempt: Some(LastAttempt { id: ended.id, number: 1 }),
         ..task.clone()
     };
     write(&mut store, |tx| task::save(tx, &done));
-    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), (1, 3_000));
+    assert_eq!(read(&mut store, |tx| attempt::durations(tx, task.run)), [Span(3_000)]);
 }

@@ -19,6 +19,7 @@ mod run;
 mod task;
 mod thread;
 mod transaction;
+mod worker;
 mod worktree;
 
 /// Opens one more connection to the store under test.

@@ -68,6 +68,11 @@ fn transaction() {
 }
 
 #[test]
+fn worker() {
+    run(crate::worker::exercise);
+}
+
+#[test]
 fn worktree() {
     run(crate::worktree::exercise);
 }

@@ -54,13 +54,13 @@ impl Explained {
 /// Whether a step looks through a whole table; an index of a few rows may be walked.
 fn whole_table(step: &str) -> bool {
     const FEW: [&str; 7] = [
+        "attempt_live",
         "thread_news",
         "thread_defaulting",
         "thread_owned_lapsing",
         "run_unfinished",
         "CONSTANT ROW",
         "SCAN timers",
-        "SCAN recent",
     ];
     step.starts_with("SCAN ") && !FEW.iter().any(|few| step.contains(few))
 }
@@ -138,6 +138,9 @@ fn tasks_are_found_by_their_indexes() {
     explained.check("labelled", &[], |tx| task::labelled(tx, RUN, &slug("ui"), None, TASK, 10));
     explained.check("ready_labelled", &[], |tx| task::ready_labelled(tx, RUN, &slug("ui"), NOW));
     explained.check("queued_of_run", &["task_state"], |tx| thread::queued_of_run(tx, RUN));
+    explained.check("live attempts", &["attempt_live"], |tx| attempt::live_of_all(tx, 10));
+    explained
+        .check("timeline", &["task_order", "attempt_number"], |tx| attempt::of_run(tx, RUN, (TASK, 1), 10));
     explained.check("durations", &["task_state"], |tx| attempt::durations(tx, RUN));
     explained.check("of_task", &["attempt_number"], |tx| attempt::of_task(tx, TASK, 5));
     explained.check("next", &[], attempt::next);

@@ -1,6 +1,8 @@
 //! The answers of `orch` for people.
 
+mod agents;
 mod blocked;
+pub mod brief;
 mod demo;
 mod diff;
 mod dispatch;
@@ -9,11 +11,14 @@ mod events;
 pub mod graph;
 mod judgement;
 mod land;
+mod log;
+mod meter;
 mod run;
 mod state;
 mod status;
 mod store;
 mod task;
+mod timeline;
 mod word;
 mod worktree;
 

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, run: Option<&Slug>, context: &mut Context<'_>) ->
         }
         skip = takes;
     }
-    words.extend(["--store".into(), store.into()]);
+    words.extend(["--store".into(), store.into(), "--printed-to".into(), log.clone().into()]);
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(Code::Internal, format!("The working folder cannot be read: {error}."))
     })?;

@@ -8,7 +8,7 @@ mod view;
 pub(super) use view::worker;
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_contract::orch::drive::{DriveEnd, DriveLine};
@@ -17,14 +17,16 @@ use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
 use orch_core::time::Span;
 use orch_engine::profile::Reference;
+use orch_engine::settings;
 use orch_engine::supervisor::crew::{Crew, Seat};
+use orch_engine::supervisor::notify::Notifier;
 use orch_engine::supervisor::{self, Drive, Driven, Until};
 
 use super::naming::NamedRun;
 use crate::arguments::{duration, slug};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::inbox::run::{bad_profile, programs, shelf};
+use crate::inbox::run::{bad_profile, programs, shelf, user_folder, with_causes};
 use crate::interrupts;
 use crate::respond::{Outcome, Reply};
 
@@ -68,6 +70,9 @@ pub struct Args {
     /// What happens to a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = "tell", value_parser = ["tell", "end"])]
     on_silence: String,
+    /// Where stdout leads, for others to be told
+    #[arg(long, value_name = "FILE", hide = true)]
+    printed_to: Option<String>,
 }
 
 /// How many workers there are at once when nobody says so.
@@ -94,11 +99,12 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         return detach::run(&args, named.as_ref(), context);
     }
     let (open, store) = context.opener()?;
+    let notifier = notifier(context, &store)?;
     let open: supervisor::Opener = Arc::new(open);
     let stop = interrupts::take_over().map_err(|error| {
         Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
     })?;
-    let mut screen = view::Screen::new(context, &open, named.clone())?;
+    let mut screen = view::Screen::new(context, &open, named.clone(), notifier)?;
     let driven = supervisor::drive(Drive {
         open: Arc::clone(&open),
         store,
@@ -109,10 +115,10 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         once: args.once,
         programs: programs()?,
         stop: Some(OwnedFd::from(stop)),
-        log: None,
+        log: args.printed_to.clone(),
         listen: &mut |said| screen.hear(said),
     })?;
-    drop(screen);
+    screen.close();
     end(context, &driven)
 }
 
@@ -153,6 +159,16 @@ fn next(driven: &Driven) -> Vec<String> {
         }
     }
     next
+}
+
+/// Whom the settings want to be told.
+fn notifier(context: &mut Context<'_>, store: &str) -> Result<Option<Notifier>, Failure> {
+    let user = user_folder(context)?;
+    let folder = context.session()?.folder().to_owned();
+    let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
+    let settings = settings::read(&folders)
+        .map_err(|error| Failure::invalid(settings::FILE, format!("{}.", with_causes(&error))))?;
+    Ok(settings.notify.map(|notify| Notifier::new(notify, folder, store.to_owned())))
 }
 
 /// Who works.

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use orch_contract::Event;
 use orch_contract::orch::drive::{DriveLine, DriveView, Worker};
+use orch_core::event::Event as CoreEvent;
 use orch_core::id::Slug;
 use orch_engine::Session;
 use orch_engine::orch::ps::{self, WorkerShown};
+use orch_engine::supervisor::notify::Notifier;
 use orch_engine::supervisor::{Opener, Said};
 
 use crate::context::Context;
@@ -24,6 +26,7 @@ pub(super) struct Screen<'a, 'b> {
     run: Option<Slug>,
     drawn: Option<Instant>,
     note: Option<String>,
+    notifier: Option<Notifier>,
 }
 
 impl<'a, 'b> Screen<'a, 'b> {
@@ -31,14 +34,51 @@ impl<'a, 'b> Screen<'a, 'b> {
         context: &'a mut Context<'b>,
         open: &Opener,
         run: Option<Slug>,
+        notifier: Option<Notifier>,
     ) -> Result<Self, Failure> {
         let session = if context.has_terminal() { Some(open()?) } else { None };
-        Ok(Self { context, session, run, drawn: None, note: None })
+        Ok(Self { context, session, run, drawn: None, note: None, notifier })
     }
 
     /// Shows what was said; `false` when nobody looks any more.
     pub(super) fn hear(&mut self, said: Said<'_>) -> bool {
-        let written = match (said, self.session.is_some()) {
+        if let Said::Event(event) = said {
+            self.notify(event);
+        }
+        let complaints: Vec<String> = self.notifier.iter().flat_map(Notifier::complaints).collect();
+        for complaint in complaints {
+            if self.show(Said::Note(&complaint)) == Written::NoReader {
+                return false;
+            }
+        }
+        self.show(said) != Written::NoReader
+    }
+
+    /// Ends, with what the user's program did not take.
+    pub(super) fn close(mut self) {
+        let Some(mut notifier) = self.notifier.take() else { return };
+        notifier.finish();
+        for complaint in notifier.complaints() {
+            self.context.progress(&complaint);
+        }
+    }
+
+    /// Tells the user's program, where there is one.
+    fn notify(&mut self, event: &CoreEvent) {
+        let Some(notifier) = &self.notifier else { return };
+        let event_view = Event::of(event);
+        let text = ["question", "reason", "outcome"]
+            .into_iter()
+            .find_map(|name| event_view.data.get(name)?.as_str());
+        // An event is made of texts and numbers, which always have a JSON form.
+        let document = serde_json::to_string(&event_view).unwrap_or_default();
+        if notifier.hear(event, text, document).is_err() {
+            self.note = Some("The command of [notify] is too slow; a notice was left out.".to_owned());
+        }
+    }
+
+    fn show(&mut self, said: Said<'_>) -> Written {
+        match (said, self.session.is_some()) {
             (Said::Event(_), true) => Written::Whole,
             (Said::Note(note), true) => {
                 self.note = Some(note.to_owned());
@@ -50,8 +90,7 @@ impl<'a, 'b> Screen<'a, 'b> {
             }
             (Said::Note(note), false) => self.context.stream(DriveLine::Note { note: note.to_owned() }),
             (Said::Moment, false) => Written::Whole,
-        };
-        written != Written::NoReader
+        }
     }
 
     fn draw(&mut self) -> Written {

@@ -80,14 +80,8 @@ EXAMPLE:
   A parser for the new format, tested and documented.
   EOF";
 
-pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    args.rules.check(false)?;
-    let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
-    if args.no_worktrees && required {
-        let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
-        return Err(Failure::invalid("--done-when", message));
-    }
+/// Where the run's ground is looked for, and whether it may do without one.
+fn place(args: &Args, required: bool) -> (Place, bool) {
     let is_optional = !required && args.base.is_none() && args.worktree_root.is_none();
     let place = Place {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -96,6 +90,18 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         root: args.worktree_root.clone(),
         branch_prefix: args.branch_prefix.clone(),
     };
+    (place, is_optional)
+}
+
+pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    let who = context.lead()?;
+    args.rules.check(false)?;
+    let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
+    if args.no_worktrees && required {
+        let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
+        return Err(Failure::invalid("--done-when", message));
+    }
+    let (place, is_optional) = place(&args, required);
     let (rules, budget) = args.rules.rules();
     let request = NewRun {
         name: args.name,
@@ -141,16 +147,7 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         |session, receipt| init(session, receipt, &who, &request),
     );
     let reply = reply.map_err(|failure| with_way_out(failure, &args.branch_prefix, is_optional))?;
-    if request.place.is_none() || reply.data.run.base.is_none() {
-        warn_of_rules(context, &reply.data.run);
-    }
-    if dirty.get() > 0 {
-        context.warn(format!(
-            "The checkout has {} that {} not committed, and so not in what the run begins from.",
-            if dirty.get() == 1 { "a file".to_owned() } else { format!("{} files", dirty.get()) },
-            if dirty.get() == 1 { "is" } else { "are" },
-        ));
-    }
+    warn(context, &reply.data.run, dirty.get());
     Ok(reply.into())
 }
 
@@ -161,7 +158,7 @@ fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failur
     let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
     let way_out = match failure.code() {
         Code::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
-        Code::NotSupported if is_optional => "--no-worktrees",
+        Code::NotSupported | Code::BaseNotFound if is_optional => "--no-worktrees",
         _ => return failure,
     };
     failure.error.hint = None;
@@ -169,8 +166,18 @@ fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failur
     failure
 }
 
-/// Warns of rules that nothing will come of.
-fn warn_of_rules(context: &mut Context<'_>, run: &Run) {
+/// Warns of files that are not in what the run begins from, and of rules that nothing will come of.
+fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) {
+    if dirty > 0 {
+        context.warn(format!(
+            "The checkout has {} that {} not committed, and so not in what the run begins from.",
+            if dirty == 1 { "a file".to_owned() } else { format!("{dirty} files") },
+            if dirty == 1 { "is" } else { "are" },
+        ));
+    }
+    if run.base.is_some() {
+        return;
+    }
     if !run.verify.is_empty() {
         context.warn("The run has no worktrees, so its checks are not run.".to_owned());
     }

@@ -28,6 +28,21 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// From what `claim` answered.
+    pub(crate) fn of(claimed: &Value) -> Self {
+        let message = &claimed["messages"][0];
+        let payload = message["payload"].clone();
+        let tree = &payload["worktree"];
+        Self {
+            held: Held::of(claimed),
+            path: PathBuf::from(text(&tree["path"])),
+            branch: text(&tree["branch"]),
+            base: text(&tree["base_commit"]),
+            body: text(&message["body"]),
+            payload,
+        }
+    }
+
     /// Writes a file of the tree.
     pub(crate) fn write(&self, name: impl AsRef<Path>, content: &str) {
         let path = self.path.join(name);
@@ -133,18 +148,7 @@ impl Place {
 
     /// Claims the work of an agent.
     pub(crate) fn claim_tree(&self, agent: &str) -> Work {
-        let claimed = self.inbox(&["claim", "--for", agent, "--as", agent]).ok();
-        let message = &claimed["messages"][0];
-        let payload = message["payload"].clone();
-        let tree = &payload["worktree"];
-        Work {
-            held: Held::of(&claimed),
-            path: PathBuf::from(text(&tree["path"])),
-            branch: text(&tree["branch"]),
-            base: text(&tree["base_commit"]),
-            body: text(&message["body"]),
-            payload,
-        }
+        Work::of(&self.inbox(&["claim", "--for", agent, "--as", agent]).ok())
     }
 
     /// Writes files into a tree and commits them.

@@ -317,3 +317,91 @@ fn attributes_and_modes_and_links_are_merged_as_git_does() {
     let modes = place.git(["ls-tree", "orch/r/main", "link", "tool"]);
     assert!(modes.contains("120000 blob") && modes.contains("100755 blob"), "{modes}");
 }
+
+/// What becomes of an attempt while its checks run counts: it is merged as it then is, or not at all.
+#[test]
+fn what_was_ended_while_it_was_checked_is_not_merged() {
+    for (verb, state, stage) in [
+        (&["recall", "a"][..], "ready", "attempt"),
+        (&["task", "cancel", "a"], "cancelled", "merge"),
+        (&["reject", "a", "--reason", "No."], "ready", "merge"),
+        (&["accept", "a", "--commit", "orch/r/a.1"], "reported", "merge"),
+    ] {
+        let place = Place::with_tree_run(&[]);
+        let gate = place.gate("gate");
+        let check = format!("test $ORCH_STAGE != {stage} || {}", gate.command());
+        place.orch(&["task", "edit", "a", "--verify", &check]).ok();
+        let work = place.reported("a", &[("a.txt", "reported")]);
+        place.task("b", &[]);
+        place.reported("b", &[("b.txt", "b")]);
+        // Something else is on the branch, so that there is something to be merged with.
+        let other = place.commit_all("other", "x");
+        place.git(["update-ref", "refs/heads/orch/r/main", &other]);
+        work.write("a.txt", "later");
+        place.commit_in(&work.path, "later");
+        let integrate = place.orch(&["integrate"]).start();
+        let open = gate.reached();
+        place.orch(verb).ok();
+        super::ground::let_pass(open, "go");
+        let merged = integrate.end().ok();
+        assert_eq!(attempts(&merged["integrated"]), ["r/b@1"], "{verb:?} {stage}: {merged}");
+        assert_eq!(
+            (place.on_branch("a.txt"), place.state("a")),
+            (None, state.to_owned()),
+            "{verb:?} {stage}"
+        );
+        if state == "reported" {
+            assert_eq!(attempts(&place.orch(&["integrate"]).ok()["integrated"]), ["r/a@1"]);
+            assert_eq!(place.on_branch("a.txt").as_deref(), Some("later"));
+        }
+        place.is_sound();
+    }
+}
+
+#[test]
+fn a_run_that_is_paused_meanwhile_is_merged_no_further() {
+    let place = Place::with_tree_run(&[]);
+    place.task("b", &[]);
+    let gate = place.gate("gate");
+    place.orch(&["task", "edit", "a", "--verify", &gate.command_once()]).ok();
+    for key in ["a", "b"] {
+        place.reported(key, &[(key, "x")]);
+    }
+    let integrate = place.orch(&["integrate"]).start();
+    let open = gate.reached();
+    place.orch(&["run", "pause"]).ok();
+    super::ground::let_pass(open, "go");
+    integrate.end().ok();
+    assert_eq!((place.on_branch("b"), place.state("b")), (None, "reported".to_owned()));
+    place.orch(&["run", "resume"]).ok();
+    place.orch(&["integrate"]).ok();
+    assert_eq!((place.state("a"), place.state("b")), ("done".to_owned(), "done".to_owned()));
+}
+
+/// A tree that somebody works in is not taken away under them.
+#[test]
+fn a_tree_that_is_worked_in_stays() {
+    let place = Place::with_tree_run(&[]);
+    let work = place.reported("a", &[("a.txt", "a")]);
+    let gate = place.gate("gate");
+    let worker = place.shell(&gate.command()).within(&work.path).start();
+    let open = gate.reached();
+    let merged = place.orch(&["integrate"]).ok();
+    assert_eq!(attempts(&merged["integrated"]), ["r/a@1"]);
+    assert!(text(&merged["faults"][0]["reason"]).contains("process"), "why it stays is said: {merged}");
+    assert!(work.path.join("a.txt").exists());
+    super::ground::let_pass(open, "go");
+    worker.end();
+    assert_eq!(place.attempt("a")["worktree"]["state"], "present");
+    place.is_sound();
+}
+
+#[test]
+fn a_lead_who_waits_hears_of_a_rejection() {
+    let place = Place::with_tree_run(&["--verify", "test ! -e bad"]);
+    place.reported("a", &[("bad", "x")]);
+    place.orch(&["integrate"]).ok();
+    let heard = place.orch(&["wait", "--for", "failed", "--timeout", "0s"]).ok();
+    assert_eq!(crate::scheduling::kinds(&heard["events"]), ["rejected"]);
+    assert_eq!(heard["events"][0]["data"]["tries_left"], 2);
+}

@@ -6,6 +6,7 @@ pub(crate) mod ground;
 
 mod bases;
 mod checks;
+mod contents;
 mod crowd;
 mod forgetting;
 mod landing;
@@ -17,3 +18,4 @@ mod repeats;
 mod reports;
 mod showing;
 mod states;
+mod surroundings;

@@ -27,6 +27,13 @@ fn work_is_sent_when_its_tree_is_there() {
     assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0, "nothing is sent yet");
     place.orch(&["dispatch", "a", "--to", "other"]).fails("attempt_live");
     place.orch(&["verify", "a"]).fails("attempt_live");
+    let untold = place.orch(&["tell", "a", "Mind the gap."]).fails("attempt_not_found");
+    assert!(text(&untold["message"]).contains("still being prepared"), "{untold}");
+    let why = crate::scheduling::codes(&place.orch(&["why", "a"]).ok()["reasons"]);
+    assert_eq!(why, ["live"], "nobody was sent anything who could claim it");
+    place.task("b", &[]);
+    place.orch(&["run", "edit", "--max-active", "1"]).ok();
+    place.orch(&["dispatch", "b", "--to", "w"]).fails("capacity_reached");
     assert_eq!(place.orch(&["reconcile"]).ok()["changes"], json!([]));
     let_pass(open, "go");
     let sent = dispatch.end().ok();
@@ -49,7 +56,9 @@ fn what_is_recalled_while_it_is_prepared_is_never_sent() {
         let told = dispatch.end().ok();
         assert_eq!((&told["attempt"]["state"], &told["thread"]), (&ended.into(), &Value::Null));
         assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0);
-        assert_eq!(place.attempt("a")["worktree"]["state"], "present", "what is there is known");
+        let tree = place.attempt("a")["worktree"].clone();
+        let is_there = place.beside("repo.orch/r/a.1").exists();
+        assert_eq!(tree["state"] == "present", is_there, "what is there is known: {tree}");
         place.is_sound();
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ground::Work;
 use crate::place::Place;
@@ -15,6 +17,16 @@ const MOVES: u32 = 60;
 struct Dice(u64);
 
 impl Dice {
+    /// One that is told apart from others of the same seed.
+    fn new(seed: u64, which: u64) -> Self {
+        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(which << 7) | 1);
+        // The first ones are too much like the seed.
+        for _ in 0..8 {
+            dice.roll(2);
+        }
+        dice
+    }
+
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -32,6 +44,24 @@ struct Change {
     shared: Option<(String, String)>,
 }
 
+impl Change {
+    /// Draws one for an attempt and makes it.
+    fn made(attempt: &str, work: &Work, place: &Place, dice: &mut Dice) -> Self {
+        let own = match dice.roll(6) {
+            0 => "poison-a".to_owned(),
+            1 => "poison-b".to_owned(),
+            _ => format!("own-{}", attempt.replace(['/', '@'], "-")),
+        };
+        let shared = (dice.roll(2) == 0).then(|| (format!("shared{}", dice.roll(2)), format!("{attempt}\n")));
+        work.write(&own, &format!("{attempt}\n"));
+        if let Some((name, content)) = &shared {
+            work.write(name, content);
+        }
+        place.commit_in(&work.path, attempt);
+        Self { own, shared }
+    }
+}
+
 struct World {
     place: Place,
     log: PathBuf,
@@ -40,12 +70,17 @@ struct World {
     changes: BTreeMap<String, Change>,
 }
 
+/// The seed of a random test, given or new; each test says it, so that it can be given again.
+fn seed() -> u64 {
+    let given = std::env::var("ORCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| 1 + u64::from(std::process::id()))
+}
+
 #[test]
 fn the_runs_branch_has_exactly_what_was_integrated() {
-    let given = std::env::var("ORCH_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = given.unwrap_or_else(|| 1 + u64::from(std::process::id()));
+    let seed = seed();
     println!("ORCH_SEED={seed}");
-    let mut world = World::new(seed);
+    let mut world = World::new(seed, 8);
     for _ in 0..MOVES {
         world.step();
     }
@@ -53,8 +88,77 @@ fn the_runs_branch_has_exactly_what_was_integrated() {
     world.judge();
 }
 
+/// The same with workers and two leads who wait for nobody; the seed says what they do, but not when.
+#[test]
+fn the_same_holds_when_all_of_it_happens_at_once() {
+    let seed = seed();
+    println!("ORCH_SEED={seed}");
+    let mut world = World::new(seed, 5);
+    let changes = Mutex::new(BTreeMap::new());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (place, changes, over) = (&world.place, &changes, &over);
+            scope.spawn(move || worker(place, &mut Dice::new(seed, number + 1), number, changes, over));
+        }
+        let second = scope.spawn(|| lead(&world.place, &mut Dice::new(seed, 10)));
+        lead(&world.place, &mut Dice::new(seed, 11));
+        second.join().unwrap();
+        over.store(true, Ordering::SeqCst);
+    });
+    world.changes = changes.into_inner().unwrap();
+    assert_eq!(world.place.run_state()["outcome"], "succeeded");
+    world.judge();
+}
+
+/// Takes what there is, changes something and reports it, until it is over.
+fn worker(
+    place: &Place,
+    dice: &mut Dice,
+    number: u64,
+    changes: &Mutex<BTreeMap<String, Change>>,
+    over: &AtomicBool,
+) {
+    let name = format!("w{number}");
+    while !over.load(Ordering::SeqCst) {
+        let claim = place.inbox(&["claim", "--for", "pool", "--as", &name, "--empty-ok", "--wait", "1s"]);
+        let claimed = claim.ok();
+        if claimed["thread"].is_null() {
+            continue;
+        }
+        let work = Work::of(&claimed);
+        let attempt = text(&work.payload["attempt"]);
+        let change = Change::made(&attempt, &work, place, dice);
+        changes.lock().unwrap().insert(attempt, change);
+        let printed = place.done(&work).run();
+        if printed.exit != 0 {
+            // It was recalled meanwhile.
+            printed.fails("lease_lost");
+        }
+    }
+}
+
+/// Dispatches, verifies, merges and recalls, until everything is done.
+fn lead(place: &Place, dice: &mut Dice) {
+    while place.run_state()["state"] != "finished" {
+        place.orch(&["dispatch", "--all", "--to", "pool"]).ok();
+        let listed = place.orch(&["task", "list", "--state", "reported", "--state", "running"]).ok();
+        let keys = crate::scheduling::keys(&listed["tasks"]);
+        match dice.roll(4) {
+            0 | 1 => drop(place.orch(&["integrate", "r"]).ok()),
+            2 if !keys.is_empty() => {
+                drop(place.orch(&["verify", &keys[dice.roll(keys.len())]]).run());
+            }
+            3 if !keys.is_empty() && dice.roll(4) == 0 => {
+                drop(place.orch(&["recall", &keys[dice.roll(keys.len())]]).run());
+            }
+            _ => {}
+        }
+    }
+}
+
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, tasks: u32) -> Self {
         let place = Place::with_repository();
         for name in ["shared0", "shared1"] {
             place.commit_all(name, "start\n");
@@ -66,24 +170,19 @@ impl World {
             log.display()
         );
         place.begin("r", &["--verify", &check, "--max-attempts", "50"]);
-        for number in 0..8 {
+        for number in 0..tasks {
             place.task(&format!("t{number}"), &[]);
         }
         place.task("last", &["t0", "t1"]);
-        Self {
-            place,
-            log,
-            dice: Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            working: BTreeMap::new(),
-            changes: BTreeMap::new(),
-        }
+        Self { place, log, dice: Dice::new(seed, 0), working: BTreeMap::new(), changes: BTreeMap::new() }
     }
 
     fn step(&mut self) {
-        match self.dice.roll(8) {
-            0..=2 => self.dispatch(),
-            3..=5 => self.report(),
-            6 => self.verify(),
+        match self.dice.roll(18) {
+            0..=6 => self.dispatch(),
+            7..=12 => self.report(),
+            13 | 14 => self.verify(),
+            15 => self.recall(),
             _ => drop(self.place.orch(&["integrate"]).ok()),
         }
     }
@@ -110,20 +209,21 @@ impl World {
         let worker = &names[self.dice.roll(names.len())];
         let work = self.working.remove(worker).unwrap();
         let attempt = text(&work.payload["attempt"]);
-        let own = match self.dice.roll(6) {
-            0 => "poison-a".to_owned(),
-            1 => "poison-b".to_owned(),
-            _ => format!("own-{}", attempt.replace(['/', '@'], "-")),
-        };
-        let shared = (self.dice.roll(2) == 0)
-            .then(|| (format!("shared{}", self.dice.roll(2)), format!("{attempt}\n")));
-        work.write(&own, &format!("{attempt}\n"));
-        if let Some((name, content)) = &shared {
-            work.write(name, content);
-        }
-        self.place.commit_in(&work.path, &attempt);
+        let change = Change::made(&attempt, &work, &self.place, &mut self.dice);
         self.place.done(&work).ok();
-        self.changes.insert(attempt, Change { own, shared });
+        self.changes.insert(attempt, change);
+    }
+
+    fn recall(&mut self) {
+        let live = self.place.orch(&["task", "list", "--state", "reported", "--state", "running"]).ok();
+        let keys = crate::scheduling::keys(&live["tasks"]);
+        if keys.is_empty() {
+            return;
+        }
+        let key = &keys[self.dice.roll(keys.len())];
+        self.place.orch(&["recall", key]).ok();
+        let task = format!("r/{key}@");
+        self.working.retain(|_, work| !text(&work.payload["attempt"]).starts_with(&task));
     }
 
     fn verify(&mut self) {

@@ -236,6 +236,19 @@ fn nobody_reports_from_the_tree_of_others() {
     place.is_sound();
 }
 
+/// What was accepted once is answered again, whatever has become of the tree.
+#[test]
+fn a_report_may_be_repeated_when_its_tree_is_gone() {
+    let place = Place::with_tree_run(&[]);
+    let work = place.reported("a", &[("a.txt", "a")]);
+    place.orch(&["integrate"]).ok();
+    assert!(!work.path.exists());
+    let words = ["done", &work.held.thread, "--result", "Done."];
+    assert_eq!(place.holding(&work.held, &words).ok()["thread"]["state"], "done");
+    let words = ["done", &work.held.thread, "--result", "Something else."];
+    place.holding(&work.held, &words).fails("lease_lost");
+}
+
 /// A token that is not the live one says so, whatever the tree looks like.
 #[test]
 fn a_lost_lease_is_told_before_anything_else() {

@@ -66,6 +66,19 @@ fn what_the_store_does_not_know_is_named_and_stays() {
 }
 
 #[test]
+fn a_repeated_request_is_told_what_the_first_was() {
+    let orchard = Orchard::with(&["--done-when", "reported"]);
+    orchard.add(&["a"]);
+    orchard.report("a");
+    let words = ["reconcile", "--request-id", "k"];
+    let first = orchard.orch(&words).run().ok_document();
+    assert_eq!(first["data"]["changes"].as_array().unwrap().len(), 2, "{first}");
+    let again = orchard.orch(&words).run().ok_document();
+    assert_eq!((&again["data"], &again["replayed"]), (&first["data"], &true.into()));
+    orchard.orch(&["reconcile", "--dry-run", "--request-id", "k"]).fails("request_conflict");
+}
+
+#[test]
 fn a_repository_that_is_gone_is_a_warning() {
     let orchard = Orchard::new();
     let store = format!("sqlite:{}", orchard.yard.beside("other.db").display());

@@ -115,6 +115,19 @@ fn who_works_in_it_keeps_it() {
 }
 
 #[test]
+fn what_a_setup_left_that_failed_is_brought_back_too() {
+    let orchard = Orchard::with(&["--setup", "echo it >left; exit 3"]);
+    orchard.add(&["a"]);
+    orchard.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");
+    assert_eq!(orchard.states(), ["a@1 removed nothing"]);
+    assert_eq!(orchard.yard.references("refs/heads/orch/r/a.1"), [""; 0]);
+    let back = orchard.orch(&["worktree", "restore", "a"]).ok();
+    let path = std::path::PathBuf::from(back["worktree"]["path"].as_str().unwrap());
+    assert_eq!(std::fs::read_to_string(path.join("left")).unwrap(), "it\n");
+    orchard.is_sound();
+}
+
+#[test]
 fn one_whose_folder_is_gone_is_seen_and_forgotten() {
     let orchard = Orchard::new();
     orchard.add(&["a", "b"]);

@@ -125,6 +125,32 @@ fn a_spare_that_was_touched_is_left_alone_and_named() {
 }
 
 #[test]
+fn several_dispatches_at_once_share_the_spares() {
+    let orchard = Orchard::new();
+    let (first, next) = (["a", "b", "c"], ["d", "e", "f", "g", "h"]);
+    orchard.add(&first);
+    orchard.add(&next);
+    for key in first {
+        orchard.report(key);
+    }
+    orchard.integrate();
+    assert_eq!(orchard.spares().len(), 3);
+    let running: Vec<_> =
+        next.iter().map(|key| orchard.orch(&["dispatch", key, "--to", "w"]).start()).collect();
+    let mut inodes = std::collections::BTreeSet::new();
+    for running in running {
+        let dispatched = running.end().ok();
+        let tree = PathBuf::from(dispatched["attempt"]["worktree"]["path"].as_str().unwrap());
+        assert!(inodes.insert(inode(&tree)), "no two have the same folder");
+        assert_eq!(orchard.yard.git_in(&tree, ["status", "--porcelain", "--ignored"]), "");
+        let tip = orchard.yard.git(["rev-parse", "orch/r/main"]);
+        assert_eq!(orchard.yard.git_in(&tree, ["rev-parse", "HEAD"]), tip);
+    }
+    assert_eq!(orchard.yard.worktrees().len(), 5 + orchard.spares().len());
+    orchard.is_sound();
+}
+
+#[test]
 fn a_dirty_tree_is_no_spare() {
     let orchard = Orchard::new();
     orchard.add(&["a", "b"]);

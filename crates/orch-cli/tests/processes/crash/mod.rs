@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use orch_testkit::program::Running;
 use orch_testkit::yard::write_script;
+use serde_json::{Value, json};
 
 use crate::place::{can_run, until};
 use site::{Site, deadly_git};
@@ -142,6 +143,34 @@ fn what_dies_while_it_is_made_and_is_recalled_leaves_nothing() {
         assert_eq!(attempts, 1 + usize::from(has_begun));
         site.is_clean();
     }
+}
+
+/// What would be gone on with is named before, and what comes of it is told after.
+#[test]
+fn what_was_begun_is_named_and_its_outcome_told() {
+    let story = &STORIES[2];
+    let site = Site::prepared(story.run, story.prepare);
+    let started = site.beside("started");
+    let script = format!("#!/bin/sh\n: >{}\nexec tail -f /dev/null\n", started.display());
+    write_script(&site.beside("judge"), &script);
+    let mut running = Running::start(site.command(story.act, &site.path()));
+    until("the check is at work", || started.exists());
+    let busy = site.data(&["reconcile"]);
+    assert_eq!((&busy["finished"], &busy["swept"]), (&json!([]), &json!([])), "somebody is at it");
+    running.kill();
+    assert!(running.end().was_killed());
+    until("its check is gone as well", || processes_below(&site.beside("repo.orch")) == 0);
+    write_script(&site.beside("judge"), "#!/bin/sh\nexit 1\n");
+    let named = |done: bool, problem: Value| json!([{ "kind": "verify", "run": "r", "attempt": "r/a@1", "done": done, "problem": problem }]);
+    let planned = site.data(&["reconcile", "--dry-run"]);
+    assert_eq!(planned["finished"], named(false, Value::Null));
+    assert_eq!(site.task("a")["task"]["state"], "reported", "nothing was done");
+    let done = site.data(&["reconcile"]);
+    let problem = done["finished"][0]["problem"].clone();
+    assert!(problem.as_str().unwrap().contains("ended with status 1"), "{done}");
+    assert_eq!(done["finished"], named(true, problem));
+    assert_eq!(site.task("a")["task"]["state"], "ready", "it was rejected");
+    site.is_clean();
 }
 
 /// How many processes have their working folder in here.

@@ -1,4 +1,10 @@
 //! Who performs an effect: taken from nobody, or from a process that is gone.
+//!
+//! The store knows processes, not their threads: which thread of this one is at an effect is known here alone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orch_core::effect::{Effect, EffectKind, Holder, Liveness, is_free};
 use orch_core::id::{AttemptId, RunId, Slug};
@@ -13,12 +19,42 @@ use crate::{Error, Session};
 /// Until when a holder on another host is believed to be alive.
 const HELD: Span = Span::hours(4);
 
-/// An effect that is ours to perform.
-#[derive(Clone, Debug)]
+/// An effect that is ours to perform, and no other thread's for as long as this lives.
+#[derive(Debug)]
 #[must_use = "an effect that was taken keeps others from performing it"]
 pub(crate) struct Taken {
     /// The effect, with the number of this taking.
     pub effect: Effect,
+    /// Never read: its end lets other threads come.
+    _here: Here,
+}
+
+/// What an effect is about, and in which store.
+type About = (PathBuf, EffectKind, RunId, Option<AttemptId>);
+
+/// What the threads of this process are at.
+static UNDER_WAY: Mutex<BTreeSet<About>> = Mutex::new(BTreeSet::new());
+
+/// One thread is at an effect.
+#[derive(Debug)]
+struct Here(About);
+
+impl Here {
+    /// `None` where another thread is at it.
+    fn begin(about: About) -> Option<Self> {
+        under_way().insert(about.clone()).then(|| Self(about))
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        under_way().remove(&self.0);
+    }
+}
+
+/// Whoever panicked meanwhile has left the set whole.
+fn under_way() -> MutexGuard<'static, BTreeSet<About>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What came of asking for an effect.
@@ -111,21 +147,29 @@ pub(crate) fn take(
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<Taking, Error> {
+    // First, so that what is read next is not what another thread is just ending.
+    let here = Here::begin((session.store_folder().to_owned(), kind, run, attempt));
     let there = session.read(|tx, _| Ok(effect::of(tx, kind, run, attempt)?))?;
     let Some(seen) = there else { return Ok(Taking::Done) };
+    let Some(here) = here else { return Ok(Taking::Others) };
     let own_process = ProcessIdentity::own().to_string();
     if seen.holder.as_ref().is_some_and(|holder| holder.process == own_process && holder.host == host()) {
-        return Ok(Taking::Ours(Taken { effect: seen }));
+        return Ok(Taking::Ours(Taken { effect: seen, _here: here }));
     }
-    session.write(Durability::Power, |tx, now| {
-        let Some(found) = effect::of(tx, kind, run, attempt)? else { return Ok(Ending::Undo(Taking::Done)) };
+    let taken = session.write(Durability::Power, |tx, now| {
+        let Some(found) = effect::of(tx, kind, run, attempt)? else {
+            return Ok(Ending::Undo(Err(Taking::Done)));
+        };
         if !is_free(found.holder.as_ref(), liveness, now) {
-            return Ok(Ending::Undo(Taking::Others));
+            return Ok(Ending::Undo(Err(Taking::Others)));
         }
         let (holder, taken) = (own(now), found.taken.saturating_add(1));
         effect::hold(tx, found.id, &holder, taken)?;
-        let effect = Effect { holder: Some(holder), taken, ..found };
-        Ok(Ending::Keep(Taking::Ours(Taken { effect })))
+        Ok(Ending::Keep(Ok(Effect { holder: Some(holder), taken, ..found })))
+    })?;
+    Ok(match taken {
+        Ok(effect) => Taking::Ours(Taken { effect, _here: here }),
+        Err(other) => other,
     })
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn ground(run: &Run) -> Result<&Ground, Error> {
 
 /// The run's repository.
 pub(crate) fn repository(session: &Session, run: &Run) -> Result<Repository, Error> {
-    Ok(session.world().repository(Path::new(&ground(run)?.repository))?)
+    Ok(session.world().repository_at(Path::new(&ground(run)?.repository))?)
 }
 
 /// A commit's name as git takes it.

@@ -151,8 +151,16 @@ pub(crate) fn untouched(
     let Some(head) = entry.head.as_ref().filter(|head| head.branch.is_none()) else { return Ok(None) };
     let name = entry.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let of = name.strip_prefix(PREFIX).unwrap_or_default();
-    let kept = RefName::new(&format!("refs/orch/kept/{}/{of}", run.name))?;
-    Ok(repository.read_ref(&kept)?.filter(|commit| *commit == head.commit))
+    let ground = ground(run)?;
+    // Until its branch was put away, that is where it stands.
+    let names =
+        [format!("refs/orch/kept/{}/{of}", run.name), format!("refs/heads/{}/{of}", ground.branch_prefix)];
+    for name in names {
+        if repository.read_ref(&RefName::new(&name)?)?.as_ref() == Some(&head.commit) {
+            return Ok(Some(head.commit.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Where the worktree of an attempt becomes a spare.

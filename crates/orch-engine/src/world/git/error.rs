@@ -155,6 +155,18 @@ pub enum GitError {
         /// What.
         what: Unsupported,
     },
+    /// Git was cut off while it wrote a worktree down, and from then on knows none of them.
+    #[error("git cannot read one of the worktrees that are written down in {}", folder.display())]
+    HalfRegistered {
+        /// Where git keeps them, a folder for each.
+        folder: PathBuf,
+    },
+    /// The repository belongs to somebody whom git does not trust.
+    #[error("git does not trust {}, which belongs to somebody else (dubious ownership)", folder.display())]
+    NotTrusted {
+        /// The repository, as git names it.
+        folder: PathBuf,
+    },
     /// Another process has been changing the repository's worktrees for too long.
     #[error("another process is changing the worktrees of this repository")]
     Busy,

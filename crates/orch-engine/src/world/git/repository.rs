@@ -16,7 +16,6 @@ pub struct Repository {
     git_dir: PathBuf,
     common_dir: PathBuf,
     top: Option<PathBuf>,
-    is_bare: bool,
     settings: OnceLock<Settings>,
 }
 
@@ -36,15 +35,16 @@ impl Repository {
                 Ok(answer.stdout)
             } else if answer.stderr.contains("not a git repository") {
                 Err(not_here())
+            } else if let Some(folder) = not_trusted(&answer.stderr) {
+                Err(GitError::NotTrusted { folder })
             } else {
                 Err(answer.into_error())
             }
         };
-        const WHAT: [&str; 5] =
-            ["--is-bare-repository", "--is-inside-work-tree", "--show-cdup", "--git-dir", "--git-common-dir"];
+        const WHAT: [&str; 4] = ["--is-inside-work-tree", "--show-cdup", "--git-dir", "--git-common-dir"];
         let answer = ask(&WHAT)?;
         let lines: Vec<&[u8]> = answer.split(|byte| *byte == b'\n').collect();
-        let &[is_bare, is_inside, up, ref paths @ ..] = lines.as_slice() else {
+        let &[is_inside, up, ref paths @ ..] = lines.as_slice() else {
             return Err(GitError::Unreadable { command: "rev-parse".to_owned() });
         };
         let top = match is_inside {
@@ -54,14 +54,27 @@ impl Repository {
         let (git_dir, common_dir) = match *paths {
             // The usual case, in one command: no path holds a line end.
             [git_dir, common_dir, b""] => (path_of(git_dir), path_of(common_dir)),
-            _ => (path_of(&ask(&[WHAT[3]])?), path_of(&ask(&[WHAT[4]])?)),
+            _ => (path_of(&ask(&[WHAT[2]])?), path_of(&ask(&[WHAT[3]])?)),
         };
+        Ok(Self { git: git.clone(), git_dir, common_dir, top, settings: OnceLock::new() })
+    }
+
+    /// Opens a repository that was found before, by the folder that its worktrees share: nothing is searched, and
+    /// whether it is to be trusted was settled when it was found.
+    ///
+    /// # Errors
+    /// `NotARepository`.
+    pub fn at(git: &Git, common_dir: &Path) -> Result<Self, GitError> {
+        let is_there =
+            common_dir.join("HEAD").symlink_metadata().is_ok() && common_dir.join("objects").is_dir();
+        if !is_there {
+            return Err(GitError::NotARepository { folder: common_dir.to_owned() });
+        }
         Ok(Self {
             git: git.clone(),
-            git_dir,
-            common_dir,
-            top,
-            is_bare: is_bare == b"true",
+            git_dir: common_dir.to_owned(),
+            common_dir: common_dir.to_owned(),
+            top: None,
             settings: OnceLock::new(),
         })
     }
@@ -81,12 +94,6 @@ impl Repository {
     #[must_use]
     pub fn top(&self) -> Option<&Path> {
         self.top.as_deref()
-    }
-
-    /// Whether it has no main worktree.
-    #[must_use]
-    pub fn is_bare(&self) -> bool {
-        self.is_bare
     }
 
     /// Prepares a command that touches no files of a worktree.
@@ -143,6 +150,13 @@ impl Repository {
     }
 }
 
+/// Which repository git complains of not to trust, if that is what it says.
+fn not_trusted(stderr: &str) -> Option<PathBuf> {
+    let (_, rest) = stderr.split_once("dubious ownership in repository at '")?;
+    let (folder, _) = rest.split_once("'\nTo add an exception")?;
+    Some(PathBuf::from(folder))
+}
+
 /// Goes up from a folder by what `--show-cdup` says: `../` as often as needed.
 fn upwards(folder: &Path, up: &[u8]) -> PathBuf {
     let levels = up.split(|byte| *byte == b'/').filter(|part| *part == b"..").count();
@@ -163,6 +177,13 @@ mod tests {
         for (up, expected) in [(&b""[..], "/a/b/c"), (b"../", "/a/b"), (b"../../", "/a")] {
             assert_eq!(upwards(Path::new("/a/b/c"), up), Path::new(expected));
         }
+    }
+
+    #[test]
+    fn distrust_is_understood() {
+        let said = "fatal: detected dubious ownership in repository at '/a b'\nTo add an exception for this directory, call:";
+        assert_eq!(not_trusted(said), Some(PathBuf::from("/a b")));
+        assert_eq!(not_trusted("fatal: not a git repository"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod handle;
 pub mod identity;
 mod kin;
 pub(crate) mod log;
+pub mod notice;
 mod poll;
 pub(crate) mod table;
 pub mod tag;

@@ -4,7 +4,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::lock;
 use crate::world::git::{CommitId, GitError, Head, RefName, Repository};
+
+/// How often git is asked again for its worktrees while one of them is being written down.
+const LIST_TRIES: u32 = 100;
 
 /// A worktree that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +31,18 @@ impl Repository {
     /// # Errors
     /// Git cannot tell.
     pub fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
-        let answer = self.call(["worktree", "list", "--porcelain", "-z"]).answer()?;
-        if answer.code() != Some(0) {
-            return Err(answer.into_error());
+        for _ in 0..LIST_TRIES {
+            let answer = self.call(["worktree", "list", "--porcelain", "-z"]).answer()?;
+            if answer.code() == Some(0) {
+                return parse(&answer.stdout).ok_or_else(|| answer.into_unreadable());
+            }
+            // Another git, of ours or a worker's, is just writing down a worktree, and this one stumbles over it.
+            if !answer.stderr.contains("failed to read") {
+                return Err(answer.into_error());
+            }
+            lock::pause();
         }
-        parse(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        Err(GitError::HalfRegistered { folder: self.common_dir().join("worktrees") })
     }
 
     /// Finds the worktree that has this branch checked out.

@@ -117,7 +117,7 @@ pub(super) fn number_of(path: &Path) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the system tells nobody when a lock with a deadline is free")]
-fn pause() {
+pub(super) fn pause() {
     std::thread::sleep(LOCK_RETRY);
 }
 

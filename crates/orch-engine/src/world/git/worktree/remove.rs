@@ -162,7 +162,7 @@ pub fn sweep_removed(folder: &Path) -> Result<(), GitError> {
 }
 
 fn is_alive(process: u32) -> bool {
-    ProcessIdentity::of(process).is_some_and(|process| process.is_alive())
+    ProcessIdentity::of(process).is_some_and(ProcessIdentity::is_alive)
 }
 
 /// A name beside the folder that nobody else uses.

@@ -1,0 +1,57 @@
+//! `orch meter`.
+
+use orch_contract::orch::meter::{MeterAnswer, MeterLine};
+use orch_core::id::Slug;
+use orch_core::limit;
+use orch_engine::orch::meter::{Cost, meter};
+
+use super::naming::NamedRun;
+use crate::arguments::slug;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::respond::{Outcome, Reply};
+
+/// Show what our own output cost the lead and each worker, in bytes and about how many tokens
+///
+/// Counted is what `orch` and `inbox` print, for commands that are known to be of a run: those of a lead, and those of
+/// a worker that has ORCH_RUN set, as every started worker has.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLE:\n  orch meter ship")]
+pub struct Args {
+    /// Which run; the only unfinished one when not given
+    #[arg(value_name = "RUN", value_parser = slug)]
+    named: Option<Slug>,
+}
+
+/// How many bytes of text a token stands for, about.
+const TOKEN_BYTES: u64 = 4;
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+    let run = run.or(args.named.as_ref(), context)?;
+    let found = meter(context.session()?, run.as_ref())?;
+    let answer = MeterAnswer {
+        run: found.run.to_string(),
+        calls: found.total.calls,
+        bytes: found.total.bytes,
+        tokens: found.total.bytes / TOKEN_BYTES,
+        agents: lines(&found.agents),
+        agents_total: found.agents.len() as u64,
+        commands: lines(&found.commands),
+    };
+    Ok(Reply::new(answer).into())
+}
+
+fn lines(costs: &[(String, Cost)]) -> Vec<MeterLine> {
+    let most = usize::try_from(limit::LIST_DEFAULT).unwrap_or(usize::MAX);
+    let line = |(name, cost): &(String, Cost)| MeterLine {
+        name: name.clone(),
+        calls: cost.calls,
+        bytes: cost.bytes,
+        tokens: cost.bytes / TOKEN_BYTES,
+    };
+    costs.iter().take(most).map(line).collect()
+}

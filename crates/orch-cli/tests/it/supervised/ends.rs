@@ -1,0 +1,195 @@
+//! How workers end, and what that means.
+
+use std::fs;
+
+use crate::place::Place;
+use crate::supervised::ground::{Driving, until};
+use crate::trees::ground::let_pass;
+
+/// With commits the end is a report to be verified; without any it is a failure.
+#[test]
+fn an_end_without_a_report_is_judged_by_its_commits() {
+    let place = Place::with_scripts(&["--max-attempts", "1"]);
+    place.profile("mute", "");
+    place.script("a", "echo a > a.txt; git add .; git commit -qm a", &["--verify", "test -f a.txt"]);
+    place.script("b", "echo nothing of it", &[]);
+    place.script("c", "echo c > c.txt; git add .; git commit -qm c; exit 3", &[]);
+    let printed = place.orch(&["drive", "r", "--profile", "mute"]).run();
+    assert_eq!(printed.exit, 4, "{printed:?}");
+    let result = |task: &str| place.orch(&["events", "--task", task]).ok().to_string();
+    assert_eq!(
+        (place.attempts("a"), place.on_branch("a.txt").as_deref()),
+        (vec!["accepted".to_owned()], Some("a"))
+    );
+    let said = place.attempt("a")["result"].to_string();
+    assert!(said.contains("without a report"), "{said}");
+    assert_eq!(place.attempts("b"), ["failed"]);
+    assert!(
+        result("b").contains("without a report") && result("b").contains("nothing of it"),
+        "{}",
+        result("b")
+    );
+    assert_eq!(place.attempts("c"), ["failed"], "a bad end is no report, whatever was committed");
+    assert_eq!(place.on_branch("c.txt"), None);
+    place.is_tidy();
+}
+
+/// Children that went into sessions of their own, with and without our environment, end with their worker.
+#[test]
+fn whoever_a_worker_leaves_behind_is_ended() {
+    let place = Place::with_scripts(&[]);
+    let folder = place.beside("started");
+    fs::create_dir(&folder).unwrap();
+    let stay = |name: &str, how: &str| {
+        let mark = folder.join(name).display().to_string();
+        format!("setsid {how} sh -c ': > {mark}; exec tail -f /dev/null' > /dev/null 2>&1 &")
+    };
+    let both = [stay("tagged", ""), stay("bare", "env -i PATH=$PATH")].join("\n");
+    let wait = format!("until test -e {0}/tagged && test -e {0}/bare; do :; done", folder.display());
+    place.script("a", &format!("{both}\n{wait}\necho a > a.txt; git add .; git commit -qm a"), &[]);
+    let printed = place.drive(&[]).run();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "both were there");
+    place.is_tidy();
+}
+
+/// A worker that is deaf to being asked is killed when its grace is over: by a recall, a cancel and a stop.
+#[test]
+fn a_deaf_worker_is_killed_after_its_grace() {
+    for how in ["recall", "cancel", "stop"] {
+        let place = Place::with_scripts(&[]);
+        place.profile("quick", "report = \"tool\"\ngrace = \"200ms\"");
+        let gate = place.gate("gate");
+        let deaf = format!("trap '' TERM; {}", gate.command_once());
+        place.script("a", &format!("{deaf}\necho a > a.txt; git add .; git commit -qm a"), &[]);
+        let drive = Driving::start(place.orch(&["drive", "r", "--profile", "quick"]));
+        let open = gate.reached();
+        let begun = place.processes();
+        assert!(begun.len() >= 3, "a supervisor, a wrapper and its worker: {begun:?}");
+        match how {
+            "recall" => {
+                place.orch(&["recall", "a"]).ok();
+            }
+            "cancel" => {
+                place.orch(&["task", "cancel", "a"]).ok();
+            }
+            _ => {
+                let stopped = place.orch(&["stop"]).ok();
+                assert_eq!(
+                    (&stopped["workers"], &stopped["supervisors"], &stopped["left"]),
+                    (&1.into(), &1.into(), &serde_json::json!([])),
+                    "{stopped}"
+                );
+                assert_eq!(stopped["paused"], serde_json::json!(["r"]));
+            }
+        }
+        let printed = drive.end();
+        drop(open);
+        match how {
+            "recall" => {
+                assert_eq!(printed.exit, 0, "{printed:?}");
+                assert_eq!(place.attempts("a"), ["recalled", "accepted"]);
+            }
+            "cancel" => {
+                assert_eq!(printed.exit, 4, "{printed:?}");
+                assert_eq!(place.attempts("a"), ["cancelled"]);
+                until("the deaf one is gone", || place.processes().is_empty());
+            }
+            _ => {
+                assert_eq!(printed.exit, 130, "{printed:?}");
+                assert_eq!(place.processes(), Vec::<String>::new());
+                place.orch(&["run", "resume", "r"]).ok();
+                assert_eq!(place.orch(&["drive", "r", "--profile", "quick"]).run().exit, 0);
+                assert_eq!(place.state("a"), "done");
+            }
+        }
+        place.is_tidy();
+    }
+}
+
+/// However much a worker prints, its log keeps to its limit and holds the end.
+#[test]
+fn a_flood_of_output_is_bounded() {
+    const LIMIT: u64 = 16 * 1024 * 1024;
+    let place = Place::with_scripts(&[]);
+    let flood = "yes 'all work and no play' | head -c 100000000; echo; echo the end";
+    place.script("a", &format!("{flood}; echo a > a.txt; git add .; git commit -qm a"), &[]);
+    let printed = place.drive(&[]).run();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    let logs = place.top().join(".git/orch/logs/r/a.1");
+    let sizes: Vec<u64> =
+        fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).collect();
+    assert!(sizes.iter().sum::<u64>() <= LIMIT, "{sizes:?}");
+    assert!(fs::read_to_string(logs.join("worker.log")).unwrap().ends_with("the end\n"));
+    place.is_tidy();
+}
+
+/// The second report with other words is refused; what the first said stays.
+#[test]
+fn a_second_report_is_refused() {
+    let place = Place::with_scripts(&[]);
+    let answers = place.beside("answers").display().to_string();
+    let done = |text: &str| format!("inbox done --result {text} --json >> {answers} || true\n");
+    let twice = [done("one"), done("one"), done("two")].concat();
+    place.script("a", &format!("echo a > a.txt; git add .; git commit -qm a\n{twice}"), &[]);
+    let printed = place.drive(&[]).run();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    let answers = fs::read_to_string(&answers).unwrap();
+    let ok: Vec<bool> = answers
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["ok"] == true)
+        .collect();
+    assert_eq!(ok, [true, true, false], "{answers}");
+    assert_eq!(place.attempt("a")["result"], "one");
+    place.is_tidy();
+}
+
+/// A report after the work was taken away is refused, and moves nothing.
+#[test]
+fn a_late_report_is_refused() {
+    let place = Place::with_scripts(&[]);
+    let gate = place.gate("gate");
+    let late = place.beside("late").display().to_string();
+    let trap = format!("trap 'inbox done --result late --json > {late}; exit 0' TERM");
+    let wait = gate.command_once();
+    place.script("a", &format!("{trap}\n{wait}\necho a > a.txt; git add .; git commit -qm a"), &[]);
+    let drive = Driving::start(place.drive(&[]));
+    let open = gate.reached();
+    place.orch(&["recall", "a"]).ok();
+    let printed = drive.end();
+    drop(open);
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    let answer = fs::read_to_string(&late).unwrap();
+    assert!(answer.contains("\"lease_lost\""), "{answer}");
+    assert_eq!(place.attempts("a"), ["recalled", "accepted"]);
+    place.is_tidy();
+}
+
+/// Whoever moves another's HEAD spoils that attempt, which is refused and tried again, and nothing else.
+#[test]
+fn editing_anothers_tree_spoils_no_branch() {
+    let place = Place::with_scripts(&[]);
+    let gate = place.gate("gate");
+    let tree = place.beside("tree").display().to_string();
+    let work = "echo a > a.txt; git add .; git commit -qm a";
+    place.script("a", &format!("test -e {tree} || {{ pwd > {tree}; {}; }}\n{work}", gate.command()), &[]);
+    let spoil = format!("git -C $(cat {tree}) checkout -q --orphan other");
+    place.script(
+        "b",
+        &format!("{spoil}; echo b > b.txt; git add .; git commit -qm b"),
+        &["--agent", "later"],
+    );
+    place.profile("later", "report = \"tool\"");
+    let mut drive = Driving::start(place.drive(&["--workers", "1"]));
+    let open = gate.reached();
+    let other = Driving::start(place.orch(&["drive", "r", "--profile", "later", "--workers", "2"]));
+    until("b is done", || place.state("b") == "done");
+    let_pass(open, "go");
+    drive.hears("failed");
+    assert_eq!((drive.end().exit, other.end().exit), (0, 0));
+    assert_eq!(
+        (place.attempts("a"), place.attempts("b")),
+        (vec!["failed".to_owned(), "accepted".to_owned()], vec!["accepted".to_owned()])
+    );
+    assert_eq!(place.subjects(), ["a", "b", "base.txt"]);
+}

@@ -1,0 +1,12 @@
+//! Stories of supervised workers: real processes in real repositories, started, watched, ended and killed.
+//!
+//! [`ground`] scripts the workers and looks for what they leave; every other file is a subject.
+
+mod ground;
+
+mod ends;
+mod killed;
+mod leading;
+mod questions;
+mod storm;
+mod to_the_end;

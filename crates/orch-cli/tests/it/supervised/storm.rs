@@ -1,0 +1,59 @@
+//! Supervisors and wrappers killed at random moments, while work keeps coming.
+
+use std::time::{Duration, Instant};
+
+use orch_testkit::chance::Chance;
+use rustix::process::Signal;
+
+use crate::place::Place;
+use crate::supervised::ground::{runs, signal};
+
+const SEED: u64 = 20_261_125;
+const KILLS: usize = 40;
+
+/// Whatever is killed, in the end each task is done once and nothing is left.
+#[test]
+fn a_storm_of_kills_does_each_task_once() {
+    let place = Place::with_scripts(&["--max-attempts", "1000"]);
+    let mut chance = Chance::new(SEED);
+    let (mut tasks, mut kills, mut wrappers) = (0, 0, 0);
+    println!("seed {SEED}");
+    while kills < KILLS {
+        let counts = place.orch(&["status", "r"]).ok()["counts"].clone();
+        if counts["done"].as_u64().unwrap_or(0) + 3 > tasks {
+            for _ in 0..3 {
+                let key = format!("k{tasks}");
+                let script = format!("echo {key} > {key}.txt; git add .; git commit -qm {key}");
+                place.script(&key, &script, &[]);
+                tasks += 1;
+            }
+        }
+        let mut drive = place.drive(&["--workers", "2"]).start();
+        let until = Instant::now() + chance.up_to(Duration::from_millis(900));
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
+        if chance.percent(50) {
+            let workers = place.orch(&["ps"]).ok()["workers"].clone();
+            for worker in workers.as_array().unwrap() {
+                let number = u32::try_from(worker["pid"].as_u64().unwrap()).unwrap();
+                if runs(number) {
+                    signal(number, Signal::KILL);
+                    (kills, wrappers) = (kills + 1, wrappers + 1);
+                }
+            }
+        }
+        drive.child.kill().unwrap();
+        let _ = drive.end();
+        kills += 1;
+    }
+    let printed = place.drive(&["--workers", "2"]).run();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    println!("{tasks} tasks, {kills} kills, {wrappers} of them of wrappers");
+    let mut expected: Vec<String> = (0..tasks).map(|number| format!("k{number}")).collect();
+    expected.push("base.txt".to_owned());
+    expected.sort();
+    assert_eq!(place.subjects(), expected, "each is on the branch once");
+    assert!(wrappers > 0);
+    place.is_tidy();
+}

@@ -1,0 +1,165 @@
+//! The user's settings: `orch.toml` in the folder of the store, else in the user's folder for our settings.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use orch_core::event::Wake;
+use orch_core::time::{Span, SpanError};
+use serde::Deserialize;
+
+/// The name of the file.
+pub const FILE: &str = "orch.toml";
+
+/// The longest that a command of `[notify]` may take.
+const LIMIT_MAX: Span = Span::minutes(10);
+
+/// Whom a supervisor tells what needs a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// What it is told.
+    pub on: Vec<Wake>,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `[notify]`.
+    pub notify: Option<Notify>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings in {} cannot be used", path.display())]
+pub struct SettingsError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    #[source]
+    pub problem: SettingsProblem,
+}
+
+/// What is wrong with settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsProblem {
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    Io(#[from] std::io::Error),
+    /// It is no TOML, or has fields that are not known.
+    #[error("it is not what is expected")]
+    Toml(#[from] toml::de::Error),
+    /// There is no program.
+    #[error("notify.command is empty")]
+    NoCommand,
+    /// Nothing of this name can be told.
+    #[error("notify.on has no `{0}`; it has question, reported, done, failed, lost, finished")]
+    On(String),
+    /// The limit is no duration.
+    #[error("notify.limit is no duration")]
+    Limit(#[from] SpanError),
+    /// The limit is too short or too long.
+    #[error("notify.limit is from 1s to 10m")]
+    LimitRange,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    notify: Option<RawNotify>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawNotify {
+    command: Vec<String>,
+    on: Option<Vec<String>>,
+    limit: Option<String>,
+}
+
+/// Reads the first file that is there.
+///
+/// # Errors
+/// It cannot be read, or something in it is wrong.
+pub fn read(folders: &[&Path]) -> Result<Settings, SettingsError> {
+    for folder in folders {
+        let path = folder.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(SettingsError { path, problem: error.into() }),
+        };
+        return parse(&text).map_err(|problem| SettingsError { path, problem });
+    }
+    Ok(Settings::default())
+}
+
+fn parse(text: &str) -> Result<Settings, SettingsProblem> {
+    let raw: Raw = toml::from_str(text)?;
+    Ok(Settings { notify: raw.notify.map(notify).transpose()? })
+}
+
+fn notify(raw: RawNotify) -> Result<Notify, SettingsProblem> {
+    if raw.command.first().is_none_or(String::is_empty) {
+        return Err(SettingsProblem::NoCommand);
+    }
+    let on = match raw.on {
+        None => vec![Wake::Question, Wake::Failed, Wake::Finished],
+        Some(names) => {
+            let wake = |name: String| Wake::parse(&name).ok_or(SettingsProblem::On(name));
+            names.into_iter().map(wake).collect::<Result<_, _>>()?
+        }
+    };
+    let limit = raw.limit.map_or(Ok(Span::seconds(10)), |limit| Span::parse(&limit))?;
+    if !(Span::seconds(1)..=LIMIT_MAX).contains(&limit) {
+        return Err(SettingsProblem::LimitRange);
+    }
+    let limit = Duration::from_millis(u64::try_from(limit.0).unwrap_or(0));
+    Ok(Notify { command: raw.command.into_iter().map(OsString::from).collect(), on, limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_strictly() {
+        assert_eq!(parse("").unwrap(), Settings::default());
+        let least = parse("[notify]\ncommand = [\"say\", \"it\"]").unwrap().notify.unwrap();
+        assert_eq!(least.on, [Wake::Question, Wake::Failed, Wake::Finished]);
+        assert_eq!((least.command.len(), least.limit), (2, Duration::from_secs(10)));
+        let whole = parse("[notify]\ncommand = [\"say\"]\non = [\"lost\"]\nlimit = \"2m\"").unwrap();
+        assert_eq!(
+            whole.notify.map(|it| (it.on, it.limit)),
+            Some((vec![Wake::Lost], Duration::from_secs(120)))
+        );
+        for bad in [
+            "x = 1",
+            "[notify]",
+            "[notify]\ncommand = []",
+            "[notify]\ncommand = \"say it\"",
+            "[notify]\ncommand = [\"say\"]\non = [\"progress\"]",
+            "[notify]\ncommand = [\"say\"]\nlimit = \"soon\"",
+            "[notify]\ncommand = [\"say\"]\nlimit = \"1h\"",
+            "[notify]\ncommand = [\"say\"]\nshell = true",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_store_goes_before_the_user() {
+        let [store, user] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let folders = [store.path(), user.path()];
+        assert_eq!(read(&folders).unwrap(), Settings::default());
+        std::fs::write(user.path().join(FILE), "[notify]\ncommand = [\"user\"]").unwrap();
+        assert_eq!(read(&folders).unwrap().notify.unwrap().command, ["user"]);
+        std::fs::write(store.path().join(FILE), "[notify]\ncommand = [\"store\"]").unwrap();
+        assert_eq!(read(&folders).unwrap().notify.unwrap().command, ["store"]);
+        std::fs::write(store.path().join(FILE), "[notify").unwrap();
+        assert!(read(&folders).is_err());
+    }
+}
