@@ -1,7 +1,7 @@
 //! The benchmarks: `cargo xtask bench [NAME]…` builds and runs this program.
 //!
 //! [`command`] measures whole commands, [`flat`] whether cost grows with the graph, [`plan`] a large plan,
-//! [`contention`] many writers, [`wake`] waiting, [`size`] the bytes of answers; bench/README.md says how and why.
+//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`size`] the bytes of answers; bench/README.md says how and why.
 //! Everything is a ratio or a difference within one run, what is compared being measured in turn.
 
 #![expect(
@@ -23,7 +23,9 @@ mod sample;
 mod scratch;
 mod size;
 mod table;
+mod trees;
 mod wake;
+mod yard;
 
 use std::error::Error;
 use std::path::Path;
@@ -41,12 +43,13 @@ struct Benchmark {
 }
 
 /// All of them, in the order of bench/README.md.
-const BENCHMARKS: [Benchmark; 6] = [
+const BENCHMARKS: [Benchmark; 7] = [
     Benchmark { name: "command", run: command::run },
     Benchmark { name: "flat", run: flat::run },
     Benchmark { name: "plan", run: plan::run },
     Benchmark { name: "contention", run: contention::run },
     Benchmark { name: "wake", run: wake::run },
+    Benchmark { name: "trees", run: trees::run },
     Benchmark { name: "size", run: size::run },
 ];
 

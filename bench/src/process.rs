@@ -59,7 +59,8 @@ fn store_folder(store: &Path) -> &Path {
     store.parent().unwrap_or(Path::new("."))
 }
 
-fn run(command: &mut Command) -> Done<Ran> {
+/// Runs a command to its end; it is an error when it fails.
+pub(crate) fn run(command: &mut Command) -> Done<Ran> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut stdout = String::new();
     let begin = Instant::now();
