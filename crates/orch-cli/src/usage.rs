@@ -73,8 +73,14 @@ pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches,
             Err(NoCommand::Document { command, text: error.render().to_string() })
         }
         _ => {
-            let error = Box::new(explain(&error, &command));
-            Err(NoCommand::Wrong { command, error })
+            let mut view = explain(&error, &command);
+            let given = context(&error, ContextKind::InvalidSubcommand);
+            let inner = given.map(|given| within_groups(&parser, &given)).unwrap_or_default();
+            if let Some(first) = inner.first() {
+                view.message = format!("There is no such command; there is {}.", inner.join(" and "));
+                view = view.hint(format!("{first} --help"));
+            }
+            Err(NoCommand::Wrong { command, error: Box::new(view) })
         }
     }
 }
@@ -106,6 +112,16 @@ fn meant(parser: &Command, arguments: &[OsString]) -> String {
         }
     }
     path
+}
+
+/// The commands of this name that stand one level deeper, where people forget what they belong to.
+fn within_groups(parser: &Command, name: &str) -> Vec<String> {
+    let program = parser.get_name();
+    let groups = parser.get_subcommands().filter(|group| !group.is_hide_set());
+    groups
+        .filter(|group| group.find_subcommand(name).is_some_and(|inner| !inner.is_hide_set()))
+        .map(|group| format!("{program} {} {name}", group.get_name()))
+        .collect()
 }
 
 /// Lets `help` stand with the options that say how it is printed, which the parser takes for commands there.

@@ -67,6 +67,21 @@ pub struct Run {
     /// How many tokens it may use; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<i64>,
+    /// How many attempts it may make, of all tasks together; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_all_attempts: Option<u32>,
+    /// How much wall time the attempts at one task may take; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_max_wall_ms: Option<i64>,
+    /// How much the attempts at one task may cost, in US dollars; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_max_cost: Option<f64>,
+    /// How many tokens the attempts at one task may use; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_max_tokens: Option<i64>,
+    /// What its attempts have used; only where it is bounded or known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
     /// When it was made.
     pub created_at: Stamp,
     /// When it, or one of its tasks, last changed.
@@ -80,6 +95,17 @@ pub struct Base {
     pub commit: String,
     /// The branch it was on.
     pub branch: Option<String>,
+}
+
+/// What the attempts of a run have used, as far as their profiles tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spent {
+    /// How many there were.
+    pub attempts: i64,
+    /// Their tokens.
+    pub tokens: i64,
+    /// Their cost in US dollars.
+    pub cost: f64,
 }
 
 /// A pause.
@@ -127,10 +153,22 @@ impl Run {
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
             max_cost: run.budget.max_cost_micros.map(dollars),
             max_tokens: run.budget.max_tokens,
+            max_all_attempts: run.budget.max_attempts_all,
+            task_max_wall_ms: run.budget.task_wall.map(|span| span.0),
+            task_max_cost: run.budget.task_cost_micros.map(dollars),
+            task_max_tokens: run.budget.task_tokens,
+            spent: spent(run),
             created_at: run.created_at.into(),
             updated_at: run.updated_at.into(),
         }
     }
+}
+
+/// What was used, where there is something to know or to bound.
+fn spent(run: &core::Run) -> Option<Spent> {
+    let core::Spent { cost_micros, tokens, attempts } = run.spent;
+    let is_told = run.budget != core::Budget::default() || cost_micros > 0 || tokens > 0;
+    is_told.then(|| Spent { attempts, tokens, cost: dollars(cost_micros) })
 }
 
 /// Millionths of a dollar as dollars.

@@ -105,6 +105,8 @@ kinds! {
     Prepared = "prepared",
     /// An attempt's worktree could not be prepared, or its checks could not run; no try is used up.
     Fault = "fault",
+    /// A run, or one of its tasks, has used most of what it may use.
+    Budget = "budget",
     /// Checks ran on what an attempt reported, or on the run's base.
     Checked = "checked",
     /// The lead accepted an attempt by hand.

@@ -6,9 +6,10 @@ use super::{Breach, code, room};
 use crate::tree::File;
 
 /// Everything that may lie in the root. A new file here is seen by every visitor, so it is added on purpose.
-const ROOT: [&str; 22] = [
+const ROOT: [&str; 23] = [
     ".cargo",
     ".ci",
+    ".config",
     ".gitattributes",
     ".gitignore",
     "AGENTS.md",

@@ -44,6 +44,10 @@ impl<'de> Record<'de> for Head {
         "max_wall",
         "max_cost",
         "max_tokens",
+        "max_all_attempts",
+        "task_max_wall",
+        "task_max_cost",
+        "task_max_tokens",
     ];
     const WHAT: &'static str = "a run";
 
@@ -70,29 +74,20 @@ impl<'de> Record<'de> for Head {
             "max_wall" => {
                 edit.max_wall = text(map)?.map(|wall| duration(place, &wall).map(Some)).transpose()?;
             }
-            "max_cost" => {
-                let cost: Option<serde_json::Number> = map.next_value()?;
-                let micros = cost.map(|cost| dollars(&cost.to_string())).transpose();
-                edit.max_cost_micros = micros.map_err(|error| place.refuse(error))?.map(Some);
+            "task_max_wall" => {
+                edit.task_wall = text(map)?.map(|wall| duration(place, &wall).map(Some)).transpose()?;
             }
-            "max_active" => {
-                let most = i32::MAX as u32;
-                edit.max_active =
-                    number(map)?.map(|value| record::number(place, value, 1, most).map(Some)).transpose()?;
+            "max_cost" => edit.max_cost_micros = money(place, map)?.map(Some),
+            "task_max_cost" => edit.task_cost_micros = money(place, map)?.map(Some),
+            "max_tokens" => edit.max_tokens = count(place, map, u32::MAX)?.map(|tokens| Some(tokens.into())),
+            "task_max_tokens" => {
+                edit.task_tokens = count(place, map, u32::MAX)?.map(|tokens| Some(tokens.into()));
             }
-            "max_attempts" => {
-                let most = limit::ATTEMPTS_MAX;
-                edit.max_attempts =
-                    number(map)?.map(|value| record::number(place, value, 1, most)).transpose()?;
-            }
+            "max_all_attempts" => edit.max_attempts_all = count(place, map, i32::MAX as u32)?.map(Some),
+            "max_active" => edit.max_active = count(place, map, i32::MAX as u32)?.map(Some),
+            "max_attempts" => edit.max_attempts = count(place, map, limit::ATTEMPTS_MAX)?,
             "retry_delay" => {
                 edit.retry_delay = text(map)?.map(|delay| duration(place, &delay)).transpose()?;
-            }
-            "max_tokens" => {
-                let most = u32::MAX;
-                edit.max_tokens = number(map)?
-                    .map(|value| record::number(place, value, 1, most).map(|tokens| Some(i64::from(tokens))))
-                    .transpose()?;
             }
             "lease" => edit.lease = text(map)?.map(|length| lease(place, &length)).transpose()?,
             "answer_after" => {
@@ -106,6 +101,17 @@ impl<'de> Record<'de> for Head {
     fn whole<E: Error>(&self, _place: &Place) -> Result<(), E> {
         Ok(())
     }
+}
+
+/// A number from 1.
+fn count<'de, A: MapAccess<'de>>(place: &Place, map: &mut A, most: u32) -> Result<Option<u32>, A::Error> {
+    number(map)?.map(|value| record::number(place, value, 1, most)).transpose()
+}
+
+/// An amount of dollars, in millionths.
+fn money<'de, A: MapAccess<'de>>(place: &Place, map: &mut A) -> Result<Option<i64>, A::Error> {
+    let cost: Option<serde_json::Number> = map.next_value()?;
+    cost.map(|cost| dollars(&cost.to_string()).map_err(|error| place.refuse(error))).transpose()
 }
 
 /// When a task counts as done.

@@ -28,6 +28,11 @@ fn text_errors_go_to_stderr_with_a_hint() {
     assert_eq!(usage.stdout, "");
     assert_eq!(usage.stderr, "error: There is no command clam. Did you mean claim?\nhint: inbox --help\n");
     assert_eq!(usage.exit, 2);
+    let deeper = place.orch(&["resume", "r", "--text"]).run();
+    assert_eq!(
+        deeper.stderr,
+        "error: There is no such command; there is orch run resume.\nhint: orch run resume --help\n"
+    );
 }
 
 #[test]

@@ -147,6 +147,10 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);
     budget.max_cost_micros = edit.max_cost_micros.unwrap_or(budget.max_cost_micros);
     budget.max_tokens = edit.max_tokens.unwrap_or(budget.max_tokens);
+    budget.max_attempts_all = edit.max_attempts_all.unwrap_or(budget.max_attempts_all);
+    budget.task_wall = edit.task_wall.unwrap_or(budget.task_wall);
+    budget.task_cost_micros = edit.task_cost_micros.unwrap_or(budget.task_cost_micros);
+    budget.task_tokens = edit.task_tokens.unwrap_or(budget.task_tokens);
 }
 
 /// Whether tasks may be added, retried and connected.

@@ -1,4 +1,4 @@
-//! What a run with worktrees stands on, what judges its attempts, and what it may spend.
+//! What a run with worktrees stands on, what judges its attempts, and what it has spent.
 
 use crate::id::Commit;
 use crate::limit;
@@ -85,17 +85,6 @@ impl Default for Rules {
     }
 }
 
-/// How much a run may spend; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Budget {
-    /// Wall time since it was made.
-    pub max_wall: Option<Span>,
-    /// Cost in millionths of a US dollar.
-    pub max_cost_micros: Option<i64>,
-    /// Tokens of all its attempts together.
-    pub max_tokens: Option<i64>,
-}
-
 /// What the attempts of a run have spent, as far as their profiles tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
@@ -103,4 +92,6 @@ pub struct Spent {
     pub cost_micros: i64,
     /// Tokens.
     pub tokens: i64,
+    /// How many attempts there were.
+    pub attempts: i64,
 }

@@ -1,10 +1,12 @@
 //! One goal: a graph of tasks with its policy.
 
+pub mod budget;
 pub mod decide;
 pub mod ground;
 pub mod state;
 
-pub use ground::{Baseline, Budget, Ground, Rules, Spent};
+pub use budget::Budget;
+pub use ground::{Baseline, Ground, Rules, Spent};
 pub use state::{Outcome, Pause, PauseReason, RunState, RunStatus};
 
 use crate::id::{RunId, Slug};
@@ -94,6 +96,14 @@ pub struct RunEdit {
     pub max_cost_micros: Option<Option<i64>>,
     /// A new limit of tokens; `Some(None)` takes it away.
     pub max_tokens: Option<Option<i64>>,
+    /// A new limit of all attempts together; `Some(None)` takes it away.
+    pub max_attempts_all: Option<Option<u32>>,
+    /// A new limit of wall time per task; `Some(None)` takes it away.
+    pub task_wall: Option<Option<Span>>,
+    /// A new limit of cost per task; `Some(None)` takes it away.
+    pub task_cost_micros: Option<Option<i64>>,
+    /// A new limit of tokens per task; `Some(None)` takes it away.
+    pub task_tokens: Option<Option<i64>>,
 }
 
 impl RunEdit {

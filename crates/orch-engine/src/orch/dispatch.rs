@@ -9,13 +9,15 @@ use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, AttemptName, Slug, TaskId, TaskName, ThreadId};
 use orch_core::limit;
 use orch_core::refusal::{Reason, Refusal, TreeRefusal};
-use orch_core::run::{Run, RunStatus};
+use orch_core::run::{Run, RunStatus, Spent};
 use orch_core::task::{Checks, Task, TaskState, TaskText, decide};
 use orch_core::thread::{NewThread, Reference, ThreadKind};
 use orch_core::time::Time;
 use orch_core::worktree::{Worktree, free_slot};
 use orch_store::Transaction;
-use orch_store::table::{agent, attempt, dependency, effect, task as task_table, thread, worktree};
+use orch_store::table::{
+    agent, attempt, dependency, effect, run as run_table, task as task_table, thread, worktree,
+};
 
 use super::base::{Bases, settle_for_bases};
 use super::perform::{complete, hold};
@@ -306,6 +308,7 @@ fn attempt_at(
     };
     let new = attempt::NewRow { id, task, number, agent: &agent, thread, checks };
     attempt::insert(stage.tx, new, stage.now)?;
+    run_table::spend(stage.tx, run.id, Spent { attempts: 1, ..Spent::default() })?;
     if !judged_by.has_no_checks() {
         attempt::save_text(stage.tx, id, &judged_by)?;
     }

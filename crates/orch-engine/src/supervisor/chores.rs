@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use orch_core::id::{AttemptId, EffectId, RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_core::run::{DoneWhen, Run};
+use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState};
 use orch_store::table::{effect, task as task_table};
 
@@ -67,6 +67,11 @@ impl Chores {
     /// How many worktrees are being made.
     pub(super) fn dispatching(&self) -> usize {
         self.under_way.keys().filter(|chore| matches!(chore, Chore::Dispatch(_))).count()
+    }
+
+    /// Whether the worktree of a task's next attempt is being made.
+    pub(super) fn is_dispatching(&self, task: TaskId) -> bool {
+        self.under_way.contains_key(&Chore::Dispatch(task))
     }
 
     /// What went wrong since this was asked, for people.
@@ -224,7 +229,9 @@ impl Chores {
                 });
             }
         }
-        if mergeable && run.policy.done_when == DoneWhen::Integrated {
+        // Nothing is merged while a run is paused.
+        let merges = run.state.status() == RunStatus::Open && run.policy.done_when == DoneWhen::Integrated;
+        if mergeable && merges {
             let name = run.name.clone();
             self.begin(Chore::Integrate(run.id), move |session, who| {
                 integrate::integrate(session, None, who, Some(&name)).map(|_| ())

@@ -13,6 +13,7 @@ use orch_core::time::Time;
 use orch_core::worker::Worker;
 use orch_store::table::{attempt, profile_rest, task as task_table, thread, worker};
 
+use super::care::Told;
 use super::chores::Chores;
 use crate::orch::dispatch::{self, All};
 use crate::profile::{Reference, Shelf};
@@ -43,6 +44,8 @@ pub struct Crew {
     pub attempt_limit: Option<orch_core::time::Span>,
     /// Whether workers that print nothing for too long are ended.
     pub ends_silent: bool,
+    /// How many attempts at once at tasks with a label.
+    pub labels: BTreeMap<Slug, usize>,
     /// Wrappers that were started and have not said so yet.
     starting: BTreeMap<ThreadId, (Instant, Slug)>,
     /// Wrappers that are our children, to be taken note of when they end.
@@ -83,6 +86,7 @@ impl Crew {
             shelf,
             attempt_limit: None,
             ends_silent: false,
+            labels: BTreeMap::new(),
             starting: BTreeMap::new(),
             children: Vec::new(),
             strangers: BTreeSet::new(),
@@ -94,7 +98,7 @@ impl Crew {
         &mut self,
         session: &mut Session,
         run: &Run,
-        chores: &mut Chores,
+        (chores, told): (&mut Chores, &mut Told),
         who: &Slug,
     ) -> Result<(), Error> {
         let mut taken = self.taken(session)?;
@@ -109,7 +113,21 @@ impl Crew {
         let ready = session.read(|tx, now| Ok(task_table::ready(tx, run.id, None, now, wanted, 0)?))?;
         let mut room = room;
         let mut together: BTreeMap<Slug, u32> = BTreeMap::new();
+        let mut attempts = run
+            .budget
+            .attempts_left(run.spent)
+            .map(|left| usize::try_from(left).unwrap_or(usize::MAX).saturating_sub(chores.dispatching()));
+        let mut labels = self.labels_left(session, run, &ready, chores)?;
         for task in ready {
+            if attempts == Some(0) {
+                break;
+            }
+            if task.labels.iter().any(|label| labels.get(label) == Some(&0)) {
+                continue;
+            }
+            if task.attempt.is_some() && told.task(session, run, task.id)? {
+                return Ok(());
+            }
             let (to, ours) = match self.whose(session, &task, &taken, room)? {
                 Whose::Ours(profile) => (profile, true),
                 Whose::Others(agent) => (agent, false),
@@ -124,6 +142,10 @@ impl Crew {
             } else {
                 *together.entry(to.clone()).or_default() += 1;
             }
+            attempts = attempts.map(|left| left - 1);
+            for label in &task.labels {
+                labels.entry(label.clone()).and_modify(|left| *left = left.saturating_sub(1));
+            }
             if ours {
                 room = room.saturating_sub(1);
                 *taken.entry(to).or_default() += 1;
@@ -135,6 +157,32 @@ impl Crew {
             dispatch::all(session, None, who, &all)?;
         }
         Ok(())
+    }
+
+    /// How many more attempts may be made at tasks with each of the labels that are bounded.
+    fn labels_left(
+        &self,
+        session: &mut Session,
+        run: &Run,
+        ready: &[Task],
+        chores: &Chores,
+    ) -> Result<BTreeMap<Slug, usize>, Error> {
+        let mut left = self.labels.clone();
+        if left.is_empty() {
+            return Ok(left);
+        }
+        let at_work = session.read(|tx, _| {
+            let mut at_work = Vec::new();
+            for state in [TaskState::Dispatched, TaskState::Running, TaskState::Blocked] {
+                at_work.extend(task_table::in_state(tx, run.id, state, TaskId(0), limit::LIST_DEFAULT)?);
+            }
+            Ok(at_work)
+        })?;
+        let begun = ready.iter().filter(|task| chores.is_dispatching(task.id));
+        for label in at_work.iter().chain(begun).flat_map(|task| &task.labels) {
+            left.entry(label.clone()).and_modify(|left| *left = left.saturating_sub(1));
+        }
+        Ok(left)
     }
 
     fn one(session: &mut Session, who: &Slug, task: &Task, to: &Slug) -> Result<(), Error> {

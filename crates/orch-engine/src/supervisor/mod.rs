@@ -135,6 +135,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
     let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone(), news.clone());
     let mut cursor = scope.begin;
     let mut is_told = false;
+    let mut told = care::Told::default();
     let outcome = loop {
         let mark = news.mark(&mut session)?;
         let asked = interrupts.load(Ordering::SeqCst);
@@ -150,7 +151,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
         for note in chores.take_notes() {
             (drive.listen)(Said::Note(&note));
         }
-        let pass = pass(&mut session, &mut drive, &scope, &mut chores, asked == 0)?;
+        let pass = pass(&mut session, &mut drive, &scope, (&mut chores, &mut told), asked == 0)?;
         if !(drive.listen)(Said::Moment) {
             break None;
         }
@@ -177,7 +178,7 @@ fn pass(
     session: &mut Session,
     drive: &mut Drive<'_>,
     scope: &Scope,
-    chores: &mut Chores,
+    (chores, told): (&mut Chores, &mut care::Told),
     starts: bool,
 ) -> Result<Pass, Error> {
     read_fresh(session, |_, _| Ok(()))?;
@@ -191,10 +192,10 @@ fn pass(
             pass.workers += drive.crew.count(session, &run)?.workers;
             continue;
         }
-        care::budget(session, &run, drive.listen)?;
+        told.budget(session, &run)?;
         chores.judge(session, &run)?;
         if starts && run.state.status() == RunStatus::Open {
-            drive.crew.dispatch(session, &run, chores, &drive.who)?;
+            drive.crew.dispatch(session, &run, (chores, told), &drive.who)?;
         }
         // What was sent just now is to be started now: our own commits wake us from no sleep.
         let run = session.read(|tx, _| scope::run_of(tx, run.id))?;

@@ -10,7 +10,7 @@ use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
 use orch_store::Ending;
 use orch_store::driver::Durability;
-use orch_store::table::{message, run as run_table, thread, worker};
+use orch_store::table::{message, run as run_table, task as task_table, thread, worker};
 
 use super::guard::Why;
 use super::{Held, Ran, What, Wrap, Wrapped, launch, note_end, rest};
@@ -327,6 +327,7 @@ fn spend(session: &mut Session, held: &mut Held) -> Result<(), Error> {
         let run = thread::load(tx, held.thread)?.and_then(|thread| thread.head.reference);
         if let Some(reference) = run {
             run_table::spend(tx, reference.run, more)?;
+            task_table::spend(tx, reference.task, more)?;
         }
         Ok(Ending::Keep(()))
     })

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use orch_core::id::RunId;
 use orch_core::lease::Lease;
 use orch_core::run::Spent;
 use orch_core::thread::{ThreadState, decide};
 use orch_core::time::Time;
 use orch_store::Ending;
 use orch_store::driver::Durability;
-use orch_store::table::{run as run_table, thread, worker};
+use orch_store::table::{run as run_table, task as task_table, thread, worker};
 
 use super::Held;
 use crate::inbox::renew::{Renew, renew};
@@ -172,6 +171,7 @@ impl<'b> Guard<'b> {
         let spent = Spent {
             tokens: self.held.row.tokens - self.noted.0,
             cost_micros: self.held.row.cost_micros - self.noted.1,
+            attempts: 0,
         };
         let held = &mut *self.held;
         let state = session.write(Durability::Process, |tx, _| {
@@ -179,7 +179,8 @@ impl<'b> Guard<'b> {
             held.row.report = worker::load(tx, held.thread)?.and_then(|row| row.report);
             worker::put(tx, &held.row)?;
             if let Some(reference) = found.head.reference.filter(|_| spent != Spent::default()) {
-                run_table::spend(tx, RunId(reference.run.0), spent)?;
+                run_table::spend(tx, reference.run, spent)?;
+                task_table::spend(tx, reference.task, spent)?;
             }
             Ok(Ending::Keep(Some(found)))
         })?;
@@ -230,8 +231,8 @@ impl<'b> Guard<'b> {
             if let Some(cost) = story.cost {
                 row.cost_micros = row.cost_micros.max(i64::try_from(cost.0).unwrap_or(i64::MAX));
             }
-            self.held.unspent =
-                Spent { tokens: row.tokens - self.noted.0, cost_micros: row.cost_micros - self.noted.1 };
+            let (tokens, cost_micros) = (row.tokens - self.noted.0, row.cost_micros - self.noted.1);
+            self.held.unspent = Spent { tokens, cost_micros, attempts: 0 };
         }
         (story, self.why)
     }

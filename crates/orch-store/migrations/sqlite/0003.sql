@@ -48,3 +48,13 @@ CREATE TABLE profile_rest (
 -- What the attempts of a run have spent.
 ALTER TABLE run ADD COLUMN cost_micros INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN cost_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET attempts = (SELECT count(*) FROM attempt WHERE attempt.run_id = run.id);
+
+-- How much more than by time, cost and tokens of the whole a run may be bounded.
+ALTER TABLE run ADD COLUMN max_attempts_all INTEGER;
+ALTER TABLE run ADD COLUMN task_wall_ms INTEGER;
+ALTER TABLE run ADD COLUMN task_cost_micros INTEGER;
+ALTER TABLE run ADD COLUMN task_tokens INTEGER;

@@ -21,7 +21,8 @@ macro_rules! select {
             max_active, max_attempts, retry_delay_ms, lease_ms, answer_after_ms, keys_made, created_at, updated_at,
             waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled,
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
-            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens FROM run ",
+            check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
+            attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens FROM run ",
             $rest
         )
     };
@@ -38,8 +39,9 @@ const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = 
     blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
 const SAVE_RULES: &str =
     "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
-    max_cost_micros = $8, max_tokens = $9 WHERE id = $1";
-const SPEND: &str = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
+    max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13
+    WHERE id = $1";
+const SPEND: &str = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
 const FORGET: &str = "DELETE FROM run WHERE id = $1";
 const LOAD: &str = select!("WHERE id = $1");
 const NAMED: &str = select!("WHERE name = $1");
@@ -81,8 +83,12 @@ fn row(row: &dyn Row) -> Result<Run, Fault> {
             max_wall: span_or_null(row, 41)?,
             max_cost_micros: row.int_or_null(42)?,
             max_tokens: row.int_or_null(43)?,
+            max_attempts_all: small_or_null(row, 48)?,
+            task_wall: span_or_null(row, 49)?,
+            task_cost_micros: row.int_or_null(50)?,
+            task_tokens: row.int_or_null(51)?,
         },
-        spent: Spent { cost_micros: row.int(45)?, tokens: row.int(46)? },
+        spent: Spent { cost_micros: row.int(45)?, tokens: row.int(46)?, attempts: row.int(47)? },
         ground: ground(row)?,
         faults: small(row, 44)?,
         counts,
@@ -204,7 +210,7 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
 pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &Budget) -> Result<(), Fault> {
     let [verify, copy, protect] =
         [&rules.verify, &rules.copy, &rules.protect].map(|entries| list_text(entries));
-    let values: [Value<'_>; 9] = [
+    let values: [Value<'_>; 13] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -214,6 +220,10 @@ pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &B
         budget.max_wall.map(|span| span.0).into(),
         budget.max_cost_micros.into(),
         budget.max_tokens.into(),
+        budget.max_attempts_all.into(),
+        budget.task_wall.map(|span| span.0).into(),
+        budget.task_cost_micros.into(),
+        budget.task_tokens.into(),
     ];
     tx.run(SAVE_RULES, &values).map(|_| ())
 }
@@ -223,7 +233,8 @@ pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &B
 /// # Errors
 /// The store failed.
 pub fn spend(tx: &mut Transaction<'_>, id: RunId, more: Spent) -> Result<(), Fault> {
-    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
+    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into(), more.attempts.into()])
+        .map(|_| ())
 }
 
 /// Takes the row of a run away; what hangs on it is the caller's.

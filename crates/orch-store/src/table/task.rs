@@ -1,8 +1,9 @@
 //! Tasks, their labels, and apart from them their long texts, so that moving a task never rewrites those.
 
 use orch_core::id::{AttemptId, RunId, Slug, TaskId, TaskName};
+use orch_core::run::Spent;
 use orch_core::task::{Checks, LastAttempt, Task, TaskState, TaskText};
-use orch_core::time::Time;
+use orch_core::time::{Span, Time};
 
 use super::{
     list as list_column, list_text, named, slug, slug_or_null, slugs, slugs_text, small, small_or_null, time,
@@ -35,6 +36,10 @@ const SAVE: &str = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_bef
 const SAVE_HEAD: &str =
     "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
     allow_empty = $7, updated_at = $8 WHERE id = $1";
+const SPEND: &str = "UPDATE task SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
+const SPENT: &str =
+    "SELECT t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
+    FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
 const SET_RANK: &str = "UPDATE task SET rank = $2 WHERE id = $1";
 const LOAD: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
 const BY_KEY: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
@@ -232,6 +237,26 @@ pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result
         tx.run(INSERT_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
     }
     Ok(())
+}
+
+/// Adds to what the attempts at a task have spent.
+///
+/// # Errors
+/// The store failed.
+pub fn spend(tx: &mut Transaction<'_>, id: TaskId, more: Spent) -> Result<(), Fault> {
+    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
+}
+
+/// What the attempts at a task have spent, and how long they took together.
+///
+/// # Errors
+/// The store failed.
+pub fn spent(tx: &mut Transaction<'_>, id: TaskId, now: Time) -> Result<(Spent, Span), Fault> {
+    let read = |row: &dyn Row| {
+        let spent = Spent { cost_micros: row.int(0)?, tokens: row.int(1)?, attempts: row.int(2)? };
+        Ok((spent, Span(row.int(3)?)))
+    };
+    Ok(tx.first(SPENT, &[id.0.into(), now.0.into()], read)?.unwrap_or((Spent::default(), Span(0))))
 }
 
 /// Writes a task's rank.

@@ -89,7 +89,15 @@ fn stands_on(store: &mut Store) {
         protect: text(&["Cargo.lock"]),
         check_limit: Span::minutes(2),
     };
-    made.budget = Budget { max_wall: Some(Span::hours(1)), max_cost_micros: Some(5), max_tokens: Some(6) };
+    made.budget = Budget {
+        max_wall: Some(Span::hours(1)),
+        max_cost_micros: Some(5),
+        max_tokens: Some(6),
+        max_attempts_all: Some(7),
+        task_wall: Some(Span::hours(2)),
+        task_cost_micros: Some(8),
+        task_tokens: Some(9),
+    };
     write(store, |tx| {
         run::save(tx, &made)?;
         run::save_rules(tx, made.id, &made.rules, &made.budget)

@@ -62,7 +62,7 @@ fn said(event: &Event, width: usize) -> String {
 fn tone(kind: EventKind) -> Tone {
     match kind {
         EventKind::Question | EventKind::Blocked | EventKind::RunPaused | EventKind::Late => Tone::Attention,
-        EventKind::Fault => Tone::Attention,
+        EventKind::Fault | EventKind::Budget => Tone::Attention,
         EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => Tone::Bad,
         EventKind::Done
         | EventKind::Finished

@@ -52,6 +52,9 @@ pub struct Args {
     /// How many workers at once, of all profiles together
     #[arg(long, value_name = "N", value_parser = workers)]
     workers: Option<usize>,
+    /// How many attempts at once at tasks with a label, like gpu=1; may be repeated
+    #[arg(long = "label", value_name = "LABEL=N", value_parser = label)]
+    labels: Vec<(Slug, usize)>,
     /// Look whether everything is there that it needs, and start nothing
     #[arg(long)]
     check: bool,
@@ -96,7 +99,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         return check::run(context, named.as_ref(), &crew);
     }
     if args.detach {
-        return detach::run(&args, named.as_ref(), context);
+        return detach::run(&args, named.as_ref(), &crew, context);
     }
     let (open, store) = context.opener()?;
     let notifier = notifier(context, &store)?;
@@ -191,6 +194,7 @@ fn crew(args: &Args, context: &mut Context<'_>) -> Result<Crew, Failure> {
     }
     let mut crew = Crew::new(seats, workers, shelf);
     crew.attempt_limit = args.attempt_limit;
+    crew.labels = args.labels.iter().cloned().collect();
     crew.ends_silent = args.on_silence == "end";
     Ok(crew)
 }
@@ -203,6 +207,12 @@ fn seat(text: &str) -> Result<(Reference, Option<usize>), String> {
     };
     let reference = name.parse().map_err(|error: orch_engine::profile::BadReference| error.to_string())?;
     Ok((reference, limit))
+}
+
+/// Reads `LABEL=N`.
+fn label(text: &str) -> Result<(Slug, usize), String> {
+    let (name, limit) = text.rsplit_once('=').ok_or("it is a label and a number, like gpu=1")?;
+    Ok((slug(name).map_err(|error| error.to_string())?, workers(limit)?))
 }
 
 fn workers(text: &str) -> Result<usize, String> {

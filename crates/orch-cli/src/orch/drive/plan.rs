@@ -81,6 +81,10 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewR
             max_wall: edit.max_wall.flatten(),
             max_cost_micros: edit.max_cost_micros.flatten(),
             max_tokens: edit.max_tokens.flatten(),
+            max_attempts_all: edit.max_attempts_all.flatten(),
+            task_wall: edit.task_wall.flatten(),
+            task_cost_micros: edit.task_cost_micros.flatten(),
+            task_tokens: edit.task_tokens.flatten(),
         },
         place: Some(Place {
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),

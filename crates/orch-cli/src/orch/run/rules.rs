@@ -35,6 +35,18 @@ pub(super) struct RuleOptions {
     /// How many tokens the run may use before it is paused
     #[arg(long, value_name = "N", value_parser = tokens)]
     max_tokens: Option<i64>,
+    /// How many attempts the run may make, of all tasks together, before it is paused
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    max_all_attempts: Option<u32>,
+    /// How much wall time the attempts at one task may take together before the run is paused
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    task_max_wall: Option<Span>,
+    /// How much the attempts at one task may cost, in US dollars, before the run is paused
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    task_max_cost: Option<i64>,
+    /// How many tokens the attempts at one task may use before the run is paused
+    #[arg(long, value_name = "N", value_parser = tokens)]
+    task_max_tokens: Option<i64>,
 }
 
 impl RuleOptions {
@@ -71,8 +83,15 @@ impl RuleOptions {
             protect: self.protect.clone(),
             check_limit: self.check_limit.unwrap_or(Rules::default().check_limit),
         };
-        let budget =
-            Budget { max_wall: self.max_wall, max_cost_micros: self.max_cost, max_tokens: self.max_tokens };
+        let budget = Budget {
+            max_wall: self.max_wall,
+            max_cost_micros: self.max_cost,
+            max_tokens: self.max_tokens,
+            max_attempts_all: self.max_all_attempts,
+            task_wall: self.task_max_wall,
+            task_cost_micros: self.task_max_cost,
+            task_tokens: self.task_max_tokens,
+        };
         (rules, budget)
     }
 
@@ -91,6 +110,10 @@ impl RuleOptions {
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),
+            max_attempts_all: self.max_all_attempts.map(Some),
+            task_wall: self.task_max_wall.map(Some),
+            task_cost_micros: self.task_max_cost.map(Some),
+            task_tokens: self.task_max_tokens.map(Some),
             ..edit
         }
     }
@@ -106,6 +129,10 @@ impl RuleOptions {
             .maybe("max-wall", self.max_wall.map(|span| span.0))
             .maybe("max-cost", self.max_cost)
             .maybe("max-tokens", self.max_tokens)
+            .maybe("max-all-attempts", self.max_all_attempts)
+            .maybe("task-max-wall", self.task_max_wall.map(|span| span.0))
+            .maybe("task-max-cost", self.task_max_cost)
+            .maybe("task-max-tokens", self.task_max_tokens)
     }
 }
 

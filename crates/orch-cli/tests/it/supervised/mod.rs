@@ -4,6 +4,7 @@
 
 mod ground;
 
+mod budgets;
 mod ends;
 mod killed;
 mod leading;

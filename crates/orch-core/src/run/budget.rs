@@ -1,0 +1,174 @@
+//! What a run and each of its tasks may use, and how near they are to it.
+
+use std::fmt;
+
+use super::Spent;
+use crate::time::Span;
+
+/// How much a run, and each of its tasks, may use; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Wall time since it was made.
+    pub max_wall: Option<Span>,
+    /// Cost in millionths of a US dollar.
+    pub max_cost_micros: Option<i64>,
+    /// Tokens of all its attempts together.
+    pub max_tokens: Option<i64>,
+    /// How many attempts it may make, of all tasks together.
+    pub max_attempts_all: Option<u32>,
+    /// Wall time of the attempts at one task together.
+    pub task_wall: Option<Span>,
+    /// Cost of the attempts at one task, in millionths of a US dollar.
+    pub task_cost_micros: Option<i64>,
+    /// Tokens of the attempts at one task.
+    pub task_tokens: Option<i64>,
+}
+
+/// What is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Wall time.
+    Wall,
+    /// Money.
+    Cost,
+    /// Tokens.
+    Tokens,
+    /// Attempts.
+    Attempts,
+}
+
+impl Measure {
+    /// The public name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wall => "wall",
+            Self::Cost => "cost",
+            Self::Tokens => "tokens",
+            Self::Attempts => "attempts",
+        }
+    }
+}
+
+/// How much of one limit is used: milliseconds, millionths of a US dollar, tokens or attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Of what.
+    pub measure: Measure,
+    /// How much.
+    pub used: i64,
+    /// Of how much.
+    pub max: i64,
+}
+
+impl Use {
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.used >= self.max
+    }
+
+    /// Whether four fifths are used: somebody should be told while there is time to decide.
+    #[must_use]
+    pub fn is_near(self) -> bool {
+        self.used.saturating_mul(5) >= self.max.saturating_mul(4)
+    }
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (used, max) = (self.used, self.max);
+        match self.measure {
+            Measure::Wall => write!(out, "{} of {} s", used / 1_000, (max + 999) / 1_000),
+            Measure::Cost => write!(out, "{} of {} US dollars", Dollars(used), Dollars(max)),
+            Measure::Tokens => write!(out, "{used} of {max} tokens"),
+            Measure::Attempts => write!(out, "{used} of {max} attempts"),
+        }
+    }
+}
+
+/// Millionths of a dollar, written with cents, and finer where there are less.
+struct Dollars(i64);
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        if part % 10_000 == 0 {
+            write!(out, "{whole}.{:02}", part / 10_000)
+        } else {
+            write!(out, "{whole}.{part:06}")
+        }
+    }
+}
+
+impl Budget {
+    /// How a run stands that has spent so much in so much time.
+    pub fn of_run(&self, spent: Spent, wall: Span) -> impl Iterator<Item = Use> + use<> {
+        let limits = [
+            (Measure::Wall, wall.0, self.max_wall.map(|span| span.0)),
+            (Measure::Cost, spent.cost_micros, self.max_cost_micros),
+            (Measure::Tokens, spent.tokens, self.max_tokens),
+            (Measure::Attempts, spent.attempts, self.max_attempts_all.map(i64::from)),
+        ];
+        limits.into_iter().filter_map(|(measure, used, max)| Some(Use { measure, used, max: max? }))
+    }
+
+    /// How a task stands whose attempts have spent so much in so much time.
+    pub fn of_task(&self, spent: Spent, wall: Span) -> impl Iterator<Item = Use> + use<> {
+        let limits = [
+            (Measure::Wall, wall.0, self.task_wall.map(|span| span.0)),
+            (Measure::Cost, spent.cost_micros, self.task_cost_micros),
+            (Measure::Tokens, spent.tokens, self.task_tokens),
+        ];
+        limits.into_iter().filter_map(|(measure, used, max)| Some(Use { measure, used, max: max? }))
+    }
+
+    /// Whether tasks have limits of their own.
+    #[must_use]
+    pub fn bounds_tasks(&self) -> bool {
+        self.task_wall.is_some() || self.task_cost_micros.is_some() || self.task_tokens.is_some()
+    }
+
+    /// How many attempts may still be made; `None` is any number.
+    #[must_use]
+    pub fn attempts_left(&self, spent: Spent) -> Option<i64> {
+        self.max_attempts_all.map(|max| i64::from(max).saturating_sub(spent.attempts).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_fifths_are_near_and_all_is_over() {
+        for (used, near, over) in
+            [(79, false, false), (80, true, false), (99, true, false), (100, true, true)]
+        {
+            let it = Use { measure: Measure::Tokens, used, max: 100 };
+            assert_eq!((it.is_near(), it.is_over()), (near, over), "{used}");
+        }
+        assert!(Use { measure: Measure::Tokens, used: i64::MAX, max: i64::MAX }.is_over());
+    }
+
+    #[test]
+    fn only_what_is_bounded_is_told() {
+        let budget =
+            Budget { max_cost_micros: Some(2_500_000), task_wall: Some(Span(1_500)), ..Budget::default() };
+        let spent = Spent { cost_micros: 1_000_001, tokens: 7, attempts: 3 };
+        let said: Vec<String> = budget.of_run(spent, Span(9)).map(|it| it.to_string()).collect();
+        assert_eq!(said, ["1.000001 of 2.50 US dollars"]);
+        let said: Vec<String> = budget.of_task(spent, Span(1_400)).map(|it| it.to_string()).collect();
+        assert_eq!(said, ["1 of 2 s"]);
+        assert!(budget.bounds_tasks() && !Budget::default().bounds_tasks());
+    }
+
+    #[test]
+    fn attempts_are_counted_down_to_none() {
+        let budget = Budget { max_attempts_all: Some(3), ..Budget::default() };
+        for (attempts, left) in [(0, 3), (2, 1), (3, 0), (5, 0)] {
+            assert_eq!(budget.attempts_left(Spent { attempts, ..Spent::default() }), Some(left));
+        }
+        assert_eq!(Budget::default().attempts_left(Spent::default()), None);
+    }
+}
