@@ -25,13 +25,15 @@ pub enum EffectKind {
     Restore,
     /// Bring the run's branch onto another one.
     Land,
+    /// Take away what only a run under way needs: spare worktrees, and trees in which checks ran.
+    Sweep,
     /// Forget the run, keeping its work.
     Remove,
 }
 
 impl EffectKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Branch,
         Self::Prepare,
         Self::Baseline,
@@ -40,6 +42,7 @@ impl EffectKind {
         Self::Clear,
         Self::Restore,
         Self::Land,
+        Self::Sweep,
         Self::Remove,
     ];
 
@@ -55,6 +58,7 @@ impl EffectKind {
             Self::Clear => "clear",
             Self::Restore => "restore",
             Self::Land => "land",
+            Self::Sweep => "sweep",
             Self::Remove => "remove",
         }
     }

@@ -230,6 +230,7 @@ pub fn change(
             Verb::Cancel => (decide::cancel(&before, stage.now)?, EventKind::RunCancelled),
         };
         let Some(after) = after else { return Ok(before) };
+        stage.ask_for_sweep(&after)?;
         stage.put_run(after);
         match verb {
             Verb::Pause => offer(stage, before.id, false)?,

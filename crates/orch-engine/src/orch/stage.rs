@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use orch_core::dependency::Shift;
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, Datum, EventKind, NewEvent};
 use orch_core::id::{RunId, Slug, ThreadId};
 use orch_core::run::{Run, RunState, decide as run_decide};
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::time::Time;
 use orch_store::driver::Durability;
-use orch_store::table::{agent, dependency, event, run, task, thread};
+use orch_store::table::{agent, dependency, effect, event, run, task, thread};
 use orch_store::{Ending, Fault, Transaction};
 
 use super::reconcile::Change;
@@ -227,8 +228,19 @@ impl<'a, 't> Stage<'a, 't> {
                 run.state = state;
                 let (kind, data) = run_event(&run.state);
                 self.tell(kind, About { run: Some(id), ..About::default() }, None, data)?;
+                self.ask_for_sweep(&run)?;
             }
             run::save(self.tx, &run)?;
+        }
+        Ok(())
+    }
+}
+
+impl Stage<'_, '_> {
+    /// A run that is over leaves nothing that only its next attempts would need.
+    pub(crate) fn ask_for_sweep(&mut self, run: &Run) -> Result<(), Error> {
+        if run.ground.is_some() && !run.state.status().unfinished() {
+            effect::insert(self.tx, EffectKind::Sweep, run.id, None, self.now)?;
         }
         Ok(())
     }

@@ -55,15 +55,16 @@ impl Place {
     /// Sees that nothing is left that a finished run does not need.
     pub(crate) fn is_tidy(&self) {
         assert_eq!(self.processes(), Vec::<String>::new(), "no process is left");
+        let known = self.orch(&["worktree", "list", "--run", "r"]).ok()["worktrees"].clone();
+        let known = known.as_array().unwrap().iter().filter(|tree| tree["state"] == "present").count();
+        let trees = self.git(["worktree", "list"]);
+        assert_eq!(trees.lines().count() - 1, known, "none is stray: {trees}");
         let found = self.orch(&["reconcile"]).ok();
         assert_eq!(
             (&found["changes"], &found["orphans"]),
             (&Value::Array(vec![]), &Value::Array(vec![])),
             "{found}"
         );
-        let known = self.orch(&["worktree", "list", "--run", "r"]).ok()["worktrees"].clone();
-        let known = known.as_array().unwrap().iter().filter(|tree| tree["state"] == "present").count();
-        assert_eq!(self.git(["worktree", "list"]).lines().count() - 1, known, "none is stray: {found}");
         let shown = self.orch(&["ps"]).ok();
         assert_eq!(
             (&shown["workers"], &shown["supervisors"]),

@@ -48,8 +48,8 @@ fn the_last_one_leaves_no_spare() {
     assert_eq!(orchard.spares().len(), 1);
     orchard.orch(&["task", "cancel", "b"]).ok();
     assert_eq!(orchard.orch(&["run", "show", "r"]).ok()["run"]["state"], "finished");
-    let swept = orchard.orch(&["reconcile"]).ok();
-    assert_eq!(swept["swept"], serde_json::json!([orchard.root().join(".spare-a.1")]));
+    let done = orchard.orch(&["reconcile"]).ok();
+    assert_eq!((&done["finished"][0]["kind"], &done["finished"][0]["done"]), (&"sweep".into(), &true.into()));
     assert_eq!(orchard.yard.worktrees(), Vec::<PathBuf>::new());
     orchard.is_sound();
 }

@@ -55,6 +55,9 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
                     ..current
                 };
                 worktree::save(stage.tx, &removed)?;
+                // The run may have ended while its worktree was put aside for it.
+                let current = stage.run(run.id)?.clone();
+                stage.ask_for_sweep(&current)?;
                 stage.tell(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {

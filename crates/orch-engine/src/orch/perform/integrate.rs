@@ -16,7 +16,7 @@ use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus};
 use orch_core::task::{Checks, Task, TaskState};
 use orch_core::visible;
-use orch_core::worktree::{Worktree, spares_wanted};
+use orch_core::worktree::Worktree;
 use orch_store::driver::Durability;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 use orch_store::{Ending, Transaction};
@@ -25,7 +25,7 @@ use serde_json::json;
 use super::checks::{self, Subject};
 use super::hold::{self, Taken};
 use super::verify::{see_through, unknown};
-use super::{branch_ref, clear, commit, commit_id, complete, decide, ground, repository, run_row, spare};
+use super::{branch_ref, clear, commit, commit_id, complete, decide, ground, repository, run_row};
 use crate::orch::judge::Reported;
 use crate::orch::scope;
 use crate::orch::stage::Stage;
@@ -87,13 +87,7 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
         }
         merge(session, taken, &run, &candidate, &mut branch)?;
     }
-    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))?;
-    let run = session.read(|tx, _| run_row(tx, run.id))?;
-    if spares_wanted(&run) == 0 {
-        // A spare that cannot be taken away costs room and nothing else; `reconcile` tries again.
-        let _ = spare::trim_to_need(&repository, &run);
-    }
-    Ok(())
+    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))
 }
 
 /// The oldest reported attempt that this performer has not looked at.

@@ -109,6 +109,7 @@ fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
         EffectKind::Clear => clear::perform(session, taken),
         EffectKind::Restore => restore::perform(session, taken),
         EffectKind::Land => land::perform(session, taken),
+        EffectKind::Sweep => sweep::perform(session, taken),
         EffectKind::Remove => remove::perform(session, taken),
     };
     if done.is_err() {

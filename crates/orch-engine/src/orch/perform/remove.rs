@@ -86,7 +86,8 @@ fn settle(session: &mut Session, run: &Run) -> Result<(), Error> {
             | EffectKind::Baseline
             | EffectKind::Verify
             | EffectKind::Integrate
-            | EffectKind::Land => {
+            | EffectKind::Land
+            | EffectKind::Sweep => {
                 if let Some(taken) = take_over(session, other.kind, other.run, other.attempt)? {
                     session.write(Durability::Power, |tx, _| taken.finish(tx).map(Ending::Keep))?;
                 }

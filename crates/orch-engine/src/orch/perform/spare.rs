@@ -118,11 +118,6 @@ pub(crate) fn trim(
     Ok(trimmed)
 }
 
-/// Takes away the spares that the run does not need any more.
-pub(crate) fn trim_to_need(repository: &Repository, run: &Run) -> Result<Trimmed, Error> {
-    trim(repository, run, &find(repository, run)?, spares_wanted(run))
-}
-
 /// The spares of a run; where there is none, git is not asked.
 pub(crate) fn find(repository: &Repository, run: &Run) -> Result<Vec<WorktreeEntry>, Error> {
     let Ok(folder) = std::fs::read_dir(&ground(run)?.root) else { return Ok(Vec::new()) };

@@ -4,10 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use orch_core::run::Run;
+use orch_core::worktree::spares_wanted;
+use orch_store::Ending;
+use orch_store::driver::Durability;
 
-use super::{checks, ground, spare};
-use crate::Error;
+use super::hold::Taken;
+use super::{checks, ground, repository, run_row, spare};
 use crate::world::git::{GitError, Repository, WorktreeEntry, real, sweep_removed};
+use crate::{Error, Session};
 
 /// What was taken away, or would be.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,15 @@ pub(crate) struct Swept {
     pub spares: Vec<PathBuf>,
     /// Trees in which checks ran, and trees that were being made.
     pub scratch: Vec<PathBuf>,
+}
+
+/// Takes away what the run does not need any more.
+pub(super) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
+    let run = session.read(|tx, _| run_row(tx, taken.effect.run))?;
+    let repository = repository(session, &run)?;
+    let entries = repository.list_worktrees()?;
+    sweep(&repository, &run, &entries, spares_wanted(&run))?;
+    session.write(Durability::Power, |tx, _| taken.finish(tx).map(|_| Ending::Keep(())))
 }
 
 /// Takes all of it away; what somebody uses just now stays.
