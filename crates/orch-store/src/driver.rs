@@ -153,6 +153,10 @@ pub trait Driver: Send {
     /// The database failed.
     fn change_counter(&mut self) -> Result<i64, Fault>;
 
+    /// Whether the place that was opened still leads to this database: one that was deleted or replaced would take
+    /// changes that nobody else ever sees.
+    fn is_in_place(&self) -> bool;
+
     /// Housekeeping that may wait until an answer is printed: a checkpoint when one is due.
     fn tend(&mut self);
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,6 +39,8 @@ pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Sqlite {
     connection: Connection,
     path: PathBuf,
+    /// Which file that was when it was opened.
+    identity: Option<(u64, u64)>,
     durability: Option<Durability>,
     statements: Spelled,
     log_pages: Arc<AtomicI64>,
@@ -68,9 +71,9 @@ impl Sqlite {
         };
         connection.wal_hook(Some(hook)).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(256);
-        let path = path.to_owned();
+        let (identity, path) = (identity(path), path.to_owned());
         let (durability, statements, log_is_named) = (None, Spelled::default(), false);
-        Ok(Self { connection, path, durability, statements, log_pages, log_is_named })
+        Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named })
     }
 
     /// The connection itself, for making and migrating the schema.
@@ -175,6 +178,12 @@ impl Spelled {
     }
 }
 
+/// The device and number of the file at a path.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 impl Driver for Sqlite {
     fn begin(&mut self, mode: Mode) -> Result<(), Fault> {
         match mode {
@@ -230,6 +239,10 @@ impl Driver for Sqlite {
         let failed = |error| fault(&self.path, error);
         let mut prepared = self.connection.prepare_cached("PRAGMA data_version").map_err(failed)?;
         prepared.query_row([], |row| row.get(0)).map_err(failed)
+    }
+
+    fn is_in_place(&self) -> bool {
+        identity(&self.path) == self.identity
     }
 
     fn tend(&mut self) {

@@ -135,11 +135,14 @@ impl Store {
         self.driver.commit().inspect_err(|_| self.driver.rollback())
     }
 
-    /// A number that changes when another connection commits.
+    /// A number that changes when another connection commits; whoever waits asks for it again and again.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or is not where it was opened any more.
     pub fn change_counter(&mut self) -> Result<i64, Fault> {
+        if !self.driver.is_in_place() {
+            return Err(Fault::NotFound { searched: self.folder.clone() });
+        }
         self.driver.change_counter()
     }
 

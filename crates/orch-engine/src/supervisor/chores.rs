@@ -15,6 +15,7 @@ use orch_store::table::{effect, task as task_table};
 use super::{News, Opener};
 use crate::orch::perform::{self, hold};
 use crate::orch::{TaskRef, dispatch, integrate, verify};
+use crate::world::git::GitError;
 use crate::{Error, Session};
 
 /// Something that takes long.
@@ -35,16 +36,38 @@ pub struct Chores {
     open: Opener,
     who: Slug,
     under_way: BTreeMap<Chore, JoinHandle<()>>,
-    /// What failed lately, and until when it is let be.
-    resting: BTreeMap<Chore, (Instant, u32)>,
-    done: Receiver<(Chore, Result<(), String>)>,
-    tell: Sender<(Chore, Result<(), String>)>,
+    /// What could not be done lately.
+    resting: BTreeMap<Chore, Rest>,
+    done: Receiver<(Chore, Came)>,
+    tell: Sender<(Chore, Came)>,
     notes: Vec<String>,
     news: News,
 }
 
+/// A chore that is let be.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    tries: u32,
+    /// Whether somebody was at the same thing, which ends by itself.
+    busy: bool,
+}
+
+/// What came of a chore.
+enum Came {
+    /// It is done, or not to be done any more.
+    Done,
+    /// Somebody is at the same thing, for a moment.
+    Busy,
+    /// It failed, in words.
+    Failed(String),
+}
+
 /// How long a chore that failed is let be, at first.
 const REST: Duration = Duration::from_secs(2);
+
+/// How long one is let be that met somebody at the same thing, at first.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// How many doublings that grows by.
 const RESTS_MAX: u32 = 6;
@@ -81,22 +104,25 @@ impl Chores {
 
     /// Takes in what is done.
     pub(super) fn reap(&mut self) {
-        while let Ok((chore, result)) = self.done.try_recv() {
+        while let Ok((chore, came)) = self.done.try_recv() {
             if let Some(thread) = self.under_way.remove(&chore) {
                 // It has said its last word.
                 let _ = thread.join();
             }
-            match result {
-                Ok(()) => {
+            let tries = self.resting.get(&chore).map_or(0, |rest| rest.tries);
+            let longer = 2_u32.pow(tries.min(RESTS_MAX));
+            let (rest, busy) = match came {
+                Came::Done => {
                     self.resting.remove(&chore);
+                    continue;
                 }
-                Err(said) => {
+                Came::Busy => (MOMENT * longer, true),
+                Came::Failed(said) => {
                     self.notes.push(said);
-                    let tries = self.resting.get(&chore).map_or(0, |(_, tries)| *tries);
-                    let rest = REST * 2_u32.pow(tries.min(RESTS_MAX));
-                    self.resting.insert(chore, (Instant::now() + rest, tries + 1));
+                    (REST * longer, false)
                 }
-            }
+            };
+            self.resting.insert(chore, Rest { until: Instant::now() + rest, tries: tries + 1, busy });
         }
     }
 
@@ -113,7 +139,7 @@ impl Chores {
         chore: Chore,
         work: impl FnOnce(&mut Session, &Slug) -> Result<(), Error> + Send + 'static,
     ) -> bool {
-        let rests = self.resting.get(&chore).is_some_and(|(until, _)| Instant::now() < *until);
+        let rests = self.resting.get(&chore).is_some_and(|rest| Instant::now() < rest.until);
         if rests || self.under_way.contains_key(&chore) {
             return false;
         }
@@ -128,10 +154,11 @@ impl Chores {
                 session.tend();
                 done
             });
-            let result = match result {
-                Ok(()) => Ok(()),
+            let came = match result {
+                Ok(()) => Came::Done,
+                Err(Error::Git(GitError::Busy)) => Came::Busy,
                 // Said by an event of its own already.
-                Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(()),
+                Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Came::Done,
                 // Somebody else was faster, or it is not to be done any more.
                 Err(Error::Refused(
                     Refusal::TaskNotReady { .. }
@@ -139,11 +166,11 @@ impl Chores {
                     | Refusal::AttemptNotFound { .. }
                     | Refusal::TaskFinished { .. }
                     | Refusal::CapacityReached { .. },
-                )) => Ok(()),
-                Err(error) => Err(perform::prepare::said(&error)),
+                )) => Came::Done,
+                Err(error) => Came::Failed(perform::prepare::said(&error)),
             };
             // Whoever waits for it may be gone.
-            let _ = tell.send((own, result));
+            let _ = tell.send((own, came));
             if let Some(folder) = folder {
                 news.tell(&folder);
             }
@@ -168,7 +195,7 @@ impl Chores {
     /// When the first chore that is let be may be tried again, from now.
     pub(super) fn next_try(&self) -> Option<Duration> {
         let now = Instant::now();
-        self.resting.values().map(|(until, _)| until.saturating_duration_since(now)).min()
+        self.resting.values().map(|rest| rest.until.saturating_duration_since(now)).min()
     }
 
     /// Goes on with what was left undone in a run; says whether something is worth waiting for.
@@ -186,8 +213,8 @@ impl Chores {
         let mut worth = false;
         for effect in left {
             let chore = Chore::Left(effect.id, run);
-            let tries = self.resting.get(&chore).map_or(0, |(_, tries)| *tries);
-            worth |= tries < PATIENCE;
+            let rest = self.resting.get(&chore);
+            worth |= rest.is_none_or(|rest| rest.busy || rest.tries < PATIENCE);
             let (kind, attempt) = (effect.kind, effect.attempt);
             self.begin(chore, move |session, _| perform::complete(session, kind, run, attempt));
         }

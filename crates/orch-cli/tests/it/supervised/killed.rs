@@ -111,3 +111,19 @@ fn a_machine_that_slept_does_nothing_twice() {
     assert_eq!((place.attempts("a"), times_done(&place)), (vec!["accepted".to_owned()], 1));
     place.is_tidy();
 }
+
+/// Whoever works on a store that is deleted says so and ends, instead of going on where nobody sees it.
+#[test]
+fn a_store_that_is_deleted_ends_its_supervisor() {
+    let place = Place::with_scripts(&[]);
+    let gate = place.gate("gate");
+    place.script("a", &gate.command_once(), &[]);
+    let drive = Driving::start(place.drive(&[]));
+    let open = gate.reached();
+    std::fs::remove_dir_all(place.top().join(".git/orch")).unwrap();
+    let printed = drive.end();
+    assert_eq!(printed.exit, 3, "{printed:?}");
+    assert!(printed.stdout.contains("store_not_found"), "{printed:?}");
+    let_pass(open, "go");
+    until("its wrapper has gone", || place.processes().is_empty());
+}

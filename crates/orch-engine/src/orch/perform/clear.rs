@@ -13,6 +13,7 @@ use super::hold::Taken;
 use super::{branch_ref, commit_id, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare};
 use crate::world::git::{GitError, RefName, Repository, Salvage, sweep_removed};
 use crate::world::process::processes_in;
+use crate::wrapper::stop;
 use crate::{Error, Session};
 
 /// What is written down where the worktree may serve the run's next attempt.
@@ -31,7 +32,13 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
         return decide(session, |stage| taken.finish(stage.tx).map(|_| ()));
     };
     let park = taken.effect.intent.as_deref() == Some(PARK);
-    let gone = take_away(session, &run, &attempt, &tree, park);
+    // A worker that has reported takes a moment to end; until then the folder is its own.
+    let is_used = match attempt.thread.filter(|_| park) {
+        Some(thread) => session.read(|tx, _| stop::keeps(tx, thread))?,
+        None => false,
+    };
+    let gone =
+        if is_used { Err(GitError::Busy.into()) } else { take_away(session, &run, &attempt, &tree, park) };
     if matches!(&gone, Err(Error::Git(GitError::Busy))) {
         // Somebody is at it just now; it stays to be done.
         return gone.map(|_| ());
