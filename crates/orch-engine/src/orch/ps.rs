@@ -147,7 +147,7 @@ pub fn stop_all(session: &mut Session, who: &Slug, run: Option<&Slug>) -> Result
                 grace = grace.max(one.row.grace);
             }
             Some(false) => {
-                stop::sweep(session, &one.row)?;
+                stop::bury(session, &one.row)?;
             }
             None => continue,
         }

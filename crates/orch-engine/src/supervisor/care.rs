@@ -10,7 +10,7 @@ use orch_core::task::TaskState;
 use orch_store::table::{task as task_table, thread, worker};
 
 use crate::orch::perform::decide as tool_decides;
-use crate::orch::{reconcile, run as run_operation};
+use crate::orch::run as run_operation;
 use crate::wrapper::stop::{self, Wrapper};
 use crate::{Error, Session};
 
@@ -18,15 +18,7 @@ use crate::{Error, Session};
 pub(crate) fn bury(session: &mut Session, run: Option<RunId>) -> Result<(), Error> {
     for row in session.read(|tx, _| Ok(worker::live(tx, run)?))? {
         if stop::wrapper(&row) == Wrapper::Dead {
-            stop::sweep(session, &row)?;
-            let thread = row.thread;
-            tool_decides(session, |stage| {
-                reconcile::lose_thread(
-                    stage,
-                    thread,
-                    "its wrapper was killed, and what was left of it was ended",
-                )
-            })?;
+            stop::bury(session, &row)?;
         }
     }
     Ok(())

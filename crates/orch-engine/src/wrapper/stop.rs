@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use orch_core::id::ThreadId;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
-use orch_store::driver::Durability;
+use orch_store::Transaction;
 use orch_store::table::worker;
-use orch_store::{Ending, Transaction};
 
 use super::TAG;
+use crate::orch::perform::decide;
+use crate::orch::reconcile;
 use crate::world::process::{ProcessIdentity, Tag, ask_to_end, end_tagged, host};
 use crate::{Error, Session};
 
@@ -61,20 +62,21 @@ pub fn ask(row: &Worker) -> bool {
     }
 }
 
-/// Ends what a wrapper that was killed has left of its worker, and writes down that it is gone.
+/// Ends what a wrapper that was killed has left of its worker, and frees its work in the transaction that writes down
+/// that it is gone: whoever is killed in between leaves somebody to be buried again.
 ///
 /// # Errors
 /// The store failed.
-pub fn sweep(session: &mut Session, row: &Worker) -> Result<usize, Error> {
+pub(crate) fn bury(session: &mut Session, row: &Worker) -> Result<(), Error> {
     let grace = Duration::from_millis(u64::try_from(row.grace.0).unwrap_or(0));
-    let swept = end_tagged(Tag { name: TAG, value: &row.tag }, grace);
-    session.write(Durability::Power, |tx, now| {
-        let Some(current) = worker::load(tx, row.thread)? else { return Ok(Ending::Keep(())) };
-        if current.process == row.process && current.end.is_none() {
-            let end = WorkerEnd { at: now, outcome: WorkerOutcome::Gone, detail: None };
-            worker::put(tx, &Worker { end: Some(end), ..current })?;
+    let _ = end_tagged(Tag { name: TAG, value: &row.tag }, grace);
+    decide(session, |stage| {
+        let Some(current) = worker::load(stage.tx, row.thread)? else { return Ok(()) };
+        if current.process != row.process || current.end.is_some() {
+            return Ok(());
         }
-        Ok(Ending::Keep(()))
-    })?;
-    Ok(swept.processes)
+        let end = WorkerEnd { at: stage.now, outcome: WorkerOutcome::Gone, detail: None };
+        worker::put(stage.tx, &Worker { end: Some(end), ..current })?;
+        reconcile::lose_thread(stage, row.thread, "its wrapper was killed, and what was left of it was ended")
+    })
 }

@@ -55,7 +55,8 @@ impl Place {
     /// Sees that nothing is left that a finished run does not need.
     pub(crate) fn is_tidy(&self) {
         assert_eq!(self.processes(), Vec::<String>::new(), "no process is left");
-        let known = self.orch(&["worktree", "list", "--run", "r"]).ok()["worktrees"].clone();
+        let known =
+            self.orch(&["worktree", "list", "--run", "r", "--limit", "1000"]).ok()["worktrees"].clone();
         let known = known.as_array().unwrap().iter().filter(|tree| tree["state"] == "present").count();
         let trees = self.git(["worktree", "list"]);
         assert_eq!(trees.lines().count() - 1, known, "none is stray: {trees}");
@@ -173,6 +174,13 @@ impl Driving {
             document["data"]["note"].as_str().is_some_and(|note| note.contains(part))
         });
         assert!(heard, "it ended and never said {part}");
+    }
+
+    /// Reads on for so many lines; one that ends before says no more.
+    pub(crate) fn goes_on(&mut self, lines: usize) {
+        for line in self.lines.by_ref().take(lines) {
+            line.unwrap();
+        }
     }
 
     /// Reads to its end; gives what it printed from now on.

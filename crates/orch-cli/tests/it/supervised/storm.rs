@@ -6,10 +6,10 @@ use orch_testkit::chance::Chance;
 use rustix::process::Signal;
 
 use crate::place::Place;
-use crate::supervised::ground::{runs, signal};
+use crate::supervised::ground::{Driving, runs, signal};
 
 const SEED: u64 = 20_261_125;
-const KILLS: usize = 40;
+const KILLS: usize = 200;
 
 /// Whatever is killed, in the end each task is done once and nothing is left.
 #[test]
@@ -28,8 +28,10 @@ fn a_storm_of_kills_does_each_task_once() {
                 tasks += 1;
             }
         }
-        let mut drive = place.drive(&["--workers", "2"]).start();
-        let until = Instant::now() + chance.up_to(Duration::from_millis(900));
+        let mut drive = Driving::start(place.drive(&["--workers", "2"]));
+        drive.goes_on(chance.below(25));
+        // And then at any moment of what comes between two lines.
+        let until = Instant::now() + chance.up_to(Duration::from_millis(20));
         while Instant::now() < until {
             std::thread::yield_now();
         }
@@ -43,8 +45,7 @@ fn a_storm_of_kills_does_each_task_once() {
                 }
             }
         }
-        drive.child.kill().unwrap();
-        let _ = drive.end();
+        drive.kill();
         kills += 1;
     }
     let printed = place.drive(&["--workers", "2"]).run();
