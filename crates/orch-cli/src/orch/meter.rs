@@ -14,7 +14,7 @@ use crate::respond::{Outcome, Reply};
 /// Show what our own output cost the lead and each worker, in bytes and about how many tokens
 ///
 /// Counted is what `orch` and `inbox` print, for commands that are known to be of a run: those of a lead, and those of
-/// a worker that has ORCH_RUN set, as every started worker has.
+/// a worker that has ORCH_RUN set, as every started worker has. A worker's brief is counted as `inbox run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch meter ship")]
 pub struct Args {

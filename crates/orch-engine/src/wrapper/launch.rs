@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
+use crate::orch::meter;
 use crate::profile::brief::{Answered, BriefFacts, BriefWorktree, ResumeFacts};
 use crate::profile::{Actor, BriefWay, Launch as Places, Profile, session_id, variables};
 use crate::world::Environment;
@@ -129,6 +130,11 @@ fn of_profile(
         inbox: &wrap.programs.inbox,
         orch: &wrap.programs.orch,
     };
+    // A script reads no text of ours, and costs nobody anything.
+    if let (Some(attempt), Some(folder), Actor::Worker) = (&held.work.attempt, store_dir, profile.report) {
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        meter::note(folder, &attempt.task.run, &held.holder, "inbox run", bytes);
+    }
     let line = match &profile.resume {
         Some(resume) if resumes => resume,
         _ => &profile.command,

@@ -31,6 +31,11 @@ fn an_end_without_a_report_is_judged_by_its_commits() {
     );
     assert_eq!(place.attempts("c"), ["failed"], "a bad end is no report, whatever was committed");
     assert_eq!(place.on_branch("c.txt"), None);
+    let metered = place.orch(&["meter", "r"]).ok();
+    let commands = metered["commands"].as_array().unwrap();
+    let briefs = commands.iter().find(|line| line["name"] == "inbox run").expect("briefs are read as well");
+    assert_eq!(briefs["calls"], 3, "{metered}");
+    assert!(briefs["bytes"].as_u64() > Some(3), "{metered}");
     place.is_tidy();
 }
 
