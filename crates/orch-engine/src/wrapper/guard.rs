@@ -17,7 +17,10 @@ use crate::world::process::worker::{Line, Seen, Verdict};
 use crate::{Error, Session};
 
 /// How often what a worker does is written down, at most.
-const NOTE_EVERY: Duration = Duration::from_secs(10);
+const NOTE_EVERY: Duration = Duration::from_secs(5);
+
+/// How soon its first words are: whoever watches wants to see that it began.
+const FIRST_NOTE: Duration = Duration::from_secs(1);
 
 /// How long a worker may go on after its thread was closed by its own report.
 const LINGER: Duration = Duration::from_secs(60);
@@ -46,6 +49,7 @@ pub(super) struct Guard<'b> {
     held: &'b mut Held,
     reader: Option<EventReader>,
     next: Instant,
+    heard_at: Instant,
     renew_at: Instant,
     renew_every: Duration,
     began: Instant,
@@ -74,7 +78,8 @@ impl<'b> Guard<'b> {
             open,
             held,
             reader,
-            next: now + NOTE_EVERY.min(renew_every),
+            next: now + FIRST_NOTE.min(renew_every),
+            heard_at: now,
             renew_at: now + renew_every,
             renew_every,
             began: now,
@@ -113,11 +118,14 @@ impl<'b> Guard<'b> {
     pub(super) fn due(&self) -> Option<Instant> {
         let limit = self.limit.map(|limit| self.began + limit);
         let linger = self.reported_at.map(|at| at + LINGER);
-        [Some(self.next), limit, linger].into_iter().flatten().min()
+        let silence = self.silence.filter(|_| !self.held.row.silent).map(|silence| self.heard_at + silence);
+        [Some(self.next), limit, linger, silence].into_iter().flatten().min()
     }
 
     pub(super) fn tick(&mut self, seen: Seen) -> Verdict {
         let now = Instant::now();
+        // Output that ends no line is a sign of life as well.
+        self.heard_at = now.checked_sub(seen.silent).unwrap_or(self.heard_at);
         if self.why == Why::Nothing {
             self.judge(seen, now);
         }
@@ -142,6 +150,7 @@ impl<'b> Guard<'b> {
         if silent != self.held.row.silent {
             self.held.row.silent = silent;
             self.dirty = true;
+            self.next = now;
         }
         if silent && self.ends_silent {
             self.why = Why::Silent;

@@ -7,23 +7,24 @@ use crate::human::{Cell, Human, Paper, Table, Tone};
 
 impl Human for DoctorAnswer {
     fn human(&self, paper: &mut Paper) {
-        let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
-        for finding in &self.findings {
-            let (word, tone) = word(finding.level);
-            table.row(vec![
-                Cell::plain(&finding.check),
-                Cell::new(word, tone),
-                Cell::plain(&finding.message),
-            ]);
-        }
-        paper.table(&table);
-        paper.gap();
+        findings(self, paper);
         paper.line(match self.verdict {
             Level::Ok => "The store is sound.",
             Level::Warning => "The store is sound; see the warnings.",
             Level::Error => "The store is not sound.",
         });
     }
+}
+
+/// Shows what was looked at, with a gap below.
+pub(super) fn findings(answer: &DoctorAnswer, paper: &mut Paper) {
+    let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
+    for finding in &answer.findings {
+        let (word, tone) = word(finding.level);
+        table.row(vec![Cell::plain(&finding.check), Cell::new(word, tone), Cell::plain(&finding.message)]);
+    }
+    paper.table(&table);
+    paper.gap();
 }
 
 fn word(level: Level) -> (&'static str, Tone) {

@@ -198,3 +198,36 @@ fn editing_anothers_tree_spoils_no_branch() {
     );
     assert_eq!(place.subjects(), ["a", "b", "base.txt"]);
 }
+
+/// Silence is told of and harms nobody, unless it was said that it should.
+#[test]
+fn a_silent_worker_is_told_of_and_ended_only_if_asked() {
+    for ends in [false, true] {
+        let place = Place::with_scripts(&["--max-attempts", "1"]);
+        place.profile("quiet", "report = \"tool\"\nsilence = \"200ms\"");
+        let gate = place.gate("gate");
+        place.script(
+            "a",
+            &format!("{}; echo a > a.txt; git add .; git commit -qm a", gate.command_once()),
+            &[],
+        );
+        let how = if ends { "end" } else { "tell" };
+        let words = ["drive", "r", "--profile", "quiet", "--on-silence", how];
+        let drive = Driving::start(place.orch(&words));
+        let open = gate.reached();
+        if ends {
+            assert_eq!(drive.end().exit, 4);
+            drop(open);
+            assert_eq!(place.attempts("a"), ["failed"]);
+            assert!(place.orch(&["events", "--task", "a"]).ok().to_string().contains("printed nothing"));
+        } else {
+            until("it is called silent", || {
+                place.orch(&["ps"]).ok()["workers"][0]["silent"] == serde_json::Value::Bool(true)
+            });
+            let_pass(open, "go");
+            assert_eq!(drive.end().exit, 0);
+            assert_eq!(place.attempts("a"), ["accepted"]);
+        }
+        place.is_tidy();
+    }
+}
