@@ -6,6 +6,7 @@ use orch_core::id::Slug;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::{Baseline, Ground};
 
+use super::perform::checks::main_tree;
 use super::perform::commit;
 use crate::world::git::{CommitId, GitError, RefName, Repository};
 use crate::{Error, Session};
@@ -80,6 +81,18 @@ impl Footing {
         }
         let prefix = place.branch_prefix.clone();
         Ok(Some(Self { repository, base, base_branch, root, prefix, dirty }))
+    }
+
+    /// Refuses to promise files where nobody knows the worktree that they would come from.
+    pub(crate) fn require_main_tree(&self) -> Result<(), Error> {
+        match main_tree(&self.repository)? {
+            Some(_) => Ok(()),
+            None => {
+                let what =
+                    "Copying ignored files in a repository that is bare or whose git folder lies elsewhere";
+                Err(TreeRefusal::NotSupported { what: what.to_owned() }.into())
+            }
+        }
     }
 
     /// What a run of this name stands on here.

@@ -83,6 +83,9 @@ pub fn init(
         Some(place) if is_new => Footing::find(session, place)?,
         Some(_) | None => None,
     };
+    if let Some(footing) = footing.as_ref().filter(|_| !request.rules.copy.is_empty()) {
+        footing.require_main_tree()?;
+    }
     let dirty = footing.as_ref().map_or(0, |footing| footing.dirty);
     let default = if footing.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
     let done_when = request.done_when.unwrap_or(default);

@@ -276,6 +276,10 @@ fn a_repository_whose_folder_is_elsewhere_works() {
     place.commit_all("base.txt", "base\n");
     place.whole_way();
     assert_eq!(place.git(["status", "--porcelain"]), "");
+    let words = ["run", "init", "Copies", "--name", "c", "--copy", ".env"];
+    let refused = place.orch(&words).fails("not_supported");
+    assert!(refused["message"].as_str().unwrap().contains("git folder lies elsewhere"), "{refused}");
+    place.orch(&["run", "show", "c"]).fails("run_not_found");
 }
 
 #[test]

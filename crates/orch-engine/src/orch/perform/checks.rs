@@ -235,14 +235,19 @@ pub(crate) fn carry(
     tree: &crate::world::git::Worktree<'_>,
     globs: &[String],
 ) -> Result<(), Error> {
-    let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
-    if let Some(main) = main
-        && let Ok(main) = repository.worktree(&main.path)
+    if let Some(main) = main_tree(repository)?
         && main.top() != tree.top()
     {
         tree.carry_from(&main, globs)?;
     }
     Ok(())
+}
+
+/// The worktree that files are brought from: none in a bare repository, and git does not know it where the git folder
+/// lies apart, as that of a submodule does.
+pub(crate) fn main_tree(repository: &Repository) -> Result<Option<crate::world::git::Worktree<'_>>, Error> {
+    let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
+    Ok(main.and_then(|main| repository.worktree(&main.path).ok()))
 }
 
 /// Where a tree for checks lies, and why it is locked; the effect's hold keeps others away from it.
