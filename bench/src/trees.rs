@@ -97,7 +97,7 @@ fn add_bare(yard: &Yard, round: usize) -> Done<Duration> {
 
 /// Dispatches where no finished tree can be used, and takes the tree away again.
 fn dispatch_fresh(yard: &Yard, task: usize) -> Done<Duration> {
-    yard.ours("orch", &["worktree", "prune", "r"])?;
+    yard.forget_spares("r")?;
     let (time, _) = yard.ours("orch", &["dispatch", &format!("r/t{task}")])?;
     // Its work is done at once, so that what follows finds a finished tree.
     yard.work()?;

@@ -3,7 +3,7 @@
 use orch_core::time::Time;
 
 /// Tells the time; passed in, so that tests can stop it.
-pub trait Clock: Send {
+pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Time;
 }

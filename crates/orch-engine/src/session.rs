@@ -1,6 +1,7 @@
 //! One door's connection to the store, with a clock.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use orch_core::limit;
 use orch_core::refusal::Refusal;
@@ -17,7 +18,9 @@ use crate::{Answer, Error, Receipt, token, wake};
 /// An open store with everything an operation needs.
 pub struct Session {
     store: Store,
-    clock: Box<dyn Clock>,
+    location: Location,
+    options: OpenOptions,
+    clock: Arc<dyn Clock>,
     world: World,
     warnings: Vec<String>,
 }
@@ -60,7 +63,8 @@ impl Session {
             }
         };
         let world = World::new(Environment::inherited());
-        Ok(Self { store, clock: Box::new(SystemClock), world, warnings })
+        let (location, clock) = (location.clone(), Arc::new(SystemClock));
+        Ok(Self { store, location, options, clock, world, warnings })
     }
 
     /// Opens a store, making it when there is none.
@@ -77,7 +81,13 @@ impl Session {
     /// The same session with another clock, for tests and simulations.
     #[must_use]
     pub fn with_clock(self, clock: Box<dyn Clock>) -> Self {
-        Self { clock, ..self }
+        Self { clock: clock.into(), ..self }
+    }
+
+    /// Another connection to the same store, for another thread.
+    pub(crate) fn another(&self) -> Result<Self, Error> {
+        let other = Self::open(&self.location, self.options)?;
+        Ok(Self { clock: Arc::clone(&self.clock), world: self.world.clone(), ..other })
     }
 
     /// The same session with another world, for tests.

@@ -146,8 +146,8 @@ fn a_run_that_is_worked_on_stays() {
     let refused = place.orch(&["run", "rm", "r"]).fails("worktree_conflict");
     assert!(text(&refused["message"]).contains("orch/r/main is checked out in"), "{refused}");
     let finished = place.orch(&["reconcile"]).ok()["finished"].clone();
-    let kinds: Vec<&Value> = finished.as_array().unwrap().iter().map(|done| &done["kind"]).collect();
-    assert_eq!(kinds, ["sweep"], "it is not removed later");
+    let removes = finished.as_array().unwrap().iter().any(|done| done["kind"] == "remove");
+    assert!(!removes, "it is not removed later: {finished}");
     place.git(["worktree", "remove", tree.to_str().unwrap()]);
     assert!(!work.path.exists(), "what was kept already is not brought back");
     place.orch(&["run", "rm", "r"]).ok();

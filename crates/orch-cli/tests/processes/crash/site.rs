@@ -237,7 +237,7 @@ fn copy(from: PathBuf, to: PathBuf) {
     }
 }
 
-/// Puts a `git` in front that kills its caller after its command of this number.
+/// Puts a `git` in front that kills its caller after its command of this number; of several at once, after any of them.
 pub(super) fn deadly_git(site: &Site, number: u32) -> OsString {
     let path = site.path();
     let real =
@@ -246,7 +246,7 @@ pub(super) fn deadly_git(site: &Site, number: u32) -> OsString {
     std::fs::write(&count, "").unwrap();
     let (real, count) = (real.display(), count.display());
     let script = format!(
-        "#!/bin/sh\nprintf x >>{count}\n[ \"$(wc -c <{count})\" -eq {number} ] || exec {real} \"$@\"\n\
+        "#!/bin/sh\nprintf x >>{count}\n[ \"$(wc -c <{count})\" -ge {number} ] || exec {real} \"$@\"\n\
          {real} \"$@\"\nkill -KILL $PPID\n"
     );
     write_script(&bin.join("git"), &script);

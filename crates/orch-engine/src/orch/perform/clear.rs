@@ -1,23 +1,62 @@
 //! Taking the worktree of an ended attempt away, after everything in it was kept.
 
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
 
 use orch_core::attempt::Attempt;
+use orch_core::effect::EffectKind;
 use orch_core::event::{About, EventKind};
+use orch_core::id::{AttemptId, RunId};
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::table::{attempt, worktree};
 
 use super::hold::Taken;
-use super::{branch_ref, commit_id, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare};
+use super::{
+    branch_ref, commit_id, complete, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare,
+};
 use crate::world::git::{GitError, RefName, Repository, Salvage, sweep_removed};
 use crate::world::process::processes_in;
 use crate::wrapper::stop;
 use crate::{Error, Session};
 
+/// How many worktrees are taken away at once, however many processors there are: they share one repository's locks.
+const AT_ONCE_MAX: usize = 4;
+
 /// What is written down where the worktree may serve the run's next attempt.
 pub(crate) const PARK: &str = "park";
+
+/// Does something that ends attempts one by one, and takes the worktree of each away beside it, as many at once as there
+/// are processors: that takes longer than a merge, and nobody waits for it but the end of all.
+///
+/// What cannot be taken away stays asked for.
+pub(super) fn meanwhile(
+    session: &mut Session,
+    run: RunId,
+    work: impl FnOnce(&mut Session, &mut dyn FnMut(AttemptId)) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from).min(AT_ONCE_MAX);
+    let (tell, ended) = channel();
+    let ended = Mutex::new(ended);
+    let next = || ended.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let others: Vec<Session> = (0..at_once).filter_map(|_| session.another().ok()).collect();
+    std::thread::scope(|scope| {
+        for mut session in others {
+            scope.spawn(move || {
+                while let Ok(attempt) = next() {
+                    let _ = complete(&mut session, EffectKind::Clear, run, Some(attempt));
+                }
+            });
+        }
+        // Its end, however it ends, is theirs once they have done what was told.
+        let tell = tell;
+        work(session, &mut |attempt| {
+            let _ = tell.send(attempt);
+        })
+    })
+}
 
 /// Takes it away. One that is worked in, or holds what cannot be kept, stays where it is.
 pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
@@ -62,9 +101,11 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
                     ..current
                 };
                 worktree::save(stage.tx, &removed)?;
-                // The run may have ended while its worktree was put aside for it.
-                let current = stage.run(run.id)?.clone();
-                stage.ask_for_sweep(&current)?;
+                if park {
+                    // The run may have ended while its worktree was put aside for it.
+                    let current = stage.run(run.id)?.clone();
+                    stage.ask_for_sweep(&current)?;
+                }
                 stage.tell(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {

@@ -79,15 +79,20 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
     let checkout = repository.worktree_on(&name)?.map(|entry| entry.path);
     let mut branch = Branch { repository: &repository, name, tip, checkout };
     heal(session, taken, &branch)?;
-    let mut passed_over = BTreeSet::new();
-    while let Some(candidate) = next(session, &run, &passed_over)? {
-        passed_over.insert(candidate.attempt.id);
-        if !verified(session, &run, &candidate)? {
-            continue;
+    clear::meanwhile(session, run.id, |session, merged| {
+        let mut passed_over = BTreeSet::new();
+        while let Some(candidate) = next(session, &run, &passed_over)? {
+            passed_over.insert(candidate.attempt.id);
+            if verified(session, &run, &candidate)? && merge(session, taken, &run, &candidate, &mut branch)? {
+                merged(candidate.attempt.id);
+            }
         }
-        merge(session, taken, &run, &candidate, &mut branch)?;
-    }
-    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))
+        Ok(())
+    })?;
+    decide(session, |stage| taken.finish(stage.tx).map(|_| ()))?;
+    // Where that was the end of the run. What cannot be swept costs room and nothing else, and is tried again.
+    let _ = complete(session, EffectKind::Sweep, run.id, None);
+    Ok(())
 }
 
 /// The oldest reported attempt that this performer has not looked at.
@@ -152,17 +157,23 @@ fn merge(
     run: &Run,
     candidate: &Candidate,
     branch: &mut Branch<'_>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let head = commit_id(candidate.head())?;
     for _ in 0..MOVES_MAX {
         let merged = match branch.repository.relation(&branch.tip, &head)? {
             Relation::Contained => {
                 let is_ours = write_down(session, taken, candidate, &branch.tip)?;
-                return if is_ours { record(session, taken, candidate, &branch.tip) } else { Ok(()) };
+                if is_ours {
+                    record(session, taken, candidate, &branch.tip)?;
+                }
+                return Ok(is_ours);
             }
             Relation::FastForward => head.clone(),
             Relation::Diverged => match branch.repository.merge(&branch.tip, &head)? {
-                Merge::Conflict(conflict) => return refuse_conflict(session, run, candidate, &conflict),
+                Merge::Conflict(conflict) => {
+                    refuse_conflict(session, run, candidate, &conflict)?;
+                    return Ok(false);
+                }
                 Merge::Merged { tree } => {
                     let parents = [branch.tip.clone(), head.clone()];
                     branch.repository.merge_commit(&tree, &parents, &message(candidate))?
@@ -170,15 +181,16 @@ fn merge(
             },
         };
         if merged != head && !passes(session, run, candidate, &merged)? {
-            return Ok(());
+            return Ok(false);
         }
         if !write_down(session, taken, candidate, &merged)? {
-            return Ok(());
+            return Ok(false);
         }
         match advance(branch, &merged) {
             Ok(()) => {
                 branch.tip = merged;
-                return record(session, taken, candidate, &branch.tip);
+                record(session, taken, candidate, &branch.tip)?;
+                return Ok(true);
             }
             Err(GitError::RefMoved { found: Some(found), .. }) => branch.tip = found,
             Err(error) => return Err(error.into()),
@@ -345,10 +357,7 @@ fn record(
             Some(reported) => reported.accept(stage, "it is on the run's branch").map(|_| ()),
             None => Ok(()),
         }
-    })?;
-    // What cannot be taken away stays, and is told by whoever looks after worktrees.
-    let _ = complete(session, EffectKind::Clear, candidate.task.run, Some(candidate.attempt.id));
-    Ok(())
+    })
 }
 
 /// Finishes what an earlier performer wrote down before it was cut off: the branch has the commit, or it has not.

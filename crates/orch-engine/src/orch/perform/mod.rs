@@ -18,6 +18,7 @@ pub(crate) mod spare;
 pub(crate) mod sweep;
 pub(crate) mod verify;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use orch_core::effect::{Effect, EffectKind};
@@ -84,14 +85,32 @@ pub(crate) struct Done {
     pub outcome: Result<(), Error>,
 }
 
-/// Performs everything that nobody performs just now, of one run or of all; returns each with what came of it.
+/// How often it is looked for what performing something has led to.
+const ROUNDS_MAX: usize = 4;
+
+/// Performs everything that nobody performs just now, of one run or of all, and what that leads to; returns each with
+/// what came of it.
 pub(crate) fn outstanding(session: &mut Session, run: Option<RunId>) -> Result<Vec<Done>, Error> {
-    let mut done = Vec::new();
-    for effect in session.read(|tx, _| Ok(effect::all(tx, run)?))? {
-        if let Taking::Ours(taken) = hold::take(session, effect.kind, effect.run, effect.attempt)? {
+    let (mut done, mut let_be) = (Vec::new(), BTreeSet::new());
+    for _ in 0..ROUNDS_MAX {
+        let mut effects = session.read(|tx, _| Ok(effect::all(tx, run)?))?;
+        effects.retain(|effect| !let_be.contains(&effect.id));
+        if effects.is_empty() {
+            break;
+        }
+        // What the others put aside is swept after them.
+        effects.sort_by_key(|effect| effect.kind == EffectKind::Sweep);
+        for effect in effects {
+            let Taking::Ours(taken) = hold::take(session, effect.kind, effect.run, effect.attempt)? else {
+                let_be.insert(effect.id);
+                continue;
+            };
             // Once it was performed there may be no such run.
             let run = session.read(|tx, _| run_row(tx, effect.run))?.name;
             let outcome = perform(session, &taken);
+            if outcome.is_err() {
+                let_be.insert(effect.id);
+            }
             done.push(Done { effect, run, outcome });
         }
     }

@@ -5,6 +5,7 @@
 //! left alone.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use orch_core::id::AttemptName;
 use orch_core::run::Run;
@@ -18,6 +19,9 @@ use crate::world::git::{
 
 /// What the folder of a spare begins with.
 const PREFIX: &str = ".spare-";
+
+/// No more are put aside than are wanted, however many threads would.
+static PARKING: Mutex<()> = Mutex::new(());
 
 /// What became of spares that nobody needs.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,7 @@ pub(crate) fn park(
     salvage: &Salvage,
 ) -> Result<bool, Error> {
     let Some(head) = salvage.head() else { return Ok(false) };
+    let _one_by_one = PARKING.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = usize::try_from(spares_wanted(run)).unwrap_or(0);
     if wanted == 0 || find(repository, run)?.len() >= wanted {
         return Ok(false);
