@@ -11,6 +11,7 @@ use orch_core::task::{Task, TaskState};
 use orch_core::thread::{ThreadState, ThreadStatus};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
+use orch_store::Transaction;
 use orch_store::table::{attempt, profile_rest, task as task_table, thread, worker};
 
 use super::care::Told;
@@ -47,11 +48,18 @@ pub struct Crew {
     /// How many attempts at once at tasks with a label.
     pub labels: BTreeMap<Slug, usize>,
     /// Wrappers that were started and have not said so yet.
-    starting: BTreeMap<ThreadId, (Instant, Slug)>,
+    starting: BTreeMap<ThreadId, Starting>,
     /// Wrappers that are our children, to be taken note of when they end.
     children: Vec<Detached>,
     /// Names that are no profile.
     strangers: BTreeSet<Slug>,
+}
+
+/// A wrapper that was started and has not said so yet.
+struct Starting {
+    since: Instant,
+    profile: Slug,
+    child: Detached,
 }
 
 /// How many are under way in a run.
@@ -241,23 +249,41 @@ impl Crew {
     /// How many workers each profile has, those included that are about to have one.
     fn taken(&mut self, session: &mut Session) -> Result<BTreeMap<Slug, usize>, Error> {
         let (live, waiting) = live(session, None)?;
-        let threads: BTreeSet<ThreadId> = live.iter().map(|row| row.thread).collect();
-        let now = Instant::now();
-        self.starting.retain(|thread, (since, _)| !threads.contains(thread) && now < *since + START);
-        self.children.retain_mut(|child| !child.has_ended());
+        self.settle(session, &live)?;
         let mut taken = BTreeMap::new();
         // Who waits for an answer has no process, and leaves its place to others.
         let names =
             live.into_iter().filter(|row| !waiting.contains(&row.thread)).filter_map(|row| row.profile);
-        for name in names.chain(self.starting.values().map(|(_, profile)| profile.clone())) {
+        for name in names.chain(self.starting.values().map(|one| one.profile.clone())) {
             *taken.entry(name).or_default() += 1;
         }
         Ok(taken)
     }
 
+    /// Takes note of wrappers that have said that they are there, and of those that have ended: one may do both between
+    /// two looks. One that ended and left its work where it was is not started again at once.
+    fn settle(&mut self, session: &mut Session, live: &[Worker]) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut over = BTreeSet::new();
+        for (thread, one) in &mut self.starting {
+            let is_there = live.iter().any(|row| row.thread == *thread);
+            let is_over = is_there
+                || now >= one.since + START
+                || (one.child.has_ended() && !session.read(|tx, _| is_queued(tx, *thread))?);
+            if is_over {
+                over.insert(*thread);
+            }
+        }
+        let over = self.starting.extract_if(.., |thread, _| over.contains(thread));
+        self.children.extend(over.map(|(_, one)| one.child));
+        self.children.retain_mut(|child| !child.has_ended());
+        Ok(())
+    }
+
     /// Counts what is under way in a run.
     pub(super) fn count(&mut self, session: &mut Session, run: &Run) -> Result<Counted, Error> {
         let (live, waiting) = live(session, Some(run.id))?;
+        self.settle(session, &live)?;
         let active = usize::try_from(run.counts.active()).unwrap_or(0);
         let workers = live.len() + self.starting.len();
         Ok(Counted { workers, waiting: waiting.len(), others: active.saturating_sub(live.len()) })
@@ -294,8 +320,8 @@ impl Crew {
                 path: programs.inbox.clone(),
                 source,
             })?;
-            self.children.push(child);
-            self.starting.insert(thread, (Instant::now(), agent.clone()));
+            let starting = Starting { since: Instant::now(), profile: agent.clone(), child };
+            self.starting.insert(thread, starting);
             *taken.entry(agent).or_default() += 1;
             begun += 1;
         }
@@ -359,6 +385,12 @@ fn live(session: &mut Session, run: Option<RunId>) -> Result<(Vec<Worker>, BTree
         }
         Ok((live, waiting))
     })
+}
+
+/// Whether nobody has claimed a thread that somebody may claim.
+fn is_queued(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<bool, Error> {
+    let found = thread::load(tx, thread)?;
+    Ok(found.is_some_and(|found| found.state == ThreadState::Queued && !found.withdrawn))
 }
 
 /// Whether a profile's workers are not started for now.

@@ -312,7 +312,12 @@ fn note_end(
         held.row.report = worker::load(tx, held.thread)?.and_then(|row| row.report);
         held.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
         worker::put(tx, &held.row)?;
-        if held.rests {
+        // Scripts end soon by nature; that they cannot be started is no more natural for them than for others.
+        let of_all = matches!(
+            outcome,
+            WorkerOutcome::CouldNotStart | WorkerOutcome::Provider | WorkerOutcome::Reported
+        );
+        if held.rests || of_all {
             rest::note(tx, &held.row, outcome, detail.as_deref(), now)?;
         }
         Ok(Ending::Keep(()))

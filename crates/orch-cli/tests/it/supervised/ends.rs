@@ -231,3 +231,28 @@ fn a_silent_worker_is_told_of_and_ended_only_if_asked() {
         place.is_tidy();
     }
 }
+
+/// What cannot be started is not started again and again: its profile rests, and the attempt does not count.
+#[test]
+fn a_script_whose_shell_is_missing_makes_its_profile_rest() {
+    let place = Place::with_scripts(&[]);
+    let folder = place.top().join(".git/orch/profiles");
+    fs::create_dir_all(&folder).unwrap();
+    let program = place.beside("missing").display().to_string();
+    let text = format!("name = \"gone\"\ncommand = [\"{program}\", \"{{brief_file}}\"]\nreport = \"tool\"\n");
+    fs::write(folder.join("gone.toml"), text).unwrap();
+    place.script("a", ":", &[]);
+    let drive = Driving::start(place.orch(&["drive", "r", "--profile", "gone"]));
+    let tries = || {
+        let events = place.orch(&["events", "--task", "a"]).ok()["events"].clone();
+        events.as_array().unwrap().iter().filter(|event| event["kind"] == "released").count()
+    };
+    until("it was tried", || tries() > 0);
+    // Whoever looked before the rest was written down may have tried once more.
+    let processes = || place.processes().iter().filter(|line| line.contains("inbox run")).count();
+    until("nobody tries", || processes() == 0);
+    assert!(tries() <= 3, "{} tries", tries());
+    assert_eq!(place.orch(&["task", "show", "a"]).ok()["attempts"].as_array().unwrap().len(), 1);
+    drive.kill();
+    place.is_sound();
+}

@@ -93,6 +93,8 @@ fn a_machine_that_slept_does_nothing_twice() {
     place.script("a", &script(&place, &gate), &[]);
     let drive = Driving::start(place.drive(&[]));
     let open = gate.reached();
+    // Whoever sleeps in the middle of a change keeps everybody from the store.
+    place.until_waiting(1);
     let number = |line: &String| line.split(' ').next().unwrap().parse::<u32>().unwrap();
     let all: Vec<u32> = place.processes().iter().map(number).collect();
     assert!(all.len() >= 3, "{all:?}");

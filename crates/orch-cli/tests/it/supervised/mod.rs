@@ -8,6 +8,7 @@ mod budgets;
 mod ends;
 mod killed;
 mod leading;
+mod many;
 mod questions;
 mod storm;
 mod to_the_end;
