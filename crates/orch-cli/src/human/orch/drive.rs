@@ -1,7 +1,7 @@
 //! What a supervisor shows, and the processes that work, for people.
 
 use orch_contract::orch::doctor::DoctorAnswer;
-use orch_contract::orch::drive::{Detached, DriveEnd, DriveLine, DriveView, PsAnswer, StopAnswer, Worker};
+use orch_contract::orch::drive::{Detached, DriveEnd, DriveLine, PsAnswer, StopAnswer, Worker};
 
 use super::{counted, events};
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
@@ -39,18 +39,6 @@ fn background(paper: &mut Paper, detached: &Detached) {
     ));
     for next in &detached.next {
         paper.note(&format!("  {next}"));
-    }
-}
-
-impl Human for DriveView {
-    fn human(&self, paper: &mut Paper) {
-        self.status.human(paper);
-        workers(paper, &self.workers);
-        if let Some(note) = &self.note {
-            paper.gap();
-            let mark = paper.paint().text(Tone::Attention, "!");
-            paper.line(format!("{mark} {}", harmless(note)));
-        }
     }
 }
 

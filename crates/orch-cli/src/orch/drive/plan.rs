@@ -17,9 +17,14 @@ use crate::failure::Failure;
 use crate::orch::task::{plan_refused, plan_unreadable};
 use crate::plan_file::{self, PlanFile};
 
-/// Makes the plan's run, or brings the one that was made before up to date; returns its name.
-pub(super) fn make(
+/// Makes the plan's run, in the repository around this folder where there is one, or brings the one that was made
+/// before up to date; returns its name.
+///
+/// # Errors
+/// The plan cannot be read or is refused, the run cannot be made, or the store failed.
+pub(in crate::orch) fn make(
     path: &Path,
+    folder: PathBuf,
     named: Option<Slug>,
     who: &Slug,
     context: &mut Context<'_>,
@@ -34,7 +39,7 @@ pub(super) fn make(
     let there = show(session, Some(&name), &page).is_ok();
     let dirty = Cell::new(0);
     if !there {
-        let new = new_run(&plan, name.clone(), title, base);
+        let new = new_run(&plan, name.clone(), title, base, folder);
         let made = init(session, None, who, &new)?;
         if let orch_engine::Answer::Fresh(made) = made {
             dirty.set(made.dirty);
@@ -54,7 +59,7 @@ fn title_of(path: &Path) -> String {
     path.file_stem().map_or_else(|| "plan".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewRun {
+fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder: PathBuf) -> NewRun {
     let edit = &plan.run;
     let required = matches!(plan.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
     NewRun {
@@ -83,7 +88,7 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewR
             max_tokens: edit.max_tokens.flatten(),
         },
         place: Some(Place {
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            folder,
             base,
             required,
             root: None,

@@ -1,5 +1,6 @@
 //! What a supervisor shows while it goes on: a live view on a terminal, a line for each event elsewhere.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use orch_contract::Event;
@@ -13,11 +14,24 @@ use orch_engine::supervisor::{Opener, Said};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::human::orch::live::is_told;
 use crate::orch::status::look;
 use crate::respond::Written;
 
 /// How often a live view is drawn, at most.
 const FRAME: Duration = Duration::from_millis(200);
+
+/// How many of the last events a live view tells of.
+const LATELY: usize = 6;
+
+/// What becomes of a live view when its supervisor has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::orch) enum Ends {
+    /// It stays, as it was at the end.
+    Shown,
+    /// It goes: something else says how it ended.
+    Erased,
+}
 
 /// Where a supervisor is heard.
 pub(super) struct Screen<'a, 'b> {
@@ -25,6 +39,7 @@ pub(super) struct Screen<'a, 'b> {
     session: Option<Session>,
     run: Option<Slug>,
     drawn: Option<Instant>,
+    lately: VecDeque<Event>,
     note: Option<String>,
     notifier: Option<Notifier>,
 }
@@ -37,7 +52,8 @@ impl<'a, 'b> Screen<'a, 'b> {
         notifier: Option<Notifier>,
     ) -> Result<Self, Failure> {
         let session = if context.has_terminal() { Some(open()?) } else { None };
-        Ok(Self { context, session, run, drawn: None, note: None, notifier })
+        let lately = VecDeque::new();
+        Ok(Self { context, session, run, drawn: None, lately, note: None, notifier })
     }
 
     /// Shows what was said; `false` when nobody looks any more.
@@ -55,7 +71,17 @@ impl<'a, 'b> Screen<'a, 'b> {
     }
 
     /// Ends, with what the user's program did not take.
-    pub(super) fn close(mut self) {
+    pub(super) fn close(mut self, ends: Ends) {
+        match ends {
+            Ends::Erased if self.drawn.is_some() => {
+                let _ = self.context.erase();
+            }
+            Ends::Shown if self.drawn.is_some() => {
+                self.drawn = None;
+                let _ = self.draw();
+            }
+            Ends::Erased | Ends::Shown => {}
+        }
         let Some(mut notifier) = self.notifier.take() else { return };
         notifier.finish();
         for complaint in notifier.complaints() {
@@ -79,7 +105,10 @@ impl<'a, 'b> Screen<'a, 'b> {
 
     fn show(&mut self, said: Said<'_>) -> Written {
         match (said, self.session.is_some()) {
-            (Said::Event(_), true) => Written::Whole,
+            (Said::Event(event), true) => {
+                self.keep(Event::of(event));
+                Written::Whole
+            }
             (Said::Note(note), true) => {
                 self.note = Some(note.to_owned());
                 Written::Whole
@@ -93,6 +122,16 @@ impl<'a, 'b> Screen<'a, 'b> {
         }
     }
 
+    /// Keeps what a live view tells of.
+    fn keep(&mut self, event: Event) {
+        if is_told(&event) {
+            self.lately.push_back(event);
+            while self.lately.len() > LATELY {
+                self.lately.pop_front();
+            }
+        }
+    }
+
     fn draw(&mut self) -> Written {
         if self.drawn.is_some_and(|drawn| drawn.elapsed() < FRAME) {
             return Written::Whole;
@@ -103,8 +142,12 @@ impl<'a, 'b> Screen<'a, 'b> {
         let Ok((status, _)) = look(session, self.run.as_ref()) else { return Written::Whole };
         let run = Slug::stored(status.run.id.clone());
         let workers = ps::ps(session, Some(&run)).map(|found| found.workers).unwrap_or_default();
-        let view =
-            DriveView { status, workers: workers.iter().map(worker).collect(), note: self.note.clone() };
+        let view = DriveView {
+            status,
+            workers: workers.iter().map(worker).collect(),
+            lately: self.lately.iter().cloned().collect(),
+            note: self.note.clone(),
+        };
         self.context.redraw(view)
     }
 }
