@@ -27,7 +27,7 @@ pub enum DemoLine {
 }
 
 /// What the demo did, and where to look at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DemoEnd {
     /// The folder it worked in.
     pub folder: String,
@@ -35,6 +35,8 @@ pub struct DemoEnd {
     pub repository: String,
     /// The file that all of it was for.
     pub handbook: String,
+    /// What did not go straight: questions, answers, and attempts that were not good, oldest first.
+    pub happened: Vec<Event>,
     /// How the run landed.
     pub land: LandAnswer,
     /// The run at its end.

@@ -17,8 +17,11 @@ use crate::profile::{EventReader, Story};
 use crate::world::process::worker::{Line, Seen, Verdict};
 use crate::{Error, Session};
 
-/// How often what a worker does is written down, at most.
+/// How often what a worker does is written down, at most, once it has worked for a while.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
+
+/// When it is written down first: whoever looks on wants to see that it has begun. Each next note takes twice as long.
+const NOTE_FIRST: Duration = Duration::from_millis(300);
 
 /// How long a worker may go on after its thread was closed by its own report.
 const LINGER: Duration = Duration::from_secs(60);
@@ -47,6 +50,7 @@ pub(super) struct Guard<'b> {
     held: &'b mut Held,
     reader: Option<EventReader>,
     next: Instant,
+    note_every: Duration,
     renew_at: Instant,
     renew_every: Duration,
     began: Instant,
@@ -75,7 +79,8 @@ impl<'b> Guard<'b> {
             open,
             held,
             reader,
-            next: now + NOTE_EVERY.min(renew_every),
+            next: now + NOTE_FIRST.min(renew_every),
+            note_every: NOTE_FIRST,
             renew_at: now + renew_every,
             renew_every,
             began: now,
@@ -123,7 +128,8 @@ impl<'b> Guard<'b> {
             self.judge(seen, now);
         }
         if now >= self.next {
-            self.next = now + NOTE_EVERY.min(self.renew_every);
+            self.note_every = NOTE_EVERY.min(self.note_every * 2);
+            self.next = now + self.note_every.min(self.renew_every);
             self.note(seen, now);
         }
         if self.why == Why::Nothing { Verdict::GoOn } else { Verdict::End }

@@ -3,7 +3,7 @@
 use orch_contract::orch::demo::{DemoEnd, DemoLine};
 
 use super::graph::{Drawing, text};
-use super::{events, land, status};
+use super::{events, land, live, status};
 use crate::human::{Human, Paper, harmless};
 
 impl Human for DemoLine {
@@ -19,6 +19,7 @@ impl Human for DemoLine {
 fn ended(paper: &mut Paper, end: &DemoEnd) {
     paper.gap();
     status::glance(paper, &end.status);
+    live::happened(paper, "ON THE WAY", &end.happened);
     paper.gap();
     text::draw(paper, &Drawing::of(&end.graph));
     paper.gap();

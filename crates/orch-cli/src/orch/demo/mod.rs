@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_contract::orch::demo::{DemoEnd, DemoLine};
-use orch_contract::{Code, ErrorView};
+use orch_contract::{Code, ErrorView, Event};
+use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_engine::Answer;
-use orch_engine::orch::land as landing;
+use orch_engine::orch::land::{self as landing, Landed};
 use orch_engine::orch::ps::stop_all;
 use orch_engine::orch::run::{Verb, change};
 use orch_engine::profile::Reference;
@@ -55,13 +56,14 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     demo.progress(&format!("Working in {}.", ground.folder.display()));
     let pages = ground.pages;
     demo.progress(&format!("{pages} help pages become a handbook: 9 tasks, 3 workers (shell scripts)."));
+    demo.progress("");
     let stop = take_over()?;
     let lead = demo.lead()?;
     let run = make(&ground.repository().join("plan.toml"), ground.repository(), None, &lead, &mut demo)?;
     let (open, _) = demo.opener()?;
     let open: Opener = Arc::new(open);
     let mut played = Lead::new(lead.clone(), open);
-    let mut unheard = None;
+    let (mut happened, mut unheard) = (Vec::new(), None);
     let shift = Shift {
         who: lead.clone(),
         run: Some(run.clone()),
@@ -75,6 +77,9 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
         ends: Ends::Erased,
     };
     let driven = see_through(shift, &mut demo, &mut |event| {
+        if TURNS.contains(&event.kind) {
+            happened.push(Event::of(event));
+        }
         if let Err(error) = played.hear(event) {
             unheard = Some(error);
         }
@@ -89,8 +94,18 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     if !driven.complete {
         return Err(incomplete(&driven, &place));
     }
-    end(&mut demo, &lead, &run, &ground, &place)
+    let landed = land(&mut demo, &lead, &run)?;
+    end(&mut demo, &ground, &place, happened, &landed)
 }
+
+/// What does not go straight in the demo.
+const TURNS: [EventKind; 5] = [
+    EventKind::Question,
+    EventKind::Answered,
+    EventKind::Rejected,
+    EventKind::Failed,
+    EventKind::Lost,
+];
 
 /// The three workers, one of each.
 fn crew(ground: &Ground, demo: &mut Context<'_>) -> Result<Crew, Failure> {
@@ -170,26 +185,35 @@ fn incomplete(driven: &Driven, place: &Place) -> Failure {
     error.hint(format!("{} && {}", place.enter(), place.orch("status"))).into()
 }
 
-/// Lands what is done, and shows what came of it.
+/// Lands what is done on the demo's own branch.
+fn land(demo: &mut Context<'_>, lead: &Slug, run: &Slug) -> Result<Landed, Failure> {
+    let wanted = landing::Landing { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
+    match landing::land(demo.session()?, None, lead, &wanted)? {
+        Answer::Fresh(landed) => Ok(landed),
+        Answer::Replayed(_) => {
+            Err(Failure::new(Code::Internal, "The landing of the demo was answered from a record."))
+        }
+    }
+}
+
+/// Shows what came of it, and what to type next.
 fn end(
     demo: &mut Context<'_>,
-    lead: &Slug,
-    run: &Slug,
     ground: &Ground,
     place: &Place,
+    happened: Vec<Event>,
+    landed: &Landed,
 ) -> Result<Outcome, Failure> {
-    let wanted = landing::Landing { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
+    let run = &landed.run.name;
     let session = demo.session()?;
-    let Answer::Fresh(landed) = landing::land(session, None, lead, &wanted)? else {
-        return Err(Failure::new(Code::Internal, "The landing of the demo was answered from a record."));
-    };
     let (status, _) = super::status::look(session, Some(run))?;
     let graph = super::graph::look(session, Some(run))?;
     let end = DemoEnd {
         folder: ground.folder.display().to_string(),
         repository: ground.repository().display().to_string(),
         handbook: ground.repository().join("handbook.md").display().to_string(),
-        land: super::land::answer(&landed),
+        happened,
+        land: super::land::answer(landed),
         status,
         graph,
         next: vec![

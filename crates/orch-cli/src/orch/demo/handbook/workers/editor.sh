@@ -2,7 +2,7 @@
 # A worker: it puts together what the others found.
 set -eu
 
-step() { echo "$1" && sleep 0.4; }
+step() { echo "$1" && sleep 0.6; }
 
 case $ORCH_TASK in
 */examples)

@@ -2,7 +2,7 @@
 # A worker: it makes indexes. It asks when it does not know, and reads in its brief, $1, what went wrong before.
 set -eu
 
-step() { echo "$1" && sleep 0.4; }
+step() { echo "$1" && sleep 0.6; }
 
 case $ORCH_TASK in
 */options)

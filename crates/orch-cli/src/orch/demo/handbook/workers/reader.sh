@@ -3,7 +3,7 @@
 set -eu
 
 # Says what it does, and takes a moment so that a person can follow.
-step() { echo "$1" && sleep 0.4; }
+step() { echo "$1" && sleep 0.6; }
 
 case $ORCH_TASK in
 */list)

@@ -7,6 +7,7 @@ use orch_contract::orch::status::Active;
 use orch_core::event::EventKind;
 use orch_core::run::DoneWhen;
 use orch_core::task::{Checks, TaskState};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{state, status};
 use crate::human::table::cut;
@@ -15,24 +16,46 @@ use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 impl Human for DriveView {
     fn human(&self, paper: &mut Paper) {
         status::progress(paper, &self.status);
-        under_way(paper, self);
+        if let Some(note) = &self.note {
+            said(paper, note);
+        }
         questions(paper, self);
+        under_way(paper, self);
         status::clashes(paper, &self.status.clashes);
-        lately(paper, &self.lately);
+        happened(paper, "LATELY", &self.lately);
         status::failed(paper, &self.status.failed, self.status.counts.count(TaskState::Failed));
         status::delayed_note(paper, &self.status);
-        if let Some(note) = &self.note {
-            paper.gap();
-            let mark = paper.paint().text(Tone::Attention, "!");
-            paper.line(format!("{mark} {}", harmless(note)));
-        }
     }
+}
+
+/// Writes what somebody should know, on as many lines as it needs: what to do about it often stands at its end.
+fn said(paper: &mut Paper, note: &str) {
+    paper.gap();
+    let mark = paper.paint().text(Tone::Attention, "!");
+    let room = paper.width().saturating_sub(2);
+    let (mut line, mut first) = (String::new(), true);
+    let mut put = |line: &str| {
+        paper.line(format!("{} {line}", if first { mark.as_str() } else { " " }));
+        first = false;
+    };
+    for word in harmless(note).split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > room {
+            put(&line);
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    put(&line);
 }
 
 /// Who does what, since when, and when they last gave a sign; and what is being checked and merged.
 fn under_way(paper: &mut Paper, view: &DriveView) {
+    // As wide as what usually stands below, so that columns stand still.
     let mut table =
-        Table::new(&["UNDER WAY", "STATE", "WORKER", "SINCE", "LAST SIGN", "SAYS"]).elastic(SAYS);
+        Table::new(&["UNDER WAY ", "STATE     ", "WORKER ", "SINCE   ", "LAST SIGN", "SAYS"]).elastic(SAYS);
     let worker_of =
         |one: &Active| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
     for one in &view.status.active {
@@ -132,18 +155,18 @@ fn questions(paper: &mut Paper, view: &DriveView) {
             some => format!(" ({})", some.join(", ")),
         };
         let room = paper.width().saturating_sub(2);
-        let asked = cut(&harmless(&one_line(&format!("{}{options}", one.question))), room);
+        let asked = cut(&harmless(&format!("{}{options}", one_line(&one.question))), room);
         paper.line(format!("{} {asked}", paper.paint().text(Tone::Attention, "?")));
         paper.note(&format!("  orch answer {} TEXT", one.task));
     }
 }
 
-/// The last things that happened, oldest first.
-fn lately(paper: &mut Paper, events: &[Event]) {
+/// Writes what happened, oldest first.
+pub(super) fn happened(paper: &mut Paper, heading: &'static str, events: &[Event]) {
     if events.is_empty() {
         return;
     }
-    let mut table = Table::new(&["LATELY", "", ""]).elastic(2);
+    let mut table = Table::new(&[heading, "", ""]).elastic(2);
     for event in events {
         let Some((mark, tone, said)) = told(event) else { continue };
         let about = event.attempt.as_deref().or(event.task.as_deref());
@@ -189,7 +212,13 @@ fn short(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
-/// A text up to its first line's end.
+/// The first line of a text, with a sign where there are more.
 fn one_line(text: &str) -> String {
-    text.trim().lines().next().unwrap_or_default().to_owned()
+    match text.trim().split_once('\n') {
+        Some((first, _)) => format!("{} …", first.trim_end()),
+        None => text.trim().to_owned(),
+    }
 }
+
+#[cfg(test)]
+mod tests;
