@@ -42,8 +42,8 @@ impl Ground {
     /// # Errors
     /// The named folder is not empty, git is not there, or nothing can be written.
     pub(super) fn settle_in(named: Option<&Path>) -> Result<Self, Failure> {
-        let git = Git::find(Environment::inherited()).map_err(orch_engine::Error::from)?;
         let folder = empty_folder(named)?;
+        let git = Git::find(Environment::inherited()).map_err(orch_engine::Error::from)?;
         place_programs(&folder)?;
         let mut ground = Self { folder, pages: 0 };
         let repository = ground.repository();

@@ -99,21 +99,15 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
 }
 
 /// What does not go straight in the demo.
-const TURNS: [EventKind; 5] = [
-    EventKind::Question,
-    EventKind::Answered,
-    EventKind::Rejected,
-    EventKind::Failed,
-    EventKind::Lost,
-];
+const TURNS: [EventKind; 5] =
+    [EventKind::Question, EventKind::Answered, EventKind::Rejected, EventKind::Failed, EventKind::Lost];
 
 /// The three workers, one of each.
 fn crew(ground: &Ground, demo: &mut Context<'_>) -> Result<Crew, Failure> {
     let shelf = shelf(demo)?;
     let mut seats = Vec::new();
     for path in PROFILES.map(|path| ground.repository().join(path)) {
-        let profile =
-            shelf.profile(&Reference::Path(path.clone())).map_err(|error| bad_profile(&error))?;
+        let profile = shelf.profile(&Reference::Path(path.clone())).map_err(|error| bad_profile(&error))?;
         seats.push(Seat { profile: profile.name, reference: path.display().to_string(), limit: 1 });
     }
     Ok(Crew::new(seats, PROFILES.len(), shelf))
@@ -157,12 +151,7 @@ impl Place {
 }
 
 /// Ends the workers that still wait, and says how to go on.
-fn interrupted(
-    demo: &mut Context<'_>,
-    lead: &Slug,
-    run: &Slug,
-    place: &Place,
-) -> Result<Outcome, Failure> {
+fn interrupted(demo: &mut Context<'_>, lead: &Slug, run: &Slug, place: &Place) -> Result<Outcome, Failure> {
     let session = demo.session()?;
     let stopped = stop_all(session, lead, Some(run))?;
     // Stopping pauses, and nothing is left that the pause would have to hold back.

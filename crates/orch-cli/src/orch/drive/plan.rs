@@ -87,12 +87,6 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder:
             max_cost_micros: edit.max_cost_micros.flatten(),
             max_tokens: edit.max_tokens.flatten(),
         },
-        place: Some(Place {
-            folder,
-            base,
-            required,
-            root: None,
-            branch_prefix: BRANCH_PREFIX.to_owned(),
-        }),
+        place: Some(Place { folder, base, required, root: None, branch_prefix: BRANCH_PREFIX.to_owned() }),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`ground`] scripts the workers and looks for what they leave; every other file is a subject.
 
-mod ground;
+pub(crate) mod ground;
 
 mod ends;
 mod killed;

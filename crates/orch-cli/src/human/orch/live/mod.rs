@@ -56,8 +56,7 @@ fn under_way(paper: &mut Paper, view: &DriveView) {
     // As wide as what usually stands below, so that columns stand still.
     let mut table =
         Table::new(&["UNDER WAY ", "STATE     ", "WORKER ", "SINCE   ", "LAST SIGN", "SAYS"]).elastic(SAYS);
-    let worker_of =
-        |one: &Active| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
+    let worker_of = |one: &Active| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
     for one in &view.status.active {
         table.row(row(paper, view, one, worker_of(one)));
     }
