@@ -50,6 +50,8 @@ pub struct Args {
 /// # Errors
 /// The folder is not empty, git is not there, or the job is not done in the end.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    // An interrupt that comes while the folder is made is heard when there is something to say about it.
+    let stop = take_over()?;
     let ground = Ground::settle_in(args.folder.as_deref())?;
     let environment = Apart(context.environment());
     let mut demo = context.within(&ground.store(), &environment);
@@ -57,7 +59,6 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     let pages = ground.pages;
     demo.progress(&format!("{pages} help pages become a handbook: 9 tasks, 3 workers (shell scripts)."));
     demo.progress("");
-    let stop = take_over()?;
     let lead = demo.lead()?;
     let run = make(&ground.repository().join("plan.toml"), ground.repository(), None, &lead, &mut demo)?;
     let (open, _) = demo.opener()?;
