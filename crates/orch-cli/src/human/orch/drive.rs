@@ -1,9 +1,9 @@
 //! What a supervisor shows, and the processes that work, for people.
 
-use orch_contract::orch::doctor::DoctorAnswer;
+use orch_contract::orch::doctor::{DoctorAnswer, Level};
 use orch_contract::orch::drive::{Detached, DriveEnd, DriveLine, PsAnswer, StopAnswer, Worker};
 
-use super::{counted, events};
+use super::{counted, events, store};
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
 impl Human for DriveLine {
@@ -16,9 +16,19 @@ impl Human for DriveLine {
             }
             Self::End(end) => ended(paper, end),
             Self::Detached(detached) => background(paper, detached),
-            Self::Checked(answer) => DoctorAnswer::human(answer, paper),
+            Self::Checked(answer) => checked(paper, answer),
         }
     }
+}
+
+fn checked(paper: &mut Paper, answer: &DoctorAnswer) {
+    store::findings(paper, &answer.findings);
+    paper.gap();
+    paper.line(match answer.verdict {
+        Level::Ok => "Everything is there.",
+        Level::Warning => "Everything is there; see the warnings.",
+        Level::Error => "Not everything is there that is needed.",
+    });
 }
 
 fn ended(paper: &mut Paper, end: &DriveEnd) {

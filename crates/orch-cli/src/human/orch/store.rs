@@ -1,22 +1,13 @@
 //! The store's health, and requests, for people.
 
-use orch_contract::orch::doctor::{DoctorAnswer, Level};
+use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
 use orch_contract::orch::request::RequestAnswer;
 
 use crate::human::{Cell, Human, Paper, Table, Tone};
 
 impl Human for DoctorAnswer {
     fn human(&self, paper: &mut Paper) {
-        let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
-        for finding in &self.findings {
-            let (word, tone) = word(finding.level);
-            table.row(vec![
-                Cell::plain(&finding.check),
-                Cell::new(word, tone),
-                Cell::plain(&finding.message),
-            ]);
-        }
-        paper.table(&table);
+        findings(paper, &self.findings);
         paper.gap();
         paper.line(match self.verdict {
             Level::Ok => "The store is sound.",
@@ -24,6 +15,16 @@ impl Human for DoctorAnswer {
             Level::Error => "The store is not sound.",
         });
     }
+}
+
+/// Writes what was found.
+pub(super) fn findings(paper: &mut Paper, findings: &[Finding]) {
+    let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
+    for finding in findings {
+        let (word, tone) = word(finding.level);
+        table.row(vec![Cell::plain(&finding.check), Cell::new(word, tone), Cell::plain(&finding.message)]);
+    }
+    paper.table(&table);
 }
 
 fn word(level: Level) -> (&'static str, Tone) {

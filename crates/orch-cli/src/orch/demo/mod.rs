@@ -170,7 +170,7 @@ fn interrupted(demo: &mut Context<'_>, lead: &Slug, run: &Slug, place: &Place) -
 }
 
 fn incomplete(driven: &Driven, place: &Place) -> Failure {
-    let why = driven.reason.as_deref().unwrap_or("not every task is done");
+    let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
     let error = ErrorView::new(Code::RunIncomplete, format!("The demo is not complete: {why}."));
     error.hint(format!("{} && {}", place.enter(), place.orch("status"))).into()
 }

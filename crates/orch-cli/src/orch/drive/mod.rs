@@ -22,7 +22,7 @@ use orch_engine::profile::Reference;
 use orch_engine::settings;
 use orch_engine::supervisor::crew::{Crew, Seat};
 use orch_engine::supervisor::notify::Notifier;
-use orch_engine::supervisor::{self, Drive, Driven, Said, Until};
+use orch_engine::supervisor::{self, Drive, Driven, Said, Stopped, Until};
 use orch_engine::wrapper::Programs;
 
 use super::naming::NamedRun;
@@ -102,6 +102,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
     if args.detach {
         return detach::run(&args, named.as_ref(), context);
     }
+    check::glance(context, named.as_ref(), &crew)?;
     let (_, store) = context.opener()?;
     let shift = Shift {
         who,
@@ -194,18 +195,27 @@ fn end(context: &mut Context<'_>, driven: &Driven) -> Result<Outcome, Failure> {
         return Ok(Reply::new(DriveLine::End(Box::new(end))).into());
     }
     let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
-    let why = driven.reason.clone().unwrap_or_else(|| "not every task is done".to_owned());
+    let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
     let mut error = ErrorView::new(Code::RunIncomplete, format!("{}: {why}.", names.join(", ")))
         .detail("runs", names)
         .detail("interrupted", driven.interrupted);
-    if let Some(first) = next.first() {
-        error = error.hint(first.clone());
+    if let Some(hint) = helps(driven).or_else(|| next.first().cloned()) {
+        error = error.hint(hint);
     }
     if driven.interrupted {
         context.progress(&format!("Interrupted: {why}."));
         return Ok(Outcome::StreamedAs(130));
     }
     Err(error.into())
+}
+
+/// What helps against the reason why it stopped, where that is one command.
+fn helps(driven: &Driven) -> Option<String> {
+    match driven.reason.as_ref()? {
+        Stopped::Nobody { run } => Some(format!("orch drive {run} --profile claude")),
+        Stopped::Paused { run, .. } => Some(format!("orch run resume {run}")),
+        Stopped::Interrupted | Stopped::OnePass | Stopped::Idle => None,
+    }
 }
 
 /// The literal next commands.

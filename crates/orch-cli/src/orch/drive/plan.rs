@@ -9,6 +9,7 @@ use orch_core::limit;
 use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
 use orch_engine::orch::place::{BRANCH_PREFIX, Place};
 use orch_engine::orch::plan::{Plan, add};
+use orch_engine::orch::rm::rm;
 use orch_engine::orch::run::{NewRun, init, show};
 use orch_store::page::PageRequest;
 
@@ -46,7 +47,15 @@ pub(in crate::orch) fn make(
         }
     }
     let rest = Plan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
-    add(session, None, who, Some(&name), &rest)?;
+    if let Err(error) = add(session, None, who, Some(&name), &rest) {
+        if !there {
+            // A run without the plan that it was made for is in the way of the next try; what went wrong is told first.
+            let _ = rm(session, None, who, &name);
+            let again = orch_engine::shell::quoted(&path.display().to_string());
+            return Err(Failure::from(error).hint(format!("orch drive --plan {again}")));
+        }
+        return Err(error.into());
+    }
     if dirty.get() > 0 {
         context
             .warn("The checkout has files that are not committed, and so not in what the run begins from.");

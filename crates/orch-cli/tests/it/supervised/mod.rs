@@ -7,6 +7,7 @@ pub(crate) mod ground;
 mod ends;
 mod killed;
 mod leading;
+mod mistakes;
 mod questions;
 mod storm;
 mod to_the_end;
