@@ -105,6 +105,12 @@ impl<'a> Context<'a> {
         matches!(self.printer.mode(), Mode::Text(look) if look.terminal)
     }
 
+    /// Whether answers are for people at a terminal on which what was drawn can be drawn over.
+    #[must_use]
+    pub fn is_redrawable(&self) -> bool {
+        matches!(self.printer.mode(), Mode::Text(look) if look.redrawable)
+    }
+
     /// Whether JSON was asked for in so many words.
     #[must_use]
     pub fn json_wanted(&self) -> bool {

@@ -103,6 +103,8 @@ pub enum Mode {
 pub struct Look {
     /// Whether stdout is a terminal.
     pub terminal: bool,
+    /// Whether what was drawn can be drawn over.
+    pub redrawable: bool,
     /// Whether colours are wanted.
     pub colour: bool,
     /// How many columns there are.
@@ -148,13 +150,14 @@ impl Mode {
 
 impl Look {
     /// Without a terminal: no colours, 80 columns.
-    pub const PLAIN: Self = Self { terminal: false, colour: false, width: 80 };
+    pub const PLAIN: Self = Self { terminal: false, redrawable: false, colour: false, width: 80 };
 
     fn of_stdout(terminal: bool, environment: &dyn Environment) -> Self {
         if !terminal {
             return Self::PLAIN;
         }
-        Self { terminal, colour: colours(environment), width: terminal_now().columns }
+        let (redrawable, colour) = (!is_dumb(environment), colours(environment));
+        Self { terminal, redrawable, colour, width: terminal_now().columns }
     }
 }
 
@@ -167,8 +170,12 @@ fn terminal_now() -> Size {
 
 /// Whether a terminal may be painted.
 fn colours(environment: &dyn Environment) -> bool {
-    let dumb = environment.raw("TERM").is_some_and(|term| term == "dumb");
-    !environment.is_set("NO_COLOR") && !dumb
+    !environment.is_set("NO_COLOR") && !is_dumb(environment)
+}
+
+/// Whether the terminal knows no more than letters.
+fn is_dumb(environment: &dyn Environment) -> bool {
+    environment.raw("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Whether what was written still has a reader.
@@ -231,7 +238,7 @@ impl Printer {
         frame: &mut Frame,
     ) -> Written {
         match self.mode {
-            Mode::Text(look) if look.terminal => {
+            Mode::Text(look) if look.redrawable => {
                 if !warnings.is_empty() {
                     frame.leave();
                     self.warn(warnings);

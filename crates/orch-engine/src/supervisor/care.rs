@@ -6,7 +6,7 @@ use orch_core::run::{PauseReason, Run, RunStatus, decide};
 use orch_core::time::Time;
 use orch_store::table::worker;
 
-use super::Said;
+use super::{Heard, Said};
 use crate::orch::perform::decide as tool_decides;
 use crate::orch::{reconcile, run as run_operation};
 use crate::wrapper::stop::{self, Wrapper};
@@ -34,7 +34,7 @@ pub(crate) fn bury(session: &mut Session, run: Option<RunId>) -> Result<(), Erro
 pub(crate) fn budget(
     session: &mut Session,
     run: &Run,
-    listen: &mut dyn FnMut(Said<'_>) -> bool,
+    listen: &mut dyn FnMut(Said<'_>) -> Heard,
 ) -> Result<(), Error> {
     if run.state.status() != RunStatus::Open {
         return Ok(());

@@ -75,7 +75,7 @@ pub struct Drive<'a> {
     /// Where what it prints goes, when it has no terminal.
     pub log: Option<String>,
     /// Hears what happens.
-    pub listen: &'a mut dyn FnMut(Said<'_>) -> bool,
+    pub listen: &'a mut dyn FnMut(Said<'_>) -> Heard,
 }
 
 /// What a supervisor says.
@@ -87,6 +87,17 @@ pub enum Said<'a> {
     Note(&'a str),
     /// A moment has passed: a live view may be drawn again.
     Moment,
+}
+
+/// What whoever hears it makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nobody hears any more.
+    Nobody,
+    /// It was taken.
+    Taken,
+    /// It was taken, and a moment is wanted within this time, whether or not something happens.
+    Within(Span),
 }
 
 /// How a supervisor ended.
@@ -154,9 +165,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
             (drive.listen)(Said::Note(&note));
         }
         let pass = pass(&mut session, &mut drive, &scope, &mut chores, asked == 0)?;
-        if !(drive.listen)(Said::Moment) {
-            break None;
-        }
+        let mut heard = (drive.listen)(Said::Moment);
         if let Some(reason) = over(&mut session, &drive, &scope, pass, asked)? {
             break Some(reason);
         }
@@ -164,11 +173,12 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
             for reason in said.look(&mut session, &scope, &mut drive.crew)? {
                 (drive.listen)(Said::Note(&reason));
             }
-            if !(drive.listen)(Said::Moment) {
-                break None;
-            }
+            heard = (drive.listen)(Said::Moment);
         }
-        sleep(&mut session, pass, &news, mark)?;
+        if heard == Heard::Nobody {
+            break None;
+        }
+        sleep(&mut session, pass, &news, mark, heard)?;
     };
     chores.finish();
     tell(&mut session, &scope, cursor, &mut drive)?;
@@ -250,14 +260,14 @@ fn over(
     let runs = scope.runs(session)?;
     if asked > 0 {
         let quiet = pass.workers <= pass.waiting && !pass.busy;
-        return Ok((quiet || asked > 2).then(|| Over(Some(Stopped::Interrupted))));
+        return Ok((quiet || asked > 2).then_some(Over(Some(Stopped::Interrupted))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
         // What was asked for before the end is done before the end.
         return Ok((!pass.busy && pass.workers == 0).then_some(Over(None)));
     }
     if drive.once {
-        return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some(Stopped::OnePass))));
+        return Ok((!pass.busy || pass.workers > 0).then_some(Over(Some(Stopped::OnePass))));
     }
     if pass.workers > pass.waiting || pass.busy {
         return Ok(None);
@@ -310,8 +320,12 @@ impl News {
 }
 
 /// Sleeps until something has happened since the pass began, or may have come by itself.
-fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark) -> Result<(), Error> {
+fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark, heard: Heard) -> Result<(), Error> {
     let at_most = if pass.workers > 0 { LOOK } else { REST };
+    let at_most = match heard {
+        Heard::Within(span) => at_most.min(span),
+        Heard::Taken | Heard::Nobody => at_most,
+    };
     let soon = pass
         .soon
         .and_then(|soon| i64::try_from(soon.as_millis()).ok())

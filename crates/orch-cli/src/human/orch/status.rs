@@ -2,9 +2,10 @@
 
 use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
 use orch_core::limit;
-use orch_core::run::RunStatus;
+use orch_core::run::{DoneWhen, RunStatus};
 use orch_core::task::TaskState;
 use orch_core::time::Span;
+use orch_engine::shell;
 
 use super::blocked::question;
 use super::counted;
@@ -196,6 +197,11 @@ fn next(status: &StatusAnswer) -> Vec<String> {
         commands.push(format!("orch wait --run {run}"));
     }
     if status.run.state.0 == RunStatus::Finished {
+        let done = status.progress.done > 0 && status.run.done_when.0 == DoneWhen::Integrated;
+        if let Some(branch) = status.run.base_branch.as_deref().filter(|_| done) {
+            let partial = if status.progress.done < status.progress.total { " --partial" } else { "" };
+            commands.push(format!("orch land {run} --onto {}{partial}", shell::quoted(branch)));
+        }
         commands.push(format!("orch task list --run {run}"));
     }
     commands

@@ -55,7 +55,7 @@ fn view() -> DriveView {
                    more of it, which goes on and on until nobody can follow any more, whatever they have";
     let status = json!({
         "run": {
-            "id": "ship", "title": "Ship the parser", "goal": null, "max_active": null, "state": "open", "outcome": null, "pause": null,
+            "id": "ship", "title": "Ship the parser", "goal": null, "max_active": null, "base_branch": "main", "state": "open", "outcome": null, "pause": null,
             "done_when": "integrated", "updated_at": "2026-11-25T11:59:00.000Z",
         },
         "counts": {
