@@ -1,6 +1,7 @@
 //! What a command's `run` has at hand: who asks, the store, texts, warnings.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use orch_contract::store::{InitAnswer, Store};
 use orch_contract::{Code, ErrorView};
@@ -13,9 +14,10 @@ use orch_engine::{Answer, Error, Receipt, Session};
 use orch_store::Location;
 
 use crate::arguments::{Globals, Repeatable};
-use crate::environment::{self, Environment};
+use crate::environment::{self, Apart, Environment};
 use crate::failure::Failure;
 use crate::fingerprint::Fingerprint;
+use crate::human::frame::Frame;
 use crate::respond::{Mode, Printer, Reply, View, Written, printed_bytes};
 use crate::text_source::TextSource;
 
@@ -40,6 +42,7 @@ pub struct Context<'a> {
     texts: TextSource,
     session: Option<Session>,
     warnings: Vec<String>,
+    frame: Frame,
     /// The run that the command line or the environment names.
     named_run: RefCell<Option<Slug>>,
 }
@@ -61,8 +64,16 @@ impl<'a> Context<'a> {
         printer: Printer,
     ) -> Self {
         let (texts, session, warnings) = (TextSource::default(), None, Vec::new());
+        let frame = Frame::default();
         let named_run = RefCell::default();
-        Self { identity, command, globals, environment, printer, texts, session, warnings, named_run }
+        Self { identity, command, globals, environment, printer, texts, session, warnings, frame, named_run }
+    }
+
+    /// The context of the same command in this store and no other; in its environment nothing may name another.
+    #[must_use]
+    pub fn within<'b>(&self, store: &Path, environment: &'b Apart<'_>) -> Context<'b> {
+        let globals = Globals { store: Some(store.display().to_string()), who: None, ..self.globals.clone() };
+        Context::new(self.identity, self.command.clone(), globals, environment, self.printer)
     }
 
     /// The command's canonical name, like `inbox claim`.
@@ -92,6 +103,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn has_terminal(&self) -> bool {
         matches!(self.printer.mode(), Mode::Text(look) if look.terminal)
+    }
+
+    /// Whether answers are for people at a terminal on which what was drawn can be drawn over.
+    #[must_use]
+    pub fn is_redrawable(&self) -> bool {
+        matches!(self.printer.mode(), Mode::Text(look) if look.redrawable)
     }
 
     /// Whether JSON was asked for in so many words.
@@ -263,7 +280,12 @@ impl<'a> Context<'a> {
     /// Draws a page again; for programs one more document of a stream.
     pub fn redraw<V: View>(&mut self, data: V) -> Written {
         let warnings = std::mem::take(&mut self.warnings);
-        self.printer.frame(&self.command, &Reply::new(data), &warnings)
+        self.printer.frame(&self.command, &Reply::new(data), &warnings, &mut self.frame)
+    }
+
+    /// Takes the page that was drawn last away.
+    pub fn erase(&mut self) -> Written {
+        self.printer.erase(&mut self.frame)
     }
 
     /// Prints a line of another program's.

@@ -51,3 +51,14 @@ impl Environment for ProcessEnvironment {
         std::env::var_os(name)
     }
 }
+
+/// The same environment without the variables that say which store, run or work is meant, and who asks.
+#[derive(Clone, Copy)]
+pub struct Apart<'a>(pub &'a dyn Environment);
+
+impl Environment for Apart<'_> {
+    fn raw(&self, name: &str) -> Option<OsString> {
+        let ours = name.starts_with("ORCH_") || name.starts_with("INBOX_");
+        if ours && name != OUTPUT { None } else { self.0.raw(name) }
+    }
+}

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::context::now;
 use crate::environment::{Environment, OUTPUT};
 use crate::failure::Failure;
+use crate::human::frame::{Frame, Size};
 use crate::human::harmless::{harmful, harmless};
 use crate::human::{Human, Paint, Paper, Tone};
 
@@ -102,6 +103,8 @@ pub enum Mode {
 pub struct Look {
     /// Whether stdout is a terminal.
     pub terminal: bool,
+    /// Whether what was drawn can be drawn over.
+    pub redrawable: bool,
     /// Whether colours are wanted.
     pub colour: bool,
     /// How many columns there are.
@@ -147,21 +150,32 @@ impl Mode {
 
 impl Look {
     /// Without a terminal: no colours, 80 columns.
-    pub const PLAIN: Self = Self { terminal: false, colour: false, width: 80 };
+    pub const PLAIN: Self = Self { terminal: false, redrawable: false, colour: false, width: 80 };
 
     fn of_stdout(terminal: bool, environment: &dyn Environment) -> Self {
         if !terminal {
             return Self::PLAIN;
         }
-        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-        Self { terminal, colour: colours(environment), width }
+        let (redrawable, colour) = (!is_dumb(environment), colours(environment));
+        Self { terminal, redrawable, colour, width: terminal_now().columns }
     }
+}
+
+/// How large the terminal is now.
+fn terminal_now() -> Size {
+    let (columns, rows) =
+        terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
+    Size { columns: usize::from(columns), rows: usize::from(rows) }
 }
 
 /// Whether a terminal may be painted.
 fn colours(environment: &dyn Environment) -> bool {
-    let dumb = environment.raw("TERM").is_some_and(|term| term == "dumb");
-    !environment.is_set("NO_COLOR") && !dumb
+    !environment.is_set("NO_COLOR") && !is_dumb(environment)
+}
+
+/// Whether the terminal knows no more than letters.
+fn is_dumb(environment: &dyn Environment) -> bool {
+    environment.raw("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Whether what was written still has a reader.
@@ -215,14 +229,31 @@ impl Printer {
         }
     }
 
-    /// Writes one frame of a page that is drawn again and again; in JSON one more document.
-    pub fn frame(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
-        // What the terminal scrolled away before is left to its reader.
-        const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+    /// Writes a page in the place of the last one; in JSON one more document.
+    pub fn frame(
+        &self,
+        command: &str,
+        answer: &dyn Printable,
+        warnings: &[String],
+        frame: &mut Frame,
+    ) -> Written {
         match self.mode {
-            Mode::Text(look) if look.terminal => put(&format!("{CLEAR}{}", render(answer, look))),
+            Mode::Text(look) if look.redrawable => {
+                if !warnings.is_empty() {
+                    frame.leave();
+                    self.warn(warnings);
+                }
+                let size = terminal_now();
+                let page = render(answer, Look { width: size.columns, ..look });
+                put(&frame.draw(&page, size))
+            }
             Mode::Json | Mode::Text(_) => self.answer(command, answer, warnings),
         }
+    }
+
+    /// Takes the last page away.
+    pub fn erase(&self, frame: &mut Frame) -> Written {
+        put(&frame.erase(terminal_now()))
     }
 
     /// Writes a document that is no answer: as it is, unless JSON was asked for in so many words.

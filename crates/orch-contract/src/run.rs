@@ -226,6 +226,8 @@ pub struct RunBrief {
     pub pause: Option<Pause>,
     /// When a task counts as done.
     pub done_when: Word<DoneWhen>,
+    /// The branch that it began from, where it has a branch of its own and began on one.
+    pub base_branch: Option<String>,
     /// How many attempts may be under way at once; null is no limit.
     pub max_active: Option<u32>,
     /// When it, or one of its tasks, last changed.
@@ -244,6 +246,7 @@ impl RunBrief {
             outcome: outcome(run),
             pause: pause(run),
             done_when: run.policy.done_when.into(),
+            base_branch: run.ground.as_ref().and_then(|ground| ground.base_branch.clone()),
             max_active: run.policy.max_active,
             updated_at: run.updated_at.into(),
         }

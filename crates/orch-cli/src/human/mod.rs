@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides or looks anything up; a renderer writes to a [`Paper`] what its view holds.
 
+pub mod frame;
 pub mod harmless;
 pub mod inbox;
 pub mod orch;

@@ -13,7 +13,7 @@ use orch_core::message::MessageKind;
 use orch_core::time::Span;
 use orch_engine::inbox::claim::Claim;
 use orch_engine::inbox::show;
-use orch_engine::profile::{Reference, Shelf};
+use orch_engine::profile::{BUILT_IN, ProfileError, Reference, Shelf};
 use orch_engine::wrapper::{self, Programs, What, Wrap, Wrapped};
 use orch_store::page::PageRequest;
 
@@ -172,8 +172,16 @@ pub(crate) fn user_folder(context: &Context<'_>) -> Result<Option<PathBuf>, Fail
 }
 
 /// What is wrong with a profile, with its causes.
-pub(crate) fn bad_profile(error: &dyn std::error::Error) -> Failure {
-    Failure::invalid("--profile", format!("{}.", with_causes(error)))
+pub(crate) fn bad_profile(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let text = with_causes(error);
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    let mut message = format!("{}{}.", first.into_iter().collect::<String>(), letters.as_str());
+    if matches!(error.downcast_ref(), Some(ProfileError::Unknown { .. })) {
+        let known = BUILT_IN.map(|(name, _)| name).join(", ");
+        message.push_str(&format!(" Built in are {known}; others are files."));
+    }
+    Failure::invalid("--profile", message)
 }
 
 /// An error with its causes, in one line.

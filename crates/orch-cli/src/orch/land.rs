@@ -59,7 +59,8 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
     Ok(reply.into())
 }
 
-fn answer(outcome: &Landed) -> LandAnswer {
+/// What is answered.
+pub(super) fn answer(outcome: &Landed) -> LandAnswer {
     LandAnswer {
         run: outcome.run.name.to_string(),
         branch: outcome.onto.clone(),

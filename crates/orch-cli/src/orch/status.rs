@@ -82,6 +82,11 @@ pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusA
     Ok((answer(&status), unfinished))
 }
 
+/// The status now without what git would have to be asked for.
+pub(super) fn glance(session: &mut Session, run: Option<&Slug>) -> Result<StatusAnswer, Failure> {
+    Ok(answer(&orch_engine::orch::status::glance(session, run)?))
+}
+
 fn clash(clash: &clashes::Clash) -> Clash {
     let attempts = clash.attempts.iter().map(ToString::to_string).collect();
     Clash { attempts, files: clash.files.clone() }

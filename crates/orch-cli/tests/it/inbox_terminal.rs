@@ -59,7 +59,9 @@ fn a_watched_status_is_drawn_anew() {
     place.task("a", &[]);
     place.do_task("a", "w");
     let shown = on_terminal(place.orch(&["status", "--watch"]).env("TERM", "xterm"), 80);
-    assert!(shown.starts_with("\u{1b}[H"), "{shown:?}");
+    assert!(shown.contains("1 of 1 done\u{1b}[K\n") && shown.ends_with("\u{1b}[J"), "{shown:?}");
+    let dumb = on_terminal(place.orch(&["status", "--watch"]).env("TERM", "dumb"), 80);
+    assert!(dumb.contains("1 of 1 done\n") && !dumb.contains('\u{1b}'), "{dumb:?}");
     assert!(shown.contains("finished, succeeded") && shown.contains("1 of 1 done"), "{shown:?}");
     place
         .orch(&["run", "init", "A rather long title of a run, longer than narrow terminals", "--name", "s"])
@@ -72,4 +74,27 @@ fn a_watched_status_is_drawn_anew() {
         let shown = on_terminal(place.orch(&command).env("NO_COLOR", "1"), 80);
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
+}
+
+/// Each frame takes the place of the one before, what stood above stays, and no line is wider than the terminal.
+#[test]
+fn a_drive_is_watched_in_its_place() {
+    let place = Place::with_scripts(&[]);
+    // Its question answers itself, after it was seen.
+    let asks = "inbox ask 'Which?' --option one --default one --default-after 1s --wait 30s > /dev/null";
+    let hostile = "printf '\\033[2J\\033[8m%0300d\\n' 7";
+    place.script("a", &format!("{hostile}; {asks}; echo x > x; git add x; git commit -qm x"), &[]);
+    let drive = on_terminal(place.drive(&[]).env("TERM", "xterm").env("NO_COLOR", "1"), 80);
+    assert!(!drive.contains("\u{1b}[2J") && !drive.contains("\u{1b}[8m"), "{drive:?}");
+    let frames: Vec<&str> = drive.split("\u{1b}[J").collect();
+    assert!(frames.len() > 3, "{drive:?}");
+    for pair in frames.windows(2) {
+        let up = format!("\r\u{1b}[{}A", pair[0].matches("\u{1b}[K\n").count());
+        assert!(pair[1].starts_with(&up) || pair[1].starts_with("✓ r"), "{pair:?}");
+        let lines = pair[0].lines().map(|line| line.replace("\u{1b}[K", ""));
+        assert!(lines.skip(1).all(|line| line.chars().count() <= 80), "{pair:?}");
+    }
+    assert!(frames.iter().any(|frame| frame.contains("orch answer r/a TEXT")), "{drive:?}");
+    let last = frames[frames.len() - 2];
+    assert!(last.contains("1 of 1 done") && last.contains("finished, succeeded"), "{last:?}");
 }

@@ -1,18 +1,44 @@
-//! What `orch demo` answers.
+//! What `orch demo` prints.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::graph::GraphAnswer;
+use super::land::LandAnswer;
 use super::status::StatusAnswer;
+use crate::Event;
+
+/// One line of `orch demo`: what `orch drive` would print, and the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DemoLine {
+    /// Something happened.
+    Happened {
+        /// What.
+        event: Event,
+    },
+    /// Something that a person should know.
+    Note {
+        /// What, in a sentence.
+        note: String,
+    },
+    /// The end.
+    End(Box<DemoEnd>),
+}
 
 /// What the demo did, and where to look at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DemoAnswer {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DemoEnd {
     /// The folder it worked in.
     pub folder: String,
-    /// The file it made.
-    pub report: String,
+    /// The repository in it.
+    pub repository: String,
+    /// The file that all of it was for.
+    pub handbook: String,
+    /// What did not go straight: questions, answers, and attempts that were not good, oldest first.
+    pub happened: Vec<Event>,
+    /// How the run landed.
+    pub land: LandAnswer,
     /// The run at its end.
     pub status: StatusAnswer,
     /// The run's graph at its end.

@@ -134,6 +134,8 @@ pub struct DriveView {
     pub status: StatusAnswer,
     /// Who works.
     pub workers: Vec<Worker>,
+    /// What happened lately, oldest first.
+    pub lately: Vec<Event>,
     /// The last thing that a person should know.
     pub note: Option<String>,
 }

@@ -45,7 +45,7 @@ pub fn schemas() -> Vec<Entry> {
         entry::<DocumentAnswer>("orch completions"),
         entry::<DocumentAnswer>("orch prime"),
         entry::<DocumentAnswer>("orch report"),
-        entry::<demo::DemoAnswer>("orch demo"),
+        entry::<demo::DemoLine>("orch demo"),
     ]);
     schemas
 }

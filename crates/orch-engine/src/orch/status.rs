@@ -68,7 +68,22 @@ pub struct Status {
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
 pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    let (mut status, candidates) = read_fresh(session, |tx, now| {
+    let (mut status, candidates) = load(session, run)?;
+    // A repository that cannot be asked keeps nobody from seeing how the run is.
+    status.clashes = clashes::look(session, &status.run, candidates).unwrap_or_default();
+    Ok(status)
+}
+
+/// Shows the same but the clashes, for which git would have to be asked.
+///
+/// # Errors
+/// As [`status`].
+pub fn glance(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
+    Ok(load(session, run)?.0)
+}
+
+fn load(session: &mut Session, run: Option<&Slug>) -> Result<(Status, Vec<clashes::Candidate>), Error> {
+    read_fresh(session, |tx, now| {
         let run = scope::one_run(tx, run)?;
         let ready = if run.state.status() == RunStatus::Open {
             task_table::ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
@@ -89,10 +104,7 @@ pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error
             run,
         };
         Ok((status, candidates))
-    })?;
-    // A repository that cannot be asked keeps nobody from seeing how the run is.
-    status.clashes = clashes::look(session, &status.run, candidates).unwrap_or_default();
-    Ok(status)
+    })
 }
 
 /// The states of tasks under way.

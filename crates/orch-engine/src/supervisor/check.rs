@@ -38,16 +38,45 @@ impl Looked {
 /// # Errors
 /// There is no such run, or the store failed.
 pub fn look(session: &mut Session, run: Option<&Slug>, crew: &Crew) -> Result<Vec<Looked>, Error> {
-    let mut found = Vec::new();
     let runs = session.read(|tx, _| scope::runs(tx, run))?;
-    found.push(room(session));
-    for seat in &crew.seats {
-        found.push(program(session, crew, &seat.profile, &seat.reference));
-    }
+    let mut found = vec![room(session)];
+    found.extend(programs(session, crew));
     for run in runs.iter().filter(|run| run.ground.is_some()) {
+        found.extend(identity(session, run)?);
         found.extend(ground(session, run)?);
     }
     Ok(found)
+}
+
+/// Looks at what costs nothing to look at, before anything is started.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn glance(session: &mut Session, run: Option<&Slug>, crew: &Crew) -> Result<Vec<Looked>, Error> {
+    let runs = session.read(|tx, _| scope::runs(tx, run))?;
+    let mut found = programs(session, crew);
+    for run in runs.iter().filter(|run| run.ground.is_some() && run.state.status().unfinished()) {
+        found.extend(identity(session, run)?);
+    }
+    Ok(found)
+}
+
+fn programs(session: &Session, crew: &Crew) -> Vec<Looked> {
+    crew.seats.iter().map(|seat| program(session, crew, &seat.profile, &seat.reference)).collect()
+}
+
+/// Whether git knows who commits; without that the commits of workers fail, though ours do not.
+fn identity(session: &Session, run: &Run) -> Result<Option<Looked>, Error> {
+    let Some(ground) = &run.ground else { return Ok(None) };
+    let known =
+        session.world().repository(Path::new(&ground.repository)).and_then(|found| found.has_identity());
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => return Ok(Some(Looked::new("git", Level::Error, said(&error.into())))),
+    };
+    let message = "Git does not know who commits here, so that workers cannot: \
+                   git config user.name NAME && git config user.email EMAIL";
+    Ok((!known).then(|| Looked::new("git", Level::Warning, message.to_owned())))
 }
 
 fn room(session: &Session) -> Looked {
@@ -69,7 +98,11 @@ fn program(session: &Session, crew: &Crew, name: &Slug, reference: &str) -> Look
         Err(error) => return Looked::new(&check, Level::Error, format!("{error}.")),
     };
     let word = profile.command.program_text();
-    let found = if word.contains('/') {
+    let own_path = profile.settings.iter().any(|setting| setting.name == "PATH");
+    let found = if word.contains('{') || (word.contains('/') && !word.starts_with('/')) || own_path {
+        // Where that leads is known at the start of a worker alone.
+        return Looked::new(&check, Level::Ok, format!("{word} is looked for when a worker is started."));
+    } else if word.contains('/') {
         Path::new(&word).is_file()
     } else {
         session.world().environment().find_program(&word).is_some()
@@ -77,7 +110,8 @@ fn program(session: &Session, crew: &Crew, name: &Slug, reference: &str) -> Look
     if found {
         Looked::new(&check, Level::Ok, format!("{word} is there."))
     } else {
-        Looked::new(&check, Level::Error, format!("{word} is not on the PATH."))
+        let place = if word.contains('/') { "there" } else { "on the PATH" };
+        Looked::new(&check, Level::Error, format!("{word} is not {place}."))
     }
 }
 

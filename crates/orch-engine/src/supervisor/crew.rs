@@ -231,7 +231,7 @@ impl Crew {
     }
 
     /// The seat of a profile; one that only a task names gets one as well.
-    fn seat(&mut self, name: &Slug) -> Option<Seat> {
+    pub(super) fn seat(&mut self, name: &Slug) -> Option<Seat> {
         if let Some(seat) = self.seats.iter().find(|seat| seat.profile == *name) {
             return Some(seat.clone());
         }
@@ -302,7 +302,13 @@ impl Crew {
         }
         let mut taken = self.taken(session)?;
         let mut begun = 0;
+        // A wrapper that has given its work back writes down next how it ended, and whether its profile rests.
+        let ending: BTreeSet<ThreadId> =
+            live(session, Some(run.id))?.0.iter().map(|row| row.thread).collect();
         for (thread, agent) in waiting(session, run)? {
+            if ending.contains(&thread) {
+                continue;
+            }
             let Some(seat) = self.seat(&agent) else { continue };
             let used = taken.get(&agent).copied().unwrap_or(0);
             let all: usize = taken.values().sum();
@@ -352,22 +358,22 @@ impl Crew {
         })
     }
 
-    /// Whether nobody is there for anything that is ready, and nothing else is under way.
-    pub(super) fn is_stuck(&self, session: &mut Session, runs: &[Run]) -> Result<bool, Error> {
+    /// The first of these runs, if nobody is there for anything that is ready, and nothing else is under way.
+    pub(super) fn stuck(&self, session: &mut Session, runs: &[Run]) -> Result<Option<Slug>, Error> {
         for run in runs.iter().filter(|run| run.state.status() == RunStatus::Open) {
             if run.counts.active() > 0 || run.counts.of(TaskState::Reported) > 0 || run.counts.total() == 0 {
-                return Ok(false);
+                return Ok(None);
             }
             let ready = session
                 .read(|tx, now| Ok(task_table::ready(tx, run.id, None, now, limit::LIST_DEFAULT, 0)?))?;
             for task in ready {
                 let nobody = task.agent.is_none() && self.seats.is_empty();
                 if !nobody {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
         }
-        Ok(runs.iter().any(|run| run.state.status() == RunStatus::Open))
+        Ok(runs.iter().find(|run| run.state.status() == RunStatus::Open).map(|run| run.name.clone()))
     }
 }
 
@@ -402,7 +408,7 @@ fn rests(session: &mut Session, profile: &Slug) -> Result<bool, Error> {
 }
 
 /// The threads of a run's dispatched attempts that nobody has claimed, with whom they were sent to.
-fn waiting(session: &mut Session, run: &Run) -> Result<Vec<(ThreadId, Slug)>, Error> {
+pub(super) fn waiting(session: &mut Session, run: &Run) -> Result<Vec<(ThreadId, Slug)>, Error> {
     session.read(|tx, _| {
         let mut waiting = Vec::new();
         for task in task_table::in_state(tx, run.id, TaskState::Dispatched, TaskId(0), 1_000)? {

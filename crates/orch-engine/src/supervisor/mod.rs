@@ -3,13 +3,15 @@
 //! It holds no truth: everything it knows is in the store, so that killing it at any time hurts nobody, two of them
 //! share the work, and a new one goes on where the last one stopped. Workers run under wrappers that outlive it.
 //! [`drive`] is the loop; [`crew`] says who works and starts them, [`chores`] does what takes long beside the loop,
-//! [`care`] looks after what died and what is spent.
+//! [`care`] looks after what died and what is spent, and [`standstill`] says why nothing moves.
 
 mod care;
 pub mod check;
 pub mod chores;
 pub mod crew;
 pub mod notify;
+mod standstill;
+mod stopped;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -36,6 +38,7 @@ use crate::wrapper::{Programs, stop};
 use crate::{Error, Session, wake};
 use chores::Chores;
 use crew::Crew;
+pub use stopped::Stopped;
 
 /// Opens the store again, from any thread.
 pub type Opener = Arc<dyn Fn() -> Result<Session, Error> + Send + Sync>;
@@ -72,7 +75,7 @@ pub struct Drive<'a> {
     /// Where what it prints goes, when it has no terminal.
     pub log: Option<String>,
     /// Hears what happens.
-    pub listen: &'a mut dyn FnMut(Said<'_>) -> bool,
+    pub listen: &'a mut dyn FnMut(Said<'_>) -> Heard,
 }
 
 /// What a supervisor says.
@@ -86,6 +89,17 @@ pub enum Said<'a> {
     Moment,
 }
 
+/// What whoever hears it makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nobody hears any more.
+    Nobody,
+    /// It was taken.
+    Taken,
+    /// It was taken, and a moment is wanted within this time, whether or not something happens.
+    Within(Span),
+}
+
 /// How a supervisor ended.
 #[derive(Clone, Debug)]
 pub struct Driven {
@@ -96,7 +110,7 @@ pub struct Driven {
     /// Whether it was interrupted.
     pub interrupted: bool,
     /// Why it stopped before its runs were finished.
-    pub reason: Option<String>,
+    pub reason: Option<Stopped>,
 }
 
 /// What one pass came to.
@@ -134,7 +148,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
     let interrupts = watch_interrupts(drive.stop.take(), &session, &news);
     let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone(), news.clone());
     let mut cursor = scope.begin;
-    let mut is_told = false;
+    let (mut is_told, mut said) = (false, standstill::Said::default());
     let mut told = care::Told::default();
     let outcome = loop {
         let mark = news.mark(&mut session)?;
@@ -152,13 +166,20 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
             (drive.listen)(Said::Note(&note));
         }
         let pass = pass(&mut session, &mut drive, &scope, (&mut chores, &mut told), asked == 0)?;
-        if !(drive.listen)(Said::Moment) {
-            break None;
-        }
+        let mut heard = (drive.listen)(Said::Moment);
         if let Some(reason) = over(&mut session, &drive, &scope, pass, asked)? {
             break Some(reason);
         }
-        sleep(&mut session, pass, &news, mark)?;
+        if pass.workers <= pass.waiting && !pass.busy {
+            for reason in said.look(&mut session, &scope, &mut drive.crew)? {
+                (drive.listen)(Said::Note(&reason));
+            }
+            heard = (drive.listen)(Said::Moment);
+        }
+        if heard == Heard::Nobody {
+            break None;
+        }
+        sleep(&mut session, pass, &news, mark, heard)?;
     };
     chores.finish();
     tell(&mut session, &scope, cursor, &mut drive)?;
@@ -170,8 +191,8 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
     Ok(Driven { runs, complete, interrupted, reason: outcome.and_then(|over| over.0) })
 }
 
-/// Why a supervisor is done: in words, where that is not the end of its runs.
-struct Over(Option<String>);
+/// Why a supervisor is done, where that is not the end of its runs.
+struct Over(Option<Stopped>);
 
 /// One pass over everything, in the order in which things depend on each other.
 fn pass(
@@ -240,33 +261,36 @@ fn over(
     let runs = scope.runs(session)?;
     if asked > 0 {
         let quiet = pass.workers <= pass.waiting && !pass.busy;
-        return Ok((quiet || asked > 2).then(|| Over(Some("it was interrupted".to_owned()))));
+        return Ok((quiet || asked > 2).then_some(Over(Some(Stopped::Interrupted))));
     }
     if runs.iter().all(|run| !run.state.status().unfinished()) {
         // What was asked for before the end is done before the end.
         return Ok((!pass.busy && pass.workers == 0).then_some(Over(None)));
     }
     if drive.once {
-        return Ok((!pass.busy || pass.workers > 0).then(|| Over(Some("one pass was asked for".to_owned()))));
+        return Ok((!pass.busy || pass.workers > 0).then_some(Over(Some(Stopped::OnePass))));
     }
     if pass.workers > pass.waiting || pass.busy {
         return Ok(None);
     }
     if drive.until == Until::Idle && pass.next.is_none() {
-        return Ok(Some(Over(Some("nothing moves by itself".to_owned()))));
+        return Ok(Some(Over(Some(Stopped::Idle))));
     }
     let halted = runs.iter().find_map(|run| match &run.state {
         RunState::Paused(pause) if pause.reason != PauseReason::Requested => {
             let why = pause.message.clone().unwrap_or_else(|| pause.reason.name().to_owned());
-            Some(format!("the run {} is paused: {why}", run.name))
+            Some(Stopped::Paused { run: run.name.clone(), why })
         }
         _ => None,
     });
     if let Some(reason) = halted {
         return Ok(Some(Over(Some(reason))));
     }
-    if pass.others == 0 && pass.next.is_none() && drive.crew.is_stuck(session, &runs)? {
-        return Ok(Some(Over(Some("nobody is there to do what is ready".to_owned()))));
+    if pass.others == 0
+        && pass.next.is_none()
+        && let Some(run) = drive.crew.stuck(session, &runs)?
+    {
+        return Ok(Some(Over(Some(Stopped::Nobody { run }))));
     }
     Ok(None)
 }
@@ -297,8 +321,12 @@ impl News {
 }
 
 /// Sleeps until something has happened since the pass began, or may have come by itself.
-fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark) -> Result<(), Error> {
+fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark, heard: Heard) -> Result<(), Error> {
     let at_most = if pass.workers > 0 { LOOK } else { REST };
+    let at_most = match heard {
+        Heard::Within(span) => at_most.min(span),
+        Heard::Taken | Heard::Nobody => at_most,
+    };
     let soon = pass
         .soon
         .and_then(|soon| i64::try_from(soon.as_millis()).ok())

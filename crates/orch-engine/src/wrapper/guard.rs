@@ -16,11 +16,11 @@ use crate::profile::{EventReader, Story};
 use crate::world::process::worker::{Line, Seen, Verdict};
 use crate::{Error, Session};
 
-/// How often what a worker does is written down, at most.
-const NOTE_EVERY: Duration = Duration::from_secs(5);
+/// How often what a worker does is written down, at most, once it has worked for a while.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 
-/// How soon its first words are: whoever watches wants to see that it began.
-const FIRST_NOTE: Duration = Duration::from_secs(1);
+/// When it is written down first: whoever looks on wants to see that it has begun. Each next note takes twice as long.
+const NOTE_FIRST: Duration = Duration::from_millis(300);
 
 /// How long a worker may go on after its thread was closed by its own report.
 const LINGER: Duration = Duration::from_secs(60);
@@ -50,6 +50,7 @@ pub(super) struct Guard<'b> {
     reader: Option<EventReader>,
     next: Instant,
     heard_at: Instant,
+    note_every: Duration,
     renew_at: Instant,
     renew_every: Duration,
     began: Instant,
@@ -78,8 +79,9 @@ impl<'b> Guard<'b> {
             open,
             held,
             reader,
-            next: now + FIRST_NOTE.min(renew_every),
+            next: now + NOTE_FIRST.min(renew_every),
             heard_at: now,
+            note_every: NOTE_FIRST,
             renew_at: now + renew_every,
             renew_every,
             began: now,
@@ -130,7 +132,8 @@ impl<'b> Guard<'b> {
             self.judge(seen, now);
         }
         if now >= self.next {
-            self.next = now + NOTE_EVERY.min(self.renew_every);
+            self.note_every = NOTE_EVERY.min(self.note_every * 2);
+            self.next = now + self.note_every.min(self.renew_every);
             self.note(seen, now);
         }
         if self.why == Why::Nothing { Verdict::GoOn } else { Verdict::End }

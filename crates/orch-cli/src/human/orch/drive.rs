@@ -1,7 +1,7 @@
 //! What a supervisor shows, and the processes that work, for people.
 
 use orch_contract::orch::doctor::{DoctorAnswer, Level};
-use orch_contract::orch::drive::{Detached, DriveEnd, DriveLine, DriveView, PsAnswer, StopAnswer, Worker};
+use orch_contract::orch::drive::{Detached, DriveEnd, DriveLine, PsAnswer, StopAnswer, Worker};
 
 use super::{counted, events, store};
 use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
@@ -22,11 +22,12 @@ impl Human for DriveLine {
 }
 
 fn checked(paper: &mut Paper, answer: &DoctorAnswer) {
-    store::findings(answer, paper);
+    store::findings(paper, &answer.findings);
+    paper.gap();
     paper.line(match answer.verdict {
         Level::Ok => "Everything is there.",
         Level::Warning => "Everything is there; see the warnings.",
-        Level::Error => "Not everything is there: see the errors.",
+        Level::Error => "Not everything is there that is needed.",
     });
 }
 
@@ -48,18 +49,6 @@ fn background(paper: &mut Paper, detached: &Detached) {
     ));
     for next in &detached.next {
         paper.note(&format!("  {next}"));
-    }
-}
-
-impl Human for DriveView {
-    fn human(&self, paper: &mut Paper) {
-        self.status.human(paper);
-        workers(paper, &self.workers);
-        if let Some(note) = &self.note {
-            paper.gap();
-            let mark = paper.paint().text(Tone::Attention, "!");
-            paper.line(format!("{mark} {}", harmless(note)));
-        }
     }
 }
 

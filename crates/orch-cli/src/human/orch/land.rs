@@ -9,17 +9,7 @@ use crate::human::{Human, Paper, Tone, harmless};
 
 impl Human for LandAnswer {
     fn human(&self, paper: &mut Paper) {
-        let commit = &self.commit[..self.commit.len().min(10)];
-        let run = paper.paint().text(Tone::Strong, &self.run);
-        let branch = harmless(&self.branch);
-        if self.already {
-            paper.line(format!("{run} is on {branch} already, which is at {commit}."));
-        } else {
-            paper.line(format!("{run} landed on {branch}, which is at {commit} now."));
-        }
-        for one in &self.checks {
-            check(paper, one);
-        }
+        headline(paper, self);
         for one in &self.landed {
             landed(paper, one);
         }
@@ -44,6 +34,21 @@ impl Human for LandAnswer {
             paper.line(format!("  {}", harmless(undo)));
             paper.note("The second one takes it back.");
         }
+    }
+}
+
+/// Writes where it is now, and what was checked there.
+pub(super) fn headline(paper: &mut Paper, answer: &LandAnswer) {
+    let commit = &answer.commit[..answer.commit.len().min(10)];
+    let run = paper.paint().text(Tone::Strong, &answer.run);
+    let branch = harmless(&answer.branch);
+    if answer.already {
+        paper.line(format!("{run} is on {branch} already, which is at {commit}."));
+    } else {
+        paper.line(format!("{run} landed on {branch}, which is at {commit} now."));
+    }
+    for one in &answer.checks {
+        check(paper, one);
     }
 }
 

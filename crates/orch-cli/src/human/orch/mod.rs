@@ -11,6 +11,7 @@ mod events;
 pub mod graph;
 mod judgement;
 mod land;
+pub(crate) mod live;
 mod log;
 mod meter;
 mod run;

@@ -2,9 +2,10 @@
 
 use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
 use orch_core::limit;
-use orch_core::run::RunStatus;
+use orch_core::run::{DoneWhen, RunStatus};
 use orch_core::task::TaskState;
 use orch_core::time::Span;
+use orch_engine::shell;
 
 use super::blocked::question;
 use super::counted;
@@ -16,15 +17,7 @@ use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
 
 /// Writes how it is, without what to type next.
 pub(super) fn glance(paper: &mut Paper, status: &StatusAnswer) {
-    let run = &status.run;
-    head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
-    if status.progress.total > 0 {
-        let eta = status.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta))));
-        let bar = bar(paper, status.progress);
-        paper.line(format!("{bar}{}", eta.unwrap_or_default()));
-        let counts = state::counts(paper, &status.counts);
-        paper.line(counts);
-    }
+    progress(paper, status);
     active(paper, &status.active);
     if !status.questions.is_empty() {
         section(paper, "Questions");
@@ -40,6 +33,27 @@ pub(super) fn glance(paper: &mut Paper, status: &StatusAnswer) {
         let chain = crate::human::table::cut(&status.critical_path.join(" → "), paper.width());
         paper.line(chain);
     }
+}
+
+/// Writes what the run is and how far.
+pub(super) fn progress(paper: &mut Paper, status: &StatusAnswer) {
+    let run = &status.run;
+    head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+    if status.progress.total > 0 {
+        let eta = status.eta_ms.map(|eta| format!(", {}", left(Span(eta)))).unwrap_or_default();
+        let bar = bar(paper, status.progress);
+        paper.line(format!("{bar}{eta}"));
+        let counts = state::counts(paper, &status.counts);
+        paper.line(counts);
+    }
+}
+
+/// How long the rest will take; nobody measures that in less than seconds.
+fn left(eta: Span) -> String {
+    if eta < Span::seconds(1) {
+        return "about a second left".to_owned();
+    }
+    format!("about {} left", fine(eta))
 }
 
 impl Human for StatusAnswer {
@@ -78,11 +92,24 @@ fn ready(paper: &mut Paper, status: &StatusAnswer) {
         table(paper, status.ready.iter().map(Line::from));
     }
     if delayed > 0 {
-        let they = if delayed == 1 { "waits" } else { "wait" };
-        paper.note(&format!("{} that failed {they} for the next try.", counted(delayed, "task", "tasks")));
+        said_delayed(paper, delayed);
     } else {
         more(paper, status.ready.len(), status.counts.count(TaskState::Ready));
     }
+}
+
+/// Writes how many tasks wait for their next try, where there are any.
+pub(super) fn delayed_note(paper: &mut Paper, status: &StatusAnswer) {
+    let delayed = delayed(status);
+    if delayed > 0 {
+        paper.gap();
+        said_delayed(paper, delayed);
+    }
+}
+
+fn said_delayed(paper: &mut Paper, delayed: i64) {
+    let they = if delayed == 1 { "waits" } else { "wait" };
+    paper.note(&format!("{} that failed {they} for the next try.", counted(delayed, "task", "tasks")));
 }
 
 /// How many ready tasks cannot be dispatched yet; unknown, so none, where the list is cut or the run is paused.
@@ -115,7 +142,7 @@ fn active(paper: &mut Paper, list: &[Active]) {
     paper.table(&table);
 }
 
-fn clashes(paper: &mut Paper, list: &[Clash]) {
+pub(super) fn clashes(paper: &mut Paper, list: &[Clash]) {
     if list.is_empty() {
         return;
     }
@@ -127,7 +154,7 @@ fn clashes(paper: &mut Paper, list: &[Clash]) {
     }
 }
 
-fn failed(paper: &mut Paper, list: &[Failed], total: i64) {
+pub(super) fn failed(paper: &mut Paper, list: &[Failed], total: i64) {
     if list.is_empty() {
         return;
     }
@@ -170,6 +197,11 @@ fn next(status: &StatusAnswer) -> Vec<String> {
         commands.push(format!("orch wait --run {run}"));
     }
     if status.run.state.0 == RunStatus::Finished {
+        let done = status.progress.done > 0 && status.run.done_when.0 == DoneWhen::Integrated;
+        if let Some(branch) = status.run.base_branch.as_deref().filter(|_| done) {
+            let partial = if status.progress.done < status.progress.total { " --partial" } else { "" };
+            commands.push(format!("orch land {run} --onto {}{partial}", shell::quoted(branch)));
+        }
         commands.push(format!("orch task list --run {run}"));
     }
     commands

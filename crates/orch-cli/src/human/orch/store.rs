@@ -1,13 +1,14 @@
 //! The store's health, and requests, for people.
 
-use orch_contract::orch::doctor::{DoctorAnswer, Level};
+use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
 use orch_contract::orch::request::RequestAnswer;
 
 use crate::human::{Cell, Human, Paper, Table, Tone};
 
 impl Human for DoctorAnswer {
     fn human(&self, paper: &mut Paper) {
-        findings(self, paper);
+        findings(paper, &self.findings);
+        paper.gap();
         paper.line(match self.verdict {
             Level::Ok => "The store is sound.",
             Level::Warning => "The store is sound; see the warnings.",
@@ -16,15 +17,14 @@ impl Human for DoctorAnswer {
     }
 }
 
-/// Shows what was looked at, with a gap below.
-pub(super) fn findings(answer: &DoctorAnswer, paper: &mut Paper) {
+/// Writes what was found.
+pub(super) fn findings(paper: &mut Paper, findings: &[Finding]) {
     let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
-    for finding in &answer.findings {
+    for finding in findings {
         let (word, tone) = word(finding.level);
         table.row(vec![Cell::plain(&finding.check), Cell::new(word, tone), Cell::plain(&finding.message)]);
     }
     paper.table(&table);
-    paper.gap();
 }
 
 fn word(level: Level) -> (&'static str, Tone) {

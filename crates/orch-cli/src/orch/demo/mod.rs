@@ -1,214 +1,220 @@
-//! `orch demo`: the main job on real input, in an empty folder, by three shell scripts.
+//! `orch demo`: the main job on real input, in a repository of its own, by three shell scripts.
 //!
-//! The lead here is this program; it uses the same operations as the commands it names.
+//! It is a plan file, `orch drive` and `orch land`, by the same code as those commands; only the lead is played.
 
+mod ground;
+mod lead;
 mod pages;
-mod plan;
-mod workers;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use orch_contract::Code;
-use orch_contract::orch::demo::DemoAnswer;
-use orch_core::event::{Event, EventKind};
-use orch_core::id::{EventId, Slug};
-use orch_core::lease::LeaseLength;
-use orch_core::limit;
-use orch_core::run::{Budget, DoneWhen, Policy, Rules};
-use orch_core::time::Span;
-use orch_engine::orch::{
-    TaskRef, answer, blocked, dispatch, events, plan as plan_operation, run as run_operation,
-};
-use orch_engine::session::OpenOptions;
-use orch_engine::{Answer, Session};
+use orch_contract::orch::demo::{DemoEnd, DemoLine};
+use orch_contract::{Code, ErrorView, Event};
+use orch_core::event::EventKind;
+use orch_core::id::Slug;
+use orch_engine::Answer;
+use orch_engine::orch::land::{self as landing, Landed};
+use orch_engine::orch::ps::stop_all;
+use orch_engine::orch::run::{Verb, change};
+use orch_engine::profile::Reference;
+use orch_engine::shell;
+use orch_engine::supervisor::crew::{Crew, Seat};
+use orch_engine::supervisor::{Driven, Opener, Until};
 use orch_store::Location;
-use orch_store::page::PageRequest;
 
+use super::drive::{Ends, Shift, make, see_through, take_over};
 use crate::context::Context;
-use crate::environment::STORE;
+use crate::environment::{Apart, STORE};
 use crate::failure::Failure;
+use crate::inbox::run::{bad_profile, shelf};
 use crate::respond::{Outcome, Reply};
+use ground::{Ground, PROFILES};
+use lead::Lead;
 
-/// Watch a lead and three workers do a small job, from plan to report
+/// Watch a plan become a branch: three workers, a question, a rejected report, a merge conflict, and all of it landed
 ///
-/// Works in the given folder, in this one if it is empty, else in a new temporary one.
-/// The job is real: the help pages of both programs are indexed, and report.md is the result.
+/// Works in the given folder, in this one if it is empty, else in a new temporary one, and takes less than a minute.
+/// The job is real: in a git repository of the demo's own, the help pages of both programs become a handbook. The
+/// workers are shell scripts; what is driven and landed is what `orch drive` and `orch land` would do.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch demo /tmp/look\n  cd /tmp/look && bin/orch status")]
+#[command(after_help = "EXAMPLE:\n  orch demo /tmp/look\n  cd /tmp/look/handbook && ../bin/orch status")]
 pub struct Args {
     /// An empty or new folder to work in
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
-/// The queue that the workers share.
-const QUEUE: &str = "scribes";
-
-/// How long the demo may take before it says that something is wrong.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
-
-/// How long the lead waits for news before it looks for tasks whose delay has passed.
-const PULSE: Span = Span(250);
-
 /// Runs the demo.
 ///
 /// # Errors
-/// The folder is not empty, the store or a worker cannot be started, or the job does not end in time.
+/// The folder is not empty, git is not there, or the job is not done in the end.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let folder = workers::settle_in(args.folder.as_deref())?;
-    let pages = pages::write(&folder)?;
-    let store = folder.join(".orch").join("orch.db");
-    let (mut session, _) = Session::open_or_create(&Location::Sqlite(store.clone()), OpenOptions::default())?;
-    let mut lead = Lead { name: name("lead"), run: begin(&mut session)?, after: EventId(0), context };
-    lead.say(&format!("Working in {}.", folder.display()));
-    let tasks = plan::tasks().len();
-    lead.say(&format!(
-        "{pages} help pages to index: {tasks} tasks, 3 workers (shell scripts, see bin/worker.sh)."
-    ));
-    let workers = workers::start(&folder, &store)?;
-    let ended = lead.conduct(&mut session);
-    drop(workers);
-    ended?;
-    lead.say("");
-    let named = lead.context.environment().text(STORE)?;
-    let found = orch_store::location::find(named.as_deref(), &folder);
-    let is_found = matches!(found, Ok(Location::Sqlite(found)) if found == store);
-    let store = if is_found { "" } else { " --store .orch/orch.db" };
-    let answer = outcome(&mut session, &folder, store)?;
-    Ok(Reply::new(answer).into())
-}
-
-fn name(text: &str) -> Slug {
-    Slug::stored(text.to_owned())
-}
-
-/// Makes the run and adds the plan.
-fn begin(session: &mut Session) -> Result<Slug, Failure> {
-    let lead = name("lead");
-    let policy = Policy {
-        done_when: DoneWhen::Reported,
-        max_active: None,
-        max_attempts: limit::ATTEMPTS_DEFAULT,
-        retry_delay: Span::seconds(1),
-        lease: LeaseLength::DEFAULT,
-        answer_after: None,
+    // An interrupt that comes while the folder is made is heard when there is something to say about it.
+    let stop = take_over()?;
+    let ground = Ground::settle_in(args.folder.as_deref())?;
+    let environment = Apart(context.environment());
+    let mut demo = context.within(&ground.store(), &environment);
+    demo.progress(&format!("Working in {}.", ground.folder.display()));
+    let pages = ground.pages;
+    demo.progress(&format!("{pages} help pages become a handbook: 9 tasks, 3 workers (shell scripts)."));
+    demo.progress("");
+    let lead = demo.lead()?;
+    let run = make(&ground.repository().join("plan.toml"), ground.repository(), None, &lead, &mut demo)?;
+    let (open, _) = demo.opener()?;
+    let open: Opener = Arc::new(open);
+    let mut played = Lead::new(lead.clone(), open);
+    let (mut happened, mut unheard) = (Vec::new(), None);
+    let shift = Shift {
+        who: lead.clone(),
+        run: Some(run.clone()),
+        crew: crew(&ground, &mut demo)?,
+        until: Until::Finished,
+        once: false,
+        programs: ground.programs(),
+        stop,
+        log: None,
+        notifier: None,
+        ends: Ends::Erased,
     };
-    let new = run_operation::NewRun {
-        name: Some(name("demo")),
-        title: "Index the help pages".to_owned(),
-        goal: Some("report.md lists every command and every option of both programs".to_owned()),
-        done_when: Some(DoneWhen::Reported),
-        policy,
-        rules: Rules::default(),
-        budget: Budget::default(),
-        place: None,
-    };
-    run_operation::init(session, None, &lead, &new)?;
-    let plan = plan_operation::Plan { tasks: plan::tasks(), ..plan_operation::Plan::default() };
-    plan_operation::add(
-        session,
-        None,
-        &lead,
-        Some(&new.name.clone().unwrap_or_else(|| name("demo"))),
-        &plan,
-    )?;
-    Ok(name("demo"))
+    let driven = see_through(shift, &mut demo, &mut |event| {
+        if TURNS.contains(&event.kind) {
+            happened.push(Event::of(event));
+        }
+        if let Err(error) = played.hear(event) {
+            unheard = Some(error);
+        }
+    })?;
+    if let Some(error) = unheard {
+        return Err(error.into());
+    }
+    let place = Place::of(&ground, context)?;
+    if driven.interrupted {
+        return interrupted(&mut demo, &lead, &run, &place);
+    }
+    if !driven.complete {
+        return Err(incomplete(&driven, &place));
+    }
+    let landed = land(&mut demo, &lead, &run)?;
+    end(&mut demo, &ground, &place, happened, &landed)
 }
 
-/// What the lead of the demo keeps in mind.
-struct Lead<'a, 'b> {
-    name: Slug,
-    run: Slug,
-    after: EventId,
-    context: &'a mut Context<'b>,
+/// What does not go straight in the demo.
+const TURNS: [EventKind; 5] =
+    [EventKind::Question, EventKind::Answered, EventKind::Rejected, EventKind::Failed, EventKind::Lost];
+
+/// The three workers, one of each.
+fn crew(ground: &Ground, demo: &mut Context<'_>) -> Result<Crew, Failure> {
+    let shelf = shelf(demo)?;
+    let mut seats = Vec::new();
+    for path in PROFILES.map(|path| ground.repository().join(path)) {
+        let profile = shelf.profile(&Reference::Path(path.clone())).map_err(|error| bad_profile(&error))?;
+        seats.push(Seat { profile: profile.name, reference: path.display().to_string(), limit: 1 });
+    }
+    Ok(Crew::new(seats, PROFILES.len(), shelf))
 }
 
-impl Lead<'_, '_> {
-    fn say(&mut self, line: &str) {
-        self.context.progress(line);
+/// How commands are written for somebody who stands in the repository.
+struct Place {
+    folder: String,
+    repository: String,
+    /// What names the store, where another one would be found.
+    store: &'static str,
+}
+
+impl Place {
+    fn of(ground: &Ground, context: &Context<'_>) -> Result<Self, Failure> {
+        let quoted = |path: &Path| shell::line([path.display().to_string().as_str()]);
+        let repository = ground.repository();
+        let named = context.environment().text(STORE)?;
+        let found = orch_store::location::find(named.as_deref(), &repository);
+        let is_found = matches!(found, Ok(Location::Sqlite(found)) if found == ground.store());
+        let store = if is_found { "" } else { " --store .git/orch/orch.db" };
+        Ok(Self { folder: quoted(&ground.folder), repository: quoted(&repository), store })
     }
 
-    /// Dispatches what is ready, answers what is asked, tells what happens, until the run is finished.
-    fn conduct(&mut self, session: &mut Session) -> Result<(), Failure> {
-        let began = std::time::Instant::now();
-        loop {
-            let all = dispatch::All { run: Some(self.run.clone()), to: vec![name(QUEUE)], limit: 100 };
-            dispatch::all(session, None, &self.name, &all)?;
-            let wanted = events::Events {
-                run: Some(self.run.clone()),
-                task: None,
-                after: Some(self.after),
-                limit: limit::LIST_DEFAULT,
-            };
-            for event in events::follow(session, &wanted, PULSE)? {
-                self.after = event.id;
-                self.tell(&event);
-                match event.kind {
-                    EventKind::Question => self.answer(session)?,
-                    EventKind::Finished => return Ok(()),
-                    _ => {}
-                }
-            }
-            if began.elapsed() > PATIENCE {
-                let message = format!("The demo is not done after {} s.", PATIENCE.as_secs());
-                return Err(Failure::new(Code::Timeout, message));
-            }
+    fn enter(&self) -> String {
+        format!("cd {}", self.repository)
+    }
+
+    fn orch(&self, command: &str) -> String {
+        format!("../bin/orch {command}{}", self.store)
+    }
+
+    fn go_on(&self, run: &Slug) -> String {
+        let profiles = PROFILES.map(|profile| format!(" --profile {profile}=1")).concat();
+        self.orch(&format!("drive {run}{profiles}"))
+    }
+
+    fn remove(&self) -> String {
+        format!("rm -r {}", self.folder)
+    }
+}
+
+/// Ends the workers that still wait, and says how to go on.
+fn interrupted(demo: &mut Context<'_>, lead: &Slug, run: &Slug, place: &Place) -> Result<Outcome, Failure> {
+    let session = demo.session()?;
+    let stopped = stop_all(session, lead, Some(run))?;
+    // Stopping pauses, and nothing is left that the pause would have to hold back.
+    change(session, None, lead, Some(run), Verb::Resume)?;
+    let left = stopped.left.len();
+    demo.progress(&match left {
+        0 => "Interrupted: no worker is left.".to_owned(),
+        _ => format!("Interrupted; workers that have not ended: {left}."),
+    });
+    demo.progress("Go on, and answer yourself what is asked:");
+    demo.progress(&format!("  {} && {}", place.enter(), place.go_on(run)));
+    demo.progress("Remove it:");
+    demo.progress(&format!("  {}", place.remove()));
+    Ok(Outcome::StreamedAs(130))
+}
+
+fn incomplete(driven: &Driven, place: &Place) -> Failure {
+    let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
+    let error = ErrorView::new(Code::RunIncomplete, format!("The demo is not complete: {why}."));
+    error.hint(format!("{} && {}", place.enter(), place.orch("status"))).into()
+}
+
+/// Lands what is done on the demo's own branch.
+fn land(demo: &mut Context<'_>, lead: &Slug, run: &Slug) -> Result<Landed, Failure> {
+    let wanted = landing::Landing { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
+    match landing::land(demo.session()?, None, lead, &wanted)? {
+        Answer::Fresh(landed) => Ok(landed),
+        Answer::Replayed(_) => {
+            Err(Failure::new(Code::Internal, "The landing of the demo was answered from a record."))
         }
     }
-
-    /// Answers every open question: the demo's one question has a good answer.
-    fn answer(&mut self, session: &mut Session) -> Result<(), Failure> {
-        let run = self.run.clone();
-        let first = PageRequest { limit: limit::LIST_DEFAULT, after: None };
-        for open in blocked::blocked(session, Some(&run), &first)?.questions {
-            let task = TaskRef { run: Some(run.clone()), key: open.task.key };
-            if let Answer::Fresh(_) = answer::answer(session, None, &self.name, &task, "use")? {
-                self.say(&format!("        {:<9} the lead answers: use", task.key.as_str()));
-            }
-        }
-        Ok(())
-    }
-
-    /// One line per event that a person wants to see.
-    fn tell(&mut self, event: &Event) {
-        let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-        let text =
-            |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let agent = event.agent.as_ref().map_or("", Slug::as_str);
-        let what = match event.kind {
-            EventKind::Dispatched => format!("dispatched to {QUEUE}"),
-            EventKind::Claimed => format!("claimed by {agent}"),
-            EventKind::Question => format!("{agent} asks: {}", text("question")),
-            EventKind::Done => format!("done by {agent}"),
-            EventKind::Failed => format!("failed, will be tried again: {}", text("reason")),
-            _ => return,
-        };
-        let key = event.task.as_ref().map_or("", |task| task.key.as_str());
-        self.say(&format!("        {key:<9} {what}"));
-    }
 }
 
-/// What the demo came to; `store` names the store where another one would be found from the folder.
-fn outcome(session: &mut Session, folder: &Path, store: &str) -> Result<DemoAnswer, Failure> {
-    let run = name("demo");
-    let (status, unfinished) = super::status::look(session, Some(&run))?;
-    let graph = super::graph::look(session, Some(&run))?;
-    if unfinished {
-        return Err(Failure::new(Code::Internal, "The run of the demo is not finished."));
-    }
-    let place = orch_engine::shell::line([folder.display().to_string().as_str()]);
-    Ok(DemoAnswer {
-        folder: folder.display().to_string(),
-        report: folder.join("report.md").display().to_string(),
+/// Shows what came of it, and what to type next.
+fn end(
+    demo: &mut Context<'_>,
+    ground: &Ground,
+    place: &Place,
+    happened: Vec<Event>,
+    landed: &Landed,
+) -> Result<Outcome, Failure> {
+    let run = &landed.run.name;
+    let session = demo.session()?;
+    let (status, _) = super::status::look(session, Some(run))?;
+    let graph = super::graph::look(session, Some(run))?;
+    let end = DemoEnd {
+        folder: ground.folder.display().to_string(),
+        repository: ground.repository().display().to_string(),
+        handbook: ground.repository().join("handbook.md").display().to_string(),
+        happened,
+        land: super::land::answer(landed),
         status,
         graph,
         next: vec![
-            format!("cd {place}"),
-            "cat report.md".to_owned(),
-            format!("bin/orch task show examples{store}"),
-            format!("bin/orch events{store}"),
-            "bin/orch --help".to_owned(),
-            format!("cd - && rm -r {place}"),
+            place.enter(),
+            "cat handbook.md".to_owned(),
+            "git log --graph --oneline".to_owned(),
+            place.orch(&format!("report {run}")),
+            place.orch(&format!("timeline {run}")),
+            place.orch("log options --attempt 1"),
+            format!("cd - && {}", place.remove()),
         ],
-    })
+    };
+    Ok(Reply::new(DemoLine::End(Box::new(end))).into())
 }

@@ -21,7 +21,7 @@ pub(super) fn write(folder: &Path) -> Result<usize, Failure> {
     }
     for (name, text) in &pages {
         let path = folder.join("pages").join(format!("{name}.txt"));
-        std::fs::write(&path, text).map_err(|error| super::workers::failed("write", &path, &error))?;
+        std::fs::write(&path, text).map_err(|error| super::ground::failed("write", &path, &error))?;
     }
     Ok(pages.len())
 }

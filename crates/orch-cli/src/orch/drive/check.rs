@@ -22,6 +22,31 @@ pub(super) fn run(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew) ->
     Ok(Outcome::AnswerAs(Box::new(Reply::new(answer)), exit))
 }
 
+/// Refuses to begin without what is needed, and warns of what will be missed, as far as a look costs nothing.
+pub(super) fn glance(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew) -> Result<(), Failure> {
+    for found in check::glance(context.session()?, run, crew)? {
+        match found.level {
+            Found::Ok => {}
+            Found::Warning => context.warn(found.message),
+            Found::Error => {
+                let message = format!("Nothing was started: {}", found.message);
+                return Err(
+                    Failure::invalid("--profile", message).hint(format!("orch drive --check{}", named(crew)))
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The profiles as they were named.
+fn named(crew: &Crew) -> String {
+    crew.seats
+        .iter()
+        .map(|seat| format!(" --profile {}", orch_engine::shell::quoted(&seat.reference)))
+        .collect()
+}
+
 fn level(found: Found) -> Level {
     match found {
         Found::Ok => Level::Ok,

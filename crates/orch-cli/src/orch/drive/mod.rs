@@ -5,7 +5,8 @@ mod detach;
 mod plan;
 mod view;
 
-pub(super) use view::worker;
+pub(super) use plan::make;
+pub(super) use view::{Ends, worker};
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -14,13 +15,15 @@ use std::sync::Arc;
 use orch_contract::orch::drive::{DriveEnd, DriveLine};
 use orch_contract::run::RunListed;
 use orch_contract::{Code, ErrorView};
+use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::time::Span;
 use orch_engine::profile::Reference;
 use orch_engine::settings;
 use orch_engine::supervisor::crew::{Crew, Seat};
 use orch_engine::supervisor::notify::Notifier;
-use orch_engine::supervisor::{self, Drive, Driven, Until};
+use orch_engine::supervisor::{self, Drive, Driven, Said, Stopped, Until};
+use orch_engine::wrapper::Programs;
 
 use super::naming::NamedRun;
 use crate::arguments::{duration, slug};
@@ -92,7 +95,8 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
     let who = context.lead()?;
     let mut named = run.or(args.named.as_ref(), context)?;
     if let Some(path) = &args.plan {
-        named = Some(plan::make(path, named, &who, context)?);
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        named = Some(make(path, here, named, &who, context)?);
     }
     let crew = crew(&args, context)?;
     if args.check {
@@ -101,28 +105,88 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
     if args.detach {
         return detach::run(&args, named.as_ref(), &crew, context);
     }
-    let (open, store) = context.opener()?;
-    let notifier = notifier(context, &store)?;
-    let open: supervisor::Opener = Arc::new(open);
-    let stop = interrupts::take_over().map_err(|error| {
-        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
-    })?;
-    let mut screen = view::Screen::new(context, &open, named.clone(), notifier)?;
-    let driven = supervisor::drive(Drive {
-        open: Arc::clone(&open),
-        store,
+    check::glance(context, named.as_ref(), &crew)?;
+    let (_, store) = context.opener()?;
+    let shift = Shift {
         who,
         run: named,
         crew,
         until: if args.until == "idle" { Until::Idle } else { Until::Finished },
         once: args.once,
         programs: programs()?,
-        stop: Some(OwnedFd::from(stop)),
+        stop: take_over()?,
         log: args.printed_to.clone(),
-        listen: &mut |said| screen.hear(said),
-    })?;
-    screen.close();
+        notifier: notifier(context, &store)?,
+        ends: Ends::Shown,
+    };
+    let driven = see_through(shift, context, &mut |_| {})?;
     end(context, &driven)
+}
+
+/// What is to be seen through, and by whom.
+pub(in crate::orch) struct Shift {
+    /// In whose name it leads.
+    pub(in crate::orch) who: Slug,
+    /// Which run; all unfinished ones when not given.
+    pub(in crate::orch) run: Option<Slug>,
+    /// Who works.
+    pub(in crate::orch) crew: Crew,
+    /// Until when.
+    pub(in crate::orch) until: Until,
+    /// Ends after one pass.
+    pub(in crate::orch) once: bool,
+    /// Our own programs.
+    pub(in crate::orch) programs: Programs,
+    /// Gets a byte for each interrupt.
+    pub(in crate::orch) stop: OwnedFd,
+    /// Where what is printed goes, when there is no terminal.
+    pub(in crate::orch) log: Option<String>,
+    /// Whom the settings want to be told.
+    pub(in crate::orch) notifier: Option<Notifier>,
+    /// What becomes of the live view.
+    pub(in crate::orch) ends: Ends,
+}
+
+/// Supervises, shows what happens, and lets the caller hear each event first.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub(in crate::orch) fn see_through(
+    shift: Shift,
+    context: &mut Context<'_>,
+    hear: &mut dyn FnMut(&Event),
+) -> Result<Driven, Failure> {
+    let (open, store) = context.opener()?;
+    let open: supervisor::Opener = Arc::new(open);
+    let mut screen = view::Screen::new(context, &open, shift.run.clone(), shift.notifier)?;
+    let driven = supervisor::drive(Drive {
+        open: Arc::clone(&open),
+        store,
+        who: shift.who,
+        run: shift.run,
+        crew: shift.crew,
+        until: shift.until,
+        once: shift.once,
+        programs: shift.programs,
+        stop: Some(shift.stop),
+        log: shift.log,
+        listen: &mut |said| {
+            if let Said::Event(event) = &said {
+                hear(event);
+            }
+            screen.hear(said)
+        },
+    })?;
+    screen.close(shift.ends);
+    Ok(driven)
+}
+
+/// Takes interrupts over: each is a byte from now on.
+pub(in crate::orch) fn take_over() -> Result<OwnedFd, Failure> {
+    let stop = interrupts::take_over().map_err(|error| {
+        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
+    })?;
+    Ok(OwnedFd::from(stop))
 }
 
 /// Says how it ended; what is not complete is an error, so that scripts notice.
@@ -134,18 +198,27 @@ fn end(context: &mut Context<'_>, driven: &Driven) -> Result<Outcome, Failure> {
         return Ok(Reply::new(DriveLine::End(Box::new(end))).into());
     }
     let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
-    let why = driven.reason.clone().unwrap_or_else(|| "not every task is done".to_owned());
+    let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
     let mut error = ErrorView::new(Code::RunIncomplete, format!("{}: {why}.", names.join(", ")))
         .detail("runs", names)
         .detail("interrupted", driven.interrupted);
-    if let Some(first) = next.first() {
-        error = error.hint(first.clone());
+    if let Some(hint) = helps(driven).or_else(|| next.first().cloned()) {
+        error = error.hint(hint);
     }
     if driven.interrupted {
         context.progress(&format!("Interrupted: {why}."));
         return Ok(Outcome::StreamedAs(130));
     }
     Err(error.into())
+}
+
+/// What helps against the reason why it stopped, where that is one command.
+fn helps(driven: &Driven) -> Option<String> {
+    match driven.reason.as_ref()? {
+        Stopped::Nobody { run } => Some(format!("orch drive {run} --profile claude")),
+        Stopped::Paused { run, .. } => Some(format!("orch run resume {run}")),
+        Stopped::Interrupted | Stopped::OnePass | Stopped::Idle => None,
+    }
 }
 
 /// The literal next commands.

@@ -9,6 +9,7 @@ use orch_core::limit;
 use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
 use orch_engine::orch::place::{BRANCH_PREFIX, Place};
 use orch_engine::orch::plan::{Plan, add};
+use orch_engine::orch::rm::rm;
 use orch_engine::orch::run::{NewRun, init, show};
 use orch_store::page::PageRequest;
 
@@ -17,9 +18,14 @@ use crate::failure::Failure;
 use crate::orch::task::{plan_refused, plan_unreadable};
 use crate::plan_file::{self, PlanFile};
 
-/// Makes the plan's run, or brings the one that was made before up to date; returns its name.
-pub(super) fn make(
+/// Makes the plan's run, in the repository around this folder where there is one, or brings the one that was made
+/// before up to date; returns its name.
+///
+/// # Errors
+/// The plan cannot be read or is refused, the run cannot be made, or the store failed.
+pub(in crate::orch) fn make(
     path: &Path,
+    folder: PathBuf,
     named: Option<Slug>,
     who: &Slug,
     context: &mut Context<'_>,
@@ -34,14 +40,22 @@ pub(super) fn make(
     let there = show(session, Some(&name), &page).is_ok();
     let dirty = Cell::new(0);
     if !there {
-        let new = new_run(&plan, name.clone(), title, base);
+        let new = new_run(&plan, name.clone(), title, base, folder);
         let made = init(session, None, who, &new)?;
         if let orch_engine::Answer::Fresh(made) = made {
             dirty.set(made.dirty);
         }
     }
     let rest = Plan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
-    add(session, None, who, Some(&name), &rest)?;
+    if let Err(error) = add(session, None, who, Some(&name), &rest) {
+        if !there {
+            // A run without the plan that it was made for is in the way of the next try; what went wrong is told first.
+            let _ = rm(session, None, who, &name);
+            let again = orch_engine::shell::quoted(&path.display().to_string());
+            return Err(Failure::from(error).hint(format!("orch drive --plan {again}")));
+        }
+        return Err(error.into());
+    }
     if dirty.get() > 0 {
         context
             .warn("The checkout has files that are not committed, and so not in what the run begins from.");
@@ -54,7 +68,7 @@ fn title_of(path: &Path) -> String {
     path.file_stem().map_or_else(|| "plan".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewRun {
+fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder: PathBuf) -> NewRun {
     let edit = &plan.run;
     let required = matches!(plan.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
     NewRun {
@@ -86,12 +100,6 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>) -> NewR
             task_cost_micros: edit.task_cost_micros.flatten(),
             task_tokens: edit.task_tokens.flatten(),
         },
-        place: Some(Place {
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            base,
-            required,
-            root: None,
-            branch_prefix: BRANCH_PREFIX.to_owned(),
-        }),
+        place: Some(Place { folder, base, required, root: None, branch_prefix: BRANCH_PREFIX.to_owned() }),
     }
 }

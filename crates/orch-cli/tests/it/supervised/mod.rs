@@ -2,13 +2,14 @@
 //!
 //! [`ground`] scripts the workers and looks for what they leave; every other file is a subject.
 
-mod ground;
+pub(crate) mod ground;
 
 mod budgets;
 mod ends;
 mod killed;
 mod leading;
 mod many;
+mod mistakes;
 mod questions;
 mod storm;
 mod to_the_end;

@@ -294,9 +294,9 @@ fn refuse_conflict(
     let files: Vec<String> = conflict.files.iter().map(|path| visible::text(path)).collect();
     let branch = ground(run)?.branch.clone();
     let reason = format!(
-        "It does not merge with {branch} ({}): {}. Its commits are on {}; begin again from the run's branch.",
-        conflict.ours,
+        "It does not merge in {}: {branch} is at {} by now. Its commits are on {}; begin again from the run's branch.",
         visible::list(files.iter().map(String::as_str)),
+        conflict.ours,
         candidate.tree.branch
     );
     let tail = conflict.messages.join("\n");

@@ -6,6 +6,7 @@
 //! that it was salvaged, and references move only from where the caller saw them.
 
 mod carry;
+mod create;
 mod diff;
 mod error;
 mod forget;

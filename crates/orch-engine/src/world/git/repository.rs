@@ -137,6 +137,14 @@ impl Repository {
         Ok(self.settings.get_or_init(|| settings))
     }
 
+    /// Whether the user's settings say who commits.
+    ///
+    /// # Errors
+    /// Git cannot tell.
+    pub fn has_identity(&self) -> Result<bool, GitError> {
+        Ok(self.settings()?.missing_names().is_empty())
+    }
+
     /// Lets a command that writes a commit name us where the user has no name.
     pub(super) fn with_identity(&self, call: Call) -> Result<Call, GitError> {
         Ok(self.settings()?.missing_names().iter().fold(call, |call, setting| call.setting(setting)))

@@ -1,0 +1,160 @@
+//! A page that is drawn again and again in the same place of a terminal, below what stood there before.
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How many columns it has.
+    pub columns: usize,
+    /// How many rows it has.
+    pub rows: usize,
+}
+
+/// What stands on the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    lines: usize,
+    columns: usize,
+}
+
+/// Ends a line: what stood there before and was longer goes.
+const LINE_END: &str = "\u{1b}[K\n";
+
+/// Removes everything below.
+const BELOW: &str = "\u{1b}[J";
+
+impl Frame {
+    /// What puts a page in the place of the last one, in one write, so that nothing flickers.
+    ///
+    /// Lines are cut at the edge, and those that there is no room for are left out: a page that scrolled could not be
+    /// drawn over.
+    #[must_use]
+    pub fn draw(&mut self, page: &str, size: Size) -> String {
+        let mut text = self.back(size.columns);
+        let lines: Vec<&str> = page.lines().collect();
+        let room = size.rows.saturating_sub(1).max(1);
+        let shown = if lines.len() > room { room - 1 } else { lines.len() };
+        for line in &lines[..shown] {
+            text.push_str(&cut_painted(line, size.columns));
+            text.push_str(LINE_END);
+        }
+        self.lines = shown;
+        if shown < lines.len() {
+            text.push_str(&cut_painted(&format!("… {} more lines", lines.len() - shown), size.columns));
+            text.push_str(LINE_END);
+            self.lines += 1;
+        }
+        self.columns = size.columns;
+        text.push_str(BELOW);
+        text
+    }
+
+    /// What takes the page away.
+    #[must_use]
+    pub fn erase(&mut self, size: Size) -> String {
+        let back = self.back(size.columns);
+        self.lines = 0;
+        if back.is_empty() { back } else { back + BELOW }
+    }
+
+    /// Leaves the page where it is: the next one begins below.
+    pub fn leave(&mut self) {
+        self.lines = 0;
+    }
+
+    /// Back to the beginning of the last page.
+    fn back(&self, columns: usize) -> String {
+        if self.lines == 0 {
+            return String::new();
+        }
+        if self.columns != columns {
+            // Its lines were broken anew, nobody knows where.
+            return "\u{1b}[H\u{1b}[2J".to_owned();
+        }
+        format!("\r\u{1b}[{}A", self.lines)
+    }
+}
+
+/// A line, which may be painted, cut to a width.
+fn cut_painted(line: &str, width: usize) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let (mut used, mut painted) = (0, false);
+    let mut rest = line.chars();
+    // Where the cut would be, if there were one.
+    let mut cut = 0;
+    while let Some(character) = rest.next() {
+        if character == '\u{1b}' {
+            // Only our own paint is left in a page.
+            painted = true;
+            shown.push(character);
+            for part in rest.by_ref() {
+                shown.push(part);
+                if part == 'm' {
+                    break;
+                }
+            }
+            continue;
+        }
+        let next = used + character.width().unwrap_or(0);
+        if next > width {
+            shown.truncate(cut);
+            shown.push('…');
+            if painted {
+                shown.push_str("\u{1b}[0m");
+            }
+            return shown;
+        }
+        if next < width {
+            cut = shown.len() + character.len_utf8();
+        }
+        shown.push(character);
+        used = next;
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { columns: 10, rows: 4 };
+
+    #[test]
+    fn a_page_takes_the_place_of_the_last_one() {
+        let mut frame = Frame::default();
+        assert_eq!(frame.draw("one\ntwo\n", SIZE), "one\u{1b}[K\ntwo\u{1b}[K\n\u{1b}[J");
+        assert_eq!(frame.draw("three\n", SIZE), "\r\u{1b}[2Athree\u{1b}[K\n\u{1b}[J");
+        assert_eq!(frame.erase(SIZE), "\r\u{1b}[1A\u{1b}[J");
+        assert_eq!(frame.erase(SIZE), "", "nothing stands there any more");
+    }
+
+    #[test]
+    fn a_page_that_is_too_long_never_scrolls() {
+        let mut frame = Frame::default();
+        let drawn = frame.draw("1\n2\n3\n4\n5\n", SIZE);
+        assert_eq!(drawn, "1\u{1b}[K\n2\u{1b}[K\n… 3 more …\u{1b}[K\n\u{1b}[J");
+        assert!(frame.draw("1\n", SIZE).starts_with("\r\u{1b}[3A"));
+    }
+
+    #[test]
+    fn a_terminal_of_another_width_is_cleared() {
+        let mut frame = Frame::default();
+        let _ = frame.draw("one\n", SIZE);
+        let wider = Size { columns: 20, ..SIZE };
+        assert!(frame.draw("one\n", wider).starts_with("\u{1b}[H\u{1b}[2J"));
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_edge() {
+        for (line, shown) in [
+            ("0123456789", "0123456789"),
+            ("01234567890", "012345678…"),
+            ("日本語日本語", "日本語日…"),
+            ("\u{1b}[1m0123456789\u{1b}[0m", "\u{1b}[1m0123456789\u{1b}[0m"),
+            ("\u{1b}[1m01234\u{1b}[0m567890", "\u{1b}[1m01234\u{1b}[0m5678…\u{1b}[0m"),
+        ] {
+            assert_eq!(cut_painted(line, 10), shown);
+        }
+    }
+}
