@@ -1,6 +1,7 @@
 //! How workers end, and what that means.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::place::Place;
 use crate::supervised::ground::{Driving, until};
@@ -238,7 +239,11 @@ fn a_script_whose_shell_is_missing_makes_its_profile_rest() {
     let place = Place::with_scripts(&[]);
     let folder = place.top().join(".git/orch/profiles");
     fs::create_dir_all(&folder).unwrap();
-    let program = place.beside("missing").display().to_string();
+    // It is there, and cannot run.
+    let program = place.beside("unstartable");
+    fs::write(&program, "#!/nowhere/sh\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = program.display();
     let text = format!("name = \"gone\"\ncommand = [\"{program}\", \"{{brief_file}}\"]\nreport = \"tool\"\n");
     fs::write(folder.join("gone.toml"), text).unwrap();
     place.script("a", ":", &[]);
