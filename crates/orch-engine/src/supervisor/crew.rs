@@ -219,6 +219,12 @@ impl Crew {
         });
     }
 
+    /// Whether a wrapper that was started from here is still there.
+    pub(super) fn has_children(&mut self) -> bool {
+        self.reap();
+        !self.children.is_empty()
+    }
+
     /// Counts what is under way in a run.
     pub(super) fn count(&mut self, session: &mut Session, run: &Run) -> Result<Counted, Error> {
         self.reap();
