@@ -120,6 +120,9 @@ fn pid(process: &str) -> Option<u32> {
 /// How long workers may take beyond their own grace.
 const PATIENCE: Span = Span::seconds(5);
 
+/// How soon a process that is about to be gone is looked for again.
+const INSTANT: Span = Span(10);
+
 /// Ends all workers, with grace: runs are paused so that nothing is started again, supervisors and wrappers are asked
 /// to end, and what killed wrappers left behind is ended.
 ///
@@ -170,8 +173,15 @@ fn wait_for_end(session: &mut Session, found: &Processes, at_most: Span) -> Resu
                 .collect::<Vec<_>>())
         })
     };
+    // A wrapper writes down its end first, and is gone an instant later, of which nobody tells.
+    let ours = found.workers.iter().filter(|one| one.alive == Some(true));
+    let wrappers: Vec<ProcessIdentity> = ours.filter_map(|one| one.row.process.parse().ok()).collect();
     wait_until(session, at_most, |session| {
-        Ok(if left(session)?.is_empty() { Look::Found(()) } else { Look::Nothing(None) })
+        if !left(session)?.is_empty() {
+            return Ok(Look::Nothing(None));
+        }
+        let goes = wrappers.iter().any(|wrapper| wrapper.is_alive());
+        Ok(if goes { Look::Nothing(Some(session.clock_now() + INSTANT)) } else { Look::Found(()) })
     })?;
     left(session)
 }

@@ -280,6 +280,12 @@ impl Crew {
         Ok(())
     }
 
+    /// Whether a wrapper that was started from here is still there.
+    pub(super) fn has_children(&mut self) -> bool {
+        self.reap();
+        !self.children.is_empty()
+    }
+
     /// Counts what is under way in a run.
     pub(super) fn count(&mut self, session: &mut Session, run: &Run) -> Result<Counted, Error> {
         let (live, waiting) = live(session, Some(run.id))?;

@@ -133,6 +133,9 @@ struct Pass {
 /// How long it sleeps at most while workers are under way: one of them may be killed without a word.
 const LOOK: Span = Span::seconds(2);
 
+/// How soon a process that is about to be gone is looked for again.
+const INSTANT: Duration = Duration::from_millis(10);
+
 /// How long it sleeps at most.
 const REST: Span = Span::seconds(60);
 
@@ -234,6 +237,11 @@ fn pass(
     pass.next = earliest(pass.next, drive.crew.next_rest(session)?);
     pass.soon = chores.next_try();
     pass.busy |= chores.busy();
+    if pass.workers == 0 && drive.crew.has_children() {
+        // A wrapper writes down its end first, and is gone an instant later, of which nobody tells.
+        pass.busy = true;
+        pass.soon = Some(pass.soon.map_or(INSTANT, |soon| soon.min(INSTANT)));
+    }
     Ok(pass)
 }
 
