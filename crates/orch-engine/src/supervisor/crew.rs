@@ -282,7 +282,7 @@ impl Crew {
 
     /// Whether a wrapper that was started from here is still there.
     pub(super) fn has_children(&mut self) -> bool {
-        self.reap();
+        self.children.retain_mut(|child| !child.has_ended());
         !self.children.is_empty()
     }
 
