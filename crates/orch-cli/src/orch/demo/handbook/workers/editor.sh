@@ -33,7 +33,7 @@ case $ORCH_TASK in
         printf '\n## The five longest pages\n\n' && sed 's/^\([^ ]*\) /- `\1`: /; s/$/ words/' longest.txt
         printf '\n## Options, and how many pages take them\n\n' && sed 's/^\([^ ]*\) /- `\1`: /' options.txt
         printf '\n## Options of both programs\n\n' && sed 's/.*/- `&`/' both.txt
-        printf '\n## Pages without an example\n\n' && sed 's/.*/- &/' without-example.txt
+        printf '\n## Pages without an example\n\n' && sed 's/.*/- &/' without-example.txt | grep . || echo "None."
     } > handbook.md
     step "reading the proofs"
     result="handbook.md has $(wc -l < handbook.md | tr -d ' ') lines"
