@@ -1,7 +1,7 @@
 //! The benchmarks: `cargo xtask bench [NAME]…` builds and runs this program.
 //!
 //! [`command`] measures whole commands, [`flat`] whether cost grows with the graph, [`plan`] a large plan,
-//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`size`] the bytes of answers; bench/README.md says how and why.
+//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`drive`] a graph of short tasks, [`size`] the bytes of answers; bench/README.md says how and why.
 //! Everything is a ratio or a difference within one run, what is compared being measured in turn.
 
 #![expect(
@@ -15,6 +15,7 @@ mod clock;
 mod command;
 mod contention;
 mod disk;
+mod drive;
 mod fixture;
 mod flat;
 mod plan;
@@ -43,13 +44,14 @@ struct Benchmark {
 }
 
 /// All of them, in the order of bench/README.md.
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 8] = [
     Benchmark { name: "command", run: command::run },
     Benchmark { name: "flat", run: flat::run },
     Benchmark { name: "plan", run: plan::run },
     Benchmark { name: "contention", run: contention::run },
     Benchmark { name: "wake", run: wake::run },
     Benchmark { name: "trees", run: trees::run },
+    Benchmark { name: "drive", run: drive::run },
     Benchmark { name: "size", run: size::run },
 ];
 

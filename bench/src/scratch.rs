@@ -30,6 +30,12 @@ impl Scratch {
         make(self.disk.path(), name)
     }
 
+    /// A folder for programs to compare with, which stays for the next time.
+    pub(crate) fn tools(&self) -> Done<PathBuf> {
+        let beside = self.disk.path().parent().ok_or("it lies somewhere")?;
+        make(beside, "bench-tools")
+    }
+
     /// An empty folder in memory; on the disk where there is no such file system.
     pub(crate) fn memory(&self, name: &str) -> Done<PathBuf> {
         make(self.memory.as_ref().unwrap_or(&self.disk).path(), name)

@@ -1,0 +1,253 @@
+//! `orch drive` on a graph of short tasks, beside programs that do nothing but run such graphs.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Done;
+use crate::disk::Probe;
+use crate::process::{Programs, run as run_command};
+use crate::sample::Samples;
+use crate::scratch::Scratch;
+use crate::table::{Table, heading, number, say, verdict};
+
+/// How many layers the graph has.
+const LAYERS: usize = 20;
+
+/// How many tasks are in each; each waits for three of the layer before.
+const IN_EACH: usize = 50;
+
+const TASKS: usize = LAYERS * IN_EACH;
+
+/// How many work at once.
+const AT_ONCE: usize = 8;
+
+/// How often each side is measured; pueue, which takes a minute, once.
+const ROUNDS: usize = 3;
+
+/// What a task may take over its own command and three syncs, in milliseconds.
+const TASK_MAX: f64 = 10.0;
+
+/// The release that is compared with.
+const PUEUE: &str = "4.0.1";
+
+/// Runs the benchmark.
+pub(crate) fn run(scratch: &Scratch) -> Done<()> {
+    heading("drive: a graph of short tasks");
+    let folder = scratch.disk("drive")?;
+    let mut probe = Probe::new(&folder)?;
+    let (mut bare, mut ours, mut make, mut ninja, mut syncs) =
+        <(Samples, Samples, Samples, Samples, Samples)>::default();
+    let has = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    let (has_make, has_ninja) = (has("make"), has("ninja"));
+    for round in 0..ROUNDS {
+        let place = folder.join(round.to_string());
+        std::fs::create_dir_all(&place)?;
+        for _ in 0..20 {
+            syncs.push(probe.sync()?);
+        }
+        bare.push(each(commands_alone(&place)?));
+        ours.push(each(driven(&place)?));
+        if has_make {
+            make.push(each(made(&place)?));
+        }
+        if has_ninja {
+            ninja.push(each(by_ninja(&place)?));
+        }
+    }
+    let mut pueue = Samples::default();
+    if let Some(time) = by_pueue(scratch, &folder)? {
+        pueue.push(each(time));
+    }
+    let mut table = Table::new(&["runner", "each task, median ms", "over the command itself"]);
+    let sides = [
+        ("the commands alone, eight at once", &bare),
+        ("orch drive, plan included", &ours),
+        ("make -j8", &make),
+        ("ninja -j8", &ninja),
+        ("pueue, adding included", &pueue),
+    ];
+    for (name, samples) in sides {
+        let (each, over) = match samples.count() {
+            0 => ("not installed".to_owned(), "–".to_owned()),
+            _ => (number(samples.median()), number(samples.median() - bare.median())),
+        };
+        table.row(vec![name.to_owned(), each, over]);
+    }
+    table.print();
+    let sync = syncs.median();
+    let over = ours.median() - bare.median();
+    say(&format!(
+        "{TASKS} tasks in {LAYERS} layers, {AT_ONCE} at once. fdatasync: median {} ms.",
+        number(sync)
+    ));
+    say(&format!(
+        "Target: at most {TASK_MAX} ms each over the command itself and three syncs: {}.",
+        verdict(over <= TASK_MAX + 3.0 * sync)
+    ));
+    if pueue.count() > 0 {
+        say(&format!("Target: ahead of pueue: {}.", verdict(ours.median() < pueue.median())));
+    }
+    Ok(())
+}
+
+fn each(all: Duration) -> Duration {
+    all / u32::try_from(TASKS).unwrap_or(1)
+}
+
+fn key(layer: usize, index: usize) -> String {
+    format!("k{layer}-{}", index % IN_EACH)
+}
+
+/// Each task with those that it waits for, in an order in which they may be done.
+fn graph() -> impl Iterator<Item = (String, Vec<String>)> {
+    (0..LAYERS).flat_map(|layer| {
+        (0..IN_EACH).map(move |index| {
+            let after = match layer {
+                0 => Vec::new(),
+                _ => (0..3).map(|other| key(layer - 1, index + other)).collect(),
+            };
+            (key(layer, index), after)
+        })
+    })
+}
+
+/// The same programs started by nobody in particular: what no runner can do without.
+fn commands_alone(place: &Path) -> Done<Duration> {
+    let script = place.join("script");
+    std::fs::write(&script, ":\n")?;
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < TASKS {
+                    let ended = Command::new("sh").arg("-e").arg(&script).stdin(Stdio::null()).status();
+                    if !ended.is_ok_and(|status| status.success()) {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let time = begin.elapsed();
+    if failed.into_inner() > 0 { Err("the commands themselves fail".into()) } else { Ok(time) }
+}
+
+/// From the plan to the end of the run, and every task done once.
+fn driven(place: &Path) -> Done<Duration> {
+    let programs = Programs::beside_this()?;
+    let store = place.join("store").join("orch.db");
+    std::fs::create_dir_all(place.join("store"))?;
+    let tasks: Vec<serde_json::Value> = graph()
+        .map(|(key, after)| serde_json::json!({"key": key, "title": "Short", "spec": ":", "after": after}))
+        .collect();
+    let plan = place.join("plan.json");
+    let run = serde_json::json!({"name": "r", "title": "Short tasks", "done_when": "reported"});
+    std::fs::write(&plan, serde_json::json!({"run": run, "tasks": tasks}).to_string())?;
+    let orch = |words: &[&str]| {
+        let mut command = Command::new(programs.path("orch"));
+        command.args(words).env("ORCH_STORE", &store).current_dir(place.join("store"));
+        run_command(&mut command)
+    };
+    let plan = plan.display().to_string();
+    orch(&["run", "init", "Short tasks", "--name", "r", "--no-worktrees"])?;
+    let begin = Instant::now();
+    orch(&["task", "add", "--file", &plan, "--run", "r"])?;
+    let workers = AT_ONCE.to_string();
+    orch(&["drive", "r", "--profile", "shell", "--workers", &workers, "--json"])?;
+    let time = begin.elapsed();
+    let shown: serde_json::Value = serde_json::from_str(&orch(&["status", "r", "--json"])?.stdout)?;
+    if shown["data"]["counts"]["done"].as_u64() != Some(TASKS as u64) {
+        return Err(format!("not everything was done: {}", shown["data"]["counts"]).into());
+    }
+    Ok(time)
+}
+
+fn made(place: &Path) -> Done<Duration> {
+    let mut text = String::new();
+    let all: Vec<String> = graph().map(|(key, _)| key).collect();
+    writeln!(text, ".PHONY: all {0}\nall: {0}", all.join(" "))?;
+    for (key, after) in graph() {
+        // A word that the shell alone knows keeps make from running it without one.
+        writeln!(text, "{key}: {}\n\t@: ; :", after.join(" "))?;
+    }
+    std::fs::write(place.join("Makefile"), text)?;
+    let jobs = format!("-j{AT_ONCE}");
+    let ran = run_command(Command::new("make").args([jobs.as_str(), "--silent"]).current_dir(place))?;
+    Ok(ran.wall)
+}
+
+fn by_ninja(place: &Path) -> Done<Duration> {
+    let mut text = "rule short\n  command = :\n".to_owned();
+    for (key, after) in graph() {
+        writeln!(text, "build {key}: short {}", after.join(" "))?;
+    }
+    std::fs::write(place.join("build.ninja"), text)?;
+    let jobs = format!("-j{AT_ONCE}");
+    let ran = run_command(Command::new("ninja").args([jobs.as_str(), "--quiet"]).current_dir(place))?;
+    Ok(ran.wall)
+}
+
+/// One daemon of its own for pueue; `None` where it cannot be installed.
+fn by_pueue(scratch: &Scratch, folder: &Path) -> Done<Option<Duration>> {
+    let Some(bin) = pueue(scratch)? else { return Ok(None) };
+    let home = folder.join("pueue");
+    std::fs::create_dir_all(home.join("run"))?;
+    let command = |program: &str, words: &[&str]| {
+        let mut command = Command::new(bin.join(program));
+        command.args(words).env("HOME", &home).env("XDG_RUNTIME_DIR", home.join("run"));
+        for (name, folder) in [("CONFIG", "config"), ("DATA", "data")] {
+            command.env(format!("XDG_{name}_HOME"), home.join(folder));
+        }
+        command
+    };
+    let mut daemon = command("pueued", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let measured = || -> Done<Duration> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !command("pueue", &["status"]).output()?.status.success() {
+            if Instant::now() > deadline {
+                return Err("the daemon of pueue does not answer".into());
+            }
+        }
+        run_command(&mut command("pueue", &["parallel", &AT_ONCE.to_string()]))?;
+        let mut ids: std::collections::HashMap<String, String> = std::collections::HashMap::new();
+        let begin = Instant::now();
+        for (key, after) in graph() {
+            let mut words = vec!["add", "--print-task-id"];
+            let after: Vec<&str> = after.iter().filter_map(|key| ids.get(key)).map(String::as_str).collect();
+            for id in &after {
+                words.extend(["--after", id]);
+            }
+            words.extend(["--", ":"]);
+            let added = run_command(&mut command("pueue", &words))?;
+            ids.insert(key, added.stdout.trim().to_owned());
+        }
+        run_command(&mut command("pueue", &["wait", "--quiet"]))?;
+        Ok(begin.elapsed())
+    };
+    let time = measured();
+    let _ = command("pueue", &["shutdown"]).output();
+    let _ = daemon.kill();
+    let _ = daemon.wait();
+    time.map(Some)
+}
+
+/// Where pueue is, installed below the build products where it was not there.
+fn pueue(scratch: &Scratch) -> Done<Option<PathBuf>> {
+    let root = scratch.tools()?;
+    let bin = root.join("bin");
+    if bin.join("pueued").is_file() {
+        return Ok(Some(bin));
+    }
+    say(&format!("Installing pueue {PUEUE} to compare with …"));
+    let version = format!("pueue@{PUEUE}");
+    let installed = Command::new("cargo")
+        .args(["install", "--quiet", "--locked", &version, "--root"])
+        .arg(&root)
+        .stdin(Stdio::null())
+        .status()?;
+    Ok(installed.success().then_some(bin))
+}
