@@ -31,7 +31,7 @@ const ROUNDS: usize = 3;
 const TASK_MAX: f64 = 10.0;
 
 /// The release that is compared with.
-const PUEUE: &str = "4.0.1";
+const PUEUE: &str = "4.0.4";
 
 /// Runs the benchmark.
 pub(crate) fn run(scratch: &Scratch) -> Done<()> {
