@@ -140,6 +140,12 @@ impl Installed {
         Ok(found)
     }
 
+    /// Its program.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.folders[0].join(self.client.name())
+    }
+
     /// Its PATH.
     pub(super) fn path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
@@ -151,11 +157,11 @@ impl Installed {
     fn says(&self, words: &[&str]) -> Result<String, String> {
         let home = tempfile::tempdir().map_err(|error| format!("there is no room: {error}."))?;
         let name = self.client.name();
-        let mut command = Command::new(self.folders[0].join(name));
+        let mut command = Command::new(self.program());
         command.args(words).env_clear().env("PATH", self.path()).env("HOME", home.path());
         command.current_dir(home.path()).stdin(Stdio::null());
-        if !Path::new(command.get_program()).is_file() {
-            return Err(format!("{} is not there.", Path::new(command.get_program()).display()));
+        if !self.program().is_file() {
+            return Err(format!("{} is not there.", self.program().display()));
         }
         let ended = Running::start(command).end_or_kill(START_LIMIT);
         if ended.status.success() {
@@ -172,4 +178,30 @@ fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     folders.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_native_program_is_preferred_to_its_launcher() {
+        let place = tempfile::tempdir().unwrap();
+        let modules = place.path();
+        for path in [
+            "@openai/codex/bin/codex.js",
+            "@openai/codex-os-cpu/package.json",
+            "@openai/codex-os-cpu/vendor/cpu-os/bin/codex",
+            "@anthropic-ai/claude-code/bin/claude.exe",
+            "@anthropic-ai/claude-code-os-cpu/claude",
+        ] {
+            crate::yard::write(&modules.join(path), "");
+        }
+        let native =
+            |client: Client| client.native(modules).unwrap().strip_prefix(modules).unwrap().to_owned();
+        assert_eq!(native(Client::Codex), Path::new("@openai/codex-os-cpu/vendor/cpu-os/bin"));
+        assert_eq!(native(Client::Claude), Path::new("@anthropic-ai/claude-code-os-cpu"));
+        fs::remove_dir_all(modules.join("@openai/codex-os-cpu")).unwrap();
+        assert_eq!(Client::Codex.native(modules), None);
+    }
 }

@@ -23,6 +23,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// How long what must come may take, where a client has part in it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long lies between two looks at what nobody tells of.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
 /// When an attempt is ended by its supervisor, should nobody be left who ends it.
 const ATTEMPT_LIMIT: &str = "150s";
 
@@ -143,6 +146,12 @@ impl Ground {
         Err(format!("`git {}` said: {}", words.join(" "), stderr.trim()))
     }
 
+    /// What the client printed in the first attempt at a task.
+    pub(super) fn log(&self, task: &str) -> String {
+        let path = self.yard.top().join(format!(".git/orch/logs/r/{task}.1/worker.log"));
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
     /// What the model heard so far.
     pub(super) fn heard(&self) -> Vec<Heard> {
         self.model.heard()
@@ -243,8 +252,8 @@ pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), S
         if Instant::now() > deadline {
             return Err(format!("still not so after {} s: {what}.", PATIENCE.as_secs()));
         }
-        // Nobody tells of another's end; looking itself takes a while.
-        thread::yield_now();
+        // Nobody tells of another process's end, and the client needs the processor.
+        thread::park_timeout(BETWEEN_LOOKS);
     }
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(super) fn scripts(client: Client) -> Scripts {
     let finish =
         |text: &str| format!("echo {text} > {{name}}.txt && {commit}inbox done --result 'made {{name}}'");
     let hang = format!(
-        "env | grep -E '^(INBOX|ORCH)_' > {HELD}; setsid tail -f /dev/null > /dev/null 2>&1 & \
-        inbox progress 'It takes long.'; tail -f /dev/null"
+        "env | grep -E '^(INBOX|ORCH)_' > {HELD}.new; setsid tail -f /dev/null > /dev/null 2>&1 & \
+        inbox progress 'It takes long.'; mv {HELD}.new {HELD}; tail -f /dev/null"
     );
     let document = json!({
         "work": [
@@ -83,10 +83,13 @@ fn asks(ground: &Ground) -> Result<(), String> {
 fn is_orphaned(ground: &Ground) -> Result<(), String> {
     ground.begin("hang", "c")?;
     let mut drive = ground.drive()?;
-    drive.hears("noted")?;
+    drive.hears("running")?;
     let (_, attempts) = ground.task("c")?;
-    let path = attempts[0]["worktree"]["path"].as_str().unwrap_or_default().to_owned();
-    let held = held(&Path::new(&path).join(HELD))?;
+    let path = Path::new(attempts[0]["worktree"]["path"].as_str().unwrap_or_default()).join(HELD);
+    until("the long command runs", || path.exists())?;
+    // A client that has still to tell of it would end for want of a listener, and nobody would be left.
+    until("the client has told of it", || ground.log("c").contains(HELD))?;
+    let held = held(&path)?;
     let workers = ground.data(&["orch", "ps"])?;
     let wrapper = workers["workers"][0]["pid"].as_u64().and_then(|number| u32::try_from(number).ok());
     let wrapper = wrapper.ok_or_else(|| format!("no wrapper is known: {workers}"))?;

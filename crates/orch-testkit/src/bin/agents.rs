@@ -51,7 +51,7 @@ fn run(rig: &Rig, clients: &[Client]) -> Result<(), String> {
     let mut installed = Vec::new();
     for client in clients {
         let found = rig.installed(*client)?;
-        println!("{}: {}", client.name(), found.version);
+        println!("{}: {}, {}", client.name(), found.version, found.program().display());
         if let Some(why) = &found.no_sandbox {
             println!("{}: its sandbox NOT RUN: {why}", client.name());
         }
