@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::Rig;
 use crate::program::Running;
 
 /// How long a client may take to say which one it is.
@@ -122,17 +121,15 @@ impl Client {
 }
 
 impl Installed {
-    pub(super) fn find(rig: &Rig, client: Client) -> Result<Self, String> {
-        let launcher = rig.modules.join(".bin");
-        let folder = client.native(&rig.modules).unwrap_or(launcher);
-        let folders = vec![folder, rig.programs.clone()];
-        let mut found = Self {
-            client,
-            version: String::new(),
-            no_sandbox: None,
-            folders,
-            programs: rig.programs.clone(),
-        };
+    /// Finds it in this folder `node_modules`, starts it, and lets it work with our programs from that folder.
+    ///
+    /// # Errors
+    /// It is not there, or does not start.
+    pub fn find(client: Client, modules: &Path, programs: &Path) -> Result<Self, String> {
+        let folder = client.native(modules).unwrap_or_else(|| modules.join(".bin"));
+        let programs = programs.to_owned();
+        let folders = vec![folder, programs.clone()];
+        let mut found = Self { client, version: String::new(), no_sandbox: None, folders, programs };
         found.version = found.says(&["--version"])?;
         if client == Client::Codex {
             found.no_sandbox = found.says(&["sandbox", "--", "true"]).err();

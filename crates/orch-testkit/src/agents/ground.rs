@@ -81,16 +81,10 @@ impl Ground {
 
     /// Runs one of our commands; its answer must be a good one.
     pub(super) fn data(&self, words: &[&str]) -> Result<Value, String> {
-        match self.says(self.command(words)) {
+        match said(self.command(words)) {
             Said::Ok { data, .. } => Ok(data),
             other => Err(format!("`{}` said {other:?}", words.join(" "))),
         }
-    }
-
-    /// What a command of ours says.
-    #[expect(clippy::unused_self, reason = "what is said is said here")]
-    pub(super) fn says(&self, command: Command) -> Said {
-        Running::start(command).end_or_kill(CALL_LIMIT).said()
     }
 
     /// One of our commands, in the repository.
@@ -237,6 +231,11 @@ impl Drop for Broom {
         // What cannot be killed even so is nobody's to mend.
         let _ = self.sweep();
     }
+}
+
+/// What a command of ours says.
+pub(super) fn said(command: Command) -> Said {
+    Running::start(command).end_or_kill(CALL_LIMIT).said()
 }
 
 /// Kills a process as nobody can be warned of.

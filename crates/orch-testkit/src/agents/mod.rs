@@ -11,18 +11,9 @@ mod stories;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use self::client::{Client, Installed};
+use self::client::Installed;
 use self::ground::Ground;
 pub use self::stories::STORIES;
-
-/// Where the clients and our programs are.
-#[derive(Clone, Debug)]
-pub struct Rig {
-    /// The folder `node_modules` with the clients.
-    pub modules: PathBuf,
-    /// The folder with `orch` and `inbox`.
-    pub programs: PathBuf,
-}
 
 /// What a client lives through.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +53,5 @@ impl Story {
             Err(message) => Err(Failure { message, folder: ground.keep() }),
         };
         Told { took: since.elapsed(), result }
-    }
-}
-
-impl Rig {
-    /// The client, if it is there and starts; otherwise why not.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub fn installed(&self, client: Client) -> Result<Installed, String> {
-        Installed::find(self, client)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Story;
 use super::client::Client;
-use super::ground::{Ground, kill, same, until};
+use super::ground::{Ground, kill, said, same, until};
 use crate::model::Scripts;
 use crate::program::Said;
 
@@ -105,8 +105,7 @@ fn is_orphaned(ground: &Ground) -> Result<(), String> {
     ground.is_done("c", "again", &["lost", "accepted"])?;
     let mut late = ground.command(&["inbox", "done", "--result", "too late"]);
     late.envs(&held);
-    let said = ground.says(late);
-    match &said {
+    match &said(late) {
         Said::Refused { code, .. } => same("the late report", code.as_str(), "lease_lost")?,
         other => return Err(format!("the late report: {other:?}, and should be refused.")),
     }

@@ -1,6 +1,6 @@
 //! Real agent clients under our supervisor, against a scripted model: what `cargo xtask agents` runs.
 //!
-//! `agents --modules FOLDER --programs FOLDER [codex|claude]…`
+//! `agents PROGRAMS CLIENT=MODULES…`: the folder of our programs, and the folder `node_modules` of each client.
 
 #![expect(
     clippy::print_stdout,
@@ -8,15 +8,18 @@
     reason = "this program talks to the developer who started it"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use orch_testkit::agents::client::{Client, Installed};
-use orch_testkit::agents::{Rig, STORIES};
+use orch_testkit::agents::{STORIES, Story};
+
+/// A client, and the folder `node_modules` that it is in.
+type Place = (Client, PathBuf);
 
 fn main() -> ExitCode {
-    match read(std::env::args().skip(1)).and_then(|(rig, clients)| run(&rig, &clients)) {
+    match read(std::env::args().skip(1)).and_then(|(programs, clients)| run(&programs, &clients)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
@@ -25,35 +28,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn read(mut words: impl Iterator<Item = String>) -> Result<(Rig, Vec<Client>), String> {
-    let (mut modules, mut programs, mut clients) = (None, None, Vec::new());
-    while let Some(word) = words.next() {
-        let mut folder = || words.next().map(PathBuf::from).ok_or_else(|| format!("{word} has no value."));
-        match word.as_str() {
-            "--modules" => modules = Some(folder()?),
-            "--programs" => programs = Some(folder()?),
-            name => clients.push(Client::named(name).ok_or_else(|| format!("{name} is not known."))?),
-        }
-    }
-    if clients.is_empty() {
-        clients.extend(Client::ALL);
-    }
-    let rig = Rig {
-        modules: modules.ok_or("--modules is missing.")?,
-        programs: programs.ok_or("--programs is missing.")?,
+/// Reads where our programs are, and the clients.
+fn read(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, Vec<Place>), String> {
+    let programs = words.next().ok_or("usage: agents PROGRAMS CLIENT=MODULES…")?;
+    let client = |word: String| {
+        let place =
+            word.split_once('=').and_then(|(name, folder)| Some((Client::named(name)?, folder.into())));
+        place.ok_or_else(|| format!("{word} is not like codex=FOLDER or claude=FOLDER."))
     };
-    Ok((rig, clients))
+    Ok((programs.into(), words.map(client).collect::<Result<_, String>>()?))
 }
 
 /// Tells every story with every client, also after one that failed.
-fn run(rig: &Rig, clients: &[Client]) -> Result<(), String> {
+fn run(programs: &Path, clients: &[Place]) -> Result<(), String> {
     let begin = Instant::now();
     let mut installed = Vec::new();
-    for client in clients {
-        let found = rig.installed(*client)?;
+    for (client, modules) in clients {
+        let found = Installed::find(*client, modules, programs)?;
         println!("{}: {}, {}", client.name(), found.version, found.program().display());
         if let Some(why) = &found.no_sandbox {
-            println!("{}: its sandbox NOT RUN: {why}", client.name());
+            println!("{}: its sandbox NOT RUN, and its commands run without it: {why}", client.name());
         }
         installed.push(found);
     }
@@ -72,7 +66,7 @@ fn run(rig: &Rig, clients: &[Client]) -> Result<(), String> {
     Ok(())
 }
 
-fn is_told(client: &Installed, story: &orch_testkit::agents::Story) -> bool {
+fn is_told(client: &Installed, story: &Story) -> bool {
     let told = story.tell(client);
     let (name, title, seconds) = (client.client.name(), story.title, told.took.as_secs_f64());
     match told.result {
