@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use crate::agents::NOT_RUN;
 use crate::tree::{Done, root};
 use crate::{deny, docs, tidy};
 
@@ -41,6 +42,7 @@ pub(crate) fn run() -> Done {
         say(&format!("[{number}/{all}] {name}: ok, {seconds:.1} s"));
     }
     say(&format!("All {} steps passed in {:.1} s.", STEPS.len(), begin.elapsed().as_secs_f64()));
+    say(NOT_RUN);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
     reason = "this program talks to the developer who started it"
 )]
 
+mod agents;
 mod bench;
 mod ci;
 mod deny;
@@ -43,6 +44,8 @@ enum Chore {
     },
     /// Kill random commands at random moments, or simulate random work; every failure prints its seed
     Soak(soak::Soak),
+    /// Let real agent clients work under our supervisor, against a scripted model on this machine
+    Agents(agents::Agents),
     /// Measure what the programs cost, built as they ship
     Bench {
         /// Which benchmarks; all when none is named
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Deny => deny::run(),
         Chore::Docs { check } => docs::run(check),
         Chore::Soak(soak) => soak::run(&soak),
+        Chore::Agents(agents) => agents::run(&agents),
         Chore::Bench { names } => bench::run(&names),
     };
     match done {

@@ -5,10 +5,13 @@
 //! [`yard`] is a git repository of a test's own.
 //! [`program`] starts the built programs, [`storm`] kills them at random moments and then asks whether anything
 //! was lost, [`chance`] is the randomness: a seed that a failure prints brings the same choices again.
+//! [`model`] is a scripted model for real agent clients, and [`agents`] what these live through with it.
 
+pub mod agents;
 pub mod chance;
 pub mod clock;
 pub mod desk;
+pub mod model;
 pub mod place;
 pub mod program;
 pub mod simulate;

@@ -1,0 +1,204 @@
+//! The clients: where their programs are, and how they are told to talk to our model and to nobody else.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::program::Running;
+
+/// How long a client may take to say which one it is.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A client of a coding agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// OpenAI's Codex CLI.
+    Codex,
+    /// Anthropic's Claude Code.
+    Claude,
+}
+
+/// A client that starts.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// Which.
+    pub client: Client,
+    /// What it says of itself.
+    pub version: String,
+    /// Why its own sandbox cannot be used on this machine, where it has one.
+    pub no_sandbox: Option<String>,
+    /// What comes first in PATH: its program, then ours.
+    folders: Vec<PathBuf>,
+    pub(super) programs: PathBuf,
+}
+
+impl Client {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Codex, Self::Claude];
+
+    /// The name of its profile and of its program.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::Claude => "claude",
+        }
+    }
+
+    /// The client of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|client| client.name() == name)
+    }
+
+    /// What a script types to commit `{name}`, or nothing where the tool does.
+    pub(super) fn commit(self) -> &'static str {
+        match self {
+            Self::Codex => "",
+            Self::Claude => "git add --all && git commit --quiet -m 'work on {name}' && ",
+        }
+    }
+
+    /// The subject of the commit of a task.
+    pub(super) fn subject(self, task: &str) -> String {
+        match self {
+            Self::Codex => format!("Task {task}"),
+            Self::Claude => format!("work on {task}"),
+        }
+    }
+
+    /// The folder of its native program below `node_modules`: the launcher from npm is a second process, which can be
+    /// killed without the client.
+    fn native(self, modules: &Path) -> Option<PathBuf> {
+        let (scope, prefix) = match self {
+            Self::Codex => ("@openai", "codex-"),
+            Self::Claude => ("@anthropic-ai", "claude-code-"),
+        };
+        let platform = folders(&modules.join(scope)).find(|folder| {
+            folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+        })?;
+        let candidates: Vec<PathBuf> = match self {
+            Self::Codex => folders(&platform.join("vendor")).map(|folder| folder.join("bin")).collect(),
+            Self::Claude => vec![platform],
+        };
+        candidates.into_iter().find(|folder| folder.join(self.name()).is_file())
+    }
+
+    /// Writes what it reads from its home.
+    pub(super) fn settle(self, home: &Path, model: &str) {
+        match self {
+            Self::Codex => {
+                let config = format!(
+                    "model = \"mock\"\nmodel_provider = \"mock\"\n\n\
+                    # Temporary folders are open by default, and the repository is in one.\n\
+                    [sandbox_workspace_write]\nexclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n\n\
+                    [model_providers.mock]\nname = \"mock\"\nbase_url = \"{model}/v1\"\nwire_api = \"responses\"\n\
+                    env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 2\nstream_max_retries = 2\n"
+                );
+                crate::yard::write(&home.join(".codex/config.toml"), config);
+            }
+            Self::Claude => {}
+        }
+    }
+
+    /// The variables that it reads.
+    pub(super) fn variables(self, model: &str) -> Vec<(&'static str, OsString)> {
+        let own: &[(&'static str, &str)] = match self {
+            Self::Codex => &[("OPENAI_API_KEY", "none")],
+            Self::Claude => &[
+                ("ANTHROPIC_BASE_URL", model),
+                ("ANTHROPIC_API_KEY", "none"),
+                ("ANTHROPIC_MODEL", "mock"),
+                ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ],
+        };
+        // Whoever else it would like to talk to is asked for at the model, which lets nobody through.
+        let others = [("HTTPS_PROXY", model), ("HTTP_PROXY", model), ("NO_PROXY", "127.0.0.1,localhost")];
+        own.iter().copied().chain(others).map(|(name, value)| (name, value.into())).collect()
+    }
+}
+
+impl Installed {
+    /// Finds it in this folder `node_modules`, starts it, and lets it work with our programs from that folder.
+    ///
+    /// # Errors
+    /// It is not there, or does not start.
+    pub fn find(client: Client, modules: &Path, programs: &Path) -> Result<Self, String> {
+        let folder = client.native(modules).unwrap_or_else(|| modules.join(".bin"));
+        let programs = programs.to_owned();
+        let folders = vec![folder, programs.clone()];
+        let mut found = Self { client, version: String::new(), no_sandbox: None, folders, programs };
+        found.version = found.says(&["--version"])?;
+        if client == Client::Codex {
+            found.no_sandbox = found.says(&["sandbox", "--", "true"]).err();
+        }
+        Ok(found)
+    }
+
+    /// Its program.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.folders[0].join(self.client.name())
+    }
+
+    /// Its PATH.
+    pub(super) fn path(&self) -> OsString {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let all = self.folders.iter().cloned().chain(std::env::split_paths(&inherited));
+        std::env::join_paths(all).unwrap_or(inherited)
+    }
+
+    /// What it prints when it is started with these words, in a home of its own.
+    fn says(&self, words: &[&str]) -> Result<String, String> {
+        let home = tempfile::tempdir().map_err(|error| format!("there is no room: {error}."))?;
+        let name = self.client.name();
+        let mut command = Command::new(self.program());
+        command.args(words).env_clear().env("PATH", self.path()).env("HOME", home.path());
+        command.current_dir(home.path()).stdin(Stdio::null());
+        if !self.program().is_file() {
+            return Err(format!("{} is not there.", self.program().display()));
+        }
+        let ended = Running::start(command).end_or_kill(START_LIMIT);
+        if ended.status.success() {
+            return Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned());
+        }
+        let why = ended.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+        Err(format!("`{name} {}` ended with {}: {why}", words.join(" "), ended.status))
+    }
+}
+
+/// The folders in a folder, by name.
+fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_native_program_is_preferred_to_its_launcher() {
+        let place = tempfile::tempdir().unwrap();
+        let modules = place.path();
+        for path in [
+            "@openai/codex/bin/codex.js",
+            "@openai/codex-os-cpu/package.json",
+            "@openai/codex-os-cpu/vendor/cpu-os/bin/codex",
+            "@anthropic-ai/claude-code/bin/claude.exe",
+            "@anthropic-ai/claude-code-os-cpu/claude",
+        ] {
+            crate::yard::write(&modules.join(path), "");
+        }
+        let native =
+            |client: Client| client.native(modules).unwrap().strip_prefix(modules).unwrap().to_owned();
+        assert_eq!(native(Client::Codex), Path::new("@openai/codex-os-cpu/vendor/cpu-os/bin"));
+        assert_eq!(native(Client::Claude), Path::new("@anthropic-ai/claude-code-os-cpu"));
+        fs::remove_dir_all(modules.join("@openai/codex-os-cpu")).unwrap();
+        assert_eq!(Client::Codex.native(modules), None);
+    }
+}

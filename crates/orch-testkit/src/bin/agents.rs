@@ -1,0 +1,82 @@
+//! Real agent clients under our supervisor, against a scripted model: what `cargo xtask agents` runs.
+//!
+//! `agents PROGRAMS CLIENT=MODULES…`: the folder of our programs, and the folder `node_modules` of each client.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to the developer who started it"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use orch_testkit::agents::client::{Client, Installed};
+use orch_testkit::agents::{STORIES, Story};
+
+/// A client, and the folder `node_modules` that it is in.
+type Place = (Client, PathBuf);
+
+fn main() -> ExitCode {
+    match read(std::env::args().skip(1)).and_then(|(programs, clients)| run(&programs, &clients)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads where our programs are, and the clients.
+fn read(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, Vec<Place>), String> {
+    let programs = words.next().ok_or("usage: agents PROGRAMS CLIENT=MODULES…")?;
+    let client = |word: String| {
+        let place =
+            word.split_once('=').and_then(|(name, folder)| Some((Client::named(name)?, folder.into())));
+        place.ok_or_else(|| format!("{word} is not like codex=FOLDER or claude=FOLDER."))
+    };
+    Ok((programs.into(), words.map(client).collect::<Result<_, String>>()?))
+}
+
+/// Tells every story with every client, also after one that failed.
+fn run(programs: &Path, clients: &[Place]) -> Result<(), String> {
+    let begin = Instant::now();
+    let mut installed = Vec::new();
+    for (client, modules) in clients {
+        let found = Installed::find(*client, modules, programs)?;
+        println!("{}: {}, {}", client.name(), found.version, found.program().display());
+        if let Some(why) = &found.no_sandbox {
+            println!("{}: its sandbox NOT RUN, and its commands run without it: {why}", client.name());
+        }
+        installed.push(found);
+    }
+    let (mut told, mut failed) = (0, 0);
+    for client in &installed {
+        for story in &STORIES {
+            told += 1;
+            failed += usize::from(!is_told(client, story));
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    if failed > 0 {
+        return Err(format!("{failed} of {told} stories failed in {seconds:.1} s."));
+    }
+    println!("All {told} stories passed in {seconds:.1} s.");
+    Ok(())
+}
+
+fn is_told(client: &Installed, story: &Story) -> bool {
+    let told = story.tell(client);
+    let (name, title, seconds) = (client.client.name(), story.title, told.took.as_secs_f64());
+    match told.result {
+        Ok(()) => println!("ok      {seconds:5.1} s  {name:6}  {title}"),
+        Err(failure) => {
+            println!("FAILED  {seconds:5.1} s  {name:6}  {title}");
+            println!("        {}", failure.message);
+            println!("        Everything of it is kept in {}.", failure.folder.display());
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,42 @@
+//! A scripted model to try real agent clients with by hand: `scripted_model SCRIPTS.json [PORT]`.
+//!
+//! It prints where it listens and answers until it is ended.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to the developer who started it"
+)]
+
+use std::fs;
+use std::process::ExitCode;
+use std::thread;
+
+use orch_testkit::model::{Model, Scripts};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match listen(&words) {
+        Ok(model) => {
+            println!("It listens at {}.", model.url());
+            loop {
+                thread::park();
+            }
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn listen(words: &[String]) -> Result<Model, String> {
+    let (path, port) = match words {
+        [path] => (path, None),
+        [path, port] => (path, Some(port.parse().map_err(|_| format!("{port} is no port."))?)),
+        _ => return Err("usage: scripted_model SCRIPTS.json [PORT]".to_owned()),
+    };
+    let text = fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}."))?;
+    let document = serde_json::from_str(&text).map_err(|error| format!("{path} is no JSON: {error}."))?;
+    Model::listen(Scripts::read(&document)?, port).map_err(|error| format!("the port is taken: {error}."))
+}

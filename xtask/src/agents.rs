@@ -1,0 +1,110 @@
+//! `cargo xtask agents`: real agent clients under our supervisor, against a scripted model on this machine.
+//!
+//! The clients are pinned here and installed beside the build products when they are not there already. They are some
+//! hundred megabytes each and not ours, so continuous integration only says that they were not run.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::ci::cargo;
+use crate::tree::{Done, root};
+
+/// What `cargo xtask ci` says of them.
+pub(crate) const NOT_RUN: &str =
+    "Real agent clients were not run: `cargo xtask agents` does that, and needs npm.";
+
+/// A client, and the package of it whose behaviour counts.
+struct Pinned {
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+}
+
+const CLIENTS: [Pinned; 2] = [
+    Pinned { name: "codex", package: "@openai/codex", version: "0.169.0" },
+    Pinned { name: "claude", package: "@anthropic-ai/claude-code", version: "2.1.330" },
+];
+
+/// Which clients
+#[derive(clap::Args)]
+pub(crate) struct Agents {
+    /// The clients; all when none is named
+    #[arg(value_name = "CLIENT", value_parser = ["codex", "claude"])]
+    clients: Vec<String>,
+}
+
+/// Installs what is missing, builds our programs, and lets each client live through every story.
+pub(crate) fn run(agents: &Agents) -> Done {
+    let is_wanted =
+        |pinned: &&Pinned| agents.clients.is_empty() || agents.clients.iter().any(|name| name == pinned.name);
+    let mut places = Vec::new();
+    for pinned in CLIENTS.iter().filter(is_wanted) {
+        let folder = folder(pinned);
+        if !pinned.is_in(&folder) {
+            install(pinned, &folder)?;
+        }
+        places.push(format!("{}={}", pinned.name, folder.join("node_modules").display()));
+    }
+    cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
+    let programs = products().join("debug").display().to_string();
+    let mut words = vec!["run", "--locked", "--quiet", "--package", "orch-testkit", "--bin", "agents", "--"];
+    words.push(&programs);
+    words.extend(places.iter().map(String::as_str));
+    cargo(&words, &[])
+}
+
+impl Pinned {
+    /// Whether this very version is installed: npm takes an older one without a word where it likes that better.
+    fn is_in(&self, folder: &Path) -> bool {
+        let manifest = folder.join("node_modules").join(self.package).join("package.json");
+        let manifest = fs::read(manifest).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        manifest.is_some_and(|manifest| manifest["version"] == self.version)
+    }
+}
+
+fn install(pinned: &Pinned, folder: &Path) -> Done {
+    let what = format!("{}@{}", pinned.package, pinned.version);
+    for program in ["node", "npm"] {
+        answers(program).map_err(|why| {
+            format!("{what} is not installed, and {program} is needed to install it, but {why}: install Node.js 20 or newer.")
+        })?;
+    }
+    println!("{what} is not installed; it is fetched once, which takes some hundred megabytes.");
+    fs::create_dir_all(folder).map_err(|error| format!("{} cannot be made: {error}.", folder.display()))?;
+    let status = Command::new("npm")
+        .args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+        .arg(folder)
+        .arg(&what)
+        .current_dir(folder)
+        .status()
+        .map_err(|error| format!("npm could not be started: {error}."))?;
+    if !status.success() {
+        return Err(format!("npm could not install {what}: it ended with {status}."));
+    }
+    if pinned.is_in(folder) { Ok(()) } else { Err(format!("npm installed another version than {what}.")) }
+}
+
+/// Whether a program starts, and if not, why.
+fn answers(program: &str) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("it ends with {status}")),
+        Err(error) => Err(format!("it does not start ({error})")),
+    }
+}
+
+/// Beside the build products, by version, so that `cargo clean` removes it too.
+fn folder(pinned: &Pinned) -> PathBuf {
+    products().join("tools").join(format!("{}-{}", pinned.name, pinned.version))
+}
+
+fn products() -> PathBuf {
+    let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(products)
+}
