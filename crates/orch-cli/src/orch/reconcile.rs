@@ -16,8 +16,9 @@ use crate::respond::Outcome;
 
 /// Let what workers reported move their tasks, and finish what processes that ended have begun
 ///
-/// Every other command lets reports move their tasks first; this also makes worktrees, runs checks, merges and tidies up
-/// where a process that ended was at it, and names what lies in our places and the store does not know.
+/// Every other command lets reports move their tasks first; this also ends what killed wrappers have left of their
+/// workers, whose work is then lost, makes worktrees, runs checks, merges and tidies up where a process that ended was
+/// at it, and names what lies in our places and the store does not know.
 /// Doing it twice is doing it once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch reconcile --dry-run")]

@@ -75,8 +75,8 @@ pub struct Reconciled {
     pub faults: Vec<Error>,
 }
 
-/// Lets what workers reported move their tasks, finishes what processes that ended have begun, and looks for what
-/// nobody knows. Doing it twice is doing it once.
+/// Lets what workers reported move their tasks, ends what killed wrappers have left, finishes what processes that ended
+/// have begun, and looks for what nobody knows. Doing it twice is doing it once.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
@@ -99,15 +99,20 @@ pub fn reconcile(
             Ok(Settled { run: run.map(|run| run.id), changes })
         },
         |tx, settled| {
-            let has_more = effect::any(tx)? || !grounds(tx, settled.run)?.is_empty();
+            let has_more = effect::any(tx)?
+                || !grounds(tx, settled.run)?.is_empty()
+                || !stop::dead(tx, settled.run)?.is_empty();
             Ok((!has_more).then(|| Reconciled { changes: settled.changes.clone(), ..Reconciled::default() }))
         },
         |session, settled| {
-            let mut finished = Vec::new();
+            let (mut changes, mut finished) = (settled.changes, Vec::new());
+            for row in session.read(|tx, _| stop::dead(tx, settled.run))? {
+                changes.extend(stop::bury(session, &row)?);
+            }
             for done in outstanding(session, settled.run)? {
                 finished.push(finished_of(session, &done.effect, done.run, done.outcome)?);
             }
-            let mut outcome = Reconciled { changes: settled.changes, finished, ..Reconciled::default() };
+            let mut outcome = Reconciled { changes, finished, ..Reconciled::default() };
             look_around(session, settled.run, true, &mut outcome)?;
             Ok(outcome)
         },
@@ -122,7 +127,11 @@ fn plan(
 ) -> Result<Answer<Reconciled>, Error> {
     let settled = session.change(receipt, |tx, now| {
         let run = run.map(|run| scope::one_run(tx, Some(run))).transpose()?;
-        let changes = of_run(Stage::fresh(tx, now, None)?.close()?, run.as_ref());
+        let mut stage = Stage::fresh(tx, now, None)?;
+        for row in stop::dead(stage.tx, run.as_ref().map(|run| run.id))? {
+            stop::lose(&mut stage, &row)?;
+        }
+        let changes = of_run(stage.close()?, run.as_ref());
         Ok(Ending::Undo(Reconciled { changes, ..Reconciled::default() }))
     })?;
     let mut outcome = match settled {

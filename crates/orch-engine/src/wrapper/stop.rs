@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use orch_core::id::ThreadId;
+use orch_core::id::{RunId, ThreadId};
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
-use orch_store::Transaction;
+use orch_store::driver::Durability;
 use orch_store::table::worker;
+use orch_store::{Ending, Transaction};
 
 use super::TAG;
-use crate::orch::perform::decide;
-use crate::orch::reconcile;
+use crate::orch::reconcile::{self, Change};
+use crate::orch::stage::Stage;
 use crate::world::process::{ProcessIdentity, Tag, ask_to_end, end_tagged, host};
 use crate::{Error, Session};
 
@@ -67,16 +68,31 @@ pub fn ask(row: &Worker) -> bool {
 ///
 /// # Errors
 /// The store failed.
-pub(crate) fn bury(session: &mut Session, row: &Worker) -> Result<(), Error> {
+pub(crate) fn bury(session: &mut Session, row: &Worker) -> Result<Vec<Change>, Error> {
     let grace = Duration::from_millis(u64::try_from(row.grace.0).unwrap_or(0));
     let _ = end_tagged(Tag { name: TAG, value: &row.tag }, grace);
-    decide(session, |stage| {
-        let Some(current) = worker::load(stage.tx, row.thread)? else { return Ok(()) };
-        if current.process != row.process || current.end.is_some() {
-            return Ok(());
+    session.write(Durability::Power, |tx, now| {
+        let mut stage = Stage::fresh(tx, now, None)?;
+        let current = worker::load(stage.tx, row.thread)?;
+        if let Some(current) =
+            current.filter(|current| current.process == row.process && current.end.is_none())
+        {
+            let end = WorkerEnd { at: now, outcome: WorkerOutcome::Gone, detail: None };
+            worker::put(stage.tx, &Worker { end: Some(end), ..current })?;
+            lose(&mut stage, row)?;
         }
-        let end = WorkerEnd { at: stage.now, outcome: WorkerOutcome::Gone, detail: None };
-        worker::put(stage.tx, &Worker { end: Some(end), ..current })?;
-        reconcile::lose_thread(stage, row.thread, "its wrapper was killed, and what was left of it was ended")
+        Ok(Ending::Keep(stage.close()?))
     })
+}
+
+/// Frees the work of a worker whose wrapper was killed.
+pub(crate) fn lose(stage: &mut Stage<'_, '_>, row: &Worker) -> Result<(), Error> {
+    reconcile::lose_thread(stage, row.thread, "its wrapper was killed, and what was left of it was ended")
+}
+
+/// The workers whose wrappers were killed here, and that nobody has buried.
+pub(crate) fn dead(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Worker>, Error> {
+    let mut dead = worker::live(tx, run)?;
+    dead.retain(|row| wrapper(row) == Wrapper::Dead);
+    Ok(dead)
 }

@@ -85,6 +85,39 @@ fn a_killed_pair_is_cleared_up_by_the_next_supervisor() {
     place.is_tidy();
 }
 
+/// Without a supervisor, and long before the lease is over, whoever reconciles frees the work and voids its token.
+#[test]
+fn a_killed_pair_is_cleared_up_by_whoever_reconciles() {
+    let place = Place::with_scripts(&[]);
+    let gate = place.gate("gate");
+    let token = place.beside("token").display().to_string();
+    let child = "setsid tail -f /dev/null > /dev/null 2>&1 &";
+    let noted = format!("echo \"$INBOX_LEASE\" > {token}");
+    place.script("a", &format!("{noted}\n{child}\n{}", script(&place, &gate)), &[]);
+    let drive = Driving::start(place.drive(&[]));
+    let open = gate.reached();
+    let wrapper = place.wrapper();
+    drive.kill();
+    signal(wrapper, Signal::KILL);
+    until("it is gone", || !runs(wrapper));
+    assert!(!place.processes().is_empty(), "its worker goes on");
+    let planned = place.orch(&["reconcile", "--dry-run"]).ok()["changes"].clone();
+    assert_eq!((&planned[0]["from"], &planned[0]["to"]), (&"running".into(), &"ready".into()), "{planned}");
+    assert!(!place.processes().is_empty(), "a plan ends nobody");
+    assert_eq!(place.orch(&["reconcile"]).ok()["changes"], planned);
+    drop(open);
+    assert_eq!(place.processes(), Vec::<String>::new());
+    assert_eq!(place.attempts("a"), ["lost"]);
+    place.inbox(&["done", "th-1", "--token-file", &token, "--result", "late"]).fails("lease_lost");
+    let printed = place.drive(&[]).run();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    assert_eq!(
+        (place.attempts("a"), times_done(&place)),
+        (vec!["lost".to_owned(), "accepted".to_owned()], 1)
+    );
+    place.is_tidy();
+}
+
 /// A machine that sleeps for longer than a lease loses no work, even if somebody looks meanwhile.
 #[test]
 fn a_machine_that_slept_does_nothing_twice() {
