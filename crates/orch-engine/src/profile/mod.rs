@@ -117,6 +117,12 @@ impl Profile {
         self.command.names(Placeholder::Session)
     }
 
+    /// Whether the client tells of its session: one that it has not told of may not be there.
+    #[must_use]
+    pub fn tells_session(&self) -> bool {
+        self.events.as_ref().is_some_and(Events::tell_session)
+    }
+
     /// The environment of a worker, out of that of this process; the variables that say who it is are not in it yet.
     ///
     /// # Errors

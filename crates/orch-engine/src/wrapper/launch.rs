@@ -19,6 +19,7 @@ pub(super) struct Launch {
     pub words: Vec<OsString>,
     pub folder: PathBuf,
     pub environment: Environment,
+    /// The session, as soon as it is sure that there is, or will be, one of this name.
     pub session: Option<String>,
     pub silence: Option<Duration>,
     brief: Brief,
@@ -80,7 +81,9 @@ pub(super) fn launch(
                 None if profile.chooses_session() => Some(new_session()?),
                 None => None,
             };
-            let resumes = again || (held.row.session.is_some() && profile.resume.is_some());
+            // A client that ended before it had a session has none to go on with, and begins anew.
+            let resumes = profile.resume.is_some()
+                && (held.row.session.is_some() || (again && !profile.tells_session()));
             let text = match (resumes, &held.work.attempt) {
                 (true, Some(attempt)) if profile.resume.is_some() => {
                     let facts = ResumeFacts {
@@ -149,7 +152,7 @@ fn of_profile(
         words: std::iter::once(program).chain(arguments).collect(),
         environment,
         folder,
-        session,
+        session: session.filter(|_| resumes || !profile.tells_session()),
         silence: profile.silence.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
         brief,
     })

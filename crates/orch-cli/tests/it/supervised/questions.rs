@@ -42,3 +42,39 @@ fn a_question_of_work_that_is_taken_away_ends() {
     crate::supervised::ground::until("its wrapper has gone", || place.processes().is_empty());
     place.is_tidy();
 }
+
+/// A session is gone on with only when its client has told of it: one that was stopped before that has none.
+#[test]
+fn a_client_that_was_stopped_before_it_had_a_session_begins_anew() {
+    for (tells, expected) in [("", "new\nnew\n"), ("echo \"{\\\"session\\\":\\\"$2\\\"}\"", "new\nresume\n")]
+    {
+        let place = Place::with_scripts(&[]);
+        let (gate, starts) = (place.gate("gate"), place.beside("starts"));
+        let work = "echo a > a.txt; git add .; git commit -qm a; inbox done --result a";
+        let gated = gate.command_once();
+        let client = format!("echo $1 >> '{}'\n{tells}\n{gated}\n{work}\n", starts.display());
+        let program = place.beside("client");
+        std::fs::write(&program, client).unwrap();
+        let program = program.display();
+        let folder = place.top().join(".git/orch/profiles");
+        std::fs::create_dir_all(&folder).unwrap();
+        let profile = format!(
+            "name = \"client\"\ncommand = [\"sh\", \"-e\", \"{program}\", \"new\", \"{{session}}\"]\n\
+            resume = [\"sh\", \"-e\", \"{program}\", \"resume\", \"{{session}}\"]\nbrief = \"stdin\"\n\
+            [events]\nformat = \"json-lines\"\n[[events.session]]\npath = \"session\"\n"
+        );
+        std::fs::write(folder.join("client.toml"), profile).unwrap();
+        place.script("a", "Make it.", &[]);
+        let drive = Driving::start(place.orch(&["drive", "r", "--profile", "client"]));
+        let open = gate.reached();
+        place.orch(&["stop"]).ok();
+        assert_eq!(drive.end().exit, 130);
+        drop(open);
+        place.orch(&["run", "resume", "r"]).ok();
+        let printed = place.orch(&["drive", "r", "--profile", "client"]).run();
+        assert_eq!(printed.exit, 0, "{printed:?}");
+        assert_eq!(std::fs::read_to_string(&starts).unwrap(), expected);
+        assert_eq!(place.attempts("a"), ["accepted"]);
+        place.is_tidy();
+    }
+}
