@@ -20,6 +20,7 @@ use orch_core::id::Slug;
 use orch_core::time::Span;
 use orch_engine::profile::Reference;
 use orch_engine::settings;
+use orch_engine::shell;
 use orch_engine::supervisor::crew::{Crew, Seat};
 use orch_engine::supervisor::notify::Notifier;
 use orch_engine::supervisor::{self, Drive, Driven, Said, Stopped, Until};
@@ -120,7 +121,31 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         ends: Ends::Shown,
     };
     let driven = see_through(shift, context, &mut |_| {})?;
-    end(context, &driven)
+    if driven.interrupted && !driven.complete {
+        context.progress(&format!("Interrupted; this goes on: {}", again(&args, &driven)));
+        return Ok(Outcome::StreamedAs(130));
+    }
+    end(&driven)
+}
+
+/// The command that goes on where this one was interrupted.
+fn again(args: &Args, driven: &Driven) -> String {
+    let mut words = vec!["orch".to_owned(), "drive".to_owned()];
+    if let [run] = driven.runs.as_slice() {
+        words.push(run.name.to_string());
+    }
+    for (reference, limit) in &args.profiles {
+        let name = match reference {
+            Reference::Name(name) => name.to_string(),
+            Reference::Path(path) => path.display().to_string(),
+        };
+        words.push("--profile".to_owned());
+        words.push(limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
+    }
+    if let Some(workers) = args.workers {
+        words.extend(["--workers".to_owned(), workers.to_string()]);
+    }
+    shell::line(words.iter().map(String::as_str))
 }
 
 /// What is to be seen through, and by whom.
@@ -190,7 +215,7 @@ pub(in crate::orch) fn take_over() -> Result<OwnedFd, Failure> {
 }
 
 /// Says how it ended; what is not complete is an error, so that scripts notice.
-fn end(context: &mut Context<'_>, driven: &Driven) -> Result<Outcome, Failure> {
+fn end(driven: &Driven) -> Result<Outcome, Failure> {
     let next = next(driven);
     if driven.complete {
         let runs = driven.runs.iter().map(RunListed::of).collect();
@@ -204,10 +229,6 @@ fn end(context: &mut Context<'_>, driven: &Driven) -> Result<Outcome, Failure> {
         .detail("interrupted", driven.interrupted);
     if let Some(hint) = helps(driven).or_else(|| next.first().cloned()) {
         error = error.hint(hint);
-    }
-    if driven.interrupted {
-        context.progress(&format!("Interrupted: {why}."));
-        return Ok(Outcome::StreamedAs(130));
     }
     Err(error.into())
 }

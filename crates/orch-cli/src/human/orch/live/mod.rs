@@ -123,7 +123,7 @@ fn stage(view: &DriveView, one: &Active) -> Cell {
     let state = one.task.state.0;
     let merges = view.status.run.done_when.0 == DoneWhen::Integrated;
     let word = match state {
-        TaskState::Dispatched => "starting",
+        TaskState::Dispatched => "sent",
         TaskState::Blocked => "asks",
         TaskState::Reported => match one.task.checks.0 {
             Checks::Pending => "checking",
