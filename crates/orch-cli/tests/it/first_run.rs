@@ -176,7 +176,11 @@ fn the_demo_wants_a_folder_of_its_own() {
     let place = Place::empty();
     place.file("mine.txt", "keep me");
     let folder = place.path().display().to_string();
-    place.orch(&["demo", &folder]).fails("invalid_argument");
+    let file = place.path().join("mine.txt").display().to_string();
+    for wrong in [&folder, &file] {
+        let error = place.orch(&["demo", wrong]).fails("invalid_argument");
+        assert_eq!(error["hint"], "orch demo");
+    }
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
 }
 

@@ -83,12 +83,14 @@ fn empty_folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
         Some(named) => named.to_owned(),
         None => here_or_temporary()?,
     };
-    std::fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
+    let refused = |message: String| Failure::invalid("FOLDER", message).hint("orch demo");
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| refused(format!("The folder {} cannot be made: {error}.", folder.display())))?;
     if !is_empty(&folder)? {
-        let message = format!("{} is not empty; the demo wants a folder of its own.", folder.display());
-        let mut failure = Failure::invalid("FOLDER", message);
-        failure.error.hint = Some("orch demo".to_owned());
-        return Err(failure);
+        return Err(refused(format!(
+            "{} is not empty; the demo wants a folder of its own.",
+            folder.display()
+        )));
     }
     folder.canonicalize().map_err(|error| failed("enter", &folder, &error))
 }
