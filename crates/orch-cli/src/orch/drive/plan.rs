@@ -1,8 +1,8 @@
 //! A plan that is driven: its run is made, or found where it was made before.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
+use orch_contract::Run;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
@@ -15,6 +15,7 @@ use orch_store::page::PageRequest;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::orch::run::init::warn;
 use crate::orch::task::{plan_refused, plan_unreadable};
 use crate::plan_file::{self, PlanFile};
 
@@ -38,12 +39,12 @@ pub(in crate::orch) fn make(
     let (session, _) = context.session_or_new()?;
     let page = PageRequest { limit: 1, after: None };
     let there = show(session, Some(&name), &page).is_ok();
-    let dirty = Cell::new(0);
+    let mut begun = None;
     if !there {
         let new = new_run(&plan, name.clone(), title, base, folder);
         let made = init(session, None, who, &new)?;
         if let orch_engine::Answer::Fresh(made) = made {
-            dirty.set(made.dirty);
+            begun = Some((Run::of(&made.run), made.dirty));
         }
     }
     let rest = Plan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
@@ -56,9 +57,8 @@ pub(in crate::orch) fn make(
         }
         return Err(error.into());
     }
-    if dirty.get() > 0 {
-        context
-            .warn("The checkout has files that are not committed, and so not in what the run begins from.");
+    if let Some((run, dirty)) = begun {
+        warn(context, &run, dirty);
     }
     Ok(name)
 }

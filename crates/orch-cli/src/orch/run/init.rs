@@ -167,7 +167,7 @@ fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failur
 }
 
 /// Warns of files that are not in what the run begins from, and of rules that nothing will come of.
-fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) {
+pub(in crate::orch) fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) {
     if dirty > 0 {
         context.warn(format!(
             "The checkout has {} that {} not committed, and so not in what the run begins from.",

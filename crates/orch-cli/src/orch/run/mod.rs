@@ -2,7 +2,7 @@
 
 mod cancel;
 mod edit;
-mod init;
+pub(super) mod init;
 mod list;
 mod pause;
 mod resume;
