@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use orch_contract::Code;
 use orch_contract::orch::drive::{Detached, DriveLine};
 use orch_core::id::Slug;
-use orch_engine::supervisor::crew::Crew;
 use orch_engine::world::Environment;
 use orch_engine::world::process::detached::start_detached;
 
@@ -15,19 +14,14 @@ use crate::failure::Failure;
 use crate::inbox::run::programs;
 use crate::respond::{Outcome, Reply};
 
-pub(super) fn run(
-    args: &Args,
-    run: Option<&Slug>,
-    crew: &Crew,
-    context: &mut Context<'_>,
-) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args, run: Option<&Slug>, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     let (_, store) = context.opener()?;
     let who = context.lead()?;
     let folder = context.session()?.folder().to_owned();
     let name = run.map_or_else(|| "all".to_owned(), ToString::to_string);
     let log = folder.join("logs").join(format!("drive-{name}.log"));
     let mut words: Vec<OsString> = vec![programs()?.orch.into(), "drive".into()];
-    words.extend(options(args, run, crew).into_iter().map(Into::into));
+    words.extend(args.again(run).into_iter().map(Into::into));
     words.extend(["--as".into(), who.as_str().into()]);
     words.extend(["--store".into(), store.into(), "--printed-to".into(), log.clone().into()]);
     if context.json_wanted() {
@@ -49,23 +43,4 @@ pub(super) fn run(
     ];
     let answer = Detached { pid: started.pid(), log: log.display().to_string(), next };
     Ok(Reply::new(DriveLine::Detached(answer)).into())
-}
-
-/// The options of the loop itself; a plan was taken in already.
-fn options(args: &Args, run: Option<&Slug>, crew: &Crew) -> Vec<String> {
-    let mut words: Vec<String> = run.map(ToString::to_string).into_iter().collect();
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    for seat in &crew.seats {
-        option("profile", format!("{}={}", seat.reference, seat.limit));
-    }
-    for (label, limit) in &crew.labels {
-        option("label", format!("{label}={limit}"));
-    }
-    option("workers", crew.workers.to_string());
-    option("until", args.until.clone());
-    option("on-silence", args.on_silence.clone());
-    if let Some(limit) = args.attempt_limit {
-        option("attempt-limit", format!("{}ms", limit.0));
-    }
-    words
 }

@@ -69,18 +69,24 @@ pub struct Args {
     #[arg(long)]
     once: bool,
     /// Until when it goes on
-    #[arg(long, value_name = "WHEN", default_value = "finished", value_parser = ["finished", "idle"])]
+    #[arg(long, value_name = "WHEN", default_value = UNTIL_DEFAULT, value_parser = ["finished", "idle"])]
     until: String,
     /// How long one attempt may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     attempt_limit: Option<Span>,
     /// What happens to a worker that prints nothing for longer than its profile allows
-    #[arg(long, value_name = "WHAT", default_value = "tell", value_parser = ["tell", "end"])]
+    #[arg(long, value_name = "WHAT", default_value = ON_SILENCE_DEFAULT, value_parser = ["tell", "end"])]
     on_silence: String,
     /// Where stdout leads, for others to be told
     #[arg(long, value_name = "FILE", hide = true)]
     printed_to: Option<String>,
 }
+
+/// Until when it goes on when nobody says so.
+const UNTIL_DEFAULT: &str = "finished";
+
+/// What happens to a silent worker when nobody says so.
+const ON_SILENCE_DEFAULT: &str = "tell";
 
 /// How many workers there are at once when nobody says so.
 const WORKERS: usize = 4;
@@ -103,10 +109,10 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
     if args.check {
         return check::run(context, named.as_ref(), &crew);
     }
-    if args.detach {
-        return detach::run(&args, named.as_ref(), &crew, context);
-    }
     check::glance(context, named.as_ref(), &crew)?;
+    if args.detach {
+        return detach::run(&args, named.as_ref(), context);
+    }
     let (_, store) = context.opener()?;
     let shift = Shift {
         who,
@@ -130,22 +136,44 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
 
 /// The command that goes on where this one was interrupted.
 fn again(args: &Args, driven: &Driven) -> String {
-    let mut words = vec!["orch".to_owned(), "drive".to_owned()];
-    if let [run] = driven.runs.as_slice() {
-        words.push(run.name.to_string());
+    let run = match driven.runs.as_slice() {
+        [run] => Some(&run.name),
+        _ => None,
+    };
+    let options = args.again(run);
+    shell::line(["orch", "drive"].into_iter().chain(options.iter().map(String::as_str)))
+}
+
+impl Args {
+    /// The words of a command that goes on as this one was told to; a plan was taken in already.
+    fn again(&self, run: Option<&Slug>) -> Vec<String> {
+        let mut words: Vec<String> = run.map(ToString::to_string).into_iter().collect();
+        let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+        for (reference, limit) in &self.profiles {
+            let name = match reference {
+                Reference::Name(name) => name.to_string(),
+                Reference::Path(path) => path.display().to_string(),
+            };
+            option("profile", limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
+        }
+        for (label, limit) in &self.labels {
+            option("label", format!("{label}={limit}"));
+        }
+        if let Some(workers) = self.workers {
+            option("workers", workers.to_string());
+        }
+        if let Some(limit) = self.attempt_limit {
+            option("attempt-limit", format!("{}ms", limit.0));
+        }
+        for (name, value, default) in
+            [("until", &self.until, UNTIL_DEFAULT), ("on-silence", &self.on_silence, ON_SILENCE_DEFAULT)]
+        {
+            if value != default {
+                option(name, value.clone());
+            }
+        }
+        words
     }
-    for (reference, limit) in &args.profiles {
-        let name = match reference {
-            Reference::Name(name) => name.to_string(),
-            Reference::Path(path) => path.display().to_string(),
-        };
-        words.push("--profile".to_owned());
-        words.push(limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
-    }
-    if let Some(workers) = args.workers {
-        words.extend(["--workers".to_owned(), workers.to_string()]);
-    }
-    shell::line(words.iter().map(String::as_str))
 }
 
 /// What is to be seen through, and by whom.
@@ -316,7 +344,27 @@ fn workers(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn what_was_asked_for_is_asked_for_again() {
+        let said = "r --profile claude=3 --profile ./x.toml --label gpu=1 --workers 5 --attempt-limit 90000ms \
+            --until idle --on-silence end";
+        for words in ["r", said] {
+            let line =
+                Line::try_parse_from(std::iter::once("drive").chain(words.split_whitespace())).unwrap();
+            let again = line.args.again(line.args.named.as_ref()).join(" ");
+            assert_eq!(again, words.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
 
     #[test]
     fn profiles_are_named_with_their_number() {
