@@ -159,3 +159,20 @@ fn a_look_writes_and_syncs_nothing() {
         assert_eq!(calls.iter().enumerate().find(touches), None, "{words:?}: {calls:?}");
     }
 }
+
+/// Whoever is killed between claiming and saying who works would leave work that nobody knows to be left.
+#[test]
+fn a_wrapper_claims_and_says_who_works_in_one_change() {
+    let place = Place::new();
+    let send = ["inbox", "send", "--as", "lead", "--to", "ana", "--subject", "s", "--body", "echo at it"];
+    let _ = place.programs.data(&send);
+    let run = ["inbox", "run", "--for", "ana", "--as", "ana", "--profile", "shell"];
+    let Some((_, calls)) = traced("one fdatasync before a worker", &place, &run) else { return };
+    // The worker's own words come first of all that is written to an output.
+    let begun = calls.iter().position(|call| *call == Call::Answer).expect("it worked");
+    let syncs = |calls: &[Call]| {
+        calls.iter().filter(|call| matches!(call, Call::Sync { name, .. } if name == "orch.db-wal")).count()
+    };
+    assert_eq!(syncs(&calls[..begun]), 1, "{calls:?}");
+    assert!(syncs(&calls[begun..]) > 0, "{calls:?}");
+}

@@ -66,7 +66,20 @@ pub fn claim(
     receipt: Option<&Receipt<'_, Claimed>>,
     request: &Claim,
 ) -> Result<Answer<Claimed>, Error> {
-    let first = try_claim(session, receipt, request)?;
+    claim_and(session, receipt, request, &mut |_, _, _| Ok(()))
+}
+
+/// What else is written down in the transaction that claims.
+pub(crate) type Also<'a> = &'a mut dyn FnMut(&mut Transaction<'_>, &Claimed, Time) -> Result<(), Error>;
+
+/// Claims work, and writes something down with it: one is there exactly when the other is.
+pub(crate) fn claim_and(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Claimed>>,
+    request: &Claim,
+    also: Also<'_>,
+) -> Result<Answer<Claimed>, Error> {
+    let first = try_claim(session, receipt, request, also)?;
     let (None, Some(timeout)) = (&first, request.wait) else { return first.ok_or_else(|| empty(request)) };
     note_waiting(session, request)?;
     let claimed = wait_until(session, timeout, |session| {
@@ -75,7 +88,7 @@ pub fn claim(
                 return Ok(Look::Nothing(next));
             }
             // Whoever was faster leaves others to look at.
-            if let Some(answer) = try_claim(session, receipt, request)? {
+            if let Some(answer) = try_claim(session, receipt, request, also)? {
                 return Ok(Look::Found(answer));
             }
         }
@@ -168,13 +181,16 @@ fn try_claim(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Claimed>>,
     request: &Claim,
+    also: Also<'_>,
 ) -> Result<Option<Answer<Claimed>>, Error> {
     let random = token::random()?;
     let claimed = session.change(receipt, |tx, now| {
         let Some(found) = candidate(tx, request, now)? else { return Err(empty(request)) };
         let secret =
             receipt.map_or_else(|| random.clone(), |receipt| token::of_request(receipt.key, found.id));
-        take(tx, request, &found, secret, now).map(Ending::Keep)
+        let claimed = take(tx, request, &found, secret, now)?;
+        also(tx, &claimed, now)?;
+        Ok(Ending::Keep(claimed))
     });
     match claimed {
         Ok(answer) => Ok(Some(answer)),

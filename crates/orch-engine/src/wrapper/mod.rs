@@ -14,18 +14,18 @@ mod work;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::{Lease, TokenDigest};
 use orch_core::message::Message;
 use orch_core::run::Spent;
-use orch_core::time::Span;
+use orch_core::time::{Span, Time};
 use orch_core::worker::{Worker as Row, WorkerEnd, WorkerOutcome};
-use orch_store::Ending;
 use orch_store::driver::Durability;
 use orch_store::table::worker;
+use orch_store::{Ending, Transaction};
 
 use crate::inbox::claim::{self, Claim};
 use crate::profile::brief::{Answered, Template};
@@ -182,36 +182,57 @@ pub fn run(mut wrap: Wrap<'_>) -> Result<Wrapped, Error> {
     finish::gone(&mut session, &mut held)
 }
 
-/// Claims the work and writes down who works on it.
+/// Claims the work and writes down who works on it, in one transaction: whoever is killed right after it is found.
 fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
-    let Answer::Fresh(claimed) = claim::claim(session, None, &wrap.claim)? else {
-        unreachable!("a request without an id is never a repeat")
-    };
-    let thread = claimed.thread.thread.id;
-    let work = Work::read(session, &claimed)?;
-    let log = work.log(session.store_folder());
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
     let tag = crate::profile::session_id(random);
-    let profile = match &wrap.what {
-        What::Profile { profile, .. } => Some(&**profile),
-        What::Command { .. } => None,
+    let folder = session.store_folder().to_owned();
+    let mut begun = None;
+    let claimed = claim::claim_and(session, None, &wrap.claim, &mut |tx, claimed, now| {
+        let work = Work::read(tx, claimed)?;
+        let log = work.log(&folder);
+        let row = new_row(tx, wrap, &work, &log, &tag, now)?;
+        worker::put(tx, &row)?;
+        begun = Some((work, log, row));
+        Ok(())
+    })?;
+    let (Answer::Fresh(claimed), Some((work, log, row))) = (claimed, begun) else {
+        unreachable!("a request without an id is never a repeat")
     };
-    let earlier = session.read(|tx, _| Ok(worker::load(tx, thread)?))?;
-    // A session that the same profile left on this thread is gone on with.
-    let earlier =
-        earlier.filter(|row| row.profile.is_some() && row.profile == profile.map(|it| it.name.clone()));
-    let mut row = Row {
-        thread,
+    let digest = token::digest(&claimed.lease.token);
+    let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
+    let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
+    let answered = claimed.thread.thread.answered.map(|answered| answered.question);
+    let (totals, unspent) = (Totals::default(), Spent::default());
+    let rests = wrap.profile().is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
+    let thread = row.thread;
+    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, answered, rests })
+}
+
+/// Who works on a thread from now on. A session that the same profile left there is gone on with.
+fn new_row(
+    tx: &mut Transaction<'_>,
+    wrap: &Wrap<'_>,
+    work: &Work,
+    log: &Path,
+    tag: &str,
+    now: Time,
+) -> Result<Row, Error> {
+    let profile = wrap.profile();
+    let name = profile.map(|profile| profile.name.clone());
+    let earlier = worker::load(tx, work.thread)?.filter(|row| row.profile.is_some() && row.profile == name);
+    Ok(Row {
+        thread: work.thread,
         agent: wrap.claim.holder.clone(),
         host: host().to_owned(),
         process: ProcessIdentity::own().to_string(),
-        tag: tag.clone(),
-        profile: profile.map(|profile| profile.name.clone()),
+        tag: tag.to_owned(),
+        profile: name,
         log: log.display().to_string(),
         grace: profile.map_or(Span::seconds(10), |profile| profile.grace),
         session: earlier.and_then(|row| row.session),
-        started_at: orch_core::time::Time(0),
+        started_at: now,
         output_at: None,
         commit_at: None,
         silent: false,
@@ -220,19 +241,17 @@ fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
         cost_micros: 0,
         report: None,
         end: None,
-    };
-    session.write(Durability::Power, |tx, now| {
-        row.started_at = now;
-        worker::put(tx, &row)?;
-        Ok(Ending::Keep(()))
-    })?;
-    let digest = token::digest(&claimed.lease.token);
-    let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
-    let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
-    let answered = claimed.thread.thread.answered.map(|answered| answered.question);
-    let (totals, unspent) = (Totals::default(), Spent::default());
-    let rests = profile.is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
-    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, answered, rests })
+    })
+}
+
+impl Wrap<'_> {
+    /// The worker's profile, where it has one.
+    fn profile(&self) -> Option<&Profile> {
+        match &self.what {
+            What::Profile { profile, .. } => Some(profile),
+            What::Command { .. } => None,
+        }
+    }
 }
 
 /// What one start of the worker came to.

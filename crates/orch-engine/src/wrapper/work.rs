@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_core::message::MessageKind;
 use orch_core::thread::condition::Condition;
+use orch_store::Transaction;
 use orch_store::table::{message, thread_condition};
 use serde_json::Value;
 
+use crate::Error;
 use crate::inbox::claim::Claimed;
 use crate::profile::brief::{Answered, Earlier};
-use crate::{Error, Session};
 
 /// The work of a thread.
 #[derive(Clone, Debug)]
@@ -39,12 +40,10 @@ pub struct Work {
 
 impl Work {
     /// Reads the work of a claimed thread.
-    pub(super) fn read(session: &mut Session, claimed: &Claimed) -> Result<Self, Error> {
+    pub(super) fn read(tx: &mut Transaction<'_>, claimed: &Claimed) -> Result<Self, Error> {
         let thread = &claimed.thread.thread;
-        let (first, condition) = session.read(|tx, _| {
-            let first = message::of_thread(tx, thread.id, orch_core::id::MessageId(0), 1)?;
-            Ok((first.into_iter().next(), thread_condition::load(tx, thread.id)?))
-        })?;
+        let first = message::of_thread(tx, thread.id, orch_core::id::MessageId(0), 1)?.into_iter().next();
+        let condition = thread_condition::load(tx, thread.id)?;
         let first = first.filter(|message| message.content.kind == MessageKind::Work);
         let payload = first.as_ref().and_then(|message| message.content.extra.payload.as_deref());
         let payload: Value = payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
