@@ -10,6 +10,7 @@ use orch_core::event::{About, EventKind};
 use orch_core::id::{AttemptId, RunId};
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
+use orch_core::time::Span;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::table::{attempt, worktree};
 
@@ -17,6 +18,7 @@ use super::hold::Taken;
 use super::{
     branch_ref, commit_id, complete, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare,
 };
+use crate::wake::{Look, wait_until};
 use crate::world::git::{GitError, RefName, Repository, Salvage, sweep_removed};
 use crate::world::process::processes_in;
 use crate::wrapper::stop;
@@ -24,6 +26,13 @@ use crate::{Error, Session};
 
 /// How many worktrees are taken away at once, however many processors there are: they share one repository's locks.
 const AT_ONCE_MAX: usize = 4;
+
+/// How long what is at work in a worktree has to leave it: the git command that somebody killed has left behind, or
+/// what a worker is still ending.
+const LEAVING_MAX: Span = Span::seconds(1);
+
+/// How often to look whether it has left.
+const LOOK_AGAIN: Span = Span(20);
 
 /// What is written down where the worktree may serve the run's next attempt.
 pub(crate) const PARK: &str = "park";
@@ -120,7 +129,7 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
 /// Keeps everything, removes the folder or puts it aside for the next attempt, and puts the branch away.
 /// Returns the reference that keeps what was there.
 fn take_away(
-    session: &Session,
+    session: &mut Session,
     run: &Run,
     attempt: &Attempt,
     tree: &Worktree,
@@ -131,7 +140,7 @@ fn take_away(
     if tree.state == WorktreeState::Planned {
         repository.clear_half_made(path)?;
     }
-    if let Some(pid) = processes_in(path).first() {
+    if let Some(pid) = who_stays(session, path)? {
         let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
@@ -151,6 +160,19 @@ fn take_away(
     }
     put_away(&repository, attempt, tree)?;
     Ok(salvage.map(|_| reference))
+}
+
+/// A process that works in this folder and does not leave it.
+fn who_stays(session: &mut Session, path: &Path) -> Result<Option<u32>, Error> {
+    let mut stays = None;
+    wait_until(session, LEAVING_MAX, |session| {
+        stays = processes_in(path).first().copied();
+        Ok(match stays {
+            None => Look::Found(()),
+            Some(_) => Look::Nothing(Some(session.clock_now() + LOOK_AGAIN)),
+        })
+    })?;
+    Ok(stays)
 }
 
 /// Keeps what is in the worktree; where it is gone, finds what an earlier try has kept.

@@ -19,9 +19,11 @@ use crate::world::Environment;
 use crate::world::limit::{KILL_LOOK, KILL_WAIT, PIPE_BYTES};
 
 /// Runs the command `$1` without input, beside a guard: a process of the group that waits for our end of a
-/// pipe to be closed, as it is when we are killed, and then ends the group, with `$2` seconds of grace.
+/// pipe to be closed, as it is when we are killed, and then ends the group, with `$2` seconds of grace. It stands
+/// outside the folder, which is free once the command itself has ended.
 const GUARDED: &str = "exec 9<&0 </dev/null
 (
+    cd /
     exec >/dev/null 2>&1
     read -r line <&9 || { trap '' TERM; kill -TERM 0; kill -CONT 0; sleep \"$2\"; kill -KILL 0; }
 ) &

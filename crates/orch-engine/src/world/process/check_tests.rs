@@ -131,6 +131,20 @@ fn a_stopped_one_is_ended_too() {
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn only_the_command_stands_in_its_folder() {
+    let place = Place::new();
+    let run = run_check(&Check {
+        limit: Duration::from_secs(30),
+        ..place.check(
+            "read -r guard rest </proc/$$/task/$$/children\n\
+             until [ \"$(readlink /proc/$guard/cwd)\" = / ]; do sleep 0.01; done",
+        )
+    });
+    assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}, {}", run.outcome, run.tail);
+}
+
 #[test]
 fn what_it_leaves_behind_is_ended() {
     let place = Place::new();
