@@ -82,6 +82,12 @@ impl<'a> Context<'a> {
         &self.command
     }
 
+    /// The options that every command takes, as they were given.
+    #[must_use]
+    pub fn globals(&self) -> &Globals {
+        &self.globals
+    }
+
     /// The variables that stand in for options.
     #[must_use]
     pub fn environment(&self) -> &'a dyn Environment {
@@ -313,6 +319,11 @@ impl<'a> Context<'a> {
         let location = orch_store::location::find(self.named_store()?.as_deref(), &working_folder()?)?;
         let (text, options) = (location_text(&location), self.open_options());
         Ok((move || Session::open(&location, options), text))
+    }
+
+    /// Closes the store, which takes memory and files as long as it is open; whoever needs it again opens it again.
+    pub fn close(&mut self) {
+        self.session = None;
     }
 
     /// Says on stderr what is going on while a command takes its time.

@@ -37,6 +37,11 @@ pub trait Program: CommandFactory + FromArgMatches {
         Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
     }
 
+    /// The command that this process goes on with after it has become its program again, and its name.
+    fn kept() -> Option<Result<(Self, String), NoCommand>> {
+        None
+    }
+
     /// The options that every command takes.
     fn globals(&self) -> &Globals;
 
@@ -70,19 +75,12 @@ pub fn main<P: Program>() -> ExitCode {
 fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
     let wish = wish(arguments);
     let guess = Printer::new(Mode::guess(wish, environment), environment);
-    let (matches, command) = match usage::parse_quickly(P::quick_parser(), P::parser, arguments) {
-        Ok(parsed) => parsed,
+    let (program, command) = match P::kept().unwrap_or_else(|| read(arguments)) {
+        Ok(read) => read,
         Err(NoCommand::Document { command, text }) => {
             return status(guess.document(&command, &text, json_wanted(wish, environment)), 0);
         }
         Err(NoCommand::Wrong { command, error }) => return fail(guess, &command, &error),
-    };
-    let program = match P::from_arg_matches(&matches) {
-        Ok(program) => program,
-        Err(error) => {
-            let error = ErrorView::new(Code::Internal, format!("The command line was misread: {error}."));
-            return fail(guess, &command, &error);
-        }
     };
     let globals = program.globals().clone();
     let wish = Wish { json: globals.json, text: globals.text };
@@ -122,6 +120,18 @@ fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 
     // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
     std::mem::forget(context);
     exit
+}
+
+/// Understands the command line.
+fn read<P: Program>(arguments: &[OsString]) -> Result<(P, String), NoCommand> {
+    let (matches, command) = usage::parse_quickly(P::quick_parser(), P::parser, arguments)?;
+    match P::from_arg_matches(&matches) {
+        Ok(program) => Ok((program, command)),
+        Err(error) => {
+            let error = ErrorView::new(Code::Internal, format!("The command line was misread: {error}."));
+            Err(NoCommand::Wrong { command, error: Box::new(error) })
+        }
+    }
 }
 
 /// What the command line asks for, read without understanding it: good enough to report that it is wrong.

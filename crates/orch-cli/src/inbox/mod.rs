@@ -21,6 +21,8 @@ pub mod wait;
 pub mod word;
 
 use clap::{Parser, Subcommand};
+use orch_contract::{Code, ErrorView};
+use orch_engine::world::process::afresh;
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};
@@ -28,6 +30,7 @@ use crate::entry::Program;
 use crate::failure::Failure;
 use crate::respond::Outcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
+use crate::usage::NoCommand;
 
 /// Send work to agents, claim it, report on it
 ///
@@ -78,11 +81,29 @@ enum Command {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
+    /// What an earlier image of this process has claimed.
+    #[command(skip)]
+    GoOn(Box<run::Kept>),
 }
 
 impl Program for Inbox {
     const IDENTITY: Identity =
         Identity { program: "inbox", agent_variable: "INBOX_AGENT", agent_default: None };
+
+    fn kept() -> Option<Result<(Self, String), NoCommand>> {
+        let command = || "inbox run".to_owned();
+        let read = |bytes: std::io::Result<Vec<u8>>| {
+            let kept: run::Kept = serde_json::from_slice(&bytes?)?;
+            let globals = kept.globals();
+            Ok((Self { globals, command: Command::GoOn(Box::new(kept)) }, command()))
+        };
+        let failed = |error: std::io::Error| {
+            let message = format!("What this program kept for itself cannot be read: {error}.");
+            let error = Box::new(ErrorView::new(Code::Internal, message));
+            NoCommand::Wrong { command: command(), error }
+        };
+        Some(read(afresh::kept()?).map_err(failed))
+    }
 
     fn globals(&self) -> &Globals {
         &self.globals
@@ -112,6 +133,7 @@ impl Program for Inbox {
             Command::Completions(args) => self_description::completions(&args, Self::parser()),
             Command::Man(args) => self_description::man(&args, Self::parser())?,
             Command::Run(args) => run::run(args, context)?,
+            Command::GoOn(kept) => run::go_on(*kept, context)?,
         })
     }
 }

@@ -14,10 +14,12 @@ use orch_core::time::Span;
 use orch_engine::inbox::claim::Claim;
 use orch_engine::inbox::show;
 use orch_engine::profile::{BUILT_IN, ProfileError, Reference, Shelf};
-use orch_engine::wrapper::{self, Programs, What, Wrap, Wrapped};
+use orch_engine::world::process::afresh;
+use orch_engine::wrapper::{self, Held, Note, Programs, What, Wrap, Wrapped};
 use orch_store::page::PageRequest;
+use serde::{Deserialize, Serialize};
 
-use crate::arguments::{self, EmptyOk};
+use crate::arguments::{self, EmptyOk, Globals};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupts;
@@ -70,18 +72,113 @@ fn profile(text: &str) -> Result<Reference, String> {
     text.parse().map_err(|error: orch_engine::profile::BadReference| error.to_string())
 }
 
+/// What an image of this process keeps for the next one, once the work is claimed.
+#[derive(Deserialize, Serialize)]
+pub struct Kept {
+    store: Option<String>,
+    json: bool,
+    text: bool,
+    allow_network_fs: bool,
+    who: Option<String>,
+    how: How,
+    folder: PathBuf,
+    note: Note,
+}
+
+impl Kept {
+    /// The options that every command takes.
+    #[must_use]
+    pub fn globals(&self) -> Globals {
+        Globals {
+            store: self.store.clone(),
+            json: self.json,
+            text: self.text,
+            allow_network_fs: self.allow_network_fs,
+            who: self.who.clone().map(Slug::stored),
+        }
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    /// It holds a token, which is nobody's business.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
+
+/// How the program is run.
+#[derive(Clone, Deserialize, Serialize)]
+struct How {
+    command: Vec<OsString>,
+    profile: Option<String>,
+    exit_reports: bool,
+    end_silent: bool,
+    limit_ms: Option<i64>,
+}
+
 /// Runs the program.
 ///
 /// # Errors
 /// There is no work, somebody else holds it, or the store failed.
 pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let claim = claim(&args, context)?;
-    let what = what(&args, context)?;
+    let asked = claim(&args, context)?;
+    let how = How {
+        command: args.command,
+        profile: args.profile.map(|reference| reference.to_string()),
+        exit_reports: args.exit_reports,
+        end_silent: args.end_silent,
+        limit_ms: args.limit.map(|span| span.0),
+    };
+    let shelf = shelf(context)?;
+    let folder = context.session()?.folder().to_owned();
+    context.close();
+    let globals = context.globals().clone();
+    let begun = wrapped(context, &how, &shelf, |wrap| {
+        let held = wrapper::claim(wrap, &asked)?;
+        let kept = Kept {
+            store: globals.store,
+            json: globals.json,
+            text: globals.text,
+            allow_network_fs: globals.allow_network_fs,
+            who: globals.who.map(|who| who.to_string()),
+            how: how.clone(),
+            folder,
+            note: held.note(),
+        };
+        if let Ok(kept) = serde_json::to_vec(&kept) {
+            // Where it cannot be done, this image does as well.
+            afresh::begin_afresh(&kept);
+        }
+        Ok(held)
+    });
+    match begun {
+        Err(failure) if args.empty_ok.empty_ok && failure.code() == Code::InboxEmpty => {
+            Ok(Outcome::StreamedAs(0))
+        }
+        begun => begun,
+    }
+}
+
+/// Goes on with the work that an earlier image of this process has claimed.
+///
+/// # Errors
+/// As [`run`].
+pub fn go_on(kept: Kept, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    let shelf = Shelf::new(&kept.folder, user_folder(context)?.as_deref());
+    wrapped(context, &kept.how, &shelf, |wrap| Ok(Held::of_note(kept.note, wrap)))
+}
+
+/// Runs a program on what is held, to its end.
+fn wrapped(
+    context: &mut Context<'_>,
+    how: &How,
+    shelf: &Shelf,
+    hold: impl FnOnce(&Wrap<'_>) -> Result<Held, orch_engine::Error>,
+) -> Result<Outcome, Failure> {
+    let what = what(how, shelf)?;
     let (open, store) = context.opener()?;
-    let stop = interrupts::take_over().map_err(|error| {
-        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
-    })?;
     let document = context.wants_document();
+    let stop;
     let wrapped = {
         let printer = &*context;
         let mut echo = |line: &[u8]| {
@@ -89,23 +186,23 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
                 let _ = printer.pass(line);
             }
         };
-        wrapper::run(Wrap {
-            claim,
+        let mut wrap = Wrap {
             what,
             programs: programs()?,
             open: &open,
             store,
-            limit: args.limit.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
-            ends_silent: args.end_silent,
-            stop: Some(stop.as_fd()),
+            limit: how.limit_ms.map(|limit| Duration::from_millis(u64::try_from(limit).unwrap_or(0))),
+            ends_silent: how.end_silent,
+            stop: None,
             echo: &mut echo,
-        })
-    };
-    let wrapped = match wrapped.map_err(Failure::from) {
-        Err(failure) if args.empty_ok.empty_ok && failure.code() == Code::InboxEmpty => {
-            return Ok(Outcome::StreamedAs(0));
-        }
-        wrapped => wrapped?,
+        };
+        // Until then an interrupt ends this at once.
+        let held = hold(&wrap)?;
+        stop = interrupts::take_over().map_err(|error| {
+            Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
+        })?;
+        wrap.stop = Some(stop.as_fd());
+        wrapper::keep(wrap, held)?
     };
     let done = wrapped.message.as_ref().is_some_and(|message| message.content.kind == MessageKind::Result);
     let exit = if done { 0 } else { Code::NotClaimed.exit_status() };
@@ -144,12 +241,12 @@ fn claim(args: &Args, context: &mut Context<'_>) -> Result<Claim, Failure> {
     Ok(Claim { queue, holder, thread: args.thread, lease: args.lease, wait: args.wait, again: false })
 }
 
-fn what(args: &Args, context: &mut Context<'_>) -> Result<What, Failure> {
-    let Some(reference) = &args.profile else {
-        return Ok(What::Command { words: args.command.clone(), exit_reports: args.exit_reports });
+fn what(how: &How, shelf: &Shelf) -> Result<What, Failure> {
+    let Some(named) = &how.profile else {
+        return Ok(What::Command { words: how.command.clone(), exit_reports: how.exit_reports });
     };
-    let shelf = shelf(context)?;
-    let profile = shelf.profile(reference).map_err(|error| bad_profile(&error))?;
+    let reference = profile(named).map_err(|problem| Failure::invalid("--profile", format!("{problem}.")))?;
+    let profile = shelf.profile(&reference).map_err(|error| bad_profile(&error))?;
     let template = shelf.template(&profile).map_err(|error| bad_profile(&error))?;
     Ok(What::Profile { profile: Box::new(profile), template: Box::new(template) })
 }

@@ -1,5 +1,6 @@
 //! Where profiles are found: a path, the store's folder, the user's folder, the program itself.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,15 @@ pub enum Reference {
     Name(Slug),
     /// By a path.
     Path(PathBuf),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(formatter),
+            Self::Path(path) => path.display().fmt(formatter),
+        }
+    }
 }
 
 impl FromStr for Reference {

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::process::afresh;
+
 /// The whole environment of a program: what is not in here, it does not see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(Vec<(OsString, OsString)>);
@@ -16,11 +18,14 @@ impl Environment {
         Self::default()
     }
 
-    /// What this process was started with, without `GIT_*`: a hook or an alias that starts us sets
-    /// variables that would turn our git, and that of a check, to another repository or index.
+    /// What this process was started with, without what it has set for itself, and without `GIT_*`: a hook or an alias
+    /// that starts us sets variables that would turn our git, and that of a check, to another repository or index.
     #[must_use]
     pub fn inherited() -> Self {
-        Self(std::env::vars_os().filter(|(name, _)| !name.as_bytes().starts_with(b"GIT_")).collect())
+        let foreign = |(name, value): &(OsString, OsString)| {
+            !name.as_bytes().starts_with(b"GIT_") && !afresh::is_own(name, value)
+        };
+        Self(std::env::vars_os().filter(foreign).collect())
     }
 
     /// The same with this variable set.

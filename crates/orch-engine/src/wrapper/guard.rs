@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use orch_core::lease::Lease;
+use orch_core::lease::LeaseLength;
 use orch_core::run::Spent;
 use orch_core::thread::{ThreadState, decide};
 use orch_core::time::Time;
@@ -73,7 +73,7 @@ impl<'b> Guard<'b> {
         ends_silent: bool,
     ) -> Self {
         let now = Instant::now();
-        let renew_every = renewal(held.work_lease());
+        let renew_every = renewal(held.lease);
         let noted = (held.row.tokens, held.row.cost_micros);
         Self {
             open,
@@ -202,7 +202,7 @@ impl<'b> Guard<'b> {
             if renewing {
                 let request = Renew { thread: found.id, token: self.held.token.clone(), lease: None };
                 renew(session, None, &request)?;
-                self.renew_every = renewal(decide::lease(&found));
+                self.renew_every = renewal(decide::lease(&found).map(|lease| lease.length));
             }
             return Ok(());
         }
@@ -251,8 +251,8 @@ impl<'b> Guard<'b> {
 }
 
 /// How often a lease is renewed: three times in its length.
-fn renewal(lease: Option<Lease>) -> Duration {
-    let length = lease.map_or(orch_core::limit::LEASE_DEFAULT.0, |lease| lease.length.span().0);
+fn renewal(lease: Option<LeaseLength>) -> Duration {
+    let length = lease.unwrap_or(LeaseLength::DEFAULT).span().0;
     Duration::from_millis(u64::try_from(length / 3).unwrap_or(1_000).max(200))
 }
 

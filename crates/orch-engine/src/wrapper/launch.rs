@@ -10,6 +10,7 @@ use crate::orch::meter;
 use crate::profile::brief::{Answered, BriefFacts, BriefWorktree, ResumeFacts};
 use crate::profile::{Actor, BriefWay, Launch as Places, Profile, session_id, variables};
 use crate::world::Environment;
+use crate::world::process::afresh;
 use crate::world::process::worker::Input;
 
 use super::{Held, What, Wrap};
@@ -143,7 +144,8 @@ fn of_profile(
         _ => &profile.command,
     };
     let (program, arguments) = line.fill(&places).map_err(Error::Fill)?;
-    let environment = profile.environment(std::env::vars_os(), &places).map_err(Error::Fill)?;
+    let foreign = std::env::vars_os().filter(|(name, value)| !afresh::is_own(name, value));
+    let environment = profile.environment(foreign, &places).map_err(Error::Fill)?;
     let mut environment = ours(environment, wrap, held);
     if profile.commit == Actor::Tool {
         environment = environment.with(super::DEFER, "1");

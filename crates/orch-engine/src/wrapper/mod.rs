@@ -2,12 +2,14 @@
 //!
 //! It belongs to the transport: what it knows of a task it reads from the work message, as any worker does.
 //! The store is open only for the instants in which something is written, so that hundreds of wrappers cost little.
-//! [`run`] is the whole of it; [`launch`] says what is started, [`guard`] watches over it, [`finish`] says what its end
-//! means, and [`stop`] ends one from outside.
+//! [`claim`] begins and [`keep`] goes on to the end, in the same process or, by [`Held::note`], in a fresh image of it;
+//! [`launch`] says what is started, [`guard`] watches over it, [`finish`] says what its end means, and [`stop`] ends one
+//! from outside.
 
 mod finish;
 mod guard;
 mod launch;
+mod note;
 mod rest;
 pub mod stop;
 mod work;
@@ -18,22 +20,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::id::{MessageId, Slug, ThreadId};
-use orch_core::lease::{Lease, TokenDigest};
+use orch_core::lease::{LeaseLength, TokenDigest};
 use orch_core::message::Message;
 use orch_core::run::Spent;
 use orch_core::time::{Span, Time};
 use orch_core::worker::{Worker as Row, WorkerEnd, WorkerOutcome};
+use orch_store::Ending;
 use orch_store::driver::Durability;
 use orch_store::table::worker;
-use orch_store::{Ending, Transaction};
 
-use crate::inbox::claim::{self, Claim};
+use crate::inbox::claim::{self as inbox_claim, Claim};
 use crate::profile::brief::{Answered, Template};
 use crate::profile::{Profile, Totals};
 use crate::world::process::worker::{Line, run_worker};
 use crate::world::process::{ProcessIdentity, Worker, host};
 use crate::{Answer, Error, Session, token};
 use guard::Guard;
+pub use note::Note;
 pub use work::Work;
 
 /// How large the log of one worker may become.
@@ -69,10 +72,8 @@ pub enum What {
     },
 }
 
-/// A wrapper that is to be run.
+/// How a wrapper does its work.
 pub struct Wrap<'a> {
-    /// What is claimed, and in whose name.
-    pub claim: Claim,
     /// What is run.
     pub what: What,
     /// Our own programs, absolute.
@@ -118,7 +119,7 @@ pub struct Wrapped {
 }
 
 /// The work of a wrapper under way.
-struct Held {
+pub struct Held {
     thread: ThreadId,
     token: String,
     digest: TokenDigest,
@@ -126,7 +127,8 @@ struct Held {
     work: Work,
     log: PathBuf,
     tag: String,
-    lease: Option<Lease>,
+    /// How long the lease is that the claim gave.
+    lease: Option<LeaseLength>,
     row: Row,
     totals: Totals,
     /// What the run has not been told of yet.
@@ -138,11 +140,6 @@ struct Held {
 }
 
 impl Held {
-    /// The lease that the claim gave.
-    fn work_lease(&self) -> Option<Lease> {
-        self.lease
-    }
-
     /// Where git notes each place that the worktree's HEAD was at.
     fn head_log(&self) -> Option<PathBuf> {
         let (git_dir, _) = launch::git_folders(&self.work.folder()?);
@@ -150,15 +147,22 @@ impl Held {
     }
 }
 
-/// Claims, runs, keeps, reports.
+/// Claims the work.
 ///
 /// # Errors
-/// There is nothing to claim, the profile cannot be started, or the store failed.
-pub fn run(mut wrap: Wrap<'_>) -> Result<Wrapped, Error> {
+/// There is nothing to claim, or the store failed.
+pub fn claim(wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
     let mut session = (wrap.open)()?;
-    let mut held = begin(&mut session, &wrap)?;
+    let held = begin(&mut session, wrap, claim)?;
     session.tend();
-    drop(session);
+    Ok(held)
+}
+
+/// Runs the program on it, keeps the lease, and reports.
+///
+/// # Errors
+/// The profile cannot be started, or the store failed.
+pub fn keep(mut wrap: Wrap<'_>, mut held: Held) -> Result<Wrapped, Error> {
     let mut answered = None;
     for start in 0..STARTS_MAX {
         let ran = once(&mut wrap, &mut held, start > 0, answered.take())?;
@@ -183,16 +187,20 @@ pub fn run(mut wrap: Wrap<'_>) -> Result<Wrapped, Error> {
 }
 
 /// Claims the work and writes down who works on it, in one transaction: whoever is killed right after it is found.
-fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
+fn begin(session: &mut Session, wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
     let tag = crate::profile::session_id(random);
     let folder = session.store_folder().to_owned();
     let mut begun = None;
-    let claimed = claim::claim_and(session, None, &wrap.claim, &mut |tx, claimed, now| {
+    let claimed = inbox_claim::claim_and(session, None, claim, &mut |tx, claimed, now| {
         let work = Work::read(tx, claimed)?;
         let log = work.log(&folder);
-        let row = new_row(tx, wrap, &work, &log, &tag, now)?;
+        let mut row = new_row(wrap, work.thread, &claim.holder, &log, &tag, now);
+        // A session that the same profile left there is gone on with.
+        row.session = worker::load(tx, work.thread)?
+            .filter(|earlier| earlier.profile.is_some() && earlier.profile == row.profile)
+            .and_then(|earlier| earlier.session);
         worker::put(tx, &row)?;
         begun = Some((work, log, row));
         Ok(())
@@ -200,38 +208,38 @@ fn begin(session: &mut Session, wrap: &Wrap<'_>) -> Result<Held, Error> {
     let (Answer::Fresh(claimed), Some((work, log, row))) = (claimed, begun) else {
         unreachable!("a request without an id is never a repeat")
     };
-    let digest = token::digest(&claimed.lease.token);
-    let (token, holder) = (claimed.lease.token, wrap.claim.holder.clone());
-    let lease = orch_core::thread::decide::lease(&claimed.thread.thread);
+    let lease = orch_core::thread::decide::lease(&claimed.thread.thread).map(|lease| lease.length);
     let answered = claimed.thread.thread.answered.map(|answered| answered.question);
-    let (totals, unspent) = (Totals::default(), Spent::default());
-    let rests = wrap.profile().is_some_and(|profile| profile.report == crate::profile::Actor::Worker);
-    let thread = row.thread;
-    Ok(Held { thread, token, digest, holder, work, log, tag, lease, row, totals, unspent, answered, rests })
+    Ok(Held {
+        thread: row.thread,
+        digest: token::digest(&claimed.lease.token),
+        token: claimed.lease.token,
+        holder: claim.holder.clone(),
+        rests: wrap.rests(),
+        work,
+        log,
+        tag,
+        lease,
+        row,
+        totals: Totals::default(),
+        unspent: Spent::default(),
+        answered,
+    })
 }
 
-/// Who works on a thread from now on. A session that the same profile left there is gone on with.
-fn new_row(
-    tx: &mut Transaction<'_>,
-    wrap: &Wrap<'_>,
-    work: &Work,
-    log: &Path,
-    tag: &str,
-    now: Time,
-) -> Result<Row, Error> {
+/// Who works on a thread from now on.
+fn new_row(wrap: &Wrap<'_>, thread: ThreadId, holder: &Slug, log: &Path, tag: &str, now: Time) -> Row {
     let profile = wrap.profile();
-    let name = profile.map(|profile| profile.name.clone());
-    let earlier = worker::load(tx, work.thread)?.filter(|row| row.profile.is_some() && row.profile == name);
-    Ok(Row {
-        thread: work.thread,
-        agent: wrap.claim.holder.clone(),
+    Row {
+        thread,
+        agent: holder.clone(),
         host: host().to_owned(),
         process: ProcessIdentity::own().to_string(),
         tag: tag.to_owned(),
-        profile: name,
+        profile: profile.map(|profile| profile.name.clone()),
         log: log.display().to_string(),
         grace: profile.map_or(Span::seconds(10), |profile| profile.grace),
-        session: earlier.and_then(|row| row.session),
+        session: None,
         started_at: now,
         output_at: None,
         commit_at: None,
@@ -241,7 +249,7 @@ fn new_row(
         cost_micros: 0,
         report: None,
         end: None,
-    })
+    }
 }
 
 impl Wrap<'_> {
@@ -251,6 +259,11 @@ impl Wrap<'_> {
             What::Profile { profile, .. } => Some(profile),
             What::Command { .. } => None,
         }
+    }
+
+    /// Whether failures in a row say something of the profile.
+    fn rests(&self) -> bool {
+        self.profile().is_some_and(|profile| profile.report == crate::profile::Actor::Worker)
     }
 }
 

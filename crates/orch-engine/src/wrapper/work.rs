@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
+use orch_core::id::{AttemptName, Commit, Slug, TaskName, ThreadId};
 use orch_core::message::MessageKind;
 use orch_core::thread::condition::Condition;
 use orch_store::Transaction;
 use orch_store::table::{message, thread_condition};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::inbox::claim::Claimed;
 use crate::profile::brief::{Answered, Earlier};
 
 /// The work of a thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {
     /// The thread.
     pub thread: ThreadId,
@@ -47,21 +47,71 @@ impl Work {
         let first = first.filter(|message| message.content.kind == MessageKind::Work);
         let payload = first.as_ref().and_then(|message| message.content.extra.payload.as_deref());
         let payload: Value = payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let attempt = text(&payload["attempt"]).as_deref().and_then(attempt_name);
         let body = first.map(|message| message.content.body).filter(|body| !body.is_empty());
-        Ok(Self {
-            thread: thread.id,
-            title: text(&payload["title"]).unwrap_or_else(|| thread.head.subject.clone()),
+        let mut work = Self::of_payload(thread.id, &payload, condition);
+        if work.title.is_empty() {
+            work.title.clone_from(&thread.head.subject);
+        }
+        if work.attempt.is_none() {
             // Work that no scheduler sent has its text alone.
-            spec: if attempt.is_some() { text(&payload["spec"]) } else { body },
+            work.spec = body;
+        }
+        Ok(work)
+    }
+
+    /// The work that a payload tells of.
+    fn of_payload(thread: ThreadId, payload: &Value, condition: Option<Condition>) -> Self {
+        Self {
+            thread,
+            attempt: text(&payload["attempt"]).as_deref().and_then(attempt_name),
+            title: text(&payload["title"]).unwrap_or_default(),
+            spec: text(&payload["spec"]),
             accept: texts(&payload["accept"]),
             verify: texts(&payload["verify"]),
             slot: payload["worktree"]["slot"].as_i64(),
             answers: list(&payload["answers"]).iter().map(answered).collect(),
             earlier: list(&payload["earlier"]).iter().filter_map(earlier).collect(),
-            attempt,
             condition,
+        }
+    }
+
+    /// Everything that [`Work::of_note`] needs to have it again.
+    pub(super) fn note(&self) -> Value {
+        json!({
+            "attempt": self.attempt.as_ref().map(ToString::to_string),
+            "title": self.title,
+            "spec": self.spec,
+            "accept": self.accept,
+            "verify": self.verify,
+            "worktree": {
+                "slot": self.slot,
+                "condition": self.condition.as_ref().map(|condition| json!({
+                    "tree": condition.tree,
+                    "branch": condition.branch,
+                    "base": condition.base.as_str(),
+                    "needs_commit": condition.needs_commit,
+                })),
+            },
+            "answers": self.answers.iter().map(|answered| json!({
+                "question": answered.question, "answer": answered.answer, "from": answered.from,
+            })).collect::<Vec<_>>(),
+            "earlier": self.earlier.iter().map(|earlier| json!({
+                "attempt": earlier.attempt.to_string(), "outcome": earlier.outcome,
+                "reason": earlier.reason, "log_tail": earlier.log_tail,
+            })).collect::<Vec<_>>(),
         })
+    }
+
+    /// The work that was noted.
+    pub(super) fn of_note(thread: ThreadId, note: &Value) -> Self {
+        let condition = &note["worktree"]["condition"];
+        let condition = text(&condition["tree"]).map(|tree| Condition {
+            tree,
+            branch: text(&condition["branch"]).unwrap_or_default(),
+            base: Commit::stored(text(&condition["base"]).unwrap_or_default()),
+            needs_commit: condition["needs_commit"] == true,
+        });
+        Self::of_payload(thread, note, condition)
     }
 
     /// The folder that the work is done in; `None` where the thread does not say.
@@ -119,6 +169,45 @@ fn earlier(value: &Value) -> Option<Earlier> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_noted_is_read_again() {
+        let attempt = attempt_name("r/a@2");
+        let whole = Work {
+            thread: ThreadId(7),
+            attempt: attempt.clone(),
+            title: "Build it".to_owned(),
+            spec: Some("All\nof it".to_owned()),
+            accept: vec!["It stands.".to_owned()],
+            verify: vec!["make test".to_owned(), "true".to_owned()],
+            condition: Some(Condition {
+                tree: "/a tree".to_owned(),
+                branch: "orch/r/a.2".to_owned(),
+                base: Commit::stored("abc".to_owned()),
+                needs_commit: true,
+            }),
+            slot: Some(3),
+            answers: vec![Answered {
+                question: "Q".to_owned(),
+                answer: "A".to_owned(),
+                from: "lead".to_owned(),
+            }],
+            earlier: attempt
+                .map(|attempt| Earlier {
+                    attempt,
+                    outcome: "failed".to_owned(),
+                    reason: Some("no".to_owned()),
+                    log_tail: None,
+                })
+                .into_iter()
+                .collect(),
+        };
+        let bare = Work::of_payload(ThreadId(8), &json!({"title": "T"}), None);
+        for work in [whole, bare] {
+            let text = work.note().to_string();
+            assert_eq!(Work::of_note(work.thread, &serde_json::from_str(&text).unwrap()), work);
+        }
+    }
 
     #[test]
     fn names_of_attempts_are_read() {

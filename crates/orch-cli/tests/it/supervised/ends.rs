@@ -130,6 +130,37 @@ fn a_flood_of_output_is_bounded() {
     place.is_tidy();
 }
 
+/// While a worker works its wrapper has begun afresh, with nothing of the store open: hundreds of them must cost
+/// little. The worker sees nothing of that.
+#[test]
+fn a_wrapper_that_waits_holds_nothing() {
+    let place = Place::with_scripts(&[]);
+    let (gate, seen) = (place.gate("gate"), place.beside("seen"));
+    let work = "echo a > a.txt; git add .; git commit -qm a";
+    place.script("a", &format!("env > {}; {}\n{work}", seen.display(), gate.command_once()), &[]);
+    let drive = Driving::start(place.drive(&[]));
+    let open = gate.reached();
+    let wrapper = place.orch(&["ps"]).ok()["workers"][0]["pid"].as_u64().unwrap();
+    let own = |name: &str| std::path::PathBuf::from(format!("/proc/{wrapper}/{name}"));
+    let files = || {
+        let files = fs::read_dir(own("fd")).unwrap().flatten();
+        files.filter_map(|file| fs::read_link(file.path()).ok()).collect::<Vec<_>>()
+    };
+    assert!(files().iter().any(|file| file.ends_with("worker.log")), "{:?}", files());
+    until("the store is closed", || !files().iter().any(|file| file.to_string_lossy().contains("orch.db")));
+    let variables = fs::read(own("environ")).unwrap();
+    let is_set = |text: &[u8], name: &str| text.windows(name.len()).any(|part| part == name.as_bytes());
+    assert!(is_set(&variables, "INBOX_KEPT"), "it has begun afresh");
+    assert_eq!(fs::read(own("fd/0")).unwrap(), b"", "what was kept, a token among it, is there once");
+    let told = fs::read(&seen).unwrap();
+    assert!(is_set(&told, "INBOX_LEASE"), "{}", String::from_utf8_lossy(&told));
+    for name in ["INBOX_KEPT", "GLIBC_TUNABLES"] {
+        assert!(!is_set(&told, name), "{name}: {}", String::from_utf8_lossy(&told));
+    }
+    let_pass(open, "go");
+    assert_eq!(drive.end().exit, 0);
+}
+
 /// The second report with other words is refused; what the first said stays.
 #[test]
 fn a_second_report_is_refused() {

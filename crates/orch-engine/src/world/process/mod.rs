@@ -3,8 +3,10 @@
 //! [`run_check`] runs a command with a limit, [`run_worker`] one that lasts and is watched.
 //! [`end_tagged`] ends what a worker left when its wrapper was killed; a [`ProcessIdentity`] can be stored
 //! and asked later whether it is alive. Below them, `handle`, `kin`, `table` and [`tag`] tell who is who,
-//! [`ending`] and [`group`] end processes, and `exchange` talks to a program that answers and ends.
+//! [`ending`] and [`group`] end processes, `exchange` talks to a program that answers and ends, and by [`afresh`] ours
+//! becomes its own program again.
 
+pub mod afresh;
 pub mod check;
 pub mod detached;
 pub mod ending;
