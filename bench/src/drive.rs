@@ -1,6 +1,5 @@
 //! `orch drive` on a graph of short tasks, beside programs that do nothing but run such graphs.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,10 +50,10 @@ pub(crate) fn run(scratch: &Scratch) -> Done<()> {
         bare.push(each(commands_alone(&place)?));
         ours.push(each(driven(&place)?));
         if has_make {
-            make.push(each(made(&place)?));
+            make.push(each(built(&place, "make", "--silent", "Makefile", &makefile())?));
         }
         if has_ninja {
-            ninja.push(each(by_ninja(&place)?));
+            ninja.push(each(built(&place, "ninja", "--quiet", "build.ninja", &ninja_file())?));
         }
     }
     let mut pueue = Samples::default();
@@ -166,29 +165,25 @@ fn driven(place: &Path) -> Done<Duration> {
     Ok(time)
 }
 
-fn made(place: &Path) -> Done<Duration> {
-    let mut text = String::new();
+/// What `make` reads.
+fn makefile() -> String {
     let all: Vec<String> = graph().map(|(key, _)| key).collect();
-    writeln!(text, ".PHONY: all {0}\nall: {0}", all.join(" "))?;
-    for (key, after) in graph() {
-        // A word that the shell alone knows keeps make from running it without one.
-        writeln!(text, "{key}: {}\n\t@: ; :", after.join(" "))?;
-    }
-    std::fs::write(place.join("Makefile"), text)?;
-    let jobs = format!("-j{AT_ONCE}");
-    let ran = run_command(Command::new("make").args([jobs.as_str(), "--silent"]).current_dir(place))?;
-    Ok(ran.wall)
+    let head = format!(".PHONY: all {0}\nall: {0}\n", all.join(" "));
+    // A word that the shell alone knows keeps make from running it without one.
+    graph().fold(head, |text, (key, after)| text + &format!("{key}: {}\n\t@: ; :\n", after.join(" ")))
 }
 
-fn by_ninja(place: &Path) -> Done<Duration> {
-    let mut text = "rule short\n  command = :\n".to_owned();
-    for (key, after) in graph() {
-        writeln!(text, "build {key}: short {}", after.join(" "))?;
-    }
-    std::fs::write(place.join("build.ninja"), text)?;
+/// What `ninja` reads.
+fn ninja_file() -> String {
+    let head = "rule short\n  command = :\n".to_owned();
+    graph().fold(head, |text, (key, after)| text + &format!("build {key}: short {}\n", after.join(" ")))
+}
+
+/// A build of everything by a program that finds its file by itself.
+fn built(place: &Path, program: &str, silence: &str, file: &str, text: &str) -> Done<Duration> {
+    std::fs::write(place.join(file), text)?;
     let jobs = format!("-j{AT_ONCE}");
-    let ran = run_command(Command::new("ninja").args([jobs.as_str(), "--quiet"]).current_dir(place))?;
-    Ok(ran.wall)
+    Ok(run_command(Command::new(program).args([jobs.as_str(), silence]).current_dir(place))?.wall)
 }
 
 /// One daemon of its own for pueue; `None` where it cannot be installed.

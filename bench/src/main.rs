@@ -1,7 +1,8 @@
 //! The benchmarks: `cargo xtask bench [NAME]…` builds and runs this program.
 //!
 //! [`command`] measures whole commands, [`flat`] whether cost grows with the graph, [`plan`] a large plan,
-//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`drive`] a graph of short tasks, [`size`] the bytes of answers; bench/README.md says how and why.
+//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`drive`] a graph of short tasks,
+//! [`crowd`] many workers, [`size`] the bytes of answers; bench/README.md says how and why.
 //! Everything is a ratio or a difference within one run, what is compared being measured in turn.
 
 #![expect(
@@ -14,6 +15,7 @@ mod bare;
 mod clock;
 mod command;
 mod contention;
+mod crowd;
 mod disk;
 mod drive;
 mod fixture;
@@ -44,7 +46,7 @@ struct Benchmark {
 }
 
 /// All of them, in the order of bench/README.md.
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 9] = [
     Benchmark { name: "command", run: command::run },
     Benchmark { name: "flat", run: flat::run },
     Benchmark { name: "plan", run: plan::run },
@@ -52,6 +54,7 @@ const BENCHMARKS: [Benchmark; 8] = [
     Benchmark { name: "wake", run: wake::run },
     Benchmark { name: "trees", run: trees::run },
     Benchmark { name: "drive", run: drive::run },
+    Benchmark { name: "crowd", run: crowd::run },
     Benchmark { name: "size", run: size::run },
 ];
 
