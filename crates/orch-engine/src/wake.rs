@@ -98,6 +98,8 @@ impl Waiter {
         // A process of the same number may have left one behind.
         let _ = std::fs::remove_file(folder.join(name));
         let socket = UnixDatagram::bind(Reach::of(folder)?.path(name))?;
+        // It is read when there is something, and waited for together with others.
+        socket.set_nonblocking(true)?;
         // Like every other file of the store, it is its owner's alone.
         let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(folder.join(name), owner_only)?;
@@ -109,21 +111,33 @@ impl Waiter {
         if self.socket.is_some() { NET } else { NET_WITHOUT_SOCKET }
     }
 
-    /// Blocks until told, or until `limit` has passed; says whether it was told.
+    /// Blocks until told, until one of these files can be read, or until `limit` has passed; says whether it was not the
+    /// last.
     #[expect(clippy::disallowed_methods, reason = "without a socket nobody can wake it")]
-    fn block(&self, limit: Duration) -> bool {
+    fn block(&self, limit: Duration, files: &[BorrowedFd<'_>]) -> bool {
         let limit = limit.max(Duration::from_micros(100));
-        let Some(socket) = &self.socket else {
+        if self.socket.is_none() && files.is_empty() {
             std::thread::sleep(limit);
             return false;
-        };
-        let told = socket.set_read_timeout(Some(limit)).is_ok() && socket.recv(&mut [0; 8]).is_ok();
-        if told && socket.set_nonblocking(true).is_ok() {
-            while socket.recv(&mut [0; 8]).is_ok() {}
-            let _ = socket.set_nonblocking(false);
         }
-        told
+        let socket = self.socket.as_ref().map(AsFd::as_fd);
+        let all = socket.iter().chain(files);
+        let mut places: Vec<PollFd<'_>> =
+            all.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+        // An interrupted call is as good as one that timed out.
+        let told = rustix::event::poll(&mut places, Timespec::try_from(limit).ok().as_ref());
+        if let Some(socket) = &self.socket {
+            while socket.recv(&mut [0; 8]).is_ok() {}
+        }
+        told.is_ok_and(|told| told > 0)
     }
+}
+
+/// Whether a file can be read now, or has come to its end.
+pub(crate) fn is_readable(file: BorrowedFd<'_>) -> bool {
+    let mut places = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut places, Some(&none)).is_ok_and(|ready| ready > 0)
 }
 
 impl Drop for Waiter {
@@ -145,20 +159,7 @@ impl Bell {
 
     /// Blocks until it rings, the file can be read, or a second has passed: who waits looks again then.
     pub(crate) fn await_with(&self, file: Option<BorrowedFd<'_>>) {
-        let socket = self.0.socket.as_ref().map(AsFd::as_fd);
-        let mut places: Vec<PollFd<'_>> = [socket, file]
-            .into_iter()
-            .flatten()
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
-        let limit = Timespec::try_from(NET).ok();
-        // An interrupted call is as good as one that timed out.
-        let _ = rustix::event::poll(&mut places, limit.as_ref());
-        if let Some(socket) = &self.0.socket
-            && socket.set_nonblocking(true).is_ok()
-        {
-            while socket.recv(&mut [0; 8]).is_ok() {}
-        }
+        self.0.block(NET, file.as_slice());
     }
 }
 
@@ -175,6 +176,16 @@ pub(crate) enum Look<T> {
 pub(crate) fn wait_until<T>(
     session: &mut Session,
     timeout: Span,
+    look: impl FnMut(&mut Session) -> Result<Look<T>, Error>,
+) -> Result<Option<T>, Error> {
+    wait_with(session, timeout, &[], look)
+}
+
+/// The same; it is also looked when one of these files can be read. The look has to find something then.
+pub(crate) fn wait_with<T>(
+    session: &mut Session,
+    timeout: Span,
+    files: &[BorrowedFd<'_>],
     mut look: impl FnMut(&mut Session) -> Result<Look<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
@@ -189,7 +200,7 @@ pub(crate) fn wait_until<T>(
             Look::Found(found) => return Ok(Some(found)),
             Look::Nothing(until) => until.filter(|at| *at > looked_at),
         };
-        if !block_until_news(session, &waiter, deadline, until, seen)? {
+        if !block_until_news(session, (&waiter, files), deadline, until, seen)? {
             return Ok(None);
         }
     }
@@ -198,7 +209,7 @@ pub(crate) fn wait_until<T>(
 /// Blocks until there may be something new; `false` when the time is up.
 fn block_until_news(
     session: &mut Session,
-    waiter: &Waiter,
+    (waiter, files): (&Waiter, &[BorrowedFd<'_>]),
     deadline: Instant,
     until: Option<Time>,
     seen: i64,
@@ -214,7 +225,7 @@ fn block_until_news(
             return Ok(true);
         }
         let ahead = ahead.map_or(left, |ahead| Duration::from_millis(u64::try_from(ahead).unwrap_or(0)));
-        let told = waiter.block(ahead.min(left).min(waiter.net()));
+        let told = waiter.block(ahead.min(left).min(waiter.net()), files);
         if told || session.change_counter()? != seen {
             return Ok(true);
         }

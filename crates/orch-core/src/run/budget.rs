@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Spent;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 /// How much a run, and each of its tasks, may use; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,12 @@ impl Budget {
         limits.into_iter().filter_map(|(measure, used, max)| Some(Use { measure, used, max: max? }))
     }
 
+    /// When the time of a run that began then comes near its end, and when it is over.
+    pub fn wall_moments(&self, began: Time) -> impl Iterator<Item = Time> + use<> {
+        let near = self.max_wall.map(|max| began + Span(max.0 / 5 * 4 + max.0 % 5));
+        [near, self.max_wall.map(|max| began + max)].into_iter().flatten()
+    }
+
     /// How a task stands whose attempts have spent so much in so much time.
     pub fn of_task(&self, spent: Spent, wall: Span) -> impl Iterator<Item = Use> + use<> {
         let limits = [
@@ -139,6 +145,18 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_its_moments_a_run_is_near_and_over() {
+        for max in [1, 4, 5, 6, 9, 1_000, 86_399_999] {
+            let budget = Budget { max_wall: Some(Span(max)), ..Budget::default() };
+            let moments: Vec<Time> = budget.wall_moments(Time(7)).collect();
+            let at = |at: Time| budget.of_run(Spent::default(), at - Time(7)).next().unwrap();
+            assert!(at(moments[0]).is_near() && at(moments[1]).is_over(), "{max}");
+            assert!(!at(moments[1] + Span(-1)).is_over(), "{max}");
+        }
+        assert_eq!(Budget::default().wall_moments(Time(7)).count(), 0);
+    }
 
     #[test]
     fn four_fifths_are_near_and_all_is_over() {

@@ -62,10 +62,12 @@ struct Starting {
     child: Detached,
 }
 
-/// How many are under way in a run.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is under way in a run.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     pub workers: usize,
+    /// The processes of the wrappers that have claimed their work, as texts.
+    pub processes: Vec<String>,
     /// Those of them that wait for an answer, without a process that works.
     pub waiting: usize,
     pub others: usize,
@@ -292,7 +294,9 @@ impl Crew {
         self.settle(session, &live)?;
         let active = usize::try_from(run.counts.active()).unwrap_or(0);
         let workers = live.len() + self.starting.len();
-        Ok(Counted { workers, waiting: waiting.len(), others: active.saturating_sub(live.len()) })
+        let others = active.saturating_sub(live.len());
+        let processes = live.into_iter().map(|row| row.process).collect();
+        Ok(Counted { workers, processes, waiting: waiting.len(), others })
     }
 
     /// Starts a wrapper for each attempt that waits for one of our profiles; says how many.

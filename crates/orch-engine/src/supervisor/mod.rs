@@ -3,7 +3,7 @@
 //! It holds no truth: everything it knows is in the store, so that killing it at any time hurts nobody, two of them
 //! share the work, and a new one goes on where the last one stopped. Workers run under wrappers that outlive it.
 //! [`drive`] is the loop; [`crew`] says who works and starts them, [`chores`] does what takes long beside the loop,
-//! [`care`] looks after what died and what is spent, and [`standstill`] says why nothing moves.
+//! [`care`] looks after what died and what is spent, [`watch`] notices who dies, and [`standstill`] says why nothing moves.
 
 mod care;
 pub mod check;
@@ -12,6 +12,7 @@ pub mod crew;
 pub mod notify;
 mod standstill;
 mod stopped;
+mod watch;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -32,13 +33,14 @@ use orch_store::table::{event, supervisor, task as task_table, thread, worker};
 
 use crate::orch::stage::read_fresh;
 use crate::orch::{ps, scope};
-use crate::wake::{Look, wait_until};
+use crate::wake::{Look, is_readable, wait_with};
 use crate::world::process::{ProcessIdentity, host};
 use crate::wrapper::{Programs, stop};
 use crate::{Error, Session, wake};
 use chores::Chores;
 use crew::Crew;
 pub use stopped::Stopped;
+use watch::Watch;
 
 /// Opens the store again, from any thread.
 pub type Opener = Arc<dyn Fn() -> Result<Session, Error> + Send + Sync>;
@@ -114,10 +116,12 @@ pub struct Driven {
 }
 
 /// What one pass came to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Pass {
     /// How many workers are under way.
     workers: usize,
+    /// The processes of those that have claimed their work.
+    processes: Vec<String>,
     /// How many of them wait for an answer.
     waiting: usize,
     /// How many attempts are under way at agents that we do not start.
@@ -128,9 +132,13 @@ struct Pass {
     next: Option<Time>,
     /// In what time something that failed is tried again.
     soon: Option<Duration>,
+    /// When the time that a run may take comes near its end, or is over.
+    limit: Option<Time>,
+    /// Whether what tasks use is bounded in time.
+    times_tasks: bool,
 }
 
-/// How long it sleeps at most while workers are under way: one of them may be killed without a word.
+/// How long it sleeps at most while somebody may be killed of whose end nothing tells, or tasks use up their time.
 const LOOK: Span = Span::seconds(2);
 
 /// How soon a process that is about to be gone is looked for again.
@@ -152,7 +160,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
     let mut chores = Chores::new(Arc::clone(&drive.open), drive.who.clone(), news.clone());
     let mut cursor = scope.begin;
     let (mut is_told, mut said) = (false, standstill::Said::default());
-    let mut told = care::Told::default();
+    let (mut told, mut watch) = (care::Told::default(), Watch::default());
     let outcome = loop {
         let mark = news.mark(&mut session)?;
         let asked = interrupts.load(Ordering::SeqCst);
@@ -170,7 +178,7 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
         }
         let pass = pass(&mut session, &mut drive, &scope, (&mut chores, &mut told), asked == 0)?;
         let mut heard = (drive.listen)(Said::Moment);
-        if let Some(reason) = over(&mut session, &drive, &scope, pass, asked)? {
+        if let Some(reason) = over(&mut session, &drive, &scope, &pass, asked)? {
             break Some(reason);
         }
         if pass.workers <= pass.waiting && !pass.busy {
@@ -182,7 +190,8 @@ pub fn drive(mut drive: Drive<'_>) -> Result<Driven, Error> {
         if heard == Heard::Nobody {
             break None;
         }
-        sleep(&mut session, pass, &news, mark, heard)?;
+        watch.keep(&pass.processes);
+        sleep(&mut session, &pass, &watch, &news, mark, heard)?;
     };
     chores.finish();
     tell(&mut session, &scope, cursor, &mut drive)?;
@@ -213,7 +222,9 @@ fn pass(
         pass.busy |= chores.left(session, run.id)?;
         if !run.state.status().unfinished() {
             // A worker whose work was taken away takes a moment to end.
-            pass.workers += drive.crew.count(session, &run)?.workers;
+            let counted = drive.crew.count(session, &run)?;
+            pass.workers += counted.workers;
+            pass.processes.extend(counted.processes);
             continue;
         }
         told.budget(session, &run)?;
@@ -227,6 +238,10 @@ fn pass(
         pass.workers += counted.workers;
         pass.waiting += counted.waiting;
         pass.others += counted.others;
+        pass.processes.extend(counted.processes);
+        let now = session.clock_now();
+        pass.limit = earliest(pass.limit, run.budget.wall_moments(run.created_at).find(|at| *at > now));
+        pass.times_tasks |= run.budget.task_wall.is_some();
         if starts {
             let begun = drive.crew.start(session, &run, &drive.programs, &drive.store)?;
             pass.workers += begun;
@@ -263,7 +278,7 @@ fn over(
     session: &mut Session,
     drive: &Drive<'_>,
     scope: &Scope,
-    pass: Pass,
+    pass: &Pass,
     asked: usize,
 ) -> Result<Option<Over>, Error> {
     let runs = scope.runs(session)?;
@@ -329,8 +344,16 @@ impl News {
 }
 
 /// Sleeps until something has happened since the pass began, or may have come by itself.
-fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark, heard: Heard) -> Result<(), Error> {
-    let at_most = if pass.workers > 0 { LOOK } else { REST };
+fn sleep(
+    session: &mut Session,
+    pass: &Pass,
+    watch: &Watch,
+    news: &News,
+    mark: Mark,
+    heard: Heard,
+) -> Result<(), Error> {
+    let unseen = pass.workers > watch.watched();
+    let at_most = if unseen || (pass.times_tasks && pass.workers > 0) { LOOK } else { REST };
     let at_most = match heard {
         Heard::Within(span) => at_most.min(span),
         Heard::Taken | Heard::Nobody => at_most,
@@ -341,10 +364,12 @@ fn sleep(session: &mut Session, pass: Pass, news: &News, mark: Mark, heard: Hear
         .map(|soon| Span(soon.saturating_add(1)));
     let at_most = soon.map_or(at_most, |soon| soon.min(at_most));
     // What was due when the pass began, and still stands, is for somebody else.
-    let next = pass.next.filter(|next| *next > mark.at);
-    wait_until(session, at_most, |session| {
+    let next = earliest(pass.next.filter(|next| *next > mark.at), pass.limit);
+    let handles = watch.handles();
+    wait_with(session, at_most, &handles, |session| {
         let now = news.mark(session)?;
-        let is_new = now.committed != mark.committed || now.happened != mark.happened;
+        let has_ended = handles.iter().any(|handle| is_readable(*handle));
+        let is_new = now.committed != mark.committed || now.happened != mark.happened || has_ended;
         let is_due = next.is_some_and(|next| now.at >= next);
         Ok(if is_new || is_due { Look::Found(()) } else { Look::Nothing(next) })
     })?;

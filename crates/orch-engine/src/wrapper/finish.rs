@@ -18,7 +18,7 @@ use crate::inbox::close::{Close, Closed, Outcome, close};
 use crate::inbox::release::release;
 use crate::profile::brief::Answered;
 use crate::profile::{Actor, Ended, Exit};
-use crate::wake::{Look, wait_until};
+use crate::wake::{Look, is_readable, wait_until};
 use crate::world::process::worker::WorkerOutcome as Went;
 use crate::{Answer, Error, Session};
 
@@ -299,16 +299,10 @@ pub(super) fn await_answer(
         }
         // A default that nobody else looked after, and a stop that nobody else would see.
         crate::inbox::give_defaults(session)?;
-        if wrap.stop.is_some_and(readable) {
+        if wrap.stop.is_some_and(is_readable) {
             return Ok(None);
         }
     }
-}
-
-fn readable(stop: std::os::fd::BorrowedFd<'_>) -> bool {
-    let mut places = [rustix::event::PollFd::new(&stop, rustix::event::PollFlags::IN)];
-    let none = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut places, Some(&none)).is_ok_and(|ready| ready > 0)
 }
 
 /// The work is not ours any more.

@@ -53,6 +53,13 @@ pub(super) fn notice_end(child: u32) -> io::Result<OwnedFd> {
     Ok(read.into())
 }
 
+/// Gives what becomes readable when this process ends; nothing where it has ended, or where the system gives none.
+#[must_use]
+pub fn end_of(process: ProcessIdentity) -> Option<OwnedFd> {
+    // Looked at after the handle was taken: from then on the number is its own.
+    open(process.pid()).filter(|_| process.is_alive())
+}
+
 /// Asks a process to end; says whether it was there to be asked.
 #[must_use]
 pub fn ask_to_end(process: ProcessIdentity) -> bool {

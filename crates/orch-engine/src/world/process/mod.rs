@@ -25,7 +25,7 @@ pub mod worker;
 pub use check::{Check, CheckOutcome, CheckRun, StartFault, run_check};
 pub use ending::{Swept, end_tagged};
 pub use group::processes_in;
-pub use handle::ask_to_end;
+pub use handle::{ask_to_end, end_of};
 pub use identity::{NotAnIdentity, ProcessIdentity, host};
 pub use tag::{Tag, processes_tagged};
 pub use worker::{Worker, run_worker};
