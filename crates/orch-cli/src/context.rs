@@ -139,7 +139,7 @@ impl<'a> Context<'a> {
             let session = Session::open(&location, self.open_options())?;
             self.keep(session);
         }
-        self.session.as_mut().ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))
+        self.session.as_mut().ok_or_else(not_open)
     }
 
     /// The store that is there, or a new one.
@@ -162,7 +162,7 @@ impl<'a> Context<'a> {
         let (session, info) = Session::open_or_create(location, self.open_options())?;
         self.keep(session);
         let session = self.session.as_mut();
-        Ok((session.ok_or_else(|| Failure::new(Code::Internal, "The store is not open."))?, info))
+        Ok((session.ok_or_else(not_open)?, info))
     }
 
     /// Makes the store when there is none; a repeated request is told what the first one was.
@@ -321,9 +321,13 @@ impl<'a> Context<'a> {
         Ok((move || Session::open(&location, options), text))
     }
 
-    /// Closes the store, which takes memory and files as long as it is open; whoever needs it again opens it again.
-    pub fn close(&mut self) {
-        self.session = None;
+    /// The store that is there, for whoever closes it before the command is over: it takes memory and files.
+    ///
+    /// # Errors
+    /// As [`Context::session`].
+    pub fn take_session(&mut self) -> Result<Session, Failure> {
+        self.session()?;
+        self.session.take().ok_or_else(not_open)
     }
 
     /// Says on stderr what is going on while a command takes its time.
@@ -427,6 +431,10 @@ fn location_text(location: &Location) -> String {
         Location::Sqlite(path) => format!("sqlite:{}", path.display()),
         Location::Postgres(address) => address.clone(),
     }
+}
+
+fn not_open() -> Failure {
+    Failure::new(Code::Internal, "The store is not open.")
 }
 
 fn working_folder() -> Result<std::path::PathBuf, Failure> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_contract::inbox::RunAnswer;
@@ -129,12 +129,12 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
         end_silent: args.end_silent,
         limit_ms: args.limit.map(|span| span.0),
     };
-    let shelf = shelf(context)?;
-    let folder = context.session()?.folder().to_owned();
-    context.close();
+    let session = context.take_session()?;
+    let folder = session.folder().to_owned();
+    let shelf = shelf_at(&folder, context)?;
     let globals = context.globals().clone();
     let begun = wrapped(context, &how, &shelf, |wrap| {
-        let held = wrapper::claim(wrap, &asked)?;
+        let held = wrapper::claim(session, wrap, &asked)?;
         let kept = Kept {
             store: globals.store,
             json: globals.json,
@@ -164,7 +164,7 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
 /// # Errors
 /// As [`run`].
 pub fn go_on(kept: Kept, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let shelf = Shelf::new(&kept.folder, user_folder(context)?.as_deref());
+    let shelf = shelf_at(&kept.folder, context)?;
     wrapped(context, &kept.how, &shelf, |wrap| Ok(Held::of_note(kept.note, wrap)))
 }
 
@@ -253,9 +253,12 @@ fn what(how: &How, shelf: &Shelf) -> Result<What, Failure> {
 
 /// Where profiles are looked for: beside the store, then in the user's settings.
 pub(crate) fn shelf(context: &mut Context<'_>) -> Result<Shelf, Failure> {
-    let user = user_folder(context)?;
     let folder = context.session()?.folder().to_owned();
-    Ok(Shelf::new(&folder, user.as_deref()))
+    shelf_at(&folder, context)
+}
+
+fn shelf_at(folder: &Path, context: &Context<'_>) -> Result<Shelf, Failure> {
+    Ok(Shelf::new(folder, user_folder(context)?.as_deref()))
 }
 
 /// The user's folder for our settings, where there is one.

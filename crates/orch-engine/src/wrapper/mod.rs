@@ -147,12 +147,11 @@ impl Held {
     }
 }
 
-/// Claims the work.
+/// Claims the work, and closes the store.
 ///
 /// # Errors
 /// There is nothing to claim, or the store failed.
-pub fn claim(wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
-    let mut session = (wrap.open)()?;
+pub fn claim(mut session: Session, wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
     let held = begin(&mut session, wrap, claim)?;
     session.tend();
     Ok(held)

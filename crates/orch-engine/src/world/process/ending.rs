@@ -118,12 +118,14 @@ impl<'a> Ending<'a> {
         let (held, met) = (Vec::new(), HashSet::new());
         let mut ending = Self { quarry, held, met, restless: false, pressure, look_at: None };
         // They are held first, so that those who end at once are counted too.
-        for entry in ending.quarry.look().running {
+        let sight = ending.quarry.look();
+        let is_quiet = sight.running.is_empty() && !sight.dead;
+        for entry in sight.running {
             ending.hold(entry);
         }
         ending.ask();
         if ending.held.is_empty() {
-            ending.look();
+            ending.look(usize::from(is_quiet));
         } else {
             ending.look_at = ending.next_look(KILL_LOOK);
         }
@@ -180,7 +182,7 @@ impl<'a> Ending<'a> {
                 self.kill();
             }
             // Whoever is new while others take their time may be what they need for that.
-            Pressure::Asked { .. } if self.held.is_empty() => self.look(),
+            Pressure::Asked { .. } if self.held.is_empty() => self.look(0),
             Pressure::Asked { .. } => self.look_at = self.next_look(KILL_LOOK),
             Pressure::Killed { .. } | Pressure::Over => {}
         }
@@ -205,15 +207,15 @@ impl<'a> Ending<'a> {
         for held in &self.held {
             held.signal(Signal::KILL);
         }
-        self.look();
+        self.look(0);
     }
 
     /// Holds those that are new, and signals them.
     ///
     /// Nobody is left only when two looks in a row found nobody, and nobody who had just died:
-    /// while we look, one may start another and end.
-    fn look(&mut self) {
-        for _ in 0..2 {
+    /// while we look, one may start another and end. So many were quiet already.
+    fn look(&mut self, quiet: usize) {
+        for _ in quiet..2 {
             let sight = self.quarry.look();
             self.restless = sight.dead;
             for entry in &sight.running {

@@ -1,5 +1,8 @@
 //! What `/proc` tells of processes; where there is none, nobody is seen.
 
+use std::fs::File;
+use std::io::Read as _;
+
 /// A process as it was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -18,9 +21,15 @@ pub(crate) fn entries() -> impl Iterator<Item = Entry> {
     folder.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(entry)
 }
 
+/// How much of a line of `/proc/PID/stat` is read: its fifty numbers and its name of at most 64 bytes are shorter.
+const STAT_BYTES_MAX: usize = 2048;
+
 /// The process of this number.
 pub(crate) fn entry(pid: u32) -> Option<Entry> {
-    parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    let mut line = [0; STAT_BYTES_MAX];
+    // The system gives the line whole, and of hundreds of processes each further call would count.
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    parse(pid, &line[..length])
 }
 
 /// Whether there is a `/proc` that tells of processes, ourselves at least.

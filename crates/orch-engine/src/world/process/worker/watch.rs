@@ -194,9 +194,10 @@ impl<'a> Watch<'a> {
         self.output.take_stdout(OUTPUT_READS_LAST, watcher);
         self.output.take_stderr(OUTPUT_READS_LAST);
         self.note_exit(true);
-        self.kin.reap_all();
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let _ = rustix::process::waitid(WaitId::Pid(leader(self.identity.pid())), options);
+        // Where it was the only one, nobody is left to be looked for.
+        self.kin.reap_all();
 
         let (outcome, left_behind) = match self.ending {
             Some((cause, ending)) => {
