@@ -144,6 +144,7 @@ fn a_cancelled_run_takes_no_more_work() {
     assert_eq!(place.state("a"), "done");
     let refused = place.orch(&["task", "add", "x", "--run", "r"]).fails("run_not_open");
     assert_eq!(refused["details"], serde_json::json!({"run": "r", "state": "cancelled"}));
+    place.orch(&["task", "edit", "a", "--title", "x"]).fails("run_not_open");
     place.orch(&["run", "resume", "r"]).fails("run_not_open");
     place.orch(&["run", "edit", "r", "--title", "x"]).fails("run_not_open");
 }

@@ -153,7 +153,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     budget.task_tokens = edit.task_tokens.unwrap_or(budget.task_tokens);
 }
 
-/// Whether tasks may be added, retried and connected.
+/// Whether tasks may be added, edited, retried and connected.
 ///
 /// # Errors
 /// The run is cancelled.

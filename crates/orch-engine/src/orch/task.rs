@@ -149,7 +149,7 @@ pub fn show(session: &mut Session, task: &TaskRef) -> Result<TaskDetail, Error> 
 /// Changes a task.
 ///
 /// # Errors
-/// It is finished, a live attempt works on it, or the store failed.
+/// It is finished, its run is cancelled, a live attempt works on it, or the store failed.
 pub fn edit(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskShown>>,
@@ -242,6 +242,8 @@ fn select(
 
 /// Changes a task and tells it.
 pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Task, edit: &TaskEdit) -> Result<Task, Error> {
+    // Nothing could be made of it in a cancelled run.
+    orch_core::run::decide::admits(stage.run(before.run)?)?;
     let after = decide::edit(before, edit, stage.now)?;
     task_table::save_head(stage.tx, before, &after)?;
     if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() {

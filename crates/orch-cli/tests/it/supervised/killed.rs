@@ -4,10 +4,10 @@ use rustix::process::Signal;
 
 use crate::place::Place;
 use crate::supervised::ground::{Driving, runs, signal, until};
-use crate::trees::ground::let_pass;
+use crate::trees::ground::{Gate, let_pass};
 
 /// A script that commits once it was let past, and says each time that it got there.
-fn script(place: &Place, gate: &crate::trees::ground::Gate) -> String {
+fn script(place: &Place, gate: &Gate) -> String {
     let done = place.beside("done").display().to_string();
     format!("{}\necho a > a.txt; git add .; git commit -qm a; echo x >> {done}", gate.command_once())
 }
@@ -63,18 +63,24 @@ fn a_killed_wrapper_leaves_nobody_and_its_work_is_done_again() {
     place.is_tidy();
 }
 
-/// Both at once, and nobody there to see it until the next supervisor comes.
-#[test]
-fn a_killed_pair_is_cleared_up_by_the_next_supervisor() {
-    let place = Place::with_scripts(&[]);
-    let gate = place.gate("gate");
-    place.script("a", &script(&place, &gate), &[]);
+/// Lets a worker reach its gate, and kills its wrapper and the supervisor; the worker itself goes on.
+fn killed_with_its_supervisor(place: &Place, gate: &Gate) -> std::fs::File {
     let drive = Driving::start(place.drive(&[]));
     let open = gate.reached();
     let wrapper = place.wrapper();
     drive.kill();
     signal(wrapper, Signal::KILL);
     until("it is gone", || !runs(wrapper));
+    open
+}
+
+/// Both at once, and nobody there to see it until the next supervisor comes.
+#[test]
+fn a_killed_pair_is_cleared_up_by_the_next_supervisor() {
+    let place = Place::with_scripts(&[]);
+    let gate = place.gate("gate");
+    place.script("a", &script(&place, &gate), &[]);
+    let open = killed_with_its_supervisor(&place, &gate);
     let printed = place.drive(&[]).run();
     drop(open);
     assert_eq!(printed.exit, 0, "{printed:?}");
@@ -94,12 +100,7 @@ fn a_killed_pair_is_cleared_up_by_whoever_reconciles() {
     let child = "setsid tail -f /dev/null > /dev/null 2>&1 &";
     let noted = format!("echo \"$INBOX_LEASE\" > {token}");
     place.script("a", &format!("{noted}\n{child}\n{}", script(&place, &gate)), &[]);
-    let drive = Driving::start(place.drive(&[]));
-    let open = gate.reached();
-    let wrapper = place.wrapper();
-    drive.kill();
-    signal(wrapper, Signal::KILL);
-    until("it is gone", || !runs(wrapper));
+    let open = killed_with_its_supervisor(&place, &gate);
     assert!(!place.processes().is_empty(), "its worker goes on");
     let planned = place.orch(&["reconcile", "--dry-run"]).ok()["changes"].clone();
     assert_eq!((&planned[0]["from"], &planned[0]["to"]), (&"running".into(), &"ready".into()), "{planned}");

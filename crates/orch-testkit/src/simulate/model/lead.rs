@@ -23,9 +23,7 @@ impl Model {
         after: &[&str],
         new: &Task,
     ) -> Result<String, &'static str> {
-        if self.runs[run].state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
+        self.takes_changes(run)?;
         let key = match key {
             Some(key) => key.to_owned(),
             None => self.next_key(run, &[]),
@@ -97,9 +95,7 @@ impl Model {
     /// Adds edges, each after the one before.
     pub(crate) fn connect(&mut self, place: Place, on: &[&str]) -> Result<(), &'static str> {
         let (run, task) = place;
-        if self.runs[run].state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
+        self.takes_changes(run)?;
         self.changeable(place)?;
         let key = self.runs[run].tasks[task].key.clone();
         self.resolve(run, &key, on)?;
@@ -123,9 +119,7 @@ impl Model {
         on: &str,
     ) -> Result<String, &'static str> {
         let place = self.find(run, key)?;
-        if self.runs[run].state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
+        self.takes_changes(run)?;
         let (_, other) = self.find(run, on)?;
         if !self.runs[run].tasks[place.1].after.contains(&other) {
             return Err("DependencyNotFound");
@@ -135,8 +129,14 @@ impl Model {
         Ok(self.runs[run].state(place.1).to_owned())
     }
 
+    /// A cancelled run takes no change at all.
+    fn takes_changes(&self, run: usize) -> Result<(), &'static str> {
+        if self.runs[run].state == RunState::Cancelled { Err("RunNotOpen") } else { Ok(()) }
+    }
+
     pub(crate) fn edit_task(&mut self, run: usize, key: &str, edit: Edit) -> Result<String, &'static str> {
         let place = self.find(run, key)?;
+        self.takes_changes(run)?;
         match (self.changeable(place), edit) {
             (Err("AttemptLive"), Edit::Priority(_)) | (Ok(()), _) => {}
             (refused, _) => refused?,
@@ -163,9 +163,7 @@ impl Model {
 
     pub(crate) fn retry(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
         let (_, task) = self.find(run, key)?;
-        if self.runs[run].state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
+        self.takes_changes(run)?;
         match self.runs[run].tasks[task].base {
             Base::Failed | Base::Cancelled => {}
             Base::Done => return Err("TaskFinished"),
@@ -373,9 +371,7 @@ impl Model {
         max_active: Option<u32>,
         max_attempts: u32,
     ) -> Result<String, &'static str> {
-        if self.runs[run].state == RunState::Cancelled {
-            return Err("RunNotOpen");
-        }
+        self.takes_changes(run)?;
         (self.runs[run].max_active, self.runs[run].max_attempts) = (max_active, max_attempts);
         Ok("edited".to_owned())
     }
