@@ -127,3 +127,11 @@ fn arguments_and_variables_must_be_utf8() {
     place.inbox(&["show"]).env("INBOX_THREAD", "3").fails("invalid_argument");
     place.inbox(&["list"]).env("ORCH_OUTPUT", "xml").fails("invalid_argument");
 }
+
+/// What a wrapper keeps for itself is believed from it alone.
+#[test]
+fn a_variable_of_ours_makes_nobody_read_what_is_no_file_of_ours() {
+    let place = Place::new();
+    let listed = place.inbox(&["list"]).env("INBOX_KEPT", "1").stdin("{}").ok();
+    assert_eq!(listed["total"], 0, "{listed}");
+}

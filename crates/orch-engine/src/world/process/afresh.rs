@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 /// The variable that says that there is something kept, at stdin.
 const KEPT: &str = "INBOX_KEPT";
 
+/// The name of the file in memory that holds it.
+const FILE: &str = "orch-kept";
+
 /// The variable that tunes GNU's C library: <https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html>.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
@@ -47,7 +50,7 @@ fn prepare(keep: &[u8]) -> io::Result<Command> {
 /// A file that is nowhere on a disk.
 #[cfg(target_os = "linux")]
 fn in_memory() -> io::Result<File> {
-    Ok(File::from(rustix::fs::memfd_create("kept", rustix::fs::MemfdFlags::CLOEXEC)?))
+    Ok(File::from(rustix::fs::memfd_create(FILE, rustix::fs::MemfdFlags::CLOEXEC)?))
 }
 
 /// There is no such file here.
@@ -62,6 +65,11 @@ fn in_memory() -> io::Result<File> {
 /// It cannot be read.
 pub fn kept() -> Option<io::Result<Vec<u8>>> {
     std::env::var_os(KEPT)?;
+    // Somebody else's variable of that name must not let us wait for somebody else's stdin.
+    let stdin = std::fs::read_link("/proc/self/fd/0").ok()?;
+    if !stdin.to_str()?.starts_with(&format!("/memfd:{FILE}")) {
+        return None;
+    }
     let mut bytes = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut bytes);
     // Nobody else needs it, and it may hold a secret.
