@@ -58,7 +58,7 @@ impl Side {
     fn name(self) -> &'static str {
         match self {
             Self::Engine => "engine",
-            Self::Bare(Patience::Flat) => "bare SQLite, waiting as the engine does",
+            Self::Bare(Patience::Flat) => "bare SQLite, waiting in short steps",
             Self::Bare(Patience::BuiltIn) => "bare SQLite, its own busy timeout",
             Self::Commands => "one-shot commands",
         }
