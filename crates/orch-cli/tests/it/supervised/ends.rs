@@ -118,7 +118,9 @@ fn a_deaf_worker_is_killed_after_its_grace() {
 fn a_flood_of_output_is_bounded() {
     const LIMIT: u64 = 16 * 1024 * 1024;
     let place = Place::with_scripts(&[]);
-    let flood = "yes 'all work and no play' | head -c 100000000; echo; echo the end";
+    // Lines without number, and one line without end: a gigabyte.
+    let lines = "yes 'all work and no play' | head -c 50000000; echo";
+    let flood = format!("{lines}; head -c 950000000 /dev/zero | tr '\\0' x; echo; echo the end");
     place.script("a", &format!("{flood}; echo a > a.txt; git add .; git commit -qm a"), &[]);
     let printed = place.drive(&[]).run();
     assert_eq!(printed.exit, 0, "{printed:?}");
