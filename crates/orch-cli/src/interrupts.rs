@@ -1,10 +1,14 @@
 //! What an interrupt does: it ends the program at once, unless a command has taken it over to end in good order.
 
 use std::io::{self, PipeReader};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use orch_contract::Code;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+
+use crate::failure::Failure;
 
 /// Whether an interrupt still ends the program at once.
 static ARMED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -24,13 +28,20 @@ pub(crate) fn end_at_once() {
 ///
 /// # Errors
 /// The system gives no pipe.
-pub(crate) fn take_over() -> io::Result<PipeReader> {
+pub(crate) fn take_over() -> Result<OwnedFd, Failure> {
+    let read = registered().map_err(|error| {
+        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
+    })?;
+    if let Some(armed) = ARMED.get() {
+        armed.store(false, Ordering::SeqCst);
+    }
+    Ok(read.into())
+}
+
+fn registered() -> io::Result<PipeReader> {
     let (read, write) = io::pipe()?;
     for signal in [SIGINT, SIGTERM] {
         signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
-    }
-    if let Some(armed) = ARMED.get() {
-        armed.store(false, Ordering::SeqCst);
     }
     Ok(read)
 }

@@ -198,9 +198,7 @@ fn wrapped(
         };
         // Until then an interrupt ends this at once.
         let held = hold(&wrap)?;
-        stop = interrupts::take_over().map_err(|error| {
-            Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
-        })?;
+        stop = interrupts::take_over()?;
         wrap.stop = Some(stop.as_fd());
         wrapper::keep(wrap, held)?
     };

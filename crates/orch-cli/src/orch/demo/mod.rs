@@ -23,11 +23,12 @@ use orch_engine::supervisor::crew::{Crew, Seat};
 use orch_engine::supervisor::{Driven, Opener, Until};
 use orch_store::Location;
 
-use super::drive::{Ends, Shift, make, see_through, take_over};
+use super::drive::{Ends, Shift, make, see_through};
 use crate::context::Context;
 use crate::environment::{Apart, STORE};
 use crate::failure::Failure;
 use crate::inbox::run::{bad_profile, shelf};
+use crate::interrupts;
 use crate::respond::{Outcome, Reply};
 use ground::{Ground, PROFILES};
 use lead::Lead;
@@ -51,7 +52,7 @@ pub struct Args {
 /// The folder is not empty, git is not there, or the job is not done in the end.
 pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     // An interrupt that comes while the folder is made is heard when there is something to say about it.
-    let stop = take_over()?;
+    let stop = interrupts::take_over()?;
     let ground = Ground::settle_in(args.folder.as_deref())?;
     let environment = Apart(context.environment());
     let mut demo = context.within(&ground.store(), &environment);

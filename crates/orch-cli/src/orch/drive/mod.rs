@@ -121,7 +121,7 @@ pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outc
         until: if args.until == "idle" { Until::Idle } else { Until::Finished },
         once: args.once,
         programs: programs()?,
-        stop: take_over()?,
+        stop: interrupts::take_over()?,
         log: args.printed_to.clone(),
         notifier: notifier(context, &store)?,
         ends: Ends::Shown,
@@ -232,14 +232,6 @@ pub(in crate::orch) fn see_through(
     })?;
     screen.close(shift.ends);
     Ok(driven)
-}
-
-/// Takes interrupts over: each is a byte from now on.
-pub(in crate::orch) fn take_over() -> Result<OwnedFd, Failure> {
-    let stop = interrupts::take_over().map_err(|error| {
-        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
-    })?;
-    Ok(OwnedFd::from(stop))
 }
 
 /// Says how it ended; what is not complete is an error, so that scripts notice.
