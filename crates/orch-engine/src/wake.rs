@@ -148,7 +148,7 @@ impl Drop for Waiter {
     }
 }
 
-/// What commits ring, for somebody who waits for a file as well.
+/// What commits ring, for a reader that also looks at something outside the store.
 pub(crate) struct Bell(Waiter);
 
 impl Bell {
@@ -157,9 +157,9 @@ impl Bell {
         Self(Waiter::bind(store_folder))
     }
 
-    /// Blocks until it rings, the file can be read, or a second has passed: who waits looks again then.
-    pub(crate) fn await_with(&self, file: Option<BorrowedFd<'_>>) {
-        self.0.block(NET, file.as_slice());
+    /// Blocks until it rings or `limit` has passed.
+    pub(crate) fn wait(&self, limit: Duration) {
+        self.0.block(limit.min(self.0.net()), &[]);
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::id::AttemptName;
 use orch_core::refusal::Refusal;
 use orch_store::Transaction;
 use orch_store::table::{attempt, worker};
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::stage::read_fresh;
 use super::{AttemptRef, scope};
@@ -45,6 +44,10 @@ pub struct Tail {
 
 /// How much is read at once.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// How often a followed log is read when no commit wakes the reader.
+/// Only Linux tells of a write to a file without a thread or a library, so the log is polled everywhere.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Finds the log of an attempt, of the last one when none is named; `None` where there is no such attempt.
 ///
@@ -194,7 +197,6 @@ pub struct Follow {
     wanted: AttemptRef,
     place: Place,
     bell: Bell,
-    watch: Option<OwnedFd>,
     seen: Option<(i64, bool)>,
 }
 
@@ -206,7 +208,7 @@ impl Follow {
             super::TaskRef { run: Some(log.attempt.task.run.clone()), key: log.attempt.task.key.clone() };
         let wanted = AttemptRef { task, number: Some(log.attempt.number) };
         let bell = Bell::hang(session.store_folder());
-        Self { wanted, place: tail.place, bell, watch: None, seen: None }
+        Self { wanted, place: tail.place, bell, seen: None }
     }
 
     /// Waits for what is printed next; `None` when the worker has ended and everything was read.
@@ -215,9 +217,6 @@ impl Follow {
     /// The file cannot be read, or the store failed.
     pub fn next(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>, Error> {
         loop {
-            if self.watch.is_none() {
-                self.watch = self.place.path.parent().and_then(|folder| watch(folder).ok());
-            }
             // Asked before the read: what a worker that has ended printed is all there.
             let ended = self.ended(session)?;
             let piece = self.place.more().map_err(|source| fault(&self.place.path, source))?;
@@ -227,11 +226,7 @@ impl Follow {
             if ended {
                 return Ok(None);
             }
-            self.bell.await_with(self.watch.as_ref().map(OwnedFd::as_fd));
-            if let Some(watch) = &self.watch {
-                // What happened in the folder does not matter, only that something did.
-                while rustix::io::read(watch, &mut [0_u8; 4096]).is_ok_and(|read| read > 0) {}
-            }
+            self.bell.wait(POLL_INTERVAL);
         }
     }
 
@@ -257,13 +252,6 @@ impl Follow {
         self.seen = Some((counter, ended));
         Ok(ended)
     }
-}
-
-/// Becomes readable when a file of the folder is written, made or put aside.
-fn watch(folder: &Path) -> io::Result<OwnedFd> {
-    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    inotify::add_watch(&watch, folder, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVE)?;
-    Ok(watch)
 }
 
 #[cfg(test)]
