@@ -62,7 +62,14 @@ impl From<ErrorView> for Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        ErrorView::of(&refusal).into()
+        let error = Box::new(ErrorView::of(&refusal));
+        let again = match refusal {
+            Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
+                Some(Again::With("--update"))
+            }
+            _ => None,
+        };
+        Self { error, again }
     }
 }
 
@@ -82,17 +89,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
-            Error::Plan { refusal, at } => {
-                let mut view = ErrorView::of(&refusal).detail("line", at.line).detail("field", at.field);
-                view.message = format!("Line {} of the plan, field {}: {}", at.line, at.field, view.message);
-                match refusal {
-                    Refusal::TaskExists { .. } => {
-                        view.hint = None;
-                        Self { error: Box::new(view), again: Some(Again::With("--update")) }
-                    }
-                    _ => view.into(),
-                }
-            }
             Error::Store(fault) => fault.into(),
             error @ (Error::Git(_)
             | Error::File { .. }
@@ -156,9 +152,7 @@ pub(crate) fn of_error(error: &Error) -> ErrorView {
         Error::Brief(_) | Error::Fill(_) | Error::Profile(_) => {
             ErrorView::new(Code::InvalidArgument, sentence(error))
         }
-        Error::Plan { .. } | Error::TimedOut(_) | Error::Entropy(_) => {
-            ErrorView::new(Code::Internal, sentence(error))
-        }
+        Error::TimedOut(_) | Error::Entropy(_) => ErrorView::new(Code::Internal, sentence(error)),
     }
 }
 

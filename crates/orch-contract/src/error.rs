@@ -82,6 +82,7 @@ impl ErrorView {
 /// A skipped task, and one that never ended, that somebody tries to retry is `task_not_ready`: its own state says no.
 fn code(refusal: &Refusal) -> Code {
     match refusal {
+        Refusal::InPlan { refusal, .. } => code(refusal),
         Refusal::Invalid { .. } | Refusal::RunAmbiguous { .. } | Refusal::NotWork { .. } => {
             Code::InvalidArgument
         }
@@ -156,6 +157,9 @@ fn not_ready(task: &TaskName, reasons: &[orch_core::refusal::Reason]) -> String 
 /// What is refused, in a full sentence.
 fn message(refusal: &Refusal) -> String {
     match refusal {
+        Refusal::InPlan { line, field, refusal } => {
+            format!("Line {line} of the plan, field {field}: {}", message(refusal))
+        }
         Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
         Refusal::RunNotFound { run: Some(run) } => format!("There is no run {run}."),
         Refusal::RunNotFound { run: None } => "There is no run yet.".to_owned(),
@@ -227,6 +231,11 @@ fn message(refusal: &Refusal) -> String {
 /// The next command to run, where one makes sense.
 fn hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
+        Refusal::InPlan { refusal, .. } => match refusal.as_ref() {
+            // The command itself, with `--update`, helps more: its door says so.
+            Refusal::TaskExists { .. } => return None,
+            refusal => return hint(refusal),
+        },
         Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
@@ -296,6 +305,17 @@ fn hint(refusal: &Refusal) -> Option<String> {
 /// What programs may want to know besides.
 fn details(refusal: &Refusal) -> Value {
     match refusal {
+        Refusal::InPlan { line, field, refusal } => {
+            let mut value = details(refusal);
+            if value.is_null() {
+                value = json!({});
+            }
+            if let Value::Object(fields) = &mut value {
+                fields.insert("line".to_owned(), (*line).into());
+                fields.insert("field".to_owned(), (*field).into());
+            }
+            value
+        }
         Refusal::Invalid { argument, problem } => invalid(argument, *problem),
         Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
         Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),

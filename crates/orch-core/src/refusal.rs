@@ -146,6 +146,15 @@ pub enum Problem {
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// One line of a plan is refused; nothing of the plan is kept.
+    InPlan {
+        /// The line, from 1.
+        line: u32,
+        /// The field.
+        field: &'static str,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
     /// An argument is wrong.
     Invalid {
         /// Its name as on the command line.

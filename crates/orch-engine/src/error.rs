@@ -14,14 +14,6 @@ pub enum Error {
     /// The domain says no.
     #[error("the request was refused")]
     Refused(Refusal),
-    /// The domain says no to one line of a plan; nothing of the plan was kept.
-    #[error("line {} of the plan was refused", at.line)]
-    Plan {
-        /// Why.
-        refusal: Refusal,
-        /// Where.
-        at: crate::orch::plan::AtLine,
-    },
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] Fault),

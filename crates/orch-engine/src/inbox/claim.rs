@@ -12,9 +12,9 @@ use orch_store::driver::Durability;
 use orch_store::table::{agent, lease_token, message, thread};
 use orch_store::{Ending, Transaction};
 
+use super::liveness;
 use super::{ThreadShown, record, save, save_unmoved, shown};
 use crate::wake::{Look, wait_until};
-use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session, token};
 
 /// What is claimed, by whom.
@@ -118,7 +118,7 @@ fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Opt
             let found = thread::load(tx, id)?.ok_or(Refusal::ThreadNotFound { thread: id })?;
             let holder = found.state.hold().map(|hold| hold.holder.clone());
             match holder.filter(|_| !request.again) {
-                Some(holder) if decide::claimable(&found, now) && stop::keeps(tx, id)? => {
+                Some(holder) if decide::claimable(&found, now) && liveness::keeps(tx, id)? => {
                     Err(Refusal::AlreadyClaimed { thread: id, holder }.into())
                 }
                 _ => Ok(Some(found)),
@@ -128,7 +128,7 @@ fn candidate(tx: &mut Transaction<'_>, request: &Claim, now: Time) -> Result<Opt
             let found = thread::most_urgent(tx, queue(request), now)?;
             match found {
                 // Left behind, it seemed; but its process lives.
-                Some(lapsed) if lapsed.state.hold().is_some() && stop::keeps(tx, lapsed.id)? => {
+                Some(lapsed) if lapsed.state.hold().is_some() && liveness::keeps(tx, lapsed.id)? => {
                     Ok(thread::queued(tx, queue(request))?)
                 }
                 found => Ok(found),

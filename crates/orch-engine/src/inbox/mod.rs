@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod claim;
 pub mod close;
 pub mod list;
+pub mod liveness;
 pub mod progress;
 pub mod release;
 pub mod renew;

@@ -14,8 +14,8 @@ use orch_store::table::{attempt, worker};
 
 use super::stage::read_fresh;
 use super::{AttemptRef, scope};
+use crate::inbox::liveness::{self, Wrapper};
 use crate::wake::Bell;
-use crate::wrapper::stop::{self, Wrapper};
 use crate::{Error, Session};
 
 /// Where the output of an attempt's worker is.
@@ -76,7 +76,7 @@ fn look(tx: &mut Transaction<'_>, folder: &Path, wanted: &AttemptRef) -> Result<
         .join(name.task.run.as_str())
         .join(format!("{}.{}", name.task.key, name.number))
         .join("worker.log");
-    let gone = row.as_ref().is_none_or(|row| row.end.is_some() || stop::wrapper(row) == Wrapper::Dead);
+    let gone = row.as_ref().is_none_or(|row| row.end.is_some() || liveness::wrapper(row) == Wrapper::Dead);
     Ok(Some(Log {
         kept: row.is_some(),
         file: row.map_or(usual, |row| PathBuf::from(row.log)),

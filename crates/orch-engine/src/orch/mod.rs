@@ -20,6 +20,7 @@ pub mod land;
 pub(crate) mod lasting;
 pub mod log;
 pub mod meter;
+pub mod orphaned;
 pub mod orphans;
 pub mod outcome;
 pub(crate) mod perform;

@@ -63,18 +63,9 @@ pub struct Planned {
     pub tasks: Vec<TaskShown>,
 }
 
-/// Why a plan was refused, with the place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtLine {
-    /// The line, from 1.
-    pub line: u32,
-    /// The field.
-    pub field: &'static str,
-}
-
 /// Adds a plan.
 ///
-/// A refusal that belongs to one task carries its place in [`Error::Plan`].
+/// A refusal that belongs to one task carries its place in [`Refusal::InPlan`].
 ///
 /// # Errors
 /// A key is taken, a dependency is unknown, there is a cycle, the run is cancelled, or the store failed.
@@ -251,7 +242,7 @@ impl Sorted {
 }
 
 fn at(planned: &PlannedTask, field: &'static str, refusal: Refusal) -> Error {
-    Error::Plan { refusal, at: AtLine { line: planned.line, field } }
+    Refusal::InPlan { line: planned.line, field, refusal: Box::new(refusal) }.into()
 }
 
 /// Adds the tasks that are not there, then their edges.

@@ -8,10 +8,11 @@ use orch_store::Transaction;
 use orch_store::table::supervisor::{self, Supervisor};
 use orch_store::table::{attempt, thread, worker};
 
+use super::orphaned;
 use super::{run as run_operation, scope};
+use crate::inbox::liveness::{self, Wrapper};
 use crate::wake::{Look, wait_until};
 use crate::world::process::{ProcessIdentity, ask_to_end, host};
-use crate::wrapper::stop::{self, Wrapper};
 use crate::{Error, Session};
 
 /// A worker with what is known of it.
@@ -85,7 +86,7 @@ pub(crate) fn workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Ve
             Some(reference) => attempt::load(tx, reference.attempt)?.map(|attempt| attempt.name),
             None => None,
         };
-        let alive = match stop::wrapper(&row) {
+        let alive = match liveness::wrapper(&row) {
             Wrapper::Alive(_) => Some(true),
             Wrapper::Dead => Some(false),
             Wrapper::Elsewhere => None,
@@ -146,11 +147,11 @@ pub fn stop_all(session: &mut Session, who: &Slug, run: Option<&Slug>) -> Result
     for one in &found.workers {
         match one.alive {
             Some(true) => {
-                stop::ask(&one.row);
+                liveness::ask(&one.row);
                 grace = grace.max(one.row.grace);
             }
             Some(false) => {
-                stop::bury(session, &one.row)?;
+                orphaned::bury(session, &one.row)?;
             }
             None => continue,
         }

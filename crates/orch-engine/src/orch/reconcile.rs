@@ -22,12 +22,13 @@ use orch_store::{Ending, Transaction};
 use serde_json::{Value, json};
 
 use super::lasting::{self, Subject};
+use super::orphaned;
 use super::orphans::{self, Orphan};
 use super::perform::{hold, outstanding};
 use super::scope;
 use super::stage::{Stage, Told};
+use crate::inbox::liveness;
 use crate::inbox::{cancel, close, reply};
-use crate::wrapper::stop;
 use crate::{Answer, Error, Receipt, Session};
 
 /// One step that was taken.
@@ -101,13 +102,13 @@ pub fn reconcile(
         |tx, settled| {
             let has_more = effect::any(tx)?
                 || !grounds(tx, settled.run)?.is_empty()
-                || !stop::dead(tx, settled.run)?.is_empty();
+                || !orphaned::dead(tx, settled.run)?.is_empty();
             Ok((!has_more).then(|| Reconciled { changes: settled.changes.clone(), ..Reconciled::default() }))
         },
         |session, settled| {
             let (mut changes, mut finished) = (settled.changes, Vec::new());
-            for row in session.read(|tx, _| stop::dead(tx, settled.run))? {
-                changes.extend(stop::bury(session, &row)?);
+            for row in session.read(|tx, _| orphaned::dead(tx, settled.run))? {
+                changes.extend(orphaned::bury(session, &row)?);
             }
             for done in outstanding(session, settled.run)? {
                 finished.push(finished_of(session, &done.effect, done.run, done.outcome)?);
@@ -128,8 +129,8 @@ fn plan(
     let settled = session.change(receipt, |tx, now| {
         let run = run.map(|run| scope::one_run(tx, Some(run))).transpose()?;
         let mut stage = Stage::fresh(tx, now, None)?;
-        for row in stop::dead(stage.tx, run.as_ref().map(|run| run.id))? {
-            stop::lose(&mut stage, &row)?;
+        for row in orphaned::dead(stage.tx, run.as_ref().map(|run| run.id))? {
+            orphaned::lose(&mut stage, &row)?;
         }
         let changes = of_run(stage.close()?, run.as_ref());
         Ok(Ending::Undo(Reconciled { changes, ..Reconciled::default() }))
@@ -259,7 +260,7 @@ pub(crate) fn settle(stage: &mut Stage<'_, '_>) -> Result<(), Error> {
     }
     if news.lapsed || news.defaults {
         for lapsed in thread::owned_lapsed(stage.tx, stage.now)? {
-            if stop::keeps(stage.tx, lapsed.id)? {
+            if liveness::keeps(stage.tx, lapsed.id)? {
                 continue;
             }
             look(stage, &lapsed)?;

@@ -15,7 +15,7 @@ use orch_store::{Ending, Fault, Transaction};
 
 use super::reconcile::Change;
 use super::{reconcile, scope};
-use crate::wrapper::stop;
+use crate::inbox::liveness;
 use crate::{Answer, Error, Receipt, Session};
 
 /// A transaction with what the scheduler keeps in hand until it ends: the runs whose counts change.
@@ -308,6 +308,6 @@ pub(crate) fn change<T>(
         stage.close()?;
         Ok(Ending::Keep(outcome))
     })?;
-    stop::ask_those_of(session, &ended)?;
+    liveness::ask_those_of(session, &ended)?;
     Ok(answer)
 }

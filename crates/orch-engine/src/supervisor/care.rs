@@ -9,15 +9,15 @@ use orch_core::run::{Budget, PauseReason, Run, RunStatus, decide};
 use orch_core::task::TaskState;
 use orch_store::table::{task as task_table, thread, worker};
 
+use crate::orch::orphaned;
 use crate::orch::perform::decide as tool_decides;
 use crate::orch::run as run_operation;
-use crate::wrapper::stop;
 use crate::{Error, Session};
 
 /// Ends what killed wrappers left behind, and frees their work at once.
 pub(crate) fn bury(session: &mut Session, run: Option<RunId>) -> Result<(), Error> {
-    for row in session.read(|tx, _| stop::dead(tx, run))? {
-        stop::bury(session, &row)?;
+    for row in session.read(|tx, _| orphaned::dead(tx, run))? {
+        orphaned::bury(session, &row)?;
     }
     Ok(())
 }

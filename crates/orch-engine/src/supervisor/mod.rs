@@ -31,11 +31,12 @@ use orch_store::driver::Durability;
 use orch_store::table::supervisor::Supervisor;
 use orch_store::table::{event, supervisor, task as task_table, thread, worker};
 
+use crate::inbox::liveness;
 use crate::orch::stage::read_fresh;
 use crate::orch::{ps, scope};
 use crate::wake::{Look, is_readable, wait_with};
 use crate::world::process::{ProcessIdentity, host};
-use crate::wrapper::{Programs, stop};
+use crate::wrapper::Programs;
 use crate::{Error, Session, wake};
 use chores::Chores;
 use crew::Crew;
@@ -487,7 +488,7 @@ fn say_who_works(session: &mut Session, scope: &Scope, drive: &mut Drive<'_>) ->
 /// Asks every worker of ours to end, with grace.
 fn end_workers(session: &mut Session, scope: &Scope) -> Result<(), Error> {
     for row in session.read(|tx, _| Ok(worker::live(tx, scope.only)?))? {
-        stop::ask(&row);
+        liveness::ask(&row);
     }
     Ok(())
 }

@@ -3,15 +3,13 @@
 //! It belongs to the transport: what it knows of a task it reads from the work message, as any worker does.
 //! The store is open only for the instants in which something is written, so that hundreds of wrappers cost little.
 //! [`claim`] begins and [`keep`] goes on to the end, in the same process or, by [`Held::note`], in a fresh image of it;
-//! [`launch`] says what is started, [`guard`] watches over it, [`finish`] says what its end means, and [`stop`] ends one
-//! from outside.
+//! [`launch`] says what is started, [`guard`] watches over it, and [`finish`] says what its end means.
 
 mod finish;
 mod guard;
 mod launch;
 mod note;
 mod rest;
-pub mod stop;
 mod work;
 
 use std::ffi::OsString;
@@ -30,6 +28,7 @@ use orch_store::driver::Durability;
 use orch_store::table::worker;
 
 use crate::inbox::claim::{self as inbox_claim, Claim};
+use crate::inbox::liveness::TAG;
 use crate::profile::brief::{Answered, Template};
 use crate::profile::{Profile, Totals};
 use crate::world::process::worker::{Line, run_worker};
@@ -41,9 +40,6 @@ pub use work::Work;
 
 /// How large the log of one worker may become.
 pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// The variable by which the processes of a worker are known.
-pub const TAG: &str = "ORCH_WORKER";
 
 /// The variable that lets `inbox done` leave the closing to the wrapper, once the worker has ended.
 pub const DEFER: &str = "INBOX_DEFER";

@@ -34,7 +34,7 @@ fn add(desk: &mut Desk, plan: &Plan) -> Result<plan::Planned, Error> {
 /// The line, the field and the refusal of a plan that is refused.
 fn refused(outcome: Result<plan::Planned, Error>) -> (u32, &'static str, Refusal) {
     match outcome {
-        Err(Error::Plan { refusal, at }) => (at.line, at.field, refusal),
+        Err(Error::Refused(Refusal::InPlan { line, field, refusal })) => (line, field, *refusal),
         other => panic!("{other:?}"),
     }
 }

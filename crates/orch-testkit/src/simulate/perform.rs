@@ -93,7 +93,7 @@ impl Performer<'_> {
         let (said, replayed) = match operation(self.session, receipt.as_ref()) {
             Ok(Answer::Fresh(outcome)) => (Ok(tell(&outcome)), false),
             Ok(Answer::Replayed(recorded)) => (Ok(recorded), true),
-            Err(Error::Refused(refusal) | Error::Plan { refusal, .. }) => (Err(word(&refusal)), false),
+            Err(Error::Refused(refusal)) => (Err(word(&refusal)), false),
             Err(other) => return Err(format!("{other:?}")),
         };
         Ok(Outcome { said, replayed, token: String::new() })
@@ -457,6 +457,7 @@ fn refused(error: &Error) -> &'static str {
 /// A refusal's name.
 fn word(refusal: &Refusal) -> &'static str {
     match refusal {
+        Refusal::InPlan { refusal, .. } => word(refusal),
         Refusal::Invalid { .. } => "Invalid",
         Refusal::RunNotFound { .. } => "RunNotFound",
         Refusal::RunAmbiguous { .. } => "RunAmbiguous",

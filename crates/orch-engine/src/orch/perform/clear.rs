@@ -18,10 +18,10 @@ use super::hold::Taken;
 use super::{
     branch_ref, commit_id, complete, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare,
 };
+use crate::inbox::liveness;
 use crate::wake::{Look, wait_until};
 use crate::world::git::{GitError, RefName, Repository, Salvage, sweep_removed};
 use crate::world::process::processes_in;
-use crate::wrapper::stop;
 use crate::{Error, Session};
 
 /// How many worktrees are taken away at once, however many processors there are: they share one repository's locks.
@@ -82,7 +82,7 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
     let park = taken.effect.intent.as_deref() == Some(PARK);
     // A worker that has reported takes a moment to end; until then the folder is its own.
     let is_used = match attempt.thread.filter(|_| park) {
-        Some(thread) => session.read(|tx, _| stop::keeps(tx, thread))?,
+        Some(thread) => session.read(|tx, _| liveness::keeps(tx, thread))?,
         None => false,
     };
     let gone =
