@@ -10,10 +10,10 @@ use orch_core::id::ThreadId;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::thread::ThreadKind;
-use orch_engine::inbox::claim::{Claim, Claimed, claim};
-use orch_engine::inbox::close::{Close, Outcome, close};
-use orch_engine::inbox::send::{Send, send};
-use orch_engine::{Answer, Session};
+use orch_inbox::claim::{Claim, Claimed, claim};
+use orch_inbox::close::{Close, Outcome, close};
+use orch_inbox::send::{Send, send};
+use orch_inbox::{Answer, Session};
 use rusqlite::Connection;
 
 use crate::bare::{self, Patience};
@@ -355,5 +355,5 @@ pub(crate) fn claimed(answer: &str) -> Done<(i64, String)> {
 }
 
 fn now() -> i64 {
-    orch_engine::clock::Clock::now(&orch_engine::clock::SystemClock).0
+    orch_inbox::clock::Clock::now(&orch_inbox::clock::SystemClock).0
 }

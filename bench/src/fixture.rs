@@ -7,10 +7,10 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
 use orch_core::task::{NewTask, TaskEdit, TaskText};
-use orch_engine::Session;
-use orch_engine::orch::plan::{self, Plan, PlannedTask};
-use orch_engine::orch::run::{self, NewRun};
-use orch_engine::session::OpenOptions;
+use orch_inbox::Session;
+use orch_inbox::session::OpenOptions;
+use orch_scheduler::plan::{self, Plan, PlannedTask};
+use orch_scheduler::run::{self, NewRun};
 use orch_store::Location;
 
 use crate::Done;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use orch_core::id::ThreadId;
-use orch_engine::inbox::claim::{Claim, claim};
-use orch_engine::inbox::close::{Close, Outcome, close};
-use orch_engine::orch::ready::{Ready, ready};
-use orch_engine::orch::{TaskRef, dispatch, reconcile, status, task};
-use orch_engine::{Answer, Session};
+use orch_inbox::claim::{Claim, claim};
+use orch_inbox::close::{Close, Outcome, close};
+use orch_inbox::{Answer, Session};
+use orch_scheduler::ready::{Ready, ready};
+use orch_scheduler::{TaskRef, dispatch, reconcile, status, task};
 use orch_store::page::PageRequest;
 
 use crate::Done;

@@ -1,7 +1,7 @@
 //! How many bytes an answer costs its reader. The budgets are tests; here is what is used of them.
 
 use orch_core::id::ThreadId;
-use orch_engine::orch::plan::{self, Plan};
+use orch_scheduler::plan::{self, Plan};
 
 use crate::Done;
 use crate::contention::claimed;

@@ -10,9 +10,9 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::thread::ThreadKind;
 use orch_core::time::Span;
-use orch_engine::Session;
-use orch_engine::inbox::send::{Send, send};
-use orch_engine::inbox::wait::{Wait, wait};
+use orch_inbox::Session;
+use orch_inbox::send::{Send, send};
+use orch_inbox::wait::{Wait, wait};
 
 use crate::contention::{BODY, SUBJECT};
 use crate::process::Programs;

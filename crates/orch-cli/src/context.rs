@@ -7,10 +7,10 @@ use orch_contract::store::{InitAnswer, Store};
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
 use orch_core::time::Time;
-use orch_engine::clock::{Clock, SystemClock};
-use orch_engine::orch::meter;
-use orch_engine::session::{OpenOptions, StoreInfo};
-use orch_engine::{Answer, Error, Receipt, Session};
+use orch_inbox::clock::{Clock, SystemClock};
+use orch_inbox::session::{OpenOptions, StoreInfo};
+use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_scheduler::meter;
 use orch_store::Location;
 
 use crate::arguments::{Globals, Repeatable};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
-use orch_engine::shell;
+use orch_core::shell;
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};

@@ -2,10 +2,11 @@
 
 use orch_contract::{Code, ErrorView};
 use orch_core::refusal::Refusal;
-use orch_engine::shell;
-use orch_engine::world::git::{Cause, GitError};
-use orch_engine::{Awaited, Error};
+use orch_core::shell;
+use orch_git::{Cause, GitError};
+use orch_inbox::{Awaited, Error};
 use orch_store::Fault;
+use orch_supervisor::SupervisorError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -90,17 +91,24 @@ impl From<Error> for Failure {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Store(fault) => fault.into(),
-            error @ (Error::Git(_)
-            | Error::File { .. }
-            | Error::Brief(_)
-            | Error::Fill(_)
-            | Error::Profile(_)) => of_error(&error).into(),
+            error @ (Error::Git(_) | Error::File { .. }) => of_error(&error).into(),
             Error::TimedOut(awaited) => timed_out(awaited),
             Error::Entropy(source) => ErrorView::new(
                 Code::Internal,
                 format!("The system gave no randomness for a token: {source}."),
             )
             .into(),
+        }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        match error {
+            SupervisorError::Operation(error) => error.into(),
+            error @ (SupervisorError::Brief(_) | SupervisorError::Fill(_)) => {
+                ErrorView::new(Code::InvalidArgument, sentence(&error)).into()
+            }
         }
     }
 }
@@ -148,9 +156,6 @@ pub(crate) fn of_error(error: &Error) -> ErrorView {
                 _ => shell::line(["ls", "-ld", &folder.display().to_string()]),
             };
             ErrorView::new(code, sentence(error)).hint(hint).detail("path", path.display().to_string())
-        }
-        Error::Brief(_) | Error::Fill(_) | Error::Profile(_) => {
-            ErrorView::new(Code::InvalidArgument, sentence(error))
         }
         Error::TimedOut(_) | Error::Entropy(_) => ErrorView::new(Code::Internal, sentence(error)),
     }

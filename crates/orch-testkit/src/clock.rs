@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use orch_core::time::{Span, Time};
-use orch_engine::clock::Clock;
+use orch_inbox::clock::Clock;
 
 /// When every fake clock begins: 2026-01-01T00:00:00Z.
 const BEGIN: i64 = 1_767_225_600_000;

@@ -8,11 +8,11 @@ use orch_core::run::{Budget, DoneWhen, Policy, Rules, Run};
 use orch_core::task::{NewTask, TaskState, TaskText};
 use orch_core::thread::{Thread, ThreadKind};
 use orch_core::time::Span;
-use orch_engine::inbox::{ask, cancel, claim, close, progress, release, renew, reply, send, show};
-use orch_engine::orch::{
+use orch_inbox::{Answer, Error, Session};
+use orch_inbox::{ask, cancel, claim, close, progress, release, renew, reply, send, show};
+use orch_scheduler::{
     TaskRef, TaskShown, dep, dispatch, events, recall, reconcile, run as run_operation, task,
 };
-use orch_engine::{Answer, Error, Session};
 use orch_store::invariant;
 use orch_store::page::PageRequest;
 

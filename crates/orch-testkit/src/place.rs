@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use orch_engine::Session;
-use orch_engine::session::OpenOptions;
+use orch_inbox::Session;
+use orch_inbox::session::OpenOptions;
 use orch_store::{Location, Store};
 
 use crate::FakeClock;

@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use orch_engine::Session;
-use orch_engine::session::OpenOptions;
+use orch_inbox::Session;
+use orch_inbox::session::OpenOptions;
 use orch_store::Location;
 use serde_json::Value;
 

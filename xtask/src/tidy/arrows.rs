@@ -15,27 +15,42 @@ struct Wall {
 }
 
 /// The arrows of ARCHITECTURE.md.
-const WALLS: [Wall; 6] = [
+const WALLS: [Wall; 11] = [
     Wall { room: "orch-core", ours: &[], others: &["thiserror"] },
     Wall {
         room: "orch-store",
         ours: &["orch-core"],
         others: &["getrandom", "rusqlite", "rustix", "serde_json", "thiserror"],
     },
+    Wall { room: "orch-process", ours: &[], others: &["process-wrap", "rustix", "sha2", "thiserror"] },
+    Wall { room: "orch-git", ours: &["orch-process"], others: &["getrandom", "rustix", "thiserror"] },
     Wall {
-        room: "orch-engine",
-        ours: &["orch-core", "orch-store"],
-        others: &[
-            "getrandom",
-            "minijinja",
-            "process-wrap",
-            "rustix",
-            "serde",
-            "serde_json",
-            "sha2",
-            "thiserror",
-            "toml",
+        room: "orch-inbox",
+        ours: &["orch-core", "orch-store", "orch-git", "orch-process"],
+        others: &["getrandom", "rustix", "serde_json", "sha2", "thiserror"],
+    },
+    Wall {
+        room: "orch-scheduler",
+        ours: &["orch-core", "orch-store", "orch-inbox", "orch-git", "orch-process"],
+        others: &["rustix", "serde_json", "thiserror"],
+    },
+    Wall {
+        room: "orch-profile",
+        ours: &["orch-core", "orch-process"],
+        others: &["minijinja", "serde", "serde_json", "thiserror", "toml"],
+    },
+    Wall {
+        room: "orch-supervisor",
+        ours: &[
+            "orch-core",
+            "orch-store",
+            "orch-inbox",
+            "orch-scheduler",
+            "orch-git",
+            "orch-process",
+            "orch-profile",
         ],
+        others: &["getrandom", "rustix", "serde", "serde_json", "thiserror", "toml"],
     },
     Wall {
         room: "orch-contract",
@@ -44,7 +59,17 @@ const WALLS: [Wall; 6] = [
     },
     Wall {
         room: "orch-cli",
-        ours: &["orch-contract", "orch-core", "orch-engine", "orch-store"],
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-git",
+            "orch-inbox",
+            "orch-process",
+            "orch-profile",
+            "orch-scheduler",
+            "orch-store",
+            "orch-supervisor",
+        ],
         others: &[
             "anstyle",
             "clap",
@@ -65,7 +90,17 @@ const WALLS: [Wall; 6] = [
     },
     Wall {
         room: "orch-testkit",
-        ours: &["orch-contract", "orch-core", "orch-engine", "orch-store"],
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-git",
+            "orch-inbox",
+            "orch-process",
+            "orch-profile",
+            "orch-scheduler",
+            "orch-store",
+            "orch-supervisor",
+        ],
         others: &["proptest", "serde_json", "tempfile"],
     },
 ];
@@ -82,7 +117,7 @@ const INBOX_HALF: [&str; 4] = [
     "crates/orch-core/src/thread/",
     "crates/orch-core/src/message/",
     "crates/orch-core/src/lease/",
-    "crates/orch-engine/src/inbox/",
+    "crates/orch-inbox/src/",
 ];
 
 /// What the pure core must not touch.
@@ -244,8 +279,8 @@ mod tests {
             ("orch-core", "orch-store", false),
             ("orch-core", "thiserror", true),
             ("orch-store", "rusqlite", true),
-            ("orch-engine", "rusqlite", false),
-            ("orch-cli", "orch-engine", true),
+            ("orch-scheduler", "rusqlite", false),
+            ("orch-cli", "orch-scheduler", true),
             ("orch-cli", "orch-testkit", false),
             ("orch-contract", "orch-store", false),
             ("orch-new", "serde", false),
@@ -265,8 +300,8 @@ mod tests {
             ("crates/orch-store/src/task.rs", "// not rusqlite::Connection", true),
             ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, lease::Lease};", true),
             ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, task::Task};", false),
-            ("crates/orch-engine/src/inbox/claim.rs", "use orch_core::attempt::Attempt;", false),
-            ("crates/orch-engine/src/inbox/claim.rs", "use crate::orch::TaskRef;", false),
+            ("crates/orch-inbox/src/claim.rs", "use orch_core::attempt::Attempt;", false),
+            ("crates/orch-inbox/src/claim.rs", "use crate::orch::TaskRef;", false),
             ("crates/orch-cli/src/failure.rs", "use orch_store::{Fault, Location};", true),
             ("crates/orch-cli/src/failure.rs", "use orch_store::task;", false),
             ("crates/orch-cli/src/respond.rs", "println!(\"x\");", true),

@@ -2,7 +2,7 @@
 
 use orch_contract::inbox::AckAnswer;
 use orch_core::id::{MessageId, Slug};
-use orch_engine::inbox::ack::{self, Ack};
+use orch_inbox::ack::{self, Ack};
 
 use crate::arguments::{self, Repeatable};
 use crate::context::Context;

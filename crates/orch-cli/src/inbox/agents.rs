@@ -2,7 +2,7 @@
 
 use orch_contract::Stamp;
 use orch_contract::inbox::{Agent, AgentsAnswer};
-use orch_engine::inbox::agents::{self, AgentShown};
+use orch_inbox::agents::{self, AgentShown};
 
 use crate::arguments::Paging;
 use crate::context::Context;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use orch_contract::Message;
 use orch_contract::inbox::AskAnswer;
 use orch_core::time::Span;
-use orch_engine::inbox::ask::{self, Ask, Asked};
-use orch_engine::{Awaited, Error};
+use orch_inbox::ask::{self, Ask, Asked};
+use orch_inbox::{Awaited, Error};
 
 use crate::arguments::{self, EmptyOk, Repeatable};
 use crate::context::Context;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use orch_contract::inbox::ThreadAnswer;
 use orch_core::id::ThreadId;
-use orch_engine::inbox::cancel::{self, Cancel};
+use orch_inbox::cancel::{self, Cancel};
 
 use crate::arguments::{self, Repeatable};
 use crate::context::Context;

@@ -5,9 +5,9 @@ use orch_contract::{Code, Message, Stamp, Thread};
 use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::time::Span;
-use orch_engine::inbox::claim::{self, Claim, Claimed};
-use orch_engine::inbox::show;
-use orch_engine::{Answer, Session};
+use orch_inbox::claim::{self, Claim, Claimed};
+use orch_inbox::show;
+use orch_inbox::{Answer, Session};
 use orch_store::page::PageRequest;
 
 use crate::arguments::{self, EmptyOk, Repeatable};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use orch_contract::inbox::CloseAnswer;
 use orch_contract::{MessageShown, Thread};
 use orch_core::id::ThreadId;
-use orch_engine::inbox::close::{self, Close, Closed, Outcome};
-use orch_engine::wrapper::DEFER;
+use orch_inbox::close::{self, Close, Closed, Outcome};
+use orch_supervisor::wrapper::DEFER;
 
 use crate::arguments::{self, Detail, Repeatable};
 use crate::context::{Context, now};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use orch_contract::inbox::CloseAnswer;
 use orch_core::id::ThreadId;
-use orch_engine::inbox::close::{self, Close, Outcome};
+use orch_inbox::close::{self, Close, Outcome};
 
 use crate::arguments::{self, Detail, Repeatable};
 use crate::context::Context;

@@ -4,7 +4,7 @@ use orch_contract::Thread;
 use orch_contract::inbox::ListAnswer;
 use orch_core::id::Slug;
 use orch_core::thread::ThreadStatus;
-use orch_engine::inbox::list::{self, List};
+use orch_inbox::list::{self, List};
 
 use crate::arguments::{self, Paging};
 use crate::context::{Context, now};

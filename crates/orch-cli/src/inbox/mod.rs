@@ -22,7 +22,7 @@ pub mod word;
 
 use clap::{Parser, Subcommand};
 use orch_contract::{Code, ErrorView};
-use orch_engine::world::process::afresh;
+use orch_process::afresh;
 
 use crate::arguments::Globals;
 use crate::context::{Context, Identity};

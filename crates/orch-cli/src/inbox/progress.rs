@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use orch_contract::inbox::ProgressAnswer;
 use orch_contract::{Message, MessageShown};
-use orch_engine::inbox::progress::{self, Progress, Progressed};
+use orch_inbox::progress::{self, Progress, Progressed};
 
 use crate::arguments::{self, Detail, Repeatable};
 use crate::context::Context;

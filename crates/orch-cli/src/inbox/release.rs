@@ -3,7 +3,7 @@
 use orch_contract::Thread;
 use orch_contract::inbox::ThreadAnswer;
 use orch_core::id::ThreadId;
-use orch_engine::inbox::{ThreadShown, release};
+use orch_inbox::{ThreadShown, release};
 
 use crate::arguments::{self, Repeatable};
 use crate::context::{Context, now};

@@ -4,7 +4,7 @@ use orch_contract::Message;
 use orch_contract::inbox::{RenewAnswer, RenewedLease};
 use orch_core::id::ThreadId;
 use orch_core::lease::LeaseLength;
-use orch_engine::inbox::renew::{self, Renew, Renewed};
+use orch_inbox::renew::{self, Renew, Renewed};
 
 use crate::arguments::{self, Repeatable};
 use crate::context::Context;

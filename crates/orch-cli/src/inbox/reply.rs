@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orch_contract::MessageShown;
 use orch_contract::inbox::ReplyAnswer;
 use orch_core::message::Message;
-use orch_engine::inbox::reply;
+use orch_inbox::reply;
 
 use crate::arguments::{Detail, Repeatable};
 use crate::context::Context;

@@ -11,12 +11,12 @@ use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::message::MessageKind;
 use orch_core::time::Span;
-use orch_engine::inbox::claim::Claim;
-use orch_engine::inbox::show;
-use orch_engine::profile::{BUILT_IN, ProfileError, Reference, Shelf};
-use orch_engine::world::process::afresh;
-use orch_engine::wrapper::{self, Held, Note, Programs, What, Wrap, Wrapped};
+use orch_inbox::claim::Claim;
+use orch_inbox::show;
+use orch_process::afresh;
+use orch_profile::{BUILT_IN, ProfileError, Reference, Shelf};
 use orch_store::page::PageRequest;
+use orch_supervisor::wrapper::{self, Held, Note, Programs, What, Wrap, Wrapped};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{self, EmptyOk, Globals};
@@ -69,7 +69,7 @@ pub struct Args {
 }
 
 fn profile(text: &str) -> Result<Reference, String> {
-    text.parse().map_err(|error: orch_engine::profile::BadReference| error.to_string())
+    text.parse().map_err(|error: orch_profile::BadReference| error.to_string())
 }
 
 /// What an image of this process keeps for the next one, once the work is claimed.
@@ -173,7 +173,7 @@ fn wrapped(
     context: &mut Context<'_>,
     how: &How,
     shelf: &Shelf,
-    hold: impl FnOnce(&Wrap<'_>) -> Result<Held, orch_engine::Error>,
+    hold: impl FnOnce(&Wrap<'_>) -> Result<Held, orch_inbox::Error>,
 ) -> Result<Outcome, Failure> {
     let what = what(how, shelf)?;
     let (open, store) = context.opener()?;

@@ -8,7 +8,7 @@ use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::thread::ThreadKind;
-use orch_engine::inbox::send::{self, Send, Sent};
+use orch_inbox::send::{self, Send, Sent};
 
 use crate::arguments::{self, Detail, Repeatable};
 use crate::context::{Context, now};

@@ -3,7 +3,7 @@
 use orch_contract::inbox::ShowAnswer;
 use orch_contract::{Message, Thread};
 use orch_core::id::ThreadId;
-use orch_engine::inbox::show;
+use orch_inbox::show;
 
 use crate::arguments::{self, Paging};
 use crate::context::{Context, now};

@@ -6,8 +6,8 @@ use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::limit;
 use orch_core::message::MessageKind;
 use orch_core::time::Span;
-use orch_engine::inbox::wait::{self, Wait};
-use orch_engine::{Awaited, Error};
+use orch_inbox::wait::{self, Wait};
+use orch_inbox::{Awaited, Error};
 
 use crate::arguments::{self, EmptyOk};
 use crate::context::Context;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::judge::{Verdict, judge};
+use orch_scheduler::TaskRef;
+use orch_scheduler::judge::{Verdict, judge};
 
 use super::naming::{self, NamedRun, task};
 use super::task::{Manner, answer};

@@ -2,7 +2,7 @@
 
 use orch_contract::orch::cursor::AckAnswer;
 use orch_core::id::EventId;
-use orch_engine::orch::ack::{Ack, ack};
+use orch_scheduler::ack::{Ack, ack};
 
 use super::naming::NamedRun;
 use crate::arguments::{Repeatable, event};

@@ -2,7 +2,7 @@
 
 use orch_contract::Stamp;
 use orch_contract::orch::agents::{Agent, AgentsAnswer};
-use orch_engine::orch::agents::{AgentAtWork, agents};
+use orch_scheduler::agents::{AgentAtWork, agents};
 
 use super::naming::NamedRun;
 use crate::arguments::Paging;

@@ -2,7 +2,7 @@
 
 use orch_contract::Reason;
 use orch_contract::orch::blocked::{BlockedAnswer, Stuck};
-use orch_engine::orch::blocked::blocked;
+use orch_scheduler::blocked::blocked;
 
 use super::naming::NamedRun;
 use super::view;

@@ -6,7 +6,7 @@ use orch_contract::run::{Progress, StateCounts};
 use orch_core::id::{Slug, TaskName};
 use orch_core::run::{DoneWhen, RunState, RunStatus};
 use orch_core::task::TaskState;
-use orch_engine::orch::brief::{Brief, brief};
+use orch_scheduler::brief::{Brief, brief};
 
 use super::naming::NamedRun;
 use crate::arguments::slug;
@@ -169,7 +169,7 @@ fn stuck(found: &Brief, measure: Measure) -> Vec<BriefTrouble> {
 fn active(found: &Brief, measure: Measure) -> Vec<BriefActive> {
     let status = &found.status;
     let activity = |task: &TaskName| {
-        let of = |worker: &&orch_engine::orch::ps::WorkerShown| {
+        let of = |worker: &&orch_scheduler::ps::WorkerShown| {
             worker.attempt.as_ref().is_some_and(|attempt| attempt.task == *task)
         };
         found.processes.workers.iter().find(of).and_then(|worker| worker.row.activity.as_deref())

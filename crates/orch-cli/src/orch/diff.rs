@@ -3,8 +3,8 @@
 use orch_contract::attempt::FileChange;
 use orch_contract::orch::diff::DiffAnswer;
 use orch_core::{limit, visible};
-use orch_engine::orch::AttemptRef;
-use orch_engine::orch::diff::{Diff, Extent, diff};
+use orch_scheduler::AttemptRef;
+use orch_scheduler::diff::{Diff, Extent, diff};
 
 use super::naming::{NamedRun, attempt};
 use crate::context::Context;
@@ -61,7 +61,7 @@ fn answer(found: &Diff) -> DiffAnswer {
     }
 }
 
-fn file(change: &orch_engine::world::git::FileChange) -> FileChange {
+fn file(change: &orch_git::FileChange) -> FileChange {
     FileChange {
         path: visible::text(&change.path),
         added: change.lines.map(|lines| lines.added),

@@ -8,10 +8,10 @@ use orch_contract::{Attempt, ErrorView, Reason};
 use orch_core::id::{Slug, TaskName};
 use orch_core::limit;
 use orch_core::refusal::Refusal;
-use orch_engine::Error;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::dispatch as engine;
-use orch_engine::orch::ready::{Ready, ready};
+use orch_inbox::Error;
+use orch_scheduler::TaskRef;
+use orch_scheduler::dispatch as engine;
+use orch_scheduler::ready::{Ready, ready};
 use orch_store::page::PageRequest;
 
 use super::naming::{self, NamedRun, task};

@@ -2,8 +2,8 @@
 
 use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
 use orch_contract::{Code, ErrorView};
-use orch_engine::orch::doctor as engine;
-use orch_engine::shell;
+use orch_core::shell;
+use orch_scheduler::doctor as engine;
 
 use crate::context::Context;
 use crate::failure::Failure;

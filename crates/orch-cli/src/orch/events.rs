@@ -5,8 +5,8 @@ use orch_contract::orch::events::EventsAnswer;
 use orch_core::id::EventId;
 use orch_core::limit;
 use orch_core::time::Span;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::events::{Events, events, follow};
+use orch_scheduler::TaskRef;
+use orch_scheduler::events::{Events, events, follow};
 
 use super::naming::{NamedRun, task};
 use crate::arguments::{event, list_limit};

@@ -5,8 +5,8 @@ use orch_contract::TaskShort;
 use orch_contract::orch::graph::{Edge, GraphAnswer, GraphShown};
 use orch_contract::run::RunBrief;
 use orch_core::id::Slug;
-use orch_engine::Session;
-use orch_engine::orch::graph::{Graph, graph};
+use orch_inbox::Session;
+use orch_scheduler::graph::{Graph, graph};
 
 use super::naming::NamedRun;
 use super::view;

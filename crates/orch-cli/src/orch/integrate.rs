@@ -3,7 +3,7 @@
 use orch_contract::orch::judgement::{Faulted, IntegrateAnswer, IntegratedAttempt, RejectedAttempt};
 use orch_core::event::Event;
 use orch_core::id::Slug;
-use orch_engine::orch::integrate::{Integrated, integrate};
+use orch_scheduler::integrate::{Integrated, integrate};
 use serde_json::{Map, Value};
 
 use super::naming::NamedRun;

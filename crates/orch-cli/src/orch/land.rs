@@ -5,10 +5,10 @@ use std::path::Path;
 use orch_contract::Check;
 use orch_contract::orch::land::{LandAnswer, LandedTask, LeftTask};
 use orch_core::id::Slug;
+use orch_core::shell;
 use orch_core::task::Checks;
-use orch_engine::orch::land::{Landed, Landing, land};
-use orch_engine::orch::outcome::TaskOutcome;
-use orch_engine::shell;
+use orch_scheduler::land::{Landed, Landing, land};
+use orch_scheduler::outcome::TaskOutcome;
 
 use super::naming::NamedRun;
 use crate::arguments::{Repeatable, slug};

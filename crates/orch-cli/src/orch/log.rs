@@ -3,8 +3,8 @@
 use orch_contract::orch::log::LogAnswer;
 use orch_contract::{Code, ErrorView};
 use orch_core::limit;
-use orch_engine::orch::AttemptRef;
-use orch_engine::orch::log::{self, Follow, Log, Tail};
+use orch_scheduler::AttemptRef;
+use orch_scheduler::log::{self, Follow, Log, Tail};
 
 use super::naming::{NamedRun, attempt, attempt_text, text};
 use crate::arguments::list_limit;

@@ -3,7 +3,7 @@
 use orch_contract::orch::meter::{MeterAnswer, MeterLine};
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_engine::orch::meter::{Cost, meter};
+use orch_scheduler::meter::{Cost, meter};
 
 use super::naming::NamedRun;
 use crate::arguments::slug;

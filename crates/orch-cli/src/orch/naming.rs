@@ -1,7 +1,7 @@
 //! How runs and tasks are named on the command line.
 
 use orch_core::id::Slug;
-use orch_engine::orch::{AttemptRef, TaskRef};
+use orch_scheduler::{AttemptRef, TaskRef};
 
 use crate::context::Context;
 use crate::failure::Failure;

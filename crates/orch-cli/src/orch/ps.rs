@@ -2,7 +2,7 @@
 
 use orch_contract::orch::drive::{PsAnswer, Supervisor};
 use orch_core::id::Slug;
-use orch_engine::orch::ps::{SupervisorShown, ps};
+use orch_scheduler::ps::{SupervisorShown, ps};
 
 use super::drive::worker;
 use super::naming::NamedRun;

@@ -2,7 +2,7 @@
 
 use orch_contract::orch::task::TasksAnswer;
 use orch_core::id::Slug;
-use orch_engine::orch::ready::{Ready, ready};
+use orch_scheduler::ready::{Ready, ready};
 
 use super::naming::NamedRun;
 use super::view;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::recall::recall;
+use orch_scheduler::TaskRef;
+use orch_scheduler::recall::recall;
 
 use super::naming::{self, NamedRun, task};
 use super::task::{Manner, answer};

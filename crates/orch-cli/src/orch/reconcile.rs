@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use orch_contract::orch::reconcile::{Change, Finished, Orphan, ReconcileAnswer};
-use orch_engine::Answer;
-use orch_engine::orch::orphans as engine_orphans;
-use orch_engine::orch::reconcile::{self as engine, Reconciled};
+use orch_inbox::Answer;
+use orch_scheduler::orphans as engine_orphans;
+use orch_scheduler::reconcile::{self as engine, Reconciled};
 
 use super::naming::NamedRun;
 use crate::arguments::Repeatable;

@@ -5,10 +5,10 @@ use orch_contract::run::{Progress, RunBrief, StateCounts};
 use orch_contract::task::texts;
 use orch_core::id::Slug;
 use orch_core::time::Span;
-use orch_engine::Session;
-use orch_engine::orch::clashes;
-use orch_engine::orch::events::changed;
-use orch_engine::orch::status::{Status, status};
+use orch_inbox::Session;
+use orch_scheduler::clashes;
+use orch_scheduler::events::changed;
+use orch_scheduler::status::{Status, status};
 
 use super::naming::NamedRun;
 use super::view;
@@ -84,7 +84,7 @@ pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusA
 
 /// The status now without what git would have to be asked for.
 pub(super) fn glance(session: &mut Session, run: Option<&Slug>) -> Result<StatusAnswer, Failure> {
-    Ok(answer(&orch_engine::orch::status::glance(session, run)?))
+    Ok(answer(&orch_scheduler::status::glance(session, run)?))
 }
 
 fn clash(clash: &clashes::Clash) -> Clash {

@@ -2,7 +2,7 @@
 
 use orch_contract::orch::drive::StopAnswer;
 use orch_core::id::Slug;
-use orch_engine::orch::ps::stop_all;
+use orch_scheduler::ps::stop_all;
 
 use super::naming::NamedRun;
 use crate::arguments::slug;

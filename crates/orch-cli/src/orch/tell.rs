@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use orch_contract::MessageShown;
 use orch_contract::orch::word_to_worker::TellAnswer;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::tell::tell;
+use orch_scheduler::TaskRef;
+use orch_scheduler::tell::tell;
 
 use super::naming::{self, NamedRun, task};
 use super::task::Manner;

@@ -6,7 +6,7 @@ use orch_contract::run::RunBrief;
 use orch_core::attempt::Attempt;
 use orch_core::id::Slug;
 use orch_core::time::Time;
-use orch_engine::orch::timeline::{Timeline, timeline};
+use orch_scheduler::timeline::{Timeline, timeline};
 
 use super::naming::NamedRun;
 use crate::arguments::{Paging, slug};

@@ -2,8 +2,8 @@
 
 use orch_contract::orch::judgement::VerifyAnswer;
 use orch_contract::{Attempt, Check};
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::verify::{Verified, verify};
+use orch_scheduler::TaskRef;
+use orch_scheduler::verify::{Verified, verify};
 
 use super::naming::{self, NamedRun, task};
 use super::task::Manner;

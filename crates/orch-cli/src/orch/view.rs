@@ -2,10 +2,10 @@
 
 use orch_contract::task::Around;
 use orch_contract::{Attempt, Message, Task, TaskShort, TaskShown, Thread};
-use orch_engine::Session;
-use orch_engine::orch as engine;
-use orch_engine::orch::blocked::QuestionShown;
-use orch_engine::orch::task::{self, AttemptShown, DependencyShown, TaskDetail};
+use orch_inbox::Session;
+use orch_scheduler as engine;
+use orch_scheduler::blocked::QuestionShown;
+use orch_scheduler::task::{self, AttemptShown, DependencyShown, TaskDetail};
 
 use orch_contract::orch::blocked::Question;
 use orch_contract::orch::dependency::Dependency;
@@ -91,6 +91,6 @@ pub(super) fn question(shown: &QuestionShown) -> Question {
 }
 
 /// The thread of a new attempt, which nobody holds yet.
-pub(super) fn thread(shown: &orch_engine::inbox::ThreadShown) -> Thread {
+pub(super) fn thread(shown: &orch_inbox::ThreadShown) -> Thread {
     Thread::of(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
 }

@@ -7,8 +7,8 @@ use orch_core::event::Wake;
 use orch_core::id::EventId;
 use orch_core::limit;
 use orch_core::time::Span;
-use orch_engine::orch::wait::{Wait, Waited, wait};
-use orch_engine::{Awaited, Error};
+use orch_inbox::{Awaited, Error};
+use orch_scheduler::wait::{Wait, Waited, wait};
 
 use super::naming::NamedRun;
 use crate::arguments::{EmptyOk, duration, event, list_limit};

@@ -2,8 +2,8 @@
 
 use orch_contract::Reason;
 use orch_contract::orch::why::WhyAnswer;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::why::why;
+use orch_scheduler::TaskRef;
+use orch_scheduler::why::why;
 
 use super::naming::{NamedRun, task};
 use crate::context::Context;

@@ -1,6 +1,6 @@
 //! Plans in JSON: one object a line, or one document.
 
-use orch_engine::orch::plan::PlannedTask;
+use orch_scheduler::plan::PlannedTask;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 

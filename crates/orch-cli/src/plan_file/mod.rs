@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_engine::orch::plan::Plan;
+use orch_scheduler::plan::Plan;
 
 /// A plan file that is in order.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Plans in TOML: a table `run` and tables `tasks`.
 
-use orch_engine::orch::plan::PlannedTask;
+use orch_scheduler::plan::PlannedTask;
 use serde::de::DeserializeSeed;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};

@@ -6,7 +6,7 @@ use std::path::Path;
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskEdit, TaskText};
-use orch_engine::orch::plan::PlannedTask;
+use orch_scheduler::plan::PlannedTask;
 use serde::de::{Error, MapAccess};
 
 use super::record::{self, Place, Record, Whole};

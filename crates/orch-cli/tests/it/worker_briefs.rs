@@ -9,7 +9,7 @@ use orch_cli::inbox::Inbox;
 use orch_cli::orch::Orch;
 use orch_cli::usage;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
-use orch_engine::profile::brief::{Answered, BriefFacts, Earlier, ResumeFacts, Template};
+use orch_profile::brief::{Answered, BriefFacts, Earlier, ResumeFacts, Template};
 use serde_json::Value;
 
 use crate::place::Place;

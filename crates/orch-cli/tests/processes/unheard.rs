@@ -4,7 +4,7 @@
 
 use std::io::{ErrorKind, PipeReader, Write};
 
-use orch_engine::orch::request;
+use orch_scheduler::request;
 use orch_testkit::program::{Programs, Running, Said};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::Value;

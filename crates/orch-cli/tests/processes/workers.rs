@@ -8,7 +8,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::thread::ThreadKind;
-use orch_engine::inbox::send::{Send, send};
+use orch_inbox::send::{Send, send};
 use orch_testkit::program::{Programs, Said};
 
 use crate::place::Place;

@@ -196,7 +196,7 @@ impl Ground {
     /// Gives Codex a profile without its sandbox; who says so in words is the caller.
     fn leaves_the_sandbox(&self) {
         let name = self.client().name();
-        let text = orch_engine::profile::built_in(name).expect("it is built in");
+        let text = orch_profile::built_in(name).expect("it is built in");
         let text = text.replace("workspace-write", "danger-full-access");
         yard::write(&self.yard.top().join(format!(".git/orch/profiles/{name}.toml")), text);
     }

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_core::time::Span;
-use orch_engine::Session;
-use orch_engine::clock::Clock;
-use orch_engine::orch::run as run_operation;
+use orch_inbox::Session;
+use orch_inbox::clock::Clock;
+use orch_scheduler::run as run_operation;
 use orch_store::Store;
 
 use crate::Place;

@@ -8,12 +8,12 @@ use orch_core::run::RunEdit;
 use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_core::thread::{Thread, ThreadKind, ThreadState};
 use orch_core::time::Span;
-use orch_engine::inbox::{ask, cancel, claim, close, list, progress, release, renew, reply, send, show};
-use orch_engine::orch::{
+use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_inbox::{ask, cancel, claim, close, list, progress, release, renew, reply, send, show};
+use orch_scheduler::{
     TaskRef, TaskShown, answer, blocked, dep, dispatch, plan, ready, recall, reconcile, run, status, task,
     tell, wait,
 };
-use orch_engine::{Answer, Error, Receipt, Session};
 
 use super::model::{Claim, Edit, Line, Millis, Model, Said, Task};
 use super::order::{Held, Look, Named, Order, RUNS};
@@ -420,7 +420,7 @@ fn kind(message: &orch_core::message::Message) -> String {
     message.content.kind.name().to_owned()
 }
 
-fn thread_state(shown: &orch_engine::inbox::ThreadShown) -> String {
+fn thread_state(shown: &orch_inbox::ThreadShown) -> String {
     shown.thread.state.status().name().to_owned()
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use orch_core::id::ThreadId;
 use orch_core::refusal::Refusal;
-use orch_engine::inbox::claim::token_of_request;
-use orch_engine::orch::request;
-use orch_engine::{Error, Session};
+use orch_inbox::claim::token_of_request;
+use orch_inbox::{Error, Session};
+use orch_scheduler::request;
 use serde_json::Value;
 
 use super::Tally;

@@ -3,9 +3,9 @@
 use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
 use orch_core::limit;
 use orch_core::run::{DoneWhen, RunStatus};
+use orch_core::shell;
 use orch_core::task::TaskState;
 use orch_core::time::Span;
-use orch_engine::shell;
 
 use super::blocked::question;
 use super::counted;

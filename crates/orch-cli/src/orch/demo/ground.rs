@@ -4,9 +4,9 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use orch_contract::Code;
-use orch_engine::world::Environment;
-use orch_engine::world::git::Git;
-use orch_engine::wrapper::Programs;
+use orch_git::Git;
+use orch_process::Environment;
+use orch_supervisor::wrapper::Programs;
 
 use super::pages;
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ impl Ground {
     /// The named folder is not empty, git is not there, or nothing can be written.
     pub(super) fn settle_in(named: Option<&Path>) -> Result<Self, Failure> {
         let folder = empty_folder(named)?;
-        let git = Git::find(Environment::inherited()).map_err(orch_engine::Error::from)?;
+        let git = Git::find(Environment::inherited()).map_err(orch_inbox::Error::from)?;
         place_programs(&folder)?;
         let mut ground = Self { folder, pages: 0 };
         let repository = ground.repository();
@@ -56,7 +56,7 @@ impl Ground {
             std::fs::write(&path, text).map_err(|error| failed("write", &path, &error))?;
         }
         ground.pages = pages::write(&repository)?;
-        git.create(&repository, "The job").map_err(orch_engine::Error::from)?;
+        git.create(&repository, "The job").map_err(orch_inbox::Error::from)?;
         Ok(ground)
     }
 

@@ -2,8 +2,8 @@
 
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{Slug, TaskName};
-use orch_engine::orch::{TaskRef, answer};
-use orch_engine::supervisor::Opener;
+use orch_scheduler::{TaskRef, answer};
+use orch_supervisor::supervisor::Opener;
 
 /// The answer.
 const ANSWER: &str = "use";
@@ -30,7 +30,7 @@ impl Lead {
     ///
     /// # Errors
     /// The store failed.
-    pub(super) fn hear(&mut self, event: &Event) -> Result<(), orch_engine::Error> {
+    pub(super) fn hear(&mut self, event: &Event) -> Result<(), orch_inbox::Error> {
         if event.kind == EventKind::Question {
             self.question.clone_from(&event.task);
         }
@@ -44,7 +44,7 @@ impl Lead {
         let mut session = (self.open)()?;
         match answer::answer(&mut session, None, &self.name, &task, ANSWER) {
             // Somebody who looks on was faster.
-            Ok(_) | Err(orch_engine::Error::Refused(_)) => Ok(()),
+            Ok(_) | Err(orch_inbox::Error::Refused(_)) => Ok(()),
             Err(other) => Err(other),
         }
     }

@@ -1,7 +1,7 @@
 //! `orch dep add`.
 
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::dep::add;
+use orch_scheduler::TaskRef;
+use orch_scheduler::dep::add;
 
 use super::{change, listed};
 use crate::context::Context;

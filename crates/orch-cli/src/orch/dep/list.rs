@@ -1,8 +1,8 @@
 //! `orch dep list`.
 
 use orch_contract::orch::dependency::DependenciesAnswer;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::dep::{Edges, list};
+use orch_scheduler::TaskRef;
+use orch_scheduler::dep::{Edges, list};
 
 use crate::arguments::Paging;
 use crate::context::Context;

@@ -8,8 +8,8 @@ use clap::Subcommand;
 use orch_contract::orch::dependency::WaitsForAnswer;
 use orch_contract::task::texts;
 use orch_core::id::Slug;
-use orch_engine::orch::TaskShown;
-use orch_engine::{Answer, Error, Receipt, Session};
+use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_scheduler::TaskShown;
 
 use super::naming::NamedRun;
 use super::task::Manner;

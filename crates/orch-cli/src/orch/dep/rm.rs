@@ -1,7 +1,7 @@
 //! `orch dep rm`.
 
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::dep::remove;
+use orch_scheduler::TaskRef;
+use orch_scheduler::dep::remove;
 
 use super::change;
 use crate::context::Context;

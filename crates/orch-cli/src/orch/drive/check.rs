@@ -4,9 +4,9 @@ use orch_contract::Code;
 use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
 use orch_contract::orch::drive::DriveLine;
 use orch_core::id::Slug;
-use orch_engine::orch::doctor::{self, Level as Found};
-use orch_engine::supervisor::check::{self, Looked};
-use orch_engine::supervisor::crew::Crew;
+use orch_scheduler::doctor::{self, Level as Found};
+use orch_supervisor::supervisor::check::{self, Looked};
+use orch_supervisor::supervisor::crew::Crew;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ pub(super) fn glance(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew)
 fn named(crew: &Crew) -> String {
     crew.seats
         .iter()
-        .map(|seat| format!(" --profile {}", orch_engine::shell::quoted(&seat.reference)))
+        .map(|seat| format!(" --profile {}", orch_core::shell::quoted(&seat.reference)))
         .collect()
 }
 

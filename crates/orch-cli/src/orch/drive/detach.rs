@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use orch_contract::Code;
 use orch_contract::orch::drive::{Detached, DriveLine};
 use orch_core::id::Slug;
-use orch_engine::world::Environment;
-use orch_engine::world::process::detached::start_detached;
+use orch_process::Environment;
+use orch_process::detached::start_detached;
 
 use super::Args;
 use crate::context::Context;

@@ -17,14 +17,14 @@ use orch_contract::run::RunListed;
 use orch_contract::{Code, ErrorView};
 use orch_core::event::Event;
 use orch_core::id::Slug;
+use orch_core::shell;
 use orch_core::time::Span;
-use orch_engine::profile::Reference;
-use orch_engine::settings;
-use orch_engine::shell;
-use orch_engine::supervisor::crew::{Crew, Seat};
-use orch_engine::supervisor::notify::Notifier;
-use orch_engine::supervisor::{self, Drive, Driven, Said, Stopped, Until};
-use orch_engine::wrapper::Programs;
+use orch_profile::Reference;
+use orch_supervisor::settings;
+use orch_supervisor::supervisor::crew::{Crew, Seat};
+use orch_supervisor::supervisor::notify::Notifier;
+use orch_supervisor::supervisor::{self, Drive, Driven, Said, Stopped, Until};
+use orch_supervisor::wrapper::Programs;
 
 use super::naming::NamedRun;
 use crate::arguments::{duration, slug};
@@ -319,7 +319,7 @@ fn seat(text: &str) -> Result<(Reference, Option<usize>), String> {
         Some((name, limit)) => (name, Some(workers(limit)?)),
         None => (text, None),
     };
-    let reference = name.parse().map_err(|error: orch_engine::profile::BadReference| error.to_string())?;
+    let reference = name.parse().map_err(|error: orch_profile::BadReference| error.to_string())?;
     Ok((reference, limit))
 }
 

@@ -7,10 +7,10 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
-use orch_engine::orch::place::{BRANCH_PREFIX, Place};
-use orch_engine::orch::plan::{Plan, add};
-use orch_engine::orch::rm::rm;
-use orch_engine::orch::run::{NewRun, init, show};
+use orch_scheduler::place::{BRANCH_PREFIX, Place};
+use orch_scheduler::plan::{Plan, add};
+use orch_scheduler::rm::rm;
+use orch_scheduler::run::{NewRun, init, show};
 use orch_store::page::PageRequest;
 
 use crate::context::Context;
@@ -43,7 +43,7 @@ pub(in crate::orch) fn make(
     if !there {
         let new = new_run(&plan, name.clone(), title, base, folder);
         let made = init(session, None, who, &new)?;
-        if let orch_engine::Answer::Fresh(made) = made {
+        if let orch_inbox::Answer::Fresh(made) = made {
             begun = Some((Run::of(&made.run), made.dirty));
         }
     }
@@ -52,7 +52,7 @@ pub(in crate::orch) fn make(
         if !there {
             // A run without the plan that it was made for is in the way of the next try; what went wrong is told first.
             let _ = rm(session, None, who, &name);
-            let again = orch_engine::shell::quoted(&path.display().to_string());
+            let again = orch_core::shell::quoted(&path.display().to_string());
             return Err(Failure::from(error).hint(format!("orch drive --plan {again}")));
         }
         return Err(error.into());

@@ -9,10 +9,10 @@ use orch_contract::orch::status::Clash;
 use orch_core::event::Event as CoreEvent;
 use orch_core::id::Slug;
 use orch_core::time::Span;
-use orch_engine::Session;
-use orch_engine::orch::ps::{self, WorkerShown};
-use orch_engine::supervisor::notify::Notifier;
-use orch_engine::supervisor::{Heard, Opener, Said};
+use orch_inbox::Session;
+use orch_scheduler::ps::{self, WorkerShown};
+use orch_supervisor::supervisor::notify::Notifier;
+use orch_supervisor::supervisor::{Heard, Opener, Said};
 
 use crate::context::Context;
 use crate::failure::Failure;

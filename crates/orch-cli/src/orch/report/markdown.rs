@@ -6,8 +6,8 @@ use orch_contract::Stamp;
 use orch_core::run::{Outcome, RunState, RunStatus};
 use orch_core::shell;
 use orch_core::task::{Checks, TaskState};
-use orch_engine::orch::outcome::{Shown, TaskOutcome};
-use orch_engine::orch::report::{Asked, Report, Told};
+use orch_scheduler::outcome::{Shown, TaskOutcome};
+use orch_scheduler::report::{Asked, Report, Told};
 
 use crate::human::harmless;
 

@@ -3,7 +3,7 @@
 mod markdown;
 
 use orch_core::id::Slug;
-use orch_engine::orch::report::report;
+use orch_scheduler::report::report;
 
 use super::naming::NamedRun;
 use crate::arguments::slug;

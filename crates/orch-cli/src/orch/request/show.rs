@@ -1,7 +1,7 @@
 //! `orch request show`.
 
 use orch_contract::orch::request::{Request, RequestAnswer};
-use orch_engine::orch::request::show;
+use orch_scheduler::request::show;
 
 use crate::arguments::request_key;
 use crate::context::Context;

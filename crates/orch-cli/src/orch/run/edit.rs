@@ -8,7 +8,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::run::RunEdit;
 use orch_core::time::Span;
-use orch_engine::orch::run::edit;
+use orch_scheduler::run::edit;
 
 use super::init::{max_active, max_attempts};
 use super::rules::RuleOptions;

@@ -10,8 +10,8 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{DoneWhen, Policy};
 use orch_core::time::Span;
-use orch_engine::orch::place::{BRANCH_PREFIX, Place};
-use orch_engine::orch::run::{MadeRun, NewRun, init};
+use orch_scheduler::place::{BRANCH_PREFIX, Place};
+use orch_scheduler::run::{MadeRun, NewRun, init};
 
 use super::rules::RuleOptions;
 use crate::arguments::{Repeatable, duration, lease, slug};

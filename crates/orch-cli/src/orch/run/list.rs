@@ -2,7 +2,7 @@
 
 use orch_contract::orch::run::RunsAnswer;
 use orch_contract::run::RunListed;
-use orch_engine::orch::run::list;
+use orch_scheduler::run::list;
 
 use crate::arguments::Paging;
 use crate::context::Context;

@@ -16,7 +16,7 @@ use clap::Subcommand;
 use orch_contract::Run;
 use orch_contract::orch::run::RunAnswer;
 use orch_core::id::Slug;
-use orch_engine::orch::run::{Verb, change};
+use orch_scheduler::run::{Verb, change};
 
 pub(super) use init::max_attempts;
 

@@ -1,6 +1,6 @@
 //! `orch run pause`.
 
-use orch_engine::orch::run::Verb;
+use orch_scheduler::run::Verb;
 
 use super::{Which, steer};
 use crate::context::Context;

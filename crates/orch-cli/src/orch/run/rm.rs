@@ -2,7 +2,7 @@
 
 use orch_contract::orch::run::RunRmAnswer;
 use orch_core::id::Slug;
-use orch_engine::orch::rm::{RemovedRun, rm};
+use orch_scheduler::rm::{RemovedRun, rm};
 
 use crate::arguments::{Repeatable, slug};
 use crate::context::Context;

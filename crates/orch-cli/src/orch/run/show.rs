@@ -4,7 +4,7 @@ use orch_contract::Run;
 use orch_contract::orch::run::RunShowAnswer;
 use orch_contract::run::StateCounts;
 use orch_core::id::Slug;
-use orch_engine::orch::run::show;
+use orch_scheduler::run::show;
 
 use crate::arguments::{Detail, Paging, slug};
 use crate::context::Context;

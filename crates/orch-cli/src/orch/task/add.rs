@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskText};
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::task::add;
+use orch_scheduler::TaskRef;
+use orch_scheduler::task::add;
 
 use super::{Manner, answer, plan};
 use crate::arguments::{priority, slug};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use orch_core::id::Slug;
 use orch_core::task::TaskEdit;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::task::edit;
+use orch_scheduler::TaskRef;
+use orch_scheduler::task::edit;
 
 use super::{Manner, answer};
 use crate::arguments::{priority, slug};

@@ -3,7 +3,7 @@
 use orch_contract::orch::task::TasksAnswer;
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
-use orch_engine::orch::task::{List, list};
+use orch_scheduler::task::{List, list};
 
 use crate::arguments::{Detail, Paging, slug};
 use crate::context::Context;

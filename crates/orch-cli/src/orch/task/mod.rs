@@ -12,9 +12,9 @@ pub(in crate::orch) use plan::{refused as plan_refused, unreadable as plan_unrea
 
 use clap::Subcommand;
 use orch_contract::orch::task::TaskAnswer;
-use orch_engine::orch::task::{Verb, change};
-use orch_engine::orch::{TaskRef, TaskShown};
-use orch_engine::{Answer, Error, Receipt, Session};
+use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_scheduler::task::{Verb, change};
+use orch_scheduler::{TaskRef, TaskShown};
 
 use super::naming::{self, NamedRun};
 use super::view;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use orch_contract::orch::plan::PlanAnswer;
 use orch_contract::{Code, ErrorView};
 use orch_core::id::Slug;
-use orch_engine::orch::plan::{Plan, Planned, add};
-use orch_engine::shell;
+use orch_core::shell;
+use orch_scheduler::plan::{Plan, Planned, add};
 
 use super::Manner;
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `orch task retry`.
 
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::task::Verb;
+use orch_scheduler::TaskRef;
+use orch_scheduler::task::Verb;
 
 use super::{Manner, steer};
 use crate::context::Context;

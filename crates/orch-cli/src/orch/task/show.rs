@@ -1,8 +1,8 @@
 //! `orch task show`.
 
 use orch_contract::orch::task::TaskShowAnswer;
-use orch_engine::orch::TaskRef;
-use orch_engine::orch::task::show;
+use orch_scheduler::TaskRef;
+use orch_scheduler::task::show;
 
 use crate::context::Context;
 use crate::failure::Failure;

@@ -2,7 +2,7 @@
 
 use orch_contract::orch::worktree::WorktreesAnswer;
 use orch_core::id::Slug;
-use orch_engine::orch::worktree::list::list;
+use orch_scheduler::worktree::list::list;
 
 use super::tree;
 use crate::arguments::{Paging, slug};

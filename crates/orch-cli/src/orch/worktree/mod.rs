@@ -8,7 +8,7 @@ mod show;
 
 use clap::Subcommand;
 use orch_contract::orch::worktree::{Tree, WorktreeAnswer};
-use orch_engine::orch::worktree::TreeShown;
+use orch_scheduler::worktree::TreeShown;
 
 use super::naming::NamedRun;
 use crate::context::Context;

@@ -3,7 +3,7 @@
 use orch_contract::ErrorView;
 use orch_contract::orch::worktree::{PruneAnswer, Removed, Stayed};
 use orch_core::id::Slug;
-use orch_engine::orch::worktree::prune::{self as engine, Pruned};
+use orch_scheduler::worktree::prune::{self as engine, Pruned};
 
 use crate::arguments::{Repeatable, slug};
 use crate::context::Context;

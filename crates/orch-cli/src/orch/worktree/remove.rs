@@ -1,7 +1,7 @@
 //! `orch worktree remove`.
 
-use orch_engine::orch::AttemptRef;
-use orch_engine::orch::worktree::remove::remove;
+use orch_scheduler::AttemptRef;
+use orch_scheduler::worktree::remove::remove;
 
 use super::answer;
 use crate::arguments::Repeatable;

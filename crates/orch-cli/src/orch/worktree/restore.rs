@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use orch_engine::orch::AttemptRef;
-use orch_engine::orch::worktree::restore::restore;
+use orch_scheduler::AttemptRef;
+use orch_scheduler::worktree::restore::restore;
 
 use super::answer;
 use crate::arguments::Repeatable;

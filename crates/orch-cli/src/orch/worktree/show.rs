@@ -2,10 +2,10 @@
 
 use orch_contract::orch::worktree::{Contents, WorktreeShowAnswer};
 use orch_core::limit;
+use orch_core::shell;
 use orch_core::worktree::WorktreeState;
-use orch_engine::orch::AttemptRef;
-use orch_engine::orch::worktree::show::{self as engine, TreeDetail};
-use orch_engine::shell;
+use orch_scheduler::AttemptRef;
+use orch_scheduler::worktree::show::{self as engine, TreeDetail};
 
 use super::tree;
 use crate::context::Context;

@@ -1,0 +1,122 @@
+//! What lies between two commits.
+
+use std::path::{Path, PathBuf};
+
+use orch_git::{DiffStyle, GitError, LineCount};
+
+use super::ground::{Ground, set_mode};
+
+#[test]
+fn files_and_lines_are_counted() {
+    let ground = Ground::new();
+    ground.write("old name", "1\n2\n3\n4\n5\n");
+    ground.write("same", "same\n");
+    let base = ground.commit("base");
+    ground.write("a.txt", "one\ntwo\n");
+    ground.write("pic", [0, 1, 2, 0]);
+    ground.write("two\nlines\tand a tab", "x\n");
+    ground.git(["mv", "old name", "new name"]);
+    set_mode(&ground.top.join("same"), 0o755);
+    let head = ground.commit("head");
+    let repository = ground.repository();
+    let changes = repository.diff_stat(&base, &head).unwrap();
+    let expected = [
+        ("a.txt", Some((1, 0))),
+        ("new name", Some((5, 0))),
+        ("old name", Some((0, 5))),
+        ("pic", None),
+        ("same", Some((0, 0))),
+        ("two\nlines\tand a tab", Some((1, 0))),
+    ];
+    let expected = expected.map(|(path, lines)| {
+        (PathBuf::from(path), lines.map(|(added, removed)| LineCount { added, removed }))
+    });
+    let read: Vec<_> = changes.into_iter().map(|change| (change.path, change.lines)).collect();
+    assert_eq!(read, expected);
+    assert_eq!(repository.changed_paths(&base, &head).unwrap(), expected.map(|(path, _)| path));
+    assert_eq!(repository.diff_stat(&base, &base).unwrap(), []);
+}
+
+#[test]
+fn patterns_are_those_of_gitignore() {
+    let ground = Ground::new();
+    let base = ground.head();
+    for path in [
+        "Cargo.lock",
+        "sub/Cargo.lock",
+        "tests/a.rs",
+        "sub/tests/b.rs",
+        "src/c.rs",
+        "src/deep/d.rs",
+        "tests.txt",
+    ] {
+        ground.write(path, "x\n");
+    }
+    let head = ground.commit("head");
+    let repository = ground.repository();
+    let matched = |globs: &[&str]| -> Vec<String> {
+        let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let paths = repository.matches_globs(&base, &head, &globs).unwrap();
+        paths.into_iter().map(|path| path.into_os_string().into_string().unwrap()).collect()
+    };
+    for (globs, expected) in [
+        (&[][..], &[][..]),
+        (&["Cargo.lock"], &["Cargo.lock", "sub/Cargo.lock"]),
+        (&["/Cargo.lock"], &["Cargo.lock"]),
+        (&["*.lock", "src/*.rs"], &["Cargo.lock", "src/c.rs", "sub/Cargo.lock"]),
+        (&["tests"], &["sub/tests/b.rs", "tests/a.rs"]),
+        (&["tests/"], &["sub/tests/b.rs", "tests/a.rs"]),
+        (&["/tests/"], &["tests/a.rs"]),
+        (&["src/**"], &["src/c.rs", "src/deep/d.rs"]),
+        (&["**/d.rs"], &["src/deep/d.rs"]),
+        (&["src/*/d.rs"], &["src/deep/d.rs"]),
+        (&["a.txt", "nothing"], &[]),
+        (&["[CX]argo.lock"], &["Cargo.lock", "sub/Cargo.lock"]),
+        (&[":(exclude)*"], &[]),
+        (&["--output=x"], &[]),
+    ] {
+        assert_eq!(matched(globs), expected, "{globs:?}");
+    }
+    for glob in ["", "/", "!a"] {
+        let error = repository.matches_globs(&base, &head, &[glob.to_owned()]).unwrap_err();
+        assert!(matches!(&error, GitError::InvalidPattern { .. }), "{glob:?}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_left_its_protected_place_is_seen() {
+    let ground = Ground::new();
+    ground.write("tests/a.rs", "1\n2\n3\n");
+    let base = ground.commit("base");
+    ground.write("aside/.keep", "");
+    ground.git(["mv", "tests/a.rs", "aside/a.rs"]);
+    let head = ground.commit("moved");
+    let matched = ground.repository().matches_globs(&base, &head, &["tests/".to_owned()]).unwrap();
+    assert_eq!(matched, [Path::new("tests/a.rs")]);
+}
+
+#[test]
+fn the_text_is_gits_own_and_bounded() {
+    let ground = Ground::new();
+    let base = ground.head();
+    ground.write("a.txt", "two\n");
+    ground.write("long.txt", "x\n".repeat(10_000));
+    let head = ground.commit("head");
+    // What a user shows differences with is not run.
+    ground.git(["config", "diff.external", "false"]);
+    ground.git(["config", "color.ui", "always"]);
+    let repository = ground.repository();
+    let show = |style, bytes_max| repository.diff_text(&base, &head, style, bytes_max).unwrap();
+    let patch = show(DiffStyle::Patch, 1 << 20);
+    let text = String::from_utf8(patch.bytes).unwrap();
+    assert!(
+        text.starts_with("diff --git a/a.txt b/a.txt\n") && text.contains("\n-one\n+two\n"),
+        "{text:.200}"
+    );
+    assert!(!patch.is_cut && !text.contains('\x1b'));
+    let cut = show(DiffStyle::Patch, 100);
+    assert_eq!((cut.bytes.len(), cut.is_cut), (100, true));
+    assert!(text.as_bytes().starts_with(&cut.bytes));
+    let stat = String::from_utf8(show(DiffStyle::Stat, 1 << 20).bytes).unwrap();
+    assert!(stat.ends_with(" 2 files changed, 10001 insertions(+), 1 deletion(-)\n"), "{stat}");
+}

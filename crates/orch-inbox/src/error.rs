@@ -1,0 +1,65 @@
+//! The three ways in which an operation does not succeed.
+
+use orch_core::id::{EventId, MessageId, ThreadId};
+use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_store::Fault;
+
+use orch_git::GitError;
+
+/// Why an operation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The domain says no.
+    #[error("the request was refused")]
+    Refused(Refusal),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] Fault),
+    /// Git could not do what was asked of it.
+    #[error("git could not do it")]
+    Git(#[from] GitError),
+    /// A file or folder could not be read or written.
+    #[error("could not {doing} {}", path.display())]
+    File {
+        /// What was attempted.
+        doing: &'static str,
+        /// On what.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A wait ended without what it waited for.
+    #[error("the wait timed out")]
+    TimedOut(Awaited),
+    /// The operating system gave no random bytes for a token.
+    #[error("the system has no randomness to give")]
+    Entropy(#[source] std::io::Error),
+}
+
+impl From<TreeRefusal> for Error {
+    fn from(refusal: TreeRefusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a wait that timed out was waiting for, with the cursor to go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Messages after this one.
+    Messages(MessageId),
+    /// Events after this one.
+    Events(EventId),
+    /// The answer to a question.
+    Answer {
+        /// The blocked thread.
+        thread: ThreadId,
+        /// The question, which stays open.
+        question: MessageId,
+    },
+}

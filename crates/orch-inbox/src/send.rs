@@ -1,0 +1,143 @@
+//! `inbox send`: begins a thread, or adds a message to one.
+
+use orch_core::event::EventKind;
+use orch_core::id::{Slug, ThreadId};
+use orch_core::lease::LeaseLength;
+use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::refusal::Refusal;
+use orch_core::thread::{NewThread, Thread, ThreadKind};
+use orch_core::time::Time;
+use orch_store::table::{agent, message, thread};
+use orch_store::{Ending, Transaction};
+
+use super::{ThreadShown, record, save_unmoved, shown, write_message};
+use crate::{Answer, Error, Receipt, Session};
+
+/// A new thread, or one more message of a thread.
+#[derive(Clone, Debug)]
+pub enum Send {
+    /// Begins a thread.
+    New {
+        /// Who sends it.
+        from: Slug,
+        /// Who it is for.
+        to: Slug,
+        /// One line.
+        subject: String,
+        /// The first message's text.
+        body: String,
+        /// Work or note.
+        kind: ThreadKind,
+        /// 0 to 4.
+        priority: u8,
+        /// The lease a claim gets.
+        lease: LeaseLength,
+        /// A JSON document.
+        payload: Option<String>,
+    },
+    /// Adds a note to a thread.
+    More {
+        /// Which thread.
+        thread: ThreadId,
+        /// Who writes.
+        from: Slug,
+        /// Who it is for; the other side of the thread when not given.
+        to: Option<Slug>,
+        /// The text.
+        body: String,
+        /// A JSON document.
+        payload: Option<String>,
+    },
+}
+
+/// What was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The thread.
+    pub thread: ThreadShown,
+    /// The message.
+    pub message: Message,
+}
+
+/// Sends.
+///
+/// # Errors
+/// The thread is closed or unknown, or the store failed.
+pub fn send(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Sent>>,
+    request: &Send,
+) -> Result<Answer<Sent>, Error> {
+    session.change(receipt, |tx, now| {
+        let (thread, message) = match request {
+            Send::New { from, to, subject, body, kind, priority, lease, payload } => {
+                agent::see(tx, from, now)?;
+                let head = NewThread {
+                    kind: *kind,
+                    subject: subject.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                    priority: *priority,
+                    lease_length: *lease,
+                    answer_after: None,
+                    reference: None,
+                };
+                begin(tx, head, body.clone(), payload.clone(), now)?
+            }
+            Send::More { thread, from, to, body, payload } => {
+                agent::see(tx, from, now)?;
+                let thread = super::load(tx, *thread, now)?;
+                add(tx, thread, from, to.as_ref(), body, payload.clone(), now)?
+            }
+        };
+        Ok(Ending::Keep(Sent { thread: shown(tx, thread)?, message }))
+    })
+}
+
+/// Begins a thread with its first message.
+pub fn begin(
+    tx: &mut Transaction<'_>,
+    head: NewThread,
+    body: String,
+    payload: Option<String>,
+    now: Time,
+) -> Result<(Thread, Message), Error> {
+    agent::name(tx, &head.to, now)?;
+    let thread = thread::insert(tx, head, now)?;
+    let kind = match thread.head.kind {
+        ThreadKind::Work => MessageKind::Work,
+        ThreadKind::Note => MessageKind::Note,
+    };
+    let (from, to) = (thread.head.from.clone(), thread.head.to.clone());
+    let extra = Extra { payload, ..Extra::default() };
+    let draft = Draft { from: from.clone(), to: to.clone(), kind, body, extra };
+    let message = message::insert(tx, thread.id, draft, now)?;
+    record(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
+    Ok((thread, message))
+}
+
+/// Adds a note to a thread; without a recipient it is for the other side.
+pub fn add(
+    tx: &mut Transaction<'_>,
+    mut thread: Thread,
+    from: &Slug,
+    to: Option<&Slug>,
+    body: &str,
+    payload: Option<String>,
+    now: Time,
+) -> Result<(Thread, Message), Error> {
+    let status = thread.state.status();
+    if status.closed() {
+        return Err(Refusal::ThreadClosed { thread: thread.id, status }.into());
+    }
+    let other = if thread.worker() == from { &thread.head.from } else { thread.worker() };
+    let to = to.unwrap_or(other).clone();
+    agent::name(tx, &to, now)?;
+    let extra = Extra { payload, ..Extra::default() };
+    let draft =
+        Draft { from: from.clone(), to: to.clone(), kind: MessageKind::Note, body: body.to_owned(), extra };
+    let message = write_message(tx, &mut thread, draft, now)?;
+    save_unmoved(tx, &thread)?;
+    record(tx, EventKind::Noted, &thread, from, vec![("to", to.to_string().into())], now)?;
+    Ok((thread, message))
+}

@@ -1,0 +1,264 @@
+//! One door's connection to the store, with a clock.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use orch_core::limit;
+use orch_core::refusal::Refusal;
+use orch_core::time::{Span, Time};
+use orch_store::driver::{Durability, Plan};
+use orch_store::file_system::FileSystem;
+use orch_store::table::request;
+use orch_store::{Ending, Location, Store, Transaction, migrate};
+
+use crate::clock::{Clock, SystemClock};
+use crate::world::World;
+use crate::{Answer, Error, Receipt, token, wake};
+use orch_process::Environment;
+
+/// An open store with everything an operation needs.
+pub struct Session {
+    store: Store,
+    location: Location,
+    options: OpenOptions,
+    clock: Arc<dyn Clock>,
+    world: World,
+    warnings: Vec<String>,
+}
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    /// Opens a store on a network file system all the same.
+    pub allow_network_fs: bool,
+}
+
+/// A store that was opened or made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// Where it is.
+    pub location: Location,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// Its schema.
+    pub schema: i64,
+}
+
+impl Session {
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be opened.
+    pub fn open(location: &Location, options: OpenOptions) -> Result<Self, Error> {
+        let store = Store::open(location, options.allow_network_fs)?;
+        let warnings = match store.file_system() {
+            FileSystem::Local => Vec::new(),
+            FileSystem::Network(kind) => {
+                vec![format!("The store lies on a network file system ({kind}): SQLite may lose data there.")]
+            }
+            FileSystem::Unknown => {
+                vec![
+                    "The store lies on a file system that is not known to be safe for several processes."
+                        .to_owned(),
+                ]
+            }
+        };
+        let world = World::new(Environment::inherited());
+        let (location, clock) = (location.clone(), Arc::new(SystemClock));
+        Ok(Self { store, location, options, clock, world, warnings })
+    }
+
+    /// Opens a store, making it when there is none.
+    ///
+    /// # Errors
+    /// It cannot be made or opened.
+    pub fn open_or_create(location: &Location, options: OpenOptions) -> Result<(Self, StoreInfo), Error> {
+        let created = Store::create(location, options.allow_network_fs)?;
+        let session = Self::open(location, options)?;
+        let info = StoreInfo { location: location.clone(), created, schema: migrate::newest() };
+        Ok((session, info))
+    }
+
+    /// The same session with another clock, for tests and simulations.
+    #[must_use]
+    pub fn with_clock(self, clock: Box<dyn Clock>) -> Self {
+        Self { clock: clock.into(), ..self }
+    }
+
+    /// Another connection to the same store, for another thread.
+    pub fn another(&self) -> Result<Self, Error> {
+        let other = Self::open(&self.location, self.options)?;
+        Ok(Self { clock: Arc::clone(&self.clock), world: self.world.clone(), ..other })
+    }
+
+    /// The same session with another world, for tests.
+    #[must_use]
+    pub fn with_world(self, world: World) -> Self {
+        Self { world, ..self }
+    }
+
+    /// The folder that the store and what belongs to it lie in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.store.folder()
+    }
+
+    /// What reaches git and processes.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Warnings that came up when the store was opened, for people: full sentences.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Does what may wait until the answer is printed: a checkpoint when one is due. Failure costs nothing but speed.
+    pub fn tend(&mut self) {
+        self.store.tend();
+    }
+
+    /// How the database carries out each statement that ran in this session, for tests that hold them to their indexes.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn plans(&mut self) -> Result<Vec<Plan>, Error> {
+        Ok(self.store.plans()?)
+    }
+
+    /// The store itself, for the operations that look at its soundness.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The folder that the store lies in.
+    pub fn store_folder(&self) -> &Path {
+        self.store.folder()
+    }
+
+    /// What the clock says.
+    pub fn clock_now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// A number that grows with each commit of another connection.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn change_counter(&mut self) -> Result<i64, Error> {
+        Ok(self.store.change_counter()?)
+    }
+
+    /// Reads one consistent state.
+    pub fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>, Time) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let clock = self.clock.now();
+        self.store.read(|tx| {
+            let now = tx.now(clock)?;
+            work(tx, now)
+        })
+    }
+
+    /// Runs a decision in a transaction of its own, then wakes whoever waits.
+    pub fn write<T>(
+        &mut self,
+        durability: Durability,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
+    ) -> Result<T, Error> {
+        let clock = self.clock.now();
+        let outcome = self.store.write(durability, |tx| {
+            let now = tx.now(clock)?;
+            work(tx, now)
+        });
+        // A refusal may have kept something as well; a needless wake costs one look.
+        wake::signal(self.store.folder());
+        outcome
+    }
+
+    /// Records what was done outside of any transaction, once per request id.
+    ///
+    /// # Errors
+    /// The request id was used with other arguments, or the store failed.
+    pub fn keep<T: Clone>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        outcome: T,
+    ) -> Result<Answer<T>, Error> {
+        match receipt {
+            None => Ok(Answer::Fresh(outcome)),
+            Some(_) => self.change(receipt, |_, _| Ok(Ending::Keep(outcome.clone()))),
+        }
+    }
+
+    /// Like [`Session::write`], once per request id: a repeated request is answered as the first time.
+    pub fn change<T>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
+    ) -> Result<Answer<T>, Error> {
+        self.write(Durability::Power, |tx, now| {
+            let Some(receipt) = receipt else {
+                return Ok(match work(tx, now)? {
+                    Ending::Keep(outcome) => Ending::Keep(Answer::Fresh(outcome)),
+                    Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
+                    Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+                });
+            };
+            if let Earlier::Answered(answer) | Earlier::UnderWay(answer) = earlier(tx, receipt, now)? {
+                return Ok(Ending::Keep(Answer::Replayed(answer)));
+            }
+            Ok(match work(tx, now)? {
+                Ending::Keep(outcome) => {
+                    record(tx, receipt, &outcome, now)?;
+                    Ending::Keep(Answer::Fresh(outcome))
+                }
+                Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
+                Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+            })
+        })
+    }
+}
+
+/// What is known of a request from before.
+pub enum Earlier {
+    /// It was never applied.
+    Nothing,
+    /// It was applied, and answered with this.
+    Answered(String),
+    /// It was begun, and is about this.
+    UnderWay(String),
+}
+
+/// Looks for the same request; what is too old is forgotten.
+pub fn earlier<T>(tx: &mut Transaction<'_>, receipt: &Receipt<'_, T>, now: Time) -> Result<Earlier, Error> {
+    request::forget(tx, now + Span(-limit::RECEIPT_KEPT.0))?;
+    match request::load(tx, &token::request_digest(receipt.key))? {
+        None => Ok(Earlier::Nothing),
+        Some(found) if found.fingerprint != receipt.fingerprint => {
+            Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into())
+        }
+        Some(request::Request { answer, subject: Some(subject), .. }) if answer.is_empty() => {
+            Ok(Earlier::UnderWay(subject))
+        }
+        Some(found) => Ok(Earlier::Answered(found.answer)),
+    }
+}
+
+fn record<T>(
+    tx: &mut Transaction<'_>,
+    receipt: &Receipt<'_, T>,
+    outcome: &T,
+    now: Time,
+) -> Result<(), Error> {
+    let row = request::Request {
+        fingerprint: receipt.fingerprint.to_owned(),
+        at: now,
+        answer: (receipt.encode)(outcome),
+        subject: None,
+    };
+    Ok(request::insert(tx, &token::request_digest(receipt.key), &row)?)
+}

@@ -1,0 +1,96 @@
+//! Lease tokens and other digests. Only digests are ever stored.
+
+use orch_core::id::ThreadId;
+use orch_core::lease::TokenDigest;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// Digits of a token: base 32 without look-alikes of other digits (Crockford's alphabet, in lower case).
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// A new token with 160 random bits.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub(crate) fn random() -> Result<String, Error> {
+    let mut bytes = [0_u8; 20];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
+    Ok(spell(&bytes))
+}
+
+/// The token that a claim with this request id gets for this thread.
+///
+/// A repeated claim must give the same token again, and tokens are not stored: so it is derived from the request id,
+/// which is not stored either. It is as hard to guess as the request id.
+pub(crate) fn of_request(key: &str, thread: ThreadId) -> String {
+    let digest = sha256(&["orch claim token", key, &thread.to_string()]);
+    spell(&digest[..20])
+}
+
+/// What is stored of a token.
+pub fn digest(token: &str) -> TokenDigest {
+    TokenDigest(hexadecimal(&sha256(&["orch lease token", token])))
+}
+
+/// What is stored of a request id.
+pub fn request_digest(key: &str) -> String {
+    hexadecimal(&sha256(&["orch request id", key]))
+}
+
+/// Parts are separated, so that no two lists of parts have the same digest.
+fn sha256(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    text
+}
+
+/// Writes bytes in groups of five bits, behind a prefix that says what it is.
+fn spell(bytes: &[u8]) -> String {
+    let mut text = String::from("lt-");
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in bytes {
+        held = (held << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(DIGITS[(held >> bits) as usize & 31]));
+        }
+        held &= (1 << bits) - 1;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_long_and_differ() {
+        let (one, other) = (random().unwrap(), random().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 3 + 32);
+        assert!(one.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+    }
+
+    #[test]
+    fn a_request_gets_its_token_again() {
+        let token = of_request("r-1", ThreadId(7));
+        assert_eq!(token, of_request("r-1", ThreadId(7)));
+        assert_ne!(token, of_request("r-1", ThreadId(8)));
+        assert_ne!(token, of_request("r-2", ThreadId(7)));
+        assert_eq!(digest(&token).0.len(), 64);
+    }
+}

@@ -1,0 +1,346 @@
+//! A command that judges or prepares a tree: `sh -c` in a process group of its own.
+//!
+//! It has a time limit, no input, and a log that cannot grow without end. When it is over, however it
+//! ended, no process of its group is left; not even when we are killed meanwhile. A process that left the
+//! group on its own is not looked for.
+
+use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use super::group::Group;
+use super::handle::notice_end;
+use super::log::BoundedLog;
+use super::poll::{poll, readable};
+use crate::Environment;
+use crate::limit::{KILL_LOOK, KILL_WAIT, PIPE_BYTES};
+
+/// Runs the command `$1` without input, beside a guard: a process of the group that waits for our end of a
+/// pipe to be closed, as it is when we are killed, and then ends the group, with `$2` seconds of grace. It stands
+/// outside the folder, which is free once the command itself has ended.
+const GUARDED: &str = "exec 9<&0 </dev/null
+(
+    cd /
+    exec >/dev/null 2>&1
+    read -r line <&9 || { trap '' TERM; kill -TERM 0; kill -CONT 0; sleep \"$2\"; kill -KILL 0; }
+) &
+exec /bin/sh -c \"$1\" sh 9<&-";
+
+/// What the shell says when it finds no such command.
+const NOT_FOUND: i32 = 127;
+
+/// What the shell says when what it finds cannot be run.
+const NOT_EXECUTABLE: i32 = 126;
+
+/// A command to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Check<'a> {
+    /// What `sh -c` is given.
+    pub command: &'a str,
+    /// Where it runs.
+    pub folder: &'a Path,
+    /// All that it sees of the environment.
+    pub environment: &'a Environment,
+    /// How long it may take.
+    pub limit: Duration,
+    /// How long its processes may take to end after they were asked to.
+    pub grace: Duration,
+    /// The file that its output goes to; what was there is lost.
+    pub log: &'a Path,
+    /// How large that file may become.
+    pub log_bytes_max: u64,
+    /// Ends the command as soon as this becomes readable.
+    pub stop: Option<BorrowedFd<'a>>,
+}
+
+/// How a check went.
+#[derive(Debug)]
+pub struct CheckRun {
+    /// How it ended.
+    pub outcome: CheckOutcome,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The end of its output; what is not UTF-8 is replaced.
+    pub tail: String,
+}
+
+/// How a check ended.
+#[derive(Debug)]
+pub enum CheckOutcome {
+    /// It ran to its end and said this; 0 is success, and 126 and 127 are never seen here.
+    Exited(i32),
+    /// A signal that was not ours ended it.
+    Signalled(i32),
+    /// It was ended at its time limit.
+    TimedOut,
+    /// It was ended because the caller wanted to stop.
+    Interrupted,
+    /// It says nothing about the tree, because it could not do its work.
+    CouldNotStart(StartFault),
+}
+
+/// Why a check says nothing about the tree.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The shell found no such command.
+    #[error("the command was not found")]
+    NotFound,
+    /// The shell found something that cannot be run.
+    #[error("the command cannot be executed")]
+    NotExecutable,
+    /// The folder is not there.
+    #[error("its folder is not there")]
+    NoFolder,
+    /// The system could not start a process.
+    #[error("no process could be started")]
+    NoProcess(#[source] io::Error),
+    /// The log could not be written.
+    #[error("its log could not be written")]
+    NoLog(#[source] io::Error),
+}
+
+/// Runs a check to its end.
+#[must_use]
+pub fn run_check(check: &Check<'_>) -> CheckRun {
+    let began = Instant::now();
+    let (outcome, tail) = match Watch::start(check, began) {
+        Ok(watch) => watch.run(),
+        Err(fault) => (CheckOutcome::CouldNotStart(fault), String::new()),
+    };
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    CheckRun { outcome, duration_ms, tail }
+}
+
+/// Why a check is being ended by us.
+enum Ending {
+    TimedOut,
+    Interrupted,
+    NoLog(io::Error),
+    /// Its leader has ended and left others behind.
+    Leftovers,
+}
+
+/// How far the end has come.
+enum Pressure {
+    None,
+    Asked { kill_at: Instant },
+    Killed { give_up_at: Instant },
+}
+
+/// A check under way.
+struct Watch<'a> {
+    check: &'a Check<'a>,
+    child: Child,
+    group: Group,
+    deadline: Instant,
+    log: BoundedLog,
+    /// Closed when every process has closed it.
+    output: Option<PipeReader>,
+    /// Becomes readable when the leader has ended.
+    ended: OwnedFd,
+    exit: Option<ExitStatus>,
+    ending: Option<Ending>,
+    pressure: Pressure,
+    /// Closed when we are gone.
+    _guarded: PipeWriter,
+}
+
+impl<'a> Watch<'a> {
+    fn start(check: &'a Check<'a>, began: Instant) -> Result<Self, StartFault> {
+        if !check.folder.is_dir() {
+            return Err(StartFault::NoFolder);
+        }
+        let log = BoundedLog::create(check.log, check.log_bytes_max).map_err(StartFault::NoLog)?;
+        let Started { child, output, guarded } = spawn(check).map_err(StartFault::NoProcess)?;
+        let group = Group::led_by(child.id());
+        let ended = notice_end(child.id()).map_err(|error| {
+            group.kill();
+            StartFault::NoProcess(error)
+        })?;
+        let deadline = began + check.limit;
+        Ok(Self {
+            check,
+            child,
+            group,
+            deadline,
+            log,
+            output: Some(output),
+            ended,
+            exit: None,
+            ending: None,
+            pressure: Pressure::None,
+            _guarded: guarded,
+        })
+    }
+
+    fn run(mut self) -> (CheckOutcome, String) {
+        while !self.is_over() {
+            let look = self.look();
+            self.take_output(look.output);
+            self.note_exit(look.ended);
+            self.note_stop(look.stop);
+            self.press();
+        }
+        // What the last process wrote may still be in the pipe.
+        self.take_output(true);
+        self.outcome()
+    }
+
+    /// Whether the leader and all others of the group are gone, or will not go.
+    fn is_over(&self) -> bool {
+        let given_up = match self.pressure {
+            Pressure::Killed { give_up_at } => Instant::now() >= give_up_at,
+            Pressure::None | Pressure::Asked { .. } => false,
+        };
+        self.exit.is_some() && (given_up || !self.group.is_alive())
+    }
+
+    /// Waits until something happens or is due.
+    fn look(&self) -> Look {
+        let places = [
+            self.output.as_ref().and_then(|output| readable(output.as_fd())),
+            if self.exit.is_none() { readable(self.ended.as_fd()) } else { None },
+            self.check.stop.filter(|_| self.ending.is_none()).and_then(readable),
+        ];
+        let ([output, ended, stop], _) = poll(places, std::iter::empty(), Some(self.next_look()));
+        Look { output, ended, stop }
+    }
+
+    /// When something is due, whatever happens.
+    fn next_look(&self) -> Instant {
+        let due = match self.pressure {
+            Pressure::None => self.deadline,
+            Pressure::Asked { kill_at } => kill_at,
+            Pressure::Killed { give_up_at } => give_up_at,
+        };
+        // Nothing tells when the last process of a group is gone.
+        if self.exit.is_some() { due.min(Instant::now() + KILL_LOOK) } else { due }
+    }
+
+    /// Moves what is in the pipe to the log, at most what a pipe holds at once many times over.
+    fn take_output(&mut self, ready: bool) {
+        const READS_MAX: usize = 64;
+        if !ready {
+            return;
+        }
+        let mut buffer = [0; PIPE_BYTES];
+        for _ in 0..READS_MAX {
+            let Some(output) = &mut self.output else { return };
+            match output.read(&mut buffer) {
+                Ok(0) => self.output = None,
+                Ok(length) => self.write_log(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.output = None,
+            }
+        }
+    }
+
+    fn write_log(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.log.add(bytes)
+            && self.ending.is_none()
+        {
+            self.end(Ending::NoLog(error));
+        }
+    }
+
+    /// Takes the leader's status, and asks those to end that it left behind: the guard, and what else there is.
+    fn note_exit(&mut self, ended: bool) {
+        if !ended {
+            return;
+        }
+        self.exit = self.child.wait().ok().or(Some(ExitStatus::from_raw(0xff00)));
+        if self.ending.is_none() && self.group.is_alive() {
+            self.end(Ending::Leftovers);
+        }
+    }
+
+    fn note_stop(&mut self, stop: bool) {
+        if stop && self.exit.is_none() {
+            self.end(Ending::Interrupted);
+        }
+    }
+
+    /// Goes on to the next means when the one before has had its time.
+    fn press(&mut self) {
+        let now = Instant::now();
+        match self.pressure {
+            Pressure::None if self.exit.is_none() && now >= self.deadline => self.end(Ending::TimedOut),
+            Pressure::Asked { kill_at } if now >= kill_at => {
+                self.group.kill();
+                self.pressure = Pressure::Killed { give_up_at: now + KILL_WAIT };
+            }
+            Pressure::None | Pressure::Asked { .. } | Pressure::Killed { .. } => {}
+        }
+    }
+
+    fn end(&mut self, why: Ending) {
+        self.group.ask_to_end();
+        self.ending = Some(why);
+        self.pressure = Pressure::Asked { kill_at: Instant::now() + self.check.grace };
+    }
+
+    fn outcome(self) -> (CheckOutcome, String) {
+        let outcome = match self.ending {
+            Some(Ending::TimedOut) => CheckOutcome::TimedOut,
+            Some(Ending::Interrupted) => CheckOutcome::Interrupted,
+            Some(Ending::NoLog(error)) => {
+                return (CheckOutcome::CouldNotStart(StartFault::NoLog(error)), self.log.abandon());
+            }
+            Some(Ending::Leftovers) | None => outcome_of(self.exit),
+        };
+        match self.log.finish() {
+            Ok(tail) => (outcome, tail),
+            Err(error) => (CheckOutcome::CouldNotStart(StartFault::NoLog(error)), String::new()),
+        }
+    }
+}
+
+/// What there is to do.
+struct Look {
+    output: bool,
+    ended: bool,
+    stop: bool,
+}
+
+/// A check that has begun.
+struct Started {
+    child: Child,
+    output: PipeReader,
+    guarded: PipeWriter,
+}
+
+/// Starts the shell as the leader of a new group, with both outputs in one pipe.
+fn spawn(check: &Check<'_>) -> io::Result<Started> {
+    let (output, write) = io::pipe()?;
+    let (guard, guarded) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&output, true)?;
+    let mut command = Command::new("/bin/sh");
+    check.environment.apply(&mut command);
+    command
+        .args(["-c", GUARDED, "sh", check.command])
+        .arg(check.grace.as_secs().to_string())
+        .current_dir(check.folder)
+        .stdin(guard)
+        .stdout(write.try_clone()?)
+        .stderr(write)
+        .process_group(0);
+    Ok(Started { child: command.spawn()?, output, guarded })
+}
+
+fn outcome_of(exit: Option<ExitStatus>) -> CheckOutcome {
+    let exit = exit.unwrap_or_default();
+    match (exit.code(), exit.signal()) {
+        (Some(NOT_FOUND), _) => CheckOutcome::CouldNotStart(StartFault::NotFound),
+        (Some(NOT_EXECUTABLE), _) => CheckOutcome::CouldNotStart(StartFault::NotExecutable),
+        (Some(code), _) => CheckOutcome::Exited(code),
+        (None, signal) => CheckOutcome::Signalled(signal.unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

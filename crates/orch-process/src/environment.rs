@@ -1,0 +1,98 @@
+//! The variables that a program is started with.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::afresh;
+
+/// The whole environment of a program: what is not in here, it does not see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(Vec<(OsString, OsString)>);
+
+impl Environment {
+    /// No variable at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// What this process was started with, without what it has set for itself, and without `GIT_*`: a hook or an alias
+    /// that starts us sets variables that would turn our git, and that of a check, to another repository or index.
+    #[must_use]
+    pub fn inherited() -> Self {
+        let foreign = |(name, value): &(OsString, OsString)| {
+            !name.as_bytes().starts_with(b"GIT_") && !afresh::is_own(name, value)
+        };
+        Self(std::env::vars_os().filter(foreign).collect())
+    }
+
+    /// The same with this variable set.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        let name = name.into();
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value.into()));
+        self
+    }
+
+    /// The same without the variables whose name begins like this.
+    #[must_use]
+    pub fn without_prefix(mut self, prefix: &str) -> Self {
+        self.0.retain(|(name, _)| !name.as_bytes().starts_with(prefix.as_bytes()));
+        self
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// Where a program of this name lies, as a shell with this `PATH` would find it.
+    ///
+    /// Resolving it once lets each start be a cheap `posix_spawn`, which cannot search a changed `PATH`.
+    #[must_use]
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        std::env::split_paths(self.get("PATH")?)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|path| is_executable(path))
+    }
+
+    /// Makes this the command's environment.
+    pub fn apply(&self, command: &mut Command) {
+        command.env_clear().envs(self.0.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+fn is_executable(path: &std::path::Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_counts() {
+        let environment = Environment::empty().with("A", "1").with("ORCH_RUN", "x").with("A", "2");
+        assert_eq!(environment.get("A"), Some(OsStr::new("2")));
+        assert_eq!(environment.without_prefix("ORCH_").get("ORCH_RUN"), None);
+    }
+
+    #[test]
+    fn nothing_of_git_is_inherited() {
+        let names: Vec<OsString> = Environment::inherited().0.into_iter().map(|(name, _)| name).collect();
+        assert!(names.iter().all(|name| !name.as_bytes().starts_with(b"GIT_")), "{names:?}");
+    }
+
+    #[test]
+    fn programs_are_found_where_the_path_says() {
+        let environment = Environment::empty().with("PATH", "nowhere:/nowhere:/bin:/usr/bin");
+        assert!(environment.find_program("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(environment.find_program("no-such-program"), None);
+        assert_eq!(Environment::empty().find_program("sh"), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! A variable that a process and all that it starts bear, by which they are found wherever they went.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read};
+
+use super::identity::ProcessIdentity;
+use super::table;
+use crate::limit::ENVIRON_BYTES_MAX;
+
+/// A variable with a value that no other undertaking has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag<'a> {
+    /// The variable.
+    pub name: &'a str,
+    /// What tells this undertaking from others.
+    pub value: &'a str,
+}
+
+/// The running processes that were started with this variable, as far as the system lets us see; never ourselves.
+///
+/// One that was given another environment is not among them, nor one of another user.
+#[must_use]
+pub fn processes_tagged(tag: Tag<'_>) -> Vec<ProcessIdentity> {
+    let own = std::process::id();
+    let bears = |entry: &table::Entry| entry.runs && entry.pid != own && tag.is_borne_by(entry.pid);
+    table::entries().filter(bears).map(ProcessIdentity::from_entry).collect()
+}
+
+impl Tag<'_> {
+    /// Whether the process of this number was started with this variable.
+    pub(crate) fn is_borne_by(self, pid: u32) -> bool {
+        let Ok(environ) = File::open(format!("/proc/{pid}/environ")) else { return false };
+        self.is_in(environ)
+    }
+
+    /// Looks through variables that each end in a NUL, holding one at a time.
+    fn is_in(self, environ: impl Read) -> bool {
+        let mut variables = BufReader::with_capacity(4096, environ.take(ENVIRON_BYTES_MAX));
+        let mut variable = Vec::new();
+        while variables.read_until(0, &mut variable).is_ok_and(|length| length > 0) {
+            if variable.ends_with(&[0]) {
+                variable.pop();
+            }
+            if self.is(&variable) {
+                return true;
+            }
+            variable.clear();
+        }
+        false
+    }
+
+    fn is(self, variable: &[u8]) -> bool {
+        let value = variable.strip_prefix(self.name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        value == Some(self.value.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_variable_counts() {
+        let tag = Tag { name: "TAG", value: "a-1" };
+        for (environ, expected) in [
+            (&b"TAG=a-1\0"[..], true),
+            (b"A=1\0TAG=a-1\0B=2\0", true),
+            (b"A=1\0TAG=a-1", true),
+            (b"TAG=a-12\0", false),
+            (b"TAG=a-\x001\0", false),
+            (b"XTAG=a-1\0", false),
+            (b"A=TAG=a-1\0", false),
+            (b"TAG\0a-1\0", false),
+            (b"\0\0\0", false),
+            (b"", false),
+        ] {
+            assert_eq!(tag.is_in(environ), expected, "{}", String::from_utf8_lossy(environ));
+        }
+        let long = [b"LONG=", &[b'x'; 100_000][..], b"\0TAG=a-1\0"].concat();
+        assert!(tag.is_in(&long[..]));
+    }
+}

@@ -1,0 +1,297 @@
+//! What is wrong with a profile is said with file, line and field; what is right is found where it should be.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use orch_core::id::Slug;
+use orch_core::time::Span;
+use orch_profile::{
+    Actor, BUILT_IN, BriefWay, FillError, Launch, Origin, Profile, ProfileError, Reference, Shelf,
+    TemplateSource, session_id,
+};
+
+pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
+    Profile::parse(text, Origin::File(PathBuf::from("p/x.toml")))
+}
+
+fn built_in(name: &str) -> Profile {
+    Shelf::default().profile(&name.parse().unwrap()).unwrap()
+}
+
+fn launch<'a>(session: Option<&'a str>) -> Launch<'a> {
+    Launch {
+        worktree: Path::new("/repo.orch/a b"),
+        brief: "Do it.",
+        brief_file: Path::new("/store/brief"),
+        session,
+        store_dir: Path::new("/repo/.git/orch"),
+        git_dir: None,
+        git_common_dir: None,
+        inbox: Path::new("/bin/inbox"),
+        orch: Path::new("/bin/orch"),
+    }
+}
+
+/// The whole command of a start.
+fn words(profile: &Profile, session: Option<&str>) -> Vec<String> {
+    let (program, arguments) = profile.command.fill(&launch(session)).unwrap();
+    std::iter::once(program).chain(arguments).map(|word| word.into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_name_and_a_command_are_enough() {
+    let profile = parse("name = 'x'\ncommand = ['agent', '--in', '{worktree}']\n").unwrap();
+    assert_eq!(words(&profile, None), ["agent", "--in", "/repo.orch/a b"]);
+    assert_eq!(
+        (profile.brief, profile.commit, profile.report),
+        (BriefWay::Stdin, Actor::Worker, Actor::Worker)
+    );
+    assert_eq!((profile.grace, profile.silence), (Span::seconds(10), None));
+    assert_eq!(profile.template, TemplateSource::Standard);
+    assert!(profile.resume.is_none() && profile.events.is_none() && !profile.chooses_session());
+}
+
+#[test]
+fn the_command_shows_how_the_brief_goes_in() {
+    for (command, said, expected) in [
+        ("['a']", "", Some(BriefWay::Stdin)),
+        ("['a', '-p', '{brief}']", "", Some(BriefWay::Argument)),
+        ("['a', '{brief_file}']", "", Some(BriefWay::File)),
+        ("['a', '{brief}', '{brief_file}']", "", Some(BriefWay::Argument)),
+        ("['a']", "stdin", Some(BriefWay::Stdin)),
+        ("['a', '{brief}']", "argument", Some(BriefWay::Argument)),
+        ("['a']", "argument", None),
+        ("['a']", "file", None),
+        ("['a', '{brief}']", "file", None),
+        ("['a', '{brief}']", "stdin", None),
+        ("['a', '{brief_file}']", "stdin", None),
+    ] {
+        let said = if said.is_empty() { String::new() } else { format!("brief = '{said}'\n") };
+        let profile = parse(&format!("name = 'x'\n{said}command = {command}\n"));
+        assert_eq!(profile.as_ref().ok().map(|profile| profile.brief), expected, "{said}{command}");
+    }
+}
+
+/// A file is wrong on a line, in a field, for a reason.
+fn is_wrong(text: &str, line: u32, field: Option<&str>, problem: &str) {
+    let error = parse(text).unwrap_err();
+    let source = error.source().unwrap().to_string();
+    assert!(source.starts_with(problem), "{source}\n{text}");
+    let field = field.map(|field| format!(", field `{field}`")).unwrap_or_default();
+    assert_eq!(error.to_string(), format!("p/x.toml, line {line}{field} is wrong"), "{text}");
+}
+
+#[test]
+fn faults_of_commands_have_a_line_and_a_field() {
+    for (text, line, field, problem) in [
+        ("name = 'x'\ncommand = [\n", 2, None, "unclosed array, expected `]`"),
+        ("command = ['a']\n", 1, None, "missing field `name`"),
+        (
+            "name = 'x'\n\ncommand = 'a'\n",
+            3,
+            Some("command"),
+            "invalid type: string \"a\", expected a sequence",
+        ),
+        (
+            "name = 'X'\ncommand = ['a']\n",
+            1,
+            Some("name"),
+            "a name begins with a lower-case letter or a digit",
+        ),
+        ("name = 'x'\ncommand = []\n", 2, Some("command"), "it must not be empty"),
+        ("name = 'x'\ncommand = ['']\n", 2, Some("command.0"), "it must not be empty"),
+        (
+            "name = 'x'\ncommand = [\n  'a',\n  '{worktre}',\n]\n",
+            4,
+            Some("command.1"),
+            "`{worktre}` is no placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} \
+             {git_dir} {git_common_dir} {inbox} {orch}, and a brace is written {{ or }}",
+        ),
+        ("name = 'x'\ncommand = ['a']\nresume = ['a']\n", 3, Some("resume"), "`{session}` is missing"),
+        (
+            "name = 'x'\ncommand = ['a']\nresume = ['a', '{session}']\n",
+            3,
+            Some("resume"),
+            "`{session}` is unknown",
+        ),
+        (
+            "name = 'x'\ncommand = ['a', '{session}']\nresume = ['a', '{session}', '{brief}']\n",
+            3,
+            Some("resume"),
+            "the brief goes in by `stdin`",
+        ),
+        ("name = 'x'\ncommand = ['a']\ncommit = 'me'\n", 3, Some("commit"), "unknown variant `me`"),
+        (
+            "name = 'x'\ncommand = ['a']\ngrace = '1'\n",
+            3,
+            Some("grace"),
+            "a duration is a number with a unit",
+        ),
+        (
+            "name = 'x'\ncommand = ['a']\nsilence = '0s'\n",
+            3,
+            Some("silence"),
+            "it must be longer than nothing",
+        ),
+        (
+            "name = 'x'\ncommand = ['a']\ntemplate = 'a'\ntemplate_file = 'b'\n",
+            4,
+            Some("template_file"),
+            "a template is given by",
+        ),
+    ] {
+        is_wrong(text, line, field, problem);
+    }
+}
+
+#[test]
+fn faults_of_tables_have_a_line_and_a_field() {
+    for (text, line, field, problem) in [
+        (
+            "name = 'x'\ncommand = ['a']\nenvironment = [\n  'A_*',\n  'INBOX_LEASE',\n]\n",
+            5,
+            Some("environment.1"),
+            "variables that begin with ORCH_",
+        ),
+        ("name = 'x'\ncommand = ['a']\n[set]\n'A B' = ''\n", 4, Some("set.A B"), "a variable's name is"),
+        ("name = 'x'\ncommand = ['a']\n[set]\nA = '{brief}'\n", 4, Some("set.A"), "`{brief}` can stand"),
+        ("name = 'x'\ncommand = ['a']\n[exit]\n300 = 'normal'\n", 4, Some("exit.300"), "an exit status is"),
+        ("name = 'x'\ncommand = ['a']\n[exit]\n1 = 'good'\n", 4, Some("exit.1"), "unknown variant `good`"),
+    ] {
+        is_wrong(text, line, field, problem);
+    }
+}
+
+#[test]
+fn faults_of_rules_have_a_line_and_a_field() {
+    let events = "name = 'x'\ncommand = ['a']\n[events]\nformat = 'json-lines'\n";
+    for (text, line, field, problem) in [
+        ("name = 'x'\ncommand = ['a']\n[events]\nx = 1\n", 4, Some("events.x"), "unknown field `x`"),
+        (
+            &format!("{events}[[events.activity]]\npath = 1\n"),
+            6,
+            Some("events.activity.0.path"),
+            "invalid type",
+        ),
+        (
+            &format!("{events}[[events.activity]]\npath = 'a'\n[[events.activity]]\npath = ['a', 'b..c']\n"),
+            8,
+            Some("events.activity.1.path"),
+            "a path is names joined by dots",
+        ),
+        (
+            &format!("{events}[[events.result]]\npath = 'a'\nwhen = {{ a = 1.5 }}\n"),
+            7,
+            Some("events.result.0.when.a"),
+            "a condition compares with",
+        ),
+        (
+            &format!("{events}[[events.failure]]\nis = 'quota'\ncontains = ['x']\n"),
+            7,
+            Some("events.failure.0.contains"),
+            "it looks for words",
+        ),
+        (
+            &format!("{events}[events.tokens]\ncounts = 'run'\ninput = []\noutput = 'b'\n"),
+            7,
+            Some("events.tokens.input"),
+            "it must not be empty",
+        ),
+    ] {
+        is_wrong(text, line, field, problem);
+    }
+}
+
+#[test]
+fn profiles_are_found_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, user) = (folder.path().join("store"), folder.path().join("user"));
+    let shelf = Shelf::new(&store, Some(&user));
+    let write = |folder: &Path, file: &str, name: &str, program: &str| {
+        let folder = folder.join("profiles");
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(file);
+        std::fs::write(&path, format!("name = '{name}'\ncommand = ['{program}']\n")).unwrap();
+        path
+    };
+    let program = |text: &str| words(&shelf.profile(&text.parse().unwrap()).unwrap(), Some("s"))[0].clone();
+    assert_eq!(program("codex"), "codex");
+    write(&user, "codex.toml", "codex", "of-the-user");
+    assert_eq!(program("codex"), "of-the-user");
+    write(&store, "codex.toml", "codex", "of-the-store");
+    assert_eq!(program("codex"), "of-the-store");
+    let path = write(folder.path(), "any.toml", "mine", "of-the-path");
+    assert_eq!(program(path.to_str().unwrap()), "of-the-path");
+
+    let file = write(&user, "alias.toml", "other", "x");
+    let error = shelf.profile(&"alias".parse().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}, line 1, field `name` is wrong", file.display()));
+    assert_eq!(error.source().unwrap().to_string(), "the profile is called `other`, but its file `alias`");
+
+    match shelf.profile(&"gemini".parse().unwrap()) {
+        Err(ProfileError::Unknown { name, looked }) => {
+            assert_eq!(name.as_str(), "gemini");
+            assert_eq!(looked, [store, user].map(|folder| folder.join("profiles/gemini.toml")));
+        }
+        other => panic!("{other:?}"),
+    }
+    let missing = Reference::Path(folder.path().join("none.toml"));
+    assert!(matches!(shelf.profile(&missing), Err(ProfileError::Io { .. })));
+}
+
+#[test]
+fn a_profile_is_named_or_is_a_file() {
+    for (text, expected) in [
+        ("claude", Some(Reference::Name(Slug::new("claude").unwrap()))),
+        ("x.toml", Some(Reference::Path(PathBuf::from("x.toml")))),
+        ("./x", Some(Reference::Path(PathBuf::from("./x")))),
+        ("Claude", None),
+        ("", None),
+    ] {
+        assert_eq!(text.parse::<Reference>().ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_built_in_profiles_fit_together() {
+    assert_eq!(BUILT_IN.map(|(name, _)| built_in(name).name.to_string()), ["shell", "codex", "claude"]);
+    let session = session_id([7; 16]);
+    let (shell, codex, claude) = (built_in("shell"), built_in("codex"), built_in("claude"));
+    assert_eq!(words(&shell, None), ["sh", "-e", "/store/brief"]);
+    assert_eq!((shell.brief, shell.report, shell.commit), (BriefWay::File, Actor::Tool, Actor::Worker));
+    // The sandbox lets the worker write the store, and keeps the repository's own folder closed.
+    assert!(words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/repo/.git/orch"]));
+    assert_eq!((codex.commit, codex.report), (Actor::Tool, Actor::Worker));
+    assert!(!codex.chooses_session() && codex.resume.is_some());
+    assert!(words(&claude, Some(&session)).windows(2).any(|pair| pair == ["--session-id", session.as_str()]));
+    assert!(claude.chooses_session() && claude.commit == Actor::Worker);
+    for profile in [codex, claude] {
+        let resume = profile.resume.unwrap();
+        let (_, words) = resume.fill(&launch(Some("the-session"))).unwrap();
+        assert!(words.contains(&OsString::from("the-session")));
+        assert_eq!(resume.fill(&launch(None)), Err(FillError::Missing { placeholder: "session" }));
+    }
+}
+
+#[test]
+fn a_worker_sees_what_is_on_the_list() {
+    let profile = parse(
+        "name = 'x'\ncommand = ['a']\nenvironment = ['KEY', 'X_*']\n[set]\nX_A = 'set'\nPLACE = '{store_dir}/x'\n",
+    )
+    .unwrap();
+    let ours = [("PATH", "/bin"), ("KEY", "k"), ("X_A", "a"), ("X_B", "b"), ("Y", "y"), ("INBOX_LEASE", "l")];
+    let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let environment = profile.environment(ours, &launch(None)).unwrap();
+    for (name, value) in [
+        ("PATH", Some("/bin")),
+        ("KEY", Some("k")),
+        ("X_A", Some("set")),
+        ("X_B", Some("b")),
+        ("PLACE", Some("/repo/.git/orch/x")),
+        ("Y", None),
+        ("INBOX_LEASE", None),
+    ] {
+        assert_eq!(environment.get(name).and_then(|value| value.to_str()), value, "{name}");
+    }
+}

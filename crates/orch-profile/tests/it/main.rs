@@ -1,0 +1,9 @@
+//! Profiles as files, and the output of clients as they print it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod brief;
+mod clients;
+mod document;
+mod events;
+mod files;

@@ -1,0 +1,242 @@
+//! From which commit an attempt begins: one that has the accepted commits of everything its task waits for.
+//!
+//! Git is asked before the transaction; inside it is only checked that what was asked about is still so.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use orch_core::effect::EffectKind;
+use orch_core::id::{AttemptId, AttemptName, Commit, RunId, TaskId};
+use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_core::run::{DoneWhen, Run, RunStatus, decide as run_decide};
+use orch_core::task::{Task, TaskState};
+use orch_core::time::Time;
+use orch_core::visible;
+use orch_core::worktree::{Worktree, WorktreeState};
+use orch_store::driver::Durability;
+use orch_store::table::{run as run_table, thread, worktree};
+use orch_store::{Ending, Transaction};
+
+use super::perform::{branch_ref, commit, commit_id, complete, ground, hold, repository};
+use super::stage::read_fresh;
+use super::{TaskRef, scope};
+use orch_git::{CommitId, MergeAll, Repository};
+use orch_inbox::{Error, Session};
+
+/// The bases of tasks that may be dispatched.
+#[derive(Debug, Default)]
+pub(crate) struct Bases {
+    found: BTreeMap<TaskId, Result<Base, Error>>,
+    /// Runs in which nothing can be dispatched; the first task of each is told why.
+    unable: BTreeSet<RunId>,
+}
+
+/// Takes in what workers reported, where a base depends on it: git is asked before the decision looks.
+pub(crate) fn settle_for_bases(session: &mut Session) -> Result<(), Error> {
+    let wanted = session.read(|tx, now| {
+        let runs = run_table::unfinished(tx)?;
+        Ok(runs.iter().any(|run| run.ground.is_some()) && thread::news(tx, now)?.any())
+    })?;
+    if wanted {
+        read_fresh(session, |_, _| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Where an attempt begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    /// The commit.
+    commit: Commit,
+    /// How many commits of the run's branch it has not.
+    behind: u32,
+    /// The accepted commits that it was made of, to be compared when it is used.
+    from: Vec<Commit>,
+}
+
+impl Bases {
+    /// The base of one task.
+    pub(crate) fn of_task(session: &mut Session, task: &TaskRef) -> Result<Self, Error> {
+        settle_for_bases(session)?;
+        let found = session.read(|tx, _| {
+            let run = scope::one_run(tx, task.run.as_ref())?;
+            scope::task_in(tx, &run, &task.key)
+        });
+        match found {
+            Ok(found) => Self::of_tasks(session, std::slice::from_ref(&found)),
+            // Why not is said by the decision, which looks again.
+            Err(Error::Refused(_)) => Ok(Self::default()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The bases of several tasks; those of runs without worktrees have none.
+    pub(crate) fn of_tasks(session: &mut Session, tasks: &[Task]) -> Result<Self, Error> {
+        let mut bases = Self::default();
+        let mut grounds: BTreeMap<RunId, Option<Ground>> = BTreeMap::new();
+        for task in tasks.iter().filter(|task| task.state == TaskState::Ready) {
+            let ground = match grounds.entry(task.run) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(match Ground::of(session, task.run) {
+                    Ok(ground) => ground,
+                    Err(error @ Error::Store(_)) => return Err(error),
+                    Err(error) => {
+                        bases.unable.insert(task.run);
+                        bases.found.insert(task.id, Err(error));
+                        None
+                    }
+                }),
+            };
+            if let Some(ground) = ground {
+                let dependencies = session.read(|tx, _| accepted(tx, task))?;
+                bases.found.insert(task.id, ground.base(dependencies));
+            }
+        }
+        Ok(bases)
+    }
+
+    /// Whether nothing can be dispatched in a run.
+    pub(crate) fn is_unable(&self, run: RunId) -> bool {
+        self.unable.contains(&run)
+    }
+
+    /// The base of a task that is being dispatched, if its run has worktrees and what it was made of still counts.
+    pub(crate) fn take(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        run: &Run,
+        task: &Task,
+    ) -> Result<Option<Base>, Error> {
+        if run.ground.is_none() {
+            return Ok(None);
+        }
+        let base = match self.found.remove(&task.id) {
+            Some(base) => base?,
+            // It became ready after git was asked; the next dispatch takes it.
+            None => return Err(moved(task)),
+        };
+        if base.from != accepted(tx, task)? {
+            return Err(moved(task));
+        }
+        let kept = base.clone();
+        self.found.insert(task.id, Ok(kept));
+        Ok(Some(base))
+    }
+}
+
+fn moved(task: &Task) -> Error {
+    Refusal::TaskNotReady { task: task.name.clone(), reasons: Vec::new() }.into()
+}
+
+impl Base {
+    /// The worktree that an attempt is to have.
+    pub(crate) fn plan(
+        &self,
+        run: &Run,
+        attempt: AttemptId,
+        name: &AttemptName,
+        slot: u32,
+        now: Time,
+    ) -> Result<Worktree, Error> {
+        let ground = ground(run)?;
+        let leaf = format!("{}.{}", name.task.key, name.number);
+        Ok(Worktree {
+            attempt,
+            run: run.id,
+            state: WorktreeState::Planned,
+            path: Path::new(&ground.root).join(&leaf).display().to_string(),
+            branch: format!("{}/{leaf}", ground.branch_prefix),
+            base: self.commit.clone(),
+            behind: self.behind,
+            head: None,
+            merged: None,
+            changes: None,
+            slot,
+            salvage: None,
+            updated_at: now,
+        })
+    }
+}
+
+/// The accepted commits of the tasks that a task waits for, oldest dependency first.
+fn accepted(tx: &mut Transaction<'_>, task: &Task) -> Result<Vec<Commit>, Error> {
+    let trees = worktree::of_dependencies(tx, task.id)?;
+    Ok(trees.iter().map(|tree| tree.accepted().clone()).collect())
+}
+
+/// A run's repository with the tip of its branch.
+struct Ground {
+    run: Run,
+    repository: Repository,
+    tip: CommitId,
+}
+
+impl Ground {
+    /// Looks a run up; what has to be there before anything is dispatched is made first: its branch, and the word of
+    /// its checks on its base.
+    fn of(session: &mut Session, id: RunId) -> Result<Option<Self>, Error> {
+        let run = session.read(|tx, _| scope::run_of(tx, id))?;
+        if run.ground.is_none() || run.state.status() != RunStatus::Open {
+            return Ok(None);
+        }
+        complete(session, EffectKind::Branch, id, None)?;
+        if run_decide::needs_baseline(&run) && !baseline(session, id)? {
+            return Ok(None);
+        }
+        let repository = repository(session, &run)?;
+        let branch = &ground(&run)?.branch;
+        let tip = repository.read_ref(&branch_ref(branch)?)?;
+        let tip =
+            tip.ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(branch.clone()) }))?;
+        Ok(Some(Self { run, repository, tip }))
+    }
+
+    /// A commit that has all of these: the run's branch, or under other rules their merge.
+    fn base(&self, from: Vec<Commit>) -> Result<Base, Error> {
+        let wanted = from.iter().map(commit_id).collect::<Result<Vec<_>, _>>()?;
+        if self.run.policy.done_when == DoneWhen::Integrated {
+            if !self.repository.contains_all(&self.tip, &wanted)? {
+                let branch = ground(&self.run)?.branch.clone();
+                return Err(TreeRefusal::MergeConflict { subject: branch, files: Vec::new() }.into());
+            }
+            return Ok(Base { commit: commit(&self.tip), behind: 0, from });
+        }
+        let merged = if wanted.is_empty() {
+            self.tip.clone()
+        } else {
+            match self.repository.merge_all(&wanted, "Merge what a task waits for\n")? {
+                MergeAll::Merged(merged) => merged,
+                MergeAll::Conflict(conflict) => {
+                    let files = conflict.files.iter().map(|path| visible::text(path)).collect();
+                    let subject = format!("{} and {}", conflict.ours, conflict.theirs);
+                    return Err(TreeRefusal::MergeConflict { subject, files }.into());
+                }
+            }
+        };
+        let distance = self.repository.distance(&merged, &self.tip)?;
+        let behind = u32::try_from(distance.ahead).unwrap_or(u32::MAX);
+        Ok(Base { commit: commit(&merged), behind, from })
+    }
+}
+
+/// Runs the run's checks on its base; says whether the run is still open after that.
+fn baseline(session: &mut Session, run: RunId) -> Result<bool, Error> {
+    loop {
+        session.write(Durability::Power, |tx, now| {
+            hold::ask(tx, EffectKind::Baseline, run, None, now)?;
+            Ok(Ending::Keep(()))
+        })?;
+        let judged = complete(session, EffectKind::Baseline, run, None);
+        let seen = session.read(|tx, _| scope::run_of(tx, run))?;
+        // A paused run says why it is paused; one that is not could not run its checks.
+        if seen.state.status() != RunStatus::Open {
+            return Ok(false);
+        }
+        judged?;
+        // Another process may have been at them and found nothing out.
+        if !run_decide::needs_baseline(&seen) {
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `orch integrate`: merges what was reported and found good into the run's branch.
+
+use orch_core::effect::EffectKind;
+use orch_core::event::{Event, EventKind};
+use orch_core::id::{EventId, RunId, Slug};
+use orch_core::run::Run;
+use orch_store::table::event;
+
+use super::perform::{complete, ground, hold, outstanding};
+use super::{lasting, scope};
+use orch_inbox::{Answer, Error, Receipt, Session};
+
+/// What integrating a run came to.
+#[derive(Clone, Debug)]
+pub struct Integrated {
+    /// The run, after it.
+    pub run: Run,
+    /// What is on the run's branch now, in order; the events that tell it.
+    pub integrated: Vec<Event>,
+    /// What was refused.
+    pub rejected: Vec<Event>,
+    /// Where the tool itself could not do its work.
+    pub faults: Vec<Event>,
+}
+
+/// Merges everything that is ready to be merged; checks that have yet to run are run first.
+///
+/// # Errors
+/// The run has no base, or the store or git failed.
+pub fn integrate(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Integrated>>,
+    who: &Slug,
+    run: Option<&Slug>,
+) -> Result<Answer<Integrated>, Error> {
+    lasting::change(
+        session,
+        receipt,
+        who,
+        |stage| {
+            let run = stage.named_run(run)?;
+            ground(&run)?;
+            hold::ask(stage.tx, EffectKind::Integrate, run.id, None, stage.now)?;
+            Ok(vec![run.id.0, event::newest(stage.tx)?.0])
+        },
+        |_, _| Ok(None),
+        |session, subject| {
+            let (run, since) = (RunId(subject[0]), EventId(subject[1]));
+            complete(session, EffectKind::Branch, run, None)?;
+            complete(session, EffectKind::Integrate, run, None)?;
+            // Trees that an earlier process left behind.
+            let _ = outstanding(session, Some(run))?;
+            told_since(session, run, since)
+        },
+    )
+}
+
+fn told_since(session: &mut Session, run: RunId, since: EventId) -> Result<Integrated, Error> {
+    session.read(|tx, _| {
+        let run = scope::run_of(tx, run)?;
+        let mut found = Integrated { integrated: Vec::new(), rejected: Vec::new(), faults: Vec::new(), run };
+        let mut after = since;
+        loop {
+            let events = event::of_run(tx, found.run.id, after, 1_000)?;
+            let Some(last) = events.last() else { return Ok(found) };
+            after = last.id;
+            for event in events {
+                match event.kind {
+                    EventKind::Integrated => found.integrated.push(event),
+                    EventKind::Rejected => found.rejected.push(event),
+                    EventKind::Fault => found.faults.push(event),
+                    _ => {}
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,279 @@
+//! Running checks in a tree, one after the other, each with its log.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, Judgement, judge};
+use orch_core::id::{AttemptId, AttemptName, Commit};
+use orch_core::limit;
+use orch_core::refusal::FailedCheck;
+use orch_core::run::Run;
+use orch_core::time::Span;
+
+use super::{commit_id, logs, repository};
+use orch_git::{Addition, Checkout, Repository, WorktreeEntry};
+use orch_inbox::{Error, Session};
+use orch_process::Environment;
+use orch_process::limit::CHECK_GRACE;
+use orch_process::{Check, CheckOutcome, run_check};
+
+/// How large the log of one check may become.
+const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What stands between what was checked and of what, in the reason why a tree for checks is locked.
+const SCRATCH: &str = " checks of ";
+
+/// A command that is to run.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Whose it is.
+    pub source: CheckSource,
+    /// What `sh -c` is given.
+    pub command: String,
+}
+
+/// What is judged, and on what.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The attempt, where it is one.
+    pub attempt: Option<(AttemptId, &'a AttemptName)>,
+    /// A small number for ports and databases.
+    pub slot: u32,
+    /// On what.
+    pub stage: CheckStage,
+    /// The commit.
+    pub commit: &'a Commit,
+}
+
+/// What several checks said.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Each one.
+    pub checks: Vec<CheckRun>,
+    /// The end of the output of the first that did not pass.
+    pub tail: Option<String>,
+}
+
+impl Verdict {
+    /// What they come to.
+    pub(crate) fn judgement(&self) -> Judgement {
+        judge(self.checks.iter().map(|check| check.state))
+    }
+
+    /// Those that did not pass.
+    pub(crate) fn failed(&self) -> Vec<FailedCheck> {
+        self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed).collect()
+    }
+
+    /// The same in a sentence, for whoever has to do better.
+    pub(crate) fn reason(&self) -> String {
+        let sentences: Vec<String> = self.failed().iter().map(ToString::to_string).collect();
+        sentences.join(" ")
+    }
+}
+
+/// A check that did not pass, as a refusal tells it.
+pub fn failed(check: &CheckRun) -> FailedCheck {
+    FailedCheck {
+        stage: check.stage,
+        command: check.command.clone(),
+        state: check.state,
+        exit_status: check.exit_status,
+        message: check.message.clone(),
+        log: check.log.clone(),
+    }
+}
+
+/// Runs the orders in a tree. All of them run, so that whoever has to do better sees all there is;
+/// only what could not start ends it, because then nothing is known.
+pub(crate) fn run_all(session: &Session, subject: &Subject<'_>, folder: &Path, orders: &[Order]) -> Verdict {
+    let mut verdict = Verdict::default();
+    for (index, order) in orders.iter().enumerate() {
+        let (check, tail) = run_one(session, subject, folder, order, index);
+        let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
+        verdict.checks.push(check);
+        if !passed && verdict.tail.is_none() {
+            verdict.tail = Some(tail);
+        }
+        if unknown {
+            break;
+        }
+    }
+    verdict
+}
+
+fn run_one(
+    session: &Session,
+    subject: &Subject<'_>,
+    folder: &Path,
+    order: &Order,
+    index: usize,
+) -> (CheckRun, String) {
+    let logs = logs(session, subject.run, subject.attempt.map(|(_, name)| name));
+    let name = match order.source {
+        CheckSource::Setup => format!("{}-setup.log", subject.stage.name()),
+        CheckSource::Run | CheckSource::Task | CheckSource::Tool => {
+            format!("{}-{}.log", subject.stage.name(), index + 1)
+        }
+    };
+    let log = logs.join(name);
+    let environment = environment(session, subject);
+    let limit = Duration::from_millis(u64::try_from(subject.run.rules.check_limit.0).unwrap_or(0));
+    let ran = run_check(&Check {
+        command: &order.command,
+        folder,
+        environment: &environment,
+        limit,
+        grace: CHECK_GRACE,
+        log: &log,
+        log_bytes_max: LOG_BYTES_MAX,
+        stop: None,
+    });
+    let (state, exit_status, message) = match &ran.outcome {
+        CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
+        CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
+        CheckOutcome::Signalled(signal) => {
+            (CheckState::Failed, None, Some(format!("was ended by signal {signal}")))
+        }
+        CheckOutcome::TimedOut => (CheckState::TimedOut, None, None),
+        CheckOutcome::Interrupted => (CheckState::CouldNotStart, None, Some("it was interrupted".to_owned())),
+        CheckOutcome::CouldNotStart(fault) => (CheckState::CouldNotStart, None, Some(fault.to_string())),
+    };
+    // A tree that could not be prepared says nothing about what is in it.
+    let state = match (order.source, state) {
+        (CheckSource::Setup, CheckState::Failed | CheckState::TimedOut) => CheckState::CouldNotStart,
+        (_, state) => state,
+    };
+    let message = message.or_else(|| {
+        (order.source == CheckSource::Setup && state == CheckState::CouldNotStart)
+            .then(|| format!("the setup ended with status {}", exit_status.unwrap_or(-1)))
+    });
+    let check = CheckRun {
+        run: subject.run.id,
+        attempt: subject.attempt.map(|(id, _)| id),
+        stage: subject.stage,
+        source: order.source,
+        command: order.command.clone(),
+        commit: subject.commit.clone(),
+        state,
+        exit_status,
+        message,
+        duration: Span(i64::try_from(ran.duration_ms).unwrap_or(i64::MAX)),
+        log: Some(log.display().to_string()),
+        at: session.clock_now(),
+    };
+    (check, end_of(&ran.tail))
+}
+
+/// The end of an output, within the bound, cut between characters.
+fn end_of(tail: &str) -> String {
+    let from = tail.len().saturating_sub(limit::LOG_TAIL_BYTES);
+    let from = (from..=tail.len()).find(|from| tail.is_char_boundary(*from)).unwrap_or(tail.len());
+    tail[from..].trim_end().to_owned()
+}
+
+/// What commands of ours see: what we were started with, without what makes them take themselves for a worker.
+pub(crate) fn environment(session: &Session, subject: &Subject<'_>) -> Environment {
+    let environment = session.world().environment().clone();
+    let environment = environment.without_prefix("ORCH_").without_prefix("INBOX_");
+    let environment = environment
+        .with("ORCH_RUN", subject.run.name.as_str())
+        .with("ORCH_SLOT", subject.slot.to_string())
+        .with("ORCH_STAGE", subject.stage.name());
+    match subject.attempt {
+        Some((_, name)) => {
+            environment.with("ORCH_TASK", name.task.to_string()).with("ORCH_ATTEMPT", name.to_string())
+        }
+        None => environment,
+    }
+}
+
+/// The orders of a run and a task, the run's first.
+pub fn orders(run_verify: &[String], task_verify: &[String]) -> Vec<Order> {
+    let order = |source| move |command: &String| Order { source, command: command.clone() };
+    run_verify
+        .iter()
+        .map(order(CheckSource::Run))
+        .chain(task_verify.iter().map(order(CheckSource::Task)))
+        .collect()
+}
+
+/// Runs the orders on a commit in a tree that is made for them and taken away again.
+pub fn run_in_scratch(session: &Session, subject: &Subject<'_>, orders: &[Order]) -> Result<Verdict, Error> {
+    let repository = repository(session, subject.run)?;
+    let (path, reason) = scratch(subject)?;
+    let _in_use = repository.hold_scratch(&path)?;
+    repository.remove_scratch(&path, &reason)?;
+    let commit = commit_id(subject.commit)?;
+    let tree = repository.add_worktree(&Addition {
+        path: &path,
+        checkout: Checkout::Detached,
+        commit: &commit,
+        reason: &reason,
+    })?;
+    let folder = tree.top().to_owned();
+    carry(&repository, &tree, &subject.run.rules.copy)?;
+    let setup = subject.run.rules.setup.iter();
+    let setup = setup.map(|command| Order { source: CheckSource::Setup, command: command.clone() });
+    let all: Vec<Order> = setup.chain(orders.iter().cloned()).collect();
+    let mut verdict = run_all(session, subject, &folder, &all);
+    repository.remove_scratch(&path, &reason)?;
+    // A setup that did its work is no check.
+    verdict.checks.retain(|check| check.source != CheckSource::Setup || check.state != CheckState::Passed);
+    Ok(verdict)
+}
+
+/// Brings the ignored files along that a new tree needs.
+pub(crate) fn carry(
+    repository: &Repository,
+    tree: &orch_git::Worktree<'_>,
+    globs: &[String],
+) -> Result<(), Error> {
+    if let Some(main) = main_tree(repository)?
+        && main.top() != tree.top()
+    {
+        tree.carry_from(&main, globs)?;
+    }
+    Ok(())
+}
+
+/// The worktree that files are brought from: none in a bare repository, and git does not know it where the git folder
+/// lies apart, as that of a submodule does.
+pub(crate) fn main_tree(repository: &Repository) -> Result<Option<orch_git::Worktree<'_>>, Error> {
+    let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
+    Ok(main.and_then(|main| repository.worktree(&main.path).ok()))
+}
+
+/// Where a tree for checks lies, and why it is locked; the effect's hold keeps others away from it.
+fn scratch(subject: &Subject<'_>) -> Result<(PathBuf, String), Error> {
+    let root = Path::new(&super::ground(subject.run)?.root);
+    let stage = subject.stage.name();
+    Ok(match subject.attempt {
+        Some((_, name)) => (
+            root.join(format!(".{stage}-{}.{}", name.task.key, name.number)),
+            format!("{stage}{SCRATCH}{name}"),
+        ),
+        None => (root.join(format!(".{stage}")), format!("{stage}{SCRATCH}{}", subject.run.name)),
+    })
+}
+
+/// Whether a tree was made for checks by [`run_in_scratch`].
+pub(crate) fn is_scratch(entry: &WorktreeEntry) -> bool {
+    let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
+    is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_cut_between_characters() {
+        assert_eq!(end_of("short\n"), "short");
+        let long = "é".repeat(limit::LOG_TAIL_BYTES);
+        let end = end_of(&format!("x{long}"));
+        assert_eq!(end, "é".repeat(limit::LOG_TAIL_BYTES / 2));
+    }
+}

@@ -1,0 +1,399 @@
+//! `orch task add --file`: a whole plan, all or nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use orch_core::dependency::{Shift, rank_before};
+use orch_core::id::{Slug, TaskId, TaskName};
+use orch_core::refusal::{Problem, Refusal};
+use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
+use orch_core::schedule::layout;
+use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, distinct};
+use orch_store::table::{agent, dependency, task};
+use orch_store::{Ending, Transaction};
+
+use super::graph_edit::{self, Placement};
+use super::run::apply_edit as apply_run_edit;
+use super::stage::Stage;
+use super::task::apply_edit;
+use super::{TaskShown, scope};
+use orch_inbox::{Answer, Error, Receipt, Session};
+
+/// A plan as the door read it.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What the plan says of the run itself.
+    pub run: RunEdit,
+    /// When a task of the run counts as done; it must be what the run was made with.
+    pub done_when: Option<DoneWhen>,
+    /// The tasks, in the order of the file; every key may be named before its own line.
+    pub tasks: Vec<PlannedTask>,
+    /// Tasks that are there already are changed; else they are refused.
+    pub update: bool,
+    /// Nothing is kept; the answer is what it would be.
+    pub dry_run: bool,
+}
+
+/// One task of a plan.
+#[derive(Clone, Debug)]
+pub struct PlannedTask {
+    /// What it is when it is new.
+    pub task: NewTask,
+    /// The fields that the plan names, for a task that is there already.
+    pub named: TaskEdit,
+    /// Whether the plan names its dependencies, so that an update replaces them.
+    pub names_after: bool,
+    /// Where it stands in the file, from 1, for messages.
+    pub line: u32,
+}
+
+/// What a plan came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Tasks added.
+    pub added: u64,
+    /// Tasks changed.
+    pub changed: u64,
+    /// Dependencies added.
+    pub dependencies: u64,
+    /// Levels of the plan's own graph: the length of its longest chain, in tasks.
+    pub levels: u32,
+    /// How many of the plan's tasks are ready.
+    pub ready: u64,
+    /// The first 20.
+    pub tasks: Vec<TaskShown>,
+}
+
+/// Adds a plan.
+///
+/// A refusal that belongs to one task carries its place in [`Refusal::InPlan`].
+///
+/// # Errors
+/// A key is taken, a dependency is unknown, there is a cycle, the run is cancelled, or the store failed.
+pub fn add(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, Planned>>,
+    who: &Slug,
+    run: Option<&Slug>,
+    plan: &Plan,
+) -> Result<Answer<Planned>, Error> {
+    session.change(receipt, |tx, now| {
+        agent::see(tx, who, now)?;
+        let mut stage = Stage::fresh(tx, now, Some(who))?;
+        let planned = apply(&mut stage, run, plan)?;
+        stage.close()?;
+        Ok(if plan.dry_run { Ending::Undo(planned) } else { Ending::Keep(planned) })
+    })
+}
+
+/// How many tasks an answer shows.
+const SHOWN: usize = 20;
+
+/// Adds and changes what the plan says.
+fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<Planned, Error> {
+    let mut run = stage.named_run(run)?;
+    run_decide::admits(&run)?;
+    if plan.done_when.is_some_and(|rule| rule != run.policy.done_when) {
+        return Err(Refusal::Invalid { argument: "done_when", problem: Problem::Fixed }.into());
+    }
+    if !plan.run.is_empty() {
+        run = apply_run_edit(stage, &run, &plan.run)?;
+    }
+    let sorted = Sorted::new(stage, &run, plan)?;
+    let mut ids: Vec<Option<TaskId>> = sorted.there.clone();
+    let levels =
+        layout(plan.tasks.len(), &sorted.edges, &[]).map_err(|cycle| sorted.cycle(plan, &cycle.0))?;
+    let mut planned = Planned {
+        added: 0,
+        changed: 0,
+        dependencies: 0,
+        levels: sorted.levels(plan).unwrap_or(levels.levels),
+        ready: 0,
+        tasks: Vec::new(),
+    };
+    add_new(stage, &run, plan, &sorted, &levels.ranks, &mut ids, &mut planned)?;
+    for (index, planned_task) in
+        plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_some())
+    {
+        update(stage, &run, planned_task, sorted.there[index], &mut planned)?;
+    }
+    if sorted.there.iter().any(Option::is_some) {
+        planned.ready = count_ready(stage, &ids)?;
+    }
+    show(stage, &ids, &mut planned)?;
+    Ok(planned)
+}
+
+/// A plan with its names resolved.
+struct Sorted {
+    /// The key of each task.
+    keys: Vec<Slug>,
+    /// The task that is there already, for each task of the plan.
+    there: Vec<Option<TaskId>>,
+    /// The place of each key.
+    places: HashMap<Slug, usize>,
+    /// Edges of new tasks inside the plan, as pairs of places: the first waits for the second.
+    edges: Vec<(usize, usize)>,
+    /// What each new task waits for that is no part of the plan, or is there already.
+    outside: HashMap<usize, Vec<Task>>,
+}
+
+impl Sorted {
+    fn new(stage: &mut Stage<'_, '_>, run: &Run, plan: &Plan) -> Result<Self, Error> {
+        let (keys, places) = Self::name(stage, run, plan)?;
+        let there = vec![None; keys.len()];
+        let mut sorted = Self { keys, there, places, edges: Vec::new(), outside: HashMap::new() };
+        if run.counts.total() > 0 {
+            for (index, key) in sorted.keys.iter().enumerate() {
+                sorted.there[index] = task::id_by_key(stage.tx, run.id, key)?;
+                if sorted.there[index].is_some() && !plan.update {
+                    let task = TaskName { run: run.name.clone(), key: key.clone() };
+                    return Err(at(&plan.tasks[index], "key", Refusal::TaskExists { task }));
+                }
+            }
+        }
+        for index in 0..sorted.keys.len() {
+            if sorted.there[index].is_none() {
+                sorted.connect(stage.tx, run, plan, index)?;
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Gives every task its key, and every key its place.
+    fn name(
+        stage: &mut Stage<'_, '_>,
+        run: &Run,
+        plan: &Plan,
+    ) -> Result<(Vec<Slug>, HashMap<Slug, usize>), Error> {
+        let mut places = HashMap::with_capacity(plan.tasks.len());
+        let given =
+            plan.tasks.iter().enumerate().filter_map(|(index, task)| Some((index, task.task.key.clone()?)));
+        for (index, key) in given {
+            if places.insert(key.clone(), index).is_some() {
+                let task = TaskName { run: run.name.clone(), key };
+                return Err(at(&plan.tasks[index], "key", Refusal::KeyTwice { task }));
+            }
+        }
+        let mut keys = Vec::with_capacity(plan.tasks.len());
+        for (index, planned) in plan.tasks.iter().enumerate() {
+            let key = match &planned.task.key {
+                Some(key) => key.clone(),
+                None => loop {
+                    let key = graph_edit::next_key(stage, run)?;
+                    if !places.contains_key(&key) {
+                        places.insert(key.clone(), index);
+                        break key;
+                    }
+                },
+            };
+            keys.push(key);
+        }
+        Ok((keys, places))
+    }
+
+    /// Resolves what a new task waits for.
+    fn connect(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        run: &Run,
+        plan: &Plan,
+        index: usize,
+    ) -> Result<(), Error> {
+        let planned = &plan.tasks[index];
+        let name = |key: &Slug| TaskName { run: run.name.clone(), key: key.clone() };
+        let mut seen = HashSet::with_capacity(planned.task.after.len());
+        for key in &planned.task.after {
+            if !seen.insert(key) {
+                let refusal = Refusal::DependencyExists { task: name(&self.keys[index]), on: name(key) };
+                return Err(at(planned, "after", refusal));
+            }
+            match self.places.get(key) {
+                Some(place) if self.there[*place].is_none() => self.edges.push((index, *place)),
+                _ => {
+                    let on = task::by_key(tx, run.id, key)?;
+                    let on =
+                        on.ok_or_else(|| at(planned, "after", Refusal::TaskNotFound { task: name(key) }))?;
+                    self.outside.entry(index).or_default().push(on);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How deep the plan's own graph is where some of its tasks are there already; it may hold a cycle then, of
+    /// edges that an update leaves alone.
+    fn levels(&self, plan: &Plan) -> Option<u32> {
+        if self.there.iter().all(Option::is_none) {
+            return None;
+        }
+        let waiting = plan.tasks.iter().enumerate();
+        let edges: Vec<(usize, usize)> = waiting
+            .flat_map(|(index, planned)| planned.task.after.iter().map(move |key| (index, key)))
+            .filter_map(|(index, key)| Some((index, *self.places.get(key)?)))
+            .collect();
+        layout(plan.tasks.len(), &edges, &[]).ok().map(|layout| layout.levels)
+    }
+
+    fn cycle(&self, plan: &Plan, cycle: &[usize]) -> Error {
+        let path = cycle.iter().map(|index| self.keys[*index].clone()).collect();
+        let first = cycle.first().copied().unwrap_or(0);
+        at(&plan.tasks[first], "after", Refusal::DependencyCycle { run: None, path })
+    }
+}
+
+fn at(planned: &PlannedTask, field: &'static str, refusal: Refusal) -> Error {
+    Refusal::InPlan { line: planned.line, field, refusal: Box::new(refusal) }.into()
+}
+
+/// Adds the tasks that are not there, then their edges.
+///
+/// New tasks are only waited for by new ones, so counters and ranks are known before the first row is written.
+fn add_new(
+    stage: &mut Stage<'_, '_>,
+    run: &Run,
+    plan: &Plan,
+    sorted: &Sorted,
+    ranks: &[u32],
+    ids: &mut [Option<TaskId>],
+    planned: &mut Planned,
+) -> Result<(), Error> {
+    let standings = standings(plan, sorted, ranks);
+    for (index, new) in plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_none()) {
+        if new.task.title.is_empty() {
+            // Only an update may leave the title out, and only of a task that is there.
+            return Err(at(new, "title", Refusal::Invalid { argument: "title", problem: Problem::Empty }));
+        }
+        ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
+        planned.added += 1;
+        planned.ready += u64::from(standings[index].state() == TaskState::Ready);
+    }
+    for (task, on) in &sorted.edges {
+        if let (Some(task), Some(on)) = (ids[*task], ids[*on]) {
+            dependency::insert(stage.tx, task, on)?;
+            planned.dependencies += 1;
+        }
+    }
+    let mut outside: Vec<_> = sorted.outside.iter().collect();
+    outside.sort_unstable_by_key(|(index, _)| **index);
+    for (index, others) in outside {
+        for on in others {
+            if let Some(task) = ids[*index] {
+                dependency::insert(stage.tx, task, on.id)?;
+                graph_edit::raise_rank(stage.tx, on.id, rank_before(ranks[*index]))?;
+                planned.dependencies += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counters and rank of every new task. A task behind one that is skipped at once is skipped as well.
+fn standings(plan: &Plan, sorted: &Sorted, ranks: &[u32]) -> Vec<Placement> {
+    let mut placed: Vec<Placement> =
+        ranks.iter().map(|rank| Placement { unmet: 0, broken: 0, rank: *rank }).collect();
+    for (index, others) in &sorted.outside {
+        for on in others {
+            let shift = Shift::to(on.state);
+            (placed[*index].unmet, placed[*index].broken) =
+                shift.apply(placed[*index].unmet, placed[*index].broken);
+        }
+    }
+    let mut dependents: Vec<Vec<usize>> =
+        vec![Vec::new(); if sorted.outside.is_empty() { 0 } else { plan.tasks.len() }];
+    for (task, on) in &sorted.edges {
+        placed[*task].unmet += 1;
+        if let Some(waiting) = dependents.get_mut(*on) {
+            waiting.push(*task);
+        }
+    }
+    // Ranks fall along every edge, so this order meets each task after all that it waits for.
+    let mut order: Vec<usize> = (0..dependents.len()).collect();
+    order.sort_unstable_by_key(|index| std::cmp::Reverse(ranks[*index]));
+    for index in order {
+        if placed[index].broken > 0 {
+            for task in std::mem::take(&mut dependents[index]) {
+                placed[task].broken += 1;
+            }
+        }
+    }
+    placed
+}
+
+/// Changes a task that is there already, unless it is live or finished. A skipped one is changed: that is how it is
+/// repaired.
+fn update(
+    stage: &mut Stage<'_, '_>,
+    run: &Run,
+    wanted: &PlannedTask,
+    id: Option<TaskId>,
+    planned: &mut Planned,
+) -> Result<(), Error> {
+    let Some(id) = id else { return Ok(()) };
+    let before = task::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
+    if task_decide::rewire(&before).is_err() {
+        return Ok(());
+    }
+    let mut changed = false;
+    let news = news_of(stage.tx, &before, &wanted.named)?;
+    if !news.is_empty() {
+        apply_edit(stage, &before, &news).map_err(|error| place(wanted, "key", error))?;
+        changed = true;
+    }
+    if wanted.names_after {
+        let now = dependency::keys(stage.tx, id)?;
+        for gone in now.iter().filter(|key| !wanted.task.after.contains(key)) {
+            graph_edit::remove_edge(stage, id, run, gone).map_err(|error| place(wanted, "after", error))?;
+            changed = true;
+        }
+        let new: Vec<Slug> = wanted.task.after.iter().filter(|key| !now.contains(key)).cloned().collect();
+        if !new.is_empty() {
+            graph_edit::add_edges(stage, id, run, &new).map_err(|error| place(wanted, "after", error))?;
+            planned.dependencies += new.len() as u64;
+            changed = true;
+        }
+    }
+    planned.changed += u64::from(changed);
+    Ok(())
+}
+
+/// What of an edit differs from what is there.
+fn news_of(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<TaskEdit, Error> {
+    let text = task::text(tx, task.id)?;
+    let mut news = edit.clone();
+    news.title = news.title.filter(|title| *title != task.title);
+    news.priority = news.priority.filter(|priority| *priority != task.priority);
+    news.labels = news.labels.filter(|labels| distinct(labels) != task.labels);
+    news.agent = news.agent.filter(|agent| *agent != task.agent);
+    news.max_attempts = news.max_attempts.filter(|max| Some(*max) != task.max_attempts);
+    news.allow_empty = news.allow_empty.filter(|allow| *allow != task.allow_empty);
+    news.spec = news.spec.filter(|spec| Some(spec) != text.spec.as_ref());
+    news.accept = news.accept.filter(|accept| *accept != text.accept);
+    news.verify = news.verify.filter(|verify| *verify != text.verify);
+    Ok(news)
+}
+
+/// Says where in the plan a refusal belongs.
+fn place(wanted: &PlannedTask, field: &'static str, error: Error) -> Error {
+    match error {
+        Error::Refused(refusal) => at(wanted, field, refusal),
+        other => other,
+    }
+}
+
+/// Shows the first tasks.
+fn show(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>], planned: &mut Planned) -> Result<(), Error> {
+    for id in ids.iter().flatten().take(SHOWN) {
+        let task = task::load(stage.tx, *id)?.ok_or_else(|| scope::missing("task", id.0))?;
+        planned.tasks.push(scope::shown(stage.tx, task)?);
+    }
+    Ok(())
+}
+
+/// Counts what is ready by now: tasks that were there already, and new ones that changes of those moved.
+fn count_ready(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>]) -> Result<u64, Error> {
+    let mut ready = 0;
+    for id in ids.iter().flatten() {
+        ready += u64::from(task::is_ready(stage.tx, *id)?);
+    }
+    Ok(ready)
+}

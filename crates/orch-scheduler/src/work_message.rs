@@ -1,0 +1,239 @@
+//! The message that a worker gets: the same once for programs and once for readers.
+
+use std::fmt::Write;
+
+use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::id::{AttemptName, Commit, MessageId};
+use orch_core::limit;
+use orch_core::message::{Message, MessageKind};
+use orch_core::task::{Task, TaskText};
+use orch_core::worktree::Worktree;
+use orch_store::Transaction;
+use orch_store::table::{attempt, message, worktree};
+use serde_json::{Value, json};
+
+use orch_inbox::Error;
+
+/// The most messages of an earlier attempt that are looked through for questions.
+const MESSAGES_READ: u32 = 1_000;
+
+/// A question of an earlier attempt with its answer.
+struct Answered {
+    question: String,
+    answer: String,
+    from: String,
+}
+
+/// What earlier attempts left behind.
+struct Earlier {
+    attempt: Attempt,
+    reason: Option<String>,
+    log_tail: Option<String>,
+    tree: Option<Worktree>,
+}
+
+/// What goes around the task's own texts.
+struct Around<'a> {
+    judged_by: &'a AttemptText,
+    name: &'a AttemptName,
+    tree: Option<&'a Worktree>,
+    answers: &'a [Answered],
+    earlier: &'a [Earlier],
+}
+
+/// Everything a work message says.
+pub(crate) struct WorkMessage {
+    /// For programs.
+    pub payload: String,
+    /// For readers.
+    pub body: String,
+}
+
+/// Writes the work message of a new attempt.
+pub(crate) fn write(
+    tx: &mut Transaction<'_>,
+    task: &Task,
+    text: &TaskText,
+    judged_by: &AttemptText,
+    name: &AttemptName,
+    tree: Option<&Worktree>,
+) -> Result<WorkMessage, Error> {
+    let mut attempts = match task.attempt {
+        Some(_) => attempt::of_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
+        None => Vec::new(),
+    };
+    // The attempt that this message is for may be there already.
+    attempts.retain(|attempt| attempt.name.number < name.number);
+    attempts.truncate(usize::try_from(limit::EARLIER_SHOWN).unwrap_or(usize::MAX));
+    attempts.reverse();
+    let mut answers = Vec::new();
+    let mut earlier = Vec::new();
+    for attempt in attempts {
+        answers.extend(answers_of(tx, &attempt)?);
+        let reason = reason_of(tx, &attempt)?;
+        let log_tail = attempt::text(tx, attempt.id)?.log_tail;
+        let tree = worktree::load(tx, attempt.id)?;
+        earlier.push(Earlier { reason, log_tail, tree, attempt });
+    }
+    let payload = json!({
+        "task": task.name.to_string(),
+        "attempt": name.to_string(),
+        "title": task.title,
+        "spec": text.spec.as_deref().filter(|spec| !spec.is_empty()),
+        "accept": text.accept,
+        "verify": judged_by.verify(),
+        "worktree": tree.map(tree_json),
+        "answers": answers.iter().map(answer_json).collect::<Vec<_>>(),
+        "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
+    });
+    Ok(WorkMessage {
+        payload: payload.to_string(),
+        body: body(task, text, &Around { judged_by, name, tree, answers: &answers, earlier: &earlier }),
+    })
+}
+
+fn tree_json(tree: &Worktree) -> Value {
+    json!({
+        "path": tree.path,
+        "branch": tree.branch,
+        "base_commit": tree.base.as_str(),
+        "head_commit": Value::Null,
+        "slot": tree.slot,
+    })
+}
+
+fn answer_json(answered: &Answered) -> Value {
+    json!({ "question": answered.question, "answer": answered.answer, "from": answered.from })
+}
+
+fn earlier_json(earlier: &Earlier) -> Value {
+    json!({
+        "attempt": earlier.attempt.name.to_string(),
+        "outcome": earlier.attempt.state.name(),
+        "reason": earlier.reason,
+        "log_tail": earlier.log_tail,
+        "branch": earlier.tree.as_ref().map(|tree| tree.branch.as_str()),
+        "commit": earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()).map(Commit::as_str),
+    })
+}
+
+/// What an earlier attempt asked, and what it was told.
+fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Answered>, Error> {
+    let mut open: Option<Message> = None;
+    let mut answers = Vec::new();
+    let Some(thread) = attempt.thread else { return Ok(answers) };
+    for message in message::of_thread(tx, thread, MessageId(0), MESSAGES_READ)? {
+        match message.content.kind {
+            MessageKind::Question => open = Some(message),
+            MessageKind::Answer => {
+                if let Some(question) = open.take() {
+                    answers.push(Answered {
+                        question: question.content.body,
+                        answer: message.content.body,
+                        from: message.content.from.to_string(),
+                    });
+                }
+            }
+            MessageKind::Work
+            | MessageKind::Note
+            | MessageKind::Progress
+            | MessageKind::Result
+            | MessageKind::Failure
+            | MessageKind::Cancel
+            | MessageKind::Late => {}
+        }
+    }
+    Ok(answers)
+}
+
+/// Why an earlier attempt ended: what was said against it, or else its worker's words; cut to a bounded length.
+pub(crate) fn reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
+    // What its worker reported says nothing about why that was refused.
+    let words = match (&attempt.reason, attempt.outcome) {
+        (Some(reason), _) => Some(reason.clone()),
+        (None, Some(id)) => message::load(tx, id)?.map(|message| message.content.body),
+        (None, None) => None,
+    };
+    Ok(words.map(|words| cut(&words, limit::EARLIER_TEXT_BYTES)))
+}
+
+/// The beginning of a text, cut between characters.
+fn cut(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+fn body(task: &Task, text: &TaskText, around: &Around<'_>) -> String {
+    let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, around.name);
+    if let Some(spec) = text.spec.as_deref().filter(|spec| !spec.is_empty()) {
+        push(&mut body, &format!("\n{spec}\n"));
+    }
+    section(&mut body, "It is good when", text.accept.iter().map(String::as_str));
+    let verify = around.judged_by.verify();
+    section(&mut body, "It is checked by", verify.iter().map(String::as_str));
+    if let Some(tree) = around.tree {
+        push(&mut body, &place(tree));
+    }
+    let answered: Vec<String> = around
+        .answers
+        .iter()
+        .map(|answered| format!("{}\n  {} ({})", answered.question, answered.answer, answered.from))
+        .collect();
+    section(&mut body, "Asked and answered before", answered.iter().map(String::as_str));
+    let before: Vec<String> = around.earlier.iter().map(before).collect();
+    section(&mut body, "Earlier attempts", before.iter().map(String::as_str));
+    body
+}
+
+/// Where to work, and what must not be done there.
+fn place(tree: &Worktree) -> String {
+    format!(
+        "\nWork in {}, which is yours alone, on the branch {}; it began from {}.\n\
+        Commit what is good before you report. Never use `git stash`: other worktrees share it.\n",
+        tree.path, tree.branch, tree.base
+    )
+}
+
+/// An earlier attempt as a reader is told of it.
+fn before(earlier: &Earlier) -> String {
+    let reason = earlier.reason.as_deref().unwrap_or("no reason given");
+    let mut text = format!("{} {}: {reason}", earlier.attempt.name, earlier.attempt.state.name());
+    if let Some(head) = earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()) {
+        push(&mut text, &format!("\n  Its last commit: {head}"));
+    }
+    if let Some(tail) = earlier.log_tail.as_deref().filter(|tail| !tail.is_empty()) {
+        push(&mut text, "\n  The end of what it printed:");
+        for line in tail.lines() {
+            push(&mut text, &format!("\n    {line}"));
+        }
+    }
+    text
+}
+
+fn section<'a>(body: &mut String, heading: &str, lines: impl Iterator<Item = &'a str>) {
+    for (index, line) in lines.enumerate() {
+        if index == 0 {
+            push(body, &format!("\n{heading}:\n"));
+        }
+        push(body, &format!("- {line}\n"));
+    }
+}
+
+fn push(body: &mut String, text: &str) {
+    body.write_str(text).expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("aéé", 2), "a…");
+        assert_eq!(cut("abcd", 2), "ab…");
+    }
+}

@@ -1,0 +1,17 @@
+//! Stories of the engine's operations, one module per subject, on a store of their own with a clock they advance.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod attempts;
+mod costs;
+mod crowds;
+mod freshness;
+mod graph;
+mod leases;
+mod lists;
+mod notes;
+mod plans;
+mod questions;
+mod receipts;
+mod runs;
+mod waits;

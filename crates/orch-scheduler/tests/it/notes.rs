@@ -1,0 +1,82 @@
+//! Notes to a worker, and what it has yet to read.
+
+use orch_inbox::{ack, wait};
+use orch_scheduler::tell;
+use orch_testkit::Desk;
+use orch_testkit::desk::{fresh, slug, task_ref};
+
+#[test]
+fn a_note_is_seen_with_the_next_progress_renewal_and_wait_until_it_is_acknowledged() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let thread = desk.dispatch("a", "crew").unwrap().attempt.thread.unwrap();
+    tell::tell(&mut desk.session, None, &desk.lead, &task_ref("a"), "Before the claim.").unwrap();
+    let held = desk.claim_thread("w", thread).unwrap();
+    assert_eq!(desk.renew(&held).unwrap().unread.count, 0, "a claim shows what is there");
+
+    let told = tell::tell(&mut desk.session, None, &desk.lead, &task_ref("a"), "Mind the gap.");
+    let told = fresh(told.unwrap());
+    assert_eq!(told.content.to, slug("w"), "to who holds it");
+    for round in 0..2 {
+        let unread = desk.progress(&held, "Half of it.").unwrap().unread;
+        assert_eq!((unread.count, &unread.messages), (1, &vec![told.clone()]), "round {round}");
+        assert_eq!(desk.renew(&held).unwrap().unread, unread, "round {round}");
+    }
+    let request = wait::Wait {
+        agent: slug("w"),
+        thread: None,
+        kind: None,
+        after: None,
+        timeout: orch_core::time::Span(0),
+        limit: 10,
+    };
+    let waited = wait::wait(&mut desk.session, &request).unwrap();
+    assert_eq!((waited.messages, waited.cursor), (vec![told.clone()], told.id));
+    let request = ack::Ack { agent: slug("w"), through: told.id };
+    assert_eq!(fresh(ack::ack(&mut desk.session, None, &request).unwrap()), told.id);
+    assert_eq!(desk.renew(&held).unwrap().unread.count, 0);
+    assert_eq!(desk.breaches(), []);
+}
+
+#[test]
+fn only_the_newest_few_notes_are_carried_along() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    for number in 0..7 {
+        tell::tell(&mut desk.session, None, &desk.lead, &task_ref("a"), &format!("Note {number}.")).unwrap();
+    }
+    let unread = desk.progress(&held, "Half of it.").unwrap().unread;
+    let bodies: Vec<_> = unread.messages.iter().map(|message| message.content.body.as_str()).collect();
+    assert_eq!((unread.count, bodies), (7, vec!["Note 2.", "Note 3.", "Note 4.", "Note 5.", "Note 6."]));
+}
+
+#[test]
+fn a_work_message_tells_of_earlier_attempts_and_their_answers() {
+    let mut desk = Desk::with_tasks(&["a"]);
+    let held = desk.start("a", "w").unwrap();
+    desk.ask(&held, "Which one?").unwrap();
+    desk.reply(held.thread, "The left one.").unwrap();
+    desk.fail(&held, false).unwrap();
+    desk.clock().advance(orch_core::time::Span::minutes(1));
+    let second = desk.start("a", "w").unwrap();
+    desk.recall("a").unwrap();
+    assert_ne!(held.thread, second.thread);
+    let third = desk.dispatch("a", "w").unwrap().attempt.thread.unwrap();
+    let (_, messages) = desk.show_thread(third).unwrap();
+    let payload: serde_json::Value =
+        serde_json::from_str(messages[0].content.extra.payload.as_deref().unwrap()).unwrap();
+    assert_eq!(payload["attempt"], "r/a@3");
+    assert_eq!(
+        payload["answers"],
+        serde_json::json!([{ "question": "Which one?", "answer": "The left one.", "from": "lead" }])
+    );
+    let earlier: Vec<_> = payload["earlier"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["attempt"].as_str().unwrap(), one["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(earlier, [("r/a@1", "failed"), ("r/a@2", "recalled")]);
+    for said in ["Which one?", "The left one.", "It cannot be done."] {
+        assert!(messages[0].content.body.contains(said), "{}", messages[0].content.body);
+    }
+}
