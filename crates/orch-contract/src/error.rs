@@ -59,6 +59,13 @@ impl ErrorView {
     /// What a refusal is to people and programs.
     #[must_use]
     pub fn of(refusal: &Refusal) -> Self {
+        if let Refusal::InPlan { line, field, refusal } = refusal {
+            let mut view = Self::of(refusal).detail("line", *line).detail("field", *field);
+            view.message = format!("Line {line} of the plan, field {field}: {}", view.message);
+            // The command itself, with `--update`, helps more: its door says so.
+            view.hint.take_if(|_| matches!(refusal.as_ref(), Refusal::TaskExists { .. }));
+            return view;
+        }
         let code = code(refusal);
         let details = match details(refusal) {
             Value::Object(fields) => Some(fields),
@@ -157,9 +164,7 @@ fn not_ready(task: &TaskName, reasons: &[orch_core::refusal::Reason]) -> String 
 /// What is refused, in a full sentence.
 fn message(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::InPlan { line, field, refusal } => {
-            format!("Line {line} of the plan, field {field}: {}", message(refusal))
-        }
+        Refusal::InPlan { refusal, .. } => message(refusal),
         Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
         Refusal::RunNotFound { run: Some(run) } => format!("There is no run {run}."),
         Refusal::RunNotFound { run: None } => "There is no run yet.".to_owned(),
@@ -231,11 +236,7 @@ fn message(refusal: &Refusal) -> String {
 /// The next command to run, where one makes sense.
 fn hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
-        Refusal::InPlan { refusal, .. } => match refusal.as_ref() {
-            // The command itself, with `--update`, helps more: its door says so.
-            Refusal::TaskExists { .. } => return None,
-            refusal => return hint(refusal),
-        },
+        Refusal::InPlan { refusal, .. } => return hint(refusal),
         Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
@@ -305,17 +306,7 @@ fn hint(refusal: &Refusal) -> Option<String> {
 /// What programs may want to know besides.
 fn details(refusal: &Refusal) -> Value {
     match refusal {
-        Refusal::InPlan { line, field, refusal } => {
-            let mut value = details(refusal);
-            if value.is_null() {
-                value = json!({});
-            }
-            if let Value::Object(fields) = &mut value {
-                fields.insert("line".to_owned(), (*line).into());
-                fields.insert("field".to_owned(), (*field).into());
-            }
-            value
-        }
+        Refusal::InPlan { refusal, .. } => details(refusal),
         Refusal::Invalid { argument, problem } => invalid(argument, *problem),
         Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
         Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),
