@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{CommitId, DirtyFile, RefName};
 use crate::limit::GIT_VERSION_MIN;
 
 /// Why something did not happen in a repository. Nothing was changed, unless a variant says so.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum GitError {
     /// There is no `git` on the `PATH`.
     #[error("git is not installed, or not on the PATH")]
@@ -208,7 +209,7 @@ pub enum GitError {
         /// On what.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
 }
 
@@ -245,7 +246,7 @@ impl GitError {
     /// For `map_err` on file operations.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { doing, path, source }
+        move |source| Self::Io { doing, path, source: Arc::new(source) }
     }
 
     /// What it means to a caller that only wants to know whom to tell.

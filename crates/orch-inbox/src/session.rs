@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
 use orch_core::time::{Span, Time};
-use orch_store::driver::{Durability, Plan};
+use orch_store::driver::{Durability, Plan, StatementCounts};
 use orch_store::file_system::FileSystem;
 use orch_store::table::request;
 use orch_store::{Ending, Location, Store, Transaction, migrate};
@@ -126,6 +126,12 @@ impl Session {
     /// It cannot be asked.
     pub fn plans(&mut self) -> Result<Vec<Plan>, Error> {
         Ok(self.store.plans()?)
+    }
+
+    /// How much this session has asked of the database, for tests that hold operations to their cost.
+    #[must_use]
+    pub fn statement_counts(&self) -> StatementCounts {
+        self.store.statement_counts()
     }
 
     /// The store itself, for the operations that look at its soundness.

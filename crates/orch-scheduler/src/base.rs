@@ -4,7 +4,8 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use orch_core::effect::EffectKind;
 use orch_core::id::{AttemptId, AttemptName, Commit, RunId, TaskId};
@@ -21,13 +22,13 @@ use orch_store::{Ending, Transaction};
 use super::perform::{branch_ref, commit, commit_id, complete, ground, hold, repository};
 use super::stage::read_fresh;
 use super::{TaskRef, scope};
-use orch_git::{CommitId, MergeAll, Repository};
+use orch_git::{CommitId, GitError, MergeAll, Repository};
 use orch_inbox::{Error, Session};
 
 /// The bases of tasks that may be dispatched.
 #[derive(Debug, Default)]
 pub(crate) struct Bases {
-    found: BTreeMap<TaskId, Result<Base, Error>>,
+    found: BTreeMap<TaskId, Result<Base, BaseError>>,
     /// Runs in which nothing can be dispatched; the first task of each is told why.
     unable: BTreeSet<RunId>,
 }
@@ -42,6 +43,41 @@ pub(crate) fn settle_for_bases(session: &mut Session) -> Result<(), Error> {
         read_fresh(session, |_, _| Ok(()))?;
     }
     Ok(())
+}
+
+/// Why a task has no base. It can be told more than once, because a transaction may run more than once.
+#[derive(Clone, Debug)]
+enum BaseError {
+    Refused(Refusal),
+    Git(GitError),
+    File { doing: &'static str, path: PathBuf, source: Arc<std::io::Error> },
+}
+
+impl TryFrom<Error> for BaseError {
+    type Error = Error;
+
+    /// Any other error is not about one base: it ends the whole operation.
+    fn try_from(error: Error) -> Result<Self, Error> {
+        match error {
+            Error::Refused(refusal) => Ok(Self::Refused(refusal)),
+            Error::Git(error) => Ok(Self::Git(error)),
+            Error::File { doing, path, source } => Ok(Self::File { doing, path, source: Arc::new(source) }),
+            other => Err(other),
+        }
+    }
+}
+
+impl From<BaseError> for Error {
+    fn from(error: BaseError) -> Self {
+        match error {
+            BaseError::Refused(refusal) => Self::Refused(refusal),
+            BaseError::Git(error) => Self::Git(error),
+            BaseError::File { doing, path, source } => {
+                let source = std::io::Error::new(source.kind(), source);
+                Self::File { doing, path, source }
+            }
+        }
+    }
 }
 
 /// Where an attempt begins.
@@ -80,17 +116,20 @@ impl Bases {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(free) => free.insert(match Ground::of(session, task.run) {
                     Ok(ground) => ground,
-                    Err(error @ Error::Store(_)) => return Err(error),
                     Err(error) => {
+                        bases.found.insert(task.id, Err(error.try_into()?));
                         bases.unable.insert(task.run);
-                        bases.found.insert(task.id, Err(error));
                         None
                     }
                 }),
             };
             if let Some(ground) = ground {
                 let dependencies = session.read(|tx, _| accepted(tx, task))?;
-                bases.found.insert(task.id, ground.base(dependencies));
+                let base = match ground.base(dependencies) {
+                    Ok(base) => Ok(base),
+                    Err(error) => Err(error.try_into()?),
+                };
+                bases.found.insert(task.id, base);
             }
         }
         Ok(bases)
@@ -103,7 +142,7 @@ impl Bases {
 
     /// The base of a task that is being dispatched, if its run has worktrees and what it was made of still counts.
     pub(crate) fn take(
-        &mut self,
+        &self,
         tx: &mut Transaction<'_>,
         run: &Run,
         task: &Task,
@@ -111,16 +150,11 @@ impl Bases {
         if run.ground.is_none() {
             return Ok(None);
         }
-        let base = match self.found.remove(&task.id) {
-            Some(base) => base?,
-            // It became ready after git was asked; the next dispatch takes it.
-            None => return Err(moved(task)),
-        };
+        // It became ready after git was asked; the next dispatch takes it.
+        let base = self.found.get(&task.id).ok_or_else(|| moved(task))?.clone()?;
         if base.from != accepted(tx, task)? {
             return Err(moved(task));
         }
-        let kept = base.clone();
-        self.found.insert(task.id, Ok(kept));
         Ok(Some(base))
     }
 }

@@ -73,7 +73,7 @@ pub fn one(
     task: &TaskRef,
     to: Option<&Slug>,
 ) -> Result<Answer<Dispatched>, Error> {
-    let mut bases =
+    let bases =
         if lasting::is_new(session, receipt)? { Bases::of_task(session, task)? } else { Bases::default() };
     lasting::change(
         session,
@@ -85,7 +85,7 @@ pub fn one(
             if let Some(begun) = begun(stage, &found, to)? {
                 return Ok(begun.0);
             }
-            Ok(attempt_at(stage, &found, to, &mut bases)?.0)
+            Ok(attempt_at(stage, &found, to, &bases)?.0)
         },
         |tx, id| Ok(Some(told(tx, AttemptId(*id))?).filter(|dispatched| dispatched.thread.is_some())),
         |session, id| finish(session, AttemptId(id)),
@@ -126,7 +126,7 @@ pub fn all(
                 if full.contains(&task.run) {
                     continue;
                 }
-                match attempt_at(stage, &task, agents.lightest(), &mut bases) {
+                match attempt_at(stage, &task, agents.lightest(), &bases) {
                     Ok((id, agent)) => {
                         agents.add(&agent);
                         made.push(id);
@@ -281,7 +281,7 @@ fn attempt_at(
     stage: &mut Stage<'_, '_>,
     task: &Task,
     to: Option<&Slug>,
-    bases: &mut Bases,
+    bases: &Bases,
 ) -> Result<(i64, Slug), Error> {
     let run = stage.run(task.run)?.clone();
     let agent = match decide::dispatch(&run, task, to, stage.now) {

@@ -111,6 +111,31 @@ pub struct Plan {
     pub statement: String,
     /// The steps, in the database's own words.
     pub steps: Vec<String>,
+    /// How many times this connection has run it.
+    pub times: u64,
+}
+
+/// How much a connection has asked of its database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatementCounts {
+    /// Statements of every kind: `BEGIN`, `COMMIT`, `ROLLBACK` and `PRAGMA` count too, because each is a round trip.
+    pub statements: u64,
+    /// Transactions that were begun, to read or to write.
+    pub transactions: u64,
+    /// Those of them that were begun to write.
+    pub write_transactions: u64,
+}
+
+impl std::ops::Sub for StatementCounts {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            statements: self.statements - earlier.statements,
+            transactions: self.transactions - earlier.transactions,
+            write_transactions: self.write_transactions - earlier.write_transactions,
+        }
+    }
 }
 
 /// One connection to a database.
@@ -171,6 +196,12 @@ pub trait Driver: Send {
     /// # Errors
     /// It cannot be asked.
     fn plans(&mut self) -> Result<Vec<Plan>, Fault>;
+
+    /// How much this connection has asked of the database since it was opened.
+    fn statement_counts(&self) -> StatementCounts;
+
+    /// Whether what follows is counted. A rehearsal of a write transaction is not.
+    fn set_counting(&mut self, counting: bool);
 
     /// The engine's name and version, for people.
     fn engine(&self) -> String;

@@ -16,7 +16,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 
 use crate::Fault;
-use crate::driver::{Driver, Durability, Mode, Plan, Row, Value};
+use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value};
 
 /// The oldest SQLite that never loses a commit to a checkpoint.
 const VERSION_MIN: i32 = 3_051_003;
@@ -45,6 +45,28 @@ pub(crate) struct Sqlite {
     statements: Spelled,
     log_pages: Arc<AtomicI64>,
     log_is_named: bool,
+    counter: Counter,
+}
+
+/// Counts what a connection asks. Every way to the connection goes by it.
+struct Counter {
+    counts: StatementCounts,
+    is_on: bool,
+}
+
+impl Counter {
+    fn add(&mut self, statements: u64) {
+        if self.is_on {
+            self.counts.statements += statements;
+        }
+    }
+
+    fn add_transaction(&mut self, mode: Mode) {
+        if self.is_on {
+            self.counts.transactions += 1;
+            self.counts.write_transactions += u64::from(matches!(mode, Mode::Write(_)));
+        }
+    }
 }
 
 impl Sqlite {
@@ -73,7 +95,8 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(256);
         let (identity, path) = (identity(path), path.to_owned());
         let (durability, statements, log_is_named) = (None, Spelled::default(), false);
-        Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named })
+        let counter = Counter { counts: StatementCounts::default(), is_on: true };
+        Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named, counter })
     }
 
     /// The connection itself, for making and migrating the schema.
@@ -82,20 +105,23 @@ impl Sqlite {
     }
 
     /// A number kept in the file's header.
-    pub(crate) fn header(&self, pragma: &str) -> Result<i64, Fault> {
+    pub(crate) fn header(&mut self, pragma: &str) -> Result<i64, Fault> {
+        self.counter.add(1);
         self.connection
             .pragma_query_value(None, pragma, |row| row.get(0))
             .map_err(|error| fault(&self.path, error))
     }
 
-    fn simple(&self, statement: &str) -> Result<(), Fault> {
+    fn simple(&mut self, statement: &str) -> Result<(), Fault> {
+        self.counter.add(1);
         let mut prepared =
             self.connection.prepare_cached(statement).map_err(|error| fault(&self.path, error))?;
         prepared.raw_execute().map(|_| ()).map_err(|error| fault(&self.path, error))
     }
 
     /// Copies the log into the file as far as nobody is in the way; says whether that was all of it.
-    fn checkpoint(&self) -> bool {
+    fn checkpoint(&mut self) -> bool {
+        self.counter.add(1);
         let answer = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         });
@@ -116,6 +142,7 @@ impl Sqlite {
         }
         // Nothing is lost when this commit is, so it need not reach the disk at once; failing is no harm either.
         if self.require(Durability::Process).is_ok() {
+            self.counter.add(2);
             let _ = self.connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT);
             let _ = self.connection.pragma_update(None, "application_id", APPLICATION_ID);
         }
@@ -169,12 +196,22 @@ fn began_anew(log: &Path) -> bool {
 ///
 /// Found by where their text lies: hashing a whole statement takes longer than binding its values.
 #[derive(Default)]
-struct Spelled(HashMap<(usize, usize), String>);
+struct Spelled(HashMap<(usize, usize), SpelledStatement>);
+
+struct SpelledStatement {
+    text: String,
+    times: u64,
+}
 
 impl Spelled {
-    fn of(&mut self, statement: &'static str) -> &str {
+    /// The spelling of a statement that is about to run.
+    fn run(&mut self, statement: &'static str, counter: &mut Counter) -> &str {
         let place = (statement.as_ptr().addr(), statement.len());
-        self.0.entry(place).or_insert_with(|| statement.replace('$', "?"))
+        let spell = || SpelledStatement { text: statement.replace('$', "?"), times: 0 };
+        let spelled = self.0.entry(place).or_insert_with(spell);
+        counter.add(1);
+        spelled.times += u64::from(counter.is_on);
+        &spelled.text
     }
 }
 
@@ -186,6 +223,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 impl Driver for Sqlite {
     fn begin(&mut self, mode: Mode) -> Result<(), Fault> {
+        self.counter.add_transaction(mode);
         match mode {
             Mode::Read => self.simple("BEGIN"),
             Mode::Write(durability) => {
@@ -211,9 +249,9 @@ impl Driver for Sqlite {
     }
 
     fn execute(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
-        let Self { connection, statements, path, .. } = self;
+        let Self { connection, statements, path, counter, .. } = self;
         let failed = |error| fault(path, error);
-        let mut prepared = connection.prepare_cached(statements.of(statement)).map_err(failed)?;
+        let mut prepared = connection.prepare_cached(statements.run(statement, counter)).map_err(failed)?;
         bind(&mut prepared, values).map_err(failed)?;
         prepared.raw_execute().map(|rows| rows as u64).map_err(failed)
     }
@@ -224,9 +262,9 @@ impl Driver for Sqlite {
         values: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let Self { connection, statements, path, .. } = self;
+        let Self { connection, statements, path, counter, .. } = self;
         let failed = |error| fault(path, error);
-        let mut prepared = connection.prepare_cached(statements.of(statement)).map_err(failed)?;
+        let mut prepared = connection.prepare_cached(statements.run(statement, counter)).map_err(failed)?;
         bind(&mut prepared, values).map_err(failed)?;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
@@ -236,6 +274,7 @@ impl Driver for Sqlite {
     }
 
     fn change_counter(&mut self) -> Result<i64, Fault> {
+        self.counter.add(1);
         let failed = |error| fault(&self.path, error);
         let mut prepared = self.connection.prepare_cached("PRAGMA data_version").map_err(failed)?;
         prepared.query_row([], |row| row.get(0)).map_err(failed)
@@ -256,6 +295,7 @@ impl Driver for Sqlite {
     }
 
     fn integrity(&mut self) -> Result<Vec<String>, Fault> {
+        self.counter.add(1);
         let failed = |error| fault(&self.path, error);
         let mut prepared = self.connection.prepare("PRAGMA integrity_check(20)").map_err(failed)?;
         let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
@@ -270,13 +310,21 @@ impl Driver for Sqlite {
     fn plans(&mut self) -> Result<Vec<Plan>, Fault> {
         let failed = |error| fault(&self.path, error);
         let mut plans = Vec::new();
-        for statement in self.statements.0.values() {
+        for SpelledStatement { text, times } in self.statements.0.values() {
             let mut explain =
-                self.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).map_err(failed)?;
+                self.connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).map_err(failed)?;
             let steps = explain.raw_query().mapped(|row| row.get("detail")).collect::<Result<_, _>>();
-            plans.push(Plan { statement: statement.clone(), steps: steps.map_err(failed)? });
+            plans.push(Plan { statement: text.clone(), steps: steps.map_err(failed)?, times: *times });
         }
         Ok(plans)
+    }
+
+    fn statement_counts(&self) -> StatementCounts {
+        self.counter.counts
+    }
+
+    fn set_counting(&mut self, counting: bool) {
+        self.counter.is_on = counting;
     }
 
     fn engine(&self) -> String {

@@ -4,11 +4,17 @@ use std::path::{Path, PathBuf};
 
 use orch_core::time::Time;
 
-use crate::driver::{Driver, Durability, Mode, Plan, Row, Value};
+use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value};
 use crate::file_system::FileSystem;
 use crate::migrate::Content;
 use crate::sqlite::{APPLICATION_ID, Sqlite};
 use crate::{Fault, Location, file_system, migrate};
+
+/// Whether each write closure is run twice, first on trial: it may run more than once, so it must not matter.
+///
+/// `.cargo/config.toml` says so when the workspace is built; a release build has no trace of it.
+const REHEARSES_WRITES: bool = cfg!(debug_assertions)
+    && matches!(option_env!("ORCH_TEST_RUN_TWICE"), Some(value) if matches!(value.as_bytes(), b"1"));
 
 /// An open store.
 pub struct Store {
@@ -90,6 +96,12 @@ impl Store {
         self.driver.plans()
     }
 
+    /// How much has been asked of the database here since it was opened, for tests that hold operations to their cost.
+    #[must_use]
+    pub fn statement_counts(&self) -> StatementCounts {
+        self.driver.statement_counts()
+    }
+
     /// Reads one consistent state.
     ///
     /// # Errors
@@ -114,6 +126,9 @@ impl Store {
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<Ending<T, E>, E>,
     ) -> Result<T, E> {
         self.driver.begin(Mode::Write(durability))?;
+        if REHEARSES_WRITES {
+            self.rehearse(durability, &mut work)?;
+        }
         match work(&mut Transaction { driver: self.driver.as_mut() }) {
             Ok(Ending::Keep(outcome)) => self.commit().map(|()| outcome).map_err(E::from),
             Ok(Ending::KeepAndFail(error)) => {
@@ -129,6 +144,21 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Runs `work`, undoes all of it and begins the transaction again, so that `work` then runs for the second time.
+    fn rehearse<T, E>(
+        &mut self,
+        durability: Durability,
+        work: &mut impl FnMut(&mut Transaction<'_>) -> Result<Ending<T, E>, E>,
+    ) -> Result<(), Fault> {
+        self.driver.set_counting(false);
+        // Only the second outcome counts.
+        let _ = work(&mut Transaction { driver: self.driver.as_mut() });
+        self.driver.rollback();
+        let begun = self.driver.begin(Mode::Write(durability));
+        self.driver.set_counting(true);
+        begun
     }
 
     fn commit(&mut self) -> Result<(), Fault> {

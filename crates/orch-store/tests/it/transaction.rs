@@ -16,6 +16,8 @@ pub(crate) fn exercise(open: Open<'_>) {
     writers_wait_for_each_other(open);
     the_change_counter_tells_of_others(open);
     time_never_goes_back(open);
+    a_write_runs_twice_and_happens_once(open);
+    everything_that_is_asked_is_counted(open);
 }
 
 /// An error that is not the store's.
@@ -118,4 +120,43 @@ fn time_never_goes_back(open: Open<'_>) {
     assert_eq!(read(&mut store, |tx| tx.now(Time(901))), Time(901));
     store.tend();
     assert_eq!(store.integrity().unwrap(), [""; 0]);
+}
+
+/// Tests are built so that every write of theirs runs twice: a store may have to run it again.
+fn a_write_runs_twice_and_happens_once(open: Open<'_>) {
+    let variable = option_env!("ORCH_TEST_RUN_TWICE");
+    assert!(variable.is_some(), ".cargo/config.toml sets it");
+    let twice = cfg!(debug_assertions) && variable == Some("1");
+    let mut store = open();
+    let before = read(&mut store, |tx| Ok(run::by_name(tx, &slug("shared"))?.unwrap()));
+    let times = std::cell::Cell::new(0);
+    write(&mut store, |tx| {
+        times.set(times.get() + 1);
+        let found = run::by_name(tx, &slug("shared"))?.unwrap();
+        run::save(tx, &Run { keys_made: found.keys_made + 1, ..found })
+    });
+    let after = read(&mut store, |tx| Ok(run::by_name(tx, &slug("shared"))?.unwrap()));
+    assert_eq!(times.get(), if twice { 2 } else { 1 });
+    assert_eq!(after.keys_made, before.keys_made + 1);
+}
+
+fn everything_that_is_asked_is_counted(open: Open<'_>) {
+    let mut store = open();
+    let mut cost = |work: &dyn Fn(&mut Store)| {
+        let before = store.statement_counts();
+        work(&mut store);
+        let cost = store.statement_counts() - before;
+        (cost.statements, cost.transactions, cost.write_transactions)
+    };
+    let name = |store: &mut Store| write(store, |tx| agent::name(tx, &slug("counted"), NOW));
+    let count = |store: &mut Store| assert!(read(store, agent::count) > 0);
+    // A connection may have to say first how durable its writes are.
+    let _ = cost(&name);
+    assert_eq!(cost(&name), (3, 1, 1), "BEGIN, INSERT, COMMIT");
+    assert_eq!(cost(&count), (3, 1, 0), "BEGIN, SELECT, ROLLBACK");
+    assert_eq!(cost(&|store| drop(store.change_counter())), (1, 0, 0));
+    let undone = |store: &mut Store| {
+        store.write(Durability::Power, |tx| agent::count(tx).map(|_| Ending::Undo(()))).unwrap();
+    };
+    assert_eq!(cost(&undone), (3, 1, 1), "BEGIN, SELECT, ROLLBACK");
 }
