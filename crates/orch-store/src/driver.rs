@@ -1,8 +1,6 @@
 //! What the store asks of a database, whichever it is.
 //!
-//! Statements are static texts with `$1`, `$2`, … for parameters, the same for every database.
-
-use crate::Fault;
+use crate::{Fault, Statement};
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +157,7 @@ pub trait Driver: Send {
     ///
     /// # Errors
     /// The database failed.
-    fn execute(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault>;
+    fn execute(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault>;
 
     /// Runs a query and hands over each row.
     ///
@@ -167,7 +165,7 @@ pub trait Driver: Send {
     /// The database, or `each`, failed.
     fn query(
         &mut self,
-        statement: &'static str,
+        statement: Statement,
         values: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
     ) -> Result<(), Fault>;

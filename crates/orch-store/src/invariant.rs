@@ -4,7 +4,8 @@
 //! for and where the laws that are no query are tested; a test below keeps the two alike.
 //! They look at everything, so no command runs them on its way.
 
-use crate::{Fault, Transaction};
+use crate::statement::statements;
+use crate::{Fault, Statement, Transaction};
 
 /// One law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Invariant {
     /// What holds, in a sentence.
     pub law: &'static str,
     /// One column, one row per breach: what breaks it.
-    pub query: &'static str,
+    pub query: Statement,
 }
 
 /// A law with what breaks it.
@@ -171,13 +172,14 @@ pub const ALL: [Invariant; 29] = [
     },
 ];
 
-const LIVE_ATTEMPTS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+statements! {
+    const LIVE_ATTEMPTS = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE (SELECT count(*) FROM attempt a WHERE a.task_id = t.id
     AND a.state IN ('preparing', 'dispatched', 'running', 'blocked', 'reported'))
     != CASE WHEN t.state IN ('dispatched', 'running', 'blocked', 'reported') THEN 1 ELSE 0 END
 ORDER BY t.id";
 
-const HELD_THREADS: &str = "SELECT 'th-' || id FROM thread
+    const HELD_THREADS = "SELECT 'th-' || id FROM thread
 WHERE (holder IS NOT NULL) != (state IN ('claimed', 'blocked'))
     OR (token IS NOT NULL) != (state IN ('claimed', 'blocked', 'done', 'failed'))
     OR (expires_at IS NOT NULL) != (state = 'claimed')
@@ -186,12 +188,12 @@ WHERE (holder IS NOT NULL) != (state IN ('claimed', 'blocked'))
     OR lost_at < expires_at
 ORDER BY id";
 
-const LIVE_TOKENS: &str = "SELECT 'th-' || t.id FROM thread t
+    const LIVE_TOKENS = "SELECT 'th-' || t.id FROM thread t
 WHERE t.holder IS NOT NULL AND NOT EXISTS
     (SELECT 1 FROM lease_token l WHERE l.thread_id = t.id AND l.token = t.token AND l.holder = t.holder)
 ORDER BY t.id";
 
-const ATTEMPT_NUMBERS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+    const ATTEMPT_NUMBERS = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.id IN (SELECT task_id FROM attempt GROUP BY task_id HAVING min(number) != 1 OR max(number) != count(*))
     OR coalesce(t.attempt_number, 0) != (SELECT count(*) FROM attempt a WHERE a.task_id = t.id)
     OR (t.attempt_id IS NOT NULL) != (t.attempt_number IS NOT NULL)
@@ -199,56 +201,56 @@ WHERE t.id IN (SELECT task_id FROM attempt GROUP BY task_id HAVING min(number) !
         (SELECT 1 FROM attempt a WHERE a.id = t.attempt_id AND a.task_id = t.id AND a.number = t.attempt_number))
 ORDER BY t.id";
 
-const ATTEMPT_THREADS: &str =
-    "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
+    const ATTEMPT_THREADS =
+        "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
 WHERE (a.thread_id IS NULL AND a.state IN ('dispatched', 'running', 'blocked', 'reported', 'accepted', 'rejected', 'lost'))
     OR (a.thread_id IS NOT NULL AND (h.id IS NULL OR h.kind != 'work' OR h.attempt_id IS NULL
         OR h.attempt_id != a.id OR h.task_id != a.task_id OR h.run_id != a.run_id))
 UNION ALL SELECT 'th-' || h.id FROM thread h LEFT JOIN attempt a ON a.id = h.attempt_id
 WHERE h.attempt_id IS NOT NULL AND (a.id IS NULL OR a.thread_id != h.id)";
 
-const ENDED_ATTEMPTS: &str =
-    "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
+    const ENDED_ATTEMPTS =
+        "SELECT 'attempt ' || a.id FROM attempt a LEFT JOIN thread h ON h.id = a.thread_id
 WHERE (a.ended_at IS NULL) != (a.state IN ('preparing', 'dispatched', 'running', 'blocked', 'reported'))
     OR (a.ended_at IS NOT NULL AND h.state IN ('queued', 'claimed', 'blocked'))
 ORDER BY a.id";
 
-const ATTEMPT_STATES: &str = "SELECT r.name || '/' || t.key FROM task t
+    const ATTEMPT_STATES = "SELECT r.name || '/' || t.key FROM task t
 JOIN attempt a ON a.id = t.attempt_id JOIN run r ON r.id = t.run_id
 WHERE t.state IN ('dispatched', 'running', 'blocked', 'reported')
     AND t.state != CASE a.state WHEN 'preparing' THEN 'dispatched' ELSE a.state END
 ORDER BY t.id";
 
-const EVENT_NUMBERS: &str = "SELECT 'e-' || id FROM
+    const EVENT_NUMBERS = "SELECT 'e-' || id FROM
     (SELECT id, at, lag(id, 1, 0) OVER (ORDER BY id) AS id_before, lag(at, 1, 0) OVER (ORDER BY id) AS at_before FROM event) AS pairs
 WHERE id != id_before + 1 OR at < at_before
 ORDER BY id";
 
-// On PostgreSQL `data` will have to be cast to JSON here: it is a text there as well.
-const TASK_HISTORY: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
-WHERE t.state != (SELECT e.data ->> 'to' FROM event e WHERE e.task_id = t.id
+    // `data` is compact JSON. No operator that takes a value out of a text is known to every database.
+    const TASK_HISTORY = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+WHERE (SELECT e.data FROM event e WHERE e.task_id = t.id
     AND e.kind IN ('task_added', 'waiting', 'ready', 'skipped', 'dispatched', 'running', 'blocked', 'requeued', 'reported',
         'done', 'failed', 'lost', 'rejected', 'fault', 'recalled', 'cancelled', 'retried', 'dependency_added', 'dependency_removed')
-    AND e.data ->> 'to' IS NOT NULL ORDER BY e.id DESC LIMIT 1)
+    AND e.data LIKE '%\"to\":\"%' ORDER BY e.id DESC LIMIT 1) NOT LIKE '%\"to\":\"' || t.state || '\"%'
 ORDER BY t.id";
 
-const EDGE_ENDS: &str = "SELECT d.task_id || ' waits for ' || d.on_id FROM dependency d
+    const EDGE_ENDS = "SELECT d.task_id || ' waits for ' || d.on_id FROM dependency d
 LEFT JOIN task t ON t.id = d.task_id LEFT JOIN task o ON o.id = d.on_id
 WHERE t.id IS NULL OR o.id IS NULL OR t.run_id != o.run_id
 ORDER BY d.task_id, d.on_id";
 
-const RANKS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+    const RANKS = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.rank != coalesce((SELECT max(w.rank) + 1 FROM dependency d JOIN task w ON w.id = d.task_id WHERE d.on_id = t.id), 0)
 ORDER BY t.id";
 
-const DEPENDENCY_COUNTERS: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+    const DEPENDENCY_COUNTERS = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.unmet != (SELECT count(*) FROM dependency d JOIN task o ON o.id = d.on_id
         WHERE d.task_id = t.id AND o.state != 'done')
     OR t.broken != (SELECT count(*) FROM dependency d JOIN task o ON o.id = d.on_id
         WHERE d.task_id = t.id AND o.state IN ('failed', 'skipped', 'cancelled'))
 ORDER BY t.id";
 
-const RUN_COUNTERS: &str = "SELECT r.name FROM run r
+    const RUN_COUNTERS = "SELECT r.name FROM run r
 LEFT JOIN (SELECT run_id, count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'ready') AS ready,
         count(*) FILTER (WHERE state = 'dispatched') AS dispatched, count(*) FILTER (WHERE state = 'running') AS running, count(*) FILTER (WHERE state = 'blocked') AS blocked,
         count(*) FILTER (WHERE state = 'reported') AS reported, count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'failed') AS failed,
@@ -260,38 +262,38 @@ WHERE r.waiting != coalesce(c.waiting, 0) OR r.ready != coalesce(c.ready, 0) OR 
     OR r.cancelled != coalesce(c.cancelled, 0)
 ORDER BY r.id";
 
-const STARTED_TASKS: &str = "SELECT DISTINCT r.name || '/' || t.key FROM task t
+    const STARTED_TASKS = "SELECT DISTINCT r.name || '/' || t.key FROM task t
 JOIN run r ON r.id = t.run_id JOIN dependency d ON d.task_id = t.id JOIN task o ON o.id = d.on_id
 WHERE t.state IN ('dispatched', 'running', 'blocked', 'reported', 'done') AND o.state != 'done'";
 
-const SILENT_STALLS: &str = "SELECT name FROM run
+    const SILENT_STALLS = "SELECT name FROM run
 WHERE (state IN ('open', 'paused') AND waiting > 0 AND ready + dispatched + running + blocked + reported = 0)
     OR (state = 'finished' AND waiting + ready + dispatched + running + blocked + reported > 0)
     OR (state IN ('open', 'paused') AND done + failed + skipped + cancelled > 0
         AND waiting + ready + dispatched + running + blocked + reported = 0)
 ORDER BY id";
 
-const CASCADES: &str = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
+    const CASCADES = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE t.state IN ('waiting', 'ready', 'skipped')
     AND (t.state = 'skipped') != EXISTS (SELECT 1 FROM dependency d JOIN task o ON o.id = d.on_id
         WHERE d.task_id = t.id AND o.state IN ('failed', 'cancelled', 'skipped'))
 ORDER BY t.id";
 
-const PAUSED_OFFERS: &str = "SELECT 'th-' || h.id FROM thread h JOIN run r ON r.id = h.run_id
+    const PAUSED_OFFERS = "SELECT 'th-' || h.id FROM thread h JOIN run r ON r.id = h.run_id
 WHERE r.state IN ('paused', 'cancelled') AND h.state = 'queued' AND h.withdrawn = 0 AND h.news = 0
 ORDER BY h.id";
 
-const THREAD_MESSAGES: &str =
-    "SELECT 'm-' || m.id FROM message m LEFT JOIN thread t ON t.id = m.thread_id WHERE t.id IS NULL
+    const THREAD_MESSAGES =
+        "SELECT 'm-' || m.id FROM message m LEFT JOIN thread t ON t.id = m.thread_id WHERE t.id IS NULL
 UNION ALL SELECT 'th-' || t.id FROM thread t
 WHERE t.message_count != (SELECT count(*) FROM message m WHERE m.thread_id = t.id)";
 
-const CURSORS: &str =
-    "SELECT name FROM agent WHERE message_cursor > (SELECT coalesce(max(id), 0) FROM message)
+    const CURSORS =
+        "SELECT name FROM agent WHERE message_cursor > (SELECT coalesce(max(id), 0) FROM message)
     AND message_cursor > (SELECT coalesce(max(id), 0) FROM floor WHERE name = 'message')
 UNION ALL SELECT agent FROM event_cursor WHERE event_id > (SELECT coalesce(max(id), 0) FROM event)";
 
-const QUESTIONS: &str = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message q ON q.id = t.question_id
+    const QUESTIONS = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message q ON q.id = t.question_id
 WHERE t.state = 'blocked' AND (q.id IS NULL OR q.kind != 'question' OR q.thread_id != t.id
     OR EXISTS (SELECT 1 FROM message a WHERE a.thread_id = t.id AND a.kind = 'answer' AND a.id > q.id))
 UNION ALL SELECT 'm-' || id FROM
@@ -299,41 +301,41 @@ UNION ALL SELECT 'm-' || id FROM
     FROM message WHERE kind IN ('question', 'answer')) AS pairs
 WHERE kind = 'answer' AND (kind_before IS NULL OR kind_before != 'question')";
 
-const CLOSING_MESSAGES: &str = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message m ON m.id = t.closing_id
+    const CLOSING_MESSAGES = "SELECT 'th-' || t.id FROM thread t LEFT JOIN message m ON m.id = t.closing_id
 WHERE (t.closing_id IS NOT NULL) != (t.state IN ('done', 'failed'))
     OR (t.closing_id IS NOT NULL AND (m.id IS NULL OR m.thread_id != t.id
         OR m.kind != CASE t.state WHEN 'done' THEN 'result' ELSE 'failure' END))
 ORDER BY t.id";
 
-const NEWS: &str = "SELECT 'th-' || h.id FROM attempt a JOIN thread h ON h.id = a.thread_id
+    const NEWS = "SELECT 'th-' || h.id FROM attempt a JOIN thread h ON h.id = a.thread_id
 WHERE h.news = 0 AND a.state IN ('dispatched', 'running', 'blocked')
     AND h.state != CASE a.state WHEN 'dispatched' THEN 'queued' WHEN 'running' THEN 'claimed' ELSE 'blocked' END
 ORDER BY h.id";
 
-const LIVE_WORKTREES: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+    const LIVE_WORKTREES = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
 JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id LEFT JOIN worktree w ON w.attempt_id = a.id
 WHERE r.repository IS NOT NULL AND (w.attempt_id IS NULL
     OR (a.state = 'preparing' AND w.state != 'planned')
     OR (a.state IN ('dispatched', 'running', 'blocked', 'reported') AND w.state != 'present'))
 ORDER BY a.id";
 
-const WORKTREE_PLACES: &str = "SELECT 'slot ' || w.slot FROM attempt a JOIN worktree w ON w.attempt_id = a.id
+    const WORKTREE_PLACES = "SELECT 'slot ' || w.slot FROM attempt a JOIN worktree w ON w.attempt_id = a.id
 WHERE a.ended_at IS NULL GROUP BY w.slot HAVING count(*) > 1
 UNION ALL SELECT path FROM worktree WHERE state != 'removed' GROUP BY path HAVING count(*) > 1
 UNION ALL SELECT w.branch FROM worktree w JOIN run r ON r.id = w.run_id
 WHERE w.state != 'removed' GROUP BY r.repository, w.branch HAVING count(*) > 1";
 
-const WORKTREE_RUNS: &str = "SELECT w.path FROM worktree w
+    const WORKTREE_RUNS = "SELECT w.path FROM worktree w
 LEFT JOIN attempt a ON a.id = w.attempt_id LEFT JOIN run r ON r.id = w.run_id
 WHERE a.id IS NULL OR a.run_id != w.run_id OR r.id IS NULL OR r.repository IS NULL
 ORDER BY w.attempt_id";
 
-const MERGED_ATTEMPTS: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+    const MERGED_ATTEMPTS = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
 JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id LEFT JOIN worktree w ON w.attempt_id = a.id
 WHERE r.done_when = 'integrated' AND a.state = 'accepted' AND w.merged_commit IS NULL
 ORDER BY a.id";
 
-const THREAD_CONDITIONS: &str = "SELECT 'th-' || c.thread_id FROM thread_condition c
+    const THREAD_CONDITIONS = "SELECT 'th-' || c.thread_id FROM thread_condition c
 LEFT JOIN thread h ON h.id = c.thread_id LEFT JOIN attempt a ON a.id = h.attempt_id
 LEFT JOIN worktree w ON w.attempt_id = a.id
 WHERE a.id IS NULL OR a.thread_id != c.thread_id OR w.attempt_id IS NULL
@@ -341,12 +343,12 @@ WHERE a.id IS NULL OR a.thread_id != c.thread_id OR w.attempt_id IS NULL
 UNION ALL SELECT 'th-' || a.thread_id FROM worktree w JOIN attempt a ON a.id = w.attempt_id
 WHERE a.thread_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread_condition c WHERE c.thread_id = a.thread_id)";
 
-const PREPARING_ATTEMPTS: &str = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
+    const PREPARING_ATTEMPTS = "SELECT r.name || '/' || t.key || '@' || a.number FROM attempt a
 JOIN run r ON r.id = a.run_id JOIN task t ON t.id = a.task_id
 WHERE (a.state = 'preparing') != EXISTS (SELECT 1 FROM effect e WHERE e.attempt_id = a.id AND e.kind = 'prepare')
 ORDER BY a.id";
 
-const EFFECTS: &str = "SELECT 'effect ' || e.id || ', ' || e.kind FROM effect e
+    const EFFECTS = "SELECT 'effect ' || e.id || ', ' || e.kind FROM effect e
 LEFT JOIN run r ON r.id = e.run_id LEFT JOIN attempt a ON a.id = e.attempt_id
 WHERE r.id IS NULL OR r.repository IS NULL
     OR (e.attempt_id IS NULL AND e.kind IN ('prepare', 'verify', 'clear', 'restore'))
@@ -354,6 +356,7 @@ WHERE r.id IS NULL OR r.repository IS NULL
     OR (e.attempt_id IS NOT NULL AND (a.id IS NULL OR a.run_id != e.run_id
         OR (a.ended_at IS NOT NULL) != (e.kind IN ('clear', 'restore'))))
 ORDER BY e.id";
+}
 
 /// The laws that are broken now; empty when all hold.
 ///

@@ -139,7 +139,7 @@ const BROKEN: [(&str, &str); 54] = [
 fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str> {
     let broken = store.write(Durability::Process, |tx| {
         for statement in SOUND.iter().chain(statements) {
-            tx.run(statement, &[])?;
+            tx.run(Statement::new(statement), &[])?;
         }
         let breaches = breaches(tx)?;
         Ok::<_, Fault>(Ending::Undo(breaches.iter().map(|breach| breach.invariant.name).collect()))
@@ -176,6 +176,6 @@ fn the_document_holds_the_same_laws() {
     let told: Vec<&str> =
         document.split("```sql\n").skip(1).filter_map(|block| block.split("\n```").next()).collect();
     let kept: Vec<String> =
-        ALL.iter().map(|law| format!("-- {}: {}\n{}", law.name, law.law, law.query)).collect();
+        ALL.iter().map(|law| format!("-- {}: {}\n{}", law.name, law.law, law.query.text())).collect();
     assert_eq!(told, kept);
 }

@@ -1,7 +1,7 @@
 //! What is remembered: the one database behind both programs.
 //!
 //! [`store`] runs transactions, [`table`] holds one file per table with its statements,
-//! [`driver`] is what a database must offer, and only [`sqlite`] and [`migrate`] name the one behind it.
+//! [`driver`] is what a database must offer, and only [`sqlite`], [`migrate`] and [`postgres`] name one.
 //! Nothing here decides: rows go in and come out as the facts of `orch-core`.
 
 pub mod driver;
@@ -11,11 +11,14 @@ pub mod invariant;
 pub mod location;
 pub mod migrate;
 pub mod page;
+pub mod postgres;
 mod sqlite;
+pub mod statement;
 pub mod store;
 pub mod table;
 
 pub use fault::Fault;
+pub use statement::Statement;
 pub use store::{Ending, Store, Transaction};
 
 /// Where a store is.

@@ -15,8 +15,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 
-use crate::Fault;
 use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value};
+use crate::{Fault, Statement};
 
 /// The oldest SQLite that never loses a commit to a checkpoint.
 const VERSION_MIN: i32 = 3_051_003;
@@ -205,7 +205,8 @@ struct SpelledStatement {
 
 impl Spelled {
     /// The spelling of a statement that is about to run.
-    fn run(&mut self, statement: &'static str, counter: &mut Counter) -> &str {
+    fn run(&mut self, statement: Statement, counter: &mut Counter) -> &str {
+        let statement = statement.text();
         let place = (statement.as_ptr().addr(), statement.len());
         let spell = || SpelledStatement { text: statement.replace('$', "?"), times: 0 };
         let spelled = self.0.entry(place).or_insert_with(spell);
@@ -248,7 +249,7 @@ impl Driver for Sqlite {
         let _ = self.simple("ROLLBACK");
     }
 
-    fn execute(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
+    fn execute(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault> {
         let Self { connection, statements, path, counter, .. } = self;
         let failed = |error| fault(path, error);
         let mut prepared = connection.prepare_cached(statements.run(statement, counter)).map_err(failed)?;
@@ -258,7 +259,7 @@ impl Driver for Sqlite {
 
     fn query(
         &mut self,
-        statement: &'static str,
+        statement: Statement,
         values: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
@@ -450,7 +451,8 @@ pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
 mod tests {
     use super::*;
 
-    const REMEMBER: &str = "INSERT INTO request (key, fingerprint, at, answer) VALUES ($1, 'f', 1, $2)";
+    const REMEMBER: Statement =
+        Statement::new("INSERT INTO request (key, fingerprint, at, answer) VALUES ($1, 'f', 1, $2)");
 
     /// What one short command does to the log: opens, writes, tends, closes.
     fn short_command(path: &Path, key: &str) -> u64 {
@@ -510,7 +512,7 @@ mod tests {
         crate::migrate::create(&path).unwrap();
         let mut reader = Sqlite::open(&path).unwrap();
         reader.begin(Mode::Read).unwrap();
-        let count = "SELECT count(*) FROM request";
+        let count = Statement::new("SELECT count(*) FROM request");
         reader.query(count, &[], &mut |_| Ok(())).unwrap();
         for number in 0..30 {
             short_command(&path, &format!("k{number}"));

@@ -8,7 +8,8 @@ use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value}
 use crate::file_system::FileSystem;
 use crate::migrate::Content;
 use crate::sqlite::{APPLICATION_ID, Sqlite};
-use crate::{Fault, Location, file_system, migrate};
+use crate::statement::statements;
+use crate::{Fault, Location, Statement, file_system, migrate};
 
 /// Whether each write closure is run twice, first on trial: it may run more than once, so it must not matter.
 ///
@@ -208,6 +209,10 @@ fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> 
     }
 }
 
+statements! {
+    const NEWEST_TIME = "SELECT at FROM event ORDER BY id DESC LIMIT 1";
+}
+
 /// A transaction under way. The functions of the tables take it.
 pub struct Transaction<'a> {
     driver: &'a mut dyn Driver,
@@ -218,7 +223,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed.
-    pub fn run(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
+    pub fn run(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault> {
         self.driver.execute(statement, values)
     }
 
@@ -228,7 +233,7 @@ impl Transaction<'_> {
     /// The store failed, or `row` did.
     pub fn all<T>(
         &mut self,
-        statement: &'static str,
+        statement: Statement,
         values: &[Value<'_>],
         row: impl Fn(&dyn Row) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
@@ -246,7 +251,7 @@ impl Transaction<'_> {
     /// The store failed, or `row` did.
     pub fn first<T>(
         &mut self,
-        statement: &'static str,
+        statement: Statement,
         values: &[Value<'_>],
         row: impl Fn(&dyn Row) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
@@ -257,7 +262,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed.
-    pub fn number(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<i64, Fault> {
+    pub fn number(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<i64, Fault> {
         let number = self.first(statement, values, |row| row.int_or_null(0))?;
         Ok(number.flatten().unwrap_or(0))
     }
@@ -267,7 +272,6 @@ impl Transaction<'_> {
     /// # Errors
     /// The store failed.
     pub fn now(&mut self, clock: Time) -> Result<Time, Fault> {
-        const NEWEST: &str = "SELECT at FROM event ORDER BY id DESC LIMIT 1";
-        Ok(clock.max(Time(self.number(NEWEST, &[])?)))
+        Ok(clock.max(Time(self.number(NEWEST_TIME, &[])?)))
     }
 }

@@ -5,6 +5,7 @@ use orch_core::time::{Span, Time};
 
 use super::{slug, time_or_null};
 use crate::driver::Row;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 /// An agent's row.
@@ -21,17 +22,19 @@ pub struct Agent {
 /// An agent that does something often is noted this often.
 const SEEN_EVERY: Span = Span::seconds(10);
 
-const LOAD: &str = "SELECT name, last_seen_at, message_cursor FROM agent WHERE name = $1";
-const LIST: &str =
-    "SELECT name, last_seen_at, message_cursor FROM agent WHERE name > $1 ORDER BY name LIMIT $2";
-const COUNT: &str = "SELECT count(*) FROM agent";
-const NAME: &str = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, NULL, 0, $2) ON CONFLICT (name) DO NOTHING";
-const SEE: &str = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, $2, 0, $2)
-    ON CONFLICT (name) DO UPDATE SET last_seen_at = excluded.last_seen_at";
-const READ_THROUGH: &str = "UPDATE agent SET message_cursor = $2 WHERE name = $1 AND message_cursor < $2";
-const EVENT_CURSOR: &str = "SELECT event_id FROM event_cursor WHERE agent = $1 AND run_id = $2";
-const SEEN_THROUGH: &str = "INSERT INTO event_cursor (agent, run_id, event_id) VALUES ($1, $2, $3)
-    ON CONFLICT (agent, run_id) DO UPDATE SET event_id = excluded.event_id WHERE event_cursor.event_id < excluded.event_id";
+statements! {
+    const LOAD = "SELECT name, last_seen_at, message_cursor FROM agent WHERE name = $1";
+    const LIST =
+        "SELECT name, last_seen_at, message_cursor FROM agent WHERE name > $1 ORDER BY name LIMIT $2";
+    const COUNT = "SELECT count(*) FROM agent";
+    const NAME = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, NULL, 0, $2) ON CONFLICT (name) DO NOTHING";
+    const SEE = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, $2, 0, $2)
+        ON CONFLICT (name) DO UPDATE SET last_seen_at = excluded.last_seen_at";
+    const READ_THROUGH = "UPDATE agent SET message_cursor = $2 WHERE name = $1 AND message_cursor < $2";
+    const EVENT_CURSOR = "SELECT event_id FROM event_cursor WHERE agent = $1 AND run_id = $2";
+    const SEEN_THROUGH = "INSERT INTO event_cursor (agent, run_id, event_id) VALUES ($1, $2, $3)
+        ON CONFLICT (agent, run_id) DO UPDATE SET event_id = excluded.event_id WHERE event_cursor.event_id < excluded.event_id";
+}
 
 fn row(row: &dyn Row) -> Result<Agent, Fault> {
     Ok(Agent { name: slug(row, 0)?, last_seen_at: time_or_null(row, 1)?, cursor: MessageId(row.int(2)?) })

@@ -7,6 +7,7 @@ use orch_core::time::{Span, Time};
 
 use super::{list, list_text, named, slug, small, time, time_or_null};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -20,33 +21,35 @@ macro_rules! select {
     };
 }
 
-const NEXT: &str = "SELECT max(id) + 1 FROM attempt";
-const INSERT: &str =
-    "INSERT INTO attempt (id, run_id, task_id, number, agent, state, thread_id, releases, checks, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)";
-const SAVE: &str =
-    "UPDATE attempt SET agent = $2, state = $3, thread_id = $4, outcome_id = $5, reason = $6, releases = $7, checks = $8,
-    ended_at = $9 WHERE id = $1";
-const LIVE: &str = select!("WHERE a.ended_at IS NULL AND a.run_id = $1 ORDER BY a.id LIMIT $2");
-const INSERT_TEXT: &str =
-    "INSERT INTO attempt_text (attempt_id, run_verify, task_verify, log_tail) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (attempt_id) DO UPDATE SET run_verify = excluded.run_verify, task_verify = excluded.task_verify,
-    log_tail = excluded.log_tail";
-const TEXT: &str = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
-const LOAD: &str = select!("WHERE a.id = $1");
-const NUMBERED: &str = select!("WHERE a.task_id = $1 AND a.number = $2");
-const OF_TASK: &str = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
-const LIVE_OF_ALL: &str = select!("WHERE a.ended_at IS NULL ORDER BY a.id LIMIT $1");
-const OF_RUN: &str = "SELECT a.id, a.run_id, a.task_id, r.name, t.key, a.number, a.agent, a.state, a.thread_id, a.outcome_id,
-    a.reason, a.releases, a.checks, a.created_at, a.ended_at
-    FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id CROSS JOIN run r ON r.id = t.run_id
-    WHERE t.run_id = $1 AND t.id >= $2 AND (t.id > $2 OR a.number > $3) ORDER BY t.id, a.number LIMIT $4";
-const COUNT_OF_RUN: &str =
-    "SELECT count(*) FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id
-    WHERE t.run_id = $1";
-const DURATIONS: &str =
-    "SELECT a.ended_at - a.created_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
-    WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50";
+statements! {
+    const NEXT = "SELECT max(id) + 1 FROM attempt";
+    const INSERT =
+        "INSERT INTO attempt (id, run_id, task_id, number, agent, state, thread_id, releases, checks, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)";
+    const SAVE =
+        "UPDATE attempt SET agent = $2, state = $3, thread_id = $4, outcome_id = $5, reason = $6, releases = $7, checks = $8,
+        ended_at = $9 WHERE id = $1";
+    const LIVE = select!("WHERE a.ended_at IS NULL AND a.run_id = $1 ORDER BY a.id LIMIT $2");
+    const INSERT_TEXT =
+        "INSERT INTO attempt_text (attempt_id, run_verify, task_verify, log_tail) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (attempt_id) DO UPDATE SET run_verify = excluded.run_verify, task_verify = excluded.task_verify,
+        log_tail = excluded.log_tail";
+    const TEXT = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
+    const LOAD = select!("WHERE a.id = $1");
+    const NUMBERED = select!("WHERE a.task_id = $1 AND a.number = $2");
+    const OF_TASK = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
+    const LIVE_OF_ALL = select!("WHERE a.ended_at IS NULL ORDER BY a.id LIMIT $1");
+    const OF_RUN = "SELECT a.id, a.run_id, a.task_id, r.name, t.key, a.number, a.agent, a.state, a.thread_id, a.outcome_id,
+        a.reason, a.releases, a.checks, a.created_at, a.ended_at
+        FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id CROSS JOIN run r ON r.id = t.run_id
+        WHERE t.run_id = $1 AND t.id >= $2 AND (t.id > $2 OR a.number > $3) ORDER BY t.id, a.number LIMIT $4";
+    const COUNT_OF_RUN =
+        "SELECT count(*) FROM task t INDEXED BY task_order CROSS JOIN attempt a ON a.task_id = t.id
+        WHERE t.run_id = $1";
+    const DURATIONS =
+        "SELECT a.ended_at - a.created_at FROM task t INDEXED BY task_state JOIN attempt a ON a.id = t.attempt_id
+        WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50";
+}
 
 fn row(row: &dyn Row) -> Result<Attempt, Fault> {
     let task = TaskName { run: slug(row, 3)?, key: slug(row, 4)? };

@@ -5,6 +5,7 @@ use orch_core::id::{AttemptId, Commit, RunId};
 
 use super::{named, time};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 use orch_core::time::Span;
 
@@ -18,12 +19,14 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
-    duration_ms, log, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-const OF_ATTEMPT: &str = select!("WHERE attempt_id = $1 ORDER BY id");
-const OF_STAGE: &str = select!("INDEXED BY check_run_stage WHERE run_id = $1 AND stage = $2 ORDER BY id");
-const CLEAR: &str = "DELETE FROM check_run WHERE attempt_id = $1 AND stage = $2";
-const CLEAR_RUN: &str = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
+statements! {
+    const INSERT = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
+        duration_ms, log, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    const OF_ATTEMPT = select!("WHERE attempt_id = $1 ORDER BY id");
+    const OF_STAGE = select!("INDEXED BY check_run_stage WHERE run_id = $1 AND stage = $2 ORDER BY id");
+    const CLEAR = "DELETE FROM check_run WHERE attempt_id = $1 AND stage = $2";
+    const CLEAR_RUN = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
+}
 
 fn row(row: &dyn Row) -> Result<CheckRun, Fault> {
     Ok(CheckRun {

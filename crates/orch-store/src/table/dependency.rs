@@ -5,27 +5,8 @@ use orch_core::task::TaskState;
 
 use super::{named, slug, small};
 use crate::driver::Row;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
-
-const INSERT: &str = "INSERT INTO dependency (task_id, on_id) VALUES ($1, $2)";
-const DELETE: &str = "DELETE FROM dependency WHERE task_id = $1 AND on_id = $2";
-const EXISTS: &str = "SELECT count(*) FROM dependency WHERE task_id = $1 AND on_id = $2";
-const DEPENDENTS: &str = "SELECT task_id FROM dependency WHERE on_id = $1 ORDER BY task_id";
-const RANKED_DEPENDENTS: &str = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY d.task_id";
-const RANKED_DEPENDENCIES: &str = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
-const LONGEST_DEPENDENT: &str =
-    "SELECT max(t.rank) FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1";
-const WAITS_FOR: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
-    WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY d.on_id";
-const BROKEN: &str = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
-    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.on_id LIMIT 100";
-const WORST: &str = "SELECT t.id, t.key, t.state FROM dependency d JOIN task t ON t.id = d.on_id
-    WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled')
-    ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1";
-const KEYS: &str =
-    "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
-const OF_RUN: &str = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
-    WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
 
 macro_rules! edges {
     ($rest:literal) => {
@@ -37,13 +18,34 @@ macro_rules! edges {
     };
 }
 
-const EDGES_OF_RUN: &str =
-    edges!("WHERE t.run_id = $1 AND (d.task_id, d.on_id) > ($2, $3) ORDER BY d.task_id, d.on_id LIMIT $4");
-const EDGES_OF_TASK: &str = edges!("WHERE d.task_id = $1 AND d.on_id > $2 ORDER BY d.on_id LIMIT $3");
-const EDGES_ON_TASK: &str = edges!("WHERE d.on_id = $1 AND d.task_id > $2 ORDER BY d.task_id LIMIT $3");
-const COUNT_OF_RUN: &str =
-    "SELECT count(*) FROM dependency d JOIN task t ON t.id = d.task_id WHERE t.run_id = $1";
-const COUNT_OF_TASK: &str = "SELECT count(*) FROM dependency WHERE task_id = $1";
+statements! {
+    const INSERT = "INSERT INTO dependency (task_id, on_id) VALUES ($1, $2)";
+    const DELETE = "DELETE FROM dependency WHERE task_id = $1 AND on_id = $2";
+    const EXISTS = "SELECT count(*) FROM dependency WHERE task_id = $1 AND on_id = $2";
+    const DEPENDENTS = "SELECT task_id FROM dependency WHERE on_id = $1 ORDER BY task_id";
+    const RANKED_DEPENDENTS = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY d.task_id";
+    const RANKED_DEPENDENCIES = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
+    const LONGEST_DEPENDENT =
+        "SELECT max(t.rank) FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1";
+    const WAITS_FOR = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY d.on_id";
+    const BROKEN = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.on_id LIMIT 100";
+    const WORST = "SELECT t.id, t.key, t.state FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled')
+        ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1";
+    const KEYS =
+        "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
+    const OF_RUN = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
+        WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
+    const EDGES_OF_RUN =
+        edges!("WHERE t.run_id = $1 AND (d.task_id, d.on_id) > ($2, $3) ORDER BY d.task_id, d.on_id LIMIT $4");
+    const EDGES_OF_TASK = edges!("WHERE d.task_id = $1 AND d.on_id > $2 ORDER BY d.on_id LIMIT $3");
+    const EDGES_ON_TASK = edges!("WHERE d.on_id = $1 AND d.task_id > $2 ORDER BY d.task_id LIMIT $3");
+    const COUNT_OF_RUN =
+        "SELECT count(*) FROM dependency d JOIN task t ON t.id = d.task_id WHERE t.run_id = $1";
+    const COUNT_OF_TASK = "SELECT count(*) FROM dependency WHERE task_id = $1";
+}
 
 /// An edge with both its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use orch_core::time::Time;
 
 use super::{named, small, time};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -17,19 +18,21 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str =
-    "INSERT INTO effect (kind, run_id, attempt_id, taken, created_at) VALUES ($1, $2, $3, 0, $4)
-    ON CONFLICT DO NOTHING";
-const LOAD: &str = select!("WHERE id = $1");
-const ALL: &str = select!("WHERE ($1 IS NULL OR run_id = $1) ORDER BY id");
-const OF: &str = select!("WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3");
-const HOLD: &str = "UPDATE effect SET host = $2, process = $3, held_until = $4, taken = $5 WHERE id = $1";
-const LET_GO: &str =
-    "UPDATE effect SET host = NULL, process = NULL, held_until = NULL WHERE id = $1 AND taken = $2";
-const INTEND: &str = "UPDATE effect SET intent = $3 WHERE id = $1 AND taken = $2";
-const FINISH: &str = "DELETE FROM effect WHERE id = $1 AND taken = $2";
-const DROP: &str = "DELETE FROM effect WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3";
-const ANY: &str = "SELECT EXISTS (SELECT 1 FROM effect)";
+statements! {
+    const INSERT =
+        "INSERT INTO effect (kind, run_id, attempt_id, taken, created_at) VALUES ($1, $2, $3, 0, $4)
+        ON CONFLICT DO NOTHING";
+    const LOAD = select!("WHERE id = $1");
+    const ALL = select!("WHERE (CAST($1 AS BIGINT) IS NULL OR run_id = $1) ORDER BY id");
+    const OF = select!("WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3");
+    const HOLD = "UPDATE effect SET host = $2, process = $3, held_until = $4, taken = $5 WHERE id = $1";
+    const LET_GO =
+        "UPDATE effect SET host = NULL, process = NULL, held_until = NULL WHERE id = $1 AND taken = $2";
+    const INTEND = "UPDATE effect SET intent = $3 WHERE id = $1 AND taken = $2";
+    const FINISH = "DELETE FROM effect WHERE id = $1 AND taken = $2";
+    const DROP = "DELETE FROM effect WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3";
+    const ANY = "SELECT EXISTS (SELECT 1 FROM effect)";
+}
 
 fn row(row: &dyn Row) -> Result<Effect, Fault> {
     let holder = match (row.text_or_null(4)?, row.text_or_null(5)?) {

@@ -6,6 +6,7 @@ use orch_core::time::Time;
 
 use super::{named, slug_or_null, small_or_null, time};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -18,21 +19,23 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str =
-    "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const OF_RUN: &str = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
-const OF_NO_RUN: &str = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
-const OF_TASK: &str = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
-const WAKING: &str =
-    select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
-const LAST_OF_KIND: &str = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
-const COUNT_OF_RUN: &str = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
-const COUNT_OF_NO_RUN: &str = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
-const COUNT_OF_TASK: &str = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
-const NEWEST: &str = "SELECT max(id) FROM event";
-const ENDED_AFTER: &str = "SELECT r.id FROM run r WHERE EXISTS (SELECT 1 FROM event e INDEXED BY event_wakes
-    WHERE e.run_id = r.id AND e.wakes = 1 AND e.kind IN ('finished', 'run_cancelled') AND e.id > $1) ORDER BY r.id";
+statements! {
+    const INSERT =
+        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    const OF_RUN = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    const OF_NO_RUN = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
+    const OF_TASK = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    const WAKING =
+        select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    const LAST_OF_KIND = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
+    const COUNT_OF_RUN = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
+    const COUNT_OF_NO_RUN = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
+    const COUNT_OF_TASK = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
+    const NEWEST = "SELECT max(id) FROM event";
+    const ENDED_AFTER = "SELECT r.id FROM run r WHERE EXISTS (SELECT 1 FROM event e INDEXED BY event_wakes
+        WHERE e.run_id = r.id AND e.wakes = 1 AND e.kind IN ('finished', 'run_cancelled') AND e.id > $1) ORDER BY r.id";
+}
 
 fn row(row: &dyn Row) -> Result<Event, Fault> {
     let run = slug_or_null(row, 3)?;

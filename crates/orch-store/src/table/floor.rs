@@ -1,9 +1,12 @@
 //! The highest numbers of what was forgotten: a number that was public once is never given again.
 
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-const RAISE: &str = "INSERT INTO floor (name, id) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET id = excluded.id WHERE excluded.id > floor.id";
+statements! {
+    const RAISE = "INSERT INTO floor (name, id) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET id = excluded.id WHERE excluded.id > floor.id";
+}
 
 /// The highest number of a table that was ever given, as an expression.
 macro_rules! highest {

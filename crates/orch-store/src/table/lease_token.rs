@@ -5,11 +5,14 @@ use orch_core::lease::TokenDigest;
 use orch_core::time::Time;
 
 use super::slug;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-const INSERT: &str = "INSERT INTO lease_token (thread_id, token, holder, claimed_at) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (thread_id, token) DO UPDATE SET holder = excluded.holder, claimed_at = excluded.claimed_at";
-const HOLDER: &str = "SELECT holder FROM lease_token WHERE thread_id = $1 AND token = $2";
+statements! {
+    const INSERT = "INSERT INTO lease_token (thread_id, token, holder, claimed_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (thread_id, token) DO UPDATE SET holder = excluded.holder, claimed_at = excluded.claimed_at";
+    const HOLDER = "SELECT holder FROM lease_token WHERE thread_id = $1 AND token = $2";
+}
 
 /// Notes a token that is given.
 ///

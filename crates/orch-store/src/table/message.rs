@@ -7,6 +7,7 @@ use orch_core::time::Time;
 use super::floor::highest;
 use super::{list, list_text, named, slug, time};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -18,40 +19,42 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO message
-    (id, thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload)
-    VALUES (1 + ",
-    highest!("message"),
-    ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
-);
-const LOAD: &str = select!("WHERE id = $1");
-const OF_THREAD: &str = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
-const LAST_OF_THREAD: &str = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
-const LAST_OF_KIND: &str = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
-const TO_AGENT: &str = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
-const TO_AGENT_OF_KIND: &str = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
-// An agent may be a queue that many share, with much sent to it: a thread's own messages are fewer.
-const TO_AGENT_IN_THREAD: &str = select!(
-    "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3"
-);
-const TO_AGENT_IN_THREAD_OF_KIND: &str = select!(
-    "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3"
-);
-const NEWEST_TO_AGENT_IN_THREAD: &str = select!(
-    "INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4"
-);
-const COUNT_TO_AGENT: &str = "SELECT count(*) FROM message WHERE to_agent = $1 AND id > $2";
-const COUNT_TO_AGENT_IN_THREAD: &str = "SELECT count(*) FROM message INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
-const NEWEST: &str = concat!("SELECT ", highest!("message"));
-const QUESTION_OF: &str = select!(
-    "WHERE thread_id = $1 AND kind = 'question' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
-);
-const AFTER_QUESTION: &str =
-    select!("WHERE thread_id = $1 AND id > $2 AND kind IN ('question', 'answer') ORDER BY id LIMIT 1");
-const LATE_TWIN: &str = select!(
-    "WHERE thread_id = $1 AND kind = 'late' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
-);
+statements! {
+    const INSERT = concat!(
+        "INSERT INTO message
+        (id, thread_id, from_agent, to_agent, kind, created_at, percent, artifacts, options, default_answer, body, payload)
+        VALUES (1 + ",
+        highest!("message"),
+        ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
+    );
+    const LOAD = select!("WHERE id = $1");
+    const OF_THREAD = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    const LAST_OF_THREAD = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
+    const LAST_OF_KIND = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
+    const TO_AGENT = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
+    const TO_AGENT_OF_KIND = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
+    // An agent may be a queue that many share, with much sent to it: a thread's own messages are fewer.
+    const TO_AGENT_IN_THREAD = select!(
+        "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3"
+    );
+    const TO_AGENT_IN_THREAD_OF_KIND = select!(
+        "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 AND kind = $5 ORDER BY id LIMIT $3"
+    );
+    const NEWEST_TO_AGENT_IN_THREAD = select!(
+        "INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3 ORDER BY id DESC LIMIT $4"
+    );
+    const COUNT_TO_AGENT = "SELECT count(*) FROM message WHERE to_agent = $1 AND id > $2";
+    const COUNT_TO_AGENT_IN_THREAD = "SELECT count(*) FROM message INDEXED BY message_thread WHERE thread_id = $1 AND to_agent = $2 AND id > $3";
+    const NEWEST = concat!("SELECT ", highest!("message"));
+    const QUESTION_OF = select!(
+        "WHERE thread_id = $1 AND kind = 'question' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
+    );
+    const AFTER_QUESTION =
+        select!("WHERE thread_id = $1 AND id > $2 AND kind IN ('question', 'answer') ORDER BY id LIMIT 1");
+    const LATE_TWIN = select!(
+        "WHERE thread_id = $1 AND kind = 'late' AND from_agent = $2 AND body = $3 ORDER BY id DESC LIMIT 1"
+    );
+}
 
 fn row(row: &dyn Row) -> Result<Message, Fault> {
     let percent = row.int_or_null(6)?.and_then(|percent| u8::try_from(percent).ok());

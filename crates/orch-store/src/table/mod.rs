@@ -95,3 +95,29 @@ fn slugs_text(slugs: &[Slug]) -> Option<String> {
 fn slugs(row: &dyn Row, column: usize) -> Result<Vec<Slug>, Fault> {
     Ok(list(row, column)?.into_iter().map(Slug::stored).collect())
 }
+
+/// The statements of every table, each with its table and its name.
+#[cfg(test)]
+pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate::Statement)])> {
+    vec![
+        ("agent", agent::STATEMENTS),
+        ("attempt", attempt::STATEMENTS),
+        ("check_run", check_run::STATEMENTS),
+        ("dependency", dependency::STATEMENTS),
+        ("effect", effect::STATEMENTS),
+        ("event", event::STATEMENTS),
+        ("floor", floor::STATEMENTS),
+        ("lease_token", lease_token::STATEMENTS),
+        ("message", message::STATEMENTS),
+        ("profile_rest", profile_rest::STATEMENTS),
+        ("removal", removal::STATEMENTS),
+        ("request", request::STATEMENTS),
+        ("run", run::STATEMENTS),
+        ("supervisor", supervisor::STATEMENTS),
+        ("task", task::STATEMENTS),
+        ("thread", thread::STATEMENTS),
+        ("thread_condition", thread_condition::STATEMENTS),
+        ("worker", worker::STATEMENTS),
+        ("worktree", worktree::STATEMENTS),
+    ]
+}

@@ -5,6 +5,7 @@ use orch_core::time::Time;
 
 use super::{slug, small, time, time_or_null};
 use crate::driver::Row;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 /// How a profile does.
@@ -22,12 +23,14 @@ pub struct ProfileRest {
     pub at: Time,
 }
 
-const PUT: &str = "INSERT INTO profile_rest (profile, until, failures, reason, at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (profile) DO UPDATE SET until = excluded.until, failures = excluded.failures, reason = excluded.reason,
-    at = excluded.at";
-const LOAD: &str = "SELECT profile, until, failures, reason, at FROM profile_rest WHERE profile = $1";
-const ALL: &str = "SELECT profile, until, failures, reason, at FROM profile_rest ORDER BY profile";
-const DROP: &str = "DELETE FROM profile_rest WHERE profile = $1";
+statements! {
+    const PUT = "INSERT INTO profile_rest (profile, until, failures, reason, at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (profile) DO UPDATE SET until = excluded.until, failures = excluded.failures, reason = excluded.reason,
+        at = excluded.at";
+    const LOAD = "SELECT profile, until, failures, reason, at FROM profile_rest WHERE profile = $1";
+    const ALL = "SELECT profile, until, failures, reason, at FROM profile_rest ORDER BY profile";
+    const DROP = "DELETE FROM profile_rest WHERE profile = $1";
+}
 
 fn row(row: &dyn Row) -> Result<ProfileRest, Fault> {
     Ok(ProfileRest {

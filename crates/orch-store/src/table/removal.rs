@@ -7,30 +7,33 @@ use orch_core::id::RunId;
 
 use super::floor::{self, Numbered};
 use super::{message, thread};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-/// What goes, in an order in which each statement still finds what it goes by.
-const FORGET: [&str; 18] = [
-    "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
-    "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
-    "DELETE FROM thread_condition WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
-    "DELETE FROM worker WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
-    "DELETE FROM thread WHERE run_id = $1",
-    "DELETE FROM attempt_text WHERE attempt_id IN (SELECT id FROM attempt WHERE run_id = $1)",
-    "DELETE FROM worktree WHERE run_id = $1",
-    "DELETE FROM check_run WHERE run_id = $1",
-    "DELETE FROM effect WHERE run_id = $1",
-    "DELETE FROM attempt WHERE run_id = $1",
-    "DELETE FROM dependency WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
-    "DELETE FROM task_text WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
-    "DELETE FROM task_label WHERE run_id = $1",
-    "DELETE FROM task WHERE run_id = $1",
-    "DELETE FROM event_cursor WHERE run_id = $1",
-    "DELETE FROM supervisor WHERE run_id = $1",
-    "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0
-    WHERE run_id = $1",
-    "DELETE FROM run WHERE id = $1",
-];
+statements! {
+    /// What goes, in an order in which each statement still finds what it goes by.
+    const FORGET: [18] = [
+        "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+        "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+        "DELETE FROM thread_condition WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+        "DELETE FROM worker WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
+        "DELETE FROM thread WHERE run_id = $1",
+        "DELETE FROM attempt_text WHERE attempt_id IN (SELECT id FROM attempt WHERE run_id = $1)",
+        "DELETE FROM worktree WHERE run_id = $1",
+        "DELETE FROM check_run WHERE run_id = $1",
+        "DELETE FROM effect WHERE run_id = $1",
+        "DELETE FROM attempt WHERE run_id = $1",
+        "DELETE FROM dependency WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
+        "DELETE FROM task_text WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
+        "DELETE FROM task_label WHERE run_id = $1",
+        "DELETE FROM task WHERE run_id = $1",
+        "DELETE FROM event_cursor WHERE run_id = $1",
+        "DELETE FROM supervisor WHERE run_id = $1",
+        "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0
+        WHERE run_id = $1",
+        "DELETE FROM run WHERE id = $1",
+    ];
+}
 
 /// Forgets a run with everything that is its own.
 ///

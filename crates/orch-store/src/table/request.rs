@@ -3,6 +3,7 @@
 use orch_core::time::Time;
 
 use super::time;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 /// A request that was applied.
@@ -18,13 +19,15 @@ pub struct Request {
     pub subject: Option<String>,
 }
 
-const LOAD: &str = "SELECT fingerprint, at, answer, subject FROM request WHERE key = $1";
-const INSERT: &str =
-    "INSERT INTO request (key, fingerprint, at, answer, subject) VALUES ($1, $2, $3, $4, $5)";
-const ANSWER: &str = "UPDATE request SET answer = $2 WHERE key = $1 AND answer = ''";
-const DROP: &str = "DELETE FROM request WHERE key = $1 AND answer = ''";
-const FORGET: &str =
-    "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE at < $1 ORDER BY at LIMIT 100)";
+statements! {
+    const LOAD = "SELECT fingerprint, at, answer, subject FROM request WHERE key = $1";
+    const INSERT =
+        "INSERT INTO request (key, fingerprint, at, answer, subject) VALUES ($1, $2, $3, $4, $5)";
+    const ANSWER = "UPDATE request SET answer = $2 WHERE key = $1 AND answer = ''";
+    const DROP = "DELETE FROM request WHERE key = $1 AND answer = ''";
+    const FORGET =
+        "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE at < $1 ORDER BY at LIMIT 100)";
+}
 
 /// Loads a request by the digest of its key.
 ///

@@ -12,6 +12,7 @@ use super::{
     list as texts, list_text, named, present, slug, small, small_or_null, span_or_null, time, time_or_null,
 };
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -28,29 +29,31 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
-    lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
-    cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline)
-    VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17)
-    RETURNING id";
-const SAVE: &str = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
-    paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
-    answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
-    blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
-const SAVE_RULES: &str =
-    "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
-    max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13
-    WHERE id = $1";
-const SPEND: &str = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
-const FORGET: &str = "DELETE FROM run WHERE id = $1";
-const LOAD: &str = select!("WHERE id = $1");
-const NAMED: &str = select!("WHERE name = $1");
-const UNFINISHED: &str = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
-const NEWEST_CHANGED: &str = select!("ORDER BY updated_at DESC, id DESC LIMIT 1");
-const LIST: &str = select!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
-const ON_GROUND: &str = select!("WHERE repository IS NOT NULL ORDER BY id");
-const COUNT: &str = "SELECT count(*) FROM run";
-const TAKEN: &str = "SELECT count(*) FROM run WHERE name = $1";
+statements! {
+    const INSERT = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
+        lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
+        cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline)
+        VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17)
+        RETURNING id";
+    const SAVE = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
+        paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
+        answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
+        blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
+    const SAVE_RULES =
+        "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
+        max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13
+        WHERE id = $1";
+    const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
+    const FORGET = "DELETE FROM run WHERE id = $1";
+    const LOAD = select!("WHERE id = $1");
+    const NAMED = select!("WHERE name = $1");
+    const UNFINISHED = select!("INDEXED BY run_unfinished WHERE state IN ('open', 'paused') ORDER BY id");
+    const NEWEST_CHANGED = select!("ORDER BY updated_at DESC, id DESC LIMIT 1");
+    const LIST = select!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
+    const ON_GROUND = select!("WHERE repository IS NOT NULL ORDER BY id");
+    const COUNT = "SELECT count(*) FROM run";
+    const TAKEN = "SELECT count(*) FROM run WHERE name = $1";
+}
 
 fn row(row: &dyn Row) -> Result<Run, Fault> {
     let mut counts = Counts::default();

@@ -5,6 +5,7 @@ use orch_core::time::Time;
 
 use super::time;
 use crate::driver::Row;
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 /// A supervisor.
@@ -22,12 +23,14 @@ pub struct Supervisor {
     pub started_at: Time,
 }
 
-const PUT: &str =
-    "INSERT INTO supervisor (process, host, run_id, log, started_at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (process) DO NOTHING";
-const DROP: &str = "DELETE FROM supervisor WHERE process = $1";
-const ALL: &str =
-    "SELECT process, host, run_id, log, started_at FROM supervisor ORDER BY started_at, process";
+statements! {
+    const PUT =
+        "INSERT INTO supervisor (process, host, run_id, log, started_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (process) DO NOTHING";
+    const DROP = "DELETE FROM supervisor WHERE process = $1";
+    const ALL =
+        "SELECT process, host, run_id, log, started_at FROM supervisor ORDER BY started_at, process";
+}
 
 fn row(row: &dyn Row) -> Result<Supervisor, Fault> {
     Ok(Supervisor {

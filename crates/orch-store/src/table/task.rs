@@ -10,6 +10,7 @@ use super::{
     time_or_null,
 };
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -23,59 +24,61 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str =
-    "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
-    losses, max_attempts, allow_empty, checks, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $14) RETURNING id";
-const INSERT_TEXT: &str = "INSERT INTO task_text (task_id, accept, verify, spec) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec";
-const INSERT_LABEL: &str = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
-const DELETE_LABEL: &str = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
-const SAVE: &str = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
-    attempt_number = $7, failures = $8, losses = $9, checks = $10, updated_at = $11 WHERE id = $1";
-const SAVE_HEAD: &str =
-    "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
-    allow_empty = $7, updated_at = $8 WHERE id = $1";
-const SPEND: &str = "UPDATE task SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
-const SPENT: &str =
-    "SELECT t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
-    FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
-const SET_RANK: &str = "UPDATE task SET rank = $2 WHERE id = $1";
-const LOAD: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
-const BY_KEY: &str = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
-const ID_BY_KEY: &str = "SELECT id FROM task WHERE run_id = $1 AND key = $2";
-const LIST: &str = select!(
-    "INDEXED BY task_order JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3"
-);
-const LIST_STATE: &str = select!(
-    "INDEXED BY task_state JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.state = $4 AND t.id > $2 ORDER BY t.id LIMIT $3"
-);
-const LIST_LABEL: &str = select!(
-    "JOIN run r ON r.id = t.run_id JOIN task_label l ON l.task_id = t.id
-    WHERE l.run_id = $1 AND l.label = $4 AND l.task_id > $2 AND ($5 IS NULL OR t.state = $5) ORDER BY l.task_id LIMIT $3"
-);
-const COUNT_LABEL: &str = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
-    WHERE l.run_id = $1 AND l.label = $2 AND ($3 IS NULL OR t.state = $3)";
-const READY: &str = select!(
-    "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
-    WHERE t.run_id = $1 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $2)
-    AND ($3 IS NULL OR EXISTS (SELECT 1 FROM task_label l WHERE l.run_id = t.run_id AND l.label = $3 AND l.task_id = t.id))
-    ORDER BY t.priority, t.rank DESC, t.id LIMIT $4 OFFSET $5"
-);
-const READY_LABEL_COUNT: &str = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
-    WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
-const BACKOFF_COUNT: &str = "SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
-const BACKOFF_NEXT: &str = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
-const READY_OF_PRIORITY: &str = select!(
-    "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
-    WHERE t.run_id = $1 AND t.state = 'ready' AND t.priority = $2 ORDER BY t.rank DESC, t.id LIMIT 1"
-);
-const LONGEST_LIVE: &str = select!(
-    "INDEXED BY task_live JOIN run r ON r.id = t.run_id
-    WHERE t.run_id = $1 AND t.state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY t.rank DESC, t.id LIMIT 1"
-);
-const IS_READY: &str = "SELECT count(*) FROM task WHERE id = $1 AND state = 'ready'";
-const TEXT: &str = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
+statements! {
+    const INSERT =
+        "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
+        losses, max_attempts, allow_empty, checks, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $14) RETURNING id";
+    const INSERT_TEXT = "INSERT INTO task_text (task_id, accept, verify, spec) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec";
+    const INSERT_LABEL = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
+    const DELETE_LABEL = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
+    const SAVE = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
+        attempt_number = $7, failures = $8, losses = $9, checks = $10, updated_at = $11 WHERE id = $1";
+    const SAVE_HEAD =
+        "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
+        allow_empty = $7, updated_at = $8 WHERE id = $1";
+    const SPEND = "UPDATE task SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
+    const SPENT =
+        "SELECT t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
+        FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
+    const SET_RANK = "UPDATE task SET rank = $2 WHERE id = $1";
+    const LOAD = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
+    const BY_KEY = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
+    const ID_BY_KEY = "SELECT id FROM task WHERE run_id = $1 AND key = $2";
+    const LIST = select!(
+        "INDEXED BY task_order JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3"
+    );
+    const LIST_STATE = select!(
+        "INDEXED BY task_state JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.state = $4 AND t.id > $2 ORDER BY t.id LIMIT $3"
+    );
+    const LIST_LABEL = select!(
+        "JOIN run r ON r.id = t.run_id JOIN task_label l ON l.task_id = t.id
+        WHERE l.run_id = $1 AND l.label = $4 AND l.task_id > $2 AND (CAST($5 AS TEXT) IS NULL OR t.state = $5) ORDER BY l.task_id LIMIT $3"
+    );
+    const COUNT_LABEL = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
+        WHERE l.run_id = $1 AND l.label = $2 AND (CAST($3 AS TEXT) IS NULL OR t.state = $3)";
+    const READY = select!(
+        "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
+        WHERE t.run_id = $1 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $2)
+        AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM task_label l WHERE l.run_id = t.run_id AND l.label = $3 AND l.task_id = t.id))
+        ORDER BY t.priority, t.rank DESC, t.id LIMIT $4 OFFSET $5"
+    );
+    const READY_LABEL_COUNT = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
+        WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
+    const BACKOFF_COUNT = "SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
+    const BACKOFF_NEXT = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
+    const READY_OF_PRIORITY = select!(
+        "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
+        WHERE t.run_id = $1 AND t.state = 'ready' AND t.priority = $2 ORDER BY t.rank DESC, t.id LIMIT 1"
+    );
+    const LONGEST_LIVE = select!(
+        "INDEXED BY task_live JOIN run r ON r.id = t.run_id
+        WHERE t.run_id = $1 AND t.state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY t.rank DESC, t.id LIMIT 1"
+    );
+    const IS_READY = "SELECT count(*) FROM task WHERE id = $1 AND state = 'ready'";
+    const TEXT = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
+}
 
 fn row(row: &dyn Row) -> Result<Task, Fault> {
     let attempt = row.int_or_null(12)?.zip(small_or_null(row, 13)?);

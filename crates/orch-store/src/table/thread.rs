@@ -11,6 +11,7 @@ use orch_core::time::{Span, Time};
 use super::floor::highest;
 use super::{named, present, slug, slug_or_null, small, span_or_null, time, time_or_null};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -29,54 +30,79 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO thread (id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
-    run_id, task_id, attempt_id, state, withdrawn, releases, shown_id, message_count, news, created_at, updated_at)
-    VALUES (1 + ",
-    highest!("thread"),
-    ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 1, 0, $11, $11) RETURNING id"
-);
-const NEWEST: &str = concat!("SELECT ", highest!("thread"));
-const SAVE: &str = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
-    expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
-    closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
-const SEEN: &str = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
-const LOAD: &str = select!("WHERE id = $1");
-const QUEUED: &str = select!(
-    "INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1"
-);
-const LAPSED: &str = select!(
-    "INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL AND lost_at <= $2 ORDER BY priority, id LIMIT 1"
-);
-const LAPSING_NEXT: &str = "SELECT min(lost_at) FROM thread INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL";
-const QUEUE_LENGTH: &str = "SELECT count(*) FROM thread INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0";
-const HELD: &str = "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder = $1";
-const NEWS: &str = select!("INDEXED BY thread_news WHERE news = 1 ORDER BY id");
-const OWNED_LAPSED: &str = select!(
-    "INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1 ORDER BY lost_at, id"
-);
-const DEFAULTS_DUE: &str = select!(
-    "INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1 ORDER BY default_at, id"
-);
-const NEWS_OF: &str = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
-    EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1),
-    EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
-const NEXT_TIMER: &str = "SELECT min(at) FROM (
-    SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
-    UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
-const NEXT_DEFAULT: &str =
-    "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
-const ASKING: &str = select!(
-    "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = 'blocked' AND run_id = $1 ORDER BY question_id LIMIT $2"
-);
-const UNSEEN: &str = "SELECT thread.task_id FROM agent CROSS JOIN thread INDEXED BY thread_to
-    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
-    WHERE agent.last_seen_at IS NULL ORDER BY thread.task_id LIMIT $2";
-const UNSEEN_COUNT: &str = "SELECT count(*) FROM agent CROSS JOIN thread INDEXED BY thread_to
-    ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
-    WHERE agent.last_seen_at IS NULL";
-const OPEN_OF_RUN: &str = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
-    (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
+statements! {
+    const INSERT = concat!(
+        "INSERT INTO thread (id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms,
+        run_id, task_id, attempt_id, state, withdrawn, releases, shown_id, message_count, news, created_at, updated_at)
+        VALUES (1 + ",
+        highest!("thread"),
+        ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 0, 0, 0, 1, 0, $11, $11) RETURNING id"
+    );
+    const NEWEST = concat!("SELECT ", highest!("thread"));
+    const SAVE = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
+        expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
+        closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
+    const SEEN = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
+    const LOAD = select!("WHERE id = $1");
+    const QUEUED = select!(
+        "INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1"
+    );
+    const LAPSED = select!(
+        "INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL AND lost_at <= $2 ORDER BY priority, id LIMIT 1"
+    );
+    const LAPSING_NEXT = "SELECT min(lost_at) FROM thread INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL";
+    const QUEUE_LENGTH = "SELECT count(*) FROM thread INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0";
+    const HELD = "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder = $1";
+    const NEWS = select!("INDEXED BY thread_news WHERE news = 1 ORDER BY id");
+    const OWNED_LAPSED = select!(
+        "INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1 ORDER BY lost_at, id"
+    );
+    const DEFAULTS_DUE = select!(
+        "INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1 ORDER BY default_at, id"
+    );
+    const NEWS_OF = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
+        EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1),
+        EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
+    const NEXT_TIMER = "SELECT min(at) FROM (
+        SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
+        UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
+    const NEXT_DEFAULT =
+        "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
+    const ASKING = select!(
+        "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = 'blocked' AND run_id = $1 ORDER BY question_id LIMIT $2"
+    );
+    const UNSEEN = "SELECT thread.task_id FROM agent CROSS JOIN thread INDEXED BY thread_to
+        ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+        WHERE agent.last_seen_at IS NULL ORDER BY thread.task_id LIMIT $2";
+    const UNSEEN_COUNT = "SELECT count(*) FROM agent CROSS JOIN thread INDEXED BY thread_to
+        ON thread.to_agent = agent.name AND thread.state = 'queued' AND thread.run_id = $1
+        WHERE agent.last_seen_at IS NULL";
+    const OPEN_OF_RUN = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
+        (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
+    const LIST = select!("ORDER BY priority, id LIMIT $1 OFFSET $2");
+    const LIST_COUNT = "SELECT count(*) FROM thread";
+    const LIST_STATE = select!("WHERE state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2");
+    const LIST_STATE_COUNT = "SELECT count(*) FROM thread WHERE state = $1";
+    // What somebody holds is little beside what was ever sent.
+    const LIST_HELD = select!(
+        "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2"
+    );
+    const LIST_HELD_COUNT =
+        "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $1";
+    const LIST_FOR = select!(
+        "WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+    );
+    const LIST_FOR_COUNT =
+        "SELECT count(*) FROM thread WHERE (to_agent = $1 OR holder = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)";
+    // From the messages to the threads: an agent has read most of what it was ever sent.
+    const LIST_UNREAD = select!(
+        "(SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $3 AND id > $5) AS unread CROSS JOIN thread",
+        "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+    );
+    const LIST_UNREAD_COUNT = "SELECT count(*) FROM
+        (SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $1 AND id > $3) AS unread CROSS JOIN thread
+        ON id = thread_id WHERE (to_agent = $1 OR holder = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)";
+}
 
 fn row(row: &dyn Row) -> Result<Thread, Fault> {
     let reference = match (row.int_or_null(8)?, row.int_or_null(9)?, row.int_or_null(10)?) {
@@ -430,30 +456,6 @@ pub struct Search<'a> {
     /// The most to return.
     pub limit: u32,
 }
-
-const LIST: &str = select!("ORDER BY priority, id LIMIT $1 OFFSET $2");
-const LIST_COUNT: &str = "SELECT count(*) FROM thread";
-const LIST_STATE: &str = select!("WHERE state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2");
-const LIST_STATE_COUNT: &str = "SELECT count(*) FROM thread WHERE state = $1";
-// What somebody holds is little beside what was ever sent.
-const LIST_HELD: &str = select!(
-    "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2"
-);
-const LIST_HELD_COUNT: &str =
-    "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $1";
-const LIST_FOR: &str = select!(
-    "WHERE (to_agent = $3 OR holder = $3) AND ($4 IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
-);
-const LIST_FOR_COUNT: &str =
-    "SELECT count(*) FROM thread WHERE (to_agent = $1 OR holder = $1) AND ($2 IS NULL OR state = $2)";
-// From the messages to the threads: an agent has read most of what it was ever sent.
-const LIST_UNREAD: &str = select!(
-    "(SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $3 AND id > $5) AS unread CROSS JOIN thread",
-    "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND ($4 IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
-);
-const LIST_UNREAD_COUNT: &str = "SELECT count(*) FROM
-    (SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $1 AND id > $3) AS unread CROSS JOIN thread
-    ON id = thread_id WHERE (to_agent = $1 OR holder = $1) AND ($2 IS NULL OR state = $2)";
 
 /// Threads, most urgent first, then oldest, and how many there are in all.
 ///

@@ -4,14 +4,17 @@ use orch_core::id::{Commit, ThreadId};
 use orch_core::thread::condition::{Condition, Found};
 
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-const INSERT: &str = "INSERT INTO thread_condition (thread_id, tree, branch, base_commit, needs_commit) VALUES ($1, $2, $3, $4, $5)";
-const LOAD: &str =
-    "SELECT tree, branch, base_commit, needs_commit FROM thread_condition WHERE thread_id = $1";
-const FOUND: &str =
-    "SELECT head_commit, changes FROM thread_condition WHERE thread_id = $1 AND head_commit IS NOT NULL";
-const NOTE: &str = "UPDATE thread_condition SET head_commit = $2, changes = $3 WHERE thread_id = $1";
+statements! {
+    const INSERT = "INSERT INTO thread_condition (thread_id, tree, branch, base_commit, needs_commit) VALUES ($1, $2, $3, $4, $5)";
+    const LOAD =
+        "SELECT tree, branch, base_commit, needs_commit FROM thread_condition WHERE thread_id = $1";
+    const FOUND =
+        "SELECT head_commit, changes FROM thread_condition WHERE thread_id = $1 AND head_commit IS NOT NULL";
+    const NOTE = "UPDATE thread_condition SET head_commit = $2, changes = $3 WHERE thread_id = $1";
+}
 
 fn condition(row: &dyn Row) -> Result<Condition, Fault> {
     Ok(Condition {

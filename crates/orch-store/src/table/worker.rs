@@ -6,6 +6,7 @@ use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 
 use super::{present, slug, slug_or_null, time, time_or_null};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -19,21 +20,23 @@ macro_rules! select {
     };
 }
 
-const PUT: &str = "INSERT INTO worker (thread_id, agent, host, process, tag, profile, log, grace_ms, session, started_at,
-    output_at, commit_at, silent, activity, tokens, cost_micros, report, ended_at, outcome, detail)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-    ON CONFLICT (thread_id) DO UPDATE SET agent = excluded.agent, host = excluded.host, process = excluded.process,
-    tag = excluded.tag, profile = excluded.profile, log = excluded.log, grace_ms = excluded.grace_ms,
-    session = excluded.session, started_at = excluded.started_at, output_at = excluded.output_at,
-    commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity, tokens = excluded.tokens,
-    cost_micros = excluded.cost_micros, report = excluded.report, ended_at = excluded.ended_at,
-    outcome = excluded.outcome, detail = excluded.detail";
-const LOAD: &str = select!("WHERE w.thread_id = $1");
-const LIVE: &str = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
-const LIVE_OF_RUN: &str = select!(
-    "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id
-    WHERE w.ended_at IS NULL AND t.run_id = $1 ORDER BY w.thread_id"
-);
+statements! {
+    const PUT = "INSERT INTO worker (thread_id, agent, host, process, tag, profile, log, grace_ms, session, started_at,
+        output_at, commit_at, silent, activity, tokens, cost_micros, report, ended_at, outcome, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        ON CONFLICT (thread_id) DO UPDATE SET agent = excluded.agent, host = excluded.host, process = excluded.process,
+        tag = excluded.tag, profile = excluded.profile, log = excluded.log, grace_ms = excluded.grace_ms,
+        session = excluded.session, started_at = excluded.started_at, output_at = excluded.output_at,
+        commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity, tokens = excluded.tokens,
+        cost_micros = excluded.cost_micros, report = excluded.report, ended_at = excluded.ended_at,
+        outcome = excluded.outcome, detail = excluded.detail";
+    const LOAD = select!("WHERE w.thread_id = $1");
+    const LIVE = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
+    const LIVE_OF_RUN = select!(
+        "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id
+        WHERE w.ended_at IS NULL AND t.run_id = $1 ORDER BY w.thread_id"
+    );
+}
 
 fn row(row: &dyn Row) -> Result<Worker, Fault> {
     let end = match time_or_null(row, 17)? {

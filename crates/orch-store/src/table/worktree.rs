@@ -6,6 +6,7 @@ use orch_core::worktree::{Worktree, WorktreeState};
 
 use super::{named, small, time};
 use crate::driver::{Row, Value};
+use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
@@ -18,32 +19,34 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO worktree (attempt_id, run_id, state, path, branch, base_commit, behind, head_commit,
-    merged_commit, changes, slot, salvage, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-const SAVE: &str = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
-    updated_at = $8 WHERE attempt_id = $1";
-const LOAD: &str = select!("WHERE attempt_id = $1");
-const OF_RUN: &str =
-    select!("INDEXED BY worktree_run WHERE run_id = $1 AND attempt_id > $2 ORDER BY attempt_id LIMIT $3");
-const THERE: &str =
-    select!("INDEXED BY worktree_there WHERE run_id = $1 AND state != 'removed' ORDER BY attempt_id");
-const UNMERGED: &str =
-    "SELECT t.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
-    JOIN task t ON t.id = a.task_id AND t.attempt_id = a.id
-    WHERE w.run_id = $1 AND w.merged_commit IS NULL AND t.state = $2 ORDER BY t.id";
-const COUNT: &str = "SELECT count(*) FROM worktree WHERE run_id = $1";
-const SLOTS: &str =
-    "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
-    WHERE a.ended_at IS NULL ORDER BY w.slot";
-const AT: &str = select!("WHERE path = $1 AND state != 'removed' ORDER BY attempt_id LIMIT 1");
-const PLACES: &str = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number FROM run r
-    JOIN worktree w INDEXED BY worktree_run ON w.run_id = r.id JOIN attempt a ON a.id = w.attempt_id
-    JOIN task t ON t.id = a.task_id WHERE r.repository = $1 ORDER BY w.attempt_id";
-const DEPENDENCIES: &str =
-    "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
-    w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
-    FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
-    WHERE d.task_id = $1 ORDER BY d.on_id";
+statements! {
+    const INSERT = "INSERT INTO worktree (attempt_id, run_id, state, path, branch, base_commit, behind, head_commit,
+        merged_commit, changes, slot, salvage, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    const SAVE = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
+        updated_at = $8 WHERE attempt_id = $1";
+    const LOAD = select!("WHERE attempt_id = $1");
+    const OF_RUN =
+        select!("INDEXED BY worktree_run WHERE run_id = $1 AND attempt_id > $2 ORDER BY attempt_id LIMIT $3");
+    const THERE =
+        select!("INDEXED BY worktree_there WHERE run_id = $1 AND state != 'removed' ORDER BY attempt_id");
+    const UNMERGED =
+        "SELECT t.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
+        JOIN task t ON t.id = a.task_id AND t.attempt_id = a.id
+        WHERE w.run_id = $1 AND w.merged_commit IS NULL AND t.state = $2 ORDER BY t.id";
+    const COUNT = "SELECT count(*) FROM worktree WHERE run_id = $1";
+    const SLOTS =
+        "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
+        WHERE a.ended_at IS NULL ORDER BY w.slot";
+    const AT = select!("WHERE path = $1 AND state != 'removed' ORDER BY attempt_id LIMIT 1");
+    const PLACES = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number FROM run r
+        JOIN worktree w INDEXED BY worktree_run ON w.run_id = r.id JOIN attempt a ON a.id = w.attempt_id
+        JOIN task t ON t.id = a.task_id WHERE r.repository = $1 ORDER BY w.attempt_id";
+    const DEPENDENCIES =
+        "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
+        w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
+        FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
+        WHERE d.task_id = $1 ORDER BY d.on_id";
+}
 
 fn row(row: &dyn Row) -> Result<Worktree, Fault> {
     let commit = |column| Ok::<_, Fault>(row.text_or_null(column)?.map(Commit::stored));

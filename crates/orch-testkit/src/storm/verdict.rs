@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use orch_store::driver::Row;
-use orch_store::{Fault, Transaction, invariant};
+use orch_store::{Fault, Statement, Transaction, invariant};
 use serde_json::Value;
 
 use super::ledger::{Entry, Ledger, shown};
@@ -11,13 +11,13 @@ use super::order::Effect;
 use super::world;
 use crate::program::{Programs, Said};
 
-const SUBJECTS: &str = "SELECT subject FROM thread";
-const BODIES: &str = "SELECT substr(body, 1, 40) FROM message WHERE kind != 'late'";
-const RUNS: &str = "SELECT title FROM run";
-const TASKS: &str = "SELECT title FROM task";
-const REASONS: &str = "SELECT data ->> 'reason' FROM event WHERE kind = 'recalled'";
-const TOKENS: &str = "SELECT count(*) FROM lease_token";
-const ATTEMPTS: &str = "SELECT count(*) FROM attempt";
+const SUBJECTS: Statement = Statement::new("SELECT subject FROM thread");
+const BODIES: Statement = Statement::new("SELECT substr(body, 1, 40) FROM message WHERE kind != 'late'");
+const RUNS: Statement = Statement::new("SELECT title FROM run");
+const TASKS: Statement = Statement::new("SELECT title FROM task");
+const REASONS: Statement = Statement::new("SELECT data ->> 'reason' FROM event WHERE kind = 'recalled'");
+const TOKENS: Statement = Statement::new("SELECT count(*) FROM lease_token");
+const ATTEMPTS: Statement = Statement::new("SELECT count(*) FROM attempt");
 
 /// How many commands lie between two that `orch request show` is asked about.
 const ENTRIES_PER_SHOW: usize = 25;

@@ -3,24 +3,27 @@
 use std::collections::HashMap;
 
 use orch_store::driver::Row;
-use orch_store::{Fault, Location, Store};
+use orch_store::{Fault, Location, Statement, Store};
 
 use crate::program::Programs;
 
-const THREADS: &str = "SELECT id, to_agent, state, coalesce(attempt_id, 0) FROM thread
+const THREADS: Statement = Statement::new(
+    "SELECT id, to_agent, state, coalesce(attempt_id, 0) FROM thread
 WHERE kind = 'work' AND withdrawn = 0 AND state IN ('queued', 'claimed', 'blocked')
-ORDER BY CASE state WHEN 'queued' THEN 1 ELSE 0 END, id DESC LIMIT 60";
+ORDER BY CASE state WHEN 'queued' THEN 1 ELSE 0 END, id DESC LIMIT 60",
+);
 
-const TASKS: &str = "SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
-WHERE r.state != 'cancelled' ORDER BY CASE t.state WHEN 'waiting' THEN 1 WHEN 'done' THEN 1 ELSE 0 END, t.id DESC LIMIT 80";
+const TASKS: Statement = Statement::new("SELECT r.name, t.key, t.state FROM task t JOIN run r ON r.id = t.run_id
+WHERE r.state != 'cancelled' ORDER BY CASE t.state WHEN 'waiting' THEN 1 WHEN 'done' THEN 1 ELSE 0 END, t.id DESC LIMIT 80");
 
-const DEPENDENCIES: &str = "SELECT r.name, t.key, o.key FROM dependency d JOIN task t ON t.id = d.task_id
-JOIN task o ON o.id = d.on_id JOIN run r ON r.id = t.run_id WHERE t.state = 'waiting' ORDER BY t.id DESC LIMIT 20";
+const DEPENDENCIES: Statement = Statement::new("SELECT r.name, t.key, o.key FROM dependency d JOIN task t ON t.id = d.task_id
+JOIN task o ON o.id = d.on_id JOIN run r ON r.id = t.run_id WHERE t.state = 'waiting' ORDER BY t.id DESC LIMIT 20");
 
-const RUNS: &str = "SELECT name, state FROM run ORDER BY id DESC LIMIT 8";
+const RUNS: Statement = Statement::new("SELECT name, state FROM run ORDER BY id DESC LIMIT 8");
 
-const NEWEST: &str =
-    "SELECT coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM event), 0)";
+const NEWEST: Statement = Statement::new(
+    "SELECT coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM event), 0)",
+);
 
 /// A thread with work in it.
 #[derive(Clone, Debug)]

@@ -156,7 +156,10 @@ fn a_store_that_is_deleted_ends_its_supervisor() {
     place.script("a", &gate.command_once(), &[]);
     let drive = Driving::start(place.drive(&[]));
     let open = gate.reached();
-    std::fs::remove_dir_all(place.top().join(".git/orch")).unwrap();
+    // Moved away first: a wrapper may just be making a file in it.
+    let (store, moved) = (place.top().join(".git/orch"), place.top().join(".git/moved"));
+    std::fs::rename(&store, &moved).unwrap();
+    std::fs::remove_dir_all(&moved).unwrap();
     let printed = drive.end();
     assert_eq!(printed.exit, 3, "{printed:?}");
     assert!(printed.stdout.contains("store_not_found"), "{printed:?}");
