@@ -51,7 +51,7 @@ fn format() -> Done {
 }
 
 fn laws() -> Done {
-    tidy::run(false)
+    tidy::run(&tidy::Tidy::default())
 }
 
 fn generated() -> Done {

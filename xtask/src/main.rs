@@ -15,6 +15,7 @@ mod ci;
 mod deny;
 mod docs;
 mod soak;
+mod source;
 mod tidy;
 mod tree;
 
@@ -29,11 +30,7 @@ enum Chore {
     /// Run everything that a change must pass, in order, and stop at the first failure
     Ci,
     /// Check the repository's laws
-    Tidy {
-        /// Also list what is advice and not law
-        #[arg(long)]
-        advice: bool,
-    },
+    Tidy(tidy::Tidy),
     /// Check licences, bans and sources of everything we depend on
     Deny,
     /// Write the documents that are made from the code
@@ -56,7 +53,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::Ci => ci::run(),
-        Chore::Tidy { advice } => tidy::run(advice),
+        Chore::Tidy(tidy) => tidy::run(&tidy),
         Chore::Deny => deny::run(),
         Chore::Docs { check } => docs::run(check),
         Chore::Soak(soak) => soak::run(&soak),

@@ -1,8 +1,11 @@
 //! The repository's files, as git sees them.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::source::{self, Source};
 
 /// What a chore answers: nothing, or why it failed, for the developer to read.
 pub(crate) type Done = Result<(), String>;
@@ -13,9 +16,30 @@ pub(crate) struct File {
     pub(crate) path: String,
     /// What it holds.
     pub(crate) text: String,
+    source: OnceCell<Result<Source, String>>,
 }
 
 impl File {
+    /// A file of this content.
+    pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into(), source: OnceCell::new() }
+    }
+
+    /// Its Rust, read once; what the compiler would refuse is empty here, and a breach of its own.
+    pub(crate) fn source(&self) -> &Source {
+        static EMPTY: Source = Source::EMPTY;
+        self.read().as_ref().unwrap_or(&EMPTY)
+    }
+
+    /// Why it is not Rust.
+    pub(crate) fn not_rust(&self) -> Option<&str> {
+        self.read().as_ref().err().map(String::as_str)
+    }
+
+    fn read(&self) -> &Result<Source, String> {
+        self.source.get_or_init(|| source::read(&self.text))
+    }
+
     /// Its name without folders and extension.
     pub(crate) fn stem(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
@@ -55,7 +79,7 @@ pub(crate) fn files() -> Result<Vec<File>, String> {
         }
         let bytes = fs::read(&full).map_err(|error| format!("{path} could not be read: {error}."))?;
         if let Ok(text) = String::from_utf8(bytes) {
-            files.push(File { path: path.to_owned(), text });
+            files.push(File::new(path, text));
         }
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));

@@ -2,7 +2,8 @@
 
 use toml::Table;
 
-use super::{Breach, code, product_code, room, ships};
+use super::{Breach, room, ships};
+use crate::source::UsedPath;
 use crate::tree::File;
 
 /// What a room may depend on.
@@ -110,7 +111,7 @@ const STORE_NAMES_FOR_DOORS: [&str; 8] =
     ["DriverError", "Fault", "Location", "Page", "PageRequest", "fault", "location", "page"];
 
 /// The scheduling half, which the transport half must not know.
-const ORCH_HALF: [&str; 6] = ["attempt", "dependency", "reconcile", "run", "schedule", "task"];
+const ORCH_HALF: [&str; 7] = ["attempt", "dependency", "orch", "reconcile", "run", "schedule", "task"];
 
 /// The folders of the transport half.
 const INBOX_HALF: [&str; 4] = [
@@ -183,12 +184,10 @@ fn driver(file: &File) -> Vec<Breach> {
     {
         return Vec::new();
     }
-    lines_with(&code::code_of(&file.text), |line| {
-        line.contains("rusqlite::") || line.contains("use rusqlite")
+    let names_driver = |path: &&UsedPath| path.names[0] == "rusqlite";
+    breaches(file, names_driver, |_| {
+        "only sqlite*.rs and migrate*.rs of orch-store may name the driver.".to_owned()
     })
-    .into_iter()
-    .map(|line| Breach::at(file, line, "only sqlite*.rs and migrate*.rs of orch-store may name the driver."))
-    .collect()
 }
 
 /// The transport half of core and engine knows nothing of runs, tasks and graphs.
@@ -196,18 +195,19 @@ fn halves(file: &File) -> Vec<Breach> {
     if !INBOX_HALF.iter().any(|folder| file.path.starts_with(folder)) {
         return Vec::new();
     }
-    let code = code::code_of(&file.text);
-    let prefixes: &[&str] = match room(&file.path) {
-        Some("orch-core") => &["crate::", "super::super::"],
-        _ => &["orch_core::", "crate::", "super::super::"],
-    };
-    let mut breaches = Vec::new();
-    for (line, name) in prefixes.iter().flat_map(|prefix| code::named_behind(&code, prefix)) {
-        if ORCH_HALF.contains(&name.as_str()) || name == "orch" {
-            breaches.push(Breach::at(file, line, format!("the inbox half may not know `{name}`.")));
-        }
+    let knows = |path: &&UsedPath| known_by_path(path).is_some_and(|name| ORCH_HALF.contains(&name));
+    breaches(file, knows, |path| {
+        format!("the inbox half may not know `{}`.", known_by_path(path).unwrap_or_default())
+    })
+}
+
+/// The module of core or of its own crate that a path leads to.
+fn known_by_path(path: &UsedPath) -> Option<&str> {
+    let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
+    match names[..] {
+        ["orch_core" | "crate", name, ..] | ["super", "super", name, ..] => Some(name),
+        _ => None,
     }
-    breaches
 }
 
 /// No door reaches the store except through an operation.
@@ -215,11 +215,10 @@ fn doors(file: &File) -> Vec<Breach> {
     if room(&file.path) != Some("orch-cli") {
         return Vec::new();
     }
-    code::named_behind(&product_code(file), "orch_store::")
-        .into_iter()
-        .filter(|(_, name)| !STORE_NAMES_FOR_DOORS.contains(&name.as_str()))
-        .map(|(line, name)| Breach::at(file, line, format!("a door may not reach `orch_store::{name}`.")))
-        .collect()
+    let reaches = |path: &&UsedPath| {
+        path.names[0] == "orch_store" && !STORE_NAMES_FOR_DOORS.contains(&path.names[1].as_str())
+    };
+    product_breaches(file, reaches, |path| format!("a door may not reach `{}`.", path.names.join("::")))
 }
 
 /// Only `respond.rs` writes to stdout.
@@ -227,22 +226,11 @@ fn output(file: &File) -> Vec<Breach> {
     if file.path == "crates/orch-cli/src/respond.rs" {
         return Vec::new();
     }
-    let writes = |line: &str| {
-        let print = line.match_indices("print").any(|(at, _)| {
-            let rest = &line[at + "print".len()..];
-            let own = !line[..at]
-                .ends_with(|before: char| before == 'e' || before == '_' || before.is_alphanumeric());
-            own && (rest.starts_with("!(") || rest.starts_with("ln!("))
-        });
-        print
-            || line.contains("stdout().lock(")
-            || line.contains("stdout().write")
-            || line.contains("io::stdout")
+    let writes = |path: &&UsedPath| {
+        ["print!", "println!"].contains(&path.names[0].as_str())
+            || path.names.iter().any(|name| name == "stdout")
     };
-    lines_with(&product_code(file), writes)
-        .into_iter()
-        .map(|line| Breach::at(file, line, "only crates/orch-cli/src/respond.rs may touch stdout."))
-        .collect()
+    product_breaches(file, writes, |_| "only crates/orch-cli/src/respond.rs may touch stdout.".to_owned())
 }
 
 /// The core has no clock, files or processes.
@@ -250,26 +238,37 @@ fn purity(file: &File) -> Vec<Breach> {
     if room(&file.path) != Some("orch-core") {
         return Vec::new();
     }
-    code::named_behind(&product_code(file), "std::")
-        .into_iter()
-        .filter(|(_, name)| IMPURE.contains(&name.as_str()))
-        .map(|(line, name)| {
-            Breach::at(file, line, format!("the core is pure: it may not use `std::{name}`."))
-        })
-        .collect()
+    let impure = |path: &&UsedPath| path.names[0] == "std" && IMPURE.contains(&path.names[1].as_str());
+    product_breaches(file, impure, |path| {
+        format!("the core is pure: it may not use `{}`.", path.names.join("::"))
+    })
 }
 
-/// The numbers, from 1, of the lines for which this holds.
-fn lines_with(code: &str, found: impl Fn(&str) -> bool) -> Vec<usize> {
-    code.lines().enumerate().filter(|(_, line)| found(line)).map(|(index, _)| index + 1).collect()
+/// A breach for each path of this kind.
+fn breaches(
+    file: &File,
+    is_wrong: impl Fn(&&UsedPath) -> bool,
+    message: impl Fn(&UsedPath) -> String,
+) -> Vec<Breach> {
+    let wrong = file.source().paths.iter().filter(|path| is_wrong(path));
+    wrong.map(|path| Breach::at(file, path.line, message(path))).collect()
+}
+
+/// A breach for each path of this kind outside tests.
+fn product_breaches(
+    file: &File,
+    is_wrong: impl Fn(&&UsedPath) -> bool,
+    message: impl Fn(&UsedPath) -> String,
+) -> Vec<Breach> {
+    breaches(file, |path| !path.test && is_wrong(path), message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn breaches(path: &str, text: &str) -> usize {
-        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+    fn count(path: &str, text: &str) -> usize {
+        check(&[File::new(path, text)]).len()
     }
 
     #[test]
@@ -286,10 +285,10 @@ mod tests {
             ("orch-new", "serde", false),
         ] {
             let text = format!("[dependencies]\n{dependency}.workspace = true\n");
-            let found = breaches(&format!("crates/{room}/Cargo.toml"), &text);
+            let found = count(&format!("crates/{room}/Cargo.toml"), &text);
             assert_eq!(found == 0, allowed, "{room} {dependency}");
         }
-        assert_eq!(breaches("crates/orch-core/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"\n"), 0);
+        assert_eq!(count("crates/orch-core/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"\n"), 0);
     }
 
     #[test]
@@ -310,7 +309,7 @@ mod tests {
             ("crates/orch-core/src/id.rs", "use std::time::Instant;", false),
             ("crates/orch-core/src/id.rs", "use std::fmt;\n#[cfg(test)]\nmod tests { use std::fs; }", true),
         ] {
-            assert_eq!(breaches(path, text) == 0, allowed, "{path}: {text}");
+            assert_eq!(count(path, text) == 0, allowed, "{path}: {text}");
         }
     }
 }

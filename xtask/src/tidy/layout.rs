@@ -1,8 +1,6 @@
 //! Laws about where files lie.
 
-use std::collections::BTreeSet;
-
-use super::{Breach, code, room};
+use super::{Breach, room};
 use crate::tree::File;
 
 /// Everything that may lie in the root. A new file here is seen by every visitor, so it is added on purpose.
@@ -67,16 +65,11 @@ fn forgotten_tests(files: &[File]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for main in files.iter().filter(|file| is_test_program(&file.path)) {
         let folder = main.path.trim_end_matches("main.rs");
-        let code = code::code_of(&main.text);
-        let listed: BTreeSet<&str> = code
-            .lines()
-            .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("mod "))
-            .map(|name| name.trim_end_matches(';').trim_end_matches('{').trim())
-            .collect();
+        let listed = &main.source().modules;
         for file in files.iter().filter(|file| file.is("rs") && file.path != main.path) {
             let Some(inside) = file.path.strip_prefix(folder) else { continue };
             let module = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
-            if !listed.contains(module) {
+            if !listed.iter().any(|name| name == module) {
                 let message = format!("`mod {module};` is missing in {}: these tests never run.", main.path);
                 breaches.push(Breach::at(file, 1, message));
             }
@@ -90,7 +83,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str) -> File {
-        File { path: path.to_owned(), text: text.to_owned() }
+        File::new(path, text)
     }
 
     #[test]

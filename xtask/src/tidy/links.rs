@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn links_lead_somewhere() {
-        let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
+        let file = |path: &str, text: &str| File::new(path, text);
         for (text, breaches) in [
             ("[a](b.md) and [c](../README.md#top)", 0),
             ("[a](decisions/)", 0),

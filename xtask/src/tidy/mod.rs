@@ -5,19 +5,21 @@
 //! [`words`] at the language of the documents. What is only advice is never an error.
 
 mod arrows;
-mod code;
 mod layout;
 mod links;
+mod ratchet;
 mod shape;
+mod sizes;
 mod text;
 mod words;
 
 use std::fmt;
 
+use self::ratchet::{Figure, Ratchet};
 use crate::tree::{self, Done, File};
 
 /// One breach of a law.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Breach {
     path: String,
     line: usize,
@@ -37,24 +39,69 @@ impl fmt::Display for Breach {
     }
 }
 
+/// What is shown besides breaches
+#[derive(Default, clap::Args)]
+pub(crate) struct Tidy {
+    /// Also list what is advice and not law
+    #[arg(long)]
+    advice: bool,
+    /// Print the figures that may only fall, and check nothing
+    #[arg(long, conflicts_with = "advice")]
+    measure: bool,
+    /// List what a figure counts, and check nothing
+    #[arg(long, value_name = "FIGURE", conflicts_with_all = ["advice", "measure"])]
+    list: Option<String>,
+    /// Write the figures that are better than xtask/ratchet.toml has them
+    #[arg(long, conflicts_with_all = ["measure", "list"])]
+    tighten: bool,
+}
+
+/// Measures everything that may only fall.
+fn figures(files: &[File]) -> Vec<Figure> {
+    [sizes::measure].into_iter().flat_map(|measure| measure(files)).collect()
+}
+
 /// Checks every law.
-pub(crate) fn run(advice: bool) -> Done {
+pub(crate) fn run(tidy: &Tidy) -> Done {
     let files = tree::files()?;
+    let figures = figures(&files);
+    let ratchet = Ratchet::read(&files)?;
+    if tidy.measure {
+        print!("{}", ratchet.table(&figures));
+        return Ok(());
+    }
+    if let Some(name) = &tidy.list {
+        return ratchet::list(&figures, name);
+    }
+    if tidy.tighten {
+        return ratchet.tighten(&figures);
+    }
+    check(&files, &figures, &ratchet, tidy.advice)
+}
+
+fn check(files: &[File], figures: &[Figure], ratchet: &Ratchet, advice: bool) -> Done {
     let mut breaches = Vec::new();
     for law in [text::check, shape::check, layout::check, links::check, arrows::check] {
-        breaches.extend(law(&files));
+        breaches.extend(law(files));
     }
+    breaches.extend(ratchet.check(figures));
     breaches.sort();
     for breach in &breaches {
         println!("{breach}");
     }
-    let hints = words::advise(&files);
+    let hints = words::advise(files);
     if advice {
         for hint in &hints {
             println!("advice: {hint}");
         }
     } else if !hints.is_empty() {
         println!("{} pieces of advice; see them with `cargo xtask tidy --advice`.", hints.len());
+    }
+    let loose = ratchet.loose(figures);
+    if loose > 0 {
+        println!(
+            "{loose} figures are better than xtask/ratchet.toml has them; keep them so with `cargo xtask tidy --tighten`."
+        );
     }
     if breaches.is_empty() {
         println!("{} files keep the laws.", files.len());
@@ -76,13 +123,4 @@ fn ships(file: &File) -> bool {
         && room(&file.path).is_some_and(|room| room != "orch-testkit")
         && !file.stem().ends_with("tests")
         && !file.path.contains("/tests/")
-}
-
-/// The code of a file up to its `mod tests`, blanked: what the laws about product code look at.
-fn product_code(file: &File) -> String {
-    let code = code::code_of(&file.text);
-    match code.find("\n#[cfg(test)]\nmod tests") {
-        Some(end) => code[..end].to_owned(),
-        None => code,
-    }
 }

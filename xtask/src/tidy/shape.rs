@@ -1,6 +1,6 @@
 //! Laws about sizes and names.
 
-use super::{Breach, code};
+use super::Breach;
 use crate::tree::File;
 
 /// A longer file wants to be two.
@@ -30,10 +30,13 @@ fn check_file(file: &File) -> Vec<Breach> {
     if !file.text.lines().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("//!")) {
         breaches.push(Breach::at(file, 1, "the file does not open with `//!`: say what lives here."));
     }
+    if let Some(why) = file.not_rust() {
+        breaches.push(Breach::at(file, 1, why));
+    }
     if let Some(name) = empty_name(&file.path) {
         breaches.push(Breach::at(file, 1, format!("`{name}` says nothing; name the thing that is inside.")));
     }
-    for function in code::functions(&code::code_of(&file.text)) {
+    for function in &file.source().functions {
         if function.lines > FUNCTION_LINES_MAX {
             let (name, lines) = (&function.name, function.lines);
             let message =
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
 
     fn breaches(path: &str, text: &str) -> usize {
-        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+        check(&[File::new(path, text)]).len()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Laws about single lines.
 
-use super::{Breach, code};
+use super::Breach;
+use crate::source::UsedPath;
 use crate::tree::File;
 
 /// Paths that exist on one machine only. Put together here, so that this file keeps its own law.
@@ -65,16 +66,10 @@ fn unwritten(file: &File) -> Vec<Breach> {
     if !file.is("rs") {
         return Vec::new();
     }
-    let code = code::code_of(&file.text);
-    let mut breaches = Vec::new();
-    for (index, line) in code.lines().enumerate() {
-        for name in ["todo!", "unimplemented!"] {
-            if line.contains(name) {
-                breaches.push(Breach::at(file, index + 1, format!("{name} is a promise, not code.")));
-            }
-        }
-    }
-    breaches
+    let unwritten = |path: &&UsedPath| ["todo!", "unimplemented!"].contains(&path.names[0].as_str());
+    let promise =
+        |path: &UsedPath| Breach::at(file, path.line, format!("{} is a promise, not code.", path.names[0]));
+    file.source().paths.iter().filter(unwritten).map(promise).collect()
 }
 
 fn machine_folder(line: &str) -> Option<&'static str> {
@@ -102,7 +97,7 @@ mod tests {
     use super::*;
 
     fn messages(path: &str, text: &str) -> usize {
-        check(&[File { path: path.to_owned(), text: text.to_owned() }]).len()
+        check(&[File::new(path, text)]).len()
     }
 
     #[test]

@@ -1,0 +1,198 @@
+//! Laws about the size of the product, of its crates, and of circles of files that import each other.
+//!
+//! Product code is what ships, without its tests; empty lines and comments count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ratchet::Figure;
+use super::{Breach, room, ships};
+use crate::source::{PathKind, UsedPath};
+use crate::tree::File;
+
+/// How many lines the product may have.
+const PRODUCT_LINES_MAX: usize = 47_000;
+
+/// How many lines a crate may have.
+const CRATE_LINES_MAX: usize = 12_000;
+
+/// How many files of a crate may import each other in a circle.
+const CIRCLE_FILES_MAX: usize = 5;
+
+/// How deep re-exports of re-exports are followed.
+const REEXPORTS_MAX: usize = 8;
+
+/// Measures product, crates and circles.
+pub(super) fn measure(files: &[File]) -> Vec<Figure> {
+    let mut crates: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
+    for file in files.iter().filter(|file| ships(file)) {
+        crates.entry(room(&file.path).unwrap_or_default()).or_default().push(file);
+    }
+    let sizes: Vec<Breach> = crates
+        .iter()
+        .map(|(name, files)| size(name, files.iter().map(|file| product_lines(file)).sum()))
+        .collect();
+    let largest = sizes.iter().map(|size| size.line).max().unwrap_or(0);
+    let all = sizes.iter().map(|size| size.line).sum();
+    let circles: Vec<Vec<&File>> = crates.values().flat_map(|files| circles(files)).collect();
+    let widest = circles.iter().map(Vec::len).max().unwrap_or(0);
+    let members = circles.iter().filter(|circle| circle.len() > CIRCLE_FILES_MAX);
+    let members = members
+        .flat_map(|circle| circle.iter().map(|file| Breach::at(file, 1, format!("one of {}", circle.len()))));
+    let figure = |key: &str, measured, bar, places| Figure {
+        section: "sizes",
+        key: key.to_owned(),
+        measured,
+        bar,
+        note: String::new(),
+        places,
+    };
+    vec![
+        figure("lines-of-product", all, PRODUCT_LINES_MAX, sizes.clone()),
+        figure("lines-of-largest-crate", largest, CRATE_LINES_MAX, sizes),
+        figure("files-of-largest-circle", widest, CIRCLE_FILES_MAX, members.collect()),
+    ]
+}
+
+/// A crate's size, as a place to list.
+fn size(name: &str, lines: usize) -> Breach {
+    Breach { path: format!("crates/{name}/src"), line: lines, message: "lines".to_owned() }
+}
+
+/// The lines of a file outside its tests.
+fn product_lines(file: &File) -> usize {
+    let tests: usize = file.source().test_lines.iter().map(ExactSizeIterator::len).sum();
+    file.text.lines().count().saturating_sub(tests)
+}
+
+/// The modules of a crate by their paths.
+struct Modules<'a> {
+    files: &'a [&'a File],
+    by_path: BTreeMap<Vec<&'a str>, usize>,
+}
+
+/// The sets of files of a crate that reach each other by imports.
+fn circles<'a>(files: &[&'a File]) -> Vec<Vec<&'a File>> {
+    let modules = Modules::of(files);
+    let reached: Vec<BTreeSet<usize>> = (0..files.len()).map(|file| modules.reach(file)).collect();
+    let mut circles = Vec::new();
+    let mut placed = BTreeSet::new();
+    for file in 0..files.len() {
+        if placed.contains(&file) {
+            continue;
+        }
+        let circle: Vec<usize> =
+            reached[file].iter().copied().filter(|other| reached[*other].contains(&file)).collect();
+        placed.extend(circle.iter().copied());
+        if circle.len() > 1 {
+            circles.push(circle.into_iter().map(|file| files[file]).collect());
+        }
+    }
+    circles
+}
+
+impl<'a> Modules<'a> {
+    fn of(files: &'a [&'a File]) -> Self {
+        let paths = files.iter().enumerate().map(|(index, file)| (module_path(&file.path), index));
+        // Each program of a crate is a crate of its own.
+        let by_path = paths.filter(|(path, _)| path.first() != Some(&"bin")).collect();
+        Self { files, by_path }
+    }
+
+    /// Every file that a file reaches by one import or more.
+    fn reach(&self, from: usize) -> BTreeSet<usize> {
+        let mut reached = BTreeSet::new();
+        let mut ahead = vec![from];
+        while let Some(file) = ahead.pop() {
+            ahead.extend(self.imported(file).into_iter().filter(|other| reached.insert(*other)));
+        }
+        reached
+    }
+
+    fn imported(&self, file: usize) -> BTreeSet<usize> {
+        let here = module_path(&self.files[file].path);
+        let paths = &self.files[file].source().paths;
+        // What is only passed on is imported by those who use it.
+        let used = paths.iter().filter(|path| !path.test && !matches!(path.kind, PathKind::Reexport(_)));
+        used.filter_map(|path| self.resolve(&here, path, REEXPORTS_MAX))
+            .filter(|other| *other != file)
+            .collect()
+    }
+
+    /// The file that defines what a path names, if it is one of this crate.
+    fn resolve(&self, here: &[&'a str], path: &UsedPath, depth: usize) -> Option<usize> {
+        let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
+        let whole = self.absolute(here, &names)?;
+        let length = (0..=whole.len()).rev().find(|length| self.by_path.contains_key(&whole[..*length]))?;
+        let (module, rest) = whole.split_at(length);
+        let file = self.by_path[module];
+        let Some(name) = rest.first().filter(|_| depth > 0) else { return Some(file) };
+        let here = module_path(&self.files[file].path);
+        let passes_on = |path: &&UsedPath| match &path.kind {
+            PathKind::Reexport(alias) => alias == name,
+            PathKind::Inline | PathKind::Import(_) => false,
+        };
+        let reexport = self.files[file].source().paths.iter().find(passes_on);
+        Some(reexport.and_then(|path| self.resolve(&here, path, depth - 1)).unwrap_or(file))
+    }
+
+    /// A path from the root of the crate; nothing for one that leads to another crate.
+    fn absolute<'n>(&self, here: &[&'n str], names: &[&'n str]) -> Option<Vec<&'n str>>
+    where
+        'a: 'n,
+    {
+        let (mut base, mut rest) = match names {
+            ["crate", rest @ ..] => (&here[..0], rest),
+            ["self", rest @ ..] => (here, rest),
+            ["super", ..] => (here, names),
+            [first, ..] => {
+                let child: Vec<&str> = here.iter().copied().chain([*first]).collect();
+                let is_module = self.by_path.contains_key(child.as_slice());
+                return is_module.then(|| here.iter().chain(names).copied().collect());
+            }
+            [] => return None,
+        };
+        while let ["super", behind @ ..] = rest {
+            (base, rest) = (&base[..base.len().checked_sub(1)?], behind);
+        }
+        Some(base.iter().chain(rest).copied().collect())
+    }
+}
+
+/// The path of the module that a file of a crate holds: none for its root.
+fn module_path(path: &str) -> Vec<&str> {
+    let inside = path.split("/src/").nth(1).unwrap_or_default();
+    let mut names: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
+    if names.last() == Some(&"mod") || matches!(names[..], ["lib" | "main"]) {
+        names.pop();
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_are_found() {
+        let texts = [
+            ("lib.rs", "mod a; mod b; mod c; mod d; pub use c::C;"),
+            ("a/mod.rs", "pub use inner::Inner; fn f() { super::b::g() }"),
+            ("a/inner.rs", "use crate::d; pub struct Inner;"),
+            ("b.rs", "use crate::a::Inner; use std::fs; #[cfg(test)] mod tests { use crate::c; }"),
+            ("c.rs", "use crate::b; pub struct C;"),
+            ("d.rs", "use super::{b, C};"),
+        ];
+        let files: Vec<File> =
+            texts.iter().map(|(path, text)| File::new(format!("crates/orch-x/src/{path}"), *text)).collect();
+        let files: Vec<&File> = files.iter().collect();
+        let circles: Vec<Vec<&str>> =
+            circles(&files).iter().map(|circle| circle.iter().map(|file| file.stem()).collect()).collect();
+        assert_eq!(circles, [["inner", "b", "c", "d"]]);
+    }
+
+    #[test]
+    fn tests_are_no_product() {
+        let text = "//! A.\n\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n";
+        assert_eq!(product_lines(&File::new("crates/orch-x/src/a.rs", text)), 4);
+    }
+}
