@@ -7,6 +7,7 @@
 mod arrows;
 mod layout;
 mod links;
+mod names;
 mod ratchet;
 mod shape;
 mod sizes;
@@ -58,7 +59,7 @@ pub(crate) struct Tidy {
 
 /// Measures everything that may only fall.
 fn figures(files: &[File]) -> Vec<Figure> {
-    [sizes::measure].into_iter().flat_map(|measure| measure(files)).collect()
+    [names::measure, sizes::measure].into_iter().flat_map(|measure| measure(files)).collect()
 }
 
 /// Checks every law.

@@ -1,0 +1,188 @@
+//! Laws about names: types of two words or more, one meaning for each, functions that say what they do to what.
+//!
+//! Code that ships and code that supports tests are measured apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ratchet::Figure;
+use super::{Breach, room, ships};
+use crate::tree::File;
+
+/// How much of the types may have a name of one word.
+const ONE_WORD_TYPES_PERCENT: usize = 20;
+
+/// How much of the types may share their name with another.
+const SHARED_TYPES_PERCENT: usize = 8;
+
+/// How much of the functions may have a name of one word.
+const ONE_WORD_FUNCTIONS_PERCENT: usize = 45;
+
+/// Endings that say nothing: behind one word they make no second.
+const EMPTY_ENDINGS: [&str; 7] = ["Context", "Data", "Entry", "Info", "Item", "State", "Value"];
+
+/// What every command file has, told apart by its file: its arguments, and the enum of its subcommands.
+const OF_COMMAND_FILES: [&str; 2] = ["Args", "Command"];
+
+/// A name and where it stands.
+struct Name<'a> {
+    file: &'a File,
+    /// The crate, or the tests of a crate.
+    unit: String,
+    name: &'a str,
+    line: usize,
+}
+
+/// Names of one kind of code.
+#[derive(Default)]
+struct Names<'a> {
+    types: Vec<Name<'a>>,
+    functions: Vec<Name<'a>>,
+}
+
+/// Measures all names.
+pub(super) fn measure(files: &[File]) -> Vec<Figure> {
+    let glossary = glossary(files);
+    let (mut shipped, mut support) = (Names::default(), Names::default());
+    for file in files.iter().filter(|file| file.is("rs")) {
+        let source = file.source();
+        let name = |name, line, test| Name { file, unit: unit(&file.path, test), name, line };
+        for found in source.types.iter().filter(|found| !OF_COMMAND_FILES.contains(&found.name.as_str())) {
+            let names = if ships(file) && !found.test { &mut shipped } else { &mut support };
+            names.types.push(name(found.name.as_str(), found.line, found.test));
+        }
+        for found in
+            source.functions.iter().filter(|it| !it.of_trait_impl && !it.is_test && it.name != "main")
+        {
+            let names = if ships(file) && !found.test { &mut shipped } else { &mut support };
+            names.functions.push(name(found.name.as_str(), found.line, found.test));
+        }
+    }
+    let mut figures = shipped.figures("names", &glossary);
+    figures.extend(support.figures("test-support-names", &glossary));
+    figures
+}
+
+impl Names<'_> {
+    fn figures(&self, section: &'static str, glossary: &BTreeSet<String>) -> Vec<Figure> {
+        let places = |names: &[Name<'_>], counts: &dyn Fn(&Name<'_>) -> bool| -> Vec<Breach> {
+            let counted = names.iter().filter(|name| counts(name));
+            counted.map(|name| Breach::at(name.file, name.line, format!("`{}`", name.name))).collect()
+        };
+        let one_word = |name: &Name<'_>| one_word(name.name).is_some();
+        let unknown = |name: &Name<'_>| one_word_unknown(name.name, glossary);
+        let mut definitions: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut in_unit: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for found in &self.types {
+            *definitions.entry(found.name).or_default() += 1;
+            *in_unit.entry((&found.unit, found.name)).or_default() += 1;
+        }
+        let shared = |name: &Name<'_>| definitions[name.name] > 1;
+        let shared_in_crate = |name: &Name<'_>| in_unit[&(name.unit.as_str(), name.name)] > 1;
+        let plain = |name: &Name<'_>| !name.name.trim_start_matches('_').contains('_');
+        let (types, functions) = (self.types.len(), self.functions.len());
+        vec![
+            Figure::of_share(
+                section,
+                "types-of-one-word",
+                places(&self.types, &one_word),
+                (types, ONE_WORD_TYPES_PERCENT),
+            ),
+            Figure::of_places(section, "types-of-one-word-not-in-glossary", places(&self.types, &unknown)),
+            Figure::of_places(section, "types-sharing-name-in-crate", places(&self.types, &shared_in_crate)),
+            Figure::of_share(
+                section,
+                "types-sharing-name",
+                places(&self.types, &shared),
+                (types, SHARED_TYPES_PERCENT),
+            ),
+            Figure::of_share(
+                section,
+                "functions-of-one-word",
+                places(&self.functions, &plain),
+                (functions, ONE_WORD_FUNCTIONS_PERCENT),
+            ),
+        ]
+    }
+}
+
+/// The crate that a file belongs to; its tests are another.
+fn unit(path: &str, test: bool) -> String {
+    let crate_name = room(path).unwrap_or_else(|| path.split('/').next().unwrap_or_default());
+    let tests = test || !path.starts_with(&format!("crates/{crate_name}/src/"));
+    if tests { format!("{crate_name} tests") } else { crate_name.to_owned() }
+}
+
+/// The words that the glossary explains.
+fn glossary(files: &[File]) -> BTreeSet<String> {
+    let text =
+        files.iter().find(|file| file.path == "docs/glossary.md").map_or("", |file| file.text.as_str());
+    let explained = text.split("## Words that are not used").next().unwrap_or_default();
+    let rows = explained.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    rows.map(|word| word.trim_matches('`').to_lowercase()).collect()
+}
+
+/// The one word of a type's name, if it has no other.
+fn one_word(name: &str) -> Option<&str> {
+    let stem = EMPTY_ENDINGS
+        .iter()
+        .filter_map(|ending| name.strip_suffix(ending))
+        .find(|stem| !stem.is_empty())
+        .unwrap_or(name);
+    (words(stem) == 1).then_some(stem)
+}
+
+fn one_word_unknown(name: &str, glossary: &BTreeSet<String>) -> bool {
+    one_word(name).is_some_and(|word| !glossary.contains(&word.to_lowercase()))
+}
+
+/// How many capitals begin a word: `HttpServer` and `HTTPServer` have two.
+fn words(name: &str) -> usize {
+    let letters: Vec<char> = name.chars().collect();
+    let begins = |at: &usize| {
+        let after_capital = *at > 0 && letters[at - 1].is_uppercase();
+        let before_small = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        letters[*at].is_uppercase() && (!after_capital || before_small)
+    };
+    (0..letters.len()).filter(begins).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_types_are_counted() {
+        for (name, word) in [
+            ("Run", Some("Run")),
+            ("RunId", None),
+            ("RunState", Some("Run")),
+            ("State", Some("State")),
+            ("DataValue", Some("Data")),
+            ("TaskGraphState", None),
+            ("HTTPServer", None),
+            ("IO", Some("IO")),
+        ] {
+            assert_eq!(one_word(name), word, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_measured() {
+        let files = [
+            File::new(
+                "docs/glossary.md",
+                "| word | meaning |\n| run | a |\n\n## Words that are not used\n\n| job | task |\n",
+            ),
+            File::new("crates/orch-a/src/lib.rs", "struct Run; struct Job; fn go() {} fn main() {}"),
+            File::new(
+                "crates/orch-a/src/b.rs",
+                "struct Job; struct TaskGraph; impl X for Run { fn f() {} } #[cfg(test)] mod t { #[test] fn g() {} }",
+            ),
+            File::new("crates/orch-c/src/lib.rs", "struct TaskGraph; fn go_on() {}"),
+            File::new("bench/src/main.rs", "struct Yard; fn main() {}"),
+        ];
+        let figures = measure(&files);
+        let measured: Vec<usize> = figures.iter().map(|figure| figure.measured).collect();
+        assert_eq!(measured, [3, 2, 2, 4, 1, 1, 1, 0, 0, 0]);
+    }
+}
