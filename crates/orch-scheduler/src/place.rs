@@ -130,14 +130,22 @@ impl Footing {
 }
 
 fn has_dot_git(folder: &Path) -> bool {
-    folder.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok())
+    folder.ancestors().any(has_own_dot_git)
+}
+
+/// Whether a folder has a `.git` that is or was a repository; a folder without anything of git's in it never was one.
+fn has_own_dot_git(folder: &Path) -> bool {
+    let dot_git = folder.join(".git");
+    if dot_git.is_dir() {
+        return ["HEAD", "objects", "refs"].iter().any(|name| dot_git.join(name).symlink_metadata().is_ok());
+    }
+    dot_git.symlink_metadata().is_ok()
 }
 
 /// Whether it is worth asking git: it takes longer than everything else that beginning a run does.
 fn may_be_in_a_repository(folder: &Path) -> bool {
     folder.ancestors().any(|folder| {
-        folder.join(".git").symlink_metadata().is_ok()
-            || (folder.join("HEAD").is_file() && folder.join("objects").is_dir())
+        has_own_dot_git(folder) || (folder.join("HEAD").is_file() && folder.join("objects").is_dir())
     })
 }
 

@@ -82,17 +82,21 @@ fn git_common_folder(folder: &Path) -> Option<PathBuf> {
             return common_of(ancestor.join(text.strip_prefix("gitdir:")?.trim()));
         }
         // A bare repository has no `.git`; its own folder looks like one.
-        common_of(ancestor.to_owned()).filter(|_| ancestor.join("objects").is_dir())
+        common_of(ancestor.to_owned())
     })
 }
 
 /// The common folder of a git folder, which a linked worktree names in its `commondir`.
+///
+/// A folder without the three entries that git asks for is no git folder, whatever its name is.
 fn common_of(git: PathBuf) -> Option<PathBuf> {
     let common = match std::fs::read_to_string(git.join("commondir")) {
         Ok(text) => git.join(text.trim()),
         Err(_) => git,
     };
-    if common.join("HEAD").is_file() { common.canonicalize().ok() } else { None }
+    let is_repository =
+        common.join("HEAD").is_file() && ["objects", "refs"].iter().all(|name| common.join(name).is_dir());
+    if is_repository { common.canonicalize().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -114,6 +118,7 @@ mod tests {
         let private = main.join(".git/worktrees/linked");
         std::fs::create_dir_all(&private).unwrap();
         std::fs::create_dir_all(main.join(".git/objects")).unwrap();
+        std::fs::create_dir_all(main.join(".git/refs")).unwrap();
         std::fs::create_dir_all(linked.join("deep/er")).unwrap();
         std::fs::write(main.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
         std::fs::write(private.join("HEAD"), "ref: refs/heads/side\n").unwrap();
@@ -145,6 +150,22 @@ mod tests {
         std::fs::write(top.join(".orch/orch.db"), "").unwrap();
         assert_eq!(sqlite(find(None, &deep)), top.join(".orch/orch.db"));
         assert_eq!(sqlite(place(None, &deep)), deep.join(".orch/orch.db"));
+    }
+
+    #[test]
+    fn a_folder_that_is_only_named_like_a_git_folder_is_passed_over() {
+        let (root, main, _linked) = repository();
+        let deep = main.join("a/b");
+        std::fs::create_dir_all(deep.join(".git")).unwrap();
+        assert_eq!(
+            sqlite(place(None, &deep)),
+            main.join(".git/orch/orch.db"),
+            "the repository around it counts"
+        );
+        let outside = root.path().join("outside");
+        std::fs::create_dir_all(outside.join(".git/refs")).unwrap();
+        std::fs::create_dir_all(outside.join(".git/objects")).unwrap();
+        assert_eq!(sqlite(place(None, &outside)), outside.join(".orch/orch.db"), "it has no HEAD");
     }
 
     #[test]

@@ -334,3 +334,19 @@ fn a_repository_that_is_broken_is_said() {
     assert_eq!(error["code"], "base_not_found", "a run without worktrees is not what was asked for: {error}");
     assert_eq!(error["hint"], "orch run init x --store elsewhere.db --no-worktrees");
 }
+
+/// Sandboxes leave empty folders of this name behind; git passes them over.
+#[test]
+fn a_folder_that_is_only_named_like_a_git_folder_is_passed_over() {
+    let place = Place::with_repository();
+    let outside = place.beside("outside/deep");
+    std::fs::create_dir_all(&outside).unwrap();
+    std::fs::create_dir(place.beside("outside/.git")).unwrap();
+    let run = place.orch(&["run", "init", "x", "--name", "r"]).within(&outside).ok();
+    assert_eq!(run["run"]["base"], json!(null), "{run}");
+    assert!(outside.join(".orch/orch.db").is_file());
+    let inside = place.top().join("sub");
+    std::fs::create_dir_all(inside.join(".git")).unwrap();
+    let run = place.orch(&["run", "init", "x", "--name", "s"]).within(&inside).ok();
+    assert_eq!(run["run"]["base"]["branch"], "main", "the repository around it counts: {run}");
+}
