@@ -44,7 +44,7 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
             breaches.push(Breach::at(file, 1, message));
         }
     }
-    breaches.extend(forgotten_tests(files));
+    breaches.extend(forgotten_files(files));
     breaches
 }
 
@@ -54,28 +54,49 @@ fn is_scattered_test(path: &str) -> bool {
     inside && path.ends_with(".rs") && path.split('/').count() == 4
 }
 
-/// `crates/orch-cli/tests/it/main.rs` and its like.
-fn is_test_program(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
-    matches!(parts[..], ["crates", _, "tests", _, "main.rs"])
-}
-
-/// Files of a test program that no `mod` line names: they would never run.
-fn forgotten_tests(files: &[File]) -> Vec<Breach> {
+/// Rust files that no `mod` line names, in source and tests, however deep: they would never be built.
+fn forgotten_files(files: &[File]) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    for main in files.iter().filter(|file| is_test_program(&file.path)) {
-        let folder = main.path.trim_end_matches("main.rs");
-        let listed = &main.source().modules;
-        for file in files.iter().filter(|file| file.is("rs") && file.path != main.path) {
-            let Some(inside) = file.path.strip_prefix(folder) else { continue };
-            let module = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
-            if !listed.iter().any(|name| name == module) {
-                let message = format!("`mod {module};` is missing in {}: these tests never run.", main.path);
-                breaches.push(Breach::at(file, 1, message));
-            }
+    for file in files.iter().filter(|file| file.is("rs") && !is_root(&file.path)) {
+        let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
+        let (folder, module) = match (name, folder.rsplit_once('/')) {
+            ("mod.rs", Some((above, module))) => (above, module),
+            _ => (folder, name.trim_end_matches(".rs")),
+        };
+        let parents = ["mod.rs", "main.rs", "lib.rs"].map(|parent| format!("{folder}/{parent}"));
+        let beside = format!("{folder}.rs");
+        let is_parent = |other: &&File| other.path == beside || parents.contains(&other.path);
+        let listed = |other: &File| other.source().modules.iter().any(|listed| listed == module);
+        let by_path = format!("#[path = \"{name}\"]");
+        let is_beside = |other: &&File| other.path.rsplit_once('/').is_some_and(|(place, _)| place == folder);
+        let is_listed = files.iter().filter(is_parent).any(listed)
+            || files
+                .iter()
+                .filter(is_beside)
+                .any(|other| other.text.lines().any(|line| line.trim() == by_path));
+        if !is_listed {
+            let message = format!("no file has `mod {module};` for it: it is never built.");
+            breaches.push(Breach::at(file, 1, message));
         }
     }
     breaches
+}
+
+/// Whether a file is the root of a crate, or no part of one.
+fn is_root(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let inside = match parts[..] {
+        ["crates", _, "src" | "tests", ref inside @ ..] | ["bench" | "xtask", "src", ref inside @ ..] => {
+            inside
+        }
+        _ => return true,
+    };
+    match inside {
+        [name] => ["lib.rs", "main.rs"].contains(name) || parts[2] == "tests",
+        ["bin", ..] => true,
+        [_, "main.rs"] => parts[2] == "tests",
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -93,12 +114,28 @@ mod tests {
     }
 
     #[test]
-    fn every_test_file_is_listed() {
+    fn every_file_is_listed() {
         let main = file("crates/a/tests/it/main.rs", "mod one;\npub mod two;\n// mod three;\n");
-        let listed = [main, file("crates/a/tests/it/one.rs", ""), file("crates/a/tests/it/two/mod.rs", "")];
-        assert_eq!(check(&listed), []);
-        let main = file("crates/a/tests/it/main.rs", "mod one;\n// mod three;\n");
-        assert_eq!(check(&[main, file("crates/a/tests/it/three.rs", "")]).len(), 1);
+        let one = file("crates/a/tests/it/one.rs", "");
+        let two = file("crates/a/tests/it/two/mod.rs", "mod deep;\n");
+        let deep = file("crates/a/tests/it/two/deep.rs", "");
+        assert_eq!(check(&[main, one, two, deep]), []);
+        let main = || file("crates/a/tests/it/main.rs", "mod one;\nmod two;\n// mod three;\n");
+        assert_eq!(check(&[main(), file("crates/a/tests/it/three.rs", "")]).len(), 1);
+        let two = file("crates/a/tests/it/two/mod.rs", "// mod deep;\n");
+        assert_eq!(check(&[main(), two, file("crates/a/tests/it/two/deep.rs", "")]).len(), 1);
         assert_eq!(check(&[file("crates/a/tests/alone.rs", "")]).len(), 1);
+    }
+
+    #[test]
+    fn source_files_are_listed_beside_or_above() {
+        let lib = || file("crates/a/src/lib.rs", "mod one;\n");
+        let one =
+            file("crates/a/src/one.rs", "mod deep;\n#[cfg(test)]\n#[path = \"one_tests.rs\"]\nmod tests;\n");
+        let files = [lib(), one, file("crates/a/src/one/deep.rs", ""), file("crates/a/src/one_tests.rs", "")];
+        assert_eq!(check(&files), []);
+        assert_eq!(check(&[lib(), file("crates/a/src/two.rs", "")]).len(), 1);
+        assert_eq!(check(&[file("crates/a/src/bin/tool.rs", ""), file("xtask/src/main.rs", "")]), []);
+        assert_eq!(check(&[file("xtask/src/main.rs", "mod a;"), file("xtask/src/b.rs", "")]).len(), 1);
     }
 }

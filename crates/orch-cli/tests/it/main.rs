@@ -41,15 +41,3 @@ mod texts;
 mod trees;
 mod worker_briefs;
 mod worktrees;
-
-/// A file that is not named above is never run.
-#[test]
-fn every_file_is_a_module() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let module = name.strip_suffix(".rs").unwrap_or(&name);
-        assert!(module == "main" || main.contains(&format!("mod {module};")), "{name} is forgotten");
-    }
-}
