@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use orch_contract::envelope::{Failure as FailureDocument, Success};
 use orch_contract::store::DocumentAnswer;
 use orch_contract::{Code, ErrorView};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,10 +16,10 @@ use crate::human::frame::{Frame, Size};
 use crate::human::harmless::{harmful, harmless};
 use crate::human::{Human, Paint, Paper, Tone};
 
-/// What stands in `data`: written, read back when a request is repeated, described, and rendered for people.
-pub trait View: Serialize + DeserializeOwned + JsonSchema + Human {}
+/// What stands in `data`: written, read back when a request is repeated, and rendered for people.
+pub trait View: Serialize + DeserializeOwned + Human {}
 
-impl<T: Serialize + DeserializeOwned + JsonSchema + Human> View for T {}
+impl<T: Serialize + DeserializeOwned + Human> View for T {}
 
 /// What a command answers.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
-use orch_contract::schema::{Entry, SchemaAnswer};
+use orch_contract::schema::SchemaAnswer;
 use orch_contract::{Code, ErrorView};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::respond::{Outcome, Reply};
@@ -24,14 +24,15 @@ pub struct SchemaArgs {
 ///
 /// # Errors
 /// There is no such command.
-pub fn schema(args: &SchemaArgs, program: &str, entries: Vec<Entry>) -> Result<Reply<SchemaAnswer>, Failure> {
+pub fn schema(
+    args: &SchemaArgs,
+    program: &str,
+    mut schemas: Map<String, Value>,
+) -> Result<Reply<SchemaAnswer>, Failure> {
     let asked = args.command.join(" ");
     let asked = asked.strip_prefix(program).map_or(asked.as_str(), str::trim_start);
     let full = format!("{program} {asked}");
-    let all = asked.is_empty();
-    let chosen = entries.into_iter().filter(|(command, _)| all || *command == full);
-    let schemas: Map<_, _> =
-        chosen.map(|(command, schema)| (command.to_owned(), schema.to_value())).collect();
+    schemas.retain(|command, _| asked.is_empty() || *command == full);
     if schemas.is_empty() {
         let error = ErrorView::new(Code::InvalidArgument, format!("There is no command {full}."));
         return Err(error.detail("argument", "COMMAND").hint(format!("{program} --help")).into());

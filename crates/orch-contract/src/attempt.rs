@@ -5,7 +5,6 @@ use orch_core::attempt::AttemptState;
 use orch_core::message as core_message;
 use orch_core::task::Checks;
 use orch_core::worktree::{self, WorktreeState};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::said;
@@ -13,7 +12,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// One try at a task by one worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Its name, `RUN/KEY@N`.
     pub id: String,
@@ -45,7 +45,8 @@ pub struct Attempt {
 }
 
 /// The checked-out tree of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Worktree {
     /// Its folder.
     pub path: String,
@@ -68,7 +69,8 @@ pub struct Worktree {
 }
 
 /// What a report changed since the attempt's base.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Changes {
     /// How many files.
     pub files: u64,
@@ -81,7 +83,8 @@ pub struct Changes {
 }
 
 /// A file that a report changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileChange {
     /// Where it lies, from the top of the worktree.
     pub path: String,

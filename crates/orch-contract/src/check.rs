@@ -2,14 +2,14 @@
 
 use orch_core::check as core;
 use orch_core::check::{CheckSource, CheckStage, CheckState};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Stamp;
 use crate::word::Word;
 
 /// A check that ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// What was run; empty for what the tool itself found.
     pub command: String,

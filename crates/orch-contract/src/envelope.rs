@@ -1,6 +1,5 @@
 //! What stands around every answer.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorView;
@@ -9,13 +8,14 @@ use crate::error::ErrorView;
 pub const SCHEMA: u32 = 1;
 
 /// The answer of a command that did what it was asked to do.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Success<T> {
     /// The version of this document.
-    #[schemars(extend("const" = SCHEMA))]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
     /// Always true.
-    #[schemars(extend("const" = true))]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub ok: bool,
     /// True when this is the recorded answer of an earlier request with the same id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -45,13 +45,14 @@ impl<T> Success<T> {
 }
 
 /// The answer of a command that did nothing.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The version of this document.
-    #[schemars(extend("const" = SCHEMA))]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
     /// Always false.
-    #[schemars(extend("const" = false))]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = false)))]
     pub ok: bool,
     /// The command, without its options.
     pub command: String,
@@ -68,7 +69,8 @@ impl Failure {
 }
 
 /// Either answer.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Envelope<T> {
     /// It did what it was asked to do.

@@ -4,7 +4,6 @@ use orch_core::id::{Slug, TaskName};
 use orch_core::refusal::{Problem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +14,8 @@ use crate::tree_error;
 use crate::word::Word;
 
 /// Why a command did nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorView {
     /// For programs.
     pub code: CodeWord,

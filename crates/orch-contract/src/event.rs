@@ -2,7 +2,6 @@
 
 use orch_core::event as core;
 use orch_core::event::EventKind;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,7 +9,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// One line of the history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Its number, `e-N`.
     pub id: String,

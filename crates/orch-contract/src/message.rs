@@ -2,7 +2,6 @@
 
 use orch_core::message as core;
 use orch_core::message::MessageKind;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +10,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// One entry of a thread, whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Its number, `m-N`.
     pub id: String,
@@ -76,7 +76,8 @@ impl Message {
 }
 
 /// A message without its texts, as the answer to a change shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageShort {
     /// Its number, `m-N`.
     pub id: String,
@@ -93,7 +94,8 @@ pub struct MessageShort {
 }
 
 /// A message in one of its two forms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum MessageShown {
     /// Whole, as `--full` asks for.

@@ -3,14 +3,14 @@
 use orch_core::id::{Slug, TaskName};
 use orch_core::refusal as core;
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Stamp;
 use crate::word::{Word, Worded};
 
 /// Why a task does not move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reason {
     /// For programs.
     pub code: Word<ReasonCode>,

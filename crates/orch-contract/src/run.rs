@@ -3,7 +3,6 @@
 use orch_core::run as core;
 use orch_core::run::{Baseline, Counts, DoneWhen, Outcome, PauseReason, RunState, RunStatus};
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -12,7 +11,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// One goal with its policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Run {
     /// Its name.
     pub id: String,
@@ -89,7 +89,8 @@ pub struct Run {
 }
 
 /// The commit a run began from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Base {
     /// The commit.
     pub commit: String,
@@ -98,7 +99,8 @@ pub struct Base {
 }
 
 /// What the attempts of a run have used, as far as their profiles tell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Spent {
     /// How many there were.
     pub attempts: i64,
@@ -109,7 +111,8 @@ pub struct Spent {
 }
 
 /// A pause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pause {
     /// Why, for programs.
     pub reason: Word<PauseReason>,
@@ -178,7 +181,8 @@ fn dollars(micros: i64) -> f64 {
 }
 
 /// A run as a line of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunListed {
     /// Its name.
     pub id: String,
@@ -210,7 +214,8 @@ impl RunListed {
 }
 
 /// A run as the head of its status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunBrief {
     /// Its name.
     pub id: String,
@@ -254,7 +259,8 @@ impl RunBrief {
 }
 
 /// How many tasks of a run are done, of those that were not cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Tasks that are done.
     pub done: i64,
@@ -271,7 +277,8 @@ impl Progress {
 }
 
 /// How many tasks a run has in each state; every state is named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct StateCounts(pub Map<String, serde_json::Value>);
 

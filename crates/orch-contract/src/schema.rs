@@ -1,30 +1,63 @@
-//! The JSON Schema of every answer.
+//! The JSON Schema of what each command prints, as `orch schema` and `inbox schema` print it.
+//!
+//! The schemas are derived from the types of this crate only when `cargo xtask docs` generates `schemas/`.
+//! The programs contain these generated documents, so that they need neither the derived code nor its library.
 
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+#[cfg(feature = "schema")]
+pub mod derived;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::envelope::Envelope;
+/// Returns the schema of what each command of `orch` prints.
+#[must_use]
+pub fn orch_schemas() -> Map<String, Value> {
+    complete_schemas(include_str!("../schemas/orch.json"))
+}
 
-/// A command and the schema of what it prints.
-pub type Entry = (&'static str, Schema);
+/// Returns the schema of what each command of `inbox` prints.
+#[must_use]
+pub fn inbox_schemas() -> Map<String, Value> {
+    complete_schemas(include_str!("../schemas/inbox.json"))
+}
+
+fn complete_schemas(document: &str) -> Map<String, Value> {
+    serde_json::from_str::<SchemaSet>(document).expect("the generated schemas are valid").into_complete()
+}
+
+/// The key of a schema that holds its definitions.
+const DEFINITIONS: &str = "$defs";
 
 /// What `schema` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SchemaAnswer {
     /// For each command the JSON Schema of the document it prints.
     pub schemas: Map<String, Value>,
 }
 
-/// The schema of the whole document that a command with this `data` prints.
-#[must_use]
-pub fn of<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<T>>()
+/// The schemas of one program's commands, where a definition that several of them use stands once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchemaSet {
+    /// The shared definitions, by name.
+    pub definitions: Map<String, Value>,
+    /// The schema of each command; `null` in its `$defs` stands for the shared definition of that name.
+    pub commands: Map<String, Value>,
 }
 
-/// An entry of a program's list of schemas.
-#[must_use]
-pub fn entry<T: JsonSchema>(command: &'static str) -> Entry {
-    (command, of::<T>())
+impl SchemaSet {
+    /// Returns the complete schema of each command.
+    #[must_use]
+    pub fn into_complete(mut self) -> Map<String, Value> {
+        for own in self.commands.values_mut().filter_map(own_definitions_mut) {
+            for (name, definition) in own.iter_mut().filter(|(_, definition)| definition.is_null()) {
+                *definition = self.definitions.get(name).cloned().unwrap_or_default();
+            }
+        }
+        self.commands
+    }
+}
+
+fn own_definitions_mut(schema: &mut Value) -> Option<&mut Map<String, Value>> {
+    schema.get_mut(DEFINITIONS)?.as_object_mut()
 }

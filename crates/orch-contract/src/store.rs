@@ -1,10 +1,10 @@
 //! The store, as `init` shows it.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A store that was made, or was there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Store {
     /// Where it is, as `--store` takes it.
     pub location: String,
@@ -15,14 +15,16 @@ pub struct Store {
 }
 
 /// What `init` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InitAnswer {
     /// The store.
     pub store: Store,
 }
 
 /// What a document that is no answer (help, completions, drawings) becomes when JSON is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DocumentAnswer {
     /// The document.
     pub document: String,

@@ -3,7 +3,6 @@
 use orch_core::id::Slug;
 use orch_core::task as core;
 use orch_core::task::{Checks, TaskState, TaskText};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::said;
@@ -11,7 +10,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// A task as lists and answers to changes show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskShort {
     /// Its name, `RUN/KEY`.
     pub id: String,
@@ -55,7 +55,8 @@ impl TaskShort {
 }
 
 /// A task, whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Its name, `RUN/KEY`.
     pub id: String,
@@ -148,7 +149,8 @@ impl Task {
 }
 
 /// A task in one of its two forms.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum TaskShown {
     /// Whole, as `--full` asks for.

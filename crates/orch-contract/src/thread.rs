@@ -4,7 +4,6 @@ use orch_core::message as core_message;
 use orch_core::thread as core;
 use orch_core::thread::{ThreadKind, ThreadState, ThreadStatus};
 use orch_core::time::Time;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
@@ -12,7 +11,8 @@ use crate::time::Stamp;
 use crate::word::Word;
 
 /// A work item, or a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
     /// Its number, `th-N`.
     pub id: String,
@@ -46,7 +46,8 @@ pub struct Thread {
 }
 
 /// The lease of a thread that somebody holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadLease {
     /// When it expires; null while a question is open, because it does not run then.
     pub expires_at: Option<Stamp>,

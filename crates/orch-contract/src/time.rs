@@ -4,7 +4,6 @@ use std::fmt;
 
 use jiff::Timestamp;
 use orch_core::time::Time;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, written like `2026-11-22T13:15:00.123Z`.
@@ -37,24 +36,6 @@ impl<'de> Deserialize<'de> for Stamp {
         let text = String::deserialize(deserializer)?;
         let timestamp: Timestamp = text.parse().map_err(serde::de::Error::custom)?;
         Ok(Self(Time(timestamp.as_millisecond())))
-    }
-}
-
-impl JsonSchema for Stamp {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "date-time",
-            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
-        })
     }
 }
 

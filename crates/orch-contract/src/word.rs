@@ -13,7 +13,6 @@ use orch_core::task::{Checks, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
 use orch_core::worker::WorkerOutcome;
 use orch_core::worktree::{Found, WorktreeState};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A fact that is one of a fixed set of public names.
@@ -56,17 +55,6 @@ impl<'de, T: Worded> Deserialize<'de> for Word<T> {
         T::all().into_iter().find(|member| member.word() == text).map(Self).ok_or_else(|| {
             serde::de::Error::custom(format_args!("`{text}` is not one of the words of {}", T::SET))
         })
-    }
-}
-
-impl<T: Worded> JsonSchema for Word<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::SET.into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words: Vec<&str> = T::all().into_iter().map(T::word).collect();
-        json_schema!({ "type": "string", "enum": words })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Page;
 
@@ -14,9 +14,6 @@ pub(super) struct CodeRow {
     pub(super) exit_status: u8,
     pub(super) retryable: bool,
 }
-
-/// A command and the JSON Schema of the document it prints.
-pub(super) type Entry = (&'static str, Value);
 
 const HEAD: &str = "# The contract
 
@@ -58,8 +55,8 @@ const STATUSES: [(&str, &str); 9] = [
 /// Definitions that belong to the envelope and are told above.
 const ENVELOPE: [&str; 4] = ["Code", "ErrorView", "Failure", "Success"];
 
-/// Makes the document.
-pub(super) fn page(codes: &[CodeRow], entries: &[Entry]) -> Page {
+/// Makes the document from the codes and, for each command, the JSON Schema of what it prints.
+pub(super) fn page(codes: &[CodeRow], schemas: &Map<String, Value>) -> Page {
     let mut text = format!("{HEAD}\n## Exit status and codes\n\n| status | meaning |\n| --- | --- |\n");
     for (status, meaning) in STATUSES {
         let _ = writeln!(text, "| {status} | {meaning} |");
@@ -71,7 +68,7 @@ pub(super) fn page(codes: &[CodeRow], entries: &[Entry]) -> Page {
     }
     let mut objects = BTreeMap::new();
     text.push_str("\n## What commands answer\n\nThe fields of `data`.\n");
-    for (command, schema) in entries {
+    for (command, schema) in schemas {
         text.push_str(&answer(command, schema, &mut objects));
     }
     text.push_str("\n## Objects\n");
@@ -200,7 +197,7 @@ mod tests {
             "Task": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
         }});
         let code = CodeRow { name: "timeout", meaning: " Too late.", exit_status: 5, retryable: true };
-        let text = page(&[code], &[("orch task show", schema)]).text;
+        let text = page(&[code], &Map::from_iter([("orch task show".to_owned(), schema)])).text;
         for part in [
             "| `timeout` | Too late. | 5 | yes |\n",
             "### orch task show\n\n[How it is called](cli/orch-task-show.md).\n",

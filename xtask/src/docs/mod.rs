@@ -1,10 +1,12 @@
 //! `cargo xtask docs`: the documents that are made from the code, so that they cannot be wrong about it.
 //!
-//! [`machines`] writes docs/state-machines.md, [`cli`] docs/cli/, [`contract`] docs/contract.md.
+//! [`machines`] writes docs/state-machines.md, [`cli`] docs/cli/, [`contract`] docs/contract.md,
+//! [`schemas`] the JSON Schemas that the programs contain.
 
 mod cli;
 mod contract;
 mod machines;
+mod schemas;
 
 use std::{fs, io};
 
@@ -12,6 +14,7 @@ use clap::CommandFactory;
 use orch_cli::inbox::Inbox;
 use orch_cli::orch::Orch;
 use orch_contract::Code;
+use orch_contract::schema::derived;
 
 use self::contract::CodeRow;
 
@@ -75,7 +78,13 @@ fn gone(pages: &[Page]) -> Result<Vec<String>, String> {
 
 fn pages() -> Vec<Page> {
     let programs = vec![Orch::command(), Inbox::command()];
-    let mut pages = vec![machines::page(), contract::page(&codes(), &entries())];
+    let (orch, inbox) = (derived::orch_schemas(), derived::inbox_schemas());
+    let mut pages = vec![
+        machines::page(),
+        schemas::schema_page("orch", orch.clone()),
+        schemas::schema_page("inbox", inbox.clone()),
+    ];
+    pages.push(contract::page(&codes(), &orch.into_iter().chain(inbox).collect()));
     pages.extend(cli::pages(programs));
     pages
 }
@@ -89,10 +98,4 @@ fn codes() -> Vec<CodeRow> {
         retryable: code.retryable(),
     };
     Code::ALL.iter().map(row).collect()
-}
-
-/// The schemas of both programs.
-fn entries() -> Vec<(&'static str, serde_json::Value)> {
-    let all = orch_contract::orch::schemas().into_iter().chain(orch_contract::inbox::schemas());
-    all.map(|(command, schema)| (command, schema.to_value())).collect()
 }

@@ -78,7 +78,6 @@ const WALLS: [Wall; 11] = [
             "clap_mangen",
             "jiff",
             "rustix",
-            "schemars",
             "serde",
             "serde_json",
             "sha2",

@@ -128,7 +128,7 @@ impl Program for Inbox {
             Command::Cancel(args) => cancel::run(&args, context)?.into(),
             Command::Agents(args) => agents::run(&args, context)?.into(),
             Command::Schema(args) => {
-                self_description::schema(&args, "inbox", orch_contract::inbox::schemas())?.into()
+                self_description::schema(&args, "inbox", orch_contract::schema::inbox_schemas())?.into()
             }
             Command::Completions(args) => self_description::completions(&args, Self::parser()),
             Command::Man(args) => self_description::man(&args, Self::parser())?,

@@ -177,7 +177,7 @@ impl Program for Orch {
             Command::Demo(args) => demo::run(&args, context),
             Command::Prime(args) => prime::run(&args, context),
             Command::Schema(args) => {
-                Ok(self_description::schema(&args, "orch", orch_contract::orch::schemas())?.into())
+                Ok(self_description::schema(&args, "orch", orch_contract::schema::orch_schemas())?.into())
             }
             Command::Completions(args) => Ok(self_description::completions(&args, Self::parser())),
             Command::Man(args) => self_description::man(&args, Self::parser()),

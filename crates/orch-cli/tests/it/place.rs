@@ -1,13 +1,12 @@
 //! A folder with a store of its own, and the built programs to call in it.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::schema::breaches;
 
@@ -284,7 +283,8 @@ impl Printed {
     }
 }
 
-static SCHEMAS: LazyLock<HashMap<&'static str, Value>> = LazyLock::new(|| {
-    let entries = orch_contract::inbox::schemas().into_iter().chain(orch_contract::orch::schemas());
-    entries.map(|(command, schema)| (command, schema.to_value())).collect()
+static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+    let mut schemas = orch_contract::schema::inbox_schemas();
+    schemas.append(&mut orch_contract::schema::orch_schemas());
+    schemas
 });

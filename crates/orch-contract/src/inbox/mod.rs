@@ -2,18 +2,16 @@
 
 use orch_core::time::Time;
 use orch_core::worker::WorkerOutcome;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, MessageShown};
-use crate::schema::{Entry, SchemaAnswer, entry};
-use crate::store::{DocumentAnswer, InitAnswer};
 use crate::thread::Thread;
 use crate::time::Stamp;
 use crate::word::Word;
 
 /// What `send` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SendAnswer {
     /// The thread.
     pub thread: Thread,
@@ -22,7 +20,8 @@ pub struct SendAnswer {
 }
 
 /// What `done` and `fail` answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CloseAnswer {
     /// The closed thread.
     pub thread: Thread,
@@ -31,14 +30,16 @@ pub struct CloseAnswer {
 }
 
 /// What `release` and `cancel` answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadAnswer {
     /// The thread.
     pub thread: Thread,
 }
 
 /// What `list` answers: most urgent first, then oldest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAnswer {
     /// The threads.
     pub threads: Vec<Thread>,
@@ -49,7 +50,8 @@ pub struct ListAnswer {
 }
 
 /// What `show` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowAnswer {
     /// The thread.
     pub thread: Thread,
@@ -62,7 +64,8 @@ pub struct ShowAnswer {
 }
 
 /// What `claim` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClaimAnswer {
     /// The claimed thread; null when there was nothing to claim and `--empty-ok` was given.
     pub thread: Option<Thread>,
@@ -73,7 +76,8 @@ pub struct ClaimAnswer {
 }
 
 /// The lease that a claim gives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeaseGrant {
     /// The secret that every command of the holder needs; null in the recorded answer of a request.
     pub token: Option<String>,
@@ -82,7 +86,8 @@ pub struct LeaseGrant {
 }
 
 /// What `renew` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RenewAnswer {
     /// The renewed lease.
     pub lease: RenewedLease,
@@ -94,7 +99,8 @@ pub struct RenewAnswer {
 }
 
 /// A renewed lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RenewedLease {
     /// When it expires; null while a question is open.
     pub expires_at: Option<Stamp>,
@@ -109,7 +115,8 @@ impl RenewedLease {
 }
 
 /// What `progress` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProgressAnswer {
     /// The progress message.
     pub message: MessageShown,
@@ -121,7 +128,8 @@ pub struct ProgressAnswer {
 }
 
 /// What `ask` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskAnswer {
     /// The question.
     pub question: Message,
@@ -130,14 +138,16 @@ pub struct AskAnswer {
 }
 
 /// What `reply` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplyAnswer {
     /// The answer that was given.
     pub message: MessageShown,
 }
 
 /// What `wait` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitAnswer {
     /// The messages, oldest first.
     pub messages: Vec<Message>,
@@ -146,14 +156,16 @@ pub struct WaitAnswer {
 }
 
 /// What `ack` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AckAnswer {
     /// Where the cursor is now, `m-N`.
     pub cursor: String,
 }
 
 /// What `run` answers where JSON is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunAnswer {
     /// The thread, `th-N`.
     pub thread: String,
@@ -170,7 +182,8 @@ pub struct RunAnswer {
 }
 
 /// What `agents` answers: by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentsAnswer {
     /// The agents.
     pub agents: Vec<Agent>,
@@ -181,7 +194,8 @@ pub struct AgentsAnswer {
 }
 
 /// An agent and its inbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Agent {
     /// Its name.
     pub name: String,
@@ -193,30 +207,4 @@ pub struct Agent {
     pub queued: u64,
     /// Messages to it that it has not acknowledged.
     pub unread: u64,
-}
-
-/// The schemas of every answer of `inbox`.
-#[must_use]
-pub fn schemas() -> Vec<Entry> {
-    vec![
-        entry::<InitAnswer>("inbox init"),
-        entry::<SendAnswer>("inbox send"),
-        entry::<ListAnswer>("inbox list"),
-        entry::<ShowAnswer>("inbox show"),
-        entry::<ClaimAnswer>("inbox claim"),
-        entry::<RenewAnswer>("inbox renew"),
-        entry::<ProgressAnswer>("inbox progress"),
-        entry::<AskAnswer>("inbox ask"),
-        entry::<ReplyAnswer>("inbox reply"),
-        entry::<WaitAnswer>("inbox wait"),
-        entry::<AckAnswer>("inbox ack"),
-        entry::<CloseAnswer>("inbox done"),
-        entry::<CloseAnswer>("inbox fail"),
-        entry::<ThreadAnswer>("inbox release"),
-        entry::<ThreadAnswer>("inbox cancel"),
-        entry::<AgentsAnswer>("inbox agents"),
-        entry::<RunAnswer>("inbox run"),
-        entry::<SchemaAnswer>("inbox schema"),
-        entry::<DocumentAnswer>("inbox completions"),
-    ]
 }

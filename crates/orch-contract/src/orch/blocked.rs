@@ -1,12 +1,12 @@
 //! What `orch blocked` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Reason, Stamp};
 
 /// An open question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Question {
     /// The blocked task, `RUN/KEY`.
     pub task: String,
@@ -27,7 +27,8 @@ pub struct Question {
 }
 
 /// A task that will not move by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stuck {
     /// Which task, `RUN/KEY`.
     pub task: String,
@@ -36,7 +37,8 @@ pub struct Stuck {
 }
 
 /// What `orch blocked` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BlockedAnswer {
     /// The open questions of this part, oldest first.
     pub questions: Vec<Question>,

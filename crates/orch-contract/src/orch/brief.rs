@@ -2,14 +2,14 @@
 
 use orch_core::run::{Outcome, RunStatus};
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Word;
 use crate::run::{Progress, StateCounts};
 
 /// A question that waits for the lead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefQuestion {
     /// The blocked task, `RUN/KEY`.
     pub task: String,
@@ -22,7 +22,8 @@ pub struct BriefQuestion {
 }
 
 /// A task that failed, or that will not move by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefTrouble {
     /// The task, `RUN/KEY`.
     pub task: String,
@@ -35,7 +36,8 @@ pub struct BriefTrouble {
 }
 
 /// A task under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefActive {
     /// The task, `RUN/KEY`.
     pub task: String,
@@ -50,7 +52,8 @@ pub struct BriefActive {
 }
 
 /// What a lead needs that knows nothing any more. Lists are cut to fit; `counts` and the totals say how much there is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefAnswer {
     /// The run's name.
     pub run: String,

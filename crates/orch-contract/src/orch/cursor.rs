@@ -1,12 +1,12 @@
 //! What `orch wait` and `orch ack` answer.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Event;
 
 /// What `orch wait` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitAnswer {
     /// What happened, oldest first.
     pub events: Vec<Event>,
@@ -18,7 +18,8 @@ pub struct WaitAnswer {
 }
 
 /// What `orch ack` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AckAnswer {
     /// Where the cursor is now, `e-N`.
     pub cursor: String,

@@ -1,6 +1,5 @@
 //! What `orch demo` prints.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::graph::GraphAnswer;
@@ -9,7 +8,8 @@ use super::status::StatusAnswer;
 use crate::Event;
 
 /// One line of `orch demo`: what `orch drive` would print, and the end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DemoLine {
     /// Something happened.
@@ -27,7 +27,8 @@ pub enum DemoLine {
 }
 
 /// What the demo did, and where to look at it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DemoEnd {
     /// The folder it worked in.
     pub folder: String,

@@ -2,13 +2,13 @@
 
 use orch_core::id::TaskName;
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{TaskShown, Word};
 
 /// One task waits for another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dependency {
     /// The task that waits, `RUN/KEY`.
     pub task: String,
@@ -29,7 +29,8 @@ impl Dependency {
 }
 
 /// What `orch dep list` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DependenciesAnswer {
     /// The dependencies of this part, by the age of the task that waits, then of the other.
     pub dependencies: Vec<Dependency>,
@@ -40,7 +41,8 @@ pub struct DependenciesAnswer {
 }
 
 /// What `orch dep add` and `orch dep rm` answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitsForAnswer {
     /// The task that waits.
     pub task: TaskShown,

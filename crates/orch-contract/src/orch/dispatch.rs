@@ -1,13 +1,13 @@
 //! What `orch dispatch` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::CodeWord;
 use crate::{Attempt, Reason, TaskShown, Thread};
 
 /// A dispatched task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dispatched {
     /// The task.
     pub task: TaskShown,
@@ -18,7 +18,8 @@ pub struct Dispatched {
 }
 
 /// A task that was ready and was not dispatched all the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotDispatched {
     /// Which task, `RUN/KEY`.
     pub task: String,
@@ -31,7 +32,8 @@ pub struct NotDispatched {
 }
 
 /// What `orch dispatch --all` came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DispatchedAll {
     /// What was dispatched, in the order of `orch ready`.
     pub dispatched: Vec<Dispatched>,
@@ -40,7 +42,8 @@ pub struct DispatchedAll {
 }
 
 /// What `orch dispatch` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DispatchAnswer {
     /// With `--all`.

@@ -2,7 +2,6 @@
 
 use orch_core::worker as core;
 use orch_core::worker::WorkerOutcome;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::StatusAnswer;
@@ -10,7 +9,8 @@ use crate::run::RunListed;
 use crate::{Event, Stamp, Word};
 
 /// A process that works on a thread.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Worker {
     /// The thread, `th-N`.
     pub thread: String,
@@ -45,7 +45,8 @@ pub struct Worker {
 }
 
 /// A supervisor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Supervisor {
     /// The number of its process.
     pub pid: Option<u32>,
@@ -60,7 +61,8 @@ pub struct Supervisor {
 }
 
 /// What `orch ps` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PsAnswer {
     /// Processes that work on threads, by thread.
     pub workers: Vec<Worker>,
@@ -69,7 +71,8 @@ pub struct PsAnswer {
 }
 
 /// What `orch stop` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopAnswer {
     /// Runs that were paused, so that nothing is started again.
     pub paused: Vec<String>,
@@ -82,7 +85,8 @@ pub struct StopAnswer {
 }
 
 /// One line of `orch drive`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DriveLine {
     /// Something happened.
@@ -104,7 +108,8 @@ pub enum DriveLine {
 }
 
 /// How a supervisor ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveEnd {
     /// Its runs.
     pub runs: Vec<RunListed>,
@@ -117,7 +122,8 @@ pub struct DriveEnd {
 }
 
 /// A supervisor in the background.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Detached {
     /// Its process.
     pub pid: u32,
@@ -128,7 +134,8 @@ pub struct Detached {
 }
 
 /// What a live view shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveView {
     /// The run.
     pub status: StatusAnswer,

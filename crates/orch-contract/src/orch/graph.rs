@@ -1,6 +1,5 @@
 //! What `orch graph` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TaskShort;
@@ -8,7 +7,8 @@ use crate::run::RunBrief;
 use crate::store::DocumentAnswer;
 
 /// One edge of the graph.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Edge {
     /// The task that waits, `RUN/KEY`.
     pub task: String,
@@ -17,7 +17,8 @@ pub struct Edge {
 }
 
 /// A run's whole graph.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GraphAnswer {
     /// The run.
     pub run: RunBrief,
@@ -28,7 +29,8 @@ pub struct GraphAnswer {
 }
 
 /// What `orch graph` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum GraphShown {
     /// The graph itself.

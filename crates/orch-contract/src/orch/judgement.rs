@@ -1,12 +1,12 @@
 //! What the commands answer that judge, merge and land what workers reported.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Check, TaskShown};
 
 /// What `orch verify` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyAnswer {
     /// The task, after what followed from its checks.
     pub task: TaskShown,
@@ -17,7 +17,8 @@ pub struct VerifyAnswer {
 }
 
 /// An attempt that is on the run's branch now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntegratedAttempt {
     /// The task, `RUN/KEY`.
     pub task: Option<String>,
@@ -30,7 +31,8 @@ pub struct IntegratedAttempt {
 }
 
 /// An attempt that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedAttempt {
     /// The task, `RUN/KEY`.
     pub task: Option<String>,
@@ -43,7 +45,8 @@ pub struct RejectedAttempt {
 }
 
 /// What the tool itself could not do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Faulted {
     /// The task, `RUN/KEY`.
     pub task: Option<String>,
@@ -54,7 +57,8 @@ pub struct Faulted {
 }
 
 /// What `orch integrate` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntegrateAnswer {
     /// The run.
     pub run: String,

@@ -1,14 +1,14 @@
 //! What `orch land` answers.
 
 use orch_core::task::{Checks, TaskState};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Check;
 use crate::word::Word;
 
 /// A task that is on the branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LandedTask {
     /// The task, `RUN/KEY`.
     pub task: String,
@@ -25,7 +25,8 @@ pub struct LandedTask {
 }
 
 /// A task that is not on the branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftTask {
     /// The task, `RUN/KEY`.
     pub task: String,
@@ -38,7 +39,8 @@ pub struct LeftTask {
 }
 
 /// What `orch land` answers. Each list has at most 100 entries, oldest task first; its total says how many there are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LandAnswer {
     /// The run.
     pub run: String,

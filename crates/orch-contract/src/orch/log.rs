@@ -1,10 +1,10 @@
 //! What `orch log` answers when JSON is asked for.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the worker of an attempt printed, or with `--follow` what it printed since the document before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogAnswer {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,

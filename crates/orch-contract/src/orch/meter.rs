@@ -1,10 +1,10 @@
 //! What `orch meter` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What our own output cost somebody, or came to by one command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeterLine {
     /// The agent's name, or the command; `*` is all that are too many to be told one by one.
     pub name: String,
@@ -17,7 +17,8 @@ pub struct MeterLine {
 }
 
 /// What `orch meter` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeterAnswer {
     /// The run.
     pub run: String,

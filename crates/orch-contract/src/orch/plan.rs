@@ -1,12 +1,12 @@
 //! What `orch task add --file` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TaskShown;
 
 /// What a plan came to, or would come to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlanAnswer {
     /// Tasks added.
     pub added: u64,
@@ -23,7 +23,8 @@ pub struct PlanAnswer {
 }
 
 /// What `orch task add` answers: one task, or what a plan came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum TaskAddAnswer {
     /// With `--file`.

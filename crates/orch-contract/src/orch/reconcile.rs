@@ -1,13 +1,13 @@
 //! What `orch reconcile` answers.
 
 use orch_core::effect::EffectKind;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::word::Word;
 
 /// One step that was taken, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// The task, `RUN/KEY`.
     pub task: String,
@@ -22,7 +22,8 @@ pub struct Change {
 }
 
 /// What `orch reconcile` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReconcileAnswer {
     /// The steps, in the order in which they were taken.
     pub changes: Vec<Change>,
@@ -36,7 +37,8 @@ pub struct ReconcileAnswer {
 }
 
 /// Something that was begun and not finished.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finished {
     /// What.
     pub kind: Word<EffectKind>,
@@ -51,7 +53,8 @@ pub struct Finished {
 }
 
 /// What the store does not know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Orphan {
     /// `worktree`, `branch` or `reference`.
     pub kind: String,

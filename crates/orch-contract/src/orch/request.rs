@@ -1,6 +1,5 @@
 //! What `orch request show` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
@@ -8,7 +7,8 @@ use serde_json::Value;
 use crate::Stamp;
 
 /// A request that was applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
     /// Its id.
     pub key: String,
@@ -21,7 +21,8 @@ pub struct Request {
 }
 
 /// What `orch request show` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestAnswer {
     /// The request.
     pub request: Request,

@@ -1,20 +1,21 @@
 //! Answers about runs.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{RunListed, StateCounts};
 use crate::{Run, TaskShown};
 
 /// One run: the answer to a change of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunAnswer {
     /// The run as it is now.
     pub run: Run,
 }
 
 /// What `orch run list` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunsAnswer {
     /// The runs of this part, newest first.
     pub runs: Vec<RunListed>,
@@ -25,7 +26,8 @@ pub struct RunsAnswer {
 }
 
 /// What `orch run show` answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunShowAnswer {
     /// The run.
     pub run: Run,
@@ -40,7 +42,8 @@ pub struct RunShowAnswer {
 }
 
 /// What `orch run rm` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunRmAnswer {
     /// The run that is gone.
     pub run: String,

@@ -1,6 +1,5 @@
 //! What `orch status` answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocked::Question;
@@ -8,7 +7,8 @@ use crate::run::{Progress, RunBrief, StateCounts};
 use crate::{Stamp, TaskShort};
 
 /// A task under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Active {
     /// The task.
     #[serde(flatten)]
@@ -24,7 +24,8 @@ pub struct Active {
 }
 
 /// A failed task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failed {
     /// The task.
     #[serde(flatten)]
@@ -34,7 +35,8 @@ pub struct Failed {
 }
 
 /// Two attempts that do not merge with each other as they are now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Clash {
     /// Both, `RUN/KEY@N`, the older first.
     pub attempts: Vec<String>,
@@ -43,7 +45,8 @@ pub struct Clash {
 }
 
 /// One run at a glance. Each list has at most 20 entries; `counts` says how many there are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusAnswer {
     /// The run.
     pub run: RunBrief,

@@ -1,20 +1,21 @@
 //! Answers about tasks.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dependency::Dependency;
 use crate::{Attempt, Task, TaskShown};
 
 /// One task: the answer to a change of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskAnswer {
     /// The task as it is now.
     pub task: TaskShown,
 }
 
 /// What `orch task list` and `orch ready` answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TasksAnswer {
     /// The tasks of this part, in the command's order.
     pub tasks: Vec<TaskShown>,
@@ -25,7 +26,8 @@ pub struct TasksAnswer {
 }
 
 /// What `orch task show` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskShowAnswer {
     /// The task, whole.
     pub task: Task,

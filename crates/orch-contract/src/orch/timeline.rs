@@ -1,14 +1,14 @@
 //! What `orch timeline` answers.
 
 use orch_core::attempt::AttemptState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::RunBrief;
 use crate::{Stamp, Word};
 
 /// An attempt in time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bar {
     /// Its name, `RUN/KEY@N`.
     pub attempt: String,
@@ -29,7 +29,8 @@ pub struct Bar {
 }
 
 /// What `orch timeline` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineAnswer {
     /// The run.
     pub run: RunBrief,

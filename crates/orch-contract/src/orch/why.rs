@@ -1,13 +1,13 @@
 //! What `orch why` answers.
 
 use orch_core::task::TaskState;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Reason, Word};
 
 /// Why a task is where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhyAnswer {
     /// Which task, `RUN/KEY`.
     pub task: String,

@@ -2,14 +2,14 @@
 
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::worktree::{self as core, Found, WorktreeState};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Stamp;
 use crate::word::Word;
 
 /// The worktree of an attempt, with what is really there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tree {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
@@ -59,7 +59,8 @@ impl Tree {
 }
 
 /// What `orch worktree list` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreesAnswer {
     /// The run.
     pub run: String,
@@ -74,7 +75,8 @@ pub struct WorktreesAnswer {
 }
 
 /// What is in a worktree just now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Contents {
     /// The commit that is checked out.
     pub commit: Option<String>,
@@ -93,7 +95,8 @@ pub struct Contents {
 }
 
 /// What `orch worktree show` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeShowAnswer {
     /// The worktree.
     pub worktree: Tree,
@@ -104,14 +107,16 @@ pub struct WorktreeShowAnswer {
 }
 
 /// What `orch worktree remove` and `restore` answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeAnswer {
     /// The worktree, after it.
     pub worktree: Tree,
 }
 
 /// A worktree that was taken away, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Removed {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
@@ -122,7 +127,8 @@ pub struct Removed {
 }
 
 /// A worktree that stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stayed {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
@@ -135,7 +141,8 @@ pub struct Stayed {
 }
 
 /// What `orch worktree prune` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PruneAnswer {
     /// The run.
     pub run: String,
