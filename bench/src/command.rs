@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use orch_core::id::ThreadId;
 
-use crate::contention::{BODY, RESULT, SUBJECT, claimed};
-use crate::fixture::{self, Shape, key};
-use crate::process::Programs;
-use crate::sample::{Samples, milliseconds};
-use crate::scratch::Scratch;
-use crate::table::{Table, heading, number, say, verdict};
-use crate::{Done, disk};
+use crate::contention::{BODY, RESULT, SUBJECT, parse_claim};
+use crate::fixture::{self, GraphShape, task_key};
+use crate::process::BuiltPrograms;
+use crate::sample::{TimeSamples, to_milliseconds};
+use crate::scratch::ScratchFolders;
+use crate::table::{ReportTable, format_number, print_heading, print_sentence, verdict_text};
+use crate::{BenchResult, disk};
 
 /// How often every command is run.
 const ROUNDS: usize = 150;
@@ -27,7 +27,7 @@ const OVER_MAX_MS: f64 = 3.0;
 
 /// What a run of a command did to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum StoreActivity {
     /// Nothing durable.
     Read,
     /// One commit into the write-ahead log that need not survive loss of power: a lease renewal.
@@ -40,7 +40,7 @@ enum Kind {
     Checkpoint,
 }
 
-impl Kind {
+impl StoreActivity {
     const ALL: [Self; 5] = [Self::Read, Self::Renewal, Self::Write, Self::WriteAfterReset, Self::Checkpoint];
 
     fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ impl Kind {
     }
 
     /// How many `fdatasync` it is allowed; none is stated for the checkpointing command.
-    fn syncs(self) -> Option<u32> {
+    fn allowed_syncs(self) -> Option<u32> {
         match self {
             Self::Read | Self::Renewal => Some(0),
             Self::Write => Some(1),
@@ -65,104 +65,107 @@ impl Kind {
 }
 
 /// All runs of one command that did the same to the store.
-struct Row {
+struct CommandRow {
     name: String,
-    kind: Kind,
-    wall: Samples,
-    cpu: Samples,
-    over_empty: Samples,
-    cpu_over_empty: Samples,
+    kind: StoreActivity,
+    wall: TimeSamples,
+    cpu: TimeSamples,
+    over_empty: TimeSamples,
+    cpu_over_empty: TimeSamples,
     peak: u64,
 }
 
 /// The benchmark under way.
-struct Bench {
-    programs: Programs,
+struct CommandBench {
+    programs: BuiltPrograms,
     store: PathBuf,
-    probe: disk::Probe,
-    syncs: Samples,
+    probe: disk::SyncProbe,
+    syncs: TimeSamples,
     empty: [f64; 2],
-    rows: Vec<Row>,
+    rows: Vec<CommandRow>,
     counting: bool,
 }
 
 /// Runs the benchmark.
-pub(crate) fn run(scratch: &Scratch) -> Done<()> {
-    heading("command: one command over an empty process");
-    let folder = scratch.disk("command")?;
-    let store = fixture::store(&folder, "store", Shape::Layered, TASKS)?;
-    let mut bench = Bench {
-        programs: Programs::beside_this()?,
+pub(crate) fn run(scratch: &ScratchFolders) -> BenchResult<()> {
+    print_heading("command: one command over an empty process");
+    let folder = scratch.disk_folder("command")?;
+    let store = fixture::make_store(&folder, "store", GraphShape::Layered, TASKS)?;
+    let mut bench = CommandBench {
+        programs: BuiltPrograms::beside_this()?,
         store,
-        probe: disk::Probe::new(&folder)?,
-        syncs: Samples::default(),
+        probe: disk::SyncProbe::new(&folder)?,
+        syncs: TimeSamples::default(),
         empty: [0.0; 2],
         rows: Vec::new(),
         counting: false,
     };
     for round in 0..WARM_UP + ROUNDS {
         bench.counting = round >= WARM_UP;
-        bench.round(round)?;
+        bench.run_round(round)?;
     }
-    bench.report();
+    bench.print_report();
     Ok(())
 }
 
-impl Bench {
+impl CommandBench {
     /// Every command once, each beside an empty process and a sync of its own.
-    fn round(&mut self, round: usize) -> Done<()> {
+    fn run_round(&mut self, round: usize) -> BenchResult<()> {
         let number = round.to_string();
-        self.time("orch", &["ready", "--limit", "10"])?;
-        self.time("orch", &["status"])?;
-        self.time("orch", &["task", "show", key(TASKS / 2).as_str()])?;
-        self.time("orch", &["blocked"])?;
-        self.time("orch", &["task", "add", "One more part", "--key", &format!("more-{number}")])?;
-        let first = self.time("orch", &["ready", "--limit", "1"])?;
+        self.time_command("orch", &["ready", "--limit", "10"])?;
+        self.time_command("orch", &["status"])?;
+        self.time_command("orch", &["task", "show", task_key(TASKS / 2).as_str()])?;
+        self.time_command("orch", &["blocked"])?;
+        self.time_command("orch", &["task", "add", "One more part", "--key", &format!("more-{number}")])?;
+        let first = self.time_command("orch", &["ready", "--limit", "1"])?;
         let first: serde_json::Value = serde_json::from_str(&first)?;
         let next = first["data"]["tasks"][0]["key"].as_str().ok_or("nothing is ready")?.to_owned();
-        self.time("orch", &["dispatch", &next, "--to", "worker"])?;
-        self.time(
+        self.time_command("orch", &["dispatch", &next, "--to", "worker"])?;
+        self.time_command(
             "inbox",
             &["send", "--to", "other", "--from", "lead", "--subject", SUBJECT, "--body", BODY],
         )?;
-        self.time("inbox", &["list", "--for", "worker", "--limit", "10"])?;
-        let (thread, token) = claimed(&self.time("inbox", &["claim", "--as", "worker"])?)?;
+        self.time_command("inbox", &["list", "--for", "worker", "--limit", "10"])?;
+        let (thread, token) = parse_claim(&self.time_command("inbox", &["claim", "--as", "worker"])?)?;
         let thread = ThreadId(thread).to_string();
         let token = ["--token", token.as_str()];
-        self.time("inbox", &[&["progress", &thread, "Half done.", "--percent", "50"], &token[..]].concat())?;
-        self.time("inbox", &[&["renew", &thread], &token[..]].concat())?;
-        self.time("inbox", &["show", &thread])?;
-        self.time("inbox", &[&["done", &thread, "--result", RESULT], &token[..]].concat())?;
-        self.time("orch", &["reconcile"])?;
+        self.time_command(
+            "inbox",
+            &[&["progress", &thread, "Half done.", "--percent", "50"], &token[..]].concat(),
+        )?;
+        self.time_command("inbox", &[&["renew", &thread], &token[..]].concat())?;
+        self.time_command("inbox", &["show", &thread])?;
+        self.time_command("inbox", &[&["done", &thread, "--result", RESULT], &token[..]].concat())?;
+        self.time_command("orch", &["reconcile"])?;
         Ok(())
     }
 
-    fn time(&mut self, program: &str, arguments: &[&str]) -> Done<String> {
-        let empty = self.programs.run(&self.store, "empty-process", &[])?;
-        let sync = self.probe.sync()?;
-        let before = State::of(&self.store)?;
-        let ran = self.programs.run(&self.store, program, arguments)?;
-        let kind = match before.kind(&State::of(&self.store)?) {
-            Kind::Write if arguments[0] == "renew" => Kind::Renewal,
+    fn time_command(&mut self, program: &str, arguments: &[&str]) -> BenchResult<String> {
+        let empty = self.programs.run_program(&self.store, "empty-process", &[])?;
+        let sync = self.probe.time_sync()?;
+        let before = StoreFileStamps::read_stamps(&self.store)?;
+        let ran = self.programs.run_program(&self.store, program, arguments)?;
+        let kind = match before.activity_until(&StoreFileStamps::read_stamps(&self.store)?) {
+            StoreActivity::Write if arguments[0] == "renew" => StoreActivity::Renewal,
             kind => kind,
         };
         if self.counting {
             self.syncs.push(sync);
-            self.empty = [empty.wall, empty.cpu].map(milliseconds);
-            self.count("empty process", Kind::Read, &empty);
+            self.empty = [empty.wall, empty.cpu].map(to_milliseconds);
+            self.add_run("empty process", StoreActivity::Read, &empty);
             let words =
                 arguments.iter().take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
             let name = words.take(2).fold(program.to_owned(), |name, word| name + " " + word);
-            self.count(&name, kind, &ran);
+            self.add_run(&name, kind, &ran);
         }
         Ok(ran.stdout)
     }
 
-    fn count(&mut self, name: &str, kind: Kind, ran: &crate::process::Ran) {
+    fn add_run(&mut self, name: &str, kind: StoreActivity, ran: &crate::process::ProcessUsage) {
         let place = self.rows.iter().position(|row| row.name == name && row.kind == kind);
         let place = place.unwrap_or_else(|| {
-            let [wall, cpu, over_empty, cpu_over_empty] = <[Samples; 4]>::default();
-            self.rows.push(Row {
+            let [wall, cpu, over_empty, cpu_over_empty] = <[TimeSamples; 4]>::default();
+            self.rows.push(CommandRow {
                 name: name.to_owned(),
                 kind,
                 wall,
@@ -176,13 +179,13 @@ impl Bench {
         let row = &mut self.rows[place];
         row.wall.push(ran.wall);
         row.cpu.push(ran.cpu);
-        row.over_empty.push_number(milliseconds(ran.wall) - self.empty[0]);
-        row.cpu_over_empty.push_number(milliseconds(ran.cpu) - self.empty[1]);
+        row.over_empty.push_number(to_milliseconds(ran.wall) - self.empty[0]);
+        row.cpu_over_empty.push_number(to_milliseconds(ran.cpu) - self.empty[1]);
         row.peak = row.peak.max(ran.peak);
     }
 
-    fn report(&self) {
-        let mut table = Table::new(&[
+    fn print_report(&self) {
+        let mut table = ReportTable::new(&[
             "command",
             "what it did",
             "runs",
@@ -196,32 +199,33 @@ impl Bench {
             "target",
         ]);
         let sync = self.syncs.median();
-        let mut rows: Vec<&Row> = self.rows.iter().collect();
-        rows.sort_by_key(|row| Kind::ALL.iter().position(|kind| *kind == row.kind));
+        let mut rows: Vec<&CommandRow> = self.rows.iter().collect();
+        rows.sort_by_key(|row| StoreActivity::ALL.iter().position(|kind| *kind == row.kind));
         for row in rows {
-            let rest = row.kind.syncs().map(|syncs| row.over_empty.median() - f64::from(syncs) * sync);
+            let rest =
+                row.kind.allowed_syncs().map(|syncs| row.over_empty.median() - f64::from(syncs) * sync);
             let target = rest.filter(|_| row.name != "empty process");
-            table.row(vec![
+            table.push_row(vec![
                 row.name.clone(),
                 row.kind.name().to_owned(),
                 row.wall.count().to_string(),
-                number(row.wall.median()),
-                number(row.wall.p99()),
-                number(row.over_empty.median()),
-                rest.map_or("–".to_owned(), number),
-                number(row.cpu.median()),
-                number(row.cpu_over_empty.median()),
-                number(row.peak as f64 / 1_048_576.0),
-                target.map_or("–".to_owned(), |rest| verdict(rest <= OVER_MAX_MS)),
+                format_number(row.wall.median()),
+                format_number(row.wall.p99()),
+                format_number(row.over_empty.median()),
+                rest.map_or("–".to_owned(), format_number),
+                format_number(row.cpu.median()),
+                format_number(row.cpu_over_empty.median()),
+                format_number(row.peak as f64 / 1_048_576.0),
+                target.map_or("–".to_owned(), |rest| verdict_text(rest <= OVER_MAX_MS)),
             ]);
         }
         table.print();
-        say(&format!(
+        print_sentence(&format!(
             "fdatasync in the same run: median {} ms, p99 {} ms.",
-            number(sync),
-            number(self.syncs.p99())
+            format_number(sync),
+            format_number(self.syncs.p99())
         ));
-        say(&format!(
+        print_sentence(&format!(
             "Target: at most {OVER_MAX_MS} ms over an empty process; a durable write one fdatasync more, two right after a reset of the log."
         ));
     }
@@ -229,14 +233,14 @@ impl Bench {
 
 /// What of a store's files tells what a command did.
 #[derive(PartialEq, Eq)]
-struct State {
+struct StoreFileStamps {
     database_written: SystemTime,
     log_written: SystemTime,
     log_salt: Vec<u8>,
 }
 
-impl State {
-    fn of(store: &Path) -> Done<Self> {
+impl StoreFileStamps {
+    fn read_stamps(store: &Path) -> BenchResult<Self> {
         let mut log = store.as_os_str().to_owned();
         log.push("-wal");
         let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified());
@@ -253,15 +257,15 @@ impl State {
     }
 
     /// What happened from here to there.
-    fn kind(&self, after: &Self) -> Kind {
+    fn activity_until(&self, after: &Self) -> StoreActivity {
         if self.database_written != after.database_written {
-            Kind::Checkpoint
+            StoreActivity::Checkpoint
         } else if self.log_salt != after.log_salt {
-            Kind::WriteAfterReset
+            StoreActivity::WriteAfterReset
         } else if self.log_written != after.log_written {
-            Kind::Write
+            StoreActivity::Write
         } else {
-            Kind::Read
+            StoreActivity::Read
         }
     }
 }

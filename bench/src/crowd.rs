@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Done;
-use crate::process::{Programs, run as run_command};
-use crate::scratch::Scratch;
-use crate::table::{Table, heading, number, say, verdict};
+use crate::BenchResult;
+use crate::process::{BuiltPrograms, run_command};
+use crate::scratch::ScratchFolders;
+use crate::table::{ReportTable, format_number, print_heading, print_sentence, verdict_text};
 
 /// How many workers live.
 const WORKERS: usize = 200;
@@ -33,10 +33,10 @@ const KINDS: [(&str, &str); 2] = [
 ];
 
 /// Runs the benchmark.
-pub(crate) fn run(scratch: &Scratch) -> Done<()> {
-    heading("crowd: many workers at once");
-    let programs = Programs::beside_this()?;
-    let mut table = Table::new(&[
+pub(crate) fn run(scratch: &ScratchFolders) -> BenchResult<()> {
+    print_heading("crowd: many workers at once");
+    let programs = BuiltPrograms::beside_this()?;
+    let mut table = ReportTable::new(&[
         "the workers are",
         "all work after, s",
         "all processes, MB",
@@ -47,104 +47,108 @@ pub(crate) fn run(scratch: &Scratch) -> Done<()> {
     ]);
     let mut largest: f64 = 0.0;
     for (index, (name, script)) in KINDS.into_iter().enumerate() {
-        let folder = scratch.disk(&format!("crowd-{index}"))?;
-        let crowd = Crowd::start(&programs, &folder, script)?;
+        let folder = scratch.disk_folder(&format!("crowd-{index}"))?;
+        let crowd = WorkerCrowd::start_drive(&programs, &folder, script)?;
         let begin = Instant::now();
-        while crowd.working()? < WORKERS {
+        while crowd.count_working()? < WORKERS {
             if begin.elapsed() > START_MAX {
-                return Err(format!("only {} of {WORKERS} work", crowd.working()?).into());
+                return Err(format!("only {} of {WORKERS} work", crowd.count_working()?).into());
             }
-            let_pass(Duration::from_millis(200));
+            sleep_for(Duration::from_millis(200));
         }
         let started = begin.elapsed();
-        let_pass(SETTLED);
-        let wrappers = crowd.wrappers()?;
+        sleep_for(SETTLED);
+        let wrappers = crowd.wrapper_pids()?;
         let supervisor = [u64::from(crowd.drive.id())];
-        let before = (processor(&supervisor)?, processor(&wrappers)?);
-        let_pass(COUNTED);
-        let after = (processor(&supervisor)?, processor(&wrappers)?);
-        let (own, theirs) = (megabytes(&supervisor)?, megabytes(&wrappers)?);
+        let before = (processor_time_of(&supervisor)?, processor_time_of(&wrappers)?);
+        sleep_for(COUNTED);
+        let after = (processor_time_of(&supervisor)?, processor_time_of(&wrappers)?);
+        let (own, theirs) = (proportional_megabytes(&supervisor)?, proportional_megabytes(&wrappers)?);
         largest = largest.max(own + theirs);
-        table.row(vec![
+        table.push_row(vec![
             name.to_owned(),
-            number(started.as_secs_f64()),
-            number(own + theirs),
-            number(own),
-            number(theirs / wrappers.len() as f64),
-            number(after.0 - before.0),
-            number(after.1 - before.1),
+            format_number(started.as_secs_f64()),
+            format_number(own + theirs),
+            format_number(own),
+            format_number(theirs / wrappers.len() as f64),
+            format_number(after.0 - before.0),
+            format_number(after.1 - before.1),
         ]);
     }
     table.print();
-    say(&format!(
+    print_sentence(&format!(
         "Memory is the proportional set size of `orch drive` and every `inbox run`, not of what the workers run.\n\
          Target: below {MEGABYTES_MAX} MB: {}.",
-        verdict(largest < MEGABYTES_MAX)
+        verdict_text(largest < MEGABYTES_MAX)
     ));
     Ok(())
 }
 
 /// A supervisor with its workers.
-struct Crowd<'a> {
-    programs: &'a Programs,
+struct WorkerCrowd<'a> {
+    programs: &'a BuiltPrograms,
     folder: &'a Path,
     drive: Child,
 }
 
-impl<'a> Crowd<'a> {
-    fn start(programs: &'a Programs, folder: &'a Path, script: &str) -> Done<Self> {
+impl<'a> WorkerCrowd<'a> {
+    fn start_drive(programs: &'a BuiltPrograms, folder: &'a Path, script: &str) -> BenchResult<Self> {
         let tasks: Vec<Value> = (0..WORKERS)
             .map(|number| json!({"key": format!("k{number}"), "title": "Long", "spec": script}))
             .collect();
         let plan = folder.join("plan.json");
         let run = json!({"name": "r", "title": "Many", "done_when": "reported"});
         std::fs::write(&plan, json!({"run": run, "tasks": tasks}).to_string())?;
-        run_command(&mut call(programs, folder, &["run", "init", "Many", "--name", "r", "--no-worktrees"]))?;
+        run_command(&mut orch_command(
+            programs,
+            folder,
+            &["run", "init", "Many", "--name", "r", "--no-worktrees"],
+        ))?;
         let plan = plan.display().to_string();
-        run_command(&mut call(programs, folder, &["task", "add", "--file", &plan, "--run", "r"]))?;
+        run_command(&mut orch_command(programs, folder, &["task", "add", "--file", &plan, "--run", "r"]))?;
         let workers = WORKERS.to_string();
         let words = ["drive", "r", "--profile", "shell", "--workers", &workers, "--json"];
-        let mut drive = call(programs, folder, &words);
+        let mut drive = orch_command(programs, folder, &words);
         let drive = drive.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { programs, folder, drive })
     }
 
-    fn asked(&self, words: &[&str]) -> Done<Value> {
-        let ran = run_command(&mut call(self.programs, self.folder, words))?;
+    fn query_orch(&self, words: &[&str]) -> BenchResult<Value> {
+        let ran = run_command(&mut orch_command(self.programs, self.folder, words))?;
         Ok(serde_json::from_str(&ran.stdout)?)
     }
 
-    fn working(&self) -> Done<usize> {
-        let shown = self.asked(&["status", "r", "--json"])?;
+    fn count_working(&self) -> BenchResult<usize> {
+        let shown = self.query_orch(&["status", "r", "--json"])?;
         Ok(usize::try_from(shown["data"]["counts"]["running"].as_u64().unwrap_or(0))?)
     }
 
     /// The numbers of the wrappers' processes.
-    fn wrappers(&self) -> Done<Vec<u64>> {
-        let shown = self.asked(&["ps", "--json"])?;
+    fn wrapper_pids(&self) -> BenchResult<Vec<u64>> {
+        let shown = self.query_orch(&["ps", "--json"])?;
         let workers = shown["data"]["workers"].as_array().ok_or("no workers are told of")?;
         let pids: Vec<u64> = workers.iter().filter_map(|worker| worker["pid"].as_u64()).collect();
         if pids.len() == WORKERS { Ok(pids) } else { Err(format!("{} wrappers live", pids.len()).into()) }
     }
 }
 
-impl Drop for Crowd<'_> {
+impl Drop for WorkerCrowd<'_> {
     /// However it went, nobody goes on working.
     fn drop(&mut self) {
-        let _ = self.asked(&["stop", "--json"]);
+        let _ = self.query_orch(&["stop", "--json"]);
         let _ = self.drive.kill();
         let _ = self.drive.wait();
     }
 }
 
-fn call(programs: &Programs, folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(programs.path("orch"));
+fn orch_command(programs: &BuiltPrograms, folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(programs.program_path("orch"));
     command.args(words).env("ORCH_STORE", folder.join("orch.db")).current_dir(folder);
     command
 }
 
 /// The proportional set size of processes, in MB.
-fn megabytes(pids: &[u64]) -> Done<f64> {
+fn proportional_megabytes(pids: &[u64]) -> BenchResult<f64> {
     let mut all = 0.0;
     for pid in pids {
         let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
@@ -156,7 +160,7 @@ fn megabytes(pids: &[u64]) -> Done<f64> {
 }
 
 /// The processor time that processes took until now, in milliseconds; the system counts it in ticks, of 10 ms mostly.
-fn processor(pids: &[u64]) -> Done<f64> {
+fn processor_time_of(pids: &[u64]) -> BenchResult<f64> {
     let mut ticks = 0;
     for pid in pids {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -170,6 +174,6 @@ fn processor(pids: &[u64]) -> Done<f64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is measured is that nothing happens")]
-fn let_pass(time: Duration) {
+fn sleep_for(time: Duration) {
     std::thread::sleep(time);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Done;
+use crate::BenchResult;
 
 /// A page of the write-ahead log with its header.
 const FRAME: usize = 4_120;
@@ -17,14 +17,14 @@ const FRAMES: usize = 12;
 const SIZE: u64 = 300 * FRAME as u64;
 
 /// A file that is written and synced like a write-ahead log: in place, round and round.
-pub(crate) struct Probe {
+pub(crate) struct SyncProbe {
     file: File,
     offset: u64,
 }
 
-impl Probe {
+impl SyncProbe {
     /// Makes the file in a folder, at its full length.
-    pub(crate) fn new(folder: &Path) -> Done<Self> {
+    pub(crate) fn new(folder: &Path) -> BenchResult<Self> {
         let file = File::options().create(true).truncate(true).write(true).open(folder.join("probe"))?;
         file.write_all_at(&vec![1; usize::try_from(SIZE)?], 0)?;
         file.sync_all()?;
@@ -32,7 +32,7 @@ impl Probe {
     }
 
     /// Writes as much as a typical change does, and times the `fdatasync` behind it.
-    pub(crate) fn sync(&mut self) -> Done<Duration> {
+    pub(crate) fn time_sync(&mut self) -> BenchResult<Duration> {
         let bytes = [self.offset.to_le_bytes()[1]; FRAME * FRAMES];
         if self.offset + bytes.len() as u64 > SIZE {
             self.offset = 0;

@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::Done;
-use crate::disk::Probe;
-use crate::process::{Programs, run as run_command};
-use crate::sample::Samples;
-use crate::scratch::Scratch;
-use crate::table::{Table, heading, number, say, verdict};
+use crate::BenchResult;
+use crate::disk::SyncProbe;
+use crate::process::{BuiltPrograms, run_command};
+use crate::sample::TimeSamples;
+use crate::scratch::ScratchFolders;
+use crate::table::{ReportTable, format_number, print_heading, print_sentence, verdict_text};
 
 /// How many layers the graph has.
 const LAYERS: usize = 20;
@@ -33,34 +33,34 @@ const TASK_MAX: f64 = 10.0;
 const PUEUE: &str = "4.0.4";
 
 /// Runs the benchmark.
-pub(crate) fn run(scratch: &Scratch) -> Done<()> {
-    heading("drive: a graph of short tasks");
-    let folder = scratch.disk("drive")?;
-    let mut probe = Probe::new(&folder)?;
+pub(crate) fn run(scratch: &ScratchFolders) -> BenchResult<()> {
+    print_heading("drive: a graph of short tasks");
+    let folder = scratch.disk_folder("drive")?;
+    let mut probe = SyncProbe::new(&folder)?;
     let (mut bare, mut ours, mut make, mut ninja, mut syncs) =
-        <(Samples, Samples, Samples, Samples, Samples)>::default();
+        <(TimeSamples, TimeSamples, TimeSamples, TimeSamples, TimeSamples)>::default();
     let has = |program: &str| Command::new(program).arg("--version").output().is_ok();
     let (has_make, has_ninja) = (has("make"), has("ninja"));
     for round in 0..ROUNDS {
         let place = folder.join(round.to_string());
         std::fs::create_dir_all(&place)?;
         for _ in 0..20 {
-            syncs.push(probe.sync()?);
+            syncs.push(probe.time_sync()?);
         }
-        bare.push(each(commands_alone(&place)?));
-        ours.push(each(driven(&place)?));
+        bare.push(time_per_task(time_commands_alone(&place)?));
+        ours.push(time_per_task(time_drive(&place)?));
         if has_make {
-            make.push(each(built(&place, "make", "--silent", "Makefile", &makefile())?));
+            make.push(time_per_task(time_build(&place, "make", "--silent", "Makefile", &makefile_text())?));
         }
         if has_ninja {
-            ninja.push(each(built(&place, "ninja", "--quiet", "build.ninja", &ninja_file())?));
+            ninja.push(time_per_task(time_build(&place, "ninja", "--quiet", "build.ninja", &ninja_text())?));
         }
     }
-    let mut pueue = Samples::default();
-    if let Some(time) = by_pueue(scratch, &folder)? {
-        pueue.push(each(time));
+    let mut pueue = TimeSamples::default();
+    if let Some(time) = time_pueue(scratch, &folder)? {
+        pueue.push(time_per_task(time));
     }
-    let mut table = Table::new(&["runner", "each task, median ms", "over the command itself"]);
+    let mut table = ReportTable::new(&["runner", "each task, median ms", "over the command itself"]);
     let sides = [
         ("the commands alone, eight at once", &bare),
         ("orch drive, plan included", &ours),
@@ -71,50 +71,50 @@ pub(crate) fn run(scratch: &Scratch) -> Done<()> {
     for (name, samples) in sides {
         let (each, over) = match samples.count() {
             0 => ("not installed".to_owned(), "–".to_owned()),
-            _ => (number(samples.median()), number(samples.median() - bare.median())),
+            _ => (format_number(samples.median()), format_number(samples.median() - bare.median())),
         };
-        table.row(vec![name.to_owned(), each, over]);
+        table.push_row(vec![name.to_owned(), each, over]);
     }
     table.print();
     let sync = syncs.median();
     let over = ours.median() - bare.median();
-    say(&format!(
+    print_sentence(&format!(
         "{TASKS} tasks in {LAYERS} layers, {AT_ONCE} at once. fdatasync: median {} ms.",
-        number(sync)
+        format_number(sync)
     ));
-    say(&format!(
+    print_sentence(&format!(
         "Target: at most {TASK_MAX} ms each over the command itself and three syncs: {}.",
-        verdict(over <= TASK_MAX + 3.0 * sync)
+        verdict_text(over <= TASK_MAX + 3.0 * sync)
     ));
     if pueue.count() > 0 {
-        say(&format!("Target: ahead of pueue: {}.", verdict(ours.median() < pueue.median())));
+        print_sentence(&format!("Target: ahead of pueue: {}.", verdict_text(ours.median() < pueue.median())));
     }
     Ok(())
 }
 
-fn each(all: Duration) -> Duration {
+fn time_per_task(all: Duration) -> Duration {
     all / u32::try_from(TASKS).unwrap_or(1)
 }
 
-fn key(layer: usize, index: usize) -> String {
+fn task_key(layer: usize, index: usize) -> String {
     format!("k{layer}-{}", index % IN_EACH)
 }
 
 /// Each task with those that it waits for, in an order in which they may be done.
-fn graph() -> impl Iterator<Item = (String, Vec<String>)> {
+fn layered_graph() -> impl Iterator<Item = (String, Vec<String>)> {
     (0..LAYERS).flat_map(|layer| {
         (0..IN_EACH).map(move |index| {
             let after = match layer {
                 0 => Vec::new(),
-                _ => (0..3).map(|other| key(layer - 1, index + other)).collect(),
+                _ => (0..3).map(|other| task_key(layer - 1, index + other)).collect(),
             };
-            (key(layer, index), after)
+            (task_key(layer, index), after)
         })
     })
 }
 
 /// The same programs started by nobody in particular: what no runner can do without.
-fn commands_alone(place: &Path) -> Done<Duration> {
+fn time_commands_alone(place: &Path) -> BenchResult<Duration> {
     let script = place.join("script");
     std::fs::write(&script, ":\n")?;
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -136,18 +136,18 @@ fn commands_alone(place: &Path) -> Done<Duration> {
 }
 
 /// From the plan to the end of the run, and every task done once.
-fn driven(place: &Path) -> Done<Duration> {
-    let programs = Programs::beside_this()?;
+fn time_drive(place: &Path) -> BenchResult<Duration> {
+    let programs = BuiltPrograms::beside_this()?;
     let store = place.join("store").join("orch.db");
     std::fs::create_dir_all(place.join("store"))?;
-    let tasks: Vec<serde_json::Value> = graph()
+    let tasks: Vec<serde_json::Value> = layered_graph()
         .map(|(key, after)| serde_json::json!({"key": key, "title": "Short", "spec": ":", "after": after}))
         .collect();
     let plan = place.join("plan.json");
     let run = serde_json::json!({"name": "r", "title": "Short tasks", "done_when": "reported"});
     std::fs::write(&plan, serde_json::json!({"run": run, "tasks": tasks}).to_string())?;
     let orch = |words: &[&str]| {
-        let mut command = Command::new(programs.path("orch"));
+        let mut command = Command::new(programs.program_path("orch"));
         command.args(words).env("ORCH_STORE", &store).current_dir(place.join("store"));
         run_command(&mut command)
     };
@@ -166,29 +166,30 @@ fn driven(place: &Path) -> Done<Duration> {
 }
 
 /// What `make` reads.
-fn makefile() -> String {
-    let all: Vec<String> = graph().map(|(key, _)| key).collect();
+fn makefile_text() -> String {
+    let all: Vec<String> = layered_graph().map(|(key, _)| key).collect();
     let head = format!(".PHONY: all {0}\nall: {0}\n", all.join(" "));
     // A word that the shell alone knows keeps make from running it without one.
-    graph().fold(head, |text, (key, after)| text + &format!("{key}: {}\n\t@: ; :\n", after.join(" ")))
+    layered_graph().fold(head, |text, (key, after)| text + &format!("{key}: {}\n\t@: ; :\n", after.join(" ")))
 }
 
 /// What `ninja` reads.
-fn ninja_file() -> String {
+fn ninja_text() -> String {
     let head = "rule short\n  command = :\n".to_owned();
-    graph().fold(head, |text, (key, after)| text + &format!("build {key}: short {}\n", after.join(" ")))
+    layered_graph()
+        .fold(head, |text, (key, after)| text + &format!("build {key}: short {}\n", after.join(" ")))
 }
 
 /// A build of everything by a program that finds its file by itself.
-fn built(place: &Path, program: &str, silence: &str, file: &str, text: &str) -> Done<Duration> {
+fn time_build(place: &Path, program: &str, silence: &str, file: &str, text: &str) -> BenchResult<Duration> {
     std::fs::write(place.join(file), text)?;
     let jobs = format!("-j{AT_ONCE}");
     Ok(run_command(Command::new(program).args([jobs.as_str(), silence]).current_dir(place))?.wall)
 }
 
 /// One daemon of its own for pueue; `None` where it cannot be installed.
-fn by_pueue(scratch: &Scratch, folder: &Path) -> Done<Option<Duration>> {
-    let Some(bin) = pueue(scratch)? else { return Ok(None) };
+fn time_pueue(scratch: &ScratchFolders, folder: &Path) -> BenchResult<Option<Duration>> {
+    let Some(bin) = ensure_pueue(scratch)? else { return Ok(None) };
     let home = folder.join("pueue");
     std::fs::create_dir_all(home.join("run"))?;
     let command = |program: &str, words: &[&str]| {
@@ -200,7 +201,7 @@ fn by_pueue(scratch: &Scratch, folder: &Path) -> Done<Option<Duration>> {
         command
     };
     let mut daemon = command("pueued", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let measured = || -> Done<Duration> {
+    let measured = || -> BenchResult<Duration> {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !command("pueue", &["status"]).output()?.status.success() {
             if Instant::now() > deadline {
@@ -210,7 +211,7 @@ fn by_pueue(scratch: &Scratch, folder: &Path) -> Done<Option<Duration>> {
         run_command(&mut command("pueue", &["parallel", &AT_ONCE.to_string()]))?;
         let mut ids: std::collections::HashMap<String, String> = std::collections::HashMap::new();
         let begin = Instant::now();
-        for (key, after) in graph() {
+        for (key, after) in layered_graph() {
             let mut words = vec!["add", "--print-task-id"];
             let after: Vec<&str> = after.iter().filter_map(|key| ids.get(key)).map(String::as_str).collect();
             for id in &after {
@@ -231,13 +232,13 @@ fn by_pueue(scratch: &Scratch, folder: &Path) -> Done<Option<Duration>> {
 }
 
 /// Where pueue is, installed below the build products where it was not there.
-fn pueue(scratch: &Scratch) -> Done<Option<PathBuf>> {
-    let root = scratch.tools()?;
+fn ensure_pueue(scratch: &ScratchFolders) -> BenchResult<Option<PathBuf>> {
+    let root = scratch.tools_folder()?;
     let bin = root.join("bin");
     if bin.join("pueued").is_file() {
         return Ok(Some(bin));
     }
-    say(&format!("Installing pueue {PUEUE} to compare with …"));
+    print_sentence(&format!("Installing pueue {PUEUE} to compare with …"));
     let version = format!("pueue@{PUEUE}");
     let installed = Command::new("cargo")
         .args(["install", "--quiet", "--locked", &version, "--root"])

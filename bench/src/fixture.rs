@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
+use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
 use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_inbox::Session;
 use orch_inbox::session::OpenOptions;
-use orch_scheduler::plan::{self, Plan, PlannedTask};
+use orch_scheduler::plan::{self, PlannedTask, TaskPlan};
 use orch_scheduler::run::{self, NewRun};
-use orch_store::Location;
+use orch_store::StoreLocation;
 
-use crate::Done;
+use crate::BenchResult;
 
 /// What a graph looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum GraphShape {
     /// Layers; each task waits for three of the layer before.
     Layered,
     /// Each task waits for the one before.
@@ -26,7 +26,7 @@ pub(crate) enum Shape {
     AllReady,
 }
 
-impl Shape {
+impl GraphShape {
     /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Layered, Self::Chain, Self::AllReady];
 
@@ -47,28 +47,28 @@ const DEPENDENCIES: usize = 3;
 const LAYERS: usize = 20;
 
 /// A name.
-pub(crate) fn slug(name: &str) -> Slug {
-    Slug::stored(name.to_owned())
+pub(crate) fn parse_slug(name: &str) -> Slug {
+    Slug::from_stored(name.to_owned())
 }
 
 /// Opens a store, making it when there is none.
-pub(crate) fn open(path: &Path) -> Done<Session> {
-    let location = Location::Sqlite(path.to_owned());
+pub(crate) fn open_session(path: &Path) -> BenchResult<Session> {
+    let location = StoreLocation::Sqlite(path.to_owned());
     Ok(Session::open_or_create(&location, OpenOptions::default())?.0)
 }
 
 /// Makes a store with one run of so many tasks.
-pub(crate) fn store(folder: &Path, name: &str, shape: Shape, tasks: usize) -> Done<PathBuf> {
+pub(crate) fn make_store(folder: &Path, name: &str, shape: GraphShape, tasks: usize) -> BenchResult<PathBuf> {
     let path = folder.join(name).join("orch.db");
-    let mut session = open(&path)?;
+    let mut session = open_session(&path)?;
     make_run(&mut session)?;
-    plan::add(&mut session, None, &slug("lead"), None, &graph(shape, tasks))?;
-    session.tend();
+    plan::add_plan(&mut session, None, &parse_slug("lead"), None, &make_plan(shape, tasks))?;
+    session.checkpoint_if_due();
     Ok(path)
 }
 
 /// Makes the run that plans are added to.
-pub(crate) fn make_run(session: &mut Session) -> Done<()> {
+pub(crate) fn make_run(session: &mut Session) -> BenchResult<()> {
     let policy = Policy {
         done_when: DoneWhen::Reported,
         max_active: None,
@@ -78,30 +78,30 @@ pub(crate) fn make_run(session: &mut Session) -> Done<()> {
         answer_after: None,
     };
     let new = NewRun {
-        name: Some(slug("run")),
+        name: Some(parse_slug("run")),
         title: "A run to measure".to_owned(),
         goal: None,
         done_when: Some(policy.done_when),
         policy,
-        rules: Rules::default(),
+        rules: AttemptRules::default(),
         budget: Budget::default(),
         place: None,
     };
-    run::init(session, None, &slug("lead"), &new)?;
+    run::create_run(session, None, &parse_slug("lead"), &new)?;
     Ok(())
 }
 
 /// A plan of so many tasks. Its file would name each task after what it waits for.
-pub(crate) fn graph(shape: Shape, tasks: usize) -> Plan {
-    let planned = (0..tasks).map(|index| task(index, waits_for(shape, tasks, index))).collect();
-    Plan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false, done_when: None }
+pub(crate) fn make_plan(shape: GraphShape, tasks: usize) -> TaskPlan {
+    let planned = (0..tasks).map(|index| planned_task(index, dependencies_of(shape, tasks, index))).collect();
+    TaskPlan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false, done_when: None }
 }
 
-fn waits_for(shape: Shape, tasks: usize, index: usize) -> Vec<usize> {
+fn dependencies_of(shape: GraphShape, tasks: usize, index: usize) -> Vec<usize> {
     match shape {
-        Shape::AllReady => Vec::new(),
-        Shape::Chain => index.checked_sub(1).into_iter().collect(),
-        Shape::Layered => {
+        GraphShape::AllReady => Vec::new(),
+        GraphShape::Chain => index.checked_sub(1).into_iter().collect(),
+        GraphShape::Layered => {
             let width = tasks.div_ceil(LAYERS);
             let Some(before) = (index / width).checked_sub(1) else { return Vec::new() };
             let place = index % width;
@@ -110,24 +110,24 @@ fn waits_for(shape: Shape, tasks: usize, index: usize) -> Vec<usize> {
     }
 }
 
-fn task(index: usize, waits_for: Vec<usize>) -> PlannedTask {
+fn planned_task(index: usize, waits_for: Vec<usize>) -> PlannedTask {
     let spec = format!("Do part {index} of the work as the goal says, and say what you did.");
     let task = NewTask {
-        key: Some(key(index)),
+        key: Some(task_key(index)),
         title: format!("Part {index} of the work"),
         text: TaskText { spec: Some(spec), ..TaskText::default() },
         priority: limit::PRIORITY_DEFAULT,
         labels: Vec::new(),
-        agent: Some(slug("worker")),
+        agent: Some(parse_slug("worker")),
         max_attempts: None,
         allow_empty: false,
-        after: waits_for.into_iter().map(key).collect(),
+        after: waits_for.into_iter().map(task_key).collect(),
     };
     let line = u32::try_from(index + 1).unwrap_or(u32::MAX);
     PlannedTask { task, named: TaskEdit::default(), names_after: false, line }
 }
 
 /// The key of the task in this place.
-pub(crate) fn key(index: usize) -> Slug {
-    slug(&format!("part-{index}"))
+pub(crate) fn task_key(index: usize) -> Slug {
+    parse_slug(&format!("part-{index}"))
 }

@@ -11,7 +11,7 @@
     reason = "this program talks to the developer who started it"
 )]
 
-mod bare;
+mod bench_repo;
 mod clock;
 mod command;
 mod contention;
@@ -22,49 +22,49 @@ mod fixture;
 mod flat;
 mod plan;
 mod process;
+mod raw_sqlite;
 mod sample;
 mod scratch;
 mod size;
 mod table;
 mod trees;
 mod wake;
-mod yard;
 
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use scratch::Scratch;
+use scratch::ScratchFolders;
 
 /// What a step answers; a failure is for the developer to read.
-type Done<T> = Result<T, Box<dyn Error>>;
+type BenchResult<T> = Result<T, Box<dyn Error>>;
 
 /// A named benchmark.
-struct Benchmark {
+struct NamedBenchmark {
     name: &'static str,
-    run: fn(&Scratch) -> Done<()>,
+    run: fn(&ScratchFolders) -> BenchResult<()>,
 }
 
 /// All of them, in the order of bench/README.md.
-const BENCHMARKS: [Benchmark; 9] = [
-    Benchmark { name: "command", run: command::run },
-    Benchmark { name: "flat", run: flat::run },
-    Benchmark { name: "plan", run: plan::run },
-    Benchmark { name: "contention", run: contention::run },
-    Benchmark { name: "wake", run: wake::run },
-    Benchmark { name: "trees", run: trees::run },
-    Benchmark { name: "drive", run: drive::run },
-    Benchmark { name: "crowd", run: crowd::run },
-    Benchmark { name: "size", run: size::run },
+const BENCHMARKS: [NamedBenchmark; 9] = [
+    NamedBenchmark { name: "command", run: command::run },
+    NamedBenchmark { name: "flat", run: flat::run },
+    NamedBenchmark { name: "plan", run: plan::run },
+    NamedBenchmark { name: "contention", run: contention::run },
+    NamedBenchmark { name: "wake", run: wake::run },
+    NamedBenchmark { name: "trees", run: trees::run },
+    NamedBenchmark { name: "drive", run: drive::run },
+    NamedBenchmark { name: "crowd", run: crowd::run },
+    NamedBenchmark { name: "size", run: size::run },
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["role", "waiter", store, rounds] => wake::waiter(Path::new(store), rounds),
-        ["role", role, store, name] => contention::work(role, Path::new(store), name),
-        names => run(names),
+        ["role", "waiter", store, rounds] => wake::run_waiter(Path::new(store), rounds),
+        ["role", role, store, name] => contention::run_worker(role, Path::new(store), name),
+        names => run_benchmarks(names),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,22 +76,22 @@ fn main() -> ExitCode {
 }
 
 /// Runs the named benchmarks, or all.
-fn run(names: &[&str]) -> Done<()> {
+fn run_benchmarks(names: &[&str]) -> BenchResult<()> {
     if let Some(unknown) = names.iter().find(|name| BENCHMARKS.iter().all(|known| known.name != **name)) {
         let known: Vec<&str> = BENCHMARKS.iter().map(|known| known.name).collect();
         return Err(format!("there is no benchmark {unknown}; there are {}", known.join(", ")).into());
     }
-    let scratch = Scratch::new()?;
+    let scratch = ScratchFolders::new()?;
     for benchmark in BENCHMARKS.iter().filter(|known| names.is_empty() || names.contains(&known.name)) {
-        println!("Load before: {}", load());
+        println!("Load before: {}", machine_load());
         (benchmark.run)(&scratch)?;
     }
-    println!("Load after: {}", load());
+    println!("Load after: {}", machine_load());
     Ok(())
 }
 
 /// How busy the machine was, for judging how much noise there is.
-fn load() -> String {
+fn machine_load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<&str> = load.split(' ').take(3).collect();
     if load.is_empty() { "unknown".to_owned() } else { load.join(" ") }

@@ -8,10 +8,10 @@ use std::io::Read;
 
 use wait4::Wait4;
 
-use crate::Done;
+use crate::BenchResult;
 
 /// What a process that ended took.
-pub(crate) struct Ran {
+pub(crate) struct ProcessUsage {
     /// From just before its start until it was reaped.
     pub(crate) wall: Duration,
     /// On a processor, in user and kernel together.
@@ -24,18 +24,18 @@ pub(crate) struct Ran {
 
 /// Where the programs lie that were built together with this one.
 #[derive(Clone, Debug)]
-pub(crate) struct Programs {
+pub(crate) struct BuiltPrograms {
     folder: PathBuf,
 }
 
-impl Programs {
+impl BuiltPrograms {
     /// Beside this program.
-    pub(crate) fn beside_this() -> Done<Self> {
+    pub(crate) fn beside_this() -> BenchResult<Self> {
         let this = std::env::current_exe()?;
         let folder = this.parent().ok_or("this program lies nowhere")?.to_owned();
         let programs = Self { folder };
         for name in ["orch", "inbox", "empty-process"] {
-            if !programs.path(name).is_file() {
+            if !programs.program_path(name).is_file() {
                 return Err(format!("{name} is not built; start this by `cargo xtask bench`.").into());
             }
         }
@@ -43,15 +43,20 @@ impl Programs {
     }
 
     /// A program's path.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn program_path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Runs a program on a store to its end; it is an error when it fails.
-    pub(crate) fn run(&self, store: &Path, name: &str, arguments: &[&str]) -> Done<Ran> {
-        let mut command = Command::new(self.path(name));
+    pub(crate) fn run_program(
+        &self,
+        store: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> BenchResult<ProcessUsage> {
+        let mut command = Command::new(self.program_path(name));
         command.args(arguments).env_clear().env("ORCH_STORE", store).current_dir(store_folder(store));
-        run(&mut command)
+        run_command(&mut command)
     }
 }
 
@@ -60,7 +65,7 @@ fn store_folder(store: &Path) -> &Path {
 }
 
 /// Runs a command to its end; it is an error when it fails.
-pub(crate) fn run(command: &mut Command) -> Done<Ran> {
+pub(crate) fn run_command(command: &mut Command) -> BenchResult<ProcessUsage> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut stdout = String::new();
     let begin = Instant::now();
@@ -74,5 +79,5 @@ pub(crate) fn run(command: &mut Command) -> Done<Ran> {
         return Err(format!("{command:?} ended with {}: {stdout}", ended.status).into());
     }
     let usage = ended.rusage;
-    Ok(Ran { wall, cpu: usage.utime + usage.stime, peak: usage.maxrss, stdout })
+    Ok(ProcessUsage { wall, cpu: usage.utime + usage.stime, peak: usage.maxrss, stdout })
 }

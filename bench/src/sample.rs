@@ -4,12 +4,12 @@ use std::time::Duration;
 
 /// Times in milliseconds, in the order they were taken.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Samples(Vec<f64>);
+pub(crate) struct TimeSamples(Vec<f64>);
 
-impl Samples {
+impl TimeSamples {
     /// Adds a time.
     pub(crate) fn push(&mut self, time: Duration) {
-        self.0.push(milliseconds(time));
+        self.0.push(to_milliseconds(time));
     }
 
     /// Adds a number that is no time.
@@ -51,13 +51,13 @@ impl Samples {
     }
 
     /// Each number divided by the one that was taken beside it.
-    pub(crate) fn over(&self, beside: &Self) -> Self {
+    pub(crate) fn ratio_to(&self, beside: &Self) -> Self {
         Self(self.0.iter().zip(&beside.0).map(|(one, other)| one / other).collect())
     }
 }
 
 /// A time in milliseconds.
-pub(crate) fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn to_milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
@@ -65,21 +65,21 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn samples(numbers: &[f64]) -> Samples {
-        Samples(numbers.to_vec())
+    fn samples_of(numbers: &[f64]) -> TimeSamples {
+        TimeSamples(numbers.to_vec())
     }
 
     #[test]
     fn quantiles_are_times_that_were_taken() {
-        let hundred = samples(&(1..=100).rev().map(f64::from).collect::<Vec<_>>());
+        let hundred = samples_of(&(1..=100).rev().map(f64::from).collect::<Vec<_>>());
         assert_eq!((hundred.median(), hundred.p99(), hundred.max()), (50.0, 99.0, 100.0));
-        assert_eq!(samples(&[7.0]).p99(), 7.0);
-        assert!(samples(&[]).median().is_nan());
+        assert_eq!(samples_of(&[7.0]).p99(), 7.0);
+        assert!(samples_of(&[]).median().is_nan());
     }
 
     #[test]
     fn what_was_taken_together_is_compared() {
-        let (one, other) = (samples(&[3.0, 8.0, 5.0]), samples(&[1.0, 4.0, 5.0]));
-        assert_eq!(one.over(&other).median(), 2.0);
+        let (one, other) = (samples_of(&[3.0, 8.0, 5.0]), samples_of(&[1.0, 4.0, 5.0]));
+        assert_eq!(one.ratio_to(&other).median(), 2.0);
     }
 }

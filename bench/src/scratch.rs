@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::Done;
+use crate::BenchResult;
 
 /// Where stores lie while they are measured.
-pub(crate) struct Scratch {
+pub(crate) struct ScratchFolders {
     disk: TempDir,
     memory: Option<TempDir>,
 }
@@ -15,9 +15,9 @@ pub(crate) struct Scratch {
 /// A file system that lies in memory, where there is one: nothing waits for a disk there.
 const MEMORY: &str = "/dev/shm";
 
-impl Scratch {
+impl ScratchFolders {
     /// On the disk that this program was built on, and in memory where that is possible.
-    pub(crate) fn new() -> Done<Self> {
+    pub(crate) fn new() -> BenchResult<Self> {
         let this = std::env::current_exe()?;
         let folder = this.parent().ok_or("this program lies nowhere")?;
         let disk = tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?;
@@ -26,23 +26,23 @@ impl Scratch {
     }
 
     /// An empty folder on the disk.
-    pub(crate) fn disk(&self, name: &str) -> Done<PathBuf> {
-        make(self.disk.path(), name)
+    pub(crate) fn disk_folder(&self, name: &str) -> BenchResult<PathBuf> {
+        make_folder(self.disk.path(), name)
     }
 
     /// A folder for programs to compare with, which stays for the next time.
-    pub(crate) fn tools(&self) -> Done<PathBuf> {
+    pub(crate) fn tools_folder(&self) -> BenchResult<PathBuf> {
         let beside = self.disk.path().parent().ok_or("it lies somewhere")?;
-        make(beside, "bench-tools")
+        make_folder(beside, "bench-tools")
     }
 
     /// An empty folder in memory; on the disk where there is no such file system.
-    pub(crate) fn memory(&self, name: &str) -> Done<PathBuf> {
-        make(self.memory.as_ref().unwrap_or(&self.disk).path(), name)
+    pub(crate) fn memory_folder(&self, name: &str) -> BenchResult<PathBuf> {
+        make_folder(self.memory.as_ref().unwrap_or(&self.disk).path(), name)
     }
 }
 
-fn make(folder: &Path, name: &str) -> Done<PathBuf> {
+fn make_folder(folder: &Path, name: &str) -> BenchResult<PathBuf> {
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

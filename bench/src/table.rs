@@ -1,19 +1,19 @@
 //! What is printed: Markdown, so that a run can be pasted into the README as it is.
 
 /// A table under way.
-pub(crate) struct Table {
+pub(crate) struct ReportTable {
     heading: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl ReportTable {
     /// A table with these columns.
     pub(crate) fn new(heading: &[&str]) -> Self {
         Self { heading: heading.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn push_row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
@@ -46,7 +46,7 @@ impl Table {
 }
 
 /// A number with as many digits as it deserves.
-pub(crate) fn number(number: f64) -> String {
+pub(crate) fn format_number(number: f64) -> String {
     match number.abs() {
         _ if number.is_nan() => "–".to_owned(),
         size if size >= 1_000.0 => format!("{number:.0}"),
@@ -57,16 +57,16 @@ pub(crate) fn number(number: f64) -> String {
 }
 
 /// Whether a target is met, in words.
-pub(crate) fn verdict(met: bool) -> String {
+pub(crate) fn verdict_text(met: bool) -> String {
     if met { "met" } else { "MISSED" }.to_owned()
 }
 
 /// A sentence under a table.
-pub(crate) fn say(sentence: &str) {
+pub(crate) fn print_sentence(sentence: &str) {
     println!("{sentence}\n");
 }
 
 /// The heading of one benchmark.
-pub(crate) fn heading(text: &str) {
+pub(crate) fn print_heading(text: &str) {
     println!("## {text}\n");
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Done;
-use crate::sample::Samples;
-use crate::scratch::Scratch;
-use crate::table::{Table, heading, number, say, verdict};
-use crate::yard::{Yard, commit_own_file};
+use crate::BenchResult;
+use crate::bench_repo::{BenchRepo, commit_own_file};
+use crate::sample::TimeSamples;
+use crate::scratch::ScratchFolders;
+use crate::table::{ReportTable, format_number, print_heading, print_sentence, verdict_text};
 
 /// How many files a tree has that is dispatched.
 const FILES: usize = 5_000;
@@ -36,28 +36,28 @@ const DISPATCH_MAX: f64 = 1.3;
 const MERGE_MAX: f64 = 1.5;
 
 /// Runs the benchmark.
-pub(crate) fn run(scratch: &Scratch) -> Done<()> {
-    heading("trees: worktrees and merging");
-    dispatching(scratch)?;
-    crowding(scratch)?;
-    merging(scratch)
+pub(crate) fn run(scratch: &ScratchFolders) -> BenchResult<()> {
+    print_heading("trees: worktrees and merging");
+    measure_dispatch(scratch)?;
+    measure_concurrent_dispatch(scratch)?;
+    measure_merge(scratch)
 }
 
 /// One tree after the other, in turn with git's own.
-fn dispatching(scratch: &Scratch) -> Done<()> {
-    let yard = Yard::new(&scratch.disk("trees")?, FILES)?;
-    yard.begin("r", 2 * ROUNDS + 2)?;
-    let (mut bare, mut fresh, mut again) = <(Samples, Samples, Samples)>::default();
+fn measure_dispatch(scratch: &ScratchFolders) -> BenchResult<()> {
+    let yard = BenchRepo::new(&scratch.disk_folder("trees")?, FILES)?;
+    yard.begin_run("r", 2 * ROUNDS + 2)?;
+    let (mut bare, mut fresh, mut again) = <(TimeSamples, TimeSamples, TimeSamples)>::default();
     for round in 0..=ROUNDS {
         let mut times = [Duration::ZERO; 3];
         // Which side comes first changes from round to round.
         for side in [round % 2, 1 - round % 2] {
             times[side] = match side {
-                0 => add_bare(&yard, round)?,
-                _ => dispatch_fresh(&yard, 2 * round)?,
+                0 => time_git_worktree_add(&yard, round)?,
+                _ => time_fresh_dispatch(&yard, 2 * round)?,
             };
         }
-        times[2] = dispatch_again(&yard, 2 * round + 1)?;
+        times[2] = time_reuse_dispatch(&yard, 2 * round + 1)?;
         // The first round finds caches that are cold.
         if round > 0 {
             for (samples, time) in [&mut bare, &mut fresh, &mut again].into_iter().zip(times) {
@@ -65,98 +65,98 @@ fn dispatching(scratch: &Scratch) -> Done<()> {
             }
         }
     }
-    let mut table = Table::new(&["one worktree", "wall, median ms", "longest ms", "of bare", "target"]);
+    let mut table = ReportTable::new(&["one worktree", "wall, median ms", "longest ms", "of bare", "target"]);
     for (name, samples, max) in [
         ("git worktree add", &bare, None),
         ("orch dispatch, a new tree", &fresh, Some(DISPATCH_MAX)),
         ("orch dispatch, a finished tree again", &again, Some(1.0)),
     ] {
-        let ratio = samples.over(&bare).median();
-        table.row(vec![
+        let ratio = samples.ratio_to(&bare).median();
+        table.push_row(vec![
             name.to_owned(),
-            number(samples.median()),
-            number(samples.max()),
-            number(ratio),
-            max.map_or("–".to_owned(), |max| verdict(ratio <= max)),
+            format_number(samples.median()),
+            format_number(samples.max()),
+            format_number(ratio),
+            max.map_or("–".to_owned(), |max| verdict_text(ratio <= max)),
         ]);
     }
     table.print();
-    say(&format!(
+    print_sentence(&format!(
         "{FILES} files. Target: a new tree at most {DISPATCH_MAX} times `git worktree add`, a finished one faster."
     ));
     Ok(())
 }
 
-fn add_bare(yard: &Yard, round: usize) -> Done<Duration> {
-    let (path, branch) = (yard.beside("bare").join(round.to_string()), format!("bare-{round}"));
+fn time_git_worktree_add(yard: &BenchRepo, round: usize) -> BenchResult<Duration> {
+    let (path, branch) = (yard.sibling_path("bare").join(round.to_string()), format!("bare-{round}"));
     let path = path.display().to_string();
-    let (time, _) = yard.git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?;
-    yard.git(&["worktree", "remove", "--force", &path])?;
+    let (time, _) = yard.run_git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?;
+    yard.run_git(&["worktree", "remove", "--force", &path])?;
     Ok(time)
 }
 
 /// Dispatches where no finished tree can be used, and takes the tree away again.
-fn dispatch_fresh(yard: &Yard, task: usize) -> Done<Duration> {
+fn time_fresh_dispatch(yard: &BenchRepo, task: usize) -> BenchResult<Duration> {
     yard.forget_spares("r")?;
-    let (time, _) = yard.ours("orch", &["dispatch", &format!("r/t{task}")])?;
+    let (time, _) = yard.run_program("orch", &["dispatch", &format!("r/t{task}")])?;
     // Its work is done at once, so that what follows finds a finished tree.
-    yard.work()?;
-    yard.ours("orch", &["integrate", "r"])?;
+    yard.complete_task()?;
+    yard.run_program("orch", &["integrate", "r"])?;
     Ok(time)
 }
 
 /// Dispatches where the tree of the attempt before is there to be used.
-fn dispatch_again(yard: &Yard, task: usize) -> Done<Duration> {
-    let (time, _) = yard.ours("orch", &["dispatch", &format!("r/t{task}")])?;
-    yard.work()?;
-    yard.ours("orch", &["integrate", "r"])?;
+fn time_reuse_dispatch(yard: &BenchRepo, task: usize) -> BenchResult<Duration> {
+    let (time, _) = yard.run_program("orch", &["dispatch", &format!("r/t{task}")])?;
+    yard.complete_task()?;
+    yard.run_program("orch", &["integrate", "r"])?;
     Ok(time)
 }
 
 /// Several at once: none may fail because git holds a lock.
-fn crowding(scratch: &Scratch) -> Done<()> {
-    let yard = Yard::new(&scratch.disk("crowd")?, FILES)?;
-    yard.begin("r", CROWDS * AT_ONCE)?;
-    let mut table = Table::new(&["at once", "of them failed", "wall, median ms"]);
-    let (mut bare, mut ours) = <(Samples, Samples)>::default();
+fn measure_concurrent_dispatch(scratch: &ScratchFolders) -> BenchResult<()> {
+    let yard = BenchRepo::new(&scratch.disk_folder("crowd")?, FILES)?;
+    yard.begin_run("r", CROWDS * AT_ONCE)?;
+    let mut table = ReportTable::new(&["at once", "of them failed", "wall, median ms"]);
+    let (mut bare, mut ours) = <(TimeSamples, TimeSamples)>::default();
     let (mut bare_failed, mut ours_failed) = (0, 0);
     for crowd in 0..CROWDS {
         let begin = Instant::now();
         let mut children = Vec::new();
         for index in 0..AT_ONCE {
             let (branch, path) =
-                (format!("bare-{crowd}-{index}"), yard.beside(&format!("bare/{crowd}-{index}")));
+                (format!("bare-{crowd}-{index}"), yard.sibling_path(&format!("bare/{crowd}-{index}")));
             let path = path.display().to_string();
             children.push(yard.start_git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?);
         }
-        bare_failed += failed(children)?;
+        bare_failed += count_failed(children)?;
         bare.push(begin.elapsed());
         let begin = Instant::now();
         let mut children = Vec::new();
         for index in 0..AT_ONCE {
-            children.push(yard.start(&["dispatch", &format!("r/t{}", crowd * AT_ONCE + index)])?);
+            children.push(yard.start_orch(&["dispatch", &format!("r/t{}", crowd * AT_ONCE + index)])?);
         }
-        ours_failed += failed(children)?;
+        ours_failed += count_failed(children)?;
         ours.push(begin.elapsed());
     }
     let all = CROWDS * AT_ONCE;
-    table.row(vec![
+    table.push_row(vec![
         format!("{AT_ONCE} git worktree add"),
         format!("{bare_failed} of {all}"),
-        number(bare.median()),
+        format_number(bare.median()),
     ]);
-    table.row(vec![
+    table.push_row(vec![
         format!("{AT_ONCE} orch dispatch"),
         format!("{ours_failed} of {all}"),
-        number(ours.median()),
+        format_number(ours.median()),
     ]);
     table.print();
-    say(&format!("Target: no dispatch fails: {}.", verdict(ours_failed == 0)));
+    print_sentence(&format!("Target: no dispatch fails: {}.", verdict_text(ours_failed == 0)));
     Ok(())
 }
 
 /// Waits for all, and counts those that did not succeed.
-fn failed(children: Vec<std::process::Child>) -> Done<usize> {
+fn count_failed(children: Vec<std::process::Child>) -> BenchResult<usize> {
     let mut failed = 0;
     for child in children {
         failed += usize::from(!child.wait_with_output()?.status.success());
@@ -165,46 +165,46 @@ fn failed(children: Vec<std::process::Child>) -> Done<usize> {
 }
 
 /// Many attempts merged by one command, in turn with the fewest git commands that come to the same.
-fn merging(scratch: &Scratch) -> Done<()> {
-    let (mut bare, mut ours) = <(Samples, Samples)>::default();
+fn measure_merge(scratch: &ScratchFolders) -> BenchResult<()> {
+    let (mut bare, mut ours) = <(TimeSamples, TimeSamples)>::default();
     for round in 0..MERGE_ROUNDS {
         for side in [round % 2, 1 - round % 2] {
             match side {
-                0 => bare.push(merge_bare(scratch, round)?),
-                _ => ours.push(merge_ours(scratch, round)?),
+                0 => bare.push(time_git_merge(scratch, round)?),
+                _ => ours.push(time_orch_merge(scratch, round)?),
             }
         }
     }
-    let ratio = ours.over(&bare).median();
-    let mut table = Table::new(&["merging", "wall, median ms", "each, ms", "of bare", "target"]);
+    let ratio = ours.ratio_to(&bare).median();
+    let mut table = ReportTable::new(&["merging", "wall, median ms", "each, ms", "of bare", "target"]);
     for (name, samples, target) in [
         ("git merge-tree, commit-tree, update-ref, worktree remove", &bare, "–".to_owned()),
-        ("orch integrate", &ours, verdict(ratio <= MERGE_MAX)),
+        ("orch integrate", &ours, verdict_text(ratio <= MERGE_MAX)),
     ] {
-        table.row(vec![
+        table.push_row(vec![
             name.to_owned(),
-            number(samples.median()),
-            number(samples.median() / MERGED as f64),
-            number(samples.over(&bare).median()),
+            format_number(samples.median()),
+            format_number(samples.median() / MERGED as f64),
+            format_number(samples.ratio_to(&bare).median()),
             target,
         ]);
     }
     table.print();
-    say(&format!(
+    print_sentence(&format!(
         "{MERGED} attempts without conflicts and checks, {MERGED_FILES} files each. Target: at most {MERGE_MAX} times."
     ));
     Ok(())
 }
 
-fn merge_ours(scratch: &Scratch, round: usize) -> Done<Duration> {
-    let folder = scratch.disk(&format!("merge-ours-{round}"))?;
-    let yard = Yard::new(&folder, MERGED_FILES)?;
-    yard.begin("r", MERGED)?;
-    yard.ours("orch", &["dispatch", "--all", "--limit", &MERGED.to_string()])?;
+fn time_orch_merge(scratch: &ScratchFolders, round: usize) -> BenchResult<Duration> {
+    let folder = scratch.disk_folder(&format!("merge-ours-{round}"))?;
+    let yard = BenchRepo::new(&folder, MERGED_FILES)?;
+    yard.begin_run("r", MERGED)?;
+    yard.run_program("orch", &["dispatch", "--all", "--limit", &MERGED.to_string()])?;
     for _ in 0..MERGED {
-        yard.work()?;
+        yard.complete_task()?;
     }
-    let (time, merged) = yard.ours("orch", &["integrate", "r"])?;
+    let (time, merged) = yard.run_program("orch", &["integrate", "r"])?;
     if merged["integrated"].as_array().map(Vec::len) != Some(MERGED) {
         return Err(format!("not everything was merged: {merged}").into());
     }
@@ -214,29 +214,29 @@ fn merge_ours(scratch: &Scratch, round: usize) -> Done<Duration> {
 
 /// What somebody would type who wants the same: each merged into a branch that nobody has checked out, its tree kept
 /// under a reference and taken away, its branch put aside.
-fn merge_bare(scratch: &Scratch, round: usize) -> Done<Duration> {
-    let folder = scratch.disk(&format!("merge-bare-{round}"))?;
-    let yard = Yard::new(&folder, MERGED_FILES)?;
-    yard.git(&["branch", "run"])?;
+fn time_git_merge(scratch: &ScratchFolders, round: usize) -> BenchResult<Duration> {
+    let folder = scratch.disk_folder(&format!("merge-bare-{round}"))?;
+    let yard = BenchRepo::new(&folder, MERGED_FILES)?;
+    yard.run_git(&["branch", "run"])?;
     let mut trees = Vec::new();
     for index in 0..MERGED {
-        let tree = yard.beside("trees").join(format!("t{index}"));
+        let tree = yard.sibling_path("trees").join(format!("t{index}"));
         let (branch, path) = (format!("attempt-{index}"), tree.display().to_string());
-        yard.git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?;
+        yard.run_git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?;
         commit_own_file(&yard, &tree)?;
         trees.push((tree, branch));
     }
     let begin = Instant::now();
     for (index, (tree, branch)) in trees.iter().enumerate() {
-        let tip = yard.git(&["rev-parse", "run"])?.1;
-        let head = yard.git(&["rev-parse", branch])?.1;
-        let merged = yard.git(&["merge-tree", "--write-tree", &tip, &head])?.1;
-        let commit = yard.git(&["commit-tree", &merged, "-p", &tip, "-p", &head, "-m", "Merge"])?.1;
-        yard.git(&["update-ref", "refs/heads/run", &commit, &tip])?;
-        yard.git_in(tree, &["status", "--porcelain"])?;
-        yard.git(&["update-ref", &format!("refs/kept/{index}"), &head])?;
-        yard.git(&["worktree", "remove", &tree.display().to_string()])?;
-        yard.git(&["update-ref", "-d", &format!("refs/heads/{branch}"), &head])?;
+        let tip = yard.run_git(&["rev-parse", "run"])?.1;
+        let head = yard.run_git(&["rev-parse", branch])?.1;
+        let merged = yard.run_git(&["merge-tree", "--write-tree", &tip, &head])?.1;
+        let commit = yard.run_git(&["commit-tree", &merged, "-p", &tip, "-p", &head, "-m", "Merge"])?.1;
+        yard.run_git(&["update-ref", "refs/heads/run", &commit, &tip])?;
+        yard.run_git_in(tree, &["status", "--porcelain"])?;
+        yard.run_git(&["update-ref", &format!("refs/kept/{index}"), &head])?;
+        yard.run_git(&["worktree", "remove", &tree.display().to_string()])?;
+        yard.run_git(&["update-ref", "-d", &format!("refs/heads/{branch}"), &head])?;
     }
     let time = begin.elapsed();
     std::fs::remove_dir_all(folder)?;

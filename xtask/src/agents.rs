@@ -10,66 +10,67 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::ci::cargo;
-use crate::tree::{Done, root};
+use crate::ci::run_cargo;
+use crate::tree::{ChoreResult, repository_root};
 
 /// What `cargo xtask ci` says of them.
 pub(crate) const NOT_RUN: &str =
     "Real agent clients were not run: `cargo xtask agents` does that, and needs npm.";
 
 /// A client, and the package of it whose behaviour counts.
-struct Pinned {
+struct PinnedClient {
     name: &'static str,
     package: &'static str,
     version: &'static str,
 }
 
-const CLIENTS: [Pinned; 2] = [
-    Pinned { name: "codex", package: "@openai/codex", version: "0.169.0" },
-    Pinned { name: "claude", package: "@anthropic-ai/claude-code", version: "2.1.330" },
+const CLIENTS: [PinnedClient; 2] = [
+    PinnedClient { name: "codex", package: "@openai/codex", version: "0.169.0" },
+    PinnedClient { name: "claude", package: "@anthropic-ai/claude-code", version: "2.1.330" },
 ];
 
 /// Which clients
 #[derive(clap::Args)]
-pub(crate) struct Agents {
+pub(crate) struct ClientTestArgs {
     /// The clients; all when none is named
     #[arg(value_name = "CLIENT", value_parser = ["codex", "claude"])]
     clients: Vec<String>,
 }
 
 /// Installs what is missing, builds our programs, and lets each client live through every story.
-pub(crate) fn run(agents: &Agents) -> Done {
-    let is_wanted =
-        |pinned: &&Pinned| agents.clients.is_empty() || agents.clients.iter().any(|name| name == pinned.name);
+pub(crate) fn run(agents: &ClientTestArgs) -> ChoreResult {
+    let is_wanted = |pinned: &&PinnedClient| {
+        agents.clients.is_empty() || agents.clients.iter().any(|name| name == pinned.name)
+    };
     let mut places = Vec::new();
     for pinned in CLIENTS.iter().filter(is_wanted) {
-        let folder = folder(pinned);
-        if !pinned.is_in(&folder) {
-            install(pinned, &folder)?;
+        let folder = install_folder(pinned);
+        if !pinned.is_installed_in(&folder) {
+            install_client(pinned, &folder)?;
         }
         places.push(format!("{}={}", pinned.name, folder.join("node_modules").display()));
     }
-    cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
-    let programs = products().join("debug").display().to_string();
+    run_cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
+    let programs = build_folder().join("debug").display().to_string();
     let mut words = vec!["run", "--locked", "--quiet", "--package", "orch-testkit", "--bin", "agents", "--"];
     words.push(&programs);
     words.extend(places.iter().map(String::as_str));
-    cargo(&words, &[])
+    run_cargo(&words, &[])
 }
 
-impl Pinned {
+impl PinnedClient {
     /// Whether this very version is installed: npm takes an older one without a word where it likes that better.
-    fn is_in(&self, folder: &Path) -> bool {
+    fn is_installed_in(&self, folder: &Path) -> bool {
         let manifest = folder.join("node_modules").join(self.package).join("package.json");
         let manifest = fs::read(manifest).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         manifest.is_some_and(|manifest| manifest["version"] == self.version)
     }
 }
 
-fn install(pinned: &Pinned, folder: &Path) -> Done {
+fn install_client(pinned: &PinnedClient, folder: &Path) -> ChoreResult {
     let what = format!("{}@{}", pinned.package, pinned.version);
     for program in ["node", "npm"] {
-        answers(program).map_err(|why| {
+        check_starts(program).map_err(|why| {
             format!("{what} is not installed, and {program} is needed to install it, but {why}: install Node.js 20 or newer.")
         })?;
     }
@@ -85,11 +86,15 @@ fn install(pinned: &Pinned, folder: &Path) -> Done {
     if !status.success() {
         return Err(format!("npm could not install {what}: it ended with {status}."));
     }
-    if pinned.is_in(folder) { Ok(()) } else { Err(format!("npm installed another version than {what}.")) }
+    if pinned.is_installed_in(folder) {
+        Ok(())
+    } else {
+        Err(format!("npm installed another version than {what}."))
+    }
 }
 
 /// Whether a program starts, and if not, why.
-fn answers(program: &str) -> Result<(), String> {
+fn check_starts(program: &str) -> Result<(), String> {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     match command.status() {
@@ -100,11 +105,11 @@ fn answers(program: &str) -> Result<(), String> {
 }
 
 /// Beside the build products, by version, so that `cargo clean` removes it too.
-fn folder(pinned: &Pinned) -> PathBuf {
-    products().join("tools").join(format!("{}-{}", pinned.name, pinned.version))
+fn install_folder(pinned: &PinnedClient) -> PathBuf {
+    build_folder().join("tools").join(format!("{}-{}", pinned.name, pinned.version))
 }
 
-fn products() -> PathBuf {
+fn build_folder() -> PathBuf {
     let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(products)
+    repository_root().join(products)
 }

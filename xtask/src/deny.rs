@@ -8,30 +8,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::ci::{cargo, program};
-use crate::tree::{Done, root};
+use crate::ci::{cargo_program, run_cargo};
+use crate::tree::{ChoreResult, repository_root};
 
 /// The version of cargo-deny whose answers count.
 const VERSION: &str = "0.20.2";
 
 /// Checks everything that deny.toml says.
-pub(crate) fn run() -> Done {
-    let tool = match installed() {
+pub(crate) fn run() -> ChoreResult {
+    let tool = match installed_tool() {
         Some(tool) => tool,
-        None => install()?,
+        None => install_tool()?,
     };
     let status = Command::new(&tool)
         .args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
-        .env("CARGO", program())
-        .current_dir(root())
+        .env("CARGO", cargo_program())
+        .current_dir(repository_root())
         .status()
         .map_err(|error| format!("{} could not be started: {error}.", tool.display()))?;
     if status.success() { Ok(()) } else { Err(format!("cargo-deny ended with {status}.")) }
 }
 
 /// The pinned version: ours, else the developer's own.
-fn installed() -> Option<PathBuf> {
-    let ours = folder().join("bin").join("cargo-deny");
+fn installed_tool() -> Option<PathBuf> {
+    let ours = install_folder().join("bin").join("cargo-deny");
     [ours, PathBuf::from("cargo-deny")].into_iter().find(|tool| is_pinned(tool))
 }
 
@@ -41,9 +41,9 @@ fn is_pinned(tool: &Path) -> bool {
         .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == format!("cargo-deny {VERSION}"))
 }
 
-fn install() -> Result<PathBuf, String> {
+fn install_tool() -> Result<PathBuf, String> {
     println!("cargo-deny {VERSION} is not installed; it is built once, which takes some minutes.");
-    let folder = folder();
+    let folder = install_folder();
     let build = folder.join("build");
     let (place, products) = (folder.display().to_string(), build.display().to_string());
     let arguments = [
@@ -57,14 +57,14 @@ fn install() -> Result<PathBuf, String> {
         "--target-dir",
         &products,
     ];
-    cargo(&arguments, &[])?;
+    run_cargo(&arguments, &[])?;
     // Some hundred megabytes that nobody needs again; when they stay, only space is lost.
     let _ = fs::remove_dir_all(&build);
     Ok(folder.join("bin").join("cargo-deny"))
 }
 
 /// Beside the build products, by version, so that `cargo clean` removes it too.
-fn folder() -> PathBuf {
+fn install_folder() -> PathBuf {
     let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(products).join("tools").join(format!("cargo-deny-{VERSION}"))
+    repository_root().join(products).join("tools").join(format!("cargo-deny-{VERSION}"))
 }

@@ -26,7 +26,7 @@ use clap::Parser;
 /// The repository's own chores
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
-enum Chore {
+enum XtaskCommand {
     /// Run everything that a change must pass, in order, and stop at the first failure
     Ci,
     /// Check the repository's laws
@@ -40,9 +40,9 @@ enum Chore {
         check: bool,
     },
     /// Kill random commands at random moments, or simulate random work; every failure prints its seed
-    Soak(soak::Soak),
+    Soak(soak::SoakArgs),
     /// Let real agent clients work under our supervisor, against a scripted model on this machine
-    Agents(agents::Agents),
+    Agents(agents::ClientTestArgs),
     /// Measure what the programs cost, built as they ship
     Bench {
         /// Which benchmarks; all when none is named
@@ -51,14 +51,14 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let done = match Chore::parse() {
-        Chore::Ci => ci::run(),
-        Chore::Tidy(tidy) => tidy::run(&tidy),
-        Chore::Deny => deny::run(),
-        Chore::Docs { check } => docs::run(check),
-        Chore::Soak(soak) => soak::run(&soak),
-        Chore::Agents(agents) => agents::run(&agents),
-        Chore::Bench { names } => bench::run(&names),
+    let done = match XtaskCommand::parse() {
+        XtaskCommand::Ci => ci::run(),
+        XtaskCommand::Tidy(tidy) => tidy::run(&tidy),
+        XtaskCommand::Deny => deny::run(),
+        XtaskCommand::Docs { check } => docs::run(check),
+        XtaskCommand::Soak(soak) => soak::run(&soak),
+        XtaskCommand::Agents(agents) => agents::run(&agents),
+        XtaskCommand::Bench { names } => bench::run(&names),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

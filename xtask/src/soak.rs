@@ -3,12 +3,12 @@
 use std::env;
 use std::path::PathBuf;
 
-use crate::ci::cargo;
-use crate::tree::{Done, root};
+use crate::ci::run_cargo;
+use crate::tree::{ChoreResult, repository_root};
 
 /// How long, and which choices
 #[derive(clap::Args)]
-pub(crate) struct Soak {
+pub(crate) struct SoakArgs {
     /// How many processes to kill; 1000 when nothing else is asked for
     #[arg(long, value_name = "N")]
     kills: Option<u64>,
@@ -24,10 +24,10 @@ pub(crate) struct Soak {
 }
 
 /// Builds the programs with their assertions, and lets storms rage over them.
-pub(crate) fn run(soak: &Soak) -> Done {
-    cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
+pub(crate) fn run(soak: &SoakArgs) -> ChoreResult {
+    run_cargo(&["build", "--locked", "--package", "orch-cli", "--bins"], &[])?;
     let products = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let programs = root().join(products).join("debug").display().to_string();
+    let programs = repository_root().join(products).join("debug").display().to_string();
     let options = [
         ("--kills", soak.kills),
         ("--simulate", soak.simulate),
@@ -39,5 +39,5 @@ pub(crate) fn run(soak: &Soak) -> Done {
     let mut words = vec!["run", "--locked", "--quiet", "--package", "orch-testkit", "--bin", "soak", "--"];
     words.extend(["--programs", programs.as_str()]);
     words.extend(given.iter().flat_map(|(name, value)| [*name, value.as_str()]));
-    cargo(&words, &[])
+    run_cargo(&words, &[])
 }

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
 /// What a Rust file holds, as far as the laws ask.
 pub(crate) struct Source {
-    pub(crate) functions: Vec<Function>,
+    pub(crate) functions: Vec<FunctionSpan>,
     pub(crate) types: Vec<TypeName>,
     pub(crate) paths: Vec<UsedPath>,
     /// The modules that it declares, with their content here or in a file of their own.
@@ -35,7 +35,7 @@ impl Source {
 
 /// A function with or without a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Function {
+pub(crate) struct FunctionSpan {
     pub(crate) name: String,
     /// The line of its `fn`, from 1.
     pub(crate) line: usize,
@@ -184,7 +184,7 @@ impl Reader<'_> {
             ("fn", Some(name)) => {
                 (item.body, item.function) = (Some(ScopeKind::Plain), Some(self.source.functions.len()));
                 let of_trait_impl = scope.kind == ScopeKind::TraitImpl;
-                self.source.functions.push(Function {
+                self.source.functions.push(FunctionSpan {
                     name,
                     line: at,
                     lines: 0,

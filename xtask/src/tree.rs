@@ -8,10 +8,10 @@ use std::process::Command;
 use crate::source::{self, Source};
 
 /// What a chore answers: nothing, or why it failed, for the developer to read.
-pub(crate) type Done = Result<(), String>;
+pub(crate) type ChoreResult = Result<(), String>;
 
 /// One file of the repository.
-pub(crate) struct File {
+pub(crate) struct SourceFile {
     /// Its path from the root, with `/`.
     pub(crate) path: String,
     /// What it holds.
@@ -19,7 +19,7 @@ pub(crate) struct File {
     source: OnceCell<Result<Source, String>>,
 }
 
-impl File {
+impl SourceFile {
     /// A file of this content.
     pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into(), source: OnceCell::new() }
@@ -47,20 +47,20 @@ impl File {
     }
 
     /// Whether its name ends so.
-    pub(crate) fn is(&self, extension: &str) -> bool {
+    pub(crate) fn has_extension(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 }
 
 /// The repository's root.
-pub(crate) fn root() -> PathBuf {
+pub(crate) fn repository_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
 /// Every text file that is tracked, or would be with `git add --all`.
-pub(crate) fn files() -> Result<Vec<File>, String> {
-    let root = root();
+pub(crate) fn repository_files() -> Result<Vec<SourceFile>, String> {
+    let root = repository_root();
     let listing = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(&root)
@@ -79,7 +79,7 @@ pub(crate) fn files() -> Result<Vec<File>, String> {
         }
         let bytes = fs::read(&full).map_err(|error| format!("{path} could not be read: {error}."))?;
         if let Ok(text) = String::from_utf8(bytes) {
-            files.push(File::new(path, text));
+            files.push(SourceFile::new(path, text));
         }
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));

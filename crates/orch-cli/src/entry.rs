@@ -4,26 +4,26 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use orch_contract::{Code, ErrorView};
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::Slug;
 use orch_core::shell;
 
-use crate::arguments::Globals;
-use crate::context::{Context, Identity};
-use crate::environment::{Environment, OUTPUT, ProcessEnvironment};
-use crate::failure::{Again, Failure};
+use crate::arguments::GlobalOptions;
+use crate::context::{CommandRuntime, ProgramIdentity};
+use crate::environment::{OUTPUT, ProcessEnvironment, VariableSource};
+use crate::failure::{CommandFailure, RetryAdvice};
 use crate::interrupts;
-use crate::respond::{Mode, Outcome, Printer, Wish, Written};
-use crate::usage::{self, NoCommand};
+use crate::respond::{CommandOutcome, OutputMode, ReplyPrinter, RequestedFormat, WriteOutcome};
+use crate::usage::{self, EarlyExit};
 
 /// One of the two programs: its command line, and what its commands do.
-pub trait Program: CommandFactory + FromArgMatches {
+pub trait CliProgram: CommandFactory + FromArgMatches {
     /// Which one it is.
-    const IDENTITY: Identity;
+    const IDENTITY: ProgramIdentity;
 
     /// The command line as the parser knows it, with the options of every command.
     #[must_use]
-    fn parser() -> clap::Command {
+    fn full_parser() -> clap::Command {
         let mut parser = Self::quick_parser();
         parser.build();
         parser
@@ -38,135 +38,148 @@ pub trait Program: CommandFactory + FromArgMatches {
     }
 
     /// The command that this process goes on with after it has become its program again, and its name.
-    fn kept() -> Option<Result<(Self, String), NoCommand>> {
+    fn take_reexec_command() -> Option<Result<(Self, String), EarlyExit>> {
         None
     }
 
     /// The options that every command takes.
-    fn globals(&self) -> &Globals;
+    fn global_options(&self) -> &GlobalOptions;
 
     /// Does what the command line asks for.
     ///
     /// # Errors
     /// The command failed; nothing was changed.
-    fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure>;
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure>;
 }
 
 /// Runs the program that the file was called as: `inbox` under that name, else `orch`.
 #[must_use]
-pub fn called() -> ExitCode {
+pub fn run_by_file_name() -> ExitCode {
     let name = std::env::args_os().next().map(std::path::PathBuf::from);
     match name.as_deref().and_then(std::path::Path::file_stem) {
-        Some(stem) if stem == "inbox" => main::<crate::inbox::Inbox>(),
-        _ => main::<crate::orch::Orch>(),
+        Some(stem) if stem == "inbox" => run_to_exit_code::<crate::inbox::InboxCli>(),
+        _ => run_to_exit_code::<crate::orch::OrchCli>(),
     }
 }
 
 /// Runs a program from its arguments to its exit status.
 #[must_use]
-pub fn main<P: Program>() -> ExitCode {
-    interrupts::end_at_once();
+pub fn run_to_exit_code<P: CliProgram>() -> ExitCode {
+    interrupts::exit_on_interrupt();
     let name = OsString::from(P::IDENTITY.program);
     // The program's own name is fixed, so that help and hints do not change with how it was called.
     let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
-    ExitCode::from(run::<P>(&arguments, &ProcessEnvironment))
+    ExitCode::from(run_with_arguments::<P>(&arguments, &ProcessEnvironment))
 }
 
-fn run<P: Program>(arguments: &[OsString], environment: &dyn Environment) -> u8 {
-    let wish = wish(arguments);
-    let guess = Printer::new(Mode::guess(wish, environment), environment);
-    let (program, command) = match P::kept().unwrap_or_else(|| read(arguments)) {
+fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn VariableSource) -> u8 {
+    let wish = requested_format(arguments);
+    let guess = ReplyPrinter::new(OutputMode::guess_mode(wish, environment), environment);
+    let (program, command) = match P::take_reexec_command().unwrap_or_else(|| parse_program(arguments)) {
         Ok(read) => read,
-        Err(NoCommand::Document { command, text }) => {
-            return status(guess.document(&command, &text, json_wanted(wish, environment)), 0);
+        Err(EarlyExit::Document { command, text }) => {
+            return exit_status(
+                guess.print_document(&command, &text, is_json_requested(wish, environment)),
+                0,
+            );
         }
-        Err(NoCommand::Wrong { command, error }) => return fail(guess, &command, &error),
+        Err(EarlyExit::UsageError { command, error }) => return print_failure(guess, &command, &error),
     };
-    let globals = program.globals().clone();
-    let wish = Wish { json: globals.json, text: globals.text };
-    let printer = match Mode::choose(wish, environment) {
-        Ok(mode) => Printer::new(mode, environment),
-        Err(failure) => return fail(guess, &command, &with_hint(failure, &command, arguments)),
+    let globals = program.global_options().clone();
+    let wish = RequestedFormat { json: globals.json, text: globals.text };
+    let printer = match OutputMode::choose_mode(wish, environment) {
+        Ok(mode) => ReplyPrinter::new(mode, environment),
+        Err(failure) => return print_failure(guess, &command, &attach_hint(failure, &command, arguments)),
     };
     let (store, who) = (globals.store.clone(), globals.who.clone());
-    let mut context = Context::new(P::IDENTITY, command.clone(), globals, environment, printer);
+    let mut context = CommandRuntime::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
         Ok(outcome) => {
             let exit = match &outcome {
-                Outcome::Answer(_) | Outcome::Document(_) | Outcome::Raw(..) | Outcome::Streamed => 0,
-                Outcome::StreamedAs(exit) | Outcome::AnswerAs(_, exit) => *exit,
+                CommandOutcome::Reply(_)
+                | CommandOutcome::Document(_)
+                | CommandOutcome::Raw(..)
+                | CommandOutcome::Streamed => 0,
+                CommandOutcome::StreamedWithStatus(exit) | CommandOutcome::ReplyWithStatus(_, exit) => *exit,
             };
             let written = match outcome {
-                Outcome::Answer(answer) => printer.answer(&command, answer.as_ref(), context.warnings()),
-                Outcome::Document(text) => printer.document(&command, &text, json_wanted(wish, environment)),
-                Outcome::Raw(bytes, answer) => {
-                    let json = json_wanted(wish, environment);
-                    printer.raw(&command, &bytes, answer.as_ref(), context.warnings(), json)
+                CommandOutcome::Reply(answer) => {
+                    printer.print_reply(&command, answer.as_ref(), context.warnings())
                 }
-                Outcome::Streamed | Outcome::StreamedAs(_) => Written::Whole,
-                Outcome::AnswerAs(answer, _) => printer.answer(&command, answer.as_ref(), context.warnings()),
+                CommandOutcome::Document(text) => {
+                    printer.print_document(&command, &text, is_json_requested(wish, environment))
+                }
+                CommandOutcome::Raw(bytes, answer) => {
+                    let json = is_json_requested(wish, environment);
+                    printer.print_raw(&command, &bytes, answer.as_ref(), context.warnings(), json)
+                }
+                CommandOutcome::Streamed | CommandOutcome::StreamedWithStatus(_) => WriteOutcome::Complete,
+                CommandOutcome::ReplyWithStatus(answer, _) => {
+                    printer.print_reply(&command, answer.as_ref(), context.warnings())
+                }
             };
-            status(written, exit)
+            exit_status(written, exit)
         }
         Err(failure) => {
-            let mut error = with_hint(failure, &command, arguments);
-            let hint = error.hint.map(|hint| in_store(hint, store.as_deref()));
-            error.hint = hint.map(|hint| by_whom(hint, P::IDENTITY.program, who.as_ref()));
-            fail(printer, &command, &error)
+            let mut error = attach_hint(failure, &command, arguments);
+            let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));
+            error.hint = hint.map(|hint| add_agent_option(hint, P::IDENTITY.program, who.as_ref()));
+            print_failure(printer, &command, &error)
         }
     };
-    context.meter();
-    context.tend();
+    context.record_meter();
+    context.checkpoint_if_due();
     // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
     std::mem::forget(context);
     exit
 }
 
 /// Understands the command line.
-fn read<P: Program>(arguments: &[OsString]) -> Result<(P, String), NoCommand> {
-    let (matches, command) = usage::parse_quickly(P::quick_parser(), P::parser, arguments)?;
+fn parse_program<P: CliProgram>(arguments: &[OsString]) -> Result<(P, String), EarlyExit> {
+    let (matches, command) = usage::parse_quickly(P::quick_parser(), P::full_parser, arguments)?;
     match P::from_arg_matches(&matches) {
         Ok(program) => Ok((program, command)),
         Err(error) => {
-            let error = ErrorView::new(Code::Internal, format!("The command line was misread: {error}."));
-            Err(NoCommand::Wrong { command, error: Box::new(error) })
+            let error =
+                ErrorView::new(ErrorCode::Internal, format!("The command line was misread: {error}."));
+            Err(EarlyExit::UsageError { command, error: Box::new(error) })
         }
     }
 }
 
 /// What the command line asks for, read without understanding it: good enough to report that it is wrong.
-fn wish(arguments: &[OsString]) -> Wish {
+fn requested_format(arguments: &[OsString]) -> RequestedFormat {
     let options = arguments.iter().take_while(|argument| *argument != "--");
-    options.fold(Wish::default(), |wish, argument| Wish {
+    options.fold(RequestedFormat::default(), |wish, argument| RequestedFormat {
         json: wish.json || argument == "--json",
         text: wish.text || argument == "--text",
     })
 }
 
 /// Whether JSON was asked for in so many words.
-fn json_wanted(wish: Wish, environment: &dyn Environment) -> bool {
-    wish.json || (!wish.text && environment.raw(OUTPUT).is_some_and(|value| value == "json"))
+fn is_json_requested(wish: RequestedFormat, environment: &dyn VariableSource) -> bool {
+    wish.json || (!wish.text && environment.raw_variable(OUTPUT).is_some_and(|value| value == "json"))
 }
 
-fn fail(printer: Printer, command: &str, error: &ErrorView) -> u8 {
-    status(printer.failure(command, error), error.code.0.exit_status())
+fn print_failure(printer: ReplyPrinter, command: &str, error: &ErrorView) -> u8 {
+    exit_status(printer.print_failure(command, error), error.code.0.exit_status())
 }
 
 /// The exit status: a reader who went away is none of our business, an answer that could not be written is.
-fn status(written: Written, status: u8) -> u8 {
+fn exit_status(written: WriteOutcome, status: u8) -> u8 {
     match written {
-        Written::Whole | Written::NoReader => status,
-        Written::Failed => Code::Internal.exit_status(),
+        WriteOutcome::Complete | WriteOutcome::NoReader => status,
+        WriteOutcome::Failed => ErrorCode::Internal.exit_status(),
     }
 }
 
 /// A wait that timed out hints at the same command, going on from its cursor; a plan that is there already at its
 /// update; what is wrong with the request itself at the help.
-fn with_hint(failure: Failure, command: &str, arguments: &[OsString]) -> ErrorView {
+fn attach_hint(failure: CommandFailure, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.error;
     if error.hint.is_none() {
         error.hint = match failure.again {
-            Some(again) => Some(same_command(arguments, &again)),
+            Some(again) => Some(retry_command(arguments, &again)),
             // Nothing better is known than how the command is called.
             None if matches!(error.code.0.exit_status(), 2..=4) => Some(format!("{command} --help")),
             None => None,
@@ -176,15 +189,15 @@ fn with_hint(failure: Failure, command: &str, arguments: &[OsString]) -> ErrorVi
 }
 
 /// The same command for the store that was named on the command line: pasted, it must find that one.
-fn in_store(hint: String, store: Option<&str>) -> String {
+fn add_store_option(hint: String, store: Option<&str>) -> String {
     let Some(store) = store else { return hint };
     let ours = hint.starts_with("orch ") || hint.starts_with("inbox ");
     let needs_none = hint.contains(" --store") || hint.ends_with(" --help") || hint.ends_with(" --version");
-    if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quoted(store)) }
+    if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quote_word(store)) }
 }
 
 /// The same command by who was named on the command line: nobody else may be meant, or nobody at all.
-fn by_whom(hint: String, program: &str, who: Option<&Slug>) -> String {
+fn add_agent_option(hint: String, program: &str, who: Option<&Slug>) -> String {
     let Some(who) = who else { return hint };
     let ours = hint.split(' ').next() == Some(program);
     let needs_none = hint.contains(" --as ")
@@ -194,12 +207,12 @@ fn by_whom(hint: String, program: &str, who: Option<&Slug>) -> String {
     if !ours || needs_none { hint } else { format!("{hint} --as {who}") }
 }
 
-fn same_command(arguments: &[OsString], again: &Again) -> String {
+fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
     let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let cursor = match again {
-        Again::After(cursor) => cursor,
-        Again::Same => return shell::line(texts),
-        Again::With(option) => return shell::line(texts.into_iter().chain([*option])),
+        RetryAdvice::AfterCursor(cursor) => cursor,
+        RetryAdvice::Unchanged => return shell::join_words(texts),
+        RetryAdvice::WithOption(option) => return shell::join_words(texts.into_iter().chain([*option])),
     };
     let mut words = Vec::new();
     let mut rest = texts.into_iter();
@@ -211,31 +224,34 @@ fn same_command(arguments: &[OsString], again: &Again) -> String {
         }
     }
     words.extend(["--after", cursor]);
-    shell::line(words)
+    shell::join_words(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(line: &str) -> Vec<OsString> {
+    fn split_words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
     }
 
     #[test]
     fn a_wait_goes_on_from_its_cursor() {
-        let after = Again::After("m-9".to_owned());
+        let after = RetryAdvice::AfterCursor("m-9".to_owned());
         for (line, expected) in [
             ("inbox wait --timeout 1s", "inbox wait --timeout 1s --after m-9"),
             ("inbox wait --after m-3 --for a", "inbox wait --for a --after m-9"),
             ("inbox wait --after=m-3", "inbox wait --after m-9"),
         ] {
-            assert_eq!(same_command(&words(line), &after), expected);
+            assert_eq!(retry_command(&split_words(line), &after), expected);
         }
-        assert_eq!(same_command(&words("inbox ask Q --wait"), &Again::Same), "inbox ask Q --wait");
-        let update = Again::With("--update");
         assert_eq!(
-            same_command(&words("orch task add --file p"), &update),
+            retry_command(&split_words("inbox ask Q --wait"), &RetryAdvice::Unchanged),
+            "inbox ask Q --wait"
+        );
+        let update = RetryAdvice::WithOption("--update");
+        assert_eq!(
+            retry_command(&split_words("orch task add --file p"), &update),
             "orch task add --file p --update"
         );
     }
@@ -249,7 +265,7 @@ mod tests {
             ("orch run show --help", Some("x"), "orch run show --help"),
             ("ls -ld x", Some("x"), "ls -ld x"),
         ] {
-            assert_eq!(in_store(hint.to_owned(), store), expected);
+            assert_eq!(add_store_option(hint.to_owned(), store), expected);
         }
     }
 
@@ -263,13 +279,16 @@ mod tests {
             ("inbox claim --help", Some(&ana), "inbox claim --help"),
             ("orch init", Some(&ana), "orch init"),
         ] {
-            assert_eq!(by_whom(hint.to_owned(), "inbox", who), expected);
+            assert_eq!(add_agent_option(hint.to_owned(), "inbox", who), expected);
         }
     }
 
     #[test]
     fn the_wish_is_read_up_to_the_double_dash() {
-        assert_eq!(wish(&words("inbox list --json")), Wish { json: true, text: false });
-        assert_eq!(wish(&words("inbox reply th-1 -- --json")), Wish::default());
+        assert_eq!(
+            requested_format(&split_words("inbox list --json")),
+            RequestedFormat { json: true, text: false }
+        );
+        assert_eq!(requested_format(&split_words("inbox reply th-1 -- --json")), RequestedFormat::default());
     }
 }

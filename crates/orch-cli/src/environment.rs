@@ -4,9 +4,9 @@
 
 use std::ffi::OsString;
 
-use orch_contract::{Code, ErrorView};
+use orch_contract::{ErrorCode, ErrorView};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 
 /// Where the store is, as `--store` takes it.
 pub const STORE: &str = "ORCH_STORE";
@@ -20,25 +20,25 @@ pub const THREAD: &str = "INBOX_THREAD";
 pub const LEASE: &str = "INBOX_LEASE";
 
 /// Looks variables up.
-pub trait Environment {
+pub trait VariableSource {
     /// The variable's value as the system has it.
-    fn raw(&self, name: &str) -> Option<OsString>;
+    fn raw_variable(&self, name: &str) -> Option<OsString>;
 
     /// The variable's value, where it is set and not empty.
     ///
     /// # Errors
     /// It is not UTF-8.
-    fn text(&self, name: &str) -> Result<Option<String>, Failure> {
-        let Some(value) = self.raw(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    fn variable_text(&self, name: &str) -> Result<Option<String>, CommandFailure> {
+        let Some(value) = self.raw_variable(name).filter(|value| !value.is_empty()) else { return Ok(None) };
         value.into_string().map(Some).map_err(|_| {
-            let error = ErrorView::new(Code::InvalidArgument, format!("{name} is not valid UTF-8."));
-            error.detail("argument", name).into()
+            let error = ErrorView::new(ErrorCode::InvalidArgument, format!("{name} is not valid UTF-8."));
+            error.with_detail("argument", name).into()
         })
     }
 
     /// Whether the variable is set and not empty.
     fn is_set(&self, name: &str) -> bool {
-        self.raw(name).is_some_and(|value| !value.is_empty())
+        self.raw_variable(name).is_some_and(|value| !value.is_empty())
     }
 }
 
@@ -46,19 +46,19 @@ pub trait Environment {
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessEnvironment;
 
-impl Environment for ProcessEnvironment {
-    fn raw(&self, name: &str) -> Option<OsString> {
+impl VariableSource for ProcessEnvironment {
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name)
     }
 }
 
 /// The same environment without the variables that say which store, run or work is meant, and who asks.
 #[derive(Clone, Copy)]
-pub struct Apart<'a>(pub &'a dyn Environment);
+pub struct IsolatedEnvironment<'a>(pub &'a dyn VariableSource);
 
-impl Environment for Apart<'_> {
-    fn raw(&self, name: &str) -> Option<OsString> {
+impl VariableSource for IsolatedEnvironment<'_> {
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
         let ours = name.starts_with("ORCH_") || name.starts_with("INBOX_");
-        if ours && name != OUTPUT { None } else { self.0.raw(name) }
+        if ours && name != OUTPUT { None } else { self.0.raw_variable(name) }
     }
 }

@@ -1,72 +1,72 @@
 //! Why a command failed: everything below the doors turned into the contract's errors.
 
-use orch_contract::{Code, ErrorView};
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::refusal::Refusal;
 use orch_core::shell;
-use orch_git::{Cause, GitError};
-use orch_inbox::{Awaited, Error};
+use orch_git::{GitError, GitFailureCause};
+use orch_inbox::{Error, WaitTarget};
 use orch_store::Fault;
 use orch_supervisor::SupervisorError;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandFailure {
     /// What people and programs are told.
     pub error: Box<ErrorView>,
     /// How the same command goes on, when it is worth repeating.
-    pub again: Option<Again>,
+    pub again: Option<RetryAdvice>,
 }
 
 /// How a command that timed out, or only lacks an option, is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryAdvice {
     /// With this cursor as `--after`.
-    After(String),
+    AfterCursor(String),
     /// As it was.
-    Same,
+    Unchanged,
     /// With this option as well.
-    With(&'static str),
+    WithOption(&'static str),
 }
 
-impl Failure {
+impl CommandFailure {
     /// A failure without hint and details.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         ErrorView::new(code, message).into()
     }
 
     /// An argument is wrong.
     #[must_use]
-    pub fn invalid(argument: &str, message: impl Into<String>) -> Self {
-        ErrorView::new(Code::InvalidArgument, message).detail("argument", argument).into()
+    pub fn invalid_argument(argument: &str, message: impl Into<String>) -> Self {
+        ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("argument", argument).into()
     }
 
     /// The same failure with a hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.error.hint = Some(hint.into());
         self
     }
 
     /// Its code.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ErrorCode {
         self.error.code.0
     }
 }
 
-impl From<ErrorView> for Failure {
+impl From<ErrorView> for CommandFailure {
     fn from(error: ErrorView) -> Self {
         Self { error: Box::new(error), again: None }
     }
 }
 
-impl From<Refusal> for Failure {
+impl From<Refusal> for CommandFailure {
     fn from(refusal: Refusal) -> Self {
-        let error = Box::new(ErrorView::of(&refusal));
+        let error = Box::new(ErrorView::from_refusal(&refusal));
         let again = match refusal {
             Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
-                Some(Again::With("--update"))
+                Some(RetryAdvice::WithOption("--update"))
             }
             _ => None,
         };
@@ -74,27 +74,27 @@ impl From<Refusal> for Failure {
     }
 }
 
-impl From<Fault> for Failure {
+impl From<Fault> for CommandFailure {
     fn from(fault: Fault) -> Self {
         let again = match &fault {
             // Others keep it locked no longer than their own command takes.
-            Fault::Busy { .. } => Some(Again::Same),
-            Fault::NetworkFileSystem { .. } => Some(Again::With("--allow-network-fs")),
+            Fault::Busy { .. } => Some(RetryAdvice::Unchanged),
+            Fault::NetworkFileSystem { .. } => Some(RetryAdvice::WithOption("--allow-network-fs")),
             _ => None,
         };
-        Self { again, ..of_fault(&fault).into() }
+        Self { again, ..fault_view(&fault).into() }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandFailure {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Store(fault) => fault.into(),
-            error @ (Error::Git(_) | Error::File { .. }) => of_error(&error).into(),
-            Error::TimedOut(awaited) => timed_out(awaited),
+            error @ (Error::Git(_) | Error::File { .. }) => error_view(&error).into(),
+            Error::TimedOut(awaited) => timeout_failure(awaited),
             Error::Entropy(source) => ErrorView::new(
-                Code::Internal,
+                ErrorCode::Internal,
                 format!("The system gave no randomness for a token: {source}."),
             )
             .into(),
@@ -102,85 +102,94 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<SupervisorError> for Failure {
+impl From<SupervisorError> for CommandFailure {
     fn from(error: SupervisorError) -> Self {
         match error {
             SupervisorError::Operation(error) => error.into(),
             error @ (SupervisorError::Brief(_) | SupervisorError::Fill(_)) => {
-                ErrorView::new(Code::InvalidArgument, sentence(&error)).into()
+                ErrorView::new(ErrorCode::InvalidArgument, sentence_with_causes(&error)).into()
             }
         }
     }
 }
 
 /// A wait that ended without what it waited for; its hint becomes the same command with its cursor.
-fn timed_out(awaited: Awaited) -> Failure {
+fn timeout_failure(awaited: WaitTarget) -> CommandFailure {
     let (error, again) = match awaited {
-        Awaited::Messages(cursor) => (
-            ErrorView::new(Code::Timeout, format!("No message came after {cursor}."))
-                .detail("cursor", cursor.to_string()),
-            Again::After(cursor.to_string()),
+        WaitTarget::Messages(cursor) => (
+            ErrorView::new(ErrorCode::Timeout, format!("No message came after {cursor}."))
+                .with_detail("cursor", cursor.to_string()),
+            RetryAdvice::AfterCursor(cursor.to_string()),
         ),
-        Awaited::Events(cursor) => (
-            ErrorView::new(Code::Timeout, format!("Nothing happened after {cursor}."))
-                .detail("cursor", cursor.to_string()),
-            Again::After(cursor.to_string()),
+        WaitTarget::Events(cursor) => (
+            ErrorView::new(ErrorCode::Timeout, format!("Nothing happened after {cursor}."))
+                .with_detail("cursor", cursor.to_string()),
+            RetryAdvice::AfterCursor(cursor.to_string()),
         ),
-        Awaited::Answer { thread, question } => (
-            ErrorView::new(Code::Timeout, format!("Question {question} is not answered yet; it stays open."))
-                .detail("thread", thread.to_string())
-                .detail("question", question.to_string()),
-            Again::Same,
+        WaitTarget::Answer { thread, question } => (
+            ErrorView::new(
+                ErrorCode::Timeout,
+                format!("Question {question} is not answered yet; it stays open."),
+            )
+            .with_detail("thread", thread.to_string())
+            .with_detail("question", question.to_string()),
+            RetryAdvice::Unchanged,
         ),
     };
-    Failure { error: Box::new(error), again: Some(again) }
+    CommandFailure { error: Box::new(error), again: Some(again) }
 }
 
 /// What an error is to people and programs that does not end the command it came up in.
-pub(crate) fn of_error(error: &Error) -> ErrorView {
+pub(crate) fn error_view(error: &Error) -> ErrorView {
     match error {
-        Error::Refused(refusal) => ErrorView::of(refusal),
-        Error::Store(fault) => of_fault(fault),
-        Error::Git(error) => of_git(error),
+        Error::Refused(refusal) => ErrorView::from_refusal(refusal),
+        Error::Store(fault) => fault_view(fault),
+        Error::Git(error) => git_error_view(error),
         Error::File { path, source, .. } => {
             let code = match source.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::DiskFull,
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
                 std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                    Code::NotPermitted
+                    ErrorCode::NotPermitted
                 }
-                _ => Code::Internal,
+                _ => ErrorCode::Internal,
             };
             let folder = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
             let hint = match code {
-                Code::DiskFull => shell::line(["df", "-h", &folder.display().to_string()]),
-                _ => shell::line(["ls", "-ld", &folder.display().to_string()]),
+                ErrorCode::DiskFull => shell::join_words(["df", "-h", &folder.display().to_string()]),
+                _ => shell::join_words(["ls", "-ld", &folder.display().to_string()]),
             };
-            ErrorView::new(code, sentence(error)).hint(hint).detail("path", path.display().to_string())
+            ErrorView::new(code, sentence_with_causes(error))
+                .with_hint(hint)
+                .with_detail("path", path.display().to_string())
         }
-        Error::TimedOut(_) | Error::Entropy(_) => ErrorView::new(Code::Internal, sentence(error)),
+        Error::TimedOut(_) | Error::Entropy(_) => {
+            ErrorView::new(ErrorCode::Internal, sentence_with_causes(error))
+        }
     }
 }
 
 /// What git could not do, to people and programs.
-fn of_git(error: &GitError) -> ErrorView {
-    let message = sentence(error);
+fn git_error_view(error: &GitError) -> ErrorView {
+    let message = sentence_with_causes(error);
     let place = |path: &std::path::Path| path.display().to_string();
     let (code, hint) = match error {
         GitError::NotInstalled | GitError::TooOld { .. } => {
-            (Code::NotSupported, Some("git --version".to_owned()))
+            (ErrorCode::NotSupported, Some("git --version".to_owned()))
         }
         GitError::NotARepository { .. } | GitError::Unborn | GitError::NotFound { .. } => {
-            (Code::BaseNotFound, Some("git log --oneline -5".to_owned()))
+            (ErrorCode::BaseNotFound, Some("git log --oneline -5".to_owned()))
         }
-        GitError::InvalidName { .. } | GitError::InvalidPattern { .. } => (Code::InvalidArgument, None),
-        GitError::RefExists { reference, .. } | GitError::RefConflict { existing: reference, .. } => {
-            (Code::WorktreeConflict, Some(shell::line(["git", "log", "--oneline", "-5", reference.as_str()])))
-        }
-        GitError::RefMoved { reference, .. } => {
-            (Code::WorktreeConflict, Some(shell::line(["git", "log", "--oneline", "-5", reference.as_str()])))
-        }
+        GitError::InvalidName { .. } | GitError::InvalidPattern { .. } => (ErrorCode::InvalidArgument, None),
+        GitError::RefExists { reference, .. } | GitError::RefConflict { existing: reference, .. } => (
+            ErrorCode::WorktreeConflict,
+            Some(shell::join_words(["git", "log", "--oneline", "-5", reference.as_str()])),
+        ),
+        GitError::RefMoved { reference, .. } => (
+            ErrorCode::WorktreeConflict,
+            Some(shell::join_words(["git", "log", "--oneline", "-5", reference.as_str()])),
+        ),
         GitError::NotClean { path, .. } | GitError::InProgress { path, .. } => {
-            (Code::WorktreeDirty, Some(shell::line(["git", "-C", &place(path), "status"])))
+            (ErrorCode::WorktreeDirty, Some(shell::join_words(["git", "-C", &place(path), "status"])))
         }
         GitError::CheckedOutElsewhere { .. }
         | GitError::PathTaken { .. }
@@ -188,93 +197,97 @@ fn of_git(error: &GitError) -> ErrorView {
         | GitError::MainWorktree { .. }
         | GitError::LockedByOthers { .. }
         | GitError::ChangedSinceSalvage { .. } => {
-            (Code::WorktreeConflict, Some("git worktree list".to_owned()))
+            (ErrorCode::WorktreeConflict, Some("git worktree list".to_owned()))
         }
         GitError::HalfRegistered { folder } => {
-            (Code::WorktreeConflict, Some(shell::line(["ls", "-l", &place(folder)])))
+            (ErrorCode::WorktreeConflict, Some(shell::join_words(["ls", "-l", &place(folder)])))
         }
         GitError::NotTrusted { folder } => {
             let words = ["git", "config", "--global", "--add", "safe.directory", &place(folder)];
-            (Code::NotPermitted, Some(shell::line(words)))
+            (ErrorCode::NotPermitted, Some(shell::join_words(words)))
         }
-        GitError::Unrelated { .. } => (Code::MergeConflict, None),
-        GitError::Unsupported { .. } => (Code::NotSupported, None),
-        GitError::Busy | GitError::TimedOut { .. } => (Code::StoreBusy, None),
-        GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (Code::WorktreeConflict, None),
+        GitError::Unrelated { .. } => (ErrorCode::MergeConflict, None),
+        GitError::Unsupported { .. } => (ErrorCode::NotSupported, None),
+        GitError::Busy | GitError::TimedOut { .. } => (ErrorCode::StoreBusy, None),
+        GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (ErrorCode::WorktreeConflict, None),
         GitError::TooMuchOutput { .. }
         | GitError::Unreadable { .. }
         | GitError::Failed { .. }
-        | GitError::Io { .. } => match error.cause() {
-            Cause::DiskFull => (Code::DiskFull, Some("df -h .".to_owned())),
-            Cause::NotPermitted => (
-                Code::NotPermitted,
+        | GitError::Io { .. } => match error.failure_cause() {
+            GitFailureCause::DiskFull => (ErrorCode::DiskFull, Some("df -h .".to_owned())),
+            GitFailureCause::NotPermitted => (
+                ErrorCode::NotPermitted,
                 Some(match error {
-                    GitError::Io { path, .. } => shell::line(["ls", "-ld", &place(path)]),
+                    GitError::Io { path, .. } => shell::join_words(["ls", "-ld", &place(path)]),
                     _ => "ls -ld \"$(git rev-parse --git-common-dir)\"".to_owned(),
                 }),
             ),
-            Cause::Other => (Code::Internal, None),
+            GitFailureCause::Other => (ErrorCode::Internal, None),
         },
     };
     let view = ErrorView::new(code, message);
     match hint {
-        Some(hint) => view.hint(hint),
+        Some(hint) => view.with_hint(hint),
         None => view,
     }
 }
 
 /// What a fault of the store is to people and programs.
-fn of_fault(fault: &Fault) -> ErrorView {
-    let message = sentence(fault);
+fn fault_view(fault: &Fault) -> ErrorView {
+    let message = sentence_with_causes(fault);
     match fault {
-        Fault::NotFound { searched } => ErrorView::new(Code::StoreNotFound, message)
-            .hint("orch init")
-            .detail("searched", searched.display().to_string()),
-        Fault::TooNew { found, known } => ErrorView::new(Code::StoreTooNew, message)
-            .hint("orch --version")
-            .detail("found", *found)
-            .detail("known", *known),
-        Fault::Busy { waited_ms } => ErrorView::new(Code::StoreBusy, message).detail("waited_ms", *waited_ms),
-        Fault::Unavailable { place, .. } => ErrorView::new(Code::StoreUnavailable, message)
-            .hint(shell::line(["ls", "-ld", folder(place)]))
-            .detail("place", place.as_str()),
+        Fault::NotFound { searched } => ErrorView::new(ErrorCode::StoreNotFound, message)
+            .with_hint("orch init")
+            .with_detail("searched", searched.display().to_string()),
+        Fault::TooNew { found, known } => ErrorView::new(ErrorCode::StoreTooNew, message)
+            .with_hint("orch --version")
+            .with_detail("found", *found)
+            .with_detail("known", *known),
+        Fault::Busy { waited_ms } => {
+            ErrorView::new(ErrorCode::StoreBusy, message).with_detail("waited_ms", *waited_ms)
+        }
+        Fault::Unavailable { place, .. } => ErrorView::new(ErrorCode::StoreUnavailable, message)
+            .with_hint(shell::join_words(["ls", "-ld", store_folder(place)]))
+            .with_detail("place", place.as_str()),
         Fault::NetworkFileSystem { place, kind } => {
             let mut error = ErrorView::new(
-                Code::StoreUnavailable,
+                ErrorCode::StoreUnavailable,
                 format!("{message} Repeat with --allow-network-fs if only one host uses it."),
             );
             // Waiting does not move a file system.
             error.retryable = false;
-            error.detail("place", place.as_str()).detail("file_system", *kind)
+            error.with_detail("place", place.as_str()).with_detail("file_system", *kind)
         }
         Fault::Corrupt { place, .. } | Fault::Foreign { place } => {
-            ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor").detail("place", place.as_str())
+            ErrorView::new(ErrorCode::StoreCorrupt, message)
+                .with_hint("orch doctor")
+                .with_detail("place", place.as_str())
         }
-        Fault::ReadOnly { place, .. } => ErrorView::new(Code::StoreReadOnly, message)
-            .hint(shell::line(["ls", "-la", folder(place)]))
-            .detail("place", place.as_str()),
-        Fault::DiskFull { place, .. } => ErrorView::new(Code::DiskFull, message)
-            .hint(shell::line(["df", "-h", folder(place)]))
-            .detail("place", place.as_str()),
+        Fault::ReadOnly { place, .. } => ErrorView::new(ErrorCode::StoreReadOnly, message)
+            .with_hint(shell::join_words(["ls", "-la", store_folder(place)]))
+            .with_detail("place", place.as_str()),
+        Fault::DiskFull { place, .. } => ErrorView::new(ErrorCode::DiskFull, message)
+            .with_hint(shell::join_words(["df", "-h", store_folder(place)]))
+            .with_detail("place", place.as_str()),
         Fault::NotSupported { kind } => {
             let message =
                 format!("This program cannot open stores of this kind ({kind}); name an SQLite file.");
-            ErrorView::new(Code::NotSupported, message).detail("kind", *kind)
+            ErrorView::new(ErrorCode::NotSupported, message).with_detail("kind", *kind)
         }
         // What stands in a row was put there by no program of ours.
-        Fault::Value { .. } => ErrorView::new(Code::StoreCorrupt, message).hint("orch doctor"),
-        Fault::Database { .. } => ErrorView::new(Code::Internal, message).hint("orch doctor"),
+        Fault::Value { .. } => ErrorView::new(ErrorCode::StoreCorrupt, message).with_hint("orch doctor"),
+        Fault::Database { .. } => ErrorView::new(ErrorCode::Internal, message).with_hint("orch doctor"),
     }
 }
 
 /// The folder that a store lies in.
-fn folder(place: &str) -> &str {
+fn store_folder(place: &str) -> &str {
     let folder = std::path::Path::new(place).parent().and_then(std::path::Path::to_str);
     folder.filter(|folder| !folder.is_empty()).unwrap_or(".")
 }
 
 /// The fault and its causes as one sentence.
-fn sentence(fault: &dyn std::error::Error) -> String {
+fn sentence_with_causes(fault: &dyn std::error::Error) -> String {
     let mut text = fault.to_string();
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);
@@ -312,7 +325,7 @@ mod tests {
             (Fault::Database { source: driver() }, "internal", 1),
             (Fault::Value { table: "task", value: "x".into() }, "store_corrupt", 1),
         ] {
-            let failure = Failure::from(fault);
+            let failure = CommandFailure::from(fault);
             assert_eq!((failure.code().name(), failure.code().exit_status()), (name, exit));
             assert!(failure.error.message.ends_with('.'), "{}", failure.error.message);
         }
@@ -320,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_fault_says_what_was_attempted_and_why_it_failed() {
-        let error = of_fault(&Fault::DiskFull {
+        let error = fault_view(&Fault::DiskFull {
             place: "/there/orch.db".into(),
             source: "database or disk is full".into(),
         });
@@ -330,8 +343,8 @@ mod tests {
 
     #[test]
     fn a_timeout_knows_how_to_go_on() {
-        let failure = Failure::from(Error::TimedOut(Awaited::Events(orch_core::id::EventId(12))));
-        assert_eq!(failure.again, Some(Again::After("e-12".to_owned())));
-        assert_eq!(failure.code(), Code::Timeout);
+        let failure = CommandFailure::from(Error::TimedOut(WaitTarget::Events(orch_core::id::EventId(12))));
+        assert_eq!(failure.again, Some(RetryAdvice::AfterCursor("e-12".to_owned())));
+        assert_eq!(failure.code(), ErrorCode::Timeout);
     }
 }

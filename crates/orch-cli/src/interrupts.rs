@@ -5,16 +5,16 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use orch_contract::Code;
+use orch_contract::ErrorCode;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 
 /// Whether an interrupt still ends the program at once.
 static ARMED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Ends at once with the shell's usual status when interrupted or asked to stop: every change is one transaction.
-pub(crate) fn end_at_once() {
+pub(crate) fn exit_on_interrupt() {
     let armed = ARMED.get_or_init(|| Arc::new(AtomicBool::new(true)));
     for signal in [SIGINT, SIGTERM] {
         // Without the handler the signal still ends the program, only with the system's own status.
@@ -28,9 +28,9 @@ pub(crate) fn end_at_once() {
 ///
 /// # Errors
 /// The system gives no pipe.
-pub(crate) fn take_over() -> Result<OwnedFd, Failure> {
-    let read = registered().map_err(|error| {
-        Failure::new(Code::Internal, format!("Interrupts cannot be taken over: {error}."))
+pub(crate) fn take_over_interrupts() -> Result<OwnedFd, CommandFailure> {
+    let read = register_handlers().map_err(|error| {
+        CommandFailure::new(ErrorCode::Internal, format!("Interrupts cannot be taken over: {error}."))
     })?;
     if let Some(armed) = ARMED.get() {
         armed.store(false, Ordering::SeqCst);
@@ -38,7 +38,7 @@ pub(crate) fn take_over() -> Result<OwnedFd, Failure> {
     Ok(read.into())
 }
 
-fn registered() -> io::Result<PipeReader> {
+fn register_handlers() -> io::Result<PipeReader> {
     let (read, write) = io::pipe()?;
     for signal in [SIGINT, SIGTERM] {
         signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;

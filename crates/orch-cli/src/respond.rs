@@ -3,34 +3,34 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use orch_contract::envelope::{Failure as FailureDocument, Success};
-use orch_contract::store::DocumentAnswer;
-use orch_contract::{Code, ErrorView};
+use orch_contract::envelope::{FailureEnvelope as FailureDocument, SuccessEnvelope};
+use orch_contract::store::DocumentResponse;
+use orch_contract::{ErrorCode, ErrorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::now;
-use crate::environment::{Environment, OUTPUT};
-use crate::failure::Failure;
-use crate::human::frame::{Frame, Size};
-use crate::human::harmless::{harmful, harmless};
-use crate::human::{Human, Paint, Paper, Tone};
+use crate::context::current_time;
+use crate::environment::{OUTPUT, VariableSource};
+use crate::failure::CommandFailure;
+use crate::human::escape::{escape_controls, is_unsafe_character};
+use crate::human::frame::{TerminalFrame, TerminalSize};
+use crate::human::{HumanReadable, TextPage, TextPainter, TextTone};
 
 /// What stands in `data`: written, read back when a request is repeated, and rendered for people.
-pub trait View: Serialize + DeserializeOwned + Human {}
+pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}
 
-impl<T: Serialize + DeserializeOwned + Human> View for T {}
+impl<T: Serialize + DeserializeOwned + HumanReadable> ResponseBody for T {}
 
 /// What a command answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply<V> {
+pub struct CommandReply<V> {
     /// What stands in `data`.
     pub data: V,
     /// Whether this is the recorded answer of an earlier request.
     pub replayed: bool,
 }
 
-impl<V> Reply<V> {
+impl<V> CommandReply<V> {
     /// An answer of now.
     #[must_use]
     pub fn new(data: V) -> Self {
@@ -39,67 +39,67 @@ impl<V> Reply<V> {
 }
 
 /// How a command that did not fail ends.
-pub enum Outcome {
+pub enum CommandOutcome {
     /// With an answer.
-    Answer(Box<dyn Printable>),
+    Reply(Box<dyn PrintableReply>),
     /// With a document that is no answer and is printed as it is, unless JSON is asked for.
     Document(String),
     /// With bytes that are no answer, printed as they are; on a terminal, and where JSON is asked for, with an answer.
-    Raw(Vec<u8>, Box<dyn Printable>),
+    Raw(Vec<u8>, Box<dyn PrintableReply>),
     /// Everything was printed already, document by document.
     Streamed,
     /// The same, and what came of it is told by this exit status.
-    StreamedAs(u8),
+    StreamedWithStatus(u8),
     /// With an answer and this exit status.
-    AnswerAs(Box<dyn Printable>, u8),
+    ReplyWithStatus(Box<dyn PrintableReply>, u8),
 }
 
-impl<V: View + 'static> From<Reply<V>> for Outcome {
-    fn from(reply: Reply<V>) -> Self {
-        Self::Answer(Box::new(reply))
+impl<V: ResponseBody + 'static> From<CommandReply<V>> for CommandOutcome {
+    fn from(reply: CommandReply<V>) -> Self {
+        Self::Reply(Box::new(reply))
     }
 }
 
 /// An answer of any type.
-pub trait Printable {
+pub trait PrintableReply {
     /// The document for programs.
     ///
     /// # Errors
     /// The answer cannot be written as JSON, which is a defect.
-    fn document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String>;
+    fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String>;
 
     /// The text for people.
-    fn text(&self, paper: &mut Paper);
+    fn render_text(&self, paper: &mut TextPage);
 }
 
-impl<V: View> Printable for Reply<V> {
-    fn document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
-        let mut document = Success::new(command, &self.data);
+impl<V: ResponseBody> PrintableReply for CommandReply<V> {
+    fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
+        let mut document = SuccessEnvelope::new(command, &self.data);
         document.replayed = self.replayed;
         document.warnings = warnings.to_vec();
         serde_json::to_string(&document)
     }
 
-    fn text(&self, paper: &mut Paper) {
-        self.data.human(paper);
+    fn render_text(&self, paper: &mut TextPage) {
+        self.data.render_human(paper);
         if self.replayed {
-            paper.note("This is the answer to the same request of before; nothing was changed now.");
+            paper.write_note("This is the answer to the same request of before; nothing was changed now.");
         }
     }
 }
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum OutputMode {
     /// For programs.
     Json,
     /// For people.
-    Text(Look),
+    Text(TerminalCapabilities),
 }
 
 /// What a text may look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct TerminalCapabilities {
     /// Whether stdout is a terminal.
     pub terminal: bool,
     /// Whether what was drawn can be drawn over.
@@ -112,77 +112,89 @@ pub struct Look {
 
 /// What was asked for, before it is known whether the command line makes sense.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct RequestedFormat {
     /// `--json` was given.
     pub json: bool,
     /// `--text` was given.
     pub text: bool,
 }
 
-impl Mode {
+impl OutputMode {
     /// The mode that the options, the environment and stdout ask for.
     ///
     /// # Errors
     /// Both outputs are asked for, or the variable holds neither of them.
-    pub fn choose(wish: Wish, environment: &dyn Environment) -> Result<Self, Failure> {
+    pub fn choose_mode(
+        wish: RequestedFormat,
+        environment: &dyn VariableSource,
+    ) -> Result<Self, CommandFailure> {
         if wish.json && wish.text {
-            return Err(Failure::invalid("--json", "--json and --text exclude each other."));
+            return Err(CommandFailure::invalid_argument("--json", "--json and --text exclude each other."));
         }
-        let variable = match environment.text(OUTPUT)?.as_deref() {
-            Some("json") => Wish { json: true, text: false },
-            Some("text") => Wish { json: false, text: true },
-            None => Wish::default(),
-            Some(_) => return Err(Failure::invalid(OUTPUT, format!("{OUTPUT} must be json or text."))),
+        let variable = match environment.variable_text(OUTPUT)?.as_deref() {
+            Some("json") => RequestedFormat { json: true, text: false },
+            Some("text") => RequestedFormat { json: false, text: true },
+            None => RequestedFormat::default(),
+            Some(_) => {
+                return Err(CommandFailure::invalid_argument(
+                    OUTPUT,
+                    format!("{OUTPUT} must be json or text."),
+                ));
+            }
         };
         let wish = if wish.json || wish.text { wish } else { variable };
         let terminal = std::io::stdout().is_terminal();
         let text = wish.text || (terminal && !wish.json);
-        Ok(if text { Self::Text(Look::of_stdout(terminal, environment)) } else { Self::Json })
+        Ok(if text {
+            Self::Text(TerminalCapabilities::for_stdout(terminal, environment))
+        } else {
+            Self::Json
+        })
     }
 
     /// The same as far as it can be told when something is wrong.
     #[must_use]
-    pub fn guess(wish: Wish, environment: &dyn Environment) -> Self {
-        Self::choose(wish, environment).unwrap_or(Self::Json)
+    pub fn guess_mode(wish: RequestedFormat, environment: &dyn VariableSource) -> Self {
+        Self::choose_mode(wish, environment).unwrap_or(Self::Json)
     }
 }
 
-impl Look {
+impl TerminalCapabilities {
     /// Without a terminal: no colours, 80 columns.
     pub const PLAIN: Self = Self { terminal: false, redrawable: false, colour: false, width: 80 };
 
-    fn of_stdout(terminal: bool, environment: &dyn Environment) -> Self {
+    fn for_stdout(terminal: bool, environment: &dyn VariableSource) -> Self {
         if !terminal {
             return Self::PLAIN;
         }
-        let (redrawable, colour) = (!is_dumb(environment), colours(environment));
-        Self { terminal, redrawable, colour, width: terminal_now().columns }
+        let (redrawable, colour) = (!is_dumb_terminal(environment), allows_colour(environment));
+        Self { terminal, redrawable, colour, width: current_terminal_size().columns }
     }
 }
 
 /// How large the terminal is now.
-fn terminal_now() -> Size {
+fn current_terminal_size() -> TerminalSize {
     let (columns, rows) =
         terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
-    Size { columns: usize::from(columns), rows: usize::from(rows) }
+    TerminalSize { columns: usize::from(columns), rows: usize::from(rows) }
 }
 
 /// Whether a terminal may be painted.
-fn colours(environment: &dyn Environment) -> bool {
-    !environment.is_set("NO_COLOR") && !is_dumb(environment)
+fn allows_colour(environment: &dyn VariableSource) -> bool {
+    !environment.is_set("NO_COLOR") && !is_dumb_terminal(environment)
 }
 
 /// Whether the terminal knows no more than letters.
-fn is_dumb(environment: &dyn Environment) -> bool {
-    environment.raw("TERM").is_some_and(|term| term == "dumb")
+fn is_dumb_terminal(environment: &dyn VariableSource) -> bool {
+    environment.raw_variable("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Whether what was written still has a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Written {
+pub enum WriteOutcome {
     /// All of it was written.
-    Whole,
+    Complete,
     /// Nobody reads stdout any more.
     NoReader,
     /// It could not be written; stderr says so.
@@ -191,184 +203,191 @@ pub enum Written {
 
 /// Writes the answers of one command.
 #[derive(Clone, Copy, Debug)]
-pub struct Printer {
-    mode: Mode,
-    error_paint: Paint,
+pub struct ReplyPrinter {
+    mode: OutputMode,
+    error_paint: TextPainter,
 }
 
-impl Printer {
+impl ReplyPrinter {
     /// A printer for this mode.
     #[must_use]
-    pub fn new(mode: Mode, environment: &dyn Environment) -> Self {
-        let colour = std::io::stderr().is_terminal() && colours(environment);
-        Self { mode, error_paint: Paint { colour } }
+    pub fn new(mode: OutputMode, environment: &dyn VariableSource) -> Self {
+        let colour = std::io::stderr().is_terminal() && allows_colour(environment);
+        Self { mode, error_paint: TextPainter { colour } }
     }
 
     /// How answers are written.
     #[must_use]
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> OutputMode {
         self.mode
     }
 
     /// Writes an answer.
-    pub fn answer(&self, command: &str, answer: &dyn Printable, warnings: &[String]) -> Written {
+    pub fn print_reply(
+        &self,
+        command: &str,
+        answer: &dyn PrintableReply,
+        warnings: &[String],
+    ) -> WriteOutcome {
         match self.mode {
-            Mode::Json => match answer.document(command, warnings) {
-                Ok(document) => put(&inert(document)),
+            OutputMode::Json => match answer.to_document(command, warnings) {
+                Ok(document) => write_stdout(&escape_document(document)),
                 Err(error) => {
                     let message = format!("The answer cannot be written as JSON: {error}.");
-                    let _ = self.failure(command, &ErrorView::new(Code::Internal, message));
-                    Written::Failed
+                    let _ = self.print_failure(command, &ErrorView::new(ErrorCode::Internal, message));
+                    WriteOutcome::Failed
                 }
             },
-            Mode::Text(look) => {
-                self.warn(warnings);
-                put(&render(answer, look))
+            OutputMode::Text(look) => {
+                self.print_warnings(warnings);
+                write_stdout(&render_reply(answer, look))
             }
         }
     }
 
     /// Writes a page in the place of the last one; in JSON one more document.
-    pub fn frame(
+    pub fn print_frame(
         &self,
         command: &str,
-        answer: &dyn Printable,
+        answer: &dyn PrintableReply,
         warnings: &[String],
-        frame: &mut Frame,
-    ) -> Written {
+        frame: &mut TerminalFrame,
+    ) -> WriteOutcome {
         match self.mode {
-            Mode::Text(look) if look.redrawable => {
+            OutputMode::Text(look) if look.redrawable => {
                 if !warnings.is_empty() {
-                    frame.leave();
-                    self.warn(warnings);
+                    frame.keep_page();
+                    self.print_warnings(warnings);
                 }
-                let size = terminal_now();
-                let page = render(answer, Look { width: size.columns, ..look });
-                put(&frame.draw(&page, size))
+                let size = current_terminal_size();
+                let page = render_reply(answer, TerminalCapabilities { width: size.columns, ..look });
+                write_stdout(&frame.draw_page(&page, size))
             }
-            Mode::Json | Mode::Text(_) => self.answer(command, answer, warnings),
+            OutputMode::Json | OutputMode::Text(_) => self.print_reply(command, answer, warnings),
         }
     }
 
     /// Takes the last page away.
-    pub fn erase(&self, frame: &mut Frame) -> Written {
-        put(&frame.erase(terminal_now()))
+    pub fn erase_frame(&self, frame: &mut TerminalFrame) -> WriteOutcome {
+        write_stdout(&frame.erase_page(current_terminal_size()))
     }
 
     /// Writes a document that is no answer: as it is, unless JSON was asked for in so many words.
-    pub fn document(&self, command: &str, text: &str, json_wanted: bool) -> Written {
+    pub fn print_document(&self, command: &str, text: &str, json_wanted: bool) -> WriteOutcome {
         if !json_wanted {
-            return put(text);
+            return write_stdout(text);
         }
-        let answer = Success::new(command, DocumentAnswer { document: text.to_owned() });
+        let answer = SuccessEnvelope::new(command, DocumentResponse { document: text.to_owned() });
         match serde_json::to_string(&answer) {
-            Ok(document) => put(&inert(document)),
-            Err(_) => Written::Failed,
+            Ok(document) => write_stdout(&escape_document(document)),
+            Err(_) => WriteOutcome::Failed,
         }
     }
 
     /// Writes bytes that are no answer: as they are, unless JSON was asked for in so many words or a terminal would
     /// have to show them.
-    pub fn raw(
+    pub fn print_raw(
         &self,
         command: &str,
         bytes: &[u8],
-        answer: &dyn Printable,
+        answer: &dyn PrintableReply,
         warnings: &[String],
         json_wanted: bool,
-    ) -> Written {
+    ) -> WriteOutcome {
         match self.mode {
-            Mode::Json if json_wanted => self.answer(command, answer, warnings),
-            Mode::Text(look) if look.terminal => self.answer(command, answer, warnings),
-            Mode::Json | Mode::Text(_) => {
-                self.warn(warnings);
-                put_bytes(bytes)
+            OutputMode::Json if json_wanted => self.print_reply(command, answer, warnings),
+            OutputMode::Text(look) if look.terminal => self.print_reply(command, answer, warnings),
+            OutputMode::Json | OutputMode::Text(_) => {
+                self.print_warnings(warnings);
+                write_stdout_bytes(bytes)
             }
         }
     }
 
     /// Writes why the command failed: to stdout for programs, to stderr for people.
-    pub fn failure(&self, command: &str, error: &ErrorView) -> Written {
+    pub fn print_failure(&self, command: &str, error: &ErrorView) -> WriteOutcome {
         match self.mode {
-            Mode::Json => {
+            OutputMode::Json => {
                 let document = FailureDocument::new(command, error.clone());
                 match serde_json::to_string(&document) {
-                    Ok(document) => put(&inert(document)),
-                    Err(_) => Written::Failed,
+                    Ok(document) => write_stdout(&escape_document(document)),
+                    Err(_) => WriteOutcome::Failed,
                 }
             }
-            Mode::Text(_) => {
-                let mut text = self.labelled(Tone::Bad, "error", &error.message);
+            OutputMode::Text(_) => {
+                let mut text = self.label_line(TextTone::Bad, "error", &error.message);
                 if let Some(hint) = &error.hint {
-                    text.push_str(&self.labelled(Tone::Strong, "hint", hint));
+                    text.push_str(&self.label_line(TextTone::Strong, "hint", hint));
                 }
-                say(&text);
-                Written::Whole
+                write_stderr(&text);
+                WriteOutcome::Complete
             }
         }
     }
 
     /// Writes what another program printed, as it is; on a terminal control characters are made harmless.
-    pub fn pass(&self, line: &[u8]) -> Written {
+    pub fn print_foreign_line(&self, line: &[u8]) -> WriteOutcome {
         match self.mode {
-            Mode::Text(look) if look.terminal => {
-                put_bytes(format!("{}\n", harmless(&String::from_utf8_lossy(line))).as_bytes())
-            }
-            Mode::Text(_) | Mode::Json => put_bytes(&[line, b"\n"].concat()),
+            OutputMode::Text(look) if look.terminal => write_stdout_bytes(
+                format!("{}\n", escape_controls(&String::from_utf8_lossy(line))).as_bytes(),
+            ),
+            OutputMode::Text(_) | OutputMode::Json => write_stdout_bytes(&[line, b"\n"].concat()),
         }
     }
 
     /// Writes lines that another program printed, as they are; on a terminal control characters are made harmless.
-    pub fn output(&self, lines: &[u8]) -> Written {
+    pub fn print_foreign_lines(&self, lines: &[u8]) -> WriteOutcome {
         match self.mode {
-            Mode::Text(look) if look.terminal => {
+            OutputMode::Text(look) if look.terminal => {
                 let text = String::from_utf8_lossy(lines);
-                put(&text.lines().map(|line| format!("{}\n", harmless(line))).collect::<String>())
+                write_stdout(
+                    &text.lines().map(|line| format!("{}\n", escape_controls(line))).collect::<String>(),
+                )
             }
-            Mode::Text(_) | Mode::Json => {
-                count(lines.len());
-                put_bytes(lines)
+            OutputMode::Text(_) | OutputMode::Json => {
+                add_printed_bytes(lines.len());
+                write_stdout_bytes(lines)
             }
         }
     }
 
     /// Writes a line about what is going on to stderr.
-    pub fn progress(&self, line: &str) {
-        say(&format!("{}\n", harmless(line)));
+    pub fn print_progress(&self, line: &str) {
+        write_stderr(&format!("{}\n", escape_controls(line)));
     }
 
     /// Writes warnings to stderr.
-    pub fn warn(&self, warnings: &[String]) {
-        let lines = warnings.iter().map(|warning| self.labelled(Tone::Attention, "warning", warning));
-        say(&lines.collect::<String>());
+    pub fn print_warnings(&self, warnings: &[String]) {
+        let lines = warnings.iter().map(|warning| self.label_line(TextTone::Attention, "warning", warning));
+        write_stderr(&lines.collect::<String>());
     }
 
-    fn labelled(&self, tone: Tone, label: &str, text: &str) -> String {
-        format!("{} {}\n", self.error_paint.text(tone, &format!("{label}:")), harmless(text))
+    fn label_line(&self, tone: TextTone, label: &str, text: &str) -> String {
+        format!("{} {}\n", self.error_paint.paint_text(tone, &format!("{label}:")), escape_controls(text))
     }
 }
 
 /// How many bytes an answer's document has.
-pub fn size<V: View>(command: &str, data: &V, warnings: &[String]) -> usize {
-    let mut document = Success::new(command, data);
+pub fn document_size<V: ResponseBody>(command: &str, data: &V, warnings: &[String]) -> usize {
+    let mut document = SuccessEnvelope::new(command, data);
     document.warnings = warnings.to_vec();
-    serde_json::to_string(&document).map_or(usize::MAX, |document| inert(document).len())
+    serde_json::to_string(&document).map_or(usize::MAX, |document| escape_document(document).len())
 }
 
-fn render(answer: &dyn Printable, look: Look) -> String {
-    let mut paper = Paper::new(Paint { colour: look.colour }, look.width, now());
-    answer.text(&mut paper);
-    paper.finish()
+fn render_reply(answer: &dyn PrintableReply, look: TerminalCapabilities) -> String {
+    let mut paper = TextPage::new(TextPainter { colour: look.colour }, look.width, current_time());
+    answer.render_text(&mut paper);
+    paper.into_text()
 }
 
 /// A JSON document as a line, in which everything that a terminal might obey is written as an escape.
 ///
 /// The serializer escapes the C0 controls; what is left can only stand inside strings.
-fn inert(mut document: String) -> String {
-    if document.contains(harmful) {
+fn escape_document(mut document: String) -> String {
+    if document.contains(is_unsafe_character) {
         let mut escaped = String::with_capacity(document.len() + 16);
         for character in document.chars() {
-            if harmful(character) {
+            if is_unsafe_character(character) {
                 escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
             } else {
                 escaped.push(character);
@@ -385,49 +404,49 @@ static PRINTED: AtomicU64 = AtomicU64::new(0);
 
 /// How many bytes were printed until now, on both outputs; what another program printed and we hand on is not counted.
 #[must_use]
-pub fn printed_bytes() -> u64 {
+pub fn count_printed_bytes() -> u64 {
     PRINTED.load(Ordering::Relaxed)
 }
 
-fn count(bytes: usize) {
+fn add_printed_bytes(bytes: usize) {
     PRINTED.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
 /// Writes to stdout at once.
-fn put(text: &str) -> Written {
-    count(text.len());
-    put_bytes(text.as_bytes())
+fn write_stdout(text: &str) -> WriteOutcome {
+    add_printed_bytes(text.len());
+    write_stdout_bytes(text.as_bytes())
 }
 
-fn put_bytes(bytes: &[u8]) -> Written {
+fn write_stdout_bytes(bytes: &[u8]) -> WriteOutcome {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Ok(()) => Written::Whole,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Written::NoReader,
+        Ok(()) => WriteOutcome::Complete,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => WriteOutcome::NoReader,
         Err(error) => {
-            say(&format!("error: The answer could not be written: {error}.\n"));
-            Written::Failed
+            write_stderr(&format!("error: The answer could not be written: {error}.\n"));
+            WriteOutcome::Failed
         }
     }
 }
 
 /// Writes to stderr; what cannot be said there cannot be said anywhere.
-fn say(text: &str) {
+fn write_stderr(text: &str) {
     if !text.is_empty() {
-        count(text.len());
+        add_printed_bytes(text.len());
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::inert;
+    use super::escape_document;
 
     #[test]
     fn a_document_holds_nothing_that_a_terminal_obeys() {
         let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "a\u{1b}[2J\n\0"];
-        let line = inert(serde_json::to_string(&texts).unwrap());
-        assert!(!line.trim_end_matches('\n').contains(super::harmful), "{line}");
+        let line = escape_document(serde_json::to_string(&texts).unwrap());
+        assert!(!line.trim_end_matches('\n').contains(super::is_unsafe_character), "{line}");
         assert!(line.contains("plain é 日本"), "{line}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&line).unwrap(), texts);
     }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
-use orch_contract::schema::SchemaAnswer;
-use orch_contract::{Code, ErrorView};
+use orch_contract::schema::SchemaResponse;
+use orch_contract::{ErrorCode, ErrorView};
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Print the JSON Schema of what commands answer
 #[derive(Args, Debug)]
@@ -24,20 +24,20 @@ pub struct SchemaArgs {
 ///
 /// # Errors
 /// There is no such command.
-pub fn schema(
+pub fn schema_response(
     args: &SchemaArgs,
     program: &str,
     mut schemas: Map<String, Value>,
-) -> Result<Reply<SchemaAnswer>, Failure> {
+) -> Result<CommandReply<SchemaResponse>, CommandFailure> {
     let asked = args.command.join(" ");
     let asked = asked.strip_prefix(program).map_or(asked.as_str(), str::trim_start);
     let full = format!("{program} {asked}");
     schemas.retain(|command, _| asked.is_empty() || *command == full);
     if schemas.is_empty() {
-        let error = ErrorView::new(Code::InvalidArgument, format!("There is no command {full}."));
-        return Err(error.detail("argument", "COMMAND").hint(format!("{program} --help")).into());
+        let error = ErrorView::new(ErrorCode::InvalidArgument, format!("There is no command {full}."));
+        return Err(error.with_detail("argument", "COMMAND").with_hint(format!("{program} --help")).into());
     }
-    Ok(Reply::new(SchemaAnswer { schemas }))
+    Ok(CommandReply::new(SchemaResponse { schemas }))
 }
 
 /// Print a script that completes commands in a shell
@@ -52,11 +52,11 @@ pub struct CompletionsArgs {
 
 /// The completion script.
 #[must_use]
-pub fn completions(args: &CompletionsArgs, mut parser: Command) -> Outcome {
+pub fn completion_script(args: &CompletionsArgs, mut parser: Command) -> CommandOutcome {
     let name = parser.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut parser, name, &mut script);
-    Outcome::Document(String::from_utf8_lossy(&script).into_owned())
+    CommandOutcome::Document(String::from_utf8_lossy(&script).into_owned())
 }
 
 /// Write manual pages into a folder
@@ -72,10 +72,13 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn man(args: &ManArgs, parser: Command) -> Result<Outcome, Failure> {
+pub fn write_manual(args: &ManArgs, parser: Command) -> Result<CommandOutcome, CommandFailure> {
     clap_mangen::generate_to(parser, &args.folder).map_err(|error| {
         let folder = args.folder.display();
-        Failure::invalid("DIR", format!("The manual pages cannot be written to {folder}: {error}."))
+        CommandFailure::invalid_argument(
+            "DIR",
+            format!("The manual pages cannot be written to {folder}: {error}."),
+        )
     })?;
-    Ok(Outcome::Document(format!("{}\n", args.folder.display())))
+    Ok(CommandOutcome::Document(format!("{}\n", args.folder.display())))
 }

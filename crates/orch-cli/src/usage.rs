@@ -5,11 +5,11 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
-use orch_contract::{Code, ErrorView};
+use orch_contract::{ErrorCode, ErrorView};
 
 /// A command line that is no command.
 #[derive(Debug)]
-pub enum NoCommand {
+pub enum EarlyExit {
     /// Help or the version was asked for; it is printed as it is.
     Document {
         /// The command that was named as far as it goes.
@@ -18,7 +18,7 @@ pub enum NoCommand {
         text: String,
     },
     /// The command line is wrong.
-    Wrong {
+    UsageError {
         /// The command that was meant, as far as it can be told.
         command: String,
         /// What is wrong with it.
@@ -34,13 +34,13 @@ pub fn parse_quickly(
     mut quick: Command,
     whole: impl FnOnce() -> Command,
     arguments: &[OsString],
-) -> Result<(ArgMatches, String), NoCommand> {
+) -> Result<(ArgMatches, String), EarlyExit> {
     match quick.try_get_matches_from_mut(arguments) {
         Ok(matches) => {
-            let command = path(quick.get_name(), &matches);
+            let command = command_path(quick.get_name(), &matches);
             Ok((matches, command))
         }
-        Err(_) => parse(whole(), arguments),
+        Err(_) => parse_arguments(whole(), arguments),
     }
 }
 
@@ -48,45 +48,48 @@ pub fn parse_quickly(
 ///
 /// # Errors
 /// Help was asked for, or the command line is wrong.
-pub fn parse(mut parser: Command, arguments: &[OsString]) -> Result<(ArgMatches, String), NoCommand> {
+pub fn parse_arguments(
+    mut parser: Command,
+    arguments: &[OsString],
+) -> Result<(ArgMatches, String), EarlyExit> {
     let name = parser.get_name().to_owned();
-    let arguments = &asking_for_help(arguments)[..];
+    let arguments = &help_without_output_options(arguments)[..];
     let error = match parser.try_get_matches_from_mut(arguments) {
         Ok(matches) => {
-            let command = path(&name, &matches);
+            let command = command_path(&name, &matches);
             return Ok((matches, command));
         }
         Err(error) => error,
     };
-    if let Some(repaired) = spare_text_after_wait(&error, arguments)
+    if let Some(repaired) = insert_default_wait(&error, arguments)
         && let Ok(matches) = parser.try_get_matches_from_mut(repaired)
     {
-        let command = path(&name, &matches);
+        let command = command_path(&name, &matches);
         return Ok((matches, command));
     }
-    let command = meant(&parser, arguments);
+    let command = likely_command(&parser, arguments);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            Err(NoCommand::Document { command, text: error.render().to_string() })
+            Err(EarlyExit::Document { command, text: error.render().to_string() })
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() < 2 => {
-            Err(NoCommand::Document { command, text: error.render().to_string() })
+            Err(EarlyExit::Document { command, text: error.render().to_string() })
         }
         _ => {
-            let mut view = explain(&error, &command);
-            let given = context(&error, ContextKind::InvalidSubcommand);
-            let inner = given.map(|given| within_groups(&parser, &given)).unwrap_or_default();
+            let mut view = usage_error_view(&error, &command);
+            let given = error_context(&error, ContextKind::InvalidSubcommand);
+            let inner = given.map(|given| commands_in_groups(&parser, &given)).unwrap_or_default();
             if let Some(first) = inner.first() {
                 view.message = format!("There is no such command; there is {}.", inner.join(" and "));
-                view = view.hint(format!("{first} --help"));
+                view = view.with_hint(format!("{first} --help"));
             }
-            Err(NoCommand::Wrong { command, error: Box::new(view) })
+            Err(EarlyExit::UsageError { command, error: Box::new(view) })
         }
     }
 }
 
 /// The names of the command and the commands around it.
-fn path(program: &str, matches: &ArgMatches) -> String {
+fn command_path(program: &str, matches: &ArgMatches) -> String {
     let mut path = program.to_owned();
     let mut level = matches;
     while let Some((name, inner)) = level.subcommand() {
@@ -98,7 +101,7 @@ fn path(program: &str, matches: &ArgMatches) -> String {
 }
 
 /// The command that a wrong command line most likely means: every word that names a command, as far as they nest.
-fn meant(parser: &Command, arguments: &[OsString]) -> String {
+fn likely_command(parser: &Command, arguments: &[OsString]) -> String {
     let mut path = parser.get_name().to_owned();
     let mut level = parser;
     for argument in arguments.iter().skip(1) {
@@ -115,7 +118,7 @@ fn meant(parser: &Command, arguments: &[OsString]) -> String {
 }
 
 /// The commands of this name that stand one level deeper, where people forget what they belong to.
-fn within_groups(parser: &Command, name: &str) -> Vec<String> {
+fn commands_in_groups(parser: &Command, name: &str) -> Vec<String> {
     let program = parser.get_name();
     let groups = parser.get_subcommands().filter(|group| !group.is_hide_set());
     groups
@@ -125,19 +128,20 @@ fn within_groups(parser: &Command, name: &str) -> Vec<String> {
 }
 
 /// Lets `help` stand with the options that say how it is printed, which the parser takes for commands there.
-fn asking_for_help(arguments: &[OsString]) -> Vec<OsString> {
+fn help_without_output_options(arguments: &[OsString]) -> Vec<OsString> {
     let help = arguments.get(1).is_some_and(|command| command == "help");
     let output = |argument: &&OsString| *argument == "--json" || *argument == "--text";
     arguments.iter().filter(|argument| !(help && output(argument))).cloned().collect()
 }
 
-/// Lets `--wait` stand before a text: `ask --wait "Which one?"` waits the usual time.
+/// Lets `--wait` stand before a text: `ask --wait "RunSelector one?"` waits the usual time.
 ///
 /// The parser cannot know that a text is no duration before it has refused it.
-fn spare_text_after_wait(error: &clap::Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
+fn insert_default_wait(error: &clap::Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
     let wait_refused = error.kind() == ErrorKind::ValueValidation
-        && context(error, ContextKind::InvalidArg).is_some_and(|argument| argument.starts_with("--wait"));
-    let refused = context(error, ContextKind::InvalidValue).filter(|_| wait_refused)?;
+        && error_context(error, ContextKind::InvalidArg)
+            .is_some_and(|argument| argument.starts_with("--wait"));
+    let refused = error_context(error, ContextKind::InvalidValue).filter(|_| wait_refused)?;
     if refused.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
@@ -148,36 +152,37 @@ fn spare_text_after_wait(error: &clap::Error, arguments: &[OsString]) -> Option<
 }
 
 /// What the parser refused, as the contract says it.
-fn explain(error: &clap::Error, command: &str) -> ErrorView {
-    let argument = context(error, ContextKind::InvalidArg);
+fn usage_error_view(error: &clap::Error, command: &str) -> ErrorView {
+    let argument = error_context(error, ContextKind::InvalidArg);
     let argument_name = argument.as_deref().map(first_word);
-    let value = context(error, ContextKind::InvalidValue);
-    let mut view = ErrorView::new(Code::InvalidArgument, sentence(error, argument_name, value.as_deref()))
-        .hint(format!("{command} --help"));
+    let value = error_context(error, ContextKind::InvalidValue);
+    let mut view =
+        ErrorView::new(ErrorCode::InvalidArgument, usage_sentence(error, argument_name, value.as_deref()))
+            .with_hint(format!("{command} --help"));
     if let Some(name) = argument_name {
-        view = view.detail("argument", name);
+        view = view.with_detail("argument", name);
     }
     if let Some(value) = value.filter(|value| !value.is_empty()) {
-        view = view.detail("value", value);
+        view = view.with_detail("value", value);
     }
     view
 }
 
-fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) -> String {
+fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) -> String {
     let name = argument.unwrap_or("An argument");
     match error.kind() {
         ErrorKind::InvalidUtf8 => "An argument is not valid UTF-8.".to_owned(),
         ErrorKind::UnknownArgument => {
-            let suggested =
-                context(error, ContextKind::SuggestedArg).filter(|other| begins_alike(name, other));
+            let suggested = error_context(error, ContextKind::SuggestedArg)
+                .filter(|other| starts_with_same_letter(name, other));
             let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
             let what =
                 if name.starts_with('-') { "is no option of this command" } else { "is not expected here" };
             format!("{name} {what}.{did_you_mean}")
         }
         ErrorKind::InvalidSubcommand => {
-            let given = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
-            let suggested = context(error, ContextKind::SuggestedSubcommand);
+            let given = error_context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let suggested = error_context(error, ContextKind::SuggestedSubcommand);
             let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
             format!("There is no command {given}.{did_you_mean}")
         }
@@ -193,11 +198,11 @@ fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) ->
         }
         ErrorKind::InvalidValue if value.is_none_or(str::is_empty) => format!("{name} needs a value."),
         ErrorKind::InvalidValue => {
-            let possible = context(error, ContextKind::ValidValue).unwrap_or_default();
+            let possible = error_context(error, ContextKind::ValidValue).unwrap_or_default();
             format!("`{}` does not fit {name}: it takes {possible}.", value.unwrap_or_default())
         }
         ErrorKind::ArgumentConflict => {
-            let other = context(error, ContextKind::PriorArg).unwrap_or_default();
+            let other = error_context(error, ContextKind::PriorArg).unwrap_or_default();
             let other = first_word(&other);
             if other == name || other.is_empty() {
                 format!("{name} is given more than once.")
@@ -215,13 +220,13 @@ fn sentence(error: &clap::Error, argument: Option<&str>, value: Option<&str>) ->
 }
 
 /// Whether two options begin with the same letter: a mistyped one does, another one seldom.
-fn begins_alike(one: &str, other: &str) -> bool {
+fn starts_with_same_letter(one: &str, other: &str) -> bool {
     let first = |option: &str| option.trim_start_matches('-').chars().next();
     first(one) == first(other)
 }
 
 /// A piece of the parser's account of an error.
-fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+fn error_context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text.clone()),
         ContextValue::Strings(texts) => Some(texts.join(", ")),

@@ -3,18 +3,18 @@
 use orch_core::attempt as core;
 use orch_core::attempt::AttemptState;
 use orch_core::message as core_message;
-use orch_core::task::Checks;
+use orch_core::task::ChecksStatus;
 use orch_core::worktree::{self, WorktreeState};
 use serde::{Deserialize, Serialize};
 
-use crate::text::said;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::text::none_if_empty;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// One try at a task by one worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Attempt {
+pub struct AttemptView {
     /// Its name, `RUN/KEY@N`.
     pub id: String,
     /// The task, `RUN/KEY`.
@@ -24,19 +24,19 @@ pub struct Attempt {
     /// Who works on it: the claimer once there is one, before that whom it was sent to.
     pub agent: String,
     /// Its state.
-    pub state: Word<AttemptState>,
+    pub state: WireWord<AttemptState>,
     /// Its thread, `th-N`; null until its worktree is there.
     pub thread: Option<String>,
     /// Where it works; null for a run without worktrees.
-    pub worktree: Option<Worktree>,
+    pub worktree: Option<WorktreeView>,
     /// What the checks said.
-    pub checks: Word<Checks>,
+    pub checks: WireWord<ChecksStatus>,
     /// What its worker reported.
     pub result: Option<String>,
     /// When it was made.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
     /// When it ended.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<UtcTimestamp>,
     /// Why it ended without a result.
     pub reason: Option<String>,
     /// The end of what the check printed that refused it.
@@ -47,7 +47,7 @@ pub struct Attempt {
 /// The checked-out tree of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Worktree {
+pub struct WorktreeView {
     /// Its folder.
     pub path: String,
     /// Its branch.
@@ -59,19 +59,19 @@ pub struct Worktree {
     /// The commit of the run's branch that has it.
     pub merged_commit: Option<String>,
     /// Whether it is there.
-    pub state: Word<WorktreeState>,
+    pub state: WireWord<WorktreeState>,
     /// A small number that no other live attempt has, for ports and databases.
     pub slot: u32,
     /// How many commits of the run's branch its base had not.
     pub behind: u32,
     /// What the report changed.
-    pub changes: Option<Changes>,
+    pub changes: Option<ChangesView>,
 }
 
 /// What a report changed since the attempt's base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Changes {
+pub struct ChangesView {
     /// How many files.
     pub files: u64,
     /// Lines that are new.
@@ -79,13 +79,13 @@ pub struct Changes {
     /// Lines that are gone.
     pub removed: u64,
     /// The files by name; the names of a great many are left out.
-    pub changed: Vec<FileChange>,
+    pub changed: Vec<FileChangeView>,
 }
 
 /// A file that a report changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FileChange {
+pub struct FileChangeView {
     /// Where it lies, from the top of the worktree.
     pub path: String,
     /// Lines that are new; null for what has no lines.
@@ -94,10 +94,10 @@ pub struct FileChange {
     pub removed: Option<u64>,
 }
 
-impl Worktree {
+impl WorktreeView {
     /// The worktree.
     #[must_use]
-    pub fn of(tree: &worktree::Worktree) -> Self {
+    pub fn from_worktree(tree: &worktree::Worktree) -> Self {
         Self {
             path: tree.path.clone(),
             branch: tree.branch.clone(),
@@ -112,10 +112,10 @@ impl Worktree {
     }
 }
 
-impl Attempt {
+impl AttemptView {
     /// The attempt with its worktree and the message that closed its thread.
     #[must_use]
-    pub fn of(
+    pub fn from_attempt(
         attempt: &core::Attempt,
         tree: Option<&worktree::Worktree>,
         closing: Option<&core_message::Message>,
@@ -123,7 +123,7 @@ impl Attempt {
         let body_of = |kind| {
             closing
                 .filter(|message| message.content.kind == kind)
-                .and_then(|message| said(&message.content.body))
+                .and_then(|message| none_if_empty(&message.content.body))
         };
         Self {
             id: attempt.name.to_string(),
@@ -132,15 +132,15 @@ impl Attempt {
             agent: attempt.agent.to_string(),
             state: attempt.state.into(),
             thread: attempt.thread.map(|thread| thread.to_string()),
-            worktree: tree.map(Worktree::of),
+            worktree: tree.map(WorktreeView::from_worktree),
             checks: attempt.checks.into(),
             result: body_of(core_message::MessageKind::Result),
             created_at: attempt.created_at.into(),
-            ended_at: attempt.ended_at.map(Stamp::from),
+            ended_at: attempt.ended_at.map(UtcTimestamp::from),
             reason: attempt
                 .reason
                 .as_deref()
-                .and_then(said)
+                .and_then(none_if_empty)
                 .or_else(|| body_of(core_message::MessageKind::Failure)),
             log_tail: None,
         }

@@ -4,25 +4,25 @@ use orch_core::check as core;
 use orch_core::check::{CheckSource, CheckStage, CheckState};
 use serde::{Deserialize, Serialize};
 
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// A check that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Check {
+pub struct CheckView {
     /// What was run; empty for what the tool itself found.
     pub command: String,
     /// How it ended.
-    pub state: Word<CheckState>,
+    pub state: WireWord<CheckState>,
     /// Its exit status, where it ended with one.
     pub exit_status: Option<i32>,
     /// Why, where its exit status does not say it.
     pub message: Option<String>,
     /// On what it ran.
-    pub stage: Word<CheckStage>,
+    pub stage: WireWord<CheckStage>,
     /// Whose it is.
-    pub source: Word<CheckSource>,
+    pub source: WireWord<CheckSource>,
     /// The commit it ran on.
     pub commit: String,
     /// How long it took.
@@ -30,13 +30,13 @@ pub struct Check {
     /// The file that holds its output.
     pub log: Option<String>,
     /// When it ended.
-    pub at: Stamp,
+    pub at: UtcTimestamp,
 }
 
-impl Check {
+impl CheckView {
     /// The check.
     #[must_use]
-    pub fn of(check: &core::CheckRun) -> Self {
+    pub fn from_check(check: &core::CheckRun) -> Self {
         Self {
             command: check.command.clone(),
             state: check.state.into(),

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use crate::word::{Word, Worded};
+use crate::word::{WireEnum, WireWord};
 
 /// Defines the codes: name, exit status, and whether the same request may succeed later by itself.
 macro_rules! codes {
     ($(#[doc = $meaning:literal] $variant:ident = $name:literal, exit $exit:literal, retryable $retryable:literal;)*) => {
         /// Why a command failed, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code {
+        pub enum ErrorCode {
             $(#[doc = $meaning] $variant,)*
         }
 
-        impl Code {
+        impl ErrorCode {
             /// Every code, in the contract's order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -126,7 +126,7 @@ codes! {
     Internal = "internal", exit 1, retryable false;
 }
 
-impl Code {
+impl ErrorCode {
     /// The public name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -141,18 +141,18 @@ impl Code {
 
     /// Whether the same request may succeed later by itself.
     #[must_use]
-    pub fn retryable(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         self.facts().2
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-impl Worded for Code {
+impl WireEnum for ErrorCode {
     const SET: &'static str = "Code";
 
     fn all() -> Vec<Self> {
@@ -165,7 +165,7 @@ impl Worded for Code {
 }
 
 /// A code as an answer holds it.
-pub type CodeWord = Word<Code>;
+pub type ErrorCodeWord = WireWord<ErrorCode>;
 
 #[cfg(test)]
 mod tests {
@@ -182,13 +182,13 @@ mod tests {
 
     #[test]
     fn the_codes_are_the_contracts() {
-        let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        let names: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
         assert_eq!(names, CONTRACT.split_whitespace().collect::<Vec<_>>());
     }
 
     #[test]
     fn exit_statuses_follow_the_contract() {
-        for code in Code::ALL {
+        for code in ErrorCode::ALL {
             let expected = match code.name() {
                 "internal" | "store_corrupt" | "store_too_new" => 1,
                 "invalid_argument" => 2,
@@ -200,7 +200,7 @@ mod tests {
             };
             assert_eq!(code.exit_status(), expected, "{code}");
             if code.exit_status() == 6 {
-                assert!(code.retryable(), "{code}");
+                assert!(code.is_retryable(), "{code}");
             }
         }
     }

@@ -10,7 +10,7 @@ pub const SCHEMA: u32 = 1;
 /// The answer of a command that did what it was asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Success<T> {
+pub struct SuccessEnvelope<T> {
     /// The version of this document.
     #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
@@ -29,7 +29,7 @@ pub struct Success<T> {
     pub warnings: Vec<String>,
 }
 
-impl<T> Success<T> {
+impl<T> SuccessEnvelope<T> {
     /// An answer of `command`.
     #[must_use]
     pub fn new(command: &str, data: T) -> Self {
@@ -47,7 +47,7 @@ impl<T> Success<T> {
 /// The answer of a command that did nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Failure {
+pub struct FailureEnvelope {
     /// The version of this document.
     #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
@@ -60,7 +60,7 @@ pub struct Failure {
     pub error: ErrorView,
 }
 
-impl Failure {
+impl FailureEnvelope {
     /// The failure of `command`.
     #[must_use]
     pub fn new(command: &str, error: ErrorView) -> Self {
@@ -74,19 +74,19 @@ impl Failure {
 #[serde(untagged)]
 pub enum Envelope<T> {
     /// It did what it was asked to do.
-    Success(Success<T>),
+    Success(SuccessEnvelope<T>),
     /// It did nothing.
-    Failure(Failure),
+    Failure(FailureEnvelope),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Code;
+    use crate::code::ErrorCode;
 
     #[test]
     fn fields_stand_in_the_contracts_order() {
-        let mut success = Success::new("orch task add", serde_json::json!({"task": null}));
+        let mut success = SuccessEnvelope::new("orch task add", serde_json::json!({"task": null}));
         assert_eq!(
             serde_json::to_string(&success).unwrap(),
             r#"{"schema":1,"ok":true,"command":"orch task add","data":{"task":null}}"#
@@ -101,8 +101,10 @@ mod tests {
 
     #[test]
     fn a_failure_has_every_field() {
-        let failure =
-            Failure::new("inbox claim", ErrorView::new(Code::InboxEmpty, "There is nothing to claim."));
+        let failure = FailureEnvelope::new(
+            "inbox claim",
+            ErrorView::new(ErrorCode::InboxEmpty, "There is nothing to claim."),
+        );
         assert_eq!(
             serde_json::to_string(&failure).unwrap(),
             r#"{"schema":1,"ok":false,"command":"inbox claim","error":{"code":"inbox_empty","message":"There is nothing to claim.","hint":null,"retryable":true,"details":null}}"#

@@ -1,24 +1,24 @@
 //! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
 
 use orch_core::id::{Slug, TaskName};
-use orch_core::refusal::{Problem, Refusal};
+use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::code::{Code, CodeWord};
-use crate::reason::{Reason, list};
-use crate::task::texts;
+use crate::code::{ErrorCode, ErrorCodeWord};
+use crate::reason::{ReasonView, list_keys};
+use crate::task::slug_texts;
 use crate::tree_error;
-use crate::word::Word;
+use crate::word::WireWord;
 
 /// Why a command did nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorView {
     /// For programs.
-    pub code: CodeWord,
+    pub code: ErrorCodeWord,
     /// In a full sentence.
     pub message: String,
     /// The literal next command, where there is one.
@@ -32,50 +32,51 @@ pub struct ErrorView {
 impl ErrorView {
     /// An error without a hint and details.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
-            code: Word(code),
+            code: WireWord(code),
             message: message.into(),
             hint: None,
-            retryable: code.retryable(),
+            retryable: code.is_retryable(),
             details: None,
         }
     }
 
     /// The same error with a hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The same error with one more detail.
     #[must_use]
-    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub fn with_detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.get_or_insert_default().insert(name.to_owned(), value.into());
         self
     }
 
     /// What a refusal is to people and programs.
     #[must_use]
-    pub fn of(refusal: &Refusal) -> Self {
+    pub fn from_refusal(refusal: &Refusal) -> Self {
         if let Refusal::InPlan { line, field, refusal } = refusal {
-            let mut view = Self::of(refusal).detail("line", *line).detail("field", *field);
+            let mut view =
+                Self::from_refusal(refusal).with_detail("line", *line).with_detail("field", *field);
             view.message = format!("Line {line} of the plan, field {field}: {}", view.message);
             // The command itself, with `--update`, helps more: its door says so.
             view.hint.take_if(|_| matches!(refusal.as_ref(), Refusal::TaskExists { .. }));
             return view;
         }
-        let code = code(refusal);
-        let details = match details(refusal) {
+        let code = refusal_code(refusal);
+        let details = match refusal_details(refusal) {
             Value::Object(fields) => Some(fields),
             _ => None,
         };
         Self {
-            code: Word(code),
-            message: message(refusal),
-            hint: hint(refusal),
-            retryable: code.retryable(),
+            code: WireWord(code),
+            message: refusal_message(refusal),
+            hint: refusal_hint(refusal),
+            retryable: code.is_retryable(),
             details,
         }
     }
@@ -87,40 +88,40 @@ impl ErrorView {
 /// A withdrawn thread is `inbox_empty`: it is there, but not on offer.
 /// A conversation that somebody tries to claim is `invalid_argument`: no state of it would allow that.
 /// A skipped task, and one that never ended, that somebody tries to retry is `task_not_ready`: its own state says no.
-fn code(refusal: &Refusal) -> Code {
+fn refusal_code(refusal: &Refusal) -> ErrorCode {
     match refusal {
-        Refusal::InPlan { refusal, .. } => code(refusal),
+        Refusal::InPlan { refusal, .. } => refusal_code(refusal),
         Refusal::Invalid { .. } | Refusal::RunAmbiguous { .. } | Refusal::NotWork { .. } => {
-            Code::InvalidArgument
+            ErrorCode::InvalidArgument
         }
-        Refusal::RunNotFound { .. } => Code::RunNotFound,
-        Refusal::RunNotOpen { .. } => Code::RunNotOpen,
-        Refusal::RunExists { .. } => Code::RunExists,
-        Refusal::TaskNotFound { .. } => Code::TaskNotFound,
-        Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => Code::TaskExists,
+        Refusal::RunNotFound { .. } => ErrorCode::RunNotFound,
+        Refusal::RunNotOpen { .. } => ErrorCode::RunNotOpen,
+        Refusal::RunExists { .. } => ErrorCode::RunExists,
+        Refusal::TaskNotFound { .. } => ErrorCode::TaskNotFound,
+        Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => ErrorCode::TaskExists,
         Refusal::TaskNotReady { .. } | Refusal::TaskSkipped { .. } | Refusal::NothingToRetry { .. } => {
-            Code::TaskNotReady
+            ErrorCode::TaskNotReady
         }
-        Refusal::TaskNotBlocked { .. } => Code::TaskNotBlocked,
-        Refusal::TaskFinished { .. } => Code::TaskFinished,
-        Refusal::DependencyCycle { .. } => Code::DependencyCycle,
-        Refusal::DependencyExists { .. } => Code::DependencyExists,
-        Refusal::DependencyNotFound { .. } => Code::DependencyNotFound,
-        Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => Code::AttemptLive,
-        Refusal::AttemptNotFound { .. } => Code::AttemptNotFound,
-        Refusal::CapacityReached { .. } => Code::CapacityReached,
-        Refusal::AgentNotFound { .. } => Code::AgentNotFound,
-        Refusal::ThreadNotFound { .. } => Code::ThreadNotFound,
-        Refusal::ThreadClosed { .. } => Code::ThreadClosed,
-        Refusal::Withdrawn { .. } | Refusal::InboxEmpty { .. } => Code::InboxEmpty,
-        Refusal::NotClaimed { .. } => Code::NotClaimed,
-        Refusal::AlreadyClaimed { .. } => Code::AlreadyClaimed,
-        Refusal::LeaseLost { .. } => Code::LeaseLost,
-        Refusal::QuestionOpen { .. } => Code::QuestionOpen,
-        Refusal::NoQuestion { .. } => Code::NoQuestion,
-        Refusal::RequestConflict { .. } => Code::RequestConflict,
-        Refusal::RequestNotFound { .. } => Code::RequestNotFound,
-        Refusal::Tree(refusal) => tree_error::code(refusal),
+        Refusal::TaskNotBlocked { .. } => ErrorCode::TaskNotBlocked,
+        Refusal::TaskFinished { .. } => ErrorCode::TaskFinished,
+        Refusal::DependencyCycle { .. } => ErrorCode::DependencyCycle,
+        Refusal::DependencyExists { .. } => ErrorCode::DependencyExists,
+        Refusal::DependencyNotFound { .. } => ErrorCode::DependencyNotFound,
+        Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => ErrorCode::AttemptLive,
+        Refusal::AttemptNotFound { .. } => ErrorCode::AttemptNotFound,
+        Refusal::CapacityReached { .. } => ErrorCode::CapacityReached,
+        Refusal::AgentNotFound { .. } => ErrorCode::AgentNotFound,
+        Refusal::ThreadNotFound { .. } => ErrorCode::ThreadNotFound,
+        Refusal::ThreadClosed { .. } => ErrorCode::ThreadClosed,
+        Refusal::Withdrawn { .. } | Refusal::InboxEmpty { .. } => ErrorCode::InboxEmpty,
+        Refusal::NotClaimed { .. } => ErrorCode::NotClaimed,
+        Refusal::AlreadyClaimed { .. } => ErrorCode::AlreadyClaimed,
+        Refusal::LeaseLost { .. } => ErrorCode::LeaseLost,
+        Refusal::QuestionOpen { .. } => ErrorCode::QuestionOpen,
+        Refusal::NoQuestion { .. } => ErrorCode::NoQuestion,
+        Refusal::RequestConflict { .. } => ErrorCode::RequestConflict,
+        Refusal::RequestNotFound { .. } => ErrorCode::RequestNotFound,
+        Refusal::Tree(refusal) => tree_error::tree_refusal_code(refusal),
     }
 }
 
@@ -131,7 +132,7 @@ const PATH_SAID: usize = 10;
 const PATH_LISTED: usize = 100;
 
 /// Which tasks would wait for each other.
-fn cycle(path: &[Slug]) -> String {
+fn cycle_sentence(path: &[Slug]) -> String {
     if let [task, _] = path {
         return format!("Task {task} cannot wait for itself.");
     }
@@ -148,28 +149,30 @@ fn cycle(path: &[Slug]) -> String {
 }
 
 /// A sentence as the end of another, which begins in lower case; no reason begins with a name.
-fn clause(sentence: &str) -> String {
+fn as_clause(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// That a task is not ready, with the first reason.
-fn not_ready(task: &TaskName, reasons: &[orch_core::refusal::Reason]) -> String {
+fn not_ready_sentence(task: &TaskName, reasons: &[orch_core::refusal::NotReadyReason]) -> String {
     match reasons.first() {
-        Some(reason) => format!("Task {task} is not ready: {}", clause(&Reason::of(reason, task).message)),
+        Some(reason) => {
+            format!("Task {task} is not ready: {}", as_clause(&ReasonView::from_reason(reason, task).message))
+        }
         None => format!("Task {task} is not ready."),
     }
 }
 
 /// What is refused, in a full sentence.
-fn message(refusal: &Refusal) -> String {
+fn refusal_message(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::InPlan { refusal, .. } => message(refusal),
+        Refusal::InPlan { refusal, .. } => refusal_message(refusal),
         Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
         Refusal::RunNotFound { run: Some(run) } => format!("There is no run {run}."),
         Refusal::RunNotFound { run: None } => "There is no run yet.".to_owned(),
         Refusal::RunAmbiguous { runs } => {
-            format!("Several runs are unfinished ({}); say which one with --run.", list(runs))
+            format!("Several runs are unfinished ({}); say which one with --run.", list_keys(runs))
         }
         Refusal::RunNotOpen { run, status } => format!("The run {run} is {}.", status.name()),
         Refusal::RunExists { run } => format!("There is a run {run} already."),
@@ -178,19 +181,22 @@ fn message(refusal: &Refusal) -> String {
         Refusal::KeyTwice { task } => {
             format!("An earlier task of the plan has the key {} already.", task.key)
         }
-        Refusal::TaskNotReady { task, reasons } => not_ready(task, reasons),
+        Refusal::TaskNotReady { task, reasons } => not_ready_sentence(task, reasons),
         Refusal::TaskNotBlocked { task, state } => {
             format!("Task {task} is {}; its worker asks nothing.", state.name())
         }
         Refusal::TaskFinished { task, state } => format!("Task {task} is {}.", state.name()),
         Refusal::TaskSkipped { task, cause, root } => {
             let from = root.clone().map_or_else(|| cause.clone(), |root| vec![root]);
-            format!("Task {task} is skipped because {} did not end well; retry that instead.", list(&from))
+            format!(
+                "Task {task} is skipped because {} did not end well; retry that instead.",
+                list_keys(&from)
+            )
         }
         Refusal::NothingToRetry { task, state } => {
             format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
         }
-        Refusal::DependencyCycle { path, .. } => cycle(path),
+        Refusal::DependencyCycle { path, .. } => cycle_sentence(path),
         Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
         Refusal::DependencyNotFound { task, on } => format!("Task {task} does not wait for {on}."),
         Refusal::AttemptLive { task, attempt } => {
@@ -229,14 +235,14 @@ fn message(refusal: &Refusal) -> String {
         Refusal::RequestNotFound { key } => {
             format!("No request with the id {key} was applied in the last 30 days.")
         }
-        Refusal::Tree(refusal) => tree_error::message(refusal),
+        Refusal::Tree(refusal) => tree_error::tree_refusal_message(refusal),
     }
 }
 
 /// The next command to run, where one makes sense.
-fn hint(refusal: &Refusal) -> Option<String> {
+fn refusal_hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
-        Refusal::InPlan { refusal, .. } => return hint(refusal),
+        Refusal::InPlan { refusal, .. } => return refusal_hint(refusal),
         Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
@@ -251,7 +257,7 @@ fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::TaskNotReady { task, reasons } => {
             return reasons
                 .first()
-                .and_then(|reason| Reason::of(reason, task).next)
+                .and_then(|reason| ReasonView::from_reason(reason, task).next)
                 .or_else(|| Some(format!("orch why {task}")));
         }
         Refusal::TaskNotBlocked { task, state } => match state {
@@ -298,18 +304,18 @@ fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::InboxEmpty { queue } => format!("inbox claim --for {queue} --wait 100s"),
         Refusal::RequestConflict { key } => format!("orch request show {key}"),
         Refusal::RequestNotFound { .. } => return None,
-        Refusal::Tree(refusal) => return tree_error::hint(refusal),
+        Refusal::Tree(refusal) => return tree_error::tree_refusal_hint(refusal),
     };
     Some(hint)
 }
 
 /// What programs may want to know besides.
-fn details(refusal: &Refusal) -> Value {
+fn refusal_details(refusal: &Refusal) -> Value {
     match refusal {
-        Refusal::InPlan { refusal, .. } => details(refusal),
-        Refusal::Invalid { argument, problem } => invalid(argument, *problem),
+        Refusal::InPlan { refusal, .. } => refusal_details(refusal),
+        Refusal::Invalid { argument, problem } => argument_details(argument, *problem),
         Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
-        Refusal::RunAmbiguous { runs } => json!({"runs": texts(runs)}),
+        Refusal::RunAmbiguous { runs } => json!({"runs": slug_texts(runs)}),
         Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
         Refusal::RunExists { run } => json!({"run": run.as_str()}),
         Refusal::TaskNotFound { task }
@@ -319,7 +325,7 @@ fn details(refusal: &Refusal) -> Value {
             json!({"task": task.to_string()})
         }
         Refusal::TaskNotReady { task, reasons } => {
-            json!({"task": task.to_string(), "reasons": Reason::all(reasons, task)})
+            json!({"task": task.to_string(), "reasons": ReasonView::from_reasons(reasons, task)})
         }
         Refusal::TaskNotBlocked { task, state }
         | Refusal::TaskFinished { task, state }
@@ -328,11 +334,11 @@ fn details(refusal: &Refusal) -> Value {
         }
         Refusal::TaskSkipped { task, cause, root } => {
             let (on, root) = (cause.clone(), root.clone());
-            let reason = orch_core::refusal::Reason::DependencyFailed { on, root };
-            json!({"task": task.to_string(), "state": "skipped", "reasons": Reason::all(&[reason], task)})
+            let reason = orch_core::refusal::NotReadyReason::DependencyFailed { on, root };
+            json!({"task": task.to_string(), "state": "skipped", "reasons": ReasonView::from_reasons(&[reason], task)})
         }
         Refusal::DependencyCycle { path, .. } => {
-            json!({"path": texts(&path[..path.len().min(PATH_LISTED)]), "length": path.len().saturating_sub(1)})
+            json!({"path": slug_texts(&path[..path.len().min(PATH_LISTED)]), "length": path.len().saturating_sub(1)})
         }
         Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
             json!({"task": task.to_string(), "on": on.to_string()})
@@ -366,19 +372,27 @@ fn details(refusal: &Refusal) -> Value {
         }
         Refusal::InboxEmpty { queue } => json!({"for": queue.as_str()}),
         Refusal::RequestConflict { key } | Refusal::RequestNotFound { key } => json!({"key": key}),
-        Refusal::Tree(refusal) => tree_error::details(refusal),
+        Refusal::Tree(refusal) => tree_error::tree_refusal_details(refusal),
     }
 }
 
 /// Which argument is wrong, and the limit it breaks.
-fn invalid(argument: &str, problem: Problem) -> Value {
+fn argument_details(argument: &str, problem: ArgumentProblem) -> Value {
     match problem {
-        Problem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
-        Problem::OutOfRange { min, max } => json!({"argument": argument, "min": min, "max": max}),
-        Problem::BeyondEvents { newest } => json!({"argument": argument, "newest": newest.to_string()}),
-        Problem::BeyondMessages { newest } => json!({"argument": argument, "newest": newest.to_string()}),
-        Problem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
-        Problem::Empty | Problem::Nul | Problem::Fixed | Problem::NoChange | Problem::NotApplicable => {
+        ArgumentProblem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
+        ArgumentProblem::OutOfRange { min, max } => json!({"argument": argument, "min": min, "max": max}),
+        ArgumentProblem::BeyondEvents { newest } => {
+            json!({"argument": argument, "newest": newest.to_string()})
+        }
+        ArgumentProblem::BeyondMessages { newest } => {
+            json!({"argument": argument, "newest": newest.to_string()})
+        }
+        ArgumentProblem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
+        ArgumentProblem::Empty
+        | ArgumentProblem::Nul
+        | ArgumentProblem::Fixed
+        | ArgumentProblem::NoChange
+        | ArgumentProblem::NotApplicable => {
             json!({"argument": argument})
         }
     }
@@ -395,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_refusal_becomes_a_whole_error() {
-        let error = ErrorView::of(&Refusal::InboxEmpty { queue: slug("builders") });
+        let error = ErrorView::from_refusal(&Refusal::InboxEmpty { queue: slug("builders") });
         assert_eq!(
             serde_json::to_value(&error).unwrap(),
             json!({
@@ -411,8 +425,8 @@ mod tests {
     #[test]
     fn a_task_that_is_not_ready_says_why() {
         let task = TaskName { run: slug("r"), key: slug("b") };
-        let reasons = vec![orch_core::refusal::Reason::WaitingDependency { on: vec![slug("a")] }];
-        let error = ErrorView::of(&Refusal::TaskNotReady { task, reasons });
+        let reasons = vec![orch_core::refusal::NotReadyReason::WaitingDependency { on: vec![slug("a")] }];
+        let error = ErrorView::from_refusal(&Refusal::TaskNotReady { task, reasons });
         assert_eq!(error.message, "Task r/b is not ready: it waits for a.");
         assert_eq!(error.hint.as_deref(), Some("orch why r/a"));
         let details = error.details.unwrap();
@@ -423,19 +437,19 @@ mod tests {
     fn a_cycle_names_an_edge_that_can_go() {
         let path = ["a", "b", "c", "a"].map(slug).to_vec();
         let run = Some(slug("r"));
-        let error = ErrorView::of(&Refusal::DependencyCycle { run, path: path.clone() });
+        let error = ErrorView::from_refusal(&Refusal::DependencyCycle { run, path: path.clone() });
         assert_eq!(
             error.message,
             "The tasks would wait for each other: a waits for b waits for c waits for a."
         );
         assert_eq!(error.hint.as_deref(), Some("orch dep rm r/b c"));
-        let planned = ErrorView::of(&Refusal::DependencyCycle { run: None, path });
+        let planned = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path });
         assert_eq!((planned.message, planned.hint), (error.message, None), "no edge of a plan is there");
         let itself = ["a", "a"].map(slug).to_vec();
-        let itself = ErrorView::of(&Refusal::DependencyCycle { run: None, path: itself });
+        let itself = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path: itself });
         assert_eq!(itself.message, "Task a cannot wait for itself.");
-        let long = (0..1_000).map(|number| Slug::stored(format!("t{}", number % 999))).collect();
-        let long = ErrorView::of(&Refusal::DependencyCycle { run: None, path: long });
+        let long = (0..1_000).map(|number| Slug::from_stored(format!("t{}", number % 999))).collect();
+        let long = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path: long });
         let said =
             "The tasks would wait for each other: t0 waits for t1 waits for t2 waits, over 996 more, for t0.";
         assert_eq!(long.message, said);
@@ -446,7 +460,7 @@ mod tests {
     #[test]
     fn a_lost_lease_says_whether_the_text_was_kept() {
         let kept = Some(orch_core::id::MessageId(7));
-        let error = ErrorView::of(&Refusal::LeaseLost { thread: ThreadId(3), kept });
+        let error = ErrorView::from_refusal(&Refusal::LeaseLost { thread: ThreadId(3), kept });
         assert!(error.message.contains("kept as m-7"), "{}", error.message);
         assert_eq!(error.details.unwrap()["late"], "m-7");
     }

@@ -5,19 +5,19 @@ use orch_core::event::EventKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// One line of the history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Event {
+pub struct EventView {
     /// Its number, `e-N`.
     pub id: String,
     /// When it happened.
-    pub at: Stamp,
+    pub at: UtcTimestamp,
     /// What it tells.
-    pub kind: Word<EventKind>,
+    pub kind: WireWord<EventKind>,
     /// The run.
     pub run: Option<String>,
     /// The task, `RUN/KEY`.
@@ -32,10 +32,10 @@ pub struct Event {
     pub data: Map<String, Value>,
 }
 
-impl Event {
+impl EventView {
     /// The event.
     #[must_use]
-    pub fn of(event: &core::Event) -> Self {
+    pub fn from_event(event: &core::Event) -> Self {
         Self {
             id: event.id.to_string(),
             at: event.at.into(),
@@ -51,7 +51,7 @@ impl Event {
 
     /// The events of a list.
     #[must_use]
-    pub fn all(events: &[core::Event]) -> Vec<Self> {
-        events.iter().map(Self::of).collect()
+    pub fn from_events(events: &[core::Event]) -> Vec<Self> {
+        events.iter().map(Self::from_event).collect()
     }
 }

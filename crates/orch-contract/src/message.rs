@@ -5,14 +5,14 @@ use orch_core::message::MessageKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::text::said;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::text::none_if_empty;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// One entry of a thread, whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Message {
+pub struct MessageView {
     /// Its number, `m-N`.
     pub id: String,
     /// Its thread, `th-N`.
@@ -22,7 +22,7 @@ pub struct Message {
     /// Who it is for.
     pub to: String,
     /// What it is about.
-    pub kind: Word<MessageKind>,
+    pub kind: WireWord<MessageKind>,
     /// The text, where there is one.
     // A short form has no such field, and is told from a whole one by that.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -30,7 +30,7 @@ pub struct Message {
     /// A JSON document for programs.
     pub payload: Option<Value>,
     /// When it was written.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
     /// Paths of files that belong to a result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
@@ -45,11 +45,11 @@ pub struct Message {
     pub percent: Option<u8>,
 }
 
-impl Message {
+impl MessageView {
     /// The message with everything it says.
     #[must_use]
-    pub fn of(message: &core::Message) -> Self {
-        let core::Draft { from, to, kind, body, extra } = &message.content;
+    pub fn from_message(message: &core::Message) -> Self {
+        let core::MessageDraft { from, to, kind, body, extra } = &message.content;
         // A payload was checked before it was stored; one that is no JSON after all is shown as the text it is.
         let payload = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
         Self {
@@ -58,7 +58,7 @@ impl Message {
             from: from.to_string(),
             to: to.to_string(),
             kind: (*kind).into(),
-            body: said(body),
+            body: none_if_empty(body),
             payload: extra.payload.as_ref().map(payload),
             created_at: message.created_at.into(),
             artifacts: extra.artifacts.clone(),
@@ -70,15 +70,15 @@ impl Message {
 
     /// The messages of a list, whole.
     #[must_use]
-    pub fn all(messages: &[core::Message]) -> Vec<Self> {
-        messages.iter().map(Self::of).collect()
+    pub fn from_messages(messages: &[core::Message]) -> Vec<Self> {
+        messages.iter().map(Self::from_message).collect()
     }
 }
 
 /// A message without its texts, as the answer to a change shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MessageShort {
+pub struct MessageSummary {
     /// Its number, `m-N`.
     pub id: String,
     /// Its thread, `th-N`.
@@ -88,31 +88,31 @@ pub struct MessageShort {
     /// Who it is for.
     pub to: String,
     /// What it is about.
-    pub kind: Word<MessageKind>,
+    pub kind: WireWord<MessageKind>,
     /// When it was written.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
 }
 
 /// A message in one of its two forms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum MessageShown {
+pub enum MessageOrSummary {
     /// Whole, as `--full` asks for.
-    Full(Message),
+    Full(MessageView),
     /// Without its texts.
-    Short(MessageShort),
+    Short(MessageSummary),
 }
 
-impl MessageShown {
+impl MessageOrSummary {
     /// The message, whole only when that is asked for.
     #[must_use]
-    pub fn of(message: &core::Message, full: bool) -> Self {
+    pub fn from_message(message: &core::Message, full: bool) -> Self {
         if full {
-            return Self::Full(Message::of(message));
+            return Self::Full(MessageView::from_message(message));
         }
-        let core::Draft { from, to, kind, .. } = &message.content;
-        Self::Short(MessageShort {
+        let core::MessageDraft { from, to, kind, .. } = &message.content;
+        Self::Short(MessageSummary {
             id: message.id.to_string(),
             thread: message.thread.to_string(),
             from: from.to_string(),

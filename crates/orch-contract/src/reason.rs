@@ -5,15 +5,15 @@ use orch_core::refusal as core;
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
-use crate::time::Stamp;
-use crate::word::{Word, Worded};
+use crate::time::UtcTimestamp;
+use crate::word::{WireEnum, WireWord};
 
 /// Why a task does not move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Reason {
+pub struct ReasonView {
     /// For programs.
-    pub code: Word<ReasonCode>,
+    pub code: WireWord<ReasonCode>,
     /// In a full sentence.
     pub message: String,
     /// The literal next command, where there is one.
@@ -28,7 +28,7 @@ macro_rules! reason_codes {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Worded for ReasonCode {
+        impl WireEnum for ReasonCode {
             const SET: &'static str = "ReasonCode";
 
             fn all() -> Vec<Self> {
@@ -75,79 +75,85 @@ reason_codes! {
     Cancelled = "cancelled";
 }
 
-impl Reason {
+impl ReasonView {
     /// The reason why `task` does not move.
     #[must_use]
-    pub fn of(reason: &core::Reason, task: &TaskName) -> Self {
+    pub fn from_reason(reason: &core::NotReadyReason, task: &TaskName) -> Self {
         let (code, message, next) = match reason {
-            core::Reason::WaitingDependency { on } => (
+            core::NotReadyReason::WaitingDependency { on } => (
                 ReasonCode::WaitingDependency,
-                format!("It waits for {}.", list(on)),
+                format!("It waits for {}.", list_keys(on)),
                 on.first().map(|key| format!("orch why {}/{key}", task.run)),
             ),
-            core::Reason::Live { attempt } => (
+            core::NotReadyReason::Live { attempt } => (
                 ReasonCode::Live,
                 format!("Attempt {attempt} is under way."),
                 Some(format!("orch task show {task}")),
             ),
-            core::Reason::Backoff { until } => (
+            core::NotReadyReason::Backoff { until } => (
                 ReasonCode::Backoff,
-                format!("It failed a moment ago and may be tried again from {}.", Stamp(*until)),
+                format!("It failed a moment ago and may be tried again from {}.", UtcTimestamp(*until)),
                 None,
             ),
-            core::Reason::RunPaused { run } => (
+            core::NotReadyReason::RunPaused { run } => (
                 ReasonCode::RunPaused,
                 format!("The run {run} is paused."),
                 Some(format!("orch run resume {run}")),
             ),
-            core::Reason::Capacity { max } => (
+            core::NotReadyReason::Capacity { max } => (
                 ReasonCode::Capacity,
                 format!("The run allows {max} attempts at once, and all are under way."),
                 Some(format!("orch wait --for reported,done,failed,lost --run {}", task.run)),
             ),
-            core::Reason::Question { text } => (
+            core::NotReadyReason::Question { text } => (
                 ReasonCode::Question,
                 format!("Its worker asks: {text}"),
                 Some(format!("orch answer {task} TEXT")),
             ),
-            core::Reason::Checks { .. }
-            | core::Reason::Merge { .. }
-            | core::Reason::MergeConflict { .. }
-            | core::Reason::Budget { .. } => Self::judging(reason, task),
-            core::Reason::NoAgent => (
+            core::NotReadyReason::Checks { .. }
+            | core::NotReadyReason::Merge { .. }
+            | core::NotReadyReason::MergeConflict { .. }
+            | core::NotReadyReason::Budget { .. } => Self::judging_reason(reason, task),
+            core::NotReadyReason::NoAgent => (
                 ReasonCode::NoAgent,
                 "Nobody is named to do it.".to_owned(),
                 Some(format!("orch dispatch {task} --to AGENT")),
             ),
-            core::Reason::Unclaimed { agent } => (
+            core::NotReadyReason::Unclaimed { agent } => (
                 ReasonCode::NoAgent,
                 format!("It was sent to {agent}, and nobody has claimed it."),
                 Some(format!("orch recall {task}")),
             ),
-            core::Reason::DependencyFailed { on, root } => Self::broken(on, root.as_ref(), task),
-            core::Reason::Finished { state } => {
+            core::NotReadyReason::DependencyFailed { on, root } => {
+                Self::broken_reason(on, root.as_ref(), task)
+            }
+            core::NotReadyReason::Finished { state } => {
                 let retry = (*state == TaskState::Failed).then(|| format!("orch task retry {task}"));
                 (ReasonCode::Finished, format!("It is {}.", state.name()), retry)
             }
-            core::Reason::Cancelled => (
+            core::NotReadyReason::Cancelled => (
                 ReasonCode::Cancelled,
                 "It was cancelled.".to_owned(),
                 Some(format!("orch task retry {task}")),
             ),
-            core::Reason::RunCancelled { run } => {
+            core::NotReadyReason::RunCancelled { run } => {
                 (ReasonCode::Cancelled, format!("The run {run} is cancelled."), None)
             }
         };
-        Self { code: Word(code), message, next }
+        Self { code: WireWord(code), message, next }
     }
 
     /// What comes of dependencies that did not end well.
-    fn broken(on: &[Slug], root: Option<&Slug>, task: &TaskName) -> (ReasonCode, String, Option<String>) {
+    fn broken_reason(
+        on: &[Slug],
+        root: Option<&Slug>,
+        task: &TaskName,
+    ) -> (ReasonCode, String, Option<String>) {
         let from = match root {
             Some(root) if !on.contains(root) => format!("; it began with {root}"),
             Some(_) | None => String::new(),
         };
-        let message = format!("It cannot become ready, because {} did not end well{from}.", list(on));
+        let message = format!("It cannot become ready, because {} did not end well{from}.", list_keys(on));
         // Only what failed or was cancelled can be retried; a skipped task leads on to what it waits for.
         let next = match root {
             Some(root) => Some(format!("orch task retry {}/{root}", task.run)),
@@ -157,24 +163,27 @@ impl Reason {
     }
 
     /// What has to do with judging, merging and spending.
-    fn judging(reason: &core::Reason, task: &TaskName) -> (ReasonCode, String, Option<String>) {
+    fn judging_reason(
+        reason: &core::NotReadyReason,
+        task: &TaskName,
+    ) -> (ReasonCode, String, Option<String>) {
         match reason {
-            core::Reason::Checks { attempt } => (
+            core::NotReadyReason::Checks { attempt } => (
                 ReasonCode::Checks,
                 format!("Attempt {attempt} was reported, and its checks have yet to run."),
                 Some(format!("orch verify {task}")),
             ),
-            core::Reason::Merge { attempt } => (
+            core::NotReadyReason::Merge { attempt } => (
                 ReasonCode::Merge,
                 format!("Attempt {attempt} was reported, and is yet to be merged into the run's branch."),
                 Some(format!("orch integrate {}", task.run)),
             ),
-            core::Reason::MergeConflict { files } => (
+            core::NotReadyReason::MergeConflict { files } => (
                 ReasonCode::MergeConflict,
                 format!("What it waits for does not merge: {}.", files.join(", ")),
                 Some(format!("orch dep list {task}")),
             ),
-            core::Reason::Budget { what } => {
+            core::NotReadyReason::Budget { what } => {
                 (ReasonCode::Budget, format!("{what} is spent."), Some(format!("orch run edit {}", task.run)))
             }
             _ => unreachable!("the caller names these alone"),
@@ -183,13 +192,13 @@ impl Reason {
 
     /// The reasons of a list.
     #[must_use]
-    pub fn all(reasons: &[core::Reason], task: &TaskName) -> Vec<Self> {
-        reasons.iter().map(|reason| Self::of(reason, task)).collect()
+    pub fn from_reasons(reasons: &[core::NotReadyReason], task: &TaskName) -> Vec<Self> {
+        reasons.iter().map(|reason| Self::from_reason(reason, task)).collect()
     }
 }
 
 /// Keys as a person lists them: the first few, then how many more.
-pub(crate) fn list(keys: &[Slug]) -> String {
+pub(crate) fn list_keys(keys: &[Slug]) -> String {
     const SHOWN: usize = 5;
     let mut text = keys.iter().take(SHOWN).map(Slug::as_str).collect::<Vec<_>>().join(", ");
     if keys.len() > SHOWN {
@@ -204,16 +213,16 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut() {
-        let keys: Vec<Slug> = (1..=7).map(|number| Slug::stored(format!("t{number}"))).collect();
-        assert_eq!(list(&keys[..2]), "t1, t2");
-        assert_eq!(list(&keys), "t1, t2, t3, t4, t5 and 2 more");
+        let keys: Vec<Slug> = (1..=7).map(|number| Slug::from_stored(format!("t{number}"))).collect();
+        assert_eq!(list_keys(&keys[..2]), "t1, t2");
+        assert_eq!(list_keys(&keys), "t1, t2, t3, t4, t5 and 2 more");
     }
 
     #[test]
     fn a_reason_names_the_next_command() {
-        let task = TaskName { run: Slug::stored("r".into()), key: Slug::stored("b".into()) };
-        let on = vec![Slug::stored("a".into())];
-        let reason = Reason::of(&core::Reason::WaitingDependency { on }, &task);
+        let task = TaskName { run: Slug::from_stored("r".into()), key: Slug::from_stored("b".into()) };
+        let on = vec![Slug::from_stored("a".into())];
+        let reason = ReasonView::from_reason(&core::NotReadyReason::WaitingDependency { on }, &task);
         assert_eq!(
             serde_json::to_string(&reason).unwrap(),
             r#"{"code":"waiting_dependency","message":"It waits for a.","next":"orch why r/a"}"#

@@ -1,19 +1,19 @@
 //! Runs: whole, as a line of a list, and as the head of a status.
 
 use orch_core::run as core;
-use orch_core::run::{Baseline, Counts, DoneWhen, Outcome, PauseReason, RunState, RunStatus};
+use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts};
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::text::said;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::text::none_if_empty;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// One goal with its policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Run {
+pub struct RunView {
     /// Its name.
     pub id: String,
     /// One line that says what it is.
@@ -21,15 +21,15 @@ pub struct Run {
     /// What it is for.
     pub goal: Option<String>,
     /// Its state.
-    pub state: Word<RunStatus>,
+    pub state: WireWord<RunStatus>,
     /// How it went, once it is finished.
-    pub outcome: Option<Word<Outcome>>,
+    pub outcome: Option<WireWord<RunOutcome>>,
     /// Why it is paused, while it is.
-    pub pause: Option<Pause>,
+    pub pause: Option<RunPauseView>,
     /// When a task counts as done.
-    pub done_when: Word<DoneWhen>,
+    pub done_when: WireWord<DoneWhen>,
     /// The commit it began from; null for a run without one.
-    pub base: Option<Base>,
+    pub base: Option<RunBaseView>,
     /// Its branch; null for a run without one.
     pub branch: Option<String>,
     /// How many attempts may be under way at once; null is no limit.
@@ -46,7 +46,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<String>,
     /// What they say of the base itself; null for a run without one.
-    pub baseline: Option<Word<Baseline>>,
+    pub baseline: Option<WireWord<BaselineStatus>>,
     /// The command that prepares a new worktree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
@@ -81,17 +81,17 @@ pub struct Run {
     pub task_max_tokens: Option<i64>,
     /// What its attempts have used; only where it is bounded or known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spent: Option<Spent>,
+    pub spent: Option<ResourceUsageView>,
     /// When it was made.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
     /// When it, or one of its tasks, last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
 }
 
 /// The commit a run began from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Base {
+pub struct RunBaseView {
     /// The commit.
     pub commit: String,
     /// The branch it was on.
@@ -101,7 +101,7 @@ pub struct Base {
 /// What the attempts of a run have used, as far as their profiles tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Spent {
+pub struct ResourceUsageView {
     /// How many there were.
     pub attempts: i64,
     /// Their tokens.
@@ -113,34 +113,34 @@ pub struct Spent {
 /// A pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Pause {
+pub struct RunPauseView {
     /// Why, for programs.
-    pub reason: Word<PauseReason>,
+    pub reason: WireWord<PauseReason>,
     /// Why, in words.
     pub message: Option<String>,
     /// Since when.
-    pub at: Stamp,
+    pub at: UtcTimestamp,
     /// Until when, where it ends by itself.
-    pub until: Option<Stamp>,
+    pub until: Option<UtcTimestamp>,
 }
 
-impl Run {
+impl RunView {
     /// The run.
     #[must_use]
-    pub fn of(run: &core::Run) -> Self {
+    pub fn from_run(run: &core::Run) -> Self {
         let policy = &run.policy;
         Self {
             id: run.name.to_string(),
             title: run.title.clone(),
-            goal: run.goal.as_deref().and_then(said),
+            goal: run.goal.as_deref().and_then(none_if_empty),
             state: run.state.status().into(),
-            outcome: outcome(run),
-            pause: pause(run),
+            outcome: run_outcome(run),
+            pause: pause_view(run),
             done_when: policy.done_when.into(),
-            base: run
-                .ground
-                .as_ref()
-                .map(|ground| Base { commit: ground.base.to_string(), branch: ground.base_branch.clone() }),
+            base: run.ground.as_ref().map(|ground| RunBaseView {
+                commit: ground.base.to_string(),
+                branch: ground.base_branch.clone(),
+            }),
             branch: run.ground.as_ref().map(|ground| ground.branch.clone()),
             max_active: policy.max_active,
             max_attempts: policy.max_attempts,
@@ -154,13 +154,13 @@ impl Run {
             protect: run.rules.protect.clone(),
             check_limit_ms: run.rules.check_limit.0,
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
-            max_cost: run.budget.max_cost_micros.map(dollars),
+            max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
             max_tokens: run.budget.max_tokens,
             max_all_attempts: run.budget.max_attempts_all,
             task_max_wall_ms: run.budget.task_wall.map(|span| span.0),
-            task_max_cost: run.budget.task_cost_micros.map(dollars),
+            task_max_cost: run.budget.task_cost_micros.map(micros_to_dollars),
             task_max_tokens: run.budget.task_tokens,
-            spent: spent(run),
+            spent: usage_view(run),
             created_at: run.created_at.into(),
             updated_at: run.updated_at.into(),
         }
@@ -168,46 +168,46 @@ impl Run {
 }
 
 /// What was used, where there is something to know or to bound.
-fn spent(run: &core::Run) -> Option<Spent> {
-    let core::Spent { cost_micros, tokens, attempts } = run.spent;
+fn usage_view(run: &core::Run) -> Option<ResourceUsageView> {
+    let core::ResourceUsage { cost_micros, tokens, attempts } = run.spent;
     let is_told = run.budget != core::Budget::default() || cost_micros > 0 || tokens > 0;
-    is_told.then(|| Spent { attempts, tokens, cost: dollars(cost_micros) })
+    is_told.then(|| ResourceUsageView { attempts, tokens, cost: micros_to_dollars(cost_micros) })
 }
 
 /// Millionths of a dollar as dollars.
 #[expect(clippy::cast_precision_loss, reason = "budgets are far below what a float holds exactly")]
-fn dollars(micros: i64) -> f64 {
+fn micros_to_dollars(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
 /// A run as a line of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunListed {
+pub struct RunSummary {
     /// Its name.
     pub id: String,
     /// One line that says what it is.
     pub title: String,
     /// Its state.
-    pub state: Word<RunStatus>,
+    pub state: WireWord<RunStatus>,
     /// How it went, once it is finished.
-    pub outcome: Option<Word<Outcome>>,
+    pub outcome: Option<WireWord<RunOutcome>>,
     /// How far it is.
-    pub progress: Progress,
+    pub progress: RunProgress,
     /// When it, or one of its tasks, last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
 }
 
-impl RunListed {
+impl RunSummary {
     /// The run.
     #[must_use]
-    pub fn of(run: &core::Run) -> Self {
+    pub fn from_run(run: &core::Run) -> Self {
         Self {
             id: run.name.to_string(),
             title: run.title.clone(),
             state: run.state.status().into(),
-            outcome: outcome(run),
-            progress: Progress::of(&run.counts),
+            outcome: run_outcome(run),
+            progress: RunProgress::from_counts(&run.counts),
             updated_at: run.updated_at.into(),
         }
     }
@@ -216,7 +216,7 @@ impl RunListed {
 /// A run as the head of its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunBrief {
+pub struct RunHeader {
     /// Its name.
     pub id: String,
     /// One line that says what it is.
@@ -224,32 +224,32 @@ pub struct RunBrief {
     /// What it is for.
     pub goal: Option<String>,
     /// Its state.
-    pub state: Word<RunStatus>,
+    pub state: WireWord<RunStatus>,
     /// How it went, once it is finished.
-    pub outcome: Option<Word<Outcome>>,
+    pub outcome: Option<WireWord<RunOutcome>>,
     /// Why it is paused, while it is.
-    pub pause: Option<Pause>,
+    pub pause: Option<RunPauseView>,
     /// When a task counts as done.
-    pub done_when: Word<DoneWhen>,
+    pub done_when: WireWord<DoneWhen>,
     /// The branch that it began from, where it has a branch of its own and began on one.
     pub base_branch: Option<String>,
     /// How many attempts may be under way at once; null is no limit.
     pub max_active: Option<u32>,
     /// When it, or one of its tasks, last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
 }
 
-impl RunBrief {
+impl RunHeader {
     /// The run.
     #[must_use]
-    pub fn of(run: &core::Run) -> Self {
+    pub fn from_run(run: &core::Run) -> Self {
         Self {
             id: run.name.to_string(),
             title: run.title.clone(),
-            goal: run.goal.as_deref().and_then(said),
+            goal: run.goal.as_deref().and_then(none_if_empty),
             state: run.state.status().into(),
-            outcome: outcome(run),
-            pause: pause(run),
+            outcome: run_outcome(run),
+            pause: pause_view(run),
             done_when: run.policy.done_when.into(),
             base_branch: run.ground.as_ref().and_then(|ground| ground.base_branch.clone()),
             max_active: run.policy.max_active,
@@ -261,18 +261,21 @@ impl RunBrief {
 /// How many tasks of a run are done, of those that were not cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Progress {
+pub struct RunProgress {
     /// Tasks that are done.
     pub done: i64,
     /// Tasks that were not cancelled.
     pub total: i64,
 }
 
-impl Progress {
+impl RunProgress {
     /// The progress that the counts tell.
     #[must_use]
-    pub fn of(counts: &Counts) -> Self {
-        Self { done: counts.of(TaskState::Done), total: counts.total() - counts.of(TaskState::Cancelled) }
+    pub fn from_counts(counts: &TaskCounts) -> Self {
+        Self {
+            done: counts.in_state(TaskState::Done),
+            total: counts.total() - counts.in_state(TaskState::Cancelled),
+        }
     }
 }
 
@@ -280,13 +283,13 @@ impl Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct StateCounts(pub Map<String, serde_json::Value>);
+pub struct TaskCountsView(pub Map<String, serde_json::Value>);
 
-impl StateCounts {
+impl TaskCountsView {
     /// The counts.
     #[must_use]
-    pub fn of(counts: &Counts) -> Self {
-        let entry = |state: TaskState| (state.name().to_owned(), counts.of(state).into());
+    pub fn from_counts(counts: &TaskCounts) -> Self {
+        let entry = |state: TaskState| (state.name().to_owned(), counts.in_state(state).into());
         Self(TaskState::ALL.into_iter().map(entry).collect())
     }
 
@@ -297,20 +300,20 @@ impl StateCounts {
     }
 }
 
-fn outcome(run: &core::Run) -> Option<Word<Outcome>> {
+fn run_outcome(run: &core::Run) -> Option<WireWord<RunOutcome>> {
     match &run.state {
-        RunState::Finished(outcome) => Some(Word(*outcome)),
+        RunState::Finished(outcome) => Some(WireWord(*outcome)),
         RunState::Open | RunState::Paused(_) | RunState::Cancelled => None,
     }
 }
 
-fn pause(run: &core::Run) -> Option<Pause> {
+fn pause_view(run: &core::Run) -> Option<RunPauseView> {
     match &run.state {
-        RunState::Paused(pause) => Some(Pause {
+        RunState::Paused(pause) => Some(RunPauseView {
             reason: pause.reason.into(),
             message: pause.message.clone(),
             at: pause.at.into(),
-            until: pause.until.map(Stamp::from),
+            until: pause.until.map(UtcTimestamp::from),
         }),
         RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
     }

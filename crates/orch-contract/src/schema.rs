@@ -31,7 +31,7 @@ const DEFINITIONS: &str = "$defs";
 /// What `schema` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SchemaAnswer {
+pub struct SchemaResponse {
     /// For each command the JSON Schema of the document it prints.
     pub schemas: Map<String, Value>,
 }

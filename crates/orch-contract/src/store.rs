@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A store that was made, or was there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Store {
+pub struct StoreView {
     /// Where it is, as `--store` takes it.
     pub location: String,
     /// Whether it was made just now.
@@ -17,15 +17,15 @@ pub struct Store {
 /// What `init` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct InitAnswer {
+pub struct InitResponse {
     /// The store.
-    pub store: Store,
+    pub store: StoreView,
 }
 
 /// What a document that is no answer (help, completions, drawings) becomes when JSON is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DocumentAnswer {
+pub struct DocumentResponse {
     /// The document.
     pub document: String,
 }

@@ -2,17 +2,17 @@
 
 use orch_core::id::Slug;
 use orch_core::task as core;
-use orch_core::task::{Checks, TaskState, TaskText};
+use orch_core::task::{ChecksStatus, TaskState, TaskText};
 use serde::{Deserialize, Serialize};
 
-use crate::text::said;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::text::none_if_empty;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// A task as lists and answers to changes show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TaskShort {
+pub struct TaskSummary {
     /// Its name, `RUN/KEY`.
     pub id: String,
     /// Its key in the run.
@@ -20,7 +20,7 @@ pub struct TaskShort {
     /// One line that says what it is.
     pub title: String,
     /// Its state.
-    pub state: Word<TaskState>,
+    pub state: WireWord<TaskState>,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
     /// Keys of the unfinished tasks it waits for.
@@ -30,23 +30,23 @@ pub struct TaskShort {
     /// Who works on the live attempt, else who it is dispatched to.
     pub agent: Option<String>,
     /// What the checks said of the live or last attempt.
-    pub checks: Word<Checks>,
+    pub checks: WireWord<ChecksStatus>,
     /// When it last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
 }
 
-impl TaskShort {
+impl TaskSummary {
     /// The task with the keys it waits for and the worker of its live attempt.
     #[must_use]
-    pub fn of(task: &core::Task, waits_for: &[Slug], worker: Option<&Slug>) -> Self {
+    pub fn from_task(task: &core::Task, waits_for: &[Slug], worker: Option<&Slug>) -> Self {
         Self {
             id: task.name.to_string(),
             key: task.name.key.to_string(),
             title: task.title.clone(),
             state: task.state.into(),
             priority: task.priority,
-            waits_for: texts(waits_for),
-            attempt: attempt(task),
+            waits_for: slug_texts(waits_for),
+            attempt: last_attempt_name(task),
             agent: worker.or(task.agent.as_ref()).map(Slug::to_string),
             checks: task.checks.into(),
             updated_at: task.updated_at.into(),
@@ -57,7 +57,7 @@ impl TaskShort {
 /// A task, whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Task {
+pub struct TaskView {
     /// Its name, `RUN/KEY`.
     pub id: String,
     /// The run.
@@ -79,23 +79,23 @@ pub struct Task {
     /// Who works on the live attempt, else who it is dispatched to.
     pub agent: Option<String>,
     /// Its state.
-    pub state: Word<TaskState>,
+    pub state: WireWord<TaskState>,
     /// Keys of the unfinished tasks it waits for.
     pub waits_for: Vec<String>,
     /// Before this it is left out of the ready list.
-    pub not_before: Option<Stamp>,
+    pub not_before: Option<UtcTimestamp>,
     /// The live or last attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
     /// What the checks said of the live or last attempt.
-    pub checks: Word<Checks>,
+    pub checks: WireWord<ChecksStatus>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
     /// How many failed attempts it may have: its own limit, else the run's.
     pub max_attempts: u32,
     /// When it was added.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
     /// When it last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
     /// Failed attempts since the last retry.
     pub failures: u32,
     /// Lost and released attempts since the last retry.
@@ -106,7 +106,7 @@ pub struct Task {
 
 /// What a whole task shows besides its own facts.
 #[derive(Clone, Copy, Debug)]
-pub struct Around<'a> {
+pub struct TaskDetails<'a> {
     /// Its long texts.
     pub text: &'a TaskText,
     /// Keys of the unfinished tasks it waits for.
@@ -117,25 +117,25 @@ pub struct Around<'a> {
     pub run_max_attempts: u32,
 }
 
-impl Task {
+impl TaskView {
     /// The task with everything around it.
     #[must_use]
-    pub fn of(task: &core::Task, around: Around<'_>) -> Self {
+    pub fn from_task(task: &core::Task, around: TaskDetails<'_>) -> Self {
         Self {
             id: task.name.to_string(),
             run: task.name.run.to_string(),
             key: task.name.key.to_string(),
             title: task.title.clone(),
-            spec: around.text.spec.as_deref().and_then(said),
+            spec: around.text.spec.as_deref().and_then(none_if_empty),
             accept: around.text.accept.clone(),
             verify: around.text.verify.clone(),
-            labels: texts(&task.labels),
+            labels: slug_texts(&task.labels),
             priority: task.priority,
             agent: around.worker.or(task.agent.as_ref()).map(Slug::to_string),
             state: task.state.into(),
-            waits_for: texts(around.waits_for),
-            not_before: task.not_before.map(Stamp::from),
-            attempt: attempt(task),
+            waits_for: slug_texts(around.waits_for),
+            not_before: task.not_before.map(UtcTimestamp::from),
+            attempt: last_attempt_name(task),
             checks: task.checks.into(),
             allow_empty: task.allow_empty,
             max_attempts: task.max_attempts.unwrap_or(around.run_max_attempts),
@@ -152,19 +152,19 @@ impl Task {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum TaskShown {
+pub enum TaskOrSummary {
     /// Whole, as `--full` asks for.
-    Full(Box<Task>),
+    Full(Box<TaskView>),
     /// Short.
-    Short(TaskShort),
+    Short(TaskSummary),
 }
 
 /// The keys of a list as texts.
 #[must_use]
-pub fn texts(slugs: &[Slug]) -> Vec<String> {
+pub fn slug_texts(slugs: &[Slug]) -> Vec<String> {
     slugs.iter().map(Slug::to_string).collect()
 }
 
-fn attempt(task: &core::Task) -> Option<String> {
+fn last_attempt_name(task: &core::Task) -> Option<String> {
     core::decide::attempt_name(task).map(|name| name.to_string())
 }

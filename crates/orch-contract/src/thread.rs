@@ -6,18 +6,18 @@ use orch_core::thread::{ThreadKind, ThreadState, ThreadStatus};
 use orch_core::time::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::message::Message;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::message::MessageView;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// A work item, or a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Thread {
+pub struct ThreadView {
     /// Its number, `th-N`.
     pub id: String,
     /// Work to be claimed, or a conversation.
-    pub kind: Word<ThreadKind>,
+    pub kind: WireWord<ThreadKind>,
     /// One line that says what it is about.
     pub subject: String,
     /// Who sent it.
@@ -29,15 +29,15 @@ pub struct Thread {
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
     /// Its state.
-    pub state: Word<ThreadStatus>,
+    pub state: WireWord<ThreadStatus>,
     /// The holder's lease.
-    pub lease: Option<ThreadLease>,
+    pub lease: Option<ThreadLeaseView>,
     /// The open question.
-    pub question: Option<Message>,
+    pub question: Option<MessageView>,
     /// When it was sent.
-    pub created_at: Stamp,
+    pub created_at: UtcTimestamp,
     /// When it last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
     /// How many messages it has.
     pub message_count: u32,
     /// True when its sender has withdrawn it for now, so that it is not offered.
@@ -48,17 +48,17 @@ pub struct Thread {
 /// The lease of a thread that somebody holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ThreadLease {
+pub struct ThreadLeaseView {
     /// When it expires; null while a question is open, because it does not run then.
-    pub expires_at: Option<Stamp>,
+    pub expires_at: Option<UtcTimestamp>,
     /// Whether it has expired.
     pub expired: bool,
 }
 
-impl Thread {
+impl ThreadView {
     /// The thread as it is at `now`, with its open question.
     #[must_use]
-    pub fn of(thread: &core::Thread, question: Option<&core_message::Message>, now: Time) -> Self {
+    pub fn from_thread(thread: &core::Thread, question: Option<&core_message::Message>, now: Time) -> Self {
         let core::NewThread { kind, subject, from, to, priority, .. } = &thread.head;
         Self {
             id: thread.id.to_string(),
@@ -69,8 +69,8 @@ impl Thread {
             holder: thread.state.hold().map(|hold| hold.holder.to_string()),
             priority: *priority,
             state: thread.state.status().into(),
-            lease: lease(&thread.state, now),
-            question: question.map(Message::of),
+            lease: lease_view(&thread.state, now),
+            question: question.map(MessageView::from_message),
             created_at: thread.created_at.into(),
             updated_at: thread.updated_at.into(),
             message_count: thread.message_count,
@@ -79,12 +79,13 @@ impl Thread {
     }
 }
 
-fn lease(state: &ThreadState, now: Time) -> Option<ThreadLease> {
+fn lease_view(state: &ThreadState, now: Time) -> Option<ThreadLeaseView> {
     match state {
-        ThreadState::Claimed { lease, .. } => {
-            Some(ThreadLease { expires_at: Some(lease.expires_at.into()), expired: lease.expired(now) })
-        }
-        ThreadState::Blocked { .. } => Some(ThreadLease { expires_at: None, expired: false }),
+        ThreadState::Claimed { lease, .. } => Some(ThreadLeaseView {
+            expires_at: Some(lease.expires_at.into()),
+            expired: lease.is_expired(now),
+        }),
+        ThreadState::Blocked { .. } => Some(ThreadLeaseView { expires_at: None, expired: false }),
         ThreadState::Queued | ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => None,
     }
 }

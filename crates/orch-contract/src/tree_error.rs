@@ -4,15 +4,15 @@ use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
 use orch_core::shell;
 use serde_json::{Value, json};
 
-use crate::code::Code;
+use crate::code::ErrorCode;
 
 /// The code of a refusal. A worktree is found by its attempt, so one that is not there is an attempt that is not.
-pub(crate) fn code(refusal: &TreeRefusal) -> Code {
+pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
     match refusal {
-        TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => Code::BaseNotFound,
-        TreeRefusal::WorktreeDirty { .. } => Code::WorktreeDirty,
+        TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => ErrorCode::BaseNotFound,
+        TreeRefusal::WorktreeDirty { .. } => ErrorCode::WorktreeDirty,
         TreeRefusal::WorktreeConflict { problem, .. } => match problem {
-            TreeProblem::InUse { .. } => Code::AttemptLive,
+            TreeProblem::InUse { .. } => ErrorCode::AttemptLive,
             TreeProblem::Gone
             | TreeProblem::OtherBranch { .. }
             | TreeProblem::NotDescending { .. }
@@ -20,25 +20,25 @@ pub(crate) fn code(refusal: &TreeRefusal) -> Code {
             | TreeProblem::InProgress { .. }
             | TreeProblem::Taken
             | TreeProblem::Present
-            | TreeProblem::BranchTaken { .. } => Code::WorktreeConflict,
+            | TreeProblem::BranchTaken { .. } => ErrorCode::WorktreeConflict,
         },
-        TreeRefusal::NoChanges { .. } => Code::NoChanges,
-        TreeRefusal::NotPrepared { .. } => Code::WorktreeConflict,
-        TreeRefusal::ChecksFailed { .. } => Code::CheckFailed,
-        TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => Code::MergeConflict,
-        TreeRefusal::RunIncomplete { .. } => Code::RunIncomplete,
-        TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => Code::AttemptNotFound,
-        TreeRefusal::NotSupported { .. } => Code::NotSupported,
+        TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
+        TreeRefusal::NotPrepared { .. } => ErrorCode::WorktreeConflict,
+        TreeRefusal::ChecksFailed { .. } => ErrorCode::CheckFailed,
+        TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
+        TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
+        TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => ErrorCode::AttemptNotFound,
+        TreeRefusal::NotSupported { .. } => ErrorCode::NotSupported,
     }
 }
 
 /// What is refused, in a full sentence.
-pub(crate) fn message(refusal: &TreeRefusal) -> String {
+pub(crate) fn tree_refusal_message(refusal: &TreeRefusal) -> String {
     refusal.to_string()
 }
 
 /// The next command to run, where one makes sense.
-pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
+pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
         TreeRefusal::BaseNotFound { revision: None } => "git rev-parse HEAD".to_owned(),
@@ -46,23 +46,29 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
-        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => status_of(tree),
+        TreeRefusal::WorktreeDirty { thread: None, tree, .. } => git_status_command(tree),
         TreeRefusal::WorktreeConflict { tree, problem } => match problem {
-            TreeProblem::OtherBranch { branch, .. } => shell::line(["git", "-C", tree, "switch", branch]),
-            TreeProblem::InOther { .. } => shell::line(["cd", tree]),
-            TreeProblem::NotDescending { .. } => shell::line(["git", "-C", tree, "log", "--oneline", "-5"]),
-            TreeProblem::InProgress { .. } => status_of(tree),
-            TreeProblem::BranchTaken { branch } => shell::line(["git", "log", "--oneline", "-5", branch]),
+            TreeProblem::OtherBranch { branch, .. } => {
+                shell::join_words(["git", "-C", tree, "switch", branch])
+            }
+            TreeProblem::InOther { .. } => shell::join_words(["cd", tree]),
+            TreeProblem::NotDescending { .. } => {
+                shell::join_words(["git", "-C", tree, "log", "--oneline", "-5"])
+            }
+            TreeProblem::InProgress { .. } => git_status_command(tree),
+            TreeProblem::BranchTaken { branch } => {
+                shell::join_words(["git", "log", "--oneline", "-5", branch])
+            }
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
             TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
-        TreeRefusal::NoChanges { tree, .. } => status_of(tree),
+        TreeRefusal::NoChanges { tree, .. } => git_status_command(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
-            shell::line(["tail", log])
+            shell::join_words(["tail", log])
         }
         TreeRefusal::LandConflict { onto, branch, .. } => {
-            shell::line(["git", "diff", "--stat", &format!("{onto}...{branch}")])
+            shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
         }
         TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
@@ -74,12 +80,12 @@ pub(crate) fn hint(refusal: &TreeRefusal) -> Option<String> {
     Some(hint)
 }
 
-fn status_of(tree: &str) -> String {
-    shell::line(["git", "-C", tree, "status"])
+fn git_status_command(tree: &str) -> String {
+    shell::join_words(["git", "-C", tree, "status"])
 }
 
 /// What programs may want to know besides.
-pub(crate) fn details(refusal: &TreeRefusal) -> Value {
+pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
@@ -98,7 +104,7 @@ pub(crate) fn details(refusal: &TreeRefusal) -> Value {
             json!({"thread": thread.to_string(), "worktree": tree, "base_commit": base.as_str()})
         }
         TreeRefusal::ChecksFailed { subject, checks } => {
-            json!({"subject": subject, "checks": checks.iter().map(check).collect::<Vec<_>>()})
+            json!({"subject": subject, "checks": checks.iter().map(check_details).collect::<Vec<_>>()})
         }
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
         TreeRefusal::LandConflict { onto, branch, files } => {
@@ -134,7 +140,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
     }
 }
 
-fn check(check: &FailedCheck) -> Value {
+fn check_details(check: &FailedCheck) -> Value {
     json!({
         "stage": check.stage.name(),
         "command": check.command,
@@ -156,9 +162,9 @@ mod tests {
         let files: Vec<String> = (0..7).map(|number| format!("f{number}")).collect();
         let thread = Some(ThreadId(3));
         let refusal = TreeRefusal::WorktreeDirty { thread, tree: "/t".to_owned(), files, total: 9 };
-        let error = ErrorView::of(&refusal.into());
+        let error = ErrorView::from_refusal(&refusal.into());
         assert_eq!(error.message, "/t has changes that are not committed: f0, f1, f2, f3, f4 and 4 more.");
         assert_eq!(error.hint.as_deref(), Some("inbox done th-3 --snapshot --result TEXT"));
-        assert_eq!(error.code.0, Code::WorktreeDirty);
+        assert_eq!(error.code.0, ErrorCode::WorktreeDirty);
     }
 }

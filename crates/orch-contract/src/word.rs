@@ -8,15 +8,15 @@ use orch_core::check::{CheckSource, CheckStage, CheckState};
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
-use orch_core::run::{Baseline, DoneWhen, Outcome, PauseReason, RunStatus};
-use orch_core::task::{Checks, TaskState};
+use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunStatus};
+use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
 use orch_core::worker::WorkerOutcome;
-use orch_core::worktree::{Found, WorktreeState};
+use orch_core::worktree::{WorktreePresence, WorktreeState};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A fact that is one of a fixed set of public names.
-pub trait Worded: Copy + 'static {
+pub trait WireEnum: Copy + 'static {
     /// The name of the set in the schema.
     const SET: &'static str;
 
@@ -29,27 +29,27 @@ pub trait Worded: Copy + 'static {
 
 /// One of a fixed set of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word<T>(pub T);
+pub struct WireWord<T>(pub T);
 
-impl<T> From<T> for Word<T> {
+impl<T> From<T> for WireWord<T> {
     fn from(member: T) -> Self {
         Self(member)
     }
 }
 
-impl<T: Worded> fmt::Display for Word<T> {
+impl<T: WireEnum> fmt::Display for WireWord<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0.word())
     }
 }
 
-impl<T: Worded> Serialize for Word<T> {
+impl<T: WireEnum> Serialize for WireWord<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.word())
     }
 }
 
-impl<'de, T: Worded> Deserialize<'de> for Word<T> {
+impl<'de, T: WireEnum> Deserialize<'de> for WireWord<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
         T::all().into_iter().find(|member| member.word() == text).map(Self).ok_or_else(|| {
@@ -61,7 +61,7 @@ impl<'de, T: Worded> Deserialize<'de> for Word<T> {
 /// Makes facts of the core words of the contract; the members and their names stay the core's own.
 macro_rules! worded {
     ($($fact:ty as $set:literal of $all:expr;)*) => {$(
-        impl Worded for $fact {
+        impl WireEnum for $fact {
             const SET: &'static str = $set;
 
             fn all() -> Vec<Self> {
@@ -77,19 +77,19 @@ macro_rules! worded {
 
 worded! {
     AttemptState as "AttemptState" of AttemptState::ALL;
-    Baseline as "Baseline" of Baseline::ALL;
-    Checks as "Checks" of Checks::ALL;
+    BaselineStatus as "Baseline" of BaselineStatus::ALL;
+    ChecksStatus as "Checks" of ChecksStatus::ALL;
     CheckSource as "CheckSource" of CheckSource::ALL;
     CheckStage as "CheckStage" of CheckStage::ALL;
     CheckState as "CheckState" of CheckState::ALL;
     WorkerOutcome as "WorkerOutcome" of WorkerOutcome::ALL;
     WorktreeState as "WorktreeState" of WorktreeState::ALL;
-    Found as "Found" of Found::ALL;
+    WorktreePresence as "Found" of WorktreePresence::ALL;
     EffectKind as "EffectKind" of EffectKind::ALL;
     DoneWhen as "DoneWhen" of DoneWhen::ALL;
     EventKind as "EventKind" of EventKind::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;
-    Outcome as "RunOutcome" of Outcome::ALL;
+    RunOutcome as "RunOutcome" of RunOutcome::ALL;
     PauseReason as "PauseReason" of PauseReason::ALL;
     RunStatus as "RunState" of RunStatus::ALL;
     TaskState as "TaskState" of TaskState::ALL;
@@ -103,10 +103,13 @@ mod tests {
 
     #[test]
     fn words_round_trip_and_others_are_refused() {
-        let json = serde_json::to_string(&Word(TaskState::Reported)).unwrap();
+        let json = serde_json::to_string(&WireWord(TaskState::Reported)).unwrap();
         assert_eq!(json, "\"reported\"");
-        assert_eq!(serde_json::from_str::<Word<TaskState>>(&json).unwrap(), Word(TaskState::Reported));
-        let error = serde_json::from_str::<Word<TaskState>>("\"lost\"").unwrap_err();
+        assert_eq!(
+            serde_json::from_str::<WireWord<TaskState>>(&json).unwrap(),
+            WireWord(TaskState::Reported)
+        );
+        let error = serde_json::from_str::<WireWord<TaskState>>("\"lost\"").unwrap_err();
         assert_eq!(error.to_string(), "`lost` is not one of the words of TaskState");
     }
 }

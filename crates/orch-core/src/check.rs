@@ -1,7 +1,7 @@
 //! Commands that the tool runs to judge an attempt, and what they said.
 
-use crate::id::{AttemptId, Commit, RunId};
-use crate::time::{Span, Time};
+use crate::id::{AttemptId, CommitHash, RunId};
+use crate::time::{Time, TimeSpan};
 
 /// On what a check ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +122,7 @@ pub struct CheckRun {
     /// What `sh -c` was given.
     pub command: String,
     /// The commit it ran on.
-    pub commit: Commit,
+    pub commit: CommitHash,
     /// How it ended.
     pub state: CheckState,
     /// Its exit status, where it ended with one.
@@ -130,7 +130,7 @@ pub struct CheckRun {
     /// Why, where its exit status does not say it.
     pub message: Option<String>,
     /// How long it took.
-    pub duration: Span,
+    pub duration: TimeSpan,
     /// The file that holds its output.
     pub log: Option<String>,
     /// When it ended.
@@ -139,7 +139,7 @@ pub struct CheckRun {
 
 /// What several checks come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum ChecksVerdict {
     /// There was none, or all passed.
     Good,
     /// At least one failed or timed out.
@@ -150,15 +150,15 @@ pub enum Judgement {
 
 /// What checks that ran in order come to; the first that did not pass decides.
 #[must_use]
-pub fn judge(states: impl IntoIterator<Item = CheckState>) -> Judgement {
+pub fn judge_checks(states: impl IntoIterator<Item = CheckState>) -> ChecksVerdict {
     for state in states {
         match state {
             CheckState::Passed => {}
-            CheckState::Failed | CheckState::TimedOut => return Judgement::Bad,
-            CheckState::CouldNotStart => return Judgement::Unknown,
+            CheckState::Failed | CheckState::TimedOut => return ChecksVerdict::Bad,
+            CheckState::CouldNotStart => return ChecksVerdict::Unknown,
         }
     }
-    Judgement::Good
+    ChecksVerdict::Good
 }
 
 #[cfg(test)]
@@ -169,13 +169,13 @@ mod tests {
     fn the_first_that_does_not_pass_decides() {
         use CheckState as C;
         for (states, judgement) in [
-            (&[][..], Judgement::Good),
-            (&[C::Passed, C::Passed], Judgement::Good),
-            (&[C::Passed, C::Failed], Judgement::Bad),
-            (&[C::TimedOut, C::CouldNotStart], Judgement::Bad),
-            (&[C::CouldNotStart, C::Failed], Judgement::Unknown),
+            (&[][..], ChecksVerdict::Good),
+            (&[C::Passed, C::Passed], ChecksVerdict::Good),
+            (&[C::Passed, C::Failed], ChecksVerdict::Bad),
+            (&[C::TimedOut, C::CouldNotStart], ChecksVerdict::Bad),
+            (&[C::CouldNotStart, C::Failed], ChecksVerdict::Unknown),
         ] {
-            assert_eq!(judge(states.iter().copied()), judgement, "{states:?}");
+            assert_eq!(judge_checks(states.iter().copied()), judgement, "{states:?}");
         }
     }
 

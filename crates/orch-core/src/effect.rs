@@ -82,7 +82,7 @@ pub struct Effect {
     /// For which attempt, where it is for one.
     pub attempt: Option<AttemptId>,
     /// Who performs it now.
-    pub holder: Option<Holder>,
+    pub holder: Option<EffectHolder>,
     /// How often it was taken.
     pub taken: u32,
     /// What its performer wrote down to be found after a crash.
@@ -91,7 +91,7 @@ pub struct Effect {
 
 /// Who performs an effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub struct EffectHolder {
     /// The host.
     pub host: String,
     /// The process, in a form that tells it from later ones with the same number.
@@ -102,7 +102,7 @@ pub struct Holder {
 
 /// What is known of a holder by the one who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
+pub enum HolderLiveness {
     /// It is a living process of this host.
     Alive,
     /// It was a process of this host and is gone.
@@ -113,12 +113,16 @@ pub enum Liveness {
 
 /// Whether an effect may be taken.
 #[must_use]
-pub fn is_free(holder: Option<&Holder>, liveness: impl FnOnce(&Holder) -> Liveness, now: Time) -> bool {
+pub fn is_free(
+    holder: Option<&EffectHolder>,
+    liveness: impl FnOnce(&EffectHolder) -> HolderLiveness,
+    now: Time,
+) -> bool {
     let Some(holder) = holder else { return true };
     match liveness(holder) {
-        Liveness::Alive => false,
-        Liveness::Dead => true,
-        Liveness::Elsewhere => now >= holder.until,
+        HolderLiveness::Alive => false,
+        HolderLiveness::Dead => true,
+        HolderLiveness::Elsewhere => now >= holder.until,
     }
 }
 
@@ -128,13 +132,13 @@ mod tests {
 
     #[test]
     fn an_effect_is_taken_from_the_dead_only() {
-        let holder = Holder { host: "h".into(), process: "1".into(), until: Time(10) };
+        let holder = EffectHolder { host: "h".into(), process: "1".into(), until: Time(10) };
         let free = |liveness, now| is_free(Some(&holder), |_| liveness, Time(now));
         assert!(is_free(None, |_| unreachable!("nobody holds it"), Time(0)));
-        assert!(!free(Liveness::Alive, 99), "a living process keeps it however long it takes");
-        assert!(free(Liveness::Dead, 0));
-        assert!(!free(Liveness::Elsewhere, 9));
-        assert!(free(Liveness::Elsewhere, 10));
+        assert!(!free(HolderLiveness::Alive, 99), "a living process keeps it however long it takes");
+        assert!(free(HolderLiveness::Dead, 0));
+        assert!(!free(HolderLiveness::Elsewhere, 9));
+        assert!(free(HolderLiveness::Elsewhere, 10));
     }
 
     #[test]

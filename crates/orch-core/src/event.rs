@@ -130,14 +130,14 @@ kinds! {
 impl EventKind {
     /// Whether a waiting lead may ask for it; the store keeps an index of these.
     #[must_use]
-    pub fn wakes(self) -> bool {
-        Wake::ALL.into_iter().any(|wake| wake.kinds().contains(&self))
+    pub fn wakes_lead(self) -> bool {
+        AwaitedEvent::ALL.into_iter().any(|wake| wake.event_kinds().contains(&self))
     }
 }
 
 /// What a lead can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wake {
+pub enum AwaitedEvent {
     /// A worker asks.
     Question,
     /// A worker said that it is done.
@@ -152,7 +152,7 @@ pub enum Wake {
     Finished,
 }
 
-impl Wake {
+impl AwaitedEvent {
     /// Everything that can be waited for.
     pub const ALL: [Self; 6] =
         [Self::Question, Self::Reported, Self::Done, Self::Failed, Self::Lost, Self::Finished];
@@ -181,7 +181,7 @@ impl Wake {
 
     /// The kinds of event that satisfy it.
     #[must_use]
-    pub fn kinds(self) -> &'static [EventKind] {
+    pub fn event_kinds(self) -> &'static [EventKind] {
         match self {
             Self::Question => &[EventKind::Question],
             Self::Reported => &[EventKind::Reported],
@@ -196,7 +196,7 @@ impl Wake {
 
 /// A value in an event's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Datum {
+pub enum EventDatum {
     /// A text.
     Text(String),
     /// A number.
@@ -207,37 +207,37 @@ pub enum Datum {
     List(Vec<String>),
 }
 
-impl From<&str> for Datum {
+impl From<&str> for EventDatum {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<String> for Datum {
+impl From<String> for EventDatum {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<Vec<String>> for Datum {
+impl From<Vec<String>> for EventDatum {
     fn from(list: Vec<String>) -> Self {
         Self::List(list)
     }
 }
 
-impl From<i64> for Datum {
+impl From<i64> for EventDatum {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u32> for Datum {
+impl From<u32> for EventDatum {
     fn from(number: u32) -> Self {
         Self::Number(i64::from(number))
     }
 }
 
-impl From<bool> for Datum {
+impl From<bool> for EventDatum {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
@@ -245,7 +245,7 @@ impl From<bool> for Datum {
 
 /// What an event is about, where the store knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct About {
+pub struct EventSubject {
     /// The run.
     pub run: Option<RunId>,
     /// The task.
@@ -262,11 +262,11 @@ pub struct NewEvent {
     /// What it tells.
     pub kind: EventKind,
     /// What it is about.
-    pub about: About,
+    pub about: EventSubject,
     /// Who caused it.
     pub agent: Option<Slug>,
     /// What else there is to say. A change of a task's state always has `to`.
-    pub data: Vec<(&'static str, Datum)>,
+    pub data: Vec<(&'static str, EventDatum)>,
 }
 
 /// An event as the store holds it, with public names.

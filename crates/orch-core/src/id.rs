@@ -126,7 +126,7 @@ impl Slug {
 
     /// Takes a name that the store holds, which was checked before it was written.
     #[must_use]
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
@@ -152,7 +152,7 @@ impl Slug {
 
     /// The same name with a number behind it, for collisions: `name-2`.
     #[must_use]
-    pub fn numbered(&self, number: u32) -> Self {
+    pub fn with_number(&self, number: u32) -> Self {
         Self(format!("{}-{number}", self.0))
     }
 
@@ -171,12 +171,12 @@ impl fmt::Display for Slug {
 
 /// The full name of a commit, as git gave it; it is carried and compared, and never looked into here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Commit(String);
+pub struct CommitHash(String);
 
-impl Commit {
+impl CommitHash {
     /// Takes a name that git gave, or that the store holds.
     #[must_use]
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
@@ -187,7 +187,7 @@ impl Commit {
     }
 }
 
-impl fmt::Display for Commit {
+impl fmt::Display for CommitHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }

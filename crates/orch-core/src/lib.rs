@@ -5,7 +5,7 @@
 //! or to a typed [`Refusal`](refusal::Refusal).
 //!
 //! The transport half ([`thread`], [`message`], [`lease`]) knows nothing of the scheduling half
-//! ([`run`], [`task`], [`dependency`], [`attempt`], [`worktree`], [`check`], [`schedule`], [`reconcile`]).
+//! ([`run`], [`task`], [`dependency`], [`attempt`], [`worktree`], [`check`], [`graph`], [`reconcile`]).
 //! What has to be done outside the store is a value of its own, an [`effect`].
 //! Start with [`thread::decide`] and [`task::decide`].
 
@@ -13,7 +13,9 @@ pub mod attempt;
 pub mod check;
 pub mod dependency;
 pub mod effect;
+pub mod escape;
 pub mod event;
+pub mod graph;
 pub mod id;
 pub mod lease;
 pub mod limit;
@@ -21,12 +23,10 @@ pub mod message;
 pub mod reconcile;
 pub mod refusal;
 pub mod run;
-pub mod schedule;
 pub mod shell;
 pub mod task;
 pub mod thread;
 pub mod time;
-pub mod visible;
 pub mod worker;
 pub mod worktree;
 
@@ -35,7 +35,7 @@ pub mod worktree;
 /// Both are kept, so that the message and the tests can name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} is not possible while {state}")]
-pub struct Illegal {
+pub struct IllegalTransition {
     /// The state's public name.
     pub state: &'static str,
     /// The event's public name.

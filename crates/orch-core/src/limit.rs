@@ -1,6 +1,6 @@
 //! Every bound of the product in one place: texts, lists, leases, waits, retries.
 
-use crate::time::Span;
+use crate::time::TimeSpan;
 
 /// The longest free text (title, spec, body, result, …), in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
@@ -9,25 +9,25 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub const REQUEST_KEY_BYTES_MAX: usize = 200;
 
 /// How long the answer to a request id is kept.
-pub const RECEIPT_KEPT: Span = Span::hours(30 * 24);
+pub const RECEIPT_KEPT: TimeSpan = TimeSpan::from_hours(30 * 24);
 
 /// The lease that a thread gets when nobody says otherwise.
-pub const LEASE_DEFAULT: Span = Span::minutes(15);
+pub const LEASE_DEFAULT: TimeSpan = TimeSpan::from_minutes(15);
 
 /// The shortest lease.
-pub const LEASE_MIN: Span = Span::seconds(1);
+pub const LEASE_MIN: TimeSpan = TimeSpan::from_seconds(1);
 
 /// The longest lease.
-pub const LEASE_MAX: Span = Span::hours(24);
+pub const LEASE_MAX: TimeSpan = TimeSpan::from_hours(24);
 
 /// A lease is lost after it expired and this part of its length has passed as well.
 pub const LEASE_GRACE_DIVISOR: i64 = 4;
 
 /// How long `wait` and `--wait` last when no duration is given.
-pub const WAIT_DEFAULT: Span = Span::seconds(100);
+pub const WAIT_DEFAULT: TimeSpan = TimeSpan::from_seconds(100);
 
 /// The longest wait, delay or other duration that an option accepts.
-pub const DURATION_MAX: Span = Span::hours(24 * 365);
+pub const DURATION_MAX: TimeSpan = TimeSpan::from_hours(24 * 365);
 
 /// How many entries a list shows when `--limit` is not given.
 pub const LIST_DEFAULT: u32 = 100;
@@ -57,13 +57,13 @@ pub const ATTEMPTS_MAX: u32 = 1_000;
 pub const LOSS_FACTOR: u32 = 3;
 
 /// The delay before the second try when the run does not say otherwise.
-pub const RETRY_DELAY_DEFAULT: Span = Span::seconds(10);
+pub const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_seconds(10);
 
 /// The delay doubles per failure up to this (or up to the run's own delay where that is longer).
-pub const RETRY_DELAY_MAX: Span = Span::minutes(5);
+pub const RETRY_DELAY_MAX: TimeSpan = TimeSpan::from_minutes(5);
 
 /// How long one check, or the setup of a worktree, may take when the run does not say otherwise.
-pub const CHECK_LIMIT_DEFAULT: Span = Span::minutes(30);
+pub const CHECK_LIMIT_DEFAULT: TimeSpan = TimeSpan::from_minutes(30);
 
 /// How much of the end of a failed check's output the next attempt is told, in bytes.
 pub const LOG_TAIL_BYTES: usize = 4_000;

@@ -9,7 +9,7 @@ use crate::thread::ThreadStatus;
 
 /// How the thread of an attempt looks now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Observation {
+pub struct ThreadObservation {
     /// The thread's state.
     pub status: ThreadStatus,
     /// Its lease ran out and the grace has passed as well.
@@ -23,7 +23,7 @@ pub struct Observation {
 /// A release is one [`AttemptEvent::Release`] where the attempt was under way, however many there were;
 /// counting them is the caller's.
 #[must_use]
-pub fn steps(attempt: AttemptState, seen: Observation) -> Vec<AttemptEvent> {
+pub fn plan_attempt_steps(attempt: AttemptState, seen: ThreadObservation) -> Vec<AttemptEvent> {
     use AttemptEvent as E;
     use AttemptState as A;
     use ThreadStatus as T;
@@ -71,16 +71,16 @@ pub fn steps(attempt: AttemptState, seen: Observation) -> Vec<AttemptEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::state::next;
+    use crate::attempt::state::next_attempt_state;
 
-    fn check(
+    fn check_steps(
         attempt: AttemptState,
         status: ThreadStatus,
         lease_lost: bool,
         released: u32,
         expected: &[AttemptEvent],
     ) {
-        let got = steps(attempt, Observation { status, lease_lost, released });
+        let got = plan_attempt_steps(attempt, ThreadObservation { status, lease_lost, released });
         assert_eq!(got, expected, "{attempt:?} {status:?} lost={lease_lost} released={released}");
     }
 
@@ -89,22 +89,22 @@ mod tests {
         use AttemptEvent as E;
         use AttemptState as A;
         use ThreadStatus as T;
-        check(A::Dispatched, T::Queued, false, 0, &[]);
-        check(A::Dispatched, T::Claimed, false, 0, &[E::Claim]);
-        check(A::Running, T::Claimed, false, 0, &[]);
-        check(A::Running, T::Claimed, true, 0, &[E::Lose]);
-        check(A::Dispatched, T::Claimed, true, 0, &[E::Claim, E::Lose]);
-        check(A::Dispatched, T::Blocked, false, 0, &[E::Claim, E::Ask]);
-        check(A::Blocked, T::Blocked, false, 0, &[]);
-        check(A::Blocked, T::Claimed, false, 0, &[E::Answer]);
-        check(A::Running, T::Queued, false, 1, &[E::Release]);
-        check(A::Running, T::Claimed, false, 2, &[E::Release, E::Claim]);
-        check(A::Dispatched, T::Queued, false, 1, &[]);
-        check(A::Running, T::Done, false, 0, &[E::Report]);
-        check(A::Dispatched, T::Failed, false, 0, &[E::Fail]);
-        check(A::Blocked, T::Cancelled, false, 0, &[E::Cancel]);
-        check(A::Reported, T::Done, false, 0, &[]);
-        check(A::Lost, T::Claimed, true, 0, &[]);
+        check_steps(A::Dispatched, T::Queued, false, 0, &[]);
+        check_steps(A::Dispatched, T::Claimed, false, 0, &[E::Claim]);
+        check_steps(A::Running, T::Claimed, false, 0, &[]);
+        check_steps(A::Running, T::Claimed, true, 0, &[E::Lose]);
+        check_steps(A::Dispatched, T::Claimed, true, 0, &[E::Claim, E::Lose]);
+        check_steps(A::Dispatched, T::Blocked, false, 0, &[E::Claim, E::Ask]);
+        check_steps(A::Blocked, T::Blocked, false, 0, &[]);
+        check_steps(A::Blocked, T::Claimed, false, 0, &[E::Answer]);
+        check_steps(A::Running, T::Queued, false, 1, &[E::Release]);
+        check_steps(A::Running, T::Claimed, false, 2, &[E::Release, E::Claim]);
+        check_steps(A::Dispatched, T::Queued, false, 1, &[]);
+        check_steps(A::Running, T::Done, false, 0, &[E::Report]);
+        check_steps(A::Dispatched, T::Failed, false, 0, &[E::Fail]);
+        check_steps(A::Blocked, T::Cancelled, false, 0, &[E::Cancel]);
+        check_steps(A::Reported, T::Done, false, 0, &[]);
+        check_steps(A::Lost, T::Claimed, true, 0, &[]);
     }
 
     #[test]
@@ -113,8 +113,10 @@ mod tests {
             for status in ThreadStatus::ALL {
                 for (lease_lost, released) in [(false, 0), (true, 0), (false, 1), (true, 2)] {
                     let mut state = attempt;
-                    for event in steps(attempt, Observation { status, lease_lost, released }) {
-                        state = next(state, event).unwrap();
+                    for event in
+                        plan_attempt_steps(attempt, ThreadObservation { status, lease_lost, released })
+                    {
+                        state = next_attempt_state(state, event).unwrap();
                     }
                 }
             }

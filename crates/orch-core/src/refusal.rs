@@ -12,7 +12,7 @@ use crate::time::Time;
 
 /// Why a task cannot be dispatched, or does not move.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum NotReadyReason {
     /// Dependencies are not done.
     WaitingDependency {
         /// Their keys.
@@ -93,7 +93,7 @@ pub enum Reason {
 
 /// What is wrong with an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ArgumentProblem {
     /// It is empty.
     #[error("must not be empty")]
     Empty,
@@ -160,7 +160,7 @@ pub enum Refusal {
         /// Its name as on the command line.
         argument: &'static str,
         /// What is wrong with it.
-        problem: Problem,
+        problem: ArgumentProblem,
     },
     /// No run of this name.
     RunNotFound {
@@ -204,7 +204,7 @@ pub enum Refusal {
         /// Which task.
         task: TaskName,
         /// Why.
-        reasons: Vec<Reason>,
+        reasons: Vec<NotReadyReason>,
     },
     /// Its worker did not ask anything.
     TaskNotBlocked {

@@ -2,13 +2,13 @@
 
 /// The words as one line of a shell.
 #[must_use]
-pub fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+pub fn join_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(quote_word).collect::<Vec<_>>().join(" ")
 }
 
 /// One word, quoted where a shell would take it apart.
 #[must_use]
-pub fn quoted(word: &str) -> String {
+pub fn quote_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()
@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn words_survive_a_shell() {
-        assert_eq!(line(["inbox", "claim", "--wait=5s"]), "inbox claim --wait=5s");
-        assert_eq!(line(["a b", "", "it's", "`x`"]), r"'a b' '' 'it'\''s' '`x`'");
+        assert_eq!(join_words(["inbox", "claim", "--wait=5s"]), "inbox claim --wait=5s");
+        assert_eq!(join_words(["a b", "", "it's", "`x`"]), r"'a b' '' 'it'\''s' '`x`'");
     }
 }

@@ -21,24 +21,24 @@ pub enum SpanError {
 
 /// A length of time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(pub i64);
+pub struct TimeSpan(pub i64);
 
-impl Span {
+impl TimeSpan {
     /// So many seconds.
     #[must_use]
-    pub const fn seconds(seconds: i64) -> Self {
+    pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds * 1_000)
     }
 
     /// So many minutes.
     #[must_use]
-    pub const fn minutes(minutes: i64) -> Self {
+    pub const fn from_minutes(minutes: i64) -> Self {
         Self(minutes * 60_000)
     }
 
     /// So many hours.
     #[must_use]
-    pub const fn hours(hours: i64) -> Self {
+    pub const fn from_hours(hours: i64) -> Self {
         Self(hours * 3_600_000)
     }
 
@@ -65,19 +65,19 @@ impl Span {
     }
 }
 
-impl Add<Span> for Time {
+impl Add<TimeSpan> for Time {
     type Output = Self;
 
-    fn add(self, span: Span) -> Self {
+    fn add(self, span: TimeSpan) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 }
 
 impl Sub for Time {
-    type Output = Span;
+    type Output = TimeSpan;
 
-    fn sub(self, earlier: Self) -> Span {
-        Span(self.0.saturating_sub(earlier.0))
+    fn sub(self, earlier: Self) -> TimeSpan {
+        TimeSpan(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -96,13 +96,13 @@ mod tests {
             ("1d", 86_400_000),
             ("365d", 365 * 86_400_000),
         ] {
-            assert_eq!(Span::parse(text), Ok(Span(ms)), "{text}");
+            assert_eq!(TimeSpan::parse(text), Ok(TimeSpan(ms)), "{text}");
         }
         for bad in ["", "s", "5", "5x", "-5s", "1.5h", " 5s", "5s ", "1h30m", "५s"] {
-            assert_eq!(Span::parse(bad), Err(SpanError::Shape), "{bad}");
+            assert_eq!(TimeSpan::parse(bad), Err(SpanError::Shape), "{bad}");
         }
         for long in ["366d", "99999999999999999999s"] {
-            assert_eq!(Span::parse(long), Err(SpanError::TooLong), "{long}");
+            assert_eq!(TimeSpan::parse(long), Err(SpanError::TooLong), "{long}");
         }
     }
 }

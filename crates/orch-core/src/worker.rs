@@ -1,7 +1,7 @@
 //! A process that works on a thread, watched by a wrapper of ours.
 
 use crate::id::{Slug, ThreadId};
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// How a worker's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ pub struct Worker {
     /// The file that holds its output.
     pub log: String,
     /// How long its processes may take to end after they were asked to.
-    pub grace: Span,
+    pub grace: TimeSpan,
     /// The client's session, to go on with.
     pub session: Option<String>,
     /// When it was started.

@@ -1,7 +1,7 @@
 //! The checked-out tree that an attempt works in, made from a commit that is written down.
 
 use crate::attempt::Attempt;
-use crate::id::{AttemptId, Commit, RunId};
+use crate::id::{AttemptId, CommitHash, RunId};
 use crate::limit;
 use crate::refusal::{TreeProblem, TreeRefusal};
 use crate::run::{Run, RunStatus};
@@ -42,7 +42,7 @@ impl WorktreeState {
 
 /// What is really at the place of a worktree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Found {
+pub enum WorktreePresence {
     /// A worktree that git knows.
     There,
     /// Git knows a worktree, and its folder is gone.
@@ -53,7 +53,7 @@ pub enum Found {
     Nothing,
 }
 
-impl Found {
+impl WorktreePresence {
     /// Every finding.
     pub const ALL: [Self; 4] = [Self::There, Self::Missing, Self::Foreign, Self::Nothing];
 
@@ -83,13 +83,13 @@ pub struct Worktree {
     /// Its branch, as in `git branch`.
     pub branch: String,
     /// The commit it began from.
-    pub base: Commit,
+    pub base: CommitHash,
     /// How many commits the base is away from the run's branch.
     pub behind: u32,
     /// The commit that its worker reported, or that the lead named instead.
-    pub head: Option<Commit>,
+    pub head: Option<CommitHash>,
     /// The commit of the run's branch that has it.
-    pub merged: Option<Commit>,
+    pub merged: Option<CommitHash>,
     /// The changed files of the report, a JSON document for programs.
     pub changes: Option<String>,
     /// A small number that no other live attempt of the store has, for ports and databases.
@@ -103,7 +103,7 @@ pub struct Worktree {
 impl Worktree {
     /// The commit that dependents build on: what was merged, else what was reported, else the base.
     #[must_use]
-    pub fn accepted(&self) -> &Commit {
+    pub fn accepted_commit(&self) -> &CommitHash {
         self.merged.as_ref().or(self.head.as_ref()).unwrap_or(&self.base)
     }
 }
@@ -112,8 +112,8 @@ impl Worktree {
 ///
 /// # Errors
 /// Its attempt is under way.
-pub fn remove(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRefusal> {
-    if attempt.state.live() {
+pub fn decide_removal(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRefusal> {
+    if attempt.state.is_live() {
         let problem = TreeProblem::InUse { attempt: attempt.name.clone() };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem });
     }
@@ -124,13 +124,15 @@ pub fn remove(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRefusal> {
 ///
 /// # Errors
 /// Its attempt is under way, it is somewhere else, or nothing of it was kept.
-pub fn restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bool, TreeRefusal> {
+pub fn decide_restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bool, TreeRefusal> {
     match tree.state {
         WorktreeState::Present if tree.path == to => Ok(false),
         WorktreeState::Present => {
             Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem: TreeProblem::Present })
         }
-        WorktreeState::Planned | WorktreeState::Removed if attempt.state.live() => remove(attempt, tree),
+        WorktreeState::Planned | WorktreeState::Removed if attempt.state.is_live() => {
+            decide_removal(attempt, tree)
+        }
         WorktreeState::Removed if tree.salvage.is_some() => Ok(true),
         WorktreeState::Planned | WorktreeState::Removed => {
             Err(TreeRefusal::WorktreeNotFound { attempt: attempt.name.to_string() })
@@ -143,7 +145,8 @@ pub fn restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bool, Tre
 pub fn spares_wanted(run: &Run) -> i64 {
     match run.state.status() {
         RunStatus::Open | RunStatus::Paused => {
-            let undispatched = run.counts.of(TaskState::Waiting) + run.counts.of(TaskState::Ready);
+            let undispatched =
+                run.counts.in_state(TaskState::Waiting) + run.counts.in_state(TaskState::Ready);
             let at_once = run.policy.max_active.map_or(limit::SPARES_MAX, i64::from);
             undispatched.min(at_once).min(limit::SPARES_MAX)
         }
@@ -183,7 +186,7 @@ mod tests {
     }
 
     fn attempt(state: AttemptState) -> Attempt {
-        let slug = |name: &str| crate::id::Slug::stored(name.to_owned());
+        let slug = |name: &str| crate::id::Slug::from_stored(name.to_owned());
         let task = crate::id::TaskName { run: slug("r"), key: slug("a") };
         Attempt {
             id: AttemptId(1),
@@ -196,7 +199,7 @@ mod tests {
             outcome: None,
             reason: None,
             releases: 0,
-            checks: crate::task::Checks::None,
+            checks: crate::task::ChecksStatus::None,
             created_at: Time(0),
             ended_at: None,
         }
@@ -209,7 +212,7 @@ mod tests {
             state,
             path: "/t".to_owned(),
             branch: "orch/r/a.1".to_owned(),
-            base: Commit::stored("1".repeat(40)),
+            base: CommitHash::from_stored("1".repeat(40)),
             behind: 0,
             head: None,
             merged: None,
@@ -228,8 +231,13 @@ mod tests {
                 (WorktreeState::Present, true),
                 (WorktreeState::Removed, false),
             ] {
-                let decided = remove(&attempt(state), &tree(tree_state, false));
-                assert_eq!(decided.ok(), (!state.live()).then_some(there), "{} {tree_state:?}", state.name());
+                let decided = decide_removal(&attempt(state), &tree(tree_state, false));
+                assert_eq!(
+                    decided.ok(),
+                    (!state.is_live()).then_some(there),
+                    "{} {tree_state:?}",
+                    state.name()
+                );
             }
         }
     }
@@ -248,7 +256,7 @@ mod tests {
             (AttemptState::Running, W::Present, false, "/t", Some(false)),
             (AttemptState::Preparing, W::Planned, false, "/t", None),
         ] {
-            let decided = restore(&attempt(state), &tree(tree_state, salvage), to);
+            let decided = decide_restore(&attempt(state), &tree(tree_state, salvage), to);
             assert_eq!(decided.ok(), back, "{} {tree_state:?} {to}", state.name());
         }
     }

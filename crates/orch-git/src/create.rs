@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::program::{Call, Place};
+use super::program::{CommandScope, GitCommand};
 use super::{Git, GitError};
 
 /// Who commits in it, whatever the user is called.
@@ -29,8 +29,8 @@ impl Git {
     ///
     /// # Errors
     /// Git cannot.
-    pub fn create(&self, folder: &Path, message: &str) -> Result<(), GitError> {
-        let run = |arguments: &[&str]| self.alone(folder, arguments).output().map(drop);
+    pub fn create_repository(&self, folder: &Path, message: &str) -> Result<(), GitError> {
+        let run = |arguments: &[&str]| self.isolated_command(folder, arguments).read_stdout().map(drop);
         run(&["init", "--quiet", "--initial-branch=main", "--template="])?;
         for (name, value) in IDENTITY.iter().chain(&APART) {
             run(&["config", name, value])?;
@@ -40,12 +40,12 @@ impl Git {
     }
 
     /// A command that sees no settings but ours and the repository's.
-    fn alone<I>(&self, folder: &Path, arguments: I) -> Call
+    fn isolated_command<I>(&self, folder: &Path, arguments: I) -> GitCommand
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        let call = self.call(&Place::Search(folder), arguments);
-        call.variable("GIT_CONFIG_GLOBAL", "/dev/null").variable("GIT_CONFIG_NOSYSTEM", "1")
+        let call = self.command_in(&CommandScope::Search(folder), arguments);
+        call.with_variable("GIT_CONFIG_GLOBAL", "/dev/null").with_variable("GIT_CONFIG_NOSYSTEM", "1")
     }
 }

@@ -9,7 +9,7 @@ use super::{CommitId, GitError, Repository};
 
 /// A file that two commits have differently. A renamed one is two: one gone, one added.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileChange {
+pub struct FileDiffStat {
     /// Where it lies.
     pub path: PathBuf,
     /// The lines that were added and removed; `None` for what has no lines.
@@ -44,16 +44,16 @@ pub enum DiffStyle {
 }
 
 /// The files and folders at the top that were changed, by the commit that has the changes.
-pub type Areas = HashMap<CommitId, HashSet<Vec<u8>>>;
+pub type ChangedAreas = HashMap<CommitId, HashSet<Vec<u8>>>;
 
 impl Repository {
     /// Counts the changed lines of each changed file.
     ///
     /// # Errors
     /// One of the commits is not there.
-    pub fn diff_stat(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileChange>, GitError> {
-        let answer = self.call(diff_tree(base, head, &["--numstat"])).answer()?;
-        if answer.code() != Some(0) {
+    pub fn diff_stat(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileDiffStat>, GitError> {
+        let answer = self.git_command(diff_tree_arguments(base, head, &["--numstat"])).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
         parse_numstat(&answer.stdout).ok_or_else(|| answer.into_unreadable())
@@ -64,7 +64,9 @@ impl Repository {
     /// # Errors
     /// One of the commits is not there.
     pub fn changed_paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<PathBuf>, GitError> {
-        Ok(paths(&self.call(diff_tree(base, head, &["--name-only"])).output()?))
+        Ok(parse_changed_paths(
+            &self.git_command(diff_tree_arguments(base, head, &["--name-only"])).read_stdout()?,
+        ))
     }
 
     /// The files and folders at the top that lie between two commits each, by the second of them.
@@ -73,11 +75,11 @@ impl Repository {
     ///
     /// # Errors
     /// One of the commits is not there.
-    pub fn changed_areas(&self, steps: &[(CommitId, CommitId)]) -> Result<Areas, GitError> {
+    pub fn changed_areas(&self, steps: &[(CommitId, CommitId)]) -> Result<ChangedAreas, GitError> {
         let lines: String = steps.iter().map(|(base, head)| format!("{head} {base}\n")).collect();
         let words = ["diff-tree", "--stdin", "--name-only", "-z", "--no-renames", "--no-ext-diff"];
         let heads: HashSet<&CommitId> = steps.iter().map(|(_, head)| head).collect();
-        Ok(areas(&self.call(words).input(lines).output()?, &heads))
+        Ok(parse_changed_areas(&self.git_command(words).with_stdin(lines).read_stdout()?, &heads))
     }
 
     /// Lists the changed files that one of these patterns names.
@@ -87,7 +89,7 @@ impl Repository {
     ///
     /// # Errors
     /// `InvalidPattern`.
-    pub fn matches_globs(
+    pub fn changed_paths_matching(
         &self,
         base: &CommitId,
         head: &CommitId,
@@ -96,13 +98,13 @@ impl Repository {
         if globs.is_empty() {
             return Ok(Vec::new());
         }
-        let mut words: Vec<OsString> = diff_tree(base, head, &["--name-only"]);
+        let mut words: Vec<OsString> = diff_tree_arguments(base, head, &["--name-only"]);
         words.push("--".into());
         for glob in globs {
-            let specs = pathspecs(glob);
+            let specs = pathspecs_for_glob(glob);
             words.extend(specs.ok_or_else(|| GitError::InvalidPattern { pattern: glob.clone() })?);
         }
-        Ok(paths(&self.call(words).output()?))
+        Ok(parse_changed_paths(&self.git_command(words).read_stdout()?))
     }
 
     /// Shows what changed, at most so many bytes of it.
@@ -121,23 +123,23 @@ impl Repository {
             DiffStyle::Stat => "--stat=100",
         };
         let words = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", style];
-        let call = self.call(words.into_iter().chain([base.as_str(), head.as_str(), "--"]));
-        let answer = call.cut_at(bytes_max).answer()?;
-        if answer.code() != Some(0) {
+        let call = self.git_command(words.into_iter().chain([base.as_str(), head.as_str(), "--"]));
+        let answer = call.truncate_stdout_at(bytes_max).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
         Ok(DiffText { is_cut: answer.is_cut, bytes: answer.stdout })
     }
 }
 
-fn diff_tree(base: &CommitId, head: &CommitId, what: &[&str]) -> Vec<OsString> {
+fn diff_tree_arguments(base: &CommitId, head: &CommitId, what: &[&str]) -> Vec<OsString> {
     let words = ["diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"];
     let words = words.iter().chain(what).copied().chain([base.as_str(), head.as_str()]);
     words.map(OsString::from).collect()
 }
 
 /// What git is asked for in place of a pattern as in `.gitignore`: what it names, and all below that.
-fn pathspecs(glob: &str) -> Option<[OsString; 2]> {
+fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
     let pattern = glob.trim_end_matches('/');
     if pattern.is_empty() || pattern.starts_with('!') || pattern.contains('\0') {
         return None;
@@ -154,7 +156,7 @@ fn pathspecs(glob: &str) -> Option<[OsString; 2]> {
 }
 
 /// Reads `ADDED TAB REMOVED TAB PATH`, with `-` for what has no lines.
-fn parse_numstat(output: &[u8]) -> Option<Vec<FileChange>> {
+fn parse_numstat(output: &[u8]) -> Option<Vec<FileDiffStat>> {
     output
         .split(|byte| *byte == 0)
         .filter(|entry| !entry.is_empty())
@@ -168,14 +170,14 @@ fn parse_numstat(output: &[u8]) -> Option<Vec<FileChange>> {
                 }
             };
             let path = fields.next().filter(|path| !path.is_empty())?;
-            Some(FileChange { path: PathBuf::from(OsStr::from_bytes(path)), lines })
+            Some(FileDiffStat { path: PathBuf::from(OsStr::from_bytes(path)), lines })
         })
         .collect()
 }
 
 /// Reads names, each commit's behind its own.
-fn areas(output: &[u8], heads: &HashSet<&CommitId>) -> Areas {
-    let mut areas = Areas::new();
+fn parse_changed_areas(output: &[u8], heads: &HashSet<&CommitId>) -> ChangedAreas {
+    let mut areas = ChangedAreas::new();
     let mut current = None;
     for entry in output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
         let commit = std::str::from_utf8(entry).ok().and_then(CommitId::parse);
@@ -191,7 +193,7 @@ fn areas(output: &[u8], heads: &HashSet<&CommitId>) -> Areas {
     areas
 }
 
-fn paths(output: &[u8]) -> Vec<PathBuf> {
+fn parse_changed_paths(output: &[u8]) -> Vec<PathBuf> {
     let entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     entries.map(|entry| PathBuf::from(OsStr::from_bytes(entry))).collect()
 }
@@ -220,7 +222,7 @@ mod tests {
     fn areas_are_read() {
         let [one, two] = ["1", "2"].map(|digit| CommitId::parse(&digit.repeat(40)).unwrap());
         let output = format!("{one}\0a\0d\0{two}\0d\0");
-        let read = areas(output.as_bytes(), &HashSet::from([&one, &two]));
+        let read = parse_changed_areas(output.as_bytes(), &HashSet::from([&one, &two]));
         assert_eq!(read[&one], HashSet::from([b"a".to_vec(), b"d".to_vec()]));
         assert_eq!(read[&two], HashSet::from([b"d".to_vec()]));
     }
@@ -237,7 +239,7 @@ mod tests {
             ("!a", None),
             ("a\0b", None),
         ] {
-            assert_eq!(pathspecs(glob), expected.map(|specs| specs.map(OsString::from)), "{glob:?}");
+            assert_eq!(pathspecs_for_glob(glob), expected.map(|specs| specs.map(OsString::from)), "{glob:?}");
         }
     }
 }

@@ -154,7 +154,7 @@ pub enum GitError {
         /// Which worktree, and where in it.
         path: PathBuf,
         /// What.
-        what: Unsupported,
+        what: UnsupportedContent,
     },
     /// Git was cut off while it wrote a worktree down, and from then on knows none of them.
     #[error("git cannot read one of the worktrees that are written down in {}", folder.display())]
@@ -199,7 +199,7 @@ pub enum GitError {
         /// The beginning of what it said.
         stderr: String,
         /// What that means.
-        cause: Cause,
+        cause: GitFailureCause,
     },
     /// A file could not be read or written.
     #[error("could not {doing} {}", path.display())]
@@ -215,7 +215,7 @@ pub enum GitError {
 
 /// What a failure of git means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum GitFailureCause {
     /// No room is left.
     DiskFull,
     /// The repository or the folder may not be written.
@@ -226,14 +226,14 @@ pub enum Cause {
 
 /// What salvage cannot carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsupported {
+pub enum UnsupportedContent {
     /// A checked-out submodule, whose commits may be nowhere else.
     Submodule,
     /// A repository of its own inside the tree.
     NestedRepository,
 }
 
-impl std::fmt::Display for Unsupported {
+impl std::fmt::Display for UnsupportedContent {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Submodule => "a checked-out submodule",
@@ -251,22 +251,24 @@ impl GitError {
 
     /// What it means to a caller that only wants to know whom to tell.
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn failure_cause(&self) -> GitFailureCause {
         match self {
             Self::Failed { cause, .. } => *cause,
             Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::DiskFull,
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Cause::NotPermitted,
-                _ => Cause::Other,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => GitFailureCause::DiskFull,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    GitFailureCause::NotPermitted
+                }
+                _ => GitFailureCause::Other,
             },
-            _ => Cause::Other,
+            _ => GitFailureCause::Other,
         }
     }
 }
 
-impl Cause {
+impl GitFailureCause {
     /// Reads it from what git says in the C locale.
-    pub(super) fn of(stderr: &str) -> Self {
+    pub(super) fn from_stderr(stderr: &str) -> Self {
         let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
         if says(&["No space left on device", "Disk quota exceeded"]) {
             Self::DiskFull
@@ -285,25 +287,31 @@ mod tests {
     #[test]
     fn causes_are_read_from_what_git_says() {
         for (stderr, expected) in [
-            ("fatal: unable to write file x: No space left on device", Cause::DiskFull),
-            ("error: unable to create directory for .git/refs: Permission denied", Cause::NotPermitted),
-            ("fatal: Unable to create '/r/.git/index.lock': Read-only file system", Cause::NotPermitted),
-            ("fatal: bad object", Cause::Other),
-            ("", Cause::Other),
+            ("fatal: unable to write file x: No space left on device", GitFailureCause::DiskFull),
+            (
+                "error: unable to create directory for .git/refs: Permission denied",
+                GitFailureCause::NotPermitted,
+            ),
+            (
+                "fatal: Unable to create '/r/.git/index.lock': Read-only file system",
+                GitFailureCause::NotPermitted,
+            ),
+            ("fatal: bad object", GitFailureCause::Other),
+            ("", GitFailureCause::Other),
         ] {
-            assert_eq!(Cause::of(stderr), expected, "{stderr}");
+            assert_eq!(GitFailureCause::from_stderr(stderr), expected, "{stderr}");
         }
     }
 
     #[test]
     fn causes_are_read_from_what_the_system_says() {
         for (kind, expected) in [
-            (io::ErrorKind::StorageFull, Cause::DiskFull),
-            (io::ErrorKind::ReadOnlyFilesystem, Cause::NotPermitted),
-            (io::ErrorKind::NotFound, Cause::Other),
+            (io::ErrorKind::StorageFull, GitFailureCause::DiskFull),
+            (io::ErrorKind::ReadOnlyFilesystem, GitFailureCause::NotPermitted),
+            (io::ErrorKind::NotFound, GitFailureCause::Other),
         ] {
-            assert_eq!(GitError::io("open", "x")(kind.into()).cause(), expected, "{kind}");
+            assert_eq!(GitError::io("open", "x")(kind.into()).failure_cause(), expected, "{kind}");
         }
-        assert_eq!(GitError::Busy.cause(), Cause::Other);
+        assert_eq!(GitError::Busy.failure_cause(), GitFailureCause::Other);
     }
 }

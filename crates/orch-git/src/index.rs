@@ -9,21 +9,21 @@ use super::{BlobId, GitError, TreeId, Worktree};
 
 /// What git takes a file for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum FileMode {
     Plain,
     Executable,
-    Link,
+    Symlink,
     /// A submodule.
-    Commit,
+    Submodule,
 }
 
-impl Mode {
+impl FileMode {
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text {
             "100644" => Some(Self::Plain),
             "100755" => Some(Self::Executable),
-            "120000" => Some(Self::Link),
-            "160000" => Some(Self::Commit),
+            "120000" => Some(Self::Symlink),
+            "160000" => Some(Self::Submodule),
             _ => None,
         }
     }
@@ -32,8 +32,8 @@ impl Mode {
         match self {
             Self::Plain => "100644",
             Self::Executable => "100755",
-            Self::Link => "120000",
-            Self::Commit => "160000",
+            Self::Symlink => "120000",
+            Self::Submodule => "160000",
         }
     }
 }
@@ -42,14 +42,14 @@ impl Mode {
 pub(super) type GitPath = Vec<u8>;
 
 /// The file system's path for one of git's.
-pub(super) fn file_path(path: &[u8]) -> &Path {
+pub(super) fn to_file_path(path: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(path))
 }
 
 /// What a path holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Content {
-    pub(super) mode: Mode,
+pub(super) struct StoredFile {
+    pub(super) mode: FileMode,
     pub(super) blob: BlobId,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct IndexEntry {
     pub(super) path: GitPath,
-    pub(super) content: Content,
+    pub(super) content: StoredFile,
     /// 0, or in a conflict: 1 for the common ancestor, 2 for ours, 3 for theirs.
     pub(super) stage: u8,
     /// Git was told to take the file for unchanged.
@@ -67,20 +67,20 @@ pub(super) struct IndexEntry {
 }
 
 /// Reads what `git ls-files -s -v -z` prints: `TAG MODE BLOB STAGE TAB PATH`.
-pub(super) fn parse_entries(output: &[u8]) -> Option<Vec<IndexEntry>> {
-    output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(parse_entry).collect()
+pub(super) fn parse_index_entries(output: &[u8]) -> Option<Vec<IndexEntry>> {
+    output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(parse_index_entry).collect()
 }
 
-fn parse_entry(entry: &[u8]) -> Option<IndexEntry> {
+fn parse_index_entry(entry: &[u8]) -> Option<IndexEntry> {
     let tab = entry.iter().position(|byte| *byte == b'\t')?;
     let mut fields = std::str::from_utf8(&entry[..tab]).ok()?.split(' ');
     let tag = fields.next()?.chars().next()?;
-    let mode = Mode::parse(fields.next()?)?;
+    let mode = FileMode::parse(fields.next()?)?;
     let blob = BlobId::parse(fields.next()?)?;
     let stage = fields.next()?.parse().ok()?;
     Some(IndexEntry {
         path: entry[tab + 1..].to_vec(),
-        content: Content { mode, blob },
+        content: StoredFile { mode, blob },
         stage,
         is_assumed: tag.is_lowercase(),
         is_skipped: tag.eq_ignore_ascii_case(&'S'),
@@ -88,7 +88,7 @@ fn parse_entry(entry: &[u8]) -> Option<IndexEntry> {
 }
 
 /// Adds a line of what `git update-index -z --index-info` reads.
-pub(super) fn write_entry(lines: &mut Vec<u8>, path: &[u8], content: &Content, stage: u8) {
+pub(super) fn append_index_entry(lines: &mut Vec<u8>, path: &[u8], content: &StoredFile, stage: u8) {
     lines.extend_from_slice(format!("{} {} {stage}\t", content.mode.as_str(), content.blob).as_bytes());
     lines.extend_from_slice(path);
     lines.push(0);
@@ -111,7 +111,7 @@ impl<'w> TemporaryIndex<'w> {
     }
 
     /// A copy of the worktree's own, with all that it knows of the files.
-    pub(super) fn copy_of(worktree: &'w Worktree<'w>) -> Result<Self, GitError> {
+    pub(super) fn copy_from_worktree(worktree: &'w Worktree<'w>) -> Result<Self, GitError> {
         let index = Self::new(worktree);
         let own = worktree.git_dir().join("index");
         match std::fs::copy(&own, &index.file) {
@@ -127,15 +127,16 @@ impl<'w> TemporaryIndex<'w> {
         &self.file
     }
 
-    /// Adds entries, as lines of [`write_entry`].
-    pub(super) fn add(&self, lines: Vec<u8>) -> Result<(), GitError> {
-        let call = self.worktree.call(["update-index", "-z", "--index-info"]).index(&self.file);
-        call.input(lines).output().map(drop)
+    /// Adds entries, as lines of [`append_index_entry`].
+    pub(super) fn add_entries(&self, lines: Vec<u8>) -> Result<(), GitError> {
+        let call =
+            self.worktree.git_command(["update-index", "-z", "--index-info"]).with_index_file(&self.file);
+        call.with_stdin(lines).read_stdout().map(drop)
     }
 
     /// Writes its content as a tree.
-    pub(super) fn tree(&self) -> Result<TreeId, GitError> {
-        let line = self.worktree.call(["write-tree"]).index(&self.file).line()?;
+    pub(super) fn write_tree(&self) -> Result<TreeId, GitError> {
+        let line = self.worktree.git_command(["write-tree"]).with_index_file(&self.file).read_line()?;
         TreeId::parse(&line).ok_or_else(|| GitError::Unreadable { command: "write-tree".to_owned() })
     }
 }
@@ -153,11 +154,11 @@ impl Drop for TemporaryIndex<'_> {
 impl Worktree<'_> {
     /// What it has staged.
     pub(super) fn index_entries(&self) -> Result<Vec<IndexEntry>, GitError> {
-        let answer = self.call(["ls-files", "-s", "-v", "-z"]).answer()?;
-        if answer.code() != Some(0) {
+        let answer = self.git_command(["ls-files", "-s", "-v", "-z"]).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
-        parse_entries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        parse_index_entries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
     }
 }
 
@@ -172,7 +173,7 @@ mod tests {
             "H 100644 {blob} 0\tn\nl\0H 120000 {blob} 0\ta\tb\0h 100755 {blob} 0\tassumed\0\
              S 100644 {blob} 0\tskipped\0M 100644 {blob} 3\tboth\0H 160000 {blob} 0\tsub\0"
         );
-        let entries = parse_entries(output.as_bytes()).unwrap();
+        let entries = parse_index_entries(output.as_bytes()).unwrap();
         let read: Vec<(&[u8], &str, u8)> = entries
             .iter()
             .map(|entry| (entry.path.as_slice(), entry.content.mode.as_str(), entry.stage))
@@ -191,7 +192,7 @@ mod tests {
         let none = (false, false);
         assert_eq!(flags, [none, none, (true, false), (false, true), none, none]);
         let mut lines = Vec::new();
-        write_entry(&mut lines, b"both", &entries[4].content, 3);
+        append_index_entry(&mut lines, b"both", &entries[4].content, 3);
         assert_eq!(lines, format!("100644 {blob} 3\tboth\0").into_bytes());
     }
 
@@ -200,7 +201,7 @@ mod tests {
         for output in
             [&b"H 100644 x 0\ta\0"[..], b"H\0", b"H 040000 0cfbf08886fca9a91cb753ec8734c84fcbe52c9f 0\ta\0"]
         {
-            assert_eq!(parse_entries(output), None, "{}", String::from_utf8_lossy(output));
+            assert_eq!(parse_index_entries(output), None, "{}", String::from_utf8_lossy(output));
         }
     }
 }

@@ -5,37 +5,38 @@
 //! Nothing here deletes a branch or a file that holds work: removing a worktree takes the proof
 //! that it was salvaged, and references move only from where the caller saw them.
 
-mod carry;
+mod config;
 mod create;
 mod diff;
 mod error;
-mod forget;
+mod ignored_files;
 mod index;
 mod limit;
 mod merge;
 mod name;
 mod program;
+mod ref_removal;
 mod reference;
 mod repository;
 mod revision;
 mod salvage;
-mod settings;
 mod snapshot;
 mod status;
 mod version;
 mod worktree;
 
-pub use carry::{Carried, Skipped};
-pub use diff::{Areas, DiffStyle, DiffText, FileChange, LineCount};
-pub use error::{Cause, GitError, Unsupported};
-pub use merge::{Conflict, Merge, MergeAll, Relation};
+pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
+pub use error::{GitError, GitFailureCause, UnsupportedContent};
+pub use ignored_files::{CopiedFiles, SkipReason};
+pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
-pub use reference::RefEntry;
+pub use reference::RefTip;
 pub use repository::Repository;
-pub use revision::{CommitLine, Distance, Head};
-pub use salvage::{Restored, Salvage};
-pub use status::{Change, DirtyFile, TreeState};
+pub use revision::{AheadBehind, CommitSummary, WorktreeHead};
+pub use salvage::{RestoredWorktree, Salvage};
+pub use status::{DirtyFile, FileChangeKind, WorktreeStatus};
 pub use worktree::{
-    Addition, Checkout, Reuse, ScratchHold, Unfit, Worktree, WorktreeEntry, real, sweep_removed,
+    CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,
+    canonicalize_existing, sweep_deleted_folders,
 };

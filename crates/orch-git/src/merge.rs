@@ -4,24 +4,24 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::program::Answer;
+use super::program::GitOutput;
 use super::{CommitId, GitError, Repository, TreeId};
 
 /// What merging two commits gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Merge {
+pub enum MergeOutcome {
     /// The files of both.
     Merged {
         /// As a tree.
         tree: TreeId,
     },
     /// They contradict each other.
-    Conflict(Conflict),
+    Conflict(MergeConflict),
 }
 
 /// Where two commits contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
+pub struct MergeConflict {
     /// The one.
     pub ours: CommitId,
     /// The other.
@@ -34,18 +34,18 @@ pub struct Conflict {
 
 /// What merging several commits gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MergeAll {
+pub enum MergeAllOutcome {
     /// One that has them all.
     Merged(CommitId),
     /// Two of them contradict each other.
-    Conflict(Conflict),
+    Conflict(MergeConflict),
 }
 
 /// How one commit stands to another that is to be merged into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
+pub enum CommitRelation {
     /// There is nothing to merge.
-    Contained,
+    UpToDate,
     /// Nothing happened on our side, so ours could simply move there.
     FastForward,
     /// Both have gone on.
@@ -57,12 +57,12 @@ impl Repository {
     ///
     /// # Errors
     /// One of them is not there.
-    pub fn relation(&self, ours: &CommitId, theirs: &CommitId) -> Result<Relation, GitError> {
+    pub fn commit_relation(&self, ours: &CommitId, theirs: &CommitId) -> Result<CommitRelation, GitError> {
         let base = self.merge_base(ours, theirs)?;
         Ok(match base {
-            Some(base) if base == *theirs => Relation::Contained,
-            Some(base) if base == *ours => Relation::FastForward,
-            _ => Relation::Diverged,
+            Some(base) if base == *theirs => CommitRelation::UpToDate,
+            Some(base) if base == *ours => CommitRelation::FastForward,
+            _ => CommitRelation::Diverged,
         })
     }
 
@@ -70,12 +70,13 @@ impl Repository {
     ///
     /// # Errors
     /// `Unrelated`.
-    pub fn merge(&self, ours: &CommitId, theirs: &CommitId) -> Result<Merge, GitError> {
+    pub fn merge_trees(&self, ours: &CommitId, theirs: &CommitId) -> Result<MergeOutcome, GitError> {
         let words =
             ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", ours.as_str(), theirs.as_str()];
         // Without a checkout there are no attributes, unless git is told whose count, as from 2.41 on it can be.
-        let answer = self.call(words).variable("GIT_ATTR_SOURCE", ours.as_str()).answer()?;
-        let is_conflict = match answer.code() {
+        let answer =
+            self.git_command(words).with_variable("GIT_ATTR_SOURCE", ours.as_str()).run_to_output()?;
+        let is_conflict = match answer.exit_code() {
             Some(0) => false,
             // Git says 1 to commits that it does not know, too, and then answers nothing.
             Some(1) if !answer.stdout.is_empty() => true,
@@ -88,16 +89,21 @@ impl Repository {
             return Err(answer.into_unreadable());
         };
         if !is_conflict {
-            return Ok(Merge::Merged { tree });
+            return Ok(MergeOutcome::Merged { tree });
         }
-        Ok(Merge::Conflict(Conflict { ours: ours.clone(), theirs: theirs.clone(), files, messages }))
+        Ok(MergeOutcome::Conflict(MergeConflict {
+            ours: ours.clone(),
+            theirs: theirs.clone(),
+            files,
+            messages,
+        }))
     }
 
     /// Writes a commit of a merged tree.
     ///
     /// # Errors
     /// Git cannot write it.
-    pub fn merge_commit(
+    pub fn write_merge_commit(
         &self,
         tree: &TreeId,
         parents: &[CommitId],
@@ -114,24 +120,30 @@ impl Repository {
     ///
     /// # Panics
     /// There is none to merge.
-    pub fn merge_all(&self, commits: &[CommitId], message: &str) -> Result<MergeAll, GitError> {
+    pub fn merge_all_commits(
+        &self,
+        commits: &[CommitId],
+        message: &str,
+    ) -> Result<MergeAllOutcome, GitError> {
         let (first, rest) = commits.split_first().expect("the caller has something to merge");
         let mut merged = first.clone();
         for next in rest {
-            merged = match self.relation(&merged, next)? {
-                Relation::Contained => merged,
-                Relation::FastForward => next.clone(),
-                Relation::Diverged => match self.merge(&merged, next)? {
-                    Merge::Conflict(conflict) => return Ok(MergeAll::Conflict(conflict)),
-                    Merge::Merged { tree } => self.dated_merge(&tree, &[merged, next.clone()], message)?,
+            merged = match self.commit_relation(&merged, next)? {
+                CommitRelation::UpToDate => merged,
+                CommitRelation::FastForward => next.clone(),
+                CommitRelation::Diverged => match self.merge_trees(&merged, next)? {
+                    MergeOutcome::Conflict(conflict) => return Ok(MergeAllOutcome::Conflict(conflict)),
+                    MergeOutcome::Merged { tree } => {
+                        self.write_reproducible_merge(&tree, &[merged, next.clone()], message)?
+                    }
                 },
             };
         }
-        Ok(MergeAll::Merged(merged))
+        Ok(MergeAllOutcome::Merged(merged))
     }
 
     /// Writes a merge that is as old as the newer of its parents, so that it gets the same name each time.
-    fn dated_merge(
+    fn write_reproducible_merge(
         &self,
         tree: &TreeId,
         parents: &[CommitId; 2],
@@ -147,16 +159,18 @@ impl Repository {
             theirs.as_str(),
             "--",
         ];
-        let answer = self.call(words).answer()?;
+        let answer = self.git_command(words).run_to_output()?;
         let text = String::from_utf8_lossy(&answer.stdout).into_owned();
         let times: Option<Vec<i64>> = text.lines().map(|line| line.parse().ok()).collect();
         let Some(newest) = times.and_then(|times| times.into_iter().max()) else {
             return Err(answer.into_error());
         };
         let date = format!("@{newest} +0000");
-        let call = self.commit_call(tree, parents).variable("GIT_AUTHOR_DATE", &date);
-        let call = call.variable("GIT_COMMITTER_DATE", &date).setting("user.name=orch");
-        commit_of(call.setting("user.email=orch@localhost").input(message).answer()?)
+        let call = self.commit_tree_command(tree, parents).with_variable("GIT_AUTHOR_DATE", &date);
+        let call = call.with_variable("GIT_COMMITTER_DATE", &date).with_config("user.name=orch");
+        parse_commit_output(
+            call.with_config("user.email=orch@localhost").with_stdin(message).run_to_output()?,
+        )
     }
 
     /// Writes a commit under these settings.
@@ -167,30 +181,34 @@ impl Repository {
         message: &str,
         settings: &[&str],
     ) -> Result<CommitId, GitError> {
-        let call = self.with_identity(self.commit_call(tree, parents))?;
-        let call = settings.iter().fold(call, |call, setting| call.setting(setting));
-        commit_of(call.input(message).answer()?)
+        let call = self.with_identity(self.commit_tree_command(tree, parents))?;
+        let call = settings.iter().fold(call, |call, setting| call.with_config(setting));
+        parse_commit_output(call.with_stdin(message).run_to_output()?)
     }
 
-    fn commit_call(&self, tree: &TreeId, parents: &[CommitId]) -> super::program::Call {
+    fn commit_tree_command(&self, tree: &TreeId, parents: &[CommitId]) -> super::program::GitCommand {
         let mut words = vec!["commit-tree", tree.as_str()];
         for parent in parents {
             words.extend(["-p", parent.as_str()]);
         }
         words.extend(["-F", "-"]);
-        self.call(words)
+        self.git_command(words)
     }
 
     /// The files of a commit.
-    pub(super) fn tree(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+    pub(super) fn tree_of_commit(&self, commit: &CommitId) -> Result<TreeId, GitError> {
         let revision = format!("{commit}^{{tree}}");
-        let line = self.call(["rev-parse", "--verify", "--end-of-options", &revision]).line()?;
+        let line = self.git_command(["rev-parse", "--verify", "--end-of-options", &revision]).read_line()?;
         TreeId::parse(&line).ok_or_else(|| GitError::Unreadable { command: "rev-parse".to_owned() })
     }
 }
 
-fn commit_of(answer: Answer) -> Result<CommitId, GitError> {
-    if answer.code() == Some(0) { super::revision::one_commit(answer) } else { Err(answer.into_error()) }
+fn parse_commit_output(answer: GitOutput) -> Result<CommitId, GitError> {
+    if answer.exit_code() == Some(0) {
+        super::revision::parse_commit_id(answer)
+    } else {
+        Err(answer.into_error())
+    }
 }
 
 /// Reads what `git merge-tree --write-tree -z --name-only --messages` prints: the tree; the files in

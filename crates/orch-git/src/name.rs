@@ -77,7 +77,7 @@ impl RefName {
     ///
     /// # Errors
     /// `InvalidName` where git would refuse it.
-    pub fn branch(name: &str) -> Result<Self, GitError> {
+    pub fn from_branch_name(name: &str) -> Result<Self, GitError> {
         // Git gives these a meaning of their own where a branch is expected.
         if name.starts_with('-') || name == "HEAD" {
             return Err(GitError::InvalidName { name: name.to_owned() });
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn branches_are_named_as_people_do() {
-        let branch = RefName::branch("orch/run/main").unwrap();
+        let branch = RefName::from_branch_name("orch/run/main").unwrap();
         assert_eq!(
             (branch.as_str(), branch.branch_name()),
             ("refs/heads/orch/run/main", Some("orch/run/main"))
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(branch.to_string(), "orch/run/main");
         assert_eq!(RefName::new("refs/tags/v1").unwrap().to_string(), "refs/tags/v1");
         for name in ["", "-x", "HEAD", "a/../b", "a\0b"] {
-            assert!(RefName::branch(name).is_err(), "{name:?}");
+            assert!(RefName::from_branch_name(name).is_err(), "{name:?}");
         }
     }
 

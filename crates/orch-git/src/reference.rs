@@ -2,9 +2,9 @@
 //!
 //! Never by `git branch`: that edits the configuration that all worktrees share, and fights over it.
 
-use super::program::Call;
-use super::revision::one_commit;
-use super::{Cause, CommitId, GitError, RefName, Repository};
+use super::program::GitCommand;
+use super::revision::parse_commit_id;
+use super::{CommitId, GitError, GitFailureCause, RefName, Repository};
 use orch_process::disk;
 
 /// The setting under which what git writes survives a loss of power; by default it is as safe as the disk is fast.
@@ -12,7 +12,7 @@ pub(super) const DURABLE: &str = "core.fsync=committed,reference";
 
 /// A reference and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefEntry {
+pub struct RefTip {
     /// Its name.
     pub reference: RefName,
     /// The commit it names, through a tag where it names one.
@@ -26,9 +26,10 @@ impl Repository {
     /// Git cannot read it.
     pub fn read_ref(&self, reference: &RefName) -> Result<Option<CommitId>, GitError> {
         // Unlike `rev-parse`, this never takes `refs/heads/x` for a branch called `refs/heads/x`.
-        let answer = self.call(["show-ref", "--verify", "--hash", reference.as_str()]).answer()?;
-        match answer.code() {
-            Some(0) => one_commit(answer).map(Some),
+        let answer =
+            self.git_command(["show-ref", "--verify", "--hash", reference.as_str()]).run_to_output()?;
+        match answer.exit_code() {
+            Some(0) => parse_commit_id(answer).map(Some),
             Some(1 | 128) if answer.stderr.contains("not a valid ref") => Ok(None),
             _ => Err(answer.into_error()),
         }
@@ -38,10 +39,10 @@ impl Repository {
     ///
     /// # Errors
     /// Git cannot read them.
-    pub fn list_refs(&self, prefix: &str) -> Result<Vec<RefEntry>, GitError> {
+    pub fn list_refs(&self, prefix: &str) -> Result<Vec<RefTip>, GitError> {
         let format = "--format=%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)%00%(refname)";
-        let answer = self.call(["for-each-ref", format, "--", prefix]).answer()?;
-        if answer.code() != Some(0) {
+        let answer = self.git_command(["for-each-ref", format, "--", prefix]).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
         parse_refs(&answer.stdout).ok_or_else(|| answer.into_unreadable())
@@ -52,11 +53,13 @@ impl Repository {
     /// # Errors
     /// `RefExists`, also at the same commit; `RefConflict`.
     pub fn create_ref(&self, reference: &RefName, commit: &CommitId) -> Result<(), GitError> {
-        let Err(error) = self.update(&[Update::Create { reference, new: commit }]) else { return Ok(()) };
+        let Err(error) = self.update_refs(&[RefUpdate::Create { reference, new: commit }]) else {
+            return Ok(());
+        };
         if let Some(at) = self.read_ref(reference)? {
             return Err(GitError::RefExists { reference: reference.clone(), at });
         }
-        Err(self.conflict(reference)?.unwrap_or(error))
+        Err(self.find_ref_conflict(reference)?.unwrap_or(error))
     }
 
     /// Moves a reference, if it is still where the caller saw it.
@@ -69,8 +72,8 @@ impl Repository {
         new: &CommitId,
         old: &CommitId,
     ) -> Result<(), GitError> {
-        let moved = self.update(&[Update::Move { reference, new, old }]);
-        self.or_moved(moved, reference, old)
+        let moved = self.update_refs(&[RefUpdate::Move { reference, new, old }]);
+        self.check_ref_moved(moved, reference, old)
     }
 
     /// Deletes a reference, if it is still where the caller saw it; one that is gone already is no error.
@@ -78,8 +81,8 @@ impl Repository {
     /// # Errors
     /// `RefMoved`, with where it is.
     pub fn delete_ref(&self, reference: &RefName, old: &CommitId) -> Result<(), GitError> {
-        let deleted = self.update(&[Update::Delete { reference, old }]);
-        match self.or_moved(deleted, reference, old) {
+        let deleted = self.update_refs(&[RefUpdate::Delete { reference, old }]);
+        match self.check_ref_moved(deleted, reference, old) {
             Err(GitError::RefMoved { found: None, .. }) => Ok(()),
             other => other,
         }
@@ -89,24 +92,27 @@ impl Repository {
     ///
     /// # Errors
     /// Git's own words; look at the references to know which stood in the way.
-    pub(super) fn update(&self, updates: &[Update<'_>]) -> Result<(), GitError> {
-        self.update_call(updates)?.output().map(drop).map_err(|error| self.explain(error))
+    pub(super) fn update_refs(&self, updates: &[RefUpdate<'_>]) -> Result<(), GitError> {
+        self.update_ref_command(updates)?
+            .read_stdout()
+            .map(drop)
+            .map_err(|error| self.refine_failure_cause(error))
     }
 
     /// Finds out why, where git does not say.
-    fn explain(&self, mut error: GitError) -> GitError {
-        if let GitError::Failed { stderr, cause: cause @ Cause::Other, .. } = &mut error
+    fn refine_failure_cause(&self, mut error: GitError) -> GitError {
+        if let GitError::Failed { stderr, cause: cause @ GitFailureCause::Other, .. } = &mut error
             && stderr.contains("unable to create directory")
         {
             let is_full = disk::free_bytes(self.common_dir()).is_ok_and(|bytes| bytes == 0);
-            *cause = if is_full { Cause::DiskFull } else { Cause::NotPermitted };
+            *cause = if is_full { GitFailureCause::DiskFull } else { GitFailureCause::NotPermitted };
         }
         error
     }
 
-    fn update_call(&self, updates: &[Update<'_>]) -> Result<Call, GitError> {
-        let call = self.call(["update-ref", "--no-deref", "--stdin", "-z", "-m", "orch"]);
-        Ok(self.with_identity(call)?.input(transaction(updates)))
+    fn update_ref_command(&self, updates: &[RefUpdate<'_>]) -> Result<GitCommand, GitError> {
+        let call = self.git_command(["update-ref", "--no-deref", "--stdin", "-z", "-m", "orch"]);
+        Ok(self.with_identity(call)?.with_stdin(ref_transaction_input(updates)))
     }
 
     /// Makes or moves a reference so that it survives a loss of power.
@@ -117,14 +123,16 @@ impl Repository {
         old: Option<&CommitId>,
     ) -> Result<(), GitError> {
         let update = match old {
-            Some(old) => Update::Move { reference, new, old },
-            None => Update::Create { reference, new },
+            Some(old) => RefUpdate::Move { reference, new, old },
+            None => RefUpdate::Create { reference, new },
         };
-        let Err(error) = self.update_call(&[update])?.setting(DURABLE).output() else { return Ok(()) };
-        Err(self.conflict(reference)?.unwrap_or_else(|| self.explain(error)))
+        let Err(error) = self.update_ref_command(&[update])?.with_config(DURABLE).read_stdout() else {
+            return Ok(());
+        };
+        Err(self.find_ref_conflict(reference)?.unwrap_or_else(|| self.refine_failure_cause(error)))
     }
 
-    fn or_moved(
+    fn check_ref_moved(
         &self,
         done: Result<(), GitError>,
         reference: &RefName,
@@ -140,7 +148,7 @@ impl Repository {
     }
 
     /// The reference whose name makes this one impossible: a part of its path, or something below it.
-    fn conflict(&self, reference: &RefName) -> Result<Option<GitError>, GitError> {
+    fn find_ref_conflict(&self, reference: &RefName) -> Result<Option<GitError>, GitError> {
         let conflict =
             |existing: RefName| Some(GitError::RefConflict { reference: reference.clone(), existing });
         for (at, _) in reference.as_str().match_indices('/') {
@@ -156,29 +164,29 @@ impl Repository {
 
 /// One change of a reference.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Update<'a> {
+pub(super) enum RefUpdate<'a> {
     Create { reference: &'a RefName, new: &'a CommitId },
     Move { reference: &'a RefName, new: &'a CommitId, old: &'a CommitId },
     Delete { reference: &'a RefName, old: &'a CommitId },
 }
 
 /// What `update-ref --stdin -z` reads.
-fn transaction(updates: &[Update<'_>]) -> String {
+fn ref_transaction_input(updates: &[RefUpdate<'_>]) -> String {
     let mut text = "start\0".to_owned();
     for update in updates {
         text.push_str(&match update {
-            Update::Create { reference, new } => format!("create {}\0{new}\0", reference.as_str()),
-            Update::Move { reference, new, old } => {
+            RefUpdate::Create { reference, new } => format!("create {}\0{new}\0", reference.as_str()),
+            RefUpdate::Move { reference, new, old } => {
                 format!("update {}\0{new}\0{old}\0", reference.as_str())
             }
-            Update::Delete { reference, old } => format!("delete {}\0{old}\0", reference.as_str()),
+            RefUpdate::Delete { reference, old } => format!("delete {}\0{old}\0", reference.as_str()),
         });
     }
     text + "commit\0"
 }
 
 /// Reads lines of five fields; names of references hold neither line ends nor NUL.
-fn parse_refs(output: &[u8]) -> Option<Vec<RefEntry>> {
+fn parse_refs(output: &[u8]) -> Option<Vec<RefTip>> {
     let text = String::from_utf8_lossy(output);
     let mut entries = Vec::new();
     for line in text.lines() {
@@ -189,7 +197,7 @@ fn parse_refs(output: &[u8]) -> Option<Vec<RefEntry>> {
             ("tag", "commit") => inner_id,
             _ => continue,
         };
-        entries.push(RefEntry { reference: RefName::new(name).ok()?, commit: CommitId::parse(commit)? });
+        entries.push(RefTip { reference: RefName::new(name).ok()?, commit: CommitId::parse(commit)? });
     }
     Some(entries)
 }
@@ -200,13 +208,13 @@ mod tests {
 
     #[test]
     fn transactions_are_written() {
-        let reference = &RefName::branch("a").unwrap();
+        let reference = &RefName::from_branch_name("a").unwrap();
         let (one, two) =
             (CommitId::parse(&"1".repeat(40)).unwrap(), CommitId::parse(&"2".repeat(40)).unwrap());
-        let text = transaction(&[
-            Update::Create { reference, new: &one },
-            Update::Move { reference, new: &two, old: &one },
-            Update::Delete { reference, old: &two },
+        let text = ref_transaction_input(&[
+            RefUpdate::Create { reference, new: &one },
+            RefUpdate::Move { reference, new: &two, old: &one },
+            RefUpdate::Delete { reference, old: &two },
         ]);
         assert_eq!(
             text,

@@ -1,11 +1,11 @@
 //! Commits: what a name means, and how one stands to another.
 
-use super::program::Answer;
+use super::program::GitOutput;
 use super::{CommitId, GitError, RefName, Repository};
 
 /// Where a checkout stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct WorktreeHead {
     /// Its commit.
     pub commit: CommitId,
     /// The branch that it moves; `None` when it is detached.
@@ -14,7 +14,7 @@ pub struct Head {
 
 /// How far two commits have gone apart since their common ancestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Distance {
+pub struct AheadBehind {
     /// Commits that only the tip has.
     pub ahead: u64,
     /// Commits that only the base has.
@@ -23,7 +23,7 @@ pub struct Distance {
 
 /// A commit in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitLine {
+pub struct CommitSummary {
     /// Which.
     pub commit: CommitId,
     /// The first line of its message.
@@ -35,16 +35,18 @@ impl Repository {
     ///
     /// # Errors
     /// `NotFound`; for `HEAD` without a commit `Unborn`.
-    pub fn commit(&self, revision: &str) -> Result<CommitId, GitError> {
+    pub fn resolve_commit(&self, revision: &str) -> Result<CommitId, GitError> {
         let not_found = || GitError::NotFound { revision: revision.to_owned() };
         if revision.is_empty() || revision.contains('\0') {
             return Err(not_found());
         }
         let commit = format!("{revision}^{{commit}}");
-        let answer = self.call(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).answer()?;
-        match answer.code() {
-            Some(0) => one_commit(answer),
-            Some(1 | 128) if revision == "HEAD" && self.head_reference()?.is_some() => Err(GitError::Unborn),
+        let answer = self
+            .git_command(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
+            .run_to_output()?;
+        match answer.exit_code() {
+            Some(0) => parse_commit_id(answer),
+            Some(1 | 128) if revision == "HEAD" && self.head_branch()?.is_some() => Err(GitError::Unborn),
             Some(1 | 128) => Err(not_found()),
             _ => Err(answer.into_error()),
         }
@@ -54,14 +56,14 @@ impl Repository {
     ///
     /// # Errors
     /// `Unborn`.
-    pub fn head(&self) -> Result<Head, GitError> {
-        Ok(Head { commit: self.commit("HEAD")?, branch: self.head_reference()? })
+    pub fn head(&self) -> Result<WorktreeHead, GitError> {
+        Ok(WorktreeHead { commit: self.resolve_commit("HEAD")?, branch: self.head_branch()? })
     }
 
     /// The branch that `HEAD` names, whether it has a commit or not.
-    fn head_reference(&self) -> Result<Option<RefName>, GitError> {
-        let answer = self.call(["symbolic-ref", "--quiet", "HEAD"]).answer()?;
-        match answer.code() {
+    fn head_branch(&self) -> Result<Option<RefName>, GitError> {
+        let answer = self.git_command(["symbolic-ref", "--quiet", "HEAD"]).run_to_output()?;
+        match answer.exit_code() {
             Some(0) => {
                 let name = String::from_utf8(answer.stdout.clone()).ok();
                 let name = name.and_then(|name| RefName::new(name.trim_end_matches('\n')).ok());
@@ -77,8 +79,10 @@ impl Repository {
     /// # Errors
     /// One of them is not there.
     pub fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<bool, GitError> {
-        let answer = self.call(["merge-base", "--is-ancestor", ancestor.as_str(), of.as_str()]).answer()?;
-        match answer.code() {
+        let answer = self
+            .git_command(["merge-base", "--is-ancestor", ancestor.as_str(), of.as_str()])
+            .run_to_output()?;
+        match answer.exit_code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
             _ => Err(answer.into_error()),
@@ -90,9 +94,9 @@ impl Repository {
     /// # Errors
     /// One of them is not there.
     pub fn merge_base(&self, ours: &CommitId, theirs: &CommitId) -> Result<Option<CommitId>, GitError> {
-        let answer = self.call(["merge-base", ours.as_str(), theirs.as_str()]).answer()?;
-        match answer.code() {
-            Some(0) => one_commit(answer).map(Some),
+        let answer = self.git_command(["merge-base", ours.as_str(), theirs.as_str()]).run_to_output()?;
+        match answer.exit_code() {
+            Some(0) => parse_commit_id(answer).map(Some),
             Some(1) => Ok(None),
             _ => Err(answer.into_error()),
         }
@@ -102,13 +106,14 @@ impl Repository {
     ///
     /// # Errors
     /// One of them is not there.
-    pub fn distance(&self, base: &CommitId, tip: &CommitId) -> Result<Distance, GitError> {
+    pub fn ahead_behind(&self, base: &CommitId, tip: &CommitId) -> Result<AheadBehind, GitError> {
         let range = format!("{base}...{tip}");
-        let answer = self.call(["rev-list", "--left-right", "--count", &range, "--"]).answer()?;
-        if answer.code() != Some(0) {
+        let answer =
+            self.git_command(["rev-list", "--left-right", "--count", &range, "--"]).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
-        parse_distance(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        parse_ahead_behind(&answer.stdout).ok_or_else(|| answer.into_unreadable())
     }
 
     /// Whether a commit has all of these in its history.
@@ -124,7 +129,8 @@ impl Repository {
             revisions.push_str(commit.as_str());
             revisions.push('\n');
         }
-        let outside = self.call(["rev-list", "--max-count=1", "--stdin"]).input(revisions).output()?;
+        let outside =
+            self.git_command(["rev-list", "--max-count=1", "--stdin"]).with_stdin(revisions).read_stdout()?;
         Ok(outside.is_empty())
     }
 
@@ -137,36 +143,36 @@ impl Repository {
         base: &CommitId,
         tip: &CommitId,
         count_max: u32,
-    ) -> Result<Vec<CommitLine>, GitError> {
+    ) -> Result<Vec<CommitSummary>, GitError> {
         let (count, range) = (format!("--max-count={count_max}"), format!("{base}..{tip}"));
         let arguments = ["rev-list", "--no-commit-header", "--format=%H %s", &count, &range, "--"];
-        let answer = self.call(arguments).answer()?;
-        if answer.code() != Some(0) {
+        let answer = self.git_command(arguments).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
-        parse_commit_lines(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        parse_commit_summaries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
     }
 }
 
 /// Reads an answer that is one full name.
-pub(super) fn one_commit(answer: Answer) -> Result<CommitId, GitError> {
+pub(super) fn parse_commit_id(answer: GitOutput) -> Result<CommitId, GitError> {
     let text = std::str::from_utf8(&answer.stdout).unwrap_or_default();
     CommitId::parse(text.trim_end_matches('\n')).ok_or_else(|| answer.into_unreadable())
 }
 
 /// Reads `BEHIND TAB AHEAD`.
-fn parse_distance(output: &[u8]) -> Option<Distance> {
+fn parse_ahead_behind(output: &[u8]) -> Option<AheadBehind> {
     let (behind, ahead) = std::str::from_utf8(output).ok()?.trim_end().split_once('\t')?;
-    Some(Distance { ahead: ahead.parse().ok()?, behind: behind.parse().ok()? })
+    Some(AheadBehind { ahead: ahead.parse().ok()?, behind: behind.parse().ok()? })
 }
 
 /// Reads lines of a full name, a space and a subject in any encoding.
-fn parse_commit_lines(output: &[u8]) -> Option<Vec<CommitLine>> {
+fn parse_commit_summaries(output: &[u8]) -> Option<Vec<CommitSummary>> {
     let text = String::from_utf8_lossy(output);
     text.lines()
         .map(|line| {
             let (commit, subject) = line.split_once(' ')?;
-            Some(CommitLine { commit: CommitId::parse(commit)?, subject: subject.to_owned() })
+            Some(CommitSummary { commit: CommitId::parse(commit)?, subject: subject.to_owned() })
         })
         .collect()
 }
@@ -177,18 +183,18 @@ mod tests {
 
     #[test]
     fn distances_are_read() {
-        assert_eq!(parse_distance(b"2\t31\n"), Some(Distance { ahead: 31, behind: 2 }));
+        assert_eq!(parse_ahead_behind(b"2\t31\n"), Some(AheadBehind { ahead: 31, behind: 2 }));
         for output in [&b""[..], b"2\n", b"2\tx\n", b"-1\t2\n"] {
-            assert_eq!(parse_distance(output), None);
+            assert_eq!(parse_ahead_behind(output), None);
         }
     }
 
     #[test]
     fn commit_lines_are_read() {
         let id = "a".repeat(40);
-        let lines = parse_commit_lines(format!("{id} one two\n{id} \n").as_bytes()).unwrap();
+        let lines = parse_commit_summaries(format!("{id} one two\n{id} \n").as_bytes()).unwrap();
         assert_eq!((lines[0].subject.as_str(), lines[1].subject.as_str()), ("one two", ""));
-        assert_eq!(parse_commit_lines(b""), Some(Vec::new()));
-        assert_eq!(parse_commit_lines(b"commit\n"), None);
+        assert_eq!(parse_commit_summaries(b""), Some(Vec::new()));
+        assert_eq!(parse_commit_summaries(b"commit\n"), None);
     }
 }

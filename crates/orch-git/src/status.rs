@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{CommitId, Head, RefName};
+use super::{CommitId, RefName, WorktreeHead};
 
 /// A file that is not as its commit has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +12,12 @@ pub struct DirtyFile {
     /// Where it lies, from the top of the worktree.
     pub path: PathBuf,
     /// In what way it differs.
-    pub change: Change,
+    pub change: FileChangeKind,
 }
 
 /// How a file differs from its commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum FileChangeKind {
     /// Git does not know it, and does not ignore it.
     Untracked,
     /// It was added to the index.
@@ -36,7 +36,7 @@ pub enum Change {
 
 /// Where a worktree stands and what is changed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeState {
+pub struct WorktreeStatus {
     /// The commit that is checked out; `None` on a branch without one.
     pub commit: Option<CommitId>,
     /// The branch that is checked out; `None` when it is detached.
@@ -45,11 +45,11 @@ pub struct TreeState {
     pub dirty: Vec<DirtyFile>,
 }
 
-impl TreeState {
+impl WorktreeStatus {
     /// Where it stands; `None` on a branch without a commit.
     #[must_use]
-    pub fn head(&self) -> Option<Head> {
-        Some(Head { commit: self.commit.clone()?, branch: self.branch.clone() })
+    pub fn head(&self) -> Option<WorktreeHead> {
+        Some(WorktreeHead { commit: self.commit.clone()?, branch: self.branch.clone() })
     }
 
     /// Whether everything is committed.
@@ -59,7 +59,7 @@ impl TreeState {
     }
 }
 
-/// The options that make `git status` answer what [`parse`] reads.
+/// The options that make `git status` answer what [`parse_status`] reads.
 pub(super) const ARGUMENTS: [&str; 7] = [
     "status",
     "--porcelain=v2",
@@ -71,7 +71,7 @@ pub(super) const ARGUMENTS: [&str; 7] = [
 ];
 
 /// Reads the answer; `None` where it makes no sense.
-pub(super) fn parse(output: &[u8]) -> Option<TreeState> {
+pub(super) fn parse_status(output: &[u8]) -> Option<WorktreeStatus> {
     let (mut commit, mut branch, mut dirty) = (None, None, Vec::new());
     let mut entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     while let Some(entry) = entries.next() {
@@ -80,22 +80,22 @@ pub(super) fn parse(output: &[u8]) -> Option<TreeState> {
             match header.split_once(' ')? {
                 ("branch.oid", oid) => commit = CommitId::parse(oid),
                 ("branch.head", "(detached)") => {}
-                ("branch.head", name) => branch = Some(RefName::branch(name).ok()?),
+                ("branch.head", name) => branch = Some(RefName::from_branch_name(name).ok()?),
                 _ => {}
             }
             continue;
         }
-        dirty.push(parse_entry(entry)?);
+        dirty.push(parse_status_entry(entry)?);
         if entry.starts_with(b"2 ") {
             // The path that it had before.
             entries.next()?;
         }
     }
-    Some(TreeState { commit, branch, dirty })
+    Some(WorktreeStatus { commit, branch, dirty })
 }
 
 /// Reads one file: `KIND`, for known ones the states of index and worktree, and at its end the path.
-fn parse_entry(entry: &[u8]) -> Option<DirtyFile> {
+fn parse_status_entry(entry: &[u8]) -> Option<DirtyFile> {
     let (kind, rest) = (entry.first()?, entry.get(2..)?);
     // How many fields stand before the path.
     let fields = match kind {
@@ -111,25 +111,25 @@ fn parse_entry(entry: &[u8]) -> Option<DirtyFile> {
         path = &path[space + 1..];
     }
     let change = match kind {
-        b'?' => Change::Untracked,
-        b'u' => Change::Unmerged,
-        _ => change_of(*rest.first()?, *rest.get(1)?)?,
+        b'?' => FileChangeKind::Untracked,
+        b'u' => FileChangeKind::Unmerged,
+        _ => combine_change(*rest.first()?, *rest.get(1)?)?,
     };
     (!path.is_empty()).then(|| DirtyFile { path: PathBuf::from(OsStr::from_bytes(path)), change })
 }
 
 /// What the two states say together; what lies in the worktree counts before what lies in the index.
-fn change_of(index: u8, worktree: u8) -> Option<Change> {
+fn combine_change(index: u8, worktree: u8) -> Option<FileChangeKind> {
     let change = |state| match state {
-        b'A' | b'C' => Some(Change::Added),
-        b'M' => Some(Change::Modified),
-        b'D' => Some(Change::Deleted),
-        b'T' => Some(Change::TypeChanged),
-        b'R' => Some(Change::Renamed),
+        b'A' | b'C' => Some(FileChangeKind::Added),
+        b'M' => Some(FileChangeKind::Modified),
+        b'D' => Some(FileChangeKind::Deleted),
+        b'T' => Some(FileChangeKind::TypeChanged),
+        b'R' => Some(FileChangeKind::Renamed),
         _ => None,
     };
     match (index, worktree) {
-        (b'A', b'M' | b'T') => Some(Change::Added),
+        (b'A', b'M' | b'T') => Some(FileChangeKind::Added),
         (index, b'.') => change(index),
         (_, worktree) => change(worktree),
     }
@@ -141,22 +141,23 @@ mod tests {
 
     const OID: &str = "b6cb5e47eb32268bc2ef2e5ee590b7644bd2a186";
 
-    fn changes(output: &[u8]) -> Vec<(String, Change)> {
-        let state = parse(output).expect("it can be read");
+    fn parse_changes(output: &[u8]) -> Vec<(String, FileChangeKind)> {
+        let state = parse_status(output).expect("it can be read");
         state.dirty.into_iter().map(|file| (file.path.to_string_lossy().into_owned(), file.change)).collect()
     }
 
     #[test]
     fn a_clean_tree_is_where_its_head_is() {
         let output = format!("# branch.oid {OID}\0# branch.head orch/run/key.1\0");
-        let state = parse(output.as_bytes()).unwrap();
+        let state = parse_status(output.as_bytes()).unwrap();
         let head = state.head().unwrap();
         assert_eq!((head.commit.as_str(), head.branch.unwrap().branch_name()), (OID, Some("orch/run/key.1")));
         assert!(state.is_clean());
-        let detached = parse(format!("# branch.oid {OID}\0# branch.head (detached)\0").as_bytes()).unwrap();
+        let detached =
+            parse_status(format!("# branch.oid {OID}\0# branch.head (detached)\0").as_bytes()).unwrap();
         assert_eq!(detached.head().unwrap().branch, None);
-        let unborn = parse(b"# branch.oid (initial)\0# branch.head main\0").unwrap();
-        assert_eq!((unborn.head(), unborn.branch), (None, Some(RefName::branch("main").unwrap())));
+        let unborn = parse_status(b"# branch.oid (initial)\0# branch.head main\0").unwrap();
+        assert_eq!((unborn.head(), unborn.branch), (None, Some(RefName::from_branch_name("main").unwrap())));
     }
 
     #[test]
@@ -177,24 +178,27 @@ mod tests {
              ? un tracked\0? nested/\0"
         );
         let expected = [
-            ("a", Change::Deleted),
-            ("a link", Change::Added),
-            ("added", Change::Added),
-            ("two\nlines", Change::Modified),
-            ("type", Change::TypeChanged),
-            ("gone", Change::Deleted),
-            ("sub", Change::Modified),
-            ("new", Change::Renamed),
-            ("both", Change::Unmerged),
-            ("un tracked", Change::Untracked),
-            ("nested/", Change::Untracked),
+            ("a", FileChangeKind::Deleted),
+            ("a link", FileChangeKind::Added),
+            ("added", FileChangeKind::Added),
+            ("two\nlines", FileChangeKind::Modified),
+            ("type", FileChangeKind::TypeChanged),
+            ("gone", FileChangeKind::Deleted),
+            ("sub", FileChangeKind::Modified),
+            ("new", FileChangeKind::Renamed),
+            ("both", FileChangeKind::Unmerged),
+            ("un tracked", FileChangeKind::Untracked),
+            ("nested/", FileChangeKind::Untracked),
         ];
-        assert_eq!(changes(output.as_bytes()), expected.map(|(path, change)| (path.to_owned(), change)));
+        assert_eq!(
+            parse_changes(output.as_bytes()),
+            expected.map(|(path, change)| (path.to_owned(), change))
+        );
     }
 
     #[test]
     fn names_need_not_be_utf8() {
-        let state = parse(b"? \xff\xfe\0").unwrap();
+        let state = parse_status(b"? \xff\xfe\0").unwrap();
         assert_eq!(state.dirty[0].path.as_os_str().as_bytes(), b"\xff\xfe");
     }
 
@@ -203,7 +207,7 @@ mod tests {
         for output in
             [&b"hello\0"[..], b"1 .M N... 100644\0", b"? \0", b"2 R. N... 1 1 1 a b R100 new\0", b"!\0"]
         {
-            assert_eq!(parse(output), None, "{}", String::from_utf8_lossy(output));
+            assert_eq!(parse_status(output), None, "{}", String::from_utf8_lossy(output));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How old a git is.
 
 /// Reads major and minor from what `git version` prints.
-pub(super) fn parse(text: &str) -> Option<(u32, u32)> {
+pub(super) fn parse_version(text: &str) -> Option<(u32, u32)> {
     let number = text.strip_prefix("git version ")?.split_whitespace().next()?;
     let mut parts = number.split(['.', '-']);
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
@@ -23,7 +23,7 @@ mod tests {
             ("git version ", None),
             ("hello", None),
         ] {
-            assert_eq!(parse(text), expected, "{text}");
+            assert_eq!(parse_version(text), expected, "{text}");
         }
     }
 }

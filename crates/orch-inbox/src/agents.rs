@@ -3,15 +3,15 @@
 use orch_core::id::Slug;
 use orch_core::time::Time;
 use orch_store::Transaction;
-use orch_store::page::{Page, PageRequest};
+use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{agent, message, thread};
 
-use crate::page::cut;
+use crate::page::cut_page;
 use crate::{Error, Session};
 
 /// An agent and its inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentShown {
+pub struct AgentSummary {
     /// Its name.
     pub name: Slug,
     /// When it last did something, to the nearest ten seconds; `None` when it was only written to.
@@ -28,25 +28,28 @@ pub struct AgentShown {
 ///
 /// # Errors
 /// The store failed.
-pub fn agents(session: &mut Session, request: &PageRequest) -> Result<Page<AgentShown>, Error> {
-    session.read(|tx, _| page(tx, request))
+pub fn list_agents(session: &mut Session, request: &PageRequest) -> Result<ResultPage<AgentSummary>, Error> {
+    session.read(|tx, _| load_agent_page(tx, request))
 }
 
 /// A part of the list.
-pub fn page(tx: &mut Transaction<'_>, page: &PageRequest) -> Result<Page<AgentShown>, Error> {
+pub fn load_agent_page(
+    tx: &mut Transaction<'_>,
+    page: &PageRequest,
+) -> Result<ResultPage<AgentSummary>, Error> {
     let after = page.after.as_deref().unwrap_or("");
     let found = agent::list(tx, after, page.limit.saturating_add(1))?;
     let total = u64::try_from(agent::count(tx)?).unwrap_or(0);
     let mut shown = Vec::with_capacity(found.len());
     for agent in found {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        shown.push(AgentShown {
-            claimed: count(thread::held_by(tx, &agent.name)?),
+        shown.push(AgentSummary {
+            claimed: count(thread::count_held(tx, &agent.name)?),
             queued: count(thread::queue_length(tx, &agent.name)?),
             unread: count(message::count_to(tx, &agent.name, agent.cursor)?),
             last_seen_at: agent.last_seen_at,
             name: agent.name,
         });
     }
-    Ok(cut(shown, page.limit, total, |agent: &AgentShown| agent.name.to_string()))
+    Ok(cut_page(shown, page.limit, total, |agent: &AgentSummary| agent.name.to_string()))
 }

@@ -3,21 +3,24 @@
 use orch_core::event::EventKind;
 use orch_core::id::{MessageId, ThreadId};
 use orch_core::lease::TokenDigest;
-use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{Thread, ThreadState, decide};
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 use orch_store::table::{agent, lease_token, message, thread};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::{give_defaults, is_lease_lost, late, record, save, write_message};
-use crate::error::Awaited;
-use crate::wake::{Look, wait_until};
-use crate::{Answer, Error, Receipt, Session, token};
+use super::{
+    append_thread_event, apply_due_defaults, is_lease_lost, reject_late_write, save_thread_transition,
+    write_message,
+};
+use crate::error::WaitTarget;
+use crate::wake::{PollOutcome, wait_until};
+use crate::{Error, Receipt, Response, Session, token};
 
 /// A question.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct AskRequest {
     /// Which thread.
     pub thread: ThreadId,
     /// The holder's token.
@@ -29,14 +32,14 @@ pub struct Ask {
     /// The answer it takes when nobody gives one.
     pub default: Option<String>,
     /// After how long; the thread's own setting when not given.
-    pub default_after: Option<Span>,
+    pub default_after: Option<TimeSpan>,
     /// How long to wait for the answer; `None` does not wait.
-    pub wait: Option<Span>,
+    pub wait: Option<TimeSpan>,
 }
 
 /// A question that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct AskOutcome {
     /// The question's message.
     pub question: Message,
     /// The answer's message, if there is one by now.
@@ -49,66 +52,78 @@ pub struct Asked {
 ///
 /// # Errors
 /// The token is not the live one, another question is open, the wait timed out, or the store failed.
-pub fn ask(
+pub fn ask_question(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Asked>>,
-    request: &Ask,
-) -> Result<Answer<Asked>, Error> {
-    let digest = token::digest(&request.token);
-    let answer = session.change(receipt, |tx, now| put(tx, request, &digest, now))?;
+    receipt: Option<&Receipt<'_, AskOutcome>>,
+    request: &AskRequest,
+) -> Result<Response<AskOutcome>, Error> {
+    let digest = token::digest_token(&request.token);
+    let answer = session.write_idempotent(receipt, |tx, now| record_question(tx, request, &digest, now))?;
     let Some(timeout) = request.wait else { return Ok(answer) };
     match answer {
-        Answer::Fresh(asked) if asked.answer.is_some() => Ok(Answer::Fresh(asked)),
-        Answer::Fresh(asked) => await_answer(session, request, &asked.question, timeout).map(Answer::Fresh),
-        Answer::Replayed(recorded) => {
-            let Some(receipt) = receipt else { return Ok(Answer::Replayed(recorded)) };
-            let Some(question) = session.read(|tx, _| asked_before(tx, request, &digest))? else {
-                return Ok(Answer::Replayed(recorded));
+        Response::Fresh(asked) if asked.answer.is_some() => Ok(Response::Fresh(asked)),
+        Response::Fresh(asked) => {
+            await_answer(session, request, &asked.question, timeout).map(Response::Fresh)
+        }
+        Response::Replayed(recorded) => {
+            let Some(receipt) = receipt else { return Ok(Response::Replayed(recorded)) };
+            let Some(question) = session.read(|tx, _| find_repeated_question(tx, request, &digest))? else {
+                return Ok(Response::Replayed(recorded));
             };
             let asked = await_answer(session, request, &question, timeout)?;
-            Ok(Answer::Replayed((receipt.encode)(&asked)))
+            Ok(Response::Replayed((receipt.encode)(&asked)))
         }
     }
 }
 
 /// Asks, attaches, or returns the answer that was given before.
-fn put(
+fn record_question(
     tx: &mut Transaction<'_>,
-    request: &Ask,
+    request: &AskRequest,
     digest: &TokenDigest,
     now: Time,
-) -> Result<Ending<Asked, Error>, Error> {
-    let before = super::load(tx, request.thread, now)?;
-    if let Some(asked) = answered_earlier(tx, &before, request, digest)? {
-        return Ok(Ending::Keep(asked));
+) -> Result<TxEnd<AskOutcome, Error>, Error> {
+    let before = super::load_thread(tx, request.thread, now)?;
+    if let Some(asked) = find_earlier_answer(tx, &before, request, digest)? {
+        return Ok(TxEnd::Commit(asked));
     }
     let last = current_question(tx, &before)?;
-    let question = decide::Question {
+    let question = decide::NewQuestion {
         text: &request.question,
         has_default: request.default.is_some(),
         default_after: request.default_after,
     };
     let text = last.as_ref().map(|message| message.content.body.as_str());
-    let blocking = match decide::ask(&before, digest, question, text, now) {
-        Err(refusal) if is_lease_lost(&refusal) => return late(tx, before, digest, &request.question, now),
-        Ok(decide::Ask::Attach(open)) => return Ok(Ending::Keep(asked(tx, open, None)?)),
-        Ok(decide::Ask::Answered(answered)) => {
-            return Ok(Ending::Keep(asked(tx, answered.question, Some(answered.answer))?));
+    let blocking = match decide::ask_question(&before, digest, question, text, now) {
+        Err(refusal) if is_lease_lost(&refusal) => {
+            return reject_late_write(tx, before, digest, &request.question, now);
         }
-        Ok(decide::Ask::Block(blocking)) => blocking,
+        Ok(decide::AskDecision::Attach(open)) => return Ok(TxEnd::Commit(load_ask_outcome(tx, open, None)?)),
+        Ok(decide::AskDecision::Answered(answered)) => {
+            return Ok(TxEnd::Commit(load_ask_outcome(tx, answered.question, Some(answered.answer))?));
+        }
+        Ok(decide::AskDecision::Block(blocking)) => blocking,
         Err(refusal) => return Err(refusal.into()),
     };
-    let (from, to) = (before.worker().clone(), before.head.from.clone());
-    agent::see(tx, &from, now)?;
-    let extra =
-        Extra { options: request.options.clone(), default: request.default.clone(), ..Extra::default() };
-    let draft =
-        Draft { from: from.clone(), to, kind: MessageKind::Question, body: request.question.clone(), extra };
+    let (from, to) = (before.working_agent().clone(), before.head.from.clone());
+    agent::record_sighting(tx, &from, now)?;
+    let extra = MessageExtras {
+        options: request.options.clone(),
+        default: request.default.clone(),
+        ..MessageExtras::default()
+    };
+    let draft = MessageDraft {
+        from: from.clone(),
+        to,
+        kind: MessageKind::Question,
+        body: request.question.clone(),
+        extra,
+    };
     let mut counted = before;
     let question = write_message(tx, &mut counted, draft, now)?;
-    let thread = Thread { message_count: counted.message_count, ..blocking.by(question.id) };
-    save(tx, &thread)?;
-    record(
+    let thread = Thread { message_count: counted.message_count, ..blocking.into_thread(question.id) };
+    save_thread_transition(tx, &thread)?;
+    append_thread_event(
         tx,
         EventKind::Question,
         &thread,
@@ -116,26 +131,26 @@ fn put(
         vec![("question", question.content.body.as_str().into())],
         now,
     )?;
-    Ok(Ending::Keep(Asked { question, answer: None }))
+    Ok(TxEnd::Commit(AskOutcome { question, answer: None }))
 }
 
 /// The same question asked since the claim, with its answer, although others were asked and answered in between.
 ///
 /// A worker that begins anew asks its way through the same questions.
-fn answered_earlier(
+fn find_earlier_answer(
     tx: &mut Transaction<'_>,
     thread: &Thread,
-    request: &Ask,
+    request: &AskRequest,
     digest: &TokenDigest,
-) -> Result<Option<Asked>, Error> {
+) -> Result<Option<AskOutcome>, Error> {
     let ThreadState::Claimed { hold, .. } = &thread.state else { return Ok(None) };
     if hold.token != *digest {
         return Ok(None);
     }
-    let question = message::question_of(tx, thread.id, &hold.holder, &request.question)?;
+    let question = message::find_question(tx, thread.id, &hold.holder, &request.question)?;
     let Some(question) = question.filter(|question| question.id > thread.shown) else { return Ok(None) };
-    let answer = message::answer_to(tx, thread.id, question.id)?;
-    Ok(answer.map(|answer| Asked { question, answer: Some(answer) }))
+    let answer = message::find_answer(tx, thread.id, question.id)?;
+    Ok(answer.map(|answer| AskOutcome { question, answer: Some(answer) }))
 }
 
 /// The thread's open or last answered question.
@@ -152,49 +167,56 @@ fn current_question(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Option<
 }
 
 /// The question that this request asked the first time; others may have followed it.
-fn asked_before(
+fn find_repeated_question(
     tx: &mut Transaction<'_>,
-    request: &Ask,
+    request: &AskRequest,
     digest: &TokenDigest,
 ) -> Result<Option<Message>, Error> {
-    match lease_token::holder(tx, request.thread, digest)? {
-        Some(holder) => Ok(message::question_of(tx, request.thread, &holder, &request.question)?),
+    match lease_token::find_holder(tx, request.thread, digest)? {
+        Some(holder) => Ok(message::find_question(tx, request.thread, &holder, &request.question)?),
         None => Ok(None),
     }
 }
 
-fn asked(tx: &mut Transaction<'_>, question: MessageId, answer: Option<MessageId>) -> Result<Asked, Error> {
+fn load_ask_outcome(
+    tx: &mut Transaction<'_>,
+    question: MessageId,
+    answer: Option<MessageId>,
+) -> Result<AskOutcome, Error> {
     let question = message::load(tx, question)?.ok_or_else(|| super::missing_message(question))?;
     let answer = match answer {
         Some(id) => Some(message::load(tx, id)?.ok_or_else(|| super::missing_message(id))?),
         None => None,
     };
-    Ok(Asked { question, answer })
+    Ok(AskOutcome { question, answer })
 }
 
 /// Waits until the question is answered, or can no longer be.
 fn await_answer(
     session: &mut Session,
-    request: &Ask,
+    request: &AskRequest,
     question: &Message,
-    timeout: Span,
-) -> Result<Asked, Error> {
+    timeout: TimeSpan,
+) -> Result<AskOutcome, Error> {
     let found = wait_until(session, timeout, |session| {
-        give_defaults(session)?;
+        apply_due_defaults(session)?;
         session.read(|tx, _| {
             // The thread knows its last question only, and that may be a later one by now.
-            if let Some(answer) = message::answer_to(tx, request.thread, question.id)? {
-                return Ok(Look::Found(Asked { question: question.clone(), answer: Some(answer) }));
+            if let Some(answer) = message::find_answer(tx, request.thread, question.id)? {
+                return Ok(PollOutcome::Found(AskOutcome {
+                    question: question.clone(),
+                    answer: Some(answer),
+                }));
             }
             let thread = thread::load(tx, request.thread)?
                 .ok_or(Refusal::ThreadNotFound { thread: request.thread })?;
             match &thread.state {
                 ThreadState::Blocked { question: open, .. } if open.message == question.id => {
-                    Ok(Look::Nothing(open.default_at))
+                    Ok(PollOutcome::NotYet(open.default_at))
                 }
                 _ => Err(Refusal::LeaseLost { thread: thread.id, kept: None }.into()),
             }
         })
     })?;
-    found.ok_or(Error::TimedOut(Awaited::Answer { thread: request.thread, question: question.id }))
+    found.ok_or(Error::TimedOut(WaitTarget::Answer { thread: request.thread, question: question.id }))
 }

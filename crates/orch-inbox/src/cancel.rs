@@ -6,14 +6,16 @@ use orch_core::message::MessageKind;
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_store::table::{agent, thread};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::{ThreadShown, draft, record, save, shown, write_message};
-use crate::{Answer, Error, Receipt, Session};
+use super::{
+    ThreadSummary, append_thread_event, plain_draft, save_thread_transition, thread_summary, write_message,
+};
+use crate::{Error, Receipt, Response, Session};
 
 /// What is cancelled, and why.
 #[derive(Clone, Debug)]
-pub struct Cancel {
+pub struct CancelRequest {
     /// Which thread.
     pub thread: ThreadId,
     /// Who cancels, where it is known.
@@ -26,44 +28,44 @@ pub struct Cancel {
 ///
 /// # Errors
 /// Its holder closed it before, it is unknown, or the store failed.
-pub fn cancel(
+pub fn cancel_thread(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, ThreadShown>>,
-    request: &Cancel,
-) -> Result<Answer<ThreadShown>, Error> {
-    session.change(receipt, |tx, now| {
-        let before = super::load(tx, request.thread, now)?;
+    receipt: Option<&Receipt<'_, ThreadSummary>>,
+    request: &CancelRequest,
+) -> Result<Response<ThreadSummary>, Error> {
+    session.write_idempotent(receipt, |tx, now| {
+        let before = super::load_thread(tx, request.thread, now)?;
         let from = request.from.clone().unwrap_or_else(|| before.head.from.clone());
         if request.from.is_some() {
-            agent::see(tx, &from, now)?;
+            agent::record_sighting(tx, &from, now)?;
         }
         let owned = before.head.reference.is_some();
-        let after = match end(tx, &before, &from, request.reason.as_deref(), now)? {
+        let after = match end_thread(tx, &before, &from, request.reason.as_deref(), now)? {
             Some(ended) => {
                 if owned {
-                    save(tx, &ended)?;
+                    save_thread_transition(tx, &ended)?;
                 }
                 ended
             }
             None => before,
         };
-        Ok(Ending::Keep(shown(tx, after)?))
+        Ok(TxEnd::Commit(thread_summary(tx, after)?))
     })
 }
 
 /// Ends a thread from outside; `None` when it was ended so before. Its owner is not told: it may be the one who asks.
-pub fn end(
+pub fn end_thread(
     tx: &mut Transaction<'_>,
     before: &Thread,
     from: &Slug,
     reason: Option<&str>,
     now: Time,
 ) -> Result<Option<Thread>, Error> {
-    let Some(mut ended) = decide::cancel(before, now)? else { return Ok(None) };
+    let Some(mut ended) = decide::cancel_thread(before, now)? else { return Ok(None) };
     let body = reason.filter(|reason| !reason.is_empty()).unwrap_or("Cancelled.");
-    let message = draft(from, before.worker(), MessageKind::Cancel, body);
+    let message = plain_draft(from, before.working_agent(), MessageKind::Cancel, body);
     write_message(tx, &mut ended, message, now)?;
     thread::save(tx, &ended, false)?;
-    record(tx, EventKind::ThreadCancelled, &ended, from, vec![("reason", body.into())], now)?;
+    append_thread_event(tx, EventKind::ThreadCancelled, &ended, from, vec![("reason", body.into())], now)?;
     Ok(Some(ended))
 }

@@ -5,25 +5,28 @@ use std::path::PathBuf;
 use orch_core::event::EventKind;
 use orch_core::id::{MessageId, ThreadId};
 use orch_core::lease::TokenDigest;
-use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
 use orch_store::table::{agent, message, thread_condition, worker};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::{ThreadShown, is_lease_lost, late, record, save, shown, tree, write_message};
-use crate::{Answer, Error, Receipt, Session, token};
+use super::{
+    ThreadSummary, append_thread_event, is_lease_lost, reject_late_write, save_thread_transition,
+    thread_summary, worktree_condition, write_message,
+};
+use crate::{Error, Receipt, Response, Session, token};
 
 /// How the work ended.
 #[derive(Clone, Debug)]
-pub struct Close {
+pub struct ThreadCloseRequest {
     /// Which thread.
     pub thread: ThreadId,
     /// The holder's token.
     pub token: String,
     /// How.
-    pub outcome: Outcome,
+    pub outcome: ThreadResult,
     /// The folder that the command was given in: nobody reports from the worktree of other work.
     pub here: Option<PathBuf>,
     /// Commits what lies in the thread's worktree as it is, before it is looked at.
@@ -34,7 +37,7 @@ pub struct Close {
 
 /// Done, or failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ThreadResult {
     /// The work is done.
     Done {
         /// What was done.
@@ -55,9 +58,9 @@ pub enum Outcome {
 
 /// A closed thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
+pub struct ThreadCloseOutcome {
     /// The thread.
-    pub thread: ThreadShown,
+    pub thread: ThreadSummary,
     /// The closing message.
     pub message: Message,
 }
@@ -66,71 +69,76 @@ pub struct Closed {
 ///
 /// # Errors
 /// The token is not the live one, the worktree is not as the thread asks, or the store failed.
-pub fn close(
+pub fn close_thread(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Closed>>,
-    request: &Close,
-) -> Result<Answer<Closed>, Error> {
-    let digest = token::digest(&request.token);
-    if let Some(deferred) = defer(session, receipt, request, &digest)? {
+    receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
+    request: &ThreadCloseRequest,
+) -> Result<Response<ThreadCloseOutcome>, Error> {
+    let digest = token::digest_token(&request.token);
+    if let Some(deferred) = defer_close(session, receipt, request, &digest)? {
         return Ok(deferred);
     }
-    let found = tree::look(session, request, &digest)?;
-    session.change(receipt, |tx, now| {
-        let before = super::load(tx, request.thread, now)?;
-        let ending = request.outcome.ending();
-        match decide::close(&before, &digest, ending, now) {
-            Err(refusal) if is_lease_lost(&refusal) => late(tx, before, &digest, request.outcome.text(), now),
+    let found = worktree_condition::check_worktree_condition(session, request, &digest)?;
+    session.write_idempotent(receipt, |tx, now| {
+        let before = super::load_thread(tx, request.thread, now)?;
+        let ending = request.outcome.ending_kind();
+        match decide::close_thread(&before, &digest, ending, now) {
+            Err(refusal) if is_lease_lost(&refusal) => {
+                reject_late_write(tx, before, &digest, request.outcome.closing_text(), now)
+            }
             Err(refusal) => Err(refusal.into()),
-            Ok(decide::Close::Again(message)) => repeat(tx, before, request, &digest, message, now),
-            Ok(decide::Close::Closing(closing)) => {
-                let (from, to) = (before.worker().clone(), before.head.from.clone());
-                agent::see(tx, &from, now)?;
-                let draft = request.outcome.draft(from.clone(), to);
+            Ok(decide::CloseDecision::Repeat(message)) => {
+                repeat_close(tx, before, request, &digest, message, now)
+            }
+            Ok(decide::CloseDecision::Close(closing)) => {
+                let (from, to) = (before.working_agent().clone(), before.head.from.clone());
+                agent::record_sighting(tx, &from, now)?;
+                let draft = request.outcome.closing_draft(from.clone(), to);
                 let mut counted = before;
                 let message = write_message(tx, &mut counted, draft, now)?;
-                let thread = Thread { message_count: counted.message_count, ..closing.with(message.id) };
+                let thread =
+                    Thread { message_count: counted.message_count, ..closing.into_thread(message.id) };
                 if let Some(found) = &found {
-                    thread_condition::note(tx, thread.id, found)?;
+                    thread_condition::save_snapshot(tx, thread.id, found)?;
                 }
-                save(tx, &thread)?;
+                save_thread_transition(tx, &thread)?;
                 let kind = match ending {
-                    decide::Ending::Done => EventKind::ThreadDone,
-                    decide::Ending::Failed => EventKind::ThreadFailed,
+                    decide::ThreadOutcome::Done => EventKind::ThreadDone,
+                    decide::ThreadOutcome::Failed => EventKind::ThreadFailed,
                 };
-                record(tx, kind, &thread, &from, Vec::new(), now)?;
-                Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }))
+                append_thread_event(tx, kind, &thread, &from, Vec::new(), now)?;
+                Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }))
             }
         }
     })
 }
 
 /// Writes down what is to be reported once the worker has ended; `None` where nobody waits for its end.
-fn defer(
+fn defer_close(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Closed>>,
-    request: &Close,
+    receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
+    request: &ThreadCloseRequest,
     digest: &TokenDigest,
-) -> Result<Option<Answer<Closed>>, Error> {
-    let Outcome::Done { result, .. } = &request.outcome else { return Ok(None) };
+) -> Result<Option<Response<ThreadCloseOutcome>>, Error> {
+    let ThreadResult::Done { result, .. } = &request.outcome else { return Ok(None) };
     let watched = |row: &Worker| row.end.is_none();
     let waits = request.defer
         && session.read(|tx, _| Ok(worker::load(tx, request.thread)?.is_some_and(|row| watched(&row))))?;
     if !waits {
         return Ok(None);
     }
-    let answer = session.change(receipt, |tx, now| {
-        let mut thread = super::load(tx, request.thread, now)?;
-        decide::fence(&thread, digest)?;
-        let (from, to) = (thread.worker().clone(), thread.head.from.clone());
+    let answer = session.write_idempotent(receipt, |tx, now| {
+        let mut thread = super::load_thread(tx, request.thread, now)?;
+        decide::verify_token(&thread, digest)?;
+        let (from, to) = (thread.working_agent().clone(), thread.head.from.clone());
         if let Some(row) = worker::load(tx, thread.id)? {
-            worker::put(tx, &Worker { report: Some(result.clone()), ..row })?;
+            worker::upsert(tx, &Worker { report: Some(result.clone()), ..row })?;
         }
-        let draft = super::draft(&from, &to, MessageKind::Progress, result);
+        let draft = super::plain_draft(&from, &to, MessageKind::Progress, result);
         let message = write_message(tx, &mut thread, draft, now)?;
-        super::save_unmoved(tx, &thread)?;
-        record(tx, EventKind::Noted, &thread, &from, vec![("to", to.to_string().into())], now)?;
-        Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }))
+        super::save_without_transition(tx, &thread)?;
+        append_thread_event(tx, EventKind::Noted, &thread, &from, vec![("to", to.to_string().into())], now)?;
+        Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }))
     })?;
     Ok(Some(answer))
 }
@@ -138,50 +146,53 @@ fn defer(
 /// What a failure message carries when trying again is no use.
 pub const LAST: &str = r#"{"final":true}"#;
 
-impl Outcome {
-    fn ending(&self) -> decide::Ending {
+impl ThreadResult {
+    fn ending_kind(&self) -> decide::ThreadOutcome {
         match self {
-            Self::Done { .. } => decide::Ending::Done,
-            Self::Failed { .. } => decide::Ending::Failed,
+            Self::Done { .. } => decide::ThreadOutcome::Done,
+            Self::Failed { .. } => decide::ThreadOutcome::Failed,
         }
     }
 
-    fn text(&self) -> &str {
+    fn closing_text(&self) -> &str {
         match self {
             Self::Done { result, .. } => result,
             Self::Failed { reason, .. } => reason,
         }
     }
 
-    fn draft(&self, from: orch_core::id::Slug, to: orch_core::id::Slug) -> Draft {
+    fn closing_draft(&self, from: orch_core::id::Slug, to: orch_core::id::Slug) -> MessageDraft {
         let (kind, extra) = match self {
             Self::Done { payload, artifacts, .. } => {
-                let extra =
-                    Extra { payload: payload.clone(), artifacts: artifacts.clone(), ..Extra::default() };
+                let extra = MessageExtras {
+                    payload: payload.clone(),
+                    artifacts: artifacts.clone(),
+                    ..MessageExtras::default()
+                };
                 (MessageKind::Result, extra)
             }
             Self::Failed { last, .. } => {
                 let payload = last.then(|| LAST.to_owned());
-                (MessageKind::Failure, Extra { payload, ..Extra::default() })
+                (MessageKind::Failure, MessageExtras { payload, ..MessageExtras::default() })
             }
         };
-        Draft { from, to, kind, body: self.text().to_owned(), extra }
+        MessageDraft { from, to, kind, body: self.closing_text().to_owned(), extra }
     }
 }
 
 /// The thread was closed with this token before: an exact repeat is answered again, anything else is late.
-fn repeat(
+fn repeat_close(
     tx: &mut Transaction<'_>,
     thread: Thread,
-    request: &Close,
+    request: &ThreadCloseRequest,
     digest: &TokenDigest,
     message: MessageId,
     now: Time,
-) -> Result<Ending<Closed, Error>, Error> {
+) -> Result<TxEnd<ThreadCloseOutcome, Error>, Error> {
     let message = message::load(tx, message)?.ok_or_else(|| super::missing_message(message))?;
-    let again = request.outcome.draft(message.content.from.clone(), message.content.to.clone());
+    let again = request.outcome.closing_draft(message.content.from.clone(), message.content.to.clone());
     if again == message.content {
-        return Ok(Ending::Keep(Closed { thread: shown(tx, thread)?, message }));
+        return Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }));
     }
-    late(tx, thread, digest, request.outcome.text(), now)
+    reject_late_write(tx, thread, digest, request.outcome.closing_text(), now)
 }

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// A wait ended without what it waited for.
     #[error("the wait timed out")]
-    TimedOut(Awaited),
+    TimedOut(WaitTarget),
     /// The operating system gave no random bytes for a token.
     #[error("the system has no randomness to give")]
     Entropy(#[source] std::io::Error),
@@ -50,7 +50,7 @@ impl From<Refusal> for Error {
 
 /// What a wait that timed out was waiting for, with the cursor to go on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub enum WaitTarget {
     /// Messages after this one.
     Messages(MessageId),
     /// Events after this one.

@@ -2,16 +2,16 @@
 
 use orch_core::id::Slug;
 use orch_core::thread::ThreadStatus;
-use orch_store::page::{Page, PageRequest};
+use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{agent, thread};
 
-use super::{ThreadShown, give_defaults, shown};
-use crate::page::{next_offset, offset};
+use super::{ThreadSummary, apply_due_defaults, thread_summary};
+use crate::page::{offset_cursor, parse_offset};
 use crate::{Error, Session};
 
 /// Which threads are wanted.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct ThreadListRequest {
     /// Only threads sent to, or held by, this agent.
     pub agent: Option<Slug>,
     /// Only threads in this state.
@@ -26,9 +26,12 @@ pub struct List {
 ///
 /// # Errors
 /// The store failed, or the cursor is not one.
-pub fn list(session: &mut Session, request: &List) -> Result<Page<ThreadShown>, Error> {
-    give_defaults(session)?;
-    let passed = offset(&request.page)?;
+pub fn list_threads(
+    session: &mut Session,
+    request: &ThreadListRequest,
+) -> Result<ResultPage<ThreadSummary>, Error> {
+    apply_due_defaults(session)?;
+    let passed = parse_offset(&request.page)?;
     session.read(|tx, _| {
         let unread_after = match (&request.agent, request.unread) {
             (Some(name), true) => {
@@ -36,7 +39,7 @@ pub fn list(session: &mut Session, request: &List) -> Result<Page<ThreadShown>, 
             }
             _ => None,
         };
-        let search = thread::Search {
+        let search = thread::ThreadFilter {
             agent: request.agent.as_ref(),
             state: request.state,
             unread_after,
@@ -45,8 +48,8 @@ pub fn list(session: &mut Session, request: &List) -> Result<Page<ThreadShown>, 
         };
         let (threads, total) = thread::list(tx, &search)?;
         let total = u64::try_from(total).unwrap_or(0);
-        let next = next_offset(passed, threads.len(), total);
-        let items = threads.into_iter().map(|thread| shown(tx, thread)).collect::<Result<_, _>>()?;
-        Ok(Page { items, total, next })
+        let next = offset_cursor(passed, threads.len(), total);
+        let items = threads.into_iter().map(|thread| thread_summary(tx, thread)).collect::<Result<_, _>>()?;
+        Ok(ResultPage { items, total, next })
     })
 }

@@ -13,7 +13,7 @@ pub struct Receipt<'a, T> {
 
 /// An outcome, or the recorded answer of the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum Response<T> {
     /// The change was made now.
     Fresh(T),
     /// The change was made before; this is the `data` that was answered then, as JSON.

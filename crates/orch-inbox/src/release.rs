@@ -3,29 +3,29 @@
 use orch_core::event::EventKind;
 use orch_core::id::ThreadId;
 use orch_core::thread::decide;
-use orch_store::Ending;
+use orch_store::TxEnd;
 use orch_store::table::agent;
 
-use super::{ThreadShown, record, save, shown};
-use crate::{Answer, Error, Receipt, Session, token};
+use super::{ThreadSummary, append_thread_event, save_thread_transition, thread_summary};
+use crate::{Error, Receipt, Response, Session, token};
 
 /// Gives the thread back.
 ///
 /// # Errors
 /// The token is not the live one, or the store failed.
-pub fn release(
+pub fn release_thread(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, ThreadShown>>,
+    receipt: Option<&Receipt<'_, ThreadSummary>>,
     thread: ThreadId,
     token: &str,
-) -> Result<Answer<ThreadShown>, Error> {
-    let digest = token::digest(token);
-    session.change(receipt, |tx, now| {
-        let before = super::load(tx, thread, now)?;
-        let released = decide::release(&before, &digest, now)?;
-        agent::see(tx, before.worker(), now)?;
-        save(tx, &released)?;
-        record(tx, EventKind::Released, &released, before.worker(), Vec::new(), now)?;
-        Ok(Ending::Keep(shown(tx, released)?))
+) -> Result<Response<ThreadSummary>, Error> {
+    let digest = token::digest_token(token);
+    session.write_idempotent(receipt, |tx, now| {
+        let before = super::load_thread(tx, thread, now)?;
+        let released = decide::release_thread(&before, &digest, now)?;
+        agent::record_sighting(tx, before.working_agent(), now)?;
+        save_thread_transition(tx, &released)?;
+        append_thread_event(tx, EventKind::Released, &released, before.working_agent(), Vec::new(), now)?;
+        Ok(TxEnd::Commit(thread_summary(tx, released)?))
     })
 }

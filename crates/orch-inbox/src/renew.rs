@@ -6,16 +6,16 @@ use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
-use orch_store::driver::Durability;
+use orch_store::driver::WriteDurability;
 use orch_store::table::{agent, message, thread};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::save_unmoved;
-use crate::{Answer, Error, Receipt, Session, token};
+use super::save_without_transition;
+use crate::{Error, Receipt, Response, Session, token};
 
 /// Whose lease is renewed.
 #[derive(Clone, Debug)]
-pub struct Renew {
+pub struct RenewRequest {
     /// Which thread.
     pub thread: ThreadId,
     /// The holder's token.
@@ -26,16 +26,16 @@ pub struct Renew {
 
 /// A renewed lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renewed {
+pub struct RenewOutcome {
     /// When it expires now; `None` while a question is open.
     pub expires_at: Option<Time>,
     /// What waits to be read.
-    pub unread: Unread,
+    pub unread: UnreadMessages,
 }
 
 /// Messages to the holder in this thread that it was not shown when it claimed and has not acknowledged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadMessages {
     /// How many.
     pub count: u64,
     /// The newest few, oldest first.
@@ -46,37 +46,40 @@ pub struct Unread {
 ///
 /// # Errors
 /// The token is not the live one, or the store failed.
-pub fn renew(
+pub fn renew_lease(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Renewed>>,
-    request: &Renew,
-) -> Result<Answer<Renewed>, Error> {
-    let digest = token::digest(&request.token);
+    receipt: Option<&Receipt<'_, RenewOutcome>>,
+    request: &RenewRequest,
+) -> Result<Response<RenewOutcome>, Error> {
+    let digest = token::digest_token(&request.token);
     let work = |tx: &mut Transaction<'_>, now: Time| {
-        let thread = super::load(tx, request.thread, now)?;
-        let thread = decide::renew(&thread, &digest, request.lease, now)?;
-        agent::see(tx, thread.worker(), now)?;
-        save_unmoved(tx, &thread)?;
-        let expires_at = decide::lease(&thread).map(|lease| lease.expires_at);
-        Ok(Renewed { expires_at, unread: unread(tx, &thread)? })
+        let thread = super::load_thread(tx, request.thread, now)?;
+        let thread = decide::renew_lease(&thread, &digest, request.lease, now)?;
+        agent::record_sighting(tx, thread.working_agent(), now)?;
+        save_without_transition(tx, &thread)?;
+        let expires_at = decide::running_lease(&thread).map(|lease| lease.expires_at);
+        Ok(RenewOutcome { expires_at, unread: load_unread_messages(tx, &thread)? })
     };
     if receipt.is_none() {
-        let renewed = session.write(Durability::Process, |tx, now| {
+        let renewed = session.write(WriteDurability::Process, |tx, now| {
             // A default answer that is given on the way is more than a renewal, and must survive loss of power.
-            let due = thread::load(tx, request.thread)?.and_then(|found| decide::default_due(&found, now));
-            Ok(if due.is_some() { Ending::Undo(None) } else { Ending::Keep(Some(work(tx, now)?)) })
+            let due = thread::load(tx, request.thread)?.and_then(|found| decide::due_default(&found, now));
+            Ok(if due.is_some() { TxEnd::Rollback(None) } else { TxEnd::Commit(Some(work(tx, now)?)) })
         })?;
         if let Some(renewed) = renewed {
-            return Ok(Answer::Fresh(renewed));
+            return Ok(Response::Fresh(renewed));
         }
     }
-    session.change(receipt, |tx, now| work(tx, now).map(Ending::Keep))
+    session.write_idempotent(receipt, |tx, now| work(tx, now).map(TxEnd::Commit))
 }
 
 /// What the holder of a thread has yet to read in it.
-pub(crate) fn unread(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Unread, Error> {
-    let holder = thread.worker();
+pub(crate) fn load_unread_messages(
+    tx: &mut Transaction<'_>,
+    thread: &Thread,
+) -> Result<UnreadMessages, Error> {
+    let holder = thread.working_agent();
     let cursor = agent::load(tx, holder)?.map_or(thread.shown, |agent| agent.cursor.max(thread.shown));
-    let (messages, count) = message::unread(tx, thread.id, holder, cursor, limit::UNREAD_SHOWN)?;
-    Ok(Unread { count: u64::try_from(count).unwrap_or(0), messages })
+    let (messages, count) = message::list_unread(tx, thread.id, holder, cursor, limit::UNREAD_SHOWN)?;
+    Ok(UnreadMessages { count: u64::try_from(count).unwrap_or(0), messages })
 }

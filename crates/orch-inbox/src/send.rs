@@ -3,21 +3,21 @@
 use orch_core::event::EventKind;
 use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
-use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{NewThread, Thread, ThreadKind};
 use orch_core::time::Time;
 use orch_store::table::{agent, message, thread};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::{ThreadShown, record, save_unmoved, shown, write_message};
-use crate::{Answer, Error, Receipt, Session};
+use super::{ThreadSummary, append_thread_event, save_without_transition, thread_summary, write_message};
+use crate::{Error, Receipt, Response, Session};
 
 /// A new thread, or one more message of a thread.
 #[derive(Clone, Debug)]
-pub enum Send {
+pub enum SendRequest {
     /// Begins a thread.
-    New {
+    NewThread {
         /// Who sends it.
         from: Slug,
         /// Who it is for.
@@ -36,7 +36,7 @@ pub enum Send {
         payload: Option<String>,
     },
     /// Adds a note to a thread.
-    More {
+    AddNote {
         /// Which thread.
         thread: ThreadId,
         /// Who writes.
@@ -52,9 +52,9 @@ pub enum Send {
 
 /// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
+pub struct SendOutcome {
     /// The thread.
-    pub thread: ThreadShown,
+    pub thread: ThreadSummary,
     /// The message.
     pub message: Message,
 }
@@ -63,15 +63,15 @@ pub struct Sent {
 ///
 /// # Errors
 /// The thread is closed or unknown, or the store failed.
-pub fn send(
+pub fn send_message(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Sent>>,
-    request: &Send,
-) -> Result<Answer<Sent>, Error> {
-    session.change(receipt, |tx, now| {
+    receipt: Option<&Receipt<'_, SendOutcome>>,
+    request: &SendRequest,
+) -> Result<Response<SendOutcome>, Error> {
+    session.write_idempotent(receipt, |tx, now| {
         let (thread, message) = match request {
-            Send::New { from, to, subject, body, kind, priority, lease, payload } => {
-                agent::see(tx, from, now)?;
+            SendRequest::NewThread { from, to, subject, body, kind, priority, lease, payload } => {
+                agent::record_sighting(tx, from, now)?;
                 let head = NewThread {
                     kind: *kind,
                     subject: subject.clone(),
@@ -82,42 +82,42 @@ pub fn send(
                     answer_after: None,
                     reference: None,
                 };
-                begin(tx, head, body.clone(), payload.clone(), now)?
+                begin_thread(tx, head, body.clone(), payload.clone(), now)?
             }
-            Send::More { thread, from, to, body, payload } => {
-                agent::see(tx, from, now)?;
-                let thread = super::load(tx, *thread, now)?;
-                add(tx, thread, from, to.as_ref(), body, payload.clone(), now)?
+            SendRequest::AddNote { thread, from, to, body, payload } => {
+                agent::record_sighting(tx, from, now)?;
+                let thread = super::load_thread(tx, *thread, now)?;
+                add_note(tx, thread, from, to.as_ref(), body, payload.clone(), now)?
             }
         };
-        Ok(Ending::Keep(Sent { thread: shown(tx, thread)?, message }))
+        Ok(TxEnd::Commit(SendOutcome { thread: thread_summary(tx, thread)?, message }))
     })
 }
 
 /// Begins a thread with its first message.
-pub fn begin(
+pub fn begin_thread(
     tx: &mut Transaction<'_>,
     head: NewThread,
     body: String,
     payload: Option<String>,
     now: Time,
 ) -> Result<(Thread, Message), Error> {
-    agent::name(tx, &head.to, now)?;
+    agent::register_name(tx, &head.to, now)?;
     let thread = thread::insert(tx, head, now)?;
     let kind = match thread.head.kind {
         ThreadKind::Work => MessageKind::Work,
         ThreadKind::Note => MessageKind::Note,
     };
     let (from, to) = (thread.head.from.clone(), thread.head.to.clone());
-    let extra = Extra { payload, ..Extra::default() };
-    let draft = Draft { from: from.clone(), to: to.clone(), kind, body, extra };
+    let extra = MessageExtras { payload, ..MessageExtras::default() };
+    let draft = MessageDraft { from: from.clone(), to: to.clone(), kind, body, extra };
     let message = message::insert(tx, thread.id, draft, now)?;
-    record(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
+    append_thread_event(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
     Ok((thread, message))
 }
 
 /// Adds a note to a thread; without a recipient it is for the other side.
-pub fn add(
+pub fn add_note(
     tx: &mut Transaction<'_>,
     mut thread: Thread,
     from: &Slug,
@@ -127,17 +127,22 @@ pub fn add(
     now: Time,
 ) -> Result<(Thread, Message), Error> {
     let status = thread.state.status();
-    if status.closed() {
+    if status.is_closed() {
         return Err(Refusal::ThreadClosed { thread: thread.id, status }.into());
     }
-    let other = if thread.worker() == from { &thread.head.from } else { thread.worker() };
+    let other = if thread.working_agent() == from { &thread.head.from } else { thread.working_agent() };
     let to = to.unwrap_or(other).clone();
-    agent::name(tx, &to, now)?;
-    let extra = Extra { payload, ..Extra::default() };
-    let draft =
-        Draft { from: from.clone(), to: to.clone(), kind: MessageKind::Note, body: body.to_owned(), extra };
+    agent::register_name(tx, &to, now)?;
+    let extra = MessageExtras { payload, ..MessageExtras::default() };
+    let draft = MessageDraft {
+        from: from.clone(),
+        to: to.clone(),
+        kind: MessageKind::Note,
+        body: body.to_owned(),
+        extra,
+    };
     let message = write_message(tx, &mut thread, draft, now)?;
-    save_unmoved(tx, &thread)?;
-    record(tx, EventKind::Noted, &thread, from, vec![("to", to.to_string().into())], now)?;
+    save_without_transition(tx, &thread)?;
+    append_thread_event(tx, EventKind::Noted, &thread, from, vec![("to", to.to_string().into())], now)?;
     Ok((thread, message))
 }

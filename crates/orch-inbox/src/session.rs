@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use orch_core::limit;
 use orch_core::refusal::Refusal;
-use orch_core::time::{Span, Time};
-use orch_store::driver::{Durability, Plan, StatementCounts};
+use orch_core::time::{Time, TimeSpan};
+use orch_store::driver::{QueryPlan, StatementCounts, WriteDurability};
 use orch_store::file_system::FileSystem;
 use orch_store::table::request;
-use orch_store::{Ending, Location, Store, Transaction, migrate};
+use orch_store::{Store, StoreLocation, Transaction, TxEnd, migrate};
 
 use crate::clock::{Clock, SystemClock};
-use crate::world::World;
-use crate::{Answer, Error, Receipt, token, wake};
-use orch_process::Environment;
+use crate::world::HostEnvironment;
+use crate::{Error, Receipt, Response, token, wake};
+use orch_process::EnvironmentVariables;
 
 /// An open store with everything an operation needs.
 pub struct Session {
     store: Store,
-    location: Location,
+    location: StoreLocation,
     options: OpenOptions,
     clock: Arc<dyn Clock>,
-    world: World,
+    world: HostEnvironment,
     warnings: Vec<String>,
 }
 
@@ -35,9 +35,9 @@ pub struct OpenOptions {
 
 /// A store that was opened or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreInfo {
+pub struct OpenedStore {
     /// Where it is.
-    pub location: Location,
+    pub location: StoreLocation,
     /// Whether it was made just now.
     pub created: bool,
     /// Its schema.
@@ -49,7 +49,7 @@ impl Session {
     ///
     /// # Errors
     /// There is none, or it cannot be opened.
-    pub fn open(location: &Location, options: OpenOptions) -> Result<Self, Error> {
+    pub fn open(location: &StoreLocation, options: OpenOptions) -> Result<Self, Error> {
         let store = Store::open(location, options.allow_network_fs)?;
         let warnings = match store.file_system() {
             FileSystem::Local => Vec::new(),
@@ -63,7 +63,7 @@ impl Session {
                 ]
             }
         };
-        let world = World::new(Environment::inherited());
+        let world = HostEnvironment::new(EnvironmentVariables::inherit_sanitized());
         let (location, clock) = (location.clone(), Arc::new(SystemClock));
         Ok(Self { store, location, options, clock, world, warnings })
     }
@@ -72,10 +72,13 @@ impl Session {
     ///
     /// # Errors
     /// It cannot be made or opened.
-    pub fn open_or_create(location: &Location, options: OpenOptions) -> Result<(Self, StoreInfo), Error> {
+    pub fn open_or_create(
+        location: &StoreLocation,
+        options: OpenOptions,
+    ) -> Result<(Self, OpenedStore), Error> {
         let created = Store::create(location, options.allow_network_fs)?;
         let session = Self::open(location, options)?;
-        let info = StoreInfo { location: location.clone(), created, schema: migrate::newest() };
+        let info = OpenedStore { location: location.clone(), created, schema: migrate::newest_schema() };
         Ok((session, info))
     }
 
@@ -86,14 +89,14 @@ impl Session {
     }
 
     /// Another connection to the same store, for another thread.
-    pub fn another(&self) -> Result<Self, Error> {
+    pub fn open_connection(&self) -> Result<Self, Error> {
         let other = Self::open(&self.location, self.options)?;
         Ok(Self { clock: Arc::clone(&self.clock), world: self.world.clone(), ..other })
     }
 
     /// The same session with another world, for tests.
     #[must_use]
-    pub fn with_world(self, world: World) -> Self {
+    pub fn with_world(self, world: HostEnvironment) -> Self {
         Self { world, ..self }
     }
 
@@ -105,7 +108,7 @@ impl Session {
 
     /// What reaches git and processes.
     #[must_use]
-    pub fn world(&self) -> &World {
+    pub fn world(&self) -> &HostEnvironment {
         &self.world
     }
 
@@ -116,16 +119,16 @@ impl Session {
     }
 
     /// Does what may wait until the answer is printed: a checkpoint when one is due. Failure costs nothing but speed.
-    pub fn tend(&mut self) {
-        self.store.tend();
+    pub fn checkpoint_if_due(&mut self) {
+        self.store.checkpoint_if_due();
     }
 
     /// How the database carries out each statement that ran in this session, for tests that hold them to their indexes.
     ///
     /// # Errors
     /// It cannot be asked.
-    pub fn plans(&mut self) -> Result<Vec<Plan>, Error> {
-        Ok(self.store.plans()?)
+    pub fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Error> {
+        Ok(self.store.query_plans()?)
     }
 
     /// How much this session has asked of the database, for tests that hold operations to their cost.
@@ -135,7 +138,7 @@ impl Session {
     }
 
     /// The store itself, for the operations that look at its soundness.
-    pub fn store(&mut self) -> &mut Store {
+    pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }
 
@@ -164,7 +167,7 @@ impl Session {
     ) -> Result<T, Error> {
         let clock = self.clock.now();
         self.store.read(|tx| {
-            let now = tx.now(clock)?;
+            let now = tx.transaction_time(clock)?;
             work(tx, now)
         })
     }
@@ -172,16 +175,16 @@ impl Session {
     /// Runs a decision in a transaction of its own, then wakes whoever waits.
     pub fn write<T>(
         &mut self,
-        durability: Durability,
-        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
+        durability: WriteDurability,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<T, Error> {
         let clock = self.clock.now();
         let outcome = self.store.write(durability, |tx| {
-            let now = tx.now(clock)?;
+            let now = tx.transaction_time(clock)?;
             work(tx, now)
         });
         // A refusal may have kept something as well; a needless wake costs one look.
-        wake::signal(self.store.folder());
+        wake::signal_waiters(self.store.folder());
         outcome
     }
 
@@ -189,82 +192,88 @@ impl Session {
     ///
     /// # Errors
     /// The request id was used with other arguments, or the store failed.
-    pub fn keep<T: Clone>(
+    pub fn record_outcome<T: Clone>(
         &mut self,
         receipt: Option<&Receipt<'_, T>>,
         outcome: T,
-    ) -> Result<Answer<T>, Error> {
+    ) -> Result<Response<T>, Error> {
         match receipt {
-            None => Ok(Answer::Fresh(outcome)),
-            Some(_) => self.change(receipt, |_, _| Ok(Ending::Keep(outcome.clone()))),
+            None => Ok(Response::Fresh(outcome)),
+            Some(_) => self.write_idempotent(receipt, |_, _| Ok(TxEnd::Commit(outcome.clone()))),
         }
     }
 
     /// Like [`Session::write`], once per request id: a repeated request is answered as the first time.
-    pub fn change<T>(
+    pub fn write_idempotent<T>(
         &mut self,
         receipt: Option<&Receipt<'_, T>>,
-        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<Ending<T, Error>, Error>,
-    ) -> Result<Answer<T>, Error> {
-        self.write(Durability::Power, |tx, now| {
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<T, Error>, Error>,
+    ) -> Result<Response<T>, Error> {
+        self.write(WriteDurability::Power, |tx, now| {
             let Some(receipt) = receipt else {
                 return Ok(match work(tx, now)? {
-                    Ending::Keep(outcome) => Ending::Keep(Answer::Fresh(outcome)),
-                    Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
-                    Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+                    TxEnd::Commit(outcome) => TxEnd::Commit(Response::Fresh(outcome)),
+                    TxEnd::CommitThenFail(error) => TxEnd::CommitThenFail(error),
+                    TxEnd::Rollback(outcome) => TxEnd::Rollback(Response::Fresh(outcome)),
                 });
             };
-            if let Earlier::Answered(answer) | Earlier::UnderWay(answer) = earlier(tx, receipt, now)? {
-                return Ok(Ending::Keep(Answer::Replayed(answer)));
+            if let PriorRequest::Answered(answer) | PriorRequest::InProgress(answer) =
+                find_prior_request(tx, receipt, now)?
+            {
+                return Ok(TxEnd::Commit(Response::Replayed(answer)));
             }
             Ok(match work(tx, now)? {
-                Ending::Keep(outcome) => {
-                    record(tx, receipt, &outcome, now)?;
-                    Ending::Keep(Answer::Fresh(outcome))
+                TxEnd::Commit(outcome) => {
+                    record_response(tx, receipt, &outcome, now)?;
+                    TxEnd::Commit(Response::Fresh(outcome))
                 }
-                Ending::KeepAndFail(error) => Ending::KeepAndFail(error),
-                Ending::Undo(outcome) => Ending::Undo(Answer::Fresh(outcome)),
+                TxEnd::CommitThenFail(error) => TxEnd::CommitThenFail(error),
+                TxEnd::Rollback(outcome) => TxEnd::Rollback(Response::Fresh(outcome)),
             })
         })
     }
 }
 
 /// What is known of a request from before.
-pub enum Earlier {
+pub enum PriorRequest {
     /// It was never applied.
-    Nothing,
+    Unseen,
     /// It was applied, and answered with this.
     Answered(String),
     /// It was begun, and is about this.
-    UnderWay(String),
+    InProgress(String),
 }
 
 /// Looks for the same request; what is too old is forgotten.
-pub fn earlier<T>(tx: &mut Transaction<'_>, receipt: &Receipt<'_, T>, now: Time) -> Result<Earlier, Error> {
-    request::forget(tx, now + Span(-limit::RECEIPT_KEPT.0))?;
-    match request::load(tx, &token::request_digest(receipt.key))? {
-        None => Ok(Earlier::Nothing),
+pub fn find_prior_request<T>(
+    tx: &mut Transaction<'_>,
+    receipt: &Receipt<'_, T>,
+    now: Time,
+) -> Result<PriorRequest, Error> {
+    request::delete_expired(tx, now + TimeSpan(-limit::RECEIPT_KEPT.0))?;
+    match request::load(tx, &token::digest_request_id(receipt.key))? {
+        None => Ok(PriorRequest::Unseen),
         Some(found) if found.fingerprint != receipt.fingerprint => {
             Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into())
         }
-        Some(request::Request { answer, subject: Some(subject), .. }) if answer.is_empty() => {
-            Ok(Earlier::UnderWay(subject))
+        Some(request::RequestReceipt { answer, subject: Some(subject), .. }) if answer.is_empty() => {
+            Ok(PriorRequest::InProgress(subject))
         }
-        Some(found) => Ok(Earlier::Answered(found.answer)),
+        Some(found) => Ok(PriorRequest::Answered(found.answer)),
     }
 }
 
-fn record<T>(
+fn record_response<T>(
     tx: &mut Transaction<'_>,
     receipt: &Receipt<'_, T>,
     outcome: &T,
     now: Time,
 ) -> Result<(), Error> {
-    let row = request::Request {
+    let row = request::RequestReceipt {
         fingerprint: receipt.fingerprint.to_owned(),
         at: now,
         answer: (receipt.encode)(outcome),
         subject: None,
     };
-    Ok(request::insert(tx, &token::request_digest(receipt.key), &row)?)
+    Ok(request::insert(tx, &token::digest_request_id(receipt.key), &row)?)
 }

@@ -13,33 +13,33 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 ///
 /// # Errors
 /// The system has no randomness to give.
-pub(crate) fn random() -> Result<String, Error> {
+pub(crate) fn random_token() -> Result<String, Error> {
     let mut bytes = [0_u8; 20];
     getrandom::fill(&mut bytes).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
-    Ok(spell(&bytes))
+    Ok(encode_token(&bytes))
 }
 
 /// The token that a claim with this request id gets for this thread.
 ///
 /// A repeated claim must give the same token again, and tokens are not stored: so it is derived from the request id,
 /// which is not stored either. It is as hard to guess as the request id.
-pub(crate) fn of_request(key: &str, thread: ThreadId) -> String {
-    let digest = sha256(&["orch claim token", key, &thread.to_string()]);
-    spell(&digest[..20])
+pub(crate) fn derive_token(key: &str, thread: ThreadId) -> String {
+    let digest = hash_parts(&["orch claim token", key, &thread.to_string()]);
+    encode_token(&digest[..20])
 }
 
 /// What is stored of a token.
-pub fn digest(token: &str) -> TokenDigest {
-    TokenDigest(hexadecimal(&sha256(&["orch lease token", token])))
+pub fn digest_token(token: &str) -> TokenDigest {
+    TokenDigest(encode_hex(&hash_parts(&["orch lease token", token])))
 }
 
 /// What is stored of a request id.
-pub fn request_digest(key: &str) -> String {
-    hexadecimal(&sha256(&["orch request id", key]))
+pub fn digest_request_id(key: &str) -> String {
+    encode_hex(&hash_parts(&["orch request id", key]))
 }
 
 /// Parts are separated, so that no two lists of parts have the same digest.
-fn sha256(parts: &[&str]) -> [u8; 32] {
+fn hash_parts(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
@@ -48,7 +48,7 @@ fn sha256(parts: &[&str]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+fn encode_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -58,7 +58,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Writes bytes in groups of five bits, behind a prefix that says what it is.
-fn spell(bytes: &[u8]) -> String {
+fn encode_token(bytes: &[u8]) -> String {
     let mut text = String::from("lt-");
     let (mut held, mut bits) = (0_u32, 0);
     for byte in bytes {
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn tokens_are_long_and_differ() {
-        let (one, other) = (random().unwrap(), random().unwrap());
+        let (one, other) = (random_token().unwrap(), random_token().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 3 + 32);
         assert!(one.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn a_request_gets_its_token_again() {
-        let token = of_request("r-1", ThreadId(7));
-        assert_eq!(token, of_request("r-1", ThreadId(7)));
-        assert_ne!(token, of_request("r-1", ThreadId(8)));
-        assert_ne!(token, of_request("r-2", ThreadId(7)));
-        assert_eq!(digest(&token).0.len(), 64);
+        let token = derive_token("r-1", ThreadId(7));
+        assert_eq!(token, derive_token("r-1", ThreadId(7)));
+        assert_ne!(token, derive_token("r-1", ThreadId(8)));
+        assert_ne!(token, derive_token("r-2", ThreadId(7)));
+        assert_eq!(digest_token(&token).0.len(), 64);
     }
 }

@@ -2,20 +2,20 @@
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::message::{Message, MessageKind};
-use orch_core::refusal::{Problem, Refusal};
-use orch_core::time::Span;
-use orch_store::driver::Durability;
+use orch_core::refusal::{ArgumentProblem, Refusal};
+use orch_core::time::TimeSpan;
+use orch_store::driver::WriteDurability;
 use orch_store::table::{agent, message, thread};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::give_defaults;
-use crate::error::Awaited;
-use crate::wake::{Look, wait_until};
+use super::apply_due_defaults;
+use crate::error::WaitTarget;
+use crate::wake::{PollOutcome, wait_until};
 use crate::{Error, Session};
 
 /// What is waited for.
 #[derive(Clone, Debug)]
-pub struct Wait {
+pub struct MessageWaitRequest {
     /// Whose messages.
     pub agent: Slug,
     /// Only of this thread.
@@ -25,14 +25,14 @@ pub struct Wait {
     /// After this one; the acknowledged cursor when not given.
     pub after: Option<MessageId>,
     /// How long.
-    pub timeout: Span,
+    pub timeout: TimeSpan,
     /// The most messages to return.
     pub limit: u32,
 }
 
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waited {
+pub struct MessageWaitOutcome {
     /// The messages, oldest first.
     pub messages: Vec<Message>,
     /// The last one's number: what to acknowledge, or to wait after.
@@ -43,44 +43,47 @@ pub struct Waited {
 ///
 /// # Errors
 /// The wait timed out, it is to begin beyond the newest message, or the store failed.
-pub fn wait(session: &mut Session, request: &Wait) -> Result<Waited, Error> {
+pub fn wait_for_messages(
+    session: &mut Session,
+    request: &MessageWaitRequest,
+) -> Result<MessageWaitOutcome, Error> {
     let due = session.read(|tx, now| Ok(agent::sighting_due(tx, &request.agent, now)?))?;
     if due {
-        session.write(Durability::Process, |tx, now| {
-            agent::see(tx, &request.agent, now)?;
-            Ok(Ending::Keep(()))
+        session.write(WriteDurability::Process, |tx, now| {
+            agent::record_sighting(tx, &request.agent, now)?;
+            Ok(TxEnd::Commit(()))
         })?;
     }
     let after = match request.after {
-        Some(after) => session.read(|tx, _| after_known(tx, after))?,
+        Some(after) => session.read(|tx, _| require_known_message(tx, after))?,
         None => session
             .read(|tx, _| Ok(agent::load(tx, &request.agent)?.map_or(MessageId(0), |agent| agent.cursor)))?,
     };
     let found = wait_until(session, request.timeout, |session| {
-        give_defaults(session)?;
+        apply_due_defaults(session)?;
         session.read(|tx, _| {
-            let search = message::Search {
+            let search = message::MessageFilter {
                 to: &request.agent,
                 after,
                 thread: request.thread,
                 kind: request.kind,
                 limit: request.limit,
             };
-            let messages = message::search(tx, &search)?;
+            let messages = message::list_matching(tx, &search)?;
             Ok(match messages.last() {
-                Some(last) => Look::Found(Waited { cursor: last.id, messages }),
-                None => Look::Nothing(thread::next_default(tx)?),
+                Some(last) => PollOutcome::Found(MessageWaitOutcome { cursor: last.id, messages }),
+                None => PollOutcome::NotYet(thread::next_default_time(tx)?),
             })
         })
     })?;
-    found.ok_or(Error::TimedOut(Awaited::Messages(after)))
+    found.ok_or(Error::TimedOut(WaitTarget::Messages(after)))
 }
 
 /// Nothing can have been read beyond the newest message: a wait from there would miss what comes next.
-fn after_known(tx: &mut Transaction<'_>, after: MessageId) -> Result<MessageId, Error> {
-    let newest = message::newest(tx)?;
+fn require_known_message(tx: &mut Transaction<'_>, after: MessageId) -> Result<MessageId, Error> {
+    let newest = message::newest_id(tx)?;
     if after > newest {
-        let problem = Problem::BeyondMessages { newest };
+        let problem = ArgumentProblem::BeyondMessages { newest };
         return Err(Refusal::Invalid { argument: "--after", problem }.into());
     }
     Ok(after)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::{Error, Session};
@@ -30,17 +30,17 @@ fn sockets_folder(store_folder: &Path) -> PathBuf {
 }
 
 /// Tells every waiter of the store to look. Nothing here may fail a command that has committed.
-pub fn signal(store_folder: &Path) {
+pub fn signal_waiters(store_folder: &Path) {
     let folder = sockets_folder(store_folder);
     let Ok(entries) = std::fs::read_dir(&folder) else { return };
     let Ok(socket) = UnixDatagram::unbound() else { return };
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    let Ok(reach) = Reach::of(&folder) else { return };
+    let Ok(reach) = SocketFolder::open_folder(&folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        match socket.send_to(&[1], reach.path(Path::new(&name))) {
+        match socket.send_to(&[1], reach.socket_path(Path::new(&name))) {
             // Its process is gone.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 let _ = std::fs::remove_file(entry.path());
@@ -52,13 +52,13 @@ pub fn signal(store_folder: &Path) {
 }
 
 /// A folder's path in a form short enough for a socket's address.
-struct Reach {
+struct SocketFolder {
     base: PathBuf,
     _open: Option<std::fs::File>,
 }
 
-impl Reach {
-    fn of(folder: &Path) -> std::io::Result<Self> {
+impl SocketFolder {
+    fn open_folder(folder: &Path) -> std::io::Result<Self> {
         if folder.as_os_str().len() + 24 <= PATH_BYTES_MAX {
             return Ok(Self { base: folder.to_owned(), _open: None });
         }
@@ -67,28 +67,28 @@ impl Reach {
         Ok(Self { base: PathBuf::from(format!("/proc/self/fd/{number}")), _open: Some(open) })
     }
 
-    fn path(&self, name: &Path) -> PathBuf {
+    fn socket_path(&self, name: &Path) -> PathBuf {
         self.base.join(name)
     }
 }
 
 /// A socket that commits of others reach.
-struct Waiter {
+struct WakeSocket {
     socket: Option<UnixDatagram>,
     path: PathBuf,
 }
 
-impl Waiter {
+impl WakeSocket {
     fn bind(store_folder: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let folder = sockets_folder(store_folder);
         let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = folder.join(&name);
-        let socket = Self::socket(&folder, Path::new(&name)).ok();
+        let socket = Self::bind_socket(&folder, Path::new(&name)).ok();
         Self { socket, path }
     }
 
-    fn socket(folder: &Path, name: &Path) -> std::io::Result<UnixDatagram> {
+    fn bind_socket(folder: &Path, name: &Path) -> std::io::Result<UnixDatagram> {
         let mut builder = std::fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(folder) {
@@ -97,7 +97,7 @@ impl Waiter {
         }
         // A process of the same number may have left one behind.
         let _ = std::fs::remove_file(folder.join(name));
-        let socket = UnixDatagram::bind(Reach::of(folder)?.path(name))?;
+        let socket = UnixDatagram::bind(SocketFolder::open_folder(folder)?.socket_path(name))?;
         // It is read when there is something, and waited for together with others.
         socket.set_nonblocking(true)?;
         // Like every other file of the store, it is its owner's alone.
@@ -107,14 +107,14 @@ impl Waiter {
     }
 
     /// How long it may block before the change counter is looked at.
-    fn net(&self) -> Duration {
+    fn fallback_interval(&self) -> Duration {
         if self.socket.is_some() { NET } else { NET_WITHOUT_SOCKET }
     }
 
     /// Blocks until told, until one of these files can be read, or until `limit` has passed; says whether it was not the
     /// last.
     #[expect(clippy::disallowed_methods, reason = "without a socket nobody can wake it")]
-    fn block(&self, limit: Duration, files: &[BorrowedFd<'_>]) -> bool {
+    fn block_until_readable(&self, limit: Duration, files: &[BorrowedFd<'_>]) -> bool {
         let limit = limit.max(Duration::from_micros(100));
         if self.socket.is_none() && files.is_empty() {
             std::thread::sleep(limit);
@@ -140,7 +140,7 @@ pub fn is_readable(file: BorrowedFd<'_>) -> bool {
     rustix::event::poll(&mut places, Some(&none)).is_ok_and(|ready| ready > 0)
 }
 
-impl Drop for Waiter {
+impl Drop for WakeSocket {
     fn drop(&mut self) {
         if self.socket.is_some() {
             let _ = std::fs::remove_file(&self.path);
@@ -149,67 +149,67 @@ impl Drop for Waiter {
 }
 
 /// What commits ring, for a reader that also looks at something outside the store.
-pub struct Bell(Waiter);
+pub struct CommitListener(WakeSocket);
 
-impl Bell {
+impl CommitListener {
     /// From now on it rings.
-    pub fn hang(store_folder: &Path) -> Self {
-        Self(Waiter::bind(store_folder))
+    pub fn bind(store_folder: &Path) -> Self {
+        Self(WakeSocket::bind(store_folder))
     }
 
     /// Blocks until it rings or `limit` has passed.
     pub fn wait(&self, limit: Duration) {
-        self.0.block(limit.min(self.0.net()), &[]);
+        self.0.block_until_readable(limit.min(self.0.fallback_interval()), &[]);
     }
 }
 
 /// What a look at the store found.
-pub enum Look<T> {
+pub enum PollOutcome<T> {
     /// What was waited for.
     Found(T),
     /// Nothing yet; something may come at that time by itself. A time that has come already is not waited for:
     /// what was due at the look and still stands is for somebody else to take.
-    Nothing(Option<Time>),
+    NotYet(Option<Time>),
 }
 
 /// Looks until something is found or the time is up; `None` when it is up.
 pub fn wait_until<T>(
     session: &mut Session,
-    timeout: Span,
-    look: impl FnMut(&mut Session) -> Result<Look<T>, Error>,
+    timeout: TimeSpan,
+    look: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
 ) -> Result<Option<T>, Error> {
-    wait_with(session, timeout, &[], look)
+    wait_with_files(session, timeout, &[], look)
 }
 
 /// The same; it is also looked when one of these files can be read. The look has to find something then.
-pub fn wait_with<T>(
+pub fn wait_with_files<T>(
     session: &mut Session,
-    timeout: Span,
+    timeout: TimeSpan,
     files: &[BorrowedFd<'_>],
-    mut look: impl FnMut(&mut Session) -> Result<Look<T>, Error>,
+    mut look: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
-    if let Look::Found(found) = look(session)? {
+    if let PollOutcome::Found(found) = look(session)? {
         return Ok(Some(found));
     }
-    let waiter = Waiter::bind(session.store_folder());
+    let waiter = WakeSocket::bind(session.store_folder());
     loop {
         let seen = session.change_counter()?;
         let looked_at = session.clock_now();
         let until = match look(session)? {
-            Look::Found(found) => return Ok(Some(found)),
-            Look::Nothing(until) => until.filter(|at| *at > looked_at),
+            PollOutcome::Found(found) => return Ok(Some(found)),
+            PollOutcome::NotYet(until) => until.filter(|at| *at > looked_at),
         };
-        if !block_until_news(session, (&waiter, files), deadline, until, seen)? {
+        if !block_until_change(session, (&waiter, files), deadline, until, seen)? {
             return Ok(None);
         }
     }
 }
 
 /// Blocks until there may be something new; `false` when the time is up.
-fn block_until_news(
+fn block_until_change(
     session: &mut Session,
-    (waiter, files): (&Waiter, &[BorrowedFd<'_>]),
+    (waiter, files): (&WakeSocket, &[BorrowedFd<'_>]),
     deadline: Instant,
     until: Option<Time>,
     seen: i64,
@@ -225,7 +225,7 @@ fn block_until_news(
             return Ok(true);
         }
         let ahead = ahead.map_or(left, |ahead| Duration::from_millis(u64::try_from(ahead).unwrap_or(0)));
-        let told = waiter.block(ahead.min(left).min(waiter.net()), files);
+        let told = waiter.block_until_readable(ahead.min(left).min(waiter.fallback_interval()), files);
         if told || session.change_counter()? != seen {
             return Ok(true);
         }

@@ -11,11 +11,11 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use super::group::Group;
-use super::handle::notice_end;
-use super::log::BoundedLog;
-use super::poll::{poll, readable};
-use crate::Environment;
+use super::bounded_log::BoundedLog;
+use super::group::ProcessGroup;
+use super::pidfd::child_exit_handle;
+use super::poll::{poll_files, poll_readable};
+use crate::EnvironmentVariables;
 use crate::limit::{KILL_LOOK, KILL_WAIT, PIPE_BYTES};
 
 /// Runs the command `$1` without input, beside a guard: a process of the group that waits for our end of a
@@ -37,13 +37,13 @@ const NOT_EXECUTABLE: i32 = 126;
 
 /// A command to be run.
 #[derive(Clone, Copy, Debug)]
-pub struct Check<'a> {
+pub struct CheckCommand<'a> {
     /// What `sh -c` is given.
     pub command: &'a str,
     /// Where it runs.
     pub folder: &'a Path,
     /// All that it sees of the environment.
-    pub environment: &'a Environment,
+    pub environment: &'a EnvironmentVariables,
     /// How long it may take.
     pub limit: Duration,
     /// How long its processes may take to end after they were asked to.
@@ -58,7 +58,7 @@ pub struct Check<'a> {
 
 /// How a check went.
 #[derive(Debug)]
-pub struct CheckRun {
+pub struct CheckResult {
     /// How it ended.
     pub outcome: CheckOutcome,
     /// How long it took, in milliseconds.
@@ -79,12 +79,12 @@ pub enum CheckOutcome {
     /// It was ended because the caller wanted to stop.
     Interrupted,
     /// It says nothing about the tree, because it could not do its work.
-    CouldNotStart(StartFault),
+    CouldNotStart(CheckStartFault),
 }
 
 /// Why a check says nothing about the tree.
 #[derive(Debug, thiserror::Error)]
-pub enum StartFault {
+pub enum CheckStartFault {
     /// The shell found no such command.
     #[error("the command was not found")]
     NotFound,
@@ -104,18 +104,18 @@ pub enum StartFault {
 
 /// Runs a check to its end.
 #[must_use]
-pub fn run_check(check: &Check<'_>) -> CheckRun {
+pub fn run_check(check: &CheckCommand<'_>) -> CheckResult {
     let began = Instant::now();
-    let (outcome, tail) = match Watch::start(check, began) {
-        Ok(watch) => watch.run(),
+    let (outcome, tail) = match RunningCheck::start(check, began) {
+        Ok(watch) => watch.run_to_end(),
         Err(fault) => (CheckOutcome::CouldNotStart(fault), String::new()),
     };
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    CheckRun { outcome, duration_ms, tail }
+    CheckResult { outcome, duration_ms, tail }
 }
 
 /// Why a check is being ended by us.
-enum Ending {
+enum CheckStopCause {
     TimedOut,
     Interrupted,
     NoLog(io::Error),
@@ -124,17 +124,17 @@ enum Ending {
 }
 
 /// How far the end has come.
-enum Pressure {
+enum CheckEscalation {
     None,
-    Asked { kill_at: Instant },
-    Killed { give_up_at: Instant },
+    TermSent { kill_at: Instant },
+    KillSent { give_up_at: Instant },
 }
 
 /// A check under way.
-struct Watch<'a> {
-    check: &'a Check<'a>,
+struct RunningCheck<'a> {
+    check: &'a CheckCommand<'a>,
     child: Child,
-    group: Group,
+    group: ProcessGroup,
     deadline: Instant,
     log: BoundedLog,
     /// Closed when every process has closed it.
@@ -142,23 +142,24 @@ struct Watch<'a> {
     /// Becomes readable when the leader has ended.
     ended: OwnedFd,
     exit: Option<ExitStatus>,
-    ending: Option<Ending>,
-    pressure: Pressure,
+    ending: Option<CheckStopCause>,
+    pressure: CheckEscalation,
     /// Closed when we are gone.
     _guarded: PipeWriter,
 }
 
-impl<'a> Watch<'a> {
-    fn start(check: &'a Check<'a>, began: Instant) -> Result<Self, StartFault> {
+impl<'a> RunningCheck<'a> {
+    fn start(check: &'a CheckCommand<'a>, began: Instant) -> Result<Self, CheckStartFault> {
         if !check.folder.is_dir() {
-            return Err(StartFault::NoFolder);
+            return Err(CheckStartFault::NoFolder);
         }
-        let log = BoundedLog::create(check.log, check.log_bytes_max).map_err(StartFault::NoLog)?;
-        let Started { child, output, guarded } = spawn(check).map_err(StartFault::NoProcess)?;
-        let group = Group::led_by(child.id());
-        let ended = notice_end(child.id()).map_err(|error| {
+        let log = BoundedLog::create(check.log, check.log_bytes_max).map_err(CheckStartFault::NoLog)?;
+        let SpawnedCheck { child, output, guarded } =
+            spawn_check(check).map_err(CheckStartFault::NoProcess)?;
+        let group = ProcessGroup::led_by(child.id());
+        let ended = child_exit_handle(child.id()).map_err(|error| {
             group.kill();
-            StartFault::NoProcess(error)
+            CheckStartFault::NoProcess(error)
         })?;
         let deadline = began + check.limit;
         Ok(Self {
@@ -171,57 +172,57 @@ impl<'a> Watch<'a> {
             ended,
             exit: None,
             ending: None,
-            pressure: Pressure::None,
+            pressure: CheckEscalation::None,
             _guarded: guarded,
         })
     }
 
-    fn run(mut self) -> (CheckOutcome, String) {
+    fn run_to_end(mut self) -> (CheckOutcome, String) {
         while !self.is_over() {
-            let look = self.look();
-            self.take_output(look.output);
-            self.note_exit(look.ended);
-            self.note_stop(look.stop);
-            self.press();
+            let look = self.poll_events();
+            self.drain_output(look.output);
+            self.collect_exit(look.ended);
+            self.handle_stop_request(look.stop);
+            self.escalate_if_due();
         }
         // What the last process wrote may still be in the pipe.
-        self.take_output(true);
-        self.outcome()
+        self.drain_output(true);
+        self.into_outcome()
     }
 
     /// Whether the leader and all others of the group are gone, or will not go.
     fn is_over(&self) -> bool {
         let given_up = match self.pressure {
-            Pressure::Killed { give_up_at } => Instant::now() >= give_up_at,
-            Pressure::None | Pressure::Asked { .. } => false,
+            CheckEscalation::KillSent { give_up_at } => Instant::now() >= give_up_at,
+            CheckEscalation::None | CheckEscalation::TermSent { .. } => false,
         };
         self.exit.is_some() && (given_up || !self.group.is_alive())
     }
 
     /// Waits until something happens or is due.
-    fn look(&self) -> Look {
+    fn poll_events(&self) -> CheckPollResult {
         let places = [
-            self.output.as_ref().and_then(|output| readable(output.as_fd())),
-            if self.exit.is_none() { readable(self.ended.as_fd()) } else { None },
-            self.check.stop.filter(|_| self.ending.is_none()).and_then(readable),
+            self.output.as_ref().and_then(|output| poll_readable(output.as_fd())),
+            if self.exit.is_none() { poll_readable(self.ended.as_fd()) } else { None },
+            self.check.stop.filter(|_| self.ending.is_none()).and_then(poll_readable),
         ];
-        let ([output, ended, stop], _) = poll(places, std::iter::empty(), Some(self.next_look()));
-        Look { output, ended, stop }
+        let ([output, ended, stop], _) = poll_files(places, std::iter::empty(), Some(self.next_wakeup()));
+        CheckPollResult { output, ended, stop }
     }
 
     /// When something is due, whatever happens.
-    fn next_look(&self) -> Instant {
+    fn next_wakeup(&self) -> Instant {
         let due = match self.pressure {
-            Pressure::None => self.deadline,
-            Pressure::Asked { kill_at } => kill_at,
-            Pressure::Killed { give_up_at } => give_up_at,
+            CheckEscalation::None => self.deadline,
+            CheckEscalation::TermSent { kill_at } => kill_at,
+            CheckEscalation::KillSent { give_up_at } => give_up_at,
         };
         // Nothing tells when the last process of a group is gone.
         if self.exit.is_some() { due.min(Instant::now() + KILL_LOOK) } else { due }
     }
 
     /// Moves what is in the pipe to the log, at most what a pipe holds at once many times over.
-    fn take_output(&mut self, ready: bool) {
+    fn drain_output(&mut self, ready: bool) {
         const READS_MAX: usize = 64;
         if !ready {
             return;
@@ -243,83 +244,85 @@ impl<'a> Watch<'a> {
         if let Err(error) = self.log.add(bytes)
             && self.ending.is_none()
         {
-            self.end(Ending::NoLog(error));
+            self.begin_termination(CheckStopCause::NoLog(error));
         }
     }
 
     /// Takes the leader's status, and asks those to end that it left behind: the guard, and what else there is.
-    fn note_exit(&mut self, ended: bool) {
+    fn collect_exit(&mut self, ended: bool) {
         if !ended {
             return;
         }
         self.exit = self.child.wait().ok().or(Some(ExitStatus::from_raw(0xff00)));
         if self.ending.is_none() && self.group.is_alive() {
-            self.end(Ending::Leftovers);
+            self.begin_termination(CheckStopCause::Leftovers);
         }
     }
 
-    fn note_stop(&mut self, stop: bool) {
+    fn handle_stop_request(&mut self, stop: bool) {
         if stop && self.exit.is_none() {
-            self.end(Ending::Interrupted);
+            self.begin_termination(CheckStopCause::Interrupted);
         }
     }
 
     /// Goes on to the next means when the one before has had its time.
-    fn press(&mut self) {
+    fn escalate_if_due(&mut self) {
         let now = Instant::now();
         match self.pressure {
-            Pressure::None if self.exit.is_none() && now >= self.deadline => self.end(Ending::TimedOut),
-            Pressure::Asked { kill_at } if now >= kill_at => {
-                self.group.kill();
-                self.pressure = Pressure::Killed { give_up_at: now + KILL_WAIT };
+            CheckEscalation::None if self.exit.is_none() && now >= self.deadline => {
+                self.begin_termination(CheckStopCause::TimedOut)
             }
-            Pressure::None | Pressure::Asked { .. } | Pressure::Killed { .. } => {}
+            CheckEscalation::TermSent { kill_at } if now >= kill_at => {
+                self.group.kill();
+                self.pressure = CheckEscalation::KillSent { give_up_at: now + KILL_WAIT };
+            }
+            CheckEscalation::None | CheckEscalation::TermSent { .. } | CheckEscalation::KillSent { .. } => {}
         }
     }
 
-    fn end(&mut self, why: Ending) {
-        self.group.ask_to_end();
+    fn begin_termination(&mut self, why: CheckStopCause) {
+        self.group.request_termination();
         self.ending = Some(why);
-        self.pressure = Pressure::Asked { kill_at: Instant::now() + self.check.grace };
+        self.pressure = CheckEscalation::TermSent { kill_at: Instant::now() + self.check.grace };
     }
 
-    fn outcome(self) -> (CheckOutcome, String) {
+    fn into_outcome(self) -> (CheckOutcome, String) {
         let outcome = match self.ending {
-            Some(Ending::TimedOut) => CheckOutcome::TimedOut,
-            Some(Ending::Interrupted) => CheckOutcome::Interrupted,
-            Some(Ending::NoLog(error)) => {
-                return (CheckOutcome::CouldNotStart(StartFault::NoLog(error)), self.log.abandon());
+            Some(CheckStopCause::TimedOut) => CheckOutcome::TimedOut,
+            Some(CheckStopCause::Interrupted) => CheckOutcome::Interrupted,
+            Some(CheckStopCause::NoLog(error)) => {
+                return (CheckOutcome::CouldNotStart(CheckStartFault::NoLog(error)), self.log.into_tail());
             }
-            Some(Ending::Leftovers) | None => outcome_of(self.exit),
+            Some(CheckStopCause::Leftovers) | None => outcome_from_exit(self.exit),
         };
         match self.log.finish() {
             Ok(tail) => (outcome, tail),
-            Err(error) => (CheckOutcome::CouldNotStart(StartFault::NoLog(error)), String::new()),
+            Err(error) => (CheckOutcome::CouldNotStart(CheckStartFault::NoLog(error)), String::new()),
         }
     }
 }
 
 /// What there is to do.
-struct Look {
+struct CheckPollResult {
     output: bool,
     ended: bool,
     stop: bool,
 }
 
 /// A check that has begun.
-struct Started {
+struct SpawnedCheck {
     child: Child,
     output: PipeReader,
     guarded: PipeWriter,
 }
 
 /// Starts the shell as the leader of a new group, with both outputs in one pipe.
-fn spawn(check: &Check<'_>) -> io::Result<Started> {
+fn spawn_check(check: &CheckCommand<'_>) -> io::Result<SpawnedCheck> {
     let (output, write) = io::pipe()?;
     let (guard, guarded) = io::pipe()?;
     rustix::io::ioctl_fionbio(&output, true)?;
     let mut command = Command::new("/bin/sh");
-    check.environment.apply(&mut command);
+    check.environment.apply_to(&mut command);
     command
         .args(["-c", GUARDED, "sh", check.command])
         .arg(check.grace.as_secs().to_string())
@@ -328,14 +331,14 @@ fn spawn(check: &Check<'_>) -> io::Result<Started> {
         .stdout(write.try_clone()?)
         .stderr(write)
         .process_group(0);
-    Ok(Started { child: command.spawn()?, output, guarded })
+    Ok(SpawnedCheck { child: command.spawn()?, output, guarded })
 }
 
-fn outcome_of(exit: Option<ExitStatus>) -> CheckOutcome {
+fn outcome_from_exit(exit: Option<ExitStatus>) -> CheckOutcome {
     let exit = exit.unwrap_or_default();
     match (exit.code(), exit.signal()) {
-        (Some(NOT_FOUND), _) => CheckOutcome::CouldNotStart(StartFault::NotFound),
-        (Some(NOT_EXECUTABLE), _) => CheckOutcome::CouldNotStart(StartFault::NotExecutable),
+        (Some(NOT_FOUND), _) => CheckOutcome::CouldNotStart(CheckStartFault::NotFound),
+        (Some(NOT_EXECUTABLE), _) => CheckOutcome::CouldNotStart(CheckStartFault::NotExecutable),
         (Some(code), _) => CheckOutcome::Exited(code),
         (None, signal) => CheckOutcome::Signalled(signal.unwrap_or(0)),
     }

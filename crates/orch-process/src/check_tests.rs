@@ -8,21 +8,25 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder to run checks in.
-struct Place {
+struct CheckFixture {
     folder: TempDir,
-    environment: Environment,
+    environment: EnvironmentVariables,
     log: PathBuf,
 }
 
-impl Place {
+impl CheckFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("check.log");
-        Self { folder, environment: Environment::empty().with("PATH", "/usr/bin:/bin"), log }
+        Self {
+            folder,
+            environment: EnvironmentVariables::empty().with_variable("PATH", "/usr/bin:/bin"),
+            log,
+        }
     }
 
-    fn check<'a>(&'a self, command: &'a str) -> Check<'a> {
-        Check {
+    fn check_command<'a>(&'a self, command: &'a str) -> CheckCommand<'a> {
+        CheckCommand {
             command,
             folder: self.folder.path(),
             environment: &self.environment,
@@ -34,16 +38,16 @@ impl Place {
         }
     }
 
-    fn run(&self, command: &str) -> CheckRun {
-        run_check(&self.check(command))
+    fn run_command(&self, command: &str) -> CheckResult {
+        run_check(&self.check_command(command))
     }
 
-    fn logged(&self) -> String {
+    fn logged_text(&self) -> String {
         String::from_utf8(std::fs::read(&self.log).unwrap()).unwrap()
     }
 
     /// Whether the process whose number a check wrote to this file still runs.
-    fn runs(&self, file: &str) -> bool {
+    fn is_process_running(&self, file: &str) -> bool {
         let number = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", number.trim()));
         stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim().starts_with('Z')))
@@ -52,7 +56,7 @@ impl Place {
 
 #[test]
 fn the_end_is_told_apart() {
-    let place = Place::new();
+    let place = CheckFixture::new();
     for (command, expected) in [
         ("exit 0", "Exited(0)"),
         ("exit 3", "Exited(3)"),
@@ -61,33 +65,33 @@ fn the_end_is_told_apart() {
         ("kill -ABRT $$", "Signalled(6)"),
         ("if", "Exited(2)"),
     ] {
-        assert_eq!(format!("{:?}", place.run(command).outcome), expected, "{command}");
+        assert_eq!(format!("{:?}", place.run_command(command).outcome), expected, "{command}");
     }
 }
 
 #[test]
 fn a_check_sees_its_folder_and_its_environment_only() {
-    let place = Place::new();
-    let run = run_check(&Check {
+    let place = CheckFixture::new();
+    let run = run_check(&CheckCommand {
         limit: Duration::from_secs(30),
-        ..place.check("pwd -P; cat; echo \"$HOME-$GIT_DIR\" >&2; env | wc -l")
+        ..place.check_command("pwd -P; cat; echo \"$HOME-$GIT_DIR\" >&2; env | wc -l")
     });
     let folder = place.folder.path().canonicalize().unwrap();
     let lines: Vec<&str> = run.tail.lines().collect();
     assert_eq!(lines[..2], [folder.to_str().unwrap(), "-"]);
     assert!(lines[2].trim().parse::<u32>().unwrap() <= 4, "PATH and what the shell adds: {}", lines[2]);
-    assert_eq!(place.logged(), run.tail);
+    assert_eq!(place.logged_text(), run.tail);
 }
 
 #[test]
 fn a_gigabyte_of_output_stays_bounded() {
-    let place = Place::new();
-    let run = run_check(&Check {
+    let place = CheckFixture::new();
+    let run = run_check(&CheckCommand {
         log_bytes_max: 100_000,
-        ..place.check("echo first; head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo last")
+        ..place.check_command("echo first; head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo last")
     });
     assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
-    let log = place.logged();
+    let log = place.logged_text();
     assert!(log.len() <= 100_000, "{} bytes", log.len());
     assert!(log.starts_with("first\nxxx") && log.ends_with("xxx\nlast\n"));
     assert!(log.contains(" bytes left out ...]\n"));
@@ -96,10 +100,10 @@ fn a_gigabyte_of_output_stays_bounded() {
 
 #[test]
 fn at_the_limit_it_is_asked_first() {
-    let place = Place::new();
-    let run = run_check(&Check {
+    let place = CheckFixture::new();
+    let run = run_check(&CheckCommand {
         limit: Duration::from_millis(1_500),
-        ..place.check("trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done")
+        ..place.check_command("trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done")
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.tail.starts_with("on\n") && run.tail.ends_with("asked\n"), "{}", run.tail);
@@ -108,24 +112,24 @@ fn at_the_limit_it_is_asked_first() {
 
 #[test]
 fn one_that_does_not_listen_is_killed_with_its_children() {
-    let place = Place::new();
+    let place = CheckFixture::new();
     let deaf = "trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! >child; wait; wait";
-    let run = run_check(&Check {
+    let run = run_check(&CheckCommand {
         limit: Duration::from_millis(1_500),
         grace: Duration::from_millis(300),
-        ..place.check(deaf)
+        ..place.check_command(deaf)
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.duration_ms >= 1_800, "{} ms", run.duration_ms);
-    assert!(!place.runs("child"));
+    assert!(!place.is_process_running("child"));
 }
 
 #[test]
 fn a_stopped_one_is_ended_too() {
-    let place = Place::new();
-    let run = run_check(&Check {
+    let place = CheckFixture::new();
+    let run = run_check(&CheckCommand {
         limit: Duration::from_millis(200),
-        ..place.check("echo on; kill -STOP $$; echo never")
+        ..place.check_command("echo on; kill -STOP $$; echo never")
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
@@ -134,10 +138,10 @@ fn a_stopped_one_is_ended_too() {
 #[cfg(target_os = "linux")]
 #[test]
 fn only_the_command_stands_in_its_folder() {
-    let place = Place::new();
-    let run = run_check(&Check {
+    let place = CheckFixture::new();
+    let run = run_check(&CheckCommand {
         limit: Duration::from_secs(30),
-        ..place.check(
+        ..place.check_command(
             "read -r guard rest </proc/$$/task/$$/children\n\
              until [ \"$(readlink /proc/$guard/cwd)\" = / ]; do sleep 0.01; done",
         )
@@ -147,18 +151,18 @@ fn only_the_command_stands_in_its_folder() {
 
 #[test]
 fn what_it_leaves_behind_is_ended() {
-    let place = Place::new();
-    let run = place.run("sleep 1000 & echo $! >child; echo started");
+    let place = CheckFixture::new();
+    let run = place.run_command("sleep 1000 & echo $! >child; echo started");
     assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
     assert_eq!(run.tail, "started\n");
     assert!(run.duration_ms < 9_000, "it listens, so nobody waits for the grace: {} ms", run.duration_ms);
-    assert!(!place.runs("child"));
+    assert!(!place.is_process_running("child"));
 }
 
 #[test]
 fn one_that_left_its_group_holds_nobody_up() {
-    let place = Place::new();
-    let run = place.run("setsid sleep 1000 & echo $! >child; exit 4");
+    let place = CheckFixture::new();
+    let run = place.run_command("setsid sleep 1000 & echo $! >child; exit 4");
     assert!(matches!(run.outcome, CheckOutcome::Exited(4)), "{:?}", run.outcome);
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
     let left = std::fs::read_to_string(place.folder.path().join("child")).unwrap();
@@ -169,17 +173,17 @@ fn one_that_left_its_group_holds_nobody_up() {
 
 #[test]
 fn the_caller_can_stop_it() {
-    let place = Place::new();
+    let place = CheckFixture::new();
     let (stop, ask) = io::pipe().unwrap();
     drop(ask);
-    let run = run_check(&Check { stop: Some(stop.as_fd()), ..place.check("sleep 1000") });
+    let run = run_check(&CheckCommand { stop: Some(stop.as_fd()), ..place.check_command("sleep 1000") });
     assert!(matches!(run.outcome, CheckOutcome::Interrupted), "{:?}", run.outcome);
 }
 
 #[test]
 fn closed_outputs_are_no_end() {
-    let place = Place::new();
-    let run = place.run("echo on; exec >&- 2>&-; sleep 0.2; exit 5");
+    let place = CheckFixture::new();
+    let run = place.run_command("echo on; exec >&- 2>&-; sleep 0.2; exit 5");
     assert!(matches!(run.outcome, CheckOutcome::Exited(5)), "{:?}", run.outcome);
     assert!(run.duration_ms >= 200, "{} ms", run.duration_ms);
     assert_eq!(run.tail, "on\n");
@@ -187,22 +191,30 @@ fn closed_outputs_are_no_end() {
 
 #[test]
 fn faults_of_the_world_are_not_blamed_on_the_tree() {
-    let place = Place::new();
+    let place = CheckFixture::new();
     let missing = place.folder.path().join("missing");
-    let run = run_check(&Check { folder: &missing, ..place.check("true") });
-    assert!(matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoFolder)), "{:?}", run.outcome);
+    let run = run_check(&CheckCommand { folder: &missing, ..place.check_command("true") });
+    assert!(
+        matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoFolder)),
+        "{:?}",
+        run.outcome
+    );
     let full = PathBuf::from("/dev/full");
     if full.exists() {
-        let run = run_check(&Check { log: &full, ..place.check("echo x; sleep 1000") });
+        let run = run_check(&CheckCommand { log: &full, ..place.check_command("echo x; sleep 1000") });
         assert!(
-            matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoLog(_))),
+            matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoLog(_))),
             "{:?}",
             run.outcome
         );
     }
     let folder = place.folder.path().to_owned();
-    let run = run_check(&Check { log: &folder, ..place.check("true") });
-    assert!(matches!(run.outcome, CheckOutcome::CouldNotStart(StartFault::NoLog(_))), "{:?}", run.outcome);
+    let run = run_check(&CheckCommand { log: &folder, ..place.check_command("true") });
+    assert!(
+        matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoLog(_))),
+        "{:?}",
+        run.outcome
+    );
 }
 
 /// How the victim is told where to run a check that never ends.
@@ -212,16 +224,16 @@ const VICTIM: &str = "ORCH_TEST_CHECK";
 #[test]
 fn the_victim() {
     let Some(folder) = std::env::var_os(VICTIM) else { return };
-    let place = Place::new();
-    let check =
-        place.check("trap '' TERM; echo $$ >leader; sleep 1000 & echo $! >child; echo >ready; wait; wait");
+    let place = CheckFixture::new();
+    let check = place
+        .check_command("trap '' TERM; echo $$ >leader; sleep 1000 & echo $! >child; echo >ready; wait; wait");
     let folder = PathBuf::from(folder);
-    let _ = run_check(&Check { folder: &folder, grace: Duration::from_secs(1), ..check });
+    let _ = run_check(&CheckCommand { folder: &folder, grace: Duration::from_secs(1), ..check });
 }
 
 #[test]
 fn when_we_are_killed_it_ends_by_itself() {
-    let place = Place::new();
+    let place = CheckFixture::new();
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "world::process::check::tests::the_victim", "--test-threads=1"])
         .env(VICTIM, place.folder.path())
@@ -230,10 +242,10 @@ fn when_we_are_killed_it_ends_by_itself() {
         .unwrap();
     let ready = place.folder.path().join("ready");
     wait_until(|| ready.exists());
-    assert!(place.runs("leader") && place.runs("child"));
+    assert!(place.is_process_running("leader") && place.is_process_running("child"));
     victim.kill().unwrap();
     victim.wait().unwrap();
-    wait_until(|| !place.runs("leader") && !place.runs("child"));
+    wait_until(|| !place.is_process_running("leader") && !place.is_process_running("child"));
 }
 
 /// Waits for what other processes do, of which nothing tells.

@@ -9,13 +9,13 @@ use std::process::{Command, Stdio};
 
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 
-use crate::Environment;
+use crate::EnvironmentVariables;
 
 /// A program that was started and goes on without us.
 #[derive(Debug)]
-pub struct Detached(Box<dyn ChildWrapper>);
+pub struct DetachedProcess(Box<dyn ChildWrapper>);
 
-impl Detached {
+impl DetachedProcess {
     /// Its number.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -35,17 +35,17 @@ impl Detached {
 pub fn start_detached(
     words: &[OsString],
     folder: &Path,
-    environment: &Environment,
+    environment: &EnvironmentVariables,
     log: Option<&Path>,
-) -> io::Result<Detached> {
+) -> io::Result<DetachedProcess> {
     let (program, arguments) =
         words.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut command = Command::new(program);
-    environment.apply(&mut command);
+    environment.apply_to(&mut command);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     match log {
         Some(path) => {
-            let file = append(path)?;
+            let file = open_for_append(path)?;
             command.stdout(file.try_clone()?).stderr(file);
         }
         None => {
@@ -53,10 +53,10 @@ pub fn start_detached(
         }
     }
     let mut command = CommandWrap::from(command);
-    command.wrap(ProcessSession).spawn().map(Detached)
+    command.wrap(ProcessSession).spawn().map(DetachedProcess)
 }
 
-fn append(path: &Path) -> io::Result<File> {
+fn open_for_append(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -5,13 +5,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::afresh;
+use super::reexec;
 
 /// The whole environment of a program: what is not in here, it does not see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment(Vec<(OsString, OsString)>);
+pub struct EnvironmentVariables(Vec<(OsString, OsString)>);
 
-impl Environment {
+impl EnvironmentVariables {
     /// No variable at all.
     #[must_use]
     pub fn empty() -> Self {
@@ -21,16 +21,16 @@ impl Environment {
     /// What this process was started with, without what it has set for itself, and without `GIT_*`: a hook or an alias
     /// that starts us sets variables that would turn our git, and that of a check, to another repository or index.
     #[must_use]
-    pub fn inherited() -> Self {
+    pub fn inherit_sanitized() -> Self {
         let foreign = |(name, value): &(OsString, OsString)| {
-            !name.as_bytes().starts_with(b"GIT_") && !afresh::is_own(name, value)
+            !name.as_bytes().starts_with(b"GIT_") && !reexec::is_reexec_variable(name, value)
         };
         Self(std::env::vars_os().filter(foreign).collect())
     }
 
     /// The same with this variable set.
     #[must_use]
-    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+    pub fn with_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         let name = name.into();
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value.into()));
@@ -62,7 +62,7 @@ impl Environment {
     }
 
     /// Makes this the command's environment.
-    pub fn apply(&self, command: &mut Command) {
+    pub fn apply_to(&self, command: &mut Command) {
         command.env_clear().envs(self.0.iter().map(|(name, value)| (name, value)));
     }
 }
@@ -77,22 +77,27 @@ mod tests {
 
     #[test]
     fn the_last_value_counts() {
-        let environment = Environment::empty().with("A", "1").with("ORCH_RUN", "x").with("A", "2");
+        let environment = EnvironmentVariables::empty()
+            .with_variable("A", "1")
+            .with_variable("ORCH_RUN", "x")
+            .with_variable("A", "2");
         assert_eq!(environment.get("A"), Some(OsStr::new("2")));
         assert_eq!(environment.without_prefix("ORCH_").get("ORCH_RUN"), None);
     }
 
     #[test]
     fn nothing_of_git_is_inherited() {
-        let names: Vec<OsString> = Environment::inherited().0.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<OsString> =
+            EnvironmentVariables::inherit_sanitized().0.into_iter().map(|(name, _)| name).collect();
         assert!(names.iter().all(|name| !name.as_bytes().starts_with(b"GIT_")), "{names:?}");
     }
 
     #[test]
     fn programs_are_found_where_the_path_says() {
-        let environment = Environment::empty().with("PATH", "nowhere:/nowhere:/bin:/usr/bin");
+        let environment =
+            EnvironmentVariables::empty().with_variable("PATH", "nowhere:/nowhere:/bin:/usr/bin");
         assert!(environment.find_program("sh").is_some_and(|path| path.is_absolute()));
         assert_eq!(environment.find_program("no-such-program"), None);
-        assert_eq!(Environment::empty().find_program("sh"), None);
+        assert_eq!(EnvironmentVariables::empty().find_program("sh"), None);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rustix::process::Pid;
 use sha2::{Digest as _, Sha256};
 
-use super::table;
+use super::proc_stat;
 
 /// A process of this host: its number, when it started, and since which start of the system.
 ///
@@ -27,28 +27,28 @@ pub struct ProcessIdentity {
 /// A text that is no identity of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the identity of a process")]
-pub struct NotAnIdentity;
+pub struct InvalidProcessIdentity;
 
 impl ProcessIdentity {
     /// The process that has this number now, even if it is dead and its parent has not noticed.
     #[must_use]
-    pub fn of(pid: u32) -> Option<Self> {
-        if let Some(entry) = table::entry(pid) {
-            return Some(Self::from_entry(entry));
+    pub fn of_pid(pid: u32) -> Option<Self> {
+        if let Some(entry) = proc_stat::find_process(pid) {
+            return Some(Self::from_stat(entry));
         }
-        let there = !table::is_there() && number_is_taken(pid);
+        let there = !proc_stat::is_proc_available() && is_pid_in_use(pid);
         there.then_some(Self { pid, started: 0, boot: 0 })
     }
 
     /// This process.
     #[must_use]
-    pub fn own() -> Self {
-        Self::of_ours(std::process::id())
+    pub fn of_current_process() -> Self {
+        Self::of_own_or_child(std::process::id())
     }
 
     /// This process, or a child that nobody has waited for: it has this number, even if the system hides it.
-    pub(crate) fn of_ours(pid: u32) -> Self {
-        Self::of(pid).unwrap_or(Self { pid, started: 0, boot: 0 })
+    pub(crate) fn of_own_or_child(pid: u32) -> Self {
+        Self::of_pid(pid).unwrap_or(Self { pid, started: 0, boot: 0 })
     }
 
     /// Its number.
@@ -59,17 +59,17 @@ impl ProcessIdentity {
 
     /// Whether it still runs: its number is taken, by a process that started when it did, and it is not dead.
     ///
-    /// Only the [`host`] that it was seen on can tell.
+    /// Only the [`host_id`] that it was seen on can tell.
     #[must_use]
     pub fn is_alive(self) -> bool {
-        match table::entry(self.pid) {
-            Some(entry) => entry.runs && Self::from_entry(entry) == self,
-            None => !table::is_there() && self.boot == 0 && number_is_taken(self.pid),
+        match proc_stat::find_process(self.pid) {
+            Some(entry) => entry.runs && Self::from_stat(entry) == self,
+            None => !proc_stat::is_proc_available() && self.boot == 0 && is_pid_in_use(self.pid),
         }
     }
 
-    pub(crate) fn from_entry(entry: table::Entry) -> Self {
-        Self { pid: entry.pid, started: entry.started, boot: boot() }
+    pub(crate) fn from_stat(entry: proc_stat::ProcessStat) -> Self {
+        Self { pid: entry.pid, started: entry.started, boot: boot_id() }
     }
 }
 
@@ -80,19 +80,19 @@ impl fmt::Display for ProcessIdentity {
 }
 
 impl FromStr for ProcessIdentity {
-    type Err = NotAnIdentity;
+    type Err = InvalidProcessIdentity;
 
-    fn from_str(text: &str) -> Result<Self, NotAnIdentity> {
+    fn from_str(text: &str) -> Result<Self, InvalidProcessIdentity> {
         let mut parts = text.splitn(3, '-');
-        let mut part = || parts.next().ok_or(NotAnIdentity);
+        let mut part = || parts.next().ok_or(InvalidProcessIdentity);
         let (pid, started, boot) = (part()?, part()?, part()?);
         let identity = Self {
-            pid: pid.parse().map_err(|_| NotAnIdentity)?,
-            started: started.parse().map_err(|_| NotAnIdentity)?,
-            boot: u128::from_str_radix(boot, 16).map_err(|_| NotAnIdentity)?,
+            pid: pid.parse().map_err(|_| InvalidProcessIdentity)?,
+            started: started.parse().map_err(|_| InvalidProcessIdentity)?,
+            boot: u128::from_str_radix(boot, 16).map_err(|_| InvalidProcessIdentity)?,
         };
         // One identity has one text, so that texts can be compared.
-        if identity.to_string() == text { Ok(identity) } else { Err(NotAnIdentity) }
+        if identity.to_string() == text { Ok(identity) } else { Err(InvalidProcessIdentity) }
     }
 }
 
@@ -101,16 +101,16 @@ impl FromStr for ProcessIdentity {
 /// In a container, or a sandbox with process numbers of its own, it is another text than outside:
 /// nobody can tell from one side whether a process of the other is alive.
 #[must_use]
-pub fn host() -> &'static str {
+pub fn host_id() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
         let machine = machine_id().unwrap_or_else(host_name);
-        host_text(&machine, own_numbers().as_deref())
+        host_digest(&machine, pid_namespace().as_deref())
     })
 }
 
 /// A machine id is not for others to see (machine-id(5)), and a name may hold anything.
-fn host_text(machine: &str, numbers: Option<&str>) -> String {
+fn host_digest(machine: &str, numbers: Option<&str>) -> String {
     let mut digest = Sha256::new();
     for part in ["orch host", machine, numbers.unwrap_or_default()] {
         digest.update(part.as_bytes());
@@ -133,7 +133,7 @@ fn host_name() -> String {
 }
 
 /// The name of our process numbers, where they are not those of the whole host.
-fn own_numbers() -> Option<String> {
+fn pid_namespace() -> Option<String> {
     /// What the kernel calls the numbers of the host itself, always.
     const OF_THE_HOST: &str = "pid:[4026531836]";
     let name = std::fs::read_link("/proc/self/ns/pid").ok()?;
@@ -142,7 +142,7 @@ fn own_numbers() -> Option<String> {
 }
 
 /// When the system was started, as a name; 0 where it has none.
-fn boot() -> u128 {
+fn boot_id() -> u128 {
     static BOOT: OnceLock<u128> = OnceLock::new();
     *BOOT.get_or_init(|| {
         let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -151,7 +151,7 @@ fn boot() -> u128 {
 }
 
 /// Whether somebody has this number, be it a process that we may not signal.
-fn number_is_taken(pid: u32) -> bool {
+fn is_pid_in_use(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
     matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
 }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn we_are_alive_and_have_a_text() {
-        let own = ProcessIdentity::own();
+        let own = ProcessIdentity::of_current_process();
         assert!(own.is_alive());
         assert_eq!(own.pid(), std::process::id());
         let text = own.to_string();
@@ -189,7 +189,7 @@ mod tests {
             format!("4294967296-2-{boot}"),
             format!("1 -2-{boot}"),
         ] {
-            assert_eq!(text.parse::<ProcessIdentity>(), Err(NotAnIdentity), "{text:?}");
+            assert_eq!(text.parse::<ProcessIdentity>(), Err(InvalidProcessIdentity), "{text:?}");
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_number_alone_does_not_make_it_alive() {
-        let own = ProcessIdentity::own();
+        let own = ProcessIdentity::of_current_process();
         assert!(!ProcessIdentity { started: own.started + 1, ..own }.is_alive());
         assert!(!ProcessIdentity { boot: own.boot ^ 1, ..own }.is_alive());
         assert!(!ProcessIdentity { boot: 0, started: 0, ..own }.is_alive());
@@ -207,14 +207,14 @@ mod tests {
     #[test]
     fn the_dead_are_not_alive() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let identity = ProcessIdentity::of(child.id()).unwrap();
+        let identity = ProcessIdentity::of_pid(child.id()).unwrap();
         assert!(identity.is_alive());
         drop(child.stdin.take());
         let pid = Pid::from_child(&child);
         let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
         assert_eq!(
-            ProcessIdentity::of(child.id()),
+            ProcessIdentity::of_pid(child.id()),
             Some(identity),
             "it is dead, and its number still its own"
         );
@@ -225,14 +225,14 @@ mod tests {
 
     #[test]
     fn a_host_has_one_text() {
-        let text = host();
-        assert_eq!(text, host());
+        let text = host_id();
+        assert_eq!(text, host_id());
         assert!(text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text}");
         let texts = [
-            host_text("a", None),
-            host_text("b", None),
-            host_text("a", Some("pid:[1]")),
-            host_text("a", Some("pid:[2]")),
+            host_digest("a", None),
+            host_digest("b", None),
+            host_digest("a", Some("pid:[1]")),
+            host_digest("a", Some("pid:[2]")),
         ];
         for (index, text) in texts.iter().enumerate() {
             assert!(!texts[..index].contains(text));

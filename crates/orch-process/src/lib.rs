@@ -1,35 +1,35 @@
 //! Commands that judge a tree and workers that change it: logged within bounds, ended to the last process.
 //!
 //! [`run_check`] runs a command with a limit, [`run_worker`] one that lasts and is watched.
-//! [`end_tagged`] ends what a worker left when its wrapper was killed; a [`ProcessIdentity`] can be stored
+//! [`terminate_tagged`] ends what a worker left when its wrapper was killed; a [`ProcessIdentity`] can be stored
 //! and asked later whether it is alive. Below them, `handle`, `kin`, `table` and [`tag`] tell who is who,
-//! [`ending`] and [`group`] end processes, `exchange` talks to a program that answers and ends, and by [`afresh`] ours
+//! [`termination`] and [`group`] end processes, `exchange` talks to a program that answers and ends, and by [`reexec`] ours
 //! becomes its own program again.
 
-pub mod afresh;
+pub(crate) mod bounded_log;
 pub mod check;
+pub mod communicate;
+mod descendants;
 pub mod detached;
 pub mod disk;
-pub mod ending;
 pub mod environment;
-pub mod exchange;
 pub mod group;
-mod handle;
 pub mod identity;
-mod kin;
 pub mod limit;
-pub(crate) mod log;
-pub mod notice;
+mod pidfd;
 mod poll;
-pub(crate) mod table;
+pub(crate) mod proc_stat;
+pub mod reexec;
 pub mod tag;
+pub mod termination;
+pub mod timed_command;
 pub mod worker;
 
-pub use check::{Check, CheckOutcome, CheckRun, StartFault, run_check};
-pub use ending::{Swept, end_tagged};
-pub use environment::Environment;
-pub use group::processes_in;
-pub use handle::{ask_to_end, end_of};
-pub use identity::{NotAnIdentity, ProcessIdentity, host};
-pub use tag::{Tag, processes_tagged};
-pub use worker::{Worker, run_worker};
+pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, run_check};
+pub use environment::EnvironmentVariables;
+pub use group::processes_working_in;
+pub use identity::{InvalidProcessIdentity, ProcessIdentity, host_id};
+pub use pidfd::{process_exit_handle, request_termination};
+pub use tag::{Tag, find_tagged_processes};
+pub use termination::{TerminationReport, terminate_tagged};
+pub use worker::{WorkerCommand, run_worker};

@@ -6,39 +6,39 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// A file and what it is awaited for; nothing where it is not there or not asked.
-pub(super) type Place<'a> = Option<(BorrowedFd<'a>, PollFlags)>;
+pub(super) type PollTarget<'a> = Option<(BorrowedFd<'a>, PollFlags)>;
 
 /// Awaits that this can be read.
-pub(super) fn readable(file: BorrowedFd<'_>) -> Place<'_> {
+pub(super) fn poll_readable(file: BorrowedFd<'_>) -> PollTarget<'_> {
     Some((file, PollFlags::IN))
 }
 
 /// Awaits that this can be written.
-pub(super) fn writable(file: BorrowedFd<'_>) -> Place<'_> {
+pub(super) fn poll_writable(file: BorrowedFd<'_>) -> PollTarget<'_> {
     Some((file, PollFlags::OUT))
 }
 
 /// Waits until one of them is ready or it is due, and says which of the first are, and whether one of the others is.
 ///
 /// A file that is not asked is left out: its being closed at the other end would be told without end.
-pub(super) fn poll<'a, const N: usize>(
-    first: [Place<'a>; N],
+pub(super) fn poll_files<'a, const N: usize>(
+    first: [PollTarget<'a>; N],
     others: impl Iterator<Item = BorrowedFd<'a>>,
     due: Option<Instant>,
 ) -> ([bool; N], bool) {
-    let others = others.map(readable);
+    let others = others.map(poll_readable);
     let asked = first.into_iter().chain(others).flatten();
     let mut places: Vec<PollFd<'_>> =
         asked.map(|(file, flags)| PollFd::from_borrowed_fd(file, flags)).collect();
     // An interrupted call is as good as one that timed out: who waits comes back.
-    let _ = rustix::event::poll(&mut places, due.map(until).as_ref());
+    let _ = rustix::event::poll(&mut places, due.map(timeout_until).as_ref());
     let mut ready = places.iter().map(|place| !place.revents().is_empty());
     let first = first.map(|place| place.is_some() && ready.next().unwrap_or_default());
     (first, ready.any(|ready| ready))
 }
 
 /// How long it is until then, or as much of it as can be waited for at once.
-fn until(due: Instant) -> Timespec {
+fn timeout_until(due: Instant) -> Timespec {
     let left = due.saturating_duration_since(Instant::now());
     Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::from(i32::MAX / 1000), tv_nsec: 0 })
 }
@@ -59,11 +59,20 @@ mod tests {
         let (closed, end) = io::pipe().unwrap();
         drop(end);
         let due = Some(Instant::now() + Duration::from_secs(60));
-        let asked = [None, readable(quiet.as_fd()), readable(full.as_fd()), writable(write.as_fd()), None];
-        assert_eq!(poll(asked, std::iter::empty(), due), ([false, false, true, true, false], false));
+        let asked = [
+            None,
+            poll_readable(quiet.as_fd()),
+            poll_readable(full.as_fd()),
+            poll_writable(write.as_fd()),
+            None,
+        ];
+        assert_eq!(poll_files(asked, std::iter::empty(), due), ([false, false, true, true, false], false));
         let others = [quiet.as_fd(), closed.as_fd()];
-        assert_eq!(poll([readable(quiet.as_fd())], others.into_iter(), due), ([false], true));
+        assert_eq!(poll_files([poll_readable(quiet.as_fd())], others.into_iter(), due), ([false], true));
         let past = Some(Instant::now());
-        assert_eq!(poll([None, readable(quiet.as_fd())], std::iter::empty(), past), ([false, false], false));
+        assert_eq!(
+            poll_files([None, poll_readable(quiet.as_fd())], std::iter::empty(), past),
+            ([false, false], false)
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
 
 use super::identity::ProcessIdentity;
-use super::table;
+use super::proc_stat;
 use crate::limit::ENVIRON_BYTES_MAX;
 
 /// A variable with a value that no other undertaking has.
@@ -20,28 +20,29 @@ pub struct Tag<'a> {
 ///
 /// One that was given another environment is not among them, nor one of another user.
 #[must_use]
-pub fn processes_tagged(tag: Tag<'_>) -> Vec<ProcessIdentity> {
+pub fn find_tagged_processes(tag: Tag<'_>) -> Vec<ProcessIdentity> {
     let own = std::process::id();
-    let bears = |entry: &table::Entry| entry.runs && entry.pid != own && tag.is_borne_by(entry.pid);
-    table::entries().filter(bears).map(ProcessIdentity::from_entry).collect()
+    let bears =
+        |entry: &proc_stat::ProcessStat| entry.runs && entry.pid != own && tag.marks_process(entry.pid);
+    proc_stat::list_processes().filter(bears).map(ProcessIdentity::from_stat).collect()
 }
 
 impl Tag<'_> {
     /// Whether the process of this number was started with this variable.
-    pub(crate) fn is_borne_by(self, pid: u32) -> bool {
+    pub(crate) fn marks_process(self, pid: u32) -> bool {
         let Ok(environ) = File::open(format!("/proc/{pid}/environ")) else { return false };
-        self.is_in(environ)
+        self.is_in_environ(environ)
     }
 
     /// Looks through variables that each end in a NUL, holding one at a time.
-    fn is_in(self, environ: impl Read) -> bool {
+    fn is_in_environ(self, environ: impl Read) -> bool {
         let mut variables = BufReader::with_capacity(4096, environ.take(ENVIRON_BYTES_MAX));
         let mut variable = Vec::new();
         while variables.read_until(0, &mut variable).is_ok_and(|length| length > 0) {
             if variable.ends_with(&[0]) {
                 variable.pop();
             }
-            if self.is(&variable) {
+            if self.matches_variable(&variable) {
                 return true;
             }
             variable.clear();
@@ -49,7 +50,7 @@ impl Tag<'_> {
         false
     }
 
-    fn is(self, variable: &[u8]) -> bool {
+    fn matches_variable(self, variable: &[u8]) -> bool {
         let value = variable.strip_prefix(self.name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
         value == Some(self.value.as_bytes())
     }
@@ -74,9 +75,9 @@ mod tests {
             (b"\0\0\0", false),
             (b"", false),
         ] {
-            assert_eq!(tag.is_in(environ), expected, "{}", String::from_utf8_lossy(environ));
+            assert_eq!(tag.is_in_environ(environ), expected, "{}", String::from_utf8_lossy(environ));
         }
         let long = [b"LONG=", &[b'x'; 100_000][..], b"\0TAG=a-1\0"].concat();
-        assert!(tag.is_in(&long[..]));
+        assert!(tag.is_in_environ(&long[..]));
     }
 }

@@ -7,7 +7,7 @@ use super::limit;
 
 /// A name in braces that a start replaces. There are no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Placeholder {
+pub enum CommandPlaceholder {
     /// The folder that the attempt works in.
     Worktree,
     /// The brief itself.
@@ -28,7 +28,7 @@ pub enum Placeholder {
     Orch,
 }
 
-impl Placeholder {
+impl CommandPlaceholder {
     /// All of them.
     pub const ALL: [Self; 9] = [
         Self::Worktree,
@@ -58,17 +58,17 @@ impl Placeholder {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
 }
 
 /// Why a word of a command makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WordError {
+pub enum CommandWordError {
     /// The name between braces is none of ours.
     #[error("`{{{0}}}` is no placeholder; those are {known}, and a brace is written {{{{ or }}}}",
-        known = known())]
+        known = list_placeholders())]
     Unknown(String),
     /// A brace stands alone.
     #[error("a brace stands alone: write {{{{ or }}}} for a brace")]
@@ -78,28 +78,28 @@ pub enum WordError {
     Nul,
 }
 
-fn known() -> String {
-    Placeholder::ALL.map(|placeholder| format!("{{{}}}", placeholder.name())).join(" ")
+fn list_placeholders() -> String {
+    CommandPlaceholder::ALL.map(|placeholder| format!("{{{}}}", placeholder.name())).join(" ")
 }
 
 /// A text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word(Vec<Piece>);
+pub struct CommandWord(Vec<WordPiece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum WordPiece {
     Text(String),
-    Place(Placeholder),
+    Placeholder(CommandPlaceholder),
 }
 
-impl Word {
+impl CommandWord {
     /// Reads a text with placeholders.
     ///
     /// # Errors
     /// A name is unknown, or a brace stands alone.
-    pub fn parse(text: &str) -> Result<Self, WordError> {
+    pub fn parse(text: &str) -> Result<Self, CommandWordError> {
         if text.contains('\0') {
-            return Err(WordError::Nul);
+            return Err(CommandWordError::Nul);
         }
         let mut pieces = Vec::new();
         let mut plain = String::new();
@@ -114,52 +114,53 @@ impl Word {
                 continue;
             }
             let end = rest.find(['{', '}']).filter(|end| brace == "{" && rest[*end..].starts_with('}'));
-            let name = end.map(|end| &rest[..end]).ok_or(WordError::LooseBrace)?;
-            let place = Placeholder::named(name).ok_or_else(|| WordError::Unknown(name.to_owned()))?;
+            let name = end.map(|end| &rest[..end]).ok_or(CommandWordError::LooseBrace)?;
+            let place = CommandPlaceholder::from_name(name)
+                .ok_or_else(|| CommandWordError::Unknown(name.to_owned()))?;
             if !plain.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                pieces.push(WordPiece::Text(std::mem::take(&mut plain)));
             }
-            pieces.push(Piece::Place(place));
+            pieces.push(WordPiece::Placeholder(place));
             rest = &rest[name.len() + 1..];
         }
         plain.push_str(rest);
         if !plain.is_empty() || pieces.is_empty() {
-            pieces.push(Piece::Text(plain));
+            pieces.push(WordPiece::Text(plain));
         }
         Ok(Self(pieces))
     }
 
     /// Its text, with placeholders by their names.
-    pub(super) fn plain(&self) -> String {
+    pub(super) fn to_source_text(&self) -> String {
         self.0
             .iter()
             .map(|piece| match piece {
-                Piece::Text(text) => text.clone(),
-                Piece::Place(place) => format!("{{{}}}", place.name()),
+                WordPiece::Text(text) => text.clone(),
+                WordPiece::Placeholder(place) => format!("{{{}}}", place.name()),
             })
             .collect()
     }
 
     /// Whether this placeholder stands in it.
     #[must_use]
-    pub fn names(&self, placeholder: Placeholder) -> bool {
-        self.0.contains(&Piece::Place(placeholder))
+    pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
+        self.0.contains(&WordPiece::Placeholder(placeholder))
     }
 
     /// The text of this start.
     ///
     /// # Errors
     /// There is nothing that could stand for a placeholder, or the text is too long for an argument.
-    pub fn fill(&self, launch: &Launch<'_>) -> Result<OsString, FillError> {
+    pub fn expand_placeholders(&self, launch: &PlaceholderValues<'_>) -> Result<OsString, PlaceholderError> {
         let mut filled = OsString::new();
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => filled.push(text),
-                Piece::Place(place) => filled.push(launch.stands_for(*place)?),
+                WordPiece::Text(text) => filled.push(text),
+                WordPiece::Placeholder(place) => filled.push(launch.value_of(*place)?),
             }
         }
         match filled.len() {
-            bytes if bytes > limit::ARGUMENT_BYTES_MAX => Err(FillError::TooLong { bytes }),
+            bytes if bytes > limit::ARGUMENT_BYTES_MAX => Err(PlaceholderError::TooLong { bytes }),
             _ => Ok(filled),
         }
     }
@@ -168,47 +169,53 @@ impl Word {
 /// A program and its arguments, with placeholders. There is always a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    program: Word,
-    arguments: Vec<Word>,
+    program: CommandWord,
+    arguments: Vec<CommandWord>,
 }
 
 impl CommandLine {
-    pub(super) const fn new(program: Word, arguments: Vec<Word>) -> Self {
+    pub(super) const fn new(program: CommandWord, arguments: Vec<CommandWord>) -> Self {
         Self { program, arguments }
     }
 
     /// The program as it stands in the profile, for looking whether it is there.
     #[must_use]
     pub fn program_text(&self) -> String {
-        self.program.plain()
+        self.program.to_source_text()
     }
 
     /// Whether this placeholder stands in one of its words.
     #[must_use]
-    pub fn names(&self, placeholder: Placeholder) -> bool {
-        std::iter::once(&self.program).chain(&self.arguments).any(|word| word.names(placeholder))
+    pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
+        std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .any(|word| word.contains_placeholder(placeholder))
     }
 
     /// The program and the arguments of this start.
     ///
     /// # Errors
-    /// As [`Word::fill`].
-    pub fn fill(&self, launch: &Launch<'_>) -> Result<(OsString, Vec<OsString>), FillError> {
-        let arguments = self.arguments.iter().map(|word| word.fill(launch)).collect::<Result<_, _>>()?;
-        Ok((self.program.fill(launch)?, arguments))
+    /// As [`CommandWord::expand_placeholders`].
+    pub fn expand_placeholders(
+        &self,
+        launch: &PlaceholderValues<'_>,
+    ) -> Result<(OsString, Vec<OsString>), PlaceholderError> {
+        let arguments =
+            self.arguments.iter().map(|word| word.expand_placeholders(launch)).collect::<Result<_, _>>()?;
+        Ok((self.program.expand_placeholders(launch)?, arguments))
     }
 }
 
 /// What stands for the placeholders at one start. All paths are absolute.
 #[derive(Clone, Copy, Debug)]
-pub struct Launch<'a> {
+pub struct PlaceholderValues<'a> {
     /// The folder that the attempt works in.
     pub worktree: &'a Path,
     /// What the worker is told.
     pub brief: &'a str,
     /// A file that holds the same.
     pub brief_file: &'a Path,
-    /// The session: [`super::session_id`] where the profile lets us choose, the recorded one at a resumption.
+    /// The session: [`super::session_uuid`] where the profile lets us choose, the recorded one at a resumption.
     pub session: Option<&'a str>,
     /// The folder of the store.
     pub store_dir: &'a Path,
@@ -222,26 +229,26 @@ pub struct Launch<'a> {
     pub orch: &'a Path,
 }
 
-impl<'a> Launch<'a> {
-    fn stands_for(&self, place: Placeholder) -> Result<&'a OsStr, FillError> {
-        let missing = FillError::Missing { placeholder: place.name() };
+impl<'a> PlaceholderValues<'a> {
+    fn value_of(&self, place: CommandPlaceholder) -> Result<&'a OsStr, PlaceholderError> {
+        let missing = PlaceholderError::Missing { placeholder: place.name() };
         Ok(match place {
-            Placeholder::Worktree => self.worktree.as_os_str(),
-            Placeholder::Brief => OsStr::new(self.brief),
-            Placeholder::BriefFile => self.brief_file.as_os_str(),
-            Placeholder::Session => OsStr::new(self.session.ok_or(missing)?),
-            Placeholder::StoreDir => self.store_dir.as_os_str(),
-            Placeholder::GitDir => self.git_dir.ok_or(missing)?.as_os_str(),
-            Placeholder::GitCommonDir => self.git_common_dir.ok_or(missing)?.as_os_str(),
-            Placeholder::Inbox => self.inbox.as_os_str(),
-            Placeholder::Orch => self.orch.as_os_str(),
+            CommandPlaceholder::Worktree => self.worktree.as_os_str(),
+            CommandPlaceholder::Brief => OsStr::new(self.brief),
+            CommandPlaceholder::BriefFile => self.brief_file.as_os_str(),
+            CommandPlaceholder::Session => OsStr::new(self.session.ok_or(missing)?),
+            CommandPlaceholder::StoreDir => self.store_dir.as_os_str(),
+            CommandPlaceholder::GitDir => self.git_dir.ok_or(missing)?.as_os_str(),
+            CommandPlaceholder::GitCommonDir => self.git_common_dir.ok_or(missing)?.as_os_str(),
+            CommandPlaceholder::Inbox => self.inbox.as_os_str(),
+            CommandPlaceholder::Orch => self.orch.as_os_str(),
         })
     }
 }
 
 /// Why a command cannot be written out for a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FillError {
+pub enum PlaceholderError {
     /// This start has nothing of the kind: there is no repository, or no session to resume.
     #[error("nothing stands for {{{placeholder}}} here")]
     Missing {
@@ -260,8 +267,8 @@ pub enum FillError {
 mod tests {
     use super::*;
 
-    fn launch(brief: &str) -> Launch<'_> {
-        Launch {
+    fn placeholder_values(brief: &str) -> PlaceholderValues<'_> {
+        PlaceholderValues {
             worktree: Path::new("/repo.orch/a b"),
             brief,
             brief_file: Path::new("/store/brief"),
@@ -286,7 +293,8 @@ mod tests {
             ("{{\"a\":{{}}}} {orch}", "{\"a\":{}} /bin/orch"),
             ("{{worktree}}", "{worktree}"),
         ] {
-            let filled = Word::parse(text).unwrap().fill(&launch("Do {it}."));
+            let filled =
+                CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values("Do {it}."));
             assert_eq!(filled, Ok(OsString::from(expected)), "{text}");
         }
     }
@@ -294,25 +302,30 @@ mod tests {
     #[test]
     fn unknown_names_and_loose_braces_are_wrong() {
         for (text, expected) in [
-            ("{Worktree}", WordError::Unknown("Worktree".to_owned())),
-            ("x{}", WordError::Unknown(String::new())),
-            ("{work tree}", WordError::Unknown("work tree".to_owned())),
-            ("{worktree", WordError::LooseBrace),
-            ("worktree}", WordError::LooseBrace),
-            ("{worktree{brief}", WordError::LooseBrace),
-            ("a\0b", WordError::Nul),
+            ("{Worktree}", CommandWordError::Unknown("Worktree".to_owned())),
+            ("x{}", CommandWordError::Unknown(String::new())),
+            ("{work tree}", CommandWordError::Unknown("work tree".to_owned())),
+            ("{worktree", CommandWordError::LooseBrace),
+            ("worktree}", CommandWordError::LooseBrace),
+            ("{worktree{brief}", CommandWordError::LooseBrace),
+            ("a\0b", CommandWordError::Nul),
         ] {
-            assert_eq!(Word::parse(text), Err(expected), "{text}");
+            assert_eq!(CommandWord::parse(text), Err(expected), "{text}");
         }
     }
 
     #[test]
     fn a_start_must_have_what_the_command_names() {
-        let fill = |text: &str, brief: &str| Word::parse(text).unwrap().fill(&launch(brief));
-        assert_eq!(fill("{session}", ""), Err(FillError::Missing { placeholder: "session" }));
-        assert_eq!(fill("{git_common_dir}", ""), Err(FillError::Missing { placeholder: "git_common_dir" }));
+        let fill = |text: &str, brief: &str| {
+            CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values(brief))
+        };
+        assert_eq!(fill("{session}", ""), Err(PlaceholderError::Missing { placeholder: "session" }));
+        assert_eq!(
+            fill("{git_common_dir}", ""),
+            Err(PlaceholderError::Missing { placeholder: "git_common_dir" })
+        );
         let long = "x".repeat(limit::ARGUMENT_BYTES_MAX + 1);
-        assert_eq!(fill("{brief}", &long), Err(FillError::TooLong { bytes: long.len() }));
+        assert_eq!(fill("{brief}", &long), Err(PlaceholderError::TooLong { bytes: long.len() }));
         assert!(fill("{brief}", &long[1..]).is_ok());
     }
 }

@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use orch_core::id::{Slug, SlugError};
 use orch_core::time::SpanError;
 
-use super::command::WordError;
+use super::command::CommandWordError;
 use super::events::JsonPathError;
 use super::limit;
 use super::variables::VariableError;
 
 /// Where a profile comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ProfileOrigin {
     /// From the program itself.
     BuiltIn,
     /// From a file.
     File(PathBuf),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ProfileOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => formatter.write_str("the built-in profile"),
@@ -55,17 +55,17 @@ pub enum ProfileError {
         path: PathBuf,
     },
     /// Something in it makes no sense.
-    #[error("{origin}, line {line}{} is wrong", in_field(field.as_deref()))]
+    #[error("{origin}, line {line}{} is wrong", field_suffix(field.as_deref()))]
     Wrong {
         /// Where the profile comes from.
-        origin: Origin,
+        origin: ProfileOrigin,
         /// The line, from 1.
         line: u32,
         /// The field, with those around it, where it is one field's fault: `events.tokens.input`.
         field: Option<String>,
         /// What is wrong.
         #[source]
-        problem: Problem,
+        problem: FieldProblem,
     },
     /// Nothing is called so.
     #[error("there is no profile `{name}`")]
@@ -77,18 +77,18 @@ pub enum ProfileError {
     },
 }
 
-fn in_field(field: Option<&str>) -> String {
+fn field_suffix(field: Option<&str>) -> String {
     field.map(|field| format!(", field `{field}`")).unwrap_or_default()
 }
 
 /// Why a text names no profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a profile is named, or is the path of a .toml file")]
-pub struct BadReference(#[source] pub SlugError);
+pub struct InvalidProfileReference(#[source] pub SlugError);
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum FieldProblem {
     /// It is not TOML, not of the right type, not known, or missing.
     #[error("{message}")]
     Toml {
@@ -108,13 +108,13 @@ pub enum Problem {
     },
     /// A word of a command makes no sense.
     #[error(transparent)]
-    Word(#[from] WordError),
+    Word(#[from] CommandWordError),
     /// A list that needs an entry, or an entry that needs a character, has none.
     #[error("it must not be empty")]
     Empty,
     /// The brief would go in twice, or not at all.
     #[error("the brief goes in by `{brief}`, so {needed}")]
-    BriefWay {
+    BriefDelivery {
         /// The way.
         brief: &'static str,
         /// What the command lacks, or holds too much.
@@ -130,7 +130,7 @@ pub enum Problem {
     NoSession,
     /// Without it each resumption would begin anew.
     #[error("`{{session}}` is missing, so that the client cannot know which session to resume")]
-    SessionLess,
+    ResumeWithoutSession,
     /// Both ways to give a template.
     #[error("a template is given by `template` or by `template_file`, not by both")]
     TwoTemplates,

@@ -2,9 +2,9 @@
 //!
 //! Pure but for reading profile files: no store, no process, no git.
 //! Whoever starts a worker goes through here in this order.
-//! [`Shelf::profile`] finds and reads a [`Profile`]; [`brief::Template::write`] writes what the worker is told;
-//! [`Profile::command`], filled with a [`Launch`], and [`Profile::environment`] say what to start.
-//! [`Profile::reader`] turns what the client prints into [`Signal`]s, and [`Profile::ended`] says what its end means.
+//! [`ProfileRegistry::load_profile`] finds and reads a [`Profile`]; [`brief::BriefTemplate::render_brief`] writes what the worker is told;
+//! [`Profile::command`], filled with a [`PlaceholderValues`], and [`Profile::worker_environment`] say what to start.
+//! [`Profile::event_reader`] turns what the client prints into [`ClientUpdate`]s, and [`Profile::interpret_exit`] says what its end means.
 //! None of it says that work is done: only the inbox does.
 
 pub mod brief;
@@ -12,30 +12,33 @@ mod builtin;
 mod command;
 mod error;
 mod events;
+mod exit_meaning;
 pub mod limit;
-mod lookup;
-mod meaning;
 mod read;
+mod registry;
 pub mod variables;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use orch_core::id::Slug;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
-pub use builtin::{BUILT_IN, built_in};
-pub use command::{CommandLine, FillError, Launch, Placeholder, Word, WordError};
-pub use error::{BadReference, Origin, Problem, ProfileError};
-pub use events::{
-    CostRule, Counts, EventReader, Events, Failure, FailureRule, JsonPath, JsonPathError, Scalar, Signal,
-    Story, TextRule, TokenRule, Tokens, Totals, UsdMicros, When,
+pub use builtin::{BUILT_IN, built_in_profile};
+pub use command::{
+    CommandLine, CommandPlaceholder, CommandWord, CommandWordError, PlaceholderError, PlaceholderValues,
 };
-pub use lookup::{Reference, Shelf};
-pub use meaning::{Cause, Ended, Exit, ExitTable, Fault, Meaning};
-pub use variables::{Passing, Setting, VariableError};
+pub use error::{FieldProblem, InvalidProfileReference, ProfileError, ProfileOrigin};
+pub use events::{
+    ClientSummary, ClientUpdate, CostRule, CounterScope, EventCondition, EventReader, EventRules,
+    FailureRule, JsonPath, JsonPathError, JsonScalar, ReportedFailure, SessionTotals, TextRule, TokenCounts,
+    TokenRule, UsdMicros,
+};
+pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, FailureSource, ProcessExit, ProviderFailure};
+pub use registry::{ProfileReference, ProfileRegistry};
+pub use variables::{PassedVariables, VariableError, VariableSetting};
 
-use orch_process::Environment;
+use orch_process::EnvironmentVariables;
 
 /// A client, as its file describes it. It is made by [`Profile::parse`] alone, so that it fits together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,36 +47,36 @@ pub struct Profile {
     /// Its name, which a task's agent may be.
     pub name: Slug,
     /// Where it was read.
-    pub origin: Origin,
+    pub origin: ProfileOrigin,
     /// What starts it on an attempt.
     pub command: CommandLine,
     /// What starts it again in the session that it left; `None` when it cannot.
     pub resume: Option<CommandLine>,
     /// How the brief goes in.
-    pub brief: BriefWay,
+    pub brief: BriefDelivery,
     /// From what the brief is made.
     pub template: TemplateSource,
     /// Who commits.
-    pub commit: Actor,
+    pub commit: ResponsibleParty,
     /// Who says how the work went.
-    pub report: Actor,
+    pub report: ResponsibleParty,
     /// Which variables pass to it, beside those that always do.
-    pub passing: Passing,
+    pub passing: PassedVariables,
     /// Which variables it is given.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<VariableSetting>,
     /// How long it may take to end after it was asked to.
-    pub grace: Span,
+    pub grace: TimeSpan,
     /// How long it may print nothing before somebody is told; `None`: as long as it likes.
-    pub silence: Option<Span>,
+    pub silence: Option<TimeSpan>,
     /// How its output is read; `None` when it is plain.
-    pub events: Option<Events>,
+    pub events: Option<EventRules>,
     /// What its exit statuses mean.
     pub exit: ExitTable,
 }
 
 /// How the brief goes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BriefWay {
+pub enum BriefDelivery {
     /// By stdin, which then ends. In the other ways stdin is empty.
     Stdin,
     /// As a word of the command, at `{brief}`.
@@ -84,7 +87,7 @@ pub enum BriefWay {
 
 /// Who does something that either side can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
+pub enum ResponsibleParty {
     /// The client's model, by the commands of its brief.
     Worker,
     /// The tool that started it, after it ended.
@@ -107,59 +110,59 @@ impl Profile {
     ///
     /// # Errors
     /// Says what is wrong with which field on which line.
-    pub fn parse(text: &str, origin: Origin) -> Result<Self, ProfileError> {
-        read::read(text, origin)
+    pub fn parse(text: &str, origin: ProfileOrigin) -> Result<Self, ProfileError> {
+        read::read_profile(text, origin)
     }
 
-    /// Whether a session's id is to be chosen before the first start, by [`session_id`].
+    /// Whether a session's id is to be chosen before the first start, by [`session_uuid`].
     #[must_use]
     pub fn chooses_session(&self) -> bool {
-        self.command.names(Placeholder::Session)
+        self.command.contains_placeholder(CommandPlaceholder::Session)
     }
 
     /// Whether the client tells of its session: one that it has not told of may not be there.
     #[must_use]
-    pub fn tells_session(&self) -> bool {
-        self.events.as_ref().is_some_and(Events::tell_session)
+    pub fn reports_session(&self) -> bool {
+        self.events.as_ref().is_some_and(EventRules::has_session_rule)
     }
 
     /// The environment of a worker, out of that of this process; the variables that say who it is are not in it yet.
     ///
     /// # Errors
     /// There is nothing that could stand for a placeholder in the value of a variable.
-    pub fn environment(
+    pub fn worker_environment(
         &self,
         ours: impl IntoIterator<Item = (OsString, OsString)>,
-        launch: &Launch<'_>,
-    ) -> Result<Environment, FillError> {
-        variables::environment(&self.passing, &self.settings, ours, launch)
+        launch: &PlaceholderValues<'_>,
+    ) -> Result<EnvironmentVariables, PlaceholderError> {
+        variables::build_environment(&self.passing, &self.settings, ours, launch)
     }
 
     /// A reader of what one start prints; `before` is what the session used until now, nothing at its first start.
     #[must_use]
-    pub fn reader(&self, before: Totals) -> EventReader {
+    pub fn event_reader(&self, before: SessionTotals) -> EventReader {
         EventReader::new(self.events.clone(), before)
     }
 
     /// What the end of a start means.
     #[must_use]
-    pub fn ended(&self, exit: Exit, story: &Story) -> Ended {
-        self.exit.ended(exit, story)
+    pub fn interpret_exit(&self, exit: ProcessExit, story: &ClientSummary) -> ClientEnd {
+        self.exit.interpret_exit(exit, story)
     }
 
     /// How much of a spec a brief may hold, for the way in which it goes in.
     #[must_use]
     pub const fn spec_bytes_max(&self) -> usize {
         match self.brief {
-            BriefWay::Argument => limit::SPEC_ARGUMENT_BYTES,
-            BriefWay::Stdin | BriefWay::File => usize::MAX,
+            BriefDelivery::Argument => limit::SPEC_ARGUMENT_BYTES,
+            BriefDelivery::Stdin | BriefDelivery::File => usize::MAX,
         }
     }
 }
 
 /// Makes a session's id, a random UUID, out of randomness.
 #[must_use]
-pub fn session_id(random: [u8; 16]) -> String {
+pub fn session_uuid(random: [u8; 16]) -> String {
     let mut bytes = random;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_session_id_is_a_random_uuid() {
-        assert_eq!(session_id([0; 16]), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(session_id([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(session_uuid([0; 16]), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(session_uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

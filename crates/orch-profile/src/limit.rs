@@ -1,6 +1,6 @@
 //! The bounds of profiles, of what clients print and of what workers are told.
 
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
 /// The largest profile, in bytes.
 pub const PROFILE_BYTES_MAX: usize = 256 * 1024;
@@ -9,7 +9,7 @@ pub const PROFILE_BYTES_MAX: usize = 256 * 1024;
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a client may take to end after it was asked to, where its profile does not say.
-pub const GRACE_DEFAULT: Span = Span::seconds(10);
+pub const GRACE_DEFAULT: TimeSpan = TimeSpan::from_seconds(10);
 
 /// The longest word of a command: Linux takes no argument of 128 KiB or more.
 pub const ARGUMENT_BYTES_MAX: usize = 128 * 1024 - 1;

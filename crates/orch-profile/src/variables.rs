@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::command::{FillError, Launch, Word};
-use orch_process::Environment;
+use super::command::{CommandWord, PlaceholderError, PlaceholderValues};
+use orch_process::EnvironmentVariables;
 
 /// Who the worker is.
 pub const AGENT: &str = "INBOX_AGENT";
@@ -78,19 +78,19 @@ pub enum VariableError {
 
 /// Names that pass, the last of them maybe a beginning: `LC_*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passing(Vec<String>);
+pub struct PassedVariables(Vec<String>);
 
-impl Passing {
+impl PassedVariables {
     /// Checks names; `*` at the end of one stands for anything.
-    pub(super) fn name(text: &str) -> Result<String, VariableError> {
+    pub(super) fn check_name(text: &str) -> Result<String, VariableError> {
         let (stem, any) = text.strip_suffix('*').map_or((text, false), |stem| (stem, true));
-        if !(is_name(stem) || (any && stem.is_empty())) {
+        if !(is_variable_name(stem) || (any && stem.is_empty())) {
             return Err(VariableError::NotAName);
         }
-        if begins_with(stem, &OURS) {
+        if has_any_prefix(stem, &OURS) {
             return Err(VariableError::Ours);
         }
-        if begins_with(stem, &NEVER) { Err(VariableError::Git) } else { Ok(text.to_owned()) }
+        if has_any_prefix(stem, &NEVER) { Err(VariableError::Git) } else { Ok(text.to_owned()) }
     }
 
     pub(super) const fn new(names: Vec<String>) -> Self {
@@ -99,7 +99,7 @@ impl Passing {
 
     /// Whether a variable passes.
     #[must_use]
-    pub fn lets(&self, name: &OsStr) -> bool {
+    pub fn passes_variable(&self, name: &OsStr) -> bool {
         // A name that is not text is nobody's on purpose.
         let Some(name) = name.to_str() else { return false };
         let matches = |pattern: &str| match pattern.strip_suffix('*') {
@@ -107,51 +107,51 @@ impl Passing {
             None => name == pattern,
         };
         let listed = ALWAYS.into_iter().chain(self.0.iter().map(String::as_str)).any(matches);
-        listed && !begins_with(name, &NEVER)
+        listed && !has_any_prefix(name, &NEVER)
     }
 }
 
 /// A variable that a profile sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub struct VariableSetting {
     /// Its name.
     pub name: String,
     /// Its value.
-    pub value: Word,
+    pub value: CommandWord,
 }
 
-impl Setting {
-    pub(super) fn name(text: &str) -> Result<String, VariableError> {
-        if !is_name(text) {
+impl VariableSetting {
+    pub(super) fn check_name(text: &str) -> Result<String, VariableError> {
+        if !is_variable_name(text) {
             return Err(VariableError::NotAName);
         }
-        if begins_with(text, &OURS) { Err(VariableError::Ours) } else { Ok(text.to_owned()) }
+        if has_any_prefix(text, &OURS) { Err(VariableError::Ours) } else { Ok(text.to_owned()) }
     }
 }
 
 /// The environment of a worker, without the variables that say who it is.
-pub(super) fn environment(
-    passing: &Passing,
-    settings: &[Setting],
+pub(super) fn build_environment(
+    passing: &PassedVariables,
+    settings: &[VariableSetting],
     ours: impl IntoIterator<Item = (OsString, OsString)>,
-    launch: &Launch<'_>,
-) -> Result<Environment, FillError> {
-    let mut environment = Environment::empty();
-    for (name, value) in ours.into_iter().filter(|(name, _)| passing.lets(name)) {
-        environment = environment.with(name, value);
+    launch: &PlaceholderValues<'_>,
+) -> Result<EnvironmentVariables, PlaceholderError> {
+    let mut environment = EnvironmentVariables::empty();
+    for (name, value) in ours.into_iter().filter(|(name, _)| passing.passes_variable(name)) {
+        environment = environment.with_variable(name, value);
     }
     for setting in settings {
-        environment = environment.with(&setting.name, setting.value.fill(launch)?);
+        environment = environment.with_variable(&setting.name, setting.value.expand_placeholders(launch)?);
     }
     Ok(environment)
 }
 
-fn is_name(text: &str) -> bool {
+fn is_variable_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && text.bytes().all(fits)
 }
 
-fn begins_with(name: &str, stems: &[&str]) -> bool {
+fn has_any_prefix(name: &str, stems: &[&str]) -> bool {
     stems.iter().any(|stem| name.starts_with(stem))
 }
 
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn names_pass_one_by_one_or_by_their_beginning() {
-        let passing = Passing::new(vec!["ANTHROPIC_*".to_owned(), "MODEL".to_owned()]);
+        let passing = PassedVariables::new(vec!["ANTHROPIC_*".to_owned(), "MODEL".to_owned()]);
         for (name, passes) in [
             ("PATH", true),
             ("HOME", true),
@@ -172,11 +172,11 @@ mod tests {
             ("OPENAI_API_KEY", false),
             ("INBOX_LEASE", false),
         ] {
-            assert_eq!(passing.lets(OsStr::new(name)), passes, "{name}");
+            assert_eq!(passing.passes_variable(OsStr::new(name)), passes, "{name}");
         }
-        let all = Passing::new(vec!["*".to_owned()]);
+        let all = PassedVariables::new(vec!["*".to_owned()]);
         for (name, passes) in [("OPENAI_API_KEY", true), ("GIT_DIR", false), ("ORCH_RUN", false)] {
-            assert_eq!(all.lets(OsStr::new(name)), passes, "{name}");
+            assert_eq!(all.passes_variable(OsStr::new(name)), passes, "{name}");
         }
     }
 
@@ -193,8 +193,8 @@ mod tests {
             ("ORCH_*", Err(VariableError::Ours), Err(VariableError::NotAName)),
             ("GIT_DIR", Err(VariableError::Git), Ok("GIT_DIR".to_owned())),
         ] {
-            assert_eq!(Passing::name(name), passing, "{name}");
-            assert_eq!(Setting::name(name), setting, "{name}");
+            assert_eq!(PassedVariables::check_name(name), passing, "{name}");
+            assert_eq!(VariableSetting::check_name(name), setting, "{name}");
         }
     }
 }

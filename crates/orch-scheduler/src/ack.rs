@@ -1,16 +1,16 @@
 //! `orch ack`: moves a lead's cursor; nothing else does.
 
 use orch_core::id::{EventId, Slug};
-use orch_core::refusal::{Problem, Refusal};
-use orch_store::Ending;
+use orch_core::refusal::{ArgumentProblem, Refusal};
+use orch_store::TxEnd;
 use orch_store::table::{agent, event};
 
-use super::scope;
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::lookup;
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// How far a lead has seen.
 #[derive(Clone, Debug)]
-pub struct Ack {
+pub struct EventAckRequest {
     /// Whose cursor.
     pub agent: Slug,
     /// Of one run; of the whole store when not given.
@@ -23,24 +23,24 @@ pub struct Ack {
 ///
 /// # Errors
 /// The event lies beyond the newest, there is no such run, or the store failed.
-pub fn ack(
+pub fn acknowledge_events(
     session: &mut Session,
     receipt: Option<&Receipt<'_, EventId>>,
-    request: &Ack,
-) -> Result<Answer<EventId>, Error> {
-    session.change(receipt, |tx, now| {
+    request: &EventAckRequest,
+) -> Result<Response<EventId>, Error> {
+    session.write_idempotent(receipt, |tx, now| {
         let run = match &request.run {
-            Some(name) => Some(scope::one_run(tx, Some(name))?.id),
+            Some(name) => Some(lookup::find_run(tx, Some(name))?.id),
             None => None,
         };
-        let newest = event::newest(tx)?;
+        let newest = event::newest_id(tx)?;
         if request.through > newest {
-            let problem = Problem::BeyondEvents { newest };
+            let problem = ArgumentProblem::BeyondEvents { newest };
             return Err(Refusal::Invalid { argument: "--through", problem }.into());
         }
-        agent::see(tx, &request.agent, now)?;
-        agent::seen_through(tx, &request.agent, run, request.through)?;
-        let now_at = agent::event_cursor(tx, &request.agent, run)?;
-        Ok(Ending::Keep(now_at.unwrap_or(request.through)))
+        agent::record_sighting(tx, &request.agent, now)?;
+        agent::advance_event_cursor(tx, &request.agent, run, request.through)?;
+        let now_at = agent::load_event_cursor(tx, &request.agent, run)?;
+        Ok(TxEnd::Commit(now_at.unwrap_or(request.through)))
     })
 }

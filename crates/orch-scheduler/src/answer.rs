@@ -5,17 +5,17 @@ use orch_core::message::Message;
 use orch_core::refusal::Refusal;
 use orch_core::task::TaskState;
 
-use super::stage::change as lead_change;
 use super::tell::live_thread;
-use super::{TaskRef, TaskShown, reconcile, scope};
+use super::unit_of_work::lead_transaction as lead_change;
+use super::{TaskOverview, TaskSelector, lookup, reconcile};
 use orch_inbox::reply;
-use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// An answered question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct AnswerOutcome {
     /// The task, which goes on.
-    pub task: TaskShown,
+    pub task: TaskOverview,
     /// The answer's message.
     pub message: Message,
 }
@@ -24,22 +24,22 @@ pub struct Answered {
 ///
 /// # Errors
 /// No question is open, or the store failed.
-pub fn answer(
+pub fn answer_question(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Answered>>,
+    receipt: Option<&Receipt<'_, AnswerOutcome>>,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     body: &str,
-) -> Result<Answer<Answered>, Error> {
+) -> Result<Response<AnswerOutcome>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let blocked = scope::one_task(stage.tx, task)?;
+        let blocked = lookup::find_task(stage.tx, task)?;
         if blocked.state != TaskState::Blocked {
             return Err(Refusal::TaskNotBlocked { task: blocked.name, state: blocked.state }.into());
         }
         let owned = live_thread(stage, &blocked)?;
-        let (replied, message) = reply::answer(stage.tx, owned, who, body, stage.now)?;
-        reconcile::look(stage, &replied)?;
-        let goes_on = scope::one_task(stage.tx, task)?;
-        Ok(Answered { task: scope::shown(stage.tx, goes_on)?, message })
+        let (replied, message) = reply::answer_open_question(stage.tx, owned, who, body, stage.now)?;
+        reconcile::reconcile_thread(stage, &replied)?;
+        let goes_on = lookup::find_task(stage.tx, task)?;
+        Ok(AnswerOutcome { task: lookup::task_overview(stage.tx, goes_on)?, message })
     })
 }

@@ -4,22 +4,22 @@ use orch_core::id::{EventId, Slug};
 use orch_store::page::PageRequest;
 use orch_store::table::event;
 
-use super::blocked::{self, Stuck};
-use super::ps::{self, Processes};
-use super::status::{self, Status};
+use super::blocked::{self, StuckTask};
+use super::ps::{self, ProcessList};
+use super::status::{self, RunOverview};
 use orch_inbox::{Error, Session};
 
 /// What a brief is made of.
 #[derive(Clone, Debug)]
-pub struct Brief {
+pub struct LeadBrief {
     /// The run at a glance.
-    pub status: Status,
+    pub status: RunOverview,
     /// Tasks that will not move by themselves; the first few.
-    pub stuck: Vec<Stuck>,
+    pub stuck: Vec<StuckTask>,
     /// How many there are.
     pub stuck_total: u64,
     /// The processes that work on it.
-    pub processes: Processes,
+    pub processes: ProcessList,
     /// An event of which, like of all before it, the rest tells.
     pub cursor: EventId,
 }
@@ -31,13 +31,13 @@ const SHOWN: u32 = 40;
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn brief(session: &mut Session, run: Option<&Slug>) -> Result<Brief, Error> {
+pub fn load_lead_brief(session: &mut Session, run: Option<&Slug>) -> Result<LeadBrief, Error> {
     // Asked first: what happens while the rest is looked at is told again, and nothing is passed over.
-    let cursor = session.read(|tx, _| Ok(event::newest(tx)?))?;
-    let status = status::status(session, run)?;
+    let cursor = session.read(|tx, _| Ok(event::newest_id(tx)?))?;
+    let status = status::load_overview(session, run)?;
     let name = status.run.name.clone();
     let page = PageRequest { limit: SHOWN, after: None };
-    let blocked = blocked::blocked(session, Some(&name), &page)?;
-    let processes = ps::ps(session, Some(&name))?;
-    Ok(Brief { status, stuck: blocked.stuck, stuck_total: blocked.stuck_total, processes, cursor })
+    let blocked = blocked::list_blockers(session, Some(&name), &page)?;
+    let processes = ps::list_processes(session, Some(&name))?;
+    Ok(LeadBrief { status, stuck: blocked.stuck, stuck_total: blocked.stuck_total, processes, cursor })
 }

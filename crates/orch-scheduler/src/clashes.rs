@@ -1,21 +1,21 @@
 //! Which attempts under way have changed the same lines: seen while both can still be told, not when the second merges.
 
-use orch_core::id::{AttemptName, Commit};
+use orch_core::escape;
+use orch_core::id::{AttemptName, CommitHash};
 use orch_core::limit;
 use orch_core::run::Run;
 use orch_core::task::TaskState;
-use orch_core::visible;
 use orch_core::worktree::WorktreeState;
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use super::perform::{commit_id, ground, repository};
-use orch_git::{CommitId, Merge, RefName};
+use super::perform::{open_repository, require_run_git, to_commit_id};
+use orch_git::{CommitId, MergeOutcome, RefName};
 use orch_inbox::{Error, Session};
 
 /// Two attempts that do not merge as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clash {
+pub struct AttemptClash {
     /// Both, the older first.
     pub attempts: [AttemptName; 2],
     /// The files that contradict each other.
@@ -24,35 +24,43 @@ pub struct Clash {
 
 /// An attempt that may have committed something.
 #[derive(Clone, Debug)]
-pub(crate) struct Candidate {
+pub(crate) struct ClashCandidate {
     name: AttemptName,
     branch: RefName,
-    base: Commit,
+    base: CommitHash,
 }
 
 /// The attempts under way whose branches are worth a look; none where there are not at least two.
-pub(crate) fn candidates(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<Candidate>, Error> {
-    let under_way = run.counts.active() + run.counts.of(TaskState::Reported);
+pub(crate) fn clash_candidates(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<ClashCandidate>, Error> {
+    let under_way = run.counts.active() + run.counts.in_state(TaskState::Reported);
     if run.ground.is_none() || under_way < 2 {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for live in attempt::live(tx, run.id, limit::LIST_DEFAULT)? {
+    for live in attempt::list_live(tx, run.id, limit::LIST_DEFAULT)? {
         let tree = worktree::load(tx, live.id)?.filter(|tree| tree.state == WorktreeState::Present);
         let Some(tree) = tree else { continue };
-        found.push(Candidate { name: live.name, branch: RefName::branch(&tree.branch)?, base: tree.base });
+        found.push(ClashCandidate {
+            name: live.name,
+            branch: RefName::from_branch_name(&tree.branch)?,
+            base: tree.base,
+        });
     }
     Ok(if found.len() < 2 { Vec::new() } else { found })
 }
 
 /// Merges the oldest of them with each other, without touching any checkout.
-pub(crate) fn look(session: &Session, run: &Run, candidates: Vec<Candidate>) -> Result<Vec<Clash>, Error> {
+pub(crate) fn find_clashes(
+    session: &Session,
+    run: &Run,
+    candidates: Vec<ClashCandidate>,
+) -> Result<Vec<AttemptClash>, Error> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let repository = repository(session, run)?;
-    let tips = repository.list_refs(&format!("refs/heads/{}/", ground(run)?.branch_prefix))?;
-    let mut come: Vec<(Candidate, CommitId)> = Vec::new();
+    let repository = open_repository(session, run)?;
+    let tips = repository.list_refs(&format!("refs/heads/{}/", require_run_git(run)?.branch_prefix))?;
+    let mut come: Vec<(ClashCandidate, CommitId)> = Vec::new();
     for candidate in candidates {
         let tip = tips.iter().find(|entry| entry.reference == candidate.branch).map(|entry| &entry.commit);
         if let Some(tip) = tip.filter(|tip| tip.as_str() != candidate.base.as_str()) {
@@ -67,7 +75,7 @@ pub(crate) fn look(session: &Session, run: &Run, candidates: Vec<Candidate>) -> 
     }
     let mut steps = Vec::with_capacity(come.len());
     for (candidate, tip) in &come {
-        steps.push((commit_id(&candidate.base)?, tip.clone()));
+        steps.push((to_commit_id(&candidate.base)?, tip.clone()));
     }
     let areas = repository.changed_areas(&steps)?;
     let mut clashes = Vec::new();
@@ -80,11 +88,11 @@ pub(crate) fn look(session: &Session, run: &Run, candidates: Vec<Candidate>) -> 
             if !may_meet || ours == theirs {
                 continue;
             }
-            if let Merge::Conflict(conflict) = repository.merge(ours, theirs)? {
+            if let MergeOutcome::Conflict(conflict) = repository.merge_trees(ours, theirs)? {
                 let files = conflict.files.iter().take(limit::LIST_DEFAULT as usize);
-                clashes.push(Clash {
+                clashes.push(AttemptClash {
                     attempts: [older.name.clone(), newer.name.clone()],
-                    files: files.map(|path| visible::text(path)).collect(),
+                    files: files.map(|path| escape::path_text(path)).collect(),
                 });
             }
         }

@@ -2,31 +2,31 @@
 
 use orch_core::id::{Slug, TaskId};
 use orch_store::Transaction;
-use orch_store::page::{Page, PageRequest};
+use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{dependency, task as task_table};
 
-use super::stage::{change as lead_change, read_fresh};
-use super::task::DependencyShown;
-use super::{TaskRef, TaskShown, graph_edit, scope};
-use orch_inbox::page::{bad_cursor, cut};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::task::DependencyStatus;
+use super::unit_of_work::{lead_transaction as lead_change, read_fresh};
+use super::{TaskOverview, TaskSelector, graph_edit, lookup};
+use orch_inbox::page::{cut_page, invalid_cursor};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Makes a task wait for others, all or none.
 ///
 /// # Errors
 /// It would close a cycle, an edge is there already, an end is unknown, the task is finished or live, or the store failed.
-pub fn add(
+pub fn add_dependencies(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     on: &[Slug],
-) -> Result<Answer<TaskShown>, Error> {
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let run = stage.named_run(task.run.as_ref())?;
-        let waiting = scope::task_in(stage.tx, &run, &task.key)?;
+        let run = stage.resolve_run(task.run.as_ref())?;
+        let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
         let after = graph_edit::add_edges(stage, waiting.id, &run, on)?;
-        scope::shown(stage.tx, after)
+        lookup::task_overview(stage.tx, after)
     })
 }
 
@@ -34,56 +34,56 @@ pub fn add(
 ///
 /// # Errors
 /// There is no such edge, the task is finished or live, or the store failed.
-pub fn remove(
+pub fn remove_dependency(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     on: &Slug,
-) -> Result<Answer<TaskShown>, Error> {
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let run = stage.named_run(task.run.as_ref())?;
-        let waiting = scope::task_in(stage.tx, &run, &task.key)?;
+        let run = stage.resolve_run(task.run.as_ref())?;
+        let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
         let after = graph_edit::remove_edge(stage, waiting.id, &run, on)?;
-        scope::shown(stage.tx, after)
+        lookup::task_overview(stage.tx, after)
     })
 }
 
 /// Which edges are wanted.
 #[derive(Clone, Debug)]
-pub enum Edges {
+pub enum DependencyFilter {
     /// All of a run.
     Run(Option<Slug>),
     /// What one task waits for.
-    Task(TaskRef),
+    Task(TaskSelector),
 }
 
 /// Lists edges, by the age of the waiting task, then of the other.
 ///
 /// # Errors
 /// There is no such run or task, or the store failed.
-pub fn list(
+pub fn list_dependencies(
     session: &mut Session,
-    edges: &Edges,
+    edges: &DependencyFilter,
     page: &PageRequest,
-) -> Result<Page<DependencyShown>, Error> {
+) -> Result<ResultPage<DependencyStatus>, Error> {
     read_fresh(session, |tx, _| {
         let limit = page.limit.saturating_add(1);
         let (found, total) = match edges {
-            Edges::Run(run) => {
-                let run = scope::one_run(tx, run.as_ref())?;
+            DependencyFilter::Run(run) => {
+                let run = lookup::find_run(tx, run.as_ref())?;
                 let after = edge_cursor(tx, run.id, page)?;
                 dependency::edges_of_run(tx, run.id, after, limit)?
             }
-            Edges::Task(task) => {
-                let task = scope::one_task(tx, task)?;
+            DependencyFilter::Task(task) => {
+                let task = lookup::find_task(tx, task)?;
                 let (_, after) = edge_cursor(tx, task.run, page)?;
                 dependency::edges_of_task(tx, task.id, after, limit)?
             }
         };
         let total = u64::try_from(total).unwrap_or(0);
-        let shown: Vec<_> = found.into_iter().map(DependencyShown::by_dependency).collect();
-        Ok(cut(shown, page.limit, total, |edge: &DependencyShown| {
+        let shown: Vec<_> = found.into_iter().map(DependencyStatus::by_dependency).collect();
+        Ok(cut_page(shown, page.limit, total, |edge: &DependencyStatus| {
             format!("{}:{}", edge.task.key, edge.on.key)
         }))
     })
@@ -96,10 +96,10 @@ fn edge_cursor(
     page: &PageRequest,
 ) -> Result<(TaskId, TaskId), Error> {
     let Some(cursor) = &page.after else { return Ok((TaskId(0), TaskId(0))) };
-    let (task, on) = cursor.split_once(':').ok_or_else(bad_cursor)?;
+    let (task, on) = cursor.split_once(':').ok_or_else(invalid_cursor)?;
     let mut id = |key: &str| -> Result<TaskId, Error> {
-        let key = Slug::new(key).map_err(|_| bad_cursor())?;
-        task_table::id_by_key(tx, run, &key)?.ok_or_else(bad_cursor)
+        let key = Slug::new(key).map_err(|_| invalid_cursor())?;
+        task_table::id_by_key(tx, run, &key)?.ok_or_else(invalid_cursor)
     };
     Ok((id(task)?, id(on)?))
 }

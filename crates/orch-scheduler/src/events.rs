@@ -2,25 +2,25 @@
 
 use orch_core::event::Event;
 use orch_core::id::{EventId, Slug};
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_store::Transaction;
-use orch_store::page::Page;
+use orch_store::page::ResultPage;
 use orch_store::table::{event, thread};
 
-use super::stage::read_fresh;
-use super::wait::require_known;
-use super::{TaskRef, scope};
-use orch_inbox::page::cut;
-use orch_inbox::wake::{Look, wait_until};
+use super::unit_of_work::read_fresh;
+use super::wait::require_known_event;
+use super::{TaskSelector, lookup};
+use orch_inbox::page::cut_page;
+use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 
 /// Which events are wanted.
 #[derive(Clone, Debug)]
-pub struct Events {
+pub struct EventsRequest {
     /// Of one run; without one and without a task, of all unfinished runs and of threads that belong to none.
     pub run: Option<Slug>,
     /// Of one task.
-    pub task: Option<TaskRef>,
+    pub task: Option<TaskSelector>,
     /// After this one.
     pub after: Option<EventId>,
     /// The most to return.
@@ -31,11 +31,11 @@ pub struct Events {
 ///
 /// # Errors
 /// There is no such run or task, they are to begin beyond the newest event, or the store failed.
-pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Error> {
+pub fn list_events(session: &mut Session, request: &EventsRequest) -> Result<ResultPage<Event>, Error> {
     read_fresh(session, |tx, _| {
-        let (events, total) = select(tx, request)?;
+        let (events, total) = select_events(tx, request)?;
         let total = u64::try_from(total).unwrap_or(0);
-        Ok(cut(events, request.limit, total, |event: &Event| event.id.to_string()))
+        Ok(cut_page(events, request.limit, total, |event: &Event| event.id.to_string()))
     })
 }
 
@@ -43,15 +43,19 @@ pub fn events(session: &mut Session, request: &Events) -> Result<Page<Event>, Er
 ///
 /// # Errors
 /// There is no such run or task, they are to begin beyond the newest event, or the store failed.
-pub fn follow(session: &mut Session, request: &Events, at_most: Span) -> Result<Vec<Event>, Error> {
+pub fn follow_events(
+    session: &mut Session,
+    request: &EventsRequest,
+    at_most: TimeSpan,
+) -> Result<Vec<Event>, Error> {
     let found = wait_until(session, at_most, |session| {
         read_fresh(session, |tx, _| {
-            let (mut events, _) = select(tx, request)?;
+            let (mut events, _) = select_events(tx, request)?;
             events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
             if events.is_empty() {
-                Ok(Look::Nothing(thread::next_timer(tx)?))
+                Ok(PollOutcome::NotYet(thread::next_timer(tx)?))
             } else {
-                Ok(Look::Found(events))
+                Ok(PollOutcome::Found(events))
             }
         })
     })?;
@@ -62,33 +66,37 @@ pub fn follow(session: &mut Session, request: &Events, at_most: Span) -> Result<
 ///
 /// # Errors
 /// The store failed.
-pub fn changed(session: &mut Session, at_most: Span) -> Result<(), Error> {
+pub fn wait_for_event(session: &mut Session, at_most: TimeSpan) -> Result<(), Error> {
     let mut first = None;
     wait_until(session, at_most, |session| {
-        let (newest, timer) = read_fresh(session, |tx, _| Ok((event::newest(tx)?, thread::next_timer(tx)?)))?;
+        let (newest, timer) =
+            read_fresh(session, |tx, _| Ok((event::newest_id(tx)?, thread::next_timer(tx)?)))?;
         let known = *first.get_or_insert(newest);
-        Ok(if newest == known { Look::Nothing(timer) } else { Look::Found(()) })
+        Ok(if newest == known { PollOutcome::NotYet(timer) } else { PollOutcome::Found(()) })
     })?;
     Ok(())
 }
 
 /// The events that are wanted, one more than the limit, and how many there are in all.
-fn select(tx: &mut Transaction<'_>, request: &Events) -> Result<(Vec<Event>, i64), Error> {
-    require_known(tx, request.after)?;
+fn select_events(tx: &mut Transaction<'_>, request: &EventsRequest) -> Result<(Vec<Event>, i64), Error> {
+    require_known_event(tx, request.after)?;
     let after = request.after.unwrap_or(EventId(0));
     let limit = request.limit.saturating_add(1);
     if let Some(task) = &request.task {
-        let task = scope::one_task(tx, task)?;
-        return Ok((event::of_task(tx, task.id, after, limit)?, event::count_of_task(tx, task.id, after)?));
+        let task = lookup::find_task(tx, task)?;
+        return Ok((
+            event::list_by_task(tx, task.id, after, limit)?,
+            event::count_of_task(tx, task.id, after)?,
+        ));
     }
     let mut total = 0;
     let mut events = Vec::new();
-    for run in scope::runs(tx, request.run.as_ref())? {
-        events.extend(event::of_run(tx, run.id, after, limit)?);
+    for run in lookup::find_runs(tx, request.run.as_ref())? {
+        events.extend(event::list_by_run(tx, run.id, after, limit)?);
         total += event::count_of_run(tx, run.id, after)?;
     }
     if request.run.is_none() {
-        events.extend(event::of_no_run(tx, after, limit)?);
+        events.extend(event::list_without_run(tx, after, limit)?);
         total += event::count_of_no_run(tx, after)?;
     }
     events.sort_by_key(|event| event.id);

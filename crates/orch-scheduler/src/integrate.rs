@@ -6,13 +6,13 @@ use orch_core::id::{EventId, RunId, Slug};
 use orch_core::run::Run;
 use orch_store::table::event;
 
-use super::perform::{complete, ground, hold, outstanding};
-use super::{lasting, scope};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::perform::{complete_effect, effect_lease, perform_outstanding, require_run_git};
+use super::{durable_request, lookup};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// What integrating a run came to.
 #[derive(Clone, Debug)]
-pub struct Integrated {
+pub struct IntegrateOutcome {
     /// The run, after it.
     pub run: Run,
     /// What is on the run's branch now, in order; the events that tell it.
@@ -27,41 +27,46 @@ pub struct Integrated {
 ///
 /// # Errors
 /// The run has no base, or the store or git failed.
-pub fn integrate(
+pub fn integrate_run(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Integrated>>,
+    receipt: Option<&Receipt<'_, IntegrateOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
-) -> Result<Answer<Integrated>, Error> {
-    lasting::change(
+) -> Result<Response<IntegrateOutcome>, Error> {
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let run = stage.named_run(run)?;
-            ground(&run)?;
-            hold::ask(stage.tx, EffectKind::Integrate, run.id, None, stage.now)?;
-            Ok(vec![run.id.0, event::newest(stage.tx)?.0])
+            let run = stage.resolve_run(run)?;
+            require_run_git(&run)?;
+            effect_lease::request_effect(stage.tx, EffectKind::Integrate, run.id, None, stage.now)?;
+            Ok(vec![run.id.0, event::newest_id(stage.tx)?.0])
         },
         |_, _| Ok(None),
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
-            complete(session, EffectKind::Branch, run, None)?;
-            complete(session, EffectKind::Integrate, run, None)?;
+            complete_effect(session, EffectKind::Branch, run, None)?;
+            complete_effect(session, EffectKind::Integrate, run, None)?;
             // Trees that an earlier process left behind.
-            let _ = outstanding(session, Some(run))?;
-            told_since(session, run, since)
+            let _ = perform_outstanding(session, Some(run))?;
+            load_integrate_outcome(session, run, since)
         },
     )
 }
 
-fn told_since(session: &mut Session, run: RunId, since: EventId) -> Result<Integrated, Error> {
+fn load_integrate_outcome(
+    session: &mut Session,
+    run: RunId,
+    since: EventId,
+) -> Result<IntegrateOutcome, Error> {
     session.read(|tx, _| {
-        let run = scope::run_of(tx, run)?;
-        let mut found = Integrated { integrated: Vec::new(), rejected: Vec::new(), faults: Vec::new(), run };
+        let run = lookup::load_run(tx, run)?;
+        let mut found =
+            IntegrateOutcome { integrated: Vec::new(), rejected: Vec::new(), faults: Vec::new(), run };
         let mut after = since;
         loop {
-            let events = event::of_run(tx, found.run.id, after, 1_000)?;
+            let events = event::list_by_run(tx, found.run.id, after, 1_000)?;
             let Some(last) = events.last() else { return Ok(found) };
             after = last.id;
             for event in events {

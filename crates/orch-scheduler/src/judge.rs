@@ -3,41 +3,45 @@
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::effect::EffectKind;
-use orch_core::event::{Datum, EventKind};
+use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::Slug;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::DoneWhen;
-use orch_core::task::decide::{self, Unsuccessful};
+use orch_core::task::decide::{self, UnsuccessfulEnd};
 use orch_core::task::state::TaskEvent;
-use orch_core::task::{Checks, Task};
+use orch_core::task::{ChecksStatus, Task};
 use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, effect, task as task_table, worktree};
 
-use super::perform::{commit, repository};
-use super::stage::{Stage, Told, change as lead_change, read_fresh};
-use super::{TaskRef, TaskShown, lasting, scope};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::perform::{open_repository, to_stored_commit};
+use super::unit_of_work::{TransitionEvent, UnitOfWork, lead_transaction as lead_change, read_fresh};
+use super::{TaskOverview, TaskSelector, durable_request, lookup};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A task with its reported attempt, which is to be judged.
-pub(crate) struct Reported {
+pub(crate) struct ReportedAttempt {
     /// The task.
     pub task: Task,
     /// The attempt.
     pub attempt: Attempt,
 }
 
-impl Reported {
+impl ReportedAttempt {
     /// Loads the task's attempt.
-    pub(crate) fn of(stage: &mut Stage<'_, '_>, task: Task) -> Result<Self, Error> {
-        let last = decide::judgeable(&task)?;
+    pub(crate) fn load(stage: &mut UnitOfWork<'_, '_>, task: Task) -> Result<Self, Error> {
+        let last = decide::require_judgeable(&task)?;
         let attempt =
-            attempt::load(stage.tx, last.id)?.ok_or_else(|| scope::missing("attempt", last.id.0))?;
+            attempt::load(stage.tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
         Ok(Self { task, attempt })
     }
 
     /// Notes what was said of the attempt without ending it.
-    pub(crate) fn note(&mut self, stage: &mut Stage<'_, '_>, checks: Checks) -> Result<(), Error> {
-        let (task, attempt) = decide::judged(&self.task, &self.attempt, checks, stage.now);
+    pub(crate) fn record_checks(
+        &mut self,
+        stage: &mut UnitOfWork<'_, '_>,
+        checks: ChecksStatus,
+    ) -> Result<(), Error> {
+        let (task, attempt) = decide::record_checks(&self.task, &self.attempt, checks, stage.now);
         task_table::save(stage.tx, &task)?;
         attempt::save(stage.tx, &attempt)?;
         (self.task, self.attempt) = (task, attempt);
@@ -45,41 +49,41 @@ impl Reported {
     }
 
     /// Ends the attempt as good: the task is done.
-    pub(crate) fn accept(self, stage: &mut Stage<'_, '_>, reason: &str) -> Result<Task, Error> {
-        effect::withdraw(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
-        let accepted = decide::attempt_moved(&self.attempt, AttemptEvent::Accept, stage.now);
+    pub(crate) fn accept(self, stage: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<Task, Error> {
+        effect::withdraw_effect(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
+        let accepted = decide::apply_attempt_event(&self.attempt, AttemptEvent::Accept, stage.now);
         attempt::save(stage.tx, &accepted)?;
-        let after = decide::moved(&self.task, TaskEvent::Accept, stage.now);
-        let told = Told {
+        let after = decide::apply_task_event(&self.task, TaskEvent::Accept, stage.now);
+        let told = TransitionEvent {
             thread: accepted.thread,
             agent: Some(accepted.agent.clone()),
-            ..Told::plain(EventKind::Done, reason)
+            ..TransitionEvent::without_data(EventKind::Done, reason)
         };
-        stage.move_task(&self.task, &after, told)?;
+        stage.apply_transition(&self.task, &after, told)?;
         Ok(after)
     }
 
     /// Ends the attempt as not good: the task is tried again, or has failed.
     pub(crate) fn reject(
         self,
-        stage: &mut Stage<'_, '_>,
+        stage: &mut UnitOfWork<'_, '_>,
         reason: &str,
         tail: Option<&str>,
-        data: Vec<(&'static str, Datum)>,
+        data: Vec<(&'static str, EventDatum)>,
     ) -> Result<Task, Error> {
-        effect::withdraw(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
-        let mut rejected = decide::attempt_moved(&self.attempt, AttemptEvent::Reject, stage.now);
+        effect::withdraw_effect(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
+        let mut rejected = decide::apply_attempt_event(&self.attempt, AttemptEvent::Reject, stage.now);
         rejected.reason = Some(reason.to_owned());
         attempt::save(stage.tx, &rejected)?;
         if let Some(tail) = tail {
-            let mut text = attempt::text(stage.tx, rejected.id)?;
+            let mut text = attempt::load_text(stage.tx, rejected.id)?;
             text.log_tail = Some(tail.to_owned());
             attempt::save_text(stage.tx, rejected.id, &text)?;
         }
-        let run = stage.run(self.task.run)?.clone();
-        let after = decide::attempt_ended(
+        let run = stage.load_run(self.task.run)?.clone();
+        let after = decide::end_attempt(
             &self.task,
-            Unsuccessful::Rejected,
+            UnsuccessfulEnd::Rejected,
             &run.policy,
             run.state.status(),
             stage.now,
@@ -88,20 +92,20 @@ impl Reported {
         let mut said =
             vec![("reason", short.into()), ("tries_left", decide::tries_left(&after, &run.policy).into())];
         said.extend(data);
-        let told = Told {
+        let told = TransitionEvent {
             thread: rejected.thread,
             agent: Some(rejected.agent.clone()),
             data: said,
-            ..Told::plain(EventKind::Rejected, "its attempt was rejected")
+            ..TransitionEvent::without_data(EventKind::Rejected, "its attempt was rejected")
         };
-        stage.move_task(&self.task, &after, told)?;
+        stage.apply_transition(&self.task, &after, told)?;
         Ok(after)
     }
 }
 
 /// How the lead judges by hand.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum LeadVerdict {
     /// The attempt is good, whatever its checks say.
     Accept {
         /// A commit to take in place of the reported one.
@@ -120,41 +124,43 @@ pub enum Verdict {
 ///
 /// # Errors
 /// No attempt was reported, there is no such commit, or the store failed.
-pub fn judge(
+pub fn judge_attempt(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
-    verdict: &Verdict,
-) -> Result<Answer<TaskShown>, Error> {
+    task: &TaskSelector,
+    verdict: &LeadVerdict,
+) -> Result<Response<TaskOverview>, Error> {
     let named = match verdict {
         // A request that was answered before is answered again, whatever became of the revision.
-        Verdict::Accept { commit: Some(revision), .. } if lasting::is_new(session, receipt)? => {
-            Some(named_commit(session, task, revision)?)
+        LeadVerdict::Accept { commit: Some(revision), .. }
+            if durable_request::is_new_request(session, receipt)? =>
+        {
+            Some(resolve_named_commit(session, task, revision)?)
         }
-        Verdict::Accept { .. } | Verdict::Reject { .. } => None,
+        LeadVerdict::Accept { .. } | LeadVerdict::Reject { .. } => None,
     };
     lead_change(session, receipt, who, |stage| {
-        let run = stage.named_run(task.run.as_ref())?;
-        let found = scope::task_in(stage.tx, &run, &task.key)?;
-        let mut reported = Reported::of(stage, found)?;
-        reported.note(stage, Checks::Overridden)?;
+        let run = stage.resolve_run(task.run.as_ref())?;
+        let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
+        let mut reported = ReportedAttempt::load(stage, found)?;
+        reported.record_checks(stage, ChecksStatus::Overridden)?;
         let after = match verdict {
-            Verdict::Reject { reason } => reported.reject(stage, reason, None, Vec::new())?,
-            Verdict::Accept { commit, reason } => {
+            LeadVerdict::Reject { reason } => reported.reject(stage, reason, None, Vec::new())?,
+            LeadVerdict::Accept { commit, reason } => {
                 match (commit, &named) {
-                    (Some(_), Some(commit)) => take_instead(stage, &reported.attempt, commit)?,
-                    (Some(_), None) => return Err(lasting::came_to_nothing()),
+                    (Some(_), Some(commit)) => replace_reported_commit(stage, &reported.attempt, commit)?,
+                    (Some(_), None) => return Err(durable_request::request_aborted_elsewhere()),
                     (None, _) => {}
                 }
                 let reason = reason.clone().unwrap_or_default();
-                let about = orch_core::event::About {
+                let about = orch_core::event::EventSubject {
                     run: Some(reported.task.run),
                     task: Some(reported.task.id),
                     attempt: Some(reported.attempt.id),
                     thread: reported.attempt.thread,
                 };
-                stage.tell(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
+                stage.append_event(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
                 match run.policy.done_when {
                     DoneWhen::Reported | DoneWhen::Verified => {
                         reported.accept(stage, "the lead accepted it")?
@@ -163,47 +169,49 @@ pub fn judge(
                 }
             }
         };
-        scope::shown(stage.tx, after)
+        lookup::task_overview(stage.tx, after)
     })
 }
 
 /// The commit that the lead names in place of the reported one; it must hold what the attempt began from.
-fn named_commit(
+fn resolve_named_commit(
     session: &mut Session,
-    task: &TaskRef,
+    task: &TaskSelector,
     revision: &str,
-) -> Result<orch_core::id::Commit, Error> {
+) -> Result<orch_core::id::CommitHash, Error> {
     let (run, tree) = read_fresh(session, |tx, _| {
-        let run = scope::one_run(tx, task.run.as_ref())?;
-        let found = scope::task_in(tx, &run, &task.key)?;
+        let run = lookup::find_run(tx, task.run.as_ref())?;
+        let found = lookup::find_task_in_run(tx, &run, &task.key)?;
         let tree = match found.attempt {
             Some(last) => worktree::load(tx, last.id)?,
             None => None,
         };
         Ok((run, tree))
     })?;
-    let repository = repository(session, &run)?;
-    let found = match repository.commit(revision) {
+    let repository = open_repository(session, &run)?;
+    let found = match repository.resolve_commit(revision) {
         Err(orch_git::GitError::NotFound { .. }) => {
             return Err(TreeRefusal::BaseNotFound { revision: Some(revision.to_owned()) }.into());
         }
         found => found?,
     };
     if let Some(tree) = tree {
-        let base = super::perform::commit_id(&tree.base)?;
+        let base = super::perform::to_commit_id(&tree.base)?;
         if !repository.is_ancestor(&base, &found)? {
-            let problem =
-                orch_core::refusal::TreeProblem::NotDescending { base: tree.base, head: commit(&found) };
+            let problem = orch_core::refusal::TreeProblem::NotDescending {
+                base: tree.base,
+                head: to_stored_commit(&found),
+            };
             return Err(TreeRefusal::WorktreeConflict { tree: tree.path, problem }.into());
         }
     }
-    Ok(commit(&found))
+    Ok(to_stored_commit(&found))
 }
 
-fn take_instead(
-    stage: &mut Stage<'_, '_>,
+fn replace_reported_commit(
+    stage: &mut UnitOfWork<'_, '_>,
     attempt: &Attempt,
-    commit: &orch_core::id::Commit,
+    commit: &orch_core::id::CommitHash,
 ) -> Result<(), Error> {
     let tree = worktree::load(stage.tx, attempt.id)?.ok_or_else(|| {
         Error::from(Refusal::Tree(TreeRefusal::WorktreeNotFound { attempt: attempt.name.to_string() }))

@@ -3,7 +3,7 @@
 pub mod ack;
 pub mod agents;
 pub mod answer;
-pub(crate) mod base;
+pub(crate) mod attempt_base;
 pub mod blocked;
 pub mod brief;
 pub mod clashes;
@@ -11,20 +11,19 @@ pub mod dep;
 pub mod diff;
 pub mod dispatch;
 pub mod doctor;
+pub(crate) mod durable_request;
 pub mod events;
 pub mod graph;
 pub(crate) mod graph_edit;
 pub mod integrate;
 pub mod judge;
 pub mod land;
-pub(crate) mod lasting;
 pub mod log;
+pub mod lookup;
 pub mod meter;
 pub mod orphaned;
 pub mod orphans;
-pub mod outcome;
 pub mod perform;
-pub mod place;
 pub mod plan;
 pub mod ps;
 pub mod ready;
@@ -34,12 +33,13 @@ pub mod report;
 pub mod request;
 pub mod rm;
 pub mod run;
-pub mod scope;
-pub mod stage;
+pub mod run_location;
 pub mod status;
 pub mod task;
+pub mod task_outcome;
 pub mod tell;
 pub mod timeline;
+pub mod unit_of_work;
 pub mod verify;
 pub mod wait;
 pub mod why;
@@ -51,7 +51,7 @@ use orch_core::task::Task;
 
 /// A task as the caller names it: by key, in a named run or in the only one that makes sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskRef {
+pub struct TaskSelector {
     /// The run, where it was named.
     pub run: Option<Slug>,
     /// The task's key.
@@ -60,16 +60,16 @@ pub struct TaskRef {
 
 /// An attempt as the caller names it: the task, and which try; the last one when not given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptRef {
+pub struct AttemptSelector {
     /// The task.
-    pub task: TaskRef,
+    pub task: TaskSelector,
     /// Which try, from 1.
     pub number: Option<u32>,
 }
 
 /// A task with what its short form shows besides its own facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskShown {
+pub struct TaskOverview {
     /// The task.
     pub task: Task,
     /// Keys of its unfinished dependencies, oldest first.

@@ -12,15 +12,15 @@ use orch_core::refusal::Refusal;
 use orch_store::Transaction;
 use orch_store::table::{attempt, worker};
 
-use super::stage::read_fresh;
-use super::{AttemptRef, scope};
-use orch_inbox::liveness::{self, Wrapper};
-use orch_inbox::wake::Bell;
+use super::unit_of_work::read_fresh;
+use super::{AttemptSelector, lookup};
+use orch_inbox::liveness::{self, WrapperLiveness};
+use orch_inbox::wake::CommitListener;
 use orch_inbox::{Error, Session};
 
 /// Where the output of an attempt's worker is.
 #[derive(Clone, Debug)]
-pub struct Log {
+pub struct AttemptLog {
     /// The attempt.
     pub attempt: AttemptName,
     /// The file that is written; the one before it lies beside it.
@@ -33,13 +33,13 @@ pub struct Log {
 
 /// The end of a log.
 #[derive(Debug)]
-pub struct Tail {
+pub struct LogTail {
     /// What it holds.
     pub bytes: Vec<u8>,
     /// How much of what is kept comes before that.
     pub skipped_bytes: u64,
     /// Where it goes on.
-    place: Place,
+    place: LogPosition,
 }
 
 /// How much is read at once.
@@ -53,15 +53,19 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// There is no such task, or the store failed.
-pub fn find(session: &mut Session, wanted: &AttemptRef) -> Result<Option<Log>, Error> {
+pub fn find_log(session: &mut Session, wanted: &AttemptSelector) -> Result<Option<AttemptLog>, Error> {
     let folder = session.store_folder().to_owned();
-    read_fresh(session, |tx, _| look(tx, &folder, wanted))
+    read_fresh(session, |tx, _| locate_log(tx, &folder, wanted))
 }
 
-fn look(tx: &mut Transaction<'_>, folder: &Path, wanted: &AttemptRef) -> Result<Option<Log>, Error> {
-    let task = scope::one_task(tx, &wanted.task)?;
+fn locate_log(
+    tx: &mut Transaction<'_>,
+    folder: &Path,
+    wanted: &AttemptSelector,
+) -> Result<Option<AttemptLog>, Error> {
+    let task = lookup::find_task(tx, &wanted.task)?;
     let found = match (wanted.number, task.attempt) {
-        (Some(number), _) => attempt::by_number(tx, task.id, number)?,
+        (Some(number), _) => attempt::load_by_number(tx, task.id, number)?,
         (None, Some(last)) => attempt::load(tx, last.id)?,
         (None, None) => None,
     };
@@ -76,8 +80,10 @@ fn look(tx: &mut Transaction<'_>, folder: &Path, wanted: &AttemptRef) -> Result<
         .join(name.task.run.as_str())
         .join(format!("{}.{}", name.task.key, name.number))
         .join("worker.log");
-    let gone = row.as_ref().is_none_or(|row| row.end.is_some() || liveness::wrapper(row) == Wrapper::Dead);
-    Ok(Some(Log {
+    let gone = row
+        .as_ref()
+        .is_none_or(|row| row.end.is_some() || liveness::wrapper_liveness(row) == WrapperLiveness::Dead);
+    Ok(Some(AttemptLog {
         kept: row.is_some(),
         file: row.map_or(usual, |row| PathBuf::from(row.log)),
         ended: gone && !may_be_started(&found),
@@ -106,19 +112,19 @@ fn may_be_started(attempt: &Attempt) -> bool {
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn tail(log: &Log, lines: Option<u32>, bytes_max: u64) -> Result<Tail, Error> {
-    read_tail(&log.file, lines, bytes_max).map_err(|source| fault(&log.file, source))
+pub fn tail_log(log: &AttemptLog, lines: Option<u32>, bytes_max: u64) -> Result<LogTail, Error> {
+    read_tail(&log.file, lines, bytes_max).map_err(|source| log_read_error(&log.file, source))
 }
 
-fn fault(path: &Path, source: io::Error) -> Error {
+fn log_read_error(path: &Path, source: io::Error) -> Error {
     Error::File { doing: "read", path: path.to_owned(), source }
 }
 
-fn read_tail(path: &Path, lines: Option<u32>, bytes_max: u64) -> io::Result<Tail> {
+fn read_tail(path: &Path, lines: Option<u32>, bytes_max: u64) -> io::Result<LogTail> {
     let mut aside = path.to_owned().into_os_string();
     aside.push(".1");
-    let mut newer = open(path)?;
-    let older = open(Path::new(&aside))?;
+    let mut newer = open_log(path)?;
+    let older = open_log(Path::new(&aside))?;
     // Between the two looks the file may have been put aside: it is read once.
     let same =
         |one: &File, other: &File| Ok::<_, io::Error>(one.metadata()?.ino() == other.metadata()?.ino());
@@ -137,14 +143,14 @@ fn read_tail(path: &Path, lines: Option<u32>, bytes_max: u64) -> io::Result<Tail
         file.take(wanted).read_to_end(&mut bytes)?;
     }
     let all = newer_bytes + older_bytes;
-    let from = begin(&bytes, lines, all > bytes.len() as u64);
+    let from = tail_offset(&bytes, lines, all > bytes.len() as u64);
     bytes.drain(..from);
     let skipped_bytes = all.saturating_sub(bytes.len() as u64);
-    Ok(Tail { bytes, skipped_bytes, place: Place { path: path.to_owned(), file: newer } })
+    Ok(LogTail { bytes, skipped_bytes, place: LogPosition { path: path.to_owned(), file: newer } })
 }
 
 /// Where the last lines begin; a line of which the beginning is not there is left out.
-fn begin(bytes: &[u8], lines: Option<u32>, cut: bool) -> usize {
+fn tail_offset(bytes: &[u8], lines: Option<u32>, cut: bool) -> usize {
     let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
     let mut breaks = bytes[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
     let wanted = lines.and_then(|lines| usize::try_from(lines).ok()?.checked_sub(1));
@@ -153,7 +159,7 @@ fn begin(bytes: &[u8], lines: Option<u32>, cut: bool) -> usize {
     nth.unwrap_or_else(|| if cut { whole() } else { 0 })
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
+fn open_log(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -163,17 +169,17 @@ fn open(path: &Path) -> io::Result<Option<File>> {
 
 /// A place in a log that grows and is put aside now and then.
 #[derive(Debug)]
-struct Place {
+struct LogPosition {
     path: PathBuf,
     file: Option<File>,
 }
 
-impl Place {
+impl LogPosition {
     /// What has come since, as far as it is read at once; nothing when there is nothing yet.
-    fn more(&mut self) -> io::Result<Vec<u8>> {
+    fn read_more(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if self.file.is_none() {
-                self.file = open(&self.path)?;
+                self.file = open_log(&self.path)?;
             }
             let Some(file) = &mut self.file else { return Ok(Vec::new()) };
             // Asked before the read: what was put aside by then grows no more.
@@ -193,21 +199,23 @@ impl Place {
 }
 
 /// A log that is followed.
-pub struct Follow {
-    wanted: AttemptRef,
-    place: Place,
-    bell: Bell,
+pub struct LogFollower {
+    wanted: AttemptSelector,
+    place: LogPosition,
+    bell: CommitListener,
     seen: Option<(i64, bool)>,
 }
 
-impl Follow {
+impl LogFollower {
     /// Goes on behind a tail.
     #[must_use]
-    pub fn new(session: &Session, log: &Log, tail: Tail) -> Self {
-        let task =
-            super::TaskRef { run: Some(log.attempt.task.run.clone()), key: log.attempt.task.key.clone() };
-        let wanted = AttemptRef { task, number: Some(log.attempt.number) };
-        let bell = Bell::hang(session.store_folder());
+    pub fn new(session: &Session, log: &AttemptLog, tail: LogTail) -> Self {
+        let task = super::TaskSelector {
+            run: Some(log.attempt.task.run.clone()),
+            key: log.attempt.task.key.clone(),
+        };
+        let wanted = AttemptSelector { task, number: Some(log.attempt.number) };
+        let bell = CommitListener::bind(session.store_folder());
         Self { wanted, place: tail.place, bell, seen: None }
     }
 
@@ -215,11 +223,11 @@ impl Follow {
     ///
     /// # Errors
     /// The file cannot be read, or the store failed.
-    pub fn next(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>, Error> {
+    pub fn next_chunk(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>, Error> {
         loop {
             // Asked before the read: what a worker that has ended printed is all there.
-            let ended = self.ended(session)?;
-            let piece = self.place.more().map_err(|source| fault(&self.place.path, source))?;
+            let ended = self.has_ended(session)?;
+            let piece = self.place.read_more().map_err(|source| log_read_error(&self.place.path, source))?;
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
@@ -231,14 +239,14 @@ impl Follow {
     }
 
     /// Whether the worker has ended; the store is asked when it has changed.
-    fn ended(&mut self, session: &mut Session) -> Result<bool, Error> {
+    fn has_ended(&mut self, session: &mut Session) -> Result<bool, Error> {
         let counter = session.change_counter()?;
         if let Some((seen, ended)) = self.seen
             && seen == counter
         {
             return Ok(ended);
         }
-        let ended = match find(session, &self.wanted) {
+        let ended = match find_log(session, &self.wanted) {
             Ok(Some(log)) => {
                 self.place.path = log.file;
                 log.ended
@@ -287,12 +295,12 @@ mod tests {
         let path = folder.path().join("w.log");
         std::fs::write(&path, "one\n").unwrap();
         let mut place = read_tail(&path, None, u64::MAX).unwrap().place;
-        assert!(place.more().unwrap().is_empty());
+        assert!(place.read_more().unwrap().is_empty());
         std::fs::write(&path, "one\ntwo\n").unwrap();
         std::fs::rename(&path, folder.path().join("w.log.1")).unwrap();
         std::fs::write(&path, "three\n").unwrap();
-        assert_eq!(place.more().unwrap(), b"two\n");
-        assert_eq!(place.more().unwrap(), b"three\n");
-        assert!(place.more().unwrap().is_empty());
+        assert_eq!(place.read_more().unwrap(), b"two\n");
+        assert_eq!(place.read_more().unwrap(), b"three\n");
+        assert!(place.read_more().unwrap().is_empty());
     }
 }

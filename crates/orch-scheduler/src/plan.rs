@@ -2,25 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 
-use orch_core::dependency::{Shift, rank_before};
+use orch_core::dependency::{CounterDelta, rank_before};
+use orch_core::graph::layout_graph;
 use orch_core::id::{Slug, TaskId, TaskName};
-use orch_core::refusal::{Problem, Refusal};
+use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
-use orch_core::schedule::layout;
-use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, distinct};
+use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, dedupe_labels};
 use orch_store::table::{agent, dependency, task};
-use orch_store::{Ending, Transaction};
+use orch_store::{Transaction, TxEnd};
 
-use super::graph_edit::{self, Placement};
-use super::run::apply_edit as apply_run_edit;
-use super::stage::Stage;
-use super::task::apply_edit;
-use super::{TaskShown, scope};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::graph_edit::{self, GraphPlacement};
+use super::run::apply_run_edit;
+use super::task::apply_task_edit;
+use super::unit_of_work::UnitOfWork;
+use super::{TaskOverview, lookup};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A plan as the door read it.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct TaskPlan {
     /// What the plan says of the run itself.
     pub run: RunEdit,
     /// When a task of the run counts as done; it must be what the run was made with.
@@ -48,7 +48,7 @@ pub struct PlannedTask {
 
 /// What a plan came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlanOutcome {
     /// Tasks added.
     pub added: u64,
     /// Tasks changed.
@@ -60,7 +60,7 @@ pub struct Planned {
     /// How many of the plan's tasks are ready.
     pub ready: u64,
     /// The first 20.
-    pub tasks: Vec<TaskShown>,
+    pub tasks: Vec<TaskOverview>,
 }
 
 /// Adds a plan.
@@ -69,19 +69,19 @@ pub struct Planned {
 ///
 /// # Errors
 /// A key is taken, a dependency is unknown, there is a cycle, the run is cancelled, or the store failed.
-pub fn add(
+pub fn add_plan(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Planned>>,
+    receipt: Option<&Receipt<'_, PlanOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
-    plan: &Plan,
-) -> Result<Answer<Planned>, Error> {
-    session.change(receipt, |tx, now| {
-        agent::see(tx, who, now)?;
-        let mut stage = Stage::fresh(tx, now, Some(who))?;
-        let planned = apply(&mut stage, run, plan)?;
-        stage.close()?;
-        Ok(if plan.dry_run { Ending::Undo(planned) } else { Ending::Keep(planned) })
+    plan: &TaskPlan,
+) -> Result<Response<PlanOutcome>, Error> {
+    session.write_idempotent(receipt, |tx, now| {
+        agent::record_sighting(tx, who, now)?;
+        let mut stage = UnitOfWork::begin_reconciled(tx, now, Some(who))?;
+        let planned = apply_plan(&mut stage, run, plan)?;
+        stage.save_and_close()?;
+        Ok(if plan.dry_run { TxEnd::Rollback(planned) } else { TxEnd::Commit(planned) })
     })
 }
 
@@ -89,42 +89,46 @@ pub fn add(
 const SHOWN: usize = 20;
 
 /// Adds and changes what the plan says.
-fn apply(stage: &mut Stage<'_, '_>, run: Option<&Slug>, plan: &Plan) -> Result<Planned, Error> {
-    let mut run = stage.named_run(run)?;
-    run_decide::admits(&run)?;
+fn apply_plan(
+    stage: &mut UnitOfWork<'_, '_>,
+    run: Option<&Slug>,
+    plan: &TaskPlan,
+) -> Result<PlanOutcome, Error> {
+    let mut run = stage.resolve_run(run)?;
+    run_decide::require_not_cancelled(&run)?;
     if plan.done_when.is_some_and(|rule| rule != run.policy.done_when) {
-        return Err(Refusal::Invalid { argument: "done_when", problem: Problem::Fixed }.into());
+        return Err(Refusal::Invalid { argument: "done_when", problem: ArgumentProblem::Fixed }.into());
     }
     if !plan.run.is_empty() {
         run = apply_run_edit(stage, &run, &plan.run)?;
     }
-    let sorted = Sorted::new(stage, &run, plan)?;
+    let sorted = ResolvedPlan::new(stage, &run, plan)?;
     let mut ids: Vec<Option<TaskId>> = sorted.there.clone();
-    let levels =
-        layout(plan.tasks.len(), &sorted.edges, &[]).map_err(|cycle| sorted.cycle(plan, &cycle.0))?;
-    let mut planned = Planned {
+    let levels = layout_graph(plan.tasks.len(), &sorted.edges, &[])
+        .map_err(|cycle| sorted.cycle_error(plan, &cycle.0))?;
+    let mut planned = PlanOutcome {
         added: 0,
         changed: 0,
         dependencies: 0,
-        levels: sorted.levels(plan).unwrap_or(levels.levels),
+        levels: sorted.count_levels(plan).unwrap_or(levels.levels),
         ready: 0,
         tasks: Vec::new(),
     };
-    add_new(stage, &run, plan, &sorted, &levels.ranks, &mut ids, &mut planned)?;
+    add_new_tasks(stage, &run, plan, &sorted, &levels.ranks, &mut ids, &mut planned)?;
     for (index, planned_task) in
         plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_some())
     {
-        update(stage, &run, planned_task, sorted.there[index], &mut planned)?;
+        update_task(stage, &run, planned_task, sorted.there[index], &mut planned)?;
     }
     if sorted.there.iter().any(Option::is_some) {
-        planned.ready = count_ready(stage, &ids)?;
+        planned.ready = count_ready_tasks(stage, &ids)?;
     }
-    show(stage, &ids, &mut planned)?;
+    summarize_first_tasks(stage, &ids, &mut planned)?;
     Ok(planned)
 }
 
 /// A plan with its names resolved.
-struct Sorted {
+struct ResolvedPlan {
     /// The key of each task.
     keys: Vec<Slug>,
     /// The task that is there already, for each task of the plan.
@@ -137,9 +141,9 @@ struct Sorted {
     outside: HashMap<usize, Vec<Task>>,
 }
 
-impl Sorted {
-    fn new(stage: &mut Stage<'_, '_>, run: &Run, plan: &Plan) -> Result<Self, Error> {
-        let (keys, places) = Self::name(stage, run, plan)?;
+impl ResolvedPlan {
+    fn new(stage: &mut UnitOfWork<'_, '_>, run: &Run, plan: &TaskPlan) -> Result<Self, Error> {
+        let (keys, places) = Self::assign_keys(stage, run, plan)?;
         let there = vec![None; keys.len()];
         let mut sorted = Self { keys, there, places, edges: Vec::new(), outside: HashMap::new() };
         if run.counts.total() > 0 {
@@ -147,23 +151,23 @@ impl Sorted {
                 sorted.there[index] = task::id_by_key(stage.tx, run.id, key)?;
                 if sorted.there[index].is_some() && !plan.update {
                     let task = TaskName { run: run.name.clone(), key: key.clone() };
-                    return Err(at(&plan.tasks[index], "key", Refusal::TaskExists { task }));
+                    return Err(plan_refusal(&plan.tasks[index], "key", Refusal::TaskExists { task }));
                 }
             }
         }
         for index in 0..sorted.keys.len() {
             if sorted.there[index].is_none() {
-                sorted.connect(stage.tx, run, plan, index)?;
+                sorted.resolve_dependencies(stage.tx, run, plan, index)?;
             }
         }
         Ok(sorted)
     }
 
     /// Gives every task its key, and every key its place.
-    fn name(
-        stage: &mut Stage<'_, '_>,
+    fn assign_keys(
+        stage: &mut UnitOfWork<'_, '_>,
         run: &Run,
-        plan: &Plan,
+        plan: &TaskPlan,
     ) -> Result<(Vec<Slug>, HashMap<Slug, usize>), Error> {
         let mut places = HashMap::with_capacity(plan.tasks.len());
         let given =
@@ -171,7 +175,7 @@ impl Sorted {
         for (index, key) in given {
             if places.insert(key.clone(), index).is_some() {
                 let task = TaskName { run: run.name.clone(), key };
-                return Err(at(&plan.tasks[index], "key", Refusal::KeyTwice { task }));
+                return Err(plan_refusal(&plan.tasks[index], "key", Refusal::KeyTwice { task }));
             }
         }
         let mut keys = Vec::with_capacity(plan.tasks.len());
@@ -179,7 +183,7 @@ impl Sorted {
             let key = match &planned.task.key {
                 Some(key) => key.clone(),
                 None => loop {
-                    let key = graph_edit::next_key(stage, run)?;
+                    let key = graph_edit::next_free_key(stage, run)?;
                     if !places.contains_key(&key) {
                         places.insert(key.clone(), index);
                         break key;
@@ -192,11 +196,11 @@ impl Sorted {
     }
 
     /// Resolves what a new task waits for.
-    fn connect(
+    fn resolve_dependencies(
         &mut self,
         tx: &mut Transaction<'_>,
         run: &Run,
-        plan: &Plan,
+        plan: &TaskPlan,
         index: usize,
     ) -> Result<(), Error> {
         let planned = &plan.tasks[index];
@@ -205,14 +209,15 @@ impl Sorted {
         for key in &planned.task.after {
             if !seen.insert(key) {
                 let refusal = Refusal::DependencyExists { task: name(&self.keys[index]), on: name(key) };
-                return Err(at(planned, "after", refusal));
+                return Err(plan_refusal(planned, "after", refusal));
             }
             match self.places.get(key) {
                 Some(place) if self.there[*place].is_none() => self.edges.push((index, *place)),
                 _ => {
-                    let on = task::by_key(tx, run.id, key)?;
-                    let on =
-                        on.ok_or_else(|| at(planned, "after", Refusal::TaskNotFound { task: name(key) }))?;
+                    let on = task::load_by_key(tx, run.id, key)?;
+                    let on = on.ok_or_else(|| {
+                        plan_refusal(planned, "after", Refusal::TaskNotFound { task: name(key) })
+                    })?;
                     self.outside.entry(index).or_default().push(on);
                 }
             }
@@ -222,7 +227,7 @@ impl Sorted {
 
     /// How deep the plan's own graph is where some of its tasks are there already; it may hold a cycle then, of
     /// edges that an update leaves alone.
-    fn levels(&self, plan: &Plan) -> Option<u32> {
+    fn count_levels(&self, plan: &TaskPlan) -> Option<u32> {
         if self.there.iter().all(Option::is_none) {
             return None;
         }
@@ -231,41 +236,46 @@ impl Sorted {
             .flat_map(|(index, planned)| planned.task.after.iter().map(move |key| (index, key)))
             .filter_map(|(index, key)| Some((index, *self.places.get(key)?)))
             .collect();
-        layout(plan.tasks.len(), &edges, &[]).ok().map(|layout| layout.levels)
+        layout_graph(plan.tasks.len(), &edges, &[]).ok().map(|layout| layout.levels)
     }
 
-    fn cycle(&self, plan: &Plan, cycle: &[usize]) -> Error {
+    fn cycle_error(&self, plan: &TaskPlan, cycle: &[usize]) -> Error {
         let path = cycle.iter().map(|index| self.keys[*index].clone()).collect();
         let first = cycle.first().copied().unwrap_or(0);
-        at(&plan.tasks[first], "after", Refusal::DependencyCycle { run: None, path })
+        plan_refusal(&plan.tasks[first], "after", Refusal::DependencyCycle { run: None, path })
     }
 }
 
-fn at(planned: &PlannedTask, field: &'static str, refusal: Refusal) -> Error {
+fn plan_refusal(planned: &PlannedTask, field: &'static str, refusal: Refusal) -> Error {
     Refusal::InPlan { line: planned.line, field, refusal: Box::new(refusal) }.into()
 }
 
 /// Adds the tasks that are not there, then their edges.
 ///
 /// New tasks are only waited for by new ones, so counters and ranks are known before the first row is written.
-fn add_new(
-    stage: &mut Stage<'_, '_>,
+fn add_new_tasks(
+    stage: &mut UnitOfWork<'_, '_>,
     run: &Run,
-    plan: &Plan,
-    sorted: &Sorted,
+    plan: &TaskPlan,
+    sorted: &ResolvedPlan,
     ranks: &[u32],
     ids: &mut [Option<TaskId>],
-    planned: &mut Planned,
+    planned: &mut PlanOutcome,
 ) -> Result<(), Error> {
-    let standings = standings(plan, sorted, ranks);
+    let standings = place_new_tasks(plan, sorted, ranks);
     for (index, new) in plan.tasks.iter().enumerate().filter(|(index, _)| sorted.there[*index].is_none()) {
         if new.task.title.is_empty() {
             // Only an update may leave the title out, and only of a task that is there.
-            return Err(at(new, "title", Refusal::Invalid { argument: "title", problem: Problem::Empty }));
+            return Err(plan_refusal(
+                new,
+                "title",
+                Refusal::Invalid { argument: "title", problem: ArgumentProblem::Empty },
+            ));
         }
-        ids[index] = Some(graph_edit::insert(stage, run, &sorted.keys[index], &new.task, standings[index])?);
+        ids[index] =
+            Some(graph_edit::insert_task(stage, run, &sorted.keys[index], &new.task, standings[index])?);
         planned.added += 1;
-        planned.ready += u64::from(standings[index].state() == TaskState::Ready);
+        planned.ready += u64::from(standings[index].initial_state() == TaskState::Ready);
     }
     for (task, on) in &sorted.edges {
         if let (Some(task), Some(on)) = (ids[*task], ids[*on]) {
@@ -288,12 +298,12 @@ fn add_new(
 }
 
 /// Counters and rank of every new task. A task behind one that is skipped at once is skipped as well.
-fn standings(plan: &Plan, sorted: &Sorted, ranks: &[u32]) -> Vec<Placement> {
-    let mut placed: Vec<Placement> =
-        ranks.iter().map(|rank| Placement { unmet: 0, broken: 0, rank: *rank }).collect();
+fn place_new_tasks(plan: &TaskPlan, sorted: &ResolvedPlan, ranks: &[u32]) -> Vec<GraphPlacement> {
+    let mut placed: Vec<GraphPlacement> =
+        ranks.iter().map(|rank| GraphPlacement { unmet: 0, broken: 0, rank: *rank }).collect();
     for (index, others) in &sorted.outside {
         for on in others {
-            let shift = Shift::to(on.state);
+            let shift = CounterDelta::for_new_dependency(on.state);
             (placed[*index].unmet, placed[*index].broken) =
                 shift.apply(placed[*index].unmet, placed[*index].broken);
         }
@@ -321,33 +331,35 @@ fn standings(plan: &Plan, sorted: &Sorted, ranks: &[u32]) -> Vec<Placement> {
 
 /// Changes a task that is there already, unless it is live or finished. A skipped one is changed: that is how it is
 /// repaired.
-fn update(
-    stage: &mut Stage<'_, '_>,
+fn update_task(
+    stage: &mut UnitOfWork<'_, '_>,
     run: &Run,
     wanted: &PlannedTask,
     id: Option<TaskId>,
-    planned: &mut Planned,
+    planned: &mut PlanOutcome,
 ) -> Result<(), Error> {
     let Some(id) = id else { return Ok(()) };
-    let before = task::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
-    if task_decide::rewire(&before).is_err() {
+    let before = task::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
+    if task_decide::require_rewirable(&before).is_err() {
         return Ok(());
     }
     let mut changed = false;
-    let news = news_of(stage.tx, &before, &wanted.named)?;
+    let news = changed_fields(stage.tx, &before, &wanted.named)?;
     if !news.is_empty() {
-        apply_edit(stage, &before, &news).map_err(|error| place(wanted, "key", error))?;
+        apply_task_edit(stage, &before, &news).map_err(|error| locate_refusal(wanted, "key", error))?;
         changed = true;
     }
     if wanted.names_after {
-        let now = dependency::keys(stage.tx, id)?;
+        let now = dependency::dependency_keys(stage.tx, id)?;
         for gone in now.iter().filter(|key| !wanted.task.after.contains(key)) {
-            graph_edit::remove_edge(stage, id, run, gone).map_err(|error| place(wanted, "after", error))?;
+            graph_edit::remove_edge(stage, id, run, gone)
+                .map_err(|error| locate_refusal(wanted, "after", error))?;
             changed = true;
         }
         let new: Vec<Slug> = wanted.task.after.iter().filter(|key| !now.contains(key)).cloned().collect();
         if !new.is_empty() {
-            graph_edit::add_edges(stage, id, run, &new).map_err(|error| place(wanted, "after", error))?;
+            graph_edit::add_edges(stage, id, run, &new)
+                .map_err(|error| locate_refusal(wanted, "after", error))?;
             planned.dependencies += new.len() as u64;
             changed = true;
         }
@@ -357,12 +369,12 @@ fn update(
 }
 
 /// What of an edit differs from what is there.
-fn news_of(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<TaskEdit, Error> {
-    let text = task::text(tx, task.id)?;
+fn changed_fields(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<TaskEdit, Error> {
+    let text = task::load_text(tx, task.id)?;
     let mut news = edit.clone();
     news.title = news.title.filter(|title| *title != task.title);
     news.priority = news.priority.filter(|priority| *priority != task.priority);
-    news.labels = news.labels.filter(|labels| distinct(labels) != task.labels);
+    news.labels = news.labels.filter(|labels| dedupe_labels(labels) != task.labels);
     news.agent = news.agent.filter(|agent| *agent != task.agent);
     news.max_attempts = news.max_attempts.filter(|max| Some(*max) != task.max_attempts);
     news.allow_empty = news.allow_empty.filter(|allow| *allow != task.allow_empty);
@@ -373,24 +385,28 @@ fn news_of(tx: &mut Transaction<'_>, task: &Task, edit: &TaskEdit) -> Result<Tas
 }
 
 /// Says where in the plan a refusal belongs.
-fn place(wanted: &PlannedTask, field: &'static str, error: Error) -> Error {
+fn locate_refusal(wanted: &PlannedTask, field: &'static str, error: Error) -> Error {
     match error {
-        Error::Refused(refusal) => at(wanted, field, refusal),
+        Error::Refused(refusal) => plan_refusal(wanted, field, refusal),
         other => other,
     }
 }
 
 /// Shows the first tasks.
-fn show(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>], planned: &mut Planned) -> Result<(), Error> {
+fn summarize_first_tasks(
+    stage: &mut UnitOfWork<'_, '_>,
+    ids: &[Option<TaskId>],
+    planned: &mut PlanOutcome,
+) -> Result<(), Error> {
     for id in ids.iter().flatten().take(SHOWN) {
-        let task = task::load(stage.tx, *id)?.ok_or_else(|| scope::missing("task", id.0))?;
-        planned.tasks.push(scope::shown(stage.tx, task)?);
+        let task = task::load(stage.tx, *id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
+        planned.tasks.push(lookup::task_overview(stage.tx, task)?);
     }
     Ok(())
 }
 
 /// Counts what is ready by now: tasks that were there already, and new ones that changes of those moved.
-fn count_ready(stage: &mut Stage<'_, '_>, ids: &[Option<TaskId>]) -> Result<u64, Error> {
+fn count_ready_tasks(stage: &mut UnitOfWork<'_, '_>, ids: &[Option<TaskId>]) -> Result<u64, Error> {
     let mut ready = 0;
     for id in ids.iter().flatten() {
         ready += u64::from(task::is_ready(stage.tx, *id)?);

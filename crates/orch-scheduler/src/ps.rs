@@ -2,22 +2,22 @@
 
 use orch_core::id::{AttemptName, RunId, Slug, ThreadId};
 use orch_core::run::{Run, RunStatus};
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_core::worker::Worker;
 use orch_store::Transaction;
 use orch_store::table::supervisor::{self, Supervisor};
 use orch_store::table::{attempt, thread, worker};
 
 use super::orphaned;
-use super::{run as run_operation, scope};
-use orch_inbox::liveness::{self, Wrapper};
-use orch_inbox::wake::{Look, wait_until};
+use super::{lookup, run as run_operation};
+use orch_inbox::liveness::{self, WrapperLiveness};
+use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
-use orch_process::{ProcessIdentity, ask_to_end, host};
+use orch_process::{ProcessIdentity, host_id, request_termination};
 
 /// A worker with what is known of it.
 #[derive(Clone, Debug)]
-pub struct WorkerShown {
+pub struct WorkerProcess {
     /// The worker.
     pub row: Worker,
     /// Its attempt, where it is one.
@@ -30,7 +30,7 @@ pub struct WorkerShown {
 
 /// A supervisor with what is known of it.
 #[derive(Clone, Debug)]
-pub struct SupervisorShown {
+pub struct SupervisorProcess {
     /// The supervisor.
     pub row: Supervisor,
     /// The run that it drives.
@@ -43,16 +43,16 @@ pub struct SupervisorShown {
 
 /// All processes.
 #[derive(Clone, Debug)]
-pub struct Processes {
+pub struct ProcessList {
     /// Workers, by thread.
-    pub workers: Vec<WorkerShown>,
+    pub workers: Vec<WorkerProcess>,
     /// Supervisors, oldest first.
-    pub supervisors: Vec<SupervisorShown>,
+    pub supervisors: Vec<SupervisorProcess>,
 }
 
 /// What stopping came to.
 #[derive(Clone, Debug, Default)]
-pub struct Stopped {
+pub struct StopOutcome {
     /// Runs that were paused.
     pub paused: Vec<Slug>,
     /// How many supervisors were asked to end.
@@ -67,39 +67,39 @@ pub struct Stopped {
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn ps(session: &mut Session, run: Option<&Slug>) -> Result<Processes, Error> {
+pub fn list_processes(session: &mut Session, run: Option<&Slug>) -> Result<ProcessList, Error> {
     session.read(|tx, _| {
         let only = match run {
-            Some(_) => Some(scope::one_run(tx, run)?.id),
+            Some(_) => Some(lookup::find_run(tx, run)?.id),
             None => None,
         };
-        Ok(Processes { workers: workers(tx, only)?, supervisors: supervisors(tx, only)? })
+        Ok(ProcessList { workers: list_workers(tx, only)?, supervisors: list_supervisors(tx, only)? })
     })
 }
 
 /// Workers under way.
-pub fn workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<WorkerShown>, Error> {
+pub fn list_workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<WorkerProcess>, Error> {
     let mut shown = Vec::new();
-    for row in worker::live(tx, run)? {
+    for row in worker::list_live(tx, run)? {
         let reference = thread::load(tx, row.thread)?.and_then(|thread| thread.head.reference);
         let attempt = match reference {
             Some(reference) => attempt::load(tx, reference.attempt)?.map(|attempt| attempt.name),
             None => None,
         };
-        let alive = match liveness::wrapper(&row) {
-            Wrapper::Alive(_) => Some(true),
-            Wrapper::Dead => Some(false),
-            Wrapper::Elsewhere => None,
+        let alive = match liveness::wrapper_liveness(&row) {
+            WrapperLiveness::Alive(_) => Some(true),
+            WrapperLiveness::Dead => Some(false),
+            WrapperLiveness::Elsewhere => None,
         };
-        let pid = pid(&row.process);
-        shown.push(WorkerShown { row, attempt, pid, alive });
+        let pid = parse_pid(&row.process);
+        shown.push(WorkerProcess { row, attempt, pid, alive });
     }
     Ok(shown)
 }
 
-fn supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec<SupervisorShown>, Error> {
+fn list_supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec<SupervisorProcess>, Error> {
     let mut shown = Vec::new();
-    for row in supervisor::all(tx)? {
+    for row in supervisor::list_all(tx)? {
         if only.is_some() && row.run.is_some() && row.run != only {
             continue;
         }
@@ -108,65 +108,69 @@ fn supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec<Supe
             None => None,
         };
         let process = row.process.parse::<ProcessIdentity>().ok();
-        let alive = (row.host == host()).then(|| process.is_some_and(ProcessIdentity::is_alive));
-        shown.push(SupervisorShown { run, pid: pid(&row.process), alive, row });
+        let alive = (row.host == host_id()).then(|| process.is_some_and(ProcessIdentity::is_alive));
+        shown.push(SupervisorProcess { run, pid: parse_pid(&row.process), alive, row });
     }
     Ok(shown)
 }
 
-fn pid(process: &str) -> Option<u32> {
+fn parse_pid(process: &str) -> Option<u32> {
     process.parse::<ProcessIdentity>().ok().map(ProcessIdentity::pid)
 }
 
 /// How long workers may take beyond their own grace.
-const PATIENCE: Span = Span::seconds(5);
+const PATIENCE: TimeSpan = TimeSpan::from_seconds(5);
 
 /// How soon a process that is about to be gone is looked for again.
-const INSTANT: Span = Span(10);
+const INSTANT: TimeSpan = TimeSpan(10);
 
 /// Ends all workers, with grace: runs are paused so that nothing is started again, supervisors and wrappers are asked
 /// to end, and what killed wrappers left behind is ended.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn stop_all(session: &mut Session, who: &Slug, run: Option<&Slug>) -> Result<Stopped, Error> {
-    let found = ps(session, run)?;
-    let mut stopped = Stopped::default();
-    let runs: Vec<Run> = session.read(|tx, _| scope::runs(tx, run))?;
+pub fn stop_all_workers(session: &mut Session, who: &Slug, run: Option<&Slug>) -> Result<StopOutcome, Error> {
+    let found = list_processes(session, run)?;
+    let mut stopped = StopOutcome::default();
+    let runs: Vec<Run> = session.read(|tx, _| lookup::find_runs(tx, run))?;
     for run in runs.iter().filter(|run| run.state.status() == RunStatus::Open) {
-        run_operation::change(session, None, who, Some(&run.name), run_operation::Verb::Pause)?;
+        run_operation::change_run(session, None, who, Some(&run.name), run_operation::RunAction::Pause)?;
         stopped.paused.push(run.name.clone());
     }
     for one in &found.supervisors {
         let process = one.row.process.parse::<ProcessIdentity>().ok();
-        if one.alive == Some(true) && process.is_some_and(ask_to_end) {
+        if one.alive == Some(true) && process.is_some_and(request_termination) {
             stopped.supervisors += 1;
         }
     }
-    let mut grace = Span(0);
+    let mut grace = TimeSpan(0);
     for one in &found.workers {
         match one.alive {
             Some(true) => {
-                liveness::ask(&one.row);
+                liveness::request_stop(&one.row);
                 grace = grace.max(one.row.grace);
             }
             Some(false) => {
-                orphaned::bury(session, &one.row)?;
+                orphaned::reap_worker(session, &one.row)?;
             }
             None => continue,
         }
         stopped.workers += 1;
     }
-    stopped.left = wait_for_end(session, &found, Span(grace.0 + PATIENCE.0))?;
+    stopped.left = wait_for_end(session, &found, TimeSpan(grace.0 + PATIENCE.0))?;
     Ok(stopped)
 }
 
 /// Waits until the workers have ended; those that have not are named.
-fn wait_for_end(session: &mut Session, found: &Processes, at_most: Span) -> Result<Vec<ThreadId>, Error> {
+fn wait_for_end(
+    session: &mut Session,
+    found: &ProcessList,
+    at_most: TimeSpan,
+) -> Result<Vec<ThreadId>, Error> {
     let threads: Vec<ThreadId> = found.workers.iter().map(|one| one.row.thread).collect();
     let left = |session: &mut Session| {
         session.read(|tx, _| {
-            let live = worker::live(tx, None)?;
+            let live = worker::list_live(tx, None)?;
             Ok(live
                 .iter()
                 .map(|row| row.thread)
@@ -179,10 +183,14 @@ fn wait_for_end(session: &mut Session, found: &Processes, at_most: Span) -> Resu
     let wrappers: Vec<ProcessIdentity> = ours.filter_map(|one| one.row.process.parse().ok()).collect();
     wait_until(session, at_most, |session| {
         if !left(session)?.is_empty() {
-            return Ok(Look::Nothing(None));
+            return Ok(PollOutcome::NotYet(None));
         }
         let goes = wrappers.iter().any(|wrapper| wrapper.is_alive());
-        Ok(if goes { Look::Nothing(Some(session.clock_now() + INSTANT)) } else { Look::Found(()) })
+        Ok(if goes {
+            PollOutcome::NotYet(Some(session.clock_now() + INSTANT))
+        } else {
+            PollOutcome::Found(())
+        })
     })?;
     left(session)
 }

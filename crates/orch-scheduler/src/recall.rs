@@ -5,34 +5,34 @@ use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_core::task::decide;
 
-use super::stage::{Told, change as lead_change};
 use super::task::end_attempt;
-use super::{TaskRef, TaskShown, scope};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::unit_of_work::{TransitionEvent, lead_transaction as lead_change};
+use super::{TaskOverview, TaskSelector, lookup};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Recalls.
 ///
 /// # Errors
 /// There is no live attempt, or the store failed.
-pub fn recall(
+pub fn recall_attempt(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     reason: Option<&str>,
-) -> Result<Answer<TaskShown>, Error> {
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let before = scope::one_task(stage.tx, task)?;
-        let status = stage.run(before.run)?.state.status();
-        let after = decide::recall(&before, status, stage.now)?;
+        let before = lookup::find_task(stage.tx, task)?;
+        let status = stage.load_run(before.run)?.state.status();
+        let after = decide::recall_attempt(&before, status, stage.now)?;
         let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
         let ended = end_attempt(stage, &before, AttemptEvent::Recall, reason)?;
-        let told = Told {
+        let told = TransitionEvent {
             thread: ended.and_then(|attempt| attempt.thread),
             data: vec![("reason", reason.into())],
-            ..Told::plain(EventKind::Recalled, "the lead recalled it")
+            ..TransitionEvent::without_data(EventKind::Recalled, "the lead recalled it")
         };
-        stage.move_task(&before, &after, told)?;
-        scope::shown(stage.tx, after)
+        stage.apply_transition(&before, &after, told)?;
+        lookup::task_overview(stage.tx, after)
     })
 }

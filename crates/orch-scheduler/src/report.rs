@@ -12,9 +12,9 @@ use orch_store::Transaction;
 use orch_store::table::{event, worktree};
 use serde_json::Value;
 
-use super::outcome::{self, Shown, TaskOutcome};
-use super::stage::read_fresh;
-use super::{scope, work_message};
+use super::task_outcome::{self, BoundedList, TaskOutcome};
+use super::unit_of_work::read_fresh;
+use super::{lookup, work_message};
 use orch_inbox::{Error, Session};
 
 /// How many events are read at once.
@@ -22,34 +22,34 @@ const PAGE: u32 = 1_000;
 
 /// What became of a run. Lists are in the order in which things happened, and have at most 100 entries.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct RunReport {
     /// The run.
     pub run: Run,
     /// Where it landed.
-    pub landings: Shown<Landing>,
+    pub landings: BoundedList<LandingRecord>,
     /// Whether its branch has something that has not landed yet.
     pub has_unlanded: bool,
     /// Tasks that are done.
-    pub done: Shown<TaskOutcome>,
+    pub done: BoundedList<TaskOutcome>,
     /// Tasks that are not, each with why its last attempt ended.
-    pub left: Shown<(TaskOutcome, Option<String>)>,
+    pub left: BoundedList<(TaskOutcome, Option<String>)>,
     /// Done tasks that nothing has judged.
-    pub unchecked: Shown<TaskOutcome>,
+    pub unchecked: BoundedList<TaskOutcome>,
     /// Attempts that the lead accepted by hand.
-    pub overridden: Shown<Told>,
+    pub overridden: BoundedList<NotableEvent>,
     /// Attempts that came to nothing.
-    pub refused: Shown<Told>,
+    pub refused: BoundedList<NotableEvent>,
     /// What workers asked.
-    pub questions: Shown<Asked>,
+    pub questions: BoundedList<AskedQuestion>,
     /// What the tool itself could not do.
-    pub faults: Shown<Told>,
+    pub faults: BoundedList<NotableEvent>,
     /// How many worktrees are there.
     pub worktrees: usize,
 }
 
 /// The run on another branch.
 #[derive(Clone, Debug)]
-pub struct Landing {
+pub struct LandingRecord {
     /// The branch.
     pub onto: String,
     /// Where it was then.
@@ -62,7 +62,7 @@ pub struct Landing {
 
 /// Something that happened to an attempt, with the reason that was told.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct NotableEvent {
     /// What.
     pub kind: EventKind,
     /// Which attempt, or the task or run that it was about.
@@ -75,7 +75,7 @@ pub struct Told {
 
 /// A question and what was answered.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct AskedQuestion {
     /// Which attempt.
     pub attempt: Option<AttemptName>,
     /// Who asks.
@@ -92,12 +92,12 @@ pub struct Asked {
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn report(session: &mut Session, run: Option<&Slug>) -> Result<Report, Error> {
+pub fn load_report(session: &mut Session, run: Option<&Slug>) -> Result<RunReport, Error> {
     read_fresh(session, |tx, _| {
-        let run = scope::one_run(tx, run)?;
-        let history = History::of(tx, run.id)?;
-        let tasks = Tasks::of(tx, run.id)?;
-        Ok(Report {
+        let run = lookup::find_run(tx, run)?;
+        let history = RunHistory::load(tx, run.id)?;
+        let tasks = OutcomeLists::load(tx, run.id)?;
+        Ok(RunReport {
             landings: history.landings,
             has_unlanded: history.merged_since_landing > 0,
             overridden: history.overridden,
@@ -107,7 +107,7 @@ pub fn report(session: &mut Session, run: Option<&Slug>) -> Result<Report, Error
             done: tasks.done,
             left: tasks.left,
             unchecked: tasks.unchecked,
-            worktrees: worktree::there(tx, run.id)?.len(),
+            worktrees: worktree::list_not_removed(tx, run.id)?.len(),
             run,
         })
     })
@@ -115,16 +115,16 @@ pub fn report(session: &mut Session, run: Option<&Slug>) -> Result<Report, Error
 
 /// What the tasks of a run came to.
 #[derive(Default)]
-struct Tasks {
-    done: Shown<TaskOutcome>,
-    left: Shown<(TaskOutcome, Option<String>)>,
-    unchecked: Shown<TaskOutcome>,
+struct OutcomeLists {
+    done: BoundedList<TaskOutcome>,
+    left: BoundedList<(TaskOutcome, Option<String>)>,
+    unchecked: BoundedList<TaskOutcome>,
 }
 
-impl Tasks {
-    fn of(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
+impl OutcomeLists {
+    fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
         let mut tasks = Self::default();
-        outcome::each(tx, run, |outcome| {
+        task_outcome::for_each_task(tx, run, |outcome| {
             if outcome.task.state != TaskState::Done {
                 tasks.left.push((outcome, None));
                 return;
@@ -136,104 +136,105 @@ impl Tasks {
         })?;
         for (outcome, reason) in &mut tasks.left.first {
             if let Some(attempt) =
-                outcome.attempt.as_ref().filter(|attempt| has_come_to_nothing(attempt.state))
+                outcome.attempt.as_ref().filter(|attempt| ended_without_success(attempt.state))
             {
-                *reason = work_message::reason_of(tx, attempt)?;
+                *reason = work_message::end_reason_of(tx, attempt)?;
             }
         }
         Ok(tasks)
     }
 }
 
-fn has_come_to_nothing(state: AttemptState) -> bool {
-    !state.live() && state != AttemptState::Accepted
+fn ended_without_success(state: AttemptState) -> bool {
+    !state.is_live() && state != AttemptState::Accepted
 }
 
 /// What the events of a run tell.
 #[derive(Default)]
-struct History {
-    landings: Shown<Landing>,
+struct RunHistory {
+    landings: BoundedList<LandingRecord>,
     merged_since_landing: u64,
-    overridden: Shown<Told>,
-    refused: Shown<Told>,
-    questions: Shown<Asked>,
-    faults: Shown<Told>,
+    overridden: BoundedList<NotableEvent>,
+    refused: BoundedList<NotableEvent>,
+    questions: BoundedList<AskedQuestion>,
+    faults: BoundedList<NotableEvent>,
     /// Where the open question of a thread is in the list; `None` where the list is too long for it.
     open: BTreeMap<ThreadId, Option<usize>>,
 }
 
-impl History {
-    fn of(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
+impl RunHistory {
+    fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
         let mut history = Self::default();
         let mut after = EventId(0);
         loop {
-            let events = event::of_run(tx, run, after, PAGE)?;
+            let events = event::list_by_run(tx, run, after, PAGE)?;
             let Some(last) = events.last() else { return Ok(history) };
             after = last.id;
             for event in events {
-                history.take(event);
+                history.add_event(event);
             }
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn add_event(&mut self, event: Event) {
         match event.kind {
-            EventKind::Landed => self.land(&event),
+            EventKind::Landed => self.add_landing(&event),
             EventKind::Integrated => self.merged_since_landing += 1,
-            EventKind::Accepted => self.overridden.push(told(&event)),
+            EventKind::Accepted => self.overridden.push(notable_event(&event)),
             EventKind::Rejected | EventKind::Failed | EventKind::Lost | EventKind::Recalled => {
-                self.refused.push(told(&event));
+                self.refused.push(notable_event(&event));
             }
             EventKind::Fault | EventKind::RunPaused => {
                 // A pause that the lead asked for has no reason, and is nobody's fault.
-                let told = told(&event);
+                let told = notable_event(&event);
                 if told.reason.is_some() {
                     self.faults.push(told);
                 }
             }
-            EventKind::Question => self.ask(event),
-            EventKind::Answered => self.answer(&event),
+            EventKind::Question => self.add_question(event),
+            EventKind::Answered => self.record_answer(&event),
             EventKind::Released
             | EventKind::ThreadDone
             | EventKind::ThreadFailed
-            | EventKind::ThreadCancelled => self.withdraw(&event),
+            | EventKind::ThreadCancelled => self.withdraw_question(&event),
             _ => {}
         }
     }
 
-    fn land(&mut self, event: &Event) {
-        let data = data(event);
+    fn add_landing(&mut self, event: &Event) {
+        let data = event_data(event);
         self.merged_since_landing = 0;
-        self.landings.push(Landing {
-            onto: text(&data, "onto").unwrap_or_default(),
-            commit: text(&data, "commit").unwrap_or_default(),
+        self.landings.push(LandingRecord {
+            onto: text_field(&data, "onto").unwrap_or_default(),
+            commit: text_field(&data, "commit").unwrap_or_default(),
             by: event.agent.clone(),
             at: event.at,
         });
     }
 
-    fn ask(&mut self, event: Event) {
-        let question = text(&data(&event), "question").unwrap_or_default();
+    fn add_question(&mut self, event: Event) {
+        let question = text_field(&event_data(&event), "question").unwrap_or_default();
         let place = self.questions.first.len();
         let (attempt, by) = (event.attempt, event.agent);
-        self.questions.push(Asked { attempt, by, question, answer: None, is_open: true });
+        self.questions.push(AskedQuestion { attempt, by, question, answer: None, is_open: true });
         if let Some(thread) = event.thread {
             self.open.insert(thread, (self.questions.first.len() > place).then_some(place));
         }
     }
 
-    fn answer(&mut self, event: &Event) {
-        if let Some(asked) = self.close(event) {
-            asked.answer = Some((event.agent.clone(), text(&data(event), "answer").unwrap_or_default()));
+    fn record_answer(&mut self, event: &Event) {
+        if let Some(asked) = self.close_question(event) {
+            asked.answer =
+                Some((event.agent.clone(), text_field(&event_data(event), "answer").unwrap_or_default()));
         }
     }
 
-    fn withdraw(&mut self, event: &Event) {
-        self.close(event);
+    fn withdraw_question(&mut self, event: &Event) {
+        self.close_question(event);
     }
 
     /// The question of a thread that is open no more.
-    fn close(&mut self, event: &Event) -> Option<&mut Asked> {
+    fn close_question(&mut self, event: &Event) -> Option<&mut AskedQuestion> {
         let place = self.open.remove(&event.thread?)??;
         let asked = self.questions.first.get_mut(place)?;
         asked.is_open = false;
@@ -241,21 +242,21 @@ impl History {
     }
 }
 
-fn told(event: &Event) -> Told {
+fn notable_event(event: &Event) -> NotableEvent {
     let about = match (&event.attempt, &event.task, &event.run) {
         (Some(attempt), _, _) => attempt.to_string(),
         (None, Some(task), _) => task.to_string(),
         (None, None, Some(run)) => run.to_string(),
         (None, None, None) => String::new(),
     };
-    let reason = text(&data(event), "reason").filter(|reason| !reason.is_empty());
-    Told { kind: event.kind, about, by: event.agent.clone(), reason }
+    let reason = text_field(&event_data(event), "reason").filter(|reason| !reason.is_empty());
+    NotableEvent { kind: event.kind, about, by: event.agent.clone(), reason }
 }
 
-fn data(event: &Event) -> Value {
+fn event_data(event: &Event) -> Value {
     serde_json::from_str(&event.data).unwrap_or_default()
 }
 
-fn text(data: &Value, name: &str) -> Option<String> {
+fn text_field(data: &Value, name: &str) -> Option<String> {
     data[name].as_str().map(str::to_owned)
 }

@@ -8,7 +8,7 @@ use orch_inbox::{Error, Session, token};
 
 /// A request that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
+pub struct AppliedRequest {
     /// The request id.
     pub key: String,
     /// The digest of its command and arguments.
@@ -23,12 +23,12 @@ pub struct Applied {
 ///
 /// # Errors
 /// It was not applied (or longer than 30 days ago), or the store failed.
-pub fn show(session: &mut Session, key: &str) -> Result<Applied, Error> {
+pub fn show_request(session: &mut Session, key: &str) -> Result<AppliedRequest, Error> {
     session.read(|tx, _| {
-        let found = request::load(tx, &token::request_digest(key))?;
+        let found = request::load(tx, &token::digest_request_id(key))?;
         let found = found.ok_or_else(|| Refusal::RequestNotFound { key: key.to_owned() })?;
-        let request::Request { fingerprint, at, answer, .. } = found;
+        let request::RequestReceipt { fingerprint, at, answer, .. } = found;
         let answer = Some(answer).filter(|answer| !answer.is_empty());
-        Ok(Applied { key: key.to_owned(), fingerprint, at, answer })
+        Ok(AppliedRequest { key: key.to_owned(), fingerprint, at, answer })
     })
 }

@@ -9,11 +9,11 @@ use orch_core::run::{RunStatus, decide};
 use orch_store::table::run as run_table;
 use serde_json::json;
 
-use super::lasting::{self, Subject};
-use super::perform::remove::require_rest;
-use super::perform::{complete, hold};
-use super::run::{about, cancel_tasks};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::durable_request::{self, RequestIntent};
+use super::perform::remove::require_no_activity;
+use super::perform::{complete_effect, effect_lease};
+use super::run::{about_run, cancel_idle_tasks};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A run that was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,24 +29,24 @@ pub struct RemovedRun {
 }
 
 /// What is left to say of a run that is gone.
-struct Gone {
+struct RemovalIntent {
     id: RunId,
     name: Slug,
     tasks: i64,
     repository: Option<String>,
 }
 
-impl Subject for Gone {
-    fn write(&self) -> String {
+impl RequestIntent for RemovalIntent {
+    fn encode(&self) -> String {
         let Self { id, name, tasks, repository } = self;
         json!({"id": id.0, "name": name.as_str(), "tasks": tasks, "repository": repository}).to_string()
     }
 
-    fn read(text: &str) -> Option<Self> {
+    fn decode(text: &str) -> Option<Self> {
         let written: serde_json::Value = serde_json::from_str(text).ok()?;
         Some(Self {
             id: RunId(written["id"].as_i64()?),
-            name: Slug::stored(written["name"].as_str()?.to_owned()),
+            name: Slug::from_stored(written["name"].as_str()?.to_owned()),
             tasks: written["tasks"].as_i64()?,
             repository: written["repository"].as_str().map(str::to_owned),
         })
@@ -57,50 +57,50 @@ impl Subject for Gone {
 ///
 /// # Errors
 /// There is no such run, somebody works on it, something is in the way, or the store or git failed.
-pub fn rm(
+pub fn remove_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, RemovedRun>>,
     who: &Slug,
     run: &Slug,
-) -> Result<Answer<RemovedRun>, Error> {
-    lasting::change(
+) -> Result<Response<RemovedRun>, Error> {
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let run = stage.named_run(Some(run))?;
-            require_rest(stage.tx, &run)?;
+            let run = stage.resolve_run(Some(run))?;
+            require_no_activity(stage.tx, &run)?;
             if matches!(run.state.status(), RunStatus::Open | RunStatus::Paused)
-                && let Some(after) = decide::cancel(&run, stage.now)?
+                && let Some(after) = decide::cancel_run(&run, stage.now)?
             {
                 // Nothing is dispatched while it goes.
-                stage.put_run(after);
-                cancel_tasks(stage, run.id)?;
-                stage.tell(EventKind::RunCancelled, about(run.id), None, Vec::new())?;
+                stage.replace_run(after);
+                cancel_idle_tasks(stage, run.id)?;
+                stage.append_event(EventKind::RunCancelled, about_run(run.id), None, Vec::new())?;
             }
-            hold::ask(stage.tx, EffectKind::Remove, run.id, None, stage.now)?;
-            hold::note(stage.tx, EffectKind::Remove, run.id, who.as_str())?;
+            effect_lease::request_effect(stage.tx, EffectKind::Remove, run.id, None, stage.now)?;
+            effect_lease::set_effect_intent(stage.tx, EffectKind::Remove, run.id, who.as_str())?;
             let repository = run.ground.as_ref().map(|ground| ground.repository.clone());
-            Ok(Gone { id: run.id, tasks: run.counts.total(), name: run.name, repository })
+            Ok(RemovalIntent { id: run.id, tasks: run.counts.total(), name: run.name, repository })
         },
         |_, _| Ok(None),
         |session, gone| {
-            complete(session, EffectKind::Remove, gone.id, None)?;
-            told(session, gone)
+            complete_effect(session, EffectKind::Remove, gone.id, None)?;
+            load_removed_run(session, gone)
         },
     )
 }
 
-fn told(session: &mut Session, gone: Gone) -> Result<RemovedRun, Error> {
+fn load_removed_run(session: &mut Session, gone: RemovalIntent) -> Result<RemovedRun, Error> {
     let is_there =
         session.read(|tx, _| Ok(run_table::load(tx, gone.id)?.is_some_and(|run| run.name == gone.name)))?;
     if is_there {
-        return Err(super::perform::integrate::superseded());
+        return Err(super::perform::integrate::superseded_error());
     }
     let mut salvage = Vec::new();
     let repository = gone.repository.filter(|repository| Path::new(repository).exists());
     if let Some(place) = &repository {
-        let found = session.world().repository(Path::new(place))?;
+        let found = session.world().discover_repository(Path::new(place))?;
         for entry in found.list_refs(&format!("refs/orch/salvage/{}/", gone.name))? {
             salvage.push(entry.reference.as_str().to_owned());
         }

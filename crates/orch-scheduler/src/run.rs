@@ -1,22 +1,22 @@
 //! `orch run init|list|show|edit|pause|resume|cancel`.
 
 use orch_core::effect::EffectKind;
-use orch_core::event::{About, EventKind};
+use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_core::run::{Budget, DoneWhen, Policy, Rules, Run, RunEdit, decide};
+use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, Run, RunEdit, decide};
 use orch_core::task::TaskState;
 use orch_core::thread::Thread;
 use orch_store::Transaction;
-use orch_store::page::{Page, PageRequest};
+use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{run as run_table, task as task_table, thread};
 
-use super::perform::{complete, hold};
-use super::place::{Footing, Place};
-use super::stage::{Stage, change as lead_change, read_fresh};
-use super::{TaskShown, lasting, scope};
-use orch_inbox::page::{bad_cursor, cut};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::perform::{complete_effect, effect_lease};
+use super::run_location::{GitBase, RunLocation};
+use super::unit_of_work::{UnitOfWork, lead_transaction as lead_change, read_fresh};
+use super::{TaskOverview, durable_request, lookup};
+use orch_inbox::page::{cut_page, invalid_cursor};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// What a new run is made of.
 #[derive(Clone, Debug)]
@@ -32,16 +32,16 @@ pub struct NewRun {
     /// Its limits; its rule for when a task is done is filled in.
     pub policy: Policy,
     /// What prepares and judges its attempts.
-    pub rules: Rules,
+    pub rules: AttemptRules,
     /// What it may spend.
     pub budget: Budget,
     /// Where it is begun; `None` for a run without worktrees.
-    pub place: Option<Place>,
+    pub place: Option<RunLocation>,
 }
 
 /// A new run.
 #[derive(Clone, Debug)]
-pub struct MadeRun {
+pub struct CreatedRun {
     /// The run.
     pub run: Run,
     /// How many files of the checkout are not committed, and so not in what the run begins from.
@@ -50,7 +50,7 @@ pub struct MadeRun {
 
 /// What happens to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum RunAction {
     /// Nothing new is dispatched; threads nobody claimed are withdrawn.
     Pause,
     /// Withdrawn threads are offered again.
@@ -65,22 +65,22 @@ pub struct RunTasks {
     /// The run.
     pub run: Run,
     /// Its tasks, oldest first.
-    pub tasks: Page<TaskShown>,
+    pub tasks: ResultPage<TaskOverview>,
 }
 
 /// Makes a run and, where it has a base, its branch.
 ///
 /// # Errors
 /// The given name is taken, the base is not there, branches are in the way, or the store failed.
-pub fn init(
+pub fn create_run(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, MadeRun>>,
+    receipt: Option<&Receipt<'_, CreatedRun>>,
     who: &Slug,
     request: &NewRun,
-) -> Result<Answer<MadeRun>, Error> {
-    let is_new = lasting::is_new(session, receipt)?;
+) -> Result<Response<CreatedRun>, Error> {
+    let is_new = durable_request::is_new_request(session, receipt)?;
     let footing = match &request.place {
-        Some(place) if is_new => Footing::find(session, place)?,
+        Some(place) if is_new => GitBase::resolve_location(session, place)?,
         Some(_) | None => None,
     };
     if let Some(footing) = footing.as_ref().filter(|_| !request.rules.copy.is_empty()) {
@@ -92,7 +92,7 @@ pub fn init(
     if is_new && footing.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
-    let wanted = Wanted {
+    let wanted = ResolvedRun {
         request,
         policy: Policy { done_when, ..request.policy.clone() },
         footing: footing.as_ref(),
@@ -100,24 +100,24 @@ pub fn init(
     };
     loop {
         let name = match is_new {
-            true => free_name(session, request, footing.as_ref())?,
+            true => find_free_name(session, request, footing.as_ref())?,
             // It has its name; this one is not looked at.
             false => Slug::from_title(&request.title),
         };
-        let made = lasting::change(
+        let made = durable_request::run_with_effects(
             session,
             receipt,
             who,
-            |stage| wanted.begin(stage, &name),
+            |stage| wanted.insert_run(stage, &name),
             |tx, id| {
-                let run = scope::run_of(tx, RunId(*id))?;
-                Ok(run.ground.is_none().then_some(MadeRun { run, dirty: 0 }))
+                let run = lookup::load_run(tx, RunId(*id))?;
+                Ok(run.ground.is_none().then_some(CreatedRun { run, dirty: 0 }))
             },
             |session, id| {
                 let id = RunId(id);
-                complete(session, EffectKind::Branch, id, None)?;
-                let run = session.read(|tx, _| scope::run_of(tx, id))?;
-                Ok(MadeRun { run, dirty })
+                complete_effect(session, EffectKind::Branch, id, None)?;
+                let run = session.read(|tx, _| lookup::load_run(tx, id))?;
+                Ok(CreatedRun { run, dirty })
             },
         );
         match made {
@@ -129,34 +129,34 @@ pub fn init(
 }
 
 /// A run that is wanted, with all that was looked up for it.
-struct Wanted<'a> {
+struct ResolvedRun<'a> {
     request: &'a NewRun,
     policy: Policy,
-    footing: Option<&'a Footing>,
+    footing: Option<&'a GitBase>,
     /// Whether anything was looked up at all.
     is_new: bool,
 }
 
-impl Wanted<'_> {
-    fn begin(&self, stage: &mut Stage<'_, '_>, name: &Slug) -> Result<i64, Error> {
+impl ResolvedRun<'_> {
+    fn insert_run(&self, stage: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<i64, Error> {
         let Self { request, policy, footing, is_new } = self;
         if !is_new {
-            return Err(lasting::came_to_nothing());
+            return Err(durable_request::request_aborted_elsewhere());
         }
-        if run_table::taken(stage.tx, name)? {
+        if run_table::name_exists(stage.tx, name)? {
             return Err(Refusal::RunExists { run: name.clone() }.into());
         }
-        let ground = footing.map(|footing| footing.ground(name));
+        let ground = footing.map(|footing| footing.run_git(name));
         let goal = request.goal.as_deref();
-        let new = run_table::NewRow { name, title: &request.title, goal, policy, ground: ground.as_ref() };
+        let new = run_table::NewRunRow { name, title: &request.title, goal, policy, ground: ground.as_ref() };
         let id = run_table::insert(stage.tx, new, stage.now)?;
-        if request.rules != Rules::default() || request.budget != Budget::default() {
+        if request.rules != AttemptRules::default() || request.budget != Budget::default() {
             run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
         }
         let data = vec![("title", request.title.as_str().into())];
-        stage.tell(EventKind::RunCreated, about(id), None, data)?;
+        stage.append_event(EventKind::RunCreated, about_run(id), None, data)?;
         if ground.is_some() {
-            hold::ask(stage.tx, EffectKind::Branch, id, None, stage.now)?;
+            effect_lease::request_effect(stage.tx, EffectKind::Branch, id, None, stage.now)?;
         }
         Ok(id.0)
     }
@@ -166,18 +166,18 @@ impl Wanted<'_> {
 ///
 /// # Errors
 /// The store failed.
-pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Error> {
+pub fn list_runs(session: &mut Session, page: &PageRequest) -> Result<ResultPage<Run>, Error> {
     let before = match &page.after {
         None => RunId(i64::MAX),
         Some(cursor) => {
-            let name = Slug::new(cursor).map_err(|_| bad_cursor())?;
-            session.read(|tx, _| Ok(run_table::by_name(tx, &name)?.ok_or_else(bad_cursor)?.id))?
+            let name = Slug::new(cursor).map_err(|_| invalid_cursor())?;
+            session.read(|tx, _| Ok(run_table::load_by_name(tx, &name)?.ok_or_else(invalid_cursor)?.id))?
         }
     };
     read_fresh(session, |tx, _| {
         let runs = run_table::list(tx, before, page.limit.saturating_add(1))?;
         let total = u64::try_from(run_table::count(tx)?).unwrap_or(0);
-        Ok(cut(runs, page.limit, total, |run: &Run| run.name.to_string()))
+        Ok(cut_page(runs, page.limit, total, |run: &Run| run.name.to_string()))
     })
 }
 
@@ -185,14 +185,16 @@ pub fn list(session: &mut Session, page: &PageRequest) -> Result<Page<Run>, Erro
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn show(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
+pub fn show_run(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
     read_fresh(session, |tx, _| {
-        let run = scope::one_run(tx, run)?;
+        let run = lookup::find_run(tx, run)?;
         let after = task_cursor(tx, &run, page)?;
         let tasks = task_table::list(tx, run.id, after, page.limit.saturating_add(1))?;
-        let shown = tasks.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<Vec<_>, _>>()?;
+        let shown =
+            tasks.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<Vec<_>, _>>()?;
         let total = u64::try_from(run.counts.total()).unwrap_or(0);
-        let tasks = cut(shown, page.limit, total, |shown: &TaskShown| shown.task.name.key.to_string());
+        let tasks =
+            cut_page(shown, page.limit, total, |shown: &TaskOverview| shown.task.name.key.to_string());
         Ok(RunTasks { run, tasks })
     })
 }
@@ -201,16 +203,16 @@ pub fn show(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Re
 ///
 /// # Errors
 /// There is no such run, it is cancelled, or the store failed.
-pub fn edit(
+pub fn edit_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Run>>,
     who: &Slug,
     run: Option<&Slug>,
     edit: &RunEdit,
-) -> Result<Answer<Run>, Error> {
+) -> Result<Response<Run>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let before = stage.named_run(run)?;
-        apply_edit(stage, &before, edit)
+        let before = stage.resolve_run(run)?;
+        apply_run_edit(stage, &before, edit)
     })
 }
 
@@ -218,30 +220,30 @@ pub fn edit(
 ///
 /// # Errors
 /// There is no such run, its state does not allow it, or the store failed.
-pub fn change(
+pub fn change_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Run>>,
     who: &Slug,
     run: Option<&Slug>,
-    verb: Verb,
-) -> Result<Answer<Run>, Error> {
+    verb: RunAction,
+) -> Result<Response<Run>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let before = stage.named_run(run)?;
+        let before = stage.resolve_run(run)?;
         let (after, kind) = match verb {
-            Verb::Pause => (decide::pause(&before, stage.now)?, EventKind::RunPaused),
-            Verb::Resume => (decide::resume(&before, stage.now)?, EventKind::RunResumed),
-            Verb::Cancel => (decide::cancel(&before, stage.now)?, EventKind::RunCancelled),
+            RunAction::Pause => (decide::pause_run(&before, stage.now)?, EventKind::RunPaused),
+            RunAction::Resume => (decide::resume_run(&before, stage.now)?, EventKind::RunResumed),
+            RunAction::Cancel => (decide::cancel_run(&before, stage.now)?, EventKind::RunCancelled),
         };
         let Some(after) = after else { return Ok(before) };
-        stage.ask_for_sweep(&after)?;
-        stage.put_run(after);
+        stage.request_sweep(&after)?;
+        stage.replace_run(after);
         match verb {
-            Verb::Pause => offer(stage, before.id, false)?,
-            Verb::Resume => offer(stage, before.id, true)?,
-            Verb::Cancel => cancel_tasks(stage, before.id)?,
+            RunAction::Pause => set_run_offered(stage, before.id, false)?,
+            RunAction::Resume => set_run_offered(stage, before.id, true)?,
+            RunAction::Cancel => cancel_idle_tasks(stage, before.id)?,
         }
-        stage.tell(kind, about(before.id), None, Vec::new())?;
-        Ok(stage.run(before.id)?.clone())
+        stage.append_event(kind, about_run(before.id), None, Vec::new())?;
+        Ok(stage.load_run(before.id)?.clone())
     })
 }
 
@@ -249,34 +251,38 @@ pub fn change(
 pub const ALL_STATES: &[TaskState] = &TaskState::ALL;
 
 /// An event about a run as a whole.
-pub fn about(run: RunId) -> About {
-    About { run: Some(run), ..About::default() }
+pub fn about_run(run: RunId) -> EventSubject {
+    EventSubject { run: Some(run), ..EventSubject::default() }
 }
 
 /// Changes a run in hand and tells it.
-pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Run, edit: &RunEdit) -> Result<Run, Error> {
-    let after = decide::edit(before, edit, stage.now)?;
+pub(crate) fn apply_run_edit(
+    stage: &mut UnitOfWork<'_, '_>,
+    before: &Run,
+    edit: &RunEdit,
+) -> Result<Run, Error> {
+    let after = decide::edit_run(before, edit, stage.now)?;
     if after.rules != before.rules || after.budget != before.budget {
         run_table::save_rules(stage.tx, after.id, &after.rules, &after.budget)?;
     }
-    stage.put_run(after.clone());
-    stage.tell(EventKind::RunEdited, about(after.id), None, Vec::new())?;
+    stage.replace_run(after.clone());
+    stage.append_event(EventKind::RunEdited, about_run(after.id), None, Vec::new())?;
     Ok(after)
 }
 
 /// The given name where it is free; else the first free one that the title makes. Branches of a run that another
 /// store has known are not taken over.
-fn free_name(session: &mut Session, request: &NewRun, footing: Option<&Footing>) -> Result<Slug, Error> {
+fn find_free_name(session: &mut Session, request: &NewRun, footing: Option<&GitBase>) -> Result<Slug, Error> {
     let base = request.name.clone().unwrap_or_else(|| Slug::from_title(&request.title));
     let mut name = base.clone();
     let mut number = 1;
     loop {
-        let taken = session.read(|tx, _| Ok(run_table::taken(tx, &name)?))?;
+        let taken = session.read(|tx, _| Ok(run_table::name_exists(tx, &name)?))?;
         if taken && request.name.is_some() {
             return Err(Refusal::RunExists { run: name }.into());
         }
         let branches = match footing {
-            Some(footing) if !taken => footing.taken_by(&name)?,
+            Some(footing) if !taken => footing.branch_conflict(&name)?,
             _ => None,
         };
         match branches {
@@ -286,20 +292,20 @@ fn free_name(session: &mut Session, request: &NewRun, footing: Option<&Footing>)
             Some(_) | None => {}
         }
         number += 1;
-        name = base.numbered(number);
+        name = base.with_number(number);
     }
 }
 
 /// The task that a page of a run's tasks begins behind.
 pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<TaskId, Error> {
     let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
-    let key = Slug::new(cursor).map_err(|_| bad_cursor())?;
-    task_table::id_by_key(tx, run.id, &key)?.ok_or_else(bad_cursor)
+    let key = Slug::new(cursor).map_err(|_| invalid_cursor())?;
+    task_table::id_by_key(tx, run.id, &key)?.ok_or_else(invalid_cursor)
 }
 
 /// Offers the run's threads that nobody claimed, or withdraws them.
-pub fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
-    for queued in thread::queued_of_run(stage.tx, run)? {
+pub fn set_run_offered(stage: &mut UnitOfWork<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
+    for queued in thread::list_queued_by_run(stage.tx, run)? {
         let thread = Thread { withdrawn: !offered, updated_at: stage.now, ..queued };
         thread::save(stage.tx, &thread, false)?;
     }
@@ -307,15 +313,15 @@ pub fn offer(stage: &mut Stage<'_, '_>, run: RunId, offered: bool) -> Result<(),
 }
 
 /// Cancels every task that nobody works on; claimed work goes on and may report.
-pub(crate) fn cancel_tasks(stage: &mut Stage<'_, '_>, run: RunId) -> Result<(), Error> {
+pub(crate) fn cancel_idle_tasks(stage: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
     let mut tasks = Vec::new();
     for state in [TaskState::Waiting, TaskState::Ready, TaskState::Dispatched] {
-        tasks.extend(task_table::in_state(stage.tx, run, state, TaskId(0), u32::MAX)?);
+        tasks.extend(task_table::list_in_state(stage.tx, run, state, TaskId(0), u32::MAX)?);
     }
     // The ends of chains first, so that no task is skipped on its way to being cancelled.
     tasks.sort_by_key(|task| (task.rank, task.id));
     for task in tasks {
-        super::task::cancel(stage, task.id, "the run was cancelled")?;
+        super::task::cancel_task(stage, task.id, "the run was cancelled")?;
     }
     Ok(())
 }

@@ -6,21 +6,21 @@ use orch_core::message::MessageKind;
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::decide as thread_decide;
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 use orch_store::Transaction;
 use orch_store::table::{attempt, dependency, message, task as task_table, thread};
 
-use super::blocked::{self, QuestionShown};
-use super::clashes::Clash;
-use super::stage::read_fresh;
-use super::{TaskShown, clashes, scope, work_message};
+use super::blocked::{self, QuestionSummary};
+use super::clashes::AttemptClash;
+use super::unit_of_work::read_fresh;
+use super::{TaskOverview, clashes, lookup, work_message};
 use orch_inbox::{Error, Session};
 
 /// A task under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActiveShown {
+pub struct TaskUnderWay {
     /// The task.
-    pub shown: TaskShown,
+    pub shown: TaskOverview,
     /// Since when its attempt is under way.
     pub since: Time,
     /// What its worker last said of its progress.
@@ -33,32 +33,32 @@ pub struct ActiveShown {
 
 /// A failed task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedShown {
+pub struct TaskFailure {
     /// The task.
-    pub shown: TaskShown,
+    pub shown: TaskOverview,
     /// Why its last attempt failed.
     pub reason: Option<String>,
 }
 
 /// One run at a glance. Each list has at most 20 entries; the run's counts say how many there are.
 #[derive(Clone, Debug)]
-pub struct Status {
+pub struct RunOverview {
     /// The run, with its counts.
     pub run: Run,
     /// Tasks under way, oldest first.
-    pub active: Vec<ActiveShown>,
+    pub active: Vec<TaskUnderWay>,
     /// Open questions, oldest first.
-    pub questions: Vec<QuestionShown>,
+    pub questions: Vec<QuestionSummary>,
     /// What can be dispatched now, in order.
-    pub ready: Vec<TaskShown>,
+    pub ready: Vec<TaskOverview>,
     /// Failed tasks, oldest first.
-    pub failed: Vec<FailedShown>,
+    pub failed: Vec<TaskFailure>,
     /// Attempts under way that do not merge with each other as they are now.
-    pub clashes: Vec<Clash>,
+    pub clashes: Vec<AttemptClash>,
     /// Keys of the longest chain of unfinished tasks, in order; its first 20.
     pub critical_path: Vec<Slug>,
     /// How long the rest will take, where finished attempts tell.
-    pub eta: Option<Span>,
+    pub eta: Option<TimeSpan>,
     /// When this was true.
     pub now: Time,
 }
@@ -67,37 +67,43 @@ pub struct Status {
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn status(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    let (mut status, candidates) = load(session, run)?;
+pub fn load_overview(session: &mut Session, run: Option<&Slug>) -> Result<RunOverview, Error> {
+    let (mut status, candidates) = collect_overview(session, run)?;
     // A repository that cannot be asked keeps nobody from seeing how the run is.
-    status.clashes = clashes::look(session, &status.run, candidates).unwrap_or_default();
+    status.clashes = clashes::find_clashes(session, &status.run, candidates).unwrap_or_default();
     Ok(status)
 }
 
 /// Shows the same but the clashes, for which git would have to be asked.
 ///
 /// # Errors
-/// As [`status`].
-pub fn glance(session: &mut Session, run: Option<&Slug>) -> Result<Status, Error> {
-    Ok(load(session, run)?.0)
+/// As [`load_overview`].
+pub fn load_overview_without_clashes(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<RunOverview, Error> {
+    Ok(collect_overview(session, run)?.0)
 }
 
-fn load(session: &mut Session, run: Option<&Slug>) -> Result<(Status, Vec<clashes::Candidate>), Error> {
+fn collect_overview(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<(RunOverview, Vec<clashes::ClashCandidate>), Error> {
     read_fresh(session, |tx, now| {
-        let run = scope::one_run(tx, run)?;
+        let run = lookup::find_run(tx, run)?;
         let ready = if run.state.status() == RunStatus::Open {
-            task_table::ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
+            task_table::list_ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
         } else {
             Vec::new()
         };
         let critical = critical_path(tx, &run)?;
-        let candidates = clashes::candidates(tx, &run)?;
-        let status = Status {
-            active: active(tx, &run)?,
-            questions: blocked::questions(tx, &run, now, limit::STATUS_SHOWN)?,
-            ready: ready.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<_, _>>()?,
-            failed: failed(tx, &run)?,
-            eta: eta(tx, &run, critical.length)?,
+        let candidates = clashes::clash_candidates(tx, &run)?;
+        let status = RunOverview {
+            active: tasks_under_way(tx, &run)?,
+            questions: blocked::open_questions(tx, &run, now, limit::STATUS_SHOWN)?,
+            ready: ready.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<_, _>>()?,
+            failed: task_failures(tx, &run)?,
+            eta: estimate_remaining(tx, &run, critical.length)?,
             critical_path: critical.keys,
             clashes: Vec::new(),
             now,
@@ -112,45 +118,45 @@ const UNDER_WAY: [TaskState; 4] =
     [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
 
 /// Tasks in some states, oldest first, as many as a status shows.
-fn some_in(tx: &mut Transaction<'_>, run: &Run, states: &[TaskState]) -> Result<Vec<Task>, Error> {
+fn tasks_in_states(tx: &mut Transaction<'_>, run: &Run, states: &[TaskState]) -> Result<Vec<Task>, Error> {
     let mut tasks = Vec::new();
-    for state in states.iter().filter(|state| run.counts.of(**state) > 0) {
-        tasks.extend(task_table::in_state(tx, run.id, *state, TaskId(0), limit::STATUS_SHOWN)?);
+    for state in states.iter().filter(|state| run.counts.in_state(**state) > 0) {
+        tasks.extend(task_table::list_in_state(tx, run.id, *state, TaskId(0), limit::STATUS_SHOWN)?);
     }
     tasks.sort_by_key(|task| task.id);
     tasks.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
     Ok(tasks)
 }
 
-fn active(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<ActiveShown>, Error> {
+fn tasks_under_way(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<TaskUnderWay>, Error> {
     let mut active = Vec::new();
-    for task in some_in(tx, run, &UNDER_WAY)? {
+    for task in tasks_in_states(tx, run, &UNDER_WAY)? {
         let Some(last) = task.attempt else { continue };
         let Some(attempt) = attempt::load(tx, last.id)? else { continue };
         let (mut lease, mut progress) = (None, None);
         if let Some(id) = attempt.thread {
-            lease = thread::load(tx, id)?.as_ref().and_then(thread_decide::lease);
+            lease = thread::load(tx, id)?.as_ref().and_then(thread_decide::running_lease);
             progress = message::last_of_kind(tx, id, MessageKind::Progress)?;
         }
-        active.push(ActiveShown {
+        active.push(TaskUnderWay {
             since: attempt.created_at,
             percent: progress.as_ref().and_then(|message| message.content.extra.percent),
             progress: progress.map(|message| message.content.body),
             lease_expires_at: lease.map(|lease| lease.expires_at),
-            shown: scope::shown(tx, task)?,
+            shown: lookup::task_overview(tx, task)?,
         });
     }
     Ok(active)
 }
 
-fn failed(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedShown>, Error> {
+fn task_failures(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<TaskFailure>, Error> {
     let mut failed = Vec::new();
-    for task in some_in(tx, run, &[TaskState::Failed])? {
+    for task in tasks_in_states(tx, run, &[TaskState::Failed])? {
         let mut reason = None;
         if let Some(attempt) = task.attempt.map(|last| attempt::load(tx, last.id)).transpose()?.flatten() {
-            reason = work_message::reason_of(tx, &attempt)?;
+            reason = work_message::end_reason_of(tx, &attempt)?;
         }
-        failed.push(FailedShown { reason, shown: scope::shown(tx, task)? });
+        failed.push(TaskFailure { reason, shown: lookup::task_overview(tx, task)? });
     }
     Ok(failed)
 }
@@ -184,7 +190,7 @@ fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Er
     while rank > 0 && path.keys.len() < limit::CRITICAL_PATH_SHOWN {
         let next = dependency::ranked_dependents(tx, at)?.into_iter().find(|(_, behind)| behind + 1 == rank);
         let Some((id, behind)) = next else { break };
-        let task = task_table::load(tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
+        let task = task_table::load(tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
         path.keys.push(task.name.key);
         (at, rank) = (id, behind);
     }
@@ -195,23 +201,23 @@ fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Er
 /// not make the rest look long.
 ///
 /// More work than agents takes longer than its longest chain; this is the least it will take.
-fn eta(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result<Option<Span>, Error> {
-    if chain == 0 || run.counts.of(TaskState::Done) == 0 {
+fn estimate_remaining(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result<Option<TimeSpan>, Error> {
+    if chain == 0 || run.counts.in_state(TaskState::Done) == 0 {
         return Ok(None);
     }
-    let mut measured = attempt::durations(tx, run.id)?;
-    Ok(median(&mut measured).map(|each| Span(each.0.saturating_mul(i64::from(chain)))))
+    let mut measured = attempt::recent_durations(tx, run.id)?;
+    Ok(median_span(&mut measured).map(|each| TimeSpan(each.0.saturating_mul(i64::from(chain)))))
 }
 
 /// The middle one; of two the mean.
-fn median(spans: &mut [Span]) -> Option<Span> {
+fn median_span(spans: &mut [TimeSpan]) -> Option<TimeSpan> {
     spans.sort_unstable();
     let upper = spans.get(spans.len() / 2)?;
     if spans.len() % 2 == 1 {
         return Some(*upper);
     }
     let lower = spans.get(spans.len() / 2 - 1)?;
-    Some(Span(lower.0 + (upper.0 - lower.0) / 2))
+    Some(TimeSpan(lower.0 + (upper.0 - lower.0) / 2))
 }
 
 #[cfg(test)]
@@ -227,8 +233,8 @@ mod tests {
             (vec![5, 1_000_000, 3], Some(5)),
             (vec![1, 2, 4, 1_000_000], Some(3)),
         ] {
-            let mut spans: Vec<Span> = measured.iter().copied().map(Span).collect();
-            assert_eq!(median(&mut spans), middle.map(Span), "{measured:?}");
+            let mut spans: Vec<TimeSpan> = measured.iter().copied().map(TimeSpan).collect();
+            assert_eq!(median_span(&mut spans), middle.map(TimeSpan), "{measured:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::effect::EffectKind;
-use orch_core::event::{About, EventKind};
+use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{Slug, TaskId};
 use orch_core::message::Message;
 use orch_core::refusal::Refusal;
@@ -11,18 +11,18 @@ use orch_core::run::Run;
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide};
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
-use orch_store::page::{Page, PageRequest};
+use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, dependency, effect, message, task as task_table, thread, worktree};
 
-use super::stage::{Stage, Told, change as lead_change, read_fresh};
-use super::{TaskRef, TaskShown, dispatch, graph_edit, scope};
+use super::unit_of_work::{TransitionEvent, UnitOfWork, lead_transaction as lead_change, read_fresh};
+use super::{TaskOverview, TaskSelector, dispatch, graph_edit, lookup};
 use orch_inbox::cancel as inbox_cancel;
-use orch_inbox::page::cut;
-use orch_inbox::{Answer, Error, Receipt, Session};
+use orch_inbox::page::cut_page;
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Which tasks are wanted.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct TaskListRequest {
     /// Of which run.
     pub run: Option<Slug>,
     /// In one of these states; all when empty.
@@ -35,7 +35,7 @@ pub struct List {
 
 /// One edge as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DependencyShown {
+pub struct DependencyStatus {
     /// The task that waits.
     pub task: orch_core::id::TaskName,
     /// The task it waits for.
@@ -48,7 +48,7 @@ pub struct DependencyShown {
 
 /// An attempt with the text that closed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptShown {
+pub struct AttemptDetail {
     /// The attempt.
     pub attempt: Attempt,
     /// The message that closed its thread.
@@ -63,22 +63,22 @@ pub struct AttemptShown {
 #[derive(Clone, Debug)]
 pub struct TaskDetail {
     /// The task.
-    pub shown: TaskShown,
+    pub shown: TaskOverview,
     /// Its long texts.
     pub text: TaskText,
     /// The run's limit of failures, which holds when the task has none of its own.
     pub max_attempts: u32,
     /// What it waits for or waited for, oldest first; at most 100.
-    pub dependencies: Vec<DependencyShown>,
+    pub dependencies: Vec<DependencyStatus>,
     /// What waits for it, oldest first; at most 100.
-    pub dependents: Vec<DependencyShown>,
+    pub dependents: Vec<DependencyStatus>,
     /// Its attempts, newest first; at most 20.
-    pub attempts: Vec<AttemptShown>,
+    pub attempts: Vec<AttemptDetail>,
 }
 
 /// What happens to a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum TaskAction {
     /// It is given up.
     Cancel,
     /// A failed or cancelled one gets fresh tries.
@@ -89,17 +89,17 @@ pub enum Verb {
 ///
 /// # Errors
 /// The key is taken, a dependency is unknown or ended badly for good, the run is cancelled, or the store failed.
-pub fn add(
+pub fn add_task(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
     run: Option<&Slug>,
     task: &NewTask,
-) -> Result<Answer<TaskShown>, Error> {
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let run = stage.named_run(run)?;
+        let run = stage.resolve_run(run)?;
         let added = graph_edit::add_task(stage, &run, task)?;
-        scope::shown(stage.tx, added)
+        lookup::task_overview(stage.tx, added)
     })
 }
 
@@ -107,14 +107,18 @@ pub fn add(
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn list(session: &mut Session, request: &List) -> Result<Page<TaskShown>, Error> {
+pub fn list_tasks(
+    session: &mut Session,
+    request: &TaskListRequest,
+) -> Result<ResultPage<TaskOverview>, Error> {
     read_fresh(session, |tx, _| {
-        let run = scope::one_run(tx, request.run.as_ref())?;
+        let run = lookup::find_run(tx, request.run.as_ref())?;
         let after = super::run::task_cursor(tx, &run, &request.page)?;
-        let (tasks, total) = select(tx, &run, request, after)?;
-        let shown = tasks.into_iter().map(|task| scope::shown(tx, task)).collect::<Result<Vec<_>, _>>()?;
+        let (tasks, total) = select_tasks(tx, &run, request, after)?;
+        let shown =
+            tasks.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<Vec<_>, _>>()?;
         let total = u64::try_from(total).unwrap_or(0);
-        Ok(cut(shown, request.page.limit, total, |shown: &TaskShown| shown.task.name.key.to_string()))
+        Ok(cut_page(shown, request.page.limit, total, |shown: &TaskOverview| shown.task.name.key.to_string()))
     })
 }
 
@@ -122,26 +126,26 @@ pub fn list(session: &mut Session, request: &List) -> Result<Page<TaskShown>, Er
 ///
 /// # Errors
 /// There is no such task, or the store failed.
-pub fn show(session: &mut Session, task: &TaskRef) -> Result<TaskDetail, Error> {
+pub fn show_task(session: &mut Session, task: &TaskSelector) -> Result<TaskDetail, Error> {
     read_fresh(session, |tx, _| {
-        let task = scope::one_task(tx, task)?;
-        let max_attempts = scope::run_of(tx, task.run)?.policy.max_attempts;
+        let task = lookup::find_task(tx, task)?;
+        let max_attempts = lookup::load_run(tx, task.run)?.policy.max_attempts;
         let (dependencies, _) = dependency::edges_of_task(tx, task.id, TaskId(0), EDGES_SHOWN)?;
         let dependents = dependency::edges_on_task(tx, task.id, TaskId(0), EDGES_SHOWN)?;
         let mut attempts = Vec::new();
-        for attempt in attempt::of_task(tx, task.id, ATTEMPTS_SHOWN)? {
+        for attempt in attempt::list_by_task(tx, task.id, ATTEMPTS_SHOWN)? {
             let outcome = attempt.outcome.map(|id| message::load(tx, id)).transpose()?.flatten();
             let worktree = worktree::load(tx, attempt.id)?;
-            let log_tail = attempt::text(tx, attempt.id)?.log_tail;
-            attempts.push(AttemptShown { attempt, outcome, worktree, log_tail });
+            let log_tail = attempt::load_text(tx, attempt.id)?.log_tail;
+            attempts.push(AttemptDetail { attempt, outcome, worktree, log_tail });
         }
         Ok(TaskDetail {
-            text: task_table::text(tx, task.id)?,
+            text: task_table::load_text(tx, task.id)?,
             max_attempts,
-            dependencies: dependencies.into_iter().map(DependencyShown::by_dependency).collect(),
-            dependents: dependents.into_iter().map(DependencyShown::by_dependent).collect(),
+            dependencies: dependencies.into_iter().map(DependencyStatus::by_dependency).collect(),
+            dependents: dependents.into_iter().map(DependencyStatus::by_dependent).collect(),
             attempts,
-            shown: scope::shown(tx, task)?,
+            shown: lookup::task_overview(tx, task)?,
         })
     })
 }
@@ -150,17 +154,17 @@ pub fn show(session: &mut Session, task: &TaskRef) -> Result<TaskDetail, Error> 
 ///
 /// # Errors
 /// It is finished, its run is cancelled, a live attempt works on it, or the store failed.
-pub fn edit(
+pub fn edit_task(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     edit: &TaskEdit,
-) -> Result<Answer<TaskShown>, Error> {
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let before = scope::one_task(stage.tx, task)?;
-        let after = apply_edit(stage, &before, edit)?;
-        scope::shown(stage.tx, after)
+        let before = lookup::find_task(stage.tx, task)?;
+        let after = apply_task_edit(stage, &before, edit)?;
+        lookup::task_overview(stage.tx, after)
     })
 }
 
@@ -168,20 +172,20 @@ pub fn edit(
 ///
 /// # Errors
 /// Its state does not allow it, or the store failed.
-pub fn change(
+pub fn change_task(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TaskShown>>,
+    receipt: Option<&Receipt<'_, TaskOverview>>,
     who: &Slug,
-    task: &TaskRef,
-    verb: Verb,
-) -> Result<Answer<TaskShown>, Error> {
+    task: &TaskSelector,
+    verb: TaskAction,
+) -> Result<Response<TaskOverview>, Error> {
     lead_change(session, receipt, who, |stage| {
-        let before = scope::one_task(stage.tx, task)?;
+        let before = lookup::find_task(stage.tx, task)?;
         let after = match verb {
-            Verb::Cancel => cancel(stage, before.id, "the lead cancelled it")?,
-            Verb::Retry => retry(stage, &before)?,
+            TaskAction::Cancel => cancel_task(stage, before.id, "the lead cancelled it")?,
+            TaskAction::Retry => retry_task(stage, &before)?,
         };
-        scope::shown(stage.tx, after)
+        lookup::task_overview(stage.tx, after)
     })
 }
 
@@ -191,25 +195,25 @@ const EDGES_SHOWN: u32 = 100;
 /// How many attempts a task's detail shows.
 const ATTEMPTS_SHOWN: u32 = 20;
 
-impl DependencyShown {
+impl DependencyStatus {
     /// An edge as what its waiting end depends on.
-    pub(crate) fn by_dependency(edge: dependency::Edge) -> Self {
+    pub(crate) fn by_dependency(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.on_state }
     }
 
     /// An edge as who depends on its other end.
-    pub(crate) fn by_dependent(edge: dependency::Edge) -> Self {
+    pub(crate) fn by_dependent(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.task_state }
     }
 }
 
 /// The tasks that a list wants, one more than its limit, and how many there are in all.
-fn select(
+fn select_tasks(
     tx: &mut Transaction<'_>,
     run: &Run,
-    request: &List,
+    request: &TaskListRequest,
     after: TaskId,
 ) -> Result<(Vec<Task>, i64), Error> {
     let limit = request.page.limit.saturating_add(1);
@@ -222,17 +226,17 @@ fn select(
         }
         let mut tasks = Vec::new();
         for state in &states {
-            tasks.extend(task_table::in_state(tx, run.id, *state, after, limit)?);
+            tasks.extend(task_table::list_in_state(tx, run.id, *state, after, limit)?);
         }
         tasks.sort_by_key(|task| task.id);
-        return Ok((tasks, states.iter().map(|state| run.counts.of(*state)).sum()));
+        return Ok((tasks, states.iter().map(|state| run.counts.in_state(*state)).sum()));
     };
     if states.is_empty() {
-        return Ok(task_table::labelled(tx, run.id, label, None, after, limit)?);
+        return Ok(task_table::list_labelled(tx, run.id, label, None, after, limit)?);
     }
     let (mut tasks, mut total) = (Vec::new(), 0);
     for state in &states {
-        let (found, count) = task_table::labelled(tx, run.id, label, Some(*state), after, limit)?;
+        let (found, count) = task_table::list_labelled(tx, run.id, label, Some(*state), after, limit)?;
         tasks.extend(found);
         total += count;
     }
@@ -241,13 +245,17 @@ fn select(
 }
 
 /// Changes a task and tells it.
-pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Task, edit: &TaskEdit) -> Result<Task, Error> {
+pub(crate) fn apply_task_edit(
+    stage: &mut UnitOfWork<'_, '_>,
+    before: &Task,
+    edit: &TaskEdit,
+) -> Result<Task, Error> {
     // Nothing could be made of it in a cancelled run.
-    orch_core::run::decide::admits(stage.run(before.run)?)?;
-    let after = decide::edit(before, edit, stage.now)?;
+    orch_core::run::decide::require_not_cancelled(stage.load_run(before.run)?)?;
+    let after = decide::edit_task(before, edit, stage.now)?;
     task_table::save_head(stage.tx, before, &after)?;
     if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() {
-        let mut text = task_table::text(stage.tx, before.id)?;
+        let mut text = task_table::load_text(stage.tx, before.id)?;
         if let Some(spec) = &edit.spec {
             text.spec = Some(spec.clone()).filter(|spec| !spec.is_empty());
         }
@@ -259,66 +267,70 @@ pub(crate) fn apply_edit(stage: &mut Stage<'_, '_>, before: &Task, edit: &TaskEd
         }
         task_table::save_text(stage.tx, before.id, &text)?;
     }
-    let about = About { run: Some(after.run), task: Some(after.id), ..About::default() };
-    stage.tell(EventKind::TaskEdited, about, None, Vec::new())?;
+    let about = EventSubject { run: Some(after.run), task: Some(after.id), ..EventSubject::default() };
+    stage.append_event(EventKind::TaskEdited, about, None, Vec::new())?;
     Ok(after)
 }
 
 /// Cancels a task; a live attempt ends and its thread is closed.
-pub(crate) fn cancel(stage: &mut Stage<'_, '_>, id: TaskId, reason: &str) -> Result<Task, Error> {
-    let before = task_table::load(stage.tx, id)?.ok_or_else(|| scope::missing("task", id.0))?;
-    let Some(after) = decide::cancel(&before, stage.now)? else { return Ok(before) };
+pub(crate) fn cancel_task(stage: &mut UnitOfWork<'_, '_>, id: TaskId, reason: &str) -> Result<Task, Error> {
+    let before = task_table::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
+    let Some(after) = decide::cancel_task(&before, stage.now)? else { return Ok(before) };
     let ended = end_attempt(stage, &before, AttemptEvent::Cancel, reason)?;
-    let told = Told {
+    let told = TransitionEvent {
         thread: ended.and_then(|attempt| attempt.thread),
-        ..Told::plain(EventKind::Cancelled, reason)
+        ..TransitionEvent::without_data(EventKind::Cancelled, reason)
     };
-    stage.move_task(&before, &after, told)?;
+    stage.apply_transition(&before, &after, told)?;
     Ok(after)
 }
 
 /// Ends a task's live attempt from the lead's side, and closes its thread.
 pub(crate) fn end_attempt(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut UnitOfWork<'_, '_>,
     task: &Task,
     event: AttemptEvent,
     reason: &str,
 ) -> Result<Option<Attempt>, Error> {
-    let Some(last) = task.attempt.filter(|_| task.state.live()) else { return Ok(None) };
-    let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| scope::missing("attempt", last.id.0))?;
-    let mut ended = decide::attempt_moved(&live, event, stage.now);
+    let Some(last) = task.attempt.filter(|_| task.state.is_live()) else { return Ok(None) };
+    let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
+    let mut ended = decide::apply_attempt_event(&live, event, stage.now);
     ended.reason = Some(reason.to_owned());
     attempt::save(stage.tx, &ended)?;
     if live.state == AttemptState::Reported {
-        effect::withdraw(stage.tx, EffectKind::Verify, live.run, Some(live.id))?;
+        effect::withdraw_effect(stage.tx, EffectKind::Verify, live.run, Some(live.id))?;
     }
     let Some(id) = live.thread else {
         // Nothing was sent yet; what was made of its worktree is taken back.
-        effect::withdraw(stage.tx, EffectKind::Prepare, live.run, Some(live.id))?;
+        effect::withdraw_effect(stage.tx, EffectKind::Prepare, live.run, Some(live.id))?;
         effect::insert(stage.tx, EffectKind::Clear, live.run, Some(live.id), stage.now)?;
         return Ok(Some(ended));
     };
-    let owned = thread::load(stage.tx, id)?.ok_or_else(|| scope::missing("thread", id.0))?;
-    if !owned.state.status().closed() {
+    let owned = thread::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("thread", id.0))?;
+    if !owned.state.status().is_closed() {
         stage.ended.push(id);
         let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
         let text = format!("This attempt was ended: {reason}.");
-        inbox_cancel::end(stage.tx, &owned, &by, Some(&text), stage.now)?;
+        inbox_cancel::end_thread(stage.tx, &owned, &by, Some(&text), stage.now)?;
     }
     Ok(Some(ended))
 }
 
-fn retry(stage: &mut Stage<'_, '_>, before: &Task) -> Result<Task, Error> {
-    let run = stage.run(before.run)?.clone();
-    orch_core::run::decide::admits(&run)?;
-    let after = match decide::retry(before, stage.now) {
+fn retry_task(stage: &mut UnitOfWork<'_, '_>, before: &Task) -> Result<Task, Error> {
+    let run = stage.load_run(before.run)?.clone();
+    orch_core::run::decide::require_not_cancelled(&run)?;
+    let after = match decide::retry_task(before, stage.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
-            let cause = dependency::broken(stage.tx, before.id)?;
-            let root = dispatch::root_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
+            let cause = dependency::broken_keys(stage.tx, before.id)?;
+            let root = dispatch::root_cause_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
             return Err(Refusal::TaskSkipped { task, cause, root }.into());
         }
         decided => decided?,
     };
-    stage.move_task(before, &after, Told::plain(EventKind::Retried, "the lead gave it fresh tries"))?;
+    stage.apply_transition(
+        before,
+        &after,
+        TransitionEvent::without_data(EventKind::Retried, "the lead gave it fresh tries"),
+    )?;
     Ok(after)
 }

@@ -6,16 +6,16 @@ use orch_core::id::{AttemptId, Slug};
 use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
-use super::perform::verify::see_through;
-use super::perform::{ground, hold};
-use super::{TaskRef, TaskShown, lasting, scope};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::perform::verify::complete_verification;
+use super::perform::{effect_lease, require_run_git};
+use super::{TaskOverview, TaskSelector, durable_request, lookup};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A verified attempt.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub struct VerifyOutcome {
     /// Its task, after what followed.
-    pub task: TaskShown,
+    pub task: TaskOverview,
     /// The attempt.
     pub attempt: orch_core::attempt::Attempt,
     /// Its worktree.
@@ -28,39 +28,39 @@ pub struct Verified {
 ///
 /// # Errors
 /// No attempt was reported, a check did not pass (what follows from that is recorded), or the store failed.
-pub fn verify(
+pub fn verify_task(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Verified>>,
+    receipt: Option<&Receipt<'_, VerifyOutcome>>,
     who: &Slug,
-    task: &TaskRef,
-) -> Result<Answer<Verified>, Error> {
-    lasting::change(
+    task: &TaskSelector,
+) -> Result<Response<VerifyOutcome>, Error> {
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let run = stage.named_run(task.run.as_ref())?;
-            let found = scope::task_in(stage.tx, &run, &task.key)?;
-            let last = decide::judgeable(&found)?;
-            ground(&run)?;
-            hold::ask(stage.tx, EffectKind::Verify, run.id, Some(last.id), stage.now)?;
+            let run = stage.resolve_run(task.run.as_ref())?;
+            let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
+            let last = decide::require_judgeable(&found)?;
+            require_run_git(&run)?;
+            effect_lease::request_effect(stage.tx, EffectKind::Verify, run.id, Some(last.id), stage.now)?;
             Ok(last.id.0)
         },
         |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
             let run = session.read(|tx, _| {
-                Ok(attempt::load(tx, id)?.ok_or_else(|| scope::missing("attempt", id.0))?.run)
+                Ok(attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?.run)
             })?;
-            see_through(session, run, id)?;
+            complete_verification(session, run, id)?;
             session.read(|tx, _| {
-                let attempt = attempt::load(tx, id)?.ok_or_else(|| scope::missing("attempt", id.0))?;
+                let attempt = attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?;
                 let task = task_table::load(tx, attempt.task)?
-                    .ok_or_else(|| scope::missing("task", attempt.task.0))?;
-                let mut checks = check_run::of_attempt(tx, id)?;
+                    .ok_or_else(|| lookup::missing_row("task", attempt.task.0))?;
+                let mut checks = check_run::list_by_attempt(tx, id)?;
                 checks.retain(|check| check.stage == CheckStage::Attempt);
-                Ok(Verified {
-                    task: scope::shown(tx, task)?,
+                Ok(VerifyOutcome {
+                    task: lookup::task_overview(tx, task)?,
                     worktree: worktree::load(tx, id)?,
                     attempt,
                     checks,

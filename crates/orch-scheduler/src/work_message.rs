@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use orch_core::attempt::{Attempt, AttemptText};
-use orch_core::id::{AttemptName, Commit, MessageId};
+use orch_core::id::{AttemptName, CommitHash, MessageId};
 use orch_core::limit;
 use orch_core::message::{Message, MessageKind};
 use orch_core::task::{Task, TaskText};
@@ -18,14 +18,14 @@ use orch_inbox::Error;
 const MESSAGES_READ: u32 = 1_000;
 
 /// A question of an earlier attempt with its answer.
-struct Answered {
+struct EarlierAnswer {
     question: String,
     answer: String,
     from: String,
 }
 
 /// What earlier attempts left behind.
-struct Earlier {
+struct EarlierAttempt {
     attempt: Attempt,
     reason: Option<String>,
     log_tail: Option<String>,
@@ -33,12 +33,12 @@ struct Earlier {
 }
 
 /// What goes around the task's own texts.
-struct Around<'a> {
+struct MessageParts<'a> {
     judged_by: &'a AttemptText,
     name: &'a AttemptName,
     tree: Option<&'a Worktree>,
-    answers: &'a [Answered],
-    earlier: &'a [Earlier],
+    answers: &'a [EarlierAnswer],
+    earlier: &'a [EarlierAttempt],
 }
 
 /// Everything a work message says.
@@ -50,7 +50,7 @@ pub(crate) struct WorkMessage {
 }
 
 /// Writes the work message of a new attempt.
-pub(crate) fn write(
+pub(crate) fn write_work_message(
     tx: &mut Transaction<'_>,
     task: &Task,
     text: &TaskText,
@@ -59,7 +59,7 @@ pub(crate) fn write(
     tree: Option<&Worktree>,
 ) -> Result<WorkMessage, Error> {
     let mut attempts = match task.attempt {
-        Some(_) => attempt::of_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
+        Some(_) => attempt::list_by_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
         None => Vec::new(),
     };
     // The attempt that this message is for may be there already.
@@ -70,10 +70,10 @@ pub(crate) fn write(
     let mut earlier = Vec::new();
     for attempt in attempts {
         answers.extend(answers_of(tx, &attempt)?);
-        let reason = reason_of(tx, &attempt)?;
-        let log_tail = attempt::text(tx, attempt.id)?.log_tail;
+        let reason = end_reason_of(tx, &attempt)?;
+        let log_tail = attempt::load_text(tx, attempt.id)?.log_tail;
         let tree = worktree::load(tx, attempt.id)?;
-        earlier.push(Earlier { reason, log_tail, tree, attempt });
+        earlier.push(EarlierAttempt { reason, log_tail, tree, attempt });
     }
     let payload = json!({
         "task": task.name.to_string(),
@@ -81,18 +81,22 @@ pub(crate) fn write(
         "title": task.title,
         "spec": text.spec.as_deref().filter(|spec| !spec.is_empty()),
         "accept": text.accept,
-        "verify": judged_by.verify(),
-        "worktree": tree.map(tree_json),
+        "verify": judged_by.all_checks(),
+        "worktree": tree.map(worktree_json),
         "answers": answers.iter().map(answer_json).collect::<Vec<_>>(),
         "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
     });
     Ok(WorkMessage {
         payload: payload.to_string(),
-        body: body(task, text, &Around { judged_by, name, tree, answers: &answers, earlier: &earlier }),
+        body: render_body(
+            task,
+            text,
+            &MessageParts { judged_by, name, tree, answers: &answers, earlier: &earlier },
+        ),
     })
 }
 
-fn tree_json(tree: &Worktree) -> Value {
+fn worktree_json(tree: &Worktree) -> Value {
     json!({
         "path": tree.path,
         "branch": tree.branch,
@@ -102,32 +106,32 @@ fn tree_json(tree: &Worktree) -> Value {
     })
 }
 
-fn answer_json(answered: &Answered) -> Value {
+fn answer_json(answered: &EarlierAnswer) -> Value {
     json!({ "question": answered.question, "answer": answered.answer, "from": answered.from })
 }
 
-fn earlier_json(earlier: &Earlier) -> Value {
+fn earlier_json(earlier: &EarlierAttempt) -> Value {
     json!({
         "attempt": earlier.attempt.name.to_string(),
         "outcome": earlier.attempt.state.name(),
         "reason": earlier.reason,
         "log_tail": earlier.log_tail,
         "branch": earlier.tree.as_ref().map(|tree| tree.branch.as_str()),
-        "commit": earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()).map(Commit::as_str),
+        "commit": earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()).map(CommitHash::as_str),
     })
 }
 
 /// What an earlier attempt asked, and what it was told.
-fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Answered>, Error> {
+fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<EarlierAnswer>, Error> {
     let mut open: Option<Message> = None;
     let mut answers = Vec::new();
     let Some(thread) = attempt.thread else { return Ok(answers) };
-    for message in message::of_thread(tx, thread, MessageId(0), MESSAGES_READ)? {
+    for message in message::list_by_thread(tx, thread, MessageId(0), MESSAGES_READ)? {
         match message.content.kind {
             MessageKind::Question => open = Some(message),
             MessageKind::Answer => {
                 if let Some(question) = open.take() {
-                    answers.push(Answered {
+                    answers.push(EarlierAnswer {
                         question: question.content.body,
                         answer: message.content.body,
                         from: message.content.from.to_string(),
@@ -147,18 +151,18 @@ fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Answere
 }
 
 /// Why an earlier attempt ended: what was said against it, or else its worker's words; cut to a bounded length.
-pub(crate) fn reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
+pub(crate) fn end_reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
     // What its worker reported says nothing about why that was refused.
     let words = match (&attempt.reason, attempt.outcome) {
         (Some(reason), _) => Some(reason.clone()),
         (None, Some(id)) => message::load(tx, id)?.map(|message| message.content.body),
         (None, None) => None,
     };
-    Ok(words.map(|words| cut(&words, limit::EARLIER_TEXT_BYTES)))
+    Ok(words.map(|words| truncate_text(&words, limit::EARLIER_TEXT_BYTES)))
 }
 
 /// The beginning of a text, cut between characters.
-fn cut(text: &str, bytes: usize) -> String {
+fn truncate_text(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }
@@ -166,30 +170,30 @@ fn cut(text: &str, bytes: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-fn body(task: &Task, text: &TaskText, around: &Around<'_>) -> String {
+fn render_body(task: &Task, text: &TaskText, around: &MessageParts<'_>) -> String {
     let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, around.name);
     if let Some(spec) = text.spec.as_deref().filter(|spec| !spec.is_empty()) {
-        push(&mut body, &format!("\n{spec}\n"));
+        push_paragraph(&mut body, &format!("\n{spec}\n"));
     }
-    section(&mut body, "It is good when", text.accept.iter().map(String::as_str));
-    let verify = around.judged_by.verify();
-    section(&mut body, "It is checked by", verify.iter().map(String::as_str));
+    push_section(&mut body, "It is good when", text.accept.iter().map(String::as_str));
+    let verify = around.judged_by.all_checks();
+    push_section(&mut body, "It is checked by", verify.iter().map(String::as_str));
     if let Some(tree) = around.tree {
-        push(&mut body, &place(tree));
+        push_paragraph(&mut body, &worktree_section(tree));
     }
     let answered: Vec<String> = around
         .answers
         .iter()
         .map(|answered| format!("{}\n  {} ({})", answered.question, answered.answer, answered.from))
         .collect();
-    section(&mut body, "Asked and answered before", answered.iter().map(String::as_str));
-    let before: Vec<String> = around.earlier.iter().map(before).collect();
-    section(&mut body, "Earlier attempts", before.iter().map(String::as_str));
+    push_section(&mut body, "Asked and answered before", answered.iter().map(String::as_str));
+    let before: Vec<String> = around.earlier.iter().map(earlier_attempt_section).collect();
+    push_section(&mut body, "Earlier attempts", before.iter().map(String::as_str));
     body
 }
 
 /// Where to work, and what must not be done there.
-fn place(tree: &Worktree) -> String {
+fn worktree_section(tree: &Worktree) -> String {
     format!(
         "\nWork in {}, which is yours alone, on the branch {}; it began from {}.\n\
         Commit what is good before you report. Never use `git stash`: other worktrees share it.\n",
@@ -198,31 +202,31 @@ fn place(tree: &Worktree) -> String {
 }
 
 /// An earlier attempt as a reader is told of it.
-fn before(earlier: &Earlier) -> String {
+fn earlier_attempt_section(earlier: &EarlierAttempt) -> String {
     let reason = earlier.reason.as_deref().unwrap_or("no reason given");
     let mut text = format!("{} {}: {reason}", earlier.attempt.name, earlier.attempt.state.name());
     if let Some(head) = earlier.tree.as_ref().and_then(|tree| tree.head.as_ref()) {
-        push(&mut text, &format!("\n  Its last commit: {head}"));
+        push_paragraph(&mut text, &format!("\n  Its last commit: {head}"));
     }
     if let Some(tail) = earlier.log_tail.as_deref().filter(|tail| !tail.is_empty()) {
-        push(&mut text, "\n  The end of what it printed:");
+        push_paragraph(&mut text, "\n  The end of what it printed:");
         for line in tail.lines() {
-            push(&mut text, &format!("\n    {line}"));
+            push_paragraph(&mut text, &format!("\n    {line}"));
         }
     }
     text
 }
 
-fn section<'a>(body: &mut String, heading: &str, lines: impl Iterator<Item = &'a str>) {
+fn push_section<'a>(body: &mut String, heading: &str, lines: impl Iterator<Item = &'a str>) {
     for (index, line) in lines.enumerate() {
         if index == 0 {
-            push(body, &format!("\n{heading}:\n"));
+            push_paragraph(body, &format!("\n{heading}:\n"));
         }
-        push(body, &format!("- {line}\n"));
+        push_paragraph(body, &format!("- {line}\n"));
     }
 }
 
-fn push(body: &mut String, text: &str) {
+fn push_paragraph(body: &mut String, text: &str) {
     body.write_str(text).expect("writing to a string cannot fail");
 }
 
@@ -232,8 +236,8 @@ mod tests {
 
     #[test]
     fn texts_are_cut_between_characters() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("aéé", 2), "a…");
-        assert_eq!(cut("abcd", 2), "ab…");
+        assert_eq!(truncate_text("abc", 3), "abc");
+        assert_eq!(truncate_text("aéé", 2), "a…");
+        assert_eq!(truncate_text("abcd", 2), "ab…");
     }
 }

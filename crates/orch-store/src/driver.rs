@@ -4,7 +4,7 @@ use crate::{Fault, Statement};
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum SqlParameter<'a> {
     /// Nothing.
     Null,
     /// A whole number.
@@ -13,44 +13,44 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
-impl From<i64> for Value<'_> {
+impl From<i64> for SqlParameter<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
 }
 
-impl From<u32> for Value<'_> {
+impl From<u32> for SqlParameter<'_> {
     fn from(number: u32) -> Self {
         Self::Int(i64::from(number))
     }
 }
 
-impl From<u8> for Value<'_> {
+impl From<u8> for SqlParameter<'_> {
     fn from(number: u8) -> Self {
         Self::Int(i64::from(number))
     }
 }
 
-impl From<bool> for Value<'_> {
+impl From<bool> for SqlParameter<'_> {
     fn from(flag: bool) -> Self {
         Self::Int(i64::from(flag))
     }
 }
 
-impl<'a> From<&'a str> for Value<'a> {
+impl<'a> From<&'a str> for SqlParameter<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+impl<'a, T: Into<SqlParameter<'a>>> From<Option<T>> for SqlParameter<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
 }
 
 /// A row of an answer. Columns count from 0.
-pub trait Row {
+pub trait SqlRow {
     /// A number that may be absent.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub trait Row {
     /// # Errors
     /// The column holds something else.
     fn int(&self, column: usize) -> Result<i64, Fault> {
-        self.int_or_null(column)?.ok_or_else(|| absent(column))
+        self.int_or_null(column)?.ok_or_else(|| null_fault(column))
     }
 
     /// A text.
@@ -76,17 +76,17 @@ pub trait Row {
     /// # Errors
     /// The column holds something else.
     fn text(&self, column: usize) -> Result<String, Fault> {
-        self.text_or_null(column)?.ok_or_else(|| absent(column))
+        self.text_or_null(column)?.ok_or_else(|| null_fault(column))
     }
 }
 
-fn absent(column: usize) -> Fault {
+fn null_fault(column: usize) -> Fault {
     Fault::Value { table: "answer", value: format!("nothing in column {column}") }
 }
 
 /// What a write must survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
+pub enum WriteDurability {
     /// Loss of power: it is on the disk when the commit returns.
     Power,
     /// The death of every process, but not loss of power. For lease renewals alone.
@@ -95,16 +95,16 @@ pub enum Durability {
 
 /// How a transaction begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum TransactionMode {
     /// It only reads, one consistent state.
     Read,
     /// It may write, as if it were alone.
-    Write(Durability),
+    Write(WriteDurability),
 }
 
 /// How a database carries out a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct QueryPlan {
     /// The statement.
     pub statement: String,
     /// The steps, in the database's own words.
@@ -137,12 +137,12 @@ impl std::ops::Sub for StatementCounts {
 }
 
 /// One connection to a database.
-pub trait Driver: Send {
+pub trait DatabaseDriver: Send {
     /// Begins a transaction.
     ///
     /// # Errors
     /// Others kept the store locked for too long, or it failed.
-    fn begin(&mut self, mode: Mode) -> Result<(), Fault>;
+    fn begin(&mut self, mode: TransactionMode) -> Result<(), Fault>;
 
     /// Commits; when it returns the change is there for everybody.
     ///
@@ -157,7 +157,7 @@ pub trait Driver: Send {
     ///
     /// # Errors
     /// The database failed.
-    fn execute(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault>;
+    fn execute(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<u64, Fault>;
 
     /// Runs a query and hands over each row.
     ///
@@ -166,8 +166,8 @@ pub trait Driver: Send {
     fn query(
         &mut self,
         statement: Statement,
-        values: &[Value<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+        values: &[SqlParameter<'_>],
+        each: &mut dyn FnMut(&dyn SqlRow) -> Result<(), Fault>,
     ) -> Result<(), Fault>;
 
     /// A number that changes when another connection commits.
@@ -181,19 +181,19 @@ pub trait Driver: Send {
     fn is_in_place(&self) -> bool;
 
     /// Housekeeping that may wait until an answer is printed: a checkpoint when one is due.
-    fn tend(&mut self);
+    fn checkpoint_if_due(&mut self);
 
     /// What the database says of its own soundness, one line per defect; empty when there is none.
     ///
     /// # Errors
     /// It cannot be asked.
-    fn integrity(&mut self) -> Result<Vec<String>, Fault>;
+    fn check_integrity(&mut self) -> Result<Vec<String>, Fault>;
 
     /// How the database carries out each statement that this connection ran, for tests that hold them to their indexes.
     ///
     /// # Errors
     /// It cannot be asked.
-    fn plans(&mut self) -> Result<Vec<Plan>, Fault>;
+    fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault>;
 
     /// How much this connection has asked of the database since it was opened.
     fn statement_counts(&self) -> StatementCounts;
@@ -202,5 +202,5 @@ pub trait Driver: Send {
     fn set_counting(&mut self, counting: bool);
 
     /// The engine's name and version, for people.
-    fn engine(&self) -> String;
+    fn engine_version(&self) -> String;
 }

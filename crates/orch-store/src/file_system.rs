@@ -47,21 +47,21 @@ const LOCAL: &[u64] = &[
 /// Looks at the file system that `path` lies on.
 #[cfg(target_os = "linux")]
 #[must_use]
-pub fn of(path: &Path) -> FileSystem {
+pub fn detect_file_system(path: &Path) -> FileSystem {
     let Ok(found) = rustix::fs::statfs(path) else { return FileSystem::Unknown };
     // The kernel's word is signed or not by architecture; the numbers have 32 bits.
-    classify(u64::from(found.f_type as u32))
+    classify_magic(u64::from(found.f_type as u32))
 }
 
 /// Only Linux tells by a number; elsewhere nothing is known.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
-pub fn of(_path: &Path) -> FileSystem {
+pub fn detect_file_system(_path: &Path) -> FileSystem {
     FileSystem::Local
 }
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux asks"))]
-fn classify(magic: u64) -> FileSystem {
+fn classify_magic(magic: u64) -> FileSystem {
     if let Some((_, name)) = NETWORK.iter().find(|(known, _)| *known == magic) {
         FileSystem::Network(name)
     } else if LOCAL.contains(&magic) {
@@ -77,9 +77,9 @@ mod tests {
 
     #[test]
     fn network_is_refused_unknown_is_told_apart() {
-        assert_eq!(classify(0x6969), FileSystem::Network("NFS"));
-        assert_eq!(classify(0xef53), FileSystem::Local);
-        assert_eq!(classify(0x0102_1997), FileSystem::Unknown, "9p is not refused");
-        assert_ne!(of(&std::env::temp_dir()), FileSystem::Network("NFS"));
+        assert_eq!(classify_magic(0x6969), FileSystem::Network("NFS"));
+        assert_eq!(classify_magic(0xef53), FileSystem::Local);
+        assert_eq!(classify_magic(0x0102_1997), FileSystem::Unknown, "9p is not refused");
+        assert_ne!(detect_file_system(&std::env::temp_dir()), FileSystem::Network("NFS"));
     }
 }

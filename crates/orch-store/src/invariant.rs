@@ -9,7 +9,7 @@ use crate::{Fault, Statement, Transaction};
 
 /// One law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invariant {
+pub struct StoreInvariant {
     /// Its stable name.
     pub name: &'static str,
     /// What holds, in a sentence.
@@ -20,152 +20,152 @@ pub struct Invariant {
 
 /// A law with what breaks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct InvariantViolation {
     /// The law.
-    pub invariant: Invariant,
+    pub invariant: StoreInvariant,
     /// What breaks it: names of tasks, threads, …
     pub subjects: Vec<String>,
 }
 
 /// Every law, in the order of docs/invariants.md.
-pub const ALL: [Invariant; 29] = [
-    Invariant {
+pub const ALL: [StoreInvariant; 29] = [
+    StoreInvariant {
         name: "live_attempts",
         law: "A task has at most one live attempt, and has one exactly when its state says so.",
         query: LIVE_ATTEMPTS,
     },
-    Invariant {
+    StoreInvariant {
         name: "held_threads",
         law: "A thread has a holder and a token exactly while it is claimed or blocked, and a lease exactly while it is claimed.",
         query: HELD_THREADS,
     },
-    Invariant {
+    StoreInvariant {
         name: "live_tokens",
         law: "The live token of a thread was given to its holder.",
         query: LIVE_TOKENS,
     },
-    Invariant {
+    StoreInvariant {
         name: "attempt_numbers",
         law: "A task's attempts are numbered 1, 2, 3 … without a gap, and the task names the newest.",
         query: ATTEMPT_NUMBERS,
     },
-    Invariant {
+    StoreInvariant {
         name: "attempt_threads",
         law: "An attempt owns exactly one thread, which names it in return; before its worktree is there it has none.",
         query: ATTEMPT_THREADS,
     },
-    Invariant {
+    StoreInvariant {
         name: "ended_attempts",
         law: "An ended attempt has an end, and its thread is closed; a live one has no end.",
         query: ENDED_ATTEMPTS,
     },
-    Invariant {
+    StoreInvariant {
         name: "attempt_states",
         law: "A task with a live attempt is in the attempt's state.",
         query: ATTEMPT_STATES,
     },
-    Invariant {
+    StoreInvariant {
         name: "event_numbers",
         law: "Events are numbered 1, 2, 3 … without a gap, and their times never go back.",
         query: EVENT_NUMBERS,
     },
-    Invariant {
+    StoreInvariant {
         name: "task_history",
         law: "A task's last event that names a state names its state.",
         query: TASK_HISTORY,
     },
-    Invariant { name: "edge_ends", law: "A dependency joins two tasks of one run.", query: EDGE_ENDS },
-    Invariant {
+    StoreInvariant { name: "edge_ends", law: "A dependency joins two tasks of one run.", query: EDGE_ENDS },
+    StoreInvariant {
         name: "ranks",
         law: "A task's rank is one more than the highest among its dependents, or 0; so no cycle is possible.",
         query: RANKS,
     },
-    Invariant {
+    StoreInvariant {
         name: "dependency_counters",
         law: "A task's counters are what its dependencies come to.",
         query: DEPENDENCY_COUNTERS,
     },
-    Invariant {
+    StoreInvariant {
         name: "run_counters",
         law: "A run's counters are what its tasks come to.",
         query: RUN_COUNTERS,
     },
-    Invariant {
+    StoreInvariant {
         name: "started_tasks",
         law: "Every dependency of a task that has a live attempt, or is done, is done.",
         query: STARTED_TASKS,
     },
-    Invariant {
+    StoreInvariant {
         name: "silent_stalls",
         law: "A run with unfinished tasks has one that is ready or has a live attempt, and a finished run has none unfinished.",
         query: SILENT_STALLS,
     },
-    Invariant {
+    StoreInvariant {
         name: "cascades",
         law: "A task without a live attempt is skipped exactly as long as a dependency is failed, cancelled or skipped.",
         query: CASCADES,
     },
-    Invariant {
+    StoreInvariant {
         name: "paused_offers",
         law: "A thread of a paused or cancelled run that nobody holds is not offered, once orch has looked.",
         query: PAUSED_OFFERS,
     },
-    Invariant {
+    StoreInvariant {
         name: "thread_messages",
         law: "Every message belongs to a thread, and a thread knows how many it has.",
         query: THREAD_MESSAGES,
     },
-    Invariant {
+    StoreInvariant {
         name: "cursors",
         law: "No cursor points past the newest message or event that there ever was.",
         query: CURSORS,
     },
-    Invariant {
+    StoreInvariant {
         name: "questions",
         law: "A blocked thread names an unanswered question of its own; no question has two answers.",
         query: QUESTIONS,
     },
-    Invariant {
+    StoreInvariant {
         name: "closing_messages",
         law: "A thread that its holder closed names the message that closed it.",
         query: CLOSING_MESSAGES,
     },
-    Invariant {
+    StoreInvariant {
         name: "news",
         law: "A thread that does not look as its live attempt says is marked as news.",
         query: NEWS,
     },
-    Invariant {
+    StoreInvariant {
         name: "live_worktrees",
         law: "In a run with a base every attempt has a worktree: planned while it is preparing, present while it is under way.",
         query: LIVE_WORKTREES,
     },
-    Invariant {
+    StoreInvariant {
         name: "worktree_places",
         law: "No two live attempts share a slot; no two worktrees that are there share a folder, or a branch of one repository.",
         query: WORKTREE_PLACES,
     },
-    Invariant {
+    StoreInvariant {
         name: "worktree_runs",
         law: "A worktree is of an attempt of its run, which has a base.",
         query: WORKTREE_RUNS,
     },
-    Invariant {
+    StoreInvariant {
         name: "merged_attempts",
         law: "An accepted attempt of a run whose tasks are done when integrated names the commit of the run's branch that has it.",
         query: MERGED_ATTEMPTS,
     },
-    Invariant {
+    StoreInvariant {
         name: "thread_conditions",
         law: "What a thread asks of a worktree is what the worktree of the thread's attempt is.",
         query: THREAD_CONDITIONS,
     },
-    Invariant {
+    StoreInvariant {
         name: "preparing_attempts",
         law: "An attempt is preparing exactly while its worktree is asked for.",
         query: PREPARING_ATTEMPTS,
     },
-    Invariant {
+    StoreInvariant {
         name: "effects",
         law: "What is to be done is asked for a run or an attempt that is there, and for an ended attempt only its worktree's way.",
         query: EFFECTS,
@@ -362,12 +362,12 @@ ORDER BY e.id";
 ///
 /// # Errors
 /// The store failed.
-pub fn breaches(tx: &mut Transaction<'_>) -> Result<Vec<Breach>, Fault> {
+pub fn find_violations(tx: &mut Transaction<'_>) -> Result<Vec<InvariantViolation>, Fault> {
     let mut breaches = Vec::new();
     for invariant in ALL {
-        let subjects = tx.all(invariant.query, &[], |row| row.text(0))?;
+        let subjects = tx.query_all(invariant.query, &[], |row| row.text(0))?;
         if !subjects.is_empty() {
-            breaches.push(Breach { invariant, subjects });
+            breaches.push(InvariantViolation { invariant, subjects });
         }
     }
     Ok(breaches)

@@ -1,8 +1,8 @@
 //! Each law is broken by hand once: a query that never returns a row proves nothing.
 
 use super::*;
-use crate::driver::Durability;
-use crate::{Ending, Location, Store};
+use crate::driver::WriteDurability;
+use crate::{Store, StoreLocation, TxEnd};
 
 /// A small sound store: a done, b running on it, c waiting for b; d failed, e skipped by it; a blocked plain thread.
 /// In a run with worktrees f is merged and its tree is to be taken away, g is running, and h is preparing.
@@ -137,12 +137,12 @@ const BROKEN: [(&str, &str); 54] = [
 
 /// The laws that are broken in the sound store after one more statement.
 fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str> {
-    let broken = store.write(Durability::Process, |tx| {
+    let broken = store.write(WriteDurability::Process, |tx| {
         for statement in SOUND.iter().chain(statements) {
-            tx.run(Statement::new(statement), &[])?;
+            tx.execute(Statement::new(statement), &[])?;
         }
-        let breaches = breaches(tx)?;
-        Ok::<_, Fault>(Ending::Undo(breaches.iter().map(|breach| breach.invariant.name).collect()))
+        let breaches = find_violations(tx)?;
+        Ok::<_, Fault>(TxEnd::Rollback(breaches.iter().map(|breach| breach.invariant.name).collect()))
     });
     broken.unwrap()
 }
@@ -150,10 +150,10 @@ fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str
 #[test]
 fn every_law_is_seen_to_be_broken() {
     let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite(folder.path().join("orch.db"));
+    let location = StoreLocation::Sqlite(folder.path().join("orch.db"));
     Store::create(&location, false).unwrap();
     let mut store = Store::open(&location, false).unwrap();
-    assert_eq!(store.read(breaches).unwrap(), [], "an empty store is sound");
+    assert_eq!(store.read(find_violations).unwrap(), [], "an empty store is sound");
     assert_eq!(broken_by(&mut store, &[]), [""; 0]);
     for (name, statement) in BROKEN {
         let broken =

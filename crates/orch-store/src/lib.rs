@@ -19,18 +19,18 @@ pub mod table;
 
 pub use fault::Fault;
 pub use statement::Statement;
-pub use store::{Ending, Store, Transaction};
+pub use store::{Store, Transaction, TxEnd};
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
+pub enum StoreLocation {
     /// An SQLite file.
     Sqlite(std::path::PathBuf),
     /// A PostgreSQL database, by its address.
     Postgres(String),
 }
 
-impl std::fmt::Display for Location {
+impl std::fmt::Display for StoreLocation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),

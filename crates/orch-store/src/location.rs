@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Fault, Location};
+use crate::{Fault, StoreLocation};
 
 /// The store's file inside its folder.
 const FILE: &str = "orch.db";
@@ -13,12 +13,12 @@ const FILE: &str = "orch.db";
 ///
 /// # Errors
 /// There is none, or the named kind is unknown.
-pub fn find(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
+pub fn find_store(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
     if let Some(named) = named {
-        let location = parse(named, folder)?;
+        let location = parse_location(named, folder)?;
         return match &location {
-            Location::Sqlite(path) if !path.exists() => Err(Fault::NotFound { searched: path.clone() }),
-            Location::Sqlite(_) | Location::Postgres(_) => Ok(location),
+            StoreLocation::Sqlite(path) if !path.exists() => Err(Fault::NotFound { searched: path.clone() }),
+            StoreLocation::Sqlite(_) | StoreLocation::Postgres(_) => Ok(location),
         };
     }
     let in_repository = git_common_folder(folder).map(|git| git.join("orch").join(FILE));
@@ -27,7 +27,7 @@ pub fn find(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
     in_repository
         .filter(|path| path.is_file())
         .or_else(outside)
-        .map(Location::Sqlite)
+        .map(StoreLocation::Sqlite)
         .ok_or_else(|| Fault::NotFound { searched: folder.to_owned() })
 }
 
@@ -35,10 +35,10 @@ pub fn find(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
 ///
 /// # Errors
 /// The named kind is unknown.
-pub fn place(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
+pub fn default_location(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
     match named {
-        Some(named) => parse(named, folder),
-        None => Ok(Location::Sqlite(match git_common_folder(folder) {
+        Some(named) => parse_location(named, folder),
+        None => Ok(StoreLocation::Sqlite(match git_common_folder(folder) {
             Some(git) => git.join("orch").join(FILE),
             None => folder.join(".orch").join(FILE),
         })),
@@ -49,18 +49,18 @@ pub fn place(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
 ///
 /// # Errors
 /// The named kind is unknown.
-pub fn own(named: Option<&str>, folder: &Path) -> Result<Location, Fault> {
-    match find(named, folder) {
+pub fn location_for_init(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
+    match find_store(named, folder) {
         Ok(found) if named.is_some() || git_common_folder(folder).is_none() => Ok(found),
-        Ok(_) | Err(Fault::NotFound { .. }) => place(named, folder),
+        Ok(_) | Err(Fault::NotFound { .. }) => default_location(named, folder),
         Err(fault) => Err(fault),
     }
 }
 
 /// Reads `sqlite:PATH`, a bare path, or a PostgreSQL address.
-fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
+fn parse_location(named: &str, folder: &Path) -> Result<StoreLocation, Fault> {
     if named.starts_with("postgres://") || named.starts_with("postgresql://") {
-        return Ok(Location::Postgres(named.to_owned()));
+        return Ok(StoreLocation::Postgres(named.to_owned()));
     }
     let path = named.strip_prefix("sqlite:").unwrap_or(named);
     if path.is_empty() || path.contains("://") {
@@ -68,7 +68,7 @@ fn parse(named: &str, folder: &Path) -> Result<Location, Fault> {
     }
     let path = folder.join(path);
     let is_folder = path.is_dir() || named.ends_with('/');
-    Ok(Location::Sqlite(if is_folder { path.join(FILE) } else { path }))
+    Ok(StoreLocation::Sqlite(if is_folder { path.join(FILE) } else { path }))
 }
 
 /// The folder that a repository's main checkout and all its linked worktrees share.
@@ -76,20 +76,20 @@ fn git_common_folder(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find_map(|ancestor| {
         let dot_git = ancestor.join(".git");
         if dot_git.is_dir() {
-            return common_of(dot_git);
+            return common_folder(dot_git);
         }
         if let Ok(text) = std::fs::read_to_string(&dot_git) {
-            return common_of(ancestor.join(text.strip_prefix("gitdir:")?.trim()));
+            return common_folder(ancestor.join(text.strip_prefix("gitdir:")?.trim()));
         }
         // A bare repository has no `.git`; its own folder looks like one.
-        common_of(ancestor.to_owned())
+        common_folder(ancestor.to_owned())
     })
 }
 
 /// The common folder of a git folder, which a linked worktree names in its `commondir`.
 ///
 /// A folder without the three entries that git asks for is no git folder, whatever its name is.
-fn common_of(git: PathBuf) -> Option<PathBuf> {
+fn common_folder(git: PathBuf) -> Option<PathBuf> {
     let common = match std::fs::read_to_string(git.join("commondir")) {
         Ok(text) => git.join(text.trim()),
         Err(_) => git,
@@ -103,10 +103,10 @@ fn common_of(git: PathBuf) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn sqlite(location: Result<Location, Fault>) -> PathBuf {
+    fn sqlite(location: Result<StoreLocation, Fault>) -> PathBuf {
         match location.unwrap() {
-            Location::Sqlite(path) => path,
-            Location::Postgres(url) => panic!("{url}"),
+            StoreLocation::Sqlite(path) => path,
+            StoreLocation::Postgres(url) => panic!("{url}"),
         }
     }
 
@@ -131,13 +131,13 @@ mod tests {
     fn every_checkout_of_a_repository_has_one_store() {
         let (_root, main, linked) = repository();
         let expected = main.join(".git/orch/orch.db");
-        assert_eq!(sqlite(place(None, &main)), expected);
-        assert_eq!(sqlite(place(None, &linked.join("deep/er"))), expected);
-        assert!(matches!(find(None, &linked), Err(Fault::NotFound { .. })));
+        assert_eq!(sqlite(default_location(None, &main)), expected);
+        assert_eq!(sqlite(default_location(None, &linked.join("deep/er"))), expected);
+        assert!(matches!(find_store(None, &linked), Err(Fault::NotFound { .. })));
         std::fs::create_dir_all(main.join(".git/orch")).unwrap();
         std::fs::write(&expected, "").unwrap();
-        assert_eq!(sqlite(find(None, &linked.join("deep"))), expected);
-        assert_eq!(sqlite(find(None, &main.join(".git"))), expected);
+        assert_eq!(sqlite(find_store(None, &linked.join("deep"))), expected);
+        assert_eq!(sqlite(find_store(None, &main.join(".git"))), expected);
     }
 
     #[test]
@@ -148,8 +148,8 @@ mod tests {
         std::fs::create_dir_all(&deep).unwrap();
         std::fs::create_dir_all(top.join(".orch")).unwrap();
         std::fs::write(top.join(".orch/orch.db"), "").unwrap();
-        assert_eq!(sqlite(find(None, &deep)), top.join(".orch/orch.db"));
-        assert_eq!(sqlite(place(None, &deep)), deep.join(".orch/orch.db"));
+        assert_eq!(sqlite(find_store(None, &deep)), top.join(".orch/orch.db"));
+        assert_eq!(sqlite(default_location(None, &deep)), deep.join(".orch/orch.db"));
     }
 
     #[test]
@@ -158,14 +158,14 @@ mod tests {
         let deep = main.join("a/b");
         std::fs::create_dir_all(deep.join(".git")).unwrap();
         assert_eq!(
-            sqlite(place(None, &deep)),
+            sqlite(default_location(None, &deep)),
             main.join(".git/orch/orch.db"),
             "the repository around it counts"
         );
         let outside = root.path().join("outside");
         std::fs::create_dir_all(outside.join(".git/refs")).unwrap();
         std::fs::create_dir_all(outside.join(".git/objects")).unwrap();
-        assert_eq!(sqlite(place(None, &outside)), outside.join(".orch/orch.db"), "it has no HEAD");
+        assert_eq!(sqlite(default_location(None, &outside)), outside.join(".orch/orch.db"), "it has no HEAD");
     }
 
     #[test]
@@ -175,26 +175,29 @@ mod tests {
         std::fs::create_dir_all(above.parent().unwrap()).unwrap();
         std::fs::write(&above, "").unwrap();
         let expected = main.join(".git/orch/orch.db");
-        assert_eq!(sqlite(find(None, &main)), above);
-        assert_eq!(sqlite(own(None, &linked)), expected);
+        assert_eq!(sqlite(find_store(None, &main)), above);
+        assert_eq!(sqlite(location_for_init(None, &linked)), expected);
         std::fs::create_dir_all(main.join(".git/orch")).unwrap();
         std::fs::write(&expected, "").unwrap();
-        assert_eq!(sqlite(own(None, &main)), expected);
+        assert_eq!(sqlite(location_for_init(None, &main)), expected);
         let plain = above.parent().unwrap().to_owned();
-        assert_eq!(sqlite(own(None, &plain)), above, "no repository");
-        assert_eq!(sqlite(own(Some("x.db"), &main)), main.join("x.db"));
+        assert_eq!(sqlite(location_for_init(None, &plain)), above, "no repository");
+        assert_eq!(sqlite(location_for_init(Some("x.db"), &main)), main.join("x.db"));
     }
 
     #[test]
     fn a_named_store_wins() {
         let root = tempfile::tempdir().unwrap();
         let top = root.path();
-        assert_eq!(sqlite(place(Some("sqlite:x.db"), top)), top.join("x.db"));
-        assert_eq!(sqlite(place(Some("x.db"), top)), top.join("x.db"));
-        assert_eq!(sqlite(place(Some("."), top)), top.join("./orch.db"));
-        assert_eq!(sqlite(place(Some("new/"), top)), top.join("new/orch.db"));
-        assert_eq!(place(Some("postgres://h/d"), top).unwrap(), Location::Postgres("postgres://h/d".into()));
-        assert!(matches!(place(Some("mysql://h/d"), top), Err(Fault::NotSupported { .. })));
-        assert!(matches!(find(Some("x.db"), top), Err(Fault::NotFound { .. })));
+        assert_eq!(sqlite(default_location(Some("sqlite:x.db"), top)), top.join("x.db"));
+        assert_eq!(sqlite(default_location(Some("x.db"), top)), top.join("x.db"));
+        assert_eq!(sqlite(default_location(Some("."), top)), top.join("./orch.db"));
+        assert_eq!(sqlite(default_location(Some("new/"), top)), top.join("new/orch.db"));
+        assert_eq!(
+            default_location(Some("postgres://h/d"), top).unwrap(),
+            StoreLocation::Postgres("postgres://h/d".into())
+        );
+        assert!(matches!(default_location(Some("mysql://h/d"), top), Err(Fault::NotSupported { .. })));
+        assert!(matches!(find_store(Some("x.db"), top), Err(Fault::NotFound { .. })));
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::Fault;
-use crate::sqlite::{APPLICATION_ID, fault, wait_a_little};
+use crate::sqlite::{APPLICATION_ID, busy_handler, fault_from_sqlite};
 
 /// The schemas, oldest first; the first makes version 1.
 pub(crate) const MIGRATIONS: &[&str] = &[
@@ -21,13 +21,13 @@ pub(crate) const MIGRATIONS: &[&str] = &[
 
 /// The newest schema this program knows.
 #[must_use]
-pub fn newest() -> i64 {
+pub fn newest_schema() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 /// What a file is to this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum StoreFileKind {
     /// A store with this schema.
     Store(i64),
     /// Nothing yet: a store that somebody is about to make, or died making.
@@ -37,36 +37,37 @@ pub(crate) enum Content {
 }
 
 /// Looks at a file, once and for all its marks: another process may be making the store just now.
-pub(crate) fn content(connection: &Connection, path: &Path) -> Result<Content, Fault> {
-    let failed = |error| fault(path, error);
+pub(crate) fn inspect_file(connection: &Connection, path: &Path) -> Result<StoreFileKind, Fault> {
+    let failed = |error| fault_from_sqlite(path, error);
     let look = connection.unchecked_transaction().map_err(failed)?;
     let number = |statement: &str| look.query_row(statement, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let objects = number("SELECT count(*) FROM sqlite_master")?;
     let version = number("PRAGMA user_version")?;
     Ok(match number("PRAGMA application_id")? {
-        APPLICATION_ID if version > 0 => Content::Store(version),
-        0 if objects == 0 && version == 0 => Content::Blank,
-        _ => Content::Foreign,
+        APPLICATION_ID if version > 0 => StoreFileKind::Store(version),
+        0 if objects == 0 && version == 0 => StoreFileKind::Blank,
+        _ => StoreFileKind::Foreign,
     })
 }
 
 /// Makes an empty store at `path`, unless somebody else just did; says whether it was made here.
-pub(crate) fn create(path: &Path) -> Result<bool, Fault> {
-    let unmade = |error| unmade(path, error);
+pub(crate) fn create_store(path: &Path) -> Result<bool, Fault> {
+    let unmade = |error| creation_fault(path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new_folders = make_folder(folder).map_err(unmade)?;
     make_file(path).map_err(unmade)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| fault(path, error))?;
-    connection.busy_handler(Some(wait_a_little())).map_err(|error| fault(path, error))?;
-    match content(&connection, path)? {
-        Content::Store(_) => return Ok(false),
+    let mut connection =
+        Connection::open_with_flags(path, flags).map_err(|error| fault_from_sqlite(path, error))?;
+    connection.busy_handler(Some(busy_handler())).map_err(|error| fault_from_sqlite(path, error))?;
+    match inspect_file(&connection, path)? {
+        StoreFileKind::Store(_) => return Ok(false),
         // A file that holds something of somebody else is not made ours.
-        Content::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
-        Content::Blank => {}
+        StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
+        StoreFileKind::Blank => {}
     }
     enter_wal(&connection, path)?;
-    let made = bring(&mut connection, path, MIGRATIONS)? == 0;
+    let made = run_migrations(&mut connection, path, MIGRATIONS)? == 0;
     // The new names survive loss of power too: the file's in its folder, and each new folder's in the one above.
     for folder in std::iter::once(folder).chain(new_folders.iter().filter_map(|folder| folder.parent())) {
         sync_folder(folder).map_err(unmade)?;
@@ -75,33 +76,37 @@ pub(crate) fn create(path: &Path) -> Result<bool, Fault> {
 }
 
 /// Brings an older store up to date, after a backup beside it; does nothing for a current one.
-pub(crate) fn update(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), Fault> {
+pub(crate) fn migrate_store(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(), Fault> {
     let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
-    let found = version(connection, path)?;
+    let found = schema_version(connection, path)?;
     if found > known {
         return Err(Fault::TooNew { found, known });
     }
     if found < known {
         back_up(connection, path, found)?;
-        bring(connection, path, migrations)?;
+        run_migrations(connection, path, migrations)?;
     }
     Ok(())
 }
 
 /// Tables and indexes that are not as the migrations make them, a sentence each.
-pub(crate) fn misshapen(connection: &Connection, path: &Path) -> Result<Vec<String>, Fault> {
-    let failed = |error| fault(path, error);
+pub(crate) fn schema_defects(connection: &Connection, path: &Path) -> Result<Vec<String>, Fault> {
+    let failed = |error| fault_from_sqlite(path, error);
     let mut fresh = Connection::open_in_memory().map_err(failed)?;
-    bring(&mut fresh, path, MIGRATIONS)?;
-    let found = shapes(connection).map_err(failed)?;
-    let expected = shapes(&fresh).map_err(failed)?;
+    run_migrations(&mut fresh, path, MIGRATIONS)?;
+    let found = schema_objects(connection).map_err(failed)?;
+    let expected = schema_objects(&fresh).map_err(failed)?;
     let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
     let differ = names.into_iter().filter(|name| found.get(*name) != expected.get(*name));
     Ok(differ.map(|name| format!("{name} is not as this program makes it")).collect())
 }
 
 /// What a schema is made of, by name.
-fn shapes(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+fn schema_objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
     // SQLite keeps tables of its own, such as what `ANALYZE` found out.
     let mut rows =
         connection.prepare("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")?;
@@ -109,10 +114,10 @@ fn shapes(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<S
 }
 
 /// Runs what is missing and returns the version before.
-fn bring(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<i64, Fault> {
-    let failed = |error| fault(path, error);
+fn run_migrations(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<i64, Fault> {
+    let failed = |error| fault_from_sqlite(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let before = version(&transaction, path)?;
+    let before = schema_version(&transaction, path)?;
     for (index, migration) in migrations.iter().enumerate().skip(usize::try_from(before).unwrap_or(0)) {
         transaction.execute_batch(migration).map_err(failed)?;
         transaction
@@ -137,7 +142,7 @@ fn back_up(connection: &Connection, path: &Path, found: i64) -> Result<(), Fault
         _ => {}
     }
     let target = partial.display().to_string();
-    connection.execute("VACUUM INTO ?1", [&target]).map_err(|error| fault(path, error))?;
+    connection.execute("VACUUM INTO ?1", [&target]).map_err(|error| fault_from_sqlite(path, error))?;
     std::fs::rename(&partial, &backup).map_err(unavailable)?;
     sync_folder(path.parent().unwrap_or(Path::new(""))).map_err(unavailable)
 }
@@ -149,18 +154,20 @@ pub(crate) fn backup_path(path: &Path, version: i64) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| fault(path, error))
+fn schema_version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| fault_from_sqlite(path, error))
 }
 
 /// Switches the file to its write-ahead log. SQLite does not wait for others here, so this does.
 fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    let mut wait = wait_a_little();
+    let mut wait = busy_handler();
     let mut times = 0;
     loop {
         let mode =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
-        match mode.map_err(|error| fault(path, error)) {
+        match mode.map_err(|error| fault_from_sqlite(path, error)) {
             Ok(_) => return Ok(()),
             Err(Fault::Busy { .. }) if wait(times) => times += 1,
             Err(other) => return Err(other),
@@ -169,7 +176,7 @@ fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
 }
 
 /// What it means that a file or folder could not be made.
-fn unmade(path: &Path, error: std::io::Error) -> Fault {
+fn creation_fault(path: &Path, error: std::io::Error) -> Fault {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let place = path.display().to_string();
     match error.kind() {
@@ -222,24 +229,24 @@ mod tests {
     fn an_older_store_is_backed_up_and_becomes_like_a_fresh_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        assert!(create(&path).unwrap());
-        assert!(!create(&path).unwrap());
+        assert!(create_store(&path).unwrap());
+        assert!(!create_store(&path).unwrap());
 
         let later = [MIGRATIONS, &["CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;"]].concat();
         let mut old = Connection::open(&path).unwrap();
         old.execute("INSERT INTO agent VALUES ('kept', NULL, 0, 1)", []).unwrap();
-        update(&mut old, &path, &later).unwrap();
-        update(&mut old, &path, &later).unwrap();
+        migrate_store(&mut old, &path, &later).unwrap();
+        migrate_store(&mut old, &path, &later).unwrap();
 
         let mut fresh = Connection::open_in_memory().unwrap();
-        bring(&mut fresh, &path, &later).unwrap();
-        assert_eq!(shapes(&old).unwrap(), shapes(&fresh).unwrap());
-        let backup = Connection::open(backup_path(&path, newest())).unwrap();
-        assert_eq!(version(&backup, &path).unwrap(), newest());
+        run_migrations(&mut fresh, &path, &later).unwrap();
+        assert_eq!(schema_objects(&old).unwrap(), schema_objects(&fresh).unwrap());
+        let backup = Connection::open(backup_path(&path, newest_schema())).unwrap();
+        assert_eq!(schema_version(&backup, &path).unwrap(), newest_schema());
         let kept: String = backup.query_row("SELECT name FROM agent", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, "kept");
 
-        let refused = update(&mut old, &path, MIGRATIONS).unwrap_err();
+        let refused = migrate_store(&mut old, &path, MIGRATIONS).unwrap_err();
         assert!(matches!(refused, Fault::TooNew { .. }), "{refused}");
     }
 
@@ -247,45 +254,45 @@ mod tests {
     fn a_failing_migration_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        create(&path).unwrap();
+        create_store(&path).unwrap();
         let mut connection = Connection::open(&path).unwrap();
-        let before = shapes(&connection).unwrap();
+        let before = schema_objects(&connection).unwrap();
         let broken = [MIGRATIONS, &["CREATE TABLE a (id INTEGER) STRICT; CREATE NONSENSE;"]].concat();
-        assert!(update(&mut connection, &path, &broken).is_err());
-        assert_eq!(shapes(&connection).unwrap(), before);
-        assert_eq!(version(&connection, &path).unwrap(), newest());
+        assert!(migrate_store(&mut connection, &path, &broken).is_err());
+        assert_eq!(schema_objects(&connection).unwrap(), before);
+        assert_eq!(schema_version(&connection, &path).unwrap(), newest_schema());
     }
 
     #[test]
     fn a_store_somebody_died_making_is_not_there_yet() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one/two/orch.db");
-        let look = || content(&Connection::open(&path).unwrap(), &path).unwrap();
+        let look = || inspect_file(&Connection::open(&path).unwrap(), &path).unwrap();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         make_file(&path).unwrap();
-        assert_eq!(look(), Content::Blank);
+        assert_eq!(look(), StoreFileKind::Blank);
         enter_wal(&Connection::open(&path).unwrap(), &path).unwrap();
-        assert_eq!(look(), Content::Blank, "it has a header now");
-        assert!(create(&path).unwrap(), "the next one finishes it");
-        assert_eq!(look(), Content::Store(newest()));
+        assert_eq!(look(), StoreFileKind::Blank, "it has a header now");
+        assert!(create_store(&path).unwrap(), "the next one finishes it");
+        assert_eq!(look(), StoreFileKind::Store(newest_schema()));
     }
 
     #[test]
     fn a_changed_schema_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        create(&path).unwrap();
+        create_store(&path).unwrap();
         let connection = Connection::open(&path).unwrap();
-        assert_eq!(misshapen(&connection, &path).unwrap(), [""; 0]);
+        assert_eq!(schema_defects(&connection, &path).unwrap(), [""; 0]);
         connection.execute_batch("DROP INDEX task_ready; CREATE TABLE theirs (id)").unwrap();
-        let defects = misshapen(&connection, &path).unwrap();
+        let defects = schema_defects(&connection, &path).unwrap();
         assert_eq!(defects.len(), 2, "{defects:?}");
         assert!(defects[0].starts_with("task_ready ") && defects[1].starts_with("theirs "), "{defects:?}");
     }
 
     #[test]
     fn what_cannot_be_made_says_why() {
-        let why = |kind: std::io::ErrorKind| unmade(Path::new("/there/orch.db"), kind.into());
+        let why = |kind: std::io::ErrorKind| creation_fault(Path::new("/there/orch.db"), kind.into());
         assert!(matches!(why(std::io::ErrorKind::PermissionDenied), Fault::ReadOnly { .. }));
         assert!(matches!(why(std::io::ErrorKind::StorageFull), Fault::DiskFull { .. }));
         assert!(matches!(why(std::io::ErrorKind::NotADirectory), Fault::Unavailable { .. }));
@@ -297,7 +304,7 @@ mod tests {
         let path = folder.path().join("orch.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (id)").unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        assert!(matches!(create(&path), Err(Fault::Foreign { .. })));
+        assert!(matches!(create_store(&path), Err(Fault::Foreign { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 }

@@ -11,7 +11,7 @@ pub struct PageRequest {
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct ResultPage<T> {
     /// The entries.
     pub items: Vec<T>,
     /// How many the whole list has.

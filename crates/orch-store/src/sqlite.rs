@@ -15,7 +15,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 
-use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value};
+use crate::driver::{
+    DatabaseDriver, QueryPlan, SqlParameter, SqlRow, StatementCounts, TransactionMode, WriteDurability,
+};
 use crate::{Fault, Statement};
 
 /// The oldest SQLite that never loses a commit to a checkpoint.
@@ -36,13 +38,13 @@ const LOG_BYTES_KEPT: i64 = 1_280 * 1_024;
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 
 /// One connection to an SQLite file.
-pub(crate) struct Sqlite {
+pub(crate) struct SqliteDriver {
     connection: Connection,
     path: PathBuf,
     /// Which file that was when it was opened.
     identity: Option<(u64, u64)>,
-    durability: Option<Durability>,
-    statements: Spelled,
+    durability: Option<WriteDurability>,
+    statements: SqlRewriteCache,
     log_pages: Arc<AtomicI64>,
     log_is_named: bool,
     counter: Counter,
@@ -61,26 +63,27 @@ impl Counter {
         }
     }
 
-    fn add_transaction(&mut self, mode: Mode) {
+    fn add_transaction(&mut self, mode: TransactionMode) {
         if self.is_on {
             self.counts.transactions += 1;
-            self.counts.write_transactions += u64::from(matches!(mode, Mode::Write(_)));
+            self.counts.write_transactions += u64::from(matches!(mode, TransactionMode::Write(_)));
         }
     }
 }
 
-impl Sqlite {
+impl SqliteDriver {
     /// Opens a file that is there.
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|error| fault(path, error))?;
-        Self::prepare(connection, path)
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| fault_from_sqlite(path, error))?;
+        Self::prepare_connection(connection, path)
     }
 
-    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, Fault> {
-        let failed = |error| fault(path, error);
+    fn prepare_connection(mut connection: Connection, path: &Path) -> Result<Self, Fault> {
+        let failed = |error| fault_from_sqlite(path, error);
         assert!(rusqlite::version_number() >= VERSION_MIN, "the SQLite in this process is too old");
-        connection.busy_handler(Some(wait_a_little())).map_err(failed)?;
+        connection.busy_handler(Some(busy_handler())).map_err(failed)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         // Without it SQLite looks at the values bound to a statement for a better plan, and so plans it anew each time.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
@@ -93,8 +96,8 @@ impl Sqlite {
         };
         connection.wal_hook(Some(hook)).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(256);
-        let (identity, path) = (identity(path), path.to_owned());
-        let (durability, statements, log_is_named) = (None, Spelled::default(), false);
+        let (identity, path) = (file_identity(path), path.to_owned());
+        let (durability, statements, log_is_named) = (None, SqlRewriteCache::default(), false);
         let counter = Counter { counts: StatementCounts::default(), is_on: true };
         Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named, counter })
     }
@@ -105,22 +108,24 @@ impl Sqlite {
     }
 
     /// A number kept in the file's header.
-    pub(crate) fn header(&mut self, pragma: &str) -> Result<i64, Fault> {
+    pub(crate) fn read_header(&mut self, pragma: &str) -> Result<i64, Fault> {
         self.counter.add(1);
         self.connection
             .pragma_query_value(None, pragma, |row| row.get(0))
-            .map_err(|error| fault(&self.path, error))
+            .map_err(|error| fault_from_sqlite(&self.path, error))
     }
 
-    fn simple(&mut self, statement: &str) -> Result<(), Fault> {
+    fn execute_batch(&mut self, statement: &str) -> Result<(), Fault> {
         self.counter.add(1);
-        let mut prepared =
-            self.connection.prepare_cached(statement).map_err(|error| fault(&self.path, error))?;
-        prepared.raw_execute().map(|_| ()).map_err(|error| fault(&self.path, error))
+        let mut prepared = self
+            .connection
+            .prepare_cached(statement)
+            .map_err(|error| fault_from_sqlite(&self.path, error))?;
+        prepared.raw_execute().map(|_| ()).map_err(|error| fault_from_sqlite(&self.path, error))
     }
 
     /// Copies the log into the file as far as nobody is in the way; says whether that was all of it.
-    fn checkpoint(&mut self) -> bool {
+    fn checkpoint_log(&mut self) -> bool {
         self.counter.add(1);
         let answer = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -135,27 +140,27 @@ impl Sqlite {
     /// written at once, as it is, and with it a new header behind which the old pages count no more.
     /// The file keeps its length, up to the limit: what is written over what is there is on the disk
     /// sooner than what makes a file longer.
-    fn begin_the_log_anew(&mut self) {
+    fn restart_log(&mut self) {
         // Not worth a wait: whoever is there now may do it later.
         if self.connection.busy_handler(None::<fn(i32) -> bool>).is_err() {
             return;
         }
         // Nothing is lost when this commit is, so it need not reach the disk at once; failing is no harm either.
-        if self.require(Durability::Process).is_ok() {
+        if self.set_durability(WriteDurability::Process).is_ok() {
             self.counter.add(2);
             let _ = self.connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT);
             let _ = self.connection.pragma_update(None, "application_id", APPLICATION_ID);
         }
         // A connection that does not wait for locks would still be correct.
-        let _ = self.connection.busy_handler(Some(wait_a_little()));
+        let _ = self.connection.busy_handler(Some(busy_handler()));
     }
 
     /// Makes the log's name in its folder survive loss of power, where that is not known to be done.
     ///
     /// SQLite would do so with the first commit of every process, which for short commands is every commit;
     /// it is built not to. The name is as old as the log, and was secured before the log first began anew.
-    fn name_the_log(&mut self) -> Result<(), Fault> {
-        if !self.log_is_named && !began_anew(&log_path(&self.path)) {
+    fn sync_log_name(&mut self) -> Result<(), Fault> {
+        if !self.log_is_named && !log_was_restarted(&log_path(&self.path)) {
             let folder = self.path.parent().unwrap_or(Path::new(""));
             let place = self.path.display().to_string();
             crate::migrate::sync_folder(folder).map_err(|source| Fault::Unavailable { place, source })?;
@@ -164,11 +169,11 @@ impl Sqlite {
         Ok(())
     }
 
-    fn require(&mut self, durability: Durability) -> Result<(), Fault> {
+    fn set_durability(&mut self, durability: WriteDurability) -> Result<(), Fault> {
         if self.durability != Some(durability) {
-            self.simple(match durability {
-                Durability::Power => "PRAGMA synchronous = FULL",
-                Durability::Process => "PRAGMA synchronous = NORMAL",
+            self.execute_batch(match durability {
+                WriteDurability::Power => "PRAGMA synchronous = FULL",
+                WriteDurability::Process => "PRAGMA synchronous = NORMAL",
             })?;
             self.durability = Some(durability);
         }
@@ -186,7 +191,7 @@ fn log_path(path: &Path) -> PathBuf {
 /// Whether a log has begun anew: its header counts how often, and a log that was just made has not.
 ///
 /// Nobody locks this file, so closing it here takes no lock away.
-fn began_anew(log: &Path) -> bool {
+fn log_was_restarted(log: &Path) -> bool {
     let mut header = [0; 16];
     let read = std::fs::File::open(log).and_then(|mut file| file.read_exact(&mut header));
     read.is_ok() && header[12..] != [0; 4]
@@ -196,14 +201,14 @@ fn began_anew(log: &Path) -> bool {
 ///
 /// Found by where their text lies: hashing a whole statement takes longer than binding its values.
 #[derive(Default)]
-struct Spelled(HashMap<(usize, usize), SpelledStatement>);
+struct SqlRewriteCache(HashMap<(usize, usize), SpelledStatement>);
 
 struct SpelledStatement {
     text: String,
     times: u64,
 }
 
-impl Spelled {
+impl SqlRewriteCache {
     /// The spelling of a statement that is about to run.
     fn run(&mut self, statement: Statement, counter: &mut Counter) -> &str {
         let statement = statement.text();
@@ -217,56 +222,56 @@ impl Spelled {
 }
 
 /// The device and number of the file at a path.
-fn identity(path: &Path) -> Option<(u64, u64)> {
+fn file_identity(path: &Path) -> Option<(u64, u64)> {
     let found = std::fs::metadata(path).ok()?;
     Some((found.dev(), found.ino()))
 }
 
-impl Driver for Sqlite {
-    fn begin(&mut self, mode: Mode) -> Result<(), Fault> {
+impl DatabaseDriver for SqliteDriver {
+    fn begin(&mut self, mode: TransactionMode) -> Result<(), Fault> {
         self.counter.add_transaction(mode);
         match mode {
-            Mode::Read => self.simple("BEGIN"),
-            Mode::Write(durability) => {
-                self.require(durability)?;
+            TransactionMode::Read => self.execute_batch("BEGIN"),
+            TransactionMode::Write(durability) => {
+                self.set_durability(durability)?;
                 // A lock taken later would fail at once: SQLite does not wait when a reader wants to write.
-                self.simple("BEGIN IMMEDIATE")?;
+                self.execute_batch("BEGIN IMMEDIATE")?;
                 match durability {
                     // Now there is a log for certain.
-                    Durability::Power => self.name_the_log().inspect_err(|_| self.rollback()),
-                    Durability::Process => Ok(()),
+                    WriteDurability::Power => self.sync_log_name().inspect_err(|_| self.rollback()),
+                    WriteDurability::Process => Ok(()),
                 }
             }
         }
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
-        self.simple("COMMIT")
+        self.execute_batch("COMMIT")
     }
 
     fn rollback(&mut self) {
         // After some errors SQLite has rolled back by itself, and says so here.
-        let _ = self.simple("ROLLBACK");
+        let _ = self.execute_batch("ROLLBACK");
     }
 
-    fn execute(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault> {
+    fn execute(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<u64, Fault> {
         let Self { connection, statements, path, counter, .. } = self;
-        let failed = |error| fault(path, error);
+        let failed = |error| fault_from_sqlite(path, error);
         let mut prepared = connection.prepare_cached(statements.run(statement, counter)).map_err(failed)?;
-        bind(&mut prepared, values).map_err(failed)?;
+        bind_values(&mut prepared, values).map_err(failed)?;
         prepared.raw_execute().map(|rows| rows as u64).map_err(failed)
     }
 
     fn query(
         &mut self,
         statement: Statement,
-        values: &[Value<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+        values: &[SqlParameter<'_>],
+        each: &mut dyn FnMut(&dyn SqlRow) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let Self { connection, statements, path, counter, .. } = self;
-        let failed = |error| fault(path, error);
+        let failed = |error| fault_from_sqlite(path, error);
         let mut prepared = connection.prepare_cached(statements.run(statement, counter)).map_err(failed)?;
-        bind(&mut prepared, values).map_err(failed)?;
+        bind_values(&mut prepared, values).map_err(failed)?;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
             each(&SqliteRow { row, path })?;
@@ -276,28 +281,28 @@ impl Driver for Sqlite {
 
     fn change_counter(&mut self) -> Result<i64, Fault> {
         self.counter.add(1);
-        let failed = |error| fault(&self.path, error);
+        let failed = |error| fault_from_sqlite(&self.path, error);
         let mut prepared = self.connection.prepare_cached("PRAGMA data_version").map_err(failed)?;
         prepared.query_row([], |row| row.get(0)).map_err(failed)
     }
 
     fn is_in_place(&self) -> bool {
-        identity(&self.path) == self.identity
+        file_identity(&self.path) == self.identity
     }
 
-    fn tend(&mut self) {
+    fn checkpoint_if_due(&mut self) {
         if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_DUE {
             return;
         }
         // It never waits for anybody and nobody waits for it; what it cannot do the next command does.
-        if self.name_the_log().is_ok() && self.checkpoint() {
-            self.begin_the_log_anew();
+        if self.sync_log_name().is_ok() && self.checkpoint_log() {
+            self.restart_log();
         }
     }
 
-    fn integrity(&mut self) -> Result<Vec<String>, Fault> {
+    fn check_integrity(&mut self) -> Result<Vec<String>, Fault> {
         self.counter.add(1);
-        let failed = |error| fault(&self.path, error);
+        let failed = |error| fault_from_sqlite(&self.path, error);
         let mut prepared = self.connection.prepare("PRAGMA integrity_check(20)").map_err(failed)?;
         let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
         let lines: Result<Vec<String>, _> = lines.collect();
@@ -305,17 +310,17 @@ impl Driver for Sqlite {
         let lines = lines.map_err(failed)?;
         let defects = lines.iter().flat_map(|answer| answer.lines());
         let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
-        Ok(defects.chain(crate::migrate::misshapen(&self.connection, &self.path)?).collect())
+        Ok(defects.chain(crate::migrate::schema_defects(&self.connection, &self.path)?).collect())
     }
 
-    fn plans(&mut self) -> Result<Vec<Plan>, Fault> {
-        let failed = |error| fault(&self.path, error);
+    fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault> {
+        let failed = |error| fault_from_sqlite(&self.path, error);
         let mut plans = Vec::new();
         for SpelledStatement { text, times } in self.statements.0.values() {
             let mut explain =
                 self.connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).map_err(failed)?;
             let steps = explain.raw_query().mapped(|row| row.get("detail")).collect::<Result<_, _>>();
-            plans.push(Plan { statement: text.clone(), steps: steps.map_err(failed)?, times: *times });
+            plans.push(QueryPlan { statement: text.clone(), steps: steps.map_err(failed)?, times: *times });
         }
         Ok(plans)
     }
@@ -328,27 +333,30 @@ impl Driver for Sqlite {
         self.counter.is_on = counting;
     }
 
-    fn engine(&self) -> String {
+    fn engine_version(&self) -> String {
         format!("SQLite {}", rusqlite::version())
     }
 }
 
 /// A parameter as SQLite takes it.
-struct Parameter<'a>(Value<'a>);
+struct SqliteParameter<'a>(SqlParameter<'a>);
 
-impl ToSql for Parameter<'_> {
+impl ToSql for SqliteParameter<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Int(number) => ValueRef::Integer(number),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            SqlParameter::Null => ValueRef::Null,
+            SqlParameter::Int(number) => ValueRef::Integer(number),
+            SqlParameter::Text(text) => ValueRef::Text(text.as_bytes()),
         }))
     }
 }
 
-fn bind(prepared: &mut rusqlite::CachedStatement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
+fn bind_values(
+    prepared: &mut rusqlite::CachedStatement<'_>,
+    values: &[SqlParameter<'_>],
+) -> rusqlite::Result<()> {
     for (index, value) in values.iter().enumerate() {
-        prepared.raw_bind_parameter(index + 1, Parameter(*value))?;
+        prepared.raw_bind_parameter(index + 1, SqliteParameter(*value))?;
     }
     Ok(())
 }
@@ -359,13 +367,13 @@ struct SqliteRow<'a, 'b> {
     path: &'a Path,
 }
 
-impl Row for SqliteRow<'_, '_> {
+impl SqlRow for SqliteRow<'_, '_> {
     fn int_or_null(&self, column: usize) -> Result<Option<i64>, Fault> {
-        self.row.get(column).map_err(|error| fault(self.path, error))
+        self.row.get(column).map_err(|error| fault_from_sqlite(self.path, error))
     }
 
     fn text_or_null(&self, column: usize) -> Result<Option<String>, Fault> {
-        self.row.get(column).map_err(|error| fault(self.path, error))
+        self.row.get(column).map_err(|error| fault_from_sqlite(self.path, error))
     }
 }
 
@@ -388,7 +396,7 @@ const PAUSE_SHARE: u32 = 32;
     clippy::disallowed_methods,
     reason = "SQLite tells nobody when a lock is free: looking again is all there is"
 )]
-pub(crate) fn wait_a_little() -> impl FnMut(i32) -> bool + Send + 'static {
+pub(crate) fn busy_handler() -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
     let mut seed = u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15;
     move |times| {
@@ -411,7 +419,7 @@ pub(crate) fn wait_a_little() -> impl FnMut(i32) -> bool + Send + 'static {
 }
 
 /// What an error of the driver means.
-pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Fault {
+pub(crate) fn fault_from_sqlite(path: &Path, error: rusqlite::Error) -> Fault {
     let place = path.display().to_string();
     let code = error.sqlite_error_code();
     let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
@@ -456,12 +464,12 @@ mod tests {
 
     /// What one short command does to the log: opens, writes, tends, closes.
     fn short_command(path: &Path, key: &str) -> u64 {
-        let mut sqlite = Sqlite::open(path).unwrap();
-        sqlite.begin(Mode::Write(Durability::Power)).unwrap();
+        let mut sqlite = SqliteDriver::open(path).unwrap();
+        sqlite.begin(TransactionMode::Write(WriteDurability::Power)).unwrap();
         let answer = "x".repeat(100_000);
         sqlite.execute(REMEMBER, &[key.into(), answer.as_str().into()]).unwrap();
         sqlite.commit().unwrap();
-        sqlite.tend();
+        sqlite.checkpoint_if_due();
         log_bytes(path)
     }
 
@@ -479,7 +487,7 @@ mod tests {
     fn short_commands_leave_a_short_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create(&path).unwrap();
+        crate::migrate::create_store(&path).unwrap();
         let longest = (0..60).map(|number| short_command(&path, &format!("k{number}"))).max();
         assert!(longest.unwrap() < 2 * 1024 * 1024, "{longest:?}");
     }
@@ -488,30 +496,30 @@ mod tests {
     fn a_log_that_began_anew_is_known_by_its_header() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create(&path).unwrap();
-        assert!(!began_anew(&log_path(&path)), "there is none");
+        crate::migrate::create_store(&path).unwrap();
+        assert!(!log_was_restarted(&log_path(&path)), "there is none");
         short_command(&path, "first");
-        assert!(!began_anew(&log_path(&path)), "it was made just now");
+        assert!(!log_was_restarted(&log_path(&path)), "it was made just now");
         for number in 0..12 {
             short_command(&path, &format!("k{number}"));
         }
-        assert!(began_anew(&log_path(&path)));
+        assert!(log_was_restarted(&log_path(&path)));
         // Another program that is the last to close the store takes the log away.
         let other = Connection::open(&path).unwrap();
         let count: i64 = other.query_row("SELECT count(*) FROM request", [], |row| row.get(0)).unwrap();
         drop(other);
         assert_eq!((count, log_path(&path).exists()), (13, false));
         short_command(&path, "again");
-        assert!(!began_anew(&log_path(&path)), "another one");
+        assert!(!log_was_restarted(&log_path(&path)), "another one");
     }
 
     #[test]
     fn a_log_in_use_begins_anew_when_its_reader_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create(&path).unwrap();
-        let mut reader = Sqlite::open(&path).unwrap();
-        reader.begin(Mode::Read).unwrap();
+        crate::migrate::create_store(&path).unwrap();
+        let mut reader = SqliteDriver::open(&path).unwrap();
+        reader.begin(TransactionMode::Read).unwrap();
         let count = Statement::new("SELECT count(*) FROM request");
         reader.query(count, &[], &mut |_| Ok(())).unwrap();
         for number in 0..30 {
@@ -521,7 +529,7 @@ mod tests {
         reader.rollback();
         short_command(&path, "last");
         assert!(log_bytes(&path) <= LOG_BYTES_KEPT.unsigned_abs(), "{}", log_bytes(&path));
-        let mut later = Sqlite::open(&path).unwrap();
+        let mut later = SqliteDriver::open(&path).unwrap();
         later.query(count, &[], &mut |row| row.int(0).map(|count| assert_eq!(count, 31))).unwrap();
         assert!(pages_found(&path) < 30, "only what came after the new beginning counts");
     }

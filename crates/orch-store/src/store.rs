@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use orch_core::time::Time;
 
-use crate::driver::{Driver, Durability, Mode, Plan, Row, StatementCounts, Value};
+use crate::driver::{
+    DatabaseDriver, QueryPlan, SqlParameter, SqlRow, StatementCounts, TransactionMode, WriteDurability,
+};
 use crate::file_system::FileSystem;
-use crate::migrate::Content;
-use crate::sqlite::{APPLICATION_ID, Sqlite};
+use crate::migrate::StoreFileKind;
+use crate::sqlite::{APPLICATION_ID, SqliteDriver};
 use crate::statement::statements;
-use crate::{Fault, Location, Statement, file_system, migrate};
+use crate::{Fault, Statement, StoreLocation, file_system, migrate};
 
 /// Whether each write closure is run twice, first on trial: it may run more than once, so it must not matter.
 ///
@@ -19,20 +21,20 @@ const REHEARSES_WRITES: bool = cfg!(debug_assertions)
 
 /// An open store.
 pub struct Store {
-    driver: Box<dyn Driver>,
+    driver: Box<dyn DatabaseDriver>,
     folder: PathBuf,
     file_system: FileSystem,
 }
 
 /// How a write transaction ends.
 #[derive(Debug)]
-pub enum Ending<T, E> {
+pub enum TxEnd<T, E> {
     /// What was written stays.
-    Keep(T),
+    Commit(T),
     /// What was written stays, and the caller is told an error all the same.
-    KeepAndFail(E),
+    CommitThenFail(E),
     /// What was written is undone; for looking at what a change would do.
-    Undo(T),
+    Rollback(T),
 }
 
 impl Store {
@@ -40,21 +42,23 @@ impl Store {
     ///
     /// # Errors
     /// There is none, it is not ours, too new, damaged, or on a network file system.
-    pub fn open(location: &Location, allow_network: bool) -> Result<Self, Fault> {
+    pub fn open(location: &StoreLocation, allow_network: bool) -> Result<Self, Fault> {
         let path = sqlite_path(location)?;
         if !path.exists() {
             return Err(Fault::NotFound { searched: path.to_owned() });
         }
         let file_system = require_local(path, allow_network)?;
-        let mut sqlite = Sqlite::open(path)?;
-        let current = sqlite.header("user_version")? == migrate::newest()
-            && sqlite.header("application_id")? == APPLICATION_ID;
+        let mut sqlite = SqliteDriver::open(path)?;
+        let current = sqlite.read_header("user_version")? == migrate::newest_schema()
+            && sqlite.read_header("application_id")? == APPLICATION_ID;
         if !current {
-            match migrate::content(sqlite.connection(), path)? {
-                Content::Store(_) => migrate::update(sqlite.connection(), path, migrate::MIGRATIONS)?,
+            match migrate::inspect_file(sqlite.connection(), path)? {
+                StoreFileKind::Store(_) => {
+                    migrate::migrate_store(sqlite.connection(), path, migrate::MIGRATIONS)?
+                }
                 // What somebody died making is for `init` to finish.
-                Content::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
-                Content::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
+                StoreFileKind::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
+                StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
             }
         }
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -65,10 +69,10 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be made, or what is there is not ours.
-    pub fn create(location: &Location, allow_network: bool) -> Result<bool, Fault> {
+    pub fn create(location: &StoreLocation, allow_network: bool) -> Result<bool, Fault> {
         let path = sqlite_path(location)?;
         require_local(path, allow_network)?;
-        migrate::create(path)
+        migrate::create_store(path)
     }
 
     /// The folder that the store and what belongs to it lie in.
@@ -85,16 +89,16 @@ impl Store {
 
     /// The database's name and version, for people.
     #[must_use]
-    pub fn engine(&self) -> String {
-        self.driver.engine()
+    pub fn engine_version(&self) -> String {
+        self.driver.engine_version()
     }
 
     /// How the database carries out each statement that ran here.
     ///
     /// # Errors
     /// It cannot be asked.
-    pub fn plans(&mut self) -> Result<Vec<Plan>, Fault> {
-        self.driver.plans()
+    pub fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault> {
+        self.driver.query_plans()
     }
 
     /// How much has been asked of the database here since it was opened, for tests that hold operations to their cost.
@@ -111,7 +115,7 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.driver.begin(Mode::Read)?;
+        self.driver.begin(TransactionMode::Read)?;
         let outcome = work(&mut Transaction { driver: self.driver.as_mut() });
         self.driver.rollback();
         outcome
@@ -123,20 +127,20 @@ impl Store {
     /// What `work` says, in which case nothing of it is kept unless it said otherwise, or the store failed.
     pub fn write<T, E: From<Fault>>(
         &mut self,
-        durability: Durability,
-        mut work: impl FnMut(&mut Transaction<'_>) -> Result<Ending<T, E>, E>,
+        durability: WriteDurability,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<TxEnd<T, E>, E>,
     ) -> Result<T, E> {
-        self.driver.begin(Mode::Write(durability))?;
+        self.driver.begin(TransactionMode::Write(durability))?;
         if REHEARSES_WRITES {
             self.rehearse(durability, &mut work)?;
         }
         match work(&mut Transaction { driver: self.driver.as_mut() }) {
-            Ok(Ending::Keep(outcome)) => self.commit().map(|()| outcome).map_err(E::from),
-            Ok(Ending::KeepAndFail(error)) => {
+            Ok(TxEnd::Commit(outcome)) => self.commit().map(|()| outcome).map_err(E::from),
+            Ok(TxEnd::CommitThenFail(error)) => {
                 self.commit()?;
                 Err(error)
             }
-            Ok(Ending::Undo(outcome)) => {
+            Ok(TxEnd::Rollback(outcome)) => {
                 self.driver.rollback();
                 Ok(outcome)
             }
@@ -150,14 +154,14 @@ impl Store {
     /// Runs `work`, undoes all of it and begins the transaction again, so that `work` then runs for the second time.
     fn rehearse<T, E>(
         &mut self,
-        durability: Durability,
-        work: &mut impl FnMut(&mut Transaction<'_>) -> Result<Ending<T, E>, E>,
+        durability: WriteDurability,
+        work: &mut impl FnMut(&mut Transaction<'_>) -> Result<TxEnd<T, E>, E>,
     ) -> Result<(), Fault> {
         self.driver.set_counting(false);
         // Only the second outcome counts.
         let _ = work(&mut Transaction { driver: self.driver.as_mut() });
         self.driver.rollback();
-        let begun = self.driver.begin(Mode::Write(durability));
+        let begun = self.driver.begin(TransactionMode::Write(durability));
         self.driver.set_counting(true);
         begun
     }
@@ -178,30 +182,30 @@ impl Store {
     }
 
     /// Does what may wait until an answer is printed.
-    pub fn tend(&mut self) {
-        self.driver.tend();
+    pub fn checkpoint_if_due(&mut self) {
+        self.driver.checkpoint_if_due();
     }
 
     /// What the database says of its own soundness; empty when all is well.
     ///
     /// # Errors
     /// It cannot be asked.
-    pub fn integrity(&mut self) -> Result<Vec<String>, Fault> {
-        self.driver.integrity()
+    pub fn check_integrity(&mut self) -> Result<Vec<String>, Fault> {
+        self.driver.check_integrity()
     }
 }
 
-fn sqlite_path(location: &Location) -> Result<&Path, Fault> {
+fn sqlite_path(location: &StoreLocation) -> Result<&Path, Fault> {
     match location {
-        Location::Sqlite(path) => Ok(path),
-        Location::Postgres(_) => Err(Fault::NotSupported { kind: "PostgreSQL" }),
+        StoreLocation::Sqlite(path) => Ok(path),
+        StoreLocation::Postgres(_) => Err(Fault::NotSupported { kind: "PostgreSQL" }),
     }
 }
 
 /// Refuses a file system that several hosts share, unless it is allowed.
 fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> {
     let there = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
-    match file_system::of(there) {
+    match file_system::detect_file_system(there) {
         FileSystem::Network(kind) if !allow_network => {
             Err(Fault::NetworkFileSystem { place: path.display().to_string(), kind })
         }
@@ -215,7 +219,7 @@ statements! {
 
 /// A transaction under way. The functions of the tables take it.
 pub struct Transaction<'a> {
-    driver: &'a mut dyn Driver,
+    driver: &'a mut dyn DatabaseDriver,
 }
 
 impl Transaction<'_> {
@@ -223,7 +227,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed.
-    pub fn run(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, Fault> {
+    pub fn execute(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<u64, Fault> {
         self.driver.execute(statement, values)
     }
 
@@ -231,11 +235,11 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed, or `row` did.
-    pub fn all<T>(
+    pub fn query_all<T>(
         &mut self,
         statement: Statement,
-        values: &[Value<'_>],
-        row: impl Fn(&dyn Row) -> Result<T, Fault>,
+        values: &[SqlParameter<'_>],
+        row: impl Fn(&dyn SqlRow) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
         let mut rows = Vec::new();
         self.driver.query(statement, values, &mut |found| {
@@ -249,21 +253,21 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed, or `row` did.
-    pub fn first<T>(
+    pub fn query_first<T>(
         &mut self,
         statement: Statement,
-        values: &[Value<'_>],
-        row: impl Fn(&dyn Row) -> Result<T, Fault>,
+        values: &[SqlParameter<'_>],
+        row: impl Fn(&dyn SqlRow) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        Ok(self.all(statement, values, row)?.into_iter().next())
+        Ok(self.query_all(statement, values, row)?.into_iter().next())
     }
 
     /// The number that a query answers with; 0 when it has no row.
     ///
     /// # Errors
     /// The store failed.
-    pub fn number(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<i64, Fault> {
-        let number = self.first(statement, values, |row| row.int_or_null(0))?;
+    pub fn query_number(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<i64, Fault> {
+        let number = self.query_first(statement, values, |row| row.int_or_null(0))?;
         Ok(number.flatten().unwrap_or(0))
     }
 
@@ -271,7 +275,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The store failed.
-    pub fn now(&mut self, clock: Time) -> Result<Time, Fault> {
-        Ok(clock.max(Time(self.number(NEWEST_TIME, &[])?)))
+    pub fn transaction_time(&mut self, clock: Time) -> Result<Time, Fault> {
+        Ok(clock.max(Time(self.query_number(NEWEST_TIME, &[])?)))
     }
 }

@@ -2,7 +2,7 @@
 
 use orch_core::refusal::Refusal;
 use orch_inbox::Error;
-use orch_profile::FillError;
+use orch_profile::PlaceholderError;
 use orch_profile::brief::BriefError;
 use orch_store::Fault;
 
@@ -17,7 +17,7 @@ pub enum SupervisorError {
     Brief(#[source] BriefError),
     /// A worker's command could not be made out.
     #[error("the worker's command could not be made out")]
-    Fill(#[source] FillError),
+    Fill(#[source] PlaceholderError),
 }
 
 impl From<Fault> for SupervisorError {

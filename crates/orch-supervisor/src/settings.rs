@@ -4,32 +4,32 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_core::event::Wake;
-use orch_core::time::{Span, SpanError};
+use orch_core::event::AwaitedEvent;
+use orch_core::time::{SpanError, TimeSpan};
 use serde::Deserialize;
 
 /// The name of the file.
 pub const FILE: &str = "orch.toml";
 
 /// The longest that a command of `[notify]` may take.
-const LIMIT_MAX: Span = Span::minutes(10);
+const LIMIT_MAX: TimeSpan = TimeSpan::from_minutes(10);
 
 /// Whom a supervisor tells what needs a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notify {
+pub struct NotifySettings {
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// What it is told.
-    pub on: Vec<Wake>,
+    pub on: Vec<AwaitedEvent>,
     /// How long it may take.
     pub limit: Duration,
 }
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct UserSettings {
     /// `[notify]`.
-    pub notify: Option<Notify>,
+    pub notify: Option<NotifySettings>,
 }
 
 /// Why settings cannot be used.
@@ -57,7 +57,7 @@ pub enum SettingsProblem {
     NoCommand,
     /// Nothing of this name can be told.
     #[error("notify.on has no `{0}`; it has question, reported, done, failed, lost, finished")]
-    On(String),
+    UnknownNotice(String),
     /// The limit is no duration.
     #[error("notify.limit is no duration")]
     Limit(#[from] SpanError),
@@ -68,7 +68,7 @@ pub enum SettingsProblem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+struct RawSettings {
     notify: Option<RawNotify>,
 }
 
@@ -84,7 +84,7 @@ struct RawNotify {
 ///
 /// # Errors
 /// It cannot be read, or something in it is wrong.
-pub fn read(folders: &[&Path]) -> Result<Settings, SettingsError> {
+pub fn load_settings(folders: &[&Path]) -> Result<UserSettings, SettingsError> {
     for folder in folders {
         let path = folder.join(FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -92,33 +92,33 @@ pub fn read(folders: &[&Path]) -> Result<Settings, SettingsError> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(SettingsError { path, problem: error.into() }),
         };
-        return parse(&text).map_err(|problem| SettingsError { path, problem });
+        return parse_settings(&text).map_err(|problem| SettingsError { path, problem });
     }
-    Ok(Settings::default())
+    Ok(UserSettings::default())
 }
 
-fn parse(text: &str) -> Result<Settings, SettingsProblem> {
-    let raw: Raw = toml::from_str(text)?;
-    Ok(Settings { notify: raw.notify.map(notify).transpose()? })
+fn parse_settings(text: &str) -> Result<UserSettings, SettingsProblem> {
+    let raw: RawSettings = toml::from_str(text)?;
+    Ok(UserSettings { notify: raw.notify.map(parse_notify).transpose()? })
 }
 
-fn notify(raw: RawNotify) -> Result<Notify, SettingsProblem> {
+fn parse_notify(raw: RawNotify) -> Result<NotifySettings, SettingsProblem> {
     if raw.command.first().is_none_or(String::is_empty) {
         return Err(SettingsProblem::NoCommand);
     }
     let on = match raw.on {
-        None => vec![Wake::Question, Wake::Failed, Wake::Finished],
+        None => vec![AwaitedEvent::Question, AwaitedEvent::Failed, AwaitedEvent::Finished],
         Some(names) => {
-            let wake = |name: String| Wake::parse(&name).ok_or(SettingsProblem::On(name));
+            let wake = |name: String| AwaitedEvent::parse(&name).ok_or(SettingsProblem::UnknownNotice(name));
             names.into_iter().map(wake).collect::<Result<_, _>>()?
         }
     };
-    let limit = raw.limit.map_or(Ok(Span::seconds(10)), |limit| Span::parse(&limit))?;
-    if !(Span::seconds(1)..=LIMIT_MAX).contains(&limit) {
+    let limit = raw.limit.map_or(Ok(TimeSpan::from_seconds(10)), |limit| TimeSpan::parse(&limit))?;
+    if !(TimeSpan::from_seconds(1)..=LIMIT_MAX).contains(&limit) {
         return Err(SettingsProblem::LimitRange);
     }
     let limit = Duration::from_millis(u64::try_from(limit.0).unwrap_or(0));
-    Ok(Notify { command: raw.command.into_iter().map(OsString::from).collect(), on, limit })
+    Ok(NotifySettings { command: raw.command.into_iter().map(OsString::from).collect(), on, limit })
 }
 
 #[cfg(test)]
@@ -127,14 +127,14 @@ mod tests {
 
     #[test]
     fn settings_are_read_strictly() {
-        assert_eq!(parse("").unwrap(), Settings::default());
-        let least = parse("[notify]\ncommand = [\"say\", \"it\"]").unwrap().notify.unwrap();
-        assert_eq!(least.on, [Wake::Question, Wake::Failed, Wake::Finished]);
+        assert_eq!(parse_settings("").unwrap(), UserSettings::default());
+        let least = parse_settings("[notify]\ncommand = [\"say\", \"it\"]").unwrap().notify.unwrap();
+        assert_eq!(least.on, [AwaitedEvent::Question, AwaitedEvent::Failed, AwaitedEvent::Finished]);
         assert_eq!((least.command.len(), least.limit), (2, Duration::from_secs(10)));
-        let whole = parse("[notify]\ncommand = [\"say\"]\non = [\"lost\"]\nlimit = \"2m\"").unwrap();
+        let whole = parse_settings("[notify]\ncommand = [\"say\"]\non = [\"lost\"]\nlimit = \"2m\"").unwrap();
         assert_eq!(
             whole.notify.map(|it| (it.on, it.limit)),
-            Some((vec![Wake::Lost], Duration::from_secs(120)))
+            Some((vec![AwaitedEvent::Lost], Duration::from_secs(120)))
         );
         for bad in [
             "x = 1",
@@ -146,7 +146,7 @@ mod tests {
             "[notify]\ncommand = [\"say\"]\nlimit = \"1h\"",
             "[notify]\ncommand = [\"say\"]\nshell = true",
         ] {
-            assert!(parse(bad).is_err(), "{bad}");
+            assert!(parse_settings(bad).is_err(), "{bad}");
         }
     }
 
@@ -154,12 +154,12 @@ mod tests {
     fn the_store_goes_before_the_user() {
         let [store, user] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let folders = [store.path(), user.path()];
-        assert_eq!(read(&folders).unwrap(), Settings::default());
+        assert_eq!(load_settings(&folders).unwrap(), UserSettings::default());
         std::fs::write(user.path().join(FILE), "[notify]\ncommand = [\"user\"]").unwrap();
-        assert_eq!(read(&folders).unwrap().notify.unwrap().command, ["user"]);
+        assert_eq!(load_settings(&folders).unwrap().notify.unwrap().command, ["user"]);
         std::fs::write(store.path().join(FILE), "[notify]\ncommand = [\"store\"]").unwrap();
-        assert_eq!(read(&folders).unwrap().notify.unwrap().command, ["store"]);
+        assert_eq!(load_settings(&folders).unwrap().notify.unwrap().command, ["store"]);
         std::fs::write(store.path().join(FILE), "[notify").unwrap();
-        assert!(read(&folders).is_err());
+        assert!(load_settings(&folders).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 use orch_inbox::clock::Clock;
 
 /// When every fake clock begins: 2026-01-01T00:00:00Z.
@@ -21,7 +21,7 @@ impl Default for FakeClock {
 
 impl FakeClock {
     /// Advances the clock, or sets it back where `span` is negative.
-    pub fn advance(&self, span: Span) {
+    pub fn advance(&self, span: TimeSpan) {
         self.0.fetch_add(span.0, Ordering::SeqCst);
     }
 

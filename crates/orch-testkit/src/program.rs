@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use orch_inbox::Session;
 use orch_inbox::session::OpenOptions;
-use orch_store::Location;
+use orch_store::StoreLocation;
 use serde_json::Value;
 
 /// The two programs, and the store they work on.
 #[derive(Clone, Debug)]
-pub struct Programs {
+pub struct TestPrograms {
     inbox: PathBuf,
     orch: PathBuf,
     store: PathBuf,
 }
 
-impl Programs {
+impl TestPrograms {
     /// These programs, with the store at this path.
     #[must_use]
     pub fn new(inbox: impl Into<PathBuf>, orch: impl Into<PathBuf>, store: impl Into<PathBuf>) -> Self {
@@ -29,7 +29,7 @@ impl Programs {
 
     /// The same programs with another store.
     #[must_use]
-    pub fn at(&self, store: impl Into<PathBuf>) -> Self {
+    pub fn with_store(&self, store: impl Into<PathBuf>) -> Self {
         Self { store: store.into(), ..self.clone() }
     }
 
@@ -41,7 +41,7 @@ impl Programs {
 
     /// A command of either program: its first word says which.
     #[must_use]
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub fn program_command(&self, words: &[&str]) -> Command {
         let (program, arguments) = match words {
             ["inbox", arguments @ ..] => (&self.inbox, arguments),
             ["orch", arguments @ ..] => (&self.orch, arguments),
@@ -51,12 +51,12 @@ impl Programs {
         command.args(arguments).stdin(Stdio::null());
         // Not in whatever repository the tests themselves are run from.
         command.current_dir(self.store.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")));
-        self.environment(&mut command);
+        self.set_environment(&mut command);
         command
     }
 
     /// Gives any command the environment of ours.
-    pub fn environment(&self, command: &mut Command) {
+    pub fn set_environment(&self, command: &mut Command) {
         let home = self.store.parent().unwrap_or(Path::new("/"));
         command.env_clear().env("ORCH_STORE", &self.store).env("HOME", home).env("PATH", "/usr/bin:/bin");
     }
@@ -66,8 +66,8 @@ impl Programs {
     /// # Panics
     /// It cannot be started.
     #[must_use]
-    pub fn run(&self, words: &[&str]) -> Ended {
-        Running::start(self.command(words)).end()
+    pub fn run_command(&self, words: &[&str]) -> ProcessOutput {
+        RunningProcess::start(self.program_command(words)).wait_output()
     }
 
     /// Runs a command that must succeed, and returns its `data`.
@@ -75,10 +75,10 @@ impl Programs {
     /// # Panics
     /// It does not.
     #[must_use]
-    pub fn data(&self, words: &[&str]) -> Value {
-        let ended = self.run(words);
-        match ended.said() {
-            Said::Ok { data, .. } => data,
+    pub fn run_for_data(&self, words: &[&str]) -> Value {
+        let ended = self.run_command(words);
+        match ended.program_reply() {
+            ProgramReply::Ok { data, .. } => data,
             other => panic!("{words:?}: {other:?}, {ended}"),
         }
     }
@@ -88,15 +88,15 @@ impl Programs {
     /// # Panics
     /// It cannot be opened.
     #[must_use]
-    pub fn session(&self) -> Session {
-        Session::open(&Location::Sqlite(self.store.clone()), OpenOptions::default())
+    pub fn open_session(&self) -> Session {
+        Session::open(&StoreLocation::Sqlite(self.store.clone()), OpenOptions::default())
             .unwrap_or_else(|error| panic!("the store does not open: {error:?}"))
     }
 }
 
 /// What a program told its caller.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum ProgramReply {
     /// It is done.
     Ok {
         /// The answer.
@@ -114,16 +114,16 @@ pub enum Said {
     /// Nothing, or only a part.
     Nothing,
     /// Something that is no document of the contract.
-    Nonsense(String),
+    Unparsable(String),
 }
 
-impl Said {
+impl ProgramReply {
     /// Reads what came out of stdout.
     #[must_use]
-    pub fn read(stdout: &[u8]) -> Self {
+    pub fn from_stdout(stdout: &[u8]) -> Self {
         // What is cut off in the middle was not said.
         let Some(line) = stdout.strip_suffix(b"\n") else { return Self::Nothing };
-        let nonsense = || Self::Nonsense(String::from_utf8_lossy(stdout).into_owned());
+        let nonsense = || Self::Unparsable(String::from_utf8_lossy(stdout).into_owned());
         let Ok(document) = serde_json::from_slice::<Value>(line) else { return nonsense() };
         match (&document["ok"], &document["error"]["code"]) {
             (Value::Bool(true), _) => {
@@ -139,7 +139,7 @@ impl Said {
 
 /// A process that ended, and what it left.
 #[derive(Clone, Debug)]
-pub struct Ended {
+pub struct ProcessOutput {
     /// How.
     pub status: ExitStatus,
     /// What it wrote to stdout.
@@ -150,11 +150,11 @@ pub struct Ended {
     pub took: Duration,
 }
 
-impl Ended {
+impl ProcessOutput {
     /// What it told its caller.
     #[must_use]
-    pub fn said(&self) -> Said {
-        Said::read(&self.stdout)
+    pub fn program_reply(&self) -> ProgramReply {
+        ProgramReply::from_stdout(&self.stdout)
     }
 
     /// Whether it was killed, and not by itself.
@@ -165,7 +165,7 @@ impl Ended {
     }
 }
 
-impl std::fmt::Display for Ended {
+impl std::fmt::Display for ProcessOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stdout = String::from_utf8_lossy(&self.stdout);
         write!(formatter, "{}, stdout: {}, stderr: {}", self.status, stdout.trim(), self.stderr.trim())
@@ -173,14 +173,14 @@ impl std::fmt::Display for Ended {
 }
 
 /// A process under way.
-pub struct Running {
+pub struct RunningProcess {
     child: Child,
     since: Instant,
     stdout: Option<mpsc::Receiver<Vec<u8>>>,
     stderr: mpsc::Receiver<Vec<u8>>,
 }
 
-impl Running {
+impl RunningProcess {
     /// Starts a command; stdout is read, unless the command has another one.
     ///
     /// # Panics
@@ -200,8 +200,8 @@ impl Running {
         let since = Instant::now();
         command.stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        let stdout = child.stdout.take().map(read_aside);
-        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, read_aside);
+        let stdout = child.stdout.take().map(read_in_thread);
+        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, read_in_thread);
         Self { child, since, stdout, stderr }
     }
 
@@ -213,26 +213,26 @@ impl Running {
 
     /// Waits for its end and leaves its remains: what it used can still be looked up by its number.
     #[must_use]
-    pub fn finish(self) -> Finished {
+    pub fn wait_unreaped(self) -> UnreapedProcess {
         // Both ends of file come with the end of the process.
         let stderr = self.stderr.recv().unwrap_or_default();
         let stdout = self.stdout.as_ref().and_then(|stdout| stdout.recv().ok()).unwrap_or_default();
-        Finished { child: self.child, since: self.since, stdout, stderr }
+        UnreapedProcess { child: self.child, since: self.since, stdout, stderr }
     }
 
     /// Waits for its end.
     #[must_use]
-    pub fn end(self) -> Ended {
-        self.finish().reap()
+    pub fn wait_output(self) -> ProcessOutput {
+        self.wait_unreaped().reap()
     }
 
     /// Kills it as soon as this time has passed since its start, unless it ended before.
     #[must_use]
-    pub fn end_or_kill(mut self, after: Duration) -> Ended {
+    pub fn wait_or_kill(mut self, after: Duration) -> ProcessOutput {
         let left = after.saturating_sub(self.since.elapsed());
         let early = self.stdout.as_ref().and_then(|stdout| stdout.recv_timeout(left).ok());
         self.kill();
-        let mut ended = self.end();
+        let mut ended = self.wait_output();
         if let Some(stdout) = early {
             ended.stdout = stdout;
         }
@@ -247,14 +247,14 @@ impl Running {
 }
 
 /// A process that ended and was not yet looked after.
-pub struct Finished {
+pub struct UnreapedProcess {
     child: Child,
     since: Instant,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-impl Finished {
+impl UnreapedProcess {
     /// Its number, which nobody else can have yet.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -266,15 +266,15 @@ impl Finished {
     /// # Panics
     /// The system does not say how it ended.
     #[must_use]
-    pub fn reap(mut self) -> Ended {
+    pub fn reap(mut self) -> ProcessOutput {
         let status = self.child.wait().unwrap_or_else(|error| panic!("no status: {error}"));
         let stderr = String::from_utf8_lossy(&self.stderr).into_owned();
-        Ended { status, stdout: self.stdout, stderr, took: self.since.elapsed() }
+        ProcessOutput { status, stdout: self.stdout, stderr, took: self.since.elapsed() }
     }
 }
 
 /// Reads all of it in a thread of its own, so that no pipe fills up.
-fn read_aside(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+fn read_in_thread(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -292,16 +292,19 @@ mod tests {
     #[test]
     fn only_whole_documents_were_said() {
         for (stdout, said) in [
-            ("", Said::Nothing),
-            (r#"{"ok":true,"data":1}"#, Said::Nothing),
-            ("{\"ok\":true,\"data\":1}\n", Said::Ok { data: 1.into(), replayed: false }),
-            ("{\"ok\":true,\"replayed\":true,\"data\":1}\n", Said::Ok { data: 1.into(), replayed: true }),
-            ("thread main\n", Said::Nonsense("thread main\n".to_owned())),
+            ("", ProgramReply::Nothing),
+            (r#"{"ok":true,"data":1}"#, ProgramReply::Nothing),
+            ("{\"ok\":true,\"data\":1}\n", ProgramReply::Ok { data: 1.into(), replayed: false }),
+            (
+                "{\"ok\":true,\"replayed\":true,\"data\":1}\n",
+                ProgramReply::Ok { data: 1.into(), replayed: true },
+            ),
+            ("thread main\n", ProgramReply::Unparsable("thread main\n".to_owned())),
         ] {
-            assert_eq!(Said::read(stdout.as_bytes()), said, "{stdout}");
+            assert_eq!(ProgramReply::from_stdout(stdout.as_bytes()), said, "{stdout}");
         }
-        let refused = Said::read(b"{\"ok\":false,\"error\":{\"code\":\"lease_lost\"}}\n");
-        assert!(matches!(refused, Said::Refused { code, .. } if code == "lease_lost"));
+        let refused = ProgramReply::from_stdout(b"{\"ok\":false,\"error\":{\"code\":\"lease_lost\"}}\n");
+        assert!(matches!(refused, ProgramReply::Refused { code, .. } if code == "lease_lost"));
     }
 
     #[test]
@@ -309,11 +312,11 @@ mod tests {
         let shell = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            Running::start(command)
+            RunningProcess::start(command)
         };
-        let killed = shell("exec tail -f /dev/null").end_or_kill(Duration::from_millis(20));
+        let killed = shell("exec tail -f /dev/null").wait_or_kill(Duration::from_millis(20));
         assert!(killed.was_killed() && killed.stdout.is_empty());
-        let ended = shell("echo it").end_or_kill(Duration::from_secs(60));
+        let ended = shell("echo it").wait_or_kill(Duration::from_secs(60));
         assert_eq!(ended.stdout, b"it\n");
     }
 }

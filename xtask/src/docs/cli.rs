@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::Page;
+use super::GeneratedPage;
 
 /// Where they lie; nothing else does.
 pub(super) const FOLDER: &str = "docs/cli";
@@ -12,31 +12,32 @@ pub(super) const FOLDER: &str = "docs/cli";
 const MARK: &str = "<!-- Made by `cargo xtask docs` from the command's own help; do not edit. -->";
 
 /// Makes a page for each command, and one that lists them.
-pub(super) fn pages(programs: Vec<Command>) -> Vec<Page> {
+pub(super) fn command_pages(programs: Vec<Command>) -> Vec<GeneratedPage> {
     let mut index = format!("# Commands\n\n{MARK}\n");
     let mut pages = Vec::new();
     for mut program in programs {
         program.build();
         let name = program.get_name().to_owned();
-        let _ = write!(index, "\n## {name}\n\n{}", about(&program));
-        let _ = write!(index, "\nOptions of every command:\n\n{}", options(&program, Arg::is_global_set));
+        let _ = write!(index, "\n## {name}\n\n{}", command_description(&program));
+        let _ = write!(index, "\nOptions of every command:\n\n{}", option_list(&program, Arg::is_global_set));
         let _ = write!(index, "\n| command | what it does |\n| --- | --- |\n");
-        for (path, command) in commands(&program, &name) {
+        for (path, command) in leaf_commands(&program, &name) {
             let file = format!("{}.md", path.replace(' ', "-"));
             let brief = command.get_about().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(index, "| [{path}]({file}) | {} |", cell(&brief));
-            pages.push(Page { path: format!("{FOLDER}/{file}"), text: page(&path, command) });
+            let _ = writeln!(index, "| [{path}]({file}) | {} |", escape_cell(&brief));
+            pages
+                .push(GeneratedPage { path: format!("{FOLDER}/{file}"), text: command_page(&path, command) });
         }
         if let Some(examples) = program.get_after_help() {
-            let _ = write!(index, "\n{}", example(&examples.to_string()));
+            let _ = write!(index, "\n{}", example_section(&examples.to_string()));
         }
     }
-    pages.push(Page { path: format!("{FOLDER}/README.md"), text: index });
+    pages.push(GeneratedPage { path: format!("{FOLDER}/README.md"), text: index });
     pages
 }
 
 /// The commands that do something, in the order of the help, each with its full name.
-fn commands<'a>(parent: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
+fn leaf_commands<'a>(parent: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
     let mut found = Vec::new();
     for command in
         parent.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
@@ -45,29 +46,29 @@ fn commands<'a>(parent: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
         if command.is_subcommand_required_set()
             || command.is_arg_required_else_help_set() && command.has_subcommands()
         {
-            found.extend(commands(command, &path));
+            found.extend(leaf_commands(command, &path));
         } else {
             found.push((path.clone(), command));
-            found.extend(commands(command, &path));
+            found.extend(leaf_commands(command, &path));
         }
     }
     found
 }
 
-fn page(path: &str, command: &Command) -> String {
+fn command_page(path: &str, command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").trim();
-    let mut text = format!("# {path}\n\n{MARK}\n\n{}\n```text\n{usage}\n```\n", about(command));
+    let mut text = format!("# {path}\n\n{MARK}\n\n{}\n```text\n{usage}\n```\n", command_description(command));
     let own = |argument: &Arg| !argument.is_global_set();
-    let positionals = options(command, |argument| argument.is_positional() && own(argument));
-    let flags = options(command, |argument| !argument.is_positional() && own(argument));
+    let positionals = option_list(command, |argument| argument.is_positional() && own(argument));
+    let flags = option_list(command, |argument| !argument.is_positional() && own(argument));
     for (title, list) in [("Arguments", positionals), ("Options", flags)] {
         if !list.is_empty() {
             let _ = write!(text, "\n## {title}\n\n{list}");
         }
     }
     if let Some(examples) = command.get_after_long_help().or(command.get_after_help()) {
-        let _ = write!(text, "\n{}", example(&examples.to_string()));
+        let _ = write!(text, "\n{}", example_section(&examples.to_string()));
     }
     let program = path.split(' ').next().unwrap_or(path);
     let _ =
@@ -76,21 +77,21 @@ fn page(path: &str, command: &Command) -> String {
 }
 
 /// What a command does: its long text, else its short one, one sentence per line.
-fn about(command: &Command) -> String {
+fn command_description(command: &Command) -> String {
     let text = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let mut lines = String::new();
     for paragraph in text.trim().split("\n\n") {
         if !lines.is_empty() {
             lines.push('\n');
         }
-        lines.push_str(&sentences(&paragraph.replace('\n', " ")));
+        lines.push_str(&split_sentences(&paragraph.replace('\n', " ")));
         lines.push('\n');
     }
     lines
 }
 
 /// Puts each sentence on a line of its own.
-fn sentences(paragraph: &str) -> String {
+fn split_sentences(paragraph: &str) -> String {
     let mut text = String::new();
     let mut rest = paragraph.trim();
     while let Some(at) =
@@ -105,7 +106,7 @@ fn sentences(paragraph: &str) -> String {
 }
 
 /// A list of the arguments for which this holds.
-fn options(command: &Command, wanted: impl Fn(&Arg) -> bool) -> String {
+fn option_list(command: &Command, wanted: impl Fn(&Arg) -> bool) -> String {
     let mut list = String::new();
     for argument in command.get_arguments().filter(|argument| !argument.is_hide_set() && wanted(argument)) {
         if matches!(argument.get_id().as_str(), "help" | "version") {
@@ -113,17 +114,17 @@ fn options(command: &Command, wanted: impl Fn(&Arg) -> bool) -> String {
         }
         let help =
             argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-        let mut facts = facts(argument);
+        let mut facts = argument_facts(argument);
         let help = help.replace('\n', " ");
         let stop = if facts.is_empty() || help.trim_end().ends_with('.') { "" } else { "." };
         facts.insert(0, format!("{}{stop}", help.trim()));
-        let _ = writeln!(list, "- `{}`: {}", spelling(argument), facts.join(" "));
+        let _ = writeln!(list, "- `{}`: {}", argument_spelling(argument), facts.join(" "));
     }
     list
 }
 
 /// What else there is to say of an argument: its choices, its default, its variable.
-fn facts(argument: &Arg) -> Vec<String> {
+fn argument_facts(argument: &Arg) -> Vec<String> {
     let mut facts = Vec::new();
     if argument.get_action().takes_values() {
         let choices = argument.get_possible_values();
@@ -145,7 +146,7 @@ fn facts(argument: &Arg) -> Vec<String> {
 }
 
 /// An argument as it is typed.
-fn spelling(argument: &Arg) -> String {
+fn argument_spelling(argument: &Arg) -> String {
     let names: Vec<String> = argument
         .get_value_names()
         .map(|names| names.iter().map(|name| format!("<{name}>")).collect())
@@ -167,7 +168,7 @@ fn spelling(argument: &Arg) -> String {
 }
 
 /// What stands below the options: titles in capitals, prose, and indented lines, which become blocks.
-fn example(text: &str) -> String {
+fn example_section(text: &str) -> String {
     let (mut page, mut block, mut language) = (String::new(), Vec::new(), "text");
     for line in text.trim_end().lines() {
         if let Some(inside) = line.strip_prefix("  ") {
@@ -175,22 +176,22 @@ fn example(text: &str) -> String {
         } else if line.is_empty() {
             block.push("");
         } else {
-            close(&mut page, &mut block, language);
+            close_block(&mut page, &mut block, language);
             let title =
                 line.strip_suffix(':').filter(|title| title.chars().all(|letter| !letter.is_lowercase()));
             language = if title.is_some() { "sh" } else { "text" };
             match title {
-                Some(title) => page.push_str(&format!("## {}\n\n", capitalised(title))),
-                None => page.push_str(&format!("{}\n\n", sentences(line))),
+                Some(title) => page.push_str(&format!("## {}\n\n", sentence_case(title))),
+                None => page.push_str(&format!("{}\n\n", split_sentences(line))),
             }
         }
     }
-    close(&mut page, &mut block, language);
+    close_block(&mut page, &mut block, language);
     format!("{}\n", page.trim_end())
 }
 
 /// Ends a block, where there is one.
-fn close(page: &mut String, block: &mut Vec<&str>, language: &str) {
+fn close_block(page: &mut String, block: &mut Vec<&str>, language: &str) {
     let lines = block.join("\n");
     if !lines.trim().is_empty() {
         let _ = write!(page, "```{language}\n{}\n```\n\n", lines.trim_matches('\n'));
@@ -199,7 +200,7 @@ fn close(page: &mut String, block: &mut Vec<&str>, language: &str) {
 }
 
 /// A title in capitals as one of a document.
-fn capitalised(title: &str) -> String {
+fn sentence_case(title: &str) -> String {
     let lower = title.to_lowercase();
     let mut letters = lower.chars();
     letters
@@ -209,7 +210,7 @@ fn capitalised(title: &str) -> String {
 }
 
 /// A text that fits a table.
-fn cell(text: &str) -> String {
+fn escape_cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
@@ -217,7 +218,7 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn sample() -> Command {
+    fn sample_command() -> Command {
         let add = Command::new("add")
             .about("Add a thing")
             .long_about("Add a thing\n\nIt is added at once. Nothing else\nhappens.")
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn each_command_has_a_page() {
-        let pages = pages(vec![sample()]);
+        let pages = command_pages(vec![sample_command()]);
         let paths: Vec<&str> = pages.iter().map(|page| page.path.as_str()).collect();
         assert_eq!(paths, ["docs/cli/tool-thing-add.md", "docs/cli/README.md"]);
         let page = &pages[0].text;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::Page;
+use super::GeneratedPage;
 
 /// One code, as the contract crate has it.
 pub(super) struct CodeRow {
@@ -56,7 +56,7 @@ const STATUSES: [(&str, &str); 9] = [
 const ENVELOPE: [&str; 4] = ["Code", "ErrorView", "Failure", "Success"];
 
 /// Makes the document from the codes and, for each command, the JSON Schema of what it prints.
-pub(super) fn page(codes: &[CodeRow], schemas: &Map<String, Value>) -> Page {
+pub(super) fn contract_page(codes: &[CodeRow], schemas: &Map<String, Value>) -> GeneratedPage {
     let mut text = format!("{HEAD}\n## Exit status and codes\n\n| status | meaning |\n| --- | --- |\n");
     for (status, meaning) in STATUSES {
         let _ = writeln!(text, "| {status} | {meaning} |");
@@ -69,20 +69,20 @@ pub(super) fn page(codes: &[CodeRow], schemas: &Map<String, Value>) -> Page {
     let mut objects = BTreeMap::new();
     text.push_str("\n## What commands answer\n\nThe fields of `data`.\n");
     for (command, schema) in schemas {
-        text.push_str(&answer(command, schema, &mut objects));
+        text.push_str(&response_section(command, schema, &mut objects));
     }
     text.push_str("\n## Objects\n");
     for (name, definition) in &objects {
-        let _ = write!(text, "\n### {name}\n\n{}", object(definition));
+        let _ = write!(text, "\n### {name}\n\n{}", object_section(definition));
     }
-    Page { path: "docs/contract.md".to_owned(), text }
+    GeneratedPage { path: "docs/contract.md".to_owned(), text }
 }
 
 /// A command's section; the definitions that it refers to are collected.
-fn answer(command: &str, schema: &Value, objects: &mut BTreeMap<String, Value>) -> String {
+fn response_section(command: &str, schema: &Value, objects: &mut BTreeMap<String, Value>) -> String {
     let definitions = schema.get("$defs").and_then(Value::as_object);
     let data = &schema["$defs"]["Success"]["properties"]["data"];
-    let name = reference(data).unwrap_or_default();
+    let name = definition_name(data).unwrap_or_default();
     for (other, definition) in definitions.into_iter().flatten() {
         if other != &name && !ENVELOPE.contains(&other.as_str()) {
             objects.insert(other.clone(), definition.clone());
@@ -90,17 +90,17 @@ fn answer(command: &str, schema: &Value, objects: &mut BTreeMap<String, Value>) 
     }
     let file = format!("cli/{}.md", command.replace(' ', "-"));
     let body = definitions.and_then(|definitions| definitions.get(&name)).unwrap_or(data);
-    format!("\n### {command}\n\n[How it is called]({file}).\n\n{}", object(body))
+    format!("\n### {command}\n\n[How it is called]({file}).\n\n{}", object_section(body))
 }
 
 /// What an object is, and its fields.
-fn object(definition: &Value) -> String {
+fn object_section(definition: &Value) -> String {
     let mut text = String::new();
     if let Some(about) = definition["description"].as_str() {
         let _ = writeln!(text, "{}\n", about.replace('\n', " "));
     }
     let Some(fields) = definition["properties"].as_object() else {
-        let _ = writeln!(text, "{}", capitalised(&kind(definition)));
+        let _ = writeln!(text, "{}", capitalise_first(&type_text(definition)));
         return text;
     };
     let required: Vec<&str> =
@@ -109,14 +109,14 @@ fn object(definition: &Value) -> String {
     for (field, schema) in fields {
         let optional = if required.contains(&field.as_str()) { "" } else { ", optional" };
         let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
-        let _ = writeln!(text, "| `{field}` | {}{optional} | {about} |", kind(schema));
+        let _ = writeln!(text, "| `{field}` | {}{optional} | {about} |", type_text(schema));
     }
     text
 }
 
 /// A field's type in words.
-fn kind(schema: &Value) -> String {
-    if let Some(name) = reference(schema) {
+fn type_text(schema: &Value) -> String {
+    if let Some(name) = definition_name(schema) {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     if let Some(words) = schema["enum"].as_array() {
@@ -126,42 +126,42 @@ fn kind(schema: &Value) -> String {
     }
     for several in ["anyOf", "oneOf"] {
         if let Some(kinds) = schema[several].as_array() {
-            return kinds.iter().map(kind).collect::<Vec<_>>().join(" or ");
+            return kinds.iter().map(type_text).collect::<Vec<_>>().join(" or ");
         }
     }
     match &schema["type"] {
-        Value::String(name) => plain_kind(name, schema),
+        Value::String(name) => plain_type_text(name, schema),
         Value::Array(names) => names
             .iter()
             .filter_map(Value::as_str)
-            .map(|name| plain_kind(name, schema))
+            .map(|name| plain_type_text(name, schema))
             .collect::<Vec<_>>()
             .join(" or "),
         _ => "any JSON".to_owned(),
     }
 }
 
-fn plain_kind(name: &str, schema: &Value) -> String {
+fn plain_type_text(name: &str, schema: &Value) -> String {
     match name {
-        "array" => format!("list of {}", kind(&schema["items"])),
+        "array" => format!("list of {}", type_text(&schema["items"])),
         "string" if schema["format"] == "date-time" => "time".to_owned(),
         "string" => "text".to_owned(),
         "integer" | "number" => "number".to_owned(),
         "boolean" => "true or false".to_owned(),
         "object" if schema["additionalProperties"].is_object() => {
-            format!("object whose values are {}", kind(&schema["additionalProperties"]))
+            format!("object whose values are {}", type_text(&schema["additionalProperties"]))
         }
         other => other.to_owned(),
     }
 }
 
 /// The name of the definition that a schema refers to.
-fn reference(schema: &Value) -> Option<String> {
+fn definition_name(schema: &Value) -> Option<String> {
     let target = schema["$ref"].as_str()?;
     target.strip_prefix("#/$defs/").map(str::to_owned)
 }
 
-fn capitalised(text: &str) -> String {
+fn capitalise_first(text: &str) -> String {
     let mut letters = text.chars();
     letters
         .next()
@@ -185,7 +185,7 @@ mod tests {
             (json!({"type": "string", "enum": ["a", "b"]}), "one of `a`, `b`"),
             (json!({"description": "x"}), "any JSON"),
         ] {
-            assert_eq!(kind(&schema), words);
+            assert_eq!(type_text(&schema), words);
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
             "Task": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
         }});
         let code = CodeRow { name: "timeout", meaning: " Too late.", exit_status: 5, retryable: true };
-        let text = page(&[code], &Map::from_iter([("orch task show".to_owned(), schema)])).text;
+        let text = contract_page(&[code], &Map::from_iter([("orch task show".to_owned(), schema)])).text;
         for part in [
             "| `timeout` | Too late. | 5 | yes |\n",
             "### orch task show\n\n[How it is called](cli/orch-task-show.md).\n",

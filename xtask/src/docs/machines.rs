@@ -8,10 +8,10 @@ use orch_core::run::state as run;
 use orch_core::task::state as task;
 use orch_core::thread::state as thread;
 
-use super::Page;
+use super::GeneratedPage;
 
 /// One machine, seen from outside: what it does is asked, never repeated here.
-struct Machine {
+struct StateMachine {
     name: &'static str,
     about: &'static str,
     source: &'static str,
@@ -26,12 +26,12 @@ struct Machine {
 }
 
 /// Makes the document.
-pub(super) fn page() -> Page {
+pub(super) fn machines_page() -> GeneratedPage {
     let mut text = String::from(HEAD);
-    for machine in [of_thread(), of_task(), of_attempt(), of_run()] {
-        text.push_str(&section(&machine));
+    for machine in [thread_machine(), task_machine(), attempt_machine(), run_machine()] {
+        text.push_str(&machine_section(&machine));
     }
-    Page { path: "docs/state-machines.md".to_owned(), text }
+    GeneratedPage { path: "docs/state-machines.md".to_owned(), text }
 }
 
 const HEAD: &str = "# State machines
@@ -43,74 +43,74 @@ Every pair is decided: a dot in a table means that the event is refused there.
 How a task follows the thread of its attempt is told in [ARCHITECTURE.md](../ARCHITECTURE.md).
 ";
 
-fn of_thread() -> Machine {
+fn thread_machine() -> StateMachine {
     let states = thread::ThreadStatus::ALL;
-    Machine {
+    StateMachine {
         name: "Thread",
         about: "A work item in the inbox. Closed states are final: a new try is a new thread.",
         source: "crates/orch-core/src/thread/state.rs",
         states: states.map(thread::ThreadStatus::name).to_vec(),
         initial: vec![thread::ThreadStatus::Queued.name()],
-        last: named(&states, thread::ThreadStatus::closed, thread::ThreadStatus::name),
+        last: state_names(&states, thread::ThreadStatus::is_closed, thread::ThreadStatus::name),
         events: thread::ThreadEvent::ALL.map(thread::ThreadEvent::name).to_vec(),
-        moves: moves(&states, &thread::ThreadEvent::ALL, |state, event| {
-            thread::next(state, event).ok().map(thread::ThreadStatus::name)
+        moves: transition_table(&states, &thread::ThreadEvent::ALL, |state, event| {
+            thread::next_thread_status(state, event).ok().map(thread::ThreadStatus::name)
         }),
     }
 }
 
-fn of_task() -> Machine {
+fn task_machine() -> StateMachine {
     let states = task::TaskState::ALL;
-    Machine {
+    StateMachine {
         name: "Task",
         about: "A unit of work in a run. `wait`, `become ready` and `skip` come from its dependencies alone.",
         source: "crates/orch-core/src/task/state.rs",
         states: states.map(task::TaskState::name).to_vec(),
-        initial: [task::Standing::Waiting, task::Standing::Ready, task::Standing::Skipped]
-            .map(|standing| standing.state().name())
+        initial: [task::TaskReadiness::Waiting, task::TaskReadiness::Ready, task::TaskReadiness::Skipped]
+            .map(|standing| standing.task_state().name())
             .to_vec(),
-        last: named(&states, task::TaskState::finished, task::TaskState::name),
+        last: state_names(&states, task::TaskState::is_finished, task::TaskState::name),
         events: task::TaskEvent::ALL.map(task::TaskEvent::name).to_vec(),
-        moves: moves(&states, &task::TaskEvent::ALL, |state, event| {
-            task::next(state, event).ok().map(task::TaskState::name)
+        moves: transition_table(&states, &task::TaskEvent::ALL, |state, event| {
+            task::next_task_state(state, event).ok().map(task::TaskState::name)
         }),
     }
 }
 
-fn of_attempt() -> Machine {
+fn attempt_machine() -> StateMachine {
     let states = attempt::AttemptState::ALL;
-    Machine {
+    StateMachine {
         name: "Attempt",
         about: "One try at a task. An ended attempt never moves again; attempt numbers go on.",
         source: "crates/orch-core/src/attempt/state.rs",
         states: states.map(attempt::AttemptState::name).to_vec(),
         initial: vec![attempt::AttemptState::Preparing.name(), attempt::AttemptState::Dispatched.name()],
-        last: named(&states, |state| !state.live(), attempt::AttemptState::name),
+        last: state_names(&states, |state| !state.is_live(), attempt::AttemptState::name),
         events: attempt::AttemptEvent::ALL.map(attempt::AttemptEvent::name).to_vec(),
-        moves: moves(&states, &attempt::AttemptEvent::ALL, |state, event| {
-            attempt::next(state, event).ok().map(attempt::AttemptState::name)
+        moves: transition_table(&states, &attempt::AttemptEvent::ALL, |state, event| {
+            attempt::next_attempt_state(state, event).ok().map(attempt::AttemptState::name)
         }),
     }
 }
 
-fn of_run() -> Machine {
+fn run_machine() -> StateMachine {
     let states = run::RunStatus::ALL;
-    Machine {
+    StateMachine {
         name: "Run",
         about: "One goal. Repeating pause, resume or cancel stays where it is; a finished run opens again when it gets work.",
         source: "crates/orch-core/src/run/state.rs",
         states: states.map(run::RunStatus::name).to_vec(),
         initial: vec![run::RunStatus::Open.name()],
-        last: named(&states, |state| !state.unfinished(), run::RunStatus::name),
+        last: state_names(&states, |state| !state.is_unfinished(), run::RunStatus::name),
         events: run::RunEvent::ALL.map(run::RunEvent::name).to_vec(),
-        moves: moves(&states, &run::RunEvent::ALL, |state, event| {
-            run::next(state, event).ok().map(run::RunStatus::name)
+        moves: transition_table(&states, &run::RunEvent::ALL, |state, event| {
+            run::next_run_status(state, event).ok().map(run::RunStatus::name)
         }),
     }
 }
 
 /// The names of the states for which this holds.
-fn named<S: Copy>(
+fn state_names<S: Copy>(
     states: &[S],
     holds: impl Fn(S) -> bool,
     name: impl Fn(S) -> &'static str,
@@ -119,7 +119,7 @@ fn named<S: Copy>(
 }
 
 /// Asks the machine about every pair.
-fn moves<S: Copy, E: Copy>(
+fn transition_table<S: Copy, E: Copy>(
     states: &[S],
     events: &[E],
     next: impl Fn(S, E) -> Option<&'static str>,
@@ -127,9 +127,9 @@ fn moves<S: Copy, E: Copy>(
     states.iter().map(|state| events.iter().map(|event| next(*state, *event)).collect()).collect()
 }
 
-impl Machine {
+impl StateMachine {
     /// The events that lead from one state to another, for each such pair, in the order of the states.
-    fn arrows(&self) -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    fn grouped_transitions(&self) -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         let mut arrows = Vec::new();
         for (from, row) in self.states.iter().zip(&self.moves) {
             let mut by_target: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
@@ -145,7 +145,7 @@ impl Machine {
     }
 }
 
-fn section(machine: &Machine) -> String {
+fn machine_section(machine: &StateMachine) -> String {
     let mut text = String::new();
     let (name, about, source) = (machine.name, machine.about, machine.source);
     let about = about.replace(". ", ".\n").replace("; ", ";\n");
@@ -156,14 +156,14 @@ fn section(machine: &Machine) -> String {
     for state in &machine.initial {
         let _ = writeln!(text, "    [*] --> {state}");
     }
-    for (from, to, events) in machine.arrows() {
+    for (from, to, events) in machine.grouped_transitions() {
         let _ = writeln!(text, "    {from} --> {to}: {}", events.join(", "));
     }
     for state in &machine.last {
         let _ = writeln!(text, "    {state} --> [*]");
     }
     text.push_str("```\n\n| from | event | to |\n| --- | --- | --- |\n");
-    for (from, to, events) in machine.arrows() {
+    for (from, to, events) in machine.grouped_transitions() {
         let _ = writeln!(text, "| {from} | {} | {to} |", events.join(", "));
     }
     let columns = machine.states.join(" | ");
@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn every_pair_is_written_once() {
-        for machine in [of_thread(), of_task(), of_attempt(), of_run()] {
+        for machine in [thread_machine(), task_machine(), attempt_machine(), run_machine()] {
             let legal = machine.moves.iter().flatten().flatten().count();
-            let told: usize = machine.arrows().iter().map(|(_, _, events)| events.len()).sum();
+            let told: usize = machine.grouped_transitions().iter().map(|(_, _, events)| events.len()).sum();
             assert_eq!(told, legal, "{}", machine.name);
             assert_eq!(machine.moves.len(), machine.states.len());
         }

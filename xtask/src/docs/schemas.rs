@@ -3,13 +3,13 @@
 use orch_contract::schema::SchemaSet;
 use serde_json::{Map, Value};
 
-use super::Page;
+use super::GeneratedPage;
 
 /// Makes the document of one program: a line for each shared definition and for each command.
-pub(super) fn schema_page(program: &str, commands: Map<String, Value>) -> Page {
+pub(super) fn schema_page(program: &str, commands: Map<String, Value>) -> GeneratedPage {
     let SchemaSet { definitions, commands } = SchemaSet::new(commands);
     let (definitions, commands) = (member_lines(&definitions), member_lines(&commands));
-    Page {
+    GeneratedPage {
         path: format!("crates/orch-contract/schemas/{program}.json"),
         text: format!("{{\"definitions\":{{\n{definitions}\n}},\"commands\":{{\n{commands}\n}}}}\n"),
     }

@@ -1,7 +1,7 @@
 //! Laws about where files lie.
 
-use super::{Breach, room};
-use crate::tree::File;
+use super::{TidyViolation, crate_name};
+use crate::tree::SourceFile;
 
 /// Everything that may lie in the root. A new file here is seen by every visitor, so it is added on purpose.
 const ROOT: [&str; 23] = [
@@ -31,17 +31,17 @@ const ROOT: [&str; 23] = [
 ];
 
 /// Checks the places of all files.
-pub(super) fn check(files: &[File]) -> Vec<Breach> {
+pub(super) fn check_layout(files: &[SourceFile]) -> Vec<TidyViolation> {
     let mut breaches = Vec::new();
     for file in files {
         let first = file.path.split('/').next().unwrap_or_default();
         if !ROOT.contains(&first) {
             let message = format!("`{first}` is not on the list of what may lie in the root.");
-            breaches.push(Breach::at(file, 1, message));
+            breaches.push(TidyViolation::at_line(file, 1, message));
         }
         if is_scattered_test(&file.path) {
             let message = "each file here is a program of its own: move it into tests/it/, or another folder with a main.rs.";
-            breaches.push(Breach::at(file, 1, message));
+            breaches.push(TidyViolation::at_line(file, 1, message));
         }
     }
     breaches.extend(forgotten_files(files));
@@ -50,14 +50,14 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
 
 /// A Rust file directly under a crate's `tests/` is a program of its own, and each costs a link.
 fn is_scattered_test(path: &str) -> bool {
-    let inside = room(path).and_then(|_| path.split('/').nth(2)) == Some("tests");
+    let inside = crate_name(path).and_then(|_| path.split('/').nth(2)) == Some("tests");
     inside && path.ends_with(".rs") && path.split('/').count() == 4
 }
 
 /// Rust files that no `mod` line names, in source and tests, however deep: they would never be built.
-fn forgotten_files(files: &[File]) -> Vec<Breach> {
+fn forgotten_files(files: &[SourceFile]) -> Vec<TidyViolation> {
     let mut breaches = Vec::new();
-    for file in files.iter().filter(|file| file.is("rs") && !is_root(&file.path)) {
+    for file in files.iter().filter(|file| file.has_extension("rs") && !is_root(&file.path)) {
         let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
         let (folder, module) = match (name, folder.rsplit_once('/')) {
             ("mod.rs", Some((above, module))) => (above, module),
@@ -65,10 +65,11 @@ fn forgotten_files(files: &[File]) -> Vec<Breach> {
         };
         let parents = ["mod.rs", "main.rs", "lib.rs"].map(|parent| format!("{folder}/{parent}"));
         let beside = format!("{folder}.rs");
-        let is_parent = |other: &&File| other.path == beside || parents.contains(&other.path);
-        let listed = |other: &File| other.source().modules.iter().any(|listed| listed == module);
+        let is_parent = |other: &&SourceFile| other.path == beside || parents.contains(&other.path);
+        let listed = |other: &SourceFile| other.source().modules.iter().any(|listed| listed == module);
         let by_path = format!("#[path = \"{name}\"]");
-        let is_beside = |other: &&File| other.path.rsplit_once('/').is_some_and(|(place, _)| place == folder);
+        let is_beside =
+            |other: &&SourceFile| other.path.rsplit_once('/').is_some_and(|(place, _)| place == folder);
         let is_listed = files.iter().filter(is_parent).any(listed)
             || files
                 .iter()
@@ -76,7 +77,7 @@ fn forgotten_files(files: &[File]) -> Vec<Breach> {
                 .any(|other| other.text.lines().any(|line| line.trim() == by_path));
         if !is_listed {
             let message = format!("no file has `mod {module};` for it: it is never built.");
-            breaches.push(Breach::at(file, 1, message));
+            breaches.push(TidyViolation::at_line(file, 1, message));
         }
     }
     breaches
@@ -103,39 +104,56 @@ fn is_root(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn file(path: &str, text: &str) -> File {
-        File::new(path, text)
+    fn source_file(path: &str, text: &str) -> SourceFile {
+        SourceFile::new(path, text)
     }
 
     #[test]
     fn the_root_is_a_list() {
-        assert_eq!(check(&[file("README.md", ""), file("crates/a/src/lib.rs", "")]), []);
-        assert_eq!(check(&[file("NOTES.md", "")]).len(), 1);
+        assert_eq!(check_layout(&[source_file("README.md", ""), source_file("crates/a/src/lib.rs", "")]), []);
+        assert_eq!(check_layout(&[source_file("NOTES.md", "")]).len(), 1);
     }
 
     #[test]
     fn every_file_is_listed() {
-        let main = file("crates/a/tests/it/main.rs", "mod one;\npub mod two;\n// mod three;\n");
-        let one = file("crates/a/tests/it/one.rs", "");
-        let two = file("crates/a/tests/it/two/mod.rs", "mod deep;\n");
-        let deep = file("crates/a/tests/it/two/deep.rs", "");
-        assert_eq!(check(&[main, one, two, deep]), []);
-        let main = || file("crates/a/tests/it/main.rs", "mod one;\nmod two;\n// mod three;\n");
-        assert_eq!(check(&[main(), file("crates/a/tests/it/three.rs", "")]).len(), 1);
-        let two = file("crates/a/tests/it/two/mod.rs", "// mod deep;\n");
-        assert_eq!(check(&[main(), two, file("crates/a/tests/it/two/deep.rs", "")]).len(), 1);
-        assert_eq!(check(&[file("crates/a/tests/alone.rs", "")]).len(), 1);
+        let main = source_file("crates/a/tests/it/main.rs", "mod one;\npub mod two;\n// mod three;\n");
+        let one = source_file("crates/a/tests/it/one.rs", "");
+        let two = source_file("crates/a/tests/it/two/mod.rs", "mod deep;\n");
+        let deep = source_file("crates/a/tests/it/two/deep.rs", "");
+        assert_eq!(check_layout(&[main, one, two, deep]), []);
+        let main = || source_file("crates/a/tests/it/main.rs", "mod one;\nmod two;\n// mod three;\n");
+        assert_eq!(check_layout(&[main(), source_file("crates/a/tests/it/three.rs", "")]).len(), 1);
+        let two = source_file("crates/a/tests/it/two/mod.rs", "// mod deep;\n");
+        assert_eq!(check_layout(&[main(), two, source_file("crates/a/tests/it/two/deep.rs", "")]).len(), 1);
+        assert_eq!(check_layout(&[source_file("crates/a/tests/alone.rs", "")]).len(), 1);
     }
 
     #[test]
     fn source_files_are_listed_beside_or_above() {
-        let lib = || file("crates/a/src/lib.rs", "mod one;\n");
-        let one =
-            file("crates/a/src/one.rs", "mod deep;\n#[cfg(test)]\n#[path = \"one_tests.rs\"]\nmod tests;\n");
-        let files = [lib(), one, file("crates/a/src/one/deep.rs", ""), file("crates/a/src/one_tests.rs", "")];
-        assert_eq!(check(&files), []);
-        assert_eq!(check(&[lib(), file("crates/a/src/two.rs", "")]).len(), 1);
-        assert_eq!(check(&[file("crates/a/src/bin/tool.rs", ""), file("xtask/src/main.rs", "")]), []);
-        assert_eq!(check(&[file("xtask/src/main.rs", "mod a;"), file("xtask/src/b.rs", "")]).len(), 1);
+        let lib = || source_file("crates/a/src/lib.rs", "mod one;\n");
+        let one = source_file(
+            "crates/a/src/one.rs",
+            "mod deep;\n#[cfg(test)]\n#[path = \"one_tests.rs\"]\nmod tests;\n",
+        );
+        let files = [
+            lib(),
+            one,
+            source_file("crates/a/src/one/deep.rs", ""),
+            source_file("crates/a/src/one_tests.rs", ""),
+        ];
+        assert_eq!(check_layout(&files), []);
+        assert_eq!(check_layout(&[lib(), source_file("crates/a/src/two.rs", "")]).len(), 1);
+        assert_eq!(
+            check_layout(&[
+                source_file("crates/a/src/bin/tool.rs", ""),
+                source_file("xtask/src/main.rs", "")
+            ]),
+            []
+        );
+        assert_eq!(
+            check_layout(&[source_file("xtask/src/main.rs", "mod a;"), source_file("xtask/src/b.rs", "")])
+                .len(),
+            1
+        );
     }
 }

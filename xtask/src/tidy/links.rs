@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Breach;
-use crate::tree::File;
+use super::TidyViolation;
+use crate::tree::SourceFile;
 
 /// Checks every relative link of every document.
-pub(super) fn check(files: &[File]) -> Vec<Breach> {
+pub(super) fn check_links(files: &[SourceFile]) -> Vec<TidyViolation> {
     let mut there = BTreeSet::new();
     for file in files {
         // A folder is there when a file is in it.
@@ -16,11 +16,11 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
         }
     }
     let mut breaches = Vec::new();
-    for file in files.iter().filter(|file| file.is("md")) {
+    for file in files.iter().filter(|file| file.has_extension("md")) {
         for (index, line) in file.text.lines().enumerate() {
-            for target in targets(line).filter(|target| is_relative(target)) {
-                if !there.contains(resolve(&file.path, target).as_str()) {
-                    breaches.push(Breach::at(file, index + 1, format!("{target} is not there.")));
+            for target in link_targets(line).filter(|target| is_relative(target)) {
+                if !there.contains(resolve_link(&file.path, target).as_str()) {
+                    breaches.push(TidyViolation::at_line(file, index + 1, format!("{target} is not there.")));
                 }
             }
         }
@@ -29,7 +29,7 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
 }
 
 /// What `](…)` points at, for each link of a line.
-fn targets(line: &str) -> impl Iterator<Item = &str> {
+fn link_targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
 
@@ -38,7 +38,7 @@ fn is_relative(target: &str) -> bool {
 }
 
 /// The path from the root that a link in this document points at.
-fn resolve(document: &str, target: &str) -> String {
+fn resolve_link(document: &str, target: &str) -> String {
     let target = target.split('#').next().unwrap_or(target);
     let mut parts: Vec<&str> = document.split('/').collect();
     parts.pop();
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn links_lead_somewhere() {
-        let file = |path: &str, text: &str| File::new(path, text);
+        let file = |path: &str, text: &str| SourceFile::new(path, text);
         for (text, breaches) in [
             ("[a](b.md) and [c](../README.md#top)", 0),
             ("[a](decisions/)", 0),
@@ -74,7 +74,7 @@ mod tests {
                 file("docs/b.md", ""),
                 file("docs/decisions/1.md", ""),
             ];
-            assert_eq!(check(&files).len(), breaches, "{text}");
+            assert_eq!(check_links(&files).len(), breaches, "{text}");
         }
     }
 }

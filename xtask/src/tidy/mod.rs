@@ -1,40 +1,40 @@
 //! `cargo xtask tidy`: the repository's laws, checked by machine.
 //!
 //! [`text`] looks at lines, [`shape`] at sizes and names, [`layout`] at where files lie, [`links`] at what documents point at,
-//! [`arrows`] at who knows whom,
-//! [`words`] at the language of the documents. What is only advice is never an error.
+//! [`dependency_rules`] at who knows whom,
+//! [`prose`] at the language of the documents. What is only advice is never an error.
 
-mod arrows;
+mod dependency_rules;
 mod layout;
 mod links;
 mod names;
+mod prose;
 mod ratchet;
 mod shape;
 mod sizes;
 mod text;
-mod words;
 
 use std::fmt;
 
 use self::ratchet::{Figure, Ratchet};
-use crate::tree::{self, Done, File};
+use crate::tree::{self, ChoreResult, SourceFile};
 
 /// One breach of a law.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Breach {
+pub(crate) struct TidyViolation {
     path: String,
     line: usize,
     message: String,
 }
 
-impl Breach {
+impl TidyViolation {
     /// A breach at a line, from 1.
-    fn at(file: &File, line: usize, message: impl Into<String>) -> Self {
+    fn at_line(file: &SourceFile, line: usize, message: impl Into<String>) -> Self {
         Self { path: file.path.clone(), line, message: message.into() }
     }
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for TidyViolation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}: {}", self.path, self.line, self.message)
     }
@@ -58,13 +58,13 @@ pub(crate) struct Tidy {
 }
 
 /// Measures everything that may only fall.
-fn figures(files: &[File]) -> Vec<Figure> {
+fn figures(files: &[SourceFile]) -> Vec<Figure> {
     [names::measure, sizes::measure].into_iter().flat_map(|measure| measure(files)).collect()
 }
 
 /// Checks every law.
-pub(crate) fn run(tidy: &Tidy) -> Done {
-    let files = tree::files()?;
+pub(crate) fn run(tidy: &Tidy) -> ChoreResult {
+    let files = tree::repository_files()?;
     let figures = figures(&files);
     let ratchet = Ratchet::read(&files)?;
     if tidy.measure {
@@ -80,9 +80,15 @@ pub(crate) fn run(tidy: &Tidy) -> Done {
     check(&files, &figures, &ratchet, tidy.advice)
 }
 
-fn check(files: &[File], figures: &[Figure], ratchet: &Ratchet, advice: bool) -> Done {
+fn check(files: &[SourceFile], figures: &[Figure], ratchet: &Ratchet, advice: bool) -> ChoreResult {
     let mut breaches = Vec::new();
-    for law in [text::check, shape::check, layout::check, links::check, arrows::check] {
+    for law in [
+        text::check_text,
+        shape::check_shape,
+        layout::check_layout,
+        links::check_links,
+        dependency_rules::check_dependencies,
+    ] {
         breaches.extend(law(files));
     }
     breaches.extend(ratchet.check(figures));
@@ -90,7 +96,7 @@ fn check(files: &[File], figures: &[Figure], ratchet: &Ratchet, advice: bool) ->
     for breach in &breaches {
         println!("{breach}");
     }
-    let hints = words::advise(files);
+    let hints = prose::sentence_advice(files);
     if advice {
         for hint in &hints {
             println!("advice: {hint}");
@@ -113,15 +119,15 @@ fn check(files: &[File], figures: &[Figure], ratchet: &Ratchet, advice: bool) ->
 }
 
 /// The rooms of the workspace: `crates/orch-core/src/…` is of the room `orch-core`.
-fn room(path: &str) -> Option<&str> {
+fn crate_name(path: &str) -> Option<&str> {
     path.strip_prefix("crates/").and_then(|rest| rest.split('/').next())
 }
 
 /// Whether this is code that ships: under a room's `src/`, and not a file of tests alone.
-fn ships(file: &File) -> bool {
-    file.is("rs")
+fn is_shipped(file: &SourceFile) -> bool {
+    file.has_extension("rs")
         && file.path.split('/').nth(2) == Some("src")
-        && room(&file.path).is_some_and(|room| room != "orch-testkit")
+        && crate_name(&file.path).is_some_and(|room| room != "orch-testkit")
         && !file.stem().ends_with("tests")
         && !file.path.contains("/tests/")
 }

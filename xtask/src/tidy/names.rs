@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ratchet::Figure;
-use super::{Breach, room, ships};
-use crate::tree::File;
+use super::{TidyViolation, crate_name, is_shipped};
+use crate::tree::SourceFile;
 
 /// How much of the types may have a name of one word.
 const ONE_WORD_TYPES_PERCENT: usize = 20;
@@ -25,7 +25,7 @@ const OF_COMMAND_FILES: [&str; 2] = ["Args", "Command"];
 
 /// A name and where it stands.
 struct Name<'a> {
-    file: &'a File,
+    file: &'a SourceFile,
     /// The crate, or the tests of a crate.
     unit: String,
     name: &'a str,
@@ -40,20 +40,20 @@ struct Names<'a> {
 }
 
 /// Measures all names.
-pub(super) fn measure(files: &[File]) -> Vec<Figure> {
+pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
     let glossary = glossary(files);
     let (mut shipped, mut support) = (Names::default(), Names::default());
-    for file in files.iter().filter(|file| file.is("rs")) {
+    for file in files.iter().filter(|file| file.has_extension("rs")) {
         let source = file.source();
         let name = |name, line, test| Name { file, unit: unit(&file.path, test), name, line };
         for found in source.types.iter().filter(|found| !OF_COMMAND_FILES.contains(&found.name.as_str())) {
-            let names = if ships(file) && !found.test { &mut shipped } else { &mut support };
+            let names = if is_shipped(file) && !found.test { &mut shipped } else { &mut support };
             names.types.push(name(found.name.as_str(), found.line, found.test));
         }
         for found in
             source.functions.iter().filter(|it| !it.of_trait_impl && !it.is_test && it.name != "main")
         {
-            let names = if ships(file) && !found.test { &mut shipped } else { &mut support };
+            let names = if is_shipped(file) && !found.test { &mut shipped } else { &mut support };
             names.functions.push(name(found.name.as_str(), found.line, found.test));
         }
     }
@@ -64,9 +64,11 @@ pub(super) fn measure(files: &[File]) -> Vec<Figure> {
 
 impl Names<'_> {
     fn figures(&self, section: &'static str, glossary: &BTreeSet<String>) -> Vec<Figure> {
-        let places = |names: &[Name<'_>], counts: &dyn Fn(&Name<'_>) -> bool| -> Vec<Breach> {
+        let places = |names: &[Name<'_>], counts: &dyn Fn(&Name<'_>) -> bool| -> Vec<TidyViolation> {
             let counted = names.iter().filter(|name| counts(name));
-            counted.map(|name| Breach::at(name.file, name.line, format!("`{}`", name.name))).collect()
+            counted
+                .map(|name| TidyViolation::at_line(name.file, name.line, format!("`{}`", name.name)))
+                .collect()
         };
         let one_word = |name: &Name<'_>| one_word(name.name).is_some();
         let unknown = |name: &Name<'_>| one_word_unknown(name.name, glossary);
@@ -107,13 +109,13 @@ impl Names<'_> {
 
 /// The crate that a file belongs to; its tests are another.
 fn unit(path: &str, test: bool) -> String {
-    let crate_name = room(path).unwrap_or_else(|| path.split('/').next().unwrap_or_default());
+    let crate_name = crate_name(path).unwrap_or_else(|| path.split('/').next().unwrap_or_default());
     let tests = test || !path.starts_with(&format!("crates/{crate_name}/src/"));
     if tests { format!("{crate_name} tests") } else { crate_name.to_owned() }
 }
 
 /// The words that the glossary explains.
-fn glossary(files: &[File]) -> BTreeSet<String> {
+fn glossary(files: &[SourceFile]) -> BTreeSet<String> {
     let text =
         files.iter().find(|file| file.path == "docs/glossary.md").map_or("", |file| file.text.as_str());
     let explained = text.split("## Words that are not used").next().unwrap_or_default();
@@ -169,17 +171,17 @@ mod tests {
     #[test]
     fn names_are_measured() {
         let files = [
-            File::new(
+            SourceFile::new(
                 "docs/glossary.md",
                 "| word | meaning |\n| run | a |\n\n## Words that are not used\n\n| job | task |\n",
             ),
-            File::new("crates/orch-a/src/lib.rs", "struct Run; struct Job; fn go() {} fn main() {}"),
-            File::new(
+            SourceFile::new("crates/orch-a/src/lib.rs", "struct Run; struct Job; fn go() {} fn main() {}"),
+            SourceFile::new(
                 "crates/orch-a/src/b.rs",
                 "struct Job; struct TaskGraph; impl X for Run { fn f() {} } #[cfg(test)] mod t { #[test] fn g() {} }",
             ),
-            File::new("crates/orch-c/src/lib.rs", "struct TaskGraph; fn go_on() {}"),
-            File::new("bench/src/main.rs", "struct Yard; fn main() {}"),
+            SourceFile::new("crates/orch-c/src/lib.rs", "struct TaskGraph; fn go_on() {}"),
+            SourceFile::new("bench/src/main.rs", "struct Yard; fn main() {}"),
         ];
         let figures = measure(&files);
         let measured: Vec<usize> = figures.iter().map(|figure| figure.measured).collect();

@@ -7,8 +7,8 @@ use std::fs;
 
 use toml::{Table, Value};
 
-use super::Breach;
-use crate::tree::{Done, File, root};
+use super::TidyViolation;
+use crate::tree::{ChoreResult, SourceFile, repository_root};
 
 /// Where the figures are kept.
 const PATH: &str = "xtask/ratchet.toml";
@@ -26,12 +26,16 @@ pub(super) struct Figure {
     /// What the number is of, for people.
     pub(super) note: String,
     /// What was counted; a message is empty where the place says it all.
-    pub(super) places: Vec<Breach>,
+    pub(super) places: Vec<TidyViolation>,
 }
 
 impl Figure {
     /// A figure that is the number of these places, of which there should be none.
-    pub(super) fn of_places(section: &'static str, key: impl Into<String>, places: Vec<Breach>) -> Self {
+    pub(super) fn of_places(
+        section: &'static str,
+        key: impl Into<String>,
+        places: Vec<TidyViolation>,
+    ) -> Self {
         Self { section, key: key.into(), measured: places.len(), bar: 0, note: String::new(), places }
     }
 
@@ -39,7 +43,7 @@ impl Figure {
     pub(super) fn of_share(
         section: &'static str,
         key: impl Into<String>,
-        places: Vec<Breach>,
+        places: Vec<TidyViolation>,
         (all, percent): (usize, usize),
     ) -> Self {
         let measured = places.len();
@@ -58,7 +62,7 @@ pub(super) struct Ratchet(Table);
 
 impl Ratchet {
     /// Reads the file; nothing is kept where there is none.
-    pub(super) fn read(files: &[File]) -> Result<Self, String> {
+    pub(super) fn read(files: &[SourceFile]) -> Result<Self, String> {
         let text = files.iter().find(|file| file.path == PATH).map_or("", |file| file.text.as_str());
         text.parse().map(Self).map_err(|error| format!("{PATH} is not TOML: {error}"))
     }
@@ -73,14 +77,14 @@ impl Ratchet {
     }
 
     /// Each figure that has grown.
-    pub(super) fn check(&self, figures: &[Figure]) -> Vec<Breach> {
+    pub(super) fn check(&self, figures: &[Figure]) -> Vec<TidyViolation> {
         let grown = figures.iter().filter(|figure| figure.measured > self.limit(figure));
         let breach = |figure: &Figure| {
             let (name, limit, measured) = (figure.name(), self.limit(figure), figure.measured);
             let message = format!(
                 "{name} is {measured}, more than {limit}; see what is counted with `cargo xtask tidy --list {name}`."
             );
-            Breach { path: PATH.to_owned(), line: 1, message }
+            TidyViolation { path: PATH.to_owned(), line: 1, message }
         };
         grown.map(breach).collect()
     }
@@ -102,7 +106,7 @@ impl Ratchet {
     }
 
     /// Writes the figures as they are now, each at most as it was; one that has reached its bar needs no line.
-    pub(super) fn tighten(&self, figures: &[Figure]) -> Done {
+    pub(super) fn tighten(&self, figures: &[Figure]) -> ChoreResult {
         let mut text =
             "# Figures that may only fall, by `cargo xtask tidy --tighten`; what has reached its bar has no line here.\n"
                 .to_owned();
@@ -115,12 +119,13 @@ impl Ratchet {
             let kept = figure.measured.min(self.kept(figure).unwrap_or(usize::MAX));
             let _ = writeln!(text, "{} = {kept}", key(&figure.key));
         }
-        fs::write(root().join(PATH), text).map_err(|error| format!("{PATH} could not be written: {error}."))
+        fs::write(repository_root().join(PATH), text)
+            .map_err(|error| format!("{PATH} could not be written: {error}."))
     }
 }
 
 /// What is counted by the figure of this name.
-pub(super) fn list(figures: &[Figure], name: &str) -> Done {
+pub(super) fn list(figures: &[Figure], name: &str) -> ChoreResult {
     let Some(figure) = figures.iter().find(|figure| figure.name() == name) else {
         return Err(format!("There is no figure {name}; `cargo xtask tidy --measure` shows all."));
     };
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn figures_may_only_fall() {
-        let ratchet = Ratchet::read(&[File::new(PATH, "[a]\nb = 3\n\"c d\" = 1\n")]).unwrap();
+        let ratchet = Ratchet::read(&[SourceFile::new(PATH, "[a]\nb = 3\n\"c d\" = 1\n")]).unwrap();
         for (key, measured, bar, grown, loose) in [
             ("b", 3, 0, 0, 0),
             ("b", 4, 0, 1, 0),

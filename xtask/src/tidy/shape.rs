@@ -1,7 +1,7 @@
 //! Laws about sizes and names.
 
-use super::Breach;
-use crate::tree::File;
+use super::TidyViolation;
+use crate::tree::SourceFile;
 
 /// A longer file wants to be two.
 const FILE_LINES_MAX: usize = 600;
@@ -16,32 +16,40 @@ const EMPTY_NAMES: [&str; 12] = [
 ];
 
 /// Checks every Rust file.
-pub(super) fn check(files: &[File]) -> Vec<Breach> {
-    files.iter().filter(|file| file.is("rs")).flat_map(check_file).collect()
+pub(super) fn check_shape(files: &[SourceFile]) -> Vec<TidyViolation> {
+    files.iter().filter(|file| file.has_extension("rs")).flat_map(check_file).collect()
 }
 
-fn check_file(file: &File) -> Vec<Breach> {
+fn check_file(file: &SourceFile) -> Vec<TidyViolation> {
     let mut breaches = Vec::new();
     let lines = file.text.lines().count();
     if lines > FILE_LINES_MAX {
         let message = format!("the file has {lines} lines, more than {FILE_LINES_MAX}; split it by nouns.");
-        breaches.push(Breach::at(file, lines, message));
+        breaches.push(TidyViolation::at_line(file, lines, message));
     }
     if !file.text.lines().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("//!")) {
-        breaches.push(Breach::at(file, 1, "the file does not open with `//!`: say what lives here."));
+        breaches.push(TidyViolation::at_line(
+            file,
+            1,
+            "the file does not open with `//!`: say what lives here.",
+        ));
     }
     if let Some(why) = file.not_rust() {
-        breaches.push(Breach::at(file, 1, why));
+        breaches.push(TidyViolation::at_line(file, 1, why));
     }
     if let Some(name) = empty_name(&file.path) {
-        breaches.push(Breach::at(file, 1, format!("`{name}` says nothing; name the thing that is inside.")));
+        breaches.push(TidyViolation::at_line(
+            file,
+            1,
+            format!("`{name}` says nothing; name the thing that is inside."),
+        ));
     }
     for function in &file.source().functions {
         if function.lines > FUNCTION_LINES_MAX {
             let (name, lines) = (&function.name, function.lines);
             let message =
                 format!("`{name}` has {lines} lines, more than {FUNCTION_LINES_MAX}; take it apart.");
-            breaches.push(Breach::at(file, function.line, message));
+            breaches.push(TidyViolation::at_line(file, function.line, message));
         }
     }
     breaches
@@ -59,22 +67,22 @@ fn empty_name(path: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn breaches(path: &str, text: &str) -> usize {
-        check(&[File::new(path, text)]).len()
+    fn count_violations(path: &str, text: &str) -> usize {
+        check_shape(&[SourceFile::new(path, text)]).len()
     }
 
     #[test]
     fn sizes_are_bounded() {
-        assert_eq!(breaches("a.rs", &format!("//! A.\n{}", "\n".repeat(599))), 0);
-        assert_eq!(breaches("a.rs", &format!("//! A.\n{}", "\n".repeat(600))), 1);
-        assert_eq!(breaches("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(69))), 0);
-        assert_eq!(breaches("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(70))), 1);
+        assert_eq!(count_violations("a.rs", &format!("//! A.\n{}", "\n".repeat(599))), 0);
+        assert_eq!(count_violations("a.rs", &format!("//! A.\n{}", "\n".repeat(600))), 1);
+        assert_eq!(count_violations("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(69))), 0);
+        assert_eq!(count_violations("a.rs", &format!("//! A.\nfn a() {{{}}}\n", "\n".repeat(70))), 1);
     }
 
     #[test]
     fn files_open_with_what_they_are() {
-        assert_eq!(breaches("a.rs", "use b;\n"), 1);
-        assert_eq!(breaches("a.rs", ""), 1);
+        assert_eq!(count_violations("a.rs", "use b;\n"), 1);
+        assert_eq!(count_violations("a.rs", ""), 1);
     }
 
     #[test]
@@ -86,7 +94,7 @@ mod tests {
             ("crates/a/src/common/mod.rs", false),
             ("crates/a/src/improve.rs", true),
         ] {
-            assert_eq!(breaches(path, "//! A.\n") == 0, good, "{path}");
+            assert_eq!(count_violations(path, "//! A.\n") == 0, good, "{path}");
         }
     }
 }

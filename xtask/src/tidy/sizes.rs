@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ratchet::Figure;
-use super::{Breach, room, ships};
+use super::{TidyViolation, crate_name, is_shipped};
 use crate::source::{PathKind, UsedPath};
-use crate::tree::File;
+use crate::tree::SourceFile;
 
 /// How many lines the product may have.
 const PRODUCT_LINES_MAX: usize = 47_000;
@@ -22,22 +22,23 @@ const CIRCLE_FILES_MAX: usize = 5;
 const REEXPORTS_MAX: usize = 8;
 
 /// Measures product, crates and circles.
-pub(super) fn measure(files: &[File]) -> Vec<Figure> {
-    let mut crates: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
-    for file in files.iter().filter(|file| ships(file)) {
-        crates.entry(room(&file.path).unwrap_or_default()).or_default().push(file);
+pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
+    let mut crates: BTreeMap<&str, Vec<&SourceFile>> = BTreeMap::new();
+    for file in files.iter().filter(|file| is_shipped(file)) {
+        crates.entry(crate_name(&file.path).unwrap_or_default()).or_default().push(file);
     }
-    let sizes: Vec<Breach> = crates
+    let sizes: Vec<TidyViolation> = crates
         .iter()
         .map(|(name, files)| size(name, files.iter().map(|file| product_lines(file)).sum()))
         .collect();
     let largest = sizes.iter().map(|size| size.line).max().unwrap_or(0);
     let all = sizes.iter().map(|size| size.line).sum();
-    let circles: Vec<Vec<&File>> = crates.values().flat_map(|files| circles(files)).collect();
+    let circles: Vec<Vec<&SourceFile>> = crates.values().flat_map(|files| circles(files)).collect();
     let widest = circles.iter().map(Vec::len).max().unwrap_or(0);
     let members = circles.iter().filter(|circle| circle.len() > CIRCLE_FILES_MAX);
-    let members = members
-        .flat_map(|circle| circle.iter().map(|file| Breach::at(file, 1, format!("one of {}", circle.len()))));
+    let members = members.flat_map(|circle| {
+        circle.iter().map(|file| TidyViolation::at_line(file, 1, format!("one of {}", circle.len())))
+    });
     let figure = |key: &str, measured, bar, places| Figure {
         section: "sizes",
         key: key.to_owned(),
@@ -54,24 +55,24 @@ pub(super) fn measure(files: &[File]) -> Vec<Figure> {
 }
 
 /// A crate's size, as a place to list.
-fn size(name: &str, lines: usize) -> Breach {
-    Breach { path: format!("crates/{name}/src"), line: lines, message: "lines".to_owned() }
+fn size(name: &str, lines: usize) -> TidyViolation {
+    TidyViolation { path: format!("crates/{name}/src"), line: lines, message: "lines".to_owned() }
 }
 
 /// The lines of a file outside its tests.
-fn product_lines(file: &File) -> usize {
+fn product_lines(file: &SourceFile) -> usize {
     let tests: usize = file.source().test_lines.iter().map(ExactSizeIterator::len).sum();
     file.text.lines().count().saturating_sub(tests)
 }
 
 /// The modules of a crate by their paths.
 struct Modules<'a> {
-    files: &'a [&'a File],
+    files: &'a [&'a SourceFile],
     by_path: BTreeMap<Vec<&'a str>, usize>,
 }
 
 /// The sets of files of a crate that reach each other by imports.
-fn circles<'a>(files: &[&'a File]) -> Vec<Vec<&'a File>> {
+fn circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
     let modules = Modules::of(files);
     let reached: Vec<BTreeSet<usize>> = (0..files.len()).map(|file| modules.reach(file)).collect();
     let mut circles = Vec::new();
@@ -91,7 +92,7 @@ fn circles<'a>(files: &[&'a File]) -> Vec<Vec<&'a File>> {
 }
 
 impl<'a> Modules<'a> {
-    fn of(files: &'a [&'a File]) -> Self {
+    fn of(files: &'a [&'a SourceFile]) -> Self {
         let paths = files.iter().enumerate().map(|(index, file)| (module_path(&file.path), index));
         // Each program of a crate is a crate of its own.
         let by_path = paths.filter(|(path, _)| path.first() != Some(&"bin")).collect();
@@ -182,9 +183,11 @@ mod tests {
             ("c.rs", "use crate::b; pub struct C;"),
             ("d.rs", "use super::{b, C};"),
         ];
-        let files: Vec<File> =
-            texts.iter().map(|(path, text)| File::new(format!("crates/orch-x/src/{path}"), *text)).collect();
-        let files: Vec<&File> = files.iter().collect();
+        let files: Vec<SourceFile> = texts
+            .iter()
+            .map(|(path, text)| SourceFile::new(format!("crates/orch-x/src/{path}"), *text))
+            .collect();
+        let files: Vec<&SourceFile> = files.iter().collect();
         let circles: Vec<Vec<&str>> =
             circles(&files).iter().map(|circle| circle.iter().map(|file| file.stem()).collect()).collect();
         assert_eq!(circles, [["inner", "b", "c", "d"]]);
@@ -193,6 +196,6 @@ mod tests {
     #[test]
     fn tests_are_no_product() {
         let text = "//! A.\n\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n";
-        assert_eq!(product_lines(&File::new("crates/orch-x/src/a.rs", text)), 4);
+        assert_eq!(product_lines(&SourceFile::new("crates/orch-x/src/a.rs", text)), 4);
     }
 }

@@ -1,8 +1,8 @@
 //! Laws about single lines.
 
-use super::Breach;
+use super::TidyViolation;
 use crate::source::UsedPath;
-use crate::tree::File;
+use crate::tree::SourceFile;
 
 /// Paths that exist on one machine only. Put together here, so that this file keeps its own law.
 const MACHINE_FOLDERS: [&str; 4] =
@@ -16,25 +16,26 @@ const LATER: &str = concat!("TO", "DO");
 const CONFLICT: [&str; 2] = [concat!("<<<<", "<<< "), concat!(">>>>", ">>> ")];
 
 /// Checks every line of every text file.
-pub(super) fn check(files: &[File]) -> Vec<Breach> {
+pub(super) fn check_text(files: &[SourceFile]) -> Vec<TidyViolation> {
     let mut breaches = Vec::new();
     for file in files {
         if is_borrowed(file) {
             continue;
         }
         for (index, line) in file.text.lines().enumerate() {
-            let mut breach = |message: String| breaches.push(Breach::at(file, index + 1, message));
+            let mut breach =
+                |message: String| breaches.push(TidyViolation::at_line(file, index + 1, message));
             if line.trim_end() != line {
                 breach("there are spaces at the end of the line.".to_owned());
             }
-            if file.is("rs") && line.contains('\t') {
+            if file.has_extension("rs") && line.contains('\t') {
                 breach("Rust code is indented by spaces; write a tab in a text as \\t.".to_owned());
             }
             if line.contains(UNFINISHED) {
                 breach(format!("{UNFINISHED} cannot be merged: fix it, or write a {LATER} with a number."));
             }
             // A document may speak of such marks; code may not hold them.
-            if !file.is("md")
+            if !file.has_extension("md")
                 && line
                     .match_indices(LATER)
                     .any(|(at, _)| is_word(line, at) && !is_numbered(&line[at + LATER.len()..]))
@@ -49,26 +50,31 @@ pub(super) fn check(files: &[File]) -> Vec<Breach> {
             }
         }
         if !file.text.is_empty() && !file.text.ends_with('\n') {
-            breaches.push(Breach::at(file, file.text.lines().count(), "the last line does not end."));
+            breaches.push(TidyViolation::at_line(
+                file,
+                file.text.lines().count(),
+                "the last line does not end.",
+            ));
         }
-        breaches.extend(unwritten(file));
+        breaches.extend(check_unfinished(file));
     }
     breaches
 }
 
 /// Texts that are not ours to change.
-fn is_borrowed(file: &File) -> bool {
+fn is_borrowed(file: &SourceFile) -> bool {
     file.path.starts_with("LICENSE-") || file.path == "Cargo.lock"
 }
 
 /// `todo!` and `unimplemented!`, also where clippy does not look.
-fn unwritten(file: &File) -> Vec<Breach> {
-    if !file.is("rs") {
+fn check_unfinished(file: &SourceFile) -> Vec<TidyViolation> {
+    if !file.has_extension("rs") {
         return Vec::new();
     }
     let unwritten = |path: &&UsedPath| ["todo!", "unimplemented!"].contains(&path.names[0].as_str());
-    let promise =
-        |path: &UsedPath| Breach::at(file, path.line, format!("{} is a promise, not code.", path.names[0]));
+    let promise = |path: &UsedPath| {
+        TidyViolation::at_line(file, path.line, format!("{} is a promise, not code.", path.names[0]))
+    };
     file.source().paths.iter().filter(unwritten).map(promise).collect()
 }
 
@@ -96,8 +102,8 @@ fn is_numbered(rest: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn messages(path: &str, text: &str) -> usize {
-        check(&[File::new(path, text)]).len()
+    fn violation_messages(path: &str, text: &str) -> usize {
+        check_text(&[SourceFile::new(path, text)]).len()
     }
 
     #[test]
@@ -119,7 +125,7 @@ mod tests {
             ("a.md", "no end", 1),
             ("a.md", &format!("{}HEAD\n", CONFLICT[0]), 1),
         ] {
-            assert_eq!(messages(path, text), breaches, "{path}: {text}");
+            assert_eq!(violation_messages(path, text), breaches, "{path}: {text}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The program `inbox`.
 
 fn main() -> std::process::ExitCode {
-    orch_cli::entry::main::<orch_cli::inbox::Inbox>()
+    orch_cli::entry::run_to_exit_code::<orch_cli::inbox::InboxCli>()
 }

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 /// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub struct TerminalSize {
     /// How many columns it has.
     pub columns: usize,
     /// How many rows it has.
@@ -13,7 +13,7 @@ pub struct Size {
 
 /// What stands on the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct TerminalFrame {
     lines: usize,
     columns: usize,
 }
@@ -24,24 +24,24 @@ const LINE_END: &str = "\u{1b}[K\n";
 /// Removes everything below.
 const BELOW: &str = "\u{1b}[J";
 
-impl Frame {
+impl TerminalFrame {
     /// What puts a page in the place of the last one, in one write, so that nothing flickers.
     ///
     /// Lines are cut at the edge, and those that there is no room for are left out: a page that scrolled could not be
     /// drawn over.
     #[must_use]
-    pub fn draw(&mut self, page: &str, size: Size) -> String {
-        let mut text = self.back(size.columns);
+    pub fn draw_page(&mut self, page: &str, size: TerminalSize) -> String {
+        let mut text = self.cursor_to_start(size.columns);
         let lines: Vec<&str> = page.lines().collect();
         let room = size.rows.saturating_sub(1).max(1);
         let shown = if lines.len() > room { room - 1 } else { lines.len() };
         for line in &lines[..shown] {
-            text.push_str(&cut_painted(line, size.columns));
+            text.push_str(&truncate_painted(line, size.columns));
             text.push_str(LINE_END);
         }
         self.lines = shown;
         if shown < lines.len() {
-            text.push_str(&cut_painted(&format!("… {} more lines", lines.len() - shown), size.columns));
+            text.push_str(&truncate_painted(&format!("… {} more lines", lines.len() - shown), size.columns));
             text.push_str(LINE_END);
             self.lines += 1;
         }
@@ -52,19 +52,19 @@ impl Frame {
 
     /// What takes the page away.
     #[must_use]
-    pub fn erase(&mut self, size: Size) -> String {
-        let back = self.back(size.columns);
+    pub fn erase_page(&mut self, size: TerminalSize) -> String {
+        let back = self.cursor_to_start(size.columns);
         self.lines = 0;
         if back.is_empty() { back } else { back + BELOW }
     }
 
     /// Leaves the page where it is: the next one begins below.
-    pub fn leave(&mut self) {
+    pub fn keep_page(&mut self) {
         self.lines = 0;
     }
 
     /// Back to the beginning of the last page.
-    fn back(&self, columns: usize) -> String {
+    fn cursor_to_start(&self, columns: usize) -> String {
         if self.lines == 0 {
             return String::new();
         }
@@ -77,7 +77,7 @@ impl Frame {
 }
 
 /// A line, which may be painted, cut to a width.
-fn cut_painted(line: &str, width: usize) -> String {
+fn truncate_painted(line: &str, width: usize) -> String {
     let mut shown = String::with_capacity(line.len());
     let (mut used, mut painted) = (0, false);
     let mut rest = line.chars();
@@ -118,31 +118,31 @@ fn cut_painted(line: &str, width: usize) -> String {
 mod tests {
     use super::*;
 
-    const SIZE: Size = Size { columns: 10, rows: 4 };
+    const SIZE: TerminalSize = TerminalSize { columns: 10, rows: 4 };
 
     #[test]
     fn a_page_takes_the_place_of_the_last_one() {
-        let mut frame = Frame::default();
-        assert_eq!(frame.draw("one\ntwo\n", SIZE), "one\u{1b}[K\ntwo\u{1b}[K\n\u{1b}[J");
-        assert_eq!(frame.draw("three\n", SIZE), "\r\u{1b}[2Athree\u{1b}[K\n\u{1b}[J");
-        assert_eq!(frame.erase(SIZE), "\r\u{1b}[1A\u{1b}[J");
-        assert_eq!(frame.erase(SIZE), "", "nothing stands there any more");
+        let mut frame = TerminalFrame::default();
+        assert_eq!(frame.draw_page("one\ntwo\n", SIZE), "one\u{1b}[K\ntwo\u{1b}[K\n\u{1b}[J");
+        assert_eq!(frame.draw_page("three\n", SIZE), "\r\u{1b}[2Athree\u{1b}[K\n\u{1b}[J");
+        assert_eq!(frame.erase_page(SIZE), "\r\u{1b}[1A\u{1b}[J");
+        assert_eq!(frame.erase_page(SIZE), "", "nothing stands there any more");
     }
 
     #[test]
     fn a_page_that_is_too_long_never_scrolls() {
-        let mut frame = Frame::default();
-        let drawn = frame.draw("1\n2\n3\n4\n5\n", SIZE);
+        let mut frame = TerminalFrame::default();
+        let drawn = frame.draw_page("1\n2\n3\n4\n5\n", SIZE);
         assert_eq!(drawn, "1\u{1b}[K\n2\u{1b}[K\n… 3 more …\u{1b}[K\n\u{1b}[J");
-        assert!(frame.draw("1\n", SIZE).starts_with("\r\u{1b}[3A"));
+        assert!(frame.draw_page("1\n", SIZE).starts_with("\r\u{1b}[3A"));
     }
 
     #[test]
     fn a_terminal_of_another_width_is_cleared() {
-        let mut frame = Frame::default();
-        let _ = frame.draw("one\n", SIZE);
-        let wider = Size { columns: 20, ..SIZE };
-        assert!(frame.draw("one\n", wider).starts_with("\u{1b}[H\u{1b}[2J"));
+        let mut frame = TerminalFrame::default();
+        let _ = frame.draw_page("one\n", SIZE);
+        let wider = TerminalSize { columns: 20, ..SIZE };
+        assert!(frame.draw_page("one\n", wider).starts_with("\u{1b}[H\u{1b}[2J"));
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
             ("\u{1b}[1m0123456789\u{1b}[0m", "\u{1b}[1m0123456789\u{1b}[0m"),
             ("\u{1b}[1m01234\u{1b}[0m567890", "\u{1b}[1m01234\u{1b}[0m5678…\u{1b}[0m"),
         ] {
-            assert_eq!(cut_painted(line, 10), shown);
+            assert_eq!(truncate_painted(line, 10), shown);
         }
     }
 }

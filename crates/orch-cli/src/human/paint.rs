@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
+pub enum TextTone {
     /// Nothing special.
     #[default]
     Plain,
@@ -24,16 +24,16 @@ pub enum Tone {
 
 /// How texts are painted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paint {
+pub struct TextPainter {
     /// Whether there are colours at all.
     pub colour: bool,
 }
 
-impl Paint {
+impl TextPainter {
     /// A text in its tone; the text must have been made harmless.
     #[must_use]
-    pub fn text(self, tone: Tone, text: &str) -> String {
-        let style = style(tone);
+    pub fn paint_text(self, tone: TextTone, text: &str) -> String {
+        let style = tone_style(tone);
         if self.colour && !text.is_empty() && style != Style::new() {
             format!("{style}{text}{style:#}")
         } else {
@@ -42,16 +42,16 @@ impl Paint {
     }
 }
 
-fn style(tone: Tone) -> Style {
+fn tone_style(tone: TextTone) -> Style {
     let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     match tone {
-        Tone::Plain => Style::new(),
-        Tone::Strong => Style::new().bold(),
-        Tone::Faint => Style::new().dimmed(),
-        Tone::Good => colour(AnsiColor::Green),
-        Tone::Bad => colour(AnsiColor::Red).bold(),
-        Tone::Busy => colour(AnsiColor::Cyan),
-        Tone::Attention => colour(AnsiColor::Yellow).bold(),
+        TextTone::Plain => Style::new(),
+        TextTone::Strong => Style::new().bold(),
+        TextTone::Faint => Style::new().dimmed(),
+        TextTone::Good => colour(AnsiColor::Green),
+        TextTone::Bad => colour(AnsiColor::Red).bold(),
+        TextTone::Busy => colour(AnsiColor::Cyan),
+        TextTone::Attention => colour(AnsiColor::Yellow).bold(),
     }
 }
 
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn without_colours_a_text_stays_as_it_is() {
-        assert_eq!(Paint { colour: false }.text(Tone::Bad, "x"), "x");
-        assert_eq!(Paint { colour: true }.text(Tone::Plain, "x"), "x");
-        assert_eq!(Paint { colour: true }.text(Tone::Good, "x"), "\u{1b}[32mx\u{1b}[0m");
+        assert_eq!(TextPainter { colour: false }.paint_text(TextTone::Bad, "x"), "x");
+        assert_eq!(TextPainter { colour: true }.paint_text(TextTone::Plain, "x"), "x");
+        assert_eq!(TextPainter { colour: true }.paint_text(TextTone::Good, "x"), "\u{1b}[32mx\u{1b}[0m");
     }
 }

@@ -2,35 +2,35 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::harmless::harmless;
-use super::paint::{Paint, Tone};
+use super::escape::escape_controls;
+use super::paint::{TextPainter, TextTone};
 
 /// One cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cell {
+pub struct TableCell {
     text: String,
-    tone: Tone,
+    tone: TextTone,
 }
 
-impl Cell {
+impl TableCell {
     /// A cell in a tone; the text is made harmless.
     #[must_use]
-    pub fn new(text: impl AsRef<str>, tone: Tone) -> Self {
-        Self { text: harmless(text.as_ref()).into_owned(), tone }
+    pub fn new(text: impl AsRef<str>, tone: TextTone) -> Self {
+        Self { text: escape_controls(text.as_ref()).into_owned(), tone }
     }
 
     /// A cell without a tone; the text is made harmless.
     #[must_use]
     pub fn plain(text: impl AsRef<str>) -> Self {
-        Self::new(text, Tone::Plain)
+        Self::new(text, TextTone::Plain)
     }
 }
 
 /// A table: a heading, rows, and at most one column that gives way when the terminal is narrow.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct TextTable {
     heading: Vec<&'static str>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<TableCell>>,
     elastic: Option<usize>,
 }
 
@@ -40,7 +40,7 @@ const GAP: usize = 2;
 /// An elastic column keeps at least this width.
 const ELASTIC_MIN: usize = 12;
 
-impl Table {
+impl TextTable {
     /// An empty table with this heading.
     #[must_use]
     pub fn new(heading: &[&'static str]) -> Self {
@@ -49,13 +49,13 @@ impl Table {
 
     /// Lets a column give way.
     #[must_use]
-    pub fn elastic(mut self, column: usize) -> Self {
+    pub fn with_elastic_column(mut self, column: usize) -> Self {
         self.elastic = Some(column);
         self
     }
 
     /// Adds a row, which has as many cells as the heading.
-    pub fn row(&mut self, cells: Vec<Cell>) {
+    pub fn push_row(&mut self, cells: Vec<TableCell>) {
         debug_assert_eq!(cells.len(), self.heading.len(), "a row has as many cells as its heading");
         self.rows.push(cells);
     }
@@ -68,19 +68,20 @@ impl Table {
 
     /// The table as text.
     #[must_use]
-    pub fn render(&self, paint: Paint, width: usize) -> String {
-        let widths = self.widths(width);
-        let heading: Vec<Cell> = self.heading.iter().map(|text| Cell::new(text, Tone::Faint)).collect();
+    pub fn render(&self, paint: TextPainter, width: usize) -> String {
+        let widths = self.column_widths(width);
+        let heading: Vec<TableCell> =
+            self.heading.iter().map(|text| TableCell::new(text, TextTone::Faint)).collect();
         let mut text = String::new();
         for row in std::iter::once(&heading).chain(&self.rows) {
             let mut padding = 0;
             for (cell, width) in row.iter().zip(&widths) {
-                let shown = cut(&cell.text, *width);
+                let shown = truncate_to_width(&cell.text, *width);
                 let free = width - shown.width();
                 // Padding is written before the next cell, so that no line ends in spaces.
                 if !shown.is_empty() {
                     text.extend(std::iter::repeat_n(' ', padding));
-                    text.push_str(&paint.text(cell.tone, &shown));
+                    text.push_str(&paint.paint_text(cell.tone, &shown));
                     padding = 0;
                 }
                 padding += if shown.is_empty() { width + GAP } else { free + GAP };
@@ -90,7 +91,7 @@ impl Table {
         text
     }
 
-    fn widths(&self, width: usize) -> Vec<usize> {
+    fn column_widths(&self, width: usize) -> Vec<usize> {
         let column = |index: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.width());
             cells.chain([self.heading[index].width()]).max().unwrap_or(0)
@@ -107,7 +108,7 @@ impl Table {
 
 /// The text, cut to a width with `…` where it is longer.
 #[must_use]
-pub fn cut(text: &str, width: usize) -> String {
+pub fn truncate_to_width(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -131,10 +132,18 @@ pub fn cut(text: &str, width: usize) -> String {
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        let mut table = Table::new(&["THREAD", "SUBJECT", "STATE"]).elastic(1);
-        table.row(vec![Cell::plain("th-1"), Cell::plain("日本語 text"), Cell::new("queued", Tone::Busy)]);
-        table.row(vec![Cell::plain("th-12"), Cell::plain("a\u{1b}[2J much longer subject"), Cell::default()]);
+    fn sample_table() -> TextTable {
+        let mut table = TextTable::new(&["THREAD", "SUBJECT", "STATE"]).with_elastic_column(1);
+        table.push_row(vec![
+            TableCell::plain("th-1"),
+            TableCell::plain("日本語 text"),
+            TableCell::new("queued", TextTone::Busy),
+        ]);
+        table.push_row(vec![
+            TableCell::plain("th-12"),
+            TableCell::plain("a\u{1b}[2J much longer subject"),
+            TableCell::default(),
+        ]);
         table
     }
 
@@ -144,23 +153,23 @@ mod tests {
             THREAD  SUBJECT                    STATE\n\
             th-1    日本語 text                queued\n\
             th-12   a␛[2J much longer subject\n";
-        assert_eq!(table().render(Paint { colour: false }, 80), expected);
+        assert_eq!(sample_table().render(TextPainter { colour: false }, 80), expected);
     }
 
     #[test]
     fn the_elastic_column_gives_way() {
-        let text = table().render(Paint { colour: false }, 36);
+        let text = sample_table().render(TextPainter { colour: false }, 36);
         assert!(text.contains("a␛[2J much longer s…"), "{text}");
         assert!(text.lines().all(|line| line.width() <= 36), "{text}");
-        assert_eq!(cut("日本語", 5), "日本…");
-        assert_eq!(cut("日本語", 4), "日…");
-        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(truncate_to_width("日本語", 5), "日本…");
+        assert_eq!(truncate_to_width("日本語", 4), "日…");
+        assert_eq!(truncate_to_width("abc", 3), "abc");
     }
 
     #[test]
     fn colours_do_not_move_columns() {
-        let plain = table().render(Paint { colour: false }, 80);
-        let painted = table().render(Paint { colour: true }, 80);
+        let plain = sample_table().render(TextPainter { colour: false }, 80);
+        let painted = sample_table().render(TextPainter { colour: true }, 80);
         let stripped: String =
             painted.replace("\u{1b}[36m", "").replace("\u{1b}[0m", "").replace("\u{1b}[2m", "");
         assert_eq!(stripped, plain);

@@ -1,19 +1,19 @@
 //! Times as people say them.
 
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 
 /// How long ago, or in how long: `just now`, `3m ago`, `in 2h`.
 ///
 /// The past is rounded down, the future to the nearest: a lease of 15 minutes given a moment ago expires in 15.
 #[must_use]
-pub fn ago(now: Time, then: Time) -> String {
+pub fn relative_time(now: Time, then: Time) -> String {
     let past = now - then;
     if past.0.abs() < 1_000 {
         "just now".to_owned()
     } else if past.0 > 0 {
-        format!("{} ago", coarse(past))
+        format!("{} ago", coarse_span(past))
     } else {
-        format!("in {}", nearest(Span(-past.0)))
+        format!("in {}", nearest_span(TimeSpan(-past.0)))
     }
 }
 
@@ -21,23 +21,23 @@ const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "
 
 /// A length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
 #[must_use]
-pub fn coarse(span: Span) -> String {
+pub fn coarse_span(span: TimeSpan) -> String {
     let unit = UNITS.into_iter().find(|(ms, _)| span.0 >= *ms);
     unit.map_or_else(|| format!("{}ms", span.0), |(ms, name)| format!("{}{name}", span.0 / ms))
 }
 
 /// The same, rounded to the nearest second, minute, hour or day.
-fn nearest(span: Span) -> String {
+fn nearest_span(span: TimeSpan) -> String {
     let rounded = UNITS
         .into_iter()
         .rev()
         .fold(span.0, |ms, (unit, _)| if ms >= unit { (ms + unit / 2) / unit * unit } else { ms });
-    coarse(Span(rounded))
+    coarse_span(TimeSpan(rounded))
 }
 
 /// A length of time in its two largest units: `1h 5m`, `15m`, `1m 30s`.
 #[must_use]
-pub fn fine(span: Span) -> String {
+pub fn fine_span(span: TimeSpan) -> String {
     let Some(first) = UNITS.iter().position(|(ms, _)| span.0 >= *ms) else { return format!("{}ms", span.0) };
     let (ms, name) = UNITS[first];
     let large = format!("{}{name}", span.0 / ms);
@@ -69,7 +69,7 @@ mod tests {
             (-3_599_999, "in 1h"),
             (-5_000_000, "in 1h"),
         ] {
-            assert_eq!(ago(Time(1_000_000_000), Time(1_000_000_000 - past_ms)), said);
+            assert_eq!(relative_time(Time(1_000_000_000), Time(1_000_000_000 - past_ms)), said);
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
             (3_900_000, "1h 5m"),
             (86_400_000, "1d"),
         ] {
-            assert_eq!(fine(Span(ms)), said);
+            assert_eq!(fine_span(TimeSpan(ms)), said);
         }
     }
 }

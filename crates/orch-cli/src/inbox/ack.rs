@@ -1,41 +1,46 @@
 //! `inbox ack`: moves an agent's cursor; nothing else does.
 
-use orch_contract::inbox::AckAnswer;
+use orch_contract::inbox::MessageAckResponse;
 use orch_core::id::{MessageId, Slug};
-use orch_inbox::ack::{self, Ack};
+use orch_inbox::ack::{self, MessageAckRequest};
 
-use crate::arguments::{self, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Reply;
+use crate::arguments::{self, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandReply;
 
 /// Acknowledge the messages to you, through one
 ///
 /// The cursor never moves back.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox ack --for lead --through m-12")]
-pub struct Args {
+pub struct InboxAckArgs {
     /// Whose cursor; yours when not given
-    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::slug)]
+    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
     /// The last message that was dealt with
-    #[arg(long, value_name = "MESSAGE", value_parser = arguments::message)]
+    #[arg(long, value_name = "MESSAGE", value_parser = arguments::parse_message_id)]
     through: MessageId,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Moves the cursor.
 ///
 /// # Errors
 /// The agent is unknown, the message lies beyond the newest, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<AckAnswer>, Failure> {
-    let agent = context.agent_or("--for", args.agent.as_ref())?;
-    let request = Ack { agent, through: args.through };
-    let fingerprint =
-        Fingerprint::of("inbox ack").with("for", &request.agent).with("through", request.through);
-    let view = |cursor: &MessageId| AckAnswer { cursor: cursor.to_string() };
-    context
-        .change(&args.repeatable, fingerprint, view, |session, receipt| ack::ack(session, receipt, &request))
+pub fn run(
+    args: &InboxAckArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<MessageAckResponse>, CommandFailure> {
+    let agent = context.calling_agent_or("--for", args.agent.as_ref())?;
+    let request = MessageAckRequest { agent, through: args.through };
+    let fingerprint = RequestFingerprint::for_command("inbox ack")
+        .with_argument("for", &request.agent)
+        .with_argument("through", request.through);
+    let view = |cursor: &MessageId| MessageAckResponse { cursor: cursor.to_string() };
+    context.run_change(&args.repeatable, fingerprint, view, |session, receipt| {
+        ack::acknowledge_messages(session, receipt, &request)
+    })
 }

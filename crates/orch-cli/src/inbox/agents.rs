@@ -1,36 +1,39 @@
 //! `inbox agents`: every name that was seen or written to.
 
-use orch_contract::Stamp;
-use orch_contract::inbox::{Agent, AgentsAnswer};
-use orch_inbox::agents::{self, AgentShown};
+use orch_contract::UtcTimestamp;
+use orch_contract::inbox::{InboxAgentView, InboxAgentsResponse};
+use orch_inbox::agents::{self, AgentSummary};
 
-use crate::arguments::Paging;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Reply;
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandReply;
 
 /// List agents and what waits for them, by name
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox agents")]
-pub struct Args {
+pub struct InboxAgentsArgs {
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
 /// Lists agents.
 ///
 /// # Errors
 /// The cursor is not one, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<AgentsAnswer>, Failure> {
-    let page = agents::agents(context.session()?, &args.paging.page())?;
-    let agents = page.items.iter().map(view).collect();
-    Ok(Reply::new(AgentsAnswer { agents, total: page.total, next: page.next }))
+pub fn run(
+    args: &InboxAgentsArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<InboxAgentsResponse>, CommandFailure> {
+    let page = agents::list_agents(context.open_session()?, &args.paging.page_request())?;
+    let agents = page.items.iter().map(agent_view).collect();
+    Ok(CommandReply::new(InboxAgentsResponse { agents, total: page.total, next: page.next }))
 }
 
-fn view(agent: &AgentShown) -> Agent {
-    Agent {
+fn agent_view(agent: &AgentSummary) -> InboxAgentView {
+    InboxAgentView {
         name: agent.name.to_string(),
-        last_seen_at: agent.last_seen_at.map(Stamp::from),
+        last_seen_at: agent.last_seen_at.map(UtcTimestamp::from),
         claimed: agent.claimed,
         queued: agent.queued,
         unread: agent.unread,

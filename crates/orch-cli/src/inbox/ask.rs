@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use orch_contract::Message;
-use orch_contract::inbox::AskAnswer;
-use orch_core::time::Span;
-use orch_inbox::ask::{self, Ask, Asked};
-use orch_inbox::{Awaited, Error};
+use orch_contract::MessageView;
+use orch_contract::inbox::AskResponse;
+use orch_core::time::TimeSpan;
+use orch_inbox::ask::{self, AskOutcome, AskRequest};
+use orch_inbox::{Error, WaitTarget};
 
-use crate::arguments::{self, EmptyOk, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::inbox::holder::{self, Token};
-use crate::respond::Reply;
-use crate::text_source::{entries, not_empty};
+use crate::arguments::{self, EmptyOkOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::inbox::holder::{self, TokenOptions};
+use crate::respond::CommandReply;
+use crate::text_source::{check_entries, check_not_empty};
 
 /// Ask a question; the work is blocked until it is answered
 ///
@@ -24,7 +24,7 @@ use crate::text_source::{entries, not_empty};
 #[command(
     after_help = "EXAMPLE:\n  inbox ask th-1 --token TOKEN 'Which port?' --option 80 --option 8080 --wait 5m"
 )]
-pub struct Args {
+pub struct AskArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", allow_hyphen_values = true)]
     first: Option<String>,
@@ -41,49 +41,53 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     default: Option<String>,
     /// When the default becomes the answer
-    #[arg(long, value_name = "DURATION", requires = "default", value_parser = arguments::duration)]
-    default_after: Option<Span>,
+    #[arg(long, value_name = "DURATION", requires = "default", value_parser = arguments::parse_duration)]
+    default_after: Option<TimeSpan>,
     /// Wait for the answer; 100s when no duration is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "100s",
-        value_parser = arguments::duration)]
-    wait: Option<Span>,
+        value_parser = arguments::parse_duration)]
+    wait: Option<TimeSpan>,
     #[command(flatten)]
-    token: Token,
+    token: TokenOptions,
     #[command(flatten)]
-    empty_ok: EmptyOk,
+    empty_ok: EmptyOkOption,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Asks.
 ///
 /// # Errors
 /// The token is not the live one, another question is open, the wait timed out, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<AskAnswer>, Failure> {
-    let request = request(args, context)?;
+pub fn run(
+    args: &AskArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<AskResponse>, CommandFailure> {
+    let request = ask_request(args, context)?;
     let empty_ok = args.empty_ok.empty_ok;
-    context.change(&args.repeatable, fingerprint(&request), view, |session, receipt| {
-        match ask::ask(session, receipt, &request) {
+    context.run_change(&args.repeatable, ask_fingerprint(&request), ask_response, |session, receipt| {
+        match ask::ask_question(session, receipt, &request) {
             // The question stays open; asking it again attaches to it without waiting.
-            Err(Error::TimedOut(Awaited::Answer { .. })) if empty_ok => {
-                ask::ask(session, receipt, &Ask { wait: None, ..request.clone() })
+            Err(Error::TimedOut(WaitTarget::Answer { .. })) if empty_ok => {
+                ask::ask_question(session, receipt, &AskRequest { wait: None, ..request.clone() })
             }
             asked => asked,
         }
     })
 }
 
-fn request(args: &Args, context: &mut Context<'_>) -> Result<Ask, Failure> {
+fn ask_request(args: &AskArgs, context: &mut CommandRuntime<'_>) -> Result<AskRequest, CommandFailure> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.question_file.is_some())?;
-    let question = context.texts().required("QUESTION", text.as_deref(), args.question_file.as_deref())?;
-    entries("--option", &args.options)?;
+    let question =
+        context.text_source().read_required("QUESTION", text.as_deref(), args.question_file.as_deref())?;
+    check_entries("--option", &args.options)?;
     if let Some(default) = &args.default {
-        not_empty("--default", default)?;
+        check_not_empty("--default", default)?;
     }
-    Ok(Ask {
+    Ok(AskRequest {
         thread,
-        token: args.token.read(context)?,
+        token: args.token.read_token(context)?,
         question,
         options: args.options.clone(),
         default: args.default.clone(),
@@ -92,16 +96,19 @@ fn request(args: &Args, context: &mut Context<'_>) -> Result<Ask, Failure> {
     })
 }
 
-fn fingerprint(request: &Ask) -> Fingerprint {
-    Fingerprint::of("inbox ask")
-        .with("thread", request.thread)
-        .with("token", &request.token)
-        .with("question", &request.question)
-        .list("option", &request.options)
-        .maybe("default", request.default.as_ref())
-        .maybe("default_after_ms", request.default_after.map(|span| span.0))
+fn ask_fingerprint(request: &AskRequest) -> RequestFingerprint {
+    RequestFingerprint::for_command("inbox ask")
+        .with_argument("thread", request.thread)
+        .with_argument("token", &request.token)
+        .with_argument("question", &request.question)
+        .with_list("option", &request.options)
+        .with_optional("default", request.default.as_ref())
+        .with_optional("default_after_ms", request.default_after.map(|span| span.0))
 }
 
-fn view(asked: &Asked) -> AskAnswer {
-    AskAnswer { question: Message::of(&asked.question), answer: asked.answer.as_ref().map(Message::of) }
+fn ask_response(asked: &AskOutcome) -> AskResponse {
+    AskResponse {
+        question: MessageView::from_message(&asked.question),
+        answer: asked.answer.as_ref().map(MessageView::from_message),
+    }
 }

@@ -2,24 +2,24 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::ThreadAnswer;
+use orch_contract::inbox::ThreadResponse;
 use orch_core::id::ThreadId;
-use orch_inbox::cancel::{self, Cancel};
+use orch_inbox::cancel::{self, CancelRequest};
 
-use crate::arguments::{self, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
+use crate::arguments::{self, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder;
-use crate::inbox::release::view;
-use crate::respond::Reply;
+use crate::inbox::release::thread_response;
+use crate::respond::CommandReply;
 
 /// Cancel a thread; repeating it changes nothing
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox cancel th-1 --reason 'Not needed any more.'")]
-pub struct Args {
+pub struct CancelArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     /// Why; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -28,22 +28,26 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]
     reason_file: Option<PathBuf>,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Cancels the thread.
 ///
 /// # Errors
 /// Its holder closed it before, it is unknown, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ThreadAnswer>, Failure> {
-    let thread = holder::thread(context, args.thread)?;
-    let reason = context.texts().read("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let request = Cancel { thread, from: context.agent()?, reason };
-    let fingerprint = Fingerprint::of("inbox cancel")
-        .with("thread", request.thread)
-        .maybe("from", request.from.as_ref())
-        .maybe("reason", request.reason.as_ref());
-    context.change(&args.repeatable, fingerprint, view, |session, receipt| {
-        cancel::cancel(session, receipt, &request)
+pub fn run(
+    args: &CancelArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<ThreadResponse>, CommandFailure> {
+    let thread = holder::resolve_thread(context, args.thread)?;
+    let reason =
+        context.text_source().read_text("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
+    let request = CancelRequest { thread, from: context.calling_agent()?, reason };
+    let fingerprint = RequestFingerprint::for_command("inbox cancel")
+        .with_argument("thread", request.thread)
+        .with_optional("from", request.from.as_ref())
+        .with_optional("reason", request.reason.as_ref());
+    context.run_change(&args.repeatable, fingerprint, thread_response, |session, receipt| {
+        cancel::cancel_thread(session, receipt, &request)
     })
 }

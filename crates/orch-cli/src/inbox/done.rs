@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::CloseAnswer;
-use orch_contract::{MessageShown, Thread};
+use orch_contract::inbox::CloseResponse;
+use orch_contract::{MessageOrSummary, ThreadView};
 use orch_core::id::ThreadId;
-use orch_inbox::close::{self, Close, Closed, Outcome};
+use orch_inbox::close::{self, ThreadCloseOutcome, ThreadCloseRequest, ThreadResult};
 use orch_supervisor::wrapper::DEFER;
 
-use crate::arguments::{self, Detail, Repeatable};
-use crate::context::{Context, now};
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::inbox::holder::{self, Token};
-use crate::inbox::send::payload;
-use crate::respond::Reply;
-use crate::text_source::entries;
+use crate::arguments::{self, DetailOption, RequestIdOption};
+use crate::context::{CommandRuntime, current_time};
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::inbox::holder::{self, TokenOptions};
+use crate::inbox::send::read_payload;
+use crate::respond::CommandReply;
+use crate::text_source::check_entries;
 
 /// Close a thread that you hold: the work is done
 ///
@@ -25,12 +25,12 @@ use crate::text_source::entries;
     after_help = "EXAMPLE:\n  inbox done th-1 --token TOKEN --artifact out/report.pdf --result - <<'EOF'\n  \
     Built with `cargo build --release`.\n  EOF"
 )]
-pub struct Args {
+pub struct DoneArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
-    token: Token,
+    token: TokenOptions,
     /// What was done; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     result: Option<String>,
@@ -50,46 +50,57 @@ pub struct Args {
     #[arg(long)]
     snapshot: bool,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Closes the thread.
 ///
 /// # Errors
 /// The token is not the live one, the worktree is not as the thread asks, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>, Failure> {
-    let thread = holder::thread(context, args.thread)?;
-    let result = context.texts().required("--result", args.result.as_deref(), args.result_file.as_deref())?;
-    let payload = payload(context, args.payload.as_deref(), args.payload_file.as_ref())?;
-    entries("--artifact", &args.artifacts)?;
-    let token = args.token.read(context)?;
-    let fingerprint = Fingerprint::of("inbox done")
-        .with("thread", thread)
-        .with("token", &token)
-        .with("result", &result)
-        .maybe("payload", payload.as_ref())
-        .list("artifact", &args.artifacts)
-        .with("snapshot", args.snapshot);
-    let outcome = Outcome::Done { result, payload, artifacts: args.artifacts.clone() };
+pub fn run(
+    args: &DoneArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<CloseResponse>, CommandFailure> {
+    let thread = holder::resolve_thread(context, args.thread)?;
+    let result = context.text_source().read_required(
+        "--result",
+        args.result.as_deref(),
+        args.result_file.as_deref(),
+    )?;
+    let payload = read_payload(context, args.payload.as_deref(), args.payload_file.as_ref())?;
+    check_entries("--artifact", &args.artifacts)?;
+    let token = args.token.read_token(context)?;
+    let fingerprint = RequestFingerprint::for_command("inbox done")
+        .with_argument("thread", thread)
+        .with_argument("token", &token)
+        .with_argument("result", &result)
+        .with_optional("payload", payload.as_ref())
+        .with_list("artifact", &args.artifacts)
+        .with_argument("snapshot", args.snapshot);
+    let outcome = ThreadResult::Done { result, payload, artifacts: args.artifacts.clone() };
     let here = std::env::current_dir().ok();
     let defer = context.environment().is_set(DEFER);
-    let request = Close { thread, token, outcome, here, snapshot: args.snapshot, defer };
+    let request = ThreadCloseRequest { thread, token, outcome, here, snapshot: args.snapshot, defer };
     let full = args.detail.full;
-    context.change(
+    context.run_change(
         &args.repeatable,
         fingerprint,
-        |closed| view(closed, full),
-        |session, receipt| close::close(session, receipt, &request),
+        |closed| close_response(closed, full),
+        |session, receipt| close::close_thread(session, receipt, &request),
     )
 }
 
 /// What closing a thread answers.
 #[must_use]
-pub fn view(closed: &Closed, full: bool) -> CloseAnswer {
-    CloseAnswer {
-        thread: Thread::of(&closed.thread.thread, closed.thread.question.as_ref(), now()),
-        message: MessageShown::of(&closed.message, full),
+pub fn close_response(closed: &ThreadCloseOutcome, full: bool) -> CloseResponse {
+    CloseResponse {
+        thread: ThreadView::from_thread(
+            &closed.thread.thread,
+            closed.thread.question.as_ref(),
+            current_time(),
+        ),
+        message: MessageOrSummary::from_message(&closed.message, full),
     }
 }

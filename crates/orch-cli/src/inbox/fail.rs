@@ -2,27 +2,27 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::CloseAnswer;
+use orch_contract::inbox::CloseResponse;
 use orch_core::id::ThreadId;
-use orch_inbox::close::{self, Close, Outcome};
+use orch_inbox::close::{self, ThreadCloseRequest, ThreadResult};
 
-use crate::arguments::{self, Detail, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::inbox::done::view;
-use crate::inbox::holder::{self, Token};
-use crate::respond::Reply;
+use crate::arguments::{self, DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::inbox::done::close_response;
+use crate::inbox::holder::{self, TokenOptions};
+use crate::respond::CommandReply;
 
 /// Close a thread that you hold: the work failed
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox fail th-1 --token TOKEN --reason 'The tests do not compile.'")]
-pub struct Args {
+pub struct FailArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
-    token: Token,
+    token: TokenOptions,
     /// Why; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
@@ -33,31 +33,38 @@ pub struct Args {
     #[arg(long = "final")]
     last: bool,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Closes the thread.
 ///
 /// # Errors
 /// The token is not the live one, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<CloseAnswer>, Failure> {
-    let thread = holder::thread(context, args.thread)?;
-    let reason = context.texts().required("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let token = args.token.read(context)?;
-    let fingerprint = Fingerprint::of("inbox fail")
-        .with("thread", thread)
-        .with("token", &token)
-        .with("reason", &reason)
-        .with("final", args.last);
-    let outcome = Outcome::Failed { reason, last: args.last };
-    let request = Close { thread, token, outcome, here: None, snapshot: false, defer: false };
+pub fn run(
+    args: &FailArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<CloseResponse>, CommandFailure> {
+    let thread = holder::resolve_thread(context, args.thread)?;
+    let reason = context.text_source().read_required(
+        "--reason",
+        args.reason.as_deref(),
+        args.reason_file.as_deref(),
+    )?;
+    let token = args.token.read_token(context)?;
+    let fingerprint = RequestFingerprint::for_command("inbox fail")
+        .with_argument("thread", thread)
+        .with_argument("token", &token)
+        .with_argument("reason", &reason)
+        .with_argument("final", args.last);
+    let outcome = ThreadResult::Failed { reason, last: args.last };
+    let request = ThreadCloseRequest { thread, token, outcome, here: None, snapshot: false, defer: false };
     let full = args.detail.full;
-    context.change(
+    context.run_change(
         &args.repeatable,
         fingerprint,
-        |closed| view(closed, full),
-        |session, receipt| close::close(session, receipt, &request),
+        |closed| close_response(closed, full),
+        |session, receipt| close::close_thread(session, receipt, &request),
     )
 }

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use orch_contract::{Code, ErrorView};
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::ThreadId;
 
 use crate::arguments;
-use crate::context::Context;
-use crate::environment::{Environment, LEASE, THREAD};
-use crate::failure::Failure;
+use crate::context::CommandRuntime;
+use crate::environment::{LEASE, THREAD, VariableSource};
+use crate::failure::CommandFailure;
 
 /// The options that give the holder's token.
 #[derive(Args, Clone, Debug)]
-pub struct Token {
+pub struct TokenOptions {
     /// The token that claim gave; `-` reads it from stdin [env: INBOX_LEASE]
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<String>,
@@ -22,20 +22,24 @@ pub struct Token {
     token_file: Option<PathBuf>,
 }
 
-impl Token {
+impl TokenOptions {
     /// The token: from the option, stdin, a file, or the variable.
     ///
     /// # Errors
     /// It is missing or cannot be read.
-    pub fn read(&self, context: &mut Context<'_>) -> Result<String, Failure> {
-        let given = context.texts().read("--token", self.token.as_deref(), self.token_file.as_deref())?;
+    pub fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, CommandFailure> {
+        let given =
+            context.text_source().read_text("--token", self.token.as_deref(), self.token_file.as_deref())?;
         let token = match given {
             Some(token) => Some(token),
-            None => context.environment().text(LEASE)?,
+            None => context.environment().variable_text(LEASE)?,
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         token.ok_or_else(|| {
-            Failure::invalid("--token", format!("--token is missing, and {LEASE} is not set."))
+            CommandFailure::invalid_argument(
+                "--token",
+                format!("--token is missing, and {LEASE} is not set."),
+            )
         })
     }
 }
@@ -44,10 +48,13 @@ impl Token {
 ///
 /// # Errors
 /// Neither names one.
-pub fn thread(context: &Context<'_>, given: Option<ThreadId>) -> Result<ThreadId, Failure> {
+pub fn resolve_thread(
+    context: &CommandRuntime<'_>,
+    given: Option<ThreadId>,
+) -> Result<ThreadId, CommandFailure> {
     match given {
         Some(thread) => Ok(thread),
-        None => of_environment(context.environment())?.ok_or_else(missing),
+        None => thread_of_environment(context.environment())?.ok_or_else(missing_thread),
     }
 }
 
@@ -55,10 +62,12 @@ pub fn thread(context: &Context<'_>, given: Option<ThreadId>) -> Result<ThreadId
 ///
 /// # Errors
 /// It names none.
-pub fn of_environment(environment: &dyn Environment) -> Result<Option<ThreadId>, Failure> {
-    let Some(name) = environment.text(THREAD)? else { return Ok(None) };
-    let thread = arguments::thread(&name);
-    thread.map(Some).map_err(|why| Failure::invalid(THREAD, format!("`{name}` in {THREAD}: {why}.")))
+pub fn thread_of_environment(environment: &dyn VariableSource) -> Result<Option<ThreadId>, CommandFailure> {
+    let Some(name) = environment.variable_text(THREAD)? else { return Ok(None) };
+    let thread = arguments::parse_thread_id(&name);
+    thread
+        .map(Some)
+        .map_err(|why| CommandFailure::invalid_argument(THREAD, format!("`{name}` in {THREAD}: {why}.")))
 }
 
 /// Takes `[THREAD] [TEXT]` apart: with the variable set, one word alone is the text.
@@ -68,29 +77,31 @@ pub fn of_environment(environment: &dyn Environment) -> Result<Option<ThreadId>,
 /// # Errors
 /// No thread is named, or a word in its place names none.
 pub fn thread_and_text(
-    environment: &dyn Environment,
+    environment: &dyn VariableSource,
     words: (Option<&str>, Option<&str>),
     text_elsewhere: bool,
-) -> Result<(ThreadId, Option<String>), Failure> {
+) -> Result<(ThreadId, Option<String>), CommandFailure> {
     let thread = |word: &str| {
-        arguments::thread(word)
-            .map_err(|why| Failure::invalid("THREAD", format!("`{word}` does not fit THREAD: {why}.")))
+        arguments::parse_thread_id(word).map_err(|why| {
+            CommandFailure::invalid_argument("THREAD", format!("`{word}` does not fit THREAD: {why}."))
+        })
     };
     match words {
         (Some(first), Some(second)) => Ok((thread(first)?, Some(second.to_owned()))),
         // A text that names a thread is far more often a thread whose text was forgotten.
         (Some(only), None) if text_elsewhere || ThreadId::parse(only).is_some() => Ok((thread(only)?, None)),
-        (Some(only), None) => match of_environment(environment)? {
+        (Some(only), None) => match thread_of_environment(environment)? {
             Some(thread) => Ok((thread, Some(only.to_owned()))),
-            None => Err(missing()),
+            None => Err(missing_thread()),
         },
-        (None, _) => Ok((of_environment(environment)?.ok_or_else(missing)?, None)),
+        (None, _) => Ok((thread_of_environment(environment)?.ok_or_else(missing_thread)?, None)),
     }
 }
 
-fn missing() -> Failure {
-    let error = ErrorView::new(Code::InvalidArgument, format!("THREAD is missing, and {THREAD} is not set."));
-    error.detail("argument", "THREAD").hint("inbox list").into()
+fn missing_thread() -> CommandFailure {
+    let error =
+        ErrorView::new(ErrorCode::InvalidArgument, format!("THREAD is missing, and {THREAD} is not set."));
+    error.with_detail("argument", "THREAD").with_hint("inbox list").into()
 }
 
 #[cfg(test)]
@@ -98,10 +109,10 @@ mod tests {
     use super::*;
     use std::ffi::OsString;
 
-    struct With(Option<&'static str>);
+    struct FixedEnvironment(Option<&'static str>);
 
-    impl Environment for With {
-        fn raw(&self, name: &str) -> Option<OsString> {
+    impl VariableSource for FixedEnvironment {
+        fn raw_variable(&self, name: &str) -> Option<OsString> {
             self.0.filter(|_| name == THREAD).map(OsString::from)
         }
     }
@@ -109,7 +120,7 @@ mod tests {
     #[test]
     fn one_word_is_the_text_when_the_variable_names_the_thread() {
         let check = |variable, words, elsewhere, expected: Option<(i64, Option<&str>)>| {
-            let got = thread_and_text(&With(variable), words, elsewhere).ok();
+            let got = thread_and_text(&FixedEnvironment(variable), words, elsewhere).ok();
             let expected = expected.map(|(thread, text)| (ThreadId(thread), text.map(str::to_owned)));
             assert_eq!(got, expected, "{variable:?} {words:?} {elsewhere}");
         };

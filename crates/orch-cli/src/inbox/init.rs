@@ -1,11 +1,11 @@
 //! `inbox init`: makes the store when there is none.
 
-use orch_contract::store::InitAnswer;
+use orch_contract::store::InitResponse;
 
-use crate::arguments::Repeatable;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Reply;
+use crate::arguments::RequestIdOption;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandReply;
 
 /// Make the store when there is none
 ///
@@ -13,15 +13,18 @@ use crate::respond::Reply;
 /// else `.orch/orch.db` here. Repeating it changes nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox init")]
-pub struct Args {
+pub struct InboxInitArgs {
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Makes the store.
 ///
 /// # Errors
 /// It can be neither opened nor made.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<InitAnswer>, Failure> {
-    context.make_store(&args.repeatable)
+pub fn run(
+    args: &InboxInitArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<InitResponse>, CommandFailure> {
+    context.create_store(&args.repeatable)
 }

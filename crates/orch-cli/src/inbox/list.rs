@@ -1,49 +1,58 @@
 //! `inbox list`: threads, most urgent first, then oldest.
 
-use orch_contract::Thread;
-use orch_contract::inbox::ListAnswer;
+use orch_contract::ThreadView;
+use orch_contract::inbox::ThreadListResponse;
 use orch_core::id::Slug;
 use orch_core::thread::ThreadStatus;
-use orch_inbox::list::{self, List};
+use orch_inbox::list::{self, ThreadListRequest};
 
-use crate::arguments::{self, Paging};
-use crate::context::{Context, now};
-use crate::failure::Failure;
-use crate::inbox::word;
-use crate::respond::Reply;
+use crate::arguments::{self, PagingOptions};
+use crate::context::{CommandRuntime, current_time};
+use crate::failure::CommandFailure;
+use crate::inbox::value_parsers;
+use crate::respond::CommandReply;
 
 /// List threads, most urgent first, then oldest
 ///
 /// Shows the threads sent to an agent or held by it; those of every agent when nobody is named.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox list --for builders --state queued")]
-pub struct Args {
+pub struct ListArgs {
     /// Whose threads; yours when not given
-    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::slug)]
+    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
     /// Only threads in this state
-    #[arg(long, value_parser = word::thread_state())]
+    #[arg(long, value_parser = value_parsers::thread_state_parser())]
     state: Option<ThreadStatus>,
     /// Only threads with messages that the agent has not acknowledged
     #[arg(long)]
     unread: bool,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
 /// Lists threads.
 ///
 /// # Errors
 /// The cursor is not one, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ListAnswer>, Failure> {
+pub fn run(
+    args: &ListArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<ThreadListResponse>, CommandFailure> {
     let agent = match &args.agent {
-        None if args.unread => Some(context.agent_or("--for", None)?),
-        None => context.agent()?,
+        None if args.unread => Some(context.calling_agent_or("--for", None)?),
+        None => context.calling_agent()?,
         named => named.clone(),
     };
-    let request = List { agent, state: args.state, unread: args.unread, page: args.paging.page() };
-    let page = list::list(context.session()?, &request)?;
-    let now = now();
-    let threads = page.items.iter().map(|shown| Thread::of(&shown.thread, shown.question.as_ref(), now));
-    Ok(Reply::new(ListAnswer { threads: threads.collect(), total: page.total, next: page.next }))
+    let request =
+        ThreadListRequest { agent, state: args.state, unread: args.unread, page: args.paging.page_request() };
+    let page = list::list_threads(context.open_session()?, &request)?;
+    let now = current_time();
+    let threads =
+        page.items.iter().map(|shown| ThreadView::from_thread(&shown.thread, shown.question.as_ref(), now));
+    Ok(CommandReply::new(ThreadListResponse {
+        threads: threads.collect(),
+        total: page.total,
+        next: page.next,
+    }))
 }

@@ -17,20 +17,20 @@ pub mod reply;
 pub mod run;
 pub mod send;
 pub mod show;
+pub mod value_parsers;
 pub mod wait;
-pub mod word;
 
 use clap::{Parser, Subcommand};
-use orch_contract::{Code, ErrorView};
-use orch_process::afresh;
+use orch_contract::{ErrorCode, ErrorView};
+use orch_process::reexec;
 
-use crate::arguments::Globals;
-use crate::context::{Context, Identity};
-use crate::entry::Program;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::arguments::GlobalOptions;
+use crate::context::{CommandRuntime, ProgramIdentity};
+use crate::entry::CliProgram;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
-use crate::usage::NoCommand;
+use crate::usage::EarlyExit;
 
 /// Send work to agents, claim it, report on it
 ///
@@ -49,91 +49,94 @@ use crate::usage::NoCommand;
         It listens on 8080.\n  \
         EOF"
 )]
-pub struct Inbox {
+pub struct InboxCli {
     #[command(flatten)]
-    globals: Globals,
+    globals: GlobalOptions,
     #[command(subcommand)]
-    command: Command,
+    command: InboxCommand,
 }
 
 #[derive(Debug, Subcommand)]
 // A command's options are built when it is met: building those of all took longer than reading the store.
 #[command(defer = true)]
-enum Command {
-    Init(init::Args),
-    Send(send::Args),
-    List(list::Args),
-    Show(show::Args),
-    Claim(claim::Args),
-    Renew(renew::Args),
-    Progress(progress::Args),
-    Ask(ask::Args),
-    Reply(reply::Args),
-    Wait(wait::Args),
-    Ack(ack::Args),
-    Done(done::Args),
-    Fail(fail::Args),
-    Release(release::Args),
-    Cancel(cancel::Args),
-    Run(run::Args),
-    Agents(agents::Args),
+enum InboxCommand {
+    Init(init::InboxInitArgs),
+    Send(send::SendArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Claim(claim::ClaimArgs),
+    Renew(renew::RenewArgs),
+    Progress(progress::ProgressArgs),
+    Ask(ask::AskArgs),
+    Reply(reply::ReplyArgs),
+    Wait(wait::InboxWaitArgs),
+    Ack(ack::InboxAckArgs),
+    Done(done::DoneArgs),
+    Fail(fail::FailArgs),
+    Release(release::ReleaseArgs),
+    Cancel(cancel::CancelArgs),
+    Run(run::InboxRunArgs),
+    Agents(agents::InboxAgentsArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
     /// What an earlier image of this process has claimed.
     #[command(skip)]
-    GoOn(Box<run::Kept>),
+    GoOn(Box<run::ReexecArguments>),
 }
 
-impl Program for Inbox {
-    const IDENTITY: Identity =
-        Identity { program: "inbox", agent_variable: "INBOX_AGENT", agent_default: None };
+impl CliProgram for InboxCli {
+    const IDENTITY: ProgramIdentity =
+        ProgramIdentity { program: "inbox", agent_variable: "INBOX_AGENT", agent_default: None };
 
-    fn kept() -> Option<Result<(Self, String), NoCommand>> {
+    fn take_reexec_command() -> Option<Result<(Self, String), EarlyExit>> {
         let command = || "inbox run".to_owned();
         let read = |bytes: std::io::Result<Vec<u8>>| {
-            let kept: run::Kept = serde_json::from_slice(&bytes?)?;
-            let globals = kept.globals();
-            Ok((Self { globals, command: Command::GoOn(Box::new(kept)) }, command()))
+            let kept: run::ReexecArguments = serde_json::from_slice(&bytes?)?;
+            let globals = kept.global_options();
+            Ok((Self { globals, command: InboxCommand::GoOn(Box::new(kept)) }, command()))
         };
         let failed = |error: std::io::Error| {
             let message = format!("What this program kept for itself cannot be read: {error}.");
-            let error = Box::new(ErrorView::new(Code::Internal, message));
-            NoCommand::Wrong { command: command(), error }
+            let error = Box::new(ErrorView::new(ErrorCode::Internal, message));
+            EarlyExit::UsageError { command: command(), error }
         };
-        Some(read(afresh::kept()?).map_err(failed))
+        Some(read(reexec::take_reexec_payload()?).map_err(failed))
     }
 
-    fn globals(&self) -> &Globals {
+    fn global_options(&self) -> &GlobalOptions {
         &self.globals
     }
 
-    fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
         Ok(match self.command {
-            Command::Init(args) => init::run(&args, context)?.into(),
-            Command::Send(args) => send::run(&args, context)?.into(),
-            Command::List(args) => list::run(&args, context)?.into(),
-            Command::Show(args) => show::run(&args, context)?.into(),
-            Command::Claim(args) => claim::run(&args, context)?.into(),
-            Command::Renew(args) => renew::run(&args, context)?.into(),
-            Command::Progress(args) => progress::run(&args, context)?.into(),
-            Command::Ask(args) => ask::run(&args, context)?.into(),
-            Command::Reply(args) => reply::run(&args, context)?.into(),
-            Command::Wait(args) => wait::run(&args, context)?.into(),
-            Command::Ack(args) => ack::run(&args, context)?.into(),
-            Command::Done(args) => done::run(&args, context)?.into(),
-            Command::Fail(args) => fail::run(&args, context)?.into(),
-            Command::Release(args) => release::run(&args, context)?.into(),
-            Command::Cancel(args) => cancel::run(&args, context)?.into(),
-            Command::Agents(args) => agents::run(&args, context)?.into(),
-            Command::Schema(args) => {
-                self_description::schema(&args, "inbox", orch_contract::schema::inbox_schemas())?.into()
+            InboxCommand::Init(args) => init::run(&args, context)?.into(),
+            InboxCommand::Send(args) => send::run(&args, context)?.into(),
+            InboxCommand::List(args) => list::run(&args, context)?.into(),
+            InboxCommand::Show(args) => show::run(&args, context)?.into(),
+            InboxCommand::Claim(args) => claim::run(&args, context)?.into(),
+            InboxCommand::Renew(args) => renew::run(&args, context)?.into(),
+            InboxCommand::Progress(args) => progress::run(&args, context)?.into(),
+            InboxCommand::Ask(args) => ask::run(&args, context)?.into(),
+            InboxCommand::Reply(args) => reply::run(&args, context)?.into(),
+            InboxCommand::Wait(args) => wait::run(&args, context)?.into(),
+            InboxCommand::Ack(args) => ack::run(&args, context)?.into(),
+            InboxCommand::Done(args) => done::run(&args, context)?.into(),
+            InboxCommand::Fail(args) => fail::run(&args, context)?.into(),
+            InboxCommand::Release(args) => release::run(&args, context)?.into(),
+            InboxCommand::Cancel(args) => cancel::run(&args, context)?.into(),
+            InboxCommand::Agents(args) => agents::run(&args, context)?.into(),
+            InboxCommand::Schema(args) => {
+                self_description::schema_response(&args, "inbox", orch_contract::schema::inbox_schemas())?
+                    .into()
             }
-            Command::Completions(args) => self_description::completions(&args, Self::parser()),
-            Command::Man(args) => self_description::man(&args, Self::parser())?,
-            Command::Run(args) => run::run(args, context)?,
-            Command::GoOn(kept) => run::go_on(*kept, context)?,
+            InboxCommand::Completions(args) => {
+                self_description::completion_script(&args, Self::full_parser())
+            }
+            InboxCommand::Man(args) => self_description::write_manual(&args, Self::full_parser())?,
+            InboxCommand::Run(args) => run::run(args, context)?,
+            InboxCommand::GoOn(kept) => run::continue_after_reexec(*kept, context)?,
         })
     }
 }

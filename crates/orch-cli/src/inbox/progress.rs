@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::ProgressAnswer;
-use orch_contract::{Message, MessageShown};
-use orch_inbox::progress::{self, Progress, Progressed};
+use orch_contract::inbox::ProgressResponse;
+use orch_contract::{MessageOrSummary, MessageView};
+use orch_inbox::progress::{self, ProgressOutcome, ProgressRequest};
 
-use crate::arguments::{self, Detail, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::inbox::holder::{self, Token};
-use crate::respond::Reply;
+use crate::arguments::{self, DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::inbox::holder::{self, TokenOptions};
+use crate::respond::CommandReply;
 
 /// Tell how far the work is, and renew the lease
 ///
@@ -20,7 +20,7 @@ use crate::respond::Reply;
 #[command(
     after_help = "EXAMPLE:\n  inbox progress th-1 --token TOKEN 'Two of three files done.' --percent 66"
 )]
-pub struct Args {
+pub struct ProgressArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", allow_hyphen_values = true)]
     first: Option<String>,
@@ -31,37 +31,41 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     text_file: Option<PathBuf>,
     /// How much is done, 0 to 100
-    #[arg(long, value_name = "N", value_parser = arguments::percent)]
+    #[arg(long, value_name = "N", value_parser = arguments::parse_percent)]
     percent: Option<u8>,
     #[command(flatten)]
-    token: Token,
+    token: TokenOptions,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Writes a progress message.
 ///
 /// # Errors
 /// The token is not the live one, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ProgressAnswer>, Failure> {
+pub fn run(
+    args: &ProgressArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<ProgressResponse>, CommandFailure> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.text_file.is_some())?;
-    let text = context.texts().required("TEXT", text.as_deref(), args.text_file.as_deref())?;
-    let request = Progress { thread, token: args.token.read(context)?, text, percent: args.percent };
-    let fingerprint = Fingerprint::of("inbox progress")
-        .with("thread", request.thread)
-        .with("token", &request.token)
-        .with("text", &request.text)
-        .maybe("percent", request.percent);
+    let text = context.text_source().read_required("TEXT", text.as_deref(), args.text_file.as_deref())?;
+    let request =
+        ProgressRequest { thread, token: args.token.read_token(context)?, text, percent: args.percent };
+    let fingerprint = RequestFingerprint::for_command("inbox progress")
+        .with_argument("thread", request.thread)
+        .with_argument("token", &request.token)
+        .with_argument("text", &request.text)
+        .with_optional("percent", request.percent);
     let full = args.detail.full;
-    let view = |progressed: &Progressed| ProgressAnswer {
-        message: MessageShown::of(&progressed.message, full),
+    let view = |progressed: &ProgressOutcome| ProgressResponse {
+        message: MessageOrSummary::from_message(&progressed.message, full),
         unread: progressed.unread.count,
-        messages: Message::all(&progressed.unread.messages),
+        messages: MessageView::from_messages(&progressed.unread.messages),
     };
-    context.change(&args.repeatable, fingerprint, view, |session, receipt| {
-        progress::progress(session, receipt, &request)
+    context.run_change(&args.repeatable, fingerprint, view, |session, receipt| {
+        progress::report_progress(session, receipt, &request)
     })
 }

@@ -1,45 +1,50 @@
 //! `inbox release`: the holder gives its thread back.
 
-use orch_contract::Thread;
-use orch_contract::inbox::ThreadAnswer;
+use orch_contract::ThreadView;
+use orch_contract::inbox::ThreadResponse;
 use orch_core::id::ThreadId;
-use orch_inbox::{ThreadShown, release};
+use orch_inbox::{ThreadSummary, release};
 
-use crate::arguments::{self, Repeatable};
-use crate::context::{Context, now};
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::inbox::holder::{self, Token};
-use crate::respond::Reply;
+use crate::arguments::{self, RequestIdOption};
+use crate::context::{CommandRuntime, current_time};
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::inbox::holder::{self, TokenOptions};
+use crate::respond::CommandReply;
 
 /// Give a thread that you hold back to its queue
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox release th-1 --token TOKEN")]
-pub struct Args {
+pub struct ReleaseArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
-    token: Token,
+    token: TokenOptions,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Gives the thread back.
 ///
 /// # Errors
 /// The token is not the live one, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ThreadAnswer>, Failure> {
-    let thread = holder::thread(context, args.thread)?;
-    let token = args.token.read(context)?;
-    let fingerprint = Fingerprint::of("inbox release").with("thread", thread).with("token", &token);
-    context.change(&args.repeatable, fingerprint, view, |session, receipt| {
-        release::release(session, receipt, thread, &token)
+pub fn run(
+    args: &ReleaseArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<ThreadResponse>, CommandFailure> {
+    let thread = holder::resolve_thread(context, args.thread)?;
+    let token = args.token.read_token(context)?;
+    let fingerprint = RequestFingerprint::for_command("inbox release")
+        .with_argument("thread", thread)
+        .with_argument("token", &token);
+    context.run_change(&args.repeatable, fingerprint, thread_response, |session, receipt| {
+        release::release_thread(session, receipt, thread, &token)
     })
 }
 
 /// What giving back and cancelling a thread answer.
 #[must_use]
-pub fn view(shown: &ThreadShown) -> ThreadAnswer {
-    ThreadAnswer { thread: Thread::of(&shown.thread, shown.question.as_ref(), now()) }
+pub fn thread_response(shown: &ThreadSummary) -> ThreadResponse {
+    ThreadResponse { thread: ThreadView::from_thread(&shown.thread, shown.question.as_ref(), current_time()) }
 }

@@ -5,25 +5,27 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_contract::inbox::RunAnswer;
-use orch_contract::{Code, Message};
+use orch_contract::inbox::WorkerRunResponse;
+use orch_contract::{ErrorCode, MessageView};
 use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::message::MessageKind;
-use orch_core::time::Span;
-use orch_inbox::claim::Claim;
+use orch_core::time::TimeSpan;
+use orch_inbox::claim::ClaimRequest;
 use orch_inbox::show;
-use orch_process::afresh;
-use orch_profile::{BUILT_IN, ProfileError, Reference, Shelf};
+use orch_process::reexec;
+use orch_profile::{BUILT_IN, ProfileError, ProfileReference, ProfileRegistry};
 use orch_store::page::PageRequest;
-use orch_supervisor::wrapper::{self, Held, Note, Programs, What, Wrap, Wrapped};
+use orch_supervisor::wrapper::{
+    self, ClaimedWork, ProgramPaths, ReexecPayload, WorkerSource, WrapperConfig, WrapperOutcome,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::{self, EmptyOk, Globals};
-use crate::context::Context;
-use crate::failure::Failure;
+use crate::arguments::{self, EmptyOkOption, GlobalOptions};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::interrupts;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Run a program on work: claim it, keep its lease, report what the program did not
 ///
@@ -35,26 +37,26 @@ use crate::respond::{Outcome, Reply};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLES:\n  inbox run --for builders --as ana -- make all\n  \
     inbox run --for claude --profile claude --wait")]
-pub struct Args {
+pub struct InboxRunArgs {
     /// The thread; the most urgent work of the queue when not given
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     /// Whose work; yours when not given
-    #[arg(long = "for", value_name = "QUEUE", value_parser = arguments::slug, conflicts_with = "thread")]
+    #[arg(long = "for", value_name = "QUEUE", value_parser = arguments::parse_slug, conflicts_with = "thread")]
     queue: Option<Slug>,
     /// How long the claim lasts without a sign of life: 1s to 24h
-    #[arg(long, value_name = "DURATION", value_parser = arguments::lease)]
+    #[arg(long, value_name = "DURATION", value_parser = arguments::parse_lease)]
     lease: Option<LeaseLength>,
     /// Wait for work; 100s when no duration is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "100s",
-        value_parser = arguments::duration)]
-    wait: Option<Span>,
+        value_parser = arguments::parse_duration)]
+    wait: Option<TimeSpan>,
     /// Start what this profile says, in place of a command: a name or a path
-    #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "command")]
-    profile: Option<Reference>,
+    #[arg(long, value_name = "PROFILE", value_parser = parse_profile_reference, conflicts_with = "command")]
+    profile: Option<ProfileReference>,
     /// How long the program may take
-    #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
-    limit: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = arguments::parse_duration)]
+    limit: Option<TimeSpan>,
     /// Let exit status 0 say that the work is done
     #[arg(long, conflicts_with = "profile")]
     exit_reports: bool,
@@ -62,44 +64,44 @@ pub struct Args {
     #[arg(long, requires = "profile")]
     end_silent: bool,
     #[command(flatten)]
-    empty_ok: EmptyOk,
+    empty_ok: EmptyOkOption,
     /// The program and its arguments
     #[arg(last = true, value_name = "COMMAND", required_unless_present = "profile")]
     command: Vec<OsString>,
 }
 
-fn profile(text: &str) -> Result<Reference, String> {
-    text.parse().map_err(|error: orch_profile::BadReference| error.to_string())
+fn parse_profile_reference(text: &str) -> Result<ProfileReference, String> {
+    text.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())
 }
 
 /// What an image of this process keeps for the next one, once the work is claimed.
 #[derive(Deserialize, Serialize)]
-pub struct Kept {
+pub struct ReexecArguments {
     store: Option<String>,
     json: bool,
     text: bool,
     allow_network_fs: bool,
     who: Option<String>,
-    how: How,
+    how: LaunchOptions,
     folder: PathBuf,
-    note: Note,
+    note: ReexecPayload,
 }
 
-impl Kept {
+impl ReexecArguments {
     /// The options that every command takes.
     #[must_use]
-    pub fn globals(&self) -> Globals {
-        Globals {
+    pub fn global_options(&self) -> GlobalOptions {
+        GlobalOptions {
             store: self.store.clone(),
             json: self.json,
             text: self.text,
             allow_network_fs: self.allow_network_fs,
-            who: self.who.clone().map(Slug::stored),
+            who: self.who.clone().map(Slug::from_stored),
         }
     }
 }
 
-impl std::fmt::Debug for Kept {
+impl std::fmt::Debug for ReexecArguments {
     /// It holds a token, which is nobody's business.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Kept").finish_non_exhaustive()
@@ -108,7 +110,7 @@ impl std::fmt::Debug for Kept {
 
 /// How the program is run.
 #[derive(Clone, Deserialize, Serialize)]
-struct How {
+struct LaunchOptions {
     command: Vec<OsString>,
     profile: Option<String>,
     exit_reports: bool,
@@ -120,9 +122,9 @@ struct How {
 ///
 /// # Errors
 /// There is no work, somebody else holds it, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let asked = claim(&args, context)?;
-    let how = How {
+pub fn run(args: InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    let asked = claim_request(&args, context)?;
+    let how = LaunchOptions {
         command: args.command,
         profile: args.profile.map(|reference| reference.to_string()),
         exit_reports: args.exit_reports,
@@ -131,11 +133,11 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
     };
     let session = context.take_session()?;
     let folder = session.folder().to_owned();
-    let shelf = shelf_at(&folder, context)?;
-    let globals = context.globals().clone();
-    let begun = wrapped(context, &how, &shelf, |wrap| {
-        let held = wrapper::claim(session, wrap, &asked)?;
-        let kept = Kept {
+    let shelf = profile_registry_at(&folder, context)?;
+    let globals = context.global_options().clone();
+    let begun = run_wrapped(context, &how, &shelf, |wrap| {
+        let held = wrapper::claim_work(session, wrap, &asked)?;
+        let kept = ReexecArguments {
             store: globals.store,
             json: globals.json,
             text: globals.text,
@@ -143,17 +145,17 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
             who: globals.who.map(|who| who.to_string()),
             how: how.clone(),
             folder,
-            note: held.note(),
+            note: held.to_reexec_payload(),
         };
         if let Ok(kept) = serde_json::to_vec(&kept) {
             // Where it cannot be done, this image does as well.
-            afresh::begin_afresh(&kept);
+            reexec::reexec_self(&kept);
         }
         Ok(held)
     });
     match begun {
-        Err(failure) if args.empty_ok.empty_ok && failure.code() == Code::InboxEmpty => {
-            Ok(Outcome::StreamedAs(0))
+        Err(failure) if args.empty_ok.empty_ok && failure.code() == ErrorCode::InboxEmpty => {
+            Ok(CommandOutcome::StreamedWithStatus(0))
         }
         begun => begun,
     }
@@ -163,32 +165,35 @@ pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn go_on(kept: Kept, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let shelf = shelf_at(&kept.folder, context)?;
-    wrapped(context, &kept.how, &shelf, |wrap| Ok(Held::of_note(kept.note, wrap)))
+pub fn continue_after_reexec(
+    kept: ReexecArguments,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let shelf = profile_registry_at(&kept.folder, context)?;
+    run_wrapped(context, &kept.how, &shelf, |wrap| Ok(ClaimedWork::from_reexec_payload(kept.note, wrap)))
 }
 
 /// Runs a program on what is held, to its end.
-fn wrapped(
-    context: &mut Context<'_>,
-    how: &How,
-    shelf: &Shelf,
-    hold: impl FnOnce(&Wrap<'_>) -> Result<Held, orch_inbox::Error>,
-) -> Result<Outcome, Failure> {
-    let what = what(how, shelf)?;
-    let (open, store) = context.opener()?;
-    let document = context.wants_document();
+fn run_wrapped(
+    context: &mut CommandRuntime<'_>,
+    how: &LaunchOptions,
+    shelf: &ProfileRegistry,
+    hold: impl FnOnce(&WrapperConfig<'_>) -> Result<ClaimedWork, orch_inbox::Error>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let what = worker_source(how, shelf)?;
+    let (open, store) = context.session_opener()?;
+    let document = context.is_document_requested();
     let stop;
     let wrapped = {
         let printer = &*context;
         let mut echo = |line: &[u8]| {
             if !document {
-                let _ = printer.pass(line);
+                let _ = printer.print_foreign_line(line);
             }
         };
-        let mut wrap = Wrap {
+        let mut wrap = WrapperConfig {
             what,
-            programs: programs()?,
+            programs: own_programs()?,
             open: &open,
             store,
             limit: how.limit_ms.map(|limit| Duration::from_millis(u64::try_from(limit).unwrap_or(0))),
@@ -198,80 +203,90 @@ fn wrapped(
         };
         // Until then an interrupt ends this at once.
         let held = hold(&wrap)?;
-        stop = interrupts::take_over()?;
+        stop = interrupts::take_over_interrupts()?;
         wrap.stop = Some(stop.as_fd());
-        wrapper::keep(wrap, held)?
+        wrapper::run_claimed_work(wrap, held)?
     };
     let done = wrapped.message.as_ref().is_some_and(|message| message.content.kind == MessageKind::Result);
-    let exit = if done { 0 } else { Code::NotClaimed.exit_status() };
+    let exit = if done { 0 } else { ErrorCode::NotClaimed.exit_status() };
     if document {
-        return Ok(Outcome::AnswerAs(Box::new(Reply::new(answer(&wrapped))), exit));
+        return Ok(CommandOutcome::ReplyWithStatus(
+            Box::new(CommandReply::new(run_response(&wrapped))),
+            exit,
+        ));
     }
     if !done {
         let why = wrapped.detail.as_deref().unwrap_or("its work was taken from it");
-        context.progress(&format!("{} is not done: {why}", wrapped.thread));
+        context.print_progress(&format!("{} is not done: {why}", wrapped.thread));
     }
-    Ok(Outcome::StreamedAs(exit))
+    Ok(CommandOutcome::StreamedWithStatus(exit))
 }
 
-fn answer(wrapped: &Wrapped) -> RunAnswer {
-    RunAnswer {
+fn run_response(wrapped: &WrapperOutcome) -> WorkerRunResponse {
+    WorkerRunResponse {
         thread: wrapped.thread.to_string(),
         outcome: wrapped.outcome.into(),
         exit_status: wrapped.exit_status,
-        message: wrapped.message.as_ref().map(Message::of),
+        message: wrapped.message.as_ref().map(MessageView::from_message),
         detail: wrapped.detail.clone(),
         log: wrapped.log.display().to_string(),
     }
 }
 
-fn claim(args: &Args, context: &mut Context<'_>) -> Result<Claim, Failure> {
-    let who = context.agent()?;
+fn claim_request(
+    args: &InboxRunArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<ClaimRequest, CommandFailure> {
+    let who = context.calling_agent()?;
     let queue = args.queue.clone().or_else(|| who.clone().filter(|_| args.thread.is_none()));
     let holder = match (who.or_else(|| queue.clone()), args.thread) {
         (Some(holder), _) => holder,
         (None, Some(thread)) => {
             let page = PageRequest { limit: 1, after: None };
-            show::show(context.session()?, thread, &page)?.thread.thread.head.to
+            show::show_thread(context.open_session()?, thread, &page)?.thread.thread.head.to
         }
-        (None, None) => context.agent_or("--for", None)?,
+        (None, None) => context.calling_agent_or("--for", None)?,
     };
-    Ok(Claim { queue, holder, thread: args.thread, lease: args.lease, wait: args.wait, again: false })
+    Ok(ClaimRequest { queue, holder, thread: args.thread, lease: args.lease, wait: args.wait, again: false })
 }
 
-fn what(how: &How, shelf: &Shelf) -> Result<What, Failure> {
+fn worker_source(how: &LaunchOptions, shelf: &ProfileRegistry) -> Result<WorkerSource, CommandFailure> {
     let Some(named) = &how.profile else {
-        return Ok(What::Command { words: how.command.clone(), exit_reports: how.exit_reports });
+        return Ok(WorkerSource::Command { words: how.command.clone(), exit_reports: how.exit_reports });
     };
-    let reference = profile(named).map_err(|problem| Failure::invalid("--profile", format!("{problem}.")))?;
-    let profile = shelf.profile(&reference).map_err(|error| bad_profile(&error))?;
-    let template = shelf.template(&profile).map_err(|error| bad_profile(&error))?;
-    Ok(What::Profile { profile: Box::new(profile), template: Box::new(template) })
+    let reference = parse_profile_reference(named)
+        .map_err(|problem| CommandFailure::invalid_argument("--profile", format!("{problem}.")))?;
+    let profile = shelf.load_profile(&reference).map_err(|error| profile_failure(&error))?;
+    let template = shelf.load_template(&profile).map_err(|error| profile_failure(&error))?;
+    Ok(WorkerSource::Profile { profile: Box::new(profile), template: Box::new(template) })
 }
 
 /// Where profiles are looked for: beside the store, then in the user's settings.
-pub(crate) fn shelf(context: &mut Context<'_>) -> Result<Shelf, Failure> {
-    let folder = context.session()?.folder().to_owned();
-    shelf_at(&folder, context)
+pub(crate) fn profile_registry(context: &mut CommandRuntime<'_>) -> Result<ProfileRegistry, CommandFailure> {
+    let folder = context.open_session()?.folder().to_owned();
+    profile_registry_at(&folder, context)
 }
 
-fn shelf_at(folder: &Path, context: &Context<'_>) -> Result<Shelf, Failure> {
-    Ok(Shelf::new(folder, user_folder(context)?.as_deref()))
+fn profile_registry_at(
+    folder: &Path,
+    context: &CommandRuntime<'_>,
+) -> Result<ProfileRegistry, CommandFailure> {
+    Ok(ProfileRegistry::new(folder, user_folder(context)?.as_deref()))
 }
 
 /// The user's folder for our settings, where there is one.
-pub(crate) fn user_folder(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn user_folder(context: &CommandRuntime<'_>) -> Result<Option<PathBuf>, CommandFailure> {
     let environment = context.environment();
-    let home = environment.text("XDG_CONFIG_HOME")?.map(PathBuf::from).or_else(|| {
-        let home = environment.text("HOME").ok().flatten()?;
+    let home = environment.variable_text("XDG_CONFIG_HOME")?.map(PathBuf::from).or_else(|| {
+        let home = environment.variable_text("HOME").ok().flatten()?;
         Some(PathBuf::from(home).join(".config"))
     });
     Ok(home.map(|folder| folder.join("orch")))
 }
 
 /// What is wrong with a profile, with its causes.
-pub(crate) fn bad_profile(error: &(dyn std::error::Error + 'static)) -> Failure {
-    let text = with_causes(error);
+pub(crate) fn profile_failure(error: &(dyn std::error::Error + 'static)) -> CommandFailure {
+    let text = error_with_causes(error);
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     let mut message = format!("{}{}.", first.into_iter().collect::<String>(), letters.as_str());
@@ -279,11 +294,11 @@ pub(crate) fn bad_profile(error: &(dyn std::error::Error + 'static)) -> Failure 
         let known = BUILT_IN.map(|(name, _)| name).join(", ");
         message.push_str(&format!(" Built in are {known}; others are files."));
     }
-    Failure::invalid("--profile", message)
+    CommandFailure::invalid_argument("--profile", message)
 }
 
 /// An error with its causes, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -295,9 +310,9 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Where our own programs are: beside this one.
-pub(crate) fn programs() -> Result<Programs, Failure> {
+pub(crate) fn own_programs() -> Result<ProgramPaths, CommandFailure> {
     let own = std::env::current_exe().map_err(|error| {
-        Failure::new(Code::Internal, format!("This program cannot find itself: {error}."))
+        CommandFailure::new(ErrorCode::Internal, format!("This program cannot find itself: {error}."))
     })?;
-    Ok(Programs { inbox: own.with_file_name("inbox"), orch: own.with_file_name("orch") })
+    Ok(ProgramPaths { inbox: own.with_file_name("inbox"), orch: own.with_file_name("orch") })
 }

@@ -1,37 +1,40 @@
 //! `inbox show`: a thread with its messages.
 
-use orch_contract::inbox::ShowAnswer;
-use orch_contract::{Message, Thread};
+use orch_contract::inbox::ThreadShowResponse;
+use orch_contract::{MessageView, ThreadView};
 use orch_core::id::ThreadId;
 use orch_inbox::show;
 
-use crate::arguments::{self, Paging};
-use crate::context::{Context, now};
-use crate::failure::Failure;
+use crate::arguments::{self, PagingOptions};
+use crate::context::{CommandRuntime, current_time};
+use crate::failure::CommandFailure;
 use crate::inbox::holder;
-use crate::respond::Reply;
+use crate::respond::CommandReply;
 
 /// Show a thread and its messages, oldest first
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox show th-1")]
-pub struct Args {
+pub struct ShowArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
 /// Shows a thread.
 ///
 /// # Errors
 /// It is unknown, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<ShowAnswer>, Failure> {
-    let thread = holder::thread(context, args.thread)?;
-    let shown = show::show(context.session()?, thread, &args.paging.page())?;
-    Ok(Reply::new(ShowAnswer {
-        thread: Thread::of(&shown.thread.thread, shown.thread.question.as_ref(), now()),
-        messages: Message::all(&shown.messages.items),
+pub fn run(
+    args: &ShowArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<ThreadShowResponse>, CommandFailure> {
+    let thread = holder::resolve_thread(context, args.thread)?;
+    let shown = show::show_thread(context.open_session()?, thread, &args.paging.page_request())?;
+    Ok(CommandReply::new(ThreadShowResponse {
+        thread: ThreadView::from_thread(&shown.thread.thread, shown.thread.question.as_ref(), current_time()),
+        messages: MessageView::from_messages(&shown.messages.items),
         total: shown.messages.total,
         next: shown.messages.next,
     }))

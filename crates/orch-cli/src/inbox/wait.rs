@@ -1,19 +1,19 @@
 //! `inbox wait`: messages to an agent after its cursor, as soon as there are any.
 
-use orch_contract::Message;
-use orch_contract::inbox::WaitAnswer;
+use orch_contract::MessageView;
+use orch_contract::inbox::MessageWaitResponse;
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::limit;
 use orch_core::message::MessageKind;
-use orch_core::time::Span;
-use orch_inbox::wait::{self, Wait};
-use orch_inbox::{Awaited, Error};
+use orch_core::time::TimeSpan;
+use orch_inbox::wait::{self, MessageWaitRequest};
+use orch_inbox::{Error, WaitTarget};
 
-use crate::arguments::{self, EmptyOk};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::inbox::word;
-use crate::respond::Reply;
+use crate::arguments::{self, EmptyOkOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::inbox::value_parsers;
+use crate::respond::CommandReply;
 
 /// Wait for messages to you
 ///
@@ -21,46 +21,49 @@ use crate::respond::Reply;
 /// does that.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox wait --for lead --kind question --timeout 5m")]
-pub struct Args {
+pub struct InboxWaitArgs {
     /// Whose messages; yours when not given
-    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::slug)]
+    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
     /// Only messages of this thread
-    #[arg(long, value_name = "THREAD", value_parser = arguments::thread)]
+    #[arg(long, value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
     /// Only messages of this kind
-    #[arg(long, value_parser = word::message_kind())]
+    #[arg(long, value_parser = value_parsers::message_kind_parser())]
     kind: Option<MessageKind>,
     /// Only messages after this one, instead of the acknowledged cursor
-    #[arg(long, value_name = "MESSAGE", value_parser = arguments::message)]
+    #[arg(long, value_name = "MESSAGE", value_parser = arguments::parse_message_id)]
     after: Option<MessageId>,
     /// How long to wait
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_value = "100s", default_missing_value = "100s",
-        value_parser = arguments::duration)]
-    timeout: Span,
+        value_parser = arguments::parse_duration)]
+    timeout: TimeSpan,
     /// Return at most this many messages
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = arguments::list_limit)]
+    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = arguments::parse_list_limit)]
     limit: u32,
     #[command(flatten)]
-    empty_ok: EmptyOk,
+    empty_ok: EmptyOkOption,
 }
 
 /// Waits.
 ///
 /// # Errors
 /// The wait timed out, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Reply<WaitAnswer>, Failure> {
-    let request = Wait {
-        agent: context.agent_or("--for", args.agent.as_ref())?,
+pub fn run(
+    args: &InboxWaitArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandReply<MessageWaitResponse>, CommandFailure> {
+    let request = MessageWaitRequest {
+        agent: context.calling_agent_or("--for", args.agent.as_ref())?,
         thread: args.thread,
         kind: args.kind,
         after: args.after,
         timeout: args.timeout,
         limit: args.limit,
     };
-    let (messages, cursor) = match wait::wait(context.session()?, &request) {
-        Err(Error::TimedOut(Awaited::Messages(cursor))) if args.empty_ok.empty_ok => (Vec::new(), cursor),
-        waited => waited.map(|waited| (Message::all(&waited.messages), waited.cursor))?,
+    let (messages, cursor) = match wait::wait_for_messages(context.open_session()?, &request) {
+        Err(Error::TimedOut(WaitTarget::Messages(cursor))) if args.empty_ok.empty_ok => (Vec::new(), cursor),
+        waited => waited.map(|waited| (MessageView::from_messages(&waited.messages), waited.cursor))?,
     };
-    Ok(Reply::new(WaitAnswer { messages, cursor: cursor.to_string() }))
+    Ok(CommandReply::new(MessageWaitResponse { messages, cursor: cursor.to_string() }))
 }

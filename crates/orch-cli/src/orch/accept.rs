@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::judge::{Verdict, judge};
+use orch_scheduler::TaskSelector;
+use orch_scheduler::judge::{LeadVerdict, judge_attempt};
 
-use super::naming::{self, NamedRun, task};
-use super::task::{Manner, answer};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::{ChangeOptions, run_task_change};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Accept a reported attempt by hand, whatever its checks say
 ///
 /// The checks show as overridden from then on. In a run whose tasks are done when integrated, `orch integrate` merges it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch accept parser --reason 'The failing test is known to be flaky.'")]
-pub struct Args {
+pub struct AcceptArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// A commit to take in place of the reported one; it must descend from the attempt's base
     #[arg(long, value_name = "REV")]
     commit: Option<String>,
@@ -31,24 +31,29 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]
     reason_file: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// No attempt was reported, there is no such commit, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let reason = context.texts().read("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("task", naming::text(&task))
-        .maybe("commit", args.commit.as_ref())
-        .maybe("reason", reason.as_ref());
-    let verdict = Verdict::Accept { commit: args.commit, reason };
-    answer(context, &args.manner, fingerprint, |session, receipt| {
-        judge(session, receipt, &who, &task, &verdict)
+pub fn run(
+    args: AcceptArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let reason =
+        context.text_source().read_text("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_optional("commit", args.commit.as_ref())
+        .with_optional("reason", reason.as_ref());
+    let verdict = LeadVerdict::Accept { commit: args.commit, reason };
+    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
+        judge_attempt(session, receipt, &who, &task, &verdict)
     })
 }

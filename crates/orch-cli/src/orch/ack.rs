@@ -1,43 +1,47 @@
 //! `orch ack`.
 
-use orch_contract::orch::cursor::AckAnswer;
+use orch_contract::orch::cursor::EventAckResponse;
 use orch_core::id::EventId;
-use orch_scheduler::ack::{Ack, ack};
+use orch_scheduler::ack::{EventAckRequest, acknowledge_events};
 
 use super::naming::NamedRun;
-use crate::arguments::{Repeatable, event};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::{RequestIdOption, parse_event_id};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Acknowledge events, so that `orch wait` no longer returns them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch ack --through e-12")]
-pub struct Args {
+pub struct AckArgs {
     /// The last event to acknowledge, the `cursor` of `orch wait`
-    #[arg(long, value_name = "EVENT", value_parser = event)]
+    #[arg(long, value_name = "EVENT", value_parser = parse_event_id)]
     through: EventId,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The event lies beyond the newest, there is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let agent = context.lead()?;
-    let request = Ack { agent, run: run.settle(context)?, through: args.through };
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &request.agent)
-        .maybe("run", request.run.as_ref())
-        .with("through", request.through);
-    let reply = context.change(
+pub fn run(
+    args: &AckArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let agent = context.calling_lead()?;
+    let request = EventAckRequest { agent, run: run.resolve_run(context)?, through: args.through };
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &request.agent)
+        .with_optional("run", request.run.as_ref())
+        .with_argument("through", request.through);
+    let reply = context.run_change(
         &args.repeatable,
         fingerprint,
-        |cursor: &EventId| AckAnswer { cursor: cursor.to_string() },
-        |session, receipt| ack(session, receipt, &request),
+        |cursor: &EventId| EventAckResponse { cursor: cursor.to_string() },
+        |session, receipt| acknowledge_events(session, receipt, &request),
     )?;
     Ok(reply.into())
 }

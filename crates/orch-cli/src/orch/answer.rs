@@ -2,26 +2,26 @@
 
 use std::path::PathBuf;
 
-use orch_contract::MessageShown;
-use orch_contract::orch::word_to_worker::AnswerAnswer;
-use orch_scheduler::TaskRef;
-use orch_scheduler::answer::{Answered, answer};
+use orch_contract::MessageOrSummary;
+use orch_contract::orch::tell::AnswerResponse;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::answer::{AnswerOutcome, answer_question};
 
-use super::naming::{self, NamedRun, task};
-use super::task::Manner;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::ChangeOptions;
 use super::view;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Answer the open question of a task's worker
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Args {
+pub struct AnswerArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// The answer; `-` reads stdin
     #[arg(value_name = "BODY", required_unless_present = "body_file", allow_hyphen_values = true)]
     body: Option<String>,
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "body")]
     body_file: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 const EXAMPLE: &str = "\
@@ -42,24 +42,29 @@ EXAMPLE:
 ///
 /// # Errors
 /// No question is open, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let body = context.texts().required("BODY", args.body.as_deref(), args.body_file.as_deref())?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("task", naming::text(&task))
-        .with("body", &body);
+pub fn run(
+    args: AnswerArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let body =
+        context.text_source().read_required("BODY", args.body.as_deref(), args.body_file.as_deref())?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_argument("body", &body);
     let full = args.manner.detail.full;
-    let mut reply = context.change(
+    let mut reply = context.run_change(
         &args.manner.repeatable,
         fingerprint,
-        |outcome: &Answered| AnswerAnswer {
-            task: view::brief(&outcome.task),
-            message: MessageShown::of(&outcome.message, full),
+        |outcome: &AnswerOutcome| AnswerResponse {
+            task: view::task_view(&outcome.task),
+            message: MessageOrSummary::from_message(&outcome.message, full),
         },
-        |session, receipt| answer(session, receipt, &who, &task, &body),
+        |session, receipt| answer_question(session, receipt, &who, &task, &body),
     )?;
-    view::widen(context.session()?, &mut reply.data.task, full)?;
+    view::add_long_texts(context.open_session()?, &mut reply.data.task, full)?;
     Ok(reply.into())
 }

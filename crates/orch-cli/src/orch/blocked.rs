@@ -1,42 +1,46 @@
 //! `orch blocked`.
 
-use orch_contract::Reason;
-use orch_contract::orch::blocked::{BlockedAnswer, Stuck};
-use orch_scheduler::blocked::blocked;
+use orch_contract::ReasonView;
+use orch_contract::orch::blocked::{BlockedResponse, StuckTaskView};
+use orch_scheduler::blocked::list_blockers;
 
 use super::naming::NamedRun;
 use super::view;
-use crate::arguments::Paging;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List open questions, and tasks that will not move by themselves
 ///
 /// Questions come first, the oldest before the others; behind them come the tasks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch blocked")]
-pub struct Args {
+pub struct BlockedArgs {
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.settle(context)?;
-    let found = blocked(context.session()?, run.as_ref(), &args.paging.page())?;
-    let stuck = found.stuck.iter().map(|stuck| Stuck {
+pub fn run(
+    args: &BlockedArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run(context)?;
+    let found = list_blockers(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
+    let stuck = found.stuck.iter().map(|stuck| StuckTaskView {
         task: stuck.task.to_string(),
-        reasons: Reason::all(&stuck.reasons, &stuck.task),
+        reasons: ReasonView::from_reasons(&stuck.reasons, &stuck.task),
     });
-    let answer = BlockedAnswer {
-        questions: found.questions.iter().map(view::question).collect(),
+    let answer = BlockedResponse {
+        questions: found.questions.iter().map(view::question_view).collect(),
         stuck: stuck.collect(),
         total: found.questions_total + found.stuck_total,
         next: found.next,
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

@@ -1,29 +1,29 @@
 //! `orch brief`: what a lead needs that knows nothing any more, cut until it fits.
 
-use orch_contract::Reason;
-use orch_contract::orch::brief::{BriefActive, BriefAnswer, BriefQuestion, BriefTrouble};
-use orch_contract::run::{Progress, StateCounts};
+use orch_contract::ReasonView;
+use orch_contract::orch::brief::{BriefActive, BriefQuestion, BriefResponse, BriefTrouble};
+use orch_contract::run::{RunProgress, TaskCountsView};
 use orch_core::id::{Slug, TaskName};
 use orch_core::run::{DoneWhen, RunState, RunStatus};
 use orch_core::task::TaskState;
-use orch_scheduler::brief::{Brief, brief};
+use orch_scheduler::brief::{LeadBrief, load_lead_brief};
 
 use super::naming::NamedRun;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::human::harmless;
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::human::escape_controls;
 use crate::human::orch::brief as page;
-use crate::respond::{self, Outcome, Reply};
+use crate::respond::{self, CommandOutcome, CommandReply};
 
 /// Tell a lead that lost its context everything about a run, in at most 4 KB
 ///
 /// States, open questions, what is stuck and why, what is under way, and the commands to type next.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch brief ship")]
-pub struct Args {
+pub struct BriefArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }
 
@@ -32,61 +32,65 @@ pub const BYTES_MAX: usize = 4096;
 
 /// How much is shown: how long texts are, and how many entries a list has.
 #[derive(Clone, Copy, Debug)]
-struct Measure {
+struct BriefSizing {
     text_bytes: usize,
     entries: usize,
 }
 
 /// From generous to what fits in any case.
-const MEASURES: [Measure; 9] = [
-    Measure { text_bytes: 400, entries: 10 },
-    Measure { text_bytes: 240, entries: 8 },
-    Measure { text_bytes: 160, entries: 6 },
-    Measure { text_bytes: 120, entries: 5 },
-    Measure { text_bytes: 90, entries: 4 },
-    Measure { text_bytes: 60, entries: 3 },
-    Measure { text_bytes: 40, entries: 2 },
-    Measure { text_bytes: 30, entries: 1 },
-    Measure { text_bytes: 12, entries: 1 },
+const MEASURES: [BriefSizing; 9] = [
+    BriefSizing { text_bytes: 400, entries: 10 },
+    BriefSizing { text_bytes: 240, entries: 8 },
+    BriefSizing { text_bytes: 160, entries: 6 },
+    BriefSizing { text_bytes: 120, entries: 5 },
+    BriefSizing { text_bytes: 90, entries: 4 },
+    BriefSizing { text_bytes: 60, entries: 3 },
+    BriefSizing { text_bytes: 40, entries: 2 },
+    BriefSizing { text_bytes: 30, entries: 1 },
+    BriefSizing { text_bytes: 12, entries: 1 },
 ];
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let found = brief(context.session()?, run.as_ref())?;
-    let document = context.wants_document();
-    let size = |answer: &BriefAnswer| {
+pub fn run(
+    args: &BriefArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let found = load_lead_brief(context.open_session()?, run.as_ref())?;
+    let document = context.is_document_requested();
+    let size = |answer: &BriefResponse| {
         if document {
-            respond::size(context.command(), answer, context.warnings())
+            respond::document_size(context.command(), answer, context.warnings())
         } else {
-            page::text(answer).len()
+            page::brief_text(answer).len()
         }
     };
-    let answer = fit(&found, size);
+    let answer = fit_to_size(&found, size);
     if document {
-        return Ok(Reply::new(answer).into());
+        return Ok(CommandReply::new(answer).into());
     }
-    Ok(Outcome::Document(page::text(&answer)))
+    Ok(CommandOutcome::Document(page::brief_text(&answer)))
 }
 
 /// The most generous answer that fits.
-fn fit(found: &Brief, size: impl Fn(&BriefAnswer) -> usize) -> BriefAnswer {
+fn fit_to_size(found: &LeadBrief, size: impl Fn(&BriefResponse) -> usize) -> BriefResponse {
     let [generous @ .., least] = MEASURES;
-    let fitting = generous.into_iter().map(|measure| answer(found, measure));
+    let fitting = generous.into_iter().map(|measure| brief_response(found, measure));
     let mut fitting = fitting.filter(|answer| size(answer) <= BYTES_MAX);
-    fitting.next().unwrap_or_else(|| answer(found, least))
+    fitting.next().unwrap_or_else(|| brief_response(found, least))
 }
 
-fn answer(found: &Brief, measure: Measure) -> BriefAnswer {
+fn brief_response(found: &LeadBrief, measure: BriefSizing) -> BriefResponse {
     let status = &found.status;
     let run = &status.run;
     let pause = match &run.state {
         RunState::Paused(pause) => {
             let why = pause.message.as_deref().unwrap_or(pause.reason.name());
-            Some(measure.cut(why))
+            Some(measure.truncate_text(why))
         }
         RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
     };
@@ -94,39 +98,39 @@ fn answer(found: &Brief, measure: Measure) -> BriefAnswer {
         RunState::Finished(outcome) => Some((*outcome).into()),
         RunState::Open | RunState::Paused(_) | RunState::Cancelled => None,
     };
-    BriefAnswer {
+    BriefResponse {
         run: run.name.to_string(),
-        title: measure.cut(&run.title),
-        goal: run.goal.as_deref().map(|goal| measure.cut(goal)).filter(|goal| !goal.is_empty()),
+        title: measure.truncate_text(&run.title),
+        goal: run.goal.as_deref().map(|goal| measure.truncate_text(goal)).filter(|goal| !goal.is_empty()),
         state: run.state.status().into(),
         outcome,
         pause,
-        progress: Progress::of(&run.counts),
+        progress: RunProgress::from_counts(&run.counts),
         eta_ms: status.eta.map(|span| span.0),
-        counts: StateCounts::of(&run.counts),
-        questions: questions(found, measure),
-        stuck: stuck(found, measure),
+        counts: TaskCountsView::from_counts(&run.counts),
+        questions: brief_questions(found, measure),
+        stuck: stuck_tasks(found, measure),
         stuck_total: found.stuck_total,
-        active: active(found, measure),
+        active: active_tasks(found, measure),
         ready: status
             .ready
             .iter()
             .take(measure.entries)
             .map(|shown| shown.task.name.key.to_string())
             .collect(),
-        driven: driven(found),
+        driven: is_driven(found),
         cursor: found.cursor.to_string(),
-        next: next(found),
+        next: next_commands(found),
     }
 }
 
-impl Measure {
+impl BriefSizing {
     /// A text in one line, with nothing that a terminal obeys, no longer than it may be.
-    fn cut(self, text: &str) -> String {
+    fn truncate_text(self, text: &str) -> String {
         // What is far beyond the end need not be looked at.
         let near = text.char_indices().nth(self.text_bytes + 1).map_or(text, |(end, _)| &text[..end]);
         let line = near.split_whitespace().collect::<Vec<_>>().join(" ");
-        let line = harmless(&line);
+        let line = escape_controls(&line);
         if line.len() <= self.text_bytes && near.len() == text.len() {
             return line.into_owned();
         }
@@ -138,11 +142,11 @@ impl Measure {
     }
 }
 
-fn questions(found: &Brief, measure: Measure) -> Vec<BriefQuestion> {
+fn brief_questions(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefQuestion> {
     let shown = found.status.questions.iter().take(measure.entries);
     let question = shown.map(|asked| BriefQuestion {
         task: asked.task.to_string(),
-        question: measure.cut(&asked.question.content.body),
+        question: measure.truncate_text(&asked.question.content.body),
         age_ms: asked.age.0,
         next: format!("orch answer {} TEXT", asked.task),
     });
@@ -150,26 +154,27 @@ fn questions(found: &Brief, measure: Measure) -> Vec<BriefQuestion> {
 }
 
 /// What failed says why it failed; the others say what they wait for.
-fn stuck(found: &Brief, measure: Measure) -> Vec<BriefTrouble> {
+fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
     let failed = found.status.failed.iter().map(|failed| BriefTrouble {
         task: failed.shown.task.name.to_string(),
-        title: Some(measure.cut(&failed.shown.task.title)),
-        reason: measure.cut(failed.reason.as_deref().unwrap_or("no reason given")),
+        title: Some(measure.truncate_text(&failed.shown.task.title)),
+        reason: measure.truncate_text(failed.reason.as_deref().unwrap_or("no reason given")),
         next: Some(format!("orch task retry {}", failed.shown.task.name)),
     });
     let told = |name: &TaskName| found.status.failed.iter().any(|failed| failed.shown.task.name == *name);
     let others = found.stuck.iter().filter(|stuck| !told(&stuck.task)).filter_map(|stuck| {
-        let reason = Reason::of(stuck.reasons.first()?, &stuck.task);
-        let (task, reason, next) = (stuck.task.to_string(), measure.cut(&reason.message), reason.next);
+        let reason = ReasonView::from_reason(stuck.reasons.first()?, &stuck.task);
+        let (task, reason, next) =
+            (stuck.task.to_string(), measure.truncate_text(&reason.message), reason.next);
         Some(BriefTrouble { task, title: None, reason, next })
     });
     failed.chain(others).take(measure.entries).collect()
 }
 
-fn active(found: &Brief, measure: Measure) -> Vec<BriefActive> {
+fn active_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefActive> {
     let status = &found.status;
     let activity = |task: &TaskName| {
-        let of = |worker: &&orch_scheduler::ps::WorkerShown| {
+        let of = |worker: &&orch_scheduler::ps::WorkerProcess| {
             worker.attempt.as_ref().is_some_and(|attempt| attempt.task == *task)
         };
         found.processes.workers.iter().find(of).and_then(|worker| worker.row.activity.as_deref())
@@ -182,18 +187,18 @@ fn active(found: &Brief, measure: Measure) -> Vec<BriefActive> {
             state: task.state.into(),
             agent: active.shown.worker.as_ref().map(ToString::to_string),
             for_ms: (status.now - active.since).0.max(0),
-            at: at.map(|at| measure.cut(at)).filter(|at| !at.is_empty()),
+            at: at.map(|at| measure.truncate_text(at)).filter(|at| !at.is_empty()),
         }
     });
     shown.collect()
 }
 
-fn driven(found: &Brief) -> bool {
+fn is_driven(found: &LeadBrief) -> bool {
     found.processes.supervisors.iter().any(|one| one.alive == Some(true))
 }
 
 /// The literal next commands, the most useful first.
-fn next(found: &Brief) -> Vec<String> {
+fn next_commands(found: &LeadBrief) -> Vec<String> {
     let status = &found.status;
     let (run, counts) = (&status.run, &status.run.counts);
     let name = &run.name;
@@ -210,12 +215,12 @@ fn next(found: &Brief) -> Vec<String> {
         RunStatus::Paused => next.push(format!("orch run resume {name}")),
         RunStatus::Open if counts.total() == 0 => next.push(format!("orch task add TITLE --run {name}")),
         RunStatus::Open => {
-            if !driven(found) {
+            if !is_driven(found) {
                 next.push(format!("orch drive {name} --profile PROFILE"));
                 if !status.ready.is_empty() {
                     next.push(format!("orch dispatch --all --to AGENT --run {name}"));
                 }
-                if counts.of(TaskState::Reported) > 0 && run.policy.done_when == DoneWhen::Integrated {
+                if counts.in_state(TaskState::Reported) > 0 && run.policy.done_when == DoneWhen::Integrated {
                     next.push(format!("orch integrate {name}"));
                 }
             }
@@ -223,8 +228,11 @@ fn next(found: &Brief) -> Vec<String> {
         }
         RunStatus::Finished => {
             if let Some(ground) = &run.ground {
-                let onto =
-                    ground.base_branch.as_deref().filter(|branch| is_plain(branch)).unwrap_or("BRANCH");
+                let onto = ground
+                    .base_branch
+                    .as_deref()
+                    .filter(|branch| is_plain_branch(branch))
+                    .unwrap_or("BRANCH");
                 next.push(format!("orch land {name} --onto {onto}"));
             }
             next.push(format!("orch report {name}"));
@@ -238,7 +246,7 @@ fn next(found: &Brief) -> Vec<String> {
 }
 
 /// Whether a branch's name stands in a command as it is.
-fn is_plain(branch: &str) -> bool {
+fn is_plain_branch(branch: &str) -> bool {
     branch.len() <= 64
         && !branch.starts_with('-')
         && branch.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
@@ -250,7 +258,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_to_bytes_in_one_line() {
-        let measure = Measure { text_bytes: 12, entries: 1 };
+        let measure = BriefSizing { text_bytes: 12, entries: 1 };
         for (text, shown) in [
             ("", ""),
             ("short", "short"),
@@ -261,8 +269,8 @@ mod tests {
             ("\u{1b}[2J", "␛[2J"),
             ("\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}", "␛␛␛…"),
         ] {
-            assert_eq!(measure.cut(text), shown, "{text:?}");
+            assert_eq!(measure.truncate_text(text), shown, "{text:?}");
         }
-        assert!(measure.cut(&"\n".repeat(1_000_000)).len() <= 12);
+        assert!(measure.truncate_text(&"\n".repeat(1_000_000)).len() <= 12);
     }
 }

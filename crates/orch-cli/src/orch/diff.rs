@@ -1,15 +1,15 @@
 //! `orch diff`.
 
-use orch_contract::attempt::FileChange;
-use orch_contract::orch::diff::DiffAnswer;
-use orch_core::{limit, visible};
-use orch_scheduler::AttemptRef;
-use orch_scheduler::diff::{Diff, Extent, diff};
+use orch_contract::attempt::FileChangeView;
+use orch_contract::orch::diff::DiffResponse;
+use orch_core::{escape, limit};
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::diff::{AttemptDiff, DiffLimits, diff_attempt};
 
-use super::naming::{NamedRun, attempt};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use super::naming::{NamedRun, parse_attempt};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Show what an attempt has committed since the commit that it began from
 ///
@@ -17,10 +17,10 @@ use crate::respond::{Outcome, Reply};
 /// printed as it is, so that it can be applied elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch diff parser\n  orch diff parser@1 --stat")]
-pub struct Args {
+pub struct DiffArgs {
     /// Which attempt, KEY, KEY@N, RUN/KEY or RUN/KEY@N; the live or last one when no number is given
-    #[arg(value_name = "TASK", value_parser = attempt)]
-    attempt: AttemptRef,
+    #[arg(value_name = "TASK", value_parser = parse_attempt)]
+    attempt: AttemptSelector,
     /// Show a line for each file only
     #[arg(long)]
     stat: bool,
@@ -33,27 +33,31 @@ const RAW_BYTES_MAX: usize = 32 * 1024 * 1024;
 ///
 /// # Errors
 /// There is no such attempt, it has no worktree, or the store or git failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let wanted = run.attempt(args.attempt, context)?;
-    let is_answer = context.json_wanted() || context.has_terminal();
+pub fn run(
+    args: DiffArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let wanted = run.resolve_attempt(args.attempt, context)?;
+    let is_answer = context.is_json_requested() || context.has_terminal();
     let bytes_max = if is_answer { limit::TEXT_BYTES_MAX } else { RAW_BYTES_MAX };
-    let found = diff(context.session()?, &wanted, Extent { patch: !args.stat, bytes_max })?;
-    if found.is_cut && !context.json_wanted() {
-        context.warn("There is more than is shown.");
+    let found = diff_attempt(context.open_session()?, &wanted, DiffLimits { patch: !args.stat, bytes_max })?;
+    if found.is_cut && !context.is_json_requested() {
+        context.add_warning("There is more than is shown.");
     }
-    let answer = answer(&found);
+    let answer = diff_response(&found);
     let bytes = found.patch.unwrap_or(found.stat);
-    Ok(Outcome::Raw(bytes, Box::new(Reply::new(answer))))
+    Ok(CommandOutcome::Raw(bytes, Box::new(CommandReply::new(answer))))
 }
 
-fn answer(found: &Diff) -> DiffAnswer {
+fn diff_response(found: &AttemptDiff) -> DiffResponse {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    DiffAnswer {
+    DiffResponse {
         task: found.attempt.name.task.to_string(),
         attempt: found.attempt.name.to_string(),
         base_commit: found.base.to_string(),
         head_commit: found.head.to_string(),
-        files: found.files.iter().take(limit::FILES_KEPT).map(file).collect(),
+        files: found.files.iter().take(limit::FILES_KEPT).map(file_change).collect(),
         files_total: found.files.len() as u64,
         stat: text(&found.stat),
         diff: found.patch.as_deref().map(text),
@@ -61,9 +65,9 @@ fn answer(found: &Diff) -> DiffAnswer {
     }
 }
 
-fn file(change: &orch_git::FileChange) -> FileChange {
-    FileChange {
-        path: visible::text(&change.path),
+fn file_change(change: &orch_git::FileDiffStat) -> FileChangeView {
+    FileChangeView {
+        path: escape::path_text(&change.path),
         added: change.lines.map(|lines| lines.added),
         removed: change.lines.map(|lines| lines.removed),
     }

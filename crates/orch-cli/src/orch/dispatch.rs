@@ -3,25 +3,25 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use orch_contract::orch::dispatch::{DispatchAnswer, Dispatched, DispatchedAll, NotDispatched};
-use orch_contract::{Attempt, ErrorView, Reason};
+use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask, UndispatchedTask};
+use orch_contract::{AttemptView, ErrorView, ReasonView};
 use orch_core::id::{Slug, TaskName};
 use orch_core::limit;
 use orch_core::refusal::Refusal;
 use orch_inbox::Error;
-use orch_scheduler::TaskRef;
+use orch_scheduler::TaskSelector;
 use orch_scheduler::dispatch as engine;
-use orch_scheduler::ready::{Ready, ready};
+use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_store::page::PageRequest;
 
-use super::naming::{self, NamedRun, task};
-use super::task::Manner;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::ChangeOptions;
 use super::view;
-use crate::arguments::{list_limit, slug};
-use crate::context::Context;
-use crate::failure::{self, Failure};
-use crate::fingerprint::Fingerprint;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::{parse_list_limit, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::{self, CommandFailure};
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Send a ready task to an agent, or all ready tasks
 ///
@@ -30,161 +30,177 @@ use crate::respond::{Outcome, Reply};
 #[command(
     after_help = "EXAMPLES:\n  orch dispatch parser --to w1\n  orch dispatch --all --to w1,w2 --limit 8"
 )]
-pub struct Args {
+pub struct DispatchArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task, required_unless_present = "all")]
-    task: Option<TaskRef>,
+    #[arg(value_name = "TASK", value_parser = parse_task, required_unless_present = "all")]
+    task: Option<TaskSelector>,
     /// Send everything that is ready, in the order of `orch ready`
     #[arg(long, conflicts_with = "task")]
     all: bool,
     /// To whom, instead of each task's own agent; with --all several share the work
-    #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = slug)]
+    #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = parse_slug)]
     to: Vec<Slug>,
     /// The most tasks to send [default: 100]
-    #[arg(long, value_name = "N", conflicts_with = "task", value_parser = list_limit)]
+    #[arg(long, value_name = "N", conflicts_with = "task", value_parser = parse_list_limit)]
     limit: Option<u32>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The task is not ready, has a live attempt or names no agent, the run is full, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
+pub fn run(
+    args: DispatchArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
     match args.task {
         Some(task) => {
             let to = match args.to.as_slice() {
                 [] => None,
                 [agent] => Some(agent),
-                _ => return Err(Failure::invalid("--to", "One task goes to one agent.")),
+                _ => return Err(CommandFailure::invalid_argument("--to", "One task goes to one agent.")),
             };
-            one(context, &args.manner, &who, &run.task(task, context)?, to)
+            dispatch_one(context, &args.manner, &who, &run.resolve_task(task, context)?, to)
         }
         None => {
-            let request = engine::All {
-                run: run.settle(context)?,
+            let request = engine::DispatchAllRequest {
+                run: run.resolve_run(context)?,
                 to: args.to,
                 limit: args.limit.unwrap_or(limit::LIST_DEFAULT),
             };
-            let reply = all(context, &args.manner, &who, &request)?;
+            let reply = dispatch_all(context, &args.manner, &who, &request)?;
             if args.limit.is_none() {
-                warn_of_more(context, &request, &reply.data)?;
+                warn_of_limit(context, &request, &reply.data)?;
             }
             Ok(reply.into())
         }
     }
 }
 
-fn one(
-    context: &mut Context<'_>,
-    manner: &Manner,
+fn dispatch_one(
+    context: &mut CommandRuntime<'_>,
+    manner: &ChangeOptions,
     who: &Slug,
-    task: &TaskRef,
+    task: &TaskSelector,
     to: Option<&Slug>,
-) -> Result<Outcome, Failure> {
+) -> Result<CommandOutcome, CommandFailure> {
     let unseen = RefCell::new(BTreeMap::new());
-    let fingerprint =
-        Fingerprint::of(context.command()).with("as", who).with("task", naming::text(task)).maybe("to", to);
-    let mut reply = context.change(
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", who)
+        .with_argument("task", naming::task_text(task))
+        .with_optional("to", to);
+    let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,
-        |outcome: &engine::Dispatched| {
-            unseen.replace(strangers([outcome]));
-            DispatchAnswer::One(Box::new(dispatched(outcome)))
+        |outcome: &engine::DispatchOutcome| {
+            unseen.replace(unknown_agents([outcome]));
+            DispatchResponse::One(Box::new(dispatched_view(outcome)))
         },
-        |session, receipt| engine::one(session, receipt, who, task, to),
+        |session, receipt| engine::dispatch_task(session, receipt, who, task, to),
     )?;
-    warn(context, &unseen.into_inner());
-    if let DispatchAnswer::One(dispatched) = &mut reply.data {
-        view::widen(context.session()?, &mut dispatched.task, manner.detail.full)?;
+    warn_of_unknown_agents(context, &unseen.into_inner());
+    if let DispatchResponse::One(dispatched) = &mut reply.data {
+        view::add_long_texts(context.open_session()?, &mut dispatched.task, manner.detail.full)?;
     }
     Ok(reply.into())
 }
 
-fn all(
-    context: &mut Context<'_>,
-    manner: &Manner,
+fn dispatch_all(
+    context: &mut CommandRuntime<'_>,
+    manner: &ChangeOptions,
     who: &Slug,
-    request: &engine::All,
-) -> Result<Reply<DispatchAnswer>, Failure> {
+    request: &engine::DispatchAllRequest,
+) -> Result<CommandReply<DispatchResponse>, CommandFailure> {
     let unseen = RefCell::new(BTreeMap::new());
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", who)
-        .maybe("run", request.run.as_ref())
-        .with("all", true)
-        .list("to", &request.to)
-        .with("limit", request.limit);
-    let mut reply = context.change(
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", who)
+        .with_optional("run", request.run.as_ref())
+        .with_argument("all", true)
+        .with_list("to", &request.to)
+        .with_argument("limit", request.limit);
+    let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,
-        |outcome: &engine::DispatchedAll| {
-            unseen.replace(strangers(&outcome.dispatched));
-            DispatchAnswer::All(DispatchedAll {
-                dispatched: outcome.dispatched.iter().map(dispatched).collect(),
-                refused: outcome.refused.iter().map(|(task, refusal)| refused(task, refusal)).collect(),
+        |outcome: &engine::DispatchAllOutcome| {
+            unseen.replace(unknown_agents(&outcome.dispatched));
+            DispatchResponse::All(BulkDispatch {
+                dispatched: outcome.dispatched.iter().map(dispatched_view).collect(),
+                refused: outcome
+                    .refused
+                    .iter()
+                    .map(|(task, refusal)| not_dispatched(task, refusal))
+                    .collect(),
             })
         },
-        |session, receipt| engine::all(session, receipt, who, request),
+        |session, receipt| engine::dispatch_all_ready(session, receipt, who, request),
     )?;
-    warn(context, &unseen.into_inner());
-    if let DispatchAnswer::All(DispatchedAll { dispatched, .. }) = &mut reply.data
+    warn_of_unknown_agents(context, &unseen.into_inner());
+    if let DispatchResponse::All(BulkDispatch { dispatched, .. }) = &mut reply.data
         && manner.detail.full
     {
         for dispatched in dispatched {
-            view::widen(context.session()?, &mut dispatched.task, true)?;
+            view::add_long_texts(context.open_session()?, &mut dispatched.task, true)?;
         }
     }
     Ok(reply)
 }
 
 /// Says that a limit nobody named, and not the work, was at its end.
-fn warn_of_more(
-    context: &mut Context<'_>,
-    request: &engine::All,
-    answer: &DispatchAnswer,
-) -> Result<(), Failure> {
-    let DispatchAnswer::All(all) = answer else { return Ok(()) };
+fn warn_of_limit(
+    context: &mut CommandRuntime<'_>,
+    request: &engine::DispatchAllRequest,
+    answer: &DispatchResponse,
+) -> Result<(), CommandFailure> {
+    let DispatchResponse::All(all) = answer else { return Ok(()) };
     if all.dispatched.len() as u64 != u64::from(request.limit) {
         return Ok(());
     }
     let page = PageRequest { limit: 1, after: None };
-    let ready = ready(context.session()?, &Ready { run: request.run.clone(), label: None, page })?;
+    let ready = list_ready_tasks(
+        context.open_session()?,
+        &ReadyRequest { run: request.run.clone(), label: None, page },
+    )?;
     if ready.total > 0 {
         let (limit, more) = (request.limit, ready.total);
-        context.warn(format!("{limit} were sent, as many as without --limit; {more} more are ready."));
+        context.add_warning(format!("{limit} were sent, as many as without --limit; {more} more are ready."));
     }
     Ok(())
 }
 
-fn dispatched(outcome: &engine::Dispatched) -> Dispatched {
-    Dispatched {
-        task: view::brief(&outcome.task),
-        attempt: Attempt::of(&outcome.attempt, outcome.worktree.as_ref(), None),
-        thread: outcome.thread.as_ref().map(view::thread),
+fn dispatched_view(outcome: &engine::DispatchOutcome) -> DispatchedTask {
+    DispatchedTask {
+        task: view::task_view(&outcome.task),
+        attempt: AttemptView::from_attempt(&outcome.attempt, outcome.worktree.as_ref(), None),
+        thread: outcome.thread.as_ref().map(view::thread_view),
     }
 }
 
-fn refused(task: &TaskName, error: &Error) -> NotDispatched {
+fn not_dispatched(task: &TaskName, error: &Error) -> UndispatchedTask {
     let (view, reasons) = match error {
         Error::Refused(refusal) => {
             let reasons = match refusal {
-                Refusal::TaskNotReady { reasons, .. } => Reason::all(reasons, task),
-                Refusal::CapacityReached { max, .. } => {
-                    Reason::all(&[orch_core::refusal::Reason::Capacity { max: *max }], task)
-                }
+                Refusal::TaskNotReady { reasons, .. } => ReasonView::from_reasons(reasons, task),
+                Refusal::CapacityReached { max, .. } => ReasonView::from_reasons(
+                    &[orch_core::refusal::NotReadyReason::Capacity { max: *max }],
+                    task,
+                ),
                 _ => Vec::new(),
             };
-            (ErrorView::of(refusal), reasons)
+            (ErrorView::from_refusal(refusal), reasons)
         }
-        other => (failure::of_error(other), Vec::new()),
+        other => (failure::error_view(other), Vec::new()),
     };
-    NotDispatched { task: task.to_string(), code: view.code, message: view.message, reasons }
+    UndispatchedTask { task: task.to_string(), code: view.code, message: view.message, reasons }
 }
 
 /// Agents that were never seen before, each once, with the first task that one of them got.
-fn strangers<'a>(outcomes: impl IntoIterator<Item = &'a engine::Dispatched>) -> BTreeMap<Slug, TaskName> {
+fn unknown_agents<'a>(
+    outcomes: impl IntoIterator<Item = &'a engine::DispatchOutcome>,
+) -> BTreeMap<Slug, TaskName> {
     let mut names = BTreeMap::new();
     for outcome in outcomes.into_iter().filter(|outcome| !outcome.agent_seen) {
         let task = &outcome.attempt.name.task;
@@ -193,9 +209,9 @@ fn strangers<'a>(outcomes: impl IntoIterator<Item = &'a engine::Dispatched>) -> 
     names
 }
 
-fn warn(context: &mut Context<'_>, strangers: &BTreeMap<Slug, TaskName>) {
+fn warn_of_unknown_agents(context: &mut CommandRuntime<'_>, strangers: &BTreeMap<Slug, TaskName>) {
     for (agent, task) in strangers {
-        context.warn(format!(
+        context.add_warning(format!(
             "No agent {agent} was ever seen; if the name is mistyped, `orch recall {task}` takes the work back."
         ));
     }

@@ -1,64 +1,67 @@
 //! `orch doctor`.
 
-use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
-use orch_contract::{Code, ErrorView};
+use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::shell;
 use orch_scheduler::doctor as engine;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Look whether the store is sound
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch doctor --json")]
-pub struct Args {}
+pub struct DoctorArgs {}
 
 /// Runs the command.
 ///
 /// # Errors
 /// The store cannot be opened, or is not sound.
-pub fn run(_args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let session = context.session().map_err(closer)?;
-    let findings = engine::doctor(session).map_err(|error| closer(error.into()))?;
-    let findings: Vec<Finding> = findings
+pub fn run(_args: &DoctorArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    let session = context.open_session().map_err(with_file_hint)?;
+    let findings = engine::diagnose_store(session).map_err(|error| with_file_hint(error.into()))?;
+    let findings: Vec<FindingView> = findings
         .into_iter()
-        .map(|finding| Finding {
+        .map(|finding| FindingView {
             check: finding.check.to_owned(),
-            level: level(finding.level),
+            level: level_view(finding.level),
             message: finding.message,
         })
         .collect();
-    let verdict = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
-    if verdict == Level::Error {
-        return Err(unsound(&findings));
+    let verdict = findings.iter().map(|finding| finding.level).max().unwrap_or(FindingLevelView::Ok);
+    if verdict == FindingLevelView::Error {
+        return Err(unsound_store(&findings));
     }
-    Ok(Reply::new(DoctorAnswer { findings, verdict }).into())
+    Ok(CommandReply::new(DoctorResponse { findings, verdict }).into())
 }
 
 /// Who is at the doctor's already is sent to the file.
-fn closer(mut failure: Failure) -> Failure {
-    if failure.code() == Code::StoreCorrupt {
+fn with_file_hint(mut failure: CommandFailure) -> CommandFailure {
+    if failure.code() == ErrorCode::StoreCorrupt {
         let place = failure.error.details.as_ref().and_then(|details| details.get("place"));
         failure.error.hint =
-            place.and_then(serde_json::Value::as_str).map(|place| shell::line(["ls", "-la", place]));
+            place.and_then(serde_json::Value::as_str).map(|place| shell::join_words(["ls", "-la", place]));
     }
     failure
 }
 
 /// A store that is not sound is an error, so that scripts notice.
-fn unsound(findings: &[Finding]) -> Failure {
-    let first = findings.iter().find(|finding| finding.level == Level::Error);
+fn unsound_store(findings: &[FindingView]) -> CommandFailure {
+    let first = findings.iter().find(|finding| finding.level == FindingLevelView::Error);
     let message = first.map_or("The store is not sound.", |finding| finding.message.as_str());
     // Findings are texts, which always have a JSON form.
     let list = serde_json::to_value(findings).unwrap_or_default();
-    ErrorView::new(Code::StoreCorrupt, message).detail("findings", list).detail("verdict", "error").into()
+    ErrorView::new(ErrorCode::StoreCorrupt, message)
+        .with_detail("findings", list)
+        .with_detail("verdict", "error")
+        .into()
 }
 
-fn level(level: engine::Level) -> Level {
+fn level_view(level: engine::FindingSeverity) -> FindingLevelView {
     match level {
-        engine::Level::Ok => Level::Ok,
-        engine::Level::Warning => Level::Warning,
-        engine::Level::Error => Level::Error,
+        engine::FindingSeverity::Ok => FindingLevelView::Ok,
+        engine::FindingSeverity::Warning => FindingLevelView::Warning,
+        engine::FindingSeverity::Error => FindingLevelView::Error,
     }
 }

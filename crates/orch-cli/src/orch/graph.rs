@@ -1,32 +1,32 @@
 //! `orch graph`.
 
 use clap::ValueEnum;
-use orch_contract::TaskShort;
-use orch_contract::orch::graph::{Edge, GraphAnswer, GraphShown};
-use orch_contract::run::RunBrief;
+use orch_contract::TaskSummary;
+use orch_contract::orch::graph::{GraphEdge, GraphOrDrawing, GraphResponse};
+use orch_contract::run::RunHeader;
 use orch_core::id::Slug;
 use orch_inbox::Session;
-use orch_scheduler::graph::{Graph, graph};
+use orch_scheduler::graph::{TaskGraph, load_graph};
 
 use super::naming::NamedRun;
 use super::view;
-use crate::context::Context;
-use crate::failure::Failure;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::human::orch::graph as drawing;
-use crate::respond::{Outcome, Printable, Reply};
+use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
 
 /// Draw a run's tasks and who waits for whom
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch graph --format mermaid")]
-pub struct Args {
+pub struct GraphArgs {
     /// How it is drawn; text on a terminal, else json
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<GraphFormat>,
 }
 
 /// How a graph is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum GraphFormat {
     /// For a terminal
     Text,
     /// For Markdown pages
@@ -41,48 +41,58 @@ enum Format {
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.settle(context)?;
-    let answer = look(context.session()?, run.as_ref())?;
+pub fn run(
+    args: &GraphArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run(context)?;
+    let answer = load_graph_response(context.open_session()?, run.as_ref())?;
     let document = match args.format {
-        None => return Ok(Reply::new(GraphShown::Graph(answer)).into()),
-        Some(Format::Text) if context.for_people() => {
-            return Ok(Reply::new(GraphShown::Graph(answer)).into());
+        None => return Ok(CommandReply::new(GraphOrDrawing::Graph(answer)).into()),
+        Some(GraphFormat::Text) if context.is_for_people() => {
+            return Ok(CommandReply::new(GraphOrDrawing::Graph(answer)).into());
         }
-        Some(Format::Json) if !context.for_people() => {
-            return Ok(Reply::new(GraphShown::Graph(answer)).into());
+        Some(GraphFormat::Json) if !context.is_for_people() => {
+            return Ok(CommandReply::new(GraphOrDrawing::Graph(answer)).into());
         }
-        Some(Format::Text) => drawing::plain(&answer),
-        Some(Format::Mermaid) => drawing::mermaid(&drawing::Drawing::of(&answer)),
-        Some(Format::Dot) => drawing::dot(&drawing::Drawing::of(&answer)),
-        Some(Format::Json) => json(answer, context)?,
+        Some(GraphFormat::Text) => drawing::render_plain(&answer),
+        Some(GraphFormat::Mermaid) => drawing::render_mermaid(&drawing::GraphDrawing::from_graph(&answer)),
+        Some(GraphFormat::Dot) => drawing::render_dot(&drawing::GraphDrawing::from_graph(&answer)),
+        Some(GraphFormat::Json) => graph_json(answer, context)?,
     };
-    Ok(Outcome::Document(document))
+    Ok(CommandOutcome::Document(document))
 }
 
 /// The graph of a run as it is now.
-pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<GraphAnswer, Failure> {
-    Ok(answer(&graph(session, run)?))
+pub(super) fn load_graph_response(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<GraphResponse, CommandFailure> {
+    Ok(graph_response(&load_graph(session, run)?))
 }
 
 /// The answer as programs see it, for people who ask for it.
-fn json(answer: GraphAnswer, context: &Context<'_>) -> Result<String, Failure> {
-    let reply = Reply::new(GraphShown::Graph(answer));
-    let document = reply.document(context.command(), context.warnings()).map_err(|error| {
-        Failure::new(orch_contract::Code::Internal, format!("The graph cannot be written as JSON: {error}."))
+fn graph_json(answer: GraphResponse, context: &CommandRuntime<'_>) -> Result<String, CommandFailure> {
+    let reply = CommandReply::new(GraphOrDrawing::Graph(answer));
+    let document = reply.to_document(context.command(), context.warnings()).map_err(|error| {
+        CommandFailure::new(
+            orch_contract::ErrorCode::Internal,
+            format!("The graph cannot be written as JSON: {error}."),
+        )
     })?;
     Ok(format!("{document}\n"))
 }
 
-fn answer(graph: &Graph) -> GraphAnswer {
-    let mut tasks: Vec<TaskShort> = graph.tasks.iter().map(view::short).collect();
+fn graph_response(graph: &TaskGraph) -> GraphResponse {
+    let mut tasks: Vec<TaskSummary> = graph.tasks.iter().map(view::short_task_view).collect();
     let mut dependencies = Vec::with_capacity(graph.edges.len());
     for &(task, on) in &graph.edges {
         if graph.tasks[on].task.state != orch_core::task::TaskState::Done {
             let key = tasks[on].key.clone();
             tasks[task].waits_for.push(key);
         }
-        dependencies.push(Edge { task: tasks[task].id.clone(), on: tasks[on].id.clone() });
+        dependencies.push(GraphEdge { task: tasks[task].id.clone(), on: tasks[on].id.clone() });
     }
-    GraphAnswer { run: RunBrief::of(&graph.run), tasks, dependencies }
+    GraphResponse { run: RunHeader::from_run(&graph.run), tasks, dependencies }
 }

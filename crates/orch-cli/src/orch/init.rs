@@ -1,9 +1,9 @@
 //! `orch init`.
 
-use crate::arguments::Repeatable;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::arguments::RequestIdOption;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 
 /// Make the store, if there is none
 ///
@@ -11,16 +11,16 @@ use crate::respond::Outcome;
 /// A repository gets its own even where a folder above it has one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch init")]
-pub struct Args {
+pub struct InitArgs {
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The store can be neither opened nor made.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    context.lead()?;
-    Ok(context.make_own_store(&args.repeatable)?.into())
+pub fn run(args: &InitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    context.calling_lead()?;
+    Ok(context.create_own_store(&args.repeatable)?.into())
 }

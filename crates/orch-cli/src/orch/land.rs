@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use orch_contract::Check;
-use orch_contract::orch::land::{LandAnswer, LandedTask, LeftTask};
+use orch_contract::CheckView;
+use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
 use orch_core::id::Slug;
 use orch_core::shell;
-use orch_core::task::Checks;
-use orch_scheduler::land::{Landed, Landing, land};
-use orch_scheduler::outcome::TaskOutcome;
+use orch_core::task::ChecksStatus;
+use orch_scheduler::land::{LandOutcome, LandRequest, land_run};
+use orch_scheduler::task_outcome::TaskOutcome;
 
 use super::naming::NamedRun;
-use crate::arguments::{Repeatable, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::{RequestIdOption, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Bring the run's branch onto another one
 ///
@@ -24,9 +24,9 @@ use crate::respond::Outcome;
 /// along, and nothing that is not committed is touched. Nothing is pushed: the answer says how.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch land ship --onto main\n  orch land ship --onto main --partial")]
-pub struct Args {
+pub struct LandArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// The branch to land on, which must be there
     #[arg(long, value_name = "BRANCH")]
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     partial: bool,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Runs the command.
@@ -43,43 +43,47 @@ pub struct Args {
 /// # Errors
 /// The run is not finished, the branch is not there, its checkout is not clean, the two do not merge, checks do not
 /// pass, or the store or git failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let run = run.or(args.named.as_ref(), context)?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .maybe("run", run.as_ref())
-        .with("onto", &args.onto)
-        .with("partial", args.partial);
-    let landing = Landing { run, onto: args.onto, partial: args.partial };
-    context.progress(&format!("Landing on {} …", landing.onto));
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        land(session, receipt, &who, &landing)
+pub fn run(
+    args: LandArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_optional("run", run.as_ref())
+        .with_argument("onto", &args.onto)
+        .with_argument("partial", args.partial);
+    let landing = LandRequest { run, onto: args.onto, partial: args.partial };
+    context.print_progress(&format!("Landing on {} …", landing.onto));
+    let reply = context.run_change(&args.repeatable, fingerprint, land_response, |session, receipt| {
+        land_run(session, receipt, &who, &landing)
     })?;
     Ok(reply.into())
 }
 
 /// What is answered.
-pub(super) fn answer(outcome: &Landed) -> LandAnswer {
-    LandAnswer {
+pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
+    LandResponse {
         run: outcome.run.name.to_string(),
         branch: outcome.onto.clone(),
         commit: outcome.commit.clone(),
         from_commit: outcome.from.clone(),
         already: outcome.already,
-        checks: outcome.checks.iter().map(Check::of).collect(),
-        landed: outcome.landed.first.iter().map(landed).collect(),
+        checks: outcome.checks.iter().map(CheckView::from_check).collect(),
+        landed: outcome.landed.first.iter().map(landed_task).collect(),
         landed_total: outcome.landed.total,
-        left: outcome.left.first.iter().map(left).collect(),
+        left: outcome.left.first.iter().map(left_task).collect(),
         left_total: outcome.left.total,
-        unchecked: outcome.unchecked.first.iter().map(landed).collect(),
+        unchecked: outcome.unchecked.first.iter().map(landed_task).collect(),
         unchecked_total: outcome.unchecked.total,
-        push: push(outcome),
-        undo: outcome.from.as_deref().map(|from| undo(outcome, from)),
+        push: push_command(outcome),
+        undo: outcome.from.as_deref().map(|from| undo_command(outcome, from)),
     }
 }
 
-fn landed(outcome: &TaskOutcome) -> LandedTask {
+fn landed_task(outcome: &TaskOutcome) -> LandedTask {
     let tree = outcome.tree.as_ref();
     LandedTask {
         task: outcome.task.name.to_string(),
@@ -87,11 +91,11 @@ fn landed(outcome: &TaskOutcome) -> LandedTask {
         attempt: outcome.attempt.as_ref().map(|attempt| attempt.name.to_string()),
         head_commit: tree.and_then(|tree| tree.head.as_ref()).map(ToString::to_string),
         merged_commit: tree.and_then(|tree| tree.merged.as_ref()).map(ToString::to_string),
-        checks: outcome.attempt.as_ref().map_or(Checks::None, |attempt| attempt.checks).into(),
+        checks: outcome.attempt.as_ref().map_or(ChecksStatus::None, |attempt| attempt.checks).into(),
     }
 }
 
-fn left(outcome: &TaskOutcome) -> LeftTask {
+fn left_task(outcome: &TaskOutcome) -> LeftTask {
     LeftTask {
         task: outcome.task.name.to_string(),
         title: outcome.task.title.clone(),
@@ -101,24 +105,24 @@ fn left(outcome: &TaskOutcome) -> LeftTask {
 }
 
 /// The command that publishes the branch.
-fn push(outcome: &Landed) -> String {
+fn push_command(outcome: &LandOutcome) -> String {
     let remote = outcome.remote.as_deref().unwrap_or("REMOTE");
-    git(&outcome.repository, &["push", remote, &outcome.onto])
+    git_command(&outcome.repository, &["push", remote, &outcome.onto])
 }
 
 /// The command that takes the landing back: with the files where the branch is checked out, and only from where it
 /// is now where it is not.
-fn undo(outcome: &Landed, from: &str) -> String {
+fn undo_command(outcome: &LandOutcome, from: &str) -> String {
     match &outcome.checkout {
-        Some(checkout) => git(checkout, &["reset", "--keep", from]),
+        Some(checkout) => git_command(checkout, &["reset", "--keep", from]),
         None => {
             let branch = format!("refs/heads/{}", outcome.onto);
-            git(&outcome.repository, &["update-ref", &branch, from, &outcome.commit])
+            git_command(&outcome.repository, &["update-ref", &branch, from, &outcome.commit])
         }
     }
 }
 
-fn git(folder: &Path, words: &[&str]) -> String {
+fn git_command(folder: &Path, words: &[&str]) -> String {
     let folder = folder.display().to_string();
-    shell::line(["git", "-C", folder.as_str()].into_iter().chain(words.iter().copied()))
+    shell::join_words(["git", "-C", folder.as_str()].into_iter().chain(words.iter().copied()))
 }

@@ -1,16 +1,16 @@
 //! `orch log`.
 
-use orch_contract::orch::log::LogAnswer;
-use orch_contract::{Code, ErrorView};
+use orch_contract::orch::log::LogResponse;
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::limit;
-use orch_scheduler::AttemptRef;
-use orch_scheduler::log::{self, Follow, Log, Tail};
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::log::{self, AttemptLog, LogFollower, LogTail};
 
-use super::naming::{NamedRun, attempt, attempt_text, text};
-use crate::arguments::list_limit;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply, Written};
+use super::naming::{NamedRun, attempt_text, parse_attempt, task_text};
+use crate::arguments::parse_list_limit;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
 
 /// Show what the worker of an attempt printed
 ///
@@ -18,10 +18,10 @@ use crate::respond::{Outcome, Reply, Written};
 /// that `orch drive` or `inbox run` started: the newest 8 to 16 MiB of each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch log parser --follow\n  orch log ship/parser --attempt 2 --all")]
-pub struct Args {
+pub struct LogArgs {
     /// The task, KEY or RUN/KEY, or one attempt at it, KEY@N or RUN/KEY@N
-    #[arg(value_name = "TASK", value_parser = attempt)]
-    task: AttemptRef,
+    #[arg(value_name = "TASK", value_parser = parse_attempt)]
+    task: AttemptSelector,
     /// Which attempt; the last one when not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
     /// Show at most this many lines, the last ones
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = list_limit)]
+    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
     /// Show everything that is kept
     #[arg(long, conflicts_with = "limit")]
@@ -46,83 +46,100 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 ///
 /// # Errors
 /// There is no such attempt, its log cannot be read, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let wanted = wanted(&args, context, run)?;
-    let found = log::find(context.session()?, &wanted)?.ok_or_else(|| missing(&wanted))?;
+pub fn run(
+    args: LogArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let wanted = requested_attempt(&args, context, run)?;
+    let found = log::find_log(context.open_session()?, &wanted)?.ok_or_else(|| missing_log(&wanted))?;
     let (lines, bytes_max) =
         if args.all { (None, u64::MAX) } else { (Some(args.limit), u64::from(args.limit) * LINE_BYTES) };
-    let tail = log::tail(&found, lines, bytes_max)?;
-    let document = context.wants_document();
+    let tail = log::tail_log(&found, lines, bytes_max)?;
+    let document = context.is_document_requested();
     if !found.kept && !args.follow {
         let name = &found.attempt;
         let said = format!("{name} has no log: its worker was not started by `orch drive` or `inbox run`.");
-        if document { context.warn(said) } else { context.progress(&said) }
+        if document { context.add_warning(said) } else { context.print_progress(&said) }
     }
     if !document && tail.skipped_bytes > 0 {
         let skipped = tail.skipped_bytes;
-        context.progress(&format!("{skipped} bytes come before this: orch log {} --all", found.attempt));
+        context
+            .print_progress(&format!("{skipped} bytes come before this: orch log {} --all", found.attempt));
     }
     if args.follow {
-        return follow(context, &found, tail, document);
+        return follow_log(context, &found, tail, document);
     }
     if document {
-        let shown = answer(&found, &tail.bytes, tail.skipped_bytes, found.ended);
-        return Ok(Reply::new(shown).into());
+        let shown = log_response(&found, &tail.bytes, tail.skipped_bytes, found.ended);
+        return Ok(CommandReply::new(shown).into());
     }
-    let _ = context.output(&tail.bytes);
-    Ok(Outcome::Streamed)
+    let _ = context.print_foreign_lines(&tail.bytes);
+    Ok(CommandOutcome::Streamed)
 }
 
-fn wanted(args: &Args, context: &Context<'_>, run: &NamedRun) -> Result<AttemptRef, Failure> {
-    let mut wanted = run.attempt(args.task.clone(), context)?;
+fn requested_attempt(
+    args: &LogArgs,
+    context: &CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<AttemptSelector, CommandFailure> {
+    let mut wanted = run.resolve_attempt(args.task.clone(), context)?;
     match (wanted.number, args.attempt) {
         (Some(one), Some(other)) if one != other => {
-            return Err(Failure::invalid("--attempt", format!("Two attempts are named, {one} and {other}.")));
+            return Err(CommandFailure::invalid_argument(
+                "--attempt",
+                format!("Two attempts are named, {one} and {other}."),
+            ));
         }
         (named, option) => wanted.number = named.or(option),
     }
     Ok(wanted)
 }
 
-fn missing(wanted: &AttemptRef) -> Failure {
-    let task = text(&wanted.task);
+fn missing_log(wanted: &AttemptSelector) -> CommandFailure {
+    let task = task_text(&wanted.task);
     let message = match wanted.number {
         Some(_) => format!("There is no attempt {}.", attempt_text(wanted)),
         None => format!("There was no attempt at {task} yet."),
     };
-    ErrorView::new(Code::AttemptNotFound, message).hint(format!("orch task show {task}")).into()
+    ErrorView::new(ErrorCode::AttemptNotFound, message).with_hint(format!("orch task show {task}")).into()
 }
 
 /// Prints the end, and then what comes.
-fn follow(context: &mut Context<'_>, found: &Log, tail: Tail, document: bool) -> Result<Outcome, Failure> {
-    let mut held = Held(tail.bytes.clone());
+fn follow_log(
+    context: &mut CommandRuntime<'_>,
+    found: &AttemptLog,
+    tail: LogTail,
+    document: bool,
+) -> Result<CommandOutcome, CommandFailure> {
+    let mut held = PartialLine(tail.bytes.clone());
     let mut skipped = tail.skipped_bytes;
-    let mut follow = Follow::new(context.session()?, found, tail);
+    let mut follow = LogFollower::new(context.open_session()?, found, tail);
     loop {
-        let next = follow.next(context.session()?)?;
+        let next = follow.next_chunk(context.open_session()?)?;
         let ended = next.is_none();
         let piece = match next {
-            Some(more) => held.add(&more),
+            Some(more) => held.push_bytes(&more),
             None => std::mem::take(&mut held.0),
         };
         let written = if document && (ended || !piece.is_empty()) {
-            context.stream(answer(found, &piece, std::mem::take(&mut skipped), ended))
+            context.print_stream_document(log_response(found, &piece, std::mem::take(&mut skipped), ended))
         } else {
-            context.output(&piece)
+            context.print_foreign_lines(&piece)
         };
-        if ended || written != Written::Whole {
-            return Ok(Outcome::Streamed);
+        if ended || written != WriteOutcome::Complete {
+            return Ok(CommandOutcome::Streamed);
         }
     }
 }
 
 /// The beginning of a line that is not whole yet: cut anywhere, neither its characters nor its escapes would be seen
 /// for what they are.
-struct Held(Vec<u8>);
+struct PartialLine(Vec<u8>);
 
-impl Held {
+impl PartialLine {
     /// Takes more, and gives what can be shown of it.
-    fn add(&mut self, more: &[u8]) -> Vec<u8> {
+    fn push_bytes(&mut self, more: &[u8]) -> Vec<u8> {
         self.0.extend_from_slice(more);
         let whole = self.0.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
         let shown = if whole == 0 && self.0.len() > HELD_BYTES_MAX { self.0.len() } else { whole };
@@ -130,8 +147,8 @@ impl Held {
     }
 }
 
-fn answer(log: &Log, bytes: &[u8], skipped_bytes: u64, ended: bool) -> LogAnswer {
-    LogAnswer {
+fn log_response(log: &AttemptLog, bytes: &[u8], skipped_bytes: u64, ended: bool) -> LogResponse {
+    LogResponse {
         attempt: log.attempt.to_string(),
         log: log.kept.then(|| log.file.display().to_string()),
         document: String::from_utf8_lossy(bytes).into_owned(),
@@ -146,12 +163,12 @@ mod tests {
 
     #[test]
     fn lines_are_shown_when_they_are_whole() {
-        let mut held = Held(b"be".to_vec());
-        assert_eq!(held.add(b"gun"), b"");
-        assert_eq!(held.add(b" here\nand"), b"begun here\n");
+        let mut held = PartialLine(b"be".to_vec());
+        assert_eq!(held.push_bytes(b"gun"), b"");
+        assert_eq!(held.push_bytes(b" here\nand"), b"begun here\n");
         assert_eq!(held.0, b"and");
         let endless = vec![b'x'; HELD_BYTES_MAX];
-        assert_eq!(held.add(&endless).len(), 3 + HELD_BYTES_MAX);
+        assert_eq!(held.push_bytes(&endless).len(), 3 + HELD_BYTES_MAX);
         assert!(held.0.is_empty());
     }
 }

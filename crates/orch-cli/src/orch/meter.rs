@@ -1,15 +1,15 @@
 //! `orch meter`.
 
-use orch_contract::orch::meter::{MeterAnswer, MeterLine};
+use orch_contract::orch::meter::{MeterLine, MeterResponse};
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_scheduler::meter::{Cost, meter};
+use orch_scheduler::meter::{OutputCost, load_meter};
 
 use super::naming::NamedRun;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Show what our own output cost the lead and each worker, in bytes and about how many tokens
 ///
@@ -17,9 +17,9 @@ use crate::respond::{Outcome, Reply};
 /// a worker that has ORCH_RUN set, as every started worker has. A worker's brief is counted as `inbox run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch meter ship")]
-pub struct Args {
+pub struct MeterArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }
 
@@ -30,24 +30,28 @@ const TOKEN_BYTES: u64 = 4;
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let found = meter(context.session()?, run.as_ref())?;
-    let answer = MeterAnswer {
+pub fn run(
+    args: &MeterArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let found = load_meter(context.open_session()?, run.as_ref())?;
+    let answer = MeterResponse {
         run: found.run.to_string(),
         calls: found.total.calls,
         bytes: found.total.bytes,
         tokens: found.total.bytes / TOKEN_BYTES,
-        agents: lines(&found.agents),
+        agents: meter_lines(&found.agents),
         agents_total: found.agents.len() as u64,
-        commands: lines(&found.commands),
+        commands: meter_lines(&found.commands),
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }
 
-fn lines(costs: &[(String, Cost)]) -> Vec<MeterLine> {
+fn meter_lines(costs: &[(String, OutputCost)]) -> Vec<MeterLine> {
     let most = usize::try_from(limit::LIST_DEFAULT).unwrap_or(usize::MAX);
-    let line = |(name, cost): &(String, Cost)| MeterLine {
+    let line = |(name, cost): &(String, OutputCost)| MeterLine {
         name: name.clone(),
         calls: cost.calls,
         bytes: cost.bytes,

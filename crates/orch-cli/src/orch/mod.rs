@@ -42,16 +42,16 @@ pub mod wait;
 pub mod why;
 pub mod worktree;
 
-pub(crate) use run::dollars;
+pub(crate) use run::parse_dollars;
 
 use clap::{Parser, Subcommand};
 use orch_core::id::Slug;
 
-use crate::arguments::{GLOBAL, Globals, slug};
-use crate::context::{Context, Identity};
-use crate::entry::Program;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::arguments::{GLOBAL, GlobalOptions, parse_slug};
+use crate::context::{CommandRuntime, ProgramIdentity};
+use crate::entry::CliProgram;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 
 /// Plan a goal as a graph of tasks, dispatch them to workers, follow what they report
@@ -61,14 +61,14 @@ use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 #[derive(Debug, Parser)]
 #[command(name = "orch", version, arg_required_else_help = true)]
 #[command(after_help = EXAMPLE)]
-pub struct Orch {
+pub struct OrchCli {
     #[command(flatten)]
-    globals: Globals,
+    globals: GlobalOptions,
     /// Which run is meant; the only unfinished one when not given [env: ORCH_RUN]
-    #[arg(long, global = true, value_name = "RUN", value_parser = slug, help_heading = GLOBAL)]
+    #[arg(long, global = true, value_name = "RUN", value_parser = parse_slug, help_heading = GLOBAL)]
     run: Option<Slug>,
     #[command(subcommand)]
-    command: Command,
+    command: OrchCommand,
 }
 
 const EXAMPLE: &str = "\
@@ -84,103 +84,106 @@ An agent learns both programs by `orch prime`.";
 #[derive(Debug, Subcommand)]
 // A command's options are built when it is met: building those of all took longer than reading the store.
 #[command(defer = true)]
-enum Command {
-    Init(init::Args),
-    Doctor(doctor::Args),
-    Run(run::Args),
-    Task(task::Args),
-    Dep(dep::Args),
-    Ready(ready::Args),
-    Dispatch(dispatch::Args),
-    Recall(recall::Args),
-    Tell(tell::Args),
-    Reconcile(reconcile::Args),
-    Verify(verify::Args),
-    Accept(accept::Args),
-    Reject(reject::Args),
-    Integrate(integrate::Args),
-    Land(land::Args),
-    Diff(diff::Args),
-    Report(report::Args),
-    Drive(Box<drive::Args>),
-    Ps(ps::Args),
-    Stop(stop::Args),
-    Worktree(worktree::Args),
-    Blocked(blocked::Args),
-    Answer(answer::Args),
-    Status(status::Args),
-    Why(why::Args),
-    Wait(wait::Args),
-    Ack(ack::Args),
-    Events(events::Args),
-    Brief(brief::Args),
-    Log(log::Args),
-    Meter(meter::Args),
-    Timeline(timeline::Args),
-    Agents(agents::Args),
-    Graph(graph::Args),
-    Request(request::Args),
-    Prime(prime::Args),
-    Demo(demo::Args),
+enum OrchCommand {
+    Init(init::InitArgs),
+    Doctor(doctor::DoctorArgs),
+    Run(run::RunArgs),
+    Task(task::TaskArgs),
+    Dep(dep::DepArgs),
+    Ready(ready::ReadyArgs),
+    Dispatch(dispatch::DispatchArgs),
+    Recall(recall::RecallArgs),
+    Tell(tell::TellArgs),
+    Reconcile(reconcile::ReconcileArgs),
+    Verify(verify::VerifyArgs),
+    Accept(accept::AcceptArgs),
+    Reject(reject::RejectArgs),
+    Integrate(integrate::IntegrateArgs),
+    Land(land::LandArgs),
+    Diff(diff::DiffArgs),
+    Report(report::ReportArgs),
+    Drive(Box<drive::DriveArgs>),
+    Ps(ps::PsArgs),
+    Stop(stop::StopArgs),
+    Worktree(worktree::WorktreeArgs),
+    Blocked(blocked::BlockedArgs),
+    Answer(answer::AnswerArgs),
+    Status(status::StatusArgs),
+    Why(why::WhyArgs),
+    Wait(wait::WaitArgs),
+    Ack(ack::AckArgs),
+    Events(events::EventsArgs),
+    Brief(brief::BriefArgs),
+    Log(log::LogArgs),
+    Meter(meter::MeterArgs),
+    Timeline(timeline::TimelineArgs),
+    Agents(agents::AgentsArgs),
+    Graph(graph::GraphArgs),
+    Request(request::RequestArgs),
+    Prime(prime::PrimeArgs),
+    Demo(demo::DemoArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
 }
 
-impl Program for Orch {
-    const IDENTITY: Identity =
-        Identity { program: "orch", agent_variable: "ORCH_AGENT", agent_default: Some("lead") };
+impl CliProgram for OrchCli {
+    const IDENTITY: ProgramIdentity =
+        ProgramIdentity { program: "orch", agent_variable: "ORCH_AGENT", agent_default: Some("lead") };
 
-    fn globals(&self) -> &Globals {
+    fn global_options(&self) -> &GlobalOptions {
         &self.globals
     }
 
-    fn run(self, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
         let run = naming::NamedRun { option: self.run };
         match self.command {
-            Command::Init(args) => init::run(&args, context),
-            Command::Doctor(args) => doctor::run(&args, context),
-            Command::Run(args) => run::run(args, context, &run),
-            Command::Task(args) => task::run(args, context, &run),
-            Command::Dep(args) => dep::run(args, context, &run),
-            Command::Ready(args) => ready::run(&args, context, &run),
-            Command::Dispatch(args) => dispatch::run(args, context, &run),
-            Command::Recall(args) => recall::run(args, context, &run),
-            Command::Tell(args) => tell::run(args, context, &run),
-            Command::Reconcile(args) => reconcile::run(&args, context, &run),
-            Command::Verify(args) => verify::run(args, context, &run),
-            Command::Accept(args) => accept::run(args, context, &run),
-            Command::Reject(args) => reject::run(args, context, &run),
-            Command::Integrate(args) => integrate::run(&args, context, &run),
-            Command::Land(args) => land::run(args, context, &run),
-            Command::Diff(args) => diff::run(args, context, &run),
-            Command::Report(args) => report::run(&args, context, &run),
-            Command::Drive(args) => drive::run(*args, context, &run),
-            Command::Ps(args) => ps::run(&args, context, &run),
-            Command::Stop(args) => stop::run(&args, context, &run),
-            Command::Worktree(args) => worktree::run(args, context, &run),
-            Command::Blocked(args) => blocked::run(&args, context, &run),
-            Command::Answer(args) => answer::run(args, context, &run),
-            Command::Status(args) => status::run(&args, context, &run),
-            Command::Why(args) => why::run(args, context, &run),
-            Command::Wait(args) => wait::run(args, context, &run),
-            Command::Ack(args) => ack::run(&args, context, &run),
-            Command::Events(args) => events::run(args, context, &run),
-            Command::Brief(args) => brief::run(&args, context, &run),
-            Command::Meter(args) => meter::run(&args, context, &run),
-            Command::Log(args) => log::run(args, context, &run),
-            Command::Timeline(args) => timeline::run(&args, context, &run),
-            Command::Agents(args) => agents::run(&args, context, &run),
-            Command::Graph(args) => graph::run(&args, context, &run),
-            Command::Request(args) => request::run(args, context),
-            Command::Demo(args) => demo::run(&args, context),
-            Command::Prime(args) => prime::run(&args, context),
-            Command::Schema(args) => {
-                Ok(self_description::schema(&args, "orch", orch_contract::schema::orch_schemas())?.into())
+            OrchCommand::Init(args) => init::run(&args, context),
+            OrchCommand::Doctor(args) => doctor::run(&args, context),
+            OrchCommand::Run(args) => run::run(args, context, &run),
+            OrchCommand::Task(args) => task::run(args, context, &run),
+            OrchCommand::Dep(args) => dep::run(args, context, &run),
+            OrchCommand::Ready(args) => ready::run(&args, context, &run),
+            OrchCommand::Dispatch(args) => dispatch::run(args, context, &run),
+            OrchCommand::Recall(args) => recall::run(args, context, &run),
+            OrchCommand::Tell(args) => tell::run(args, context, &run),
+            OrchCommand::Reconcile(args) => reconcile::run(&args, context, &run),
+            OrchCommand::Verify(args) => verify::run(args, context, &run),
+            OrchCommand::Accept(args) => accept::run(args, context, &run),
+            OrchCommand::Reject(args) => reject::run(args, context, &run),
+            OrchCommand::Integrate(args) => integrate::run(&args, context, &run),
+            OrchCommand::Land(args) => land::run(args, context, &run),
+            OrchCommand::Diff(args) => diff::run(args, context, &run),
+            OrchCommand::Report(args) => report::run(&args, context, &run),
+            OrchCommand::Drive(args) => drive::run(*args, context, &run),
+            OrchCommand::Ps(args) => ps::run(&args, context, &run),
+            OrchCommand::Stop(args) => stop::run(&args, context, &run),
+            OrchCommand::Worktree(args) => worktree::run(args, context, &run),
+            OrchCommand::Blocked(args) => blocked::run(&args, context, &run),
+            OrchCommand::Answer(args) => answer::run(args, context, &run),
+            OrchCommand::Status(args) => status::run(&args, context, &run),
+            OrchCommand::Why(args) => why::run(args, context, &run),
+            OrchCommand::Wait(args) => wait::run(args, context, &run),
+            OrchCommand::Ack(args) => ack::run(&args, context, &run),
+            OrchCommand::Events(args) => events::run(args, context, &run),
+            OrchCommand::Brief(args) => brief::run(&args, context, &run),
+            OrchCommand::Meter(args) => meter::run(&args, context, &run),
+            OrchCommand::Log(args) => log::run(args, context, &run),
+            OrchCommand::Timeline(args) => timeline::run(&args, context, &run),
+            OrchCommand::Agents(args) => agents::run(&args, context, &run),
+            OrchCommand::Graph(args) => graph::run(&args, context, &run),
+            OrchCommand::Request(args) => request::run(args, context),
+            OrchCommand::Demo(args) => demo::run(&args, context),
+            OrchCommand::Prime(args) => prime::run(&args, context),
+            OrchCommand::Schema(args) => {
+                Ok(self_description::schema_response(&args, "orch", orch_contract::schema::orch_schemas())?
+                    .into())
             }
-            Command::Completions(args) => Ok(self_description::completions(&args, Self::parser())),
-            Command::Man(args) => self_description::man(&args, Self::parser()),
+            OrchCommand::Completions(args) => {
+                Ok(self_description::completion_script(&args, Self::full_parser()))
+            }
+            OrchCommand::Man(args) => self_description::write_manual(&args, Self::full_parser()),
         }
     }
 }

@@ -4,20 +4,20 @@ use std::ffi::OsString;
 
 use clap::Command;
 
-use super::Orch;
+use super::OrchCli;
 use super::prime::PRIME;
-use crate::entry::Program;
-use crate::inbox::Inbox;
-use crate::usage::NoCommand;
+use crate::entry::CliProgram;
+use crate::inbox::InboxCli;
+use crate::usage::EarlyExit;
 
 /// Every command of a program that does something, with its name from the program down.
-fn leaves(path: &str, command: &Command, found: &mut Vec<(String, Command)>) {
+fn leaf_commands(path: &str, command: &Command, found: &mut Vec<(String, Command)>) {
     let inner: Vec<&Command> = command
         .get_subcommands()
         .filter(|inner| inner.get_name() != "help" && !inner.is_hide_set())
         .collect();
     for inner in &inner {
-        leaves(&format!("{path} {}", inner.get_name()), inner, found);
+        leaf_commands(&format!("{path} {}", inner.get_name()), inner, found);
     }
     if inner.is_empty() {
         found.push((path.to_owned(), command.clone()));
@@ -35,7 +35,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         });
         for part in line.split(", ") {
             if part.starts_with("orch ") || part.starts_with("inbox ") {
-                let words = words(part);
+                let words = split_words(part);
                 // Two names in a row begin a sentence, not a command.
                 if words.get(1).is_some_and(|word| word != "and") {
                     lines.push(words);
@@ -47,7 +47,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
 }
 
 /// A line as a shell takes it apart, up to a redirection or a comment.
-fn words(line: &str) -> Vec<String> {
+fn split_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -72,20 +72,20 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-fn parses(words: &[String]) -> Result<(), String> {
+fn check_parses(words: &[String]) -> Result<(), String> {
     let parser = match words[0].as_str() {
-        "orch" => Orch::parser(),
-        _ => Inbox::parser(),
+        "orch" => OrchCli::full_parser(),
+        _ => InboxCli::full_parser(),
     };
-    let arguments: Vec<OsString> = words.iter().map(|word| placeholder(word).into()).collect();
-    match crate::usage::parse(parser, &arguments) {
-        Ok(_) | Err(NoCommand::Document { .. }) => Ok(()),
-        Err(wrong @ NoCommand::Wrong { .. }) => Err(format!("{words:?}: {wrong:?}")),
+    let arguments: Vec<OsString> = words.iter().map(|word| fill_placeholder(word).into()).collect();
+    match crate::usage::parse_arguments(parser, &arguments) {
+        Ok(_) | Err(EarlyExit::Document { .. }) => Ok(()),
+        Err(wrong @ EarlyExit::UsageError { .. }) => Err(format!("{words:?}: {wrong:?}")),
     }
 }
 
 /// A word that stands for something, as something that could stand there.
-fn placeholder(word: &str) -> &str {
+fn fill_placeholder(word: &str) -> &str {
     match word {
         "TASK" => "t1",
         "B" => "b",
@@ -98,8 +98,8 @@ fn placeholder(word: &str) -> &str {
 #[test]
 fn every_command_has_examples_that_parse() {
     let mut commands = Vec::new();
-    leaves("orch", &Orch::parser(), &mut commands);
-    leaves("inbox", &Inbox::parser(), &mut commands);
+    leaf_commands("orch", &OrchCli::full_parser(), &mut commands);
+    leaf_commands("inbox", &InboxCli::full_parser(), &mut commands);
     assert!(commands.len() > 45, "{}", commands.len());
     for (name, command) in commands {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -108,7 +108,7 @@ fn every_command_has_examples_that_parse() {
         let own = examples.iter().any(|words| words.join(" ").starts_with(&name));
         assert!(own || (shared && !examples.is_empty()), "{name} shows no example of itself: {help:?}");
         for words in examples {
-            parses(&words).unwrap();
+            check_parses(&words).unwrap();
         }
     }
 }
@@ -118,14 +118,14 @@ fn what_an_agent_is_told_parses() {
     let lines = command_lines(PRIME);
     assert!(lines.len() > 20, "{lines:?}");
     for words in lines {
-        parses(&words).unwrap();
+        check_parses(&words).unwrap();
     }
 }
 
 #[test]
 fn every_command_has_a_schema() {
     let mut commands = Vec::new();
-    leaves("orch", &Orch::parser(), &mut commands);
+    leaf_commands("orch", &OrchCli::full_parser(), &mut commands);
     let schemas = orch_contract::schema::orch_schemas();
     for (name, _) in &commands {
         assert!(schemas.contains_key(name), "{name}");
@@ -135,6 +135,6 @@ fn every_command_has_a_schema() {
 
 #[test]
 fn the_parsers_are_sound() {
-    Orch::parser().debug_assert();
-    Inbox::parser().debug_assert();
+    OrchCli::full_parser().debug_assert();
+    InboxCli::full_parser().debug_assert();
 }

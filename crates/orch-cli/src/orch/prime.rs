@@ -1,13 +1,13 @@
 //! `orch prime`.
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 
 /// Teach an agent how to use `orch` and `inbox`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch prime")]
-pub struct Args {}
+pub struct PrimeArgs {}
 
 /// What an agent is told, as lead and as worker.
 pub const PRIME: &str = include_str!("prime.txt");
@@ -16,8 +16,8 @@ pub const PRIME: &str = include_str!("prime.txt");
 ///
 /// # Errors
 /// None.
-pub fn run(_args: &Args, _context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    Ok(Outcome::Document(PRIME.to_owned()))
+pub fn run(_args: &PrimeArgs, _context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    Ok(CommandOutcome::Document(PRIME.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
 //! `orch ps`.
 
-use orch_contract::orch::drive::{PsAnswer, Supervisor};
+use orch_contract::orch::drive::{PsResponse, SupervisorView};
 use orch_core::id::Slug;
-use orch_scheduler::ps::{SupervisorShown, ps};
+use orch_scheduler::ps::{SupervisorProcess, list_processes};
 
-use super::drive::worker;
+use super::drive::worker_view;
 use super::naming::NamedRun;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List the processes that work, and the supervisors
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch ps")]
-pub struct Args {
+pub struct PsArgs {
     /// Which run; all of them when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }
 
@@ -24,18 +24,22 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let found = ps(context.session()?, run.as_ref())?;
-    let answer = PsAnswer {
-        workers: found.workers.iter().map(worker).collect(),
-        supervisors: found.supervisors.iter().map(supervisor).collect(),
+pub fn run(
+    args: &PsArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let found = list_processes(context.open_session()?, run.as_ref())?;
+    let answer = PsResponse {
+        workers: found.workers.iter().map(worker_view).collect(),
+        supervisors: found.supervisors.iter().map(supervisor_view).collect(),
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }
 
-fn supervisor(shown: &SupervisorShown) -> Supervisor {
-    Supervisor {
+fn supervisor_view(shown: &SupervisorProcess) -> SupervisorView {
+    SupervisorView {
         pid: shown.pid,
         alive: shown.alive,
         run: shown.run.as_ref().map(ToString::to_string),

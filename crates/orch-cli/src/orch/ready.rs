@@ -1,40 +1,48 @@
 //! `orch ready`.
 
-use orch_contract::orch::task::TasksAnswer;
+use orch_contract::orch::task::TaskListResponse;
 use orch_core::id::Slug;
-use orch_scheduler::ready::{Ready, ready};
+use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 
 use super::naming::NamedRun;
 use super::view;
-use crate::arguments::{Detail, Paging, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::{DetailOption, PagingOptions, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List what can be dispatched now
 ///
 /// By priority, then the longest chain of work behind it, then age.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch ready --limit 10")]
-pub struct Args {
+pub struct ReadyArgs {
     /// Only tasks with this label
-    #[arg(long, value_name = "LABEL", value_parser = slug)]
+    #[arg(long, value_name = "LABEL", value_parser = parse_slug)]
     label: Option<Slug>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let request = Ready { run: run.settle(context)?, label: args.label.clone(), page: args.paging.page() };
-    let session = context.session()?;
-    let page = ready(session, &request)?;
-    let mut tasks = view::briefs(&page.items);
-    view::widen_all(session, &mut tasks, args.detail.full)?;
-    Ok(Reply::new(TasksAnswer { tasks, total: page.total, next: page.next }).into())
+pub fn run(
+    args: &ReadyArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let request = ReadyRequest {
+        run: run.resolve_run(context)?,
+        label: args.label.clone(),
+        page: args.paging.page_request(),
+    };
+    let session = context.open_session()?;
+    let page = list_ready_tasks(session, &request)?;
+    let mut tasks = view::task_views(&page.items);
+    view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
+    Ok(CommandReply::new(TaskListResponse { tasks, total: page.total, next: page.next }).into())
 }

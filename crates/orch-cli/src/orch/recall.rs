@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::recall::recall;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::recall::recall_attempt;
 
-use super::naming::{self, NamedRun, task};
-use super::task::{Manner, answer};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::{ChangeOptions, run_task_change};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Take a dispatched task back, without counting the attempt
 ///
 /// The task is ready again; what its worker writes later is kept and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch recall parser --reason 'The agent name was mistyped.'")]
-pub struct Args {
+pub struct RecallArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// Why; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
@@ -28,22 +28,27 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]
     reason_file: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no live attempt, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let reason = context.texts().read("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("task", naming::text(&task))
-        .maybe("reason", reason.as_ref());
-    answer(context, &args.manner, fingerprint, |session, receipt| {
-        recall(session, receipt, &who, &task, reason.as_deref())
+pub fn run(
+    args: RecallArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let reason =
+        context.text_source().read_text("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_optional("reason", reason.as_ref());
+    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
+        recall_attempt(session, receipt, &who, &task, reason.as_deref())
     })
 }

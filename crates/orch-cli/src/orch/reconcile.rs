@@ -2,17 +2,17 @@
 
 use std::cell::RefCell;
 
-use orch_contract::orch::reconcile::{Change, Finished, Orphan, ReconcileAnswer};
-use orch_inbox::Answer;
+use orch_contract::orch::reconcile::{FinishedEffect, OrphanView, ReconcileResponse, ReconcileStep};
+use orch_inbox::Response;
 use orch_scheduler::orphans as engine_orphans;
-use orch_scheduler::reconcile::{self as engine, Reconciled};
+use orch_scheduler::reconcile::{self as engine, ReconcileOutcome};
 
 use super::naming::NamedRun;
-use crate::arguments::Repeatable;
-use crate::context::Context;
-use crate::failure::{Failure, of_error};
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::RequestIdOption;
+use crate::context::CommandRuntime;
+use crate::failure::{CommandFailure, error_view};
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Let what workers reported move their tasks, and finish what processes that ended have begun
 ///
@@ -22,70 +22,75 @@ use crate::respond::Outcome;
 /// Doing it twice is doing it once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch reconcile --dry-run")]
-pub struct Args {
+pub struct ReconcileArgs {
     /// Say what would be done and do nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let run = run.settle(context)?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .maybe("run", run.as_ref())
-        .with("dry-run", args.dry_run);
+pub fn run(
+    args: &ReconcileArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let run = run.resolve_run(context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_optional("run", run.as_ref())
+        .with_argument("dry-run", args.dry_run);
     let faults = RefCell::new(Vec::new());
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        let done = engine::reconcile(session, receipt, run.as_ref(), args.dry_run)?;
-        if let Answer::Fresh(outcome) = &done {
-            faults.borrow_mut().extend(outcome.faults.iter().map(|fault| of_error(fault).message));
-        }
-        Ok(done)
-    })?;
+    let reply =
+        context.run_change(&args.repeatable, fingerprint, reconcile_response, |session, receipt| {
+            let done = engine::reconcile_runs(session, receipt, run.as_ref(), args.dry_run)?;
+            if let Response::Fresh(outcome) = &done {
+                faults.borrow_mut().extend(outcome.faults.iter().map(|fault| error_view(fault).message));
+            }
+            Ok(done)
+        })?;
     for fault in faults.take() {
-        context.warn(fault);
+        context.add_warning(fault);
     }
     for one in &reply.data.finished {
         if let Some(problem) = &one.problem {
             let of = one.attempt.as_deref().unwrap_or(&one.run);
-            context.warn(format!("{} of {of}: {problem}", one.kind));
+            context.add_warning(format!("{} of {of}: {problem}", one.kind));
         }
     }
     Ok(reply.into())
 }
 
-fn answer(outcome: &Reconciled) -> ReconcileAnswer {
-    ReconcileAnswer {
-        changes: outcome.changes.iter().map(change).collect(),
-        finished: outcome.finished.iter().map(finished).collect(),
+fn reconcile_response(outcome: &ReconcileOutcome) -> ReconcileResponse {
+    ReconcileResponse {
+        changes: outcome.changes.iter().map(change_view).collect(),
+        finished: outcome.finished.iter().map(finished_run).collect(),
         swept: outcome.swept.iter().map(|path| path.display().to_string()).collect(),
-        orphans: outcome.orphans.iter().map(orphan).collect(),
+        orphans: outcome.orphans.iter().map(orphan_view).collect(),
     }
 }
 
-fn finished(one: &engine::Finished) -> Finished {
-    Finished {
+fn finished_run(one: &engine::CompletedEffect) -> FinishedEffect {
+    FinishedEffect {
         kind: one.kind.into(),
         run: one.run.to_string(),
         attempt: one.attempt.as_ref().map(ToString::to_string),
         done: !one.stays,
-        problem: one.problem.as_ref().map(|problem| of_error(problem).message),
+        problem: one.problem.as_ref().map(|problem| error_view(problem).message),
     }
 }
 
-fn orphan(one: &engine_orphans::Orphan) -> Orphan {
-    Orphan { kind: one.kind.name().to_owned(), name: one.name.clone(), next: one.next.clone() }
+fn orphan_view(one: &engine_orphans::Orphan) -> OrphanView {
+    OrphanView { kind: one.kind.name().to_owned(), name: one.name.clone(), next: one.next.clone() }
 }
 
-fn change(step: &engine::Change) -> Change {
-    Change {
+fn change_view(step: &engine::TaskTransition) -> ReconcileStep {
+    ReconcileStep {
         task: step.task.to_string(),
         attempt: step.attempt.as_ref().map(ToString::to_string),
         from: step.from.to_owned(),

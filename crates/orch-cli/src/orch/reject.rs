@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::judge::{Verdict, judge};
+use orch_scheduler::TaskSelector;
+use orch_scheduler::judge::{LeadVerdict, judge_attempt};
 
-use super::naming::{self, NamedRun, task};
-use super::task::{Manner, answer};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::{ChangeOptions, run_task_change};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Reject a reported attempt by hand, whatever its checks say
 ///
@@ -19,10 +19,10 @@ use crate::respond::Outcome;
 #[command(
     after_help = "EXAMPLE:\n  orch reject parser --reason - <<'EOF'\n  Empty input is not handled.\n  EOF"
 )]
-pub struct Args {
+pub struct RejectArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// Why; the next attempt is told; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
@@ -30,23 +30,31 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]
     reason_file: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// No attempt was reported, no reason was given, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let reason = context.texts().required("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("task", naming::text(&task))
-        .with("reason", &reason);
-    let verdict = Verdict::Reject { reason };
-    answer(context, &args.manner, fingerprint, |session, receipt| {
-        judge(session, receipt, &who, &task, &verdict)
+pub fn run(
+    args: RejectArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let reason = context.text_source().read_required(
+        "--reason",
+        args.reason.as_deref(),
+        args.reason_file.as_deref(),
+    )?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_argument("reason", &reason);
+    let verdict = LeadVerdict::Reject { reason };
+    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
+        judge_attempt(session, receipt, &who, &task, &verdict)
     })
 }

@@ -1,28 +1,28 @@
 //! `orch status`.
 
-use orch_contract::orch::status::{Active, Clash, Failed, StatusAnswer};
-use orch_contract::run::{Progress, RunBrief, StateCounts};
-use orch_contract::task::texts;
+use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
+use orch_contract::run::{RunHeader, RunProgress, TaskCountsView};
+use orch_contract::task::slug_texts;
 use orch_core::id::Slug;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_inbox::Session;
 use orch_scheduler::clashes;
-use orch_scheduler::events::changed;
-use orch_scheduler::status::{Status, status};
+use orch_scheduler::events::wait_for_event;
+use orch_scheduler::status::{RunOverview, load_overview};
 
 use super::naming::NamedRun;
 use super::view;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply, Written};
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
 
 /// Show a run at a glance
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch status ship --watch")]
-pub struct Args {
+pub struct StatusArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// Show it again whenever it changes, until the run ends
     #[arg(long)]
@@ -30,44 +30,51 @@ pub struct Args {
 }
 
 /// How long a page that nothing changed stays as it is; it tells ages, which grow.
-const REDRAW: Span = Span::seconds(5);
+const REDRAW: TimeSpan = TimeSpan::from_seconds(5);
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
+pub fn run(
+    args: &StatusArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
     if args.watch {
-        return watch(run, context);
+        return watch_status(run, context);
     }
-    let (answer, _) = look(context.session()?, run.as_ref())?;
-    Ok(Reply::new(answer).into())
+    let (answer, _) = load_status(context.open_session()?, run.as_ref())?;
+    Ok(CommandReply::new(answer).into())
 }
 
 /// Prints the status whenever it changes; for people also when only time has passed.
-fn watch(mut run: Option<Slug>, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+fn watch_status(
+    mut run: Option<Slug>,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
     let mut last = None;
     loop {
-        let (answer, unfinished) = look(context.session()?, run.as_ref())?;
-        if last.as_ref().is_none_or(|last| differs(last, &answer)) || context.for_people() {
+        let (answer, unfinished) = load_status(context.open_session()?, run.as_ref())?;
+        if last.as_ref().is_none_or(|last| has_changed(last, &answer)) || context.is_for_people() {
             if run.is_none() {
                 // The run that was meant at first stays the one that is watched.
-                run = Some(Slug::stored(answer.run.id.clone()));
+                run = Some(Slug::from_stored(answer.run.id.clone()));
             }
-            let written = context.redraw(answer.clone());
-            if written != Written::Whole || !unfinished {
-                return Ok(Outcome::Streamed);
+            let written = context.redraw_page(answer.clone());
+            if written != WriteOutcome::Complete || !unfinished {
+                return Ok(CommandOutcome::Streamed);
             }
             last = Some(answer);
         }
-        changed(context.session()?, REDRAW)?;
+        wait_for_event(context.open_session()?, REDRAW)?;
     }
 }
 
 /// Whether anything but the ages of questions changed.
-fn differs(last: &StatusAnswer, now: &StatusAnswer) -> bool {
-    let ageless = |status: &StatusAnswer| {
+fn has_changed(last: &StatusResponse, now: &StatusResponse) -> bool {
+    let ageless = |status: &StatusResponse| {
         let mut status = status.clone();
         status.questions.iter_mut().for_each(|question| question.age_ms = 0);
         status
@@ -76,44 +83,50 @@ fn differs(last: &StatusAnswer, now: &StatusAnswer) -> bool {
 }
 
 /// The status now, and whether the run is unfinished.
-pub(super) fn look(session: &mut Session, run: Option<&Slug>) -> Result<(StatusAnswer, bool), Failure> {
-    let status = status(session, run)?;
-    let unfinished = status.run.state.status().unfinished();
-    Ok((answer(&status), unfinished))
+pub(super) fn load_status(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<(StatusResponse, bool), CommandFailure> {
+    let status = load_overview(session, run)?;
+    let unfinished = status.run.state.status().is_unfinished();
+    Ok((status_response(&status), unfinished))
 }
 
 /// The status now without what git would have to be asked for.
-pub(super) fn glance(session: &mut Session, run: Option<&Slug>) -> Result<StatusAnswer, Failure> {
-    Ok(answer(&orch_scheduler::status::glance(session, run)?))
+pub(super) fn load_status_without_git(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<StatusResponse, CommandFailure> {
+    Ok(status_response(&orch_scheduler::status::load_overview_without_clashes(session, run)?))
 }
 
-fn clash(clash: &clashes::Clash) -> Clash {
+fn clash_view(clash: &clashes::AttemptClash) -> ClashView {
     let attempts = clash.attempts.iter().map(ToString::to_string).collect();
-    Clash { attempts, files: clash.files.clone() }
+    ClashView { attempts, files: clash.files.clone() }
 }
 
-fn answer(status: &Status) -> StatusAnswer {
-    let active = status.active.iter().map(|active| Active {
-        task: view::short(&active.shown),
+fn status_response(status: &RunOverview) -> StatusResponse {
+    let active = status.active.iter().map(|active| ActiveTask {
+        task: view::short_task_view(&active.shown),
         since: active.since.into(),
         progress: active.progress.clone(),
         percent: active.percent,
         lease_expires_at: active.lease_expires_at.map(Into::into),
     });
-    let failed = status
-        .failed
-        .iter()
-        .map(|failed| Failed { task: view::short(&failed.shown), reason: failed.reason.clone() });
-    StatusAnswer {
-        run: RunBrief::of(&status.run),
-        counts: StateCounts::of(&status.run.counts),
+    let failed = status.failed.iter().map(|failed| FailedTask {
+        task: view::short_task_view(&failed.shown),
+        reason: failed.reason.clone(),
+    });
+    StatusResponse {
+        run: RunHeader::from_run(&status.run),
+        counts: TaskCountsView::from_counts(&status.run.counts),
         active: active.collect(),
-        questions: status.questions.iter().map(view::question).collect(),
-        ready: status.ready.iter().map(view::short).collect(),
+        questions: status.questions.iter().map(view::question_view).collect(),
+        ready: status.ready.iter().map(view::short_task_view).collect(),
         failed: failed.collect(),
-        clashes: status.clashes.iter().map(clash).collect(),
-        progress: Progress::of(&status.run.counts),
-        critical_path: texts(&status.critical_path),
+        clashes: status.clashes.iter().map(clash_view).collect(),
+        progress: RunProgress::from_counts(&status.run.counts),
+        critical_path: slug_texts(&status.critical_path),
         eta_ms: status.eta.map(|span| span.0),
     }
 }

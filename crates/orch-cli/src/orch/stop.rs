@@ -1,14 +1,14 @@
 //! `orch stop`.
 
-use orch_contract::orch::drive::StopAnswer;
+use orch_contract::orch::drive::StopResponse;
 use orch_core::id::Slug;
-use orch_scheduler::ps::stop_all;
+use orch_scheduler::ps::stop_all_workers;
 
 use super::naming::NamedRun;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// End all workers, with grace, and the supervisors that would start new ones
 ///
@@ -16,9 +16,9 @@ use crate::respond::{Outcome, Reply};
 /// given back, and counts for nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch stop")]
-pub struct Args {
+pub struct StopArgs {
     /// Which run; all of them when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }
 
@@ -26,16 +26,20 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let run = run.or(args.named.as_ref(), context)?;
-    context.progress("Ending all workers …");
-    let stopped = stop_all(context.session()?, &who, run.as_ref())?;
-    let answer = StopAnswer {
+pub fn run(
+    args: &StopArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    context.print_progress("Ending all workers …");
+    let stopped = stop_all_workers(context.open_session()?, &who, run.as_ref())?;
+    let answer = StopResponse {
         paused: stopped.paused.iter().map(ToString::to_string).collect(),
         supervisors: stopped.supervisors,
         workers: stopped.workers,
         left: stopped.left.iter().map(ToString::to_string).collect(),
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

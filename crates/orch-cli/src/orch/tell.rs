@@ -2,27 +2,27 @@
 
 use std::path::PathBuf;
 
-use orch_contract::MessageShown;
-use orch_contract::orch::word_to_worker::TellAnswer;
-use orch_scheduler::TaskRef;
-use orch_scheduler::tell::tell;
+use orch_contract::MessageOrSummary;
+use orch_contract::orch::tell::TellResponse;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::tell::tell_worker;
 
-use super::naming::{self, NamedRun, task};
-use super::task::Manner;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::ChangeOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Write a note to the worker of a task
 ///
 /// The worker sees it with its next `inbox progress`, `inbox renew` or `inbox wait`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Args {
+pub struct TellArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// The note; `-` reads stdin
     #[arg(value_name = "TEXT", required_unless_present = "body_file", allow_hyphen_values = true)]
     body: Option<String>,
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long = "text-file", value_name = "FILE", conflicts_with = "body")]
     body_file: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 const EXAMPLE: &str = "\
@@ -43,20 +43,25 @@ EXAMPLE:
 ///
 /// # Errors
 /// There is no live attempt, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let body = context.texts().required("TEXT", args.body.as_deref(), args.body_file.as_deref())?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("task", naming::text(&task))
-        .with("text", &body);
+pub fn run(
+    args: TellArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let body =
+        context.text_source().read_required("TEXT", args.body.as_deref(), args.body_file.as_deref())?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_argument("text", &body);
     let full = args.manner.detail.full;
-    let reply = context.change(
+    let reply = context.run_change(
         &args.manner.repeatable,
         fingerprint,
-        |message| TellAnswer { message: MessageShown::of(message, full) },
-        |session, receipt| tell(session, receipt, &who, &task, &body),
+        |message| TellResponse { message: MessageOrSummary::from_message(message, full) },
+        |session, receipt| tell_worker(session, receipt, &who, &task, &body),
     )?;
     Ok(reply.into())
 }

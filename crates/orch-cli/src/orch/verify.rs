@@ -1,17 +1,17 @@
 //! `orch verify`.
 
-use orch_contract::orch::judgement::VerifyAnswer;
-use orch_contract::{Attempt, Check};
-use orch_scheduler::TaskRef;
-use orch_scheduler::verify::{Verified, verify};
+use orch_contract::orch::judgement::VerifyResponse;
+use orch_contract::{AttemptView, CheckView};
+use orch_scheduler::TaskSelector;
+use orch_scheduler::verify::{VerifyOutcome, verify_task};
 
-use super::naming::{self, NamedRun, task};
-use super::task::Manner;
+use super::naming::{self, NamedRun, parse_task};
+use super::task::ChangeOptions;
 use super::view;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Run the checks on what an attempt reported, and judge it by them
 ///
@@ -19,34 +19,41 @@ use crate::respond::Outcome;
 /// the task is tried again, and the next attempt is told what was wrong. The exit status is 4 then.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch verify parser")]
-pub struct Args {
+pub struct VerifyArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// No attempt was reported, a check did not pass, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
-    let fingerprint = Fingerprint::of(context.command()).with("as", &who).with("task", naming::text(&task));
-    context.progress(&format!("Running the checks of {} …", naming::text(&task)));
-    let mut reply = context.change(&args.manner.repeatable, fingerprint, answer, |session, receipt| {
-        verify(session, receipt, &who, &task)
-    })?;
-    view::widen(context.session()?, &mut reply.data.task, args.manner.detail.full)?;
+pub fn run(
+    args: VerifyArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task));
+    context.print_progress(&format!("Running the checks of {} …", naming::task_text(&task)));
+    let mut reply =
+        context.run_change(&args.manner.repeatable, fingerprint, verify_response, |session, receipt| {
+            verify_task(session, receipt, &who, &task)
+        })?;
+    view::add_long_texts(context.open_session()?, &mut reply.data.task, args.manner.detail.full)?;
     Ok(reply.into())
 }
 
-fn answer(verified: &Verified) -> VerifyAnswer {
-    VerifyAnswer {
-        task: view::brief(&verified.task),
-        attempt: Attempt::of(&verified.attempt, verified.worktree.as_ref(), None),
-        checks: verified.checks.iter().map(Check::of).collect(),
+fn verify_response(verified: &VerifyOutcome) -> VerifyResponse {
+    VerifyResponse {
+        task: view::task_view(&verified.task),
+        attempt: AttemptView::from_attempt(&verified.attempt, verified.worktree.as_ref(), None),
+        checks: verified.checks.iter().map(CheckView::from_check).collect(),
     }
 }

@@ -1,52 +1,57 @@
 //! From the engine's outcomes to the contract's views.
 
-use orch_contract::task::Around;
-use orch_contract::{Attempt, Message, Task, TaskShort, TaskShown, Thread};
+use orch_contract::task::TaskDetails;
+use orch_contract::{AttemptView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
 use orch_inbox::Session;
 use orch_scheduler as engine;
-use orch_scheduler::blocked::QuestionShown;
-use orch_scheduler::task::{self, AttemptShown, DependencyShown, TaskDetail};
+use orch_scheduler::blocked::QuestionSummary;
+use orch_scheduler::task::{self, AttemptDetail, DependencyStatus, TaskDetail};
 
-use orch_contract::orch::blocked::Question;
-use orch_contract::orch::dependency::Dependency;
+use orch_contract::orch::blocked::QuestionView;
+use orch_contract::orch::dependency::DependencyView;
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 
 /// A task in short form.
-pub(super) fn short(shown: &engine::TaskShown) -> TaskShort {
-    TaskShort::of(&shown.task, &shown.waits_for, shown.worker.as_ref())
+pub(super) fn short_task_view(shown: &engine::TaskOverview) -> TaskSummary {
+    TaskSummary::from_task(&shown.task, &shown.waits_for, shown.worker.as_ref())
 }
 
 /// A task in short form, where a long one might stand too.
-pub(super) fn brief(shown: &engine::TaskShown) -> TaskShown {
-    TaskShown::Short(short(shown))
+pub(super) fn task_view(shown: &engine::TaskOverview) -> TaskOrSummary {
+    TaskOrSummary::Short(short_task_view(shown))
 }
 
 /// Tasks in short form.
-pub(super) fn briefs(shown: &[engine::TaskShown]) -> Vec<TaskShown> {
-    shown.iter().map(brief).collect()
+pub(super) fn task_views(shown: &[engine::TaskOverview]) -> Vec<TaskOrSummary> {
+    shown.iter().map(task_view).collect()
 }
 
 /// A task, whole.
-pub(super) fn whole(detail: &TaskDetail) -> Task {
+pub(super) fn full_task_view(detail: &TaskDetail) -> TaskView {
     let shown = &detail.shown;
-    let around = Around {
+    let around = TaskDetails {
         text: &detail.text,
         waits_for: &shown.waits_for,
         worker: shown.worker.as_ref(),
         run_max_attempts: detail.max_attempts,
     };
-    Task::of(&shown.task, around)
+    TaskView::from_task(&shown.task, around)
 }
 
 /// Looks the long texts of a task up, when they are asked for.
 ///
 /// # Errors
 /// The store failed.
-pub(super) fn widen(session: &mut Session, task: &mut TaskShown, full: bool) -> Result<(), Failure> {
-    if full && let TaskShown::Short(short) = &*task {
-        let named = super::naming::task(&short.id).map_err(|error| Failure::invalid("TASK", error))?;
-        *task = TaskShown::Full(Box::new(whole(&task::show(session, &named)?)));
+pub(super) fn add_long_texts(
+    session: &mut Session,
+    task: &mut TaskOrSummary,
+    full: bool,
+) -> Result<(), CommandFailure> {
+    if full && let TaskOrSummary::Short(short) = &*task {
+        let named = super::naming::parse_task(&short.id)
+            .map_err(|error| CommandFailure::invalid_argument("TASK", error))?;
+        *task = TaskOrSummary::Full(Box::new(full_task_view(&task::show_task(session, &named)?)));
     }
     Ok(())
 }
@@ -55,30 +60,34 @@ pub(super) fn widen(session: &mut Session, task: &mut TaskShown, full: bool) -> 
 ///
 /// # Errors
 /// The store failed.
-pub(super) fn widen_all(session: &mut Session, tasks: &mut [TaskShown], full: bool) -> Result<(), Failure> {
+pub(super) fn add_long_texts_to_all(
+    session: &mut Session,
+    tasks: &mut [TaskOrSummary],
+    full: bool,
+) -> Result<(), CommandFailure> {
     if full {
         for task in tasks {
-            widen(session, task, full)?;
+            add_long_texts(session, task, full)?;
         }
     }
     Ok(())
 }
 
 /// An attempt with what closed it.
-pub(super) fn attempt(shown: &AttemptShown) -> Attempt {
-    let view = Attempt::of(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
-    Attempt { log_tail: shown.log_tail.clone(), ..view }
+pub(super) fn attempt_view(shown: &AttemptDetail) -> AttemptView {
+    let view = AttemptView::from_attempt(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
+    AttemptView { log_tail: shown.log_tail.clone(), ..view }
 }
 
 /// One edge.
-pub(super) fn dependency(shown: &DependencyShown) -> Dependency {
-    Dependency::of(&shown.task, &shown.on, shown.met, shown.state)
+pub(super) fn dependency_view(shown: &DependencyStatus) -> DependencyView {
+    DependencyView::between_tasks(&shown.task, &shown.on, shown.met, shown.state)
 }
 
 /// An open question.
-pub(super) fn question(shown: &QuestionShown) -> Question {
-    let message = Message::of(&shown.question);
-    Question {
+pub(super) fn question_view(shown: &QuestionSummary) -> QuestionView {
+    let message = MessageView::from_message(&shown.question);
+    QuestionView {
         task: shown.task.to_string(),
         attempt: shown.attempt.to_string(),
         agent: shown.agent.to_string(),
@@ -91,6 +100,6 @@ pub(super) fn question(shown: &QuestionShown) -> Question {
 }
 
 /// The thread of a new attempt, which nobody holds yet.
-pub(super) fn thread(shown: &orch_inbox::ThreadShown) -> Thread {
-    Thread::of(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
+pub(super) fn thread_view(shown: &orch_inbox::ThreadSummary) -> ThreadView {
+    ThreadView::from_thread(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
 }

@@ -1,36 +1,40 @@
 //! `orch why`.
 
-use orch_contract::Reason;
-use orch_contract::orch::why::WhyAnswer;
-use orch_scheduler::TaskRef;
-use orch_scheduler::why::why;
+use orch_contract::ReasonView;
+use orch_contract::orch::why::WhyResponse;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::why::explain_task;
 
-use super::naming::{NamedRun, task};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use super::naming::{NamedRun, parse_task};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Explain why a task is where it is, and what would move it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch why release")]
-pub struct Args {
+pub struct WhyArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// There is no such task, or the store failed.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let task = run.task(args.task, context)?;
-    let found = why(context.session()?, &task)?;
+pub fn run(
+    args: WhyArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let task = run.resolve_task(args.task, context)?;
+    let found = explain_task(context.open_session()?, &task)?;
     let task = &found.shown.task;
-    let answer = WhyAnswer {
+    let answer = WhyResponse {
         task: task.name.to_string(),
         state: task.state.into(),
-        reasons: Reason::all(&found.reasons, &task.name),
+        reasons: ReasonView::from_reasons(&found.reasons, &task.name),
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

@@ -1,4 +1,4 @@
-//! Plan files: a run's tasks in JSON lines, in one JSON document or in TOML, read into the engine's [`Plan`].
+//! Plan files: a run's tasks in JSON lines, in one JSON document or in TOML, read into the engine's [`TaskPlan`].
 //!
 //! Everything that can be judged without the store is judged here, with the line and the field:
 //! unknown fields, wrong types, bad names, empty titles, texts that are too long.
@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_scheduler::plan::Plan;
+use orch_scheduler::plan::TaskPlan;
 
 /// A plan file that is in order.
 #[derive(Debug)]
 pub struct PlanFile {
     /// What the engine takes.
-    pub plan: Plan,
+    pub plan: TaskPlan,
     /// The run that the plan names as its own, if it does.
     pub run_name: Option<Slug>,
     /// The revision that its run begins from, where the plan makes it.
@@ -44,7 +44,7 @@ pub struct PlanError {
 }
 
 impl PlanError {
-    fn at(line: u32, problem: impl Into<String>) -> Self {
+    fn at_line(line: u32, problem: impl Into<String>) -> Self {
         Self { line, field: None, problem: problem.into() }
     }
 }
@@ -53,13 +53,13 @@ impl PlanError {
 #[derive(Debug)]
 pub struct PlanText {
     text: String,
-    form: Form,
+    form: PlanFormat,
     folder: PathBuf,
 }
 
 /// How a plan is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum PlanFormat {
     /// One JSON object a line.
     JsonLines,
     /// One JSON object with `run` and `tasks`.
@@ -70,7 +70,7 @@ enum Form {
 
 /// How the reading of a task goes on beyond the line itself.
 #[derive(Clone, Copy, Debug)]
-struct Reading<'a> {
+struct PlanReadOptions<'a> {
     /// Where `spec_file` is relative to.
     folder: &'a Path,
     /// Whether the fields that a task names are noted, for tasks that are there already.
@@ -79,7 +79,7 @@ struct Reading<'a> {
 
 /// Why a plan could not be read at all.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum PlanReadError {
     /// The system says no.
     #[error("the plan {} cannot be read", path.display())]
     Io {
@@ -111,8 +111,8 @@ pub enum ReadError {
 ///
 /// # Errors
 /// It cannot be read, is too long, or is no text.
-pub fn read(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, ReadError> {
-    let io_error = |source| ReadError::Io { path: named.to_owned(), source };
+pub fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
+    let io_error = |source| PlanReadError::Io { path: named.to_owned(), source };
     let from_stdin = named.as_os_str() == "-";
     let bytes = if from_stdin {
         read_at_most(stdin, limit::PLAN_BYTES_MAX).map_err(io_error)?
@@ -120,9 +120,9 @@ pub fn read(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, ReadError> {
         read_at_most(&mut File::open(named).map_err(io_error)?, limit::PLAN_BYTES_MAX).map_err(io_error)?
     };
     let Some(bytes) = bytes else {
-        return Err(ReadError::TooLong { path: named.to_owned(), max: limit::PLAN_BYTES_MAX });
+        return Err(PlanReadError::TooLong { path: named.to_owned(), max: limit::PLAN_BYTES_MAX });
     };
-    let text = String::from_utf8(bytes).map_err(|error| ReadError::NotText {
+    let text = String::from_utf8(bytes).map_err(|error| PlanReadError::NotText {
         path: named.to_owned(),
         line: line_after(1, &error.as_bytes()[..error.utf8_error().valid_up_to()]),
     })?;
@@ -130,12 +130,12 @@ pub fn read(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, ReadError> {
     let extension =
         if from_stdin { None } else { named.extension().and_then(|extension| extension.to_str()) };
     let form = match extension {
-        Some("toml") => Form::Toml,
-        Some("json") => Form::JsonDocument,
-        Some("jsonl") => Form::JsonLines,
-        _ if from_stdin => json::form(&text),
-        _ if text.trim_start().starts_with('{') => json::form(&text),
-        _ => Form::Toml,
+        Some("toml") => PlanFormat::Toml,
+        Some("json") => PlanFormat::JsonDocument,
+        Some("jsonl") => PlanFormat::JsonLines,
+        _ if from_stdin => json::detect_format(&text),
+        _ if text.trim_start().starts_with('{') => json::detect_format(&text),
+        _ => PlanFormat::Toml,
     };
     let folder = named.parent().filter(|_| !from_stdin).unwrap_or(Path::new("")).to_owned();
     Ok(PlanText { text, form, folder })
@@ -153,23 +153,23 @@ impl PlanText {
     /// # Errors
     /// Says what is wrong on which line.
     pub fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
-        let reading = Reading { folder: &self.folder, update };
+        let reading = PlanReadOptions { folder: &self.folder, update };
         let (head, tasks) = match self.form {
-            Form::JsonLines => json::lines(&self.text, reading)?,
-            Form::JsonDocument => json::document(&self.text, reading)?,
-            Form::Toml => table::document(&self.text, reading)?,
+            PlanFormat::JsonLines => json::read_json_lines(&self.text, reading)?,
+            PlanFormat::JsonDocument => json::read_json_document(&self.text, reading)?,
+            PlanFormat::Toml => table::read_toml_document(&self.text, reading)?,
         };
-        let plan = Plan { run: head.edit, done_when: head.done_when, tasks, update, dry_run };
+        let plan = TaskPlan { run: head.edit, done_when: head.done_when, tasks, update, dry_run };
         Ok(PlanFile { plan, run_name: head.name, base: head.base })
     }
 }
 
 /// Refuses one task more than a plan may have.
-fn count(tasks: usize, line: u32) -> Result<(), PlanError> {
+fn check_task_count(tasks: usize, line: u32) -> Result<(), PlanError> {
     if tasks < limit::PLAN_TASKS_MAX {
         Ok(())
     } else {
-        Err(PlanError::at(line, format!("a plan has at most {} tasks", limit::PLAN_TASKS_MAX)))
+        Err(PlanError::at_line(line, format!("a plan has at most {} tasks", limit::PLAN_TASKS_MAX)))
     }
 }
 

@@ -9,13 +9,13 @@ use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_scheduler::plan::PlannedTask;
 use serde::de::{Error, MapAccess};
 
-use super::record::{self, Place, Record, Whole};
-use super::{Reading, read_at_most};
+use super::record::{self, FieldTracker, PlanRecord, WholeNumber};
+use super::{PlanReadOptions, read_at_most};
 
 /// A task as the plan has it.
 #[derive(Debug)]
 pub(super) struct TaskRecord<'a> {
-    reading: Reading<'a>,
+    reading: PlanReadOptions<'a>,
     title: Option<String>,
     key: Option<Slug>,
     spec: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct TaskRecord<'a> {
 
 impl<'a> TaskRecord<'a> {
     /// A task that names nothing yet.
-    pub(super) fn new(reading: Reading<'a>) -> Self {
+    pub(super) fn new(reading: PlanReadOptions<'a>) -> Self {
         Self {
             reading,
             title: None,
@@ -49,8 +49,8 @@ impl<'a> TaskRecord<'a> {
     }
 
     /// The task for the engine.
-    pub(super) fn planned(self, line: u32) -> PlannedTask {
-        let named = if self.reading.update { self.named() } else { TaskEdit::default() };
+    pub(super) fn into_planned_task(self, line: u32) -> PlannedTask {
+        let named = if self.reading.update { self.to_task_edit() } else { TaskEdit::default() };
         let names_after = self.after.is_some();
         let task = NewTask {
             key: self.key,
@@ -70,7 +70,7 @@ impl<'a> TaskRecord<'a> {
         PlannedTask { task, named, names_after, line }
     }
 
-    fn named(&self) -> TaskEdit {
+    fn to_task_edit(&self) -> TaskEdit {
         TaskEdit {
             title: self.title.clone(),
             priority: self.priority,
@@ -84,16 +84,16 @@ impl<'a> TaskRecord<'a> {
         }
     }
 
-    fn take_spec<E: Error>(&mut self, place: &Place, spec: String) -> Result<(), E> {
+    fn take_spec<E: Error>(&mut self, place: &FieldTracker, spec: String) -> Result<(), E> {
         if self.spec.is_some() {
-            return Err(place.refuse("a task has `spec` or `spec_file`, not both"));
+            return Err(place.refuse_field("a task has `spec` or `spec_file`, not both"));
         }
-        self.spec = Some(record::text(place, spec)?);
+        self.spec = Some(record::check_text(place, spec)?);
         Ok(())
     }
 }
 
-impl<'de> Record<'de> for TaskRecord<'_> {
+impl<'de> PlanRecord<'de> for TaskRecord<'_> {
     const FIELDS: &'static [&'static str] = &[
         "key",
         "title",
@@ -110,78 +110,94 @@ impl<'de> Record<'de> for TaskRecord<'_> {
     ];
     const WHAT: &'static str = "a task";
 
-    fn take<A: MapAccess<'de>>(
+    fn take_field<A: MapAccess<'de>>(
         &mut self,
         field: &'static str,
         map: &mut A,
-        place: &Place,
+        place: &FieldTracker,
     ) -> Result<(), A::Error> {
         match field {
-            "key" => self.key = text(map)?.map(|key| record::slug(place, &key)).transpose()?,
-            "title" => self.title = text(map)?.map(|title| record::title(place, title)).transpose()?,
+            "key" => self.key = take_text(map)?.map(|key| record::check_slug(place, &key)).transpose()?,
+            "title" => {
+                self.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?
+            }
             "spec" => {
-                if let Some(spec) = text(map)? {
+                if let Some(spec) = take_text(map)? {
                     self.take_spec(place, spec)?;
                 }
             }
             "spec_file" => {
-                if let Some(path) = text(map)? {
+                if let Some(path) = take_text(map)? {
                     let spec = read_spec(place, &self.reading.folder.join(path))?;
                     self.take_spec(place, spec)?;
                 }
             }
-            "after" => self.after = list(map)?.map(|names| record::slugs(place, &names)).transpose()?,
+            "after" => {
+                self.after = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?
+            }
             "priority" => {
                 let most = u32::from(limit::PRIORITY_MAX);
-                let priority = number(map)?.map(|value| record::number(place, value, 0, most)).transpose()?;
+                let priority =
+                    take_number(map)?.map(|value| record::check_range(place, value, 0, most)).transpose()?;
                 self.priority = priority.and_then(|priority| u8::try_from(priority).ok());
             }
-            "accept" => self.accept = list(map)?.map(|texts| record::texts(place, texts)).transpose()?,
-            "verify" => self.verify = list(map)?.map(|texts| record::texts(place, texts)).transpose()?,
-            "labels" => self.labels = list(map)?.map(|names| record::slugs(place, &names)).transpose()?,
-            "agent" => self.agent = Some(text(map)?.map(|name| record::slug(place, &name)).transpose()?),
+            "accept" => {
+                self.accept = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?
+            }
+            "verify" => {
+                self.verify = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?
+            }
+            "labels" => {
+                self.labels = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?
+            }
+            "agent" => {
+                self.agent = Some(take_text(map)?.map(|name| record::check_slug(place, &name)).transpose()?)
+            }
             "max_attempts" => {
-                let tries = number(map)?;
-                self.max_attempts =
-                    tries.map(|value| record::number(place, value, 1, limit::ATTEMPTS_MAX)).transpose()?;
+                let tries = take_number(map)?;
+                self.max_attempts = tries
+                    .map(|value| record::check_range(place, value, 1, limit::ATTEMPTS_MAX))
+                    .transpose()?;
             }
             _ => self.allow_empty = map.next_value()?,
         }
         Ok(())
     }
 
-    fn whole<E: Error>(&self, place: &Place) -> Result<(), E> {
+    fn check_complete<E: Error>(&self, place: &FieldTracker) -> Result<(), E> {
         if self.title.is_none() && !(self.reading.update && self.key.is_some()) {
-            return Err(place.missing("title"));
+            return Err(place.missing_field("title"));
         }
         Ok(())
     }
 }
 
-fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::Error> {
+fn take_text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::Error> {
     map.next_value()
 }
 
-fn list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Vec<String>>, A::Error> {
+fn take_list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Vec<String>>, A::Error> {
     map.next_value()
 }
 
-fn number<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Whole>, A::Error> {
+fn take_number<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<WholeNumber>, A::Error> {
     map.next_value()
 }
 
 /// Reads a spec from its own file.
-fn read_spec<E: Error>(place: &Place, path: &Path) -> Result<String, E> {
-    let said =
-        |error: std::io::Error| place.refuse(format_args!("{} cannot be read: {error}", path.display()));
+fn read_spec<E: Error>(place: &FieldTracker, path: &Path) -> Result<String, E> {
+    let said = |error: std::io::Error| {
+        place.refuse_field(format_args!("{} cannot be read: {error}", path.display()))
+    };
     let mut file = File::open(path).map_err(said)?;
     let bytes = read_at_most(&mut file, limit::TEXT_BYTES_MAX).map_err(said)?;
     let Some(bytes) = bytes else {
-        return Err(place.refuse(format_args!(
+        return Err(place.refuse_field(format_args!(
             "{} is longer than {} bytes",
             path.display(),
             limit::TEXT_BYTES_MAX
         )));
     };
-    String::from_utf8(bytes).map_err(|_| place.refuse(format_args!("{} is not valid UTF-8", path.display())))
+    String::from_utf8(bytes)
+        .map_err(|_| place.refuse_field(format_args!("{} is not valid UTF-8", path.display())))
 }

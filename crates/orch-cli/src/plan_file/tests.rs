@@ -4,23 +4,23 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use orch_core::lease::LeaseLength;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
 use orch_core::run::DoneWhen;
 
 use super::*;
 
-fn plan_text(text: &str, form: Form) -> PlanText {
+fn plan_text(text: &str, form: PlanFormat) -> PlanText {
     PlanText { text: text.to_owned(), form, folder: PathBuf::new() }
 }
 
-fn parse(text: &str, form: Form) -> Result<PlanFile, PlanError> {
+fn parse_plan(text: &str, form: PlanFormat) -> Result<PlanFile, PlanError> {
     plan_text(text, form).parse(false, false)
 }
 
 /// What is wrong with a plan: line, field, and whether it is merely not supported.
-fn fault(text: &str, form: Form) -> (u32, String) {
-    let error = parse(text, form).expect_err(text);
+fn plan_fault(text: &str, form: PlanFormat) -> (u32, String) {
+    let error = parse_plan(text, form).expect_err(text);
     assert!(!error.problem.is_empty() && !error.problem.contains("refused"), "{error:?}");
     (error.line, error.field.unwrap_or_default())
 }
@@ -74,17 +74,17 @@ allow_empty = true
 #[test]
 fn three_forms_say_the_same() {
     let plans = [
-        (parse(LINES, Form::JsonLines).unwrap(), [3, 4]),
-        (parse(DOCUMENT, Form::JsonDocument).unwrap(), [4, 5]),
-        (parse(TABLES, Form::Toml).unwrap(), [9, 13]),
+        (parse_plan(LINES, PlanFormat::JsonLines).unwrap(), [3, 4]),
+        (parse_plan(DOCUMENT, PlanFormat::JsonDocument).unwrap(), [4, 5]),
+        (parse_plan(TABLES, PlanFormat::Toml).unwrap(), [9, 13]),
     ];
     for (PlanFile { plan, run_name, .. }, lines) in plans {
         assert_eq!(run_name, None);
         assert_eq!(plan.run.title.as_deref(), Some("Ship"));
         assert_eq!(plan.run.max_active, Some(Some(4)));
-        assert_eq!(plan.run.retry_delay, Some(Span::seconds(5)));
-        assert_eq!(plan.run.lease.map(LeaseLength::span), Some(Span::minutes(10)));
-        assert_eq!(plan.run.answer_after, Some(Some(Span::hours(1))));
+        assert_eq!(plan.run.retry_delay, Some(TimeSpan::from_seconds(5)));
+        assert_eq!(plan.run.lease.map(LeaseLength::span), Some(TimeSpan::from_minutes(10)));
+        assert_eq!(plan.run.answer_after, Some(Some(TimeSpan::from_hours(1))));
         assert_eq!(plan.tasks.iter().map(|task| task.line).collect::<Vec<_>>(), lines);
         let task = &plan.tasks[1].task;
         assert_eq!(task.key, Some(Slug::new("b").unwrap()));
@@ -104,28 +104,28 @@ fn three_forms_say_the_same() {
 #[test]
 fn a_form_is_told_by_its_beginning() {
     for (text, form) in [
-        (LINES, Form::JsonLines),
-        (DOCUMENT, Form::JsonDocument),
-        (r#"{"tasks":[{"title":"x"}]}"#, Form::JsonDocument),
-        (r#"{"run":{"title":"x"},"tasks":[]}"#, Form::JsonDocument),
-        (r#"{"run":{"title":"x"}}"#, Form::JsonLines),
-        (r#"{"title":"x"}"#, Form::JsonLines),
-        (r#"{"title":"x",}"#, Form::JsonLines),
-        ("", Form::JsonLines),
-        ("not json", Form::JsonLines),
+        (LINES, PlanFormat::JsonLines),
+        (DOCUMENT, PlanFormat::JsonDocument),
+        (r#"{"tasks":[{"title":"x"}]}"#, PlanFormat::JsonDocument),
+        (r#"{"run":{"title":"x"},"tasks":[]}"#, PlanFormat::JsonDocument),
+        (r#"{"run":{"title":"x"}}"#, PlanFormat::JsonLines),
+        (r#"{"title":"x"}"#, PlanFormat::JsonLines),
+        (r#"{"title":"x",}"#, PlanFormat::JsonLines),
+        ("", PlanFormat::JsonLines),
+        ("not json", PlanFormat::JsonLines),
     ] {
-        assert_eq!(json::form(text), form, "{text}");
+        assert_eq!(json::detect_format(text), form, "{text}");
     }
 }
 
 #[test]
 fn an_update_notes_what_is_named() {
     let text = r#"{"key":"a","priority":1,"agent":null}"#;
-    let plan = plan_text(text, Form::JsonLines).parse(true, true).unwrap().plan;
+    let plan = plan_text(text, PlanFormat::JsonLines).parse(true, true).unwrap().plan;
     assert!(plan.update && plan.dry_run);
     let named = &plan.tasks[0].named;
     assert_eq!((named.priority, &named.agent, &named.title), (Some(1), &Some(None), &None));
-    assert_eq!(fault(text, Form::JsonLines), (1, "title".to_owned()));
+    assert_eq!(plan_fault(text, PlanFormat::JsonLines), (1, "title".to_owned()));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn faults_name_line_and_field() {
     ] {
         let before = "{\"title\":\"fine\"}\n".repeat(56);
         let text = format!("{before}{line}\n{{\"title\":\"fine\"}}\n");
-        assert_eq!(fault(&text, Form::JsonLines), (57, field.to_owned()), "{line}");
+        assert_eq!(plan_fault(&text, PlanFormat::JsonLines), (57, field.to_owned()), "{line}");
     }
 }
 
@@ -188,12 +188,12 @@ fn faults_of_the_run() {
         (r#"{"run":{"max_tokens":0}}"#, "max_tokens"),
         (r#"{"run":{"check_limit":5}}"#, "check_limit"),
     ] {
-        assert_eq!(fault(line, Form::JsonLines), (1, field.to_owned()), "{line}");
+        assert_eq!(plan_fault(line, PlanFormat::JsonLines), (1, field.to_owned()), "{line}");
     }
     let whole = r#"{"run":{"name":"ship","done_when":"integrated","base":"main","goal":"","verify":["make"],
         "setup":"npm ci","copy":[".env"],"protect":["Cargo.lock"],"check_limit":"5m","max_wall":"2h","max_cost":2.5,
         "max_tokens":9}}"#;
-    let fine = parse(&whole.replace('\n', ""), Form::JsonLines).unwrap();
+    let fine = parse_plan(&whole.replace('\n', ""), PlanFormat::JsonLines).unwrap();
     assert_eq!((fine.base.as_deref(), fine.plan.done_when), (Some("main"), Some(DoneWhen::Integrated)));
     assert_eq!(fine.plan.run.max_cost_micros, Some(Some(2_500_000)));
     assert_eq!(fine.plan.run.verify, Some(vec!["make".to_owned()]));
@@ -203,22 +203,25 @@ fn faults_of_the_run() {
 #[test]
 fn documents_name_the_line_within() {
     let json = "{\n \"tasks\": [\n  {\"title\": \"x\"},\n  {\"title\": \"y\",\n   \"priority\": 9,\n   \"key\": \"k\"}\n ]\n}\n";
-    assert_eq!(fault(json, Form::JsonDocument), (5, "priority".to_owned()));
-    assert_eq!(fault("{\n \"tasks\": {}\n}", Form::JsonDocument), (2, "tasks".to_owned()));
-    assert_eq!(fault("{\n \"tusks\": []\n}", Form::JsonDocument), (2, "tusks".to_owned()));
-    assert_eq!(fault("{\"tasks\": [\n}", Form::JsonDocument).0, 2);
-    assert_eq!(fault("{}\n{}\n", Form::JsonDocument).0, 2);
+    assert_eq!(plan_fault(json, PlanFormat::JsonDocument), (5, "priority".to_owned()));
+    assert_eq!(plan_fault("{\n \"tasks\": {}\n}", PlanFormat::JsonDocument), (2, "tasks".to_owned()));
+    assert_eq!(plan_fault("{\n \"tusks\": []\n}", PlanFormat::JsonDocument), (2, "tusks".to_owned()));
+    assert_eq!(plan_fault("{\"tasks\": [\n}", PlanFormat::JsonDocument).0, 2);
+    assert_eq!(plan_fault("{}\n{}\n", PlanFormat::JsonDocument).0, 2);
 
     let toml = "[[tasks]]\ntitle = \"x\"\n\n[[tasks]]\ntitle = \"y\"\npriority = 9\n";
-    assert_eq!(fault(toml, Form::Toml), (6, "priority".to_owned()));
-    assert_eq!(fault("[[tasks]]\ntitle = 5\n", Form::Toml), (2, "title".to_owned()));
-    assert_eq!(fault("[[tasks]]\ntitle = \"x\"\ncolour = 1\n", Form::Toml), (3, "colour".to_owned()));
-    assert_eq!(fault("\n[[tusks]]\n", Form::Toml), (2, "tusks".to_owned()));
-    assert_eq!(fault("tasks = 5\n", Form::Toml), (1, "tasks".to_owned()));
-    assert_eq!(fault("tasks = [5]\n", Form::Toml).0, 1);
-    assert_eq!(fault("\n[[tasks]]\nkey = \"a\"\n", Form::Toml), (2, "title".to_owned()));
-    assert_eq!(fault("[run]\nbase = \"\"\n", Form::Toml), (2, "base".to_owned()));
-    assert_eq!(fault("[[tasks]]\ntitle = \"x\n", Form::Toml).0, 2);
+    assert_eq!(plan_fault(toml, PlanFormat::Toml), (6, "priority".to_owned()));
+    assert_eq!(plan_fault("[[tasks]]\ntitle = 5\n", PlanFormat::Toml), (2, "title".to_owned()));
+    assert_eq!(
+        plan_fault("[[tasks]]\ntitle = \"x\"\ncolour = 1\n", PlanFormat::Toml),
+        (3, "colour".to_owned())
+    );
+    assert_eq!(plan_fault("\n[[tusks]]\n", PlanFormat::Toml), (2, "tusks".to_owned()));
+    assert_eq!(plan_fault("tasks = 5\n", PlanFormat::Toml), (1, "tasks".to_owned()));
+    assert_eq!(plan_fault("tasks = [5]\n", PlanFormat::Toml).0, 1);
+    assert_eq!(plan_fault("\n[[tasks]]\nkey = \"a\"\n", PlanFormat::Toml), (2, "title".to_owned()));
+    assert_eq!(plan_fault("[run]\nbase = \"\"\n", PlanFormat::Toml), (2, "base".to_owned()));
+    assert_eq!(plan_fault("[[tasks]]\ntitle = \"x\n", PlanFormat::Toml).0, 2);
 }
 
 #[test]
@@ -231,25 +234,28 @@ fn files_are_read_by_their_extension() {
     };
     let mut no_input = io::empty();
     for (name, text, form) in [
-        ("a.toml", TABLES, Form::Toml),
-        ("a.json", DOCUMENT, Form::JsonDocument),
-        ("a.jsonl", LINES, Form::JsonLines),
-        ("plan", TABLES, Form::Toml),
-        ("plan2", DOCUMENT, Form::JsonDocument),
-        ("plan3", LINES, Form::JsonLines),
-        ("bom.jsonl", "\u{feff}{\"title\":\"x\"}", Form::JsonLines),
+        ("a.toml", TABLES, PlanFormat::Toml),
+        ("a.json", DOCUMENT, PlanFormat::JsonDocument),
+        ("a.jsonl", LINES, PlanFormat::JsonLines),
+        ("plan", TABLES, PlanFormat::Toml),
+        ("plan2", DOCUMENT, PlanFormat::JsonDocument),
+        ("plan3", LINES, PlanFormat::JsonLines),
+        ("bom.jsonl", "\u{feff}{\"title\":\"x\"}", PlanFormat::JsonLines),
     ] {
-        let read = read(&write(name, text.as_bytes()), &mut no_input).unwrap();
+        let read = read_plan(&write(name, text.as_bytes()), &mut no_input).unwrap();
         assert_eq!(read.form, form, "{name}");
         assert!(read.parse(false, false).is_ok(), "{name}");
     }
     let mut input = LINES.as_bytes();
-    assert_eq!(read(Path::new("-"), &mut input).unwrap().parse(false, false).unwrap().plan.tasks.len(), 2);
+    assert_eq!(
+        read_plan(Path::new("-"), &mut input).unwrap().parse(false, false).unwrap().plan.tasks.len(),
+        2
+    );
 
-    let bad = read(&write("bad.jsonl", b"{\"title\":\"x\"}\n\xff\n"), &mut no_input).unwrap_err();
-    assert!(matches!(bad, ReadError::NotText { line: 2, .. }), "{bad:?}");
-    let missing = read(&folder.path().join("missing"), &mut no_input).unwrap_err();
-    assert!(matches!(missing, ReadError::Io { .. }), "{missing:?}");
+    let bad = read_plan(&write("bad.jsonl", b"{\"title\":\"x\"}\n\xff\n"), &mut no_input).unwrap_err();
+    assert!(matches!(bad, PlanReadError::NotText { line: 2, .. }), "{bad:?}");
+    let missing = read_plan(&folder.path().join("missing"), &mut no_input).unwrap_err();
+    assert!(matches!(missing, PlanReadError::Io { .. }), "{missing:?}");
 }
 
 #[test]
@@ -260,15 +266,15 @@ fn a_spec_file_lies_beside_the_plan() {
     let path = folder.path().join("plan.jsonl");
     let mut no_input = io::empty();
     std::fs::write(&path, r#"{"title":"x","spec_file":"specs/a.md"}"#).unwrap();
-    let file = read(&path, &mut no_input).unwrap().parse(true, false).unwrap();
+    let file = read_plan(&path, &mut no_input).unwrap().parse(true, false).unwrap();
     assert_eq!(file.plan.tasks[0].task.text.spec.as_deref(), Some("Line 1\nLine `2`\n"));
     assert_eq!(file.plan.tasks[0].named.spec.as_deref(), Some("Line 1\nLine `2`\n"));
 
     std::fs::write(folder.path().join("specs/a.md"), vec![b'x'; limit::TEXT_BYTES_MAX + 1]).unwrap();
-    let long = read(&path, &mut no_input).unwrap().parse(false, false).unwrap_err();
+    let long = read_plan(&path, &mut no_input).unwrap().parse(false, false).unwrap_err();
     assert_eq!((long.line, long.field.as_deref()), (1, Some("spec_file")));
     std::fs::write(folder.path().join("specs/a.md"), [0xff]).unwrap();
-    let binary = read(&path, &mut no_input).unwrap().parse(false, false).unwrap_err();
+    let binary = read_plan(&path, &mut no_input).unwrap().parse(false, false).unwrap_err();
     assert!(binary.problem.contains("UTF-8"), "{binary:?}");
 }
 
@@ -286,7 +292,7 @@ fn a_large_plan_is_read_in_one_pass() {
         .unwrap();
     }
     let begun = Instant::now();
-    let file = parse(&text, Form::JsonLines).unwrap();
+    let file = parse_plan(&text, PlanFormat::JsonLines).unwrap();
     let spent = begun.elapsed();
     assert_eq!(file.plan.tasks.len(), 100_000);
     assert_eq!(file.plan.tasks[99_999].line, 100_000);

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::place::{Place, Printed};
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::{CliOutput, TestEnvironment};
 
-impl Place {
+impl TestEnvironment {
     /// Runs a hint as a shell would; it holds no quotes.
-    fn paste(&self, hint: &Value) -> Printed {
-        let hint = text(hint);
+    fn run_hint(&self, hint: &Value) -> CliOutput {
+        let hint = json_text(hint);
         let mut words = hint.split(' ');
         let program = words.next().unwrap();
         let arguments: Vec<&str> = words.map(|word| if word == "AGENT" { "w" } else { word }).collect();
@@ -23,38 +23,41 @@ impl Place {
 #[test]
 fn what_is_far_behind_a_failure_is_repaired_by_its_hint() {
     for ask in [vec!["task", "retry", "d"], vec!["dispatch", "d", "--to", "w"]] {
-        let place = Place::with_run("r");
+        let place = TestEnvironment::with_run("r");
         for (key, after) in [("a", vec![]), ("b", vec!["a"]), ("c", vec!["b"]), ("d", vec!["c"])] {
-            place.task(key, &after);
+            place.add_task(key, &after);
         }
         place.orch(&["task", "cancel", "a"]).ok();
-        assert_eq!(place.state("d"), "skipped");
+        assert_eq!(place.task_state("d"), "skipped");
         let refused = place.orch(&ask).fails("task_not_ready");
         let why = place.orch(&["why", "d"]).ok()["reasons"][0].clone();
         assert_eq!(why["next"], refused["hint"]);
         assert_eq!(why["message"], "It cannot become ready, because c did not end well; it began with a.");
-        place.paste(&refused["hint"]).ok();
-        assert_eq!((place.state("a"), place.state("d")), ("ready".to_owned(), "waiting".to_owned()));
+        place.run_hint(&refused["hint"]).ok();
+        assert_eq!(
+            (place.task_state("a"), place.task_state("d")),
+            ("ready".to_owned(), "waiting".to_owned())
+        );
     }
 }
 
 #[test]
 fn what_is_not_ready_says_why_in_its_message() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
-    place.task("b", &["a"]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
+    place.add_task("b", &["a"]);
     let waits = place.orch(&["dispatch", "b", "--to", "w"]).fails("task_not_ready");
     assert_eq!(waits["message"], "Task r/b is not ready: it waits for a.");
-    place.paste(&waits["hint"]).ok();
+    place.run_hint(&waits["hint"]).ok();
     let nobody = place.orch(&["dispatch", "a"]).fails("task_not_ready");
     assert_eq!(nobody["message"], "Task r/a is not ready: nobody is named to do it.");
-    place.paste(&nobody["hint"]).ok();
+    place.run_hint(&nobody["hint"]).ok();
 }
 
 #[test]
 fn a_cancelled_run_offers_no_retry() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
     place.orch(&["run", "cancel"]).ok();
     place.orch(&["dispatch", "a", "--to", "w"]).fails("task_not_ready");
     place.orch(&["task", "retry", "a"]).fails("run_not_open");
@@ -65,47 +68,47 @@ fn a_cancelled_run_offers_no_retry() {
 
 #[test]
 fn a_plan_that_needs_more_is_told_what() {
-    let place = Place::new();
-    let plan = place.file("plan", "{\"run\":{\"title\":\"Ship\"}}\n{\"key\":\"a\",\"title\":\"x\"}\n");
+    let place = TestEnvironment::new();
+    let plan = place.write_file("plan", "{\"run\":{\"title\":\"Ship\"}}\n{\"key\":\"a\",\"title\":\"x\"}\n");
     let add = ["task", "add", "--file", plan.to_str().unwrap()];
     let no_run = place.orch(&add).fails("run_not_found");
     assert_eq!(no_run["hint"], "orch run init Ship");
-    place.paste(&no_run["hint"]).ok();
+    place.run_hint(&no_run["hint"]).ok();
     place.orch(&add).ok();
     let there = place.orch(&add).fails("task_exists");
-    place.paste(&there["hint"]).ok();
+    place.run_hint(&there["hint"]).ok();
     let twice = place.orch(&["task", "add", "--file", "-"]);
     let twice = twice.stdin("{\"key\":\"b\",\"title\":\"x\"}\n".repeat(2)).fails("task_exists");
     assert_eq!(twice["hint"], "orch task add --help");
     assert!(
-        text(&twice["message"]).ends_with("An earlier task of the plan has the key b already."),
+        json_text(&twice["message"]).ends_with("An earlier task of the plan has the key b already."),
         "{twice}"
     );
 }
 
 #[test]
 fn hints_stay_in_the_store_that_was_named() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     place.orch(&["run", "init", "x", "--name", "r", "--store", "there.db"]).ok();
     place.orch(&["task", "add", "x", "--key", "a", "--store", "there.db"]).ok();
     let nobody = place.orch(&["dispatch", "a", "--store", "there.db"]).fails("task_not_ready");
-    place.paste(&nobody["hint"]).ok();
+    place.run_hint(&nobody["hint"]).ok();
     place.orch(&["run", "list"]).fails("store_not_found");
 }
 
 #[test]
 fn hints_name_the_run_and_who_was_named() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     place.orch(&["run", "init", "x", "--name", "other"]).ok();
     place.orch(&["task", "add", "x", "--key", "a", "--run", "r"]).ok();
     place.orch(&["task", "add", "x", "--key", "b", "--run", "r", "--after", "a"]).ok();
     let cycle = place.orch(&["dep", "add", "r/a", "r/b"]).fails("dependency_cycle");
-    place.paste(&cycle["hint"]).ok();
+    place.run_hint(&cycle["hint"]).ok();
     let quiet = place.orch(&["answer", "r/a", "x"]).fails("task_not_blocked");
-    place.paste(&quiet["hint"]).ok();
-    let thread = place.send("ana");
+    place.run_hint(&quiet["hint"]).ok();
+    let thread = place.send_work("ana");
     let nothing = place.inbox(&["reply", &thread, "x", "--as", "boss"]).fails("no_question");
-    assert_eq!(place.paste(&nothing["hint"]).ok()["message"]["from"], "boss");
+    assert_eq!(place.run_hint(&nothing["hint"]).ok()["message"]["from"], "boss");
     let empty = ["claim", "--for", "q", "--as", "ana", "--wait", "1ms", "--lease", "1h"];
     let empty = place.inbox(&empty).fails("inbox_empty");
     assert_eq!(empty["hint"], "inbox claim --for q --as ana --wait 1ms --lease 1h");
@@ -116,22 +119,22 @@ fn hints_name_the_run_and_who_was_named() {
 
 #[test]
 fn the_hint_to_acknowledge_says_for_whom() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     place
         .inbox(&["send", "--to", "ann", "--from", "bob", "--kind", "note", "--subject", "s", "--body", "b"])
         .ok();
     let seen = place.inbox(&["wait", "--for", "ann"]).text();
     let hint = seen.split("When it is dealt with: ").nth(1).unwrap().trim();
-    place.paste(&hint.into()).ok();
+    place.run_hint(&hint.into()).ok();
     place.inbox(&["wait", "--for", "ann", "--timeout", "0s"]).fails("timeout");
 }
 
 #[test]
 fn help_is_printed_as_asked() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     let document = place.orch(&["help", "run", "init", "--json"]).run();
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
-    assert!(text(&document["data"]["document"]).starts_with("Begin a run"), "{document}");
+    assert!(json_text(&document["data"]["document"]).starts_with("Begin a run"), "{document}");
     let wrong = place.orch(&["run", "pause", "--reason", "x"]).fails("invalid_argument");
     assert_eq!(wrong["message"], "--reason is no option of this command.");
 }

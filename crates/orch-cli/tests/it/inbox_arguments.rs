@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn wrong_command_lines_are_answered_like_everything_else() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     for (line, command, argument) in [
         ("frobnicate", "inbox", None),
         ("claim --leese 5m", "inbox claim", Some("--leese")),
@@ -60,7 +60,7 @@ fn wrong_command_lines_are_answered_like_everything_else() {
 
 #[test]
 fn a_program_is_run_on_work_and_on_nothing_else() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     place.inbox(&["run", "--for", "q", "--", "make", "-j2"]).fails("inbox_empty");
     place.inbox(&["run", "--for", "q"]).fails("invalid_argument");
     place.inbox(&["run", "--for", "q", "--profile", "shell", "--", "true"]).fails("invalid_argument");
@@ -68,13 +68,13 @@ fn a_program_is_run_on_work_and_on_nothing_else() {
 
 #[test]
 fn texts_may_begin_with_a_hyphen() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let thread = place
         .inbox(&["send", "--to", "q", "--as", "lead", "--subject", "--json", "--body", "- a list"])
         .ok()["thread"]
         .clone();
     assert_eq!(thread["subject"], "--json");
-    let held = place.claim("q", "ana");
+    let held = place.claim_work("q", "ana");
     place.inbox(&["progress", "--token", &held.token, &held.thread, "-1 left"]).ok();
     place.inbox(&["progress", &held.thread, "--help me", "--token", &held.token]).ok();
     place.inbox(&["ask", &held.thread, "-x or -y?", "--token", &held.token, "--default", "-x"]).ok();
@@ -88,7 +88,7 @@ fn texts_may_begin_with_a_hyphen() {
 
 #[test]
 fn texts_that_cannot_be_kept_are_refused() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let send = || place.inbox(&["send", "--to", "q", "--as", "lead", "--subject", "s", "--body", "-"]);
     let argument = |error: serde_json::Value| error["details"]["argument"].clone();
     assert_eq!(argument(send().stdin(vec![b'x'; 10 << 20]).fails("invalid_argument")), "--body");
@@ -98,7 +98,7 @@ fn texts_that_cannot_be_kept_are_refused() {
     send().stdin("").ok();
     let empty = ["send", "--to", "q", "--as", "lead", "--subject", ""];
     assert_eq!(argument(place.inbox(&empty).fails("invalid_argument")), "--subject");
-    let held = place.claim("q", "ana");
+    let held = place.claim_work("q", "ana");
     for command in [
         vec!["done", &held.thread, "--result", ""],
         vec!["fail", &held.thread, "--reason", ""],
@@ -116,7 +116,7 @@ fn texts_that_cannot_be_kept_are_refused() {
 
 #[test]
 fn arguments_and_variables_must_be_utf8() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let bad = OsStr::from_bytes(b"caf\xe9");
     place
         .inbox(&["send", "--to", "q", "--as", "lead", "--subject"])
@@ -131,7 +131,7 @@ fn arguments_and_variables_must_be_utf8() {
 /// What a wrapper keeps for itself is believed from it alone.
 #[test]
 fn a_variable_of_ours_makes_nobody_read_what_is_no_file_of_ours() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let listed = place.inbox(&["list"]).env("INBOX_KEPT", "1").stdin("{}").ok();
     assert_eq!(listed["total"], 0, "{listed}");
 }

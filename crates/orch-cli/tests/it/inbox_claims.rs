@@ -1,10 +1,10 @@
 //! Sending, claiming and closing work.
 
-use crate::place::{Held, Place};
+use crate::test_environment::{ClaimedThread, TestEnvironment};
 
 #[test]
 fn work_goes_from_sender_to_worker_and_back() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let sent = place
         .inbox(&["send", "--to", "builders", "--from", "lead", "--subject", "Build", "--body", "-"])
         .stdin("Use `cargo`.\n- \"quietly\"\n")
@@ -17,7 +17,7 @@ fn work_goes_from_sender_to_worker_and_back() {
     assert_eq!(claimed["thread"]["holder"], "ana");
     assert_eq!(claimed["messages"][0]["body"], "Use `cargo`.\n- \"quietly\"\n");
     assert_eq!(claimed["thread"]["lease"]["expires_at"], claimed["lease"]["expires_at"]);
-    let held = Held::of(&claimed);
+    let held = ClaimedThread::from_claim(&claimed);
     let done =
         place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "Built.", "--full"]).ok();
     assert_eq!(done["thread"]["state"], "done");
@@ -29,7 +29,7 @@ fn work_goes_from_sender_to_worker_and_back() {
 
 #[test]
 fn the_most_urgent_work_comes_first_then_the_oldest() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     for priority in ["3", "1", "2", "1"] {
         place.inbox(&["send", "--to", "q", "--from", "lead", "--subject", "s", "--priority", priority]).ok();
     }
@@ -38,7 +38,7 @@ fn the_most_urgent_work_comes_first_then_the_oldest() {
         listed["threads"].as_array().unwrap().iter().map(|thread| thread["id"].as_str().unwrap()).collect();
     assert_eq!(order, ["th-2", "th-4", "th-3", "th-1"]);
     for expected in ["th-2", "th-4", "th-3", "th-1"] {
-        assert_eq!(place.claim("q", "ana").thread, expected);
+        assert_eq!(place.claim_work("q", "ana").thread, expected);
     }
     let empty = place.inbox(&["claim", "--for", "q", "--as", "ana"]).fails("inbox_empty");
     assert_eq!(empty["hint"], "inbox claim --for q --as ana --wait");
@@ -47,19 +47,19 @@ fn the_most_urgent_work_comes_first_then_the_oldest() {
 
 #[test]
 fn the_queue_names_the_holder_when_nobody_else_does() {
-    let place = Place::new();
-    place.send("ana");
+    let place = TestEnvironment::new();
+    place.send_work("ana");
     assert_eq!(place.inbox(&["claim", "--for", "ana"]).ok()["thread"]["holder"], "ana");
-    let thread = place.send("ben");
+    let thread = place.send_work("ben");
     assert_eq!(place.inbox(&["claim", "--thread", &thread]).ok()["thread"]["holder"], "ben");
-    place.send("cleo");
+    place.send_work("cleo");
     let claimed = place.inbox(&["claim"]).env("INBOX_AGENT", "cleo").ok();
     assert_eq!(claimed["thread"]["holder"], "cleo");
 }
 
 #[test]
 fn an_empty_claim_can_be_a_success() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let claimed = place.inbox(&["claim", "--for", "q", "--empty-ok"]).ok();
     assert_eq!(claimed, serde_json::json!({"thread": null, "messages": [], "lease": null}));
     place.inbox(&["claim", "--for", "q", "--wait", "10ms"]).fails("inbox_empty");
@@ -68,8 +68,8 @@ fn an_empty_claim_can_be_a_success() {
 
 #[test]
 fn a_named_thread_is_claimed_by_one() {
-    let place = Place::new();
-    let thread = place.send("q");
+    let place = TestEnvironment::new();
+    let thread = place.send_work("q");
     place.inbox(&["claim", "--thread", &thread, "--as", "ana"]).ok();
     let error = place.inbox(&["claim", "--thread", &thread, "--as", "ben"]).fails("already_claimed");
     assert_eq!(error["details"]["holder"], "ana");
@@ -78,7 +78,7 @@ fn a_named_thread_is_claimed_by_one() {
 
 #[test]
 fn notes_are_read_and_not_claimed() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let sent = place
         .inbox(&["send", "--to", "ana", "--from", "lead", "--subject", "Hi", "--kind", "note", "--body", "x"])
         .ok();
@@ -94,9 +94,9 @@ fn notes_are_read_and_not_claimed() {
 
 #[test]
 fn work_that_fails_is_closed_as_failed() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let failed =
         place.inbox(&["fail", &held.thread, "--token", &held.token, "--reason", "No disk.", "--final"]).ok();
     assert_eq!(failed["thread"]["state"], "failed");
@@ -105,27 +105,27 @@ fn work_that_fails_is_closed_as_failed() {
 
 #[test]
 fn released_work_is_offered_again() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let released = place.inbox(&["release", &held.thread, "--token", &held.token]).ok();
     assert_eq!(released["thread"]["state"], "queued");
     assert_eq!(released["thread"]["holder"], serde_json::Value::Null);
-    assert_eq!(place.claim("q", "ben").thread, held.thread);
+    assert_eq!(place.claim_work("q", "ben").thread, held.thread);
     place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "x"]).fails("lease_lost");
 }
 
 #[test]
 fn cancelled_work_is_over() {
-    let place = Place::new();
-    let thread = place.send("q");
+    let place = TestEnvironment::new();
+    let thread = place.send_work("q");
     let cancelled = place.inbox(&["cancel", &thread, "--reason", "Not needed."]).ok();
     assert_eq!(cancelled["thread"]["state"], "cancelled");
     place.inbox(&["cancel", &thread]).ok();
     place.inbox(&["claim", "--thread", &thread, "--as", "ana"]).fails("thread_closed");
     place.inbox(&["send", "--thread", &thread, "--as", "lead", "--body", "x"]).fails("thread_closed");
-    let other = place.send("q");
-    let held = place.claim("q", "ana");
+    let other = place.send_work("q");
+    let held = place.claim_work("q", "ana");
     assert_eq!(held.thread, other);
     place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "x"]).ok();
     place.inbox(&["cancel", &other]).fails("thread_closed");
@@ -133,11 +133,11 @@ fn cancelled_work_is_over() {
 
 #[test]
 fn results_keep_backticks_newlines_payloads_and_artifacts() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let result = "It is `done`.\n\n\t$HOME \\ \"quoted\" — ünïcödé 🚀\n";
-    let path = place.file("result.md", result);
+    let path = place.write_file("result.md", result);
     place
         .inbox(&[
             "done",

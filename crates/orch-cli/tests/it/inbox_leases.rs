@@ -1,20 +1,20 @@
 //! Leases, tokens, and what happens to those who lose them.
 
-use crate::place::{Held, Place};
+use crate::test_environment::{ClaimedThread, TestEnvironment};
 
 /// Sends work whose lease is the shortest there is, claims it as `ana`, and lets `ben` take it over.
-fn taken_over(place: &Place) -> (Held, Held) {
+fn send_and_take_over(place: &TestEnvironment) -> (ClaimedThread, ClaimedThread) {
     place.inbox(&["send", "--to", "q", "--from", "lead", "--subject", "s", "--lease", "1s"]).ok();
-    let lost = place.claim("q", "ana");
+    let lost = place.claim_work("q", "ana");
     // The second claim waits until the first lease has expired and its grace has passed.
     let taken = place.inbox(&["claim", "--for", "q", "--as", "ben", "--wait", "20s"]).ok();
-    (lost, Held::of(&taken))
+    (lost, ClaimedThread::from_claim(&taken))
 }
 
 #[test]
 fn lost_work_is_taken_over_and_a_late_report_is_kept_as_evidence() {
-    let place = Place::new();
-    let (lost, taken) = taken_over(&place);
+    let place = TestEnvironment::new();
+    let (lost, taken) = send_and_take_over(&place);
     assert_eq!(lost.thread, taken.thread);
     assert_ne!(lost.token, taken.token);
     let error =
@@ -31,9 +31,9 @@ fn lost_work_is_taken_over_and_a_late_report_is_kept_as_evidence() {
 
 #[test]
 fn every_command_of_a_holder_is_fenced() {
-    let place = Place::new();
-    let thread = place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    let thread = place.send_work("q");
+    let held = place.claim_work("q", "ana");
     for command in [
         vec!["renew", &thread],
         vec!["progress", &thread, "x"],
@@ -59,9 +59,9 @@ fn every_command_of_a_holder_is_fenced() {
 
 #[test]
 fn a_renewal_sets_the_lease_anew() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let before = place.inbox(&["show", &held.thread]).ok()["thread"]["lease"]["expires_at"].clone();
     let renewed = place.inbox(&["renew", &held.thread, "--token", &held.token, "--lease", "2h"]).ok();
     let after = renewed["lease"]["expires_at"].as_str().unwrap().to_owned();
@@ -75,23 +75,25 @@ fn a_renewal_sets_the_lease_anew() {
 
 #[test]
 fn a_worker_that_lost_its_token_gets_a_new_one() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     place.inbox(&["claim", "--thread", &held.thread, "--again", "--as", "ben"]).fails("already_claimed");
-    let again = Held::of(&place.inbox(&["claim", "--thread", &held.thread, "--again", "--as", "ana"]).ok());
+    let again = ClaimedThread::from_claim(
+        &place.inbox(&["claim", "--thread", &held.thread, "--again", "--as", "ana"]).ok(),
+    );
     assert_ne!(again.token, held.token);
     place.inbox(&["renew", &held.thread, "--token", &held.token]).fails("lease_lost");
     place.inbox(&["renew", &held.thread, "--token", &again.token]).ok();
-    let free = place.send("q");
+    let free = place.send_work("q");
     place.inbox(&["claim", "--thread", &free, "--again", "--as", "ana"]).fails("not_claimed");
 }
 
 #[test]
 fn notes_for_the_holder_come_with_its_next_sign_of_life() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     place.inbox(&["send", "--thread", &held.thread, "--as", "lead", "--body", "Mind the gap."]).ok();
     let told =
         place.inbox(&["progress", &held.thread, "--token", &held.token, "Half.", "--percent", "50"]).ok();
@@ -108,9 +110,9 @@ fn notes_for_the_holder_come_with_its_next_sign_of_life() {
 
 #[test]
 fn the_environment_of_a_worker_stands_in_for_thread_and_token() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let worker = |arguments: &[&str]| {
         place.inbox(arguments).env("INBOX_THREAD", &held.thread).env("INBOX_LEASE", &held.token)
     };
@@ -125,12 +127,12 @@ fn the_environment_of_a_worker_stands_in_for_thread_and_token() {
 
 #[test]
 fn a_token_can_stay_off_the_command_line() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let token = format!("{}\n", held.token);
     place.inbox(&["renew", &held.thread, "--token", "-"]).stdin(token.as_str()).ok();
-    let file = place.file("token", &token);
+    let file = place.write_file("token", &token);
     place.inbox(&["renew", &held.thread, "--token-file", file.to_str().unwrap()]).ok();
     let both = place
         .inbox(&["done", &held.thread, "--token", "-", "--result", "-"])
@@ -141,9 +143,9 @@ fn a_token_can_stay_off_the_command_line() {
 
 #[test]
 fn an_exact_repeat_of_the_closing_report_is_fine() {
-    let place = Place::new();
-    place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    place.send_work("q");
+    let held = place.claim_work("q", "ana");
     let report =
         |result: &str| place.inbox(&["done", &held.thread, "--token", &held.token, "--result", result]);
     let first = report("Done.").ok();

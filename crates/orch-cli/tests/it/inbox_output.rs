@@ -2,11 +2,11 @@
 
 use std::process::Stdio;
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn json_is_the_answer_when_stdout_is_no_terminal() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let plain = place.inbox(&["list"]).run();
     let asked = place.inbox(&["list", "--json"]).run();
     assert_eq!(plain.stdout, asked.stdout);
@@ -19,7 +19,7 @@ fn json_is_the_answer_when_stdout_is_no_terminal() {
 
 #[test]
 fn text_errors_go_to_stderr_with_a_hint() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let printed = place.inbox(&["show", "th-9", "--text"]).run();
     assert_eq!(printed.stdout, "");
     assert_eq!(printed.stderr, "error: There is no thread th-9.\nhint: inbox list\n");
@@ -37,8 +37,8 @@ fn text_errors_go_to_stderr_with_a_hint() {
 
 #[test]
 fn a_worker_can_read_every_text() {
-    let place = Place::new();
-    let made = Place::empty();
+    let place = TestEnvironment::new();
+    let made = TestEnvironment::without_store();
     assert!(made.inbox(&["init"]).text().starts_with("Made a store at sqlite:"));
     let sent = place
         .inbox(&["send", "--to", "q", "--as", "lead", "--subject", "Build it", "--body", "All.\nOf it."])
@@ -86,7 +86,7 @@ fn a_worker_can_read_every_text() {
 
 #[test]
 fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\r\u{9b}31m";
     place.inbox(&["send", "--to", "q", "--as", "lead", "--subject", evil, "--body", evil]).ok();
     for command in [vec!["list"], vec!["show", "th-1"], vec!["claim", "--for", "q"]] {
@@ -103,7 +103,7 @@ fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
 
 #[test]
 fn documents_are_printed_as_they_are_unless_json_is_asked_for() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     for (arguments, begins) in [
         (vec!["--help"], "Send work to agents"),
         (vec![], "Send work to agents"),
@@ -129,7 +129,7 @@ fn documents_are_printed_as_they_are_unless_json_is_asked_for() {
 
 #[test]
 fn schemas_describe_every_command() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     let all = place.inbox(&["schema"]).ok();
     let one = place.inbox(&["schema", "claim"]).ok();
     assert_eq!(one["schemas"]["inbox claim"], all["schemas"]["inbox claim"]);
@@ -145,20 +145,20 @@ fn schemas_describe_every_command() {
 
 #[test]
 fn a_reader_who_goes_away_is_no_error() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     place
         .inbox(&["send", "--to", "q", "--as", "lead", "--subject", "s", "--body", "-"])
         .stdin("x".repeat(1 << 20))
         .ok();
     let mut running = place.inbox(&["show", "th-1"]).start();
     drop(running.child.stdout.take());
-    let printed = running.end();
+    let printed = running.wait_output();
     assert_eq!((printed.exit, printed.stderr.as_str()), (0, ""));
 }
 
 #[test]
 fn an_interrupted_wait_ends_with_the_status_of_its_signal() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     for (number, signal, status) in [(1, "INT", 130), (2, "TERM", 143)] {
         let waiting = place.inbox(&["wait", "--for", &format!("agent-{number}")]).start();
         let pid = waiting.child.id().to_string();
@@ -169,7 +169,7 @@ fn an_interrupted_wait_ends_with_the_status_of_its_signal() {
         let kill =
             std::process::Command::new("kill").args(["-s", signal, &pid]).stdout(Stdio::null()).status();
         assert!(kill.unwrap().success());
-        let printed = waiting.end();
+        let printed = waiting.wait_output();
         assert_eq!((printed.exit, printed.stdout.as_str()), (status, ""));
     }
 }

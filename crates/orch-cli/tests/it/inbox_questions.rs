@@ -1,16 +1,16 @@
 //! Questions and their answers.
 
-use crate::place::{Held, Place};
+use crate::test_environment::{ClaimedThread, TestEnvironment};
 
-fn working(place: &Place) -> Held {
-    place.send("q");
-    place.claim("q", "ana")
+fn claim_new_work(place: &TestEnvironment) -> ClaimedThread {
+    place.send_work("q");
+    place.claim_work("q", "ana")
 }
 
 #[test]
 fn a_question_blocks_the_work_until_it_is_answered() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     let asked = place
         .inbox(&[
             "ask",
@@ -41,8 +41,8 @@ fn a_question_blocks_the_work_until_it_is_answered() {
 
 #[test]
 fn one_question_is_open_at_a_time() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     let ask = |question: &str| place.inbox(&["ask", &held.thread, "--token", &held.token, question]);
     let first = ask("One?").ok();
     assert_eq!(ask("One?").ok()["question"]["id"], first["question"]["id"]);
@@ -52,22 +52,22 @@ fn one_question_is_open_at_a_time() {
 
 #[test]
 fn a_waiting_question_returns_with_its_answer() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     let asking = place.inbox(&["ask", &held.thread, "--token", &held.token, "--wait", "Which one?"]).start();
     // The lead hears of the question as soon as it is there.
     let heard = place.inbox(&["wait", "--for", "lead", "--kind", "question", "--timeout", "20s"]).ok();
     assert_eq!(heard["messages"][0]["body"], "Which one?");
     place.inbox(&["reply", &held.thread, "--as", "lead", "-"]).stdin("The\n`first`.\n").ok();
-    let asked = asking.end().ok();
+    let asked = asking.wait_output().ok();
     assert_eq!(asked["answer"]["body"], "The\n`first`.\n");
     assert_eq!(asked["answer"]["from"], "lead");
 }
 
 #[test]
 fn a_question_nobody_answers_times_out_and_stays_open() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     let arguments = ["ask", &held.thread, "--token", &held.token, "It's me?", "--wait", "10ms"];
     let error = place.inbox(&arguments).fails("timeout");
     let hint = error["hint"].as_str().unwrap();
@@ -79,8 +79,8 @@ fn a_question_nobody_answers_times_out_and_stays_open() {
 
 #[test]
 fn a_default_becomes_the_answer() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     let asked = place
         .inbox(&[
             "ask",
@@ -103,8 +103,8 @@ fn a_default_becomes_the_answer() {
 
 #[test]
 fn closing_withdraws_the_question() {
-    let place = Place::new();
-    let held = working(&place);
+    let place = TestEnvironment::new();
+    let held = claim_new_work(&place);
     place.inbox(&["ask", &held.thread, "--token", &held.token, "Which?"]).ok();
     let done = place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "Found out."]).ok();
     assert_eq!(done["thread"]["question"], serde_json::Value::Null);

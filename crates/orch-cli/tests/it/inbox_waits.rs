@@ -1,10 +1,10 @@
 //! Waiting for messages, acknowledging them, unread lists and agents.
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn only_an_acknowledgement_moves_the_cursor() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     for body in ["one", "two"] {
         place
             .inbox(&[
@@ -45,22 +45,22 @@ fn only_an_acknowledgement_moves_the_cursor() {
 
 #[test]
 fn a_waiting_agent_is_woken() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     let waiting = place.inbox(&["wait", "--timeout", "20s"]).env("INBOX_AGENT", "ana").start();
     let claiming = place.inbox(&["claim", "--for", "q", "--as", "ben", "--wait"]).start();
     place
         .inbox(&["send", "--to", "ana", "--as", "lead", "--subject", "s", "--kind", "note", "--body", "hi"])
         .ok();
-    place.send("q");
-    assert_eq!(waiting.end().ok()["messages"][0]["body"], "hi");
-    assert_eq!(claiming.end().ok()["thread"]["holder"], "ben");
+    place.send_work("q");
+    assert_eq!(waiting.wait_output().ok()["messages"][0]["body"], "hi");
+    assert_eq!(claiming.wait_output().ok()["thread"]["holder"], "ben");
 }
 
 #[test]
 fn a_wait_can_be_narrowed() {
-    let place = Place::new();
-    let first = place.send("q");
-    let held = place.claim("q", "ana");
+    let place = TestEnvironment::new();
+    let first = place.send_work("q");
+    let held = place.claim_work("q", "ana");
     place.inbox(&["progress", &held.thread, "--token", &held.token, "x"]).ok();
     place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "y"]).ok();
     let wait = |more: &[&str]| place.inbox(&[&["wait", "--for", "lead", "--timeout", "10ms"], more].concat());
@@ -72,14 +72,14 @@ fn a_wait_can_be_narrowed() {
 
 #[test]
 fn unread_threads_and_agents_are_listed() {
-    let place = Place::new();
-    place.send("ana");
-    place.send("ana");
+    let place = TestEnvironment::new();
+    place.send_work("ana");
+    place.send_work("ana");
     let unread = || place.inbox(&["list", "--for", "ana", "--unread"]).ok()["total"].clone();
     assert_eq!(unread(), 2);
     place.inbox(&["ack", "--for", "ana", "--through", "m-1"]).ok();
     assert_eq!(unread(), 1);
-    let held = place.claim("ana", "ben");
+    let held = place.claim_work("ana", "ben");
     let agents = place.inbox(&["agents"]).ok();
     let shown: Vec<_> = agents["agents"]
         .as_array()
@@ -101,9 +101,9 @@ fn unread_threads_and_agents_are_listed() {
 
 #[test]
 fn long_lists_come_in_parts() {
-    let place = Place::new();
+    let place = TestEnvironment::new();
     for _ in 0..5 {
-        place.send("q");
+        place.send_work("q");
     }
     let mut seen = Vec::new();
     let mut after: Option<String> = None;

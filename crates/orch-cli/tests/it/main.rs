@@ -1,11 +1,11 @@
 //! Runs the built programs as people and programs do: a cleared environment, a store of its own, whole answers.
 //!
-//! [`place`] is the harness; every JSON answer it sees is held to the command's own schema.
+//! [`test_environment`] is the harness; every JSON answer it sees is held to the command's own schema.
 
 #![expect(clippy::unwrap_used, reason = "a test may end with a panic, in its helpers too")]
 
-mod place;
 mod schema;
+mod test_environment;
 
 mod first_run;
 mod hints;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::place::Place;
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn sixteen_workers_share_one_name() {
     const TASKS: usize = 48;
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let plan: String =
         (0..TASKS).map(|number| format!("{{\"key\":\"k{number}\",\"title\":\"x\"}}\n")).collect();
     place.orch(&["task", "add", "--file", "-"]).stdin(plan).ok();
@@ -24,8 +24,8 @@ fn sixteen_workers_share_one_name() {
                     if claimed["thread"].is_null() {
                         return done;
                     }
-                    let held = crate::place::Held::of(&claimed);
-                    place.finish(&held, "It is `done`.\nReally.");
+                    let held = crate::test_environment::ClaimedThread::from_claim(&claimed);
+                    place.finish_work(&held, "It is `done`.\nReally.");
                     done.push(held.thread);
                 }
             }
@@ -40,13 +40,13 @@ fn sixteen_workers_share_one_name() {
     assert_eq!((&run["counts"]["done"], &run["run"]["outcome"]), (&TASKS.into(), &"succeeded".into()));
     let attempt = place.orch(&["task", "show", "k0"]).ok()["attempts"][0].clone();
     assert_eq!(attempt["result"], "It is `done`.\nReally.");
-    assert!(text(&attempt["agent"]).starts_with('w'));
+    assert!(json_text(&attempt["agent"]).starts_with('w'));
     assert_eq!(place.orch(&["doctor"]).ok()["verdict"], "ok");
 }
 
 #[test]
 fn leads_that_dispatch_at_once_dispatch_each_task_once() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for _ in 0..10 {
         place.orch(&["task", "add", "x"]).ok();
     }

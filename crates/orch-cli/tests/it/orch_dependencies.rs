@@ -1,32 +1,32 @@
 //! Who waits for whom.
 
-use crate::place::Place;
-use crate::scheduling::codes;
+use crate::scheduling::reason_codes;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn a_task_is_ready_when_all_it_waits_for_is_done() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
-    place.task("b", &[]);
-    assert_eq!(place.task("c", &["a", "b"])["waits_for"], serde_json::json!(["a", "b"]));
-    assert_eq!(place.ready(), ["a", "b"]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
+    place.add_task("b", &[]);
+    assert_eq!(place.add_task("c", &["a", "b"])["waits_for"], serde_json::json!(["a", "b"]));
+    assert_eq!(place.ready_keys(), ["a", "b"]);
     let refused = place.orch(&["dispatch", "c", "--to", "w"]).fails("task_not_ready");
-    assert_eq!(codes(&refused["details"]["reasons"]), ["waiting_dependency"]);
+    assert_eq!(reason_codes(&refused["details"]["reasons"]), ["waiting_dependency"]);
     assert_eq!(place.orch(&["why", "c"]).ok()["reasons"], refused["details"]["reasons"]);
-    place.do_task("a", "w");
-    assert_eq!(place.state("c"), "waiting");
-    place.do_task("b", "w");
-    assert_eq!(place.ready(), ["c"]);
-    assert_eq!(codes(&place.orch(&["why", "c"]).ok()["reasons"]), ["no_agent"]);
+    place.complete_task("a", "w");
+    assert_eq!(place.task_state("c"), "waiting");
+    place.complete_task("b", "w");
+    assert_eq!(place.ready_keys(), ["c"]);
+    assert_eq!(reason_codes(&place.orch(&["why", "c"]).ok()["reasons"]), ["no_agent"]);
     place.orch(&["task", "edit", "c", "--agent", "w"]).ok();
     assert_eq!(place.orch(&["why", "c"]).ok()["reasons"], serde_json::json!([]));
 }
 
 #[test]
 fn edges_are_added_listed_and_taken_away() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for key in ["a", "b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     let added = place.orch(&["dep", "add", "c", "a", "b"]).ok();
     assert_eq!(added["waits_for"], serde_json::json!(["a", "b"]));
@@ -52,9 +52,9 @@ fn edges_are_added_listed_and_taken_away() {
 
 #[test]
 fn the_text_is_a_sentence() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for key in ["a", "b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     assert!(place.orch(&["dep", "add", "b", "a"]).text().starts_with("b waits for a.\n"));
     assert!(place.orch(&["dep", "add", "c", "a", "b"]).text().starts_with("c waits for a and b.\n"));
@@ -63,9 +63,9 @@ fn the_text_is_a_sentence() {
 
 #[test]
 fn what_cannot_be_is_refused_and_nothing_is_kept() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for (key, after) in [("a", vec![]), ("b", vec!["a"]), ("c", vec!["b"])] {
-        place.task(key, &after);
+        place.add_task(key, &after);
     }
     let cycle = place.orch(&["dep", "add", "a", "c"]).fails("dependency_cycle");
     assert_eq!(cycle["details"]["path"].as_array().unwrap().len(), 4);
@@ -74,20 +74,20 @@ fn what_cannot_be_is_refused_and_nothing_is_kept() {
     place.orch(&["dep", "add", "c", "a", "none"]).fails("task_not_found");
     place.orch(&["dep", "add", "none", "a"]).fails("task_not_found");
     place.orch(&["dep", "add", "c"]).fails("invalid_argument");
-    place.begin("other", &[]);
+    place.begin_run("other", &[]);
     place.orch(&["dep", "add", "r/c", "other/x"]).fails("invalid_argument");
     assert_eq!(place.orch(&["dep", "list", "--run", "r"]).ok()["total"], 2);
 }
 
 #[test]
 fn edges_follow_the_state_of_their_task() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for key in ["a", "b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    let held = place.begun("a", "w");
+    let held = place.start_task("a", "w");
     place.orch(&["dep", "add", "a", "b"]).fails("attempt_live");
-    place.finish(&held, "x");
+    place.finish_work(&held, "x");
     place.orch(&["dep", "add", "a", "b"]).fails("task_finished");
     // On a done task it is met at once.
     let met = place.orch(&["dep", "add", "b", "a"]).ok();
@@ -97,14 +97,14 @@ fn edges_follow_the_state_of_their_task() {
 
 #[test]
 fn the_longest_chain_of_work_comes_first() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for key in ["alone", "long", "urgent"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    place.task("next", &["long"]);
-    place.task("last", &["next"]);
+    place.add_task("next", &["long"]);
+    place.add_task("last", &["next"]);
     place.orch(&["task", "edit", "urgent", "--priority", "0"]).ok();
-    assert_eq!(place.ready(), ["urgent", "long", "alone"]);
+    assert_eq!(place.ready_keys(), ["urgent", "long", "alone"]);
     let status = place.orch(&["status"]).ok();
     assert_eq!(status["critical_path"], serde_json::json!(["long", "next", "last"]));
 }

@@ -2,22 +2,22 @@
 
 use serde_json::Value;
 
-use crate::place::{Call, Place};
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::{CliInvocation, TestEnvironment};
 
 /// A run of a task that does well and one that fails for good, with these settings.
-fn driven(settings: &str) -> (Place, crate::place::Printed) {
-    let place = Place::with_run("r");
+fn drive_with_settings(settings: &str) -> (TestEnvironment, crate::test_environment::CliOutput) {
+    let place = TestEnvironment::with_run("r");
     place.orch(&["task", "add", "Good", "--key", "good", "--spec", "exit 0"]).ok();
     let bad =
         ["task", "add", "Bad", "--key", "bad", "--spec", "echo no disk >&2; exit 3", "--max-attempts", "1"];
     place.orch(&bad).ok();
     std::fs::write(place.path().join(".orch/orch.toml"), settings).unwrap();
-    let printed = drive(&place).run();
+    let printed = drive_call(&place).run();
     (place, printed)
 }
 
-fn drive(place: &Place) -> Call {
+fn drive_call(place: &TestEnvironment) -> CliInvocation {
     place.orch(&["drive", "r", "--profile", "shell"]).env("PATH", "/usr/bin:/bin")
 }
 
@@ -25,7 +25,7 @@ fn drive(place: &Place) -> Call {
 fn a_program_is_told_what_needs_a_person() {
     let script = r#"read -r line; printf '%s %s %s %s %s\n' "$ORCH_NOTICE" "$ORCH_EVENT" "$ORCH_RUN" "$ORCH_TASK" "$line" >> told"#;
     let settings = format!("[notify]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\n");
-    let (place, printed) = driven(&settings);
+    let (place, printed) = drive_with_settings(&settings);
     assert_eq!(printed.exit, 4, "{printed:?}");
     assert!(!printed.stdout.contains("[notify]"), "{printed:?}");
     let told = std::fs::read_to_string(place.path().join(".orch/told")).unwrap();
@@ -49,25 +49,28 @@ fn one_that_hangs_or_fails_or_is_not_there_hurts_nobody() {
         ("[\"/nowhere/to/be/found\"]", "cannot be started"),
     ] {
         let settings = format!("[notify]\ncommand = {command}\non = [\"failed\"]\nlimit = \"1s\"\n");
-        let (place, printed) = driven(&settings);
+        let (place, printed) = drive_with_settings(&settings);
         assert_eq!(printed.exit, 4, "{printed:?}");
         let told = printed.stdout.contains(said) || printed.stderr.contains(said);
         assert!(told, "{said}: {printed:?}");
-        assert_eq!((place.state("good"), place.state("bad")), ("done".to_owned(), "failed".to_owned()));
+        assert_eq!(
+            (place.task_state("good"), place.task_state("bad")),
+            ("done".to_owned(), "failed".to_owned())
+        );
     }
 }
 
 #[test]
 fn settings_that_cannot_be_read_are_refused_before_anything_begins() {
-    let (place, printed) = driven("[notify]\ncommand = \"notify-send it\"\n");
+    let (place, printed) = drive_with_settings("[notify]\ncommand = \"notify-send it\"\n");
     assert_eq!(printed.fails("invalid_argument")["details"]["argument"], "orch.toml");
-    assert_eq!(place.state("good"), "ready");
+    assert_eq!(place.task_state("good"), "ready");
 }
 
 #[test]
 fn what_was_printed_is_metered_for_each_who_read_it() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
     let status = place.orch(&["status"]).run().stdout.len();
     let whole = place.orch(&["task", "show", "a", "--run", "r", "--as", "boss"]).run().stdout.len();
     let listed = place.inbox(&["list", "--as", "w1"]).env("ORCH_RUN", "r").run().stdout.len();
@@ -98,19 +101,19 @@ fn what_was_printed_is_metered_for_each_who_read_it() {
 
 #[test]
 fn the_rest_is_estimated_once_something_is_done() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for (key, after) in [("a", None), ("b", None), ("c", Some("b"))] {
-        place.task(key, after.as_slice());
+        place.add_task(key, after.as_slice());
     }
     let before = place.orch(&["status"]).ok();
     assert_eq!(before["eta_ms"], Value::Null);
     assert_eq!(before["critical_path"], serde_json::json!(["b", "c"]));
-    place.do_task("a", "w");
+    place.complete_task("a", "w");
     let status = place.orch(&["status"]).ok();
     let took = place.orch(&["timeline"]).ok()["attempts"][0]["duration_ms"].as_i64().unwrap();
     assert_eq!(status["eta_ms"], 2 * took, "the median as often as the chain has tasks");
-    place.do_task("b", "w");
-    place.do_task("c", "w");
+    place.complete_task("b", "w");
+    place.complete_task("c", "w");
     let done = place.orch(&["status"]).ok();
-    assert_eq!((text(&done["run"]["state"]), &done["eta_ms"]), ("finished".to_owned(), &Value::Null));
+    assert_eq!((json_text(&done["run"]["state"]), &done["eta_ms"]), ("finished".to_owned(), &Value::Null));
 }

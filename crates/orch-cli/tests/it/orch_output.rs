@@ -1,12 +1,12 @@
 //! What people see, what documents look like, and how many bytes answers have.
 
-use crate::place::Place;
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 /// A run in which something of everything happens.
-fn busy() -> Place {
-    let place = Place::empty();
-    place.begin("ship", &["--max-attempts", "1"]);
+fn busy_run() -> TestEnvironment {
+    let place = TestEnvironment::without_store();
+    place.begin_run("ship", &["--max-attempts", "1"]);
     for (key, after) in [
         ("done", vec![]),
         ("asks", vec!["done"]),
@@ -14,19 +14,19 @@ fn busy() -> Place {
         ("behind", vec!["fails"]),
         ("free", vec![]),
     ] {
-        place.task(key, &after);
+        place.add_task(key, &after);
     }
-    place.do_task("done", "w1");
-    let held = place.begun("asks", "w2");
-    place.holding(&held, &["ask", &held.thread, "Which `port`?", "--option", "80"]).ok();
-    let held = place.begun("fails", "w3");
-    place.give_up(&held, "It broke.");
+    place.complete_task("done", "w1");
+    let held = place.start_task("asks", "w2");
+    place.holder_call(&held, &["ask", &held.thread, "Which `port`?", "--option", "80"]).ok();
+    let held = place.start_task("fails", "w3");
+    place.fail_work(&held, "It broke.");
     place
 }
 
 #[test]
 fn a_status_says_how_it_is_and_what_to_type_next() {
-    let text = busy().orch(&["status"]).text();
+    let text = busy_run().orch(&["status"]).text();
     for expected in [
         "ship  open  A goal",
         "1 of 5 done",
@@ -46,7 +46,7 @@ fn a_status_says_how_it_is_and_what_to_type_next() {
 
 #[test]
 fn every_command_has_a_text() {
-    let place = busy();
+    let place = busy_run();
     for (words, expected) in [
         ("run show", "ship  open  A goal"),
         ("run list", "RUN   STATE  DONE"),
@@ -90,18 +90,18 @@ fn every_command_has_a_text() {
 
 #[test]
 fn errors_for_people_go_to_stderr() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let printed = place.orch(&["task", "show", "none", "--text"]).run();
     assert_eq!((printed.exit, printed.stdout.as_str()), (3, ""));
     assert_eq!(printed.stderr, "error: There is no task r/none.\nhint: orch task list --run r\n");
-    place.task("a", &[]);
+    place.add_task("a", &[]);
     let warned = place.orch(&["dispatch", "a", "--to", "w", "--text"]).run();
     assert!(warned.stderr.starts_with("warning: No agent w was ever seen"), "{warned:?}");
 }
 
 #[test]
 fn a_graph_is_drawn_four_ways() {
-    let place = busy();
+    let place = busy_run();
     let graph = place.orch(&["graph"]).ok();
     assert_eq!(graph["tasks"].as_array().unwrap().len(), 5);
     assert_eq!(graph["dependencies"][0], serde_json::json!({"task": "ship/asks", "on": "ship/done"}));
@@ -111,13 +111,13 @@ fn a_graph_is_drawn_four_ways() {
     assert!(drawn("dot").starts_with("digraph \"ship\" {\n"), "{}", drawn("dot"));
     assert_eq!(drawn("text"), place.orch(&["graph"]).text());
     let wrapped = place.orch(&["graph", "--format", "dot", "--json"]).ok();
-    assert_eq!(text(&wrapped["document"]), drawn("dot"));
+    assert_eq!(json_text(&wrapped["document"]), drawn("dot"));
     place.orch(&["graph", "--format", "svg"]).fails("invalid_argument");
 }
 
 #[test]
 fn documents_are_printed_as_they_are() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     for (words, begins) in [
         ("--help", "Plan a goal"),
         ("--version", "orch "),
@@ -130,7 +130,7 @@ fn documents_are_printed_as_they_are() {
         assert!(printed.stdout.starts_with(begins), "{printed:?}");
     }
     let prime = place.orch(&["prime", "--json"]).ok();
-    assert!(text(&prime["document"]).len() <= 2048);
+    assert!(json_text(&prime["document"]).len() <= 2048);
     let folder = place.path().join("man");
     std::fs::create_dir(&folder).unwrap();
     place.orch(&["man", folder.to_str().unwrap()]).run();
@@ -142,13 +142,13 @@ fn documents_are_printed_as_they_are() {
 
 #[test]
 fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\r\u{9b}31m";
     place.orch(&["task", "add", evil, "--key", "a", "--spec", evil, "--accept", evil]).ok();
     place.orch(&["run", "edit", "--title", evil, "--goal", evil]).ok();
-    let held = place.begun("a", "w");
-    place.holding(&held, &["progress", &held.thread, evil]).ok();
-    place.holding(&held, &["ask", &held.thread, evil, "--option", evil, "--default", evil]).ok();
+    let held = place.start_task("a", "w");
+    place.holder_call(&held, &["progress", &held.thread, evil]).ok();
+    place.holder_call(&held, &["ask", &held.thread, evil, "--option", evil, "--default", evil]).ok();
     for words in
         ["status", "run show", "run list", "task list", "task show a", "blocked", "events", "graph", "why a"]
     {
@@ -166,7 +166,7 @@ fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
 
 #[test]
 fn answers_are_small() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     place.orch(&["run", "init", "Ship the parser", "--name", "ship"]).ok();
     let line = |number: usize| {
         let after = if number < 5 { String::new() } else { format!(",\"after\":[\"t{}\"]", number - 5) };
@@ -184,8 +184,8 @@ fn answers_are_small() {
         "{}",
         bytes(&["run", "show", "--limit", "40"])
     );
-    let held = place.begun("t0", "w");
-    place.holding(&held, &["ask", &held.thread, "Which of the two formats do you want?"]).ok();
+    let held = place.start_task("t0", "w");
+    place.holder_call(&held, &["ask", &held.thread, "Which of the two formats do you want?"]).ok();
     place.orch(&["run", "cancel"]).ok();
     let blocked = place.orch(&["blocked", "--run", "ship"]).run().stdout;
     assert!(blocked.len() <= 1_000, "{} bytes: {blocked}", blocked.len());

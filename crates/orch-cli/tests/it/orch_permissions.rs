@@ -1,6 +1,6 @@
 //! Who may change what the lead decides, and who that is.
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 /// Every command that changes something, with arguments that fit a run `r` with a task `a`.
 pub(crate) const CHANGES: &[&[&str]] = &[
@@ -27,8 +27,8 @@ pub(crate) const CHANGES: &[&[&str]] = &[
 
 #[test]
 fn a_worker_is_not_the_lead() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
     let before = place.orch(&["events"]).ok();
     for command in CHANGES {
         let error = place.orch(command).env("INBOX_THREAD", "th-1").fails("not_permitted");
@@ -52,8 +52,8 @@ fn a_worker_is_not_the_lead() {
 
 #[test]
 fn the_lead_is_named() {
-    let place = Place::with_run("r");
-    let who = |call: crate::place::Call| {
+    let place = TestEnvironment::with_run("r");
+    let who = |call: crate::test_environment::CliInvocation| {
         call.ok();
         let events = place.orch(&["events"]).ok()["events"].clone();
         events.as_array().unwrap().last().unwrap()["agent"].clone()
@@ -65,8 +65,8 @@ fn the_lead_is_named() {
     place.orch(&["task", "add", "x"]).env("ORCH_RUN", "../x").fails("invalid_argument");
     // What workers report goes to whoever dispatched the work.
     place.orch(&["dispatch", "t1", "--to", "w", "--as", "ana"]).ok();
-    let held = place.claim("w", "w");
-    place.finish(&held, "For ana.");
+    let held = place.claim_work("w", "w");
+    place.finish_work(&held, "For ana.");
     let seen = place.inbox(&["wait", "--for", "ana"]).ok();
     assert_eq!(seen["messages"][0]["body"], "For ana.");
 }

@@ -1,7 +1,7 @@
 //! Whole plans, all or nothing.
 
-use crate::place::Place;
-use crate::scheduling::{keys, text};
+use crate::scheduling::{json_text, task_keys};
+use crate::test_environment::TestEnvironment;
 
 const PLAN: &str = r#"{"run":{"title":"Ship","max_active":2}}
 {"key":"test","title":"Test","after":["build"],"labels":["late"]}
@@ -11,8 +11,8 @@ const PLAN: &str = r#"{"run":{"title":"Ship","max_active":2}}
 
 #[test]
 fn a_plan_is_added_whole() {
-    let place = Place::with_run("r");
-    let file = place.file("plan.jsonl", PLAN);
+    let place = TestEnvironment::with_run("r");
+    let file = place.write_file("plan.jsonl", PLAN);
     let path = file.to_str().unwrap();
     let dry = place.orch(&["task", "add", "--file", path, "--dry-run"]).ok();
     assert_eq!(place.orch(&["task", "list"]).ok()["total"], 0);
@@ -21,21 +21,22 @@ fn a_plan_is_added_whole() {
         let numbers =
             ["added", "changed", "dependencies", "levels", "ready"].map(|name| answer[name].as_u64());
         assert_eq!(numbers, [Some(3), Some(0), Some(1), Some(2), Some(2)]);
-        assert_eq!(keys(&answer["tasks"]), ["test", "build", "t1"]);
+        assert_eq!(task_keys(&answer["tasks"]), ["test", "build", "t1"]);
     }
     let run = place.orch(&["run", "show"]).ok()["run"].clone();
     assert_eq!((&run["title"], &run["max_active"]), (&"Ship".into(), &2.into()));
-    assert_eq!(place.ready(), ["build", "t1"]);
+    assert_eq!(place.ready_keys(), ["build", "t1"]);
     let text = place.orch(&["task", "add", "--file", "-", "--dry-run"]).stdin("{\"title\":\"x\"}").text();
     assert!(text.starts_with("1 task added, 0 changed, 0 dependencies added; 1 level, 1 ready.\n"), "{text}");
 }
 
 #[test]
 fn three_forms_are_read() {
-    let place = Place::with_run("r");
-    let json = place.file("plan.json", "{\"tasks\": [\n {\"title\": \"x\"},\n {\"title\": \"y\"}\n]}\n");
-    let toml = place.file("plan.toml", "[[tasks]]\ntitle = \"x\"\nspec_file = \"spec.md\"\n");
-    place.file("spec.md", "From a `file`.\n");
+    let place = TestEnvironment::with_run("r");
+    let json =
+        place.write_file("plan.json", "{\"tasks\": [\n {\"title\": \"x\"},\n {\"title\": \"y\"}\n]}\n");
+    let toml = place.write_file("plan.toml", "[[tasks]]\ntitle = \"x\"\nspec_file = \"spec.md\"\n");
+    place.write_file("spec.md", "From a `file`.\n");
     assert_eq!(place.orch(&["task", "add", "--file", json.to_str().unwrap()]).ok()["added"], 2);
     assert_eq!(place.orch(&["task", "add", "--file", toml.to_str().unwrap()]).ok()["added"], 1);
     assert_eq!(place.orch(&["task", "show", "t3"]).ok()["task"]["spec"], "From a `file`.\n");
@@ -49,7 +50,7 @@ fn three_forms_are_read() {
 
 #[test]
 fn a_bad_line_57_adds_nothing() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let bad_lines = [
         ("{\"title\":\"x\",\"colour\":1}", "colour", "invalid_argument"),
         ("{\"title\":\"\"}", "title", "invalid_argument"),
@@ -68,15 +69,15 @@ fn a_bad_line_57_adds_nothing() {
         let error = place.orch(&["task", "add", "--file", "-"]).stdin(plan.join("\n")).fails(code);
         assert_eq!(error["details"]["line"], 57, "{bad} {error}");
         assert_eq!(error["details"]["field"].as_str().unwrap_or_default(), field, "{bad} {error}");
-        assert!(text(&error["message"]).starts_with("Line 57 of the plan"), "{error}");
+        assert!(json_text(&error["message"]).starts_with("Line 57 of the plan"), "{error}");
         assert_eq!(place.orch(&["task", "list"]).ok()["total"], 0, "{bad}");
     }
 }
 
 #[test]
 fn what_is_not_a_plan_is_refused() {
-    let place = Place::with_run("r");
-    let binary = place.file("binary.jsonl", [0xff, 0xfe]);
+    let place = TestEnvironment::with_run("r");
+    let binary = place.write_file("binary.jsonl", [0xff, 0xfe]);
     for (path, more) in [
         (binary.to_str().unwrap(), vec![]),
         ("no/such/file", vec![]),
@@ -101,21 +102,24 @@ fn what_is_not_a_plan_is_refused() {
 
 #[test]
 fn an_update_changes_by_key_and_leaves_begun_work_alone() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     place.orch(&["task", "add", "--file", "-"]).stdin(PLAN).ok();
     let again = place.orch(&["task", "add", "--file", "-"]).stdin(PLAN).fails("task_exists");
     assert_eq!(again["details"]["line"], 2);
     let same = place.orch(&["task", "add", "--file", "-", "--update"]).stdin(PLAN);
     let same = same.ok();
     assert_eq!((&same["changed"], &same["added"]), (&0.into(), &1.into()), "the task without a key is new");
-    let held = place.begun("build", "w");
+    let held = place.start_task("build", "w");
     let plan = "{\"key\":\"test\",\"title\":\"Test it\",\"after\":[]}\n{\"key\":\"build\",\"title\":\"Other\"}\n{\"key\":\"new\",\"title\":\"New\",\"after\":[\"test\"]}\n";
     let updated = place.orch(&["task", "add", "--file", "-", "--update"]).stdin(plan).ok();
     assert_eq!((&updated["changed"], &updated["added"]), (&1.into(), &1.into()));
     assert_eq!(place.orch(&["task", "show", "test"]).ok()["task"]["title"], "Test it");
     assert_eq!(place.orch(&["task", "show", "build"]).ok()["task"]["title"], "Build");
-    assert_eq!((place.state("test"), place.state("new")), ("ready".to_owned(), "waiting".to_owned()));
-    place.finish(&held, "x");
+    assert_eq!(
+        (place.task_state("test"), place.task_state("new")),
+        ("ready".to_owned(), "waiting".to_owned())
+    );
+    place.finish_work(&held, "x");
     place
         .orch(&["task", "add", "--file", "-", "--update"])
         .stdin("{\"key\":\"none\"}")
@@ -124,8 +128,8 @@ fn an_update_changes_by_key_and_leaves_begun_work_alone() {
 
 #[test]
 fn a_plan_may_name_its_run() {
-    let place = Place::with_run("r");
-    place.begin("other", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.begin_run("other", &[]);
     let plan = "{\"run\":{\"name\":\"other\"}}\n{\"title\":\"x\"}\n";
     let add = |more: &[&str]| place.orch(&[&["task", "add", "--file", "-"], more].concat()).stdin(plan);
     assert_eq!(add(&[]).ok()["tasks"][0]["id"], "other/t1");
@@ -135,7 +139,7 @@ fn a_plan_may_name_its_run() {
 
 #[test]
 fn ten_thousand_tasks_are_added_in_one_go() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let line = |number: usize| {
         let after = if number < 100 { String::new() } else { format!(",\"after\":[\"k{}\"]", number - 100) };
         format!("{{\"key\":\"k{number}\",\"title\":\"Task {number}\"{after}}}\n")
@@ -152,8 +156,8 @@ fn ten_thousand_tasks_are_added_in_one_go() {
 
 #[test]
 fn a_dependency_given_twice_is_refused_alike() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
     place.orch(&["task", "add", "x", "--after", "a", "--after", "a"]).fails("dependency_exists");
     let plan = "{\"key\":\"b\",\"title\":\"b\"}\n{\"key\":\"c\",\"title\":\"c\",\"after\":[\"b\",\"b\"]}\n";
     let refused = place.orch(&["task", "add", "--file", "-"]).stdin(plan).fails("dependency_exists");

@@ -1,10 +1,10 @@
 //! Requests of the lead that are repeated with their id.
 
 use crate::orch_permissions::CHANGES;
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 /// Calls twice; the second answer must be the recorded first one. Returns `data`.
-fn twice(place: &Place, arguments: &[&str], key: &str) -> serde_json::Value {
+fn call_twice(place: &TestEnvironment, arguments: &[&str], key: &str) -> serde_json::Value {
     let call = || place.orch(&[arguments, &["--request-id", key]].concat()).run().ok_document();
     let first = call();
     assert!(first.get("replayed").is_none(), "{first}");
@@ -22,31 +22,31 @@ fn twice(place: &Place, arguments: &[&str], key: &str) -> serde_json::Value {
 
 #[test]
 fn every_change_can_be_repeated() {
-    let place = Place::empty();
-    twice(&place, &["run", "init", "x", "--name", "r", "--retry-delay", "0s"], "1");
-    twice(&place, &["task", "add", "x", "--key", "a"], "2");
-    twice(&place, &["task", "add", "x"], "3");
-    twice(&place, &["task", "edit", "a", "--title", "y"], "4");
-    twice(&place, &["dep", "add", "a", "t1"], "5");
-    twice(&place, &["dep", "rm", "a", "t1"], "6");
-    twice(&place, &["dispatch", "a", "--to", "w"], "7");
-    twice(&place, &["tell", "a", "x"], "8");
-    twice(&place, &["recall", "a"], "9");
-    twice(&place, &["dispatch", "--all", "--to", "w"], "10");
-    let held = place.claim("w", "w");
-    place.holding(&held, &["ask", &held.thread, "Which?"]).ok();
+    let place = TestEnvironment::without_store();
+    call_twice(&place, &["run", "init", "x", "--name", "r", "--retry-delay", "0s"], "1");
+    call_twice(&place, &["task", "add", "x", "--key", "a"], "2");
+    call_twice(&place, &["task", "add", "x"], "3");
+    call_twice(&place, &["task", "edit", "a", "--title", "y"], "4");
+    call_twice(&place, &["dep", "add", "a", "t1"], "5");
+    call_twice(&place, &["dep", "rm", "a", "t1"], "6");
+    call_twice(&place, &["dispatch", "a", "--to", "w"], "7");
+    call_twice(&place, &["tell", "a", "x"], "8");
+    call_twice(&place, &["recall", "a"], "9");
+    call_twice(&place, &["dispatch", "--all", "--to", "w"], "10");
+    let held = place.claim_work("w", "w");
+    place.holder_call(&held, &["ask", &held.thread, "Which?"]).ok();
     let asking = place.orch(&["blocked"]).ok()["questions"][0]["task"].as_str().unwrap().to_owned();
-    twice(&place, &["answer", &asking, "This."], "11");
-    twice(&place, &["reconcile"], "12");
-    twice(&place, &["ack", "--through", "e-3"], "13");
-    twice(&place, &["run", "edit", "--title", "y"], "14");
-    twice(&place, &["run", "pause"], "15");
-    twice(&place, &["run", "resume"], "16");
-    twice(&place, &["task", "cancel", "a"], "17");
-    twice(&place, &["task", "retry", "a"], "18");
-    let plan = place.file("plan.jsonl", "{\"title\":\"x\"}\n{\"title\":\"y\"}\n");
-    twice(&place, &["task", "add", "--file", plan.to_str().unwrap()], "19");
-    twice(&place, &["run", "cancel", "r"], "20");
+    call_twice(&place, &["answer", &asking, "This."], "11");
+    call_twice(&place, &["reconcile"], "12");
+    call_twice(&place, &["ack", "--through", "e-3"], "13");
+    call_twice(&place, &["run", "edit", "--title", "y"], "14");
+    call_twice(&place, &["run", "pause"], "15");
+    call_twice(&place, &["run", "resume"], "16");
+    call_twice(&place, &["task", "cancel", "a"], "17");
+    call_twice(&place, &["task", "retry", "a"], "18");
+    let plan = place.write_file("plan.jsonl", "{\"title\":\"x\"}\n{\"title\":\"y\"}\n");
+    call_twice(&place, &["task", "add", "--file", plan.to_str().unwrap()], "19");
+    call_twice(&place, &["run", "cancel", "r"], "20");
     for arguments in CHANGES {
         let help = place.orch(&[*arguments, &["--help"]].concat()).run().stdout;
         assert!(help.contains("--request-id"), "{arguments:?}");
@@ -55,7 +55,7 @@ fn every_change_can_be_repeated() {
 
 #[test]
 fn the_second_answer_is_for_people_too() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let add = ["task", "add", "x", "--request-id", "k"];
     let first = place.orch(&add).text();
     let second = place.orch(&add).text();
@@ -66,7 +66,7 @@ fn the_second_answer_is_for_people_too() {
 
 #[test]
 fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let add = |title: &str, more: &[&str]| {
         place.orch(&[&["task", "add", title, "--request-id", "k"], more].concat())
     };
@@ -80,13 +80,13 @@ fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
     add("x", &["--priority", "1"]).fails("request_conflict");
     add("x", &["--priority", "2"]).ok();
     place.orch(&["run", "pause", "--request-id", "k"]).fails("request_conflict");
-    let file = place.file("spec", "one");
+    let file = place.write_file("spec", "one");
     let with_file = |key: &str| {
         let path = file.to_str().unwrap();
         place.orch(&["task", "add", "x", "--spec-file", path, "--request-id", key])
     };
     with_file("f").ok();
-    place.file("spec", "two");
+    place.write_file("spec", "two");
     with_file("f").fails("request_conflict");
     for bad in ["", "a\nb", &"x".repeat(201)] {
         place.orch(&["task", "add", "x", "--request-id", bad]).fails("invalid_argument");
@@ -96,7 +96,7 @@ fn other_arguments_are_a_conflict_and_failures_are_not_recorded() {
 
 #[test]
 fn making_the_store_is_repeated_too() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     let init = |more: &[&str]| place.orch(&[&["init"], more].concat());
     let made = init(&["--request-id", "k"]).run().ok_document();
     assert_eq!((&made["data"]["store"]["created"], made.get("replayed")), (&true.into(), None));

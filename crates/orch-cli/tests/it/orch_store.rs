@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::place::Place;
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn nothing_but_init_makes_a_store() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     for words in [
         "status",
         "ready",
@@ -34,8 +34,11 @@ fn nothing_but_init_makes_a_store() {
         assert_eq!(error["hint"], "orch init", "{words}");
     }
     let made = place.orch(&["init"]).ok()["store"].clone();
-    assert_eq!((&made["created"], &made["schema"]), (&true.into(), &orch_store::migrate::newest().into()));
-    assert!(text(&made["location"]).starts_with("sqlite:/"));
+    assert_eq!(
+        (&made["created"], &made["schema"]),
+        (&true.into(), &orch_store::migrate::newest_schema().into())
+    );
+    assert!(json_text(&made["location"]).starts_with("sqlite:/"));
     assert_eq!(place.orch(&["init"]).ok()["store"]["created"], false);
     let none = place.orch(&["status"]).fails("run_not_found");
     assert_eq!(none["hint"], "orch run init TITLE");
@@ -44,7 +47,7 @@ fn nothing_but_init_makes_a_store() {
 
 #[test]
 fn a_store_is_named_or_found() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     let other = place.path().join("other");
     std::fs::create_dir(&other).unwrap();
     let named = format!("sqlite:{}", other.join("my.db").display());
@@ -54,7 +57,7 @@ fn a_store_is_named_or_found() {
     place.orch(&["init"]).ok();
     let deep = place.path().join("a/b");
     std::fs::create_dir_all(&deep).unwrap();
-    place.orch(&["run", "init", "found"]).within(&deep).ok();
+    place.orch(&["run", "init", "found"]).in_folder(&deep).ok();
     assert_eq!(place.orch(&["status"]).ok()["run"]["id"], "found");
     let mode = |path: &str| std::fs::metadata(place.path().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(".orch"), mode(".orch/orch.db")), (0o700, 0o600));
@@ -62,24 +65,24 @@ fn a_store_is_named_or_found() {
 
 #[test]
 fn a_repository_below_a_store_gets_its_own_when_that_is_asked_for() {
-    let place = Place::with_run("above");
+    let place = TestEnvironment::with_run("above");
     let repository = place.path().join("repository");
     std::fs::create_dir_all(repository.join(".git/objects")).unwrap();
     std::fs::write(repository.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
-    let runs = || place.orch(&["run", "list"]).within(&repository).ok()["total"].clone();
-    assert_eq!(place.inbox(&["init"]).within(&repository).ok()["store"]["created"], false);
+    let runs = || place.orch(&["run", "list"]).in_folder(&repository).ok()["total"].clone();
+    assert_eq!(place.inbox(&["init"]).in_folder(&repository).ok()["store"]["created"], false);
     assert_eq!(runs(), 1);
-    let made = place.orch(&["init"]).within(&repository).ok()["store"].clone();
-    assert!(text(&made["location"]).ends_with("repository/.git/orch/orch.db"), "{made}");
+    let made = place.orch(&["init"]).in_folder(&repository).ok()["store"].clone();
+    assert!(json_text(&made["location"]).ends_with("repository/.git/orch/orch.db"), "{made}");
     assert_eq!((&made["created"], runs()), (&true.into(), 0.into()));
-    assert_eq!(place.orch(&["init"]).within(&repository).ok()["store"]["created"], false);
+    assert_eq!(place.orch(&["init"]).in_folder(&repository).ok()["store"]["created"], false);
 }
 
 #[test]
 fn what_is_no_store_of_ours_is_left_alone() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     for (name, content) in [("text.db", &b"This is a letter.\n"[..]), ("empty.bin", &[0xff; 5000])] {
-        let file = place.file(name, content);
+        let file = place.write_file(name, content);
         let path = file.to_str().unwrap();
         for words in [vec!["status"], vec!["run", "init", "x"], vec!["doctor"]] {
             let error = place.orch(&[&words[..], &["--store", path]].concat()).fails("store_corrupt");
@@ -93,9 +96,9 @@ fn what_is_no_store_of_ours_is_left_alone() {
 
 #[test]
 fn a_damaged_store_is_named() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for _ in 0..50 {
-        place.task_without_key();
+        place.add_long_task();
     }
     let path = place.path().join(".orch/orch.db");
     // All pages behind the first are overwritten; what the log held is gone as well.
@@ -115,7 +118,7 @@ fn a_damaged_store_is_named() {
 
 #[test]
 fn a_store_that_stays_locked_is_busy() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let shared = place.path().join(".orch/orch.db-shm");
     let shared = std::fs::OpenOptions::new().read(true).write(true).open(shared).unwrap();
     rustix::fs::fcntl_lock(&shared, rustix::fs::FlockOperation::LockExclusive).unwrap();
@@ -128,8 +131,8 @@ fn a_store_that_stays_locked_is_busy() {
 #[test]
 fn a_store_that_cannot_be_written_says_so() {
     const NOBODY: u32 = 65_534;
-    let place = Place::with_run("r");
-    place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
     // Permissions do not stop the superuser, so the command runs as nobody, from where nobody may read it.
     let program = place.path().join("orch");
     // Copied by another process: a file that this one has open for writing cannot be run by a child of any test.
@@ -163,7 +166,7 @@ fn a_store_that_cannot_be_written_says_so() {
 
 #[test]
 fn a_full_disk_loses_nothing() {
-    let place = Place::empty();
+    let place = TestEnvironment::without_store();
     let (disk, last) = (place.path().join("disk"), place.path().join("last.json"));
     std::fs::create_dir(&disk).unwrap();
     // A disk of half a megabyte, seen by these commands alone, is filled until a command is refused.
@@ -198,15 +201,15 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(document(lines.next())["data"]["verdict"], "ok");
 }
 
-impl Place {
-    fn task_without_key(&self) {
+impl TestEnvironment {
+    fn add_long_task(&self) {
         self.orch(&["task", "add", "A task with a title that fills pages", "--spec", &"x".repeat(500)]).ok();
     }
 }
 
 #[test]
 fn what_a_waiting_process_leaves_in_the_folder_is_its_owners_alone() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let mut waiting = place.orch(&["wait", "--timeout", "60s"]).start();
     let folder = place.path().join(".orch");
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -1,12 +1,12 @@
 //! Adding, listing, showing and changing tasks.
 
-use crate::place::Place;
-use crate::scheduling::{keys, text};
+use crate::scheduling::{json_text, task_keys};
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn a_task_keeps_what_it_was_given() {
-    let place = Place::with_run("r");
-    place.task("base", &[]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("base", &[]);
     let spec = "Line `one`\n$HOME \"two\"\n";
     let arguments = ["task", "add", "-t", "--key", "k", "--spec", "-", "--priority", "0", "--after", "base"];
     let more = ["--accept", "-a", "--accept", "b", "--verify", "make test", "--label", "x,y", "--agent", "w"];
@@ -37,8 +37,8 @@ fn a_task_keeps_what_it_was_given() {
 
 #[test]
 fn short_forms_have_ten_fields() {
-    let place = Place::with_run("r");
-    let task = place.task("a", &[]);
+    let place = TestEnvironment::with_run("r");
+    let task = place.add_task("a", &[]);
     let fields: Vec<&String> = task.as_object().unwrap().keys().collect();
     let expected = "id key title state priority waits_for attempt agent checks updated_at";
     assert_eq!(fields, expected.split(' ').collect::<Vec<_>>());
@@ -50,7 +50,7 @@ fn short_forms_have_ten_fields() {
 
 #[test]
 fn keys_are_made_and_do_not_collide() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let add = |more: &[&str]| place.orch(&[&["task", "add", "x"], more].concat());
     assert_eq!(add(&[]).ok()["task"]["key"], "t1");
     add(&["--key", "t2"]).ok();
@@ -74,21 +74,24 @@ fn keys_are_made_and_do_not_collide() {
 
 #[test]
 fn lists_are_cut_and_go_on() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     for number in 0..5 {
         let label = if number % 2 == 0 { "even" } else { "odd" };
         place.orch(&["task", "add", "x", "--label", label]).ok();
     }
     let first = place.orch(&["task", "list", "--limit", "2"]).ok();
-    assert_eq!((keys(&first["tasks"]), &first["total"]), (vec!["t1".into(), "t2".into()], &5.into()));
-    let next = text(&first["next"]);
+    assert_eq!((task_keys(&first["tasks"]), &first["total"]), (vec!["t1".into(), "t2".into()], &5.into()));
+    let next = json_text(&first["next"]);
     let second = place.orch(&["task", "list", "--limit", "3", "--after", &next]).ok();
-    assert_eq!((keys(&second["tasks"]).len(), &second["next"]), (3, &serde_json::Value::Null));
-    assert_eq!(keys(&place.orch(&["task", "list", "--label", "odd"]).ok()["tasks"]), ["t2", "t4"]);
-    assert_eq!(keys(&place.orch(&["ready", "--label", "even", "--limit", "2"]).ok()["tasks"]), ["t1", "t3"]);
+    assert_eq!((task_keys(&second["tasks"]).len(), &second["next"]), (3, &serde_json::Value::Null));
+    assert_eq!(task_keys(&place.orch(&["task", "list", "--label", "odd"]).ok()["tasks"]), ["t2", "t4"]);
+    assert_eq!(
+        task_keys(&place.orch(&["ready", "--label", "even", "--limit", "2"]).ok()["tasks"]),
+        ["t1", "t3"]
+    );
     place.orch(&["task", "cancel", "t3"]).ok();
     let some = place.orch(&["task", "list", "--state", "cancelled", "--state", "failed"]).ok();
-    assert_eq!((keys(&some["tasks"]), &some["total"]), (vec!["t3".to_owned()], &1.into()));
+    assert_eq!((task_keys(&some["tasks"]), &some["total"]), (vec!["t3".to_owned()], &1.into()));
     place.orch(&["task", "list", "--state", "sleeping"]).fails("invalid_argument");
     place.orch(&["task", "list", "--after", "nonsense"]).fails("invalid_argument");
     place.orch(&["task", "list", "--limit", "0"]).fails("invalid_argument");
@@ -96,7 +99,7 @@ fn lists_are_cut_and_go_on() {
 
 #[test]
 fn a_task_can_be_changed_until_somebody_works_on_it() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     place.orch(&["task", "add", "x", "--key", "a", "--agent", "w", "--label", "l", "--accept", "z"]).ok();
     let edit = |more: &[&str]| place.orch(&[&["task", "edit", "a"], more].concat());
     let changed =
@@ -109,39 +112,39 @@ fn a_task_can_be_changed_until_somebody_works_on_it() {
     assert_eq!(cleared["labels"], serde_json::json!([]));
     assert_eq!((&cleared["accept"], &cleared["allow_empty"]), (&serde_json::json!([]), &true.into()));
     edit(&[]).fails("invalid_argument");
-    let held = place.begun("a", "w");
+    let held = place.start_task("a", "w");
     assert_eq!(edit(&["--title", "z", "--priority", "0", "--label", "q"]).ok()["task"]["title"], "z");
     let live = edit(&["--spec", "other"]).fails("attempt_live");
     assert_eq!(live["details"]["attempt"], "r/a@1");
-    place.finish(&held, "x");
+    place.finish_work(&held, "x");
     edit(&["--title", "z"]).fails("task_finished");
     place.orch(&["task", "edit", "none", "--title", "x"]).fails("task_not_found");
 }
 
 #[test]
 fn only_failed_and_cancelled_tasks_are_retried() {
-    let place = Place::with_run("r");
-    place.task("a", &[]);
-    place.task("b", &["a"]);
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
+    place.add_task("b", &["a"]);
     place.orch(&["task", "retry", "a"]).fails("task_not_ready");
     for _ in 0..2 {
         assert_eq!(place.orch(&["task", "cancel", "a"]).ok()["task"]["state"], "cancelled");
     }
-    assert_eq!(place.state("b"), "skipped");
+    assert_eq!(place.task_state("b"), "skipped");
     let skipped = place.orch(&["task", "retry", "b"]).fails("task_not_ready");
     assert_eq!(skipped["hint"], "orch task retry r/a");
     assert_eq!(place.orch(&["task", "retry", "a"]).ok()["task"]["state"], "ready");
-    assert_eq!(place.state("b"), "waiting");
-    place.do_task("a", "w");
+    assert_eq!(place.task_state("b"), "waiting");
+    place.complete_task("a", "w");
     place.orch(&["task", "cancel", "a"]).fails("task_finished");
     place.orch(&["task", "retry", "a"]).fails("task_finished");
 }
 
 #[test]
 fn free_texts_are_bounded_and_whole() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let large = "x".repeat(1024 * 1024);
-    let path = place.file("spec", &large);
+    let path = place.write_file("spec", &large);
     let add = |more: &[&str]| place.orch(&[&["task", "add", "x", "--full"], more].concat());
     let task = add(&["--spec-file", path.to_str().unwrap()]).ok()["task"].clone();
     assert_eq!(task["spec"].as_str().map(str::len), Some(large.len()));

@@ -5,40 +5,47 @@
 use serde_json::{Map, Value};
 
 /// Says where and how the document breaks the schema; empty when it does not.
-pub(crate) fn breaches(schema: &Value, document: &Value) -> Vec<String> {
+pub(crate) fn schema_violations(schema: &Value, document: &Value) -> Vec<String> {
     let mut breaches = Vec::new();
-    Checker { root: schema, breaches: &mut breaches }.check(schema, document, "$");
+    SchemaChecker { root: schema, breaches: &mut breaches }.check_value(schema, document, "$");
     breaches
 }
 
-struct Checker<'a> {
+struct SchemaChecker<'a> {
     root: &'a Value,
     breaches: &'a mut Vec<String>,
 }
 
-impl Checker<'_> {
-    fn check(&mut self, schema: &Value, value: &Value, at: &str) {
+impl SchemaChecker<'_> {
+    fn check_value(&mut self, schema: &Value, value: &Value, at: &str) {
         let keywords = match schema {
             Value::Bool(true) => return,
             Value::Object(keywords) => keywords,
             other => panic!("no schema: {other}"),
         };
         for (keyword, rule) in keywords {
-            self.keyword(keywords, keyword, rule, value, at);
+            self.check_keyword(keywords, keyword, rule, value, at);
         }
     }
 
-    fn keyword(&mut self, all: &Map<String, Value>, keyword: &str, rule: &Value, value: &Value, at: &str) {
+    fn check_keyword(
+        &mut self,
+        all: &Map<String, Value>,
+        keyword: &str,
+        rule: &Value,
+        value: &Value,
+        at: &str,
+    ) {
         match keyword {
             "$schema" | "$defs" | "title" | "description" | "format" => {}
             "$ref" => {
                 let name = rule.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
                 let target = self.root["$defs"].get(name).unwrap_or_else(|| panic!("no definition {name}"));
-                Checker { root: self.root, breaches: self.breaches }.check(target, value, at);
+                SchemaChecker { root: self.root, breaches: self.breaches }.check_value(target, value, at);
             }
             "anyOf" | "oneOf" => {
                 let tried: Vec<Vec<String>> =
-                    rule.as_array().unwrap().iter().map(|one| self.attempt(one, value, at)).collect();
+                    rule.as_array().unwrap().iter().map(|one| self.try_schema(one, value, at)).collect();
                 let fitting = tried.iter().filter(|breaches| breaches.is_empty()).count();
                 if fitting == 0 || (keyword == "oneOf" && fitting > 1) {
                     self.breaches.push(format!("{at}: {fitting} of {keyword} fit: {tried:?}"));
@@ -49,26 +56,26 @@ impl Checker<'_> {
                     Value::String(name) => vec![name],
                     other => other.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect(),
                 };
-                self.hold(names.iter().any(|name| is(name, value)), at, keyword, rule, value);
+                self.expect_holds(names.iter().any(|name| has_type(name, value)), at, keyword, rule, value);
             }
-            "const" => self.hold(value == rule, at, keyword, rule, value),
-            "enum" => self.hold(rule.as_array().unwrap().contains(value), at, keyword, rule, value),
+            "const" => self.expect_holds(value == rule, at, keyword, rule, value),
+            "enum" => self.expect_holds(rule.as_array().unwrap().contains(value), at, keyword, rule, value),
             "minimum" | "maximum" => {
                 let (bound, number) = (rule.as_f64().unwrap(), value.as_f64().unwrap_or(f64::NAN));
                 let within = if keyword == "minimum" { number >= bound } else { number <= bound };
-                self.hold(value.is_null() || within, at, keyword, rule, value);
+                self.expect_holds(value.is_null() || within, at, keyword, rule, value);
             }
             // The one pattern in use is that of times.
-            "pattern" => self.hold(value.as_str().is_none_or(is_time), at, keyword, rule, value),
+            "pattern" => self.expect_holds(value.as_str().is_none_or(is_timestamp), at, keyword, rule, value),
             "required" => {
                 for name in rule.as_array().unwrap() {
-                    self.hold(value.get(name.as_str().unwrap()).is_some(), at, keyword, name, value);
+                    self.expect_holds(value.get(name.as_str().unwrap()).is_some(), at, keyword, name, value);
                 }
             }
             "properties" => {
                 for (name, inner) in rule.as_object().unwrap() {
                     if let Some(field) = value.get(name) {
-                        self.check(inner, field, &format!("{at}.{name}"));
+                        self.check_value(inner, field, &format!("{at}.{name}"));
                     }
                 }
             }
@@ -76,33 +83,33 @@ impl Checker<'_> {
                 let known = all.get("properties").and_then(Value::as_object);
                 for (name, field) in value.as_object().into_iter().flatten() {
                     if known.is_none_or(|known| !known.contains_key(name)) {
-                        self.check(rule, field, &format!("{at}.{name}"));
+                        self.check_value(rule, field, &format!("{at}.{name}"));
                     }
                 }
             }
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                    self.check(rule, item, &format!("{at}[{index}]"));
+                    self.check_value(rule, item, &format!("{at}[{index}]"));
                 }
             }
             other => panic!("the keyword {other} is not known here"),
         }
     }
 
-    fn attempt(&self, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    fn try_schema(&self, schema: &Value, value: &Value, at: &str) -> Vec<String> {
         let mut breaches = Vec::new();
-        Checker { root: self.root, breaches: &mut breaches }.check(schema, value, at);
+        SchemaChecker { root: self.root, breaches: &mut breaches }.check_value(schema, value, at);
         breaches
     }
 
-    fn hold(&mut self, holds: bool, at: &str, keyword: &str, rule: &Value, value: &Value) {
+    fn expect_holds(&mut self, holds: bool, at: &str, keyword: &str, rule: &Value, value: &Value) {
         if !holds {
             self.breaches.push(format!("{at}: {keyword} {rule} does not hold for {value}"));
         }
     }
 }
 
-fn is(name: &str, value: &Value) -> bool {
+fn has_type(name: &str, value: &Value) -> bool {
     match name {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
@@ -116,7 +123,7 @@ fn is(name: &str, value: &Value) -> bool {
 }
 
 /// `2026-11-22T13:15:00.123Z`
-pub(crate) fn is_time(text: &str) -> bool {
+pub(crate) fn is_timestamp(text: &str) -> bool {
     let shape = text.chars().map(|character| if character.is_ascii_digit() { '9' } else { character });
     shape.collect::<String>() == "9999-99-99T99:99:99.999Z"
 }
@@ -140,6 +147,6 @@ fn breaches_are_found() {
         (serde_json::json!({"n": 1, "either": -1}), 1),
         (serde_json::json!([]), 2),
     ] {
-        assert_eq!(breaches(&schema, &document).len(), count, "{document}");
+        assert_eq!(schema_violations(&schema, &document).len(), count, "{document}");
     }
 }

@@ -2,20 +2,20 @@
 
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 /// Every `""` of a document, by its path.
-fn empty_texts(value: &Value, path: &str, found: &mut Vec<String>) {
+fn find_empty_texts(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::String(text) if text.is_empty() => found.push(path.to_owned()),
         Value::Array(list) => {
             for (index, item) in list.iter().enumerate() {
-                empty_texts(item, &format!("{path}[{index}]"), found);
+                find_empty_texts(item, &format!("{path}[{index}]"), found);
             }
         }
         Value::Object(fields) => {
             for (name, item) in fields {
-                empty_texts(item, &format!("{path}.{name}"), found);
+                find_empty_texts(item, &format!("{path}.{name}"), found);
             }
         }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -24,7 +24,7 @@ fn empty_texts(value: &Value, path: &str, found: &mut Vec<String>) {
 
 #[test]
 fn what_says_nothing_is_null() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     place.orch(&["run", "edit", "--goal", ""]).ok();
     place.orch(&["task", "add", "x", "--key", "a", "--spec", ""]).ok();
     place.orch(&["task", "add", "--file", "-"]).stdin("{\"key\":\"b\",\"title\":\"b\",\"spec\":\"\"}").ok();
@@ -49,7 +49,7 @@ fn what_says_nothing_is_null() {
         let arguments: Vec<&str> = line.split(' ').collect();
         let call = if program == "orch" { place.orch(&arguments) } else { place.inbox(&arguments) };
         let mut found = Vec::new();
-        empty_texts(&call.ok(), "data", &mut found);
+        find_empty_texts(&call.ok(), "data", &mut found);
         assert!(found.is_empty(), "{program} {line}: {found:?}");
     }
     assert_eq!(place.inbox(&["show", "th-3"]).ok()["messages"][0]["body"], Value::Null);
@@ -57,8 +57,8 @@ fn what_says_nothing_is_null() {
 
 #[test]
 fn a_note_may_repeat_what_begins_a_thread() {
-    let place = Place::new();
-    let thread = place.send("q");
+    let place = TestEnvironment::new();
+    let thread = place.send_work("q");
     let add = |more: &[&str]| {
         let head = ["send", "--thread", &thread, "--to", "q", "--from", "lead", "--kind", "note", "--full"];
         place.inbox(&[&head[..], more].concat()).run().ok_document()

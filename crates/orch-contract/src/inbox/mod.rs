@@ -4,45 +4,45 @@ use orch_core::time::Time;
 use orch_core::worker::WorkerOutcome;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Message, MessageShown};
-use crate::thread::Thread;
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::message::{MessageOrSummary, MessageView};
+use crate::thread::ThreadView;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// What `send` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SendAnswer {
+pub struct SendResponse {
     /// The thread.
-    pub thread: Thread,
+    pub thread: ThreadView,
     /// The message that was sent.
-    pub message: MessageShown,
+    pub message: MessageOrSummary,
 }
 
 /// What `done` and `fail` answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct CloseAnswer {
+pub struct CloseResponse {
     /// The closed thread.
-    pub thread: Thread,
+    pub thread: ThreadView,
     /// The message that closed it.
-    pub message: MessageShown,
+    pub message: MessageOrSummary,
 }
 
 /// What `release` and `cancel` answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ThreadAnswer {
+pub struct ThreadResponse {
     /// The thread.
-    pub thread: Thread,
+    pub thread: ThreadView,
 }
 
 /// What `list` answers: most urgent first, then oldest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ListAnswer {
+pub struct ThreadListResponse {
     /// The threads.
-    pub threads: Vec<Thread>,
+    pub threads: Vec<ThreadView>,
     /// How many there are in all.
     pub total: u64,
     /// The cursor for `--after` when the list was cut.
@@ -52,11 +52,11 @@ pub struct ListAnswer {
 /// What `show` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ShowAnswer {
+pub struct ThreadShowResponse {
     /// The thread.
-    pub thread: Thread,
+    pub thread: ThreadView,
     /// Its messages, oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
     /// How many there are in all.
     pub total: u64,
     /// The cursor for `--after` when the list was cut.
@@ -66,91 +66,91 @@ pub struct ShowAnswer {
 /// What `claim` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ClaimAnswer {
+pub struct ClaimResponse {
     /// The claimed thread; null when there was nothing to claim and `--empty-ok` was given.
-    pub thread: Option<Thread>,
+    pub thread: Option<ThreadView>,
     /// Its last 20 messages, oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
     /// The lease; null when there was nothing to claim and `--empty-ok` was given.
-    pub lease: Option<LeaseGrant>,
+    pub lease: Option<LeaseGrantView>,
 }
 
 /// The lease that a claim gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LeaseGrant {
+pub struct LeaseGrantView {
     /// The secret that every command of the holder needs; null in the recorded answer of a request.
     pub token: Option<String>,
     /// When the lease expires; null while a question is open.
-    pub expires_at: Option<Stamp>,
+    pub expires_at: Option<UtcTimestamp>,
 }
 
 /// What `renew` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RenewAnswer {
+pub struct RenewResponse {
     /// The renewed lease.
-    pub lease: RenewedLease,
+    pub lease: RenewedLeaseView,
     /// How many messages to the holder it has not read.
     pub unread: u64,
     /// The newest of them, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
 }
 
 /// A renewed lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RenewedLease {
+pub struct RenewedLeaseView {
     /// When it expires; null while a question is open.
-    pub expires_at: Option<Stamp>,
+    pub expires_at: Option<UtcTimestamp>,
 }
 
-impl RenewedLease {
+impl RenewedLeaseView {
     /// A lease that expires at a time, or does not run.
     #[must_use]
-    pub fn until(expires_at: Option<Time>) -> Self {
-        Self { expires_at: expires_at.map(Stamp::from) }
+    pub fn expiring_at(expires_at: Option<Time>) -> Self {
+        Self { expires_at: expires_at.map(UtcTimestamp::from) }
     }
 }
 
 /// What `progress` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ProgressAnswer {
+pub struct ProgressResponse {
     /// The progress message.
-    pub message: MessageShown,
+    pub message: MessageOrSummary,
     /// How many messages to the holder it has not read.
     pub unread: u64,
     /// The newest of them, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
 }
 
 /// What `ask` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AskAnswer {
+pub struct AskResponse {
     /// The question.
-    pub question: Message,
+    pub question: MessageView,
     /// Its answer; null when there is none yet.
-    pub answer: Option<Message>,
+    pub answer: Option<MessageView>,
 }
 
 /// What `reply` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ReplyAnswer {
+pub struct ReplyResponse {
     /// The answer that was given.
-    pub message: MessageShown,
+    pub message: MessageOrSummary,
 }
 
 /// What `wait` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct WaitAnswer {
+pub struct MessageWaitResponse {
     /// The messages, oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
     /// What to acknowledge, or to wait after: the last message, `m-N`.
     pub cursor: String,
 }
@@ -158,7 +158,7 @@ pub struct WaitAnswer {
 /// What `ack` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AckAnswer {
+pub struct MessageAckResponse {
     /// Where the cursor is now, `m-N`.
     pub cursor: String,
 }
@@ -166,15 +166,15 @@ pub struct AckAnswer {
 /// What `run` answers where JSON is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunAnswer {
+pub struct WorkerRunResponse {
     /// The thread, `th-N`.
     pub thread: String,
     /// How the worker ended.
-    pub outcome: Word<WorkerOutcome>,
+    pub outcome: WireWord<WorkerOutcome>,
     /// Its exit status, where it ended with one.
     pub exit_status: Option<i32>,
     /// The message that closed the thread, where one did.
-    pub message: Option<Message>,
+    pub message: Option<MessageView>,
     /// Why, in words.
     pub detail: Option<String>,
     /// The file that holds its output.
@@ -184,9 +184,9 @@ pub struct RunAnswer {
 /// What `agents` answers: by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AgentsAnswer {
+pub struct InboxAgentsResponse {
     /// The agents.
-    pub agents: Vec<Agent>,
+    pub agents: Vec<InboxAgentView>,
     /// How many there are in all.
     pub total: u64,
     /// The cursor for `--after` when the list was cut.
@@ -196,11 +196,11 @@ pub struct AgentsAnswer {
 /// An agent and its inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Agent {
+pub struct InboxAgentView {
     /// Its name.
     pub name: String,
     /// When it last did something; null when it was only written to.
-    pub last_seen_at: Option<Stamp>,
+    pub last_seen_at: Option<UtcTimestamp>,
     /// Threads it holds.
     pub claimed: u64,
     /// Work queued for it.

@@ -1,11 +1,11 @@
 //! What `orch brief` answers when JSON is asked for: at most 4 KB, envelope and all.
 
-use orch_core::run::{Outcome, RunStatus};
+use orch_core::run::{RunOutcome, RunStatus};
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
-use crate::Word;
-use crate::run::{Progress, StateCounts};
+use crate::WireWord;
+use crate::run::{RunProgress, TaskCountsView};
 
 /// A question that waits for the lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct BriefActive {
     /// The task, `RUN/KEY`.
     pub task: String,
     /// Its state.
-    pub state: Word<TaskState>,
+    pub state: WireWord<TaskState>,
     /// Who works on it.
     pub agent: Option<String>,
     /// For how long its attempt is under way.
@@ -54,7 +54,7 @@ pub struct BriefActive {
 /// What a lead needs that knows nothing any more. Lists are cut to fit; `counts` and the totals say how much there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BriefAnswer {
+pub struct BriefResponse {
     /// The run's name.
     pub run: String,
     /// What it is, in one line; cut.
@@ -62,17 +62,17 @@ pub struct BriefAnswer {
     /// What it is for; cut.
     pub goal: Option<String>,
     /// Its state.
-    pub state: Word<RunStatus>,
+    pub state: WireWord<RunStatus>,
     /// How it went, once it is finished.
-    pub outcome: Option<Word<Outcome>>,
+    pub outcome: Option<WireWord<RunOutcome>>,
     /// Why it is paused, while it is; cut.
     pub pause: Option<String>,
     /// How far it is.
-    pub progress: Progress,
+    pub progress: RunProgress,
     /// How long the rest will take, where finished attempts tell.
     pub eta_ms: Option<i64>,
     /// How many tasks it has in each state.
-    pub counts: StateCounts,
+    pub counts: TaskCountsView,
     /// Open questions, oldest first.
     pub questions: Vec<BriefQuestion>,
     /// Tasks that failed, and those that will not move by themselves.

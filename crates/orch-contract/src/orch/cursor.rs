@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Event;
+use crate::EventView;
 
 /// What `orch wait` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct WaitAnswer {
+pub struct EventWaitResponse {
     /// What happened, oldest first.
-    pub events: Vec<Event>,
+    pub events: Vec<EventView>,
     /// What to acknowledge, or to wait after, `e-N`.
     pub cursor: String,
     /// The run that was waited for where one was named; acknowledging is for that run alone. Only for the text.
@@ -20,7 +20,7 @@ pub struct WaitAnswer {
 /// What `orch ack` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AckAnswer {
+pub struct EventAckResponse {
     /// Where the cursor is now, `e-N`.
     pub cursor: String,
 }

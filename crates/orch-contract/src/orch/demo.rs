@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::graph::GraphAnswer;
-use super::land::LandAnswer;
-use super::status::StatusAnswer;
-use crate::Event;
+use super::graph::GraphResponse;
+use super::land::LandResponse;
+use super::status::StatusResponse;
+use crate::EventView;
 
 /// One line of `orch demo`: what `orch drive` would print, and the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum DemoLine {
     /// Something happened.
     Happened {
         /// What.
-        event: Event,
+        event: EventView,
     },
     /// Something that a person should know.
     Note {
@@ -37,13 +37,13 @@ pub struct DemoEnd {
     /// The file that all of it was for.
     pub handbook: String,
     /// What did not go straight: questions, answers, and attempts that were not good, oldest first.
-    pub happened: Vec<Event>,
+    pub happened: Vec<EventView>,
     /// How the run landed.
-    pub land: LandAnswer,
+    pub land: LandResponse,
     /// The run at its end.
-    pub status: StatusAnswer,
+    pub status: StatusResponse,
     /// The run's graph at its end.
-    pub graph: GraphAnswer,
+    pub graph: GraphResponse,
     /// What to type next.
     pub next: Vec<String>,
 }

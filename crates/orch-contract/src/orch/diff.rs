@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::FileChange;
+use crate::attempt::FileChangeView;
 
 /// What `orch diff` answers when JSON is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DiffAnswer {
+pub struct DiffResponse {
     /// The task, `RUN/KEY`.
     pub task: String,
     /// The attempt, `RUN/KEY@N`.
@@ -17,7 +17,7 @@ pub struct DiffAnswer {
     /// How far it has come.
     pub head_commit: String,
     /// The changed files by path, at most 500.
-    pub files: Vec<FileChange>,
+    pub files: Vec<FileChangeView>,
     /// How many there are.
     pub files_total: u64,
     /// A line for each file, as git prints it.

@@ -2,52 +2,52 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::code::CodeWord;
-use crate::{Attempt, Reason, TaskShown, Thread};
+use crate::code::ErrorCodeWord;
+use crate::{AttemptView, ReasonView, TaskOrSummary, ThreadView};
 
 /// A dispatched task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Dispatched {
+pub struct DispatchedTask {
     /// The task.
-    pub task: TaskShown,
+    pub task: TaskOrSummary,
     /// Its new attempt.
-    pub attempt: Attempt,
+    pub attempt: AttemptView,
     /// The attempt's thread.
-    pub thread: Option<Thread>,
+    pub thread: Option<ThreadView>,
 }
 
 /// A task that was ready and was not dispatched all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NotDispatched {
+pub struct UndispatchedTask {
     /// Which task, `RUN/KEY`.
     pub task: String,
     /// Why, as an error's code.
-    pub code: CodeWord,
+    pub code: ErrorCodeWord,
     /// Why, in words.
     pub message: String,
     /// Why, one by one.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<ReasonView>,
 }
 
 /// What `orch dispatch --all` came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DispatchedAll {
+pub struct BulkDispatch {
     /// What was dispatched, in the order of `orch ready`.
-    pub dispatched: Vec<Dispatched>,
+    pub dispatched: Vec<DispatchedTask>,
     /// What was ready and was not dispatched; once a run is full, its first such task alone.
-    pub refused: Vec<NotDispatched>,
+    pub refused: Vec<UndispatchedTask>,
 }
 
 /// What `orch dispatch` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum DispatchAnswer {
+pub enum DispatchResponse {
     /// With `--all`.
-    All(DispatchedAll),
+    All(BulkDispatch),
     /// One task.
-    One(Box<Dispatched>),
+    One(Box<DispatchedTask>),
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
+pub enum FindingLevelView {
     /// All is well.
     Ok,
     /// Worth knowing.
@@ -18,11 +18,11 @@ pub enum Level {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Finding {
+pub struct FindingView {
     /// A short stable name.
     pub check: String,
     /// How bad it is.
-    pub level: Level,
+    pub level: FindingLevelView,
     /// A full sentence.
     pub message: String,
 }
@@ -30,9 +30,9 @@ pub struct Finding {
 /// What `orch doctor` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DoctorAnswer {
+pub struct DoctorResponse {
     /// Everything that was looked at, in a fixed order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingView>,
     /// The worst level of all findings.
-    pub verdict: Level,
+    pub verdict: FindingLevelView,
 }

@@ -4,14 +4,14 @@ use orch_core::worker as core;
 use orch_core::worker::WorkerOutcome;
 use serde::{Deserialize, Serialize};
 
-use super::status::StatusAnswer;
-use crate::run::RunListed;
-use crate::{Event, Stamp, Word};
+use super::status::StatusResponse;
+use crate::run::RunSummary;
+use crate::{EventView, UtcTimestamp, WireWord};
 
 /// A process that works on a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Worker {
+pub struct WorkerView {
     /// The thread, `th-N`.
     pub thread: String,
     /// The attempt, `RUN/KEY@N`, where it is one.
@@ -25,11 +25,11 @@ pub struct Worker {
     /// Whether that runs on this host; null where it is another.
     pub alive: Option<bool>,
     /// When it was started.
-    pub started_at: Stamp,
+    pub started_at: UtcTimestamp,
     /// When it last printed something.
-    pub output_at: Option<Stamp>,
+    pub output_at: Option<UtcTimestamp>,
     /// When it last committed something.
-    pub commit_at: Option<Stamp>,
+    pub commit_at: Option<UtcTimestamp>,
     /// Whether it has printed nothing for longer than it should.
     pub silent: bool,
     /// What it is at, in one line.
@@ -41,13 +41,13 @@ pub struct Worker {
     /// The file that holds its output.
     pub log: String,
     /// How it ended, where it has.
-    pub outcome: Option<Word<WorkerOutcome>>,
+    pub outcome: Option<WireWord<WorkerOutcome>>,
 }
 
 /// A supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Supervisor {
+pub struct SupervisorView {
     /// The number of its process.
     pub pid: Option<u32>,
     /// Whether it runs on this host; null where it is another.
@@ -57,23 +57,23 @@ pub struct Supervisor {
     /// Where what it prints goes, when it has no terminal.
     pub log: Option<String>,
     /// When it was started.
-    pub started_at: Stamp,
+    pub started_at: UtcTimestamp,
 }
 
 /// What `orch ps` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PsAnswer {
+pub struct PsResponse {
     /// Processes that work on threads, by thread.
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerView>,
     /// Supervisors, oldest first.
-    pub supervisors: Vec<Supervisor>,
+    pub supervisors: Vec<SupervisorView>,
 }
 
 /// What `orch stop` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct StopAnswer {
+pub struct StopResponse {
     /// Runs that were paused, so that nothing is started again.
     pub paused: Vec<String>,
     /// How many supervisors were asked to end.
@@ -92,7 +92,7 @@ pub enum DriveLine {
     /// Something happened.
     Happened {
         /// What.
-        event: Event,
+        event: EventView,
     },
     /// Something that a person should know.
     Note {
@@ -102,9 +102,9 @@ pub enum DriveLine {
     /// The end.
     End(Box<DriveEnd>),
     /// It goes on in the background.
-    Detached(Detached),
+    Detached(DetachedSupervisor),
     /// What `--check` found.
-    Checked(super::doctor::DoctorAnswer),
+    Checked(super::doctor::DoctorResponse),
 }
 
 /// How a supervisor ended.
@@ -112,7 +112,7 @@ pub enum DriveLine {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveEnd {
     /// Its runs.
-    pub runs: Vec<RunListed>,
+    pub runs: Vec<RunSummary>,
     /// Whether every task of them is done.
     pub complete: bool,
     /// Why it stopped before its runs were finished.
@@ -124,7 +124,7 @@ pub struct DriveEnd {
 /// A supervisor in the background.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Detached {
+pub struct DetachedSupervisor {
     /// Its process.
     pub pid: u32,
     /// The file that it prints to.
@@ -138,19 +138,24 @@ pub struct Detached {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveView {
     /// The run.
-    pub status: StatusAnswer,
+    pub status: StatusResponse,
     /// Who works.
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerView>,
     /// What happened lately, oldest first.
-    pub lately: Vec<Event>,
+    pub lately: Vec<EventView>,
     /// The last thing that a person should know.
     pub note: Option<String>,
 }
 
-impl Worker {
+impl WorkerView {
     /// The worker, with its attempt and what is known of its process.
     #[must_use]
-    pub fn of(row: &core::Worker, attempt: Option<String>, pid: Option<u32>, alive: Option<bool>) -> Self {
+    pub fn from_worker(
+        row: &core::Worker,
+        attempt: Option<String>,
+        pid: Option<u32>,
+        alive: Option<bool>,
+    ) -> Self {
         Self {
             thread: row.thread.to_string(),
             attempt,
@@ -159,8 +164,8 @@ impl Worker {
             pid,
             alive,
             started_at: row.started_at.into(),
-            output_at: row.output_at.map(Stamp::from),
-            commit_at: row.commit_at.map(Stamp::from),
+            output_at: row.output_at.map(UtcTimestamp::from),
+            commit_at: row.commit_at.map(UtcTimestamp::from),
             silent: row.silent,
             activity: row.activity.clone(),
             tokens: row.tokens,

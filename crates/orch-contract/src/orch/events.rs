@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Event;
+use crate::EventView;
 
 /// What `orch events` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct EventsAnswer {
+pub struct EventsResponse {
     /// The events of this part, oldest first.
-    pub events: Vec<Event>,
+    pub events: Vec<EventView>,
     /// How many the whole list has; not counted while events are followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,

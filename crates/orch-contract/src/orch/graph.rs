@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TaskShort;
-use crate::run::RunBrief;
-use crate::store::DocumentAnswer;
+use crate::TaskSummary;
+use crate::run::RunHeader;
+use crate::store::DocumentResponse;
 
 /// One edge of the graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Edge {
+pub struct GraphEdge {
     /// The task that waits, `RUN/KEY`.
     pub task: String,
     /// The task it waits for, `RUN/KEY`.
@@ -19,22 +19,22 @@ pub struct Edge {
 /// A run's whole graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct GraphAnswer {
+pub struct GraphResponse {
     /// The run.
-    pub run: RunBrief,
+    pub run: RunHeader,
     /// Its tasks, oldest first.
-    pub tasks: Vec<TaskShort>,
+    pub tasks: Vec<TaskSummary>,
     /// Who waits for whom.
-    pub dependencies: Vec<Edge>,
+    pub dependencies: Vec<GraphEdge>,
 }
 
 /// What `orch graph` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum GraphShown {
+pub enum GraphOrDrawing {
     /// The graph itself.
-    Graph(GraphAnswer),
+    Graph(GraphResponse),
     /// A drawing of it, with `--format mermaid` or `--format dot`.
-    Drawing(DocumentAnswer),
+    Drawing(DocumentResponse),
 }

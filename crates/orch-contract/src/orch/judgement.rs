@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Check, TaskShown};
+use crate::{AttemptView, CheckView, TaskOrSummary};
 
 /// What `orch verify` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct VerifyAnswer {
+pub struct VerifyResponse {
     /// The task, after what followed from its checks.
-    pub task: TaskShown,
+    pub task: TaskOrSummary,
     /// The attempt that was judged.
-    pub attempt: Attempt,
+    pub attempt: AttemptView,
     /// The checks that ran, in order; none is an empty list.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckView>,
 }
 
 /// An attempt that is on the run's branch now.
@@ -47,7 +47,7 @@ pub struct RejectedAttempt {
 /// What the tool itself could not do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Faulted {
+pub struct FaultedAttempt {
     /// The task, `RUN/KEY`.
     pub task: Option<String>,
     /// The attempt, `RUN/KEY@N`.
@@ -59,7 +59,7 @@ pub struct Faulted {
 /// What `orch integrate` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct IntegrateAnswer {
+pub struct IntegrateResponse {
     /// The run.
     pub run: String,
     /// The run's branch.
@@ -69,5 +69,5 @@ pub struct IntegrateAnswer {
     /// What was refused.
     pub rejected: Vec<RejectedAttempt>,
     /// What the tool itself could not do; no try was used up.
-    pub faults: Vec<Faulted>,
+    pub faults: Vec<FaultedAttempt>,
 }

@@ -1,10 +1,10 @@
 //! What `orch land` answers.
 
-use orch_core::task::{Checks, TaskState};
+use orch_core::task::{ChecksStatus, TaskState};
 use serde::{Deserialize, Serialize};
 
-use crate::Check;
-use crate::word::Word;
+use crate::CheckView;
+use crate::word::WireWord;
 
 /// A task that is on the branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct LandedTask {
     /// The commit of the run's branch that has it.
     pub merged_commit: Option<String>,
     /// What the checks said.
-    pub checks: Word<Checks>,
+    pub checks: WireWord<ChecksStatus>,
 }
 
 /// A task that is not on the branch.
@@ -33,7 +33,7 @@ pub struct LeftTask {
     /// Its title.
     pub title: String,
     /// Its state.
-    pub state: Word<TaskState>,
+    pub state: WireWord<TaskState>,
     /// Its live or last attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
 }
@@ -41,7 +41,7 @@ pub struct LeftTask {
 /// What `orch land` answers. Each list has at most 100 entries, oldest task first; its total says how many there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LandAnswer {
+pub struct LandResponse {
     /// The run.
     pub run: String,
     /// The branch that has it now.
@@ -53,7 +53,7 @@ pub struct LandAnswer {
     /// Whether it was there before, and nothing had to be done.
     pub already: bool,
     /// The run's checks on the merged tree, in order; empty where the branch could simply move forward.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckView>,
     /// What landed.
     pub landed: Vec<LandedTask>,
     /// How much.

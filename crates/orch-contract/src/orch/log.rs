@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What the worker of an attempt printed, or with `--follow` what it printed since the document before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LogAnswer {
+pub struct LogResponse {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
     /// The file that holds it; null where no worker of ours was started.

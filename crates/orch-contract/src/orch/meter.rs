@@ -19,7 +19,7 @@ pub struct MeterLine {
 /// What `orch meter` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MeterAnswer {
+pub struct MeterResponse {
     /// The run.
     pub run: String,
     /// How often we were called.

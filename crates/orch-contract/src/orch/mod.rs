@@ -22,7 +22,7 @@ pub mod request;
 pub mod run;
 pub mod status;
 pub mod task;
+pub mod tell;
 pub mod timeline;
 pub mod why;
-pub mod word_to_worker;
 pub mod worktree;

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TaskShown;
+use crate::TaskOrSummary;
 
 /// What a plan came to, or would come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PlanAnswer {
+pub struct PlanResponse {
     /// Tasks added.
     pub added: u64,
     /// Tasks changed.
@@ -19,16 +19,16 @@ pub struct PlanAnswer {
     /// How many of its tasks are ready.
     pub ready: u64,
     /// The first 20 of its tasks.
-    pub tasks: Vec<TaskShown>,
+    pub tasks: Vec<TaskOrSummary>,
 }
 
 /// What `orch task add` answers: one task, or what a plan came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum TaskAddAnswer {
+pub enum TaskAddResponse {
     /// With `--file`.
-    Plan(PlanAnswer),
+    Plan(PlanResponse),
     /// Without it.
-    Task(super::task::TaskAnswer),
+    Task(super::task::TaskResponse),
 }

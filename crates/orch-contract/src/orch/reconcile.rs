@@ -3,12 +3,12 @@
 use orch_core::effect::EffectKind;
 use serde::{Deserialize, Serialize};
 
-use crate::word::Word;
+use crate::word::WireWord;
 
 /// One step that was taken, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Change {
+pub struct ReconcileStep {
     /// The task, `RUN/KEY`.
     pub task: String,
     /// The attempt, `RUN/KEY@N`, where the step is one of an attempt.
@@ -24,24 +24,24 @@ pub struct Change {
 /// What `orch reconcile` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ReconcileAnswer {
+pub struct ReconcileResponse {
     /// The steps, in the order in which they were taken.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ReconcileStep>,
     /// What processes that ended had begun in git, and what came of finishing it; with `--dry-run` what would be tried.
-    pub finished: Vec<Finished>,
+    pub finished: Vec<FinishedEffect>,
     /// Worktrees of no attempt that processes that ended left behind, or that nobody needs any more, by path: they were
     /// taken away, or would be.
     pub swept: Vec<String>,
     /// Worktrees, branches and references in places of ours that the store does not know; they are left as they are.
-    pub orphans: Vec<Orphan>,
+    pub orphans: Vec<OrphanView>,
 }
 
 /// Something that was begun and not finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Finished {
+pub struct FinishedEffect {
     /// What.
-    pub kind: Word<EffectKind>,
+    pub kind: WireWord<EffectKind>,
     /// For which run.
     pub run: String,
     /// For which attempt, `RUN/KEY@N`, where it is for one.
@@ -55,7 +55,7 @@ pub struct Finished {
 /// What the store does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Orphan {
+pub struct OrphanView {
     /// `worktree`, `branch` or `reference`.
     pub kind: String,
     /// Its path or name.

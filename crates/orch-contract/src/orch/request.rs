@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use crate::Stamp;
+use crate::UtcTimestamp;
 
 /// A request that was applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Request {
+pub struct RequestView {
     /// Its id.
     pub key: String,
     /// Always true: a request that was not applied is `request_not_found`.
     pub applied: bool,
     /// When.
-    pub at: Stamp,
+    pub at: UtcTimestamp,
     /// The `data` it was answered with; null while what it asked for is under way.
     pub answer: Value,
 }
@@ -23,7 +23,7 @@ pub struct Request {
 /// What `orch request show` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RequestAnswer {
+pub struct RequestShowResponse {
     /// The request.
-    pub request: Request,
+    pub request: RequestView,
 }

@@ -2,23 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{RunListed, StateCounts};
-use crate::{Run, TaskShown};
+use crate::run::{RunSummary, TaskCountsView};
+use crate::{RunView, TaskOrSummary};
 
 /// One run: the answer to a change of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunAnswer {
+pub struct RunResponse {
     /// The run as it is now.
-    pub run: Run,
+    pub run: RunView,
 }
 
 /// What `orch run list` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunsAnswer {
+pub struct RunListResponse {
     /// The runs of this part, newest first.
-    pub runs: Vec<RunListed>,
+    pub runs: Vec<RunSummary>,
     /// How many the whole list has.
     pub total: u64,
     /// The cursor of the next part, where there is one.
@@ -28,13 +28,13 @@ pub struct RunsAnswer {
 /// What `orch run show` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunShowAnswer {
+pub struct RunShowResponse {
     /// The run.
-    pub run: Run,
+    pub run: RunView,
     /// How many tasks it has in each state.
-    pub counts: StateCounts,
+    pub counts: TaskCountsView,
     /// The tasks of this part, oldest first.
-    pub tasks: Vec<TaskShown>,
+    pub tasks: Vec<TaskOrSummary>,
     /// How many tasks it has.
     pub total: u64,
     /// The cursor of the next part, where there is one.
@@ -44,7 +44,7 @@ pub struct RunShowAnswer {
 /// What `orch run rm` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RunRmAnswer {
+pub struct RunRemoveResponse {
     /// The run that is gone.
     pub run: String,
     /// How many tasks it had.

@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blocked::Question;
-use crate::run::{Progress, RunBrief, StateCounts};
-use crate::{Stamp, TaskShort};
+use super::blocked::QuestionView;
+use crate::run::{RunHeader, RunProgress, TaskCountsView};
+use crate::{TaskSummary, UtcTimestamp};
 
 /// A task under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Active {
+pub struct ActiveTask {
     /// The task.
     #[serde(flatten)]
-    pub task: TaskShort,
+    pub task: TaskSummary,
     /// Since when its attempt is under way.
-    pub since: Stamp,
+    pub since: UtcTimestamp,
     /// What its worker last said of its progress.
     pub progress: Option<String>,
     /// How far it says it is, 0 to 100.
     pub percent: Option<u8>,
     /// When the lease of its thread expires.
-    pub lease_expires_at: Option<Stamp>,
+    pub lease_expires_at: Option<UtcTimestamp>,
 }
 
 /// A failed task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Failed {
+pub struct FailedTask {
     /// The task.
     #[serde(flatten)]
-    pub task: TaskShort,
+    pub task: TaskSummary,
     /// Why its last attempt failed.
     pub reason: Option<String>,
 }
@@ -37,7 +37,7 @@ pub struct Failed {
 /// Two attempts that do not merge with each other as they are now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Clash {
+pub struct ClashView {
     /// Both, `RUN/KEY@N`, the older first.
     pub attempts: Vec<String>,
     /// The files that contradict each other.
@@ -47,24 +47,24 @@ pub struct Clash {
 /// One run at a glance. Each list has at most 20 entries; `counts` says how many there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct StatusAnswer {
+pub struct StatusResponse {
     /// The run.
-    pub run: RunBrief,
+    pub run: RunHeader,
     /// How many tasks it has in each state.
-    pub counts: StateCounts,
+    pub counts: TaskCountsView,
     /// Tasks under way, oldest first.
-    pub active: Vec<Active>,
+    pub active: Vec<ActiveTask>,
     /// Open questions, oldest first.
-    pub questions: Vec<Question>,
+    pub questions: Vec<QuestionView>,
     /// What can be dispatched now, in order.
-    pub ready: Vec<TaskShort>,
+    pub ready: Vec<TaskSummary>,
     /// Failed tasks, oldest first.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedTask>,
     /// Attempts under way that do not merge with each other; the oldest eight that have committed something are
     /// looked at.
-    pub clashes: Vec<Clash>,
+    pub clashes: Vec<ClashView>,
     /// How far it is.
-    pub progress: Progress,
+    pub progress: RunProgress,
     /// Keys of the longest chain of unfinished tasks, in order.
     pub critical_path: Vec<String>,
     /// How long the rest will take, where finished attempts tell.

@@ -2,23 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dependency::Dependency;
-use crate::{Attempt, Task, TaskShown};
+use super::dependency::DependencyView;
+use crate::{AttemptView, TaskOrSummary, TaskView};
 
 /// One task: the answer to a change of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TaskAnswer {
+pub struct TaskResponse {
     /// The task as it is now.
-    pub task: TaskShown,
+    pub task: TaskOrSummary,
 }
 
 /// What `orch task list` and `orch ready` answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TasksAnswer {
+pub struct TaskListResponse {
     /// The tasks of this part, in the command's order.
-    pub tasks: Vec<TaskShown>,
+    pub tasks: Vec<TaskOrSummary>,
     /// How many the whole list has.
     pub total: u64,
     /// The cursor of the next part, where there is one.
@@ -28,13 +28,13 @@ pub struct TasksAnswer {
 /// What `orch task show` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TaskShowAnswer {
+pub struct TaskShowResponse {
     /// The task, whole.
-    pub task: Task,
+    pub task: TaskView,
     /// What it waits for or waited for, oldest first.
-    pub dependencies: Vec<Dependency>,
+    pub dependencies: Vec<DependencyView>,
     /// What waits for it, oldest first.
-    pub dependents: Vec<Dependency>,
+    pub dependents: Vec<DependencyView>,
     /// Its attempts, newest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<AttemptView>,
 }

@@ -3,13 +3,13 @@
 use orch_core::attempt::AttemptState;
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunBrief;
-use crate::{Stamp, Word};
+use crate::run::RunHeader;
+use crate::{UtcTimestamp, WireWord};
 
 /// An attempt in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Bar {
+pub struct TimelineBar {
     /// Its name, `RUN/KEY@N`.
     pub attempt: String,
     /// The task's key.
@@ -19,11 +19,11 @@ pub struct Bar {
     /// Who works on it.
     pub agent: String,
     /// Its state.
-    pub state: Word<AttemptState>,
+    pub state: WireWord<AttemptState>,
     /// When it was made.
-    pub started_at: Stamp,
+    pub started_at: UtcTimestamp,
     /// When it ended; null while it is live.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<UtcTimestamp>,
     /// How long it took, or has taken until now.
     pub duration_ms: i64,
 }
@@ -31,15 +31,15 @@ pub struct Bar {
 /// What `orch timeline` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TimelineAnswer {
+pub struct TimelineResponse {
     /// The run.
-    pub run: RunBrief,
+    pub run: RunHeader,
     /// The attempts of this part, by task, oldest first, and number.
-    pub attempts: Vec<Bar>,
+    pub attempts: Vec<TimelineBar>,
     /// When the first of this part was made; null when there is none.
-    pub started_at: Option<Stamp>,
+    pub started_at: Option<UtcTimestamp>,
     /// When the last of this part ended, or now while one is live.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<UtcTimestamp>,
     /// How many attempts there are in all.
     pub total: u64,
     /// The cursor of the next part, where there is one.

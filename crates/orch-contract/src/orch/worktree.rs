@@ -1,20 +1,20 @@
 //! What the commands of `orch worktree` answer.
 
 use orch_core::attempt::{Attempt, AttemptState};
-use orch_core::worktree::{self as core, Found, WorktreeState};
+use orch_core::worktree::{self as core, WorktreePresence, WorktreeState};
 use serde::{Deserialize, Serialize};
 
-use crate::time::Stamp;
-use crate::word::Word;
+use crate::time::UtcTimestamp;
+use crate::word::WireWord;
 
 /// The worktree of an attempt, with what is really there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Tree {
+pub struct InspectedWorktree {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
     /// The attempt's state.
-    pub attempt_state: Word<AttemptState>,
+    pub attempt_state: WireWord<AttemptState>,
     /// Who works on it.
     pub agent: String,
     /// Its folder.
@@ -22,9 +22,9 @@ pub struct Tree {
     /// Its branch.
     pub branch: String,
     /// How far it is.
-    pub state: Word<WorktreeState>,
+    pub state: WireWord<WorktreeState>,
     /// What is really there.
-    pub found: Word<Found>,
+    pub found: WireWord<WorktreePresence>,
     /// The commit it began from.
     pub base_commit: String,
     /// The commit that its worker reported.
@@ -34,13 +34,13 @@ pub struct Tree {
     /// The reference that keeps what it held when it was taken away last.
     pub salvage: Option<String>,
     /// When it last changed.
-    pub updated_at: Stamp,
+    pub updated_at: UtcTimestamp,
 }
 
-impl Tree {
+impl InspectedWorktree {
     /// The worktree of an attempt.
     #[must_use]
-    pub fn of(attempt: &Attempt, tree: &core::Worktree, found: Found) -> Self {
+    pub fn from_worktree(attempt: &Attempt, tree: &core::Worktree, found: WorktreePresence) -> Self {
         Self {
             attempt: attempt.name.to_string(),
             attempt_state: attempt.state.into(),
@@ -61,11 +61,11 @@ impl Tree {
 /// What `orch worktree list` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct WorktreesAnswer {
+pub struct WorktreeListResponse {
     /// The run.
     pub run: String,
     /// The worktrees of its attempts, oldest first.
-    pub worktrees: Vec<Tree>,
+    pub worktrees: Vec<InspectedWorktree>,
     /// Finished worktrees that are kept for the run's next attempts, by path.
     pub spares: Vec<String>,
     /// How many worktrees there are in all.
@@ -77,7 +77,7 @@ pub struct WorktreesAnswer {
 /// What is in a worktree just now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Contents {
+pub struct WorktreeContentsView {
     /// The commit that is checked out.
     pub commit: Option<String>,
     /// The branch that is; null when it is detached.
@@ -97,11 +97,11 @@ pub struct Contents {
 /// What `orch worktree show` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct WorktreeShowAnswer {
+pub struct WorktreeShowResponse {
     /// The worktree.
-    pub worktree: Tree,
+    pub worktree: InspectedWorktree,
     /// What is in it; null where it is not there.
-    pub contents: Option<Contents>,
+    pub contents: Option<WorktreeContentsView>,
     /// The command that brings it back, where it was taken away.
     pub restore: Option<String>,
 }
@@ -109,15 +109,15 @@ pub struct WorktreeShowAnswer {
 /// What `orch worktree remove` and `restore` answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct WorktreeAnswer {
+pub struct WorktreeResponse {
     /// The worktree, after it.
-    pub worktree: Tree,
+    pub worktree: InspectedWorktree,
 }
 
 /// A worktree that was taken away, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Removed {
+pub struct RemovedWorktree {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
     /// Its folder.
@@ -129,7 +129,7 @@ pub struct Removed {
 /// A worktree that stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Stayed {
+pub struct RetainedWorktree {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
     /// Its folder.
@@ -143,15 +143,15 @@ pub struct Stayed {
 /// What `orch worktree prune` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PruneAnswer {
+pub struct PruneResponse {
     /// The run.
     pub run: String,
     /// Whether it was only said what would be done.
     pub dry_run: bool,
     /// What was taken away, or would be.
-    pub removed: Vec<Removed>,
+    pub removed: Vec<RemovedWorktree>,
     /// What stays, and why.
-    pub stayed: Vec<Stayed>,
+    pub stayed: Vec<RetainedWorktree>,
     /// Worktrees of no attempt that were taken away as well: spares, and what processes that ended left behind.
     pub spares: Vec<String>,
 }

@@ -10,13 +10,12 @@ use crate::envelope::Envelope;
 use crate::inbox;
 use crate::orch::{
     agents, blocked, brief, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
-    judgement, land, log, meter, plan, reconcile, request, run, status, task, timeline, why, word_to_worker,
-    worktree,
+    judgement, land, log, meter, plan, reconcile, request, run, status, task, tell, timeline, why, worktree,
 };
-use crate::schema::{DEFINITIONS, SchemaAnswer, SchemaSet, own_definitions_mut};
-use crate::store::{DocumentAnswer, InitAnswer};
-use crate::time::Stamp;
-use crate::word::{Word, Worded};
+use crate::schema::{DEFINITIONS, SchemaResponse, SchemaSet, own_definitions_mut};
+use crate::store::{DocumentResponse, InitResponse};
+use crate::time::UtcTimestamp;
+use crate::word::{WireEnum, WireWord};
 
 /// A command and the schema of what it prints.
 type Entry = (&'static str, Schema);
@@ -29,13 +28,13 @@ pub fn orch_schemas() -> Map<String, Value> {
     all.extend(work_schemas());
     all.extend(worktree_schemas());
     all.extend(vec![
-        derive_schema::<InitAnswer>("orch init"),
-        derive_schema::<doctor::DoctorAnswer>("orch doctor"),
-        derive_schema::<request::RequestAnswer>("orch request show"),
-        derive_schema::<SchemaAnswer>("orch schema"),
-        derive_schema::<DocumentAnswer>("orch completions"),
-        derive_schema::<DocumentAnswer>("orch prime"),
-        derive_schema::<DocumentAnswer>("orch report"),
+        derive_schema::<InitResponse>("orch init"),
+        derive_schema::<doctor::DoctorResponse>("orch doctor"),
+        derive_schema::<request::RequestShowResponse>("orch request show"),
+        derive_schema::<SchemaResponse>("orch schema"),
+        derive_schema::<DocumentResponse>("orch completions"),
+        derive_schema::<DocumentResponse>("orch prime"),
+        derive_schema::<DocumentResponse>("orch report"),
         derive_schema::<demo::DemoLine>("orch demo"),
     ]);
     by_command(all)
@@ -43,70 +42,70 @@ pub fn orch_schemas() -> Map<String, Value> {
 
 fn run_schemas() -> Vec<Entry> {
     vec![
-        derive_schema::<run::RunAnswer>("orch run init"),
-        derive_schema::<run::RunsAnswer>("orch run list"),
-        derive_schema::<run::RunShowAnswer>("orch run show"),
-        derive_schema::<run::RunAnswer>("orch run edit"),
-        derive_schema::<run::RunAnswer>("orch run pause"),
-        derive_schema::<run::RunAnswer>("orch run resume"),
-        derive_schema::<run::RunAnswer>("orch run cancel"),
-        derive_schema::<run::RunRmAnswer>("orch run rm"),
+        derive_schema::<run::RunResponse>("orch run init"),
+        derive_schema::<run::RunListResponse>("orch run list"),
+        derive_schema::<run::RunShowResponse>("orch run show"),
+        derive_schema::<run::RunResponse>("orch run edit"),
+        derive_schema::<run::RunResponse>("orch run pause"),
+        derive_schema::<run::RunResponse>("orch run resume"),
+        derive_schema::<run::RunResponse>("orch run cancel"),
+        derive_schema::<run::RunRemoveResponse>("orch run rm"),
     ]
 }
 
 fn task_schemas() -> Vec<Entry> {
     vec![
-        derive_schema::<plan::TaskAddAnswer>("orch task add"),
-        derive_schema::<task::TasksAnswer>("orch task list"),
-        derive_schema::<task::TaskShowAnswer>("orch task show"),
-        derive_schema::<task::TaskAnswer>("orch task edit"),
-        derive_schema::<task::TaskAnswer>("orch task cancel"),
-        derive_schema::<task::TaskAnswer>("orch task retry"),
-        derive_schema::<dependency::WaitsForAnswer>("orch dep add"),
-        derive_schema::<dependency::WaitsForAnswer>("orch dep rm"),
-        derive_schema::<dependency::DependenciesAnswer>("orch dep list"),
+        derive_schema::<plan::TaskAddResponse>("orch task add"),
+        derive_schema::<task::TaskListResponse>("orch task list"),
+        derive_schema::<task::TaskShowResponse>("orch task show"),
+        derive_schema::<task::TaskResponse>("orch task edit"),
+        derive_schema::<task::TaskResponse>("orch task cancel"),
+        derive_schema::<task::TaskResponse>("orch task retry"),
+        derive_schema::<dependency::DependencyEditResponse>("orch dep add"),
+        derive_schema::<dependency::DependencyEditResponse>("orch dep rm"),
+        derive_schema::<dependency::DependencyListResponse>("orch dep list"),
     ]
 }
 
 fn work_schemas() -> Vec<Entry> {
     vec![
-        derive_schema::<task::TasksAnswer>("orch ready"),
-        derive_schema::<dispatch::DispatchAnswer>("orch dispatch"),
-        derive_schema::<task::TaskAnswer>("orch recall"),
-        derive_schema::<word_to_worker::TellAnswer>("orch tell"),
-        derive_schema::<reconcile::ReconcileAnswer>("orch reconcile"),
-        derive_schema::<blocked::BlockedAnswer>("orch blocked"),
-        derive_schema::<word_to_worker::AnswerAnswer>("orch answer"),
-        derive_schema::<status::StatusAnswer>("orch status"),
-        derive_schema::<why::WhyAnswer>("orch why"),
-        derive_schema::<cursor::WaitAnswer>("orch wait"),
-        derive_schema::<cursor::AckAnswer>("orch ack"),
-        derive_schema::<events::EventsAnswer>("orch events"),
-        derive_schema::<graph::GraphShown>("orch graph"),
-        derive_schema::<judgement::VerifyAnswer>("orch verify"),
+        derive_schema::<task::TaskListResponse>("orch ready"),
+        derive_schema::<dispatch::DispatchResponse>("orch dispatch"),
+        derive_schema::<task::TaskResponse>("orch recall"),
+        derive_schema::<tell::TellResponse>("orch tell"),
+        derive_schema::<reconcile::ReconcileResponse>("orch reconcile"),
+        derive_schema::<blocked::BlockedResponse>("orch blocked"),
+        derive_schema::<tell::AnswerResponse>("orch answer"),
+        derive_schema::<status::StatusResponse>("orch status"),
+        derive_schema::<why::WhyResponse>("orch why"),
+        derive_schema::<cursor::EventWaitResponse>("orch wait"),
+        derive_schema::<cursor::EventAckResponse>("orch ack"),
+        derive_schema::<events::EventsResponse>("orch events"),
+        derive_schema::<graph::GraphOrDrawing>("orch graph"),
+        derive_schema::<judgement::VerifyResponse>("orch verify"),
         derive_schema::<drive::DriveLine>("orch drive"),
-        derive_schema::<drive::PsAnswer>("orch ps"),
-        derive_schema::<drive::StopAnswer>("orch stop"),
-        derive_schema::<task::TaskAnswer>("orch accept"),
-        derive_schema::<task::TaskAnswer>("orch reject"),
-        derive_schema::<judgement::IntegrateAnswer>("orch integrate"),
-        derive_schema::<brief::BriefAnswer>("orch brief"),
-        derive_schema::<log::LogAnswer>("orch log"),
-        derive_schema::<meter::MeterAnswer>("orch meter"),
-        derive_schema::<agents::AgentsAnswer>("orch agents"),
-        derive_schema::<timeline::TimelineAnswer>("orch timeline"),
-        derive_schema::<land::LandAnswer>("orch land"),
-        derive_schema::<diff::DiffAnswer>("orch diff"),
+        derive_schema::<drive::PsResponse>("orch ps"),
+        derive_schema::<drive::StopResponse>("orch stop"),
+        derive_schema::<task::TaskResponse>("orch accept"),
+        derive_schema::<task::TaskResponse>("orch reject"),
+        derive_schema::<judgement::IntegrateResponse>("orch integrate"),
+        derive_schema::<brief::BriefResponse>("orch brief"),
+        derive_schema::<log::LogResponse>("orch log"),
+        derive_schema::<meter::MeterResponse>("orch meter"),
+        derive_schema::<agents::AgentsResponse>("orch agents"),
+        derive_schema::<timeline::TimelineResponse>("orch timeline"),
+        derive_schema::<land::LandResponse>("orch land"),
+        derive_schema::<diff::DiffResponse>("orch diff"),
     ]
 }
 
 fn worktree_schemas() -> Vec<Entry> {
     vec![
-        derive_schema::<worktree::WorktreesAnswer>("orch worktree list"),
-        derive_schema::<worktree::WorktreeShowAnswer>("orch worktree show"),
-        derive_schema::<worktree::WorktreeAnswer>("orch worktree remove"),
-        derive_schema::<worktree::PruneAnswer>("orch worktree prune"),
-        derive_schema::<worktree::WorktreeAnswer>("orch worktree restore"),
+        derive_schema::<worktree::WorktreeListResponse>("orch worktree list"),
+        derive_schema::<worktree::WorktreeShowResponse>("orch worktree show"),
+        derive_schema::<worktree::WorktreeResponse>("orch worktree remove"),
+        derive_schema::<worktree::PruneResponse>("orch worktree prune"),
+        derive_schema::<worktree::WorktreeResponse>("orch worktree restore"),
     ]
 }
 
@@ -114,25 +113,25 @@ fn worktree_schemas() -> Vec<Entry> {
 #[must_use]
 pub fn inbox_schemas() -> Map<String, Value> {
     let all = vec![
-        derive_schema::<InitAnswer>("inbox init"),
-        derive_schema::<inbox::SendAnswer>("inbox send"),
-        derive_schema::<inbox::ListAnswer>("inbox list"),
-        derive_schema::<inbox::ShowAnswer>("inbox show"),
-        derive_schema::<inbox::ClaimAnswer>("inbox claim"),
-        derive_schema::<inbox::RenewAnswer>("inbox renew"),
-        derive_schema::<inbox::ProgressAnswer>("inbox progress"),
-        derive_schema::<inbox::AskAnswer>("inbox ask"),
-        derive_schema::<inbox::ReplyAnswer>("inbox reply"),
-        derive_schema::<inbox::WaitAnswer>("inbox wait"),
-        derive_schema::<inbox::AckAnswer>("inbox ack"),
-        derive_schema::<inbox::CloseAnswer>("inbox done"),
-        derive_schema::<inbox::CloseAnswer>("inbox fail"),
-        derive_schema::<inbox::ThreadAnswer>("inbox release"),
-        derive_schema::<inbox::ThreadAnswer>("inbox cancel"),
-        derive_schema::<inbox::AgentsAnswer>("inbox agents"),
-        derive_schema::<inbox::RunAnswer>("inbox run"),
-        derive_schema::<SchemaAnswer>("inbox schema"),
-        derive_schema::<DocumentAnswer>("inbox completions"),
+        derive_schema::<InitResponse>("inbox init"),
+        derive_schema::<inbox::SendResponse>("inbox send"),
+        derive_schema::<inbox::ThreadListResponse>("inbox list"),
+        derive_schema::<inbox::ThreadShowResponse>("inbox show"),
+        derive_schema::<inbox::ClaimResponse>("inbox claim"),
+        derive_schema::<inbox::RenewResponse>("inbox renew"),
+        derive_schema::<inbox::ProgressResponse>("inbox progress"),
+        derive_schema::<inbox::AskResponse>("inbox ask"),
+        derive_schema::<inbox::ReplyResponse>("inbox reply"),
+        derive_schema::<inbox::MessageWaitResponse>("inbox wait"),
+        derive_schema::<inbox::MessageAckResponse>("inbox ack"),
+        derive_schema::<inbox::CloseResponse>("inbox done"),
+        derive_schema::<inbox::CloseResponse>("inbox fail"),
+        derive_schema::<inbox::ThreadResponse>("inbox release"),
+        derive_schema::<inbox::ThreadResponse>("inbox cancel"),
+        derive_schema::<inbox::InboxAgentsResponse>("inbox agents"),
+        derive_schema::<inbox::WorkerRunResponse>("inbox run"),
+        derive_schema::<SchemaResponse>("inbox schema"),
+        derive_schema::<DocumentResponse>("inbox completions"),
     ];
     by_command(all)
 }
@@ -174,7 +173,7 @@ fn own_definitions(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get(DEFINITIONS)?.as_object()
 }
 
-impl<T: Worded> JsonSchema for Word<T> {
+impl<T: WireEnum> JsonSchema for WireWord<T> {
     fn schema_name() -> Cow<'static, str> {
         T::SET.into()
     }
@@ -185,7 +184,7 @@ impl<T: Worded> JsonSchema for Word<T> {
     }
 }
 
-impl JsonSchema for Stamp {
+impl JsonSchema for UtcTimestamp {
     fn inline_schema() -> bool {
         true
     }

@@ -5,7 +5,7 @@ pub mod state;
 pub use state::AttemptState;
 
 use crate::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, ThreadId};
-use crate::task::Checks;
+use crate::task::ChecksStatus;
 use crate::time::Time;
 
 /// The long texts of an attempt, kept apart so that moving an attempt never rewrites them.
@@ -28,7 +28,7 @@ impl AttemptText {
 
     /// All checks, the run's first.
     #[must_use]
-    pub fn verify(&self) -> Vec<String> {
+    pub fn all_checks(&self) -> Vec<String> {
         self.run_verify.iter().chain(&self.task_verify).cloned().collect()
     }
 }
@@ -57,7 +57,7 @@ pub struct Attempt {
     /// How many of its thread's releases were counted.
     pub releases: u32,
     /// What the checks said.
-    pub checks: Checks,
+    pub checks: ChecksStatus,
     /// When it was made.
     pub created_at: Time,
     /// When it ended.

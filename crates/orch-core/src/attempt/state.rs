@@ -1,6 +1,6 @@
 //! The attempt machine.
 
-use crate::Illegal;
+use crate::IllegalTransition;
 
 /// An attempt's state; the first five are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ impl AttemptState {
 
     /// Whether it is still under way.
     #[must_use]
-    pub fn live(self) -> bool {
+    pub fn is_live(self) -> bool {
         match self {
             Self::Preparing | Self::Dispatched | Self::Running | Self::Blocked | Self::Reported => true,
             Self::Accepted
@@ -154,10 +154,13 @@ impl AttemptEvent {
 ///
 /// # Errors
 /// The state does not allow the event.
-pub fn next(state: AttemptState, event: AttemptEvent) -> Result<AttemptState, Illegal> {
+pub fn next_attempt_state(
+    state: AttemptState,
+    event: AttemptEvent,
+) -> Result<AttemptState, IllegalTransition> {
     use AttemptEvent as E;
     use AttemptState as S;
-    let illegal = Err(Illegal { state: state.name(), event: event.name() });
+    let illegal = Err(IllegalTransition { state: state.name(), event: event.name() });
     let (from, to): (&[S], S) = match event {
         E::Send => (&[S::Preparing], S::Dispatched),
         E::Claim => (&[S::Dispatched], S::Running),
@@ -203,7 +206,7 @@ mod tests {
         (AttemptState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- --"),
     ];
 
-    fn short(state: AttemptState) -> &'static str {
+    fn short_name(state: AttemptState) -> &'static str {
         match state {
             AttemptState::Preparing => "Pr",
             AttemptState::Dispatched => "Di",
@@ -226,7 +229,7 @@ mod tests {
             let cells: Vec<&str> = row.split(' ').collect();
             assert_eq!(cells.len(), AttemptEvent::ALL.len());
             for (event, expected) in AttemptEvent::ALL.into_iter().zip(cells) {
-                let got = next(state, event).map_or("--", short);
+                let got = next_attempt_state(state, event).map_or("--", short_name);
                 assert_eq!(got, expected, "{} + {}", state.name(), event.name());
             }
         }

@@ -14,23 +14,23 @@ pub struct Dependency {
 
 /// How a dependent's counters change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shift {
+pub struct CounterDelta {
     /// Added to the number of dependencies that are not done.
     pub unmet: i64,
     /// Added to the number of dependencies that are failed, cancelled or skipped.
     pub broken: i64,
 }
 
-impl Shift {
+impl CounterDelta {
     /// What a dependency's change of state means to each task that waits for it.
     #[must_use]
-    pub fn between(from: TaskState, to: TaskState) -> Self {
-        Self::to(to).minus(Self::to(from))
+    pub fn between_states(from: TaskState, to: TaskState) -> Self {
+        Self::for_new_dependency(to).minus(Self::for_new_dependency(from))
     }
 
     /// What a new dependency in this state adds.
     #[must_use]
-    pub fn to(state: TaskState) -> Self {
+    pub fn for_new_dependency(state: TaskState) -> Self {
         Self { unmet: i64::from(state != TaskState::Done), broken: i64::from(state.breaks_dependents()) }
     }
 
@@ -96,10 +96,17 @@ mod tests {
             (T::Skipped, T::Cancelled, 0, 0),
             (T::Cancelled, T::Waiting, 0, -1),
         ] {
-            assert_eq!(Shift::between(from, to), Shift { unmet, broken }, "{from:?} {to:?}");
+            assert_eq!(
+                CounterDelta::between_states(from, to),
+                CounterDelta { unmet, broken },
+                "{from:?} {to:?}"
+            );
         }
-        assert_eq!(Shift::to(T::Done), Shift::default());
-        assert_eq!(Shift::to(T::Skipped).reversed(), Shift { unmet: -1, broken: -1 });
+        assert_eq!(CounterDelta::for_new_dependency(T::Done), CounterDelta::default());
+        assert_eq!(
+            CounterDelta::for_new_dependency(T::Skipped).reversed(),
+            CounterDelta { unmet: -1, broken: -1 }
+        );
     }
 
     #[test]

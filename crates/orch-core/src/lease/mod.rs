@@ -4,11 +4,11 @@
 //! In between its holder may still write, which renews it.
 
 use crate::limit;
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// A lease's length: 1 s to 24 h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LeaseLength(Span);
+pub struct LeaseLength(TimeSpan);
 
 /// The asked-for length is outside 1 s to 24 h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ impl LeaseLength {
     ///
     /// # Errors
     /// It is shorter than 1 s or longer than 24 h.
-    pub fn new(span: Span) -> Result<Self, LeaseLengthError> {
+    pub fn new(span: TimeSpan) -> Result<Self, LeaseLengthError> {
         if span < limit::LEASE_MIN || span > limit::LEASE_MAX {
             Err(LeaseLengthError)
         } else {
@@ -33,13 +33,13 @@ impl LeaseLength {
 
     /// The length as a span.
     #[must_use]
-    pub fn span(self) -> Span {
+    pub fn span(self) -> TimeSpan {
         self.0
     }
 
     /// A full lease that begins now.
     #[must_use]
-    pub fn from(self, now: Time) -> Lease {
+    pub fn lease_from(self, now: Time) -> Lease {
         Lease { length: self, expires_at: now + self.0 }
     }
 }
@@ -56,19 +56,19 @@ pub struct Lease {
 impl Lease {
     /// Whether its time has run out; the holder may still write.
     #[must_use]
-    pub fn expired(self, now: Time) -> bool {
+    pub fn is_expired(self, now: Time) -> bool {
         now >= self.expires_at
     }
 
     /// When others may take the work: a quarter of the length after it expired.
     #[must_use]
     pub fn lost_at(self) -> Time {
-        self.expires_at + Span(self.length.0.0 / limit::LEASE_GRACE_DIVISOR)
+        self.expires_at + TimeSpan(self.length.0.0 / limit::LEASE_GRACE_DIVISOR)
     }
 
     /// Whether others may take the work.
     #[must_use]
-    pub fn lost(self, now: Time) -> bool {
+    pub fn is_lost(self, now: Time) -> bool {
         now >= self.lost_at()
     }
 }
@@ -83,18 +83,18 @@ mod tests {
 
     #[test]
     fn a_lease_is_lost_only_after_its_grace() {
-        let lease = LeaseLength::new(Span::seconds(8)).unwrap().from(Time(1_000));
+        let lease = LeaseLength::new(TimeSpan::from_seconds(8)).unwrap().lease_from(Time(1_000));
         for (at, expired, lost) in
             [(8_999, false, false), (9_000, true, false), (10_999, true, false), (11_000, true, true)]
         {
-            assert_eq!((lease.expired(Time(at)), lease.lost(Time(at))), (expired, lost), "{at}");
+            assert_eq!((lease.is_expired(Time(at)), lease.is_lost(Time(at))), (expired, lost), "{at}");
         }
     }
 
     #[test]
     fn lengths_are_bounded() {
         for (seconds, good) in [(0, false), (1, true), (86_400, true), (86_401, false), (-5, false)] {
-            assert_eq!(LeaseLength::new(Span::seconds(seconds)).is_ok(), good, "{seconds}");
+            assert_eq!(LeaseLength::new(TimeSpan::from_seconds(seconds)).is_ok(), good, "{seconds}");
         }
     }
 }

@@ -71,14 +71,14 @@ pub struct Message {
     /// The thread it belongs to.
     pub thread: ThreadId,
     /// What it says.
-    pub content: Draft,
+    pub content: MessageDraft,
     /// When it was written.
     pub created_at: Time,
 }
 
 /// What a new message says, before the store numbers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct MessageDraft {
     /// Who wrote it.
     pub from: Slug,
     /// Who it is for.
@@ -88,12 +88,12 @@ pub struct Draft {
     /// The text.
     pub body: String,
     /// What goes with the text, by kind.
-    pub extra: Extra,
+    pub extra: MessageExtras,
 }
 
 /// What goes with a message's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extra {
+pub struct MessageExtras {
     /// A JSON document, already checked, for programs.
     pub payload: Option<String>,
     /// Paths of files that belong to a result.

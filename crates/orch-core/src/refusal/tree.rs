@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::check::{CheckStage, CheckState};
-use crate::id::{AttemptName, Commit, Slug, ThreadId};
-use crate::visible;
+use crate::escape;
+use crate::id::{AttemptName, CommitHash, Slug, ThreadId};
 
 /// Why a worktree is not where its thread asks it to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub enum TreeProblem {
     /// Its commit does not descend from the one it began from.
     NotDescending {
         /// The commit it began from.
-        base: Commit,
+        base: CommitHash,
         /// Where it is.
-        head: Commit,
+        head: CommitHash,
     },
     /// The command was given in the worktree of other work.
     InOther {
@@ -106,7 +106,7 @@ pub enum TreeRefusal {
         /// The worktree.
         tree: String,
         /// The base.
-        base: Commit,
+        base: CommitHash,
     },
     /// Checks did not pass.
     ChecksFailed {
@@ -165,12 +165,12 @@ pub enum TreeRefusal {
 impl fmt::Display for TreeRefusal {
     /// As a full sentence.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&sentence(self))
+        formatter.write_str(&refusal_sentence(self))
     }
 }
 
 /// What is refused, in a full sentence.
-fn sentence(refusal: &TreeRefusal) -> String {
+fn refusal_sentence(refusal: &TreeRefusal) -> String {
     match refusal {
         TreeRefusal::BaseNotFound { revision: Some(revision) } => {
             format!("There is no commit `{revision}` to begin from.")
@@ -180,25 +180,25 @@ fn sentence(refusal: &TreeRefusal) -> String {
                 .to_owned()
         }
         TreeRefusal::BranchNotFound { branch } => {
-            format!("There is no branch `{}`.", visible::visible(branch))
+            format!("There is no branch `{}`.", escape::escape_name(branch))
         }
         TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
-            format!("{tree} has changes that are not committed: {}.", listed(files, *total))
+            format!("{tree} has changes that are not committed: {}.", abbreviated_list(files, *total))
         }
-        TreeRefusal::WorktreeConflict { tree, problem } => conflict(tree, problem),
+        TreeRefusal::WorktreeConflict { tree, problem } => conflict_sentence(tree, problem),
         TreeRefusal::NoChanges { tree, base, .. } => format!("{tree} has no commit since its base {base}."),
         TreeRefusal::ChecksFailed { subject, checks } => {
-            let sentences: Vec<String> = checks.iter().map(failed).collect();
+            let sentences: Vec<String> = checks.iter().map(failed_check_sentence).collect();
             format!("Checks of {subject} did not pass: {}", sentences.join(" "))
         }
         TreeRefusal::MergeConflict { subject, files } if files.is_empty() => {
             format!("{subject} does not have everything that was accepted.")
         }
         TreeRefusal::MergeConflict { subject, files } => {
-            format!("{subject} cannot be merged: {}.", listed(files, files.len()))
+            format!("{subject} cannot be merged: {}.", abbreviated_list(files, files.len()))
         }
         TreeRefusal::LandConflict { onto, branch, files } => {
-            format!("{branch} does not merge with {onto}: {}.", listed(files, files.len()))
+            format!("{branch} does not merge with {onto}: {}.", abbreviated_list(files, files.len()))
         }
         TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
             format!("The run {run} is not finished: it has no task yet.")
@@ -217,7 +217,7 @@ fn sentence(refusal: &TreeRefusal) -> String {
     }
 }
 
-fn conflict(tree: &str, problem: &TreeProblem) -> String {
+fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
     match problem {
         TreeProblem::Gone => format!("{tree} is gone, or is no worktree any more."),
         TreeProblem::OtherBranch { branch, found: Some(found) } => {
@@ -243,11 +243,11 @@ fn conflict(tree: &str, problem: &TreeProblem) -> String {
 impl fmt::Display for FailedCheck {
     /// As a sentence.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&failed(self))
+        formatter.write_str(&failed_check_sentence(self))
     }
 }
 
-fn failed(check: &FailedCheck) -> String {
+fn failed_check_sentence(check: &FailedCheck) -> String {
     let how = match (check.state, check.exit_status, &check.message) {
         (CheckState::TimedOut, _, _) => "took too long".to_owned(),
         (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
@@ -259,10 +259,10 @@ fn failed(check: &FailedCheck) -> String {
 }
 
 /// The first few names, then how many more.
-fn listed(names: &[String], total: usize) -> String {
+fn abbreviated_list(names: &[String], total: usize) -> String {
     const SHOWN: usize = 5;
     let shown = names.len().min(SHOWN);
-    let mut text = visible::list(names[..shown].iter().map(String::as_str));
+    let mut text = escape::join_names(names[..shown].iter().map(String::as_str));
     if total > shown {
         text.push_str(&format!(" and {} more", total - shown));
     }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::Spent;
-use crate::time::{Span, Time};
+use super::ResourceUsage;
+use crate::time::{Time, TimeSpan};
 
 /// How much a run, and each of its tasks, may use; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Wall time since it was made.
-    pub max_wall: Option<Span>,
+    pub max_wall: Option<TimeSpan>,
     /// Cost in millionths of a US dollar.
     pub max_cost_micros: Option<i64>,
     /// Tokens of all its attempts together.
@@ -17,7 +17,7 @@ pub struct Budget {
     /// How many attempts it may make, of all tasks together.
     pub max_attempts_all: Option<u32>,
     /// Wall time of the attempts at one task together.
-    pub task_wall: Option<Span>,
+    pub task_wall: Option<TimeSpan>,
     /// Cost of the attempts at one task, in millionths of a US dollar.
     pub task_cost_micros: Option<i64>,
     /// Tokens of the attempts at one task.
@@ -26,7 +26,7 @@ pub struct Budget {
 
 /// What is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Measure {
+pub enum BudgetMeasure {
     /// Wall time.
     Wall,
     /// Money.
@@ -37,7 +37,7 @@ pub enum Measure {
     Attempts,
 }
 
-impl Measure {
+impl BudgetMeasure {
     /// The public name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -52,16 +52,16 @@ impl Measure {
 
 /// How much of one limit is used: milliseconds, millionths of a US dollar, tokens or attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Use {
+pub struct LimitUsage {
     /// Of what.
-    pub measure: Measure,
+    pub measure: BudgetMeasure,
     /// How much.
     pub used: i64,
     /// Of how much.
     pub max: i64,
 }
 
-impl Use {
+impl LimitUsage {
     /// Whether nothing is left.
     #[must_use]
     pub fn is_over(self) -> bool {
@@ -75,22 +75,22 @@ impl Use {
     }
 }
 
-impl fmt::Display for Use {
+impl fmt::Display for LimitUsage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (used, max) = (self.used, self.max);
         match self.measure {
-            Measure::Wall => write!(out, "{} of {} s", used / 1_000, (max + 999) / 1_000),
-            Measure::Cost => write!(out, "{} of {} US dollars", Dollars(used), Dollars(max)),
-            Measure::Tokens => write!(out, "{used} of {max} tokens"),
-            Measure::Attempts => write!(out, "{used} of {max} attempts"),
+            BudgetMeasure::Wall => write!(out, "{} of {} s", used / 1_000, (max + 999) / 1_000),
+            BudgetMeasure::Cost => write!(out, "{} of {} US dollars", DollarAmount(used), DollarAmount(max)),
+            BudgetMeasure::Tokens => write!(out, "{used} of {max} tokens"),
+            BudgetMeasure::Attempts => write!(out, "{used} of {max} attempts"),
         }
     }
 }
 
 /// Millionths of a dollar, written with cents, and finer where there are less.
-struct Dollars(i64);
+struct DollarAmount(i64);
 
-impl fmt::Display for Dollars {
+impl fmt::Display for DollarAmount {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, part) = (self.0 / 1_000_000, self.0 % 1_000_000);
         if part % 10_000 == 0 {
@@ -103,30 +103,38 @@ impl fmt::Display for Dollars {
 
 impl Budget {
     /// How a run stands that has spent so much in so much time.
-    pub fn of_run(&self, spent: Spent, wall: Span) -> impl Iterator<Item = Use> + use<> {
+    pub fn run_usage(
+        &self,
+        spent: ResourceUsage,
+        wall: TimeSpan,
+    ) -> impl Iterator<Item = LimitUsage> + use<> {
         let limits = [
-            (Measure::Wall, wall.0, self.max_wall.map(|span| span.0)),
-            (Measure::Cost, spent.cost_micros, self.max_cost_micros),
-            (Measure::Tokens, spent.tokens, self.max_tokens),
-            (Measure::Attempts, spent.attempts, self.max_attempts_all.map(i64::from)),
+            (BudgetMeasure::Wall, wall.0, self.max_wall.map(|span| span.0)),
+            (BudgetMeasure::Cost, spent.cost_micros, self.max_cost_micros),
+            (BudgetMeasure::Tokens, spent.tokens, self.max_tokens),
+            (BudgetMeasure::Attempts, spent.attempts, self.max_attempts_all.map(i64::from)),
         ];
-        limits.into_iter().filter_map(|(measure, used, max)| Some(Use { measure, used, max: max? }))
+        limits.into_iter().filter_map(|(measure, used, max)| Some(LimitUsage { measure, used, max: max? }))
     }
 
     /// When the time of a run that began then comes near its end, and when it is over.
-    pub fn wall_moments(&self, began: Time) -> impl Iterator<Item = Time> + use<> {
-        let near = self.max_wall.map(|max| began + Span(max.0 / 5 * 4 + max.0 % 5));
+    pub fn wall_time_marks(&self, began: Time) -> impl Iterator<Item = Time> + use<> {
+        let near = self.max_wall.map(|max| began + TimeSpan(max.0 / 5 * 4 + max.0 % 5));
         [near, self.max_wall.map(|max| began + max)].into_iter().flatten()
     }
 
     /// How a task stands whose attempts have spent so much in so much time.
-    pub fn of_task(&self, spent: Spent, wall: Span) -> impl Iterator<Item = Use> + use<> {
+    pub fn task_usage(
+        &self,
+        spent: ResourceUsage,
+        wall: TimeSpan,
+    ) -> impl Iterator<Item = LimitUsage> + use<> {
         let limits = [
-            (Measure::Wall, wall.0, self.task_wall.map(|span| span.0)),
-            (Measure::Cost, spent.cost_micros, self.task_cost_micros),
-            (Measure::Tokens, spent.tokens, self.task_tokens),
+            (BudgetMeasure::Wall, wall.0, self.task_wall.map(|span| span.0)),
+            (BudgetMeasure::Cost, spent.cost_micros, self.task_cost_micros),
+            (BudgetMeasure::Tokens, spent.tokens, self.task_tokens),
         ];
-        limits.into_iter().filter_map(|(measure, used, max)| Some(Use { measure, used, max: max? }))
+        limits.into_iter().filter_map(|(measure, used, max)| Some(LimitUsage { measure, used, max: max? }))
     }
 
     /// Whether tasks have limits of their own.
@@ -137,7 +145,7 @@ impl Budget {
 
     /// How many attempts may still be made; `None` is any number.
     #[must_use]
-    pub fn attempts_left(&self, spent: Spent) -> Option<i64> {
+    pub fn attempts_left(&self, spent: ResourceUsage) -> Option<i64> {
         self.max_attempts_all.map(|max| i64::from(max).saturating_sub(spent.attempts).max(0))
     }
 }
@@ -149,13 +157,13 @@ mod tests {
     #[test]
     fn at_its_moments_a_run_is_near_and_over() {
         for max in [1, 4, 5, 6, 9, 1_000, 86_399_999] {
-            let budget = Budget { max_wall: Some(Span(max)), ..Budget::default() };
-            let moments: Vec<Time> = budget.wall_moments(Time(7)).collect();
-            let at = |at: Time| budget.of_run(Spent::default(), at - Time(7)).next().unwrap();
+            let budget = Budget { max_wall: Some(TimeSpan(max)), ..Budget::default() };
+            let moments: Vec<Time> = budget.wall_time_marks(Time(7)).collect();
+            let at = |at: Time| budget.run_usage(ResourceUsage::default(), at - Time(7)).next().unwrap();
             assert!(at(moments[0]).is_near() && at(moments[1]).is_over(), "{max}");
-            assert!(!at(moments[1] + Span(-1)).is_over(), "{max}");
+            assert!(!at(moments[1] + TimeSpan(-1)).is_over(), "{max}");
         }
-        assert_eq!(Budget::default().wall_moments(Time(7)).count(), 0);
+        assert_eq!(Budget::default().wall_time_marks(Time(7)).count(), 0);
     }
 
     #[test]
@@ -163,20 +171,23 @@ mod tests {
         for (used, near, over) in
             [(79, false, false), (80, true, false), (99, true, false), (100, true, true)]
         {
-            let it = Use { measure: Measure::Tokens, used, max: 100 };
+            let it = LimitUsage { measure: BudgetMeasure::Tokens, used, max: 100 };
             assert_eq!((it.is_near(), it.is_over()), (near, over), "{used}");
         }
-        assert!(Use { measure: Measure::Tokens, used: i64::MAX, max: i64::MAX }.is_over());
+        assert!(LimitUsage { measure: BudgetMeasure::Tokens, used: i64::MAX, max: i64::MAX }.is_over());
     }
 
     #[test]
     fn only_what_is_bounded_is_told() {
-        let budget =
-            Budget { max_cost_micros: Some(2_500_000), task_wall: Some(Span(1_500)), ..Budget::default() };
-        let spent = Spent { cost_micros: 1_000_001, tokens: 7, attempts: 3 };
-        let said: Vec<String> = budget.of_run(spent, Span(9)).map(|it| it.to_string()).collect();
+        let budget = Budget {
+            max_cost_micros: Some(2_500_000),
+            task_wall: Some(TimeSpan(1_500)),
+            ..Budget::default()
+        };
+        let spent = ResourceUsage { cost_micros: 1_000_001, tokens: 7, attempts: 3 };
+        let said: Vec<String> = budget.run_usage(spent, TimeSpan(9)).map(|it| it.to_string()).collect();
         assert_eq!(said, ["1.000001 of 2.50 US dollars"]);
-        let said: Vec<String> = budget.of_task(spent, Span(1_400)).map(|it| it.to_string()).collect();
+        let said: Vec<String> = budget.task_usage(spent, TimeSpan(1_400)).map(|it| it.to_string()).collect();
         assert_eq!(said, ["1 of 2 s"]);
         assert!(budget.bounds_tasks() && !Budget::default().bounds_tasks());
     }
@@ -185,8 +196,11 @@ mod tests {
     fn attempts_are_counted_down_to_none() {
         let budget = Budget { max_attempts_all: Some(3), ..Budget::default() };
         for (attempts, left) in [(0, 3), (2, 1), (3, 0), (5, 0)] {
-            assert_eq!(budget.attempts_left(Spent { attempts, ..Spent::default() }), Some(left));
+            assert_eq!(
+                budget.attempts_left(ResourceUsage { attempts, ..ResourceUsage::default() }),
+                Some(left)
+            );
         }
-        assert_eq!(Budget::default().attempts_left(Spent::default()), None);
+        assert_eq!(Budget::default().attempts_left(ResourceUsage::default()), None);
     }
 }

@@ -1,7 +1,9 @@
 //! What each `orch run` command may do to a run, and when a run is finished.
 
-use super::state::{RunEvent, next};
-use super::{Baseline, Counts, Ground, Outcome, Pause, PauseReason, Run, RunEdit, RunState, RunStatus};
+use super::state::{RunEvent, next_run_status};
+use super::{
+    BaselineStatus, PauseReason, Run, RunEdit, RunGit, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
+};
 use crate::limit;
 use crate::refusal::{Refusal, TreeRefusal};
 use crate::task::TaskState;
@@ -11,12 +13,12 @@ use crate::time::Time;
 ///
 /// # Errors
 /// It is finished or cancelled.
-pub fn pause(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
-    allowed(run, RunEvent::Pause)?;
+pub fn pause_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
+    check_transition(run, RunEvent::Pause)?;
     match run.state {
         RunState::Paused(_) => Ok(None),
         RunState::Open | RunState::Finished(_) | RunState::Cancelled => {
-            let pause = Pause { reason: PauseReason::Requested, message: None, at: now, until: None };
+            let pause = RunPause { reason: PauseReason::Requested, message: None, at: now, until: None };
             Ok(Some(Run { state: RunState::Paused(pause), updated_at: now, ..run.clone() }))
         }
     }
@@ -24,10 +26,10 @@ pub fn pause(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
 
 /// Pauses an open run for a reason of the tool's own; `None` when it is not open.
 #[must_use]
-pub fn halt(run: &Run, reason: PauseReason, message: &str, now: Time) -> Option<Run> {
+pub fn pause_automatically(run: &Run, reason: PauseReason, message: &str, now: Time) -> Option<Run> {
     match run.state {
         RunState::Open => {
-            let pause = Pause { reason, message: Some(message.to_owned()), at: now, until: None };
+            let pause = RunPause { reason, message: Some(message.to_owned()), at: now, until: None };
             Some(Run { state: RunState::Paused(pause), updated_at: now, ..run.clone() })
         }
         RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => None,
@@ -36,31 +38,31 @@ pub fn halt(run: &Run, reason: PauseReason, message: &str, now: Time) -> Option<
 
 /// Counts one more thing that the tool itself could not do; after three in a row the run is paused.
 #[must_use]
-pub fn fault(run: &Run, message: &str, now: Time) -> Run {
+pub fn record_fault(run: &Run, message: &str, now: Time) -> Run {
     let counted = Run { faults: run.faults.saturating_add(1), updated_at: now, ..run.clone() };
     if counted.faults < limit::FAULTS_MAX {
         return counted;
     }
-    halt(&counted, PauseReason::Breaker, message, now).unwrap_or(counted)
+    pause_automatically(&counted, PauseReason::Breaker, message, now).unwrap_or(counted)
 }
 
 /// Notes what the run's checks said of its base; where they failed the run is paused.
 #[must_use]
-pub fn baseline(run: &Run, passed: bool, message: &str, now: Time) -> Run {
+pub fn record_baseline(run: &Run, passed: bool, message: &str, now: Time) -> Run {
     let Some(ground) = &run.ground else { return run.clone() };
-    let outcome = if passed { Baseline::Passed } else { Baseline::Failed };
-    let ground = Some(Ground { baseline: outcome, ..ground.clone() });
+    let outcome = if passed { BaselineStatus::Passed } else { BaselineStatus::Failed };
+    let ground = Some(RunGit { baseline: outcome, ..ground.clone() });
     let noted = Run { ground, faults: 0, updated_at: now, ..run.clone() };
     if passed {
         return noted;
     }
-    halt(&noted, PauseReason::Baseline, message, now).unwrap_or(noted)
+    pause_automatically(&noted, PauseReason::Baseline, message, now).unwrap_or(noted)
 }
 
 /// Whether the run's checks have yet to run on its base before anything is dispatched.
 #[must_use]
 pub fn needs_baseline(run: &Run) -> bool {
-    run.ground.as_ref().is_some_and(|ground| ground.baseline == Baseline::Pending)
+    run.ground.as_ref().is_some_and(|ground| ground.baseline == BaselineStatus::Pending)
         && !run.rules.verify.is_empty()
 }
 
@@ -68,17 +70,17 @@ pub fn needs_baseline(run: &Run) -> bool {
 ///
 /// # Errors
 /// It is finished or cancelled.
-pub fn resume(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
-    allowed(run, RunEvent::Resume)?;
+pub fn resume_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
+    check_transition(run, RunEvent::Resume)?;
     match run.state {
         RunState::Open => Ok(None),
         RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => {
             let mut resumed = Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() };
             // Whoever resumes after a failed baseline goes on all the same.
             if let Some(ground) = &mut resumed.ground
-                && ground.baseline == Baseline::Failed
+                && ground.baseline == BaselineStatus::Failed
             {
-                ground.baseline = Baseline::Overridden;
+                ground.baseline = BaselineStatus::Overridden;
             }
             Ok(Some(resumed))
         }
@@ -89,8 +91,8 @@ pub fn resume(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
 ///
 /// # Errors
 /// It is finished.
-pub fn cancel(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
-    allowed(run, RunEvent::Cancel)?;
+pub fn cancel_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
+    check_transition(run, RunEvent::Cancel)?;
     match run.state {
         RunState::Cancelled => Ok(None),
         RunState::Open | RunState::Paused(_) | RunState::Finished(_) => {
@@ -103,9 +105,9 @@ pub fn cancel(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
 ///
 /// # Errors
 /// The run is cancelled.
-pub fn edit(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
+pub fn edit_run(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     if run.state.status() == RunStatus::Cancelled {
-        return Err(not_open(run));
+        return Err(run_not_open(run));
     }
     let mut changed = Run { updated_at: now, ..run.clone() };
     if let Some(title) = &edit.title {
@@ -130,7 +132,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     if let Some(verify) = &edit.verify {
         rules.verify.clone_from(verify);
         if let Some(ground) = &mut changed.ground {
-            ground.baseline = Baseline::Pending;
+            ground.baseline = BaselineStatus::Pending;
         }
     }
     if let Some(setup) = &edit.setup {
@@ -157,18 +159,18 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
 ///
 /// # Errors
 /// The run is cancelled.
-pub fn admits(run: &Run) -> Result<(), Refusal> {
-    allowed(run, RunEvent::Reopen)
+pub fn require_not_cancelled(run: &Run) -> Result<(), Refusal> {
+    check_transition(run, RunEvent::Reopen)
 }
 
 /// Whether the run's branch may land: all of it is done, or a part is wanted.
 ///
 /// # Errors
 /// It has tasks that are not done; cancelled ones do not count.
-pub fn landable(run: &Run, partial: bool) -> Result<(), Refusal> {
-    let over = run.counts.of(TaskState::Done) + run.counts.of(TaskState::Cancelled);
+pub fn require_landable(run: &Run, partial: bool) -> Result<(), Refusal> {
+    let over = run.counts.in_state(TaskState::Done) + run.counts.in_state(TaskState::Cancelled);
     let unfinished = run.counts.total() - over;
-    if partial || (unfinished == 0 && !run.state.status().unfinished()) {
+    if partial || (unfinished == 0 && !run.state.status().is_unfinished()) {
         return Ok(());
     }
     Err(TreeRefusal::RunIncomplete { run: run.name.clone(), unfinished }.into())
@@ -178,34 +180,36 @@ pub fn landable(run: &Run, partial: bool) -> Result<(), Refusal> {
 ///
 /// An empty run stays open. A cancelled one stays cancelled.
 #[must_use]
-pub fn settle(state: &RunState, counts: &Counts) -> Option<RunState> {
+pub fn derive_run_state(state: &RunState, counts: &TaskCounts) -> Option<RunState> {
     let over = counts.total() > 0 && counts.unfinished() == 0;
     match state {
-        RunState::Open | RunState::Paused(_) if over => Some(RunState::Finished(outcome(counts))),
+        RunState::Open | RunState::Paused(_) if over => Some(RunState::Finished(derive_outcome(counts))),
         RunState::Finished(_) if !over => Some(RunState::Open),
-        RunState::Finished(before) if *before != outcome(counts) => Some(RunState::Finished(outcome(counts))),
+        RunState::Finished(before) if *before != derive_outcome(counts) => {
+            Some(RunState::Finished(derive_outcome(counts)))
+        }
         RunState::Open | RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => None,
     }
 }
 
 /// How a run with these tasks went.
-fn outcome(counts: &Counts) -> Outcome {
-    if counts.of(TaskState::Done) == 0 {
-        Outcome::Failed
-    } else if counts.of(TaskState::Failed) + counts.of(TaskState::Skipped) > 0 {
-        Outcome::Partial
+fn derive_outcome(counts: &TaskCounts) -> RunOutcome {
+    if counts.in_state(TaskState::Done) == 0 {
+        RunOutcome::Failed
+    } else if counts.in_state(TaskState::Failed) + counts.in_state(TaskState::Skipped) > 0 {
+        RunOutcome::Partial
     } else {
-        Outcome::Succeeded
+        RunOutcome::Succeeded
     }
 }
 
 /// Asks the machine.
-fn allowed(run: &Run, event: RunEvent) -> Result<(), Refusal> {
-    next(run.state.status(), event).map(|_| ()).map_err(|_| not_open(run))
+fn check_transition(run: &Run, event: RunEvent) -> Result<(), Refusal> {
+    next_run_status(run.state.status(), event).map(|_| ()).map_err(|_| run_not_open(run))
 }
 
 /// The refusal that names the run and its state.
-fn not_open(run: &Run) -> Refusal {
+fn run_not_open(run: &Run) -> Refusal {
     Refusal::RunNotOpen { run: run.name.clone(), status: run.state.status() }
 }
 
@@ -213,8 +217,8 @@ fn not_open(run: &Run) -> Refusal {
 mod tests {
     use super::*;
 
-    fn counts(pairs: &[(TaskState, i64)]) -> Counts {
-        let mut counts = Counts::default();
+    fn task_counts(pairs: &[(TaskState, i64)]) -> TaskCounts {
+        let mut counts = TaskCounts::default();
         for (state, number) in pairs {
             counts.0[state.index()] = *number;
         }
@@ -229,23 +233,24 @@ mod tests {
             (vec![], None),
             (vec![(T::Ready, 1)], None),
             (vec![(T::Done, 2), (T::Reported, 1)], None),
-            (vec![(T::Done, 2)], Some(Outcome::Succeeded)),
-            (vec![(T::Done, 2), (T::Cancelled, 1)], Some(Outcome::Succeeded)),
-            (vec![(T::Done, 2), (T::Failed, 1)], Some(Outcome::Partial)),
-            (vec![(T::Done, 2), (T::Cancelled, 1), (T::Skipped, 1)], Some(Outcome::Partial)),
-            (vec![(T::Failed, 1), (T::Skipped, 3)], Some(Outcome::Failed)),
-            (vec![(T::Cancelled, 1)], Some(Outcome::Failed)),
+            (vec![(T::Done, 2)], Some(RunOutcome::Succeeded)),
+            (vec![(T::Done, 2), (T::Cancelled, 1)], Some(RunOutcome::Succeeded)),
+            (vec![(T::Done, 2), (T::Failed, 1)], Some(RunOutcome::Partial)),
+            (vec![(T::Done, 2), (T::Cancelled, 1), (T::Skipped, 1)], Some(RunOutcome::Partial)),
+            (vec![(T::Failed, 1), (T::Skipped, 3)], Some(RunOutcome::Failed)),
+            (vec![(T::Cancelled, 1)], Some(RunOutcome::Failed)),
         ] {
-            let settled = settle(&open, &counts(&tasks));
+            let settled = derive_run_state(&open, &task_counts(&tasks));
             assert_eq!(settled, expected.map(RunState::Finished), "{tasks:?}");
         }
     }
 
     #[test]
     fn a_finished_run_opens_when_work_comes_back() {
-        let finished = RunState::Finished(Outcome::Partial);
-        let reopened = settle(&finished, &counts(&[(TaskState::Done, 1), (TaskState::Ready, 1)]));
+        let finished = RunState::Finished(RunOutcome::Partial);
+        let reopened =
+            derive_run_state(&finished, &task_counts(&[(TaskState::Done, 1), (TaskState::Ready, 1)]));
         assert_eq!(reopened, Some(RunState::Open));
-        assert_eq!(settle(&RunState::Cancelled, &counts(&[(TaskState::Ready, 1)])), None);
+        assert_eq!(derive_run_state(&RunState::Cancelled, &task_counts(&[(TaskState::Ready, 1)])), None);
     }
 }

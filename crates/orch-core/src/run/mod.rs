@@ -2,17 +2,17 @@
 
 pub mod budget;
 pub mod decide;
-pub mod ground;
+pub mod git;
 pub mod state;
 
 pub use budget::Budget;
-pub use ground::{Baseline, Ground, Rules, Spent};
-pub use state::{Outcome, Pause, PauseReason, RunState, RunStatus};
+pub use git::{AttemptRules, BaselineStatus, ResourceUsage, RunGit};
+pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
 
 use crate::id::{RunId, Slug};
 use crate::lease::LeaseLength;
 use crate::task::TaskState;
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// When a task counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,11 +56,11 @@ pub struct Policy {
     /// How many failed or rejected attempts a task may have.
     pub max_attempts: u32,
     /// The delay before the second try; it doubles per failure.
-    pub retry_delay: Span,
+    pub retry_delay: TimeSpan,
     /// The lease of the run's threads.
     pub lease: LeaseLength,
     /// After how long a question's default becomes its answer.
-    pub answer_after: Option<Span>,
+    pub answer_after: Option<TimeSpan>,
 }
 
 /// What an edit of a run changes; `None` leaves a field as it is.
@@ -75,11 +75,11 @@ pub struct RunEdit {
     /// A new limit of failures.
     pub max_attempts: Option<u32>,
     /// A new first delay.
-    pub retry_delay: Option<Span>,
+    pub retry_delay: Option<TimeSpan>,
     /// A new lease.
     pub lease: Option<LeaseLength>,
     /// A new delay of default answers; `Some(None)` takes it away.
-    pub answer_after: Option<Option<Span>>,
+    pub answer_after: Option<Option<TimeSpan>>,
     /// New checks in place of the old ones.
     pub verify: Option<Vec<String>>,
     /// A new command that prepares a worktree; an empty one takes it away.
@@ -89,9 +89,9 @@ pub struct RunEdit {
     /// New patterns of protected files in place of the old ones.
     pub protect: Option<Vec<String>>,
     /// A new time limit of checks.
-    pub check_limit: Option<Span>,
+    pub check_limit: Option<TimeSpan>,
     /// A new limit of wall time; `Some(None)` takes it away.
-    pub max_wall: Option<Option<Span>>,
+    pub max_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost; `Some(None)` takes it away.
     pub max_cost_micros: Option<Option<i64>>,
     /// A new limit of tokens; `Some(None)` takes it away.
@@ -99,7 +99,7 @@ pub struct RunEdit {
     /// A new limit of all attempts together; `Some(None)` takes it away.
     pub max_attempts_all: Option<Option<u32>>,
     /// A new limit of wall time per task; `Some(None)` takes it away.
-    pub task_wall: Option<Option<Span>>,
+    pub task_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost per task; `Some(None)` takes it away.
     pub task_cost_micros: Option<Option<i64>>,
     /// A new limit of tokens per task; `Some(None)` takes it away.
@@ -116,12 +116,12 @@ impl RunEdit {
 
 /// How many tasks a run has in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts(pub [i64; TaskState::ALL.len()]);
+pub struct TaskCounts(pub [i64; TaskState::ALL.len()]);
 
-impl Counts {
+impl TaskCounts {
     /// How many are in a state.
     #[must_use]
-    pub fn of(&self, state: TaskState) -> i64 {
+    pub fn in_state(&self, state: TaskState) -> i64 {
         self.0[state.index()]
     }
 
@@ -134,22 +134,28 @@ impl Counts {
     /// Tasks that something may still happen to.
     #[must_use]
     pub fn unfinished(&self) -> i64 {
-        TaskState::ALL.into_iter().filter(|state| !state.finished()).map(|state| self.of(state)).sum()
+        TaskState::ALL
+            .into_iter()
+            .filter(|state| !state.is_finished())
+            .map(|state| self.in_state(state))
+            .sum()
     }
 
     /// Attempts that hold one of the run's places: dispatched, running and blocked tasks.
     #[must_use]
     pub fn active(&self) -> i64 {
-        self.of(TaskState::Dispatched) + self.of(TaskState::Running) + self.of(TaskState::Blocked)
+        self.in_state(TaskState::Dispatched)
+            + self.in_state(TaskState::Running)
+            + self.in_state(TaskState::Blocked)
     }
 
     /// Adds a task in a state.
-    pub fn add(&mut self, state: TaskState) {
+    pub fn add_task(&mut self, state: TaskState) {
         self.0[state.index()] += 1;
     }
 
     /// Moves a task from one state to another.
-    pub fn shift(&mut self, from: TaskState, to: TaskState) {
+    pub fn move_task(&mut self, from: TaskState, to: TaskState) {
         self.0[from.index()] -= 1;
         self.0[to.index()] += 1;
     }
@@ -171,17 +177,17 @@ pub struct Run {
     /// Its limits and rules.
     pub policy: Policy,
     /// What judges and prepares its attempts.
-    pub rules: Rules,
+    pub rules: AttemptRules,
     /// How much it may spend.
     pub budget: Budget,
     /// How much it has spent.
-    pub spent: Spent,
+    pub spent: ResourceUsage,
     /// The commit it began from and what belongs to that; `None` for a run without worktrees.
-    pub ground: Option<Ground>,
+    pub ground: Option<RunGit>,
     /// How many times in a row what the tool itself does could not be done.
     pub faults: u32,
     /// Its tasks by state.
-    pub counts: Counts,
+    pub counts: TaskCounts,
     /// The number of the last key that was made (`t1`, `t2`, …).
     pub keys_made: u32,
     /// When it was made.

@@ -1,11 +1,11 @@
 //! The run machine: `open ⇄ paused`, `finished` when no task is left, `cancelled` for good.
 
-use crate::Illegal;
+use crate::IllegalTransition;
 use crate::time::Time;
 
 /// How a finished run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Every task that was not cancelled is done.
     Succeeded,
     /// Some tasks are done, others failed or were skipped.
@@ -14,7 +14,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Every outcome.
     pub const ALL: [Self; 3] = [Self::Succeeded, Self::Partial, Self::Failed];
 
@@ -72,7 +72,7 @@ impl PauseReason {
 
 /// A pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
+pub struct RunPause {
     /// Why.
     pub reason: PauseReason,
     /// The same in words.
@@ -89,9 +89,9 @@ pub enum RunState {
     /// Tasks may be dispatched.
     Open,
     /// Nothing new is dispatched; claimed work goes on.
-    Paused(Pause),
+    Paused(RunPause),
     /// No task is unfinished.
-    Finished(Outcome),
+    Finished(RunOutcome),
     /// Ended by the lead.
     Cancelled,
 }
@@ -145,7 +145,7 @@ impl RunStatus {
 
     /// Whether work may still happen in it.
     #[must_use]
-    pub fn unfinished(self) -> bool {
+    pub fn is_unfinished(self) -> bool {
         match self {
             Self::Open | Self::Paused => true,
             Self::Finished | Self::Cancelled => false,
@@ -189,7 +189,7 @@ impl RunEvent {
 ///
 /// # Errors
 /// The state does not allow the event.
-pub fn next(status: RunStatus, event: RunEvent) -> Result<RunStatus, Illegal> {
+pub fn next_run_status(status: RunStatus, event: RunEvent) -> Result<RunStatus, IllegalTransition> {
     use RunEvent as E;
     use RunStatus as S;
     match (status, event) {
@@ -200,7 +200,7 @@ pub fn next(status: RunStatus, event: RunEvent) -> Result<RunStatus, Illegal> {
         (S::Open | S::Paused | S::Cancelled, E::Cancel) => Ok(S::Cancelled),
         (S::Finished, E::Pause | E::Resume | E::Cancel)
         | (S::Cancelled, E::Pause | E::Resume | E::Finish | E::Reopen) => {
-            Err(Illegal { state: status.name(), event: event.name() })
+            Err(IllegalTransition { state: status.name(), event: event.name() })
         }
     }
 }
@@ -224,7 +224,13 @@ mod tests {
         assert_eq!(table.map(|(status, _)| status), S::ALL);
         for (status, row) in table {
             for (event, expected) in RunEvent::ALL.into_iter().zip(row) {
-                assert_eq!(next(status, event).ok(), expected, "{} {}", status.name(), event.name());
+                assert_eq!(
+                    next_run_status(status, event).ok(),
+                    expected,
+                    "{} {}",
+                    status.name(),
+                    event.name()
+                );
             }
         }
     }

@@ -1,17 +1,17 @@
 //! What each `orch` command may do to a task, and how attempts move it.
 
-use super::state::{Standing, TaskEvent, TaskState, next};
-use super::{Checks, LastAttempt, Task, TaskEdit};
+use super::state::{TaskEvent, TaskReadiness, TaskState, next_task_state};
+use super::{ChecksStatus, LastAttempt, Task, TaskEdit};
 use crate::attempt::{Attempt, AttemptState};
 use crate::id::{AttemptId, AttemptName, Slug};
 use crate::limit;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{NotReadyReason, Refusal};
 use crate::run::{DoneWhen, Policy, Run, RunStatus};
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// How an attempt ended without its task being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsuccessful {
+pub enum UnsuccessfulEnd {
     /// Its worker gave up; `last` says that trying again is no use.
     Failed {
         /// Whether trying again is no use.
@@ -31,31 +31,32 @@ pub enum Unsuccessful {
 ///
 /// # Errors
 /// The task is not ready, names no agent, or the run is cancelled or full.
-pub fn dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<Slug, Refusal> {
-    if task.state.live()
+pub fn decide_dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> Result<Slug, Refusal> {
+    if task.state.is_live()
         && let Some(attempt) = attempt_name(task)
     {
         return Err(Refusal::AttemptLive { task: task.name.clone(), attempt });
     }
     let agent = to.or(task.agent.as_ref());
-    let mut reasons = not_ready(run, task, now);
+    let mut reasons = not_ready_reasons(run, task, now);
     if agent.is_none() && reasons.is_empty() {
-        reasons.push(Reason::NoAgent);
+        reasons.push(NotReadyReason::NoAgent);
     }
     if !reasons.is_empty() {
         return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons });
     }
-    capacity(run)?;
-    agent
-        .cloned()
-        .ok_or_else(|| Refusal::TaskNotReady { task: task.name.clone(), reasons: vec![Reason::NoAgent] })
+    require_capacity(run)?;
+    agent.cloned().ok_or_else(|| Refusal::TaskNotReady {
+        task: task.name.clone(),
+        reasons: vec![NotReadyReason::NoAgent],
+    })
 }
 
 /// Whether the run has a place for one more attempt.
 ///
 /// # Errors
 /// It has not.
-pub fn capacity(run: &Run) -> Result<(), Refusal> {
+pub fn require_capacity(run: &Run) -> Result<(), Refusal> {
     match run.policy.max_active {
         Some(max) if run.counts.active() >= i64::from(max) => {
             Err(Refusal::CapacityReached { run: run.name.clone(), max, active: run.counts.active() })
@@ -68,29 +69,29 @@ pub fn capacity(run: &Run) -> Result<(), Refusal> {
 ///
 /// Which dependencies it waits for is for the caller to fill in.
 #[must_use]
-pub fn not_ready(run: &Run, task: &Task, now: Time) -> Vec<Reason> {
+pub fn not_ready_reasons(run: &Run, task: &Task, now: Time) -> Vec<NotReadyReason> {
     let mut reasons = Vec::new();
-    if run.state.status() == RunStatus::Cancelled && !task.state.live() && task.state != TaskState::Done {
-        return vec![Reason::RunCancelled { run: run.name.clone() }];
+    if run.state.status() == RunStatus::Cancelled && !task.state.is_live() && task.state != TaskState::Done {
+        return vec![NotReadyReason::RunCancelled { run: run.name.clone() }];
     }
     match task.state {
-        TaskState::Waiting => reasons.push(Reason::WaitingDependency { on: Vec::new() }),
-        TaskState::Skipped => reasons.push(Reason::DependencyFailed { on: Vec::new(), root: None }),
-        TaskState::Done | TaskState::Failed => reasons.push(Reason::Finished { state: task.state }),
-        TaskState::Cancelled => reasons.push(Reason::Cancelled),
+        TaskState::Waiting => reasons.push(NotReadyReason::WaitingDependency { on: Vec::new() }),
+        TaskState::Skipped => reasons.push(NotReadyReason::DependencyFailed { on: Vec::new(), root: None }),
+        TaskState::Done | TaskState::Failed => reasons.push(NotReadyReason::Finished { state: task.state }),
+        TaskState::Cancelled => reasons.push(NotReadyReason::Cancelled),
         TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
             if let Some(attempt) = attempt_name(task) {
-                reasons.push(Reason::Live { attempt });
+                reasons.push(NotReadyReason::Live { attempt });
             }
         }
         TaskState::Ready => {
             if let Some(until) = task.not_before.filter(|until| *until > now) {
-                reasons.push(Reason::Backoff { until });
+                reasons.push(NotReadyReason::Backoff { until });
             }
         }
     }
-    if run.state.status() == RunStatus::Paused && !task.state.finished() {
-        reasons.push(Reason::RunPaused { run: run.name.clone() });
+    if run.state.status() == RunStatus::Paused && !task.state.is_finished() {
+        reasons.push(NotReadyReason::RunPaused { run: run.name.clone() });
     }
     reasons
 }
@@ -104,11 +105,11 @@ pub fn attempt_name(task: &Task) -> Option<AttemptName> {
 /// The task with a new live attempt.
 ///
 /// # Panics
-/// The task is not ready, which [`dispatch`] rules out.
+/// The task is not ready, which [`decide_dispatch`] rules out.
 #[must_use]
-pub fn dispatched(task: &Task, attempt: AttemptId, checks: Checks, now: Time) -> Task {
+pub fn start_attempt(task: &Task, attempt: AttemptId, checks: ChecksStatus, now: Time) -> Task {
     let number = task.attempt.map_or(0, |last| last.number) + 1;
-    let state = must(task.state, TaskEvent::Dispatch);
+    let state = expect_transition(task.state, TaskEvent::Dispatch);
     Task {
         state,
         attempt: Some(LastAttempt { id: attempt, number }),
@@ -124,8 +125,8 @@ pub fn dispatched(task: &Task, attempt: AttemptId, checks: Checks, now: Time) ->
 /// # Panics
 /// The machine does not allow the step.
 #[must_use]
-pub fn moved(task: &Task, event: TaskEvent, now: Time) -> Task {
-    Task { state: must(task.state, event), updated_at: now, ..task.clone() }
+pub fn apply_task_event(task: &Task, event: TaskEvent, now: Time) -> Task {
+    Task { state: expect_transition(task.state, event), updated_at: now, ..task.clone() }
 }
 
 /// The task after its live attempt ended without success: ready again, or failed when no try is left.
@@ -133,35 +134,36 @@ pub fn moved(task: &Task, event: TaskEvent, now: Time) -> Task {
 /// A try that failed delays the next one, from when it failed on; a lost one does not.
 /// In a cancelled run there is no next try: the task is cancelled.
 #[must_use]
-pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: RunStatus, now: Time) -> Task {
+pub fn end_attempt(task: &Task, how: UnsuccessfulEnd, policy: &Policy, status: RunStatus, now: Time) -> Task {
     let mut ended = Task { updated_at: now, ..task.clone() };
     let tries = task.max_attempts.unwrap_or(policy.max_attempts);
     let exhausted = match how {
-        Unsuccessful::Failed { last, .. } => {
+        UnsuccessfulEnd::Failed { last, .. } => {
             ended.failures = task.failures.saturating_add(1);
             last || ended.failures >= tries
         }
-        Unsuccessful::Rejected => {
+        UnsuccessfulEnd::Rejected => {
             ended.failures = task.failures.saturating_add(1);
             ended.failures >= tries
         }
-        Unsuccessful::Lost => {
+        UnsuccessfulEnd::Lost => {
             ended.losses = task.losses.saturating_add(1);
             ended.losses >= losses_max(task, policy)
         }
-        Unsuccessful::Unprepared(_) => false,
+        UnsuccessfulEnd::Unprepared(_) => false,
     };
     if status == RunStatus::Cancelled && !exhausted {
-        ended.state = must(task.state, TaskEvent::Cancel);
+        ended.state = expect_transition(task.state, TaskEvent::Cancel);
         return ended;
     }
-    ended.state = must(task.state, if exhausted { TaskEvent::GiveUp } else { TaskEvent::TryAgain });
+    ended.state =
+        expect_transition(task.state, if exhausted { TaskEvent::GiveUp } else { TaskEvent::TryAgain });
     let delay = |failures| retry_delay(policy.retry_delay, failures);
     let next_try = match how {
-        Unsuccessful::Failed { at, .. } => Some(at + delay(ended.failures)),
-        Unsuccessful::Rejected => Some(now + delay(ended.failures)),
-        Unsuccessful::Unprepared(faults) => Some(now + delay(faults)),
-        Unsuccessful::Lost => None,
+        UnsuccessfulEnd::Failed { at, .. } => Some(at + delay(ended.failures)),
+        UnsuccessfulEnd::Rejected => Some(now + delay(ended.failures)),
+        UnsuccessfulEnd::Unprepared(faults) => Some(now + delay(faults)),
+        UnsuccessfulEnd::Lost => None,
     };
     ended.not_before = next_try.filter(|_| !exhausted);
     ended
@@ -169,7 +171,7 @@ pub fn attempt_ended(task: &Task, how: Unsuccessful, policy: &Policy, status: Ru
 
 /// What a release leads to: the task waits to be claimed again, or its loss budget is spent.
 #[must_use]
-pub fn released(task: &Task, times: u32, policy: &Policy) -> (Task, bool) {
+pub fn count_releases(task: &Task, times: u32, policy: &Policy) -> (Task, bool) {
     let losses = task.losses.saturating_add(times);
     let spent = losses >= losses_max(task, policy);
     (Task { losses, ..task.clone() }, spent)
@@ -192,31 +194,31 @@ pub fn tries_left(task: &Task, policy: &Policy) -> u32 {
 
 /// The delay after so many failures: it doubles per failure, up to 5 minutes or the first delay if that is longer.
 #[must_use]
-pub fn retry_delay(first: Span, failures: u32) -> Span {
+pub fn retry_delay(first: TimeSpan, failures: u32) -> TimeSpan {
     let doublings = failures.saturating_sub(1).min(32);
     let cap = limit::RETRY_DELAY_MAX.max(first);
-    Span(first.0.saturating_mul(1_i64 << doublings).clamp(0, cap.0))
+    TimeSpan(first.0.saturating_mul(1_i64 << doublings).clamp(0, cap.0))
 }
 
 /// Ends the live attempt without counting it.
 ///
 /// # Errors
 /// There is no live attempt.
-pub fn recall(task: &Task, status: RunStatus, now: Time) -> Result<Task, Refusal> {
-    if !task.state.live() {
+pub fn recall_attempt(task: &Task, status: RunStatus, now: Time) -> Result<Task, Refusal> {
+    if !task.state.is_live() {
         return Err(Refusal::AttemptNotFound { task: task.name.clone() });
     }
     let event = if status == RunStatus::Cancelled { TaskEvent::Cancel } else { TaskEvent::Recall };
-    Ok(Task { not_before: None, ..moved(task, event, now) })
+    Ok(Task { not_before: None, ..apply_task_event(task, event, now) })
 }
 
 /// Whether a report is enough for the task to be done, or what it waits for.
 #[must_use]
-pub fn is_done_by_report(done_when: DoneWhen, checks: Checks, protected: bool) -> bool {
+pub fn is_done_by_report(done_when: DoneWhen, checks: ChecksStatus, protected: bool) -> bool {
     match done_when {
         DoneWhen::Reported => true,
         // Where nothing is to be checked, all of it has passed; the task still shows no checks.
-        DoneWhen::Verified => checks == Checks::None && !protected,
+        DoneWhen::Verified => checks == ChecksStatus::None && !protected,
         DoneWhen::Integrated => false,
     }
 }
@@ -225,13 +227,13 @@ pub fn is_done_by_report(done_when: DoneWhen, checks: Checks, protected: bool) -
 ///
 /// # Errors
 /// The task has no attempt that was reported and not judged.
-pub fn judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
+pub fn require_judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
     match task.state {
         TaskState::Reported => {
             task.attempt.ok_or_else(|| Refusal::AttemptNotFound { task: task.name.clone() })
         }
-        TaskState::Dispatched | TaskState::Running | TaskState::Blocked => Err(live(task)),
-        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished(task)),
+        TaskState::Dispatched | TaskState::Running | TaskState::Blocked => Err(live_attempt_refusal(task)),
+        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished_refusal(task)),
         TaskState::Waiting | TaskState::Ready | TaskState::Skipped => {
             Err(Refusal::AttemptNotFound { task: task.name.clone() })
         }
@@ -240,7 +242,7 @@ pub fn judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
 
 /// The task and its reported attempt after what judges them has spoken without ending the attempt.
 #[must_use]
-pub fn judged(task: &Task, attempt: &Attempt, checks: Checks, now: Time) -> (Task, Attempt) {
+pub fn record_checks(task: &Task, attempt: &Attempt, checks: ChecksStatus, now: Time) -> (Task, Attempt) {
     (Task { checks, updated_at: now, ..task.clone() }, Attempt { checks, ..attempt.clone() })
 }
 
@@ -248,17 +250,19 @@ pub fn judged(task: &Task, attempt: &Attempt, checks: Checks, now: Time) -> (Tas
 ///
 /// # Errors
 /// It is done or failed.
-pub fn cancel(task: &Task, now: Time) -> Result<Option<Task>, Refusal> {
+pub fn cancel_task(task: &Task, now: Time) -> Result<Option<Task>, Refusal> {
     match task.state {
         TaskState::Cancelled => Ok(None),
-        TaskState::Done | TaskState::Failed => Err(finished(task)),
+        TaskState::Done | TaskState::Failed => Err(finished_refusal(task)),
         TaskState::Waiting
         | TaskState::Ready
         | TaskState::Skipped
         | TaskState::Dispatched
         | TaskState::Running
         | TaskState::Blocked
-        | TaskState::Reported => Ok(Some(Task { not_before: None, ..moved(task, TaskEvent::Cancel, now) })),
+        | TaskState::Reported => {
+            Ok(Some(Task { not_before: None, ..apply_task_event(task, TaskEvent::Cancel, now) }))
+        }
     }
 }
 
@@ -266,19 +270,19 @@ pub fn cancel(task: &Task, now: Time) -> Result<Option<Task>, Refusal> {
 ///
 /// # Errors
 /// It is done, skipped, or not finished at all.
-pub fn retry(task: &Task, now: Time) -> Result<Task, Refusal> {
+pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
     match task.state {
         TaskState::Failed | TaskState::Cancelled => {
-            let standing = Standing::of(task.unmet, task.broken);
+            let standing = TaskReadiness::from_counters(task.unmet, task.broken);
             let task = Task { failures: 0, losses: 0, not_before: None, ..task.clone() };
-            Ok(moved(&task, TaskEvent::Retry(standing), now))
+            Ok(apply_task_event(&task, TaskEvent::Retry(standing), now))
         }
-        TaskState::Done => Err(finished(task)),
+        TaskState::Done => Err(finished_refusal(task)),
         TaskState::Skipped => {
             Err(Refusal::TaskSkipped { task: task.name.clone(), cause: Vec::new(), root: None })
         }
         TaskState::Dispatched | TaskState::Running | TaskState::Blocked | TaskState::Reported => {
-            Err(live(task))
+            Err(live_attempt_refusal(task))
         }
         TaskState::Waiting | TaskState::Ready => {
             Err(Refusal::NothingToRetry { task: task.name.clone(), state: task.state })
@@ -290,17 +294,17 @@ pub fn retry(task: &Task, now: Time) -> Result<Task, Refusal> {
 ///
 /// # Errors
 /// It is finished, or has a live attempt and the edit would change what that attempt works on.
-pub fn edit(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
-    editable(task)?;
-    if task.state.live() && !edit.harmless() {
-        return Err(live(task));
+pub fn edit_task(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
+    require_editable(task)?;
+    if task.state.is_live() && !edit.is_cosmetic() {
+        return Err(live_attempt_refusal(task));
     }
     let mut changed = Task { updated_at: now, ..task.clone() };
     if let Some(title) = &edit.title {
         changed.title.clone_from(title);
     }
     if let Some(labels) = &edit.labels {
-        changed.labels = super::distinct(labels);
+        changed.labels = super::dedupe_labels(labels);
     }
     if let Some(agent) = &edit.agent {
         changed.agent.clone_from(agent);
@@ -315,17 +319,20 @@ pub fn edit(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
 ///
 /// # Errors
 /// It is finished (a skipped task is not: that is how it is repaired), or has a live attempt.
-pub fn rewire(task: &Task) -> Result<(), Refusal> {
-    editable(task)?;
-    if task.state.live() { Err(live(task)) } else { Ok(()) }
+pub fn require_rewirable(task: &Task) -> Result<(), Refusal> {
+    require_editable(task)?;
+    if task.state.is_live() { Err(live_attempt_refusal(task)) } else { Ok(()) }
 }
 
 /// The task after its dependency counters changed: where it has no attempt and is not ended, its standing follows.
 #[must_use]
-pub fn stand(task: &Task, unmet: u32, broken: u32, now: Time) -> Task {
+pub fn recompute_readiness(task: &Task, unmet: u32, broken: u32, now: Time) -> Task {
     let mut changed = Task { unmet, broken, ..task.clone() };
     if matches!(task.state, TaskState::Waiting | TaskState::Ready | TaskState::Skipped) {
-        let state = must(task.state, TaskEvent::Stand(Standing::of(unmet, broken)));
+        let state = expect_transition(
+            task.state,
+            TaskEvent::UpdateReadiness(TaskReadiness::from_counters(unmet, broken)),
+        );
         if state != task.state {
             changed.state = state;
             changed.updated_at = now;
@@ -339,22 +346,26 @@ pub fn stand(task: &Task, unmet: u32, broken: u32, now: Time) -> Task {
 /// # Panics
 /// The machine does not allow the step.
 #[must_use]
-pub fn attempt_moved(attempt: &Attempt, event: crate::attempt::state::AttemptEvent, now: Time) -> Attempt {
-    let state = crate::attempt::state::next(attempt.state, event);
+pub fn apply_attempt_event(
+    attempt: &Attempt,
+    event: crate::attempt::state::AttemptEvent,
+    now: Time,
+) -> Attempt {
+    let state = crate::attempt::state::next_attempt_state(attempt.state, event);
     let state = state.unwrap_or_else(|illegal| panic!("a task decision left the attempt machine: {illegal}"));
-    let ended_at = if state.live() { None } else { Some(now) };
+    let ended_at = if state.is_live() { None } else { Some(now) };
     Attempt { state, ended_at, ..attempt.clone() }
 }
 
 /// Whether an attempt is under way.
 #[must_use]
-pub fn under_way(attempt: &Attempt) -> bool {
-    attempt.state.live() && attempt.state != AttemptState::Preparing
+pub fn is_under_way(attempt: &Attempt) -> bool {
+    attempt.state.is_live() && attempt.state != AttemptState::Preparing
 }
 
-fn editable(task: &Task) -> Result<(), Refusal> {
+fn require_editable(task: &Task) -> Result<(), Refusal> {
     match task.state {
-        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished(task)),
+        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished_refusal(task)),
         TaskState::Waiting
         | TaskState::Ready
         | TaskState::Skipped
@@ -365,19 +376,20 @@ fn editable(task: &Task) -> Result<(), Refusal> {
     }
 }
 
-fn finished(task: &Task) -> Refusal {
+fn finished_refusal(task: &Task) -> Refusal {
     Refusal::TaskFinished { task: task.name.clone(), state: task.state }
 }
 
-fn live(task: &Task) -> Refusal {
+fn live_attempt_refusal(task: &Task) -> Refusal {
     match attempt_name(task) {
         Some(attempt) => Refusal::AttemptLive { task: task.name.clone(), attempt },
         None => unreachable!("a live task has an attempt"),
     }
 }
 
-fn must(state: TaskState, event: TaskEvent) -> TaskState {
-    next(state, event).unwrap_or_else(|illegal| panic!("a task decision left its machine: {illegal}"))
+fn expect_transition(state: TaskState, event: TaskEvent) -> TaskState {
+    next_task_state(state, event)
+        .unwrap_or_else(|illegal| panic!("a task decision left its machine: {illegal}"))
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@
 pub mod decide;
 pub mod state;
 
-pub use state::{Standing, TaskState};
+pub use state::{TaskReadiness, TaskState};
 
 use crate::id::{AttemptId, RunId, Slug, TaskId, TaskName};
 use crate::time::Time;
 
 /// What the tool's own checks said of the task's live or last attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Checks {
+pub enum ChecksStatus {
     /// There is nothing to check, or nothing was checked.
     None,
     /// They have yet to run.
@@ -25,7 +25,7 @@ pub enum Checks {
     Overridden,
 }
 
-impl Checks {
+impl ChecksStatus {
     /// Every outcome.
     pub const ALL: [Self; 5] = [Self::None, Self::Pending, Self::Passed, Self::Failed, Self::Overridden];
 
@@ -86,7 +86,7 @@ pub struct Task {
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
     /// What the checks said.
-    pub checks: Checks,
+    pub checks: ChecksStatus,
     /// When it was added.
     pub created_at: Time,
     /// When it last changed.
@@ -138,7 +138,7 @@ pub struct NewTask {
 
 /// The labels in their order, each once.
 #[must_use]
-pub fn distinct(labels: &[Slug]) -> Vec<Slug> {
+pub fn dedupe_labels(labels: &[Slug]) -> Vec<Slug> {
     let mut distinct: Vec<Slug> = Vec::with_capacity(labels.len());
     for label in labels {
         if !distinct.contains(label) {
@@ -174,7 +174,7 @@ pub struct TaskEdit {
 impl TaskEdit {
     /// Whether only title, priority and labels change, which a live attempt does not mind.
     #[must_use]
-    pub fn harmless(&self) -> bool {
+    pub fn is_cosmetic(&self) -> bool {
         self.spec.is_none()
             && self.accept.is_none()
             && self.verify.is_none()

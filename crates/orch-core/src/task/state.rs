@@ -1,6 +1,6 @@
 //! The task machine.
 
-use crate::Illegal;
+use crate::IllegalTransition;
 
 /// A task's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,7 +73,7 @@ impl TaskState {
 
     /// Whether nothing happens to it any more by itself.
     #[must_use]
-    pub fn finished(self) -> bool {
+    pub fn is_finished(self) -> bool {
         match self {
             Self::Waiting
             | Self::Ready
@@ -87,7 +87,7 @@ impl TaskState {
 
     /// Whether it has a live attempt.
     #[must_use]
-    pub fn live(self) -> bool {
+    pub fn is_live(self) -> bool {
         match self {
             Self::Dispatched | Self::Running | Self::Blocked | Self::Reported => true,
             Self::Waiting | Self::Ready | Self::Done | Self::Failed | Self::Skipped | Self::Cancelled => {
@@ -114,7 +114,7 @@ impl TaskState {
 
 /// Where a task without a live attempt stands, by its dependencies alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum TaskReadiness {
     /// At least one is not done.
     Waiting,
     /// All are done.
@@ -123,10 +123,10 @@ pub enum Standing {
     Skipped,
 }
 
-impl Standing {
+impl TaskReadiness {
     /// Where a task stands with so many dependencies not done, and so many of those broken.
     #[must_use]
-    pub fn of(unmet: u32, broken: u32) -> Self {
+    pub fn from_counters(unmet: u32, broken: u32) -> Self {
         if broken > 0 {
             Self::Skipped
         } else if unmet > 0 {
@@ -138,7 +138,7 @@ impl Standing {
 
     /// The state of the same name.
     #[must_use]
-    pub fn state(self) -> TaskState {
+    pub fn task_state(self) -> TaskState {
         match self {
             Self::Waiting => TaskState::Waiting,
             Self::Ready => TaskState::Ready,
@@ -151,7 +151,7 @@ impl Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskEvent {
     /// Its dependencies changed.
-    Stand(Standing),
+    UpdateReadiness(TaskReadiness),
     /// An attempt was made and sent.
     Dispatch,
     /// The attempt's thread was claimed.
@@ -175,15 +175,15 @@ pub enum TaskEvent {
     /// Somebody cancelled the task or its thread.
     Cancel,
     /// The lead gives it fresh tries.
-    Retry(Standing),
+    Retry(TaskReadiness),
 }
 
 impl TaskEvent {
     /// Every event.
     pub const ALL: [Self; 17] = [
-        Self::Stand(Standing::Waiting),
-        Self::Stand(Standing::Ready),
-        Self::Stand(Standing::Skipped),
+        Self::UpdateReadiness(TaskReadiness::Waiting),
+        Self::UpdateReadiness(TaskReadiness::Ready),
+        Self::UpdateReadiness(TaskReadiness::Skipped),
         Self::Dispatch,
         Self::Claim,
         Self::Ask,
@@ -195,18 +195,18 @@ impl TaskEvent {
         Self::GiveUp,
         Self::Recall,
         Self::Cancel,
-        Self::Retry(Standing::Waiting),
-        Self::Retry(Standing::Ready),
-        Self::Retry(Standing::Skipped),
+        Self::Retry(TaskReadiness::Waiting),
+        Self::Retry(TaskReadiness::Ready),
+        Self::Retry(TaskReadiness::Skipped),
     ];
 
     /// The name used in messages and in the generated table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stand(Standing::Waiting) => "wait",
-            Self::Stand(Standing::Ready) => "become ready",
-            Self::Stand(Standing::Skipped) => "skip",
+            Self::UpdateReadiness(TaskReadiness::Waiting) => "wait",
+            Self::UpdateReadiness(TaskReadiness::Ready) => "become ready",
+            Self::UpdateReadiness(TaskReadiness::Skipped) => "skip",
             Self::Dispatch => "dispatch",
             Self::Claim => "claim",
             Self::Ask => "ask",
@@ -218,9 +218,9 @@ impl TaskEvent {
             Self::GiveUp => "give up",
             Self::Recall => "recall",
             Self::Cancel => "cancel",
-            Self::Retry(Standing::Waiting) => "retry (waiting)",
-            Self::Retry(Standing::Ready) => "retry (ready)",
-            Self::Retry(Standing::Skipped) => "retry (skipped)",
+            Self::Retry(TaskReadiness::Waiting) => "retry (waiting)",
+            Self::Retry(TaskReadiness::Ready) => "retry (ready)",
+            Self::Retry(TaskReadiness::Skipped) => "retry (skipped)",
         }
     }
 }
@@ -229,26 +229,26 @@ impl TaskEvent {
 ///
 /// # Errors
 /// The state does not allow the event.
-pub fn next(state: TaskState, event: TaskEvent) -> Result<TaskState, Illegal> {
+pub fn next_task_state(state: TaskState, event: TaskEvent) -> Result<TaskState, IllegalTransition> {
     use TaskEvent as E;
     use TaskState as S;
-    let illegal = Err(Illegal { state: state.name(), event: event.name() });
+    let illegal = Err(IllegalTransition { state: state.name(), event: event.name() });
     match event {
-        E::Stand(standing) => match state {
-            S::Waiting | S::Ready | S::Skipped => Ok(standing.state()),
+        E::UpdateReadiness(standing) => match state {
+            S::Waiting | S::Ready | S::Skipped => Ok(standing.task_state()),
             S::Dispatched | S::Running | S::Blocked | S::Reported | S::Done | S::Failed | S::Cancelled => {
                 illegal
             }
         },
-        E::Dispatch => only(state, &[S::Ready], S::Dispatched, illegal),
-        E::Claim => only(state, &[S::Dispatched], S::Running, illegal),
-        E::Ask => only(state, &[S::Running], S::Blocked, illegal),
-        E::Answer => only(state, &[S::Blocked], S::Running, illegal),
-        E::Release => only(state, &[S::Running, S::Blocked], S::Dispatched, illegal),
-        E::Report => only(state, &[S::Dispatched, S::Running, S::Blocked], S::Reported, illegal),
-        E::Accept => only(state, &[S::Reported], S::Done, illegal),
-        E::TryAgain | E::Recall => only(state, &LIVE, S::Ready, illegal),
-        E::GiveUp => only(state, &LIVE, S::Failed, illegal),
+        E::Dispatch => only_from(state, &[S::Ready], S::Dispatched, illegal),
+        E::Claim => only_from(state, &[S::Dispatched], S::Running, illegal),
+        E::Ask => only_from(state, &[S::Running], S::Blocked, illegal),
+        E::Answer => only_from(state, &[S::Blocked], S::Running, illegal),
+        E::Release => only_from(state, &[S::Running, S::Blocked], S::Dispatched, illegal),
+        E::Report => only_from(state, &[S::Dispatched, S::Running, S::Blocked], S::Reported, illegal),
+        E::Accept => only_from(state, &[S::Reported], S::Done, illegal),
+        E::TryAgain | E::Recall => only_from(state, &LIVE, S::Ready, illegal),
+        E::GiveUp => only_from(state, &LIVE, S::Failed, illegal),
         E::Cancel => match state {
             S::Waiting | S::Ready | S::Skipped | S::Dispatched | S::Running | S::Blocked | S::Reported => {
                 Ok(S::Cancelled)
@@ -256,7 +256,7 @@ pub fn next(state: TaskState, event: TaskEvent) -> Result<TaskState, Illegal> {
             S::Done | S::Failed | S::Cancelled => illegal,
         },
         E::Retry(standing) => match state {
-            S::Failed | S::Cancelled => Ok(standing.state()),
+            S::Failed | S::Cancelled => Ok(standing.task_state()),
             S::Waiting
             | S::Ready
             | S::Dispatched
@@ -274,12 +274,12 @@ const LIVE: [TaskState; 4] =
     [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
 
 /// `to` from one of these states, else illegal.
-fn only(
+fn only_from(
     state: TaskState,
     from: &[TaskState],
     to: TaskState,
-    illegal: Result<TaskState, Illegal>,
-) -> Result<TaskState, Illegal> {
+    illegal: Result<TaskState, IllegalTransition>,
+) -> Result<TaskState, IllegalTransition> {
     if from.contains(&state) { Ok(to) } else { illegal }
 }
 
@@ -302,7 +302,7 @@ mod tests {
         (TaskState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- Wa Re Sk"),
     ];
 
-    fn short(state: TaskState) -> &'static str {
+    fn short_name(state: TaskState) -> &'static str {
         match state {
             TaskState::Waiting => "Wa",
             TaskState::Ready => "Re",
@@ -324,7 +324,7 @@ mod tests {
             let cells: Vec<&str> = row.split(' ').collect();
             assert_eq!(cells.len(), TaskEvent::ALL.len());
             for (event, expected) in TaskEvent::ALL.into_iter().zip(cells) {
-                let got = next(state, event).map_or("--", short);
+                let got = next_task_state(state, event).map_or("--", short_name);
                 assert_eq!(got, expected, "{} + {}", state.name(), event.name());
             }
         }
@@ -340,8 +340,8 @@ mod tests {
 
     #[test]
     fn a_broken_dependency_outweighs_an_unmet_one() {
-        assert_eq!(Standing::of(0, 0), Standing::Ready);
-        assert_eq!(Standing::of(2, 0), Standing::Waiting);
-        assert_eq!(Standing::of(2, 1), Standing::Skipped);
+        assert_eq!(TaskReadiness::from_counters(0, 0), TaskReadiness::Ready);
+        assert_eq!(TaskReadiness::from_counters(2, 0), TaskReadiness::Waiting);
+        assert_eq!(TaskReadiness::from_counters(2, 1), TaskReadiness::Skipped);
     }
 }

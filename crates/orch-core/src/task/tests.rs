@@ -3,8 +3,10 @@
 use super::*;
 use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::lease::LeaseLength;
-use crate::run::{Budget, Counts, DoneWhen, Pause, PauseReason, Rules, RunState, Spent};
-use crate::task::Checks;
+use crate::run::{
+    AttemptRules, Budget, DoneWhen, PauseReason, ResourceUsage, RunPause, RunState, TaskCounts,
+};
+use crate::task::ChecksStatus;
 
 const NOW: Time = Time(1_000_000);
 
@@ -32,12 +34,12 @@ fn task(state: TaskState) -> Task {
         broken,
         rank: 0,
         not_before: None,
-        attempt: state.live().then_some(LastAttempt { id: AttemptId(1), number: 1 }),
+        attempt: state.is_live().then_some(LastAttempt { id: AttemptId(1), number: 1 }),
         failures: 0,
         losses: 0,
         max_attempts: None,
         allow_empty: false,
-        checks: Checks::None,
+        checks: ChecksStatus::None,
         created_at: Time(0),
         updated_at: Time(0),
     }
@@ -48,7 +50,7 @@ fn policy() -> Policy {
         done_when: DoneWhen::Reported,
         max_active: None,
         max_attempts: 3,
-        retry_delay: Span::seconds(10),
+        retry_delay: TimeSpan::from_seconds(10),
         lease: LeaseLength::DEFAULT,
         answer_after: None,
     }
@@ -62,12 +64,12 @@ fn run(state: RunState) -> Run {
         goal: None,
         state,
         policy: policy(),
-        rules: Rules::default(),
+        rules: AttemptRules::default(),
         budget: Budget::default(),
-        spent: Spent::default(),
+        spent: ResourceUsage::default(),
         ground: None,
         faults: 0,
-        counts: Counts::default(),
+        counts: TaskCounts::default(),
         keys_made: 0,
         created_at: Time(0),
         updated_at: Time(0),
@@ -75,31 +77,31 @@ fn run(state: RunState) -> Run {
 }
 
 fn paused() -> RunState {
-    RunState::Paused(Pause { reason: PauseReason::Requested, message: None, at: NOW, until: None })
+    RunState::Paused(RunPause { reason: PauseReason::Requested, message: None, at: NOW, until: None })
 }
 
 /// A reason as a word.
-fn reason(reason: &Reason) -> &'static str {
+fn reason_name(reason: &NotReadyReason) -> &'static str {
     match reason {
-        Reason::WaitingDependency { .. } => "waiting",
-        Reason::Live { .. } => "live",
-        Reason::Backoff { .. } => "backoff",
-        Reason::RunPaused { .. } => "paused",
-        Reason::NoAgent => "nobody",
-        Reason::DependencyFailed { .. } => "broken",
-        Reason::Finished { .. } => "finished",
-        Reason::Cancelled => "cancelled",
-        Reason::RunCancelled { .. } => "run cancelled",
+        NotReadyReason::WaitingDependency { .. } => "waiting",
+        NotReadyReason::Live { .. } => "live",
+        NotReadyReason::Backoff { .. } => "backoff",
+        NotReadyReason::RunPaused { .. } => "paused",
+        NotReadyReason::NoAgent => "nobody",
+        NotReadyReason::DependencyFailed { .. } => "broken",
+        NotReadyReason::Finished { .. } => "finished",
+        NotReadyReason::Cancelled => "cancelled",
+        NotReadyReason::RunCancelled { .. } => "run cancelled",
         other => panic!("{other:?}"),
     }
 }
 
 /// A refusal as words.
-fn words(refusal: &Refusal) -> String {
+fn describe_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::AttemptLive { attempt, .. } => format!("live {attempt}"),
         Refusal::TaskNotReady { reasons, .. } => {
-            format!("not ready: {}", reasons.iter().map(reason).collect::<Vec<_>>().join(" "))
+            format!("not ready: {}", reasons.iter().map(reason_name).collect::<Vec<_>>().join(" "))
         }
         Refusal::CapacityReached { max, active, .. } => format!("{active} of {max}"),
         Refusal::TaskFinished { state, .. } => format!("finished {}", state.name()),
@@ -111,15 +113,15 @@ fn words(refusal: &Refusal) -> String {
     }
 }
 
-fn outcome(decided: Result<Task, Refusal>) -> String {
-    decided.map_or_else(|refusal| words(&refusal), |task| task.state.name().to_owned())
+fn describe_outcome(decided: Result<Task, Refusal>) -> String {
+    decided.map_or_else(|refusal| describe_refusal(&refusal), |task| task.state.name().to_owned())
 }
 
 #[test]
 fn dispatches() {
     let check = |run: &Run, task: &Task, to: Option<&str>, expected: &str| {
-        let got = dispatch(run, task, to.map(slug).as_ref(), NOW);
-        let got = got.map_or_else(|refusal| words(&refusal), |agent| format!("to {agent}"));
+        let got = decide_dispatch(run, task, to.map(slug).as_ref(), NOW);
+        let got = got.map_or_else(|refusal| describe_refusal(&refusal), |agent| format!("to {agent}"));
         assert_eq!(got, expected, "{:?} {:?} {to:?}", run.state.status(), task.state);
     };
     let by_state = [
@@ -164,9 +166,9 @@ fn capacities() {
     let check = |max: Option<u32>, states: &[TaskState], expected: &str| {
         let mut run = run(RunState::Open);
         run.policy.max_active = max;
-        states.iter().for_each(|state| run.counts.add(*state));
-        let got = dispatch(&run, &task(TaskState::Ready), Some(&slug("w")), NOW);
-        let got = got.map_or_else(|refusal| words(&refusal), |_| "free".to_owned());
+        states.iter().for_each(|state| run.counts.add_task(*state));
+        let got = decide_dispatch(&run, &task(TaskState::Ready), Some(&slug("w")), NOW);
+        let got = got.map_or_else(|refusal| describe_refusal(&refusal), |_| "free".to_owned());
         assert_eq!(got, expected, "{max:?} {states:?}");
     };
     use TaskState as T;
@@ -179,8 +181,8 @@ fn capacities() {
     // What is not ready is told so, also where the run is full.
     let mut full = run(RunState::Open);
     full.policy.max_active = Some(0);
-    let refused = dispatch(&full, &task(T::Waiting), Some(&slug("w")), NOW).unwrap_err();
-    assert_eq!(words(&refused), "not ready: waiting");
+    let refused = decide_dispatch(&full, &task(T::Waiting), Some(&slug("w")), NOW).unwrap_err();
+    assert_eq!(describe_refusal(&refused), "not ready: waiting");
 }
 
 #[test]
@@ -190,27 +192,31 @@ fn attempts_are_numbered_on() {
         not_before: Some(Time(5)),
         ..task(TaskState::Ready)
     };
-    let after = dispatched(&before, AttemptId(9), Checks::Pending, NOW);
+    let after = start_attempt(&before, AttemptId(9), ChecksStatus::Pending, NOW);
     assert_eq!(after.attempt, Some(LastAttempt { id: AttemptId(9), number: 3 }));
     assert_eq!((after.state, after.not_before, after.updated_at), (TaskState::Dispatched, None, NOW));
     assert_eq!(
-        dispatched(&task(TaskState::Ready), AttemptId(1), Checks::None, NOW).attempt.unwrap().number,
+        start_attempt(&task(TaskState::Ready), AttemptId(1), ChecksStatus::None, NOW).attempt.unwrap().number,
         1
     );
 }
 
 /// What became of a running task with these counters: its state, counters, and in how long it may be tried.
-fn ended(before: (u32, u32), how: Unsuccessful, status: RunStatus) -> (&'static str, u32, u32, Option<i64>) {
+fn end_and_describe(
+    before: (u32, u32),
+    how: UnsuccessfulEnd,
+    status: RunStatus,
+) -> (&'static str, u32, u32, Option<i64>) {
     let (failures, losses) = before;
     let before = Task { failures, losses, ..task(TaskState::Running) };
-    let after = attempt_ended(&before, how, &policy(), status, NOW);
+    let after = end_attempt(&before, how, &policy(), status, NOW);
     let delay = after.not_before.map(|at| (at - NOW).0);
     (after.state.name(), after.failures, after.losses, delay)
 }
 
 #[test]
 fn unsuccessful_ends() {
-    use Unsuccessful as U;
+    use UnsuccessfulEnd as U;
     let failed = U::Failed { last: false, at: NOW };
     let for_good = U::Failed { last: true, at: NOW };
     let a_while_ago = U::Failed { last: false, at: Time(NOW.0 - 30_000) };
@@ -228,8 +234,12 @@ fn unsuccessful_ends() {
         ((2, 7), U::Lost, ("ready", 2, 8, None)),
         ((2, 8), U::Lost, ("failed", 2, 9, None)),
     ] {
-        assert_eq!(ended(before, how, open), expected, "{before:?} {how:?}");
-        assert_eq!(ended(before, how, RunStatus::Paused), expected, "a pause changes nothing: {how:?}");
+        assert_eq!(end_and_describe(before, how, open), expected, "{before:?} {how:?}");
+        assert_eq!(
+            end_and_describe(before, how, RunStatus::Paused),
+            expected,
+            "a pause changes nothing: {how:?}"
+        );
     }
     // In a cancelled run there is no next try.
     for (before, how, expected) in [
@@ -240,14 +250,14 @@ fn unsuccessful_ends() {
         ((0, 0), U::Lost, ("cancelled", 0, 1, None)),
         ((0, 8), U::Lost, ("failed", 0, 9, None)),
     ] {
-        assert_eq!(ended(before, how, RunStatus::Cancelled), expected, "{before:?} {how:?}");
+        assert_eq!(end_and_describe(before, how, RunStatus::Cancelled), expected, "{before:?} {how:?}");
     }
     // A task's own limit goes before the run's, for losses as well.
     let own = Task { max_attempts: Some(1), ..task(TaskState::Blocked) };
-    assert_eq!(attempt_ended(&own, failed, &policy(), open, NOW).state, TaskState::Failed);
-    assert_eq!(attempt_ended(&own, U::Lost, &policy(), open, NOW).state, TaskState::Ready);
+    assert_eq!(end_attempt(&own, failed, &policy(), open, NOW).state, TaskState::Failed);
+    assert_eq!(end_attempt(&own, U::Lost, &policy(), open, NOW).state, TaskState::Ready);
     let lost_twice = Task { losses: 2, ..own };
-    assert_eq!(attempt_ended(&lost_twice, U::Lost, &policy(), open, NOW).state, TaskState::Failed);
+    assert_eq!(end_attempt(&lost_twice, U::Lost, &policy(), open, NOW).state, TaskState::Failed);
 }
 
 #[test]
@@ -256,7 +266,7 @@ fn releases_spend_the_loss_budget() {
         [(0, 1, 1, false), (6, 2, 8, false), (8, 1, 9, true), (0, 20, 20, true)]
     {
         let before = Task { losses, ..task(TaskState::Running) };
-        let (task, over) = released(&before, times, &policy());
+        let (task, over) = count_releases(&before, times, &policy());
         assert_eq!((task.losses, over), (after, spent), "{losses} + {times}");
     }
 }
@@ -275,7 +285,7 @@ fn delays_double_up_to_a_cap() {
         (3_600_000, 4, 3_600_000),
         (i64::MAX, 9, i64::MAX),
     ] {
-        assert_eq!(retry_delay(Span(first), failures).0, expected, "{first} {failures}");
+        assert_eq!(retry_delay(TimeSpan(first), failures).0, expected, "{first} {failures}");
     }
 }
 
@@ -311,24 +321,24 @@ fn recalls() {
         "no attempt",
         "no attempt",
     ];
-    check_states(|task| outcome(recall(task, RunStatus::Open, NOW)), expected);
-    check_states(|task| outcome(recall(task, RunStatus::Paused, NOW)), expected);
+    check_states(|task| describe_outcome(recall_attempt(task, RunStatus::Open, NOW)), expected);
+    check_states(|task| describe_outcome(recall_attempt(task, RunStatus::Paused, NOW)), expected);
     check_states(
-        |task| outcome(recall(task, RunStatus::Cancelled, NOW)),
+        |task| describe_outcome(recall_attempt(task, RunStatus::Cancelled, NOW)),
         expected.map(|word| if word == "ready" { "cancelled" } else { word }),
     );
     let counted = Task { failures: 1, losses: 2, ..task(TaskState::Running) };
-    let recalled = recall(&counted, RunStatus::Open, NOW).unwrap();
+    let recalled = recall_attempt(&counted, RunStatus::Open, NOW).unwrap();
     assert_eq!((recalled.failures, recalled.losses), (1, 2));
 }
 
 #[test]
 fn cancels() {
     check_states(
-        |task| match cancel(task, NOW) {
+        |task| match cancel_task(task, NOW) {
             Ok(Some(cancelled)) => cancelled.state.name().to_owned(),
             Ok(None) => "is so already".to_owned(),
-            Err(refusal) => words(&refusal),
+            Err(refusal) => describe_refusal(&refusal),
         },
         [
             "cancelled",
@@ -348,7 +358,7 @@ fn cancels() {
 #[test]
 fn retries() {
     check_states(
-        |task| outcome(retry(task, NOW)),
+        |task| describe_outcome(retry_task(task, NOW)),
         [
             "nothing to retry waiting",
             "nothing to retry ready",
@@ -372,7 +382,7 @@ fn retries() {
             attempt: Some(LastAttempt { id: AttemptId(8), number: 4 }),
             ..task(TaskState::Failed)
         };
-        let fresh = retry(&spent, NOW).unwrap();
+        let fresh = retry_task(&spent, NOW).unwrap();
         assert_eq!((fresh.state.name(), fresh.failures, fresh.losses), (expected, 0, 0));
         assert_eq!((fresh.not_before, fresh.attempt), (None, spent.attempt), "attempt numbers go on");
     }
@@ -400,13 +410,13 @@ fn edits() {
         finished("cancelled"),
     ];
     let expected: [&str; 10] = std::array::from_fn(|index| expected[index].as_str());
-    check_states(|task| outcome(edit(task, &harmless, NOW)), expected);
+    check_states(|task| describe_outcome(edit_task(task, &harmless, NOW)), expected);
     let all =
         |change: TaskEdit| {
             check_states(
-                |task| outcome(edit(task, &change, NOW)),
+                |task| describe_outcome(edit_task(task, &change, NOW)),
                 std::array::from_fn(|index| {
-                    if TaskState::ALL[index].live() { "live r/a@1" } else { expected[index] }
+                    if TaskState::ALL[index].is_live() { "live r/a@1" } else { expected[index] }
                 }),
             );
         };
@@ -417,7 +427,7 @@ fn edits() {
     all(TaskEdit { max_attempts: Some(1), ..TaskEdit::default() });
     all(TaskEdit { allow_empty: Some(true), ..TaskEdit::default() });
 
-    let changed = edit(&task(TaskState::Running), &harmless, NOW).unwrap();
+    let changed = edit_task(&task(TaskState::Running), &harmless, NOW).unwrap();
     let expected = Task {
         title: "Another".to_owned(),
         priority: 0,
@@ -427,14 +437,16 @@ fn edits() {
     };
     assert_eq!(changed, expected);
     let named = Task { agent: Some(slug("w")), ..task(TaskState::Ready) };
-    let nobody = edit(&named, &TaskEdit { agent: Some(None), ..TaskEdit::default() }, NOW).unwrap();
+    let nobody = edit_task(&named, &TaskEdit { agent: Some(None), ..TaskEdit::default() }, NOW).unwrap();
     assert_eq!(nobody.agent, None);
 }
 
 #[test]
 fn rewirings() {
     check_states(
-        |task| rewire(task).map_or_else(|refusal| words(&refusal), |()| "may".to_owned()),
+        |task| {
+            require_rewirable(task).map_or_else(|refusal| describe_refusal(&refusal), |()| "may".to_owned())
+        },
         [
             "may",
             "may",
@@ -455,7 +467,7 @@ fn standings_follow_the_counters_unless_an_attempt_or_an_end_holds_the_task() {
     for state in TaskState::ALL {
         for (unmet, broken, follows) in [(0, 0, "ready"), (1, 0, "waiting"), (2, 1, "skipped")] {
             let before = task(state);
-            let after = stand(&before, unmet, broken, NOW);
+            let after = recompute_readiness(&before, unmet, broken, NOW);
             let free = matches!(state, TaskState::Waiting | TaskState::Ready | TaskState::Skipped);
             let expected = if free { follows } else { state.name() };
             assert_eq!((after.state.name(), after.unmet, after.broken), (expected, unmet, broken));
@@ -478,7 +490,7 @@ fn the_end_of_an_attempt_is_noted() {
         outcome: None,
         reason: None,
         releases: 0,
-        checks: Checks::None,
+        checks: ChecksStatus::None,
         created_at: Time(0),
         ended_at: None,
     };
@@ -490,9 +502,9 @@ fn the_end_of_an_attempt_is_noted() {
         (E::Recall, true),
         (E::Cancel, true),
     ] {
-        let moved = attempt_moved(&attempt, event, NOW);
+        let moved = apply_attempt_event(&attempt, event, NOW);
         assert_eq!(moved.ended_at, ended.then_some(NOW), "{event:?}");
-        assert_eq!(under_way(&moved), !ended, "{event:?}");
+        assert_eq!(is_under_way(&moved), !ended, "{event:?}");
     }
-    assert!(!under_way(&Attempt { state: AttemptState::Preparing, ..attempt }));
+    assert!(!is_under_way(&Attempt { state: AttemptState::Preparing, ..attempt }));
 }

@@ -3,36 +3,36 @@
 //! Looking is somebody else's: here is only what is asked, what was seen, and what that means.
 
 use super::Thread;
-use crate::id::Commit;
+use crate::id::CommitHash;
 use crate::refusal::{Refusal, TreeProblem, TreeRefusal};
 
 /// A tree that must be clean, on its branch, at a commit that descends from where it began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
+pub struct TreeCondition {
     /// The worktree's folder.
     pub tree: String,
     /// The branch that must be checked out.
     pub branch: String,
     /// The commit that it began from.
-    pub base: Commit,
+    pub base: CommitHash,
     /// Whether there must be at least one commit since then.
     pub needs_commit: bool,
 }
 
 /// What was found when a thread was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ClosingSnapshot {
     /// The commit that is checked out.
-    pub head: Commit,
+    pub head: CommitHash,
     /// The changed files, a JSON document.
     pub changes: Option<String>,
 }
 
 /// How a worktree looks to whoever wants to close its thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeSeen {
+pub struct TreeStatus {
     /// The commit that is checked out.
-    pub head: Commit,
+    pub head: CommitHash,
     /// The branch that is checked out; `None` when it is detached.
     pub branch: Option<String>,
     /// Whether the commit descends from the base, or is the base.
@@ -47,7 +47,7 @@ pub struct TreeSeen {
 ///
 /// # Errors
 /// It has changes that are not committed, is somewhere else, or has no commit of its own.
-pub fn met(thread: &Thread, condition: &Condition, seen: &TreeSeen) -> Result<(), Refusal> {
+pub fn check_condition(thread: &Thread, condition: &TreeCondition, seen: &TreeStatus) -> Result<(), Refusal> {
     let tree = condition.tree.clone();
     let conflict = |problem| Err(TreeRefusal::WorktreeConflict { tree: tree.clone(), problem }.into());
     if seen.branch.as_deref() != Some(&condition.branch) {

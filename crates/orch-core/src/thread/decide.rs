@@ -3,23 +3,23 @@
 //! Every function takes the thread as it is and answers with the thread as it becomes.
 //! A token that is not the live one is always [`Refusal::LeaseLost`], whatever the state.
 
-use super::state::{ThreadEvent, next};
-use super::{AnsweredQuestion, Closing, Hold, OpenQuestion, Thread, ThreadKind, ThreadState};
-use crate::Illegal;
+use super::state::{ThreadEvent, next_thread_status};
+use super::{AnsweredQuestion, ClosingRecord, OpenQuestion, Thread, ThreadHold, ThreadKind, ThreadState};
+use crate::IllegalTransition;
 use crate::id::{MessageId, Slug};
 use crate::lease::{Lease, LeaseLength, TokenDigest};
 use crate::refusal::Refusal;
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// Whether a claim may take the thread now.
 #[must_use]
-pub fn claimable(thread: &Thread, now: Time) -> bool {
+pub fn is_claimable(thread: &Thread, now: Time) -> bool {
     if thread.head.kind != ThreadKind::Work || thread.withdrawn {
         return false;
     }
     match &thread.state {
         ThreadState::Queued => true,
-        ThreadState::Claimed { lease, .. } => thread.head.reference.is_none() && lease.lost(now),
+        ThreadState::Claimed { lease, .. } => thread.head.reference.is_none() && lease.is_lost(now),
         ThreadState::Blocked { .. }
         | ThreadState::Done(_)
         | ThreadState::Failed(_)
@@ -31,30 +31,30 @@ pub fn claimable(thread: &Thread, now: Time) -> bool {
 ///
 /// # Errors
 /// It is closed, somebody holds it, it was withdrawn, or it is no work.
-pub fn claim(
+pub fn claim_thread(
     thread: &Thread,
-    hold: Hold,
+    hold: ThreadHold,
     length: Option<LeaseLength>,
     shown: MessageId,
     now: Time,
 ) -> Result<Thread, Refusal> {
     let status = thread.state.status();
-    if status.closed() {
+    if status.is_closed() {
         return Err(Refusal::ThreadClosed { thread: thread.id, status });
     }
     if thread.head.kind != ThreadKind::Work {
         return Err(Refusal::NotWork { thread: thread.id });
     }
     if let Some(holder) = thread.state.hold().map(|hold| &hold.holder)
-        && !claimable(thread, now)
+        && !is_claimable(thread, now)
     {
         return Err(Refusal::AlreadyClaimed { thread: thread.id, holder: holder.clone() });
     }
     if thread.withdrawn {
         return Err(Refusal::Withdrawn { thread: thread.id });
     }
-    step(thread, ThreadEvent::Claim);
-    let lease = length.unwrap_or(thread.head.lease_length).from(now);
+    assert_transition(thread, ThreadEvent::Claim);
+    let lease = length.unwrap_or(thread.head.lease_length).lease_from(now);
     let state = ThreadState::Claimed { hold, lease };
     Ok(Thread { state, answered: None, shown, updated_at: now, ..thread.clone() })
 }
@@ -63,11 +63,11 @@ pub fn claim(
 ///
 /// # Errors
 /// Nobody holds the thread, or another agent does.
-pub fn reissue(thread: &Thread, hold: Hold, now: Time) -> Result<Thread, Refusal> {
+pub fn reissue_token(thread: &Thread, hold: ThreadHold, now: Time) -> Result<Thread, Refusal> {
     let status = thread.state.status();
     let state = match &thread.state {
         ThreadState::Claimed { hold: old, lease } if old.holder == hold.holder => {
-            ThreadState::Claimed { hold, lease: lease.length.from(now) }
+            ThreadState::Claimed { hold, lease: lease.length.lease_from(now) }
         }
         ThreadState::Blocked { hold: old, question, length } if old.holder == hold.holder => {
             ThreadState::Blocked { hold, question: *question, length: *length }
@@ -87,7 +87,7 @@ pub fn reissue(thread: &Thread, hold: Hold, now: Time) -> Result<Thread, Refusal
 ///
 /// # Errors
 /// The token is not the live one.
-pub fn fence<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a Hold, Refusal> {
+pub fn verify_token<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a ThreadHold, Refusal> {
     thread
         .state
         .hold()
@@ -99,16 +99,16 @@ pub fn fence<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a Hold, Re
 ///
 /// # Errors
 /// The token is not the live one.
-pub fn renew(
+pub fn renew_lease(
     thread: &Thread,
     token: &TokenDigest,
     length: Option<LeaseLength>,
     now: Time,
 ) -> Result<Thread, Refusal> {
-    let hold = fence(thread, token)?.clone();
+    let hold = verify_token(thread, token)?.clone();
     let state = match &thread.state {
         ThreadState::Claimed { lease, .. } => {
-            ThreadState::Claimed { hold, lease: length.unwrap_or(lease.length).from(now) }
+            ThreadState::Claimed { hold, lease: length.unwrap_or(lease.length).lease_from(now) }
         }
         ThreadState::Blocked { question, length: held, .. } => {
             ThreadState::Blocked { hold, question: *question, length: length.unwrap_or(*held) }
@@ -122,9 +122,9 @@ pub fn renew(
 
 /// What asking a question leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum AskDecision {
     /// The thread becomes blocked as soon as the question is written.
-    Block(Blocking),
+    Block(PendingQuestion),
     /// The same question is open already.
     Attach(MessageId),
     /// The same question was answered already.
@@ -134,18 +134,18 @@ pub enum Ask {
 /// A thread about to be blocked by a question that has no number yet.
 #[must_use = "the thread is not blocked before the question's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocking {
+pub struct PendingQuestion {
     thread: Thread,
-    hold: Hold,
+    hold: ThreadHold,
     length: LeaseLength,
     default_at: Option<Time>,
     now: Time,
 }
 
-impl Blocking {
+impl PendingQuestion {
     /// The thread, blocked by the question with this number.
     #[must_use]
-    pub fn by(self, message: MessageId) -> Thread {
+    pub fn into_thread(self, message: MessageId) -> Thread {
         let question = OpenQuestion { message, default_at: self.default_at };
         let state = ThreadState::Blocked { hold: self.hold, question, length: self.length };
         Thread { state, answered: None, updated_at: self.now, ..self.thread }
@@ -154,13 +154,13 @@ impl Blocking {
 
 /// A question as it is asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct NewQuestion<'a> {
     /// The text.
     pub text: &'a str,
     /// Whether it has a default answer.
     pub has_default: bool,
     /// After how long the default becomes the answer.
-    pub default_after: Option<Span>,
+    pub default_after: Option<TimeSpan>,
 }
 
 /// Asks a question; the same text as the last question attaches to that one.
@@ -169,28 +169,34 @@ pub struct Question<'a> {
 ///
 /// # Errors
 /// The token is not the live one, or another question is open.
-pub fn ask(
+pub fn ask_question(
     thread: &Thread,
     token: &TokenDigest,
-    question: Question<'_>,
+    question: NewQuestion<'_>,
     last: Option<&str>,
     now: Time,
-) -> Result<Ask, Refusal> {
-    let hold = fence(thread, token)?.clone();
+) -> Result<AskDecision, Refusal> {
+    let hold = verify_token(thread, token)?.clone();
     let same = last == Some(question.text);
     match &thread.state {
-        ThreadState::Blocked { question: open, .. } if same => Ok(Ask::Attach(open.message)),
+        ThreadState::Blocked { question: open, .. } if same => Ok(AskDecision::Attach(open.message)),
         ThreadState::Blocked { question: open, .. } => {
             Err(Refusal::QuestionOpen { thread: thread.id, question: open.message })
         }
         ThreadState::Claimed { lease, .. } => {
             if let Some(answered) = thread.answered.filter(|_| same) {
-                return Ok(Ask::Answered(answered));
+                return Ok(AskDecision::Answered(answered));
             }
-            step(thread, ThreadEvent::Ask);
+            assert_transition(thread, ThreadEvent::Ask);
             let after = question.default_after.or(thread.head.answer_after);
             let default_at = after.filter(|_| question.has_default).map(|span| now + span);
-            Ok(Ask::Block(Blocking { thread: thread.clone(), hold, length: lease.length, default_at, now }))
+            Ok(AskDecision::Block(PendingQuestion {
+                thread: thread.clone(),
+                hold,
+                length: lease.length,
+                default_at,
+                now,
+            }))
         }
         ThreadState::Queued | ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => {
             unreachable!("a live token is that of a holder")
@@ -201,15 +207,15 @@ pub fn ask(
 /// An answer about to be given, before it has a number.
 #[must_use = "the thread stays blocked before the answer's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answering {
+pub struct PendingAnswer {
     thread: Thread,
-    hold: Hold,
+    hold: ThreadHold,
     length: LeaseLength,
     question: MessageId,
     now: Time,
 }
 
-impl Answering {
+impl PendingAnswer {
     /// The holder, whom the answer is for.
     #[must_use]
     pub fn holder(&self) -> &Slug {
@@ -218,8 +224,8 @@ impl Answering {
 
     /// The thread, claimed again with a full lease under the same token.
     #[must_use]
-    pub fn with(self, answer: MessageId) -> Thread {
-        let lease = self.length.from(self.now);
+    pub fn into_thread(self, answer: MessageId) -> Thread {
+        let lease = self.length.lease_from(self.now);
         let state = ThreadState::Claimed { hold: self.hold, lease };
         let answered = Some(AnsweredQuestion { question: self.question, answer });
         Thread { state, answered, updated_at: self.now, ..self.thread }
@@ -230,13 +236,13 @@ impl Answering {
 ///
 /// # Errors
 /// The thread is closed, or no question is open.
-pub fn reply(thread: &Thread, now: Time) -> Result<Answering, Refusal> {
+pub fn answer_question(thread: &Thread, now: Time) -> Result<PendingAnswer, Refusal> {
     let status = thread.state.status();
     match &thread.state {
         ThreadState::Blocked { hold, question, length } => {
-            step(thread, ThreadEvent::Answer);
+            assert_transition(thread, ThreadEvent::Answer);
             let (hold, question) = (hold.clone(), question.message);
-            Ok(Answering { thread: thread.clone(), hold, length: *length, question, now })
+            Ok(PendingAnswer { thread: thread.clone(), hold, length: *length, question, now })
         }
         ThreadState::Queued | ThreadState::Claimed { .. } => Err(Refusal::NoQuestion { thread: thread.id }),
         ThreadState::Done(_) | ThreadState::Failed(_) | ThreadState::Cancelled => {
@@ -247,7 +253,7 @@ pub fn reply(thread: &Thread, now: Time) -> Result<Answering, Refusal> {
 
 /// When the open question's default becomes its answer, if that time has come.
 #[must_use]
-pub fn default_due(thread: &Thread, now: Time) -> Option<OpenQuestion> {
+pub fn due_default(thread: &Thread, now: Time) -> Option<OpenQuestion> {
     match &thread.state {
         ThreadState::Blocked { question, .. } => {
             Some(*question).filter(|question| question.default_at.is_some_and(|at| now >= at))
@@ -262,7 +268,7 @@ pub fn default_due(thread: &Thread, now: Time) -> Option<OpenQuestion> {
 
 /// How a holder closes its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum ThreadOutcome {
     /// The work is done.
     Done,
     /// The work is given up.
@@ -272,21 +278,21 @@ pub enum Ending {
 /// A thread about to be closed by its holder, before the closing message has a number.
 #[must_use = "the thread stays open before the closing message's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosingStep {
+pub struct PendingClose {
     thread: Thread,
     token: TokenDigest,
-    ending: Ending,
+    ending: ThreadOutcome,
     now: Time,
 }
 
-impl ClosingStep {
+impl PendingClose {
     /// The closed thread.
     #[must_use]
-    pub fn with(self, message: MessageId) -> Thread {
-        let closing = Closing { token: self.token, message };
+    pub fn into_thread(self, message: MessageId) -> Thread {
+        let closing = ClosingRecord { token: self.token, message };
         let state = match self.ending {
-            Ending::Done => ThreadState::Done(closing),
-            Ending::Failed => ThreadState::Failed(closing),
+            ThreadOutcome::Done => ThreadState::Done(closing),
+            ThreadOutcome::Failed => ThreadState::Failed(closing),
         };
         Thread { state, updated_at: self.now, ..self.thread }
     }
@@ -294,43 +300,49 @@ impl ClosingStep {
 
 /// What closing a thread leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Close {
+pub enum CloseDecision {
     /// It becomes closed as soon as the closing message is written.
-    Closing(ClosingStep),
+    Close(PendingClose),
     /// The same holder closed it the same way; the closing message tells whether this is an exact repeat.
-    Again(MessageId),
+    Repeat(MessageId),
 }
 
 /// Closes the thread as done or failed; an open question is withdrawn.
 ///
 /// # Errors
 /// The token is not the live one and did not close the thread this way.
-pub fn close(thread: &Thread, token: &TokenDigest, ending: Ending, now: Time) -> Result<Close, Refusal> {
+pub fn close_thread(
+    thread: &Thread,
+    token: &TokenDigest,
+    ending: ThreadOutcome,
+    now: Time,
+) -> Result<CloseDecision, Refusal> {
     match (&thread.state, ending) {
-        (ThreadState::Done(closing), Ending::Done) | (ThreadState::Failed(closing), Ending::Failed)
+        (ThreadState::Done(closing), ThreadOutcome::Done)
+        | (ThreadState::Failed(closing), ThreadOutcome::Failed)
             if closing.token == *token =>
         {
-            return Ok(Close::Again(closing.message));
+            return Ok(CloseDecision::Repeat(closing.message));
         }
-        _ => fence(thread, token)?,
+        _ => verify_token(thread, token)?,
     };
-    step(
+    assert_transition(
         thread,
         match ending {
-            Ending::Done => ThreadEvent::Finish,
-            Ending::Failed => ThreadEvent::Fail,
+            ThreadOutcome::Done => ThreadEvent::Finish,
+            ThreadOutcome::Failed => ThreadEvent::Fail,
         },
     );
-    Ok(Close::Closing(ClosingStep { thread: thread.clone(), token: token.clone(), ending, now }))
+    Ok(CloseDecision::Close(PendingClose { thread: thread.clone(), token: token.clone(), ending, now }))
 }
 
 /// Gives the thread back to its queue; an open question is withdrawn, the token is void.
 ///
 /// # Errors
 /// The token is not the live one.
-pub fn release(thread: &Thread, token: &TokenDigest, now: Time) -> Result<Thread, Refusal> {
-    fence(thread, token)?;
-    step(thread, ThreadEvent::Release);
+pub fn release_thread(thread: &Thread, token: &TokenDigest, now: Time) -> Result<Thread, Refusal> {
+    verify_token(thread, token)?;
+    assert_transition(thread, ThreadEvent::Release);
     let releases = thread.releases.saturating_add(1);
     Ok(Thread { state: ThreadState::Queued, answered: None, releases, updated_at: now, ..thread.clone() })
 }
@@ -339,7 +351,7 @@ pub fn release(thread: &Thread, token: &TokenDigest, now: Time) -> Result<Thread
 ///
 /// # Errors
 /// Its holder closed it before.
-pub fn cancel(thread: &Thread, now: Time) -> Result<Option<Thread>, Refusal> {
+pub fn cancel_thread(thread: &Thread, now: Time) -> Result<Option<Thread>, Refusal> {
     let status = thread.state.status();
     match &thread.state {
         ThreadState::Cancelled => Ok(None),
@@ -347,7 +359,7 @@ pub fn cancel(thread: &Thread, now: Time) -> Result<Option<Thread>, Refusal> {
             Err(Refusal::ThreadClosed { thread: thread.id, status })
         }
         ThreadState::Queued | ThreadState::Claimed { .. } | ThreadState::Blocked { .. } => {
-            step(thread, ThreadEvent::Cancel);
+            assert_transition(thread, ThreadEvent::Cancel);
             Ok(Some(Thread { state: ThreadState::Cancelled, updated_at: now, ..thread.clone() }))
         }
     }
@@ -355,7 +367,7 @@ pub fn cancel(thread: &Thread, now: Time) -> Result<Option<Thread>, Refusal> {
 
 /// The running lease, where there is one.
 #[must_use]
-pub fn lease(thread: &Thread) -> Option<Lease> {
+pub fn running_lease(thread: &Thread) -> Option<Lease> {
     match &thread.state {
         ThreadState::Claimed { lease, .. } => Some(*lease),
         ThreadState::Queued
@@ -367,8 +379,8 @@ pub fn lease(thread: &Thread) -> Option<Lease> {
 }
 
 /// Holds each decision to the machine: what the functions above allow, the machine allows.
-fn step(thread: &Thread, event: ThreadEvent) {
-    let allowed: Result<_, Illegal> = next(thread.state.status(), event);
+fn assert_transition(thread: &Thread, event: ThreadEvent) {
+    let allowed: Result<_, IllegalTransition> = next_thread_status(thread.state.status(), event);
     assert!(allowed.is_ok(), "a thread decision left its machine: {allowed:?}");
 }
 

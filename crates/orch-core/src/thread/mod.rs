@@ -1,7 +1,7 @@
 //! A work item or a conversation between agents.
 //!
 //! [`state`] holds the machine, [`decide`] what each command may do.
-//! Nothing here knows why a thread was sent: a sender may attach a [`Reference`], which is carried and never read.
+//! Nothing here knows why a thread was sent: a sender may attach a [`AttemptReference`], which is carried and never read.
 
 pub mod condition;
 pub mod decide;
@@ -11,7 +11,7 @@ pub use state::ThreadStatus;
 
 use crate::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
 use crate::lease::{Lease, LeaseLength, TokenDigest};
-use crate::time::{Span, Time};
+use crate::time::{Time, TimeSpan};
 
 /// What a thread is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ impl ThreadKind {
 ///
 /// A thread with a reference belongs to its sender: once its lease is lost it is not offered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reference {
+pub struct AttemptReference {
     /// The run.
     pub run: RunId,
     /// The task.
@@ -54,7 +54,7 @@ pub struct Reference {
 
 /// Who holds a claimed thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct ThreadHold {
     /// The agent's name.
     pub holder: Slug,
     /// The digest of its live token.
@@ -81,7 +81,7 @@ pub struct AnsweredQuestion {
 
 /// How a holder closed its thread, so that an exact repeat is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closing {
+pub struct ClosingRecord {
     /// The token it was closed with.
     pub token: TokenDigest,
     /// The closing message.
@@ -96,23 +96,23 @@ pub enum ThreadState {
     /// An agent works on it, until the lease ends.
     Claimed {
         /// Who holds it.
-        hold: Hold,
+        hold: ThreadHold,
         /// Until when.
         lease: Lease,
     },
     /// Its holder waits for an answer; the lease does not run.
     Blocked {
         /// Who holds it.
-        hold: Hold,
+        hold: ThreadHold,
         /// What it waits for.
         question: OpenQuestion,
         /// The length of the lease that the answer gives back.
         length: LeaseLength,
     },
     /// The work was done.
-    Done(Closing),
+    Done(ClosingRecord),
     /// The work was given up by its holder.
-    Failed(Closing),
+    Failed(ClosingRecord),
     /// The thread was ended by somebody else.
     Cancelled,
 }
@@ -133,7 +133,7 @@ impl ThreadState {
 
     /// Who holds it, where somebody does.
     #[must_use]
-    pub fn hold(&self) -> Option<&Hold> {
+    pub fn hold(&self) -> Option<&ThreadHold> {
         match self {
             Self::Claimed { hold, .. } | Self::Blocked { hold, .. } => Some(hold),
             Self::Queued | Self::Done(_) | Self::Failed(_) | Self::Cancelled => None,
@@ -157,9 +157,9 @@ pub struct NewThread {
     /// The length of a claim's lease.
     pub lease_length: LeaseLength,
     /// After how long a question's default becomes its answer, unless the question says otherwise.
-    pub answer_after: Option<Span>,
+    pub answer_after: Option<TimeSpan>,
     /// What the sender attached.
-    pub reference: Option<Reference>,
+    pub reference: Option<AttemptReference>,
 }
 
 /// A thread as the store holds it.
@@ -190,7 +190,7 @@ pub struct Thread {
 impl Thread {
     /// A thread that was just sent, with its first message.
     #[must_use]
-    pub fn sent(id: ThreadId, head: NewThread, now: Time) -> Self {
+    pub fn new(id: ThreadId, head: NewThread, now: Time) -> Self {
         Self {
             id,
             head,
@@ -207,7 +207,7 @@ impl Thread {
 
     /// Who a message about this thread reaches on the working side: its holder, else whom it was sent to.
     #[must_use]
-    pub fn worker(&self) -> &Slug {
+    pub fn working_agent(&self) -> &Slug {
         self.state.hold().map_or(&self.head.to, |hold| &hold.holder)
     }
 }

@@ -1,6 +1,6 @@
 //! The thread machine: `queued → claimed ⇄ blocked → done | failed | cancelled`.
 
-use crate::Illegal;
+use crate::IllegalTransition;
 
 /// A thread's state without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ impl ThreadStatus {
 
     /// Whether nothing can happen to it any more.
     #[must_use]
-    pub fn closed(self) -> bool {
+    pub fn is_closed(self) -> bool {
         match self {
             Self::Queued | Self::Claimed | Self::Blocked => false,
             Self::Done | Self::Failed | Self::Cancelled => true,
@@ -96,7 +96,10 @@ impl ThreadEvent {
 ///
 /// # Errors
 /// The state does not allow the event.
-pub fn next(status: ThreadStatus, event: ThreadEvent) -> Result<ThreadStatus, Illegal> {
+pub fn next_thread_status(
+    status: ThreadStatus,
+    event: ThreadEvent,
+) -> Result<ThreadStatus, IllegalTransition> {
     use ThreadEvent as E;
     use ThreadStatus as S;
     match (status, event) {
@@ -112,7 +115,7 @@ pub fn next(status: ThreadStatus, event: ThreadEvent) -> Result<ThreadStatus, Il
         | (
             S::Done | S::Failed | S::Cancelled,
             E::Claim | E::Ask | E::Answer | E::Release | E::Finish | E::Fail | E::Cancel,
-        ) => Err(Illegal { state: status.name(), event: event.name() }),
+        ) => Err(IllegalTransition { state: status.name(), event: event.name() }),
     }
 }
 
@@ -157,7 +160,13 @@ mod tests {
         assert_eq!(table.map(|(status, _)| status), S::ALL);
         for (status, row) in table {
             for (event, expected) in ThreadEvent::ALL.into_iter().zip(row) {
-                assert_eq!(next(status, event).ok(), expected, "{} {}", status.name(), event.name());
+                assert_eq!(
+                    next_thread_status(status, event).ok(),
+                    expected,
+                    "{} {}",
+                    status.name(),
+                    event.name()
+                );
             }
         }
     }

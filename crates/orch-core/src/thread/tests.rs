@@ -1,12 +1,12 @@
 //! Tables of every decision about a thread.
 
 use super::*;
-use crate::thread::{NewThread, Reference};
+use crate::thread::{AttemptReference, NewThread};
 
 const NOW: Time = Time(1_000_000);
 
 /// What a check says of a state: its name, and what only that state has.
-fn told(state: &ThreadState) -> String {
+fn describe_state(state: &ThreadState) -> String {
     match state {
         ThreadState::Queued => "queued".to_owned(),
         ThreadState::Cancelled => "cancelled".to_owned(),
@@ -31,12 +31,12 @@ fn token(text: &str) -> TokenDigest {
     TokenDigest(text.to_owned())
 }
 
-fn hold(name: &str) -> Hold {
-    Hold { holder: slug(name), token: token(&format!("t-{name}")) }
+fn hold(name: &str) -> ThreadHold {
+    ThreadHold { holder: slug(name), token: token(&format!("t-{name}")) }
 }
 
 fn length(seconds: i64) -> LeaseLength {
-    LeaseLength::new(Span::seconds(seconds)).unwrap()
+    LeaseLength::new(TimeSpan::from_seconds(seconds)).unwrap()
 }
 
 /// A plain work thread with a lease of 8 seconds, which is lost 2 seconds after it expired.
@@ -51,13 +51,16 @@ fn thread(state: ThreadState) -> Thread {
         answer_after: None,
         reference: None,
     };
-    Thread { state, ..Thread::sent(crate::id::ThreadId(7), head, Time(0)) }
+    Thread { state, ..Thread::new(crate::id::ThreadId(7), head, Time(0)) }
 }
 
 /// The same as the thread of an attempt.
 fn owned(state: ThreadState) -> Thread {
-    let reference =
-        Reference { run: crate::id::RunId(1), task: crate::id::TaskId(2), attempt: crate::id::AttemptId(3) };
+    let reference = AttemptReference {
+        run: crate::id::RunId(1),
+        task: crate::id::TaskId(2),
+        attempt: crate::id::AttemptId(3),
+    };
     let mut thread = thread(state);
     thread.head.reference = Some(reference);
     thread
@@ -65,7 +68,7 @@ fn owned(state: ThreadState) -> Thread {
 
 /// Claimed so many milliseconds before now.
 fn claimed(ago: i64) -> ThreadState {
-    ThreadState::Claimed { hold: hold("w"), lease: length(8).from(Time(NOW.0 - ago)) }
+    ThreadState::Claimed { hold: hold("w"), lease: length(8).lease_from(Time(NOW.0 - ago)) }
 }
 
 fn blocked(default_at: Option<Time>) -> ThreadState {
@@ -73,8 +76,8 @@ fn blocked(default_at: Option<Time>) -> ThreadState {
     ThreadState::Blocked { hold: hold("w"), question, length: length(20) }
 }
 
-fn closing() -> Closing {
-    Closing { token: token("t-w"), message: MessageId(5) }
+fn closing() -> ClosingRecord {
+    ClosingRecord { token: token("t-w"), message: MessageId(5) }
 }
 
 /// Every state once.
@@ -90,7 +93,7 @@ fn every_state() -> [ThreadState; 6] {
 }
 
 /// A refusal's kind, as a word.
-fn word(refusal: &Refusal) -> &'static str {
+fn refusal_name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::ThreadClosed { .. } => "closed",
         Refusal::NotWork { .. } => "no work",
@@ -104,19 +107,19 @@ fn word(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn outcome(decided: Result<Thread, Refusal>) -> String {
-    decided.map_or_else(|refusal| word(&refusal).to_owned(), |thread| told(&thread.state))
+fn describe_outcome(decided: Result<Thread, Refusal>) -> String {
+    decided.map_or_else(|refusal| refusal_name(&refusal).to_owned(), |thread| describe_state(&thread.state))
 }
 
 #[test]
 fn claims() {
     let check = |thread: &Thread, expected: &str| {
-        let decided = claim(thread, hold("v"), None, MessageId(9), NOW);
-        assert_eq!(decided.is_ok(), claimable(thread, NOW), "{thread:?}");
+        let decided = claim_thread(thread, hold("v"), None, MessageId(9), NOW);
+        assert_eq!(decided.is_ok(), is_claimable(thread, NOW), "{thread:?}");
         if let Ok(claimed) = &decided {
             assert_eq!((claimed.answered, claimed.shown, claimed.updated_at), (None, MessageId(9), NOW));
         }
-        assert_eq!(outcome(decided), expected, "{thread:?}");
+        assert_eq!(describe_outcome(decided), expected, "{thread:?}");
     };
     let expected = ["v/t-v for 8000", "claimed by w", "claimed by w", "closed", "closed", "closed"];
     for (state, expected) in every_state().into_iter().zip(expected) {
@@ -134,15 +137,19 @@ fn claims() {
     let answered = AnsweredQuestion { question: MessageId(1), answer: MessageId(2) };
     check(&Thread { answered: Some(answered), ..thread(ThreadState::Queued) }, "v/t-v for 8000");
 
-    let longer = claim(&thread(ThreadState::Queued), hold("v"), Some(length(60)), MessageId(9), NOW);
-    assert_eq!(outcome(longer), "v/t-v for 60000");
+    let longer = claim_thread(&thread(ThreadState::Queued), hold("v"), Some(length(60)), MessageId(9), NOW);
+    assert_eq!(describe_outcome(longer), "v/t-v for 60000");
 }
 
 #[test]
 fn new_tokens() {
-    let fresh = |name: &str| Hold { holder: slug(name), token: token("t-new") };
+    let fresh = |name: &str| ThreadHold { holder: slug(name), token: token("t-new") };
     let check = |state: ThreadState, name: &str, expected: &str| {
-        assert_eq!(outcome(reissue(&thread(state.clone()), fresh(name), NOW)), expected, "{state:?} {name}");
+        assert_eq!(
+            describe_outcome(reissue_token(&thread(state.clone()), fresh(name), NOW)),
+            expected,
+            "{state:?} {name}"
+        );
     };
     let expected = [
         "not claimed",
@@ -174,10 +181,10 @@ fn only_the_live_token_writes() {
     ];
     for (name, state, live) in states {
         let thread = thread(state);
-        assert_eq!(fence(&thread, &token("t-w")).is_ok(), live, "{name}");
+        assert_eq!(verify_token(&thread, &token("t-w")).is_ok(), live, "{name}");
         for wrong in ["t-v", "", "t-W"] {
-            let refused = fence(&thread, &token(wrong)).unwrap_err();
-            assert_eq!(word(&refused), "lease lost", "{name} {wrong}");
+            let refused = verify_token(&thread, &token(wrong)).unwrap_err();
+            assert_eq!(refusal_name(&refused), "lease lost", "{name} {wrong}");
         }
     }
 }
@@ -185,7 +192,11 @@ fn only_the_live_token_writes() {
 #[test]
 fn renewals() {
     let check = |state: ThreadState, asked: Option<LeaseLength>, expected: &str| {
-        assert_eq!(outcome(renew(&thread(state.clone()), &token("t-w"), asked, NOW)), expected, "{state:?}");
+        assert_eq!(
+            describe_outcome(renew_lease(&thread(state.clone()), &token("t-w"), asked, NOW)),
+            expected,
+            "{state:?}"
+        );
     };
     let expected = [
         "lease lost",
@@ -201,20 +212,20 @@ fn renewals() {
     check(claimed(1_000_000), None, "w/t-w for 8000");
     check(claimed(0), Some(length(60)), "w/t-w for 60000");
     check(blocked(None), Some(length(60)), "w/t-w asks m-4 default never lease 60000");
-    let longer = ThreadState::Claimed { hold: hold("w"), lease: length(60).from(Time(0)) };
+    let longer = ThreadState::Claimed { hold: hold("w"), lease: length(60).lease_from(Time(0)) };
     check(longer, None, "w/t-w for 60000");
 }
 
 #[test]
 fn questions() {
-    let plain = Question { text: "?", has_default: false, default_after: None };
-    let with_default = Question { has_default: true, ..plain };
-    let check = |thread: &Thread, question: Question<'_>, last: Option<&str>, expected: &str| {
-        let got = match ask(thread, &token("t-w"), question, last, NOW) {
-            Ok(Ask::Block(blocking)) => told(&blocking.by(MessageId(8)).state),
-            Ok(Ask::Attach(open)) => format!("attaches to {open}"),
-            Ok(Ask::Answered(answered)) => format!("was answered by {}", answered.answer),
-            Err(refusal) => word(&refusal).to_owned(),
+    let plain = NewQuestion { text: "?", has_default: false, default_after: None };
+    let with_default = NewQuestion { has_default: true, ..plain };
+    let check = |thread: &Thread, question: NewQuestion<'_>, last: Option<&str>, expected: &str| {
+        let got = match ask_question(thread, &token("t-w"), question, last, NOW) {
+            Ok(AskDecision::Block(blocking)) => describe_state(&blocking.into_thread(MessageId(8)).state),
+            Ok(AskDecision::Attach(open)) => format!("attaches to {open}"),
+            Ok(AskDecision::Answered(answered)) => format!("was answered by {}", answered.answer),
+            Err(refusal) => refusal_name(&refusal).to_owned(),
         };
         assert_eq!(got, expected, "{thread:?} {last:?}");
     };
@@ -237,11 +248,11 @@ fn questions() {
     check(&thread(claimed(0)), plain, Some("?"), "w/t-w asks m-8 default never lease 8000");
 
     let mut answers_itself = thread(claimed(0));
-    answers_itself.head.answer_after = Some(Span::seconds(30));
+    answers_itself.head.answer_after = Some(TimeSpan::from_seconds(30));
     check(&answers_itself, plain, None, "w/t-w asks m-8 default never lease 8000");
     check(&answers_itself, with_default, None, "w/t-w asks m-8 default 30000 lease 8000");
     check(&thread(claimed(0)), with_default, None, "w/t-w asks m-8 default never lease 8000");
-    let sooner = Question { default_after: Some(Span::seconds(5)), ..with_default };
+    let sooner = NewQuestion { default_after: Some(TimeSpan::from_seconds(5)), ..with_default };
     check(&answers_itself, sooner, None, "w/t-w asks m-8 default 5000 lease 8000");
 }
 
@@ -249,15 +260,15 @@ fn questions() {
 fn answers() {
     let expected = ["no question", "no question", "w/t-w for 20000", "closed", "closed", "closed"];
     for (state, expected) in every_state().into_iter().zip(expected) {
-        let got = match reply(&thread(state.clone()), NOW) {
+        let got = match answer_question(&thread(state.clone()), NOW) {
             Ok(answering) => {
                 assert_eq!(answering.holder(), &slug("w"));
-                let thread = answering.with(MessageId(8));
+                let thread = answering.into_thread(MessageId(8));
                 let answered = AnsweredQuestion { question: MessageId(4), answer: MessageId(8) };
                 assert_eq!(thread.answered, Some(answered));
-                told(&thread.state)
+                describe_state(&thread.state)
             }
-            Err(refusal) => word(&refusal).to_owned(),
+            Err(refusal) => refusal_name(&refusal).to_owned(),
         };
         assert_eq!(got, expected, "{state:?}");
     }
@@ -276,17 +287,17 @@ fn defaults() {
         (ThreadState::Failed(closing()), false),
         (ThreadState::Cancelled, false),
     ] {
-        assert_eq!(default_due(&thread(state.clone()), NOW).is_some(), due, "{state:?}");
+        assert_eq!(due_default(&thread(state.clone()), NOW).is_some(), due, "{state:?}");
     }
 }
 
 #[test]
 fn closings() {
-    let check = |state: &ThreadState, by: &str, ending: Ending, expected: &str| {
-        let got = match close(&thread(state.clone()), &token(by), ending, NOW) {
-            Ok(Close::Closing(step)) => told(&step.with(MessageId(8)).state),
-            Ok(Close::Again(message)) => format!("again {message}"),
-            Err(refusal) => word(&refusal).to_owned(),
+    let check = |state: &ThreadState, by: &str, ending: ThreadOutcome, expected: &str| {
+        let got = match close_thread(&thread(state.clone()), &token(by), ending, NOW) {
+            Ok(CloseDecision::Close(step)) => describe_state(&step.into_thread(MessageId(8)).state),
+            Ok(CloseDecision::Repeat(message)) => format!("again {message}"),
+            Err(refusal) => refusal_name(&refusal).to_owned(),
         };
         assert_eq!(got, expected, "{state:?} {by} {ending:?}");
     };
@@ -294,12 +305,12 @@ fn closings() {
     let failed =
         ["lease lost", "failed by t-w m-8", "failed by t-w m-8", "lease lost", "again m-5", "lease lost"];
     for (index, state) in every_state().iter().enumerate() {
-        check(state, "t-w", Ending::Done, done[index]);
-        check(state, "t-w", Ending::Failed, failed[index]);
-        check(state, "t-v", Ending::Done, "lease lost");
-        check(state, "t-v", Ending::Failed, "lease lost");
+        check(state, "t-w", ThreadOutcome::Done, done[index]);
+        check(state, "t-w", ThreadOutcome::Failed, failed[index]);
+        check(state, "t-v", ThreadOutcome::Done, "lease lost");
+        check(state, "t-v", ThreadOutcome::Failed, "lease lost");
     }
-    check(&claimed(1_000_000), "t-w", Ending::Done, "done by t-w m-8");
+    check(&claimed(1_000_000), "t-w", ThreadOutcome::Done, "done by t-w m-8");
 }
 
 #[test]
@@ -308,12 +319,12 @@ fn releases() {
     for (state, expected) in every_state().into_iter().zip(expected) {
         let answered = Some(AnsweredQuestion { question: MessageId(1), answer: MessageId(2) });
         let before = Thread { answered, releases: 4, ..thread(state) };
-        let released = release(&before, &token("t-w"), NOW);
+        let released = release_thread(&before, &token("t-w"), NOW);
         if let Ok(released) = &released {
             assert_eq!((released.releases, released.answered), (5, None));
         }
-        assert_eq!(outcome(released), expected, "{before:?}");
-        assert_eq!(outcome(release(&before, &token("t-v"), NOW)), "lease lost");
+        assert_eq!(describe_outcome(released), expected, "{before:?}");
+        assert_eq!(describe_outcome(release_thread(&before, &token("t-v"), NOW)), "lease lost");
     }
 }
 
@@ -321,10 +332,10 @@ fn releases() {
 fn cancels() {
     let expected = ["cancelled", "cancelled", "cancelled", "closed", "closed", "is so already"];
     for (state, expected) in every_state().into_iter().zip(expected) {
-        let got = match cancel(&thread(state.clone()), NOW) {
-            Ok(Some(thread)) => told(&thread.state),
+        let got = match cancel_thread(&thread(state.clone()), NOW) {
+            Ok(Some(thread)) => describe_state(&thread.state),
             Ok(None) => "is so already".to_owned(),
-            Err(refusal) => word(&refusal).to_owned(),
+            Err(refusal) => refusal_name(&refusal).to_owned(),
         };
         assert_eq!(got, expected, "{state:?}");
     }
@@ -334,6 +345,6 @@ fn cancels() {
 fn only_claimed_threads_have_a_running_lease() {
     for state in every_state() {
         let running = matches!(state, ThreadState::Claimed { .. });
-        assert_eq!(lease(&thread(state)).is_some(), running);
+        assert_eq!(running_lease(&thread(state)).is_some(), running);
     }
 }

@@ -11,102 +11,114 @@ use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::config::{self, GitConfig};
 use crate::index::{
-    Content, GitPath, IndexEntry, Mode, TemporaryIndex, file_path, parse_entries, write_entry,
+    FileMode, GitPath, IndexEntry, StoredFile, TemporaryIndex, append_index_entry, parse_index_entries,
+    to_file_path,
 };
 use crate::reference::DURABLE;
-use crate::settings::{self, Settings};
-use crate::{BlobId, Change, GitError, TreeId, TreeState, Unsupported, Worktree, status};
+use crate::{BlobId, FileChangeKind, GitError, TreeId, UnsupportedContent, Worktree, WorktreeStatus, status};
 
 /// What every path holds.
-pub(super) type Files = BTreeMap<GitPath, Content>;
+pub(super) type WorktreeFiles = BTreeMap<GitPath, StoredFile>;
 
 /// Whether contents that git does not have yet are given to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    Contents,
-    Nothing,
+pub(super) enum HashMode {
+    WriteObjects,
+    HashOnly,
 }
 
 /// A worktree as it was looked at.
 #[derive(Debug)]
-pub(super) struct Look {
-    pub(super) state: TreeState,
+pub(super) struct WorktreeScan {
+    pub(super) state: WorktreeStatus,
     pub(super) entries: Vec<IndexEntry>,
-    pub(super) files: Files,
+    pub(super) files: WorktreeFiles,
 }
 
 impl Worktree<'_> {
     /// Reads which files there are and what they hold.
-    pub(super) fn look(&self, keep: Keep) -> Result<Look, GitError> {
+    pub(super) fn scan_files(&self, keep: HashMode) -> Result<WorktreeScan, GitError> {
         // A change of mode is a change, also where git was told to overlook it.
-        let state = self.state_by(self.call(status::ARGUMENTS).setting("core.fileMode=true"))?;
+        let state =
+            self.read_status_with(self.git_command(status::ARGUMENTS).with_config("core.fileMode=true"))?;
         let entries = self.index_entries()?;
-        self.refuse_repositories_inside(&state, &entries)?;
-        let mut files: Files = entries
+        self.refuse_nested_repositories(&state, &entries)?;
+        let mut files: WorktreeFiles = entries
             .iter()
             .filter(|entry| entry.stage == 0)
             .map(|entry| (entry.path.clone(), entry.content.clone()))
             .collect();
-        let suspects = self.suspects(&state, &entries)?;
-        let read = self.read(&suspects, keep)?;
+        let suspects = self.possibly_changed_paths(&state, &entries)?;
+        let read = self.read_files(&suspects, keep)?;
         for path in suspects {
             files.remove(&path);
         }
         files.extend(read);
-        Ok(Look { state, entries, files })
+        Ok(WorktreeScan { state, entries, files })
     }
 
     /// A repository inside the tree holds commits that a snapshot of its files would lose.
-    fn refuse_repositories_inside(&self, state: &TreeState, entries: &[IndexEntry]) -> Result<(), GitError> {
-        let refuse = |path: &Path, what| Err(GitError::Unsupported { path: self.top().join(path), what });
+    fn refuse_nested_repositories(
+        &self,
+        state: &WorktreeStatus,
+        entries: &[IndexEntry],
+    ) -> Result<(), GitError> {
+        let refuse =
+            |path: &Path, what| Err(GitError::Unsupported { path: self.top_level().join(path), what });
         for file in &state.dirty {
             let is_folder = file.path.as_os_str().as_encoded_bytes().ends_with(b"/");
-            if file.change == Change::Untracked && is_folder {
-                return refuse(&file.path, Unsupported::NestedRepository);
+            if file.change == FileChangeKind::Untracked && is_folder {
+                return refuse(&file.path, UnsupportedContent::NestedRepository);
             }
         }
-        for entry in entries.iter().filter(|entry| entry.content.mode == Mode::Commit) {
-            let path = file_path(&entry.path);
-            if self.top().join(path).join(".git").symlink_metadata().is_ok() {
-                return refuse(path, Unsupported::Submodule);
+        for entry in entries.iter().filter(|entry| entry.content.mode == FileMode::Submodule) {
+            let path = to_file_path(&entry.path);
+            if self.top_level().join(path).join(".git").symlink_metadata().is_ok() {
+                return refuse(path, UnsupportedContent::Submodule);
             }
         }
         Ok(())
     }
 
     /// The paths whose files may hold something else than the index says.
-    fn suspects(&self, state: &TreeState, entries: &[IndexEntry]) -> Result<BTreeSet<GitPath>, GitError> {
+    fn possibly_changed_paths(
+        &self,
+        state: &WorktreeStatus,
+        entries: &[IndexEntry],
+    ) -> Result<BTreeSet<GitPath>, GitError> {
         let dirty = state.dirty.iter().map(|file| file.path.as_os_str().as_encoded_bytes().to_vec());
         let mut suspects: BTreeSet<GitPath> = dirty.collect();
         let is_hidden = |entry: &&IndexEntry| {
             // One that git skips is missing on purpose; if it is there all the same, it counts.
-            entry.is_assumed || (entry.is_skipped && self.find(&entry.path).is_some())
+            entry.is_assumed || (entry.is_skipped && self.file_metadata(&entry.path).is_some())
         };
         suspects.extend(entries.iter().filter(is_hidden).map(|entry| entry.path.clone()));
-        suspects.extend(self.converted(entries)?);
-        for entry in entries.iter().filter(|entry| entry.content.mode == Mode::Commit) {
+        suspects.extend(self.converted_paths(entries)?);
+        for entry in entries.iter().filter(|entry| entry.content.mode == FileMode::Submodule) {
             suspects.remove(&entry.path);
         }
         Ok(suspects)
     }
 
     /// The files between whose bytes and git's there may be a conversion of line ends, encoding or keywords.
-    fn converted(&self, entries: &[IndexEntry]) -> Result<Vec<GitPath>, GitError> {
-        let is_automatic = Settings::read(self.call(settings::QUESTION))?.converts_line_ends();
+    fn converted_paths(&self, entries: &[IndexEntry]) -> Result<Vec<GitPath>, GitError> {
+        let is_automatic = GitConfig::read(self.git_command(config::QUESTION))?.converts_line_ends();
         let mut paths = Vec::new();
         for entry in entries {
             paths.extend_from_slice(&entry.path);
             paths.push(0);
         }
-        let answer = self.call(["check-attr", "-z", "--stdin", "--all"]).input(paths).answer()?;
-        if answer.code() != Some(0) {
+        let answer =
+            self.git_command(["check-attr", "-z", "--stdin", "--all"]).with_stdin(paths).run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
         let attributes = parse_attributes(&answer.stdout).ok_or_else(|| answer.into_unreadable())?;
         let is_converted = |entry: &&IndexEntry| {
             let attributes = attributes.get(&entry.path).copied().unwrap_or_default();
-            matches!(entry.content.mode, Mode::Plain | Mode::Executable)
+            matches!(entry.content.mode, FileMode::Plain | FileMode::Executable)
                 && !attributes.is_filtered
                 && (attributes.is_converted || (is_automatic && !attributes.is_binary))
         };
@@ -114,50 +126,55 @@ impl Worktree<'_> {
     }
 
     /// Reads the files that are there among these paths.
-    pub(super) fn read(&self, paths: &BTreeSet<GitPath>, keep: Keep) -> Result<Files, GitError> {
+    pub(super) fn read_files(
+        &self,
+        paths: &BTreeSet<GitPath>,
+        keep: HashMode,
+    ) -> Result<WorktreeFiles, GitError> {
         let (mut plain, mut links) = (Vec::new(), Vec::new());
         for path in paths {
             // What is not there, and what is neither file nor link, holds nothing that could be kept.
-            let Some(found) = self.find(path) else { continue };
+            let Some(found) = self.file_metadata(path) else { continue };
             if found.is_symlink() {
                 links.push(path.clone());
             } else if found.is_file() {
                 let is_executable = found.permissions().mode() & 0o100 != 0;
-                plain.push((path.clone(), if is_executable { Mode::Executable } else { Mode::Plain }));
+                plain
+                    .push((path.clone(), if is_executable { FileMode::Executable } else { FileMode::Plain }));
             }
         }
-        let mut files = self.hash(plain, keep)?;
-        files.extend(self.read_links(&links)?);
+        let mut files = self.hash_files(plain, keep)?;
+        files.extend(self.hash_symlinks(&links)?);
         Ok(files)
     }
 
     /// Looks at a path of the tree; what lies behind a symbolic link does not belong to it.
-    pub(super) fn find(&self, path: &[u8]) -> Option<Metadata> {
-        let path = file_path(path);
-        let mut folder = self.top().to_owned();
+    pub(super) fn file_metadata(&self, path: &[u8]) -> Option<Metadata> {
+        let path = to_file_path(path);
+        let mut folder = self.top_level().to_owned();
         for part in path.parent()?.components() {
             folder.push(part);
             if !folder.symlink_metadata().ok()?.is_dir() {
                 return None;
             }
         }
-        self.top().join(path).symlink_metadata().ok()
+        self.top_level().join(path).symlink_metadata().ok()
     }
 
     /// Names the contents of files as they are.
-    fn hash(&self, plain: Vec<(GitPath, Mode)>, keep: Keep) -> Result<Files, GitError> {
+    fn hash_files(&self, plain: Vec<(GitPath, FileMode)>, keep: HashMode) -> Result<WorktreeFiles, GitError> {
         if plain.is_empty() {
-            return Ok(Files::new());
+            return Ok(WorktreeFiles::new());
         }
         let mut words = vec!["hash-object", "--no-filters", "--stdin-paths"];
-        if keep == Keep::Contents {
+        if keep == HashMode::WriteObjects {
             words.push("-w");
         }
-        let input: Vec<u8> = plain.iter().flat_map(|(path, _)| quote(path)).collect();
+        let input: Vec<u8> = plain.iter().flat_map(|(path, _)| quote_path(path)).collect();
         // What is kept must survive a loss of power: the worktree may be deleted right after.
-        let call = self.call(words).setting(DURABLE).input(input);
-        let answer = call.answer()?;
-        if answer.code() != Some(0) {
+        let call = self.git_command(words).with_config(DURABLE).with_stdin(input);
+        let answer = call.run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
         let names =
@@ -166,46 +183,47 @@ impl Worktree<'_> {
             Some(names) if names.len() == plain.len() => Ok(plain
                 .into_iter()
                 .zip(names)
-                .map(|((path, mode), blob)| (path, Content { mode, blob }))
+                .map(|((path, mode), blob)| (path, StoredFile { mode, blob }))
                 .collect()),
             _ => Err(answer.into_unreadable()),
         }
     }
 
     /// Names where symbolic links lead; no filter touches those, so git can be asked.
-    fn read_links(&self, links: &[GitPath]) -> Result<Files, GitError> {
+    fn hash_symlinks(&self, links: &[GitPath]) -> Result<WorktreeFiles, GitError> {
         if links.is_empty() {
-            return Ok(Files::new());
+            return Ok(WorktreeFiles::new());
         }
         let index = TemporaryIndex::new(self);
         let input: Vec<u8> = links.iter().flat_map(|path| path.iter().copied().chain([0])).collect();
-        self.call(["update-index", "--add", "-z", "--stdin"])
-            .index(index.file())
-            .setting("core.symlinks=true")
-            .setting(DURABLE)
-            .input(input)
-            .output()?;
-        let output = self.call(["ls-files", "-s", "-v", "-z"]).index(index.file()).output()?;
-        let entries =
-            parse_entries(&output).ok_or_else(|| GitError::Unreadable { command: "ls-files".to_owned() })?;
+        self.git_command(["update-index", "--add", "-z", "--stdin"])
+            .with_index_file(index.file())
+            .with_config("core.symlinks=true")
+            .with_config(DURABLE)
+            .with_stdin(input)
+            .read_stdout()?;
+        let output =
+            self.git_command(["ls-files", "-s", "-v", "-z"]).with_index_file(index.file()).read_stdout()?;
+        let entries = parse_index_entries(&output)
+            .ok_or_else(|| GitError::Unreadable { command: "ls-files".to_owned() })?;
         Ok(entries.into_iter().map(|entry| (entry.path, entry.content)).collect())
     }
 
     /// Writes files as a tree.
-    pub(super) fn tree_of(&self, files: &Files) -> Result<TreeId, GitError> {
+    pub(super) fn write_tree_of(&self, files: &WorktreeFiles) -> Result<TreeId, GitError> {
         let index = TemporaryIndex::new(self);
         let mut lines = Vec::new();
         for (path, content) in files {
-            write_entry(&mut lines, path, content, 0);
+            append_index_entry(&mut lines, path, content, 0);
         }
-        index.add(lines)?;
-        index.tree()
+        index.add_entries(lines)?;
+        index.write_tree()
     }
 }
 
 /// What the attributes of a file say about its conversion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Attributes {
+struct ConversionAttributes {
     /// Line ends, encoding or keywords may be changed.
     is_converted: bool,
     /// Line ends are never changed.
@@ -215,8 +233,8 @@ struct Attributes {
 }
 
 /// Reads what `git check-attr -z --all` prints: path, attribute and value of each that is set.
-fn parse_attributes(output: &[u8]) -> Option<BTreeMap<GitPath, Attributes>> {
-    let mut attributes: BTreeMap<GitPath, Attributes> = BTreeMap::new();
+fn parse_attributes(output: &[u8]) -> Option<BTreeMap<GitPath, ConversionAttributes>> {
+    let mut attributes: BTreeMap<GitPath, ConversionAttributes> = BTreeMap::new();
     let Some(output) = output.strip_suffix(b"\0") else { return output.is_empty().then_some(attributes) };
     let fields: Vec<&[u8]> = output.split(|byte| *byte == 0).collect();
     for triple in fields.chunks(3) {
@@ -235,7 +253,7 @@ fn parse_attributes(output: &[u8]) -> Option<BTreeMap<GitPath, Attributes>> {
 }
 
 /// A line of what `git hash-object --stdin-paths` reads, quoted as in C.
-fn quote(path: &[u8]) -> Vec<u8> {
+fn quote_path(path: &[u8]) -> Vec<u8> {
     let mut line = vec![b'"'];
     for byte in path {
         match byte {
@@ -255,8 +273,8 @@ mod tests {
 
     #[test]
     fn any_path_fits_on_a_line() {
-        assert_eq!(quote(b"a b"), b"\"a b\"\n");
-        assert_eq!(quote(b"a\"\\\n\r\xff"), b"\"a\\\"\\\\\\n\\r\xff\"\n");
+        assert_eq!(quote_path(b"a b"), b"\"a b\"\n");
+        assert_eq!(quote_path(b"a\"\\\n\r\xff"), b"\"a\\\"\\\\\\n\\r\xff\"\n");
     }
 
     #[test]

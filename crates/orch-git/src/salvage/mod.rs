@@ -8,17 +8,17 @@
 //! `files` reads a worktree, this file keeps it, `restore` brings it back.
 
 mod files;
-mod record;
 mod restore;
+mod trailers;
 
 use std::path::{Path, PathBuf};
 
-use super::index::{TemporaryIndex, write_entry};
+use super::index::{TemporaryIndex, append_index_entry};
 use super::reference::DURABLE;
-use super::{CommitId, GitError, RefName, Repository, TreeId, TreeState, Worktree};
-use files::{Files, Keep};
-use record::Record;
-pub use restore::Restored;
+use super::{CommitId, GitError, RefName, Repository, TreeId, Worktree, WorktreeStatus};
+use files::{HashMode, WorktreeFiles};
+pub use restore::RestoredWorktree;
+use trailers::SalvageTrailers;
 
 /// What a worktree was when it was salvaged; removing it needs this.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Salvage {
     /// The commit that keeps it.
     pub commit: CommitId,
     /// What was there.
-    pub(super) captured: Captured,
+    pub(super) captured: CapturedWorktree,
 }
 
 impl Salvage {
@@ -42,7 +42,7 @@ impl Salvage {
 
 /// All that a worktree holds, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Captured {
+pub(super) struct CapturedWorktree {
     commit: Option<CommitId>,
     branch: Option<RefName>,
     /// The files as they are.
@@ -60,7 +60,7 @@ impl Repository {
     /// `NotASalvage`.
     pub fn find_salvage(&self, reference: &RefName, worktree: &Path) -> Result<Option<Salvage>, GitError> {
         let Some(commit) = self.read_ref(reference)? else { return Ok(None) };
-        let (_, captured) = self.salvaged(&commit)?;
+        let (_, captured) = self.read_salvage(&commit)?;
         Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured }))
     }
 }
@@ -70,46 +70,50 @@ impl Worktree<'_> {
     ///
     /// # Errors
     /// `Unsupported` where a repository lies inside; a file cannot be read.
-    pub fn salvage(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
-        let captured = self.capture()?;
+    pub fn salvage_to_ref(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
+        let captured = self.capture_contents()?;
         let earlier = self.repository.read_ref(reference)?;
         if let Some(commit) = &earlier {
-            let kept = self.repository.salvaged(commit);
+            let kept = self.repository.read_salvage(commit);
             if kept.is_ok_and(|(_, kept)| kept == captured) {
-                return Ok(Salvage { worktree: self.top().to_owned(), commit: commit.clone(), captured });
+                return Ok(Salvage {
+                    worktree: self.top_level().to_owned(),
+                    commit: commit.clone(),
+                    captured,
+                });
             }
         }
-        let commit = self.keep(&captured, subject, earlier.as_ref())?;
+        let commit = self.write_salvage_commits(&captured, subject, earlier.as_ref())?;
         self.repository.write_ref_durably(reference, &commit, earlier.as_ref())?;
-        Ok(Salvage { worktree: self.top().to_owned(), commit, captured })
+        Ok(Salvage { worktree: self.top_level().to_owned(), commit, captured })
     }
 
     /// Gives all that this worktree holds to git, and names it.
-    pub(super) fn capture(&self) -> Result<Captured, GitError> {
-        let look = self.look(Keep::Contents)?;
-        let tree = self.tree_of(&look.files)?;
-        let conflict: Files = look
+    pub(super) fn capture_contents(&self) -> Result<CapturedWorktree, GitError> {
+        let look = self.scan_files(HashMode::WriteObjects)?;
+        let tree = self.write_tree_of(&look.files)?;
+        let conflict: WorktreeFiles = look
             .entries
             .iter()
             .filter(|entry| entry.stage > 0)
-            .map(|entry| (in_stage(entry.stage, &entry.path), entry.content.clone()))
+            .map(|entry| (stage_path(entry.stage, &entry.path), entry.content.clone()))
             .collect();
         let (index, stages) = if conflict.is_empty() {
             // Git's own way leaves out what was only marked to be added.
-            (TemporaryIndex::copy_of(self)?.tree()?, None)
+            (TemporaryIndex::copy_from_worktree(self)?.write_tree()?, None)
         } else {
             let settled = look.entries.iter().filter(|entry| entry.stage == 0);
             let settled = settled.map(|entry| (entry.path.clone(), entry.content.clone())).collect();
-            (self.tree_of(&settled)?, Some(self.tree_of(&conflict)?))
+            (self.write_tree_of(&settled)?, Some(self.write_tree_of(&conflict)?))
         };
-        let TreeState { commit, branch, .. } = look.state;
-        Ok(Captured { commit, branch, tree, index, stages })
+        let WorktreeStatus { commit, branch, .. } = look.state;
+        Ok(CapturedWorktree { commit, branch, tree, index, stages })
     }
 
     /// Writes the commits.
-    fn keep(
+    fn write_salvage_commits(
         &self,
-        captured: &Captured,
+        captured: &CapturedWorktree,
         subject: &str,
         earlier: Option<&CommitId>,
     ) -> Result<CommitId, GitError> {
@@ -122,7 +126,7 @@ impl Worktree<'_> {
             Some(stages) => Some(write(stages, &below, "orch: the sides of a conflict in a worktree\n")?),
             None => None,
         };
-        let record = Record {
+        let record = SalvageTrailers {
             commit: captured.commit.clone(),
             branch: captured.branch.clone(),
             index: index.clone(),
@@ -130,17 +134,17 @@ impl Worktree<'_> {
         };
         let parents = [captured.commit.clone(), Some(index), stages, earlier.cloned()];
         let parents: Vec<CommitId> = parents.into_iter().flatten().collect();
-        write(&captured.tree, &parents, &record.message(subject))
+        write(&captured.tree, &parents, &record.commit_message(subject))
     }
 }
 
 /// Where a side of a conflict lies in the tree of the sides.
-fn in_stage(stage: u8, path: &[u8]) -> Vec<u8> {
+fn stage_path(stage: u8, path: &[u8]) -> Vec<u8> {
     [format!("{stage}/").as_bytes(), path].concat()
 }
 
-/// The side and the path behind [`in_stage`].
-fn of_stage(path: &[u8]) -> Option<(u8, &[u8])> {
+/// The side and the path behind [`stage_path`].
+fn split_stage_path(path: &[u8]) -> Option<(u8, &[u8])> {
     match path {
         [stage @ b'1'..=b'3', b'/', path @ ..] => Some((stage - b'0', path)),
         _ => None,
@@ -148,11 +152,11 @@ fn of_stage(path: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// The sides of a conflict as lines for an index.
-fn stage_lines(files: &Files) -> Option<Vec<u8>> {
+fn stage_index_lines(files: &WorktreeFiles) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
     for (path, content) in files {
-        let (stage, path) = of_stage(path)?;
-        write_entry(&mut lines, path, content, stage);
+        let (stage, path) = split_stage_path(path)?;
+        append_index_entry(&mut lines, path, content, stage);
     }
     Some(lines)
 }
@@ -164,9 +168,9 @@ mod tests {
     #[test]
     fn sides_of_a_conflict_are_put_away_and_found() {
         for stage in 1..=3 {
-            assert_eq!(of_stage(&in_stage(stage, b"a/\xff")), Some((stage, &b"a/\xff"[..])));
+            assert_eq!(split_stage_path(&stage_path(stage, b"a/\xff")), Some((stage, &b"a/\xff"[..])));
         }
-        assert_eq!(of_stage(b"4/a"), None);
-        assert_eq!(of_stage(b"a"), None);
+        assert_eq!(split_stage_path(b"4/a"), None);
+        assert_eq!(split_stage_path(b"a"), None);
     }
 }

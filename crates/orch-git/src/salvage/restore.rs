@@ -8,17 +8,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::files::{Files, Keep};
-use super::{Captured, stage_lines};
-use crate::index::{Content, GitPath, Mode, file_path, parse_entries};
-use crate::{Addition, BlobId, Checkout, CommitId, GitError, RefName, Repository, TreeId, Worktree};
+use super::files::{HashMode, WorktreeFiles};
+use super::{CapturedWorktree, stage_index_lines};
+use crate::index::{FileMode, GitPath, StoredFile, parse_index_entries, to_file_path};
+use crate::{
+    BlobId, CheckoutTarget, CommitId, GitError, RefName, Repository, TreeId, Worktree, WorktreeSpec,
+};
 
 /// How many bytes of contents are held in memory at once; a larger file goes straight to the disk.
 const CONTENTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What was brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Restored {
+pub struct RestoredWorktree {
     /// Where.
     pub path: PathBuf,
     /// The commit that is checked out; `None` on a branch without one.
@@ -32,41 +34,46 @@ impl Repository {
     ///
     /// # Errors
     /// `NotASalvage`, `PathTaken`. Nothing is left behind.
-    pub fn restore(&self, salvage: &CommitId, path: &Path, reason: &str) -> Result<Restored, GitError> {
-        let (record, captured) = self.salvaged(salvage)?;
+    pub fn restore_salvage(
+        &self,
+        salvage: &CommitId,
+        path: &Path,
+        reason: &str,
+    ) -> Result<RestoredWorktree, GitError> {
+        let (record, captured) = self.read_salvage(salvage)?;
         let held = self.lock_tree(path)?;
-        self.clear(path)?;
-        if !crate::worktree::is_free(path)? || self.registration(path)?.is_some() {
+        self.remove_if_incomplete(path)?;
+        if !crate::worktree::is_path_available(path)? || self.find_registration(path)?.is_some() {
             return Err(GitError::PathTaken { path: path.to_owned() });
         }
         // On a branch without a commit the index stands in for it until the files are there.
         let commit = record.commit.as_ref().unwrap_or(&record.index);
         let (branch, has_made_branch) = self.branch_to_restore(&captured)?;
         let checkout = match &branch {
-            Some(branch) if record.commit.is_some() => Checkout::Branch(branch),
-            _ => Checkout::Detached,
+            Some(branch) if record.commit.is_some() => CheckoutTarget::Branch(branch),
+            _ => CheckoutTarget::Detached,
         };
-        let addition = Addition { path, checkout, commit, reason };
-        let restored = self.register(&addition).and_then(|worktree| {
-            worktree.fill(commit, &held)?;
-            worktree.bring_back(&captured, salvage)?;
+        let addition = WorktreeSpec { path, checkout, commit, reason };
+        let restored = self.register_worktree(&addition).and_then(|worktree| {
+            worktree.checkout_files(commit, &held)?;
+            worktree.restore_contents(&captured, salvage)?;
             if let (None, Some(branch)) = (&record.commit, &branch) {
-                worktree.call(["symbolic-ref", "HEAD", branch.as_str()]).output()?;
+                worktree.git_command(["symbolic-ref", "HEAD", branch.as_str()]).read_stdout()?;
             }
             self.lock_for_use(&addition).map(drop)
         });
         if let Err(error) = restored {
-            let _ = self.clear(path);
+            let _ = self.remove_if_incomplete(path);
             if let (true, Some(branch)) = (has_made_branch, &branch) {
                 let _ = self.delete_ref(branch, commit);
             }
             return Err(error);
         }
-        Ok(Restored { path: path.to_owned(), commit: record.commit, branch })
+        Ok(RestoredWorktree { path: path.to_owned(), commit: record.commit, branch })
     }
 
     /// The branch to check out, if it can be, and whether it had to be made again.
-    fn branch_to_restore(&self, captured: &Captured) -> Result<(Option<RefName>, bool), GitError> {
+    fn branch_to_restore(&self, captured: &CapturedWorktree) -> Result<(Option<RefName>, bool), GitError> {
         let Some(branch) = &captured.branch else { return Ok((None, false)) };
         let at = self.read_ref(branch)?;
         match (&captured.commit, at) {
@@ -74,7 +81,7 @@ impl Repository {
                 self.create_ref(branch, commit)?;
                 Ok((Some(branch.clone()), true))
             }
-            (Some(commit), Some(at)) if at == *commit && self.worktree_on(branch)?.is_none() => {
+            (Some(commit), Some(at)) if at == *commit && self.find_worktree_on_branch(branch)?.is_none() => {
                 Ok((Some(branch.clone()), false))
             }
             (None, None) => Ok((Some(branch.clone()), false)),
@@ -85,39 +92,40 @@ impl Repository {
 
 impl Worktree<'_> {
     /// Turns a checkout of the commit into what was there.
-    fn bring_back(&self, captured: &Captured, salvage: &CommitId) -> Result<(), GitError> {
+    fn restore_contents(&self, captured: &CapturedWorktree, salvage: &CommitId) -> Result<(), GitError> {
         let commit = captured.commit.as_ref();
         let is_staged = match commit {
-            Some(commit) => self.repository.tree(commit)? != captured.index,
+            Some(commit) => self.repository.tree_of_commit(commit)? != captured.index,
             None => false,
         };
         if is_staged {
-            self.call(["read-tree", "--reset", captured.index.as_str()]).output()?;
+            self.git_command(["read-tree", "--reset", captured.index.as_str()]).read_stdout()?;
         }
         if let Some(stages) = &captured.stages {
-            let lines = stage_lines(&self.files_of(stages)?)
+            let lines = stage_index_lines(&self.list_tree_files(stages)?)
                 .ok_or_else(|| GitError::NotASalvage { commit: salvage.clone() })?;
-            self.call(["update-index", "-z", "--index-info"]).input(lines).output()?;
+            self.git_command(["update-index", "-z", "--index-info"]).with_stdin(lines).read_stdout()?;
         }
-        let wanted = self.files_of(&captured.tree)?;
+        let wanted = self.list_tree_files(&captured.tree)?;
         let changed = self.write_files(&wanted)?;
-        self.verify(&wanted, &changed)?;
-        self.refresh()
+        self.verify_restored_files(&wanted, &changed)?;
+        self.refresh_index()
     }
 
     /// Reads which files a tree has.
-    fn files_of(&self, tree: &TreeId) -> Result<Files, GitError> {
+    fn list_tree_files(&self, tree: &TreeId) -> Result<WorktreeFiles, GitError> {
         let index = crate::index::TemporaryIndex::new(self);
-        self.call(["read-tree", tree.as_str()]).index(index.file()).output()?;
-        let output = self.call(["ls-files", "-s", "-v", "-z"]).index(index.file()).output()?;
-        let entries =
-            parse_entries(&output).ok_or_else(|| GitError::Unreadable { command: "ls-files".to_owned() })?;
+        self.git_command(["read-tree", tree.as_str()]).with_index_file(index.file()).read_stdout()?;
+        let output =
+            self.git_command(["ls-files", "-s", "-v", "-z"]).with_index_file(index.file()).read_stdout()?;
+        let entries = parse_index_entries(&output)
+            .ok_or_else(|| GitError::Unreadable { command: "ls-files".to_owned() })?;
         Ok(entries.into_iter().map(|entry| (entry.path, entry.content)).collect())
     }
 
     /// Writes what is not there as it should be; says which files those were.
-    fn write_files(&self, wanted: &Files) -> Result<BTreeSet<GitPath>, GitError> {
-        let there = self.look(Keep::Nothing)?.files;
+    fn write_files(&self, wanted: &WorktreeFiles) -> Result<BTreeSet<GitPath>, GitError> {
+        let there = self.scan_files(HashMode::HashOnly)?.files;
         let mut changed: BTreeSet<GitPath> = BTreeSet::new();
         for path in there.keys().chain(wanted.keys()) {
             if there.get(path) != wanted.get(path) {
@@ -125,12 +133,14 @@ impl Worktree<'_> {
             }
         }
         // What is there first makes room: a folder may take the place of a file, or the other way around.
-        for path in changed.iter().filter(|path| there.contains_key(*path) && self.find(path).is_some()) {
-            self.make_room(path)?;
+        for path in
+            changed.iter().filter(|path| there.contains_key(*path) && self.file_metadata(path).is_some())
+        {
+            self.remove_obstacle(path)?;
         }
-        let mut contents: Vec<(&GitPath, &Content)> = Vec::new();
+        let mut contents: Vec<(&GitPath, &StoredFile)> = Vec::new();
         for path in &changed {
-            if let Some(content) = wanted.get(path).filter(|content| content.mode != Mode::Commit) {
+            if let Some(content) = wanted.get(path).filter(|content| content.mode != FileMode::Submodule) {
                 contents.push((path, content));
             }
         }
@@ -139,12 +149,12 @@ impl Worktree<'_> {
     }
 
     /// Deletes a file, and the folders that are empty then.
-    fn make_room(&self, path: &[u8]) -> Result<(), GitError> {
-        let full = self.top().join(file_path(path));
+    fn remove_obstacle(&self, path: &[u8]) -> Result<(), GitError> {
+        let full = self.top_level().join(to_file_path(path));
         let removed =
             if full.is_dir() && !full.is_symlink() { fs::remove_dir(&full) } else { fs::remove_file(&full) };
         removed.map_err(GitError::io("delete", &full))?;
-        for folder in full.ancestors().skip(1).take_while(|folder| *folder != self.top()) {
+        for folder in full.ancestors().skip(1).take_while(|folder| *folder != self.top_level()) {
             if fs::remove_dir(folder).is_err() {
                 break;
             }
@@ -153,9 +163,9 @@ impl Worktree<'_> {
     }
 
     /// Fetches contents from git, as many at once as fit, and writes them.
-    fn write_contents(&self, contents: &[(&GitPath, &Content)]) -> Result<(), GitError> {
-        let sizes = self.sizes(contents)?;
-        let mut batch: Vec<(&GitPath, &Content)> = Vec::new();
+    fn write_contents(&self, contents: &[(&GitPath, &StoredFile)]) -> Result<(), GitError> {
+        let sizes = self.blob_sizes(contents)?;
+        let mut batch: Vec<(&GitPath, &StoredFile)> = Vec::new();
         let mut bytes = 0;
         for ((path, content), size) in contents.iter().zip(sizes) {
             if size > CONTENTS_BYTES_MAX {
@@ -173,63 +183,70 @@ impl Worktree<'_> {
     }
 
     /// How large contents are.
-    fn sizes(&self, contents: &[(&GitPath, &Content)]) -> Result<Vec<u64>, GitError> {
-        let call = self.call(["cat-file", "--batch-check=%(objectsize)"]).input(names(contents));
-        let text = call.output()?;
+    fn blob_sizes(&self, contents: &[(&GitPath, &StoredFile)]) -> Result<Vec<u64>, GitError> {
+        let call = self
+            .git_command(["cat-file", "--batch-check=%(objectsize)"])
+            .with_stdin(blob_name_lines(contents));
+        let text = call.read_stdout()?;
         let text = String::from_utf8_lossy(&text);
         let sizes: Option<Vec<u64>> = text.lines().map(|line| line.parse().ok()).collect();
         let all = sizes.filter(|sizes| sizes.len() == contents.len());
         all.ok_or_else(|| GitError::Unreadable { command: "cat-file".to_owned() })
     }
 
-    fn write_batch(&self, batch: &[(&GitPath, &Content)]) -> Result<(), GitError> {
+    fn write_batch(&self, batch: &[(&GitPath, &StoredFile)]) -> Result<(), GitError> {
         let unreadable = || GitError::Unreadable { command: "cat-file".to_owned() };
-        let output = self.call(["cat-file", "--batch"]).input(names(batch)).output()?;
+        let output =
+            self.git_command(["cat-file", "--batch"]).with_stdin(blob_name_lines(batch)).read_stdout()?;
         let mut rest = output.as_slice();
         for (path, content) in batch {
-            let (bytes, behind) = next_content(rest, &content.blob).ok_or_else(unreadable)?;
-            self.write_one(path, content.mode, bytes)?;
+            let (bytes, behind) = split_batch_blob(rest, &content.blob).ok_or_else(unreadable)?;
+            self.write_file(path, content.mode, bytes)?;
             rest = behind;
         }
         Ok(())
     }
 
     /// Lets git write into the file itself.
-    fn write_large(&self, path: &GitPath, content: &Content) -> Result<(), GitError> {
-        if content.mode == Mode::Link {
+    fn write_large(&self, path: &GitPath, content: &StoredFile) -> Result<(), GitError> {
+        if content.mode == FileMode::Symlink {
             return Err(GitError::Unreadable { command: "cat-file".to_owned() });
         }
-        let full = self.place_for(path)?;
-        let file = create(&full, content.mode).map_err(GitError::io("write", &full))?;
-        self.call(["cat-file", "blob", content.blob.as_str()]).output_to(file).map(drop)
+        let full = self.prepare_file_path(path)?;
+        let file = create_file(&full, content.mode).map_err(GitError::io("write", &full))?;
+        self.git_command(["cat-file", "blob", content.blob.as_str()]).write_stdout_to(file).map(drop)
     }
 
-    fn write_one(&self, path: &GitPath, mode: Mode, bytes: &[u8]) -> Result<(), GitError> {
-        let full = self.place_for(path)?;
-        let written = if mode == Mode::Link {
+    fn write_file(&self, path: &GitPath, mode: FileMode, bytes: &[u8]) -> Result<(), GitError> {
+        let full = self.prepare_file_path(path)?;
+        let written = if mode == FileMode::Symlink {
             std::os::unix::fs::symlink(OsStr::from_bytes(bytes), &full)
         } else {
-            create(&full, mode).and_then(|mut file| file.write_all(bytes))
+            create_file(&full, mode).and_then(|mut file| file.write_all(bytes))
         };
         written.map_err(GitError::io("write", &full))
     }
 
     /// Makes the folders that a file lies in; a path that leads through a symbolic link is not followed.
-    fn place_for(&self, path: &[u8]) -> Result<PathBuf, GitError> {
-        let full = self.top().join(file_path(path));
-        let folder = full.parent().unwrap_or(self.top());
+    fn prepare_file_path(&self, path: &[u8]) -> Result<PathBuf, GitError> {
+        let full = self.top_level().join(to_file_path(path));
+        let folder = full.parent().unwrap_or(self.top_level());
         DirBuilder::new().recursive(true).create(folder).map_err(GitError::io("make the folder", folder))?;
         let is_inside = folder.canonicalize().is_ok_and(|real| real == folder);
         if is_inside { Ok(full) } else { Err(GitError::NotRestored { path: full }) }
     }
 
     /// Reads what was written, to be sure.
-    fn verify(&self, wanted: &Files, changed: &BTreeSet<GitPath>) -> Result<(), GitError> {
-        let there = self.read(changed, Keep::Nothing)?;
+    fn verify_restored_files(
+        &self,
+        wanted: &WorktreeFiles,
+        changed: &BTreeSet<GitPath>,
+    ) -> Result<(), GitError> {
+        let there = self.read_files(changed, HashMode::HashOnly)?;
         for path in changed {
-            let expected = wanted.get(path).filter(|content| content.mode != Mode::Commit);
+            let expected = wanted.get(path).filter(|content| content.mode != FileMode::Submodule);
             if there.get(path) != expected {
-                return Err(GitError::NotRestored { path: self.top().join(file_path(path)) });
+                return Err(GitError::NotRestored { path: self.top_level().join(to_file_path(path)) });
             }
         }
         Ok(())
@@ -237,22 +254,22 @@ impl Worktree<'_> {
 }
 
 /// Names of contents, a line each.
-fn names(contents: &[(&GitPath, &Content)]) -> Vec<u8> {
+fn blob_name_lines(contents: &[(&GitPath, &StoredFile)]) -> Vec<u8> {
     contents.iter().flat_map(|(_, content)| format!("{}\n", content.blob).into_bytes()).collect()
 }
 
 /// A file that was not there, executable or not as the user's mask has it.
-fn create(path: &Path, mode: Mode) -> io::Result<File> {
-    let bits = if mode == Mode::Executable { 0o777 } else { 0o666 };
+fn create_file(path: &Path, mode: FileMode) -> io::Result<File> {
+    let bits = if mode == FileMode::Executable { 0o777 } else { 0o666 };
     let file = OpenOptions::new().write(true).create_new(true).mode(bits).open(path)?;
-    if mode == Mode::Executable && file.metadata()?.permissions().mode() & 0o100 == 0 {
+    if mode == FileMode::Executable && file.metadata()?.permissions().mode() & 0o100 == 0 {
         file.set_permissions(fs::Permissions::from_mode(0o700))?;
     }
     Ok(file)
 }
 
 /// Takes one content off the front of what `git cat-file --batch` prints: `NAME blob SIZE LF CONTENT LF`.
-fn next_content<'a>(output: &'a [u8], blob: &BlobId) -> Option<(&'a [u8], &'a [u8])> {
+fn split_batch_blob<'a>(output: &'a [u8], blob: &BlobId) -> Option<(&'a [u8], &'a [u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&output[..end]).ok()?;
     let size: usize = header.strip_prefix(blob.as_str())?.strip_prefix(" blob ")?.parse().ok()?;
@@ -268,11 +285,11 @@ mod tests {
     fn contents_are_taken_one_by_one() {
         let blob = BlobId::parse(&"a".repeat(40)).unwrap();
         let output = format!("{blob} blob 5\nab\ncd\n{blob} blob 0\n\n");
-        let (first, rest) = next_content(output.as_bytes(), &blob).unwrap();
-        let (second, rest) = next_content(rest, &blob).unwrap();
+        let (first, rest) = split_batch_blob(output.as_bytes(), &blob).unwrap();
+        let (second, rest) = split_batch_blob(rest, &blob).unwrap();
         assert_eq!((first, second, rest), (&b"ab\ncd"[..], &b""[..], &b""[..]));
         for output in [format!("{blob} missing\n"), format!("{blob} blob 9\nab\n"), String::new()] {
-            assert_eq!(next_content(output.as_bytes(), &blob), None, "{output}");
+            assert_eq!(split_batch_blob(output.as_bytes(), &blob), None, "{output}");
         }
     }
 }

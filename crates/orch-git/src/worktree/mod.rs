@@ -6,7 +6,7 @@
 mod add;
 mod list;
 pub(super) mod lock;
-mod reason;
+mod lock_reason;
 mod remove;
 mod reuse;
 
@@ -14,15 +14,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-pub(super) use add::is_free;
-pub use add::{Addition, Checkout};
-pub use list::{WorktreeEntry, real};
-pub use lock::ScratchHold;
-pub use remove::sweep_removed;
-pub use reuse::{Reuse, Unfit};
+pub(super) use add::is_path_available;
+pub use add::{CheckoutTarget, WorktreeSpec};
+pub use list::{RegisteredWorktree, canonicalize_existing};
+pub use lock::ScratchLock;
+pub use remove::sweep_deleted_folders;
+pub use reuse::{ReuseOutcome, WorktreeObstacle};
 
-use super::program::Call;
-use super::{GitError, Repository, TreeState, status};
+use super::program::GitCommand;
+use super::{GitError, Repository, WorktreeStatus, status};
 
 /// A checkout of a repository, known to be one of its worktrees.
 #[derive(Clone, Debug)]
@@ -48,16 +48,16 @@ impl Repository {
     ///
     /// # Errors
     /// `NotAWorktree` where the folder is gone, has lost its `.git`, or belongs to another repository.
-    pub fn worktree(&self, top: &Path) -> Result<Worktree<'_>, GitError> {
+    pub fn open_worktree(&self, top: &Path) -> Result<Worktree<'_>, GitError> {
         let not_one = || GitError::NotAWorktree { path: top.to_owned() };
         let top = top.canonicalize().map_err(|_| not_one())?;
-        let git_dir = self.git_dir_of(&top).ok_or_else(not_one)?;
+        let git_dir = self.find_git_dir(&top).ok_or_else(not_one)?;
         Ok(Worktree { repository: self, top, git_dir })
     }
 
     /// The git folder of a worktree, if it and the worktree name each other.
-    fn git_dir_of(&self, top: &Path) -> Option<PathBuf> {
-        if self.top() == Some(top) {
+    fn find_git_dir(&self, top: &Path) -> Option<PathBuf> {
+        if self.top_level() == Some(top) {
             return Some(self.git_dir().to_owned());
         }
         let common = self.common_dir().canonicalize().ok()?;
@@ -66,20 +66,20 @@ impl Repository {
             return (dot_git.canonicalize().ok()? == common).then_some(dot_git);
         }
         let text = std::fs::read(&dot_git).ok()?;
-        let named = path_in(text.strip_prefix(b"gitdir: ")?);
+        let named = parse_path_file(text.strip_prefix(b"gitdir: ")?);
         let git_dir = top.join(named).canonicalize().ok()?;
         if git_dir == common {
             return Some(git_dir);
         }
-        let named_common = path_in(&std::fs::read(git_dir.join("commondir")).ok()?);
-        let named_back = path_in(&std::fs::read(git_dir.join("gitdir")).ok()?);
+        let named_common = parse_path_file(&std::fs::read(git_dir.join("commondir")).ok()?);
+        let named_back = parse_path_file(&std::fs::read(git_dir.join("gitdir")).ok()?);
         let is_ours = git_dir.join(named_common).canonicalize().ok()? == common;
-        (is_ours && real(&git_dir.join(named_back)) == dot_git).then_some(git_dir)
+        (is_ours && canonicalize_existing(&git_dir.join(named_back)) == dot_git).then_some(git_dir)
     }
 }
 
 /// A path in a file of git's, without the line end behind it.
-fn path_in(text: &[u8]) -> PathBuf {
+fn parse_path_file(text: &[u8]) -> PathBuf {
     let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     PathBuf::from(OsStr::from_bytes(&text[..end]))
 }
@@ -87,7 +87,7 @@ fn path_in(text: &[u8]) -> PathBuf {
 impl Worktree<'_> {
     /// Its top, without symbolic links.
     #[must_use]
-    pub fn top(&self) -> &Path {
+    pub fn top_level(&self) -> &Path {
         &self.top
     }
 
@@ -106,28 +106,28 @@ impl Worktree<'_> {
     ///
     /// # Errors
     /// Git cannot tell.
-    pub fn state(&self) -> Result<TreeState, GitError> {
-        self.state_by(self.call(status::ARGUMENTS))
+    pub fn read_status(&self) -> Result<WorktreeStatus, GitError> {
+        self.read_status_with(self.git_command(status::ARGUMENTS))
     }
 
     /// The same by a command that was given more settings.
-    pub(super) fn state_by(&self, call: Call) -> Result<TreeState, GitError> {
-        let answer = call.answer()?;
-        if answer.code() != Some(0) {
+    pub(super) fn read_status_with(&self, call: GitCommand) -> Result<WorktreeStatus, GitError> {
+        let answer = call.run_to_output()?;
+        if answer.exit_code() != Some(0) {
             return Err(answer.into_error());
         }
-        status::parse(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        status::parse_status(&answer.stdout).ok_or_else(|| answer.into_unreadable())
     }
 
     /// Says which operation of git's is under way in it, such as a merge that waits for its conflicts to be resolved.
     #[must_use]
-    pub fn operation(&self) -> Option<&'static str> {
+    pub fn operation_in_progress(&self) -> Option<&'static str> {
         OPERATIONS.iter().find(|(file, _)| self.git_dir.join(file).exists()).map(|(_, operation)| *operation)
     }
 
     /// Refuses a worktree in which an operation of git's is under way.
-    pub(super) fn at_rest(&self) -> Result<(), GitError> {
-        match self.operation() {
+    pub(super) fn refuse_operation_in_progress(&self) -> Result<(), GitError> {
+        match self.operation_in_progress() {
             Some(operation) => Err(GitError::InProgress { path: self.top.clone(), operation }),
             None => Ok(()),
         }
@@ -137,7 +137,7 @@ impl Worktree<'_> {
     ///
     /// # Errors
     /// It takes too long.
-    pub fn until_still(&self) -> Result<(), GitError> {
+    pub fn wait_until_unlocked(&self) -> Result<(), GitError> {
         self.repository.lock_tree(&self.top).map(drop)
     }
 
@@ -147,7 +147,7 @@ impl Worktree<'_> {
     /// Changes that are not committed, or files that git does not know, are in the way; nothing was changed then.
     pub fn fast_forward(&self, to: &super::CommitId) -> Result<(), GitError> {
         let held = self.repository.lock_tree(&self.top)?;
-        let call = self.call([
+        let call = self.git_command([
             "merge",
             "--ff-only",
             // By default an ignored file gives way, and what it held is nowhere else.
@@ -158,21 +158,21 @@ impl Worktree<'_> {
             "--no-stat",
             to.as_str(),
         ]);
-        match self.repository.with_identity(call)?.held(held.share()?).output() {
+        match self.repository.with_identity(call)?.with_lock(held.share_handle()?).read_stdout() {
             Err(GitError::Failed { stderr, .. }) if stderr.contains("would be overwritten by merge") => {
-                Err(GitError::NotClean { path: self.top.clone(), files: self.state()?.dirty })
+                Err(GitError::NotClean { path: self.top.clone(), files: self.read_status()?.dirty })
             }
             other => other.map(drop),
         }
     }
 
     /// Prepares a command in it.
-    pub(super) fn call<I>(&self, arguments: I) -> Call
+    pub(super) fn git_command<I>(&self, arguments: I) -> GitCommand
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        self.repository.call_in(&self.git_dir, &self.top, arguments)
+        self.repository.worktree_command(&self.git_dir, &self.top, arguments)
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
         for (text, expected) in
             [(&b"/a b\n"[..], "/a b"), (b"/a\nb\n", "/a\nb"), (b"../..\r\n", "../.."), (b"\n", "")]
         {
-            assert_eq!(path_in(text), Path::new(expected));
+            assert_eq!(parse_path_file(text), Path::new(expected));
         }
     }
 }

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::list::WorktreeEntry;
-use super::reason::{self, refuse_lock_of_others};
-use super::reuse::Unfit;
-use crate::{CommitId, GitError, Head, Repository, Salvage};
-use orch_process::{ProcessIdentity, processes_in};
+use super::list::RegisteredWorktree;
+use super::lock_reason::{self, refuse_foreign_lock};
+use super::reuse::WorktreeObstacle;
+use crate::{CommitId, GitError, Repository, Salvage, WorktreeHead};
+use orch_process::{ProcessIdentity, processes_working_in};
 
 /// How the folder of a worktree is called between being taken away and being deleted.
 const REMOVED: &str = ".orch-removed-";
@@ -23,18 +23,18 @@ impl Repository {
     pub fn remove_worktree(&self, salvage: &Salvage) -> Result<(), GitError> {
         let path = &salvage.worktree;
         let _held = self.lock_tree(path)?;
-        let Some(entry) = self.registration(path)? else {
+        let Some(entry) = self.find_registration(path)? else {
             // Deleted by an earlier try that was then cut off.
             return if path.exists() { Err(GitError::NotAWorktree { path: path.clone() }) } else { Ok(()) };
         };
         if entry.is_main {
             return Err(GitError::MainWorktree { path: path.clone() });
         }
-        refuse_lock_of_others(&entry)?;
-        if path.exists() && self.worktree(path)?.capture()? != salvage.captured {
+        refuse_foreign_lock(&entry)?;
+        if path.exists() && self.open_worktree(path)?.capture_contents()? != salvage.captured {
             return Err(GitError::ChangedSinceSalvage { path: path.clone() });
         }
-        self.take_away(path)
+        self.delete_worktree(path)
     }
 
     /// Removes a worktree in which only checks ran, also one that was not made to the end: it must stand on no branch and
@@ -44,27 +44,27 @@ impl Repository {
     /// `NotAWorktree` where it is none of that kind; a folder that is gone is no error.
     pub fn remove_scratch(&self, path: &Path, reason: &str) -> Result<(), GitError> {
         let _held = self.lock_tree(path)?;
-        let Some(entry) = self.registration(path)? else { return Ok(()) };
+        let Some(entry) = self.find_registration(path)? else { return Ok(()) };
         let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
-        let is_scratch = entry.locked.as_deref() == Some(&reason::ours(reason));
-        if !(entry.is_half_made() || is_detached && is_scratch) {
+        let is_scratch = entry.locked.as_deref() == Some(&lock_reason::format_lock_reason(reason));
+        if !(entry.is_incomplete() || is_detached && is_scratch) {
             return Err(GitError::NotAWorktree { path: path.to_owned() });
         }
-        self.take_away(path)
+        self.delete_worktree(path)
     }
 
     /// Removes what is left of a tree that was being made when its maker ended; says whether there was any.
     ///
     /// # Errors
     /// `Busy` where it is being made just now.
-    pub fn clear_half_made(&self, path: &Path) -> Result<bool, GitError> {
-        let Some(entry) = self.registration(path)?.filter(WorktreeEntry::is_half_made) else {
+    pub fn sweep_incomplete(&self, path: &Path) -> Result<bool, GitError> {
+        let Some(entry) = self.find_registration(path)?.filter(RegisteredWorktree::is_incomplete) else {
             return Ok(false);
         };
         let _held = self.try_lock_tree(path)?;
-        match self.registration(path)? {
-            Some(still) if still.is_half_made() && still.path == entry.path => {
-                self.take_away(path).map(|()| true)
+        match self.find_registration(path)? {
+            Some(still) if still.is_incomplete() && still.path == entry.path => {
+                self.delete_worktree(path).map(|()| true)
             }
             _ => Ok(false),
         }
@@ -76,10 +76,10 @@ impl Repository {
     /// As [`Repository::remove_scratch`]; `Busy` where checks run in it.
     pub fn sweep_scratch(&self, path: &Path, reason: &str) -> Result<bool, GitError> {
         let _unused = self.try_lock_scratch(path)?;
-        if self.registration(path)?.is_none() {
+        if self.find_registration(path)?.is_none() {
             return Ok(false);
         }
-        if !processes_in(path).is_empty() {
+        if !processes_working_in(path).is_empty() {
             return Err(GitError::Busy);
         }
         self.remove_scratch(path, reason).map(|()| true)
@@ -90,54 +90,63 @@ impl Repository {
     ///
     /// # Errors
     /// Git cannot tell, or cannot do it.
-    pub fn remove_unused(&self, path: &Path, reason: &str, at: &CommitId) -> Result<Option<Unfit>, GitError> {
+    pub fn remove_unused_worktree(
+        &self,
+        path: &Path,
+        reason: &str,
+        at: &CommitId,
+    ) -> Result<Option<WorktreeObstacle>, GitError> {
         let _held = self.lock_tree(path)?;
         // Taken by somebody else meanwhile.
-        let Some(entry) = self.registration(path)? else { return Ok(None) };
-        let expected = Head { commit: at.clone(), branch: None };
-        if entry.head != Some(expected) || entry.locked.as_deref() != Some(&reason::ours(reason)) {
-            return Ok(Some(Unfit::NotClean));
+        let Some(entry) = self.find_registration(path)? else { return Ok(None) };
+        let expected = WorktreeHead { commit: at.clone(), branch: None };
+        if entry.head != Some(expected)
+            || entry.locked.as_deref() != Some(&lock_reason::format_lock_reason(reason))
+        {
+            return Ok(Some(WorktreeObstacle::NotClean));
         }
         if path.exists()
-            && let Some(unfit) = self.worktree(path)?.unfit(at)?
+            && let Some(unfit) = self.open_worktree(path)?.find_obstacle(at)?
         {
             return Ok(Some(unfit));
         }
-        self.take_away(path).map(|()| None)
+        self.delete_worktree(path).map(|()| None)
     }
 
     /// Drops the registration of a worktree whose folder somebody else deleted.
     ///
     /// # Errors
     /// `LockedByOthers`.
-    pub fn forget_worktree(&self, path: &Path) -> Result<(), GitError> {
+    pub fn unregister_missing_worktree(&self, path: &Path) -> Result<(), GitError> {
         let _held = self.lock_tree(path)?;
-        match self.registration(path)? {
+        match self.find_registration(path)? {
             Some(entry) if !entry.is_main && path.symlink_metadata().is_err() => {
-                refuse_lock_of_others(&entry)?;
-                self.take_away(path)
+                refuse_foreign_lock(&entry)?;
+                self.delete_worktree(path)
             }
             _ => Ok(()),
         }
     }
 
     /// Takes the folder away at once, then its registration, and deletes the files without holding anybody up.
-    pub(super) fn take_away(&self, path: &Path) -> Result<(), GitError> {
-        let aside = aside(path);
-        let administration = self.lock_administration()?;
+    pub(super) fn delete_worktree(&self, path: &Path) -> Result<(), GitError> {
+        let aside = trash_path(path);
+        let administration = self.lock_registrations()?;
         if path.symlink_metadata().is_ok() {
             fs::rename(path, &aside).map_err(GitError::io("move away", path))?;
         }
         // Twice: also one that is locked. Of a folder that is gone only the registration is removed.
         let words = ["worktree", "remove", "--force", "--force", "--"].map(AsRef::as_ref);
-        let removed =
-            self.call(words.into_iter().chain([path.as_os_str()])).held(administration.share()?).output();
+        let removed = self
+            .git_command(words.into_iter().chain([path.as_os_str()]))
+            .with_lock(administration.share_handle()?)
+            .read_stdout();
         if let Err(error) = removed {
             let _ = fs::rename(&aside, path);
             return Err(error);
         }
         drop(administration);
-        delete(&aside).map_err(GitError::io("delete", aside))
+        delete_folder(&aside).map_err(GitError::io("delete", aside))
     }
 }
 
@@ -145,7 +154,7 @@ impl Repository {
 ///
 /// # Errors
 /// Something cannot be deleted.
-pub fn sweep_removed(folder: &Path) -> Result<(), GitError> {
+pub fn sweep_deleted_folders(folder: &Path) -> Result<(), GitError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -153,20 +162,20 @@ pub fn sweep_removed(folder: &Path) -> Result<(), GitError> {
         let Some(maker) = name.strip_prefix(REMOVED) else { continue };
         let maker = maker.split('-').next().and_then(|number| number.parse().ok());
         // One that is alive deletes it itself.
-        if maker.is_none_or(|maker| maker == std::process::id() || !is_alive(maker)) {
+        if maker.is_none_or(|maker| maker == std::process::id() || !is_process_alive(maker)) {
             let path = entry.path();
-            delete(&path).map_err(GitError::io("delete", path))?;
+            delete_folder(&path).map_err(GitError::io("delete", path))?;
         }
     }
     Ok(())
 }
 
-fn is_alive(process: u32) -> bool {
-    ProcessIdentity::of(process).is_some_and(ProcessIdentity::is_alive)
+fn is_process_alive(process: u32) -> bool {
+    ProcessIdentity::of_pid(process).is_some_and(ProcessIdentity::is_alive)
 }
 
 /// A name beside the folder that nobody else uses.
-fn aside(path: &Path) -> PathBuf {
+fn trash_path(path: &Path) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut random = [0; 8];
@@ -177,11 +186,11 @@ fn aside(path: &Path) -> PathBuf {
 }
 
 /// Deletes a folder, also where tools made folders in it read-only.
-fn delete(path: &Path) -> io::Result<()> {
+fn delete_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
+            make_folders_writable(path)?;
             fs::remove_dir_all(path)
         }
         other => other,
@@ -189,14 +198,14 @@ fn delete(path: &Path) -> io::Result<()> {
 }
 
 /// Lets the owner change every folder in here.
-fn open_up(folder: &Path) -> io::Result<()> {
+fn make_folders_writable(folder: &Path) -> io::Result<()> {
     let mut permissions = folder.symlink_metadata()?.permissions();
     permissions.set_mode(permissions.mode() | 0o700);
     fs::set_permissions(folder, permissions)?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
+            make_folders_writable(&entry.path())?;
         }
     }
     Ok(())
@@ -215,24 +224,24 @@ mod tests {
         for part in ["a/b", "a"] {
             fs::set_permissions(path.join(part), fs::Permissions::from_mode(0o555)).unwrap();
         }
-        open_up(&path).unwrap();
+        make_folders_writable(&path).unwrap();
         assert_eq!(path.join("a/b").metadata().unwrap().permissions().mode() & 0o777, 0o755);
         fs::set_permissions(path.join("a"), fs::Permissions::from_mode(0o555)).unwrap();
-        delete(&path).unwrap();
+        delete_folder(&path).unwrap();
         assert!(!path.exists());
-        delete(&path).unwrap();
+        delete_folder(&path).unwrap();
     }
 
     #[test]
     fn only_what_was_taken_away_is_swept() {
         let folder = tempfile::tempdir().unwrap();
-        let (gone, kept) = (aside(&folder.path().join("x")), folder.path().join("kept"));
-        assert_ne!(gone, aside(&folder.path().join("x")));
+        let (gone, kept) = (trash_path(&folder.path().join("x")), folder.path().join("kept"));
+        assert_ne!(gone, trash_path(&folder.path().join("x")));
         for path in [&gone, &kept] {
             fs::create_dir_all(path.join("inside")).unwrap();
         }
-        sweep_removed(folder.path()).unwrap();
+        sweep_deleted_folders(folder.path()).unwrap();
         assert!(kept.exists() && !gone.exists());
-        sweep_removed(&folder.path().join("missing")).unwrap();
+        sweep_deleted_folders(&folder.path().join("missing")).unwrap();
     }
 }

@@ -6,25 +6,25 @@
 use std::path::Path;
 
 use super::Worktree;
-use super::add::{Addition, Checkout, is_free, refuse_second_checkout};
-use super::list::WorktreeEntry;
-use super::lock::Held;
-use super::reason::refuse_lock_of_others;
+use super::add::{CheckoutTarget, WorktreeSpec, is_path_available, refuse_second_checkout};
+use super::list::RegisteredWorktree;
+use super::lock::RepositoryLock;
+use super::lock_reason::refuse_foreign_lock;
 use crate::{CommitId, GitError, Repository};
-use orch_process::processes_in;
+use orch_process::processes_working_in;
 
 /// What came of asking for a worktree to be used again.
 #[derive(Debug)]
-pub enum Reuse<'r> {
+pub enum ReuseOutcome<'r> {
     /// It is where and what was wanted.
-    Done(Worktree<'r>),
+    Reused(Worktree<'r>),
     /// It is left as it was.
-    Unfit(Unfit),
+    Obstructed(WorktreeObstacle),
 }
 
 /// Why a worktree is not used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub enum WorktreeObstacle {
     /// It holds changes that are not committed.
     NotClean,
     /// A merge or the like is under way in it.
@@ -49,49 +49,53 @@ impl Repository {
     ///
     /// # Errors
     /// Those of `add_worktree`, and `NotAWorktree` or `LockedByOthers` for the one that is to be used again.
-    pub fn reuse_worktree(&self, from: &Path, addition: &Addition<'_>) -> Result<Reuse<'_>, GitError> {
+    pub fn reuse_worktree(
+        &self,
+        from: &Path,
+        addition: &WorktreeSpec<'_>,
+    ) -> Result<ReuseOutcome<'_>, GitError> {
         let held = self.lock_trees(from, addition.path)?;
         let worktrees = self.list_worktrees()?;
-        let worktree = self.worktree(from)?;
-        let entry = worktrees.iter().find(|entry| entry.path == worktree.top());
+        let worktree = self.open_worktree(from)?;
+        let entry = worktrees.iter().find(|entry| entry.path == worktree.top_level());
         let entry = entry.ok_or_else(|| GitError::NotAWorktree { path: from.to_owned() })?;
         if entry.is_main {
             return Err(GitError::MainWorktree { path: from.to_owned() });
         }
-        refuse_lock_of_others(entry)?;
-        let stays = worktree.top() == super::list::real(addition.path);
-        if !stays && !is_free(addition.path)? {
+        refuse_foreign_lock(entry)?;
+        let stays = worktree.top_level() == super::list::canonicalize_existing(addition.path);
+        if !stays && !is_path_available(addition.path)? {
             return Err(GitError::PathTaken { path: addition.path.to_owned() });
         }
-        if let Checkout::Branch(branch) = addition.checkout {
-            let others: Vec<WorktreeEntry> =
+        if let CheckoutTarget::Branch(branch) = addition.checkout {
+            let others: Vec<RegisteredWorktree> =
                 worktrees.iter().filter(|other| other.path != entry.path).cloned().collect();
             refuse_second_checkout(&others, branch)?;
         }
-        if let Some(unfit) = worktree.unfit(addition.commit)? {
-            return Ok(Reuse::Unfit(unfit));
+        if let Some(unfit) = worktree.find_obstacle(addition.commit)? {
+            return Ok(ReuseOutcome::Obstructed(unfit));
         }
-        self.make_branch(addition)?;
-        self.lock_for_making(from)?;
+        self.ensure_branch(addition)?;
+        self.mark_incomplete(from)?;
         if !stays {
             self.move_worktree(from, addition.path)?;
         }
-        let worktree = self.worktree(addition.path)?;
-        worktree.become_fresh(addition, &held)?;
-        self.accept(addition, &worktree)?;
-        Ok(Reuse::Done(worktree))
+        let worktree = self.open_worktree(addition.path)?;
+        worktree.reset_to_spec(addition, &held)?;
+        self.verify_and_lock(addition, &worktree)?;
+        Ok(ReuseOutcome::Reused(worktree))
     }
 
     /// Locks both trees, in an order that all processes keep.
-    fn lock_trees(&self, one: &Path, other: &Path) -> Result<Vec<Held>, GitError> {
-        let mut numbers = vec![super::lock::number_of(one), super::lock::number_of(other)];
+    fn lock_trees(&self, one: &Path, other: &Path) -> Result<Vec<RepositoryLock>, GitError> {
+        let mut numbers = vec![super::lock::tree_lock_number(one), super::lock::tree_lock_number(other)];
         numbers.sort_unstable();
         numbers.dedup();
-        numbers.into_iter().map(|number| self.lock_number(number)).collect()
+        numbers.into_iter().map(|number| self.lock_tree_number(number)).collect()
     }
 
     fn move_worktree(&self, from: &Path, to: &Path) -> Result<(), GitError> {
-        let administration = self.lock_administration()?;
+        let administration = self.lock_registrations()?;
         // Into a folder that is there git would move it, instead of to its place.
         match std::fs::remove_dir(to) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -105,61 +109,66 @@ impl Repository {
         // Twice: also one that is locked.
         let words = ["worktree", "move", "--force", "--force", "--"].map(AsRef::as_ref);
         let paths = [from.as_os_str(), to.as_os_str()];
-        self.call(words.into_iter().chain(paths)).held(administration.share()?).output().map(drop)
+        self.git_command(words.into_iter().chain(paths))
+            .with_lock(administration.share_handle()?)
+            .read_stdout()
+            .map(drop)
     }
 }
 
 impl Worktree<'_> {
     /// Why this worktree could become another than a fresh one would be.
-    pub(super) fn unfit(&self, commit: &CommitId) -> Result<Option<Unfit>, GitError> {
-        if self.operation().is_some() {
-            return Ok(Some(Unfit::InProgress));
+    pub(super) fn find_obstacle(&self, commit: &CommitId) -> Result<Option<WorktreeObstacle>, GitError> {
+        if self.operation_in_progress().is_some() {
+            return Ok(Some(WorktreeObstacle::InProgress));
         }
         if self.git_dir().join("config.worktree").exists() {
-            return Ok(Some(Unfit::OwnSettings));
+            return Ok(Some(WorktreeObstacle::OwnSettings));
         }
-        let workers = processes_in(self.top());
+        let workers = processes_working_in(self.top_level());
         if !workers.is_empty() {
-            return Ok(Some(Unfit::Occupied(workers)));
+            return Ok(Some(WorktreeObstacle::Occupied(workers)));
         }
-        let state = self.state()?;
+        let state = self.read_status()?;
         let Some(head) = state.commit.as_ref().filter(|_| state.is_clean()) else {
-            return Ok(Some(Unfit::NotClean));
+            return Ok(Some(WorktreeObstacle::NotClean));
         };
         let entries = self.index_entries()?;
         if entries.iter().any(|entry| entry.is_assumed || entry.is_skipped) {
-            return Ok(Some(Unfit::HiddenFiles));
+            return Ok(Some(WorktreeObstacle::HiddenFiles));
         }
-        if entries.iter().any(|entry| entry.content.mode == crate::index::Mode::Commit) {
-            return Ok(Some(Unfit::Submodules));
+        if entries.iter().any(|entry| entry.content.mode == crate::index::FileMode::Submodule) {
+            return Ok(Some(WorktreeObstacle::Submodules));
         }
         let attributes = [".gitattributes".to_owned()];
-        if !self.repository.matches_globs(head, commit, &attributes)?.is_empty() {
-            return Ok(Some(Unfit::Attributes));
+        if !self.repository.changed_paths_matching(head, commit, &attributes)?.is_empty() {
+            return Ok(Some(WorktreeObstacle::Attributes));
         }
         Ok(None)
     }
 
     /// Leaves nothing of what was, and has what is wanted.
-    fn become_fresh(&self, addition: &Addition<'_>, held: &[Held]) -> Result<(), GitError> {
-        let share = || held.first().map(Held::share).transpose();
-        let hold = |call: crate::program::Call| -> Result<_, GitError> {
+    fn reset_to_spec(&self, addition: &WorktreeSpec<'_>, held: &[RepositoryLock]) -> Result<(), GitError> {
+        let share = || held.first().map(RepositoryLock::share_handle).transpose();
+        let hold = |call: crate::program::GitCommand| -> Result<_, GitError> {
             Ok(match share()? {
-                Some(lock) => call.held(lock),
+                Some(lock) => call.with_lock(lock),
                 None => call,
             })
         };
-        hold(self.call(["clean", "-ffdx", "--quiet"]))?.output()?;
+        hold(self.git_command(["clean", "-ffdx", "--quiet"]))?.read_stdout()?;
         let head = match addition.checkout {
-            Checkout::Branch(branch) => self.call(["symbolic-ref", "-m", "orch", "HEAD", branch.as_str()]),
-            Checkout::Detached => {
-                self.call(["update-ref", "--no-deref", "-m", "orch", "HEAD", addition.commit.as_str()])
+            CheckoutTarget::Branch(branch) => {
+                self.git_command(["symbolic-ref", "-m", "orch", "HEAD", branch.as_str()])
+            }
+            CheckoutTarget::Detached => {
+                self.git_command(["update-ref", "--no-deref", "-m", "orch", "HEAD", addition.commit.as_str()])
             }
         };
-        self.repository.with_identity(head)?.output()?;
+        self.repository.with_identity(head)?.read_stdout()?;
         // Times may be set back, but not that of the last change; and a mode is part of the file.
-        let read = self.call(["read-tree", "--reset", "-u", addition.commit.as_str()]);
-        let read = read.setting("core.trustctime=true").setting("core.checkStat=default");
-        hold(read.setting("core.fileMode=true"))?.output().map(drop)
+        let read = self.git_command(["read-tree", "--reset", "-u", addition.commit.as_str()]);
+        let read = read.with_config("core.trustctime=true").with_config("core.checkStat=default");
+        hold(read.with_config("core.fileMode=true"))?.read_stdout().map(drop)
     }
 }

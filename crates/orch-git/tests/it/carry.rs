@@ -4,24 +4,24 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use orch_git::{Carried, GitError, Skipped};
+use orch_git::{CopiedFiles, GitError, SkipReason};
 
-use super::ground::{Ground, set_mode, write};
+use super::ground::{GitFixture, set_mode, write};
 
 /// Carries from the repository's top into a new worktree.
-fn carry(ground: &Ground, globs: &[&str]) -> (PathBuf, Carried) {
+fn carry_into_worktree(ground: &GitFixture, globs: &[&str]) -> (PathBuf, CopiedFiles) {
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    let main = repository.worktree(&ground.top).unwrap();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let main = repository.open_worktree(&ground.top).unwrap();
     let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
-    let carried = worktree.carry_from(&main, &globs).unwrap();
-    assert!(worktree.state().unwrap().is_clean(), "{:?}", worktree.state().unwrap().dirty);
-    (worktree.top().to_owned(), carried)
+    let carried = worktree.copy_ignored_from(&main, &globs).unwrap();
+    assert!(worktree.read_status().unwrap().is_clean(), "{:?}", worktree.read_status().unwrap().dirty);
+    (worktree.top_level().to_owned(), carried)
 }
 
 #[test]
 fn ignored_files_come_by_pattern_and_by_list() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", ".env*\n/secret/\nbuild/\n");
     ground.write(".worktreeinclude", "# comments are allowed\n/secret/*\n!/secret/not-this\n");
     ground.commit("ignores");
@@ -31,7 +31,7 @@ fn ignored_files_come_by_pattern_and_by_list() {
     ground.write("secret/not-this", "n\n");
     ground.write("build/out", "o\n");
     set_mode(&ground.top.join("secret/key"), 0o700);
-    let (tree, carried) = carry(&ground, &[".env*"]);
+    let (tree, carried) = carry_into_worktree(&ground, &[".env*"]);
     let expected = [".env", "secret/key", "sub/.env.local"].map(PathBuf::from);
     assert_eq!((carried.copied.as_slice(), carried.skipped.as_slice()), (&expected[..], &[][..]));
     assert_eq!(fs::read_to_string(tree.join("sub/.env.local")).unwrap(), "B=2\n");
@@ -41,16 +41,16 @@ fn ignored_files_come_by_pattern_and_by_list() {
 
 #[test]
 fn nothing_is_asked_for_nothing_comes() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", ".env\n");
     ground.commit("ignores");
     ground.write(".env", "A=1\n");
-    assert_eq!(carry(&ground, &[]).1, Carried::default());
+    assert_eq!(carry_into_worktree(&ground, &[]).1, CopiedFiles::default());
 }
 
 #[test]
 fn what_is_tracked_or_would_be_dirt_stays() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", "*.env\n");
     ground.write("tracked.env", "old\n");
     ground.git(["add", "--force", "tracked.env"]);
@@ -59,31 +59,31 @@ fn what_is_tracked_or_would_be_dirt_stays() {
     ground.write("notes.txt", "untracked, not ignored\n");
     ground.write("a.env", "x\n");
     ground.git(["init", "--quiet", "nested.env"]);
-    let (tree, carried) = carry(&ground, &["*.env", "notes.txt"]);
+    let (tree, carried) = carry_into_worktree(&ground, &["*.env", "notes.txt"]);
     assert_eq!(carried.copied, [Path::new("a.env")]);
-    assert!(carried.skipped.contains(&(PathBuf::from("notes.txt"), Skipped::NotIgnored)), "{carried:?}");
+    assert!(carried.skipped.contains(&(PathBuf::from("notes.txt"), SkipReason::NotIgnored)), "{carried:?}");
     assert_eq!(fs::read_to_string(tree.join("tracked.env")).unwrap(), "old\n");
     assert!(!tree.join("notes.txt").exists() && !tree.join("nested.env").exists());
 }
 
 #[test]
 fn nothing_that_is_there_is_overwritten() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", "*.env\n");
     ground.commit("ignores");
     ground.write("a.env", "theirs\n");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    write(worktree.top(), "a.env", "ours\n");
-    let main = repository.worktree(&ground.top).unwrap();
-    let carried = worktree.carry_from(&main, &["*.env".to_owned()]).unwrap();
-    assert_eq!(carried.skipped, [(PathBuf::from("a.env"), Skipped::Exists)]);
-    assert_eq!(fs::read_to_string(worktree.top().join("a.env")).unwrap(), "ours\n");
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    write(worktree.top_level(), "a.env", "ours\n");
+    let main = repository.open_worktree(&ground.top).unwrap();
+    let carried = worktree.copy_ignored_from(&main, &["*.env".to_owned()]).unwrap();
+    assert_eq!(carried.skipped, [(PathBuf::from("a.env"), SkipReason::Exists)]);
+    assert_eq!(fs::read_to_string(worktree.top_level().join("a.env")).unwrap(), "ours\n");
 }
 
 #[test]
 fn no_link_leads_out() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let outside = ground.beside("outside");
     write(&outside, "password", "p\n");
     ground.write(".gitignore", "*.env\nreal/\n");
@@ -96,7 +96,7 @@ fn no_link_leads_out() {
     // Here `way` has become a folder; there it is still the link.
     fs::remove_file(ground.top.join("way")).unwrap();
     ground.write("way/new.env", "n\n");
-    let (tree, carried) = carry(&ground, &["*.env"]);
+    let (tree, carried) = carry_into_worktree(&ground, &["*.env"]);
     assert_eq!(carried.copied, ["inside.env", "target.env"].map(PathBuf::from));
     let skipped: Vec<&str> = carried.skipped.iter().filter_map(|(path, _)| path.to_str()).collect();
     assert_eq!(skipped, ["way/new.env", "absolute.env", "relative.env"]);
@@ -106,12 +106,12 @@ fn no_link_leads_out() {
 
 #[test]
 fn patterns_are_checked() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let main = repository.worktree(&ground.top).unwrap();
+    let main = repository.open_worktree(&ground.top).unwrap();
     for glob in ["", "a\nb", "a\0b"] {
-        let error = main.carry_from(&main, &[glob.to_owned()]).unwrap_err();
+        let error = main.copy_ignored_from(&main, &[glob.to_owned()]).unwrap_err();
         assert!(matches!(&error, GitError::InvalidPattern { .. }), "{glob:?}: {error}");
     }
-    assert_eq!(main.carry_from(&main, &["--version".to_owned()]).unwrap(), Carried::default());
+    assert_eq!(main.copy_ignored_from(&main, &["--version".to_owned()]).unwrap(), CopiedFiles::default());
 }

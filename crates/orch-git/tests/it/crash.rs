@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use orch_git::{Addition, CommitId, Git, RefName, Repository, Reuse, sweep_removed};
-use orch_process::Environment;
+use orch_git::{CommitId, Git, RefName, Repository, ReuseOutcome, WorktreeSpec, sweep_deleted_folders};
+use orch_process::EnvironmentVariables;
 
-use super::ground::{Ground, addition, files, write, write_program};
+use super::ground::{GitFixture, addition, tree_contents, write, write_program};
 
 /// How the victim is told what to do.
 const STORY: &str = "ORCH_TEST_STORY";
@@ -19,15 +19,15 @@ const STORY: &str = "ORCH_TEST_STORY";
 const COMMANDS_MAX: u32 = 60;
 
 /// What a victim does, and what must hold once it was done to the end.
-struct Story {
+struct CrashScenario {
     name: &'static str,
-    prepare: fn(&Ground),
-    act: fn(&Repository, &Place),
-    check: fn(&Ground, &Repository),
+    prepare: fn(&GitFixture),
+    act: fn(&Repository, &ScenarioPaths),
+    check: fn(&GitFixture, &Repository),
 }
 
 /// What a victim knows.
-struct Place {
+struct ScenarioPaths {
     tree: std::path::PathBuf,
     next: std::path::PathBuf,
     restored: std::path::PathBuf,
@@ -37,71 +37,71 @@ struct Place {
     commit: CommitId,
 }
 
-impl Place {
-    fn of(repository: &Repository, beside: &Path) -> Self {
+impl ScenarioPaths {
+    fn new(repository: &Repository, beside: &Path) -> Self {
         Self {
             tree: beside.join("key.1"),
             next: beside.join("key.2"),
             restored: beside.join("restored"),
-            branch: RefName::branch("orch/run/key.1").unwrap(),
-            next_branch: RefName::branch("orch/run/key.2").unwrap(),
+            branch: RefName::from_branch_name("orch/run/key.1").unwrap(),
+            next_branch: RefName::from_branch_name("orch/run/key.2").unwrap(),
             salvage: RefName::new("refs/orch/salvage/run/key.1").unwrap(),
-            commit: repository.commit("main").unwrap(),
+            commit: repository.resolve_commit("main").unwrap(),
         }
     }
 
-    fn addition(&self) -> Addition<'_> {
+    fn addition(&self) -> WorktreeSpec<'_> {
         addition(&self.tree, &self.branch, &self.commit)
     }
 
-    fn next_addition(&self) -> Addition<'_> {
+    fn next_addition(&self) -> WorktreeSpec<'_> {
         addition(&self.next, &self.next_branch, &self.commit)
     }
 }
 
-const STORIES: [Story; 5] = [
-    Story {
+const STORIES: [CrashScenario; 5] = [
+    CrashScenario {
         name: "add",
         prepare: |_| {},
         act: |repository, place| {
             let worktree = repository.add_worktree(&place.addition()).unwrap();
-            assert!(worktree.state().unwrap().is_clean());
+            assert!(worktree.read_status().unwrap().is_clean());
         },
         check: |ground, repository| {
             let entry = repository.list_worktrees().unwrap().remove(1);
             assert_eq!(entry.locked.as_deref(), Some("orch: run/key@1"));
-            assert_eq!(files(&entry.path), files(&ground.top));
+            assert_eq!(tree_contents(&entry.path), tree_contents(&ground.top));
         },
     },
-    Story {
+    CrashScenario {
         name: "snapshot",
         prepare: |ground| {
             let repository = ground.repository();
-            let worktree = ground.attempt(&repository, "key.1");
-            write(worktree.top(), "a.txt", "changed\n");
-            write(worktree.top(), "new.txt", "new\n");
+            let worktree = ground.add_attempt_worktree(&repository, "key.1");
+            write(worktree.top_level(), "a.txt", "changed\n");
+            write(worktree.top_level(), "new.txt", "new\n");
         },
         act: |repository, place| {
-            repository.worktree(&place.tree).unwrap().snapshot_commit("snapshot").unwrap();
+            repository.open_worktree(&place.tree).unwrap().snapshot_commit("snapshot").unwrap();
         },
         check: |ground, repository| {
             let tree = ground.beside("key.1");
-            assert!(repository.worktree(&tree).unwrap().state().unwrap().is_clean());
+            assert!(repository.open_worktree(&tree).unwrap().read_status().unwrap().is_clean());
             assert_eq!(ground.git_in(&tree, ["rev-list", "--count", "main..HEAD"]), "1");
             assert_eq!(fs::read_to_string(tree.join("new.txt")).unwrap(), "new\n");
         },
     },
-    Story {
+    CrashScenario {
         name: "remove",
-        prepare: disorder,
+        prepare: change_everything,
         act: |repository, place| {
-            let salvage = match repository.worktree(&place.tree) {
-                Ok(worktree) => worktree.salvage(&place.salvage, "key.1").unwrap(),
+            let salvage = match repository.open_worktree(&place.tree) {
+                Ok(worktree) => worktree.salvage_to_ref(&place.salvage, "key.1").unwrap(),
                 // Killed after the folder was gone, there is nothing left to salvage.
                 Err(_) => repository.find_salvage(&place.salvage, &place.tree).unwrap().unwrap(),
             };
             repository.remove_worktree(&salvage).unwrap();
-            sweep_removed(place.tree.parent().unwrap()).unwrap();
+            sweep_deleted_folders(place.tree.parent().unwrap()).unwrap();
         },
         check: |ground, repository| {
             assert_eq!(repository.list_worktrees().unwrap().len(), 1);
@@ -116,22 +116,23 @@ const STORIES: [Story; 5] = [
             );
             let commit = repository.read_ref(&RefName::new("refs/orch/salvage/run/key.1").unwrap()).unwrap();
             let path = ground.beside("back");
-            repository.restore(&commit.unwrap(), &path, "r").unwrap();
-            assert_eq!(files(&path), disordered(ground));
+            repository.restore_salvage(&commit.unwrap(), &path, "r").unwrap();
+            assert_eq!(tree_contents(&path), expected_files(ground));
         },
     },
-    Story {
+    CrashScenario {
         name: "restore",
         prepare: |ground| {
-            disorder(ground);
+            change_everything(ground);
             let repository = ground.repository();
-            let place = Place::of(&repository, &ground.beside(""));
-            let salvage = repository.worktree(&place.tree).unwrap().salvage(&place.salvage, "x").unwrap();
+            let place = ScenarioPaths::new(&repository, &ground.beside(""));
+            let salvage =
+                repository.open_worktree(&place.tree).unwrap().salvage_to_ref(&place.salvage, "x").unwrap();
             repository.remove_worktree(&salvage).unwrap();
         },
         act: |repository, place| {
             let commit = repository.read_ref(&place.salvage).unwrap().unwrap();
-            match repository.restore(&commit, &place.restored, "r") {
+            match repository.restore_salvage(&commit, &place.restored, "r") {
                 Ok(_) => {}
                 // Killed at the very end, it is there.
                 Err(error) => {
@@ -140,30 +141,33 @@ const STORIES: [Story; 5] = [
                 }
             }
         },
-        check: |ground, _| assert_eq!(files(&ground.beside("restored")), disordered(ground)),
+        check: |ground, _| assert_eq!(tree_contents(&ground.beside("restored")), expected_files(ground)),
     },
-    Story {
+    CrashScenario {
         name: "reuse",
         prepare: |ground| {
             let repository = ground.repository();
-            let worktree = ground.attempt(&repository, "key.1");
-            write(worktree.top(), "work.txt", "w\n");
-            ground.commit_in(worktree.top(), "work");
+            let worktree = ground.add_attempt_worktree(&repository, "key.1");
+            write(worktree.top_level(), "work.txt", "w\n");
+            ground.commit_in(worktree.top_level(), "work");
             ground.write("later.txt", "l\n");
             ground.commit("later");
         },
         act: |repository, place| {
             // As a caller does: a fresh one where there is none to use again.
             let reused = repository.reuse_worktree(&place.tree, &place.next_addition());
-            if !matches!(reused, Ok(Reuse::Done(_))) {
+            if !matches!(reused, Ok(ReuseOutcome::Reused(_))) {
                 repository.add_worktree(&place.next_addition()).unwrap();
             }
         },
         check: |ground, repository| {
             let path = ground.beside("key.2");
-            let state = repository.worktree(&path).unwrap().state().unwrap();
-            assert!(state.is_clean() && state.branch == Some(RefName::branch("orch/run/key.2").unwrap()));
-            assert_eq!(files(&path), files(&ground.top));
+            let state = repository.open_worktree(&path).unwrap().read_status().unwrap();
+            assert!(
+                state.is_clean()
+                    && state.branch == Some(RefName::from_branch_name("orch/run/key.2").unwrap())
+            );
+            assert_eq!(tree_contents(&path), tree_contents(&ground.top));
             let work = ground.git(["show", "orch/run/key.1:work.txt"]);
             assert_eq!(work, "w", "what was committed in the old one is kept");
         },
@@ -171,20 +175,20 @@ const STORIES: [Story; 5] = [
 ];
 
 /// A worktree with changes of every kind.
-fn disorder(ground: &Ground) {
+fn change_everything(ground: &GitFixture) {
     ground.write("gone.txt", "g\n");
     ground.commit("more");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    write(worktree.top(), "a.txt", "staged\n");
-    ground.git_in(worktree.top(), ["add", "a.txt"]);
-    write(worktree.top(), "a.txt", "changed\n");
-    write(worktree.top(), "new/file.txt", "n\n");
-    fs::remove_file(worktree.top().join("gone.txt")).unwrap();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    write(worktree.top_level(), "a.txt", "staged\n");
+    ground.git_in(worktree.top_level(), ["add", "a.txt"]);
+    write(worktree.top_level(), "a.txt", "changed\n");
+    write(worktree.top_level(), "new/file.txt", "n\n");
+    fs::remove_file(worktree.top_level().join("gone.txt")).unwrap();
 }
 
-fn disordered(ground: &Ground) -> std::collections::BTreeMap<std::path::PathBuf, (char, Vec<u8>)> {
-    let mut expected = files(&ground.top);
+fn expected_files(ground: &GitFixture) -> std::collections::BTreeMap<std::path::PathBuf, (char, Vec<u8>)> {
+    let mut expected = tree_contents(&ground.top);
     expected.remove(Path::new("gone.txt"));
     expected.insert("a.txt".into(), ('f', b"changed\n".to_vec()));
     expected.insert("new/file.txt".into(), ('f', b"n\n".to_vec()));
@@ -197,12 +201,14 @@ fn the_victim() {
     let Ok(story) = std::env::var(STORY) else { return };
     let story = STORIES.iter().find(|known| known.name == story).unwrap();
     let top = std::env::current_dir().unwrap();
-    let repository = Repository::discover(&Git::find(Environment::inherited()).unwrap(), &top).unwrap();
-    (story.act)(&repository, &Place::of(&repository, top.parent().unwrap()));
+    let repository =
+        Repository::discover(&Git::find_installed(EnvironmentVariables::inherit_sanitized()).unwrap(), &top)
+            .unwrap();
+    (story.act)(&repository, &ScenarioPaths::new(&repository, top.parent().unwrap()));
 }
 
 /// Puts a `git` in front that kills its caller before or after its command of this number.
-fn deadly_git(ground: &Ground, number: u32, is_after: bool) -> std::ffi::OsString {
+fn install_deadly_git(ground: &GitFixture, number: u32, is_after: bool) -> std::ffi::OsString {
     let real = ground.environment().find_program("git").unwrap();
     let bin = ground.beside("deadly");
     let count = ground.beside("count");
@@ -222,7 +228,7 @@ fn deadly_git(ground: &Ground, number: u32, is_after: bool) -> std::ffi::OsStrin
 }
 
 /// Runs the victim; says whether it lived.
-fn run_victim(ground: &Ground, story: &Story, path: &std::ffi::OsStr) -> bool {
+fn run_victim(ground: &GitFixture, story: &CrashScenario, path: &std::ffi::OsStr) -> bool {
     let mut victim = Command::new(std::env::current_exe().unwrap());
     victim.args(["--exact", "world::crash::the_victim", "--test-threads=1"]).env_clear();
     for name in ["HOME", "XDG_CONFIG_HOME"] {
@@ -241,18 +247,18 @@ fn run_victim(ground: &Ground, story: &Story, path: &std::ffi::OsStr) -> bool {
     !killed
 }
 
-fn tell(story: &Story) {
+fn run_scenario(story: &CrashScenario) {
     let mut deaths = 0;
     for number in 1..=COMMANDS_MAX {
         let mut has_lived = false;
         for is_after in [false, true] {
-            let ground = Ground::new();
+            let ground = GitFixture::new();
             (story.prepare)(&ground);
-            let path = deadly_git(&ground, number, is_after);
+            let path = install_deadly_git(&ground, number, is_after);
             has_lived = run_victim(&ground, story, &path);
             deaths += u32::from(!has_lived);
             let repository = ground.repository();
-            let place = Place::of(&repository, &ground.beside(""));
+            let place = ScenarioPaths::new(&repository, &ground.beside(""));
             (story.act)(&repository, &place);
             (story.check)(&ground, &repository);
             ground.check_integrity();
@@ -267,25 +273,25 @@ fn tell(story: &Story) {
 
 #[test]
 fn making_a_worktree_is_healed() {
-    tell(&STORIES[0]);
+    run_scenario(&STORIES[0]);
 }
 
 #[test]
 fn a_snapshot_is_healed() {
-    tell(&STORIES[1]);
+    run_scenario(&STORIES[1]);
 }
 
 #[test]
 fn removing_a_worktree_is_healed() {
-    tell(&STORIES[2]);
+    run_scenario(&STORIES[2]);
 }
 
 #[test]
 fn restoring_a_worktree_is_healed() {
-    tell(&STORIES[3]);
+    run_scenario(&STORIES[3]);
 }
 
 #[test]
 fn reusing_a_worktree_is_healed() {
-    tell(&STORIES[4]);
+    run_scenario(&STORIES[4]);
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use orch_git::{DiffStyle, GitError, LineCount};
 
-use super::ground::{Ground, set_mode};
+use super::ground::{GitFixture, set_mode};
 
 #[test]
 fn files_and_lines_are_counted() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write("old name", "1\n2\n3\n4\n5\n");
     ground.write("same", "same\n");
     let base = ground.commit("base");
@@ -39,7 +39,7 @@ fn files_and_lines_are_counted() {
 
 #[test]
 fn patterns_are_those_of_gitignore() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let base = ground.head();
     for path in [
         "Cargo.lock",
@@ -56,7 +56,7 @@ fn patterns_are_those_of_gitignore() {
     let repository = ground.repository();
     let matched = |globs: &[&str]| -> Vec<String> {
         let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
-        let paths = repository.matches_globs(&base, &head, &globs).unwrap();
+        let paths = repository.changed_paths_matching(&base, &head, &globs).unwrap();
         paths.into_iter().map(|path| path.into_os_string().into_string().unwrap()).collect()
     };
     for (globs, expected) in [
@@ -78,26 +78,26 @@ fn patterns_are_those_of_gitignore() {
         assert_eq!(matched(globs), expected, "{globs:?}");
     }
     for glob in ["", "/", "!a"] {
-        let error = repository.matches_globs(&base, &head, &[glob.to_owned()]).unwrap_err();
+        let error = repository.changed_paths_matching(&base, &head, &[glob.to_owned()]).unwrap_err();
         assert!(matches!(&error, GitError::InvalidPattern { .. }), "{glob:?}: {error}");
     }
 }
 
 #[test]
 fn a_file_that_left_its_protected_place_is_seen() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write("tests/a.rs", "1\n2\n3\n");
     let base = ground.commit("base");
     ground.write("aside/.keep", "");
     ground.git(["mv", "tests/a.rs", "aside/a.rs"]);
     let head = ground.commit("moved");
-    let matched = ground.repository().matches_globs(&base, &head, &["tests/".to_owned()]).unwrap();
+    let matched = ground.repository().changed_paths_matching(&base, &head, &["tests/".to_owned()]).unwrap();
     assert_eq!(matched, [Path::new("tests/a.rs")]);
 }
 
 #[test]
 fn the_text_is_gits_own_and_bounded() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let base = ground.head();
     ground.write("a.txt", "two\n");
     ground.write("long.txt", "x\n".repeat(10_000));

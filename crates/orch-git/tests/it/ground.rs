@@ -7,44 +7,44 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orch_git::{Addition, Checkout, CommitId, Git, RefName, Repository, Worktree};
-use orch_process::Environment;
+use orch_git::{CheckoutTarget, CommitId, Git, RefName, Repository, Worktree, WorktreeSpec};
+use orch_process::EnvironmentVariables;
 use tempfile::TempDir;
 
 /// A folder with a home and a repository with one commit on `main`.
-pub(crate) struct Ground {
+pub(crate) struct GitFixture {
     folder: TempDir,
-    environment: Environment,
+    environment: EnvironmentVariables,
     pub(crate) top: PathBuf,
 }
 
-impl Ground {
+impl GitFixture {
     /// A repository with a user and one commit of `a.txt`.
     pub(crate) fn new() -> Self {
-        Self::called("repo")
+        Self::with_name("repo")
     }
 
     /// The same in a folder of this name.
-    pub(crate) fn called(name: &str) -> Self {
-        let ground = Self::empty(name);
+    pub(crate) fn with_name(name: &str) -> Self {
+        let ground = Self::without_commit(name);
         ground.write("a.txt", "one\n");
         ground.commit("first");
         ground
     }
 
     /// A repository without a commit.
-    pub(crate) fn empty(name: &str) -> Self {
+    pub(crate) fn without_commit(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap();
         let (home, top) = (real.join("home"), real.join(name));
         for path in [&home, &top] {
             fs::create_dir_all(path).unwrap();
         }
-        let environment = Environment::empty()
-            .with("PATH", std::env::var_os("PATH").unwrap())
-            .with("HOME", &home)
-            .with("XDG_CONFIG_HOME", home.join("config"))
-            .with("GIT_CONFIG_NOSYSTEM", "1");
+        let environment = EnvironmentVariables::empty()
+            .with_variable("PATH", std::env::var_os("PATH").unwrap())
+            .with_variable("HOME", &home)
+            .with_variable("XDG_CONFIG_HOME", home.join("config"))
+            .with_variable("GIT_CONFIG_NOSYSTEM", "1");
         let ground = Self { folder, environment, top };
         fs::write(ground.beside("home/.gitconfig"), "[user]\nname = Ada\nemail = ada@example.org\n").unwrap();
         ground.git(["init", "--quiet", "--initial-branch=main"]);
@@ -57,13 +57,13 @@ impl Ground {
     }
 
     /// What programs see here.
-    pub(crate) fn environment(&self) -> Environment {
+    pub(crate) fn environment(&self) -> EnvironmentVariables {
         self.environment.clone()
     }
 
     /// Our git.
     pub(crate) fn program(&self) -> Git {
-        Git::find(self.environment()).unwrap()
+        Git::find_installed(self.environment()).unwrap()
     }
 
     /// Our git, which may read this folder and not write it.
@@ -86,11 +86,11 @@ impl Ground {
         let mut path = bin.into_os_string();
         path.push(":");
         path.push(self.environment.get("PATH").unwrap());
-        Git::find(self.environment().with("PATH", path)).unwrap()
+        Git::find_installed(self.environment().with_variable("PATH", path)).unwrap()
     }
 
     /// Lets this folder be written again.
-    pub(crate) fn let_write(&self, folder: &Path) {
+    pub(crate) fn allow_writes(&self, folder: &Path) {
         each_folder(folder, &|folder| set_mode(folder, 0o755));
     }
 
@@ -162,8 +162,8 @@ impl Ground {
     }
 
     /// A new worktree beside the repository, on a branch of its name that begins at the top's commit.
-    pub(crate) fn attempt<'r>(&self, repository: &'r Repository, name: &str) -> Worktree<'r> {
-        let branch = RefName::branch(&format!("orch/run/{name}")).unwrap();
+    pub(crate) fn add_attempt_worktree<'r>(&self, repository: &'r Repository, name: &str) -> Worktree<'r> {
+        let branch = RefName::from_branch_name(&format!("orch/run/{name}")).unwrap();
         let commit = self.head();
         repository.add_worktree(&addition(&self.beside(name), &branch, &commit)).unwrap()
     }
@@ -176,8 +176,8 @@ impl Ground {
 }
 
 /// A worktree of a branch.
-pub(crate) fn addition<'a>(path: &'a Path, branch: &'a RefName, commit: &'a CommitId) -> Addition<'a> {
-    Addition { path, checkout: Checkout::Branch(branch), commit, reason: "run/key@1" }
+pub(crate) fn addition<'a>(path: &'a Path, branch: &'a RefName, commit: &'a CommitId) -> WorktreeSpec<'a> {
+    WorktreeSpec { path, checkout: CheckoutTarget::Branch(branch), commit, reason: "run/key@1" }
 }
 
 /// Writes a file, with the folders that it lies in.
@@ -214,13 +214,13 @@ fn each_folder(folder: &Path, act: &dyn Fn(&Path)) {
 }
 
 /// Every file below a folder, except what is git's: its kind, whether it is executable, and what it holds.
-pub(crate) fn files(top: &Path) -> BTreeMap<PathBuf, (char, Vec<u8>)> {
+pub(crate) fn tree_contents(top: &Path) -> BTreeMap<PathBuf, (char, Vec<u8>)> {
     let mut found = BTreeMap::new();
-    collect(top, top, &mut found);
+    collect_files(top, top, &mut found);
     found
 }
 
-fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (char, Vec<u8>)>) {
+fn collect_files(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (char, Vec<u8>)>) {
     use std::os::unix::ffi::OsStrExt as _;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -230,7 +230,7 @@ fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (char, Vec<u
             continue;
         }
         if metadata.is_dir() {
-            collect(top, &path, found);
+            collect_files(top, &path, found);
         } else if metadata.is_symlink() {
             let target = fs::read_link(&path).unwrap();
             found.insert(relative, ('l', target.as_os_str().as_bytes().to_vec()));

@@ -1,19 +1,19 @@
 //! References: made once, moved only from where they were seen, deleted only there.
 
-use orch_git::{Cause, GitError, RefName, Repository};
+use orch_git::{GitError, GitFailureCause, RefName, Repository};
 
-use super::ground::Ground;
+use super::ground::GitFixture;
 
-fn branch(name: &str) -> RefName {
-    RefName::branch(name).unwrap()
+fn branch_name(name: &str) -> RefName {
+    RefName::from_branch_name(name).unwrap()
 }
 
 #[test]
 fn a_reference_is_made_moved_and_deleted() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let (repository, first) = (ground.repository(), ground.head());
     let second = ground.commit("second");
-    let name = branch("orch/run/main");
+    let name = branch_name("orch/run/main");
     assert_eq!(repository.read_ref(&name).unwrap(), None);
     repository.create_ref(&name, &first).unwrap();
     assert_eq!(repository.read_ref(&name).unwrap(), Some(first.clone()));
@@ -33,37 +33,37 @@ fn a_reference_is_made_moved_and_deleted() {
 
 #[test]
 fn a_branch_in_the_way_is_named() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let (repository, commit) = (ground.repository(), ground.head());
     ground.git(["branch", "orch"]);
-    let error = repository.create_ref(&branch("orch/run/main"), &commit).unwrap_err();
+    let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert_eq!(error.to_string(), "orch/run/main cannot be made while orch exists");
     ground.git(["pack-refs", "--all"]);
-    let error = repository.create_ref(&branch("orch/run/main"), &commit).unwrap_err();
+    let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert!(
-        matches!(&error, GitError::RefConflict { existing, .. } if *existing == branch("orch")),
+        matches!(&error, GitError::RefConflict { existing, .. } if *existing == branch_name("orch")),
         "{error}"
     );
-    repository.create_ref(&branch("work/run/main"), &commit).unwrap();
-    let error = repository.create_ref(&branch("work/run"), &commit).unwrap_err();
+    repository.create_ref(&branch_name("work/run/main"), &commit).unwrap();
+    let error = repository.create_ref(&branch_name("work/run"), &commit).unwrap_err();
     assert!(
-        matches!(&error, GitError::RefConflict { existing, .. } if *existing == branch("work/run/main")),
+        matches!(&error, GitError::RefConflict { existing, .. } if *existing == branch_name("work/run/main")),
         "{error}"
     );
 }
 
 #[test]
 fn a_branch_with_the_name_of_a_path_is_not_taken_for_it() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.git(["branch", "refs/heads/odd"]);
     let repository = ground.repository();
-    assert_eq!(repository.read_ref(&branch("odd")).unwrap(), None);
-    assert_eq!(repository.read_ref(&branch("refs/heads/odd")).unwrap(), Some(ground.head()));
+    assert_eq!(repository.read_ref(&branch_name("odd")).unwrap(), None);
+    assert_eq!(repository.read_ref(&branch_name("refs/heads/odd")).unwrap(), Some(ground.head()));
 }
 
 #[test]
 fn references_are_listed_with_their_commits() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let (repository, commit) = (ground.repository(), ground.head());
     let names = ["refs/orch/kept/run/b.1", "refs/orch/salvage/run/a.1", "refs/orch/salvage/run/a.2"];
     for name in names {
@@ -85,9 +85,9 @@ fn references_are_listed_with_their_commits() {
 fn of_many_that_move_it_at_once_one_wins_each_time() {
     const ROUNDS: usize = 3;
     const WORKERS: usize = 6;
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let name = branch("orch/run/main");
+    let name = branch_name("orch/run/main");
     let mut at = ground.head();
     repository.create_ref(&name, &at).unwrap();
     for round in 0..ROUNDS {
@@ -118,14 +118,14 @@ fn of_many_that_move_it_at_once_one_wins_each_time() {
 
 #[test]
 fn a_repository_that_may_not_be_written_says_so() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let commit = ground.head();
     let git_dir = ground.top.join(".git");
     let program = ground.program_that_may_not_write(&git_dir);
     let repository = Repository::discover(&program, &ground.top).unwrap();
     assert_eq!(repository.head().unwrap().commit, commit, "it can still be read");
-    let error = repository.create_ref(&branch("orch/run/main"), &commit).unwrap_err();
-    assert_eq!(error.cause(), Cause::NotPermitted, "{error}");
-    ground.let_write(&git_dir);
-    repository.read_ref(&branch("main")).unwrap();
+    let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
+    assert_eq!(error.failure_cause(), GitFailureCause::NotPermitted, "{error}");
+    ground.allow_writes(&git_dir);
+    repository.read_ref(&branch_name("main")).unwrap();
 }

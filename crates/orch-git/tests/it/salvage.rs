@@ -6,16 +6,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use orch_git::{CommitId, GitError, RefName, Repository, Restored, Unsupported, Worktree};
+use orch_git::{CommitId, GitError, RefName, Repository, RestoredWorktree, UnsupportedContent, Worktree};
 
-use super::ground::{Ground, files, set_mode, write};
+use super::ground::{GitFixture, set_mode, tree_contents, write};
 
-fn reference() -> RefName {
+fn salvage_reference() -> RefName {
     RefName::new("refs/orch/salvage/run/key.1").unwrap()
 }
 
 /// All that git shows of a worktree: where it stands, what is staged, what is changed.
-fn shown(ground: &Ground, top: &Path) -> [String; 4] {
+fn git_view(ground: &GitFixture, top: &Path) -> [String; 4] {
     [
         ground.git_in(top, ["rev-parse", "HEAD"]),
         String::from_utf8_lossy(&ground.try_git_in(top, ["symbolic-ref", "-q", "HEAD"]).stdout).into_owned(),
@@ -25,18 +25,23 @@ fn shown(ground: &Ground, top: &Path) -> [String; 4] {
 }
 
 /// Salvages and removes a worktree, restores it elsewhere, and sees that nothing differs.
-fn round_trip(ground: &Ground, repository: &Repository, worktree: &Worktree<'_>) -> (CommitId, Restored) {
-    let top = worktree.top().to_owned();
-    let before = (files(&top), shown(ground, &top));
-    let salvage = worktree.salvage(&reference(), "what was there").unwrap();
-    assert_eq!((files(&top), shown(ground, &top)), before, "salvage only looks");
+fn round_trip(
+    ground: &GitFixture,
+    repository: &Repository,
+    worktree: &Worktree<'_>,
+) -> (CommitId, RestoredWorktree) {
+    let top = worktree.top_level().to_owned();
+    let before = (tree_contents(&top), git_view(ground, &top));
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "what was there").unwrap();
+    assert_eq!((tree_contents(&top), git_view(ground, &top)), before, "salvage only looks");
     repository.remove_worktree(&salvage).unwrap();
     assert!(!top.exists());
     assert_eq!(repository.list_worktrees().unwrap().len(), 1);
     repository.remove_worktree(&salvage).unwrap();
     ground.git(["gc", "--quiet", "--prune=now"]);
-    let restored = repository.restore(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
-    let after = (files(&restored.path), shown(ground, &restored.path));
+    let restored =
+        repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
+    let after = (tree_contents(&restored.path), git_view(ground, &restored.path));
     assert_eq!(after, before);
     ground.check_integrity();
     (salvage.commit, restored)
@@ -44,7 +49,7 @@ fn round_trip(ground: &Ground, repository: &Repository, worktree: &Worktree<'_>)
 
 #[test]
 fn a_tree_in_every_disorder_comes_back() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", "*.log\n");
     for path in
         ["deleted", "staged deleted", "became folder", "became link", "mode", "gone/only/file", "folder/x"]
@@ -54,8 +59,8 @@ fn a_tree_in_every_disorder_comes_back() {
     symlink("a.txt", ground.top.join("link")).unwrap();
     ground.commit("more");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    let top = worktree.top();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let top = worktree.top_level();
     write(top, "committed", "in the attempt\n");
     ground.commit_in(top, "work");
     write(top, "a.txt", "staged\n");
@@ -89,7 +94,7 @@ fn a_tree_in_every_disorder_comes_back() {
     write(top, "run", "#!/bin/sh\n");
     set_mode(&top.join("run"), 0o700);
     let (commit, restored) = round_trip(&ground, &repository, &worktree);
-    assert_eq!(restored.branch, Some(RefName::branch("orch/run/key.1").unwrap()));
+    assert_eq!(restored.branch, Some(RefName::from_branch_name("orch/run/key.1").unwrap()));
     let subject = ground.git(["show", "--no-patch", "--format=%s %P", commit.as_str()]);
     assert!(subject.starts_with("what was there "), "{subject}");
     assert_eq!(ground.git(["show", &format!("{commit}:a.txt")]), "staged, then changed");
@@ -99,14 +104,14 @@ fn a_tree_in_every_disorder_comes_back() {
 
 #[test]
 fn ignored_files_are_not_kept() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitignore", "*.log\n");
     ground.commit("ignores");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    write(worktree.top(), "out.log", "x");
-    fs::create_dir(worktree.top().join("empty")).unwrap();
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    write(worktree.top_level(), "out.log", "x");
+    fs::create_dir(worktree.top_level().join("empty")).unwrap();
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_eq!(ground.git(["ls-tree", "--name-only", salvage.commit.as_str()]), ".gitignore\na.txt");
     repository.remove_worktree(&salvage).unwrap();
 }
@@ -120,7 +125,7 @@ fn line_ends_and_keywords_come_back_as_they_were() {
         ("", "input"),
         ("*.utf text working-tree-encoding=UTF-16LE\n", "false"),
     ] {
-        let ground = Ground::new();
+        let ground = GitFixture::new();
         ground.write(".gitattributes", attributes);
         for path in ["one.txt", "two.txt", "three.bin", "four.id", "five.utf"] {
             ground.write(
@@ -134,8 +139,8 @@ fn line_ends_and_keywords_come_back_as_they_were() {
         ground.commit("files");
         ground.git(["config", "core.autocrlf", autocrlf]);
         let repository = ground.repository();
-        let worktree = ground.attempt(&repository, "key.1");
-        let top = worktree.top();
+        let worktree = ground.add_attempt_worktree(&repository, "key.1");
+        let top = worktree.top_level();
         // To git this is no change at all, if it converts; the bytes are other ones all the same.
         let flipped =
             if fs::read(top.join("one.txt")).unwrap() == b"a\r\nb\r\n" { "a\nb\n" } else { "a\r\nb\r\n" };
@@ -148,18 +153,18 @@ fn line_ends_and_keywords_come_back_as_they_were() {
 }
 
 /// As [`round_trip`], where git may take the same bytes for changed or not by their times alone.
-fn round_trip_files(ground: &Ground, repository: &Repository, worktree: &Worktree<'_>, what: &str) {
-    let before = files(worktree.top());
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
+fn round_trip_files(ground: &GitFixture, repository: &Repository, worktree: &Worktree<'_>, what: &str) {
+    let before = tree_contents(worktree.top_level());
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
     let path = ground.beside("restored");
-    repository.restore(&salvage.commit, &path, "run/key@1").unwrap();
-    assert_eq!(files(&path), before, "{what}");
+    repository.restore_salvage(&salvage.commit, &path, "run/key@1").unwrap();
+    assert_eq!(tree_contents(&path), before, "{what}");
 }
 
 #[test]
 fn a_file_behind_a_program_is_kept_as_it_is_when_changed_and_by_name_when_not() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write(".gitattributes", "*.big filter=store\n");
     ground.git(["config", "filter.store.clean", "sed s/large/pointer/"]);
     ground.git(["config", "filter.store.smudge", "sed s/pointer/large/"]);
@@ -167,11 +172,11 @@ fn a_file_behind_a_program_is_kept_as_it_is_when_changed_and_by_name_when_not() 
     ground.write("changed.big", "large old\n");
     ground.commit("large files");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    assert_eq!(fs::read_to_string(worktree.top().join("same.big")).unwrap(), "large same\n");
-    write(worktree.top(), "changed.big", "large new\n");
-    write(worktree.top(), "new.big", "large and pointer\n");
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    assert_eq!(fs::read_to_string(worktree.top_level().join("same.big")).unwrap(), "large same\n");
+    write(worktree.top_level(), "changed.big", "large new\n");
+    write(worktree.top_level(), "new.big", "large and pointer\n");
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     let kept = |path: &str| ground.git(["cat-file", "blob", &format!("{}:{path}", salvage.commit)]);
     assert_eq!((kept("same.big"), kept("changed.big")), ("pointer same".into(), "large new".into()));
     round_trip_files(&ground, &repository, &worktree, "filter");
@@ -179,14 +184,14 @@ fn a_file_behind_a_program_is_kept_as_it_is_when_changed_and_by_name_when_not() 
 
 #[test]
 fn files_that_git_was_told_not_to_look_at_count() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     for path in ["assumed", "assumed gone", "skipped", "skipped gone"] {
         ground.write(path, "old\n");
     }
     ground.commit("files");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    let top = worktree.top();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let top = worktree.top_level();
     ground.git_in(top, ["update-index", "--assume-unchanged", "assumed", "assumed gone"]);
     ground.git_in(top, ["update-index", "--skip-worktree", "skipped", "skipped gone"]);
     write(top, "assumed", "new\n");
@@ -194,25 +199,25 @@ fn files_that_git_was_told_not_to_look_at_count() {
     fs::remove_file(top.join("assumed gone")).unwrap();
     ground.git_in(top, ["config", "core.fileMode", "false"]);
     set_mode(&top.join("a.txt"), 0o755);
-    assert!(worktree.state().unwrap().is_clean(), "git sees nothing of it");
+    assert!(worktree.read_status().unwrap().is_clean(), "git sees nothing of it");
     round_trip_files(&ground, &repository, &worktree, "hidden files");
 }
 
 #[test]
 fn the_sides_of_a_conflict_come_back() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     ground.write("kept.txt", "k\n");
     ground.commit("more");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
     ground.write("a.txt", "main\n");
     fs::remove_file(ground.top.join("kept.txt")).unwrap();
     ground.commit("main");
-    write(worktree.top(), "a.txt", "side\n");
-    write(worktree.top(), "kept.txt", "changed\n");
-    ground.commit_in(worktree.top(), "side");
-    assert!(!ground.try_git_in(worktree.top(), ["merge", "main"]).status.success());
-    assert_eq!(worktree.operation(), Some("merge"));
+    write(worktree.top_level(), "a.txt", "side\n");
+    write(worktree.top_level(), "kept.txt", "changed\n");
+    ground.commit_in(worktree.top_level(), "side");
+    assert!(!ground.try_git_in(worktree.top_level(), ["merge", "main"]).status.success());
+    assert_eq!(worktree.operation_in_progress(), Some("merge"));
     let (commit, _) = round_trip(&ground, &repository, &worktree);
     let parents = ground.git(["show", "--no-patch", "--format=%P", commit.as_str()]);
     assert_eq!(parents.split(' ').count(), 3);
@@ -220,121 +225,122 @@ fn the_sides_of_a_conflict_come_back() {
 
 #[test]
 fn a_branch_without_a_commit_comes_back() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    ground.git_in(worktree.top(), ["checkout", "--quiet", "--orphan", "fresh"]);
-    write(worktree.top(), "new.txt", "n\n");
-    let before = files(worktree.top());
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    ground.git_in(worktree.top_level(), ["checkout", "--quiet", "--orphan", "fresh"]);
+    write(worktree.top_level(), "new.txt", "n\n");
+    let before = tree_contents(worktree.top_level());
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_eq!(salvage.head(), None);
     repository.remove_worktree(&salvage).unwrap();
-    let restored = repository.restore(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
-    assert_eq!((restored.commit, restored.branch), (None, Some(RefName::branch("fresh").unwrap())));
-    assert_eq!(files(&restored.path), before);
-    assert_eq!(repository.read_ref(&RefName::branch("fresh").unwrap()).unwrap(), None);
+    let restored =
+        repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
+    assert_eq!((restored.commit, restored.branch), (None, Some(RefName::from_branch_name("fresh").unwrap())));
+    assert_eq!(tree_contents(&restored.path), before);
+    assert_eq!(repository.read_ref(&RefName::from_branch_name("fresh").unwrap()).unwrap(), None);
 }
 
 #[test]
 fn a_branch_that_went_on_is_left_where_it_is() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
     let at = ground.head();
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
-    let branch = RefName::branch("orch/run/key.1").unwrap();
+    let branch = RefName::from_branch_name("orch/run/key.1").unwrap();
     let next = ground.commit("next");
     repository.compare_and_swap(&branch, &next, &at).unwrap();
-    let restored = repository.restore(&salvage.commit, &ground.beside("restored"), "r").unwrap();
+    let restored = repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "r").unwrap();
     assert_eq!((restored.commit.as_ref(), restored.branch), (Some(&at), None));
     assert_eq!(repository.read_ref(&branch).unwrap(), Some(next.clone()));
     // One that is gone is made again; one that is checked out is not taken away.
     repository.delete_ref(&branch, &next).unwrap();
-    let again = repository.restore(&salvage.commit, &ground.beside("again"), "r").unwrap();
+    let again = repository.restore_salvage(&salvage.commit, &ground.beside("again"), "r").unwrap();
     assert_eq!((again.branch.as_ref(), repository.read_ref(&branch).unwrap()), (Some(&branch), Some(at)));
-    let third = repository.restore(&salvage.commit, &ground.beside("third"), "r").unwrap();
+    let third = repository.restore_salvage(&salvage.commit, &ground.beside("third"), "r").unwrap();
     assert_eq!(third.branch, None);
 }
 
 #[test]
 fn salvaging_again_writes_only_what_is_new() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    write(worktree.top(), "new.txt", "1\n");
-    let first = worktree.salvage(&reference(), "x").unwrap();
-    assert_eq!(worktree.salvage(&reference(), "x").unwrap().commit, first.commit);
-    write(worktree.top(), "new.txt", "2\n");
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    write(worktree.top_level(), "new.txt", "1\n");
+    let first = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
+    assert_eq!(worktree.salvage_to_ref(&salvage_reference(), "x").unwrap().commit, first.commit);
+    write(worktree.top_level(), "new.txt", "2\n");
     let error = repository.remove_worktree(&first).unwrap_err();
     assert!(matches!(&error, GitError::ChangedSinceSalvage { .. }), "{error}");
-    assert_eq!(fs::read_to_string(worktree.top().join("new.txt")).unwrap(), "2\n");
-    let second = worktree.salvage(&reference(), "x").unwrap();
+    assert_eq!(fs::read_to_string(worktree.top_level().join("new.txt")).unwrap(), "2\n");
+    let second = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_ne!(second.commit, first.commit);
     assert!(repository.is_ancestor(&first.commit, &second.commit).unwrap(), "the first is not lost");
     repository.remove_worktree(&second).unwrap();
-    let old = repository.restore(&first.commit, &ground.beside("old"), "r").unwrap();
+    let old = repository.restore_salvage(&first.commit, &ground.beside("old"), "r").unwrap();
     assert_eq!(fs::read_to_string(old.path.join("new.txt")).unwrap(), "1\n");
 }
 
 #[test]
 fn repositories_inside_are_refused() {
-    let ground = Ground::new();
-    let library = Ground::new();
+    let ground = GitFixture::new();
+    let library = GitFixture::new();
     ground.git(["config", "--global", "protocol.file.allow", "always"]);
     ground.git(["submodule", "add", "--quiet", library.top.to_str().unwrap(), "sub"]);
     ground.commit("a submodule");
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
-    assert!(worktree.state().unwrap().is_clean());
-    let reference = reference();
-    let refused = |expected: Unsupported, at: &str| {
-        let error = worktree.salvage(&reference, "x").unwrap_err();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    assert!(worktree.read_status().unwrap().is_clean());
+    let reference = salvage_reference();
+    let refused = |expected: UnsupportedContent, at: &str| {
+        let error = worktree.salvage_to_ref(&reference, "x").unwrap_err();
         assert!(
             matches!(&error, GitError::Unsupported { what, path } if *what == expected && path.ends_with(at)),
             "{error}"
         );
     };
-    ground.git_in(worktree.top(), ["submodule", "update", "--quiet", "--init"]);
-    refused(Unsupported::Submodule, "sub");
-    ground.git_in(worktree.top(), ["submodule", "deinit", "--quiet", "--all"]);
-    ground.git_in(worktree.top(), ["init", "--quiet", "nested"]);
-    refused(Unsupported::NestedRepository, "nested");
-    fs::remove_dir_all(worktree.top().join("nested")).unwrap();
-    let salvage = worktree.salvage(&reference, "x").unwrap();
+    ground.git_in(worktree.top_level(), ["submodule", "update", "--quiet", "--init"]);
+    refused(UnsupportedContent::Submodule, "sub");
+    ground.git_in(worktree.top_level(), ["submodule", "deinit", "--quiet", "--all"]);
+    ground.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
+    refused(UnsupportedContent::NestedRepository, "nested");
+    fs::remove_dir_all(worktree.top_level().join("nested")).unwrap();
+    let salvage = worktree.salvage_to_ref(&reference, "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
-    let restored = repository.restore(&salvage.commit, &ground.beside("restored"), "r").unwrap();
-    assert!(repository.worktree(&restored.path).unwrap().state().unwrap().is_clean());
+    let restored = repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "r").unwrap();
+    assert!(repository.open_worktree(&restored.path).unwrap().read_status().unwrap().is_clean());
 }
 
 #[test]
 fn only_salvages_are_restored_and_only_where_there_is_room() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let error = repository.restore(&ground.head(), &ground.beside("x"), "r").unwrap_err();
+    let error = repository.restore_salvage(&ground.head(), &ground.beside("x"), "r").unwrap_err();
     assert!(matches!(&error, GitError::NotASalvage { .. }), "{error}");
-    let worktree = ground.attempt(&repository, "key.1");
-    let salvage = worktree.salvage(&reference(), "x").unwrap();
-    for taken in [worktree.top(), &ground.top] {
-        let error = repository.restore(&salvage.commit, taken, "r").unwrap_err();
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
+    for taken in [worktree.top_level(), &ground.top] {
+        let error = repository.restore_salvage(&salvage.commit, taken, "r").unwrap_err();
         assert!(matches!(&error, GitError::PathTaken { .. }), "{error}");
     }
-    let main = repository.worktree(&ground.top).unwrap();
-    let main = main.salvage(&RefName::new("refs/orch/salvage/main").unwrap(), "x").unwrap();
+    let main = repository.open_worktree(&ground.top).unwrap();
+    let main = main.salvage_to_ref(&RefName::new("refs/orch/salvage/main").unwrap(), "x").unwrap();
     assert!(matches!(repository.remove_worktree(&main), Err(GitError::MainWorktree { .. })));
     assert!(ground.top.join("a.txt").exists());
 }
 
 #[test]
 fn large_contents_come_back_without_being_held() {
-    let ground = Ground::new();
+    let ground = GitFixture::new();
     let repository = ground.repository();
-    let worktree = ground.attempt(&repository, "key.1");
+    let worktree = ground.add_attempt_worktree(&repository, "key.1");
     let block: Vec<u8> =
         (0..1 << 20).map(|number: u32| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    write(worktree.top(), "large", block.repeat(20));
+    write(worktree.top_level(), "large", block.repeat(20));
     for number in 0..12 {
-        write(worktree.top(), format!("medium {number}"), block.repeat(2));
+        write(worktree.top_level(), format!("medium {number}"), block.repeat(2));
     }
     round_trip(&ground, &repository, &worktree);
 }
@@ -347,7 +353,7 @@ mod random {
     use super::*;
 
     #[derive(Clone, Debug)]
-    enum Step {
+    enum FileStep {
         Write(usize, Vec<u8>),
         Mode(usize, bool),
         Link(usize, usize),
@@ -361,23 +367,23 @@ mod random {
     /// Some are files where others are folders.
     const PATHS: [&str; 8] = ["a.txt", "b", "b/c", "b/c/d", "e\nf", "g h", "i/j", "ö"];
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn any_step() -> impl Strategy<Value = FileStep> {
         let path = 0..PATHS.len();
         prop_oneof![
             4 => (path.clone(), proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..8))
-                .prop_map(|(path, content)| Step::Write(path, content)),
-            1 => (path.clone(), any::<bool>()).prop_map(|(path, executable)| Step::Mode(path, executable)),
-            1 => (path.clone(), path.clone()).prop_map(|(path, target)| Step::Link(path, target)),
-            2 => path.clone().prop_map(Step::Remove),
-            2 => path.clone().prop_map(Step::Stage),
-            1 => Just(Step::StageAll),
-            1 => path.prop_map(Step::Unstage),
-            1 => Just(Step::Commit),
+                .prop_map(|(path, content)| FileStep::Write(path, content)),
+            1 => (path.clone(), any::<bool>()).prop_map(|(path, executable)| FileStep::Mode(path, executable)),
+            1 => (path.clone(), path.clone()).prop_map(|(path, target)| FileStep::Link(path, target)),
+            2 => path.clone().prop_map(FileStep::Remove),
+            2 => path.clone().prop_map(FileStep::Stage),
+            1 => Just(FileStep::StageAll),
+            1 => path.prop_map(FileStep::Unstage),
+            1 => Just(FileStep::Commit),
         ]
     }
 
     /// Does a step as far as it can be done.
-    fn act(ground: &Ground, top: &Path, step: &Step) {
+    fn apply_step(ground: &GitFixture, top: &Path, step: &FileStep) {
         let full = |path: &usize| top.join(PATHS[*path]);
         let clear = |path: &PathBuf| {
             let _ = fs::remove_file(path);
@@ -385,7 +391,7 @@ mod random {
         };
         let git = |words: &[&str]| drop(ground.try_git_in(top, words));
         match step {
-            Step::Write(path, content) => {
+            FileStep::Write(path, content) => {
                 let path = full(path);
                 // A file may be where the folder should be.
                 let folder = path.parent().unwrap();
@@ -397,19 +403,19 @@ mod random {
                     fs::write(path, content).unwrap();
                 }
             }
-            Step::Mode(path, executable) if full(path).is_file() && !full(path).is_symlink() => {
+            FileStep::Mode(path, executable) if full(path).is_file() && !full(path).is_symlink() => {
                 set_mode(&full(path), if *executable { 0o755 } else { 0o644 });
             }
-            Step::Link(path, target) if full(path).parent().unwrap().is_dir() => {
+            FileStep::Link(path, target) if full(path).parent().unwrap().is_dir() => {
                 clear(&full(path));
                 symlink(PATHS[*target], full(path)).unwrap();
             }
-            Step::Mode(..) | Step::Link(..) => {}
-            Step::Remove(path) => clear(&full(path)),
-            Step::Stage(path) => git(&["add", "--all", "--", PATHS[*path]]),
-            Step::StageAll => git(&["add", "--all"]),
-            Step::Unstage(path) => git(&["rm", "--cached", "--quiet", "-r", "--", PATHS[*path]]),
-            Step::Commit => git(&["commit", "--quiet", "-m", "work"]),
+            FileStep::Mode(..) | FileStep::Link(..) => {}
+            FileStep::Remove(path) => clear(&full(path)),
+            FileStep::Stage(path) => git(&["add", "--all", "--", PATHS[*path]]),
+            FileStep::StageAll => git(&["add", "--all"]),
+            FileStep::Unstage(path) => git(&["rm", "--cached", "--quiet", "-r", "--", PATHS[*path]]),
+            FileStep::Commit => git(&["commit", "--quiet", "-m", "work"]),
         }
     }
 
@@ -417,12 +423,12 @@ mod random {
         #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_changes_come_back(steps in proptest::collection::vec(step(), 0..12)) {
-            let ground = Ground::new();
+        fn any_changes_come_back(steps in proptest::collection::vec(any_step(), 0..12)) {
+            let ground = GitFixture::new();
             let repository = ground.repository();
-            let worktree = ground.attempt(&repository, "key.1");
+            let worktree = ground.add_attempt_worktree(&repository, "key.1");
             for step in &steps {
-                act(&ground, worktree.top(), step);
+                apply_step(&ground, worktree.top_level(), step);
             }
             round_trip(&ground, &repository, &worktree);
         }

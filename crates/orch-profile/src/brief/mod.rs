@@ -1,20 +1,20 @@
 //! What a worker is told: its task, its place, the few commands it needs, and what came before.
 //!
-//! [`Template`] turns [`BriefFacts`] into text; [`fit`] keeps it short.
+//! [`BriefTemplate`] turns [`BriefFacts`] into text; [`trim`] keeps it short.
 //! Commands stand in it with the absolute paths of our programs, since a login shell sets `PATH` anew,
 //! and long texts go in by stdin, so that no quoting can go wrong.
 
-mod fit;
 mod sample;
 mod template;
+mod trim;
 
 use std::path::{Path, PathBuf};
 
 use orch_core::id::{AttemptName, ThreadId};
 
-pub use template::{Template, TemplateError, TemplateProblem};
+pub use template::{BriefTemplate, TemplateError, TemplateProblem};
 
-use super::Actor;
+use super::ResponsibleParty;
 
 /// Everything that a brief says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ pub struct BriefFacts {
     /// Whether the worker is started again in its session when it stops with a question open.
     pub resumable: bool,
     /// What earlier attempts asked and were told, oldest first.
-    pub answers: Vec<Answered>,
+    pub answers: Vec<QuestionWithAnswer>,
     /// How earlier attempts ended, oldest first: failures, rejections, clashes.
-    pub earlier: Vec<Earlier>,
+    pub earlier: Vec<PriorAttempt>,
 }
 
 /// The worktree of an attempt.
@@ -57,14 +57,14 @@ pub struct BriefWorktree {
     /// The commit that it was made from.
     pub base: String,
     /// Who commits.
-    pub commit: Actor,
+    pub commit: ResponsibleParty,
     /// Whether a result without a change is a result.
     pub allow_empty: bool,
 }
 
 /// A question with its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct QuestionWithAnswer {
     /// What was asked.
     pub question: String,
     /// What was answered.
@@ -75,7 +75,7 @@ pub struct Answered {
 
 /// An attempt that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct PriorAttempt {
     /// Its name.
     pub attempt: AttemptName,
     /// The name of the state in which it ended.
@@ -96,12 +96,12 @@ pub struct ResumeFacts {
     /// Our program `inbox`, absolute.
     pub inbox: PathBuf,
     /// The answer that it stopped for; `None` when it was interrupted.
-    pub answered: Option<Answered>,
+    pub answered: Option<QuestionWithAnswer>,
 }
 
 /// A brief that is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brief {
+pub struct RenderedBrief {
     /// The text.
     pub text: String,
     /// What was cut to keep it short; the text says it too, and where to read all of it.
@@ -129,7 +129,7 @@ pub enum BriefError {
 }
 
 /// A program's path as a shell takes it.
-fn program(path: &Path) -> Result<String, BriefError> {
+fn quoted_program_path(path: &Path) -> Result<String, BriefError> {
     let text = path.to_str().ok_or_else(|| BriefError::ProgramPath { path: path.to_owned() })?;
-    Ok(orch_core::shell::quoted(text))
+    Ok(orch_core::shell::quote_word(text))
 }

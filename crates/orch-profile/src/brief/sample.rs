@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 
-use super::super::Actor;
-use super::{Answered, BriefFacts, BriefWorktree, Earlier};
+use super::super::ResponsibleParty;
+use super::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer};
 
 /// Facts in which nothing is missing.
-pub(super) fn facts() -> BriefFacts {
-    let task = TaskName { run: Slug::stored("run".to_owned()), key: Slug::stored("task".to_owned()) };
+pub(super) fn sample_facts() -> BriefFacts {
+    let task =
+        TaskName { run: Slug::from_stored("run".to_owned()), key: Slug::from_stored("task".to_owned()) };
     let attempt = |number| AttemptName { task: task.clone(), number };
     BriefFacts {
         attempt: attempt(2),
@@ -23,18 +24,18 @@ pub(super) fn facts() -> BriefFacts {
             path: PathBuf::from("/worktree"),
             branch: "orch/run/task.2".to_owned(),
             base: "0".repeat(40),
-            commit: Actor::Worker,
+            commit: ResponsibleParty::Worker,
             allow_empty: true,
         }),
         inbox: PathBuf::from("/bin/inbox"),
         orch: PathBuf::from("/bin/orch"),
         resumable: true,
-        answers: vec![Answered {
+        answers: vec![QuestionWithAnswer {
             question: "Which?".to_owned(),
             answer: "That.".to_owned(),
             from: "lead".to_owned(),
         }],
-        earlier: vec![Earlier {
+        earlier: vec![PriorAttempt {
             attempt: attempt(1),
             outcome: "failed".to_owned(),
             reason: Some("Reason".to_owned()),

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
 
-use super::super::{Actor, limit, variables};
-use super::fit::{self, Fitted};
-use super::{Brief, BriefError, BriefFacts, BriefWorktree, Earlier, ResumeFacts, program, sample};
+use super::super::{ResponsibleParty, limit, variables};
+use super::trim::{self, TrimmedFacts};
+use super::{
+    BriefError, BriefFacts, BriefWorktree, PriorAttempt, RenderedBrief, ResumeFacts, quoted_program_path,
+    sample,
+};
 
 const STANDARD: &str = include_str!("brief.jinja");
 const RESUME: &str = include_str!("resume.jinja");
@@ -20,7 +23,7 @@ const RESUMED: &str = "resume";
 
 /// A template that can be followed.
 #[derive(Debug)]
-pub struct Template {
+pub struct BriefTemplate {
     environment: Environment<'static>,
     /// What it is called in messages.
     origin: String,
@@ -77,11 +80,11 @@ pub enum TemplateProblem {
     },
 }
 
-impl Template {
+impl BriefTemplate {
     /// The built-in template.
     #[must_use]
-    pub fn standard() -> Self {
-        Self::compile(STANDARD.to_owned(), "the built-in template")
+    pub fn built_in() -> Self {
+        Self::compile_template(STANDARD.to_owned(), "the built-in template")
             .expect("the built-in template is in order")
     }
 
@@ -90,11 +93,11 @@ impl Template {
     /// # Errors
     /// Says what is wrong on which line.
     pub fn parse(text: &str, origin: &str) -> Result<Self, TemplateError> {
-        let template = Self::compile(text.to_owned(), origin)?;
-        let sample = sample::facts();
-        for mut fitted in fit::levels(&sample).take(1) {
+        let template = Self::compile_template(text.to_owned(), origin)?;
+        let sample = sample::sample_facts();
+        for mut fitted in trim::trim_levels(&sample).take(1) {
             fitted.cut.push("something".to_owned());
-            template.render(BRIEF, facts(&fitted, "/bin/inbox", "/bin/orch"))?;
+            template.render_template(BRIEF, template_variables(&fitted, "/bin/inbox", "/bin/orch"))?;
         }
         Ok(template)
     }
@@ -103,7 +106,7 @@ impl Template {
     ///
     /// # Errors
     /// It cannot be read, or something in it is wrong.
-    pub(crate) fn of_file(path: &Path) -> Result<Option<Self>, TemplateError> {
+    pub(crate) fn load_file(path: &Path) -> Result<Option<Self>, TemplateError> {
         let io_error = |source| TemplateError::Io { path: path.to_owned(), source };
         let file = match File::open(path) {
             Ok(file) => file,
@@ -123,18 +126,18 @@ impl Template {
     ///
     /// # Errors
     /// The template names what there is not, or a program's path is no text.
-    pub fn write(&self, given: &BriefFacts) -> Result<Brief, BriefError> {
-        let (inbox, orch) = (program(&given.inbox)?, program(&given.orch)?);
-        let spec_bytes = |text: &str, fitted: &Fitted<'_>| {
+    pub fn render_brief(&self, given: &BriefFacts) -> Result<RenderedBrief, BriefError> {
+        let (inbox, orch) = (quoted_program_path(&given.inbox)?, quoted_program_path(&given.orch)?);
+        let spec_bytes = |text: &str, fitted: &TrimmedFacts<'_>| {
             fitted.spec.as_deref().filter(|spec| text.contains(spec)).map_or(0, str::len)
         };
         let mut last = None;
-        for fitted in fit::levels(given) {
-            let rendered = self.render(BRIEF, facts(&fitted, &inbox, &orch));
+        for fitted in trim::trim_levels(given) {
+            let rendered = self.render_template(BRIEF, template_variables(&fitted, &inbox, &orch));
             let text =
                 rendered.map_err(|source| BriefError::Template { attempt: given.attempt.clone(), source })?;
             let fits = text.len() - spec_bytes(&text, &fitted) <= limit::BRIEF_BYTES_MAX;
-            last = Some(Brief { text, cut: fitted.cut });
+            last = Some(RenderedBrief { text, cut: fitted.cut });
             if fits {
                 break;
             }
@@ -146,22 +149,26 @@ impl Template {
     ///
     /// # Errors
     /// A program's path is no text.
-    pub fn resume(&self, given: &ResumeFacts) -> Result<String, BriefError> {
+    pub fn render_resume_brief(&self, given: &ResumeFacts) -> Result<String, BriefError> {
         let answered = given.answered.as_ref().map(|answered| {
-            answered_value(&fit::whole(&answered.question), &fit::whole(&answered.answer), &answered.from)
+            answered_value(
+                &trim::indent_lines(&answered.question),
+                &trim::indent_lines(&answered.answer),
+                &answered.from,
+            )
         });
         let facts = context! {
             task => given.attempt.task.to_string(),
             attempt => given.attempt.to_string(),
             thread => given.thread.to_string(),
-            inbox => program(&given.inbox)?,
+            inbox => quoted_program_path(&given.inbox)?,
             answered,
         };
-        self.render(RESUMED, facts)
+        self.render_template(RESUMED, facts)
             .map_err(|source| BriefError::Template { attempt: given.attempt.clone(), source })
     }
 
-    fn compile(text: String, origin: &str) -> Result<Self, TemplateError> {
+    fn compile_template(text: String, origin: &str) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -174,17 +181,19 @@ impl Template {
         let origin = origin.to_owned();
         match added {
             Ok(()) => Ok(Self { environment, origin }),
-            Err(error) => Err(wrong(&origin, &error)),
+            Err(error) => Err(template_error(&origin, &error)),
         }
     }
 
-    fn render(&self, name: &str, facts: Value) -> Result<String, TemplateError> {
+    fn render_template(&self, name: &str, facts: Value) -> Result<String, TemplateError> {
         let template = self.environment.get_template(name);
-        template.and_then(|template| template.render(facts)).map_err(|error| wrong(&self.origin, &error))
+        template
+            .and_then(|template| template.render(facts))
+            .map_err(|error| template_error(&self.origin, &error))
     }
 }
 
-fn wrong(origin: &str, error: &minijinja::Error) -> TemplateError {
+fn template_error(origin: &str, error: &minijinja::Error) -> TemplateError {
     let problem = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, None) => TemplateProblem::Undefined,
         (kind, None) => TemplateProblem::Language { said: kind.to_string() },
@@ -194,13 +203,13 @@ fn wrong(origin: &str, error: &minijinja::Error) -> TemplateError {
 }
 
 /// The names that a template can use.
-fn facts(fitted: &Fitted<'_>, inbox: &str, orch: &str) -> Value {
+fn template_variables(fitted: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Value {
     let given = fitted.given;
     let worktree = given.worktree.as_ref().map(|worktree| {
         let BriefWorktree { path, branch, base, commit, allow_empty } = worktree;
         let commit = match commit {
-            Actor::Worker => "worker",
-            Actor::Tool => "tool",
+            ResponsibleParty::Worker => "worker",
+            ResponsibleParty::Tool => "tool",
         };
         context! { path => path.display().to_string(), branch, base, commit, allow_empty }
     });
@@ -232,7 +241,7 @@ fn answered_value(question: &str, answer: &str, from: &str) -> Value {
     context! { question, answer, from }
 }
 
-fn earlier_value(earlier: &Earlier) -> Value {
-    let Earlier { attempt, outcome, reason, log_tail } = earlier;
+fn earlier_value(earlier: &PriorAttempt) -> Value {
+    let PriorAttempt { attempt, outcome, reason, log_tail } = earlier;
     context! { attempt => attempt.to_string(), outcome, reason, log_tail }
 }

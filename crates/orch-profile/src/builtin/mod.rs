@@ -9,6 +9,6 @@ pub const BUILT_IN: [(&str, &str); 3] = [
 
 /// The file of a built-in profile.
 #[must_use]
-pub fn built_in(name: &str) -> Option<&'static str> {
+pub fn built_in_profile(name: &str) -> Option<&'static str> {
     BUILT_IN.into_iter().find(|(known, _)| *known == name).map(|(_, text)| text)
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::path::JsonPath;
+use super::json_path::JsonPath;
 
 /// Tokens that were used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
+pub struct TokenCounts {
     /// What the model read, the cached part with it.
     pub input: u64,
     /// The part of the input that came from a cache.
@@ -15,7 +15,7 @@ pub struct Tokens {
     pub output: u64,
 }
 
-impl Tokens {
+impl TokenCounts {
     /// Input and output.
     #[must_use]
     pub const fn total(self) -> u64 {
@@ -44,7 +44,7 @@ impl UsdMicros {
 
 /// What a number in an event counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counts {
+pub enum CounterScope {
     /// What happened since the last such event: the numbers are added up.
     Each,
     /// Everything since the client was started: the last one stands.
@@ -54,13 +54,13 @@ pub enum Counts {
 }
 
 /// What a quantity can do for counting.
-trait Quantity: Copy + Default + PartialEq {
+trait CountedQuantity: Copy + Default + PartialEq {
     fn plus(self, more: Self) -> Self;
     /// `None` when there is less than before: then it is another session that is counted.
-    fn since(self, before: Self) -> Option<Self>;
+    fn difference_since(self, before: Self) -> Option<Self>;
 }
 
-impl Quantity for Tokens {
+impl CountedQuantity for TokenCounts {
     fn plus(self, more: Self) -> Self {
         Self {
             input: self.input.saturating_add(more.input),
@@ -69,7 +69,7 @@ impl Quantity for Tokens {
         }
     }
 
-    fn since(self, before: Self) -> Option<Self> {
+    fn difference_since(self, before: Self) -> Option<Self> {
         Some(Self {
             input: self.input.checked_sub(before.input)?,
             cached_input: self.cached_input.checked_sub(before.cached_input)?,
@@ -78,28 +78,28 @@ impl Quantity for Tokens {
     }
 }
 
-impl Quantity for UsdMicros {
+impl CountedQuantity for UsdMicros {
     fn plus(self, more: Self) -> Self {
         Self(self.0.saturating_add(more.0))
     }
 
-    fn since(self, before: Self) -> Option<Self> {
+    fn difference_since(self, before: Self) -> Option<Self> {
         self.0.checked_sub(before.0).map(Self)
     }
 }
 
 /// What a session has used so far, over all starts of the client. To be kept from one start to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct SessionTotals {
     /// Tokens.
-    pub tokens: Tokens,
+    pub tokens: TokenCounts,
     /// Money.
     pub cost: UsdMicros,
 }
 
 /// One quantity as it grows.
 #[derive(Clone, Copy, Debug, Default)]
-struct Meter<Q> {
+struct QuantityMeter<Q> {
     before: Q,
     /// Since the client was started; `None` while nothing was told.
     run: Option<Q>,
@@ -107,13 +107,13 @@ struct Meter<Q> {
     begun_anew: bool,
 }
 
-impl<Q: Quantity> Meter<Q> {
-    fn read(&mut self, counts: Counts, value: Q) -> Q {
+impl<Q: CountedQuantity> QuantityMeter<Q> {
+    fn record_reading(&mut self, counts: CounterScope, value: Q) -> Q {
         let run = match counts {
-            Counts::Each => self.run.unwrap_or_default().plus(value),
-            Counts::Run => value,
-            Counts::Session => {
-                let since = value.since(self.before).filter(|_| !self.begun_anew);
+            CounterScope::Each => self.run.unwrap_or_default().plus(value),
+            CounterScope::Run => value,
+            CounterScope::Session => {
+                let since = value.difference_since(self.before).filter(|_| !self.begun_anew);
                 self.begun_anew = since.is_none();
                 since.unwrap_or(value)
             }
@@ -130,30 +130,30 @@ impl<Q: Quantity> Meter<Q> {
 
 /// Counts what one start of a client uses.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Usage {
-    tokens: Meter<Tokens>,
-    cost: Meter<UsdMicros>,
+pub(super) struct UsageCounter {
+    tokens: QuantityMeter<TokenCounts>,
+    cost: QuantityMeter<UsdMicros>,
 }
 
-impl Usage {
-    pub(super) fn since(before: Totals) -> Self {
+impl UsageCounter {
+    pub(super) fn starting_from(before: SessionTotals) -> Self {
         let mut usage = Self::default();
         usage.tokens.before = before.tokens;
         usage.cost.before = before.cost;
         usage
     }
 
-    pub(super) fn read_tokens(&mut self, rule: &TokenRule, event: &Value) -> Option<Tokens> {
-        let value = rule.read(event)?;
-        Some(self.tokens.read(rule.counts, value))
+    pub(super) fn record_tokens(&mut self, rule: &TokenRule, event: &Value) -> Option<TokenCounts> {
+        let value = rule.extract_tokens(event)?;
+        Some(self.tokens.record_reading(rule.counts, value))
     }
 
-    pub(super) fn read_cost(&mut self, rule: &CostRule, event: &Value) -> Option<UsdMicros> {
+    pub(super) fn record_cost(&mut self, rule: &CostRule, event: &Value) -> Option<UsdMicros> {
         let value = UsdMicros::from_dollars(rule.usd.find(event)?.as_f64()?)?;
-        Some(self.cost.read(rule.counts, value))
+        Some(self.cost.record_reading(rule.counts, value))
     }
 
-    pub(super) const fn tokens(&self) -> Option<Tokens> {
+    pub(super) const fn tokens(&self) -> Option<TokenCounts> {
         self.tokens.run
     }
 
@@ -161,30 +161,30 @@ impl Usage {
         self.cost.run
     }
 
-    pub(super) fn totals(&self) -> Totals {
-        Totals { tokens: self.tokens.total(), cost: self.cost.total() }
+    pub(super) fn totals(&self) -> SessionTotals {
+        SessionTotals { tokens: self.tokens.total(), cost: self.cost.total() }
     }
 }
 
 /// Where an event tells tokens. Several paths for one number are added up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRule {
-    pub(crate) when: super::When,
-    pub(crate) counts: Counts,
+    pub(crate) when: super::EventCondition,
+    pub(crate) counts: CounterScope,
     pub(crate) input: Vec<JsonPath>,
     pub(crate) cached_input: Vec<JsonPath>,
     pub(crate) output: Vec<JsonPath>,
 }
 
 impl TokenRule {
-    fn read(&self, event: &Value) -> Option<Tokens> {
+    fn extract_tokens(&self, event: &Value) -> Option<TokenCounts> {
         let sum = |paths: &[JsonPath]| {
             let numbers = paths.iter().filter_map(|path| path.find(event)?.as_u64());
             numbers.reduce(u64::saturating_add)
         };
         let (input, cached, output) = (sum(&self.input), sum(&self.cached_input), sum(&self.output));
         input.or(output)?;
-        Some(Tokens {
+        Some(TokenCounts {
             input: input.unwrap_or_default(),
             cached_input: cached.unwrap_or_default(),
             output: output.unwrap_or_default(),
@@ -195,8 +195,8 @@ impl TokenRule {
 /// Where an event tells money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CostRule {
-    pub(crate) when: super::When,
-    pub(crate) counts: Counts,
+    pub(crate) when: super::EventCondition,
+    pub(crate) counts: CounterScope,
     pub(crate) usd: JsonPath,
 }
 
@@ -222,20 +222,20 @@ mod tests {
     #[test]
     fn numbers_count_what_the_profile_says() {
         let check = |counts, before, told: &[u64], run, total| {
-            let mut meter = Meter { before: UsdMicros(before), ..Meter::default() };
+            let mut meter = QuantityMeter { before: UsdMicros(before), ..QuantityMeter::default() };
             for value in told {
-                meter.read(counts, UsdMicros(*value));
+                meter.record_reading(counts, UsdMicros(*value));
             }
             assert_eq!((meter.run, meter.total()), (run, UsdMicros(total)), "{counts:?} {before} {told:?}");
         };
         let used = |micros| Some(UsdMicros(micros));
-        check(Counts::Each, 10, &[1, 2, 3], used(6), 16);
-        check(Counts::Run, 10, &[1, 3], used(3), 13);
-        check(Counts::Session, 0, &[4, 6], used(6), 6);
-        check(Counts::Session, 4, &[6], used(2), 6);
-        check(Counts::Session, 4, &[4], used(0), 4);
+        check(CounterScope::Each, 10, &[1, 2, 3], used(6), 16);
+        check(CounterScope::Run, 10, &[1, 3], used(3), 13);
+        check(CounterScope::Session, 0, &[4, 6], used(6), 6);
+        check(CounterScope::Session, 4, &[6], used(2), 6);
+        check(CounterScope::Session, 4, &[4], used(0), 4);
         // The client began another session: what it tells is all there is.
-        check(Counts::Session, 9, &[3, 12], used(12), 12);
-        check(Counts::Session, 9, &[], None, 9);
+        check(CounterScope::Session, 9, &[3, 12], used(12), 12);
+        check(CounterScope::Session, 9, &[], None, 9);
     }
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::super::events::Counts;
-use super::super::meaning::{Cause, Fault, Meaning};
-use super::super::{Actor, BriefWay};
+use super::super::events::CounterScope;
+use super::super::exit_meaning::{ExitMeaning, FailureSource, ProviderFailure};
+use super::super::{BriefDelivery, ResponsibleParty};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +138,7 @@ pub(super) enum RawMeaning {
     CouldNotStart,
 }
 
-impl From<RawBriefWay> for BriefWay {
+impl From<RawBriefWay> for BriefDelivery {
     fn from(raw: RawBriefWay) -> Self {
         match raw {
             RawBriefWay::Stdin => Self::Stdin,
@@ -148,7 +148,7 @@ impl From<RawBriefWay> for BriefWay {
     }
 }
 
-impl From<RawActor> for Actor {
+impl From<RawActor> for ResponsibleParty {
     fn from(raw: RawActor) -> Self {
         match raw {
             RawActor::Worker => Self::Worker,
@@ -157,7 +157,7 @@ impl From<RawActor> for Actor {
     }
 }
 
-impl From<RawCounts> for Counts {
+impl From<RawCounts> for CounterScope {
     fn from(raw: RawCounts) -> Self {
         match raw {
             RawCounts::Each => Self::Each,
@@ -167,25 +167,25 @@ impl From<RawCounts> for Counts {
     }
 }
 
-impl From<RawFault> for Fault {
+impl From<RawFault> for FailureSource {
     fn from(raw: RawFault) -> Self {
         match raw {
             RawFault::Failed => Self::Own,
-            RawFault::Quota => Self::Provider(Cause::Quota),
-            RawFault::Network => Self::Provider(Cause::Network),
-            RawFault::Access => Self::Provider(Cause::Access),
+            RawFault::Quota => Self::Provider(ProviderFailure::Quota),
+            RawFault::Network => Self::Provider(ProviderFailure::Network),
+            RawFault::Access => Self::Provider(ProviderFailure::Access),
         }
     }
 }
 
-impl From<RawMeaning> for Meaning {
+impl From<RawMeaning> for ExitMeaning {
     fn from(raw: RawMeaning) -> Self {
         match raw {
             RawMeaning::Normal => Self::Normal,
-            RawMeaning::Failed => Self::Failed(Fault::Own),
-            RawMeaning::Quota => Self::Failed(Fault::Provider(Cause::Quota)),
-            RawMeaning::Network => Self::Failed(Fault::Provider(Cause::Network)),
-            RawMeaning::Access => Self::Failed(Fault::Provider(Cause::Access)),
+            RawMeaning::Failed => Self::Failed(FailureSource::Own),
+            RawMeaning::Quota => Self::Failed(FailureSource::Provider(ProviderFailure::Quota)),
+            RawMeaning::Network => Self::Failed(FailureSource::Provider(ProviderFailure::Network)),
+            RawMeaning::Access => Self::Failed(FailureSource::Provider(ProviderFailure::Access)),
             RawMeaning::CouldNotStart => Self::CouldNotStart,
         }
     }
@@ -197,9 +197,9 @@ pub(super) struct OneOrMany(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
+        struct TextListVisitor;
 
-        impl<'de> Visitor<'de> for Texts {
+        impl<'de> Visitor<'de> for TextListVisitor {
             type Value = OneOrMany;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +219,6 @@ impl<'de> Deserialize<'de> for OneOrMany {
             }
         }
 
-        deserializer.deserialize_any(Texts)
+        deserializer.deserialize_any(TextListVisitor)
     }
 }

@@ -1,21 +1,24 @@
 //! Clients that are not built in: each can be written as a file. What they print is as their documents tell.
 
-use orch_profile::{BriefWay, Cause, Ended, Exit, Profile, Story, Tokens, Totals, UsdMicros};
+use orch_profile::{
+    BriefDelivery, ClientEnd, ClientSummary, ProcessExit, Profile, ProviderFailure, SessionTotals,
+    TokenCounts, UsdMicros,
+};
 
-use super::files::parse;
+use super::files::parse_profile;
 
-fn read(profile: &Profile, lines: &[&str]) -> Story {
-    let mut reader = profile.reader(Totals::default());
+fn read_events(profile: &Profile, lines: &[&str]) -> ClientSummary {
+    let mut reader = profile.event_reader(SessionTotals::default());
     for line in lines {
-        reader.feed(format!("{line}\n").as_bytes());
+        reader.feed_output(format!("{line}\n").as_bytes());
     }
     reader.finish()
 }
 
 #[test]
 fn opencode() {
-    let profile = parse(include_str!("clients/opencode.toml")).unwrap();
-    let story = read(
+    let profile = parse_profile(include_str!("clients/opencode.toml")).unwrap();
+    let story = read_events(
         &profile,
         &[
             r#"{"type":"step_start","sessionID":"ses_1","part":{"type":"step-start"}}"#,
@@ -26,16 +29,16 @@ fn opencode() {
         ],
     );
     assert_eq!(story.session.as_deref(), Some("ses_1"));
-    assert_eq!(story.tokens, Some(Tokens { input: 36, cached_input: 5, output: 6 }));
+    assert_eq!(story.tokens, Some(TokenCounts { input: 36, cached_input: 5, output: 6 }));
     assert_eq!(story.cost, Some(UsdMicros(30_000)));
     assert_eq!(story.result.as_deref(), Some("Finished."));
 }
 
 #[test]
 fn gemini() {
-    let profile = parse(include_str!("clients/gemini.toml")).unwrap();
-    assert_eq!(profile.brief, BriefWay::Argument);
-    let story = read(
+    let profile = parse_profile(include_str!("clients/gemini.toml")).unwrap();
+    assert_eq!(profile.brief, BriefDelivery::Argument);
+    let story = read_events(
         &profile,
         &[
             r#"{"type":"init","session_id":"g-1","model":"m"}"#,
@@ -45,63 +48,67 @@ fn gemini() {
         ],
     );
     assert_eq!(story.session.as_deref(), Some("g-1"));
-    assert_eq!(story.tokens, Some(Tokens { input: 10, cached_input: 4, output: 3 }));
-    assert_eq!(profile.ended(Exit::Status(0), &story), Ended::Normal);
+    assert_eq!(story.tokens, Some(TokenCounts { input: 10, cached_input: 4, output: 3 }));
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), ClientEnd::Normal);
     // Statuses that are an answer of the provider, cut to a byte: 429 is 173.
-    let failed = read(&profile, &[r#"{"type":"result","status":"error","error":{"message":"slow down"}}"#]);
-    let quota = Ended::Provider { cause: Cause::Quota, text: "slow down".to_owned() };
-    assert_eq!(profile.ended(Exit::Status(173), &failed), quota);
-    assert_eq!(profile.ended(Exit::Status(144), &failed), Ended::Failed { text: "slow down".to_owned() });
+    let failed =
+        read_events(&profile, &[r#"{"type":"result","status":"error","error":{"message":"slow down"}}"#]);
+    let quota = ClientEnd::Provider { cause: ProviderFailure::Quota, text: "slow down".to_owned() };
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(173), &failed), quota);
+    assert_eq!(
+        profile.interpret_exit(ProcessExit::Status(144), &failed),
+        ClientEnd::Failed { text: "slow down".to_owned() }
+    );
 }
 
 #[test]
 fn qwen() {
-    let profile = parse(include_str!("clients/qwen.toml")).unwrap();
+    let profile = parse_profile(include_str!("clients/qwen.toml")).unwrap();
     let end = |input: u64| {
         format!(
             r#"{{"type":"result","subtype":"success","is_error":false,"session_id":"q-1","result":"Finished.","usage":{{"input_tokens":{input},"output_tokens":5}}}}"#
         )
     };
-    let first = read(&profile, &[&end(10)]);
-    let mut reader = profile.reader(first.totals);
-    reader.feed(format!("{}\n", end(30)).as_bytes());
-    let tokens = Tokens { input: 20, cached_input: 0, output: 0 };
-    assert_eq!(reader.story().tokens, Some(tokens));
+    let first = read_events(&profile, &[&end(10)]);
+    let mut reader = profile.event_reader(first.totals);
+    reader.feed_output(format!("{}\n", end(30)).as_bytes());
+    let tokens = TokenCounts { input: 20, cached_input: 0, output: 0 };
+    assert_eq!(reader.current_summary().tokens, Some(tokens));
 }
 
 #[test]
 fn pi() {
-    let profile = parse(include_str!("clients/pi.toml")).unwrap();
+    let profile = parse_profile(include_str!("clients/pi.toml")).unwrap();
     let message = |stop: &str| {
         format!(
             r#"{{"type":"message_end","message":{{"role":"assistant","content":[{{"type":"text","text":"Finished."}}],"stopReason":"{stop}","errorMessage":"429 slow down","usage":{{"input":10,"output":2,"cacheRead":3,"cacheWrite":1,"cost":{{"total":0.001}}}}}}}}"#
         )
     };
     let begin = r#"{"type":"session","id":"p-1"}"#;
-    let story = read(&profile, &[begin, &message("toolUse"), &message("stop")]);
+    let story = read_events(&profile, &[begin, &message("toolUse"), &message("stop")]);
     assert_eq!(story.session.as_deref(), Some("p-1"));
-    assert_eq!(story.tokens, Some(Tokens { input: 28, cached_input: 6, output: 4 }));
+    assert_eq!(story.tokens, Some(TokenCounts { input: 28, cached_input: 6, output: 4 }));
     assert_eq!(story.cost, Some(UsdMicros(2_000)));
-    assert_eq!(profile.ended(Exit::Status(0), &story), Ended::Normal);
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), ClientEnd::Normal);
     // It ends with status 0 whatever the provider says.
-    let story = read(&profile, &[begin, &message("error")]);
-    let quota = Ended::Provider { cause: Cause::Quota, text: "429 slow down".to_owned() };
-    assert_eq!(profile.ended(Exit::Status(0), &story), quota);
+    let story = read_events(&profile, &[begin, &message("error")]);
+    let quota = ClientEnd::Provider { cause: ProviderFailure::Quota, text: "429 slow down".to_owned() };
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), quota);
 }
 
 #[test]
 fn cline() {
-    let profile = parse(include_str!("clients/cline.toml")).unwrap();
+    let profile = parse_profile(include_str!("clients/cline.toml")).unwrap();
     let end = r#"{"type":"run_result","finishReason":"stop","text":"Finished.","usage":{"inputTokens":10,"outputTokens":2},"totalCost":0.5}"#;
-    let story = read(&profile, &[end]);
-    assert_eq!(story.tokens.map(Tokens::total), Some(12));
+    let story = read_events(&profile, &[end]);
+    assert_eq!(story.tokens.map(TokenCounts::total), Some(12));
     assert_eq!(story.cost, Some(UsdMicros(500_000)));
 }
 
 #[test]
 fn aider() {
     // It offers its model no commands, so it cannot ask or report; its exit status is its word.
-    let profile = parse(include_str!("clients/aider.toml")).unwrap();
-    assert_eq!(profile.brief, BriefWay::File);
+    let profile = parse_profile(include_str!("clients/aider.toml")).unwrap();
+    assert_eq!(profile.brief, BriefDelivery::File);
     assert!(profile.events.is_none());
 }

@@ -3,52 +3,52 @@
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
-use orch_profile::brief::Template;
+use orch_profile::brief::BriefTemplate;
 use orch_profile::variables::ALWAYS;
-use orch_profile::{BUILT_IN, Placeholder};
+use orch_profile::{BUILT_IN, CommandPlaceholder};
 
-use super::files::parse;
+use super::files::parse_profile;
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/profiles.md"));
 
 /// What stands between fences of TOML.
-fn blocks() -> Vec<&'static str> {
+fn toml_blocks() -> Vec<&'static str> {
     let begun = DOCUMENT.split("```toml\n").skip(1);
     begun.map(|block| block.split("```\n").next().unwrap()).collect()
 }
 
 /// Whatever stands between single backquotes outside of fences.
-fn quoted() -> BTreeSet<&'static str> {
+fn quoted_words() -> BTreeSet<&'static str> {
     let outside = DOCUMENT.split("```").step_by(2);
     outside.flat_map(|text| text.lines()).flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
 }
 
 /// The names that the parser would have taken instead of one that there is not.
-fn fields(before: &str) -> Vec<String> {
+fn known_fields(before: &str) -> Vec<String> {
     let text = format!("name = 'x'\ncommand = ['a']\n{before}\nzzz = 1\n");
-    let said = parse(&text).unwrap_err().source().unwrap().to_string();
+    let said = parse_profile(&text).unwrap_err().source().unwrap().to_string();
     let (_, known) = said.split_once("expected one of ").unwrap_or_else(|| panic!("{said}"));
     known.split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
 }
 
 #[test]
 fn its_profiles_are_profiles() {
-    assert!(blocks().len() >= 5);
-    for block in blocks() {
+    assert!(toml_blocks().len() >= 5);
+    for block in toml_blocks() {
         let whole = block.contains("command = ");
         let text = if whole { block.to_owned() } else { format!("name = 'x'\ncommand = ['a']\n{block}") };
-        if let Err(error) = parse(&text) {
+        if let Err(error) = parse_profile(&text) {
             panic!("{error}: {}\n{text}", error.source().unwrap());
         }
     }
     for (name, text) in BUILT_IN {
-        assert!(blocks().contains(&text), "{name} is shown as it is built in");
+        assert!(toml_blocks().contains(&text), "{name} is shown as it is built in");
     }
 }
 
 #[test]
 fn nothing_is_left_out() {
-    let quoted = quoted();
+    let quoted = quoted_words();
     let rule = "[events]\nformat = 'json-lines'\n";
     let tables = [
         "",
@@ -57,14 +57,14 @@ fn nothing_is_left_out() {
         &format!("{rule}[events.tokens]"),
         &format!("{rule}[events.cost]"),
     ];
-    for field in tables.into_iter().flat_map(fields) {
+    for field in tables.into_iter().flat_map(known_fields) {
         let shown = quoted.contains(field.as_str())
             || [format!("[[events.{field}]]"), format!("[events.{field}]")]
                 .iter()
                 .any(|rule| quoted.contains(rule.as_str()));
         assert!(shown, "the field `{field}` is not explained");
     }
-    for placeholder in Placeholder::ALL {
+    for placeholder in CommandPlaceholder::ALL {
         let name = format!("{{{}}}", placeholder.name());
         assert!(DOCUMENT.contains(&format!("| `{name}` |")), "{name} is not explained");
     }
@@ -82,7 +82,7 @@ fn the_names_of_a_template_are_names() {
         let names = row.split('|').nth(1).unwrap();
         for name in names.split_whitespace() {
             let name = name.trim_matches('`');
-            Template::parse(&format!("{{{{ {name} }}}}"), name)
+            BriefTemplate::parse(&format!("{{{{ {name} }}}}"), name)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }

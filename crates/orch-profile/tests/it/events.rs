@@ -1,25 +1,28 @@
 //! Codex and Claude Code as they print: a run, a resumption, and each way not to get on.
 
 use orch_profile::{
-    Cause, Ended, Exit, Failure, Fault, Reference, Shelf, Signal, Story, Tokens, Totals, UsdMicros,
+    ClientEnd, ClientSummary, ClientUpdate, FailureSource, ProcessExit, ProfileReference, ProfileRegistry,
+    ProviderFailure, ReportedFailure, SessionTotals, TokenCounts, UsdMicros,
 };
 
 /// Reads lines with a built-in profile, in pieces that do not end where lines do.
-fn read(profile: &str, before: Totals, lines: &[&str]) -> (Vec<Signal>, Story) {
-    let profile = Shelf::default().profile(&profile.parse::<Reference>().unwrap()).unwrap();
-    let mut reader = profile.reader(before);
+fn read_events(profile: &str, before: SessionTotals, lines: &[&str]) -> (Vec<ClientUpdate>, ClientSummary) {
+    let profile =
+        ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
+    let mut reader = profile.event_reader(before);
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let signals = text.as_bytes().chunks(7).flat_map(|piece| reader.feed(piece)).collect();
+    let signals = text.as_bytes().chunks(7).flat_map(|piece| reader.feed_output(piece)).collect();
     (signals, reader.finish())
 }
 
-fn ended(profile: &str, status: i32, lines: &[&str]) -> Ended {
-    let (_, story) = read(profile, Totals::default(), lines);
-    let profile = Shelf::default().profile(&profile.parse::<Reference>().unwrap()).unwrap();
-    profile.ended(Exit::Status(status), &story)
+fn classify_end(profile: &str, status: i32, lines: &[&str]) -> ClientEnd {
+    let (_, story) = read_events(profile, SessionTotals::default(), lines);
+    let profile =
+        ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
+    profile.interpret_exit(ProcessExit::Status(status), &story)
 }
 
-fn activities(signals: &[Signal]) -> Vec<&str> {
+fn activities(signals: &[ClientUpdate]) -> Vec<&str> {
     signals.iter().filter_map(|signal| signal.activity.as_deref()).collect()
 }
 
@@ -40,13 +43,13 @@ fn codex_works_and_is_resumed() {
         r#"{"type":"item.completed","item":{"id":"item_3","type":"agent_message","text":"Finished."}}"#,
         r#"{"type":"turn.completed","usage":{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":200,"reasoning_output_tokens":50}}"#,
     ]);
-    let (signals, story) = read("codex", Totals::default(), &lines);
+    let (signals, story) = read_events("codex", SessionTotals::default(), &lines);
     assert_eq!(
         activities(&signals),
         ["Writing the file.", "/bin/bash -c 'ls'", "/bin/bash -c 'ls'", "Finished."]
     );
     assert_eq!(signals[0].session.as_deref(), Some("01a213ae-31b2-7560-bf07-20223666e516"));
-    let used = Tokens { input: 4000, cached_input: 1000, output: 200 };
+    let used = TokenCounts { input: 4000, cached_input: 1000, output: 200 };
     assert_eq!(story.tokens, Some(used));
     assert_eq!((story.cost, story.failure.clone()), (None, None));
     assert_eq!(story.result.as_deref(), Some("Finished."));
@@ -54,43 +57,43 @@ fn codex_works_and_is_resumed() {
 
     // Its numbers go on where the thread's left off.
     let again = r#"{"type":"turn.completed","usage":{"input_tokens":6000,"cached_input_tokens":1500,"output_tokens":300}}"#;
-    let (_, resumed) = read("codex", story.totals, &[again]);
-    assert_eq!(resumed.tokens, Some(Tokens { input: 2000, cached_input: 500, output: 100 }));
+    let (_, resumed) = read_events("codex", story.totals, &[again]);
+    assert_eq!(resumed.tokens, Some(TokenCounts { input: 2000, cached_input: 500, output: 100 }));
     assert_eq!(resumed.totals.tokens.total(), 6300);
 }
 
 #[test]
 fn codex_says_why_it_does_not_get_on() {
     let end = |message: &str| format!(r#"{{"type":"turn.failed","error":{{"message":"{message}"}}}}"#);
-    let provider = |cause, text: &str| Ended::Provider { cause, text: text.to_owned() };
+    let provider = |cause, text: &str| ClientEnd::Provider { cause, text: text.to_owned() };
     for (message, expected) in [
         (
             "unexpected status 401 Unauthorized: bad key, url: http://x/v1/responses",
             provider(
-                Cause::Access,
+                ProviderFailure::Access,
                 "unexpected status 401 Unauthorized: bad key, url: http://x/v1/responses",
             ),
         ),
         (
             "exceeded retry limit, last status: 429 Too Many Requests",
-            provider(Cause::Quota, "exceeded retry limit, last status: 429 Too Many Requests"),
+            provider(ProviderFailure::Quota, "exceeded retry limit, last status: 429 Too Many Requests"),
         ),
         (
             "You've hit your usage limit. Try again at 3:45 PM.",
-            provider(Cause::Quota, "You've hit your usage limit. Try again at 3:45 PM."),
+            provider(ProviderFailure::Quota, "You've hit your usage limit. Try again at 3:45 PM."),
         ),
         (
             "We’re currently experiencing high demand, which may cause temporary errors.",
             provider(
-                Cause::Network,
+                ProviderFailure::Network,
                 "We’re currently experiencing high demand, which may cause temporary errors.",
             ),
         ),
-        ("prompt is too long", Ended::Failed { text: "prompt is too long".to_owned() }),
+        ("prompt is too long", ClientEnd::Failed { text: "prompt is too long".to_owned() }),
     ] {
         let last = end(message);
         let lines: Vec<&str> = CODEX_BEGIN.into_iter().chain([last.as_str()]).collect();
-        assert_eq!(ended("codex", 1, &lines), expected);
+        assert_eq!(classify_end("codex", 1, &lines), expected);
     }
 }
 
@@ -99,14 +102,20 @@ fn what_was_overcome_is_no_reason_any_more() {
     let waiting = r#"{"type":"error","message":"Reconnecting... waiting for network (Connection failed: error sending request)"}"#;
     let mut lines = CODEX_BEGIN.to_vec();
     lines.push(waiting);
-    let (signals, story) = read("codex", Totals::default(), &lines);
+    let (signals, story) = read_events("codex", SessionTotals::default(), &lines);
     assert!(signals.last().is_some_and(|signal| !signal.is_progress()));
-    assert_eq!(story.failure.map(|failure| failure.fault), Some(Fault::Provider(Cause::Network)));
+    assert_eq!(
+        story.failure.map(|failure| failure.fault),
+        Some(FailureSource::Provider(ProviderFailure::Network))
+    );
     // Stopped while it waited: the signal that stopped it is not the reason.
-    assert!(matches!(ended("codex", 1, &lines), Ended::Provider { cause: Cause::Network, .. }));
+    assert!(matches!(
+        classify_end("codex", 1, &lines),
+        ClientEnd::Provider { cause: ProviderFailure::Network, .. }
+    ));
     lines.push(r#"{"type":"item.completed","item":{"type":"agent_message","text":"Here again."}}"#);
-    assert_eq!(ended("codex", 0, &lines), Ended::Normal);
-    assert!(matches!(ended("codex", 1, &lines), Ended::Failed { .. }));
+    assert_eq!(classify_end("codex", 0, &lines), ClientEnd::Normal);
+    assert!(matches!(classify_end("codex", 1, &lines), ClientEnd::Failed { .. }));
 }
 
 const CLAUDE_BEGIN: &str = r#"{"type":"system","subtype":"init","cwd":"/w","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","tools":["Bash"],"model":"m"}"#;
@@ -121,20 +130,20 @@ fn claude_works_and_is_resumed() {
         r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Write","input":{"file_path":"/w/a.txt","content":"x"}}]},"session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90"}"#,
         r#"{"type":"result","subtype":"success","is_error":false,"result":"Finished.","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","num_turns":3,"total_cost_usd":0.025,"usage":{"input_tokens":500,"cache_creation_input_tokens":300,"cache_read_input_tokens":4200,"output_tokens":250},"permission_denials":[],"terminal_reason":"completed","api_error_status":null}"#,
     ];
-    let (signals, story) = read("claude", Totals::default(), &lines);
+    let (signals, story) = read_events("claude", SessionTotals::default(), &lines);
     assert_eq!(activities(&signals), ["Looking.", "ls", "/w/a.txt"]);
-    assert_eq!(story.tokens, Some(Tokens { input: 5000, cached_input: 4200, output: 250 }));
+    assert_eq!(story.tokens, Some(TokenCounts { input: 5000, cached_input: 4200, output: 250 }));
     assert_eq!(story.cost, Some(UsdMicros(25_000)));
     assert_eq!(story.result.as_deref(), Some("Finished."));
     assert_eq!(story.session.as_deref(), Some("5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90"));
-    assert_eq!(ended("claude", 0, &lines), Ended::Normal);
+    assert_eq!(classify_end("claude", 0, &lines), ClientEnd::Normal);
 
     // Its tokens begin at nothing, its cost goes on.
     let again = r#"{"type":"result","subtype":"success","is_error":false,"result":"Resumed.","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","total_cost_usd":0.030000000000000002,"usage":{"input_tokens":1000,"output_tokens":50}}"#;
-    let (_, resumed) = read("claude", story.totals, &[again]);
-    assert_eq!(resumed.tokens, Some(Tokens { input: 1000, cached_input: 0, output: 50 }));
+    let (_, resumed) = read_events("claude", story.totals, &[again]);
+    assert_eq!(resumed.tokens, Some(TokenCounts { input: 1000, cached_input: 0, output: 50 }));
     assert_eq!(resumed.cost, Some(UsdMicros(5_000)));
-    assert_eq!(resumed.totals.tokens, Tokens { input: 6000, cached_input: 4200, output: 300 });
+    assert_eq!(resumed.totals.tokens, TokenCounts { input: 6000, cached_input: 4200, output: 300 });
     assert_eq!(resumed.totals.cost, UsdMicros(30_000));
 }
 
@@ -151,30 +160,36 @@ fn claude_says_why_it_does_not_get_on() {
         )
     };
     let refused = "API Error: Connection refused (ECONNREFUSED)";
-    let provider = |cause, text: &str| Ended::Provider { cause, text: text.to_owned() };
+    let provider = |cause, text: &str| ClientEnd::Provider { cause, text: text.to_owned() };
     for (status, error, more, text, expected) in [
         (
             "401",
             "authentication_failed",
             "",
             "Failed to authenticate.",
-            provider(Cause::Access, "Failed to authenticate."),
+            provider(ProviderFailure::Access, "Failed to authenticate."),
         ),
-        ("429", "rate_limit", "", "Request rejected (429)", provider(Cause::Quota, "Request rejected (429)")),
-        ("500", "server_error", "", "API Error: 500", provider(Cause::Network, "API Error: 500")),
+        (
+            "429",
+            "rate_limit",
+            "",
+            "Request rejected (429)",
+            provider(ProviderFailure::Quota, "Request rejected (429)"),
+        ),
+        ("500", "server_error", "", "API Error: 500", provider(ProviderFailure::Network, "API Error: 500")),
         (
             "null",
             "unknown",
             r#","api_error":"connection_failed""#,
             refused,
-            provider(Cause::Network, refused),
+            provider(ProviderFailure::Network, refused),
         ),
         (
             "400",
             "invalid_request",
             "",
             "Prompt is too long",
-            Ended::Failed { text: "Prompt is too long".to_owned() },
+            ClientEnd::Failed { text: "Prompt is too long".to_owned() },
         ),
     ] {
         let (trying, last) = (retry(status, error), end(status, more, text));
@@ -182,8 +197,8 @@ fn claude_says_why_it_does_not_get_on() {
         let said = format!(
             r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{text}"}}]}},"is_api_error_message":true}}"#
         );
-        assert_eq!(ended("claude", 1, &[CLAUDE_BEGIN, &trying, &said, &last]), expected, "{status}");
-        let (_, story) = read("claude", Totals::default(), &[CLAUDE_BEGIN, &trying]);
+        assert_eq!(classify_end("claude", 1, &[CLAUDE_BEGIN, &trying, &said, &last]), expected, "{status}");
+        let (_, story) = read_events("claude", SessionTotals::default(), &[CLAUDE_BEGIN, &trying]);
         assert_eq!(story.failure.map(|failure| failure.text), Some(error.to_owned()));
     }
 }
@@ -191,28 +206,31 @@ fn claude_says_why_it_does_not_get_on() {
 #[test]
 fn output_that_is_no_event_is_passed_over() {
     let lines = ["", "{", "{\"type\":", "[1, 2]", "null", "\u{1b}[1mhello", "{\"type\":\"never seen\"}"];
-    let (signals, story) = read("claude", Totals::default(), &lines);
+    let (signals, story) = read_events("claude", SessionTotals::default(), &lines);
     assert_eq!(signals, []);
-    assert_eq!(story, Story { told: true, ..Story::default() });
-    let (_, story) = read("claude", Totals::default(), &lines[..6]);
+    assert_eq!(story, ClientSummary { told: true, ..ClientSummary::default() });
+    let (_, story) = read_events("claude", SessionTotals::default(), &lines[..6]);
     assert!(!story.told);
-    assert!(matches!(ended("claude", 127, &lines[..6]), Ended::CouldNotStart { .. }));
+    assert!(matches!(classify_end("claude", 127, &lines[..6]), ClientEnd::CouldNotStart { .. }));
 }
 
 #[test]
 fn plain_output_says_what_is_being_done() {
-    let (signals, story) = read("shell", Totals::default(), &["+ make", "", "cc\ta.c"]);
+    let (signals, story) = read_events("shell", SessionTotals::default(), &["+ make", "", "cc\ta.c"]);
     assert_eq!(activities(&signals), ["+ make", "cc a.c"]);
-    assert_eq!(story, Story::default());
-    assert_eq!(ended("shell", 0, &[]), Ended::Normal);
+    assert_eq!(story, ClientSummary::default());
+    assert_eq!(classify_end("shell", 0, &[]), ClientEnd::Normal);
     // What the script does not find is its own fault.
-    assert!(matches!(ended("shell", 127, &["sh: 1: mke: not found"]), Ended::Failed { .. }));
+    assert!(matches!(classify_end("shell", 127, &["sh: 1: mke: not found"]), ClientEnd::Failed { .. }));
 }
 
 #[test]
 fn a_failure_without_words_is_told_by_its_end() {
     let lines = [r#"{"type":"turn.failed"}"#];
-    let (_, story) = read("codex", Totals::default(), &lines);
-    assert_eq!(story.failure, Some(Failure { fault: Fault::Own, text: String::new() }));
-    assert_eq!(ended("codex", 1, &lines), Ended::Failed { text: "it ended with exit status 1".to_owned() });
+    let (_, story) = read_events("codex", SessionTotals::default(), &lines);
+    assert_eq!(story.failure, Some(ReportedFailure { fault: FailureSource::Own, text: String::new() }));
+    assert_eq!(
+        classify_end("codex", 1, &lines),
+        ClientEnd::Failed { text: "it ended with exit status 1".to_owned() }
+    );
 }

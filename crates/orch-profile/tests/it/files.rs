@@ -5,22 +5,22 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_profile::{
-    Actor, BUILT_IN, BriefWay, FillError, Launch, Origin, Profile, ProfileError, Reference, Shelf,
-    TemplateSource, session_id,
+    BUILT_IN, BriefDelivery, PlaceholderError, PlaceholderValues, Profile, ProfileError, ProfileOrigin,
+    ProfileReference, ProfileRegistry, ResponsibleParty, TemplateSource, session_uuid,
 };
 
-pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
-    Profile::parse(text, Origin::File(PathBuf::from("p/x.toml")))
+pub(super) fn parse_profile(text: &str) -> Result<Profile, ProfileError> {
+    Profile::parse(text, ProfileOrigin::File(PathBuf::from("p/x.toml")))
 }
 
 fn built_in(name: &str) -> Profile {
-    Shelf::default().profile(&name.parse().unwrap()).unwrap()
+    ProfileRegistry::default().load_profile(&name.parse().unwrap()).unwrap()
 }
 
-fn launch<'a>(session: Option<&'a str>) -> Launch<'a> {
-    Launch {
+fn launch_facts<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
+    PlaceholderValues {
         worktree: Path::new("/repo.orch/a b"),
         brief: "Do it.",
         brief_file: Path::new("/store/brief"),
@@ -34,20 +34,20 @@ fn launch<'a>(session: Option<&'a str>) -> Launch<'a> {
 }
 
 /// The whole command of a start.
-fn words(profile: &Profile, session: Option<&str>) -> Vec<String> {
-    let (program, arguments) = profile.command.fill(&launch(session)).unwrap();
+fn command_words(profile: &Profile, session: Option<&str>) -> Vec<String> {
+    let (program, arguments) = profile.command.expand_placeholders(&launch_facts(session)).unwrap();
     std::iter::once(program).chain(arguments).map(|word| word.into_string().unwrap()).collect()
 }
 
 #[test]
 fn a_name_and_a_command_are_enough() {
-    let profile = parse("name = 'x'\ncommand = ['agent', '--in', '{worktree}']\n").unwrap();
-    assert_eq!(words(&profile, None), ["agent", "--in", "/repo.orch/a b"]);
+    let profile = parse_profile("name = 'x'\ncommand = ['agent', '--in', '{worktree}']\n").unwrap();
+    assert_eq!(command_words(&profile, None), ["agent", "--in", "/repo.orch/a b"]);
     assert_eq!(
         (profile.brief, profile.commit, profile.report),
-        (BriefWay::Stdin, Actor::Worker, Actor::Worker)
+        (BriefDelivery::Stdin, ResponsibleParty::Worker, ResponsibleParty::Worker)
     );
-    assert_eq!((profile.grace, profile.silence), (Span::seconds(10), None));
+    assert_eq!((profile.grace, profile.silence), (TimeSpan::from_seconds(10), None));
     assert_eq!(profile.template, TemplateSource::Standard);
     assert!(profile.resume.is_none() && profile.events.is_none() && !profile.chooses_session());
 }
@@ -55,12 +55,12 @@ fn a_name_and_a_command_are_enough() {
 #[test]
 fn the_command_shows_how_the_brief_goes_in() {
     for (command, said, expected) in [
-        ("['a']", "", Some(BriefWay::Stdin)),
-        ("['a', '-p', '{brief}']", "", Some(BriefWay::Argument)),
-        ("['a', '{brief_file}']", "", Some(BriefWay::File)),
-        ("['a', '{brief}', '{brief_file}']", "", Some(BriefWay::Argument)),
-        ("['a']", "stdin", Some(BriefWay::Stdin)),
-        ("['a', '{brief}']", "argument", Some(BriefWay::Argument)),
+        ("['a']", "", Some(BriefDelivery::Stdin)),
+        ("['a', '-p', '{brief}']", "", Some(BriefDelivery::Argument)),
+        ("['a', '{brief_file}']", "", Some(BriefDelivery::File)),
+        ("['a', '{brief}', '{brief_file}']", "", Some(BriefDelivery::Argument)),
+        ("['a']", "stdin", Some(BriefDelivery::Stdin)),
+        ("['a', '{brief}']", "argument", Some(BriefDelivery::Argument)),
         ("['a']", "argument", None),
         ("['a']", "file", None),
         ("['a', '{brief}']", "file", None),
@@ -68,14 +68,14 @@ fn the_command_shows_how_the_brief_goes_in() {
         ("['a', '{brief_file}']", "stdin", None),
     ] {
         let said = if said.is_empty() { String::new() } else { format!("brief = '{said}'\n") };
-        let profile = parse(&format!("name = 'x'\n{said}command = {command}\n"));
+        let profile = parse_profile(&format!("name = 'x'\n{said}command = {command}\n"));
         assert_eq!(profile.as_ref().ok().map(|profile| profile.brief), expected, "{said}{command}");
     }
 }
 
 /// A file is wrong on a line, in a field, for a reason.
-fn is_wrong(text: &str, line: u32, field: Option<&str>, problem: &str) {
-    let error = parse(text).unwrap_err();
+fn assert_wrong(text: &str, line: u32, field: Option<&str>, problem: &str) {
+    let error = parse_profile(text).unwrap_err();
     let source = error.source().unwrap().to_string();
     assert!(source.starts_with(problem), "{source}\n{text}");
     let field = field.map(|field| format!(", field `{field}`")).unwrap_or_default();
@@ -141,7 +141,7 @@ fn faults_of_commands_have_a_line_and_a_field() {
             "a template is given by",
         ),
     ] {
-        is_wrong(text, line, field, problem);
+        assert_wrong(text, line, field, problem);
     }
 }
 
@@ -159,7 +159,7 @@ fn faults_of_tables_have_a_line_and_a_field() {
         ("name = 'x'\ncommand = ['a']\n[exit]\n300 = 'normal'\n", 4, Some("exit.300"), "an exit status is"),
         ("name = 'x'\ncommand = ['a']\n[exit]\n1 = 'good'\n", 4, Some("exit.1"), "unknown variant `good`"),
     ] {
-        is_wrong(text, line, field, problem);
+        assert_wrong(text, line, field, problem);
     }
 }
 
@@ -199,7 +199,7 @@ fn faults_of_rules_have_a_line_and_a_field() {
             "it must not be empty",
         ),
     ] {
-        is_wrong(text, line, field, problem);
+        assert_wrong(text, line, field, problem);
     }
 }
 
@@ -207,7 +207,7 @@ fn faults_of_rules_have_a_line_and_a_field() {
 fn profiles_are_found_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let (store, user) = (folder.path().join("store"), folder.path().join("user"));
-    let shelf = Shelf::new(&store, Some(&user));
+    let shelf = ProfileRegistry::new(&store, Some(&user));
     let write = |folder: &Path, file: &str, name: &str, program: &str| {
         let folder = folder.join("profiles");
         std::fs::create_dir_all(&folder).unwrap();
@@ -215,7 +215,9 @@ fn profiles_are_found_in_their_order() {
         std::fs::write(&path, format!("name = '{name}'\ncommand = ['{program}']\n")).unwrap();
         path
     };
-    let program = |text: &str| words(&shelf.profile(&text.parse().unwrap()).unwrap(), Some("s"))[0].clone();
+    let program = |text: &str| {
+        command_words(&shelf.load_profile(&text.parse().unwrap()).unwrap(), Some("s"))[0].clone()
+    };
     assert_eq!(program("codex"), "codex");
     write(&user, "codex.toml", "codex", "of-the-user");
     assert_eq!(program("codex"), "of-the-user");
@@ -225,64 +227,74 @@ fn profiles_are_found_in_their_order() {
     assert_eq!(program(path.to_str().unwrap()), "of-the-path");
 
     let file = write(&user, "alias.toml", "other", "x");
-    let error = shelf.profile(&"alias".parse().unwrap()).unwrap_err();
+    let error = shelf.load_profile(&"alias".parse().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), format!("{}, line 1, field `name` is wrong", file.display()));
     assert_eq!(error.source().unwrap().to_string(), "the profile is called `other`, but its file `alias`");
 
-    match shelf.profile(&"gemini".parse().unwrap()) {
+    match shelf.load_profile(&"gemini".parse().unwrap()) {
         Err(ProfileError::Unknown { name, looked }) => {
             assert_eq!(name.as_str(), "gemini");
             assert_eq!(looked, [store, user].map(|folder| folder.join("profiles/gemini.toml")));
         }
         other => panic!("{other:?}"),
     }
-    let missing = Reference::Path(folder.path().join("none.toml"));
-    assert!(matches!(shelf.profile(&missing), Err(ProfileError::Io { .. })));
+    let missing = ProfileReference::Path(folder.path().join("none.toml"));
+    assert!(matches!(shelf.load_profile(&missing), Err(ProfileError::Io { .. })));
 }
 
 #[test]
 fn a_profile_is_named_or_is_a_file() {
     for (text, expected) in [
-        ("claude", Some(Reference::Name(Slug::new("claude").unwrap()))),
-        ("x.toml", Some(Reference::Path(PathBuf::from("x.toml")))),
-        ("./x", Some(Reference::Path(PathBuf::from("./x")))),
+        ("claude", Some(ProfileReference::Name(Slug::new("claude").unwrap()))),
+        ("x.toml", Some(ProfileReference::Path(PathBuf::from("x.toml")))),
+        ("./x", Some(ProfileReference::Path(PathBuf::from("./x")))),
         ("Claude", None),
         ("", None),
     ] {
-        assert_eq!(text.parse::<Reference>().ok(), expected, "{text}");
+        assert_eq!(text.parse::<ProfileReference>().ok(), expected, "{text}");
     }
 }
 
 #[test]
 fn the_built_in_profiles_fit_together() {
     assert_eq!(BUILT_IN.map(|(name, _)| built_in(name).name.to_string()), ["shell", "codex", "claude"]);
-    let session = session_id([7; 16]);
+    let session = session_uuid([7; 16]);
     let (shell, codex, claude) = (built_in("shell"), built_in("codex"), built_in("claude"));
-    assert_eq!(words(&shell, None), ["sh", "-e", "/store/brief"]);
-    assert_eq!((shell.brief, shell.report, shell.commit), (BriefWay::File, Actor::Tool, Actor::Worker));
+    assert_eq!(command_words(&shell, None), ["sh", "-e", "/store/brief"]);
+    assert_eq!(
+        (shell.brief, shell.report, shell.commit),
+        (BriefDelivery::File, ResponsibleParty::Tool, ResponsibleParty::Worker)
+    );
     // The sandbox lets the worker write the store, and keeps the repository's own folder closed.
-    assert!(words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/repo/.git/orch"]));
-    assert_eq!((codex.commit, codex.report), (Actor::Tool, Actor::Worker));
+    assert!(command_words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/repo/.git/orch"]));
+    assert_eq!((codex.commit, codex.report), (ResponsibleParty::Tool, ResponsibleParty::Worker));
     assert!(!codex.chooses_session() && codex.resume.is_some());
-    assert!(words(&claude, Some(&session)).windows(2).any(|pair| pair == ["--session-id", session.as_str()]));
-    assert!(claude.chooses_session() && claude.commit == Actor::Worker);
+    assert!(
+        command_words(&claude, Some(&session))
+            .windows(2)
+            .any(|pair| pair == ["--session-id", session.as_str()])
+    );
+    assert!(claude.chooses_session() && claude.commit == ResponsibleParty::Worker);
     for profile in [codex, claude] {
         let resume = profile.resume.unwrap();
-        let (_, words) = resume.fill(&launch(Some("the-session"))).unwrap();
+        let (_, words) = resume.expand_placeholders(&launch_facts(Some("the-session"))).unwrap();
         assert!(words.contains(&OsString::from("the-session")));
-        assert_eq!(resume.fill(&launch(None)), Err(FillError::Missing { placeholder: "session" }));
+        assert_eq!(
+            resume.expand_placeholders(&launch_facts(None)),
+            Err(PlaceholderError::Missing { placeholder: "session" })
+        );
     }
 }
 
 #[test]
 fn a_worker_sees_what_is_on_the_list() {
-    let profile = parse(
+    let profile = parse_profile(
         "name = 'x'\ncommand = ['a']\nenvironment = ['KEY', 'X_*']\n[set]\nX_A = 'set'\nPLACE = '{store_dir}/x'\n",
     )
     .unwrap();
     let ours = [("PATH", "/bin"), ("KEY", "k"), ("X_A", "a"), ("X_B", "b"), ("Y", "y"), ("INBOX_LEASE", "l")];
     let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let environment = profile.environment(ours, &launch(None)).unwrap();
+    let environment = profile.worker_environment(ours, &launch_facts(None)).unwrap();
     for (name, value) in [
         ("PATH", Some("/bin")),
         ("KEY", Some("k")),

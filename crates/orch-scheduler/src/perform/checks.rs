@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, Judgement, judge};
-use orch_core::id::{AttemptId, AttemptName, Commit};
+use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict, judge_checks};
+use orch_core::id::{AttemptId, AttemptName, CommitHash};
 use orch_core::limit;
 use orch_core::refusal::FailedCheck;
 use orch_core::run::Run;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
-use super::{commit_id, logs, repository};
-use orch_git::{Addition, Checkout, Repository, WorktreeEntry};
+use super::{log_folder, open_repository, to_commit_id};
+use orch_git::{CheckoutTarget, RegisteredWorktree, Repository, WorktreeSpec};
 use orch_inbox::{Error, Session};
-use orch_process::Environment;
+use orch_process::EnvironmentVariables;
 use orch_process::limit::CHECK_GRACE;
-use orch_process::{Check, CheckOutcome, run_check};
+use orch_process::{CheckCommand, CheckOutcome, run_check};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -25,7 +25,7 @@ const SCRATCH: &str = " checks of ";
 
 /// A command that is to run.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct CheckSpec {
     /// Whose it is.
     pub source: CheckSource,
     /// What `sh -c` is given.
@@ -34,7 +34,7 @@ pub struct Order {
 
 /// What is judged, and on what.
 #[derive(Clone, Debug)]
-pub struct Subject<'a> {
+pub struct CheckSubject<'a> {
     /// The run.
     pub run: &'a Run,
     /// The attempt, where it is one.
@@ -44,38 +44,38 @@ pub struct Subject<'a> {
     /// On what.
     pub stage: CheckStage,
     /// The commit.
-    pub commit: &'a Commit,
+    pub commit: &'a CommitHash,
 }
 
 /// What several checks said.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict {
+pub struct CheckReport {
     /// Each one.
     pub checks: Vec<CheckRun>,
     /// The end of the output of the first that did not pass.
     pub tail: Option<String>,
 }
 
-impl Verdict {
+impl CheckReport {
     /// What they come to.
-    pub(crate) fn judgement(&self) -> Judgement {
-        judge(self.checks.iter().map(|check| check.state))
+    pub(crate) fn judgement(&self) -> ChecksVerdict {
+        judge_checks(self.checks.iter().map(|check| check.state))
     }
 
     /// Those that did not pass.
-    pub(crate) fn failed(&self) -> Vec<FailedCheck> {
-        self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed).collect()
+    pub(crate) fn failed_checks(&self) -> Vec<FailedCheck> {
+        self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed_check).collect()
     }
 
     /// The same in a sentence, for whoever has to do better.
-    pub(crate) fn reason(&self) -> String {
-        let sentences: Vec<String> = self.failed().iter().map(ToString::to_string).collect();
+    pub(crate) fn failure_summary(&self) -> String {
+        let sentences: Vec<String> = self.failed_checks().iter().map(ToString::to_string).collect();
         sentences.join(" ")
     }
 }
 
 /// A check that did not pass, as a refusal tells it.
-pub fn failed(check: &CheckRun) -> FailedCheck {
+pub fn failed_check(check: &CheckRun) -> FailedCheck {
     FailedCheck {
         stage: check.stage,
         command: check.command.clone(),
@@ -88,10 +88,15 @@ pub fn failed(check: &CheckRun) -> FailedCheck {
 
 /// Runs the orders in a tree. All of them run, so that whoever has to do better sees all there is;
 /// only what could not start ends it, because then nothing is known.
-pub(crate) fn run_all(session: &Session, subject: &Subject<'_>, folder: &Path, orders: &[Order]) -> Verdict {
-    let mut verdict = Verdict::default();
+pub(crate) fn run_checks(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    folder: &Path,
+    orders: &[CheckSpec],
+) -> CheckReport {
+    let mut verdict = CheckReport::default();
     for (index, order) in orders.iter().enumerate() {
-        let (check, tail) = run_one(session, subject, folder, order, index);
+        let (check, tail) = run_one_check(session, subject, folder, order, index);
         let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
         verdict.checks.push(check);
         if !passed && verdict.tail.is_none() {
@@ -104,14 +109,14 @@ pub(crate) fn run_all(session: &Session, subject: &Subject<'_>, folder: &Path, o
     verdict
 }
 
-fn run_one(
+fn run_one_check(
     session: &Session,
-    subject: &Subject<'_>,
+    subject: &CheckSubject<'_>,
     folder: &Path,
-    order: &Order,
+    order: &CheckSpec,
     index: usize,
 ) -> (CheckRun, String) {
-    let logs = logs(session, subject.run, subject.attempt.map(|(_, name)| name));
+    let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
     let name = match order.source {
         CheckSource::Setup => format!("{}-setup.log", subject.stage.name()),
         CheckSource::Run | CheckSource::Task | CheckSource::Tool => {
@@ -119,9 +124,9 @@ fn run_one(
         }
     };
     let log = logs.join(name);
-    let environment = environment(session, subject);
+    let environment = check_environment(session, subject);
     let limit = Duration::from_millis(u64::try_from(subject.run.rules.check_limit.0).unwrap_or(0));
-    let ran = run_check(&Check {
+    let ran = run_check(&CheckCommand {
         command: &order.command,
         folder,
         environment: &environment,
@@ -160,39 +165,39 @@ fn run_one(
         state,
         exit_status,
         message,
-        duration: Span(i64::try_from(ran.duration_ms).unwrap_or(i64::MAX)),
+        duration: TimeSpan(i64::try_from(ran.duration_ms).unwrap_or(i64::MAX)),
         log: Some(log.display().to_string()),
         at: session.clock_now(),
     };
-    (check, end_of(&ran.tail))
+    (check, output_tail(&ran.tail))
 }
 
 /// The end of an output, within the bound, cut between characters.
-fn end_of(tail: &str) -> String {
+fn output_tail(tail: &str) -> String {
     let from = tail.len().saturating_sub(limit::LOG_TAIL_BYTES);
     let from = (from..=tail.len()).find(|from| tail.is_char_boundary(*from)).unwrap_or(tail.len());
     tail[from..].trim_end().to_owned()
 }
 
 /// What commands of ours see: what we were started with, without what makes them take themselves for a worker.
-pub(crate) fn environment(session: &Session, subject: &Subject<'_>) -> Environment {
+pub(crate) fn check_environment(session: &Session, subject: &CheckSubject<'_>) -> EnvironmentVariables {
     let environment = session.world().environment().clone();
     let environment = environment.without_prefix("ORCH_").without_prefix("INBOX_");
     let environment = environment
-        .with("ORCH_RUN", subject.run.name.as_str())
-        .with("ORCH_SLOT", subject.slot.to_string())
-        .with("ORCH_STAGE", subject.stage.name());
+        .with_variable("ORCH_RUN", subject.run.name.as_str())
+        .with_variable("ORCH_SLOT", subject.slot.to_string())
+        .with_variable("ORCH_STAGE", subject.stage.name());
     match subject.attempt {
-        Some((_, name)) => {
-            environment.with("ORCH_TASK", name.task.to_string()).with("ORCH_ATTEMPT", name.to_string())
-        }
+        Some((_, name)) => environment
+            .with_variable("ORCH_TASK", name.task.to_string())
+            .with_variable("ORCH_ATTEMPT", name.to_string()),
         None => environment,
     }
 }
 
 /// The orders of a run and a task, the run's first.
-pub fn orders(run_verify: &[String], task_verify: &[String]) -> Vec<Order> {
-    let order = |source| move |command: &String| Order { source, command: command.clone() };
+pub fn check_specs(run_verify: &[String], task_verify: &[String]) -> Vec<CheckSpec> {
+    let order = |source| move |command: &String| CheckSpec { source, command: command.clone() };
     run_verify
         .iter()
         .map(order(CheckSource::Run))
@@ -201,24 +206,28 @@ pub fn orders(run_verify: &[String], task_verify: &[String]) -> Vec<Order> {
 }
 
 /// Runs the orders on a commit in a tree that is made for them and taken away again.
-pub fn run_in_scratch(session: &Session, subject: &Subject<'_>, orders: &[Order]) -> Result<Verdict, Error> {
-    let repository = repository(session, subject.run)?;
-    let (path, reason) = scratch(subject)?;
-    let _in_use = repository.hold_scratch(&path)?;
+pub fn run_in_scratch_worktree(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    orders: &[CheckSpec],
+) -> Result<CheckReport, Error> {
+    let repository = open_repository(session, subject.run)?;
+    let (path, reason) = scratch_location(subject)?;
+    let _in_use = repository.acquire_scratch_lock(&path)?;
     repository.remove_scratch(&path, &reason)?;
-    let commit = commit_id(subject.commit)?;
-    let tree = repository.add_worktree(&Addition {
+    let commit = to_commit_id(subject.commit)?;
+    let tree = repository.add_worktree(&WorktreeSpec {
         path: &path,
-        checkout: Checkout::Detached,
+        checkout: CheckoutTarget::Detached,
         commit: &commit,
         reason: &reason,
     })?;
-    let folder = tree.top().to_owned();
-    carry(&repository, &tree, &subject.run.rules.copy)?;
+    let folder = tree.top_level().to_owned();
+    carry_ignored_files(&repository, &tree, &subject.run.rules.copy)?;
     let setup = subject.run.rules.setup.iter();
-    let setup = setup.map(|command| Order { source: CheckSource::Setup, command: command.clone() });
-    let all: Vec<Order> = setup.chain(orders.iter().cloned()).collect();
-    let mut verdict = run_all(session, subject, &folder, &all);
+    let setup = setup.map(|command| CheckSpec { source: CheckSource::Setup, command: command.clone() });
+    let all: Vec<CheckSpec> = setup.chain(orders.iter().cloned()).collect();
+    let mut verdict = run_checks(session, subject, &folder, &all);
     repository.remove_scratch(&path, &reason)?;
     // A setup that did its work is no check.
     verdict.checks.retain(|check| check.source != CheckSource::Setup || check.state != CheckState::Passed);
@@ -226,29 +235,29 @@ pub fn run_in_scratch(session: &Session, subject: &Subject<'_>, orders: &[Order]
 }
 
 /// Brings the ignored files along that a new tree needs.
-pub(crate) fn carry(
+pub(crate) fn carry_ignored_files(
     repository: &Repository,
     tree: &orch_git::Worktree<'_>,
     globs: &[String],
 ) -> Result<(), Error> {
-    if let Some(main) = main_tree(repository)?
-        && main.top() != tree.top()
+    if let Some(main) = main_worktree(repository)?
+        && main.top_level() != tree.top_level()
     {
-        tree.carry_from(&main, globs)?;
+        tree.copy_ignored_from(&main, globs)?;
     }
     Ok(())
 }
 
 /// The worktree that files are brought from: none in a bare repository, and git does not know it where the git folder
 /// lies apart, as that of a submodule does.
-pub(crate) fn main_tree(repository: &Repository) -> Result<Option<orch_git::Worktree<'_>>, Error> {
+pub(crate) fn main_worktree(repository: &Repository) -> Result<Option<orch_git::Worktree<'_>>, Error> {
     let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
-    Ok(main.and_then(|main| repository.worktree(&main.path).ok()))
+    Ok(main.and_then(|main| repository.open_worktree(&main.path).ok()))
 }
 
 /// Where a tree for checks lies, and why it is locked; the effect's hold keeps others away from it.
-fn scratch(subject: &Subject<'_>) -> Result<(PathBuf, String), Error> {
-    let root = Path::new(&super::ground(subject.run)?.root);
+fn scratch_location(subject: &CheckSubject<'_>) -> Result<(PathBuf, String), Error> {
+    let root = Path::new(&super::require_run_git(subject.run)?.root);
     let stage = subject.stage.name();
     Ok(match subject.attempt {
         Some((_, name)) => (
@@ -259,8 +268,8 @@ fn scratch(subject: &Subject<'_>) -> Result<(PathBuf, String), Error> {
     })
 }
 
-/// Whether a tree was made for checks by [`run_in_scratch`].
-pub(crate) fn is_scratch(entry: &WorktreeEntry) -> bool {
+/// Whether a tree was made for checks by [`run_in_scratch_worktree`].
+pub(crate) fn is_scratch(entry: &RegisteredWorktree) -> bool {
     let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
     is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))
 }
@@ -271,9 +280,9 @@ mod tests {
 
     #[test]
     fn the_end_is_cut_between_characters() {
-        assert_eq!(end_of("short\n"), "short");
+        assert_eq!(output_tail("short\n"), "short");
         let long = "é".repeat(limit::LOG_TAIL_BYTES);
-        let end = end_of(&format!("x{long}"));
+        let end = output_tail(&format!("x{long}"));
         assert_eq!(end, "é".repeat(limit::LOG_TAIL_BYTES / 2));
     }
 }

@@ -6,33 +6,34 @@ use std::sync::{Mutex, PoisonError};
 
 use orch_core::attempt::Attempt;
 use orch_core::effect::EffectKind;
-use orch_core::event::{About, EventKind};
+use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{AttemptId, RunId};
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::table::{attempt, worktree};
 
-use super::hold::Taken;
+use super::effect_lease::EffectLease;
 use super::{
-    branch_ref, commit_id, complete, decide, kept_ref, made_for, repository, run_row, salvage_ref, spare,
+    branch_ref, complete_effect, find_attempt_worktree, kept_ref, load_run, open_repository, salvage_ref,
+    spare, to_commit_id, tool_transaction,
 };
-use orch_git::{GitError, RefName, Repository, Salvage, sweep_removed};
+use orch_git::{GitError, RefName, Repository, Salvage, sweep_deleted_folders};
 use orch_inbox::liveness;
-use orch_inbox::wake::{Look, wait_until};
+use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
-use orch_process::processes_in;
+use orch_process::processes_working_in;
 
 /// How many worktrees are taken away at once, however many processors there are: they share one repository's locks.
 const AT_ONCE_MAX: usize = 4;
 
 /// How long what is at work in a worktree has to leave it: the git command that somebody killed has left behind, or
 /// what a worker is still ending.
-const LEAVING_MAX: Span = Span::seconds(1);
+const LEAVING_MAX: TimeSpan = TimeSpan::from_seconds(1);
 
 /// How often to look whether it has left.
-const LOOK_AGAIN: Span = Span(20);
+const LOOK_AGAIN: TimeSpan = TimeSpan(20);
 
 /// What is written down where the worktree may serve the run's next attempt.
 pub(crate) const PARK: &str = "park";
@@ -41,7 +42,7 @@ pub(crate) const PARK: &str = "park";
 /// are processors: that takes longer than a merge, and nobody waits for it but the end of all.
 ///
 /// What cannot be taken away stays asked for.
-pub(super) fn meanwhile(
+pub(super) fn clear_in_background(
     session: &mut Session,
     run: RunId,
     work: impl FnOnce(&mut Session, &mut dyn FnMut(AttemptId)) -> Result<(), Error>,
@@ -50,12 +51,12 @@ pub(super) fn meanwhile(
     let (tell, ended) = channel();
     let ended = Mutex::new(ended);
     let next = || ended.lock().unwrap_or_else(PoisonError::into_inner).recv();
-    let others: Vec<Session> = (0..at_once).filter_map(|_| session.another().ok()).collect();
+    let others: Vec<Session> = (0..at_once).filter_map(|_| session.open_connection().ok()).collect();
     std::thread::scope(|scope| {
         for mut session in others {
             scope.spawn(move || {
                 while let Ok(attempt) = next() {
-                    let _ = complete(&mut session, EffectKind::Clear, run, Some(attempt));
+                    let _ = complete_effect(&mut session, EffectKind::Clear, run, Some(attempt));
                 }
             });
         }
@@ -68,35 +69,42 @@ pub(super) fn meanwhile(
 }
 
 /// Takes it away. One that is worked in, or holds what cannot be kept, stays where it is.
-pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
+pub(crate) fn clear_worktree(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
     let Some(id) = taken.effect.attempt else { return Ok(()) };
     let found = session.read(|tx, _| {
-        let run = run_row(tx, taken.effect.run)?;
+        let run = load_run(tx, taken.effect.run)?;
         Ok(attempt::load(tx, id)?.zip(worktree::load(tx, id)?).map(|(attempt, tree)| (run, attempt, tree)))
     })?;
     let Some((run, attempt, tree)) =
-        found.filter(|(_, attempt, tree)| !attempt.state.live() && tree.state != WorktreeState::Removed)
+        found.filter(|(_, attempt, tree)| !attempt.state.is_live() && tree.state != WorktreeState::Removed)
     else {
-        return decide(session, |stage| taken.finish(stage.tx).map(|_| ()));
+        return tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()));
     };
     let park = taken.effect.intent.as_deref() == Some(PARK);
     // A worker that has reported takes a moment to end; until then the folder is its own.
     let is_used = match attempt.thread.filter(|_| park) {
-        Some(thread) => session.read(|tx, _| liveness::keeps(tx, thread))?,
+        Some(thread) => session.read(|tx, _| liveness::has_live_wrapper(tx, thread))?,
         None => false,
     };
-    let gone =
-        if is_used { Err(GitError::Busy.into()) } else { take_away(session, &run, &attempt, &tree, park) };
+    let gone = if is_used {
+        Err(GitError::Busy.into())
+    } else {
+        salvage_and_remove(session, &run, &attempt, &tree, park)
+    };
     if matches!(&gone, Err(Error::Git(GitError::Busy))) {
         // Somebody is at it just now; it stays to be done.
         return gone.map(|_| ());
     }
-    decide(session, |stage| {
+    tool_transaction(session, |stage| {
         if !taken.finish(stage.tx)? {
             return Ok(());
         }
-        let about =
-            About { run: Some(run.id), task: Some(attempt.task), attempt: Some(id), thread: attempt.thread };
+        let about = EventSubject {
+            run: Some(run.id),
+            task: Some(attempt.task),
+            attempt: Some(id),
+            thread: attempt.thread,
+        };
         match &gone {
             Ok(salvage) => {
                 let current = worktree::load(stage.tx, id)?.unwrap_or_else(|| tree.clone());
@@ -112,14 +120,14 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
                 worktree::save(stage.tx, &removed)?;
                 if park {
                     // The run may have ended while its worktree was put aside for it.
-                    let current = stage.run(run.id)?.clone();
-                    stage.ask_for_sweep(&current)?;
+                    let current = stage.load_run(run.id)?.clone();
+                    stage.request_sweep(&current)?;
                 }
-                stage.tell(EventKind::WorktreeRemoved, about, None, data)
+                stage.append_event(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {
-                let reason = super::prepare::said(error);
-                stage.tell(EventKind::Fault, about, None, vec![("reason", reason.into())])
+                let reason = super::prepare::describe_error(error);
+                stage.append_event(EventKind::Fault, about, None, vec![("reason", reason.into())])
             }
         }
     })?;
@@ -128,67 +136,70 @@ pub(crate) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error>
 
 /// Keeps everything, removes the folder or puts it aside for the next attempt, and puts the branch away.
 /// Returns the reference that keeps what was there.
-fn take_away(
+fn salvage_and_remove(
     session: &mut Session,
     run: &Run,
     attempt: &Attempt,
     tree: &Worktree,
     park: bool,
 ) -> Result<Option<RefName>, Error> {
-    let repository = repository(session, run)?;
+    let repository = open_repository(session, run)?;
     let (path, name) = (Path::new(&tree.path), &attempt.name);
     if tree.state == WorktreeState::Planned {
-        repository.clear_half_made(path)?;
+        repository.sweep_incomplete(path)?;
     }
-    if let Some(pid) = who_stays(session, path)? {
+    if let Some(pid) = find_occupant(session, path)? {
         let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
     let reference = salvage_ref(name)?;
     if path.symlink_metadata().is_err() {
-        spare::heal(&repository, run, name)?;
+        spare::remove_half_parked(&repository, run, name)?;
     }
-    let salvage = keep(&repository, &reference, attempt, tree)?;
+    let salvage = salvage_worktree(&repository, &reference, attempt, tree)?;
     match &salvage {
         Some(salvage) => {
-            let is_parked = park && spare::park(&repository, run, name, salvage)?;
+            let is_parked = park && spare::park_spare(&repository, run, name, salvage)?;
             if !is_parked {
                 repository.remove_worktree(salvage)?;
             }
         }
-        None => repository.forget_worktree(path)?,
+        None => repository.unregister_missing_worktree(path)?,
     }
-    put_away(&repository, attempt, tree)?;
+    archive_branch(&repository, attempt, tree)?;
     Ok(salvage.map(|_| reference))
 }
 
 /// A process that works in this folder and does not leave it.
-fn who_stays(session: &mut Session, path: &Path) -> Result<Option<u32>, Error> {
+fn find_occupant(session: &mut Session, path: &Path) -> Result<Option<u32>, Error> {
     let mut stays = None;
     wait_until(session, LEAVING_MAX, |session| {
-        stays = processes_in(path).first().copied();
+        stays = processes_working_in(path).first().copied();
         Ok(match stays {
-            None => Look::Found(()),
-            Some(_) => Look::Nothing(Some(session.clock_now() + LOOK_AGAIN)),
+            None => PollOutcome::Found(()),
+            Some(_) => PollOutcome::NotYet(Some(session.clock_now() + LOOK_AGAIN)),
         })
     })?;
     Ok(stays)
 }
 
 /// Keeps what is in the worktree; where it is gone, finds what an earlier try has kept.
-fn keep(
+fn salvage_worktree(
     repository: &Repository,
     reference: &RefName,
     attempt: &Attempt,
     tree: &Worktree,
 ) -> Result<Option<Salvage>, Error> {
     let (path, name) = (Path::new(&tree.path), &attempt.name);
-    match repository.worktree(path) {
+    match repository.open_worktree(path) {
         // What lies where a worktree was only planned is somebody else's.
-        Ok(_) if tree.state == WorktreeState::Planned && made_for(repository, path, name)?.is_none() => {
+        Ok(_)
+            if tree.state == WorktreeState::Planned
+                && find_attempt_worktree(repository, path, name)?.is_none() =>
+        {
             Ok(None)
         }
-        Ok(found) => Ok(Some(found.salvage(reference, &format!("orch: the worktree of {name}"))?)),
+        Ok(found) => Ok(Some(found.salvage_to_ref(reference, &format!("orch: the worktree of {name}"))?)),
         Err(GitError::NotAWorktree { .. })
             if tree.state == WorktreeState::Present && path.symlink_metadata().is_ok() =>
         {
@@ -199,7 +210,7 @@ fn keep(
         Err(GitError::NotAWorktree { .. }) => {
             if let Some(folder) = path.parent() {
                 // What cannot be deleted costs room and nothing else.
-                let _ = sweep_removed(folder);
+                let _ = sweep_deleted_folders(folder);
             }
             Ok(repository.find_salvage(reference, path)?)
         }
@@ -209,11 +220,11 @@ fn keep(
 
 /// Moves a branch out of the way of people, to where it is kept. One that holds nothing is deleted, and one that
 /// somebody has checked out stays.
-fn put_away(repository: &Repository, attempt: &Attempt, tree: &Worktree) -> Result<(), Error> {
+fn archive_branch(repository: &Repository, attempt: &Attempt, tree: &Worktree) -> Result<(), Error> {
     let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(&attempt.name)?);
     let Some(at) = repository.read_ref(&branch)? else { return Ok(()) };
-    let is_checked_out = repository.worktree_on(&branch)?.is_some();
-    if tree.state == WorktreeState::Planned && at == commit_id(&tree.base)? {
+    let is_checked_out = repository.find_worktree_on_branch(&branch)?.is_some();
+    if tree.state == WorktreeState::Planned && at == to_commit_id(&tree.base)? {
         return if is_checked_out { Ok(()) } else { Ok(repository.delete_ref(&branch, &at)?) };
     }
     match repository.create_ref(&kept, &at) {

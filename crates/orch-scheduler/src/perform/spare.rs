@@ -11,9 +11,10 @@ use orch_core::id::AttemptName;
 use orch_core::run::Run;
 use orch_core::worktree::spares_wanted;
 
-use super::ground;
+use super::require_run_git;
 use orch_git::{
-    Addition, Checkout, CommitId, GitError, RefName, Repository, Reuse, Salvage, WorktreeEntry, real,
+    CheckoutTarget, CommitId, GitError, RefName, RegisteredWorktree, Repository, ReuseOutcome, Salvage,
+    WorktreeSpec, canonicalize_existing,
 };
 use orch_inbox::Error;
 
@@ -25,7 +26,7 @@ static PARKING: Mutex<()> = Mutex::new(());
 
 /// What became of spares that nobody needs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trimmed {
+pub(crate) struct TrimOutcome {
     /// Those that were taken away.
     pub removed: Vec<PathBuf>,
     /// Those that were touched, and stay.
@@ -33,14 +34,14 @@ pub(crate) struct Trimmed {
 }
 
 /// Whether a worktree lies where spares of the run do.
-pub(crate) fn is_place(run: &Run, entry: &WorktreeEntry) -> Result<bool, Error> {
-    let root = root(run)?;
+pub(crate) fn is_spare_path(run: &Run, entry: &RegisteredWorktree) -> Result<bool, Error> {
+    let root = worktrees_root(run)?;
     let name = entry.path.file_name().map(|name| name.to_string_lossy().starts_with(PREFIX));
     Ok(entry.path.parent() == Some(&root) && name == Some(true))
 }
 
 /// Puts a worktree that was salvaged aside for the next attempt, if there will be one; says whether it did.
-pub(crate) fn park(
+pub(crate) fn park_spare(
     repository: &Repository,
     run: &Run,
     name: &AttemptName,
@@ -49,38 +50,47 @@ pub(crate) fn park(
     let Some(head) = salvage.head() else { return Ok(false) };
     let _one_by_one = PARKING.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = usize::try_from(spares_wanted(run)).unwrap_or(0);
-    if wanted == 0 || find(repository, run)?.len() >= wanted {
+    if wanted == 0 || find_spares(repository, run)?.len() >= wanted {
         return Ok(false);
     }
-    let (to, reason) = (place(run, name)?, purpose(run));
-    let addition = Addition { path: &to, checkout: Checkout::Detached, commit: head, reason: &reason };
+    let (to, reason) = (spare_path(run, name)?, lock_reason(run));
+    let addition =
+        WorktreeSpec { path: &to, checkout: CheckoutTarget::Detached, commit: head, reason: &reason };
     match repository.reuse_worktree(&salvage.worktree, &addition) {
-        Ok(Reuse::Done(_)) => Ok(true),
-        Ok(Reuse::Unfit(_)) => Ok(false),
+        Ok(ReuseOutcome::Reused(_)) => Ok(true),
+        Ok(ReuseOutcome::Obstructed(_)) => Ok(false),
         Err(_) => {
             // It is removed as it would have been without any spare.
-            heal(repository, run, name)?;
+            remove_half_parked(repository, run, name)?;
             Ok(false)
         }
     }
 }
 
 /// Takes away what an earlier process left of putting this attempt's worktree aside.
-pub(crate) fn heal(repository: &Repository, run: &Run, name: &AttemptName) -> Result<(), Error> {
-    repository.clear_half_made(&place(run, name)?)?;
+pub(crate) fn remove_half_parked(
+    repository: &Repository,
+    run: &Run,
+    name: &AttemptName,
+) -> Result<(), Error> {
+    repository.sweep_incomplete(&spare_path(run, name)?)?;
     Ok(())
 }
 
 /// Turns a spare into the worktree that is wanted, where there is one that is fit for it; says whether it did.
-pub(crate) fn take(repository: &Repository, run: &Run, addition: &Addition<'_>) -> Result<bool, Error> {
-    for entry in find(repository, run)? {
-        if untouched(repository, run, &entry)?.is_none() {
+pub(crate) fn reuse_spare(
+    repository: &Repository,
+    run: &Run,
+    addition: &WorktreeSpec<'_>,
+) -> Result<bool, Error> {
+    for entry in find_spares(repository, run)? {
+        if untouched_commit(repository, run, &entry)?.is_none() {
             continue;
         }
         match repository.reuse_worktree(&entry.path, addition) {
-            Ok(Reuse::Done(_)) => return Ok(true),
+            Ok(ReuseOutcome::Reused(_)) => return Ok(true),
             // Another commit needs a fresh one, or another process was faster.
-            Ok(Reuse::Unfit(_)) | Err(GitError::NotAWorktree { .. }) => {}
+            Ok(ReuseOutcome::Obstructed(_)) | Err(GitError::NotAWorktree { .. }) => {}
             // Making a fresh one meets the same, and tells it.
             Err(_) => return Ok(false),
         }
@@ -89,32 +99,32 @@ pub(crate) fn take(repository: &Repository, run: &Run, addition: &Addition<'_>) 
 }
 
 /// Takes away the spares of a run beyond this many.
-pub(crate) fn trim(
+pub(crate) fn trim_spares(
     repository: &Repository,
     run: &Run,
-    entries: &[WorktreeEntry],
+    entries: &[RegisteredWorktree],
     keep: i64,
-) -> Result<Trimmed, Error> {
-    let mut trimmed = Trimmed::default();
+) -> Result<TrimOutcome, Error> {
+    let mut trimmed = TrimOutcome::default();
     let mut kept = 0;
     for entry in entries {
-        if !is_place(run, entry)? {
+        if !is_spare_path(run, entry)? {
             continue;
         }
-        if entry.is_half_made() {
-            match repository.clear_half_made(&entry.path) {
+        if entry.is_incomplete() {
+            match repository.sweep_incomplete(&entry.path) {
                 Ok(true) => trimmed.removed.push(entry.path.clone()),
                 Ok(false) | Err(GitError::Busy) => {}
                 Err(error) => return Err(error.into()),
             }
             continue;
         }
-        let left = match untouched(repository, run, entry)? {
+        let left = match untouched_commit(repository, run, entry)? {
             Some(_) if kept < keep => {
                 kept += 1;
                 continue;
             }
-            Some(head) => repository.remove_unused(&entry.path, &purpose(run), &head)?.is_none(),
+            Some(head) => repository.remove_unused_worktree(&entry.path, &lock_reason(run), &head)?.is_none(),
             None => false,
         };
         let list = if left { &mut trimmed.removed } else { &mut trimmed.touched };
@@ -124,15 +134,15 @@ pub(crate) fn trim(
 }
 
 /// The spares of a run; where there is none, git is not asked.
-pub(crate) fn find(repository: &Repository, run: &Run) -> Result<Vec<WorktreeEntry>, Error> {
-    let Ok(folder) = std::fs::read_dir(&ground(run)?.root) else { return Ok(Vec::new()) };
+pub(crate) fn find_spares(repository: &Repository, run: &Run) -> Result<Vec<RegisteredWorktree>, Error> {
+    let Ok(folder) = std::fs::read_dir(&require_run_git(run)?.root) else { return Ok(Vec::new()) };
     let is_one = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(PREFIX);
     if !folder.flatten().any(|entry| is_one(&entry)) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
     for entry in repository.list_worktrees()? {
-        if is_place(run, &entry)? {
+        if is_spare_path(run, &entry)? {
             found.push(entry);
         }
     }
@@ -140,18 +150,18 @@ pub(crate) fn find(repository: &Repository, run: &Run) -> Result<Vec<WorktreeEnt
 }
 
 /// Where a spare stands that nobody has touched: on no branch, and on the commit of the attempt that it was made of.
-pub(crate) fn untouched(
+pub(crate) fn untouched_commit(
     repository: &Repository,
     run: &Run,
-    entry: &WorktreeEntry,
+    entry: &RegisteredWorktree,
 ) -> Result<Option<CommitId>, Error> {
-    if entry.purpose() != Some(&purpose(run)) || entry.prunable.is_some() {
+    if entry.purpose() != Some(&lock_reason(run)) || entry.prunable.is_some() {
         return Ok(None);
     }
     let Some(head) = entry.head.as_ref().filter(|head| head.branch.is_none()) else { return Ok(None) };
     let name = entry.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let of = name.strip_prefix(PREFIX).unwrap_or_default();
-    let ground = ground(run)?;
+    let ground = require_run_git(run)?;
     // Until its branch was put away, that is where it stands.
     let names =
         [format!("refs/orch/kept/{}/{of}", run.name), format!("refs/heads/{}/{of}", ground.branch_prefix)];
@@ -164,16 +174,16 @@ pub(crate) fn untouched(
 }
 
 /// Where the worktree of an attempt becomes a spare.
-fn place(run: &Run, name: &AttemptName) -> Result<PathBuf, Error> {
-    Ok(root(run)?.join(format!("{PREFIX}{}.{}", name.task.key, name.number)))
+fn spare_path(run: &Run, name: &AttemptName) -> Result<PathBuf, Error> {
+    Ok(worktrees_root(run)?.join(format!("{PREFIX}{}.{}", name.task.key, name.number)))
 }
 
 /// Why git is to leave a spare alone.
-fn purpose(run: &Run) -> String {
+fn lock_reason(run: &Run) -> String {
     format!("spare of {}", run.name)
 }
 
 /// The folder of the run's worktrees as git tells it.
-fn root(run: &Run) -> Result<PathBuf, Error> {
-    Ok(real(Path::new(&ground(run)?.root)))
+fn worktrees_root(run: &Run) -> Result<PathBuf, Error> {
+    Ok(canonicalize_existing(Path::new(&require_run_git(run)?.root)))
 }

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use orch_core::run::Run;
 use orch_core::worktree::spares_wanted;
-use orch_store::Ending;
-use orch_store::driver::Durability;
+use orch_store::TxEnd;
+use orch_store::driver::WriteDurability;
 
-use super::hold::Taken;
-use super::{checks, ground, repository, run_row, spare};
-use orch_git::{GitError, Repository, WorktreeEntry, real, sweep_removed};
+use super::effect_lease::EffectLease;
+use super::{checks, load_run, open_repository, require_run_git, spare};
+use orch_git::{GitError, RegisteredWorktree, Repository, canonicalize_existing, sweep_deleted_folders};
 use orch_inbox::{Error, Session};
 
 /// What was taken away, or would be.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Swept {
+pub(crate) struct SweepOutcome {
     /// Spares.
     pub spares: Vec<PathBuf>,
     /// Trees in which checks ran, and trees that were being made.
@@ -23,28 +23,30 @@ pub(crate) struct Swept {
 }
 
 /// Takes away what the run does not need any more.
-pub(super) fn perform(session: &mut Session, taken: &Taken) -> Result<(), Error> {
-    let run = session.read(|tx, _| run_row(tx, taken.effect.run))?;
-    let repository = repository(session, &run)?;
+pub(super) fn perform_sweep(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
+    let run = session.read(|tx, _| load_run(tx, taken.effect.run))?;
+    let repository = open_repository(session, &run)?;
     let entries = repository.list_worktrees()?;
-    sweep(&repository, &run, &entries, spares_wanted(&run))?;
-    session.write(Durability::Power, |tx, _| taken.finish(tx).map(|_| Ending::Keep(())))
+    sweep_leftovers(&repository, &run, &entries, spares_wanted(&run))?;
+    session.write(WriteDurability::Power, |tx, _| taken.finish(tx).map(|_| TxEnd::Commit(())))
 }
 
 /// Takes all of it away; what somebody uses just now stays.
-pub(crate) fn sweep(
+pub(crate) fn sweep_leftovers(
     repository: &Repository,
     run: &Run,
-    entries: &[WorktreeEntry],
+    entries: &[RegisteredWorktree],
     spares_kept: i64,
-) -> Result<Swept, Error> {
-    let mut swept =
-        Swept { spares: spare::trim(repository, run, entries, spares_kept)?.removed, ..Swept::default() };
-    for entry in left_over(run, entries)? {
+) -> Result<SweepOutcome, Error> {
+    let mut swept = SweepOutcome {
+        spares: spare::trim_spares(repository, run, entries, spares_kept)?.removed,
+        ..SweepOutcome::default()
+    };
+    for entry in find_leftovers(run, entries)? {
         let path = &entry.path;
         let gone = match entry.purpose() {
             Some(purpose) => repository.sweep_scratch(path, purpose),
-            None => repository.clear_half_made(path),
+            None => repository.sweep_incomplete(path),
         };
         match gone {
             Ok(true) => swept.scratch.push(path.clone()),
@@ -52,32 +54,39 @@ pub(crate) fn sweep(
             Err(error) => return Err(error.into()),
         }
     }
-    sweep_removed(Path::new(&ground(run)?.root))?;
+    sweep_deleted_folders(Path::new(&require_run_git(run)?.root))?;
     Ok(swept)
 }
 
 /// What would be taken away, as far as it can be told without trying.
-pub(crate) fn would_sweep(run: &Run, entries: &[WorktreeEntry], spares_kept: i64) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
+pub(crate) fn plan_sweep(
+    run: &Run,
+    entries: &[RegisteredWorktree],
+    spares_kept: i64,
+) -> Result<SweepOutcome, Error> {
+    let mut swept = SweepOutcome::default();
     let mut kept = 0;
     for entry in entries {
-        if spare::is_place(run, entry)? {
-            if kept < spares_kept && !entry.is_half_made() {
+        if spare::is_spare_path(run, entry)? {
+            if kept < spares_kept && !entry.is_incomplete() {
                 kept += 1;
             } else {
                 swept.spares.push(entry.path.clone());
             }
         }
     }
-    swept.scratch = left_over(run, entries)?.into_iter().map(|entry| entry.path.clone()).collect();
+    swept.scratch = find_leftovers(run, entries)?.into_iter().map(|entry| entry.path.clone()).collect();
     Ok(swept)
 }
 
-fn left_over<'e>(run: &Run, entries: &'e [WorktreeEntry]) -> Result<Vec<&'e WorktreeEntry>, Error> {
-    let root = real(Path::new(&ground(run)?.root));
+fn find_leftovers<'e>(
+    run: &Run,
+    entries: &'e [RegisteredWorktree],
+) -> Result<Vec<&'e RegisteredWorktree>, Error> {
+    let root = canonicalize_existing(Path::new(&require_run_git(run)?.root));
     let mut found = Vec::new();
     for entry in entries.iter().filter(|entry| entry.path.parent() == Some(&root)) {
-        if (checks::is_scratch(entry) || entry.is_half_made()) && !spare::is_place(run, entry)? {
+        if (checks::is_scratch(entry) || entry.is_incomplete()) && !spare::is_spare_path(run, entry)? {
             found.push(entry);
         }
     }

@@ -10,15 +10,17 @@ use orch_core::worktree::{self as decide, Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use super::super::perform::{complete, ground, hold, repository, run_row, sweep};
-use super::super::stage::read_fresh;
-use super::super::{lasting, scope};
-use super::Subject;
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::super::perform::{
+    complete_effect, effect_lease, load_run, open_repository, require_run_git, sweep,
+};
+use super::super::unit_of_work::read_fresh;
+use super::super::{durable_request, lookup};
+use super::AttemptWorktree;
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// What pruning a run came to, or would come to.
 #[derive(Debug)]
-pub struct Pruned {
+pub struct PruneOutcome {
     /// The run.
     pub run: Run,
     /// The worktrees that were taken away.
@@ -33,41 +35,48 @@ pub struct Pruned {
 ///
 /// # Errors
 /// There is no such run, or several and none was named, it has no worktrees, or the store failed.
-pub fn prune(
+pub fn prune_worktrees(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, Pruned>>,
+    receipt: Option<&Receipt<'_, PruneOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
-) -> Result<Answer<Pruned>, Error> {
-    lasting::change(
+) -> Result<Response<PruneOutcome>, Error> {
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let run = stage.named_run(run)?;
-            ground(&run)?;
+            let run = stage.resolve_run(run)?;
+            require_run_git(&run)?;
             let mut subject = vec![run.id.0];
-            for tree in worktree::there(stage.tx, run.id)? {
+            for tree in worktree::list_not_removed(stage.tx, run.id)? {
                 let attempt = attempt::load(stage.tx, tree.attempt)?
-                    .ok_or_else(|| scope::missing("attempt", tree.attempt.0))?;
-                if decide::remove(&attempt, &tree).is_ok() {
-                    hold::ask(stage.tx, EffectKind::Clear, run.id, Some(attempt.id), stage.now)?;
+                    .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
+                if decide::decide_removal(&attempt, &tree).is_ok() {
+                    effect_lease::request_effect(
+                        stage.tx,
+                        EffectKind::Clear,
+                        run.id,
+                        Some(attempt.id),
+                        stage.now,
+                    )?;
                     subject.push(attempt.id.0);
                 }
             }
             Ok(subject)
         },
         |_, _| Ok(None),
-        finish,
+        finish_prune,
     )
 }
 
-fn finish(session: &mut Session, subject: Vec<i64>) -> Result<Pruned, Error> {
+fn finish_prune(session: &mut Session, subject: Vec<i64>) -> Result<PruneOutcome, Error> {
     let id = RunId(subject[0]);
     let (mut removed, mut stayed) = (Vec::new(), Vec::new());
     for attempt in subject[1..].iter().copied().map(AttemptId) {
-        let done = complete(session, EffectKind::Clear, id, Some(attempt));
-        let Subject { attempt, tree, .. } = session.read(|tx, _| Subject::of(tx, attempt))?;
+        let done = complete_effect(session, EffectKind::Clear, id, Some(attempt));
+        let AttemptWorktree { attempt, tree, .. } =
+            session.read(|tx, _| AttemptWorktree::load(tx, attempt))?;
         match done {
             Ok(()) if tree.state == WorktreeState::Removed => removed.push((attempt.name, tree)),
             Ok(()) => {
@@ -79,46 +88,49 @@ fn finish(session: &mut Session, subject: Vec<i64>) -> Result<Pruned, Error> {
             Err(error) => stayed.push((attempt.name, tree, error)),
         }
     }
-    let (run, live) = session.read(|tx, _| Ok((run_row(tx, id)?, live(tx, id)?)))?;
+    let (run, live) = session.read(|tx, _| Ok((load_run(tx, id)?, live_worktrees(tx, id)?)))?;
     stayed.extend(live);
-    let repository = repository(session, &run)?;
-    let swept = sweep::sweep(&repository, &run, &repository.list_worktrees()?, 0)?;
+    let repository = open_repository(session, &run)?;
+    let swept = sweep::sweep_leftovers(&repository, &run, &repository.list_worktrees()?, 0)?;
     let spares = swept.spares.into_iter().chain(swept.scratch).collect();
-    Ok(Pruned { run, removed, stayed, spares })
+    Ok(PruneOutcome { run, removed, stayed, spares })
 }
 
 /// Says what pruning would take away, and does nothing.
 ///
 /// # Errors
 /// There is no such run, or several and none was named, it has no worktrees, or the store or git failed.
-pub fn plan(session: &mut Session, run: Option<&Slug>) -> Result<Pruned, Error> {
+pub fn plan_prune(session: &mut Session, run: Option<&Slug>) -> Result<PruneOutcome, Error> {
     let (run, removed, stayed) = read_fresh(session, |tx, _| {
-        let run = scope::one_run(tx, run)?;
-        ground(&run)?;
+        let run = lookup::find_run(tx, run)?;
+        require_run_git(&run)?;
         let mut removed = Vec::new();
-        for tree in worktree::there(tx, run.id)? {
-            let attempt =
-                attempt::load(tx, tree.attempt)?.ok_or_else(|| scope::missing("attempt", tree.attempt.0))?;
-            if decide::remove(&attempt, &tree).is_ok() {
+        for tree in worktree::list_not_removed(tx, run.id)? {
+            let attempt = attempt::load(tx, tree.attempt)?
+                .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
+            if decide::decide_removal(&attempt, &tree).is_ok() {
                 removed.push((attempt.name, tree));
             }
         }
-        let stayed = live(tx, run.id)?;
+        let stayed = live_worktrees(tx, run.id)?;
         Ok((run, removed, stayed))
     })?;
-    let entries = repository(session, &run)?.list_worktrees()?;
-    let swept = sweep::would_sweep(&run, &entries, 0)?;
+    let entries = open_repository(session, &run)?.list_worktrees()?;
+    let swept = sweep::plan_sweep(&run, &entries, 0)?;
     let spares = swept.spares.into_iter().chain(swept.scratch).collect();
-    Ok(Pruned { run, removed, stayed, spares })
+    Ok(PruneOutcome { run, removed, stayed, spares })
 }
 
 /// The worktrees of attempts under way, each with the refusal that keeps it.
-fn live(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(AttemptName, Worktree, Error)>, Error> {
+fn live_worktrees(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+) -> Result<Vec<(AttemptName, Worktree, Error)>, Error> {
     let mut found = Vec::new();
-    for tree in worktree::there(tx, run)? {
+    for tree in worktree::list_not_removed(tx, run)? {
         let attempt =
-            attempt::load(tx, tree.attempt)?.ok_or_else(|| scope::missing("attempt", tree.attempt.0))?;
-        if let Err(refusal) = decide::remove(&attempt, &tree) {
+            attempt::load(tx, tree.attempt)?.ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
+        if let Err(refusal) = decide::decide_removal(&attempt, &tree) {
             found.push((attempt.name, tree, refusal.into()));
         }
     }

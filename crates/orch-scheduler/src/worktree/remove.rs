@@ -4,41 +4,47 @@ use orch_core::effect::EffectKind;
 use orch_core::id::{AttemptId, Slug};
 use orch_core::worktree;
 
-use super::super::perform::{complete, hold};
-use super::super::{AttemptRef, lasting};
-use super::{Subject, TreeShown, seen, settle};
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::super::perform::{complete_effect, effect_lease};
+use super::super::{AttemptSelector, durable_request};
+use super::{AttemptWorktree, WorktreeSummary, finish_pending_effects, load_summary};
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Takes it away; one that is gone already stays gone.
 ///
 /// # Errors
 /// Its attempt is under way, somebody works in it, it holds what cannot be kept, or the store or git failed.
-pub fn remove(
+pub fn remove_worktree(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TreeShown>>,
+    receipt: Option<&Receipt<'_, WorktreeSummary>>,
     who: &Slug,
-    wanted: &AttemptRef,
-) -> Result<Answer<TreeShown>, Error> {
-    if lasting::is_new(session, receipt)? {
-        settle(session, wanted)?;
+    wanted: &AttemptSelector,
+) -> Result<Response<WorktreeSummary>, Error> {
+    if durable_request::is_new_request(session, receipt)? {
+        finish_pending_effects(session, wanted)?;
     }
-    lasting::change(
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let Subject { run, attempt, tree } = Subject::named(stage.tx, wanted)?;
-            if worktree::remove(&attempt, &tree)? {
-                hold::ask(stage.tx, EffectKind::Clear, run.id, Some(attempt.id), stage.now)?;
+            let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(stage.tx, wanted)?;
+            if worktree::decide_removal(&attempt, &tree)? {
+                effect_lease::request_effect(
+                    stage.tx,
+                    EffectKind::Clear,
+                    run.id,
+                    Some(attempt.id),
+                    stage.now,
+                )?;
             }
             Ok(attempt.id.0)
         },
         |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
-            let run = session.read(|tx, _| Ok(Subject::of(tx, id)?.run.id))?;
-            complete(session, EffectKind::Clear, run, Some(id))?;
-            seen(session, id)
+            let run = session.read(|tx, _| Ok(AttemptWorktree::load(tx, id)?.run.id))?;
+            complete_effect(session, EffectKind::Clear, run, Some(id))?;
+            load_summary(session, id)
         },
     )
 }

@@ -8,50 +8,57 @@ use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::worktree;
 use orch_store::table::worktree as worktree_table;
 
-use super::super::perform::{complete, hold};
-use super::super::{AttemptRef, lasting};
-use super::{Subject, TreeShown, seen, settle};
-use orch_git::real;
-use orch_inbox::{Answer, Error, Receipt, Session};
+use super::super::perform::{complete_effect, effect_lease};
+use super::super::{AttemptSelector, durable_request};
+use super::{AttemptWorktree, WorktreeSummary, finish_pending_effects, load_summary};
+use orch_git::canonicalize_existing;
+use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Brings it back to where it was, or to another folder; one that is there already stays as it is.
 ///
 /// # Errors
 /// Its attempt is under way, nothing of it was kept, something is in the way, or the store or git failed.
-pub fn restore(
+pub fn restore_worktree(
     session: &mut Session,
-    receipt: Option<&Receipt<'_, TreeShown>>,
+    receipt: Option<&Receipt<'_, WorktreeSummary>>,
     who: &Slug,
-    wanted: &AttemptRef,
+    wanted: &AttemptSelector,
     to: Option<&Path>,
-) -> Result<Answer<TreeShown>, Error> {
-    if lasting::is_new(session, receipt)? {
-        settle(session, wanted)?;
+) -> Result<Response<WorktreeSummary>, Error> {
+    if durable_request::is_new_request(session, receipt)? {
+        finish_pending_effects(session, wanted)?;
     }
-    let to = to.map(real);
-    lasting::change(
+    let to = to.map(canonicalize_existing);
+    durable_request::run_with_effects(
         session,
         receipt,
         who,
         |stage| {
-            let Subject { run, attempt, tree } = Subject::named(stage.tx, wanted)?;
+            let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(stage.tx, wanted)?;
             let to = to.as_ref().map_or_else(|| tree.path.clone(), |to| to.display().to_string());
-            if worktree::restore(&attempt, &tree, &to)? {
-                if worktree_table::at(stage.tx, &to)?.is_some() {
+            if worktree::decide_restore(&attempt, &tree, &to)? {
+                if worktree_table::load_by_path(stage.tx, &to)?.is_some() {
                     return Err(
                         TreeRefusal::WorktreeConflict { tree: to, problem: TreeProblem::Taken }.into()
                     );
                 }
-                hold::ask_with(stage.tx, EffectKind::Restore, run.id, attempt.id, &to, stage.now)?;
+                effect_lease::request_effect_with_intent(
+                    stage.tx,
+                    EffectKind::Restore,
+                    run.id,
+                    attempt.id,
+                    &to,
+                    stage.now,
+                )?;
             }
             Ok(attempt.id.0)
         },
         |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
-            let run = session.read(|tx, _| Ok(Subject::of(tx, id)?.run.id))?;
-            complete(session, EffectKind::Restore, run, Some(id))?;
-            seen(session, id)
+            let run = session.read(|tx, _| Ok(AttemptWorktree::load(tx, id)?.run.id))?;
+            complete_effect(session, EffectKind::Restore, run, Some(id))?;
+            load_summary(session, id)
         },
     )
 }

@@ -2,28 +2,28 @@
 
 use std::path::Path;
 
-use orch_core::worktree::Found;
+use orch_core::worktree::WorktreePresence;
 
-use super::super::AttemptRef;
-use super::super::perform::repository;
-use super::super::stage::read_fresh;
-use super::{Subject, TreeShown, look};
+use super::super::AttemptSelector;
+use super::super::perform::open_repository;
+use super::super::unit_of_work::read_fresh;
+use super::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use orch_git::{DirtyFile, RefName};
 use orch_inbox::{Error, Session};
-use orch_process::processes_in;
+use orch_process::processes_working_in;
 
 /// A worktree with what is in it.
 #[derive(Clone, Debug)]
-pub struct TreeDetail {
+pub struct WorktreeDetail {
     /// The worktree.
-    pub shown: TreeShown,
+    pub shown: WorktreeSummary,
     /// What is in it; `None` where it is not there.
-    pub contents: Option<Contents>,
+    pub contents: Option<WorktreeContents>,
 }
 
 /// What is in a worktree just now.
 #[derive(Clone, Debug)]
-pub struct Contents {
+pub struct WorktreeContents {
     /// The commit that is checked out.
     pub commit: Option<String>,
     /// The branch that is; `None` when it is detached.
@@ -40,24 +40,24 @@ pub struct Contents {
 ///
 /// # Errors
 /// There is no such attempt, it has none, or the store or git failed.
-pub fn show(session: &mut Session, wanted: &AttemptRef) -> Result<TreeDetail, Error> {
-    let subject = read_fresh(session, |tx, _| Subject::named(tx, wanted))?;
-    let repository = repository(session, &subject.run)?;
+pub fn show_worktree(session: &mut Session, wanted: &AttemptSelector) -> Result<WorktreeDetail, Error> {
+    let subject = read_fresh(session, |tx, _| AttemptWorktree::find_named(tx, wanted))?;
+    let repository = open_repository(session, &subject.run)?;
     let path = Path::new(&subject.tree.path);
-    let found = look(&repository.list_worktrees()?, path);
-    let contents = if found == Found::There {
-        let tree = repository.worktree(path)?;
-        let state = tree.state()?;
-        Some(Contents {
+    let found = worktree_presence(&repository.list_worktrees()?, path);
+    let contents = if found == WorktreePresence::There {
+        let tree = repository.open_worktree(path)?;
+        let state = tree.read_status()?;
+        Some(WorktreeContents {
             commit: state.commit.as_ref().map(|commit| commit.as_str().to_owned()),
             branch: state.branch.as_ref().and_then(RefName::branch_name).map(str::to_owned),
-            operation: tree.operation(),
+            operation: tree.operation_in_progress(),
             dirty: state.dirty,
-            processes: processes_in(path),
+            processes: processes_working_in(path),
         })
     } else {
         None
     };
-    let Subject { attempt, tree, .. } = subject;
-    Ok(TreeDetail { shown: TreeShown { attempt, tree, found }, contents })
+    let AttemptWorktree { attempt, tree, .. } = subject;
+    Ok(WorktreeDetail { shown: WorktreeSummary { attempt, tree, found }, contents })
 }

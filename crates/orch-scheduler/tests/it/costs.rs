@@ -3,19 +3,19 @@
 use orch_core::id::MessageId;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_inbox::Session;
-use orch_inbox::wait::{Wait, wait};
-use orch_scheduler::ready::{Ready, ready};
+use orch_inbox::wait::{MessageWaitRequest, wait_for_messages};
+use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_scheduler::{blocked, status};
-use orch_testkit::Desk;
-use orch_testkit::desk::{slug, whole};
+use orch_testkit::TestSession;
+use orch_testkit::test_session::{parse_slug, whole_page};
 
 /// What there is little of, so that walking it is no walk: open runs, unseen news, threads that somebody holds, names.
 const SHORT: [&str; 4] = ["run_unfinished", "thread_news", "thread_held", "agent"];
 
 /// Whether a step of a plan walks something whose length is the store's.
-fn walks(statement: &str, step: &str) -> bool {
+fn scans_table(statement: &str, step: &str) -> bool {
     let Some(walked) = step.strip_prefix("SCAN ") else { return false };
     let short = walked.rsplit(' ').next().is_some_and(|index| SHORT.contains(&index));
     let newest_row = statement.ends_with("ORDER BY id DESC LIMIT 1");
@@ -25,10 +25,10 @@ fn walks(statement: &str, step: &str) -> bool {
 }
 
 /// Every statement of the session that walks a table, with the step that does.
-fn walking(session: &mut Session) -> Vec<(String, String)> {
+fn table_scans(session: &mut Session) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for plan in session.plans().unwrap() {
-        for step in plan.steps.into_iter().filter(|step| walks(&plan.statement, step)) {
+    for plan in session.query_plans().unwrap() {
+        for step in plan.steps.into_iter().filter(|step| scans_table(&plan.statement, step)) {
             found.push((plan.statement.clone(), step));
         }
     }
@@ -37,43 +37,44 @@ fn walking(session: &mut Session) -> Vec<(String, String)> {
 
 #[test]
 fn nothing_that_is_done_every_day_walks_a_table() {
-    let mut desk = Desk::with_tasks(&["a", "b < a", "c < b"]);
-    let held = desk.start("a", "w").unwrap();
-    desk.progress(&held, "half").unwrap();
-    desk.renew(&held).unwrap();
-    desk.ask(&held, "Which one?").unwrap();
-    blocked::blocked(&mut desk.session, None, &whole()).unwrap();
-    status::status(&mut desk.session, None).unwrap();
-    desk.reply(held.thread, "This one.").unwrap();
-    desk.done(&held).unwrap();
-    let held = desk.start("b", "w").unwrap();
-    desk.release(&held).unwrap();
-    desk.recall("b").unwrap();
-    let held = desk.start("b", "w").unwrap();
-    desk.fail(&held, false).unwrap();
-    desk.send("w", LeaseLength::DEFAULT).unwrap();
-    let held = desk.claim("w").unwrap();
-    desk.done(&held).unwrap();
+    let mut desk = TestSession::with_tasks(&["a", "b < a", "c < b"]);
+    let held = desk.start_task("a", "w").unwrap();
+    desk.report_progress(&held, "half").unwrap();
+    desk.renew_lease(&held).unwrap();
+    desk.ask_question(&held, "Which one?").unwrap();
+    blocked::list_blockers(&mut desk.session, None, &whole_page()).unwrap();
+    status::load_overview(&mut desk.session, None).unwrap();
+    desk.reply_to_thread(held.thread, "This one.").unwrap();
+    desk.close_done(&held).unwrap();
+    let held = desk.start_task("b", "w").unwrap();
+    desk.release_thread(&held).unwrap();
+    desk.recall_task("b").unwrap();
+    let held = desk.start_task("b", "w").unwrap();
+    desk.close_failed(&held, false).unwrap();
+    desk.send_work("w", LeaseLength::DEFAULT).unwrap();
+    let held = desk.claim_work("w").unwrap();
+    desk.close_done(&held).unwrap();
     let after = Some(MessageId(0));
-    let request = Wait {
-        agent: slug("w"),
+    let request = MessageWaitRequest {
+        agent: parse_slug("w"),
         thread: None,
         kind: None,
         after,
-        timeout: Span::seconds(1),
+        timeout: TimeSpan::from_seconds(1),
         limit: limit::LIST_DEFAULT,
     };
-    wait(&mut desk.session, &request).unwrap();
-    ready(&mut desk.session, &Ready { run: None, label: None, page: whole() }).unwrap();
-    status::status(&mut desk.session, None).unwrap();
-    desk.detail("b");
-    assert_eq!(walking(&mut desk.session), []);
+    wait_for_messages(&mut desk.session, &request).unwrap();
+    list_ready_tasks(&mut desk.session, &ReadyRequest { run: None, label: None, page: whole_page() })
+        .unwrap();
+    status::load_overview(&mut desk.session, None).unwrap();
+    desk.task_detail("b");
+    assert_eq!(table_scans(&mut desk.session), []);
 }
 
 #[test]
 fn a_walk_is_seen() {
-    assert!(walks("SELECT count(*) FROM task", "SCAN task"));
-    assert!(walks("SELECT count(*) FROM task", "SCAN task USING COVERING INDEX task_key"));
-    assert!(!walks("SELECT id FROM thread WHERE news = 1", "SCAN thread USING INDEX thread_news"));
-    assert!(!walks("SELECT at FROM event ORDER BY id DESC LIMIT 1", "SCAN event"));
+    assert!(scans_table("SELECT count(*) FROM task", "SCAN task"));
+    assert!(scans_table("SELECT count(*) FROM task", "SCAN task USING COVERING INDEX task_key"));
+    assert!(!scans_table("SELECT id FROM thread WHERE news = 1", "SCAN thread USING INDEX thread_news"));
+    assert!(!scans_table("SELECT at FROM event ORDER BY id DESC LIMIT 1", "SCAN event"));
 }

@@ -8,17 +8,17 @@ use orch_core::refusal::Refusal;
 use orch_inbox::{Error, Session};
 use orch_inbox::{claim, close};
 use orch_scheduler::dispatch;
-use orch_testkit::Desk;
-use orch_testkit::desk::{fresh, slug};
+use orch_testkit::TestSession;
+use orch_testkit::test_session::{expect_fresh, parse_slug};
 
 const WORKERS: usize = 8;
 const WORKS: usize = 500;
 
 /// Claims and finishes until nothing is left; returns what it did.
-fn work(session: &mut Session, name: &str) -> Vec<ThreadId> {
-    let request = claim::Claim {
-        queue: Some(slug("crew")),
-        holder: slug(name),
+fn claim_and_finish_all(session: &mut Session, name: &str) -> Vec<ThreadId> {
+    let request = claim::ClaimRequest {
+        queue: Some(parse_slug("crew")),
+        holder: parse_slug(name),
         thread: None,
         lease: None,
         wait: None,
@@ -26,15 +26,15 @@ fn work(session: &mut Session, name: &str) -> Vec<ThreadId> {
     };
     let mut done = Vec::new();
     loop {
-        let claimed = match claim::claim(session, None, &request) {
-            Ok(answer) => fresh(answer),
+        let claimed = match claim::claim_thread(session, None, &request) {
+            Ok(answer) => expect_fresh(answer),
             Err(Error::Refused(Refusal::InboxEmpty { .. })) => return done,
             Err(other) => panic!("{other:?}"),
         };
         let thread = claimed.thread.thread.id;
         let result = format!("{name} did it.");
-        let outcome = close::Outcome::Done { result, payload: None, artifacts: Vec::new() };
-        let request = close::Close {
+        let outcome = close::ThreadResult::Done { result, payload: None, artifacts: Vec::new() };
+        let request = close::ThreadCloseRequest {
             thread,
             token: claimed.lease.token,
             outcome,
@@ -42,19 +42,19 @@ fn work(session: &mut Session, name: &str) -> Vec<ThreadId> {
             snapshot: false,
             defer: false,
         };
-        fresh(close::close(session, None, &request).unwrap());
+        expect_fresh(close::close_thread(session, None, &request).unwrap());
         done.push(thread);
     }
 }
 
 #[test]
 fn eight_workers_on_one_queue_do_each_work_once() {
-    let mut desk = Desk::new();
-    desk.run("r", orch_testkit::desk::policy()).unwrap();
+    let mut desk = TestSession::new();
+    desk.make_run("r", orch_testkit::test_session::default_policy()).unwrap();
     let keys: Vec<String> = (0..WORKS).map(|number| format!("k{number}")).collect();
-    desk.tasks("r", &keys.iter().map(String::as_str).collect::<Vec<_>>());
-    let all = dispatch::All { run: None, to: vec![slug("crew")], limit: 10_000 };
-    let sent = fresh(dispatch::all(&mut desk.session, None, &desk.lead, &all).unwrap());
+    desk.add_tasks("r", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let all = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("crew")], limit: 10_000 };
+    let sent = expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &all).unwrap());
     assert_eq!(sent.dispatched.len(), WORKS);
 
     let done = Mutex::new(Vec::new());
@@ -63,7 +63,7 @@ fn eight_workers_on_one_queue_do_each_work_once() {
         for number in 0..WORKERS {
             let (place, done) = (&place, &done);
             scope.spawn(move || {
-                let mine = work(&mut place.session(), &format!("w{number}"));
+                let mine = claim_and_finish_all(&mut place.open_session(), &format!("w{number}"));
                 done.lock().unwrap().extend(mine);
             });
         }
@@ -74,27 +74,30 @@ fn eight_workers_on_one_queue_do_each_work_once() {
     assert_eq!(distinct.len(), WORKS);
     let run = desk.show_run("r").unwrap();
     assert_eq!(
-        (run.state.status().name(), run.counts.of(orch_core::task::TaskState::Done)),
+        (run.state.status().name(), run.counts.in_state(orch_core::task::TaskState::Done)),
         ("finished", 500)
     );
-    assert_eq!(desk.breaches(), []);
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn two_leads_dispatch_each_task_once() {
-    let desk = Desk::with_tasks(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+    let desk = TestSession::with_tasks(&["a", "b", "c", "d", "e", "f", "g", "h"]);
     let place = desk.place.clone();
     let sent: usize = std::thread::scope(|scope| {
         let lead = |name: &'static str| {
             let place = &place;
             scope.spawn(move || {
-                let all = dispatch::All { run: None, to: vec![slug("w")], limit: 8 };
-                let sent = fresh(dispatch::all(&mut place.session(), None, &slug(name), &all).unwrap());
+                let all = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("w")], limit: 8 };
+                let sent = expect_fresh(
+                    dispatch::dispatch_all_ready(&mut place.open_session(), None, &parse_slug(name), &all)
+                        .unwrap(),
+                );
                 sent.dispatched.len()
             })
         };
         [lead("one"), lead("other")].into_iter().map(|lead| lead.join().unwrap()).sum()
     });
     assert_eq!(sent, 8);
-    assert_eq!(desk.breaches(), []);
+    assert_eq!(desk.broken_invariants(), []);
 }

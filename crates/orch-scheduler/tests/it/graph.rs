@@ -1,97 +1,101 @@
 //! The graph: skipping and its repair, ranks, cycles.
 
+use orch_core::graph::layout_graph;
 use orch_core::refusal::Refusal;
-use orch_core::schedule::layout;
 use orch_inbox::Error;
-use orch_scheduler::task::Verb;
+use orch_scheduler::task::TaskAction;
 use orch_scheduler::{graph, task};
-use orch_testkit::Desk;
-use orch_testkit::chance::Chance;
-use orch_testkit::desk::slug;
+use orch_testkit::TestSession;
+use orch_testkit::seeded_rng::SeededRng;
+use orch_testkit::test_session::parse_slug;
 
 /// A diamond with a tail: b and c wait for a, d for both, e for d.
 const DIAMOND: [&str; 5] = ["a", "b < a", "c < a", "d < b c", "e < d"];
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-fn fail(desk: &mut Desk, key: &str) {
-    let held = desk.start(key, "w").unwrap();
-    desk.fail(&held, true).unwrap();
+fn fail_task(desk: &mut TestSession, key: &str) {
+    let held = desk.start_task(key, "w").unwrap();
+    desk.close_failed(&held, true).unwrap();
 }
 
 #[test]
 fn a_failure_skips_everything_behind_it_and_a_retry_repairs_it() {
-    let mut desk = Desk::with_tasks(&DIAMOND);
-    fail(&mut desk, "a");
-    assert_eq!(desk.states(&KEYS), ["failed", "skipped", "skipped", "skipped", "skipped"]);
-    assert_eq!(desk.breaches(), []);
-    let refused = desk.change_task("e", Verb::Retry).unwrap_err();
+    let mut desk = TestSession::with_tasks(&DIAMOND);
+    fail_task(&mut desk, "a");
+    assert_eq!(desk.task_states(&KEYS), ["failed", "skipped", "skipped", "skipped", "skipped"]);
+    assert_eq!(desk.broken_invariants(), []);
+    let refused = desk.change_task("e", TaskAction::Retry).unwrap_err();
     let Error::Refused(Refusal::TaskSkipped { cause, root, .. }) = refused else { panic!("{refused:?}") };
-    assert_eq!((cause, root), (vec![slug("d")], Some(slug("a"))), "the root is what a retry repairs");
-    desk.change_task("a", Verb::Retry).unwrap();
-    assert_eq!(desk.states(&KEYS), ["ready", "waiting", "waiting", "waiting", "waiting"]);
-    assert_eq!(desk.breaches(), []);
+    assert_eq!(
+        (cause, root),
+        (vec![parse_slug("d")], Some(parse_slug("a"))),
+        "the root is what a retry repairs"
+    );
+    desk.change_task("a", TaskAction::Retry).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["ready", "waiting", "waiting", "waiting", "waiting"]);
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn what_is_behind_two_failures_is_repaired_by_the_second() {
-    let mut desk = Desk::with_tasks(&DIAMOND);
-    let held = desk.start("a", "w").unwrap();
-    desk.done(&held).unwrap();
-    fail(&mut desk, "b");
-    fail(&mut desk, "c");
-    assert_eq!(desk.states(&KEYS), ["done", "failed", "failed", "skipped", "skipped"]);
-    desk.change_task("b", Verb::Retry).unwrap();
-    assert_eq!(desk.states(&KEYS), ["done", "ready", "failed", "skipped", "skipped"]);
-    desk.change_task("c", Verb::Retry).unwrap();
-    assert_eq!(desk.states(&KEYS), ["done", "ready", "ready", "waiting", "waiting"]);
-    assert_eq!(desk.breaches(), []);
+    let mut desk = TestSession::with_tasks(&DIAMOND);
+    let held = desk.start_task("a", "w").unwrap();
+    desk.close_done(&held).unwrap();
+    fail_task(&mut desk, "b");
+    fail_task(&mut desk, "c");
+    assert_eq!(desk.task_states(&KEYS), ["done", "failed", "failed", "skipped", "skipped"]);
+    desk.change_task("b", TaskAction::Retry).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["done", "ready", "failed", "skipped", "skipped"]);
+    desk.change_task("c", TaskAction::Retry).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["done", "ready", "ready", "waiting", "waiting"]);
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn taking_the_dependency_away_repairs_what_it_skipped() {
-    let mut desk = Desk::with_tasks(&DIAMOND);
-    let held = desk.start("a", "w").unwrap();
-    desk.done(&held).unwrap();
-    fail(&mut desk, "b");
-    let held = desk.start("c", "w").unwrap();
-    desk.done(&held).unwrap();
+    let mut desk = TestSession::with_tasks(&DIAMOND);
+    let held = desk.start_task("a", "w").unwrap();
+    desk.close_done(&held).unwrap();
+    fail_task(&mut desk, "b");
+    let held = desk.start_task("c", "w").unwrap();
+    desk.close_done(&held).unwrap();
     desk.remove_dependency("d", "b").unwrap();
-    assert_eq!(desk.states(&KEYS), ["done", "failed", "done", "ready", "waiting"]);
-    assert_eq!(desk.breaches(), []);
+    assert_eq!(desk.task_states(&KEYS), ["done", "failed", "done", "ready", "waiting"]);
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn cancelling_skips_and_a_skipped_task_can_be_cancelled_itself() {
-    let mut desk = Desk::with_tasks(&DIAMOND);
-    desk.change_task("b", Verb::Cancel).unwrap();
-    assert_eq!(desk.states(&KEYS), ["ready", "cancelled", "waiting", "skipped", "skipped"]);
-    desk.change_task("d", Verb::Cancel).unwrap();
-    desk.change_task("b", Verb::Retry).unwrap();
-    assert_eq!(desk.states(&KEYS), ["ready", "waiting", "waiting", "cancelled", "skipped"]);
-    desk.change_task("d", Verb::Retry).unwrap();
-    assert_eq!(desk.states(&KEYS), ["ready", "waiting", "waiting", "waiting", "waiting"]);
-    assert_eq!(desk.breaches(), []);
+    let mut desk = TestSession::with_tasks(&DIAMOND);
+    desk.change_task("b", TaskAction::Cancel).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["ready", "cancelled", "waiting", "skipped", "skipped"]);
+    desk.change_task("d", TaskAction::Cancel).unwrap();
+    desk.change_task("b", TaskAction::Retry).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["ready", "waiting", "waiting", "cancelled", "skipped"]);
+    desk.change_task("d", TaskAction::Retry).unwrap();
+    assert_eq!(desk.task_states(&KEYS), ["ready", "waiting", "waiting", "waiting", "waiting"]);
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn a_new_task_behind_a_failure_is_skipped_at_once_and_one_behind_done_work_is_ready() {
-    let mut desk = Desk::with_tasks(&["a", "b"]);
-    fail(&mut desk, "a");
-    let held = desk.start("b", "w").unwrap();
-    desk.done(&held).unwrap();
-    desk.tasks("r", &["c < a b", "d < b"]);
-    assert_eq!(desk.states(&["c", "d"]), ["skipped", "ready"]);
+    let mut desk = TestSession::with_tasks(&["a", "b"]);
+    fail_task(&mut desk, "a");
+    let held = desk.start_task("b", "w").unwrap();
+    desk.close_done(&held).unwrap();
+    desk.add_tasks("r", &["c < a b", "d < b"]);
+    assert_eq!(desk.task_states(&["c", "d"]), ["skipped", "ready"]);
     desk.add_dependencies("d", &["a"]).unwrap();
-    assert_eq!(desk.state("d").name(), "skipped");
-    assert_eq!(desk.breaches(), []);
+    assert_eq!(desk.task_state("d").name(), "skipped");
+    assert_eq!(desk.broken_invariants(), []);
 }
 
 #[test]
 fn edges_are_refused_where_they_cannot_be() {
-    let mut desk = Desk::with_tasks(&["a", "b < a", "c < b", "x"]);
+    let mut desk = TestSession::with_tasks(&["a", "b < a", "c < b", "x"]);
     let cycle = desk.add_dependencies("a", &["c"]).unwrap_err();
     let Error::Refused(Refusal::DependencyCycle { path, .. }) = cycle else { panic!("{cycle:?}") };
-    assert_eq!(path, [slug("a"), slug("c"), slug("b"), slug("a")]);
+    assert_eq!(path, [parse_slug("a"), parse_slug("c"), parse_slug("b"), parse_slug("a")]);
     for (task, on) in [("a", "a"), ("a", "b")] {
         let refused = desk.add_dependencies(task, &[on]).unwrap_err();
         assert!(matches!(refused, Error::Refused(Refusal::DependencyCycle { .. })), "{refused:?}");
@@ -102,63 +106,69 @@ fn edges_are_refused_where_they_cannot_be() {
     assert!(matches!(refused, Error::Refused(Refusal::DependencyNotFound { .. })), "{refused:?}");
     let refused = desk.add_dependencies("x", &["a", "b", "nothing"]).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::TaskNotFound { .. })), "{refused:?}");
-    assert_eq!(desk.detail("x").dependencies.len(), 0, "all or none");
-    let held = desk.start("x", "w").unwrap();
+    assert_eq!(desk.task_detail("x").dependencies.len(), 0, "all or none");
+    let held = desk.start_task("x", "w").unwrap();
     let refused = desk.add_dependencies("x", &["a"]).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::AttemptLive { .. })), "{refused:?}");
-    desk.done(&held).unwrap();
+    desk.close_done(&held).unwrap();
     let refused = desk.add_dependencies("x", &["a"]).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::TaskFinished { .. })), "{refused:?}");
 }
 
 /// Ranks as a fresh layout of the same graph gives them.
-fn fresh_ranks(graph: &graph::Graph) -> Vec<u32> {
-    layout(graph.tasks.len(), &graph.edges, &[]).unwrap().ranks
+fn fresh_ranks(graph: &graph::TaskGraph) -> Vec<u32> {
+    layout_graph(graph.tasks.len(), &graph.edges, &[]).unwrap().ranks
 }
 
 #[test]
 fn ranks_after_any_edits_equal_those_of_a_fresh_layout() {
     for seed in 0..20 {
-        let mut chance = Chance::new(seed);
+        let mut chance = SeededRng::new(seed);
         let keys: Vec<String> = (0..14).map(|number| format!("k{number}")).collect();
         let lines: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let mut desk = Desk::with_tasks(&lines);
+        let mut desk = TestSession::with_tasks(&lines);
         for _ in 0..60 {
             let task = chance.pick(&lines).unwrap();
             let on = chance.pick(&lines).unwrap();
             // Half of these are refused: they are there already, or would close a cycle.
-            let _ = if chance.percent(33) {
+            let _ = if chance.is_within_percent(33) {
                 desk.remove_dependency(task, on)
             } else {
                 desk.add_dependencies(task, &[on, chance.pick(&lines).unwrap()])
             };
         }
-        let graph = graph::graph(&mut desk.session, None).unwrap();
+        let graph = graph::load_graph(&mut desk.session, None).unwrap();
         assert!(graph.edges.len() > 3, "seed {seed}");
         let kept: Vec<u32> = graph.tasks.iter().map(|shown| shown.task.rank).collect();
         assert_eq!(kept, fresh_ranks(&graph), "seed {seed}");
-        assert_eq!(desk.breaches(), [], "seed {seed}");
+        assert_eq!(desk.broken_invariants(), [], "seed {seed}");
     }
 }
 
 #[test]
 fn edits_follow_the_state_of_the_task() {
-    let mut desk = Desk::with_tasks(&["a", "b"]);
+    let mut desk = TestSession::with_tasks(&["a", "b"]);
     let harmless = orch_core::task::TaskEdit { title: Some("Another".to_owned()), ..Default::default() };
     let spec = orch_core::task::TaskEdit { spec: Some("More.".to_owned()), ..Default::default() };
-    let edit = |desk: &mut Desk, edit: &orch_core::task::TaskEdit| {
-        task::edit(&mut desk.session, None, &slug("lead"), &orch_testkit::desk::task_ref("a"), edit)
+    let edit = |desk: &mut TestSession, edit: &orch_core::task::TaskEdit| {
+        task::edit_task(
+            &mut desk.session,
+            None,
+            &parse_slug("lead"),
+            &orch_testkit::test_session::task_ref("a"),
+            edit,
+        )
     };
     edit(&mut desk, &harmless).unwrap();
     edit(&mut desk, &spec).unwrap();
-    let held = desk.start("a", "w").unwrap();
+    let held = desk.start_task("a", "w").unwrap();
     edit(&mut desk, &harmless).unwrap();
     let refused = edit(&mut desk, &spec).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::AttemptLive { .. })), "{refused:?}");
-    desk.done(&held).unwrap();
+    desk.close_done(&held).unwrap();
     let refused = edit(&mut desk, &harmless).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::TaskFinished { .. })), "{refused:?}");
-    assert_eq!(desk.detail("a").text.spec.as_deref(), Some("More."));
+    assert_eq!(desk.task_detail("a").text.spec.as_deref(), Some("More."));
 }
 
 #[test]
@@ -169,9 +179,9 @@ fn the_root_of_a_skipped_task_is_found_far_back() {
         .enumerate()
         .map(|(index, key)| if index == 0 { key.clone() } else { format!("{key} < {}", keys[index - 1]) })
         .collect();
-    let mut desk = Desk::with_tasks(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    fail(&mut desk, "k0");
-    let refused = desk.change_task("k299", Verb::Retry).unwrap_err();
+    let mut desk = TestSession::with_tasks(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    fail_task(&mut desk, "k0");
+    let refused = desk.change_task("k299", TaskAction::Retry).unwrap_err();
     let Error::Refused(Refusal::TaskSkipped { cause, root, .. }) = refused else { panic!("{refused:?}") };
-    assert_eq!((cause, root), (vec![slug("k298")], Some(slug("k0"))));
+    assert_eq!((cause, root), (vec![parse_slug("k298")], Some(parse_slug("k0"))));
 }

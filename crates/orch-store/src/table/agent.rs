@@ -1,10 +1,10 @@
 //! Agents: names that wrote, claimed, waited or were written to, with their cursors.
 
 use orch_core::id::{EventId, MessageId, RunId, Slug};
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 
-use super::{slug, time_or_null};
-use crate::driver::Row;
+use super::{slug_column, time_or_null};
+use crate::driver::SqlRow;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -20,7 +20,7 @@ pub struct Agent {
 }
 
 /// An agent that does something often is noted this often.
-const SEEN_EVERY: Span = Span::seconds(10);
+const SEEN_EVERY: TimeSpan = TimeSpan::from_seconds(10);
 
 statements! {
     const LOAD = "SELECT name, last_seen_at, message_cursor FROM agent WHERE name = $1";
@@ -36,8 +36,12 @@ statements! {
         ON CONFLICT (agent, run_id) DO UPDATE SET event_id = excluded.event_id WHERE event_cursor.event_id < excluded.event_id";
 }
 
-fn row(row: &dyn Row) -> Result<Agent, Fault> {
-    Ok(Agent { name: slug(row, 0)?, last_seen_at: time_or_null(row, 1)?, cursor: MessageId(row.int(2)?) })
+fn agent_from_row(row: &dyn SqlRow) -> Result<Agent, Fault> {
+    Ok(Agent {
+        name: slug_column(row, 0)?,
+        last_seen_at: time_or_null(row, 1)?,
+        cursor: MessageId(row.int(2)?),
+    })
 }
 
 /// Loads an agent.
@@ -45,7 +49,7 @@ fn row(row: &dyn Row) -> Result<Agent, Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Agent>, Fault> {
-    tx.first(LOAD, &[name.as_str().into()], row)
+    tx.query_first(LOAD, &[name.as_str().into()], agent_from_row)
 }
 
 /// Agents by name, behind `after`.
@@ -53,7 +57,7 @@ pub fn load(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Agent>, Faul
 /// # Errors
 /// The store failed.
 pub fn list(tx: &mut Transaction<'_>, after: &str, limit: u32) -> Result<Vec<Agent>, Fault> {
-    tx.all(LIST, &[after.into(), limit.into()], row)
+    tx.query_all(LIST, &[after.into(), limit.into()], agent_from_row)
 }
 
 /// How many agents there are.
@@ -61,15 +65,15 @@ pub fn list(tx: &mut Transaction<'_>, after: &str, limit: u32) -> Result<Vec<Age
 /// # Errors
 /// The store failed.
 pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
-    tx.number(COUNT, &[])
+    tx.query_number(COUNT, &[])
 }
 
 /// Notes a name that is written to.
 ///
 /// # Errors
 /// The store failed.
-pub fn name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
-    tx.run(NAME, &[name.as_str().into(), now.0.into()]).map(|_| ())
+pub fn register_name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
+    tx.execute(NAME, &[name.as_str().into(), now.0.into()]).map(|_| ())
 }
 
 /// Whether an agent's row should be touched: it is unknown, or was last seen a while ago.
@@ -85,9 +89,9 @@ pub fn sighting_due(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<
 ///
 /// # Errors
 /// The store failed.
-pub fn see(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
+pub fn record_sighting(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
     if sighting_due(tx, name, now)? {
-        tx.run(SEE, &[name.as_str().into(), now.0.into()])?;
+        tx.execute(SEE, &[name.as_str().into(), now.0.into()])?;
     }
     Ok(())
 }
@@ -96,33 +100,33 @@ pub fn see(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault
 ///
 /// # Errors
 /// The store failed.
-pub fn read_through(tx: &mut Transaction<'_>, name: &Slug, through: MessageId) -> Result<bool, Fault> {
-    tx.run(READ_THROUGH, &[name.as_str().into(), through.0.into()]).map(|rows| rows > 0)
+pub fn advance_cursor(tx: &mut Transaction<'_>, name: &Slug, through: MessageId) -> Result<bool, Fault> {
+    tx.execute(READ_THROUGH, &[name.as_str().into(), through.0.into()]).map(|rows| rows > 0)
 }
 
 /// How far a lead has acknowledged events, of one run or (`None`) of the whole store; `None` when it never did.
 ///
 /// # Errors
 /// The store failed.
-pub fn event_cursor(
+pub fn load_event_cursor(
     tx: &mut Transaction<'_>,
     lead: &Slug,
     run: Option<RunId>,
 ) -> Result<Option<EventId>, Fault> {
     let run = run.map_or(0, |run| run.0);
-    tx.first(EVENT_CURSOR, &[lead.as_str().into(), run.into()], |row| row.int(0).map(EventId))
+    tx.query_first(EVENT_CURSOR, &[lead.as_str().into(), run.into()], |row| row.int(0).map(EventId))
 }
 
 /// Moves a lead's cursor forward.
 ///
 /// # Errors
 /// The store failed.
-pub fn seen_through(
+pub fn advance_event_cursor(
     tx: &mut Transaction<'_>,
     lead: &Slug,
     run: Option<RunId>,
     through: EventId,
 ) -> Result<(), Fault> {
     let run = run.map_or(0, |run| run.0);
-    tx.run(SEEN_THROUGH, &[lead.as_str().into(), run.into(), through.0.into()]).map(|_| ())
+    tx.execute(SEEN_THROUGH, &[lead.as_str().into(), run.into(), through.0.into()]).map(|_| ())
 }

@@ -2,11 +2,11 @@
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, TaskName, ThreadId};
-use orch_core::task::{Checks, Task};
-use orch_core::time::{Span, Time};
+use orch_core::task::{ChecksStatus, Task};
+use orch_core::time::{Time, TimeSpan};
 
-use super::{list, list_text, named, slug, small, time, time_or_null};
-use crate::driver::{Row, Value};
+use super::{count_column, list_column, list_text, name_column, slug_column, time_column, time_or_null};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -51,21 +51,21 @@ statements! {
         WHERE t.run_id = $1 AND t.state = 'done' AND a.ended_at IS NOT NULL ORDER BY t.id DESC LIMIT 50";
 }
 
-fn row(row: &dyn Row) -> Result<Attempt, Fault> {
-    let task = TaskName { run: slug(row, 3)?, key: slug(row, 4)? };
+fn attempt_from_row(row: &dyn SqlRow) -> Result<Attempt, Fault> {
+    let task = TaskName { run: slug_column(row, 3)?, key: slug_column(row, 4)? };
     Ok(Attempt {
         id: AttemptId(row.int(0)?),
         run: RunId(row.int(1)?),
         task: TaskId(row.int(2)?),
-        name: AttemptName { task, number: small(row, 5)? },
-        agent: slug(row, 6)?,
-        state: named(row, 7, "attempt", AttemptState::parse)?,
+        name: AttemptName { task, number: count_column(row, 5)? },
+        agent: slug_column(row, 6)?,
+        state: name_column(row, 7, "attempt", AttemptState::parse)?,
         thread: row.int_or_null(8)?.map(ThreadId),
         outcome: row.int_or_null(9)?.map(MessageId),
         reason: row.text_or_null(10)?,
-        releases: small(row, 11)?,
-        checks: named(row, 12, "attempt", Checks::parse)?,
-        created_at: time(row, 13)?,
+        releases: count_column(row, 11)?,
+        checks: name_column(row, 12, "attempt", ChecksStatus::parse)?,
+        created_at: time_column(row, 13)?,
         ended_at: time_or_null(row, 14)?,
     })
 }
@@ -74,13 +74,13 @@ fn row(row: &dyn Row) -> Result<Attempt, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn next(tx: &mut Transaction<'_>) -> Result<AttemptId, Fault> {
-    tx.number(NEXT, &[]).map(|id| AttemptId(id.max(1)))
+pub fn next_id(tx: &mut Transaction<'_>) -> Result<AttemptId, Fault> {
+    tx.query_number(NEXT, &[]).map(|id| AttemptId(id.max(1)))
 }
 
 /// What a new attempt is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct NewRow<'a> {
+pub struct NewAttemptRow<'a> {
     /// Its key.
     pub id: AttemptId,
     /// The task it is a try at.
@@ -92,17 +92,17 @@ pub struct NewRow<'a> {
     /// Its thread; without one it is preparing.
     pub thread: Option<ThreadId>,
     /// Whether there is anything to check.
-    pub checks: Checks,
+    pub checks: ChecksStatus,
 }
 
 /// Writes a new attempt at a task.
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<Attempt, Fault> {
-    let NewRow { id, task, number, agent, thread, checks } = new;
+pub fn insert(tx: &mut Transaction<'_>, new: NewAttemptRow<'_>, now: Time) -> Result<Attempt, Fault> {
+    let NewAttemptRow { id, task, number, agent, thread, checks } = new;
     let state = if thread.is_some() { AttemptState::Dispatched } else { AttemptState::Preparing };
-    let values: [Value<'_>; 9] = [
+    let values: [SqlParameter<'_>; 9] = [
         id.0.into(),
         task.run.0.into(),
         task.id.0.into(),
@@ -113,7 +113,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<At
         checks.name().into(),
         now.0.into(),
     ];
-    tx.run(INSERT, &values)?;
+    tx.execute(INSERT, &values)?;
     Ok(Attempt {
         id,
         run: task.run,
@@ -136,7 +136,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<At
 /// # Errors
 /// The store failed.
 pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
-    let values: [Value<'_>; 9] = [
+    let values: [SqlParameter<'_>; 9] = [
         attempt.id.0.into(),
         attempt.agent.as_str().into(),
         attempt.state.name().into(),
@@ -147,7 +147,7 @@ pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
         attempt.checks.name().into(),
         attempt.ended_at.map(|at| at.0).into(),
     ];
-    tx.run(SAVE, &values).map(|_| ())
+    tx.execute(SAVE, &values).map(|_| ())
 }
 
 /// Loads an attempt.
@@ -155,23 +155,23 @@ pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Attempt>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], attempt_from_row)
 }
 
 /// A task's attempt of this number.
 ///
 /// # Errors
 /// The store failed.
-pub fn by_number(tx: &mut Transaction<'_>, task: TaskId, number: u32) -> Result<Option<Attempt>, Fault> {
-    tx.first(NUMBERED, &[task.0.into(), number.into()], row)
+pub fn load_by_number(tx: &mut Transaction<'_>, task: TaskId, number: u32) -> Result<Option<Attempt>, Fault> {
+    tx.query_first(NUMBERED, &[task.0.into(), number.into()], attempt_from_row)
 }
 
 /// A run's live attempts, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn live(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Attempt>, Fault> {
-    tx.all(LIVE, &[run.0.into(), limit.into()], row)
+pub fn list_live(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.query_all(LIVE, &[run.0.into(), limit.into()], attempt_from_row)
 }
 
 /// Writes the long texts of an attempt.
@@ -180,24 +180,24 @@ pub fn live(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Atte
 /// The store failed.
 pub fn save_text(tx: &mut Transaction<'_>, id: AttemptId, text: &AttemptText) -> Result<(), Fault> {
     let (run_verify, task_verify) = (list_text(&text.run_verify), list_text(&text.task_verify));
-    let values: [Value<'_>; 4] = [
+    let values: [SqlParameter<'_>; 4] = [
         id.0.into(),
         run_verify.as_deref().into(),
         task_verify.as_deref().into(),
         text.log_tail.as_deref().into(),
     ];
-    tx.run(INSERT_TEXT, &values).map(|_| ())
+    tx.execute(INSERT_TEXT, &values).map(|_| ())
 }
 
 /// The long texts of an attempt; empty where none were written.
 ///
 /// # Errors
 /// The store failed.
-pub fn text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Fault> {
-    let found = tx.first(TEXT, &[id.0.into()], |row| {
+pub fn load_text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Fault> {
+    let found = tx.query_first(TEXT, &[id.0.into()], |row| {
         Ok(AttemptText {
-            run_verify: list(row, 0)?,
-            task_verify: list(row, 1)?,
+            run_verify: list_column(row, 0)?,
+            task_verify: list_column(row, 1)?,
             log_tail: row.text_or_null(2)?,
         })
     })?;
@@ -208,36 +208,36 @@ pub fn text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Faul
 ///
 /// # Errors
 /// The store failed.
-pub fn of_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec<Attempt>, Fault> {
-    tx.all(OF_TASK, &[task.0.into(), limit.into()], row)
+pub fn list_by_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.query_all(OF_TASK, &[task.0.into(), limit.into()], attempt_from_row)
 }
 
 /// Live attempts of all runs, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn live_of_all(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<Attempt>, Fault> {
-    tx.all(LIVE_OF_ALL, &[limit.into()], row)
+pub fn list_live_of_all_runs(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<Attempt>, Fault> {
+    tx.query_all(LIVE_OF_ALL, &[limit.into()], attempt_from_row)
 }
 
 /// A run's attempts behind one, by task and number, and how many there are in all.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_run(
+pub fn list_by_run(
     tx: &mut Transaction<'_>,
     run: RunId,
     after: (TaskId, u32),
     limit: u32,
 ) -> Result<(Vec<Attempt>, i64), Fault> {
     let values = [run.0.into(), after.0.0.into(), after.1.into(), limit.into()];
-    Ok((tx.all(OF_RUN, &values, row)?, tx.number(COUNT_OF_RUN, &[run.0.into()])?))
+    Ok((tx.query_all(OF_RUN, &values, attempt_from_row)?, tx.query_number(COUNT_OF_RUN, &[run.0.into()])?))
 }
 
 /// How long a run's last 50 done tasks took, those of them that tell.
 ///
 /// # Errors
 /// The store failed.
-pub fn durations(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Span>, Fault> {
-    tx.all(DURATIONS, &[run.0.into()], |row| row.int(0).map(Span))
+pub fn recent_durations(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<TimeSpan>, Fault> {
+    tx.query_all(DURATIONS, &[run.0.into()], |row| row.int(0).map(TimeSpan))
 }

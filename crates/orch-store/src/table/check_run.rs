@@ -1,13 +1,13 @@
 //! Checks that ran.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
-use orch_core::id::{AttemptId, Commit, RunId};
+use orch_core::id::{AttemptId, CommitHash, RunId};
 
-use super::{named, time};
-use crate::driver::{Row, Value};
+use super::{name_column, time_column};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -28,20 +28,20 @@ statements! {
     const CLEAR_RUN = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
 }
 
-fn row(row: &dyn Row) -> Result<CheckRun, Fault> {
+fn check_from_row(row: &dyn SqlRow) -> Result<CheckRun, Fault> {
     Ok(CheckRun {
         run: RunId(row.int(0)?),
         attempt: row.int_or_null(1)?.map(AttemptId),
-        stage: named(row, 2, "check_run", CheckStage::parse)?,
-        source: named(row, 3, "check_run", CheckSource::parse)?,
+        stage: name_column(row, 2, "check_run", CheckStage::parse)?,
+        source: name_column(row, 3, "check_run", CheckSource::parse)?,
         command: row.text(4)?,
-        commit: Commit::stored(row.text(5)?),
-        state: named(row, 6, "check_run", CheckState::parse)?,
+        commit: CommitHash::from_stored(row.text(5)?),
+        state: name_column(row, 6, "check_run", CheckState::parse)?,
         exit_status: row.int_or_null(7)?.and_then(|status| i32::try_from(status).ok()),
         message: row.text_or_null(8)?,
-        duration: Span(row.int(9)?),
+        duration: TimeSpan(row.int(9)?),
         log: row.text_or_null(10)?,
-        at: time(row, 11)?,
+        at: time_column(row, 11)?,
     })
 }
 
@@ -50,7 +50,7 @@ fn row(row: &dyn Row) -> Result<CheckRun, Fault> {
 /// # Errors
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
-    let values: [Value<'_>; 12] = [
+    let values: [SqlParameter<'_>; 12] = [
         check.run.0.into(),
         check.attempt.map(|attempt| attempt.0).into(),
         check.stage.name().into(),
@@ -64,31 +64,35 @@ pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
         check.log.as_deref().into(),
         check.at.0.into(),
     ];
-    tx.run(INSERT, &values).map(|_| ())
+    tx.execute(INSERT, &values).map(|_| ())
 }
 
 /// The last checks of an attempt at each stage, in the order they ran.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_attempt(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Vec<CheckRun>, Fault> {
-    tx.all(OF_ATTEMPT, &[attempt.0.into()], row)
+pub fn list_by_attempt(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Vec<CheckRun>, Fault> {
+    tx.query_all(OF_ATTEMPT, &[attempt.0.into()], check_from_row)
 }
 
 /// The last checks of a run at a stage, in the order they ran.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_stage(tx: &mut Transaction<'_>, run: RunId, stage: CheckStage) -> Result<Vec<CheckRun>, Fault> {
-    tx.all(OF_STAGE, &[run.0.into(), stage.name().into()], row)
+pub fn list_by_stage(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    stage: CheckStage,
+) -> Result<Vec<CheckRun>, Fault> {
+    tx.query_all(OF_STAGE, &[run.0.into(), stage.name().into()], check_from_row)
 }
 
 /// Forgets what earlier checks of an attempt at a stage said: they run again.
 ///
 /// # Errors
 /// The store failed.
-pub fn clear(tx: &mut Transaction<'_>, attempt: AttemptId, stage: CheckStage) -> Result<(), Fault> {
-    tx.run(CLEAR, &[attempt.0.into(), stage.name().into()]).map(|_| ())
+pub fn clear_attempt(tx: &mut Transaction<'_>, attempt: AttemptId, stage: CheckStage) -> Result<(), Fault> {
+    tx.execute(CLEAR, &[attempt.0.into(), stage.name().into()]).map(|_| ())
 }
 
 /// Forgets what earlier checks of a run as a whole at a stage said: they run again.
@@ -96,5 +100,5 @@ pub fn clear(tx: &mut Transaction<'_>, attempt: AttemptId, stage: CheckStage) ->
 /// # Errors
 /// The store failed.
 pub fn clear_run(tx: &mut Transaction<'_>, run: RunId, stage: CheckStage) -> Result<(), Fault> {
-    tx.run(CLEAR_RUN, &[run.0.into(), stage.name().into()]).map(|_| ())
+    tx.execute(CLEAR_RUN, &[run.0.into(), stage.name().into()]).map(|_| ())
 }

@@ -3,8 +3,8 @@
 use orch_core::id::{RunId, Slug, TaskId, TaskName};
 use orch_core::task::TaskState;
 
-use super::{named, slug, small};
-use crate::driver::Row;
+use super::{count_column, name_column, slug_column};
+use crate::driver::SqlRow;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -49,7 +49,7 @@ statements! {
 
 /// An edge with both its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edge {
+pub struct DependencyEdge {
     /// The task that waits.
     pub task: TaskId,
     /// The task it waits for.
@@ -64,20 +64,20 @@ pub struct Edge {
     pub on_state: TaskState,
 }
 
-fn edge(row: &dyn Row) -> Result<Edge, Fault> {
-    let run = slug(row, 2)?;
-    Ok(Edge {
+fn edge_from_row(row: &dyn SqlRow) -> Result<DependencyEdge, Fault> {
+    let run = slug_column(row, 2)?;
+    Ok(DependencyEdge {
         task: TaskId(row.int(0)?),
         on: TaskId(row.int(1)?),
-        task_name: TaskName { run: run.clone(), key: slug(row, 3)? },
-        task_state: named(row, 4, "task", TaskState::parse)?,
-        on_name: TaskName { run, key: slug(row, 5)? },
-        on_state: named(row, 6, "task", TaskState::parse)?,
+        task_name: TaskName { run: run.clone(), key: slug_column(row, 3)? },
+        task_state: name_column(row, 4, "task", TaskState::parse)?,
+        on_name: TaskName { run, key: slug_column(row, 5)? },
+        on_state: name_column(row, 6, "task", TaskState::parse)?,
     })
 }
 
-fn ranked(row: &dyn Row) -> Result<(TaskId, u32), Fault> {
-    Ok((TaskId(row.int(0)?), small(row, 1)?))
+fn ranked_from_row(row: &dyn SqlRow) -> Result<(TaskId, u32), Fault> {
+    Ok((TaskId(row.int(0)?), count_column(row, 1)?))
 }
 
 /// Adds an edge.
@@ -85,7 +85,7 @@ fn ranked(row: &dyn Row) -> Result<(TaskId, u32), Fault> {
 /// # Errors
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<(), Fault> {
-    tx.run(INSERT, &[task.0.into(), on.0.into()]).map(|_| ())
+    tx.execute(INSERT, &[task.0.into(), on.0.into()]).map(|_| ())
 }
 
 /// Removes an edge; says whether it was there.
@@ -93,7 +93,7 @@ pub fn insert(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<(), 
 /// # Errors
 /// The store failed.
 pub fn delete(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
-    tx.run(DELETE, &[task.0.into(), on.0.into()]).map(|rows| rows > 0)
+    tx.execute(DELETE, &[task.0.into(), on.0.into()]).map(|rows| rows > 0)
 }
 
 /// Whether an edge is there.
@@ -101,15 +101,15 @@ pub fn delete(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool
 /// # Errors
 /// The store failed.
 pub fn exists(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
-    tx.number(EXISTS, &[task.0.into(), on.0.into()]).map(|count| count > 0)
+    tx.query_number(EXISTS, &[task.0.into(), on.0.into()]).map(|count| count > 0)
 }
 
 /// The tasks that wait for one.
 ///
 /// # Errors
 /// The store failed.
-pub fn dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<TaskId>, Fault> {
-    tx.all(DEPENDENTS, &[on.0.into()], |row| row.int(0).map(TaskId))
+pub fn list_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<TaskId>, Fault> {
+    tx.query_all(DEPENDENTS, &[on.0.into()], |row| row.int(0).map(TaskId))
 }
 
 /// The tasks that wait for one, with their ranks.
@@ -117,7 +117,7 @@ pub fn dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<TaskId>, F
 /// # Errors
 /// The store failed.
 pub fn ranked_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
-    tx.all(RANKED_DEPENDENTS, &[on.0.into()], ranked)
+    tx.query_all(RANKED_DEPENDENTS, &[on.0.into()], ranked_from_row)
 }
 
 /// The tasks that one waits or waited for, with their ranks.
@@ -125,7 +125,7 @@ pub fn ranked_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<(Ta
 /// # Errors
 /// The store failed.
 pub fn ranked_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
-    tx.all(RANKED_DEPENDENCIES, &[task.0.into()], ranked)
+    tx.query_all(RANKED_DEPENDENCIES, &[task.0.into()], ranked_from_row)
 }
 
 /// The highest rank among the tasks that wait for one; `None` when nothing waits for it.
@@ -133,7 +133,7 @@ pub fn ranked_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec
 /// # Errors
 /// The store failed.
 pub fn longest_dependent(tx: &mut Transaction<'_>, on: TaskId) -> Result<Option<u32>, Fault> {
-    let rank = tx.first(LONGEST_DEPENDENT, &[on.0.into()], |row| super::small_or_null(row, 0))?;
+    let rank = tx.query_first(LONGEST_DEPENDENT, &[on.0.into()], |row| super::count_or_null(row, 0))?;
     Ok(rank.flatten())
 }
 
@@ -142,24 +142,27 @@ pub fn longest_dependent(tx: &mut Transaction<'_>, on: TaskId) -> Result<Option<
 /// # Errors
 /// The store failed.
 pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
-    tx.all(WAITS_FOR, &[task.0.into()], |row| slug(row, 0))
+    tx.query_all(WAITS_FOR, &[task.0.into()], |row| slug_column(row, 0))
 }
 
 /// Keys of a task's dependencies that failed, were cancelled or were skipped, oldest first; at most 100.
 ///
 /// # Errors
 /// The store failed.
-pub fn broken(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
-    tx.all(BROKEN, &[task.0.into()], |row| slug(row, 0))
+pub fn broken_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
+    tx.query_all(BROKEN, &[task.0.into()], |row| slug_column(row, 0))
 }
 
 /// A task's first dependency that failed or was cancelled, else the first that was skipped.
 ///
 /// # Errors
 /// The store failed.
-pub fn worst(tx: &mut Transaction<'_>, task: TaskId) -> Result<Option<(TaskId, Slug, TaskState)>, Fault> {
-    tx.first(WORST, &[task.0.into()], |row| {
-        Ok((TaskId(row.int(0)?), slug(row, 1)?, named(row, 2, "task", TaskState::parse)?))
+pub fn worst_dependency(
+    tx: &mut Transaction<'_>,
+    task: TaskId,
+) -> Result<Option<(TaskId, Slug, TaskState)>, Fault> {
+    tx.query_first(WORST, &[task.0.into()], |row| {
+        Ok((TaskId(row.int(0)?), slug_column(row, 1)?, name_column(row, 2, "task", TaskState::parse)?))
     })
 }
 
@@ -167,16 +170,16 @@ pub fn worst(tx: &mut Transaction<'_>, task: TaskId) -> Result<Option<(TaskId, S
 ///
 /// # Errors
 /// The store failed.
-pub fn keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
-    tx.all(KEYS, &[task.0.into()], |row| slug(row, 0))
+pub fn dependency_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
+    tx.query_all(KEYS, &[task.0.into()], |row| slug_column(row, 0))
 }
 
 /// All edges of a run, as pairs (task, on).
 ///
 /// # Errors
 /// The store failed.
-pub fn of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskId)>, Fault> {
-    tx.all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
+pub fn list_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskId)>, Fault> {
+    tx.query_all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
 }
 
 /// A run's edges behind one, and how many there are in all.
@@ -188,9 +191,9 @@ pub fn edges_of_run(
     run: RunId,
     after: (TaskId, TaskId),
     limit: u32,
-) -> Result<(Vec<Edge>, i64), Fault> {
+) -> Result<(Vec<DependencyEdge>, i64), Fault> {
     let values = [run.0.into(), after.0.0.into(), after.1.0.into(), limit.into()];
-    Ok((tx.all(EDGES_OF_RUN, &values, edge)?, tx.number(COUNT_OF_RUN, &[run.0.into()])?))
+    Ok((tx.query_all(EDGES_OF_RUN, &values, edge_from_row)?, tx.query_number(COUNT_OF_RUN, &[run.0.into()])?))
 }
 
 /// What a task waits or waited for, behind one, and how many there are in all.
@@ -202,9 +205,9 @@ pub fn edges_of_task(
     task: TaskId,
     after: TaskId,
     limit: u32,
-) -> Result<(Vec<Edge>, i64), Fault> {
-    let edges = tx.all(EDGES_OF_TASK, &[task.0.into(), after.0.into(), limit.into()], edge)?;
-    Ok((edges, tx.number(COUNT_OF_TASK, &[task.0.into()])?))
+) -> Result<(Vec<DependencyEdge>, i64), Fault> {
+    let edges = tx.query_all(EDGES_OF_TASK, &[task.0.into(), after.0.into(), limit.into()], edge_from_row)?;
+    Ok((edges, tx.query_number(COUNT_OF_TASK, &[task.0.into()])?))
 }
 
 /// What waits for a task, behind one.
@@ -216,6 +219,6 @@ pub fn edges_on_task(
     on: TaskId,
     after: TaskId,
     limit: u32,
-) -> Result<Vec<Edge>, Fault> {
-    tx.all(EDGES_ON_TASK, &[on.0.into(), after.0.into(), limit.into()], edge)
+) -> Result<Vec<DependencyEdge>, Fault> {
+    tx.query_all(EDGES_ON_TASK, &[on.0.into(), after.0.into(), limit.into()], edge_from_row)
 }

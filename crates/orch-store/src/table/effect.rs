@@ -1,11 +1,11 @@
 //! What is to be done outside the store.
 
-use orch_core::effect::{Effect, EffectKind, Holder};
+use orch_core::effect::{Effect, EffectHolder, EffectKind};
 use orch_core::id::{AttemptId, EffectId, RunId};
 use orch_core::time::Time;
 
-use super::{named, small, time};
-use crate::driver::{Row, Value};
+use super::{count_column, name_column, time_column};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -34,18 +34,18 @@ statements! {
     const ANY = "SELECT EXISTS (SELECT 1 FROM effect)";
 }
 
-fn row(row: &dyn Row) -> Result<Effect, Fault> {
+fn effect_from_row(row: &dyn SqlRow) -> Result<Effect, Fault> {
     let holder = match (row.text_or_null(4)?, row.text_or_null(5)?) {
-        (Some(host), Some(process)) => Some(Holder { host, process, until: time(row, 6)? }),
+        (Some(host), Some(process)) => Some(EffectHolder { host, process, until: time_column(row, 6)? }),
         _ => None,
     };
     Ok(Effect {
         id: EffectId(row.int(0)?),
-        kind: named(row, 1, "effect", EffectKind::parse)?,
+        kind: name_column(row, 1, "effect", EffectKind::parse)?,
         run: RunId(row.int(2)?),
         attempt: row.int_or_null(3)?.map(AttemptId),
         holder,
-        taken: small(row, 7)?,
+        taken: count_column(row, 7)?,
         intent: row.text_or_null(8)?,
     })
 }
@@ -62,23 +62,23 @@ pub fn insert(
     now: Time,
 ) -> Result<(), Fault> {
     let values = [kind.name().into(), run.0.into(), attempt.map(|attempt| attempt.0).into(), now.0.into()];
-    tx.run(INSERT, &values).map(|_| ())
+    tx.execute(INSERT, &values).map(|_| ())
 }
 
 /// Whether anything is to be done.
 ///
 /// # Errors
 /// The store failed.
-pub fn any(tx: &mut Transaction<'_>) -> Result<bool, Fault> {
-    tx.number(ANY, &[]).map(|any| any != 0)
+pub fn any_pending(tx: &mut Transaction<'_>) -> Result<bool, Fault> {
+    tx.query_number(ANY, &[]).map(|any| any != 0)
 }
 
 /// What is to be done, oldest first, of one run or of all.
 ///
 /// # Errors
 /// The store failed.
-pub fn all(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Effect>, Fault> {
-    tx.all(ALL, &[run.map(|run| run.0).into()], row)
+pub fn list_pending(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Effect>, Fault> {
+    tx.query_all(ALL, &[run.map(|run| run.0).into()], effect_from_row)
 }
 
 /// An effect by its key; `None` when it was done.
@@ -86,72 +86,82 @@ pub fn all(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Effect>, 
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: EffectId) -> Result<Option<Effect>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], effect_from_row)
 }
 
 /// An effect by what it is about; `None` when it was done, or was never asked for.
 ///
 /// # Errors
 /// The store failed.
-pub fn of(
+pub fn find_pending(
     tx: &mut Transaction<'_>,
     kind: EffectKind,
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<Option<Effect>, Fault> {
     let attempt = attempt.map_or(0, |attempt| attempt.0);
-    tx.first(OF, &[run.0.into(), kind.name().into(), attempt.into()], row)
+    tx.query_first(OF, &[run.0.into(), kind.name().into(), attempt.into()], effect_from_row)
 }
 
 /// Writes who performs an effect, and the number that this taking has.
 ///
 /// # Errors
 /// The store failed.
-pub fn hold(tx: &mut Transaction<'_>, id: EffectId, holder: &Holder, taken: u32) -> Result<(), Fault> {
-    let values: [Value<'_>; 5] = [
+pub fn acquire_lease(
+    tx: &mut Transaction<'_>,
+    id: EffectId,
+    holder: &EffectHolder,
+    taken: u32,
+) -> Result<(), Fault> {
+    let values: [SqlParameter<'_>; 5] = [
         id.0.into(),
         holder.host.as_str().into(),
         holder.process.as_str().into(),
         holder.until.0.into(),
         taken.into(),
     ];
-    tx.run(HOLD, &values).map(|_| ())
+    tx.execute(HOLD, &values).map(|_| ())
 }
 
 /// Gives an effect back undone; says whether this taking was the newest.
 ///
 /// # Errors
 /// The store failed.
-pub fn let_go(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
-    tx.run(LET_GO, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
+pub fn release_lease(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
+    tx.execute(LET_GO, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
 }
 
 /// Writes down what is about to be done; says whether this taking is the newest.
 ///
 /// # Errors
 /// The store failed.
-pub fn intend(tx: &mut Transaction<'_>, id: EffectId, taken: u32, intent: &str) -> Result<bool, Fault> {
-    tx.run(INTEND, &[id.0.into(), taken.into(), intent.into()]).map(|rows| rows > 0)
+pub fn record_intent(
+    tx: &mut Transaction<'_>,
+    id: EffectId,
+    taken: u32,
+    intent: &str,
+) -> Result<bool, Fault> {
+    tx.execute(INTEND, &[id.0.into(), taken.into(), intent.into()]).map(|rows| rows > 0)
 }
 
 /// Takes an effect away that was done; says whether this taking was the newest.
 ///
 /// # Errors
 /// The store failed.
-pub fn finish(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
-    tx.run(FINISH, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
+pub fn delete_performed(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
+    tx.execute(FINISH, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
 }
 
 /// Takes an effect away that nobody wants any more, whoever holds it.
 ///
 /// # Errors
 /// The store failed.
-pub fn withdraw(
+pub fn withdraw_effect(
     tx: &mut Transaction<'_>,
     kind: EffectKind,
     run: RunId,
     attempt: Option<AttemptId>,
 ) -> Result<(), Fault> {
     let attempt = attempt.map_or(0, |attempt| attempt.0);
-    tx.run(DROP, &[run.0.into(), kind.name().into(), attempt.into()]).map(|_| ())
+    tx.execute(DROP, &[run.0.into(), kind.name().into(), attempt.into()]).map(|_| ())
 }

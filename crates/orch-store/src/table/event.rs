@@ -1,11 +1,11 @@
 //! The append-only history.
 
-use orch_core::event::{Datum, Event, EventKind, NewEvent};
+use orch_core::event::{Event, EventDatum, EventKind, NewEvent};
 use orch_core::id::{AttemptName, EventId, RunId, TaskId, TaskName, ThreadId};
 use orch_core::time::Time;
 
-use super::{named, slug_or_null, small_or_null, time};
-use crate::driver::{Row, Value};
+use super::{count_or_null, name_column, slug_or_null, time_column};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -37,14 +37,14 @@ statements! {
         WHERE e.run_id = r.id AND e.wakes = 1 AND e.kind IN ('finished', 'run_cancelled') AND e.id > $1) ORDER BY r.id";
 }
 
-fn row(row: &dyn Row) -> Result<Event, Fault> {
+fn event_from_row(row: &dyn SqlRow) -> Result<Event, Fault> {
     let run = slug_or_null(row, 3)?;
     let task = run.clone().zip(slug_or_null(row, 4)?).map(|(run, key)| TaskName { run, key });
-    let attempt = task.clone().zip(small_or_null(row, 5)?).map(|(task, number)| AttemptName { task, number });
+    let attempt = task.clone().zip(count_or_null(row, 5)?).map(|(task, number)| AttemptName { task, number });
     Ok(Event {
         id: EventId(row.int(0)?),
-        at: time(row, 1)?,
-        kind: named(row, 2, "event", EventKind::parse)?,
+        at: time_column(row, 1)?,
+        kind: name_column(row, 2, "event", EventKind::parse)?,
         run,
         task,
         attempt,
@@ -61,7 +61,7 @@ fn row(row: &dyn Row) -> Result<Event, Fault> {
 pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(), Fault> {
     let data = data_text(&event.data);
     let about = event.about;
-    let values: [Value<'_>; 9] = [
+    let values: [SqlParameter<'_>; 9] = [
         now.0.into(),
         event.kind.name().into(),
         about.run.map(|run| run.0).into(),
@@ -70,21 +70,21 @@ pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(
         about.thread.map(|thread| thread.0).into(),
         event.agent.as_ref().map(orch_core::id::Slug::as_str).into(),
         data.as_str().into(),
-        event.kind.wakes().into(),
+        event.kind.wakes_lead().into(),
     ];
-    tx.run(INSERT, &values).map(|_| ())
+    tx.execute(INSERT, &values).map(|_| ())
 }
 
-fn data_text(data: &[(&'static str, Datum)]) -> String {
+fn data_text(data: &[(&'static str, EventDatum)]) -> String {
     if data.is_empty() {
         return "{}".to_owned();
     }
     let object = data.iter().map(|(name, datum)| {
         let value = match datum {
-            Datum::Text(text) => serde_json::Value::from(text.as_str()),
-            Datum::Number(number) => serde_json::Value::from(*number),
-            Datum::Flag(flag) => serde_json::Value::from(*flag),
-            Datum::List(list) => serde_json::Value::from(list.clone()),
+            EventDatum::Text(text) => serde_json::Value::from(text.as_str()),
+            EventDatum::Number(number) => serde_json::Value::from(*number),
+            EventDatum::Flag(flag) => serde_json::Value::from(*flag),
+            EventDatum::List(list) => serde_json::Value::from(list.clone()),
         };
         ((*name).to_owned(), value)
     });
@@ -95,29 +95,34 @@ fn data_text(data: &[(&'static str, Datum)]) -> String {
 ///
 /// # Errors
 /// The store failed.
-pub fn of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
-    tx.all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], row)
+pub fn list_by_run(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: EventId,
+    limit: u32,
+) -> Result<Vec<Event>, Fault> {
+    tx.query_all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], event_from_row)
 }
 
 /// Events of threads that belong to no run, after one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_no_run(tx: &mut Transaction<'_>, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
-    tx.all(OF_NO_RUN, &[after.0.into(), limit.into()], row)
+pub fn list_without_run(tx: &mut Transaction<'_>, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.query_all(OF_NO_RUN, &[after.0.into(), limit.into()], event_from_row)
 }
 
 /// A task's events after one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_task(
+pub fn list_by_task(
     tx: &mut Transaction<'_>,
     task: TaskId,
     after: EventId,
     limit: u32,
 ) -> Result<Vec<Event>, Fault> {
-    tx.all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], row)
+    tx.query_all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], event_from_row)
 }
 
 /// The last events of a kind in a run, newest first; there are few kinds that are worth asking for without an index.
@@ -125,14 +130,14 @@ pub fn of_task(
 /// # Errors
 /// The store failed.
 pub fn last_of_kind(tx: &mut Transaction<'_>, run: RunId, kind: EventKind) -> Result<Vec<Event>, Fault> {
-    tx.all(LAST_OF_KIND, &[run.0.into(), kind.name().into()], row)
+    tx.query_all(LAST_OF_KIND, &[run.0.into(), kind.name().into()], event_from_row)
 }
 
 /// A run's events of these kinds after one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn waking(
+pub fn list_of_kinds(
     tx: &mut Transaction<'_>,
     run: RunId,
     after: EventId,
@@ -145,10 +150,10 @@ pub fn waking(
         if kinds[..index].contains(kind) {
             continue;
         }
-        events.extend(tx.all(
+        events.extend(tx.query_all(
             WAKING,
             &[run.0.into(), after.0.into(), limit.into(), kind.name().into()],
-            row,
+            event_from_row,
         )?);
     }
     events.sort_by_key(|event| event.id);
@@ -161,7 +166,7 @@ pub fn waking(
 /// # Errors
 /// The store failed.
 pub fn count_of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId) -> Result<i64, Fault> {
-    tx.number(COUNT_OF_RUN, &[run.0.into(), after.0.into()])
+    tx.query_number(COUNT_OF_RUN, &[run.0.into(), after.0.into()])
 }
 
 /// How many events belong to no run after one.
@@ -169,7 +174,7 @@ pub fn count_of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId) -> Res
 /// # Errors
 /// The store failed.
 pub fn count_of_no_run(tx: &mut Transaction<'_>, after: EventId) -> Result<i64, Fault> {
-    tx.number(COUNT_OF_NO_RUN, &[after.0.into()])
+    tx.query_number(COUNT_OF_NO_RUN, &[after.0.into()])
 }
 
 /// How many events a task has after one.
@@ -177,15 +182,15 @@ pub fn count_of_no_run(tx: &mut Transaction<'_>, after: EventId) -> Result<i64, 
 /// # Errors
 /// The store failed.
 pub fn count_of_task(tx: &mut Transaction<'_>, task: TaskId, after: EventId) -> Result<i64, Fault> {
-    tx.number(COUNT_OF_TASK, &[task.0.into(), after.0.into()])
+    tx.query_number(COUNT_OF_TASK, &[task.0.into(), after.0.into()])
 }
 
 /// The newest event of the store; 0 when there is none.
 ///
 /// # Errors
 /// The store failed.
-pub fn newest(tx: &mut Transaction<'_>) -> Result<EventId, Fault> {
-    tx.number(NEWEST, &[]).map(EventId)
+pub fn newest_id(tx: &mut Transaction<'_>) -> Result<EventId, Fault> {
+    tx.query_number(NEWEST, &[]).map(EventId)
 }
 
 /// Runs that ended after an event.
@@ -193,5 +198,5 @@ pub fn newest(tx: &mut Transaction<'_>) -> Result<EventId, Fault> {
 /// # Errors
 /// The store failed.
 pub fn runs_ended_after(tx: &mut Transaction<'_>, after: EventId) -> Result<Vec<RunId>, Fault> {
-    tx.all(ENDED_AFTER, &[after.0.into()], |row| row.int(0).map(RunId))
+    tx.query_all(ENDED_AFTER, &[after.0.into()], |row| row.int(0).map(RunId))
 }

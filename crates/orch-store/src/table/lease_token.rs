@@ -4,7 +4,7 @@ use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::TokenDigest;
 use orch_core::time::Time;
 
-use super::slug;
+use super::slug_column;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -25,7 +25,7 @@ pub fn insert(
     holder: &Slug,
     now: Time,
 ) -> Result<(), Fault> {
-    tx.run(INSERT, &[thread.0.into(), token.0.as_str().into(), holder.as_str().into(), now.0.into()])
+    tx.execute(INSERT, &[thread.0.into(), token.0.as_str().into(), holder.as_str().into(), now.0.into()])
         .map(|_| ())
 }
 
@@ -33,10 +33,10 @@ pub fn insert(
 ///
 /// # Errors
 /// The store failed.
-pub fn holder(
+pub fn find_holder(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     token: &TokenDigest,
 ) -> Result<Option<Slug>, Fault> {
-    tx.first(HOLDER, &[thread.0.into(), token.0.as_str().into()], |row| slug(row, 0))
+    tx.query_first(HOLDER, &[thread.0.into(), token.0.as_str().into()], |row| slug_column(row, 0))
 }

@@ -1,12 +1,12 @@
 //! Messages, never changed once written.
 
 use orch_core::id::{MessageId, Slug, ThreadId};
-use orch_core::message::{Draft, Extra, Message, MessageKind};
+use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::time::Time;
 
-use super::floor::highest;
-use super::{list, list_text, named, slug, time};
-use crate::driver::{Row, Value};
+use super::id_high_water::highest;
+use super::{list_column, list_text, name_column, slug_column, time_column};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -56,19 +56,19 @@ statements! {
     );
 }
 
-fn row(row: &dyn Row) -> Result<Message, Fault> {
+fn message_from_row(row: &dyn SqlRow) -> Result<Message, Fault> {
     let percent = row.int_or_null(6)?.and_then(|percent| u8::try_from(percent).ok());
-    let extra = Extra {
+    let extra = MessageExtras {
         payload: row.text_or_null(11)?,
-        artifacts: list(row, 7)?,
-        options: list(row, 8)?,
+        artifacts: list_column(row, 7)?,
+        options: list_column(row, 8)?,
         default: row.text_or_null(9)?,
         percent,
     };
-    let content = Draft {
-        from: slug(row, 2)?,
-        to: slug(row, 3)?,
-        kind: named(row, 4, "message", MessageKind::parse)?,
+    let content = MessageDraft {
+        from: slug_column(row, 2)?,
+        to: slug_column(row, 3)?,
+        kind: name_column(row, 4, "message", MessageKind::parse)?,
         body: row.text(10)?,
         extra,
     };
@@ -76,7 +76,7 @@ fn row(row: &dyn Row) -> Result<Message, Fault> {
         id: MessageId(row.int(0)?),
         thread: ThreadId(row.int(1)?),
         content,
-        created_at: time(row, 5)?,
+        created_at: time_column(row, 5)?,
     })
 }
 
@@ -87,12 +87,12 @@ fn row(row: &dyn Row) -> Result<Message, Fault> {
 pub fn insert(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
-    content: Draft,
+    content: MessageDraft,
     now: Time,
 ) -> Result<Message, Fault> {
-    let Draft { from, to, kind, body, extra } = &content;
+    let MessageDraft { from, to, kind, body, extra } = &content;
     let (artifacts, options) = (list_text(&extra.artifacts), list_text(&extra.options));
-    let values: [Value<'_>; 11] = [
+    let values: [SqlParameter<'_>; 11] = [
         thread.0.into(),
         from.as_str().into(),
         to.as_str().into(),
@@ -105,7 +105,7 @@ pub fn insert(
         body.as_str().into(),
         extra.payload.as_deref().into(),
     ];
-    let id = MessageId(tx.number(INSERT, &values)?);
+    let id = MessageId(tx.query_number(INSERT, &values)?);
     Ok(Message { id, thread, content, created_at: now })
 }
 
@@ -114,20 +114,20 @@ pub fn insert(
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: MessageId) -> Result<Option<Message>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], message_from_row)
 }
 
 /// A thread's messages after one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_thread(
+pub fn list_by_thread(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     after: MessageId,
     limit: u32,
 ) -> Result<Vec<Message>, Fault> {
-    tx.all(OF_THREAD, &[thread.0.into(), after.0.into(), limit.into()], row)
+    tx.query_all(OF_THREAD, &[thread.0.into(), after.0.into(), limit.into()], message_from_row)
 }
 
 /// A thread's newest messages, oldest first.
@@ -135,7 +135,7 @@ pub fn of_thread(
 /// # Errors
 /// The store failed.
 pub fn last_of_thread(tx: &mut Transaction<'_>, thread: ThreadId, limit: u32) -> Result<Vec<Message>, Fault> {
-    let mut messages = tx.all(LAST_OF_THREAD, &[thread.0.into(), limit.into()], row)?;
+    let mut messages = tx.query_all(LAST_OF_THREAD, &[thread.0.into(), limit.into()], message_from_row)?;
     messages.reverse();
     Ok(messages)
 }
@@ -149,12 +149,12 @@ pub fn last_of_kind(
     thread: ThreadId,
     kind: MessageKind,
 ) -> Result<Option<Message>, Fault> {
-    tx.first(LAST_OF_KIND, &[thread.0.into(), kind.name().into()], row)
+    tx.query_first(LAST_OF_KIND, &[thread.0.into(), kind.name().into()], message_from_row)
 }
 
 /// Which messages an agent looks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Search<'a> {
+pub struct MessageFilter<'a> {
     /// Whom they are to.
     pub to: &'a Slug,
     /// After this one.
@@ -171,15 +171,20 @@ pub struct Search<'a> {
 ///
 /// # Errors
 /// The store failed.
-pub fn search(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<Vec<Message>, Fault> {
-    let common: [Value<'_>; 3] = [search.to.as_str().into(), search.after.0.into(), search.limit.into()];
+pub fn list_matching(tx: &mut Transaction<'_>, search: &MessageFilter<'_>) -> Result<Vec<Message>, Fault> {
+    let common: [SqlParameter<'_>; 3] =
+        [search.to.as_str().into(), search.after.0.into(), search.limit.into()];
     match (search.thread, search.kind) {
-        (None, None) => tx.all(TO_AGENT, &common, row),
-        (None, Some(kind)) => tx.all(TO_AGENT_OF_KIND, &[&common[..], &[kind.name().into()]].concat(), row),
-        (Some(thread), None) => tx.all(TO_AGENT_IN_THREAD, &[&common[..], &[thread.0.into()]].concat(), row),
+        (None, None) => tx.query_all(TO_AGENT, &common, message_from_row),
+        (None, Some(kind)) => {
+            tx.query_all(TO_AGENT_OF_KIND, &[&common[..], &[kind.name().into()]].concat(), message_from_row)
+        }
+        (Some(thread), None) => {
+            tx.query_all(TO_AGENT_IN_THREAD, &[&common[..], &[thread.0.into()]].concat(), message_from_row)
+        }
         (Some(thread), Some(kind)) => {
             let values = [&common[..], &[thread.0.into(), kind.name().into()]].concat();
-            tx.all(TO_AGENT_IN_THREAD_OF_KIND, &values, row)
+            tx.query_all(TO_AGENT_IN_THREAD_OF_KIND, &values, message_from_row)
         }
     }
 }
@@ -189,14 +194,14 @@ pub fn search(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<Vec<Messa
 /// # Errors
 /// The store failed.
 pub fn count_to(tx: &mut Transaction<'_>, to: &Slug, after: MessageId) -> Result<i64, Fault> {
-    tx.number(COUNT_TO_AGENT, &[to.as_str().into(), after.0.into()])
+    tx.query_number(COUNT_TO_AGENT, &[to.as_str().into(), after.0.into()])
 }
 
 /// The newest messages to an agent in a thread after one, oldest first, and how many there are in all.
 ///
 /// # Errors
 /// The store failed.
-pub fn unread(
+pub fn list_unread(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     to: &Slug,
@@ -204,12 +209,12 @@ pub fn unread(
     limit: u32,
 ) -> Result<(Vec<Message>, i64), Fault> {
     let count =
-        tx.number(COUNT_TO_AGENT_IN_THREAD, &[thread.0.into(), to.as_str().into(), after.0.into()])?;
+        tx.query_number(COUNT_TO_AGENT_IN_THREAD, &[thread.0.into(), to.as_str().into(), after.0.into()])?;
     if count == 0 {
         return Ok((Vec::new(), 0));
     }
     let values = [thread.0.into(), to.as_str().into(), after.0.into(), limit.into()];
-    let mut messages = tx.all(NEWEST_TO_AGENT_IN_THREAD, &values, row)?;
+    let mut messages = tx.query_all(NEWEST_TO_AGENT_IN_THREAD, &values, message_from_row)?;
     messages.reverse();
     Ok((messages, count))
 }
@@ -218,33 +223,33 @@ pub fn unread(
 ///
 /// # Errors
 /// The store failed.
-pub fn newest(tx: &mut Transaction<'_>) -> Result<MessageId, Fault> {
-    tx.number(NEWEST, &[]).map(MessageId)
+pub fn newest_id(tx: &mut Transaction<'_>) -> Result<MessageId, Fault> {
+    tx.query_number(NEWEST, &[]).map(MessageId)
 }
 
 /// The newest question of a writer with this text.
 ///
 /// # Errors
 /// The store failed.
-pub fn question_of(
+pub fn find_question(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     from: &Slug,
     body: &str,
 ) -> Result<Option<Message>, Fault> {
-    tx.first(QUESTION_OF, &[thread.0.into(), from.as_str().into(), body.into()], row)
+    tx.query_first(QUESTION_OF, &[thread.0.into(), from.as_str().into(), body.into()], message_from_row)
 }
 
 /// The answer to a question, if it was ever given: what follows it, unless that is another question.
 ///
 /// # Errors
 /// The store failed.
-pub fn answer_to(
+pub fn find_answer(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     question: MessageId,
 ) -> Result<Option<Message>, Fault> {
-    let next = tx.first(AFTER_QUESTION, &[thread.0.into(), question.0.into()], row)?;
+    let next = tx.query_first(AFTER_QUESTION, &[thread.0.into(), question.0.into()], message_from_row)?;
     Ok(next.filter(|message| message.content.kind == MessageKind::Answer))
 }
 
@@ -252,11 +257,11 @@ pub fn answer_to(
 ///
 /// # Errors
 /// The store failed.
-pub fn late_twin(
+pub fn find_late_duplicate(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
     from: &Slug,
     body: &str,
 ) -> Result<Option<Message>, Fault> {
-    tx.first(LATE_TWIN, &[thread.0.into(), from.as_str().into(), body.into()], row)
+    tx.query_first(LATE_TWIN, &[thread.0.into(), from.as_str().into(), body.into()], message_from_row)
 }

@@ -6,10 +6,10 @@ pub mod check_run;
 pub mod dependency;
 pub mod effect;
 pub mod event;
-pub mod floor;
+pub mod id_high_water;
 pub mod lease_token;
 pub mod message;
-pub mod profile_rest;
+pub mod profile_cooldown;
 pub mod removal;
 pub mod request;
 pub mod run;
@@ -21,45 +21,45 @@ pub mod worker;
 pub mod worktree;
 
 use orch_core::id::Slug;
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 
 use crate::Fault;
-use crate::driver::Row;
+use crate::driver::SqlRow;
 
 /// A name that was checked before it was written.
-fn slug(row: &dyn Row, column: usize) -> Result<Slug, Fault> {
-    row.text(column).map(Slug::stored)
+fn slug_column(row: &dyn SqlRow, column: usize) -> Result<Slug, Fault> {
+    row.text(column).map(Slug::from_stored)
 }
 
-fn slug_or_null(row: &dyn Row, column: usize) -> Result<Option<Slug>, Fault> {
-    Ok(row.text_or_null(column)?.map(Slug::stored))
+fn slug_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<Slug>, Fault> {
+    Ok(row.text_or_null(column)?.map(Slug::from_stored))
 }
 
-fn time(row: &dyn Row, column: usize) -> Result<Time, Fault> {
+fn time_column(row: &dyn SqlRow, column: usize) -> Result<Time, Fault> {
     row.int(column).map(Time)
 }
 
-fn time_or_null(row: &dyn Row, column: usize) -> Result<Option<Time>, Fault> {
+fn time_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<Time>, Fault> {
     Ok(row.int_or_null(column)?.map(Time))
 }
 
-fn span_or_null(row: &dyn Row, column: usize) -> Result<Option<Span>, Fault> {
-    Ok(row.int_or_null(column)?.map(Span))
+fn span_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<TimeSpan>, Fault> {
+    Ok(row.int_or_null(column)?.map(TimeSpan))
 }
 
 /// A count or a small number.
-fn small(row: &dyn Row, column: usize) -> Result<u32, Fault> {
+fn count_column(row: &dyn SqlRow, column: usize) -> Result<u32, Fault> {
     let number = row.int(column)?;
     u32::try_from(number).map_err(|_| Fault::Value { table: "answer", value: number.to_string() })
 }
 
-fn small_or_null(row: &dyn Row, column: usize) -> Result<Option<u32>, Fault> {
-    row.int_or_null(column)?.map(|_| small(row, column)).transpose()
+fn count_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<u32>, Fault> {
+    row.int_or_null(column)?.map(|_| count_column(row, column)).transpose()
 }
 
 /// One of a closed set of names.
-fn named<T>(
-    row: &dyn Row,
+fn name_column<T>(
+    row: &dyn SqlRow,
     column: usize,
     table: &'static str,
     parse: impl Fn(&str) -> Option<T>,
@@ -69,7 +69,7 @@ fn named<T>(
 }
 
 /// What must be there in this state.
-fn present<T>(value: Option<T>, table: &'static str, column: &str) -> Result<T, Fault> {
+fn require_present<T>(value: Option<T>, table: &'static str, column: &str) -> Result<T, Fault> {
     value.ok_or_else(|| Fault::Value { table, value: format!("no {column}") })
 }
 
@@ -82,7 +82,7 @@ fn list_text<T: AsRef<str>>(entries: &[T]) -> Option<String> {
     Some(serde_json::Value::Array(entries).to_string())
 }
 
-fn list(row: &dyn Row, column: usize) -> Result<Vec<String>, Fault> {
+fn list_column(row: &dyn SqlRow, column: usize) -> Result<Vec<String>, Fault> {
     let Some(text) = row.text_or_null(column)? else { return Ok(Vec::new()) };
     serde_json::from_str(&text).map_err(|_| Fault::Value { table: "list", value: text })
 }
@@ -92,8 +92,8 @@ fn slugs_text(slugs: &[Slug]) -> Option<String> {
     list_text(&names)
 }
 
-fn slugs(row: &dyn Row, column: usize) -> Result<Vec<Slug>, Fault> {
-    Ok(list(row, column)?.into_iter().map(Slug::stored).collect())
+fn slugs_column(row: &dyn SqlRow, column: usize) -> Result<Vec<Slug>, Fault> {
+    Ok(list_column(row, column)?.into_iter().map(Slug::from_stored).collect())
 }
 
 /// The statements of every table, each with its table and its name.
@@ -106,10 +106,10 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("dependency", dependency::STATEMENTS),
         ("effect", effect::STATEMENTS),
         ("event", event::STATEMENTS),
-        ("floor", floor::STATEMENTS),
+        ("floor", id_high_water::STATEMENTS),
         ("lease_token", lease_token::STATEMENTS),
         ("message", message::STATEMENTS),
-        ("profile_rest", profile_rest::STATEMENTS),
+        ("profile_rest", profile_cooldown::STATEMENTS),
         ("removal", removal::STATEMENTS),
         ("request", request::STATEMENTS),
         ("run", run::STATEMENTS),

@@ -5,7 +5,7 @@
 
 use orch_core::id::RunId;
 
-use super::floor::{self, Numbered};
+use super::id_high_water::{self, IdSequence};
 use super::{message, thread};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -39,12 +39,12 @@ statements! {
 ///
 /// # Errors
 /// The store failed.
-pub fn forget(tx: &mut Transaction<'_>, run: RunId) -> Result<(), Fault> {
-    let (thread, message) = (thread::newest(tx)?, message::newest(tx)?);
-    floor::raise(tx, Numbered::Thread, thread.0)?;
-    floor::raise(tx, Numbered::Message, message.0)?;
+pub fn delete_run(tx: &mut Transaction<'_>, run: RunId) -> Result<(), Fault> {
+    let (thread, message) = (thread::newest_id(tx)?, message::newest_id(tx)?);
+    id_high_water::raise_high_water(tx, IdSequence::Thread, thread.0)?;
+    id_high_water::raise_high_water(tx, IdSequence::Message, message.0)?;
     for statement in FORGET {
-        tx.run(statement, &[run.0.into()])?;
+        tx.execute(statement, &[run.0.into()])?;
     }
     Ok(())
 }

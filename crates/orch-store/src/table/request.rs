@@ -2,13 +2,13 @@
 
 use orch_core::time::Time;
 
-use super::time;
+use super::time_column;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 /// A request that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct RequestReceipt {
     /// A digest of its command and arguments.
     pub fingerprint: String,
     /// When it was applied.
@@ -33,11 +33,11 @@ statements! {
 ///
 /// # Errors
 /// The store failed.
-pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<Request>, Fault> {
-    tx.first(LOAD, &[key.into()], |row| {
-        Ok(Request {
+pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<RequestReceipt>, Fault> {
+    tx.query_first(LOAD, &[key.into()], |row| {
+        Ok(RequestReceipt {
             fingerprint: row.text(0)?,
-            at: time(row, 1)?,
+            at: time_column(row, 1)?,
             answer: row.text(2)?,
             subject: row.text_or_null(3)?,
         })
@@ -48,9 +48,9 @@ pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<Request>, Faul
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &Request) -> Result<(), Fault> {
-    let Request { fingerprint, at, answer, subject } = request;
-    tx.run(
+pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &RequestReceipt) -> Result<(), Fault> {
+    let RequestReceipt { fingerprint, at, answer, subject } = request;
+    tx.execute(
         INSERT,
         &[
             key.into(),
@@ -67,22 +67,22 @@ pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &Request) -> Result<
 ///
 /// # Errors
 /// The store failed.
-pub fn forget(tx: &mut Transaction<'_>, before: Time) -> Result<(), Fault> {
-    tx.run(FORGET, &[before.0.into()]).map(|_| ())
+pub fn delete_expired(tx: &mut Transaction<'_>, before: Time) -> Result<(), Fault> {
+    tx.execute(FORGET, &[before.0.into()]).map(|_| ())
 }
 
 /// Records the answer of a request that was under way; one that was answered keeps its answer.
 ///
 /// # Errors
 /// The store failed.
-pub fn answer(tx: &mut Transaction<'_>, key: &str, answer: &str) -> Result<(), Fault> {
-    tx.run(ANSWER, &[key.into(), answer.into()]).map(|_| ())
+pub fn record_answer(tx: &mut Transaction<'_>, key: &str, answer: &str) -> Result<(), Fault> {
+    tx.execute(ANSWER, &[key.into(), answer.into()]).map(|_| ())
 }
 
 /// Forgets a request that was under way and came to nothing.
 ///
 /// # Errors
 /// The store failed.
-pub fn withdraw(tx: &mut Transaction<'_>, key: &str) -> Result<(), Fault> {
-    tx.run(DROP, &[key.into()]).map(|_| ())
+pub fn delete_unanswered(tx: &mut Transaction<'_>, key: &str) -> Result<(), Fault> {
+    tx.execute(DROP, &[key.into()]).map(|_| ())
 }

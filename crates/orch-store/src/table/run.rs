@@ -1,17 +1,18 @@
 //! Runs, with the number of their tasks in each state.
 
-use orch_core::id::{Commit, RunId, Slug};
+use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
-    Baseline, Budget, Counts, DoneWhen, Ground, Outcome, Pause, PauseReason, Policy, Rules, Run, RunState,
-    RunStatus, Spent,
+    AttemptRules, BaselineStatus, Budget, DoneWhen, PauseReason, Policy, ResourceUsage, Run, RunGit,
+    RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
 };
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 
 use super::{
-    list as texts, list_text, named, present, slug, small, small_or_null, span_or_null, time, time_or_null,
+    count_column, count_or_null, list_column as texts, list_text, name_column, require_present, slug_column,
+    span_or_null, time_column, time_or_null,
 };
-use crate::driver::{Row, Value};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -55,74 +56,74 @@ statements! {
     const TAKEN = "SELECT count(*) FROM run WHERE name = $1";
 }
 
-fn row(row: &dyn Row) -> Result<Run, Fault> {
-    let mut counts = Counts::default();
+fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
+    let mut counts = TaskCounts::default();
     for (index, count) in counts.0.iter_mut().enumerate() {
         *count = row.int(19 + index)?;
     }
-    let lease = LeaseLength::new(Span(row.int(14)?)).unwrap_or(LeaseLength::DEFAULT);
+    let lease = LeaseLength::new(TimeSpan(row.int(14)?)).unwrap_or(LeaseLength::DEFAULT);
     Ok(Run {
         id: RunId(row.int(0)?),
-        name: slug(row, 1)?,
+        name: slug_column(row, 1)?,
         title: row.text(2)?,
         goal: row.text_or_null(3)?,
-        state: state(row)?,
+        state: state_from_row(row)?,
         policy: Policy {
-            done_when: named(row, 10, "run", DoneWhen::parse)?,
-            max_active: small_or_null(row, 11)?,
-            max_attempts: small(row, 12)?,
-            retry_delay: Span(row.int(13)?),
+            done_when: name_column(row, 10, "run", DoneWhen::parse)?,
+            max_active: count_or_null(row, 11)?,
+            max_attempts: count_column(row, 12)?,
+            retry_delay: TimeSpan(row.int(13)?),
             lease,
             answer_after: span_or_null(row, 15)?,
         },
-        rules: Rules {
+        rules: AttemptRules {
             verify: texts(row, 36)?,
             setup: row.text_or_null(37)?,
             copy: texts(row, 38)?,
             protect: texts(row, 39)?,
-            check_limit: Span(row.int(40)?),
+            check_limit: TimeSpan(row.int(40)?),
         },
         budget: Budget {
             max_wall: span_or_null(row, 41)?,
             max_cost_micros: row.int_or_null(42)?,
             max_tokens: row.int_or_null(43)?,
-            max_attempts_all: small_or_null(row, 48)?,
+            max_attempts_all: count_or_null(row, 48)?,
             task_wall: span_or_null(row, 49)?,
             task_cost_micros: row.int_or_null(50)?,
             task_tokens: row.int_or_null(51)?,
         },
-        spent: Spent { cost_micros: row.int(45)?, tokens: row.int(46)?, attempts: row.int(47)? },
-        ground: ground(row)?,
-        faults: small(row, 44)?,
+        spent: ResourceUsage { cost_micros: row.int(45)?, tokens: row.int(46)?, attempts: row.int(47)? },
+        ground: git_from_row(row)?,
+        faults: count_column(row, 44)?,
         counts,
-        keys_made: small(row, 16)?,
-        created_at: time(row, 17)?,
-        updated_at: time(row, 18)?,
+        keys_made: count_column(row, 16)?,
+        created_at: time_column(row, 17)?,
+        updated_at: time_column(row, 18)?,
     })
 }
 
-fn ground(row: &dyn Row) -> Result<Option<Ground>, Fault> {
+fn git_from_row(row: &dyn SqlRow) -> Result<Option<RunGit>, Fault> {
     let Some(repository) = row.text_or_null(29)? else { return Ok(None) };
-    Ok(Some(Ground {
+    Ok(Some(RunGit {
         repository,
-        base: Commit::stored(row.text(30)?),
+        base: CommitHash::from_stored(row.text(30)?),
         base_branch: row.text_or_null(31)?,
         branch: row.text(32)?,
         branch_prefix: row.text(33)?,
         root: row.text(34)?,
-        baseline: named(row, 35, "run", Baseline::parse)?,
+        baseline: name_column(row, 35, "run", BaselineStatus::parse)?,
     }))
 }
 
-fn state(row: &dyn Row) -> Result<RunState, Fault> {
-    Ok(match named(row, 4, "run", RunStatus::parse)? {
+fn state_from_row(row: &dyn SqlRow) -> Result<RunState, Fault> {
+    Ok(match name_column(row, 4, "run", RunStatus::parse)? {
         RunStatus::Open => RunState::Open,
         RunStatus::Cancelled => RunState::Cancelled,
-        RunStatus::Finished => RunState::Finished(named(row, 5, "run", Outcome::parse)?),
-        RunStatus::Paused => RunState::Paused(Pause {
-            reason: named(row, 6, "run", PauseReason::parse)?,
+        RunStatus::Finished => RunState::Finished(name_column(row, 5, "run", RunOutcome::parse)?),
+        RunStatus::Paused => RunState::Paused(RunPause {
+            reason: name_column(row, 6, "run", PauseReason::parse)?,
             message: row.text_or_null(7)?,
-            at: present(time_or_null(row, 8)?, "run", "paused_at")?,
+            at: require_present(time_or_null(row, 8)?, "run", "paused_at")?,
             until: time_or_null(row, 9)?,
         }),
     })
@@ -130,7 +131,7 @@ fn state(row: &dyn Row) -> Result<RunState, Fault> {
 
 /// What a new run is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct NewRow<'a> {
+pub struct NewRunRow<'a> {
     /// Its name.
     pub name: &'a Slug,
     /// Its title.
@@ -140,16 +141,16 @@ pub struct NewRow<'a> {
     /// Its policy.
     pub policy: &'a Policy,
     /// What it stands on.
-    pub ground: Option<&'a Ground>,
+    pub ground: Option<&'a RunGit>,
 }
 
 /// Makes a run.
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<RunId, Fault> {
+pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result<RunId, Fault> {
     let (policy, ground) = (new.policy, new.ground);
-    let values: [Value<'_>; 17] = [
+    let values: [SqlParameter<'_>; 17] = [
         new.name.as_str().into(),
         new.title.into(),
         new.goal.into(),
@@ -168,7 +169,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<Ru
         ground.map(|ground| ground.root.as_str()).into(),
         ground.map(|ground| ground.baseline.name()).into(),
     ];
-    tx.number(INSERT, &values).map(RunId)
+    tx.query_number(INSERT, &values).map(RunId)
 }
 
 /// Writes what may change of a run.
@@ -182,7 +183,7 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
         RunState::Open | RunState::Cancelled => (None, None),
     };
     let policy = &run.policy;
-    let mut values: Vec<Value<'_>> = vec![
+    let mut values: Vec<SqlParameter<'_>> = vec![
         run.id.0.into(),
         run.title.as_str().into(),
         run.goal.as_deref().into(),
@@ -200,20 +201,25 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
         run.keys_made.into(),
         run.updated_at.0.into(),
     ];
-    values.extend(run.counts.0.iter().map(|count| Value::from(*count)));
+    values.extend(run.counts.0.iter().map(|count| SqlParameter::from(*count)));
     values.push(run.ground.as_ref().map(|ground| ground.baseline.name()).into());
     values.push(run.faults.into());
-    tx.run(SAVE, &values).map(|_| ())
+    tx.execute(SAVE, &values).map(|_| ())
 }
 
 /// Writes what judges and prepares a run's attempts, and what it may spend.
 ///
 /// # Errors
 /// The store failed.
-pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &Budget) -> Result<(), Fault> {
+pub fn save_rules(
+    tx: &mut Transaction<'_>,
+    id: RunId,
+    rules: &AttemptRules,
+    budget: &Budget,
+) -> Result<(), Fault> {
     let [verify, copy, protect] =
         [&rules.verify, &rules.copy, &rules.protect].map(|entries| list_text(entries));
-    let values: [Value<'_>; 13] = [
+    let values: [SqlParameter<'_>; 13] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -228,15 +234,15 @@ pub fn save_rules(tx: &mut Transaction<'_>, id: RunId, rules: &Rules, budget: &B
         budget.task_cost_micros.into(),
         budget.task_tokens.into(),
     ];
-    tx.run(SAVE_RULES, &values).map(|_| ())
+    tx.execute(SAVE_RULES, &values).map(|_| ())
 }
 
 /// Adds to what a run has spent.
 ///
 /// # Errors
 /// The store failed.
-pub fn spend(tx: &mut Transaction<'_>, id: RunId, more: Spent) -> Result<(), Fault> {
-    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into(), more.attempts.into()])
+pub fn add_usage(tx: &mut Transaction<'_>, id: RunId, more: ResourceUsage) -> Result<(), Fault> {
+    tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into(), more.attempts.into()])
         .map(|_| ())
 }
 
@@ -244,8 +250,8 @@ pub fn spend(tx: &mut Transaction<'_>, id: RunId, more: Spent) -> Result<(), Fau
 ///
 /// # Errors
 /// The store failed.
-pub fn forget(tx: &mut Transaction<'_>, id: RunId) -> Result<(), Fault> {
-    tx.run(FORGET, &[id.0.into()]).map(|_| ())
+pub fn delete(tx: &mut Transaction<'_>, id: RunId) -> Result<(), Fault> {
+    tx.execute(FORGET, &[id.0.into()]).map(|_| ())
 }
 
 /// Loads a run by its key.
@@ -253,31 +259,31 @@ pub fn forget(tx: &mut Transaction<'_>, id: RunId) -> Result<(), Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: RunId) -> Result<Option<Run>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], run_from_row)
 }
 
 /// Loads a run by its name.
 ///
 /// # Errors
 /// The store failed.
-pub fn by_name(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Run>, Fault> {
-    tx.first(NAMED, &[name.as_str().into()], row)
+pub fn load_by_name(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Run>, Fault> {
+    tx.query_first(NAMED, &[name.as_str().into()], run_from_row)
 }
 
 /// Open and paused runs, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn unfinished(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
-    tx.all(UNFINISHED, &[], row)
+pub fn list_unfinished(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
+    tx.query_all(UNFINISHED, &[], run_from_row)
 }
 
 /// The run that changed last.
 ///
 /// # Errors
 /// The store failed.
-pub fn changed_last(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
-    tx.first(NEWEST_CHANGED, &[], row)
+pub fn load_last_changed(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
+    tx.query_first(NEWEST_CHANGED, &[], run_from_row)
 }
 
 /// Runs, newest first, behind one.
@@ -285,15 +291,15 @@ pub fn changed_last(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
 /// # Errors
 /// The store failed.
 pub fn list(tx: &mut Transaction<'_>, before: RunId, limit: u32) -> Result<Vec<Run>, Fault> {
-    tx.all(LIST, &[before.0.into(), limit.into()], row)
+    tx.query_all(LIST, &[before.0.into(), limit.into()], run_from_row)
 }
 
 /// The runs that have worktrees, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn with_ground(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
-    tx.all(ON_GROUND, &[], row)
+pub fn list_with_git(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
+    tx.query_all(ON_GROUND, &[], run_from_row)
 }
 
 /// How many runs there are.
@@ -301,13 +307,13 @@ pub fn with_ground(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
 /// # Errors
 /// The store failed.
 pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
-    tx.number(COUNT, &[])
+    tx.query_number(COUNT, &[])
 }
 
 /// Whether a name is taken.
 ///
 /// # Errors
 /// The store failed.
-pub fn taken(tx: &mut Transaction<'_>, name: &Slug) -> Result<bool, Fault> {
-    tx.number(TAKEN, &[name.as_str().into()]).map(|count| count > 0)
+pub fn name_exists(tx: &mut Transaction<'_>, name: &Slug) -> Result<bool, Fault> {
+    tx.query_number(TAKEN, &[name.as_str().into()]).map(|count| count > 0)
 }

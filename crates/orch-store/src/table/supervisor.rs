@@ -3,8 +3,8 @@
 use orch_core::id::RunId;
 use orch_core::time::Time;
 
-use super::time;
-use crate::driver::Row;
+use super::time_column;
+use crate::driver::SqlRow;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -32,13 +32,13 @@ statements! {
         "SELECT process, host, run_id, log, started_at FROM supervisor ORDER BY started_at, process";
 }
 
-fn row(row: &dyn Row) -> Result<Supervisor, Fault> {
+fn supervisor_from_row(row: &dyn SqlRow) -> Result<Supervisor, Fault> {
     Ok(Supervisor {
         process: row.text(0)?,
         host: row.text(1)?,
         run: Some(RunId(row.int(2)?)).filter(|run| run.0 > 0),
         log: row.text_or_null(3)?,
-        started_at: time(row, 4)?,
+        started_at: time_column(row, 4)?,
     })
 }
 
@@ -46,7 +46,7 @@ fn row(row: &dyn Row) -> Result<Supervisor, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn put(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), Fault> {
+pub fn upsert(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), Fault> {
     let values = [
         supervisor.process.as_str().into(),
         supervisor.host.as_str().into(),
@@ -54,21 +54,21 @@ pub fn put(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), Faul
         supervisor.log.as_deref().into(),
         supervisor.started_at.0.into(),
     ];
-    tx.run(PUT, &values).map(|_| ())
+    tx.execute(PUT, &values).map(|_| ())
 }
 
 /// Forgets a supervisor that has ended.
 ///
 /// # Errors
 /// The store failed.
-pub fn forget(tx: &mut Transaction<'_>, process: &str) -> Result<(), Fault> {
-    tx.run(DROP, &[process.into()]).map(|_| ())
+pub fn delete(tx: &mut Transaction<'_>, process: &str) -> Result<(), Fault> {
+    tx.execute(DROP, &[process.into()]).map(|_| ())
 }
 
 /// All supervisors, also those that were killed; oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn all(tx: &mut Transaction<'_>) -> Result<Vec<Supervisor>, Fault> {
-    tx.all(ALL, &[], row)
+pub fn list_all(tx: &mut Transaction<'_>) -> Result<Vec<Supervisor>, Fault> {
+    tx.query_all(ALL, &[], supervisor_from_row)
 }

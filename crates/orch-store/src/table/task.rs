@@ -1,15 +1,15 @@
 //! Tasks, their labels, and apart from them their long texts, so that moving a task never rewrites those.
 
 use orch_core::id::{AttemptId, RunId, Slug, TaskId, TaskName};
-use orch_core::run::Spent;
-use orch_core::task::{Checks, LastAttempt, Task, TaskState, TaskText};
-use orch_core::time::{Span, Time};
+use orch_core::run::ResourceUsage;
+use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState, TaskText};
+use orch_core::time::{Time, TimeSpan};
 
 use super::{
-    list as list_column, list_text, named, slug, slug_or_null, slugs, slugs_text, small, small_or_null, time,
-    time_or_null,
+    count_column, count_or_null, list_column, list_text, name_column, slug_column, slug_or_null,
+    slugs_column, slugs_text, time_column, time_or_null,
 };
-use crate::driver::{Row, Value};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -80,35 +80,35 @@ statements! {
     const TEXT = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
 }
 
-fn row(row: &dyn Row) -> Result<Task, Fault> {
-    let attempt = row.int_or_null(12)?.zip(small_or_null(row, 13)?);
+fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
+    let attempt = row.int_or_null(12)?.zip(count_or_null(row, 13)?);
     Ok(Task {
         id: TaskId(row.int(0)?),
         run: RunId(row.int(1)?),
-        name: TaskName { run: slug(row, 21)?, key: slug(row, 2)? },
+        name: TaskName { run: slug_column(row, 21)?, key: slug_column(row, 2)? },
         title: row.text(3)?,
         priority: u8::try_from(row.int(4)?).unwrap_or(u8::MAX),
-        labels: slugs(row, 5)?,
+        labels: slugs_column(row, 5)?,
         agent: slug_or_null(row, 6)?,
-        state: named(row, 7, "task", TaskState::parse)?,
-        unmet: small(row, 8)?,
-        broken: small(row, 9)?,
-        rank: small(row, 10)?,
+        state: name_column(row, 7, "task", TaskState::parse)?,
+        unmet: count_column(row, 8)?,
+        broken: count_column(row, 9)?,
+        rank: count_column(row, 10)?,
         not_before: time_or_null(row, 11)?,
         attempt: attempt.map(|(id, number)| LastAttempt { id: AttemptId(id), number }),
-        failures: small(row, 14)?,
-        losses: small(row, 15)?,
-        max_attempts: small_or_null(row, 16)?,
+        failures: count_column(row, 14)?,
+        losses: count_column(row, 15)?,
+        max_attempts: count_or_null(row, 16)?,
         allow_empty: row.int(17)? != 0,
-        checks: named(row, 18, "task", Checks::parse)?,
-        created_at: time(row, 19)?,
-        updated_at: time(row, 20)?,
+        checks: name_column(row, 18, "task", ChecksStatus::parse)?,
+        created_at: time_column(row, 19)?,
+        updated_at: time_column(row, 20)?,
     })
 }
 
 /// What a new task's row is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct NewRow<'a> {
+pub struct NewTaskRow<'a> {
     /// Its run.
     pub run: RunId,
     /// Its key.
@@ -141,9 +141,9 @@ pub struct NewRow<'a> {
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<TaskId, Fault> {
+pub fn insert(tx: &mut Transaction<'_>, new: NewTaskRow<'_>, now: Time) -> Result<TaskId, Fault> {
     let labels = slugs_text(new.labels);
-    let values: [Value<'_>; 14] = [
+    let values: [SqlParameter<'_>; 14] = [
         new.run.0.into(),
         new.key.as_str().into(),
         new.title.into(),
@@ -156,12 +156,12 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRow<'_>, now: Time) -> Result<Ta
         new.rank.into(),
         new.max_attempts.into(),
         new.allow_empty.into(),
-        Checks::None.name().into(),
+        ChecksStatus::None.name().into(),
         now.0.into(),
     ];
-    let id = TaskId(tx.number(INSERT, &values)?);
+    let id = TaskId(tx.query_number(INSERT, &values)?);
     for label in new.labels {
-        tx.run(INSERT_LABEL, &[new.run.0.into(), label.as_str().into(), id.0.into()])?;
+        tx.execute(INSERT_LABEL, &[new.run.0.into(), label.as_str().into(), id.0.into()])?;
     }
     if *new.text != TaskText::default() {
         save_text(tx, id, new.text)?;
@@ -177,15 +177,15 @@ pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Resul
     let (accept, verify) = (list_text(&text.accept), list_text(&text.verify));
     let values =
         [id.0.into(), accept.as_deref().into(), verify.as_deref().into(), text.spec.as_deref().into()];
-    tx.run(INSERT_TEXT, &values).map(|_| ())
+    tx.execute(INSERT_TEXT, &values).map(|_| ())
 }
 
 /// Loads a task's long texts.
 ///
 /// # Errors
 /// The store failed.
-pub fn text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
-    let found = tx.first(TEXT, &[id.0.into()], |row| {
+pub fn load_text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
+    let found = tx.query_first(TEXT, &[id.0.into()], |row| {
         Ok(TaskText {
             spec: row.text_or_null(0)?,
             accept: list_column(row, 1)?,
@@ -200,7 +200,7 @@ pub fn text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
 /// # Errors
 /// The store failed.
 pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
-    let values: [Value<'_>; 11] = [
+    let values: [SqlParameter<'_>; 11] = [
         task.id.0.into(),
         task.state.name().into(),
         task.unmet.into(),
@@ -213,7 +213,7 @@ pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
         task.checks.name().into(),
         task.updated_at.0.into(),
     ];
-    tx.run(SAVE, &values).map(|_| ())
+    tx.execute(SAVE, &values).map(|_| ())
 }
 
 /// Writes what people edit: title, priority, labels, agent, tries.
@@ -222,7 +222,7 @@ pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
 /// The store failed.
 pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result<(), Fault> {
     let labels = slugs_text(&task.labels);
-    let values: [Value<'_>; 8] = [
+    let values: [SqlParameter<'_>; 8] = [
         task.id.0.into(),
         task.title.as_str().into(),
         task.priority.into(),
@@ -232,12 +232,12 @@ pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result
         task.allow_empty.into(),
         task.updated_at.0.into(),
     ];
-    tx.run(SAVE_HEAD, &values)?;
+    tx.execute(SAVE_HEAD, &values)?;
     for label in before.labels.iter().filter(|label| !task.labels.contains(label)) {
-        tx.run(DELETE_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
+        tx.execute(DELETE_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
     }
     for label in task.labels.iter().filter(|label| !before.labels.contains(label)) {
-        tx.run(INSERT_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
+        tx.execute(INSERT_LABEL, &[task.run.0.into(), label.as_str().into(), task.id.0.into()])?;
     }
     Ok(())
 }
@@ -246,20 +246,26 @@ pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result
 ///
 /// # Errors
 /// The store failed.
-pub fn spend(tx: &mut Transaction<'_>, id: TaskId, more: Spent) -> Result<(), Fault> {
-    tx.run(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
+pub fn add_usage(tx: &mut Transaction<'_>, id: TaskId, more: ResourceUsage) -> Result<(), Fault> {
+    tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
 }
 
 /// What the attempts at a task have spent, and how long they took together.
 ///
 /// # Errors
 /// The store failed.
-pub fn spent(tx: &mut Transaction<'_>, id: TaskId, now: Time) -> Result<(Spent, Span), Fault> {
-    let read = |row: &dyn Row| {
-        let spent = Spent { cost_micros: row.int(0)?, tokens: row.int(1)?, attempts: row.int(2)? };
-        Ok((spent, Span(row.int(3)?)))
+pub fn load_usage(
+    tx: &mut Transaction<'_>,
+    id: TaskId,
+    now: Time,
+) -> Result<(ResourceUsage, TimeSpan), Fault> {
+    let read = |row: &dyn SqlRow| {
+        let spent = ResourceUsage { cost_micros: row.int(0)?, tokens: row.int(1)?, attempts: row.int(2)? };
+        Ok((spent, TimeSpan(row.int(3)?)))
     };
-    Ok(tx.first(SPENT, &[id.0.into(), now.0.into()], read)?.unwrap_or((Spent::default(), Span(0))))
+    Ok(tx
+        .query_first(SPENT, &[id.0.into(), now.0.into()], read)?
+        .unwrap_or((ResourceUsage::default(), TimeSpan(0))))
 }
 
 /// Writes a task's rank.
@@ -267,7 +273,7 @@ pub fn spent(tx: &mut Transaction<'_>, id: TaskId, now: Time) -> Result<(Spent, 
 /// # Errors
 /// The store failed.
 pub fn set_rank(tx: &mut Transaction<'_>, id: TaskId, rank: u32) -> Result<(), Fault> {
-    tx.run(SET_RANK, &[id.0.into(), rank.into()]).map(|_| ())
+    tx.execute(SET_RANK, &[id.0.into(), rank.into()]).map(|_| ())
 }
 
 /// Loads a task by its key in the store.
@@ -275,15 +281,15 @@ pub fn set_rank(tx: &mut Transaction<'_>, id: TaskId, rank: u32) -> Result<(), F
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: TaskId) -> Result<Option<Task>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], task_from_row)
 }
 
 /// Loads a task by its key in a run.
 ///
 /// # Errors
 /// The store failed.
-pub fn by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<Task>, Fault> {
-    tx.first(BY_KEY, &[run.0.into(), key.as_str().into()], row)
+pub fn load_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<Task>, Fault> {
+    tx.query_first(BY_KEY, &[run.0.into(), key.as_str().into()], task_from_row)
 }
 
 /// The id of a key in a run.
@@ -291,7 +297,7 @@ pub fn by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option
 /// # Errors
 /// The store failed.
 pub fn id_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<TaskId>, Fault> {
-    tx.first(ID_BY_KEY, &[run.0.into(), key.as_str().into()], |row| row.int(0).map(TaskId))
+    tx.query_first(ID_BY_KEY, &[run.0.into(), key.as_str().into()], |row| row.int(0).map(TaskId))
 }
 
 /// A run's tasks behind one, oldest first.
@@ -299,28 +305,32 @@ pub fn id_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Opt
 /// # Errors
 /// The store failed.
 pub fn list(tx: &mut Transaction<'_>, run: RunId, after: TaskId, limit: u32) -> Result<Vec<Task>, Fault> {
-    tx.all(LIST, &[run.0.into(), after.0.into(), limit.into()], row)
+    tx.query_all(LIST, &[run.0.into(), after.0.into(), limit.into()], task_from_row)
 }
 
 /// A run's tasks in one state behind one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn in_state(
+pub fn list_in_state(
     tx: &mut Transaction<'_>,
     run: RunId,
     state: TaskState,
     after: TaskId,
     limit: u32,
 ) -> Result<Vec<Task>, Fault> {
-    tx.all(LIST_STATE, &[run.0.into(), after.0.into(), limit.into(), state.name().into()], row)
+    tx.query_all(
+        LIST_STATE,
+        &[run.0.into(), after.0.into(), limit.into(), state.name().into()],
+        task_from_row,
+    )
 }
 
 /// A run's tasks with a label, oldest first, and how many there are in all.
 ///
 /// # Errors
 /// The store failed.
-pub fn labelled(
+pub fn list_labelled(
     tx: &mut Transaction<'_>,
     run: RunId,
     label: &Slug,
@@ -328,17 +338,18 @@ pub fn labelled(
     after: TaskId,
     limit: u32,
 ) -> Result<(Vec<Task>, i64), Fault> {
-    let state: Value<'_> = state.map(TaskState::name).into();
-    let label: Value<'_> = label.as_str().into();
-    let tasks = tx.all(LIST_LABEL, &[run.0.into(), after.0.into(), limit.into(), label, state], row)?;
-    Ok((tasks, tx.number(COUNT_LABEL, &[run.0.into(), label, state])?))
+    let state: SqlParameter<'_> = state.map(TaskState::name).into();
+    let label: SqlParameter<'_> = label.as_str().into();
+    let tasks =
+        tx.query_all(LIST_LABEL, &[run.0.into(), after.0.into(), limit.into(), label, state], task_from_row)?;
+    Ok((tasks, tx.query_number(COUNT_LABEL, &[run.0.into(), label, state])?))
 }
 
 /// A run's dispatchable tasks: priority, then the longest chain behind them, then age.
 ///
 /// # Errors
 /// The store failed.
-pub fn ready(
+pub fn list_ready(
     tx: &mut Transaction<'_>,
     run: RunId,
     label: Option<&Slug>,
@@ -348,31 +359,36 @@ pub fn ready(
 ) -> Result<Vec<Task>, Fault> {
     let offset = i64::try_from(offset).unwrap_or(i64::MAX);
     let values = [run.0.into(), now.0.into(), label.map(Slug::as_str).into(), limit.into(), offset.into()];
-    tx.all(READY, &values, row)
+    tx.query_all(READY, &values, task_from_row)
 }
 
 /// How many of a run's tasks with a label are dispatchable.
 ///
 /// # Errors
 /// The store failed.
-pub fn ready_labelled(tx: &mut Transaction<'_>, run: RunId, label: &Slug, now: Time) -> Result<i64, Fault> {
-    tx.number(READY_LABEL_COUNT, &[run.0.into(), label.as_str().into(), now.0.into()])
+pub fn count_ready_labelled(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    label: &Slug,
+    now: Time,
+) -> Result<i64, Fault> {
+    tx.query_number(READY_LABEL_COUNT, &[run.0.into(), label.as_str().into(), now.0.into()])
 }
 
 /// How many of a run's ready tasks failed a moment ago and wait for their next try.
 ///
 /// # Errors
 /// The store failed.
-pub fn backing_off(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<i64, Fault> {
-    tx.number(BACKOFF_COUNT, &[run.0.into(), now.0.into()])
+pub fn count_backing_off(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<i64, Fault> {
+    tx.query_number(BACKOFF_COUNT, &[run.0.into(), now.0.into()])
 }
 
 /// When the next of those may be tried.
 ///
 /// # Errors
 /// The store failed.
-pub fn next_try(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Option<Time>, Fault> {
-    Ok(tx.first(BACKOFF_NEXT, &[run.0.into(), now.0.into()], |row| time_or_null(row, 0))?.flatten())
+pub fn next_retry_time(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Option<Time>, Fault> {
+    Ok(tx.query_first(BACKOFF_NEXT, &[run.0.into(), now.0.into()], |row| time_or_null(row, 0))?.flatten())
 }
 
 /// The ready task of a priority with the longest chain behind it.
@@ -380,7 +396,7 @@ pub fn next_try(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Optio
 /// # Errors
 /// The store failed.
 pub fn longest_ready(tx: &mut Transaction<'_>, run: RunId, priority: u8) -> Result<Option<Task>, Fault> {
-    tx.first(READY_OF_PRIORITY, &[run.0.into(), priority.into()], row)
+    tx.query_first(READY_OF_PRIORITY, &[run.0.into(), priority.into()], task_from_row)
 }
 
 /// The task with a live attempt that has the longest chain behind it.
@@ -388,7 +404,7 @@ pub fn longest_ready(tx: &mut Transaction<'_>, run: RunId, priority: u8) -> Resu
 /// # Errors
 /// The store failed.
 pub fn longest_live(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<Task>, Fault> {
-    tx.first(LONGEST_LIVE, &[run.0.into()], row)
+    tx.query_first(LONGEST_LIVE, &[run.0.into()], task_from_row)
 }
 
 /// Whether a task is ready.
@@ -396,5 +412,5 @@ pub fn longest_live(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<Task>
 /// # Errors
 /// The store failed.
 pub fn is_ready(tx: &mut Transaction<'_>, id: TaskId) -> Result<bool, Fault> {
-    tx.number(IS_READY, &[id.0.into()]).map(|count| count > 0)
+    tx.query_number(IS_READY, &[id.0.into()]).map(|count| count > 0)
 }

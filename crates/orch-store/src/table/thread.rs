@@ -3,14 +3,17 @@
 use orch_core::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
 use orch_core::lease::{Lease, LeaseLength, TokenDigest};
 use orch_core::thread::{
-    AnsweredQuestion, Closing, Hold, NewThread, OpenQuestion, Reference, Thread, ThreadKind, ThreadState,
-    ThreadStatus,
+    AnsweredQuestion, AttemptReference, ClosingRecord, NewThread, OpenQuestion, Thread, ThreadHold,
+    ThreadKind, ThreadState, ThreadStatus,
 };
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 
-use super::floor::highest;
-use super::{named, present, slug, slug_or_null, small, span_or_null, time, time_or_null};
-use crate::driver::{Row, Value};
+use super::id_high_water::highest;
+use super::{
+    count_column, name_column, require_present, slug_column, slug_or_null, span_or_null, time_column,
+    time_or_null,
+};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -104,18 +107,18 @@ statements! {
         ON id = thread_id WHERE (to_agent = $1 OR holder = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)";
 }
 
-fn row(row: &dyn Row) -> Result<Thread, Fault> {
+fn thread_from_row(row: &dyn SqlRow) -> Result<Thread, Fault> {
     let reference = match (row.int_or_null(8)?, row.int_or_null(9)?, row.int_or_null(10)?) {
         (Some(run), Some(task), Some(attempt)) => {
-            Some(Reference { run: RunId(run), task: TaskId(task), attempt: AttemptId(attempt) })
+            Some(AttemptReference { run: RunId(run), task: TaskId(task), attempt: AttemptId(attempt) })
         }
         _ => None,
     };
     let head = NewThread {
-        kind: named(row, 1, "thread", ThreadKind::parse)?,
+        kind: name_column(row, 1, "thread", ThreadKind::parse)?,
         subject: row.text(2)?,
-        from: slug(row, 3)?,
-        to: slug(row, 4)?,
+        from: slug_column(row, 3)?,
+        to: slug_column(row, 4)?,
         priority: u8::try_from(row.int(5)?).unwrap_or(u8::MAX),
         lease_length: lease_length(row.int(6)?),
         answer_after: span_or_null(row, 7)?,
@@ -129,29 +132,32 @@ fn row(row: &dyn Row) -> Result<Thread, Fault> {
     Ok(Thread {
         id: ThreadId(row.int(0)?),
         head,
-        state: state(row)?,
+        state: state_from_row(row)?,
         withdrawn: row.int(12)? != 0,
         answered,
-        releases: small(row, 22)?,
+        releases: count_column(row, 22)?,
         shown: MessageId(row.int(23)?),
-        message_count: small(row, 24)?,
-        created_at: time(row, 25)?,
-        updated_at: time(row, 26)?,
+        message_count: count_column(row, 24)?,
+        created_at: time_column(row, 25)?,
+        updated_at: time_column(row, 26)?,
     })
 }
 
 /// The state with its data, from columns 11 to 21.
-fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
-    let status = named(row, 11, "thread", ThreadStatus::parse)?;
-    let token = || Ok::<_, Fault>(TokenDigest(present(row.text_or_null(14)?, "thread", "token")?));
+fn state_from_row(row: &dyn SqlRow) -> Result<ThreadState, Fault> {
+    let status = name_column(row, 11, "thread", ThreadStatus::parse)?;
+    let token = || Ok::<_, Fault>(TokenDigest(require_present(row.text_or_null(14)?, "thread", "token")?));
     let hold = || {
-        Ok::<_, Fault>(Hold { holder: present(slug_or_null(row, 13)?, "thread", "holder")?, token: token()? })
+        Ok::<_, Fault>(ThreadHold {
+            holder: require_present(slug_or_null(row, 13)?, "thread", "holder")?,
+            token: token()?,
+        })
     };
     let held_length =
-        || Ok::<_, Fault>(lease_length(present(row.int_or_null(15)?, "thread", "held_lease_ms")?));
+        || Ok::<_, Fault>(lease_length(require_present(row.int_or_null(15)?, "thread", "held_lease_ms")?));
     let closing = || {
-        let message = MessageId(present(row.int_or_null(21)?, "thread", "closing_id")?);
-        Ok::<_, Fault>(Closing { token: token()?, message })
+        let message = MessageId(require_present(row.int_or_null(21)?, "thread", "closing_id")?);
+        Ok::<_, Fault>(ClosingRecord { token: token()?, message })
     };
     Ok(match status {
         ThreadStatus::Queued => ThreadState::Queued,
@@ -160,11 +166,11 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
         ThreadStatus::Failed => ThreadState::Failed(closing()?),
         ThreadStatus::Claimed => {
             let length = held_length()?;
-            let expires_at = present(time_or_null(row, 16)?, "thread", "expires_at")?;
+            let expires_at = require_present(time_or_null(row, 16)?, "thread", "expires_at")?;
             ThreadState::Claimed { hold: hold()?, lease: Lease { length, expires_at } }
         }
         ThreadStatus::Blocked => {
-            let message = MessageId(present(row.int_or_null(17)?, "thread", "question_id")?);
+            let message = MessageId(require_present(row.int_or_null(17)?, "thread", "question_id")?);
             ThreadState::Blocked {
                 hold: hold()?,
                 question: OpenQuestion { message, default_at: time_or_null(row, 18)? },
@@ -175,7 +181,7 @@ fn state(row: &dyn Row) -> Result<ThreadState, Fault> {
 }
 
 fn lease_length(milliseconds: i64) -> LeaseLength {
-    LeaseLength::new(Span(milliseconds)).unwrap_or(LeaseLength::DEFAULT)
+    LeaseLength::new(TimeSpan(milliseconds)).unwrap_or(LeaseLength::DEFAULT)
 }
 
 /// Begins a thread; its first message, counted already, is the caller's to write.
@@ -184,7 +190,7 @@ fn lease_length(milliseconds: i64) -> LeaseLength {
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, head: NewThread, now: Time) -> Result<Thread, Fault> {
     let reference = head.reference;
-    let values: [Value<'_>; 11] = [
+    let values: [SqlParameter<'_>; 11] = [
         head.kind.name().into(),
         head.subject.as_str().into(),
         head.from.as_str().into(),
@@ -197,8 +203,8 @@ pub fn insert(tx: &mut Transaction<'_>, head: NewThread, now: Time) -> Result<Th
         reference.map(|reference| reference.attempt.0).into(),
         now.0.into(),
     ];
-    let id = ThreadId(tx.number(INSERT, &values)?);
-    Ok(Thread::sent(id, head, now))
+    let id = ThreadId(tx.query_number(INSERT, &values)?);
+    Ok(Thread::new(id, head, now))
 }
 
 /// The columns that a state fills.
@@ -215,8 +221,8 @@ struct StateColumns<'a> {
 }
 
 impl<'a> StateColumns<'a> {
-    fn of(state: &'a ThreadState) -> Self {
-        let held = |hold: &'a Hold| Self {
+    fn from_state(state: &'a ThreadState) -> Self {
+        let held = |hold: &'a ThreadHold| Self {
             holder: Some(hold.holder.as_str()),
             token: Some(hold.token.0.as_str()),
             ..Self::default()
@@ -244,13 +250,13 @@ impl<'a> StateColumns<'a> {
     }
 }
 
-/// Writes what may change of a thread. `news` marks it for whoever owns it; only [`seen`] takes the mark away.
+/// Writes what may change of a thread. `news` marks it for whoever owns it; only [`clear_dirty`] takes the mark away.
 ///
 /// # Errors
 /// The store failed.
 pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(), Fault> {
-    let state = StateColumns::of(&thread.state);
-    let values: [Value<'_>; 18] = [
+    let state = StateColumns::from_state(&thread.state);
+    let values: [SqlParameter<'_>; 18] = [
         thread.id.0.into(),
         thread.state.status().name().into(),
         thread.withdrawn.into(),
@@ -270,23 +276,23 @@ pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(),
         news.into(),
         thread.updated_at.0.into(),
     ];
-    tx.run(SAVE, &values).map(|_| ())
+    tx.execute(SAVE, &values).map(|_| ())
 }
 
 /// Notes that the owner has looked at the thread.
 ///
 /// # Errors
 /// The store failed.
-pub fn seen(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
-    tx.run(SEEN, &[id.0.into()]).map(|_| ())
+pub fn clear_dirty(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
+    tx.execute(SEEN, &[id.0.into()]).map(|_| ())
 }
 
 /// The newest thread that the store has or has had; 0 when there was none.
 ///
 /// # Errors
 /// The store failed.
-pub fn newest(tx: &mut Transaction<'_>) -> Result<ThreadId, Fault> {
-    tx.number(NEWEST, &[]).map(ThreadId)
+pub fn newest_id(tx: &mut Transaction<'_>) -> Result<ThreadId, Fault> {
+    tx.query_number(NEWEST, &[]).map(ThreadId)
 }
 
 /// Loads a thread.
@@ -294,16 +300,16 @@ pub fn newest(tx: &mut Transaction<'_>) -> Result<ThreadId, Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Thread>, Fault> {
-    tx.first(LOAD, &[id.0.into()], row)
+    tx.query_first(LOAD, &[id.0.into()], thread_from_row)
 }
 
 /// The most urgent work of a queue: queued, or left behind by a holder whose lease was lost.
 ///
 /// # Errors
 /// The store failed.
-pub fn most_urgent(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<Option<Thread>, Fault> {
-    let queued = tx.first(QUEUED, &[queue.as_str().into()], row)?;
-    let lapsed = tx.first(LAPSED, &[queue.as_str().into(), now.0.into()], row)?;
+pub fn find_claimable(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<Option<Thread>, Fault> {
+    let queued = tx.query_first(QUEUED, &[queue.as_str().into()], thread_from_row)?;
+    let lapsed = tx.query_first(LAPSED, &[queue.as_str().into(), now.0.into()], thread_from_row)?;
     Ok(queued.into_iter().chain(lapsed).min_by_key(|thread| (thread.head.priority, thread.id)))
 }
 
@@ -311,16 +317,16 @@ pub fn most_urgent(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<
 ///
 /// # Errors
 /// The store failed.
-pub fn queued(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Thread>, Fault> {
-    tx.first(QUEUED, &[queue.as_str().into()], row)
+pub fn find_queued(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Thread>, Fault> {
+    tx.query_first(QUEUED, &[queue.as_str().into()], thread_from_row)
 }
 
 /// When the next lease of a queue's plain work is lost.
 ///
 /// # Errors
 /// The store failed.
-pub fn next_lapse(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Time>, Fault> {
-    let at = tx.first(LAPSING_NEXT, &[queue.as_str().into()], |row| time_or_null(row, 0))?;
+pub fn next_lease_loss(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Time>, Fault> {
+    let at = tx.query_first(LAPSING_NEXT, &[queue.as_str().into()], |row| time_or_null(row, 0))?;
     Ok(at.flatten())
 }
 
@@ -329,44 +335,44 @@ pub fn next_lapse(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Time>
 /// # Errors
 /// The store failed.
 pub fn queue_length(tx: &mut Transaction<'_>, queue: &Slug) -> Result<i64, Fault> {
-    tx.number(QUEUE_LENGTH, &[queue.as_str().into()])
+    tx.query_number(QUEUE_LENGTH, &[queue.as_str().into()])
 }
 
 /// How many threads an agent holds.
 ///
 /// # Errors
 /// The store failed.
-pub fn held_by(tx: &mut Transaction<'_>, holder: &Slug) -> Result<i64, Fault> {
-    tx.number(HELD, &[holder.as_str().into()])
+pub fn count_held(tx: &mut Transaction<'_>, holder: &Slug) -> Result<i64, Fault> {
+    tx.query_number(HELD, &[holder.as_str().into()])
 }
 
 /// Threads that changed since their owner last looked.
 ///
 /// # Errors
 /// The store failed.
-pub fn with_news(tx: &mut Transaction<'_>) -> Result<Vec<Thread>, Fault> {
-    tx.all(NEWS, &[], row)
+pub fn list_dirty(tx: &mut Transaction<'_>) -> Result<Vec<Thread>, Fault> {
+    tx.query_all(NEWS, &[], thread_from_row)
 }
 
 /// Owned threads whose lease is lost.
 ///
 /// # Errors
 /// The store failed.
-pub fn owned_lapsed(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
-    tx.all(OWNED_LAPSED, &[now.0.into()], row)
+pub fn list_owned_lapsed(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
+    tx.query_all(OWNED_LAPSED, &[now.0.into()], thread_from_row)
 }
 
 /// Threads whose open question takes its default now.
 ///
 /// # Errors
 /// The store failed.
-pub fn defaults_due(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
-    tx.all(DEFAULTS_DUE, &[now.0.into()], row)
+pub fn list_due_defaults(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
+    tx.query_all(DEFAULTS_DUE, &[now.0.into()], thread_from_row)
 }
 
 /// Which of the three lists above have an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct News {
+pub struct PendingChanges {
     /// Threads changed since their owner last looked.
     pub threads: bool,
     /// The lease of an owned thread is lost.
@@ -375,10 +381,10 @@ pub struct News {
     pub defaults: bool,
 }
 
-impl News {
+impl PendingChanges {
     /// Whether there is any at all.
     #[must_use]
-    pub fn any(self) -> bool {
+    pub fn is_pending(self) -> bool {
         self.threads || self.lapsed || self.defaults
     }
 }
@@ -387,9 +393,9 @@ impl News {
 ///
 /// # Errors
 /// The store failed.
-pub fn news(tx: &mut Transaction<'_>, now: Time) -> Result<News, Fault> {
-    let news = tx.first(NEWS_OF, &[now.0.into()], |row| {
-        Ok(News { threads: row.int(0)? != 0, lapsed: row.int(1)? != 0, defaults: row.int(2)? != 0 })
+pub fn pending_changes(tx: &mut Transaction<'_>, now: Time) -> Result<PendingChanges, Fault> {
+    let news = tx.query_first(NEWS_OF, &[now.0.into()], |row| {
+        Ok(PendingChanges { threads: row.int(0)? != 0, lapsed: row.int(1)? != 0, defaults: row.int(2)? != 0 })
     })?;
     Ok(news.unwrap_or_default())
 }
@@ -399,39 +405,43 @@ pub fn news(tx: &mut Transaction<'_>, now: Time) -> Result<News, Fault> {
 /// # Errors
 /// The store failed.
 pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
-    Ok(tx.first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
+    Ok(tx.query_first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
 }
 
 /// When the next default is due.
 ///
 /// # Errors
 /// The store failed.
-pub fn next_default(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
-    Ok(tx.first(NEXT_DEFAULT, &[], |row| time_or_null(row, 0))?.flatten())
+pub fn next_default_time(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
+    Ok(tx.query_first(NEXT_DEFAULT, &[], |row| time_or_null(row, 0))?.flatten())
 }
 
 /// The queued threads of a run's dispatched attempts.
 ///
 /// # Errors
 /// The store failed.
-pub fn queued_of_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>, Fault> {
-    tx.all(OPEN_OF_RUN, &[run.0.into()], row)
+pub fn list_queued_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>, Fault> {
+    tx.query_all(OPEN_OF_RUN, &[run.0.into()], thread_from_row)
 }
 
 /// A run's threads with an open question, the oldest question first.
 ///
 /// # Errors
 /// The store failed.
-pub fn asking(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Thread>, Fault> {
-    tx.all(ASKING, &[run.0.into(), limit.into()], row)
+pub fn list_with_question(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Thread>, Fault> {
+    tx.query_all(ASKING, &[run.0.into(), limit.into()], thread_from_row)
 }
 
 /// Tasks of a run whose work is queued for a name that was never seen, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn queued_for_unseen(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<TaskId>, Fault> {
-    tx.all(UNSEEN, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
+pub fn list_queued_for_unseen(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    limit: u32,
+) -> Result<Vec<TaskId>, Fault> {
+    tx.query_all(UNSEEN, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
 }
 
 /// How many there are.
@@ -439,12 +449,12 @@ pub fn queued_for_unseen(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Re
 /// # Errors
 /// The store failed.
 pub fn count_queued_for_unseen(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
-    tx.number(UNSEEN_COUNT, &[run.0.into()])
+    tx.query_number(UNSEEN_COUNT, &[run.0.into()])
 }
 
 /// Which threads a list wants.
 #[derive(Clone, Copy, Debug)]
-pub struct Search<'a> {
+pub struct ThreadFilter<'a> {
     /// Sent to, or held by, this agent.
     pub agent: Option<&'a Slug>,
     /// In this state.
@@ -461,8 +471,8 @@ pub struct Search<'a> {
 ///
 /// # Errors
 /// The store failed.
-pub fn list(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<(Vec<Thread>, i64), Fault> {
-    let state: Value<'_> = search.state.map(ThreadStatus::name).into();
+pub fn list(tx: &mut Transaction<'_>, search: &ThreadFilter<'_>) -> Result<(Vec<Thread>, i64), Fault> {
+    let state: SqlParameter<'_> = search.state.map(ThreadStatus::name).into();
     let offset = i64::try_from(search.offset).unwrap_or(i64::MAX);
     let part = [search.limit.into(), offset.into()];
     let (list, count, wanted) = match (search.agent, search.state) {
@@ -481,6 +491,6 @@ pub fn list(tx: &mut Transaction<'_>, search: &Search<'_>) -> Result<(Vec<Thread
             }
         },
     };
-    let threads = tx.all(list, &[&part[..], &wanted].concat(), row)?;
-    Ok((threads, tx.number(count, &wanted)?))
+    let threads = tx.query_all(list, &[&part[..], &wanted].concat(), thread_from_row)?;
+    Ok((threads, tx.query_number(count, &wanted)?))
 }

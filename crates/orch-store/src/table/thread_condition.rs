@@ -1,9 +1,9 @@
 //! What threads ask of a worktree before they may be closed as done.
 
-use orch_core::id::{Commit, ThreadId};
-use orch_core::thread::condition::{Condition, Found};
+use orch_core::id::{CommitHash, ThreadId};
+use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
 
-use crate::driver::{Row, Value};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -16,11 +16,11 @@ statements! {
     const NOTE = "UPDATE thread_condition SET head_commit = $2, changes = $3 WHERE thread_id = $1";
 }
 
-fn condition(row: &dyn Row) -> Result<Condition, Fault> {
-    Ok(Condition {
+fn condition_from_row(row: &dyn SqlRow) -> Result<TreeCondition, Fault> {
+    Ok(TreeCondition {
         tree: row.text(0)?,
         branch: row.text(1)?,
-        base: Commit::stored(row.text(2)?),
+        base: CommitHash::from_stored(row.text(2)?),
         needs_commit: row.int(3)? != 0,
     })
 }
@@ -29,40 +29,44 @@ fn condition(row: &dyn Row) -> Result<Condition, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn insert(tx: &mut Transaction<'_>, thread: ThreadId, condition: &Condition) -> Result<(), Fault> {
-    let values: [Value<'_>; 5] = [
+pub fn insert(tx: &mut Transaction<'_>, thread: ThreadId, condition: &TreeCondition) -> Result<(), Fault> {
+    let values: [SqlParameter<'_>; 5] = [
         thread.0.into(),
         condition.tree.as_str().into(),
         condition.branch.as_str().into(),
         condition.base.as_str().into(),
         condition.needs_commit.into(),
     ];
-    tx.run(INSERT, &values).map(|_| ())
+    tx.execute(INSERT, &values).map(|_| ())
 }
 
 /// What a thread asks for; most ask for nothing.
 ///
 /// # Errors
 /// The store failed.
-pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Condition>, Fault> {
-    tx.first(LOAD, &[thread.0.into()], condition)
+pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<TreeCondition>, Fault> {
+    tx.query_first(LOAD, &[thread.0.into()], condition_from_row)
 }
 
 /// Notes what was found when the thread was closed.
 ///
 /// # Errors
 /// The store failed.
-pub fn note(tx: &mut Transaction<'_>, thread: ThreadId, found: &Found) -> Result<(), Fault> {
+pub fn save_snapshot(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    found: &ClosingSnapshot,
+) -> Result<(), Fault> {
     let values = [thread.0.into(), found.head.as_str().into(), found.changes.as_deref().into()];
-    tx.run(NOTE, &values).map(|_| ())
+    tx.execute(NOTE, &values).map(|_| ())
 }
 
 /// What was found when the thread was closed.
 ///
 /// # Errors
 /// The store failed.
-pub fn found(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Found>, Fault> {
-    tx.first(FOUND, &[thread.0.into()], |row| {
-        Ok(Found { head: Commit::stored(row.text(0)?), changes: row.text_or_null(1)? })
+pub fn load_snapshot(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<ClosingSnapshot>, Fault> {
+    tx.query_first(FOUND, &[thread.0.into()], |row| {
+        Ok(ClosingSnapshot { head: CommitHash::from_stored(row.text(0)?), changes: row.text_or_null(1)? })
     })
 }

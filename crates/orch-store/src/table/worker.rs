@@ -1,11 +1,11 @@
 //! Processes that work on threads.
 
 use orch_core::id::{RunId, ThreadId};
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 
-use super::{present, slug, slug_or_null, time, time_or_null};
-use crate::driver::{Row, Value};
+use super::{require_present, slug_column, slug_or_null, time_column, time_or_null};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -38,11 +38,11 @@ statements! {
     );
 }
 
-fn row(row: &dyn Row) -> Result<Worker, Fault> {
+fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
     let end = match time_or_null(row, 17)? {
         None => None,
         Some(at) => {
-            let outcome = present(row.text_or_null(18)?, "worker", "outcome")?;
+            let outcome = require_present(row.text_or_null(18)?, "worker", "outcome")?;
             let outcome =
                 WorkerOutcome::parse(&outcome).ok_or(Fault::Value { table: "worker", value: outcome })?;
             Some(WorkerEnd { at, outcome, detail: row.text_or_null(19)? })
@@ -50,15 +50,15 @@ fn row(row: &dyn Row) -> Result<Worker, Fault> {
     };
     Ok(Worker {
         thread: ThreadId(row.int(0)?),
-        agent: slug(row, 1)?,
+        agent: slug_column(row, 1)?,
         host: row.text(2)?,
         process: row.text(3)?,
         tag: row.text(4)?,
         profile: slug_or_null(row, 5)?,
         log: row.text(6)?,
-        grace: Span(row.int(7)?),
+        grace: TimeSpan(row.int(7)?),
         session: row.text_or_null(8)?,
-        started_at: time(row, 9)?,
+        started_at: time_column(row, 9)?,
         output_at: time_or_null(row, 10)?,
         commit_at: time_or_null(row, 11)?,
         silent: row.int(12)? != 0,
@@ -74,9 +74,9 @@ fn row(row: &dyn Row) -> Result<Worker, Fault> {
 ///
 /// # Errors
 /// The store failed.
-pub fn put(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
+pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
     let end = worker.end.as_ref();
-    let values: [Value<'_>; 20] = [
+    let values: [SqlParameter<'_>; 20] = [
         worker.thread.0.into(),
         worker.agent.as_str().into(),
         worker.host.as_str().into(),
@@ -98,7 +98,7 @@ pub fn put(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
         end.map(|end| end.outcome.name()).into(),
         end.and_then(|end| end.detail.as_deref()).into(),
     ];
-    tx.run(PUT, &values).map(|_| ())
+    tx.execute(PUT, &values).map(|_| ())
 }
 
 /// The last worker of a thread.
@@ -106,16 +106,16 @@ pub fn put(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Worker>, Fault> {
-    tx.first(LOAD, &[thread.0.into()], row)
+    tx.query_first(LOAD, &[thread.0.into()], worker_from_row)
 }
 
 /// Workers whose wrapper has not said that they ended, of one run or of all threads.
 ///
 /// # Errors
 /// The store failed.
-pub fn live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Worker>, Fault> {
+pub fn list_live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Worker>, Fault> {
     match run {
-        Some(run) => tx.all(LIVE_OF_RUN, &[run.0.into()], row),
-        None => tx.all(LIVE, &[], row),
+        Some(run) => tx.query_all(LIVE_OF_RUN, &[run.0.into()], worker_from_row),
+        None => tx.query_all(LIVE, &[], worker_from_row),
     }
 }

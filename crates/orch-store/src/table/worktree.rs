@@ -1,11 +1,11 @@
 //! The worktrees of attempts.
 
-use orch_core::id::{AttemptId, Commit, RunId, TaskId};
+use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
 use orch_core::task::TaskState;
 use orch_core::worktree::{Worktree, WorktreeState};
 
-use super::{named, small, time};
-use crate::driver::{Row, Value};
+use super::{count_column, name_column, time_column};
+use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
@@ -48,22 +48,22 @@ statements! {
         WHERE d.task_id = $1 ORDER BY d.on_id";
 }
 
-fn row(row: &dyn Row) -> Result<Worktree, Fault> {
-    let commit = |column| Ok::<_, Fault>(row.text_or_null(column)?.map(Commit::stored));
+fn worktree_from_row(row: &dyn SqlRow) -> Result<Worktree, Fault> {
+    let commit = |column| Ok::<_, Fault>(row.text_or_null(column)?.map(CommitHash::from_stored));
     Ok(Worktree {
         attempt: AttemptId(row.int(0)?),
         run: RunId(row.int(1)?),
-        state: named(row, 2, "worktree", WorktreeState::parse)?,
+        state: name_column(row, 2, "worktree", WorktreeState::parse)?,
         path: row.text(3)?,
         branch: row.text(4)?,
-        base: Commit::stored(row.text(5)?),
-        behind: small(row, 6)?,
+        base: CommitHash::from_stored(row.text(5)?),
+        behind: count_column(row, 6)?,
         head: commit(7)?,
         merged: commit(8)?,
         changes: row.text_or_null(9)?,
-        slot: small(row, 10)?,
+        slot: count_column(row, 10)?,
         salvage: row.text_or_null(11)?,
-        updated_at: time(row, 12)?,
+        updated_at: time_column(row, 12)?,
     })
 }
 
@@ -72,7 +72,7 @@ fn row(row: &dyn Row) -> Result<Worktree, Fault> {
 /// # Errors
 /// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
-    let values: [Value<'_>; 13] = [
+    let values: [SqlParameter<'_>; 13] = [
         tree.attempt.0.into(),
         tree.run.0.into(),
         tree.state.name().into(),
@@ -80,14 +80,14 @@ pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
         tree.branch.as_str().into(),
         tree.base.as_str().into(),
         tree.behind.into(),
-        tree.head.as_ref().map(Commit::as_str).into(),
-        tree.merged.as_ref().map(Commit::as_str).into(),
+        tree.head.as_ref().map(CommitHash::as_str).into(),
+        tree.merged.as_ref().map(CommitHash::as_str).into(),
         tree.changes.as_deref().into(),
         tree.slot.into(),
         tree.salvage.as_deref().into(),
         tree.updated_at.0.into(),
     ];
-    tx.run(INSERT, &values).map(|_| ())
+    tx.execute(INSERT, &values).map(|_| ())
 }
 
 /// Writes what may change of a worktree.
@@ -95,17 +95,17 @@ pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
 /// # Errors
 /// The store failed.
 pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
-    let values: [Value<'_>; 8] = [
+    let values: [SqlParameter<'_>; 8] = [
         tree.attempt.0.into(),
         tree.state.name().into(),
         tree.path.as_str().into(),
-        tree.head.as_ref().map(Commit::as_str).into(),
-        tree.merged.as_ref().map(Commit::as_str).into(),
+        tree.head.as_ref().map(CommitHash::as_str).into(),
+        tree.merged.as_ref().map(CommitHash::as_str).into(),
         tree.changes.as_deref().into(),
         tree.salvage.as_deref().into(),
         tree.updated_at.0.into(),
     ];
-    tx.run(SAVE, &values).map(|_| ())
+    tx.execute(SAVE, &values).map(|_| ())
 }
 
 /// The worktree of an attempt.
@@ -113,36 +113,40 @@ pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
 /// # Errors
 /// The store failed.
 pub fn load(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Option<Worktree>, Fault> {
-    tx.first(LOAD, &[attempt.0.into()], row)
+    tx.query_first(LOAD, &[attempt.0.into()], worktree_from_row)
 }
 
 /// The worktrees of a run behind one, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_run(
+pub fn list_by_run(
     tx: &mut Transaction<'_>,
     run: RunId,
     after: AttemptId,
     limit: u32,
 ) -> Result<Vec<Worktree>, Fault> {
-    tx.all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], row)
+    tx.query_all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], worktree_from_row)
 }
 
 /// The worktrees of a run that are there or are to be made, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn there(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Fault> {
-    tx.all(THERE, &[run.0.into()], row)
+pub fn list_not_removed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Fault> {
+    tx.query_all(THERE, &[run.0.into()], worktree_from_row)
 }
 
 /// The tasks of a run in this state whose last attempt is not on the run's branch, oldest first.
 ///
 /// # Errors
 /// The store failed.
-pub fn unmerged(tx: &mut Transaction<'_>, run: RunId, state: TaskState) -> Result<Vec<TaskId>, Fault> {
-    tx.all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(TaskId))
+pub fn list_unmerged_tasks(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    state: TaskState,
+) -> Result<Vec<TaskId>, Fault> {
+    tx.query_all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(TaskId))
 }
 
 /// How many worktrees a run has had.
@@ -150,20 +154,20 @@ pub fn unmerged(tx: &mut Transaction<'_>, run: RunId, state: TaskState) -> Resul
 /// # Errors
 /// The store failed.
 pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
-    tx.number(COUNT, &[run.0.into()])
+    tx.query_number(COUNT, &[run.0.into()])
 }
 
 /// The worktree that is at a path, or is to be made there.
 ///
 /// # Errors
 /// The store failed.
-pub fn at(tx: &mut Transaction<'_>, path: &str) -> Result<Option<Worktree>, Fault> {
-    tx.first(AT, &[path.into()], row)
+pub fn load_by_path(tx: &mut Transaction<'_>, path: &str) -> Result<Option<Worktree>, Fault> {
+    tx.query_first(AT, &[path.into()], worktree_from_row)
 }
 
 /// What is known of the places that an attempt has in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct AttemptLocation {
     /// Its folder.
     pub path: String,
     /// Its branch.
@@ -178,12 +182,12 @@ pub struct Places {
 ///
 /// # Errors
 /// The store failed.
-pub fn places(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<Places>, Fault> {
-    tx.all(PLACES, &[repository.into()], |row| {
-        Ok(Places {
+pub fn list_locations(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<AttemptLocation>, Fault> {
+    tx.query_all(PLACES, &[repository.into()], |row| {
+        Ok(AttemptLocation {
             path: row.text(0)?,
             branch: row.text(1)?,
-            state: named(row, 2, "worktree", WorktreeState::parse)?,
+            state: name_column(row, 2, "worktree", WorktreeState::parse)?,
             leaf: row.text(3)?,
         })
     })
@@ -193,14 +197,14 @@ pub fn places(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<Places>,
 ///
 /// # Errors
 /// The store failed.
-pub fn slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
-    tx.all(SLOTS, &[], |row| small(row, 0))
+pub fn used_slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
+    tx.query_all(SLOTS, &[], |row| count_column(row, 0))
 }
 
 /// The worktrees of the last attempts at the tasks that a task waits for, oldest dependency first.
 ///
 /// # Errors
 /// The store failed.
-pub fn of_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Worktree>, Fault> {
-    tx.all(DEPENDENCIES, &[task.0.into()], row)
+pub fn list_of_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Worktree>, Fault> {
+    tx.query_all(DEPENDENCIES, &[task.0.into()], worktree_from_row)
 }

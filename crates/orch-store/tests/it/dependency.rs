@@ -4,13 +4,13 @@ use orch_core::id::{Slug, TaskId};
 use orch_core::task::{Task, TaskState};
 use orch_store::table::{dependency, task};
 
-use crate::Open;
-use crate::fixture::{new_run, read, ready_task, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{new_run, read_store, ready_task, test_slug, write_store};
 
 /// d waits for a (done), b (failed) and c (ready); another run has an edge of its own.
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, [a, b, c, d]) = write(&mut store, |tx| {
+    let (run, [a, b, c, d]) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?.id;
         let other = new_run(tx, "other")?.id;
         let a = ready_task(tx, run, "a", 2, 1, &[])?;
@@ -27,31 +27,34 @@ pub(crate) fn exercise(open: Open<'_>) {
         Ok((run, [a.id, b.id, c.id, d.id]))
     });
     let tx = &mut store;
-    assert!(read(tx, |tx| dependency::exists(tx, d, a)));
-    assert!(!read(tx, |tx| dependency::exists(tx, a, d)));
-    assert_eq!(read(tx, |tx| dependency::dependents(tx, c)), [d]);
-    assert_eq!(read(tx, |tx| dependency::ranked_dependents(tx, c)), [(d, 0)]);
-    assert_eq!(read(tx, |tx| dependency::ranked_dependencies(tx, d)), [(a, 1), (b, 5), (c, 3)]);
-    assert_eq!(read(tx, |tx| dependency::longest_dependent(tx, c)), Some(0));
-    assert_eq!(read(tx, |tx| dependency::longest_dependent(tx, d)), None);
+    assert!(read_store(tx, |tx| dependency::exists(tx, d, a)));
+    assert!(!read_store(tx, |tx| dependency::exists(tx, a, d)));
+    assert_eq!(read_store(tx, |tx| dependency::list_dependents(tx, c)), [d]);
+    assert_eq!(read_store(tx, |tx| dependency::ranked_dependents(tx, c)), [(d, 0)]);
+    assert_eq!(read_store(tx, |tx| dependency::ranked_dependencies(tx, d)), [(a, 1), (b, 5), (c, 3)]);
+    assert_eq!(read_store(tx, |tx| dependency::longest_dependent(tx, c)), Some(0));
+    assert_eq!(read_store(tx, |tx| dependency::longest_dependent(tx, d)), None);
     let names = |keys: Vec<Slug>| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(names(read(tx, |tx| dependency::keys(tx, d))), ["a", "b", "c"]);
-    assert_eq!(names(read(tx, |tx| dependency::waits_for(tx, d))), ["c"], "what may still come");
-    assert_eq!(names(read(tx, |tx| dependency::broken(tx, d))), ["b"]);
-    assert_eq!(read(tx, |tx| dependency::worst(tx, d)), Some((b, slug("b"), TaskState::Failed)));
-    assert_eq!(read(tx, |tx| dependency::worst(tx, a)), None);
+    assert_eq!(names(read_store(tx, |tx| dependency::dependency_keys(tx, d))), ["a", "b", "c"]);
+    assert_eq!(names(read_store(tx, |tx| dependency::waits_for(tx, d))), ["c"], "what may still come");
+    assert_eq!(names(read_store(tx, |tx| dependency::broken_keys(tx, d))), ["b"]);
+    assert_eq!(
+        read_store(tx, |tx| dependency::worst_dependency(tx, d)),
+        Some((b, test_slug("b"), TaskState::Failed))
+    );
+    assert_eq!(read_store(tx, |tx| dependency::worst_dependency(tx, a)), None);
 
-    assert_eq!(read(tx, |tx| dependency::of_run(tx, run)), [(d, a), (d, b), (d, c)]);
+    assert_eq!(read_store(tx, |tx| dependency::list_by_run(tx, run)), [(d, a), (d, b), (d, c)]);
     let none = TaskId(0);
-    let (edges, total) = read(tx, |tx| dependency::edges_of_run(tx, run, (d, a), 1));
+    let (edges, total) = read_store(tx, |tx| dependency::edges_of_run(tx, run, (d, a), 1));
     assert_eq!((edges.len(), edges[0].on, edges[0].on_state, total), (1, b, TaskState::Failed, 3));
     assert_eq!((edges[0].task_name.to_string(), edges[0].on_name.to_string()), ("r/d".into(), "r/b".into()));
-    let (edges, total) = read(tx, |tx| dependency::edges_of_task(tx, d, b, 10));
+    let (edges, total) = read_store(tx, |tx| dependency::edges_of_task(tx, d, b, 10));
     assert_eq!((edges.iter().map(|edge| edge.on).collect::<Vec<_>>(), total), (vec![c], 3));
-    let edges = read(tx, |tx| dependency::edges_on_task(tx, c, none, 10));
+    let edges = read_store(tx, |tx| dependency::edges_on_task(tx, c, none, 10));
     assert_eq!(edges.iter().map(|edge| edge.task).collect::<Vec<_>>(), [d]);
 
-    assert!(write(tx, |tx| dependency::delete(tx, d, a)));
-    assert!(!write(tx, |tx| dependency::delete(tx, d, a)), "it is gone");
-    assert_eq!(read(tx, |tx| dependency::of_run(tx, run)), [(d, b), (d, c)]);
+    assert!(write_store(tx, |tx| dependency::delete(tx, d, a)));
+    assert!(!write_store(tx, |tx| dependency::delete(tx, d, a)), "it is gone");
+    assert_eq!(read_store(tx, |tx| dependency::list_by_run(tx, run)), [(d, b), (d, c)]);
 }

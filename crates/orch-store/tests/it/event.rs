@@ -1,34 +1,34 @@
 //! The history.
 
-use orch_core::event::{About, EventKind, NewEvent};
+use orch_core::event::{EventKind, EventSubject, NewEvent};
 use orch_core::id::{EventId, RunId};
 use orch_core::time::Time;
 use orch_store::Store;
 use orch_store::table::{attempt, event};
 
-use crate::Open;
-use crate::fixture::{attempt_row, new_run, new_task, new_thread, read, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{attempt_row, new_run, new_task, new_thread, read_store, test_slug, write_store};
 
-fn append(store: &mut Store, kind: EventKind, about: About, at: i64) {
+fn append_event(store: &mut Store, kind: EventKind, about: EventSubject, at: i64) {
     let told = NewEvent { kind, about, agent: None, data: Vec::new() };
-    write(store, |tx| event::insert(tx, &told, Time(at)));
+    write_store(store, |tx| event::insert(tx, &told, Time(at)));
 }
 
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    assert_eq!(read(&mut store, event::newest), EventId(0));
+    assert_eq!(read_store(&mut store, event::newest_id), EventId(0));
     names_and_data(&mut store);
     lists(&mut store);
 }
 
 fn names_and_data(store: &mut Store) {
-    let about = write(store, |tx| {
+    let about = write_store(store, |tx| {
         let run = new_run(tx, "r")?;
         let task = new_task(tx, run.id, "a")?;
         let thread = new_thread(tx, "w", 2)?;
-        let id = attempt::next(tx)?;
+        let id = attempt::next_id(tx)?;
         let attempt = attempt::insert(tx, attempt_row(id, &task, 1, thread.id), Time(1))?;
-        Ok(About {
+        Ok(EventSubject {
             run: Some(run.id),
             task: Some(task.id),
             attempt: Some(attempt.id),
@@ -38,21 +38,21 @@ fn names_and_data(store: &mut Store) {
     let told = NewEvent {
         kind: EventKind::Failed,
         about,
-        agent: Some(slug("w")),
+        agent: Some(test_slug("w")),
         data: vec![("to", "ready".into()), ("tries_left", 2_u32.into()), ("again", true.into())],
     };
-    write(store, |tx| event::insert(tx, &told, Time(7)));
-    let found = read(store, |tx| event::of_run(tx, RunId(1), EventId(0), 10)).remove(0);
+    write_store(store, |tx| event::insert(tx, &told, Time(7)));
+    let found = read_store(store, |tx| event::list_by_run(tx, RunId(1), EventId(0), 10)).remove(0);
     assert_eq!((found.id, found.at, found.kind), (EventId(1), Time(7), EventKind::Failed));
     assert_eq!(found.attempt.unwrap().to_string(), "r/a@1");
-    assert_eq!((found.thread, found.agent), (about.thread, Some(slug("w"))));
+    assert_eq!((found.thread, found.agent), (about.thread, Some(test_slug("w"))));
     let data: serde_json::Value = serde_json::from_str(&found.data).unwrap();
     assert_eq!(data, serde_json::json!({ "to": "ready", "tries_left": 2, "again": true }));
 }
 
 fn lists(store: &mut Store) {
-    let second = write(store, |tx| new_run(tx, "second")).id;
-    let of = |run| About { run, ..About::default() };
+    let second = write_store(store, |tx| new_run(tx, "second")).id;
+    let of = |run| EventSubject { run, ..EventSubject::default() };
     for (kind, run) in [
         (EventKind::Question, Some(RunId(1))),
         (EventKind::Running, Some(RunId(1))),
@@ -61,26 +61,32 @@ fn lists(store: &mut Store) {
         (EventKind::Sent, None),
         (EventKind::RunCancelled, Some(second)),
     ] {
-        append(store, kind, of(run), 8);
+        append_event(store, kind, of(run), 8);
     }
-    assert_eq!(read(store, event::newest), EventId(7));
+    assert_eq!(read_store(store, event::newest_id), EventId(7));
     let ids =
         |events: Vec<orch_core::event::Event>| events.iter().map(|event| event.id.0).collect::<Vec<_>>();
     let first = RunId(1);
-    assert_eq!(ids(read(store, |tx| event::of_run(tx, first, EventId(1), 2))), [2, 3]);
-    assert_eq!(read(store, |tx| event::count_of_run(tx, first, EventId(1))), 3);
-    assert_eq!(ids(read(store, |tx| event::of_no_run(tx, EventId(0), 9))), [6]);
-    assert_eq!(read(store, |tx| event::count_of_no_run(tx, EventId(6))), 0);
+    assert_eq!(ids(read_store(store, |tx| event::list_by_run(tx, first, EventId(1), 2))), [2, 3]);
+    assert_eq!(read_store(store, |tx| event::count_of_run(tx, first, EventId(1))), 3);
+    assert_eq!(ids(read_store(store, |tx| event::list_without_run(tx, EventId(0), 9))), [6]);
+    assert_eq!(read_store(store, |tx| event::count_of_no_run(tx, EventId(6))), 0);
     let task = orch_core::id::TaskId(1);
-    assert_eq!(ids(read(store, |tx| event::of_task(tx, task, EventId(0), 9))), [1]);
-    assert_eq!(read(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
+    assert_eq!(ids(read_store(store, |tx| event::list_by_task(tx, task, EventId(0), 9))), [1]);
+    assert_eq!(read_store(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
 
     let kinds = [EventKind::Finished, EventKind::Question, EventKind::Failed, EventKind::Question];
-    assert_eq!(ids(read(store, |tx| event::waking(tx, first, EventId(0), &kinds, 9))), [1, 2, 4]);
-    assert_eq!(ids(read(store, |tx| event::waking(tx, first, EventId(1), &kinds, 1))), [2]);
-    assert_eq!(ids(read(store, |tx| event::waking(tx, second, EventId(0), &kinds[..1], 9))), [0; 0]);
-    assert_eq!(ids(read(store, |tx| event::waking(tx, second, EventId(0), &[], 9))), [0; 0]);
-    assert_eq!(read(store, |tx| event::runs_ended_after(tx, EventId(0))), [first, second]);
-    assert_eq!(read(store, |tx| event::runs_ended_after(tx, EventId(4))), [second]);
-    assert_eq!(read(store, |tx| event::runs_ended_after(tx, EventId(7))), []);
+    assert_eq!(
+        ids(read_store(store, |tx| event::list_of_kinds(tx, first, EventId(0), &kinds, 9))),
+        [1, 2, 4]
+    );
+    assert_eq!(ids(read_store(store, |tx| event::list_of_kinds(tx, first, EventId(1), &kinds, 1))), [2]);
+    assert_eq!(
+        ids(read_store(store, |tx| event::list_of_kinds(tx, second, EventId(0), &kinds[..1], 9))),
+        [0; 0]
+    );
+    assert_eq!(ids(read_store(store, |tx| event::list_of_kinds(tx, second, EventId(0), &[], 9))), [0; 0]);
+    assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(0))), [first, second]);
+    assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(4))), [second]);
+    assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(7))), []);
 }

@@ -5,47 +5,50 @@ use std::sync::OnceLock;
 use orch_core::id::{AttemptId, RunId, Slug, TaskId, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{DoneWhen, Policy, Run};
-use orch_core::task::{Checks, Task, TaskState, TaskText};
-use orch_core::thread::{NewThread, Reference, Thread, ThreadKind};
-use orch_core::time::{Span, Time};
-use orch_store::driver::Durability;
+use orch_core::task::{ChecksStatus, Task, TaskState, TaskText};
+use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
+use orch_core::time::{Time, TimeSpan};
+use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, run, task, thread};
-use orch_store::{Ending, Fault, Store, Transaction};
+use orch_store::{Fault, Store, Transaction, TxEnd};
 
 pub(crate) const NOW: Time = Time(1_000);
 
-pub(crate) fn slug(name: &str) -> Slug {
+pub(crate) fn test_slug(name: &str) -> Slug {
     Slug::new(name).unwrap()
 }
 
 /// Keeps what `work` writes.
-pub(crate) fn write<T>(store: &mut Store, work: impl Fn(&mut Transaction<'_>) -> Result<T, Fault>) -> T {
-    store.write(Durability::Power, |tx| work(tx).map(Ending::Keep)).unwrap()
+pub(crate) fn write_store<T>(
+    store: &mut Store,
+    work: impl Fn(&mut Transaction<'_>) -> Result<T, Fault>,
+) -> T {
+    store.write(WriteDurability::Power, |tx| work(tx).map(TxEnd::Commit)).unwrap()
 }
 
-pub(crate) fn read<T>(store: &mut Store, work: impl Fn(&mut Transaction<'_>) -> Result<T, Fault>) -> T {
+pub(crate) fn read_store<T>(store: &mut Store, work: impl Fn(&mut Transaction<'_>) -> Result<T, Fault>) -> T {
     store.read(work).unwrap()
 }
 
-pub(crate) fn policy() -> Policy {
+pub(crate) fn test_policy() -> Policy {
     Policy {
         done_when: DoneWhen::Reported,
         max_active: Some(4),
         max_attempts: 3,
-        retry_delay: Span::seconds(10),
-        lease: LeaseLength::new(Span::seconds(90)).unwrap(),
-        answer_after: Some(Span::minutes(5)),
+        retry_delay: TimeSpan::from_seconds(10),
+        lease: LeaseLength::new(TimeSpan::from_seconds(90)).unwrap(),
+        answer_after: Some(TimeSpan::from_minutes(5)),
     }
 }
 
 /// A new run, loaded.
 pub(crate) fn new_run(tx: &mut Transaction<'_>, name: &str) -> Result<Run, Fault> {
-    let name = slug(name);
-    let new = run::NewRow {
+    let name = test_slug(name);
+    let new = run::NewRunRow {
         name: &name,
         title: "A run",
         goal: Some("To be done."),
-        policy: &policy(),
+        policy: &test_policy(),
         ground: None,
     };
     let id = run::insert(tx, new, NOW)?;
@@ -66,9 +69,9 @@ pub(crate) fn ready_task(
     rank: u32,
     labels: &[&str],
 ) -> Result<Task, Fault> {
-    let key = slug(key);
-    let labels: Vec<Slug> = labels.iter().map(|label| slug(label)).collect();
-    let new = task::NewRow {
+    let key = test_slug(key);
+    let labels: Vec<Slug> = labels.iter().map(|label| test_slug(label)).collect();
+    let new = task::NewTaskRow {
         run,
         key: &key,
         title: "Do it",
@@ -92,25 +95,30 @@ pub(crate) fn load_task(tx: &mut Transaction<'_>, id: TaskId) -> Result<Task, Fa
 }
 
 /// What a new attempt of nobody in particular is made of.
-pub(crate) fn attempt_row(id: AttemptId, task: &Task, number: u32, thread: ThreadId) -> attempt::NewRow<'_> {
+pub(crate) fn attempt_row(
+    id: AttemptId,
+    task: &Task,
+    number: u32,
+    thread: ThreadId,
+) -> attempt::NewAttemptRow<'_> {
     let agent = match number {
-        1 => CREW.get_or_init(|| slug("crew")),
-        _ => WORKER.get_or_init(|| slug("w")),
+        1 => CREW.get_or_init(|| test_slug("crew")),
+        _ => WORKER.get_or_init(|| test_slug("w")),
     };
-    attempt::NewRow { id, task, number, agent, thread: Some(thread), checks: Checks::None }
+    attempt::NewAttemptRow { id, task, number, agent, thread: Some(thread), checks: ChecksStatus::None }
 }
 
 static CREW: OnceLock<Slug> = OnceLock::new();
 static WORKER: OnceLock<Slug> = OnceLock::new();
 
-pub(crate) fn head(to: &str, priority: u8, reference: Option<Reference>) -> NewThread {
+pub(crate) fn thread_head(to: &str, priority: u8, reference: Option<AttemptReference>) -> NewThread {
     NewThread {
         kind: ThreadKind::Work,
         subject: "Do it".to_owned(),
-        from: slug("lead"),
-        to: slug(to),
+        from: test_slug("lead"),
+        to: test_slug(to),
         priority,
-        lease_length: LeaseLength::new(Span::seconds(8)).unwrap(),
+        lease_length: LeaseLength::new(TimeSpan::from_seconds(8)).unwrap(),
         answer_after: None,
         reference,
     }
@@ -118,5 +126,5 @@ pub(crate) fn head(to: &str, priority: u8, reference: Option<Reference>) -> NewT
 
 /// A new queued thread.
 pub(crate) fn new_thread(tx: &mut Transaction<'_>, to: &str, priority: u8) -> Result<Thread, Fault> {
-    thread::insert(tx, head(to, priority, None), NOW)
+    thread::insert(tx, thread_head(to, priority, None), NOW)
 }

@@ -4,22 +4,25 @@ use orch_core::id::ThreadId;
 use orch_core::lease::TokenDigest;
 use orch_store::table::lease_token;
 
-use crate::Open;
-use crate::fixture::{NOW, read, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{NOW, read_store, test_slug, write_store};
 
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
     let token = TokenDigest("d1".to_owned());
     let other = TokenDigest("d2".to_owned());
     let thread = ThreadId(1);
-    write(&mut store, |tx| lease_token::insert(tx, thread, &token, &slug("w"), NOW));
-    assert_eq!(read(&mut store, |tx| lease_token::holder(tx, thread, &token)), Some(slug("w")));
-    assert_eq!(read(&mut store, |tx| lease_token::holder(tx, thread, &other)), None);
-    assert_eq!(read(&mut store, |tx| lease_token::holder(tx, ThreadId(2), &token)), None);
-    write(&mut store, |tx| lease_token::insert(tx, thread, &token, &slug("v"), NOW));
+    write_store(&mut store, |tx| lease_token::insert(tx, thread, &token, &test_slug("w"), NOW));
     assert_eq!(
-        read(&mut store, |tx| lease_token::holder(tx, thread, &token)),
-        Some(slug("v")),
+        read_store(&mut store, |tx| lease_token::find_holder(tx, thread, &token)),
+        Some(test_slug("w"))
+    );
+    assert_eq!(read_store(&mut store, |tx| lease_token::find_holder(tx, thread, &other)), None);
+    assert_eq!(read_store(&mut store, |tx| lease_token::find_holder(tx, ThreadId(2), &token)), None);
+    write_store(&mut store, |tx| lease_token::insert(tx, thread, &token, &test_slug("v"), NOW));
+    assert_eq!(
+        read_store(&mut store, |tx| lease_token::find_holder(tx, thread, &token)),
+        Some(test_slug("v")),
         "given again"
     );
 }

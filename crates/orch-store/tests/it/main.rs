@@ -23,4 +23,4 @@ mod worker;
 mod worktree;
 
 /// Opens one more connection to the store under test.
-type Open<'a> = &'a (dyn Fn() -> orch_store::Store + Sync);
+type StoreOpener<'a> = &'a (dyn Fn() -> orch_store::Store + Sync);

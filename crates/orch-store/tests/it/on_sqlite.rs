@@ -1,78 +1,78 @@
 //! The whole suite on SQLite.
 
-use orch_store::{Location, Store};
+use orch_store::{Store, StoreLocation};
 
-use crate::Open;
+use crate::StoreOpener;
 
 /// Runs an exercise on a new store.
-fn run(exercise: fn(Open<'_>)) {
+fn run_on_sqlite(exercise: fn(StoreOpener<'_>)) {
     let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite(folder.path().join("orch.db"));
+    let location = StoreLocation::Sqlite(folder.path().join("orch.db"));
     assert!(Store::create(&location, false).unwrap());
     exercise(&|| Store::open(&location, false).unwrap());
 }
 
 #[test]
 fn agent() {
-    run(crate::agent::exercise);
+    run_on_sqlite(crate::agent::check_conformance);
 }
 
 #[test]
 fn attempt() {
-    run(crate::attempt::exercise);
+    run_on_sqlite(crate::attempt::check_conformance);
 }
 
 #[test]
 fn dependency() {
-    run(crate::dependency::exercise);
+    run_on_sqlite(crate::dependency::check_conformance);
 }
 
 #[test]
 fn event() {
-    run(crate::event::exercise);
+    run_on_sqlite(crate::event::check_conformance);
 }
 
 #[test]
 fn lease_token() {
-    run(crate::lease_token::exercise);
+    run_on_sqlite(crate::lease_token::check_conformance);
 }
 
 #[test]
 fn message() {
-    run(crate::message::exercise);
+    run_on_sqlite(crate::message::check_conformance);
 }
 
 #[test]
 fn request() {
-    run(crate::request::exercise);
+    run_on_sqlite(crate::request::check_conformance);
 }
 
 #[test]
 fn run_table() {
-    run(crate::run::exercise);
+    run_on_sqlite(crate::run::check_conformance);
 }
 
 #[test]
 fn task() {
-    run(crate::task::exercise);
+    run_on_sqlite(crate::task::check_conformance);
 }
 
 #[test]
 fn thread() {
-    run(crate::thread::exercise);
+    run_on_sqlite(crate::thread::check_conformance);
 }
 
 #[test]
 fn transaction() {
-    run(crate::transaction::exercise);
+    run_on_sqlite(crate::transaction::check_conformance);
 }
 
 #[test]
 fn worker() {
-    run(crate::worker::exercise);
+    run_on_sqlite(crate::worker::check_conformance);
 }
 
 #[test]
 fn worktree() {
-    run(crate::worktree::exercise);
+    run_on_sqlite(crate::worktree::check_conformance);
 }

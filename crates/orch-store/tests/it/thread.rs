@@ -4,56 +4,59 @@ use orch_core::id::{AttemptId, MessageId, RunId, TaskId, ThreadId};
 use orch_core::lease::{LeaseLength, TokenDigest};
 use orch_core::task::{LastAttempt, Task, TaskState};
 use orch_core::thread::{
-    AnsweredQuestion, Closing, Hold, OpenQuestion, Reference, Thread, ThreadState, ThreadStatus,
+    AnsweredQuestion, AttemptReference, ClosingRecord, OpenQuestion, Thread, ThreadHold, ThreadState,
+    ThreadStatus,
 };
-use orch_core::time::{Span, Time};
+use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
 use orch_store::table::{attempt, message, task, thread};
 
-use crate::Open;
-use crate::fixture::{NOW, attempt_row, head, new_run, new_task, new_thread, read, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{
+    NOW, attempt_row, new_run, new_task, new_thread, read_store, test_slug, thread_head, write_store,
+};
 
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
     every_state_is_kept(&mut store);
     queues(&mut store);
-    news_and_timers(&mut store);
+    dirty_marks_and_timers(&mut store);
     lists(&mut store);
     threads_of_a_run(&mut store);
 }
 
-fn hold(name: &str) -> Hold {
-    Hold { holder: slug(name), token: TokenDigest(format!("digest of {name}")) }
+fn test_hold(name: &str) -> ThreadHold {
+    ThreadHold { holder: test_slug(name), token: TokenDigest(format!("digest of {name}")) }
 }
 
 /// A lease of 8 seconds from a time on: it expires after 8 and is lost after 10.
-fn claimed(name: &str, from: Time) -> ThreadState {
-    let length = LeaseLength::new(Span::seconds(8)).unwrap();
-    ThreadState::Claimed { hold: hold(name), lease: length.from(from) }
+fn claimed_state(name: &str, from: Time) -> ThreadState {
+    let length = LeaseLength::new(TimeSpan::from_seconds(8)).unwrap();
+    ThreadState::Claimed { hold: test_hold(name), lease: length.lease_from(from) }
 }
 
-fn blocked(name: &str, default_at: Option<Time>) -> ThreadState {
+fn blocked_state(name: &str, default_at: Option<Time>) -> ThreadState {
     let question = OpenQuestion { message: MessageId(4), default_at };
-    let length = LeaseLength::new(Span::seconds(20)).unwrap();
-    ThreadState::Blocked { hold: hold(name), question, length }
+    let length = LeaseLength::new(TimeSpan::from_seconds(20)).unwrap();
+    ThreadState::Blocked { hold: test_hold(name), question, length }
 }
 
-fn set(store: &mut Store, thread: &Thread, state: ThreadState) -> Thread {
+fn set_state(store: &mut Store, thread: &Thread, state: ThreadState) -> Thread {
     let changed = Thread { state, ..thread.clone() };
-    write(store, |tx| thread::save(tx, &changed, false));
+    write_store(store, |tx| thread::save(tx, &changed, false));
     changed
 }
 
 fn every_state_is_kept(store: &mut Store) {
-    let reference = Reference { run: RunId(1), task: TaskId(2), attempt: AttemptId(3) };
-    let sent = write(store, |tx| thread::insert(tx, head("crew", 1, Some(reference)), NOW));
-    assert_eq!(read(store, |tx| thread::load(tx, sent.id)), Some(sent.clone()));
-    assert_eq!(read(store, |tx| thread::load(tx, ThreadId(99))), None);
-    let closing = || Closing { token: TokenDigest("d".to_owned()), message: MessageId(9) };
+    let reference = AttemptReference { run: RunId(1), task: TaskId(2), attempt: AttemptId(3) };
+    let sent = write_store(store, |tx| thread::insert(tx, thread_head("crew", 1, Some(reference)), NOW));
+    assert_eq!(read_store(store, |tx| thread::load(tx, sent.id)), Some(sent.clone()));
+    assert_eq!(read_store(store, |tx| thread::load(tx, ThreadId(99))), None);
+    let closing = || ClosingRecord { token: TokenDigest("d".to_owned()), message: MessageId(9) };
     let states = [
-        claimed("w", NOW),
-        blocked("w", None),
-        blocked("w", Some(Time(7))),
+        claimed_state("w", NOW),
+        blocked_state("w", None),
+        blocked_state("w", Some(Time(7))),
         ThreadState::Queued,
         ThreadState::Done(closing()),
         ThreadState::Failed(closing()),
@@ -71,122 +74,128 @@ fn every_state_is_kept(store: &mut Store) {
             updated_at: Time(8),
             ..sent.clone()
         };
-        write(store, |tx| thread::save(tx, &changed, false));
-        assert_eq!(read(store, |tx| thread::load(tx, sent.id)), Some(changed));
+        write_store(store, |tx| thread::save(tx, &changed, false));
+        assert_eq!(read_store(store, |tx| thread::load(tx, sent.id)), Some(changed));
     }
 }
 
 fn queues(store: &mut Store) {
     let most_urgent = |store: &mut Store, queue: &str, now| {
-        read(store, |tx| thread::most_urgent(tx, &slug(queue), Time(now))).map(|thread| thread.id)
+        read_store(store, |tx| thread::find_claimable(tx, &test_slug(queue), Time(now)))
+            .map(|thread| thread.id)
     };
     assert_eq!(most_urgent(store, "q", 0), None);
-    let [late, early, urgent] = [2, 2, 0].map(|priority| write(store, |tx| new_thread(tx, "q", priority)));
-    write(store, |tx| new_thread(tx, "another", 0));
+    let [late, early, urgent] =
+        [2, 2, 0].map(|priority| write_store(store, |tx| new_thread(tx, "q", priority)));
+    write_store(store, |tx| new_thread(tx, "another", 0));
     assert_eq!(most_urgent(store, "q", 0), Some(urgent.id));
-    set(store, &urgent, claimed("w", NOW));
+    set_state(store, &urgent, claimed_state("w", NOW));
     assert_eq!(most_urgent(store, "q", 0), Some(late.id), "then the oldest");
-    assert_eq!(read(store, |tx| thread::queue_length(tx, &slug("q"))), 2);
-    assert_eq!(read(store, |tx| thread::held_by(tx, &slug("w"))), 1);
-    assert_eq!(read(store, |tx| thread::next_lapse(tx, &slug("q"))), Some(Time(NOW.0 + 10_000)));
+    assert_eq!(read_store(store, |tx| thread::queue_length(tx, &test_slug("q"))), 2);
+    assert_eq!(read_store(store, |tx| thread::count_held(tx, &test_slug("w"))), 1);
+    assert_eq!(
+        read_store(store, |tx| thread::next_lease_loss(tx, &test_slug("q"))),
+        Some(Time(NOW.0 + 10_000))
+    );
     assert_eq!(most_urgent(store, "q", NOW.0 + 9_999), Some(late.id));
     assert_eq!(most_urgent(store, "q", NOW.0 + 10_000), Some(urgent.id), "what lapsed is there again");
     let withdrawn = Thread { withdrawn: true, ..late.clone() };
-    write(store, |tx| thread::save(tx, &withdrawn, false));
+    write_store(store, |tx| thread::save(tx, &withdrawn, false));
     assert_eq!(most_urgent(store, "q", 0), Some(early.id));
-    assert_eq!(read(store, |tx| thread::queue_length(tx, &slug("q"))), 1);
+    assert_eq!(read_store(store, |tx| thread::queue_length(tx, &test_slug("q"))), 1);
     for thread in [&late, &early, &urgent] {
-        set(store, thread, ThreadState::Cancelled);
+        set_state(store, thread, ThreadState::Cancelled);
     }
     assert_eq!(most_urgent(store, "q", i64::MAX), None);
-    assert_eq!(read(store, |tx| thread::next_lapse(tx, &slug("q"))), None);
+    assert_eq!(read_store(store, |tx| thread::next_lease_loss(tx, &test_slug("q"))), None);
 }
 
-fn news_and_timers(store: &mut Store) {
+fn dirty_marks_and_timers(store: &mut Store) {
     let news = |store: &mut Store, now| {
-        let found = read(store, |tx| thread::news(tx, Time(now)));
+        let found = read_store(store, |tx| thread::pending_changes(tx, Time(now)));
         (found.threads, found.lapsed, found.defaults)
     };
     assert_eq!(news(store, i64::MAX), (false, false, false));
-    assert_eq!(read(store, thread::next_timer), None);
-    let reference = Reference { run: RunId(8), task: TaskId(8), attempt: AttemptId(8) };
-    let owned = write(store, |tx| thread::insert(tx, head("o", 2, Some(reference)), NOW));
-    let plain = write(store, |tx| new_thread(tx, "o", 2));
-    set(store, &plain, claimed("v", Time(0)));
-    let owned = set(store, &owned, claimed("w", NOW));
+    assert_eq!(read_store(store, thread::next_timer), None);
+    let reference = AttemptReference { run: RunId(8), task: TaskId(8), attempt: AttemptId(8) };
+    let owned = write_store(store, |tx| thread::insert(tx, thread_head("o", 2, Some(reference)), NOW));
+    let plain = write_store(store, |tx| new_thread(tx, "o", 2));
+    set_state(store, &plain, claimed_state("v", Time(0)));
+    let owned = set_state(store, &owned, claimed_state("w", NOW));
     let lost_at = NOW.0 + 10_000;
     assert_eq!(news(store, lost_at - 1), (false, false, false));
     assert_eq!(news(store, lost_at), (false, true, false));
-    let lapsed = read(store, |tx| thread::owned_lapsed(tx, Time(lost_at)));
+    let lapsed = read_store(store, |tx| thread::list_owned_lapsed(tx, Time(lost_at)));
     assert_eq!(
         lapsed.iter().map(|thread| thread.id).collect::<Vec<_>>(),
         [owned.id],
         "plain work is not orch's"
     );
-    assert_eq!(read(store, thread::next_timer), Some(Time(lost_at)));
-    assert_eq!(read(store, thread::next_default), None);
+    assert_eq!(read_store(store, thread::next_timer), Some(Time(lost_at)));
+    assert_eq!(read_store(store, thread::next_default_time), None);
 
-    set(store, &plain, blocked("v", Some(Time(500))));
+    set_state(store, &plain, blocked_state("v", Some(Time(500))));
     assert_eq!(news(store, 499), (false, false, false));
     assert_eq!(news(store, 500), (false, false, true));
-    let due = read(store, |tx| thread::defaults_due(tx, Time(500)));
+    let due = read_store(store, |tx| thread::list_due_defaults(tx, Time(500)));
     assert_eq!(due.iter().map(|thread| thread.id).collect::<Vec<_>>(), [plain.id]);
-    assert_eq!(read(store, thread::next_timer), Some(Time(500)));
-    assert_eq!(read(store, thread::next_default), Some(Time(500)));
-    set(store, &plain, ThreadState::Cancelled);
+    assert_eq!(read_store(store, thread::next_timer), Some(Time(500)));
+    assert_eq!(read_store(store, thread::next_default_time), Some(Time(500)));
+    set_state(store, &plain, ThreadState::Cancelled);
 
-    write(store, |tx| thread::save(tx, &owned, true));
+    write_store(store, |tx| thread::save(tx, &owned, true));
     assert_eq!(news(store, 0), (true, false, false));
-    write(store, |tx| thread::save(tx, &owned, false));
-    let unseen = read(store, thread::with_news);
+    write_store(store, |tx| thread::save(tx, &owned, false));
+    let unseen = read_store(store, thread::list_dirty);
     assert_eq!(
         unseen.iter().map(|thread| thread.id).collect::<Vec<_>>(),
         [owned.id],
         "only a look takes it away"
     );
-    write(store, |tx| thread::seen(tx, owned.id));
+    write_store(store, |tx| thread::clear_dirty(tx, owned.id));
     assert_eq!(news(store, 0), (false, false, false));
-    set(store, &owned, ThreadState::Cancelled);
+    set_state(store, &owned, ThreadState::Cancelled);
 }
 
 fn lists(store: &mut Store) {
-    let sent = [3, 1, 1].map(|priority| write(store, |tx| new_thread(tx, "reader", priority)).id);
-    let held = write(store, |tx| new_thread(tx, "queue", 2));
-    set(store, &held, claimed("reader", NOW));
-    let reader = slug("reader");
-    let all = thread::Search { agent: Some(&reader), state: None, unread_after: None, offset: 0, limit: 9 };
-    let list = |store: &mut Store, search: thread::Search<'_>| {
-        let (found, total) = read(store, |tx| thread::list(tx, &search));
+    let sent = [3, 1, 1].map(|priority| write_store(store, |tx| new_thread(tx, "reader", priority)).id);
+    let held = write_store(store, |tx| new_thread(tx, "queue", 2));
+    set_state(store, &held, claimed_state("reader", NOW));
+    let reader = test_slug("reader");
+    let all =
+        thread::ThreadFilter { agent: Some(&reader), state: None, unread_after: None, offset: 0, limit: 9 };
+    let list = |store: &mut Store, search: thread::ThreadFilter<'_>| {
+        let (found, total) = read_store(store, |tx| thread::list(tx, &search));
         (found.iter().map(|thread| thread.id).collect::<Vec<_>>(), total)
     };
     assert_eq!(list(store, all), (vec![sent[1], sent[2], held.id, sent[0]], 4), "most urgent, then oldest");
-    assert_eq!(list(store, thread::Search { offset: 1, limit: 2, ..all }), (vec![sent[2], held.id], 4));
-    let queued = thread::Search { state: Some(ThreadStatus::Claimed), ..all };
+    assert_eq!(list(store, thread::ThreadFilter { offset: 1, limit: 2, ..all }), (vec![sent[2], held.id], 4));
+    let queued = thread::ThreadFilter { state: Some(ThreadStatus::Claimed), ..all };
     assert_eq!(list(store, queued), (vec![held.id], 1));
-    let draft = orch_core::message::Draft {
-        from: slug("lead"),
+    let draft = orch_core::message::MessageDraft {
+        from: test_slug("lead"),
         to: reader.clone(),
         kind: orch_core::message::MessageKind::Note,
         body: String::new(),
-        extra: orch_core::message::Extra::default(),
+        extra: orch_core::message::MessageExtras::default(),
     };
-    let note = write(store, |tx| message::insert(tx, sent[0], draft.clone(), NOW)).id;
-    let unread = thread::Search { unread_after: Some(MessageId(0)), ..all };
+    let note = write_store(store, |tx| message::insert(tx, sent[0], draft.clone(), NOW)).id;
+    let unread = thread::ThreadFilter { unread_after: Some(MessageId(0)), ..all };
     assert_eq!(list(store, unread), (vec![sent[0]], 1));
-    assert_eq!(list(store, thread::Search { unread_after: Some(note), ..all }), (vec![], 0));
-    let everybody = thread::Search { agent: None, state: Some(ThreadStatus::Queued), ..all };
+    assert_eq!(list(store, thread::ThreadFilter { unread_after: Some(note), ..all }), (vec![], 0));
+    let everybody = thread::ThreadFilter { agent: None, state: Some(ThreadStatus::Queued), ..all };
     assert_eq!(list(store, everybody).1, 4, "with the one of another queue");
 }
 
 fn threads_of_a_run(store: &mut Store) {
-    let (run, queued) = write(store, |tx| {
+    let (run, queued) = write_store(store, |tx| {
         let run = new_run(tx, "of-threads")?;
         let mut queued = None;
         for (key, state) in [("a", TaskState::Dispatched), ("b", TaskState::Running)] {
             let task = new_task(tx, run.id, key)?;
-            let id = attempt::next(tx)?;
-            let reference = Reference { run: run.id, task: task.id, attempt: id };
-            let thread = thread::insert(tx, head("w", 2, Some(reference)), NOW)?;
+            let id = attempt::next_id(tx)?;
+            let reference = AttemptReference { run: run.id, task: task.id, attempt: id };
+            let thread = thread::insert(tx, thread_head("w", 2, Some(reference)), NOW)?;
             attempt::insert(tx, attempt_row(id, &task, 1, thread.id), NOW)?;
             let attempt = Some(LastAttempt { id, number: 1 });
             task::save(tx, &Task { state, attempt, ..task })?;
@@ -194,7 +203,7 @@ fn threads_of_a_run(store: &mut Store) {
         }
         Ok((run.id, queued))
     });
-    let found = read(store, |tx| thread::queued_of_run(tx, run));
+    let found = read_store(store, |tx| thread::list_queued_by_run(tx, run));
     assert_eq!(found.iter().map(|thread| thread.id).collect::<Vec<_>>(), Vec::from_iter(queued));
-    assert_eq!(read(store, |tx| thread::queued_of_run(tx, RunId(77))), []);
+    assert_eq!(read_store(store, |tx| thread::list_queued_by_run(tx, RunId(77))), []);
 }

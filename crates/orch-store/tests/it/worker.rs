@@ -1,27 +1,29 @@
 //! Processes that work, supervisors that start them, and profiles that rest.
 
 use orch_core::id::{RunId, ThreadId};
-use orch_core::thread::Reference;
-use orch_core::time::{Span, Time};
+use orch_core::thread::AttemptReference;
+use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 use orch_store::Store;
-use orch_store::table::profile_rest::{self, ProfileRest};
+use orch_store::table::profile_cooldown::{self, ProfileCooldown};
 use orch_store::table::supervisor::{self, Supervisor};
 use orch_store::table::{attempt, thread, worker};
 
-use crate::Open;
-use crate::fixture::{NOW, attempt_row, head, new_run, new_task, new_thread, read, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{
+    NOW, attempt_row, new_run, new_task, new_thread, read_store, test_slug, thread_head, write_store,
+};
 
-fn begun(thread: ThreadId) -> Worker {
+fn started_worker(thread: ThreadId) -> Worker {
     Worker {
         thread,
-        agent: slug("crew"),
+        agent: test_slug("crew"),
         host: "h".to_owned(),
         process: "1-2-3".to_owned(),
         tag: "t".to_owned(),
         profile: None,
         log: "/logs/1".to_owned(),
-        grace: Span::seconds(10),
+        grace: TimeSpan::from_seconds(10),
         session: None,
         started_at: NOW,
         output_at: None,
@@ -35,22 +37,22 @@ fn begun(thread: ThreadId) -> Worker {
     }
 }
 
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, of_run, alone) = write(&mut store, |tx| {
+    let (run, of_run, alone) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let made = new_task(tx, run.id, "a")?;
-        let id = attempt::next(tx)?;
-        let reference = Reference { run: run.id, task: made.id, attempt: id };
-        let of_run = thread::insert(tx, head("crew", 2, Some(reference)), NOW)?;
+        let id = attempt::next_id(tx)?;
+        let reference = AttemptReference { run: run.id, task: made.id, attempt: id };
+        let of_run = thread::insert(tx, thread_head("crew", 2, Some(reference)), NOW)?;
         attempt::insert(tx, attempt_row(id, &made, 1, of_run.id), NOW)?;
         Ok((run.id, of_run.id, new_thread(tx, "crew", 2)?.id))
     });
     for thread in [alone, of_run] {
-        write(&mut store, |tx| worker::put(tx, &begun(thread)));
+        write_store(&mut store, |tx| worker::upsert(tx, &started_worker(thread)));
     }
     let live = |store: &mut Store, run| {
-        let live = read(store, |tx| worker::live(tx, run));
+        let live = read_store(store, |tx| worker::list_live(tx, run));
         live.into_iter().map(|worker| worker.thread).collect::<Vec<_>>()
     };
     let mut both = [of_run, alone];
@@ -58,12 +60,12 @@ pub(crate) fn exercise(open: Open<'_>) {
     assert_eq!(live(&mut store, None), both, "by thread");
     assert_eq!(live(&mut store, Some(run)), [of_run]);
     assert_eq!(live(&mut store, Some(RunId(99))), []);
-    assert_eq!(read(&mut store, |tx| worker::load(tx, ThreadId(99))), None);
+    assert_eq!(read_store(&mut store, |tx| worker::load(tx, ThreadId(99))), None);
 
     let mut whole = Worker {
         process: "4-5-6".to_owned(),
         tag: "u".to_owned(),
-        profile: Some(slug("claude")),
+        profile: Some(test_slug("claude")),
         session: Some("s".to_owned()),
         output_at: Some(Time(2_000)),
         commit_at: Some(Time(3_000)),
@@ -72,23 +74,27 @@ pub(crate) fn exercise(open: Open<'_>) {
         tokens: 1 << 40,
         cost_micros: 7,
         report: Some("Done.".to_owned()),
-        ..begun(of_run)
+        ..started_worker(of_run)
     };
-    write(&mut store, |tx| worker::put(tx, &whole));
-    assert_eq!(read(&mut store, |tx| worker::load(tx, of_run)), Some(whole.clone()), "in place of the first");
+    write_store(&mut store, |tx| worker::upsert(tx, &whole));
+    assert_eq!(
+        read_store(&mut store, |tx| worker::load(tx, of_run)),
+        Some(whole.clone()),
+        "in place of the first"
+    );
     assert_eq!(live(&mut store, None), both);
     for outcome in WorkerOutcome::ALL {
         let detail = Some("It failed.".to_owned()).filter(|_| outcome == WorkerOutcome::Failed);
         whole.end = Some(WorkerEnd { at: Time(4_000), outcome, detail });
-        write(&mut store, |tx| worker::put(tx, &whole));
-        assert_eq!(read(&mut store, |tx| worker::load(tx, of_run)), Some(whole.clone()));
+        write_store(&mut store, |tx| worker::upsert(tx, &whole));
+        assert_eq!(read_store(&mut store, |tx| worker::load(tx, of_run)), Some(whole.clone()));
         assert_eq!(live(&mut store, Some(run)), [], "{outcome:?}");
     }
     assert_eq!(live(&mut store, None), [alone]);
-    write(&mut store, |tx| worker::put(tx, &begun(of_run)));
+    write_store(&mut store, |tx| worker::upsert(tx, &started_worker(of_run)));
     assert_eq!(live(&mut store, Some(run)), [of_run], "the next worker of the thread");
     supervisors(&mut store, run);
-    rests(&mut store);
+    profile_cooldowns(&mut store);
 }
 
 fn supervisors(store: &mut Store, run: RunId) {
@@ -102,31 +108,34 @@ fn supervisors(store: &mut Store, run: RunId) {
     let late = Supervisor { log: Some("/logs/drive".to_owned()), ..one("1-1-1", None, 20) };
     let early = one("2-2-2", Some(run), 10);
     for row in [&late, &early] {
-        write(store, |tx| supervisor::put(tx, row));
+        write_store(store, |tx| supervisor::upsert(tx, row));
     }
-    assert_eq!(read(store, supervisor::all), [early.clone(), late.clone()], "oldest first");
-    write(store, |tx| supervisor::put(tx, &one("2-2-2", None, 30)));
-    assert_eq!(read(store, supervisor::all), [early, late.clone()], "what is known stays");
-    write(store, |tx| supervisor::forget(tx, "2-2-2"));
-    write(store, |tx| supervisor::forget(tx, "2-2-2"));
-    assert_eq!(read(store, supervisor::all), [late]);
+    assert_eq!(read_store(store, supervisor::list_all), [early.clone(), late.clone()], "oldest first");
+    write_store(store, |tx| supervisor::upsert(tx, &one("2-2-2", None, 30)));
+    assert_eq!(read_store(store, supervisor::list_all), [early, late.clone()], "what is known stays");
+    write_store(store, |tx| supervisor::delete(tx, "2-2-2"));
+    write_store(store, |tx| supervisor::delete(tx, "2-2-2"));
+    assert_eq!(read_store(store, supervisor::list_all), [late]);
 }
 
-fn rests(store: &mut Store) {
-    let rest = |profile: &str, until, failures| ProfileRest {
-        profile: slug(profile),
+fn profile_cooldowns(store: &mut Store) {
+    let rest = |profile: &str, until, failures| ProfileCooldown {
+        profile: test_slug(profile),
         until,
         failures,
         reason: until.map(|_| "No quota.".to_owned()),
         at: NOW,
     };
-    assert_eq!(read(store, |tx| profile_rest::load(tx, &slug("claude"))), None);
+    assert_eq!(read_store(store, |tx| profile_cooldown::load(tx, &test_slug("claude"))), None);
     for row in [rest("codex", None, 1), rest("claude", None, 1), rest("claude", Some(Time(9_000)), 2)] {
-        write(store, |tx| profile_rest::put(tx, &row));
+        write_store(store, |tx| profile_cooldown::upsert(tx, &row));
     }
     let claude = rest("claude", Some(Time(9_000)), 2);
-    assert_eq!(read(store, |tx| profile_rest::load(tx, &slug("claude"))), Some(claude.clone()));
-    assert_eq!(read(store, profile_rest::all), [claude, rest("codex", None, 1)], "by name");
-    write(store, |tx| profile_rest::forget(tx, &slug("claude")));
-    assert_eq!(read(store, profile_rest::all), [rest("codex", None, 1)]);
+    assert_eq!(
+        read_store(store, |tx| profile_cooldown::load(tx, &test_slug("claude"))),
+        Some(claude.clone())
+    );
+    assert_eq!(read_store(store, profile_cooldown::list_all), [claude, rest("codex", None, 1)], "by name");
+    write_store(store, |tx| profile_cooldown::delete(tx, &test_slug("claude")));
+    assert_eq!(read_store(store, profile_cooldown::list_all), [rest("codex", None, 1)]);
 }

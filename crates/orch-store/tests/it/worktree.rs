@@ -1,32 +1,34 @@
 //! Worktrees, what threads ask of them, the checks that ran in them, and what is to be done with them.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
-use orch_core::effect::{EffectKind, Holder};
-use orch_core::id::{AttemptId, Commit, EffectId, RunId};
-use orch_core::run::{Baseline, Ground};
-use orch_core::thread::condition::{Condition, Found};
-use orch_core::time::{Span, Time};
+use orch_core::effect::{EffectHolder, EffectKind};
+use orch_core::id::{AttemptId, CommitHash, EffectId, RunId};
+use orch_core::run::{BaselineStatus, RunGit};
+use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
+use orch_core::time::{Time, TimeSpan};
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Store;
 use orch_store::table::{
     attempt, check_run, dependency, effect, run as run_table, task, thread_condition, worktree,
 };
 
-use crate::Open;
-use crate::fixture::{NOW, attempt_row, new_run, new_task, new_thread, policy, read, slug, write};
+use crate::StoreOpener;
+use crate::fixture::{
+    NOW, attempt_row, new_run, new_task, new_thread, read_store, test_policy, test_slug, write_store,
+};
 
-fn commit(digit: char) -> Commit {
-    Commit::stored(digit.to_string().repeat(40))
+fn test_commit(digit: char) -> CommitHash {
+    CommitHash::from_stored(digit.to_string().repeat(40))
 }
 
-fn tree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
+fn test_worktree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
     Worktree {
         attempt,
         run,
         state: WorktreeState::Planned,
         path: format!("/r.orch/{}", attempt.0),
         branch: format!("orch/r/a.{}", attempt.0),
-        base: commit('1'),
+        base: test_commit('1'),
         behind: 2,
         head: None,
         merged: None,
@@ -37,17 +39,17 @@ fn tree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
     }
 }
 
-pub(crate) fn exercise(open: Open<'_>) {
+pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, first_task, waiting, ids) = write(&mut store, |tx| {
+    let (run, first_task, waiting, ids) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let mut ids = Vec::new();
         for key in ["a", "b"] {
             let made = new_task(tx, run.id, key)?;
             let thread = new_thread(tx, "crew", 2)?;
-            let id = attempt::next(tx)?;
+            let id = attempt::next_id(tx)?;
             attempt::insert(tx, attempt_row(id, &made, 1, thread.id), NOW)?;
-            task::save(tx, &orch_core::task::decide::dispatched(&made, id, made.checks, NOW))?;
+            task::save(tx, &orch_core::task::decide::start_attempt(&made, id, made.checks, NOW))?;
             ids.push((made.id, id));
         }
         let waiting = new_task(tx, run.id, "c")?;
@@ -59,86 +61,95 @@ pub(crate) fn exercise(open: Open<'_>) {
         Ok((run.id, first_task, waiting.id, ids))
     });
     for (slot, id) in ids.iter().enumerate() {
-        write(&mut store, |tx| worktree::insert(tx, &tree(*id, run, u32::try_from(slot).unwrap())));
+        write_store(&mut store, |tx| {
+            worktree::insert(tx, &test_worktree(*id, run, u32::try_from(slot).unwrap()))
+        });
     }
-    assert_eq!(read(&mut store, worktree::slots), [0, 1]);
-    let mut first = tree(ids[0], run, 0);
-    assert_eq!(read(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
+    assert_eq!(read_store(&mut store, worktree::used_slots), [0, 1]);
+    let mut first = test_worktree(ids[0], run, 0);
+    assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
     first.state = WorktreeState::Removed;
-    (first.head, first.merged) = (Some(commit('2')), Some(commit('3')));
+    (first.head, first.merged) = (Some(test_commit('2')), Some(test_commit('3')));
     (first.changes, first.salvage) = (Some("{}".to_owned()), Some("refs/orch/salvage/r/a.1".to_owned()));
-    write(&mut store, |tx| worktree::save(tx, &first));
-    assert_eq!(read(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
-    let of = |store: &mut Store, after| read(store, |tx| worktree::of_run(tx, run, after, 9));
+    write_store(&mut store, |tx| worktree::save(tx, &first));
+    assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
+    let of = |store: &mut Store, after| read_store(store, |tx| worktree::list_by_run(tx, run, after, 9));
     assert_eq!(of(&mut store, AttemptId(0)).len(), 2);
-    assert_eq!(of(&mut store, ids[0]), [tree(ids[1], run, 1)]);
-    assert_eq!(read(&mut store, |tx| worktree::there(tx, run)), [tree(ids[1], run, 1)]);
-    assert_eq!(read(&mut store, |tx| worktree::count(tx, run)), 2);
-    let below = read(&mut store, |tx| worktree::of_dependencies(tx, waiting));
-    assert_eq!(below, [first, tree(ids[1], run, 1)]);
-    let at = |store: &mut Store, path: &str| read(store, |tx| worktree::at(tx, path));
-    assert_eq!(at(&mut store, "/r.orch/2"), Some(tree(ids[1], run, 1)));
+    assert_eq!(of(&mut store, ids[0]), [test_worktree(ids[1], run, 1)]);
+    assert_eq!(
+        read_store(&mut store, |tx| worktree::list_not_removed(tx, run)),
+        [test_worktree(ids[1], run, 1)]
+    );
+    assert_eq!(read_store(&mut store, |tx| worktree::count(tx, run)), 2);
+    let below = read_store(&mut store, |tx| worktree::list_of_dependencies(tx, waiting));
+    assert_eq!(below, [first, test_worktree(ids[1], run, 1)]);
+    let at = |store: &mut Store, path: &str| read_store(store, |tx| worktree::load_by_path(tx, path));
+    assert_eq!(at(&mut store, "/r.orch/2"), Some(test_worktree(ids[1], run, 1)));
     assert_eq!(at(&mut store, "/r.orch/1"), None, "it was removed");
     assert_eq!(
-        read(&mut store, |tx| attempt::by_number(tx, first_task, 1)).map(|found| found.id),
+        read_store(&mut store, |tx| attempt::load_by_number(tx, first_task, 1)).map(|found| found.id),
         Some(ids[0])
     );
-    assert_eq!(read(&mut store, |tx| attempt::by_number(tx, first_task, 2)), None);
-    places(&mut store);
+    assert_eq!(read_store(&mut store, |tx| attempt::load_by_number(tx, first_task, 2)), None);
+    attempt_locations(&mut store);
     conditions(&mut store);
     checks(&mut store, run, ids[0]);
     effects(&mut store, run, ids[0]);
 }
 
 /// What is known of the places in one repository.
-fn places(store: &mut Store) {
-    let ground = Ground {
+fn attempt_locations(store: &mut Store) {
+    let ground = RunGit {
         repository: "/r/.git".to_owned(),
-        base: commit('1'),
+        base: test_commit('1'),
         base_branch: None,
         branch: "orch/g/main".to_owned(),
         branch_prefix: "orch/g".to_owned(),
         root: "/r.orch/g".to_owned(),
-        baseline: Baseline::Pending,
+        baseline: BaselineStatus::Pending,
     };
-    let (run, id) = write(store, |tx| {
-        let name = slug("g");
-        let new = run_table::NewRow {
+    let (run, id) = write_store(store, |tx| {
+        let name = test_slug("g");
+        let new = run_table::NewRunRow {
             name: &name,
             title: "A run",
             goal: None,
-            policy: &policy(),
+            policy: &test_policy(),
             ground: Some(&ground),
         };
         let run = run_table::insert(tx, new, NOW)?;
         let made = new_task(tx, run, "a")?;
         let thread = new_thread(tx, "crew", 2)?;
-        let id = attempt::next(tx)?;
+        let id = attempt::next_id(tx)?;
         attempt::insert(tx, attempt_row(id, &made, 1, thread.id), NOW)?;
-        worktree::insert(tx, &tree(id, run, 7))?;
+        worktree::insert(tx, &test_worktree(id, run, 7))?;
         Ok((run, id))
     });
-    let found = read(store, |tx| worktree::places(tx, "/r/.git"));
+    let found = read_store(store, |tx| worktree::list_locations(tx, "/r/.git"));
     let state = WorktreeState::Planned;
     let (path, branch) = (format!("/r.orch/{}", id.0), format!("orch/r/a.{}", id.0));
-    assert_eq!(found, [worktree::Places { path, branch, state, leaf: "g/a.1".to_owned() }]);
-    let grounds = read(store, run_table::with_ground);
+    assert_eq!(found, [worktree::AttemptLocation { path, branch, state, leaf: "g/a.1".to_owned() }]);
+    let grounds = read_store(store, run_table::list_with_git);
     assert_eq!(grounds.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
 }
 
 fn conditions(store: &mut Store) {
-    let condition =
-        Condition { tree: "/t".to_owned(), branch: "b".to_owned(), base: commit('1'), needs_commit: true };
-    let thread = write(store, |tx| {
+    let condition = TreeCondition {
+        tree: "/t".to_owned(),
+        branch: "b".to_owned(),
+        base: test_commit('1'),
+        needs_commit: true,
+    };
+    let thread = write_store(store, |tx| {
         let thread = new_thread(tx, "crew", 2)?;
         thread_condition::insert(tx, thread.id, &condition)?;
         Ok(thread.id)
     });
-    assert_eq!(read(store, |tx| thread_condition::load(tx, thread)), Some(condition));
-    assert_eq!(read(store, |tx| thread_condition::found(tx, thread)), None);
-    let found = Found { head: commit('2'), changes: Some("{}".to_owned()) };
-    write(store, |tx| thread_condition::note(tx, thread, &found));
-    assert_eq!(read(store, |tx| thread_condition::found(tx, thread)), Some(found));
+    assert_eq!(read_store(store, |tx| thread_condition::load(tx, thread)), Some(condition));
+    assert_eq!(read_store(store, |tx| thread_condition::load_snapshot(tx, thread)), None);
+    let found = ClosingSnapshot { head: test_commit('2'), changes: Some("{}".to_owned()) };
+    write_store(store, |tx| thread_condition::save_snapshot(tx, thread, &found));
+    assert_eq!(read_store(store, |tx| thread_condition::load_snapshot(tx, thread)), Some(found));
 }
 
 fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
@@ -148,51 +159,55 @@ fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
         stage: CheckStage::Attempt,
         source: CheckSource::Task,
         command: "make test".to_owned(),
-        commit: commit('2'),
+        commit: test_commit('2'),
         state: CheckState::Failed,
         exit_status: Some(2),
         message: Some("It failed.".to_owned()),
-        duration: Span(12),
+        duration: TimeSpan(12),
         log: Some("/logs/1".to_owned()),
         at: Time(9),
     };
     let merged = CheckRun { stage: CheckStage::Merge, exit_status: None, log: None, ..check.clone() };
     let base = CheckRun { attempt: None, stage: CheckStage::Baseline, ..check.clone() };
     for one in [&check, &merged, &base] {
-        write(store, |tx| check_run::insert(tx, one));
+        write_store(store, |tx| check_run::insert(tx, one));
     }
-    assert_eq!(read(store, |tx| check_run::of_attempt(tx, attempt)), [check, merged.clone()]);
-    assert_eq!(read(store, |tx| check_run::of_stage(tx, run, CheckStage::Baseline)), [base]);
-    write(store, |tx| check_run::clear(tx, attempt, CheckStage::Attempt));
-    assert_eq!(read(store, |tx| check_run::of_attempt(tx, attempt)), [merged]);
-    write(store, |tx| check_run::clear_run(tx, run, CheckStage::Baseline));
-    assert_eq!(read(store, |tx| check_run::of_stage(tx, run, CheckStage::Baseline)), []);
+    assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), [check, merged.clone()]);
+    assert_eq!(read_store(store, |tx| check_run::list_by_stage(tx, run, CheckStage::Baseline)), [base]);
+    write_store(store, |tx| check_run::clear_attempt(tx, attempt, CheckStage::Attempt));
+    assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), [merged]);
+    write_store(store, |tx| check_run::clear_run(tx, run, CheckStage::Baseline));
+    assert_eq!(read_store(store, |tx| check_run::list_by_stage(tx, run, CheckStage::Baseline)), []);
 }
 
 fn effects(store: &mut Store, run: RunId, attempt: AttemptId) {
-    assert!(!read(store, effect::any));
+    assert!(!read_store(store, effect::any_pending));
     for _ in 0..2 {
-        write(store, |tx| effect::insert(tx, EffectKind::Verify, run, Some(attempt), NOW));
-        write(store, |tx| effect::insert(tx, EffectKind::Branch, run, None, NOW));
+        write_store(store, |tx| effect::insert(tx, EffectKind::Verify, run, Some(attempt), NOW));
+        write_store(store, |tx| effect::insert(tx, EffectKind::Branch, run, None, NOW));
     }
-    let all = read(store, |tx| effect::all(tx, Some(run)));
+    let all = read_store(store, |tx| effect::list_pending(tx, Some(run)));
     assert_eq!(all.iter().map(|one| one.kind).collect::<Vec<_>>(), [EffectKind::Verify, EffectKind::Branch]);
-    assert_eq!(read(store, |tx| effect::all(tx, Some(RunId(99)))), []);
+    assert_eq!(read_store(store, |tx| effect::list_pending(tx, Some(RunId(99)))), []);
     let id = all[0].id;
-    let holder = Holder { host: "h".to_owned(), process: "1-2-3".to_owned(), until: Time(99) };
-    write(store, |tx| effect::hold(tx, id, &holder, 1));
-    assert!(write(store, |tx| effect::intend(tx, id, 1, "{}")));
-    let held = read(store, |tx| effect::of(tx, EffectKind::Verify, run, Some(attempt))).unwrap();
+    let holder = EffectHolder { host: "h".to_owned(), process: "1-2-3".to_owned(), until: Time(99) };
+    write_store(store, |tx| effect::acquire_lease(tx, id, &holder, 1));
+    assert!(write_store(store, |tx| effect::record_intent(tx, id, 1, "{}")));
+    let held =
+        read_store(store, |tx| effect::find_pending(tx, EffectKind::Verify, run, Some(attempt))).unwrap();
     assert_eq!((held.holder.as_ref(), held.taken, held.intent.as_deref()), (Some(&holder), 1, Some("{}")));
-    write(store, |tx| effect::hold(tx, id, &holder, 2));
-    assert!(!write(store, |tx| effect::intend(tx, id, 1, "late")), "an older taking writes nothing");
-    assert!(!write(store, |tx| effect::finish(tx, id, 1)), "and ends nothing");
-    assert!(!write(store, |tx| effect::let_go(tx, id, 1)));
-    assert!(write(store, |tx| effect::let_go(tx, id, 2)));
-    assert_eq!(read(store, |tx| effect::load(tx, id)).unwrap().holder, None);
-    assert!(write(store, |tx| effect::finish(tx, id, 2)));
-    assert_eq!(read(store, |tx| effect::load(tx, id)), None);
-    assert_eq!(read(store, |tx| effect::load(tx, EffectId(99))), None);
-    write(store, |tx| effect::withdraw(tx, EffectKind::Branch, run, None));
-    assert!(!read(store, effect::any));
+    write_store(store, |tx| effect::acquire_lease(tx, id, &holder, 2));
+    assert!(
+        !write_store(store, |tx| effect::record_intent(tx, id, 1, "late")),
+        "an older taking writes nothing"
+    );
+    assert!(!write_store(store, |tx| effect::delete_performed(tx, id, 1)), "and ends nothing");
+    assert!(!write_store(store, |tx| effect::release_lease(tx, id, 1)));
+    assert!(write_store(store, |tx| effect::release_lease(tx, id, 2)));
+    assert_eq!(read_store(store, |tx| effect::load(tx, id)).unwrap().holder, None);
+    assert!(write_store(store, |tx| effect::delete_performed(tx, id, 2)));
+    assert_eq!(read_store(store, |tx| effect::load(tx, id)), None);
+    assert_eq!(read_store(store, |tx| effect::load(tx, EffectId(99))), None);
+    write_store(store, |tx| effect::withdraw_effect(tx, EffectKind::Branch, run, None));
+    assert!(!read_store(store, effect::any_pending));
 }

@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use orch_core::event::{Event, Wake};
+use orch_core::event::{AwaitedEvent, Event};
 
-use crate::settings::Notify;
-use orch_process::Environment;
-use orch_process::notice::run_notice;
+use crate::settings::NotifySettings;
+use orch_process::EnvironmentVariables;
+use orch_process::timed_command::run_with_timeout;
 
 /// How many notices wait for the program at most; what comes then is left out.
 const QUEUE: usize = 64;
@@ -20,26 +20,26 @@ const QUEUE: usize = 64;
 const TEXT_BYTES_MAX: usize = 4_000;
 
 /// Tells, in a thread of its own.
-pub struct Notifier {
-    notify: Notify,
+pub struct EventNotifier {
+    notify: NotifySettings,
     store: String,
-    tell: Option<SyncSender<Notice>>,
+    tell: Option<SyncSender<QueuedNotice>>,
     complaints: Receiver<String>,
     /// Until when notices are told, once nothing more is to come.
     until: Arc<Mutex<Option<Instant>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Notice {
+struct QueuedNotice {
     variables: Vec<(&'static str, String)>,
     document: String,
 }
 
-impl Notifier {
+impl EventNotifier {
     /// Begins to listen; the program is run in this folder.
     #[must_use]
-    pub fn new(notify: Notify, folder: PathBuf, store: String) -> Self {
-        let (tell, notices) = sync_channel::<Notice>(QUEUE);
+    pub fn new(notify: NotifySettings, folder: PathBuf, store: String) -> Self {
+        let (tell, notices) = sync_channel::<QueuedNotice>(QUEUE);
         let (complain, complaints) = channel();
         let until = Arc::new(Mutex::new(None));
         let (order, ends) = (notify.clone(), Arc::clone(&until));
@@ -50,7 +50,7 @@ impl Notifier {
                     return;
                 }
                 drop(late);
-                tell_one(&order, &folder, &notice, &complain);
+                run_notify_command(&order, &folder, &notice, &complain);
             }
         };
         // Without a thread nobody is told, and the queue fills up.
@@ -62,10 +62,10 @@ impl Notifier {
     ///
     /// # Errors
     /// The program takes notices too slowly; this one is left out.
-    pub fn hear(&self, event: &Event, text: Option<&str>, document: String) -> Result<(), QueueFull> {
-        let wake = self.notify.on.iter().find(|wake| wake.kinds().contains(&event.kind));
+    pub fn notify_event(&self, event: &Event, text: Option<&str>, document: String) -> Result<(), QueueFull> {
+        let wake = self.notify.on.iter().find(|wake| wake.event_kinds().contains(&event.kind));
         let (Some(wake), Some(tell)) = (wake, &self.tell) else { return Ok(()) };
-        let notice = Notice { variables: variables(*wake, event, text, &self.store), document };
+        let notice = QueuedNotice { variables: notice_variables(*wake, event, text, &self.store), document };
         match tell.try_send(notice) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(_)) => Err(QueueFull),
@@ -73,7 +73,7 @@ impl Notifier {
     }
 
     /// What went wrong since this was asked, in sentences.
-    pub fn complaints(&self) -> impl Iterator<Item = String> + '_ {
+    pub fn take_complaints(&self) -> impl Iterator<Item = String> + '_ {
         self.complaints.try_iter()
     }
 }
@@ -82,15 +82,15 @@ impl Notifier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
 
-impl Drop for Notifier {
+impl Drop for EventNotifier {
     fn drop(&mut self) {
-        self.finish();
+        self.drain_and_join();
     }
 }
 
-impl Notifier {
+impl EventNotifier {
     /// Ends: what waits is told, for twice as long as one may take. What went wrong then can still be asked for.
-    pub fn finish(&mut self) {
+    pub fn drain_and_join(&mut self) {
         let until = Instant::now() + self.notify.limit * 2;
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         self.tell = None;
@@ -100,7 +100,12 @@ impl Notifier {
     }
 }
 
-fn variables(wake: Wake, event: &Event, text: Option<&str>, store: &str) -> Vec<(&'static str, String)> {
+fn notice_variables(
+    wake: AwaitedEvent,
+    event: &Event,
+    text: Option<&str>,
+    store: &str,
+) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("ORCH_NOTICE", wake.name().to_owned()),
         ("ORCH_EVENT", event.id.to_string()),
@@ -110,14 +115,14 @@ fn variables(wake: Wake, event: &Event, text: Option<&str>, store: &str) -> Vec<
         ("ORCH_RUN", event.run.as_ref().map(ToString::to_string)),
         ("ORCH_TASK", event.task.as_ref().map(ToString::to_string)),
         ("ORCH_ATTEMPT", event.attempt.as_ref().map(ToString::to_string)),
-        ("ORCH_TEXT", text.map(short)),
+        ("ORCH_TEXT", text.map(truncate_for_variable)),
     ];
     variables.extend(facts.into_iter().filter_map(|(name, value)| Some((name, value?))));
     variables
 }
 
 /// A text as long as a variable may hold without getting in the way of the program's start.
-fn short(text: &str) -> String {
+fn truncate_for_variable(text: &str) -> String {
     let mut end = text.len().min(TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -125,12 +130,20 @@ fn short(text: &str) -> String {
     text[..end].replace('\0', "")
 }
 
-fn tell_one(notify: &Notify, folder: &std::path::Path, notice: &Notice, complain: &Sender<String>) {
+fn run_notify_command(
+    notify: &NotifySettings,
+    folder: &std::path::Path,
+    notice: &QueuedNotice,
+    complain: &Sender<String>,
+) {
     let environment = notice
         .variables
         .iter()
-        .fold(Environment::inherited(), |environment, (name, value)| environment.with(*name, value));
-    let told = run_notice(&notify.command, folder, &environment, notice.document.as_bytes(), notify.limit);
+        .fold(EnvironmentVariables::inherit_sanitized(), |environment, (name, value)| {
+            environment.with_variable(*name, value)
+        });
+    let told =
+        run_with_timeout(&notify.command, folder, &environment, notice.document.as_bytes(), notify.limit);
     let program = notify.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let said = match told {
         Ok(Some(status)) if status.success() => return,

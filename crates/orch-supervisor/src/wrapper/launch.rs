@@ -7,46 +7,48 @@ use std::time::Duration;
 
 use crate::SupervisorError;
 use orch_inbox::Error;
-use orch_process::Environment;
-use orch_process::afresh;
-use orch_process::worker::Input;
-use orch_profile::brief::{Answered, BriefFacts, BriefWorktree, ResumeFacts};
-use orch_profile::{Actor, BriefWay, Launch as Places, Profile, session_id, variables};
+use orch_process::EnvironmentVariables;
+use orch_process::reexec;
+use orch_process::worker::WorkerInput;
+use orch_profile::brief::{BriefFacts, BriefWorktree, QuestionWithAnswer, ResumeFacts};
+use orch_profile::{
+    BriefDelivery, PlaceholderValues as Places, Profile, ResponsibleParty, session_uuid, variables,
+};
 use orch_scheduler::meter;
 
-use super::{Held, What, Wrap};
+use super::{ClaimedWork, WorkerSource, WrapperConfig};
 
 /// A start of a worker.
-pub(super) struct Launch {
+pub(super) struct WorkerLaunch {
     pub words: Vec<OsString>,
     pub folder: PathBuf,
-    pub environment: Environment,
+    pub environment: EnvironmentVariables,
     /// The session, as soon as it is sure that there is, or will be, one of this name.
     pub session: Option<String>,
     pub silence: Option<Duration>,
-    brief: Brief,
+    brief: BriefPayload,
 }
 
 /// How the brief goes in.
-enum Brief {
+enum BriefPayload {
     None,
     Bytes(Vec<u8>),
     /// Removed when the start is over.
     File(PathBuf),
 }
 
-impl Launch {
-    pub(super) fn input(&self) -> Input<'_> {
+impl WorkerLaunch {
+    pub(super) fn worker_input(&self) -> WorkerInput<'_> {
         match &self.brief {
-            Brief::Bytes(bytes) => Input::Bytes(bytes),
-            Brief::None | Brief::File(_) => Input::Nothing,
+            BriefPayload::Bytes(bytes) => WorkerInput::Bytes(bytes),
+            BriefPayload::None | BriefPayload::File(_) => WorkerInput::Nothing,
         }
     }
 }
 
-impl Drop for Launch {
+impl Drop for WorkerLaunch {
     fn drop(&mut self) {
-        if let Brief::File(path) = &self.brief {
+        if let BriefPayload::File(path) = &self.brief {
             // Whoever comes next writes it anew.
             let _ = std::fs::remove_file(path);
         }
@@ -54,13 +56,13 @@ impl Drop for Launch {
 }
 
 /// Prepares a start; `again` goes on in the session that was left.
-pub(super) fn launch(
-    wrap: &Wrap<'_>,
-    held: &Held,
+pub(super) fn prepare_launch(
+    wrap: &WrapperConfig<'_>,
+    held: &ClaimedWork,
     again: bool,
-    answered: Option<Answered>,
-) -> Result<Launch, SupervisorError> {
-    let folder = match held.work.folder() {
+    answered: Option<QuestionWithAnswer>,
+) -> Result<WorkerLaunch, SupervisorError> {
+    let folder = match held.work.work_folder() {
         Some(folder) => folder,
         None => std::env::current_dir().map_err(|source| Error::File {
             doing: "find",
@@ -69,23 +71,23 @@ pub(super) fn launch(
         })?,
     };
     match &wrap.what {
-        What::Command { words, .. } => Ok(Launch {
+        WorkerSource::Command { words, .. } => Ok(WorkerLaunch {
             words: words.clone(),
-            environment: ours(Environment::inherited(), wrap, held),
+            environment: with_worker_variables(EnvironmentVariables::inherit_sanitized(), wrap, held),
             folder,
             session: None,
             silence: None,
-            brief: Brief::None,
+            brief: BriefPayload::None,
         }),
-        What::Profile { profile, template } => {
+        WorkerSource::Profile { profile, template } => {
             let session = match &held.row.session {
                 Some(session) => Some(session.clone()),
-                None if profile.chooses_session() => Some(new_session()?),
+                None if profile.chooses_session() => Some(new_session_id()?),
                 None => None,
             };
             // A client that ended before it had a session has none to go on with, and begins anew.
             let resumes = profile.resume.is_some()
-                && (held.row.session.is_some() || (again && !profile.tells_session()));
+                && (held.row.session.is_some() || (again && !profile.reports_session()));
             let text = match (resumes, &held.work.attempt) {
                 (true, Some(attempt)) if profile.resume.is_some() => {
                     let facts = ResumeFacts {
@@ -94,35 +96,35 @@ pub(super) fn launch(
                         inbox: wrap.programs.inbox.clone(),
                         answered,
                     };
-                    template.resume(&facts)
+                    template.render_resume_brief(&facts)
                 }
-                _ => template.write(&facts(wrap, held, profile)).map(|brief| brief.text),
+                _ => template.render_brief(&brief_facts(wrap, held, profile)).map(|brief| brief.text),
             };
             let text = text.map_err(SupervisorError::Brief)?;
-            of_profile(wrap, held, profile, folder, session, resumes, text)
+            prepare_profile_launch(wrap, held, profile, folder, session, resumes, text)
         }
     }
 }
 
-fn of_profile(
-    wrap: &Wrap<'_>,
-    held: &Held,
+fn prepare_profile_launch(
+    wrap: &WrapperConfig<'_>,
+    held: &ClaimedWork,
     profile: &Profile,
     folder: PathBuf,
     session: Option<String>,
     resumes: bool,
     text: String,
-) -> Result<Launch, SupervisorError> {
+) -> Result<WorkerLaunch, SupervisorError> {
     let brief_file = held.log.with_file_name(format!("{}.brief", held.thread));
     let brief = match profile.brief {
-        BriefWay::Stdin => Brief::Bytes(text.clone().into_bytes()),
-        BriefWay::Argument => Brief::None,
-        BriefWay::File => {
-            write_private(&brief_file, &text)?;
-            Brief::File(brief_file.clone())
+        BriefDelivery::Stdin => BriefPayload::Bytes(text.clone().into_bytes()),
+        BriefDelivery::Argument => BriefPayload::None,
+        BriefDelivery::File => {
+            write_private_file(&brief_file, &text)?;
+            BriefPayload::File(brief_file.clone())
         }
     };
-    let (git_dir, common) = git_folders(&folder);
+    let (git_dir, common) = read_git_folders(&folder);
     let store_dir = held.log.ancestors().find(|folder| folder.ends_with("logs")).and_then(Path::parent);
     let places = Places {
         worktree: &folder,
@@ -136,38 +138,40 @@ fn of_profile(
         orch: &wrap.programs.orch,
     };
     // A script reads no text of ours, and costs nobody anything.
-    if let (Some(attempt), Some(folder), Actor::Worker) = (&held.work.attempt, store_dir, profile.report) {
+    if let (Some(attempt), Some(folder), ResponsibleParty::Worker) =
+        (&held.work.attempt, store_dir, profile.report)
+    {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        meter::note(folder, &attempt.task.run, &held.holder, "inbox run", bytes);
+        meter::record_cost(folder, &attempt.task.run, &held.holder, "inbox run", bytes);
     }
     let line = match &profile.resume {
         Some(resume) if resumes => resume,
         _ => &profile.command,
     };
-    let (program, arguments) = line.fill(&places).map_err(SupervisorError::Fill)?;
-    let foreign = std::env::vars_os().filter(|(name, value)| !afresh::is_own(name, value));
-    let environment = profile.environment(foreign, &places).map_err(SupervisorError::Fill)?;
-    let mut environment = ours(environment, wrap, held);
-    if profile.commit == Actor::Tool {
-        environment = environment.with(super::DEFER, "1");
+    let (program, arguments) = line.expand_placeholders(&places).map_err(SupervisorError::Fill)?;
+    let foreign = std::env::vars_os().filter(|(name, value)| !reexec::is_reexec_variable(name, value));
+    let environment = profile.worker_environment(foreign, &places).map_err(SupervisorError::Fill)?;
+    let mut environment = with_worker_variables(environment, wrap, held);
+    if profile.commit == ResponsibleParty::Tool {
+        environment = environment.with_variable(super::DEFER, "1");
     }
-    Ok(Launch {
+    Ok(WorkerLaunch {
         words: std::iter::once(program).chain(arguments).collect(),
         environment,
         folder,
-        session: session.filter(|_| resumes || !profile.tells_session()),
+        session: session.filter(|_| resumes || !profile.reports_session()),
         silence: profile.silence.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
         brief,
     })
 }
 
-fn facts(wrap: &Wrap<'_>, held: &Held, profile: &Profile) -> BriefFacts {
+fn brief_facts(wrap: &WrapperConfig<'_>, held: &ClaimedWork, profile: &Profile) -> BriefFacts {
     let work = &held.work;
     let attempt = work.attempt.clone().unwrap_or_else(|| orch_core::id::AttemptName {
         // Work that no scheduler sent is named by its thread.
         task: orch_core::id::TaskName {
-            run: orch_core::id::Slug::stored("inbox".to_owned()),
-            key: orch_core::id::Slug::stored(held.thread.to_string()),
+            run: orch_core::id::Slug::from_stored("inbox".to_owned()),
+            key: orch_core::id::Slug::from_stored(held.thread.to_string()),
         },
         number: 1,
     });
@@ -195,41 +199,45 @@ fn facts(wrap: &Wrap<'_>, held: &Held, profile: &Profile) -> BriefFacts {
 }
 
 /// The variables that say who the worker is, and where our programs are.
-fn ours(environment: Environment, wrap: &Wrap<'_>, held: &Held) -> Environment {
+fn with_worker_variables(
+    environment: EnvironmentVariables,
+    wrap: &WrapperConfig<'_>,
+    held: &ClaimedWork,
+) -> EnvironmentVariables {
     let mut environment = environment
         .without_prefix("ORCH_")
         .without_prefix("INBOX_")
-        .with(variables::STORE, &wrap.store)
-        .with(variables::AGENT, held.holder.as_str())
-        .with(variables::THREAD, held.thread.to_string())
-        .with(variables::LEASE, &held.token);
+        .with_variable(variables::STORE, &wrap.store)
+        .with_variable(variables::AGENT, held.holder.as_str())
+        .with_variable(variables::THREAD, held.thread.to_string())
+        .with_variable(variables::LEASE, &held.token);
     if let Some(name) = &held.work.attempt {
         environment = environment
-            .with(variables::RUN, name.task.run.as_str())
-            .with(variables::TASK, name.task.to_string())
-            .with(variables::ATTEMPT, name.to_string());
+            .with_variable(variables::RUN, name.task.run.as_str())
+            .with_variable(variables::TASK, name.task.to_string())
+            .with_variable(variables::ATTEMPT, name.to_string());
     }
     if let Some(slot) = held.work.slot {
-        environment = environment.with("ORCH_SLOT", slot.to_string());
+        environment = environment.with_variable("ORCH_SLOT", slot.to_string());
     }
     // A worker that says `inbox` means this one.
     let own = wrap.programs.inbox.parent().map(Path::to_owned);
     let path = environment.get("PATH").map(std::ffi::OsStr::to_owned).unwrap_or_default();
     let parts = own.into_iter().chain(std::env::split_paths(&path));
     match std::env::join_paths(parts) {
-        Ok(path) => environment.with("PATH", path),
+        Ok(path) => environment.with_variable("PATH", path),
         Err(_) => environment,
     }
 }
 
-fn new_session() -> Result<String, Error> {
+fn new_session_id() -> Result<String, Error> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
-    Ok(session_id(random))
+    Ok(session_uuid(random))
 }
 
 /// The git folder of a worktree and the one that all share, read as git itself writes them.
-pub(super) fn git_folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
+pub(super) fn read_git_folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
     let dot_git = folder.join(".git");
     if dot_git.is_dir() {
         return (Some(dot_git.clone()), Some(dot_git));
@@ -242,7 +250,7 @@ pub(super) fn git_folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
     (Some(own), common)
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+fn write_private_file(path: &Path, text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     let failed = |source| Error::File { doing: "write", path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
@@ -254,9 +262,9 @@ fn write_private(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// What a profile is, for those who only ask whether it reports.
-pub(super) fn reports(what: &What) -> bool {
+pub(super) fn reports_by_exit(what: &WorkerSource) -> bool {
     match what {
-        What::Command { exit_reports, .. } => *exit_reports,
-        What::Profile { profile, .. } => profile.report == Actor::Tool,
+        WorkerSource::Command { exit_reports, .. } => *exit_reports,
+        WorkerSource::Profile { profile, .. } => profile.report == ResponsibleParty::Tool,
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! It belongs to the transport: what it knows of a task it reads from the work message, as any worker does.
 //! The store is open only for the instants in which something is written, so that hundreds of wrappers cost little.
-//! [`claim`] begins and [`keep`] goes on to the end, in the same process or, by [`Held::note`], in a fresh image of it;
+//! [`claim_work`] begins and [`run_claimed_work`] goes on to the end, in the same process or, by [`ClaimedWork::to_reexec_payload`], in a fresh image of it;
 //! [`launch`] says what is started, [`guard`] watches over it, and [`finish`] says what its end means.
 
+mod cooldown;
 mod finish;
 mod guard;
 mod launch;
-mod note;
-mod rest;
-mod work;
+mod reexec_payload;
+mod work_description;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -20,24 +20,24 @@ use std::time::Duration;
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::{LeaseLength, TokenDigest};
 use orch_core::message::Message;
-use orch_core::run::Spent;
-use orch_core::time::{Span, Time};
+use orch_core::run::ResourceUsage;
+use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::{Worker as Row, WorkerEnd, WorkerOutcome};
-use orch_store::Ending;
-use orch_store::driver::Durability;
+use orch_store::TxEnd;
+use orch_store::driver::WriteDurability;
 use orch_store::table::worker;
 
 use crate::SupervisorError;
-use guard::Guard;
-pub use note::Note;
-use orch_inbox::claim::{self as inbox_claim, Claim};
+use guard::WorkerGuard;
+use orch_inbox::claim::{self as inbox_claim, ClaimRequest};
 use orch_inbox::liveness::TAG;
-use orch_inbox::{Answer, Error, Session, token};
-use orch_process::worker::{Line, run_worker};
-use orch_process::{ProcessIdentity, Worker, host};
-use orch_profile::brief::{Answered, Template};
-use orch_profile::{Profile, Totals};
-pub use work::Work;
+use orch_inbox::{Error, Response, Session, token};
+use orch_process::worker::{OutputLine, run_worker};
+use orch_process::{ProcessIdentity, WorkerCommand, host_id};
+use orch_profile::brief::{BriefTemplate, QuestionWithAnswer};
+use orch_profile::{Profile, SessionTotals};
+pub use reexec_payload::ReexecPayload;
+pub use work_description::WorkDescription;
 
 /// How large the log of one worker may become.
 pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -52,7 +52,7 @@ const LINE_BYTES_MAX: usize = 256 * 1024;
 const STARTS_MAX: u32 = 100;
 
 /// What is run.
-pub enum What {
+pub enum WorkerSource {
     /// This command, which reports by itself; whether exit status 0 counts as its report.
     Command {
         /// The program and its arguments.
@@ -65,16 +65,16 @@ pub enum What {
         /// The profile.
         profile: Box<Profile>,
         /// What its briefs are made from.
-        template: Box<Template>,
+        template: Box<BriefTemplate>,
     },
 }
 
 /// How a wrapper does its work.
-pub struct Wrap<'a> {
+pub struct WrapperConfig<'a> {
     /// What is run.
-    pub what: What,
+    pub what: WorkerSource,
     /// Our own programs, absolute.
-    pub programs: Programs,
+    pub programs: ProgramPaths,
     /// Opens the store.
     pub open: &'a dyn Fn() -> Result<Session, Error>,
     /// Where the store is, as `ORCH_STORE` takes it.
@@ -91,7 +91,7 @@ pub struct Wrap<'a> {
 
 /// Where our own programs are.
 #[derive(Clone, Debug)]
-pub struct Programs {
+pub struct ProgramPaths {
     /// `inbox`.
     pub inbox: PathBuf,
     /// `orch`.
@@ -100,7 +100,7 @@ pub struct Programs {
 
 /// How a wrapped worker went.
 #[derive(Clone, Debug)]
-pub struct Wrapped {
+pub struct WrapperOutcome {
     /// The thread.
     pub thread: ThreadId,
     /// How the worker ended.
@@ -116,30 +116,30 @@ pub struct Wrapped {
 }
 
 /// The work of a wrapper under way.
-pub struct Held {
+pub struct ClaimedWork {
     thread: ThreadId,
     token: String,
     digest: TokenDigest,
     holder: Slug,
-    work: Work,
+    work: WorkDescription,
     log: PathBuf,
     tag: String,
     /// How long the lease is that the claim gave.
     lease: Option<LeaseLength>,
     row: Row,
-    totals: Totals,
+    totals: SessionTotals,
     /// What the run has not been told of yet.
-    unspent: Spent,
+    unspent: ResourceUsage,
     /// The last question whose answer the worker was started with.
     answered: Option<MessageId>,
     /// Whether failures in a row say something of the profile: a script fails as its task does.
     rests: bool,
 }
 
-impl Held {
+impl ClaimedWork {
     /// Where git notes each place that the worktree's HEAD was at.
-    fn head_log(&self) -> Option<PathBuf> {
-        let (git_dir, _) = launch::git_folders(&self.work.folder()?);
+    fn head_log_path(&self) -> Option<PathBuf> {
+        let (git_dir, _) = launch::read_git_folders(&self.work.work_folder()?);
         Some(git_dir?.join("logs").join("HEAD"))
     }
 }
@@ -148,9 +148,13 @@ impl Held {
 ///
 /// # Errors
 /// There is nothing to claim, or the store failed.
-pub fn claim(mut session: Session, wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
-    let held = begin(&mut session, wrap, claim)?;
-    session.tend();
+pub fn claim_work(
+    mut session: Session,
+    wrap: &WrapperConfig<'_>,
+    claim: &ClaimRequest,
+) -> Result<ClaimedWork, Error> {
+    let held = claim_and_record(&mut session, wrap, claim)?;
+    session.checkpoint_if_due();
     Ok(held)
 }
 
@@ -158,83 +162,97 @@ pub fn claim(mut session: Session, wrap: &Wrap<'_>, claim: &Claim) -> Result<Hel
 ///
 /// # Errors
 /// The profile cannot be started, or the store failed.
-pub fn keep(mut wrap: Wrap<'_>, mut held: Held) -> Result<Wrapped, SupervisorError> {
+pub fn run_claimed_work(
+    mut wrap: WrapperConfig<'_>,
+    mut held: ClaimedWork,
+) -> Result<WrapperOutcome, SupervisorError> {
     let mut answered = None;
     for start in 0..STARTS_MAX {
-        let ran = once(&mut wrap, &mut held, start > 0, answered.take())?;
+        let ran = run_worker_once(&mut wrap, &mut held, start > 0, answered.take())?;
         let mut session = (wrap.open)()?;
-        match finish::finish(&mut session, &wrap, &mut held, ran)? {
-            finish::Finished::Over(wrapped) => {
-                session.tend();
+        match finish::finish_work(&mut session, &wrap, &mut held, ran)? {
+            finish::FinishOutcome::Over(wrapped) => {
+                session.checkpoint_if_due();
                 return Ok(wrapped);
             }
-            finish::Finished::Asked(question) => {
+            finish::FinishOutcome::AwaitingAnswer(question) => {
                 held.answered = Some(question);
                 match finish::await_answer(&mut session, &wrap, &held, question)? {
                     Some(found) => answered = Some(found),
-                    None => return Ok(finish::gone(&mut session, &mut held)?),
+                    None => return Ok(finish::record_lost(&mut session, &mut held)?),
                 }
             }
         }
-        session.tend();
+        session.checkpoint_if_due();
     }
     let mut session = (wrap.open)()?;
-    Ok(finish::gone(&mut session, &mut held)?)
+    Ok(finish::record_lost(&mut session, &mut held)?)
 }
 
 /// Claims the work and writes down who works on it, in one transaction: whoever is killed right after it is found.
-fn begin(session: &mut Session, wrap: &Wrap<'_>, claim: &Claim) -> Result<Held, Error> {
+fn claim_and_record(
+    session: &mut Session,
+    wrap: &WrapperConfig<'_>,
+    claim: &ClaimRequest,
+) -> Result<ClaimedWork, Error> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
-    let tag = orch_profile::session_id(random);
+    let tag = orch_profile::session_uuid(random);
     let folder = session.store_folder().to_owned();
     let mut begun = None;
-    let claimed = inbox_claim::claim_and(session, None, claim, &mut |tx, claimed, now| {
-        let work = Work::read(tx, claimed)?;
-        let log = work.log(&folder);
-        let mut row = new_row(wrap, work.thread, &claim.holder, &log, &tag, now);
+    let claimed = inbox_claim::claim_with_hook(session, None, claim, &mut |tx, claimed, now| {
+        let work = WorkDescription::load_claimed(tx, claimed)?;
+        let log = work.log_path(&folder);
+        let mut row = new_worker_row(wrap, work.thread, &claim.holder, &log, &tag, now);
         // A session that the same profile left there is gone on with.
         row.session = worker::load(tx, work.thread)?
             .filter(|earlier| earlier.profile.is_some() && earlier.profile == row.profile)
             .and_then(|earlier| earlier.session);
-        worker::put(tx, &row)?;
+        worker::upsert(tx, &row)?;
         begun = Some((work, log, row));
         Ok(())
     })?;
-    let (Answer::Fresh(claimed), Some((work, log, row))) = (claimed, begun) else {
+    let (Response::Fresh(claimed), Some((work, log, row))) = (claimed, begun) else {
         unreachable!("a request without an id is never a repeat")
     };
-    let lease = orch_core::thread::decide::lease(&claimed.thread.thread).map(|lease| lease.length);
+    let lease = orch_core::thread::decide::running_lease(&claimed.thread.thread).map(|lease| lease.length);
     let answered = claimed.thread.thread.answered.map(|answered| answered.question);
-    Ok(Held {
+    Ok(ClaimedWork {
         thread: row.thread,
-        digest: token::digest(&claimed.lease.token),
+        digest: token::digest_token(&claimed.lease.token),
         token: claimed.lease.token,
         holder: claim.holder.clone(),
-        rests: wrap.rests(),
+        rests: wrap.counts_for_cooldown(),
         work,
         log,
         tag,
         lease,
         row,
-        totals: Totals::default(),
-        unspent: Spent::default(),
+        totals: SessionTotals::default(),
+        unspent: ResourceUsage::default(),
         answered,
     })
 }
 
 /// Who works on a thread from now on.
-fn new_row(wrap: &Wrap<'_>, thread: ThreadId, holder: &Slug, log: &Path, tag: &str, now: Time) -> Row {
+fn new_worker_row(
+    wrap: &WrapperConfig<'_>,
+    thread: ThreadId,
+    holder: &Slug,
+    log: &Path,
+    tag: &str,
+    now: Time,
+) -> Row {
     let profile = wrap.profile();
     Row {
         thread,
         agent: holder.clone(),
-        host: host().to_owned(),
-        process: ProcessIdentity::own().to_string(),
+        host: host_id().to_owned(),
+        process: ProcessIdentity::of_current_process().to_string(),
         tag: tag.to_owned(),
         profile: profile.map(|profile| profile.name.clone()),
         log: log.display().to_string(),
-        grace: profile.map_or(Span::seconds(10), |profile| profile.grace),
+        grace: profile.map_or(TimeSpan::from_seconds(10), |profile| profile.grace),
         session: None,
         started_at: now,
         output_at: None,
@@ -248,53 +266,53 @@ fn new_row(wrap: &Wrap<'_>, thread: ThreadId, holder: &Slug, log: &Path, tag: &s
     }
 }
 
-impl Wrap<'_> {
+impl WrapperConfig<'_> {
     /// The worker's profile, where it has one.
     fn profile(&self) -> Option<&Profile> {
         match &self.what {
-            What::Profile { profile, .. } => Some(profile),
-            What::Command { .. } => None,
+            WorkerSource::Profile { profile, .. } => Some(profile),
+            WorkerSource::Command { .. } => None,
         }
     }
 
     /// Whether failures in a row say something of the profile.
-    fn rests(&self) -> bool {
-        self.profile().is_some_and(|profile| profile.report == orch_profile::Actor::Worker)
+    fn counts_for_cooldown(&self) -> bool {
+        self.profile().is_some_and(|profile| profile.report == orch_profile::ResponsibleParty::Worker)
     }
 }
 
 /// What one start of the worker came to.
-struct Ran {
-    went: orch_process::worker::WorkerRun,
-    story: Option<orch_profile::Story>,
-    verdict: guard::Why,
+struct WorkerStartResult {
+    went: orch_process::worker::WorkerResult,
+    story: Option<orch_profile::ClientSummary>,
+    verdict: guard::EndReason,
 }
 
 /// Starts the worker and watches it to its end.
-fn once(
-    wrap: &mut Wrap<'_>,
-    held: &mut Held,
+fn run_worker_once(
+    wrap: &mut WrapperConfig<'_>,
+    held: &mut ClaimedWork,
     again: bool,
-    answered: Option<Answered>,
-) -> Result<Ran, SupervisorError> {
-    let launch = launch::launch(wrap, held, again, answered)?;
+    answered: Option<QuestionWithAnswer>,
+) -> Result<WorkerStartResult, SupervisorError> {
+    let launch = launch::prepare_launch(wrap, held, again, answered)?;
     held.row.session = launch.session.clone().or(held.row.session.take());
     let reader = match &wrap.what {
-        What::Profile { profile, .. } => Some(profile.reader(held.totals)),
-        What::Command { .. } => None,
+        WorkerSource::Profile { profile, .. } => Some(profile.event_reader(held.totals)),
+        WorkerSource::Command { .. } => None,
     };
     let tag = held.tag.clone();
     let log = held.log.clone();
     let grace = Duration::from_millis(u64::try_from(held.row.grace.0).unwrap_or(0));
-    let mut guard = Guard::new(wrap.open, held, reader, wrap.limit, launch.silence, wrap.ends_silent);
-    let mut watcher = Echoing { guard: &mut guard, echo: &mut *wrap.echo };
+    let mut guard = WorkerGuard::new(wrap.open, held, reader, wrap.limit, launch.silence, wrap.ends_silent);
+    let mut watcher = EchoingObserver { guard: &mut guard, echo: &mut *wrap.echo };
     let went = run_worker(
-        &Worker {
+        &WorkerCommand {
             command: &launch.words,
             folder: &launch.folder,
             environment: &launch.environment,
             tag: orch_process::Tag { name: TAG, value: &tag },
-            input: launch.input(),
+            input: launch.worker_input(),
             log: &log,
             log_bytes_max: LOG_BYTES_MAX,
             line_bytes_max: LINE_BYTES_MAX,
@@ -303,56 +321,56 @@ fn once(
         },
         &mut watcher,
     );
-    let (story, verdict) = guard.end();
+    let (story, verdict) = guard.into_summary();
     if let Some(story) = &story {
         held.totals = story.totals;
         held.row.session = story.session.clone().or(held.row.session.take());
     }
     drop(launch);
-    Ok(Ran { went, story, verdict })
+    Ok(WorkerStartResult { went, story, verdict })
 }
 
 /// A guard that hands lines on as well.
-struct Echoing<'a, 'b> {
-    guard: &'a mut Guard<'b>,
+struct EchoingObserver<'a, 'b> {
+    guard: &'a mut WorkerGuard<'b>,
     echo: &'a mut dyn FnMut(&[u8]),
 }
 
-impl orch_process::worker::Watcher for Echoing<'_, '_> {
-    fn line(&mut self, line: Line<'_>) {
+impl orch_process::worker::WorkerObserver for EchoingObserver<'_, '_> {
+    fn on_line(&mut self, line: OutputLine<'_>) {
         (self.echo)(line.bytes);
-        self.guard.line(line);
+        self.guard.record_line(line);
     }
 
-    fn due(&self) -> Option<std::time::Instant> {
-        self.guard.due()
+    fn next_tick_at(&self) -> Option<std::time::Instant> {
+        self.guard.next_tick_at()
     }
 
-    fn tick(&mut self, seen: orch_process::worker::Seen) -> orch_process::worker::Verdict {
-        self.guard.tick(seen)
+    fn on_tick(&mut self, seen: orch_process::worker::WorkerTiming) -> orch_process::worker::TickDecision {
+        self.guard.check_and_record(seen)
     }
 }
 
 /// Writes down how a worker ended.
-fn note_end(
+fn record_end(
     session: &mut Session,
-    held: &mut Held,
+    held: &mut ClaimedWork,
     outcome: WorkerOutcome,
     detail: Option<String>,
 ) -> Result<(), Error> {
-    session.write(Durability::Power, |tx, now| {
+    session.write(WriteDurability::Power, |tx, now| {
         // What it wanted to be reported was written by another process.
         held.row.report = worker::load(tx, held.thread)?.and_then(|row| row.report);
         held.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
-        worker::put(tx, &held.row)?;
+        worker::upsert(tx, &held.row)?;
         // Scripts end soon by nature; that they cannot be started is no more natural for them than for others.
         let of_all = matches!(
             outcome,
             WorkerOutcome::CouldNotStart | WorkerOutcome::Provider | WorkerOutcome::Reported
         );
         if held.rests || of_all {
-            rest::note(tx, &held.row, outcome, detail.as_deref(), now)?;
+            cooldown::record_outcome(tx, &held.row, outcome, detail.as_deref(), now)?;
         }
-        Ok(Ending::Keep(()))
+        Ok(TxEnd::Commit(()))
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::program::Running;
+use crate::program::RunningProcess;
 
 /// How long a client may take to say which one it is.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub enum Client {
 
 /// A client that starts.
 #[derive(Clone, Debug)]
-pub struct Installed {
+pub struct InstalledClient {
     /// Which.
     pub client: Client,
     /// What it says of itself.
@@ -49,12 +49,12 @@ impl Client {
 
     /// The client of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|client| client.name() == name)
     }
 
     /// What a script types to commit `{name}`, or nothing where the tool does.
-    pub(super) fn commit(self) -> &'static str {
+    pub(super) fn commit_command(self) -> &'static str {
         match self {
             Self::Codex => "",
             Self::Claude => "git add --all && git commit --quiet -m 'work on {name}' && ",
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// The subject of the commit of a task.
-    pub(super) fn subject(self, task: &str) -> String {
+    pub(super) fn commit_subject(self, task: &str) -> String {
         match self {
             Self::Codex => format!("Task {task}"),
             Self::Claude => format!("work on {task}"),
@@ -71,23 +71,23 @@ impl Client {
 
     /// The folder of its native program below `node_modules`: the launcher from npm is a second process, which can be
     /// killed without the client.
-    fn native(self, modules: &Path) -> Option<PathBuf> {
+    fn native_folder(self, modules: &Path) -> Option<PathBuf> {
         let (scope, prefix) = match self {
             Self::Codex => ("@openai", "codex-"),
             Self::Claude => ("@anthropic-ai", "claude-code-"),
         };
-        let platform = folders(&modules.join(scope)).find(|folder| {
+        let platform = subfolders_of(&modules.join(scope)).find(|folder| {
             folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
         })?;
         let candidates: Vec<PathBuf> = match self {
-            Self::Codex => folders(&platform.join("vendor")).map(|folder| folder.join("bin")).collect(),
+            Self::Codex => subfolders_of(&platform.join("vendor")).map(|folder| folder.join("bin")).collect(),
             Self::Claude => vec![platform],
         };
         candidates.into_iter().find(|folder| folder.join(self.name()).is_file())
     }
 
     /// Writes what it reads from its home.
-    pub(super) fn settle(self, home: &Path, model: &str) {
+    pub(super) fn write_settings(self, home: &Path, model: &str) {
         match self {
             Self::Codex => {
                 let config = format!(
@@ -97,14 +97,14 @@ impl Client {
                     [model_providers.mock]\nname = \"mock\"\nbase_url = \"{model}/v1\"\nwire_api = \"responses\"\n\
                     env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 2\nstream_max_retries = 2\n"
                 );
-                crate::yard::write(&home.join(".codex/config.toml"), config);
+                crate::test_repo::write_file_at(&home.join(".codex/config.toml"), config);
             }
             Self::Claude => {}
         }
     }
 
     /// The variables that it reads.
-    pub(super) fn variables(self, model: &str) -> Vec<(&'static str, OsString)> {
+    pub(super) fn environment_variables(self, model: &str) -> Vec<(&'static str, OsString)> {
         let own: &[(&'static str, &str)] = match self {
             Self::Codex => &[("OPENAI_API_KEY", "none")],
             Self::Claude => &[
@@ -120,47 +120,47 @@ impl Client {
     }
 }
 
-impl Installed {
+impl InstalledClient {
     /// Finds it in this folder `node_modules`, starts it, and lets it work with our programs from that folder.
     ///
     /// # Errors
     /// It is not there, or does not start.
-    pub fn find(client: Client, modules: &Path, programs: &Path) -> Result<Self, String> {
-        let folder = client.native(modules).unwrap_or_else(|| modules.join(".bin"));
+    pub fn find_in(client: Client, modules: &Path, programs: &Path) -> Result<Self, String> {
+        let folder = client.native_folder(modules).unwrap_or_else(|| modules.join(".bin"));
         let programs = programs.to_owned();
         let folders = vec![folder, programs.clone()];
         let mut found = Self { client, version: String::new(), no_sandbox: None, folders, programs };
-        found.version = found.says(&["--version"])?;
+        found.version = found.run_and_capture(&["--version"])?;
         if client == Client::Codex {
-            found.no_sandbox = found.says(&["sandbox", "--", "true"]).err();
+            found.no_sandbox = found.run_and_capture(&["sandbox", "--", "true"]).err();
         }
         Ok(found)
     }
 
     /// Its program.
     #[must_use]
-    pub fn program(&self) -> PathBuf {
+    pub fn program_path(&self) -> PathBuf {
         self.folders[0].join(self.client.name())
     }
 
     /// Its PATH.
-    pub(super) fn path(&self) -> OsString {
+    pub(super) fn search_path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let all = self.folders.iter().cloned().chain(std::env::split_paths(&inherited));
         std::env::join_paths(all).unwrap_or(inherited)
     }
 
     /// What it prints when it is started with these words, in a home of its own.
-    fn says(&self, words: &[&str]) -> Result<String, String> {
+    fn run_and_capture(&self, words: &[&str]) -> Result<String, String> {
         let home = tempfile::tempdir().map_err(|error| format!("there is no room: {error}."))?;
         let name = self.client.name();
-        let mut command = Command::new(self.program());
-        command.args(words).env_clear().env("PATH", self.path()).env("HOME", home.path());
+        let mut command = Command::new(self.program_path());
+        command.args(words).env_clear().env("PATH", self.search_path()).env("HOME", home.path());
         command.current_dir(home.path()).stdin(Stdio::null());
-        if !self.program().is_file() {
-            return Err(format!("{} is not there.", self.program().display()));
+        if !self.program_path().is_file() {
+            return Err(format!("{} is not there.", self.program_path().display()));
         }
-        let ended = Running::start(command).end_or_kill(START_LIMIT);
+        let ended = RunningProcess::start(command).wait_or_kill(START_LIMIT);
         if ended.status.success() {
             return Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned());
         }
@@ -170,7 +170,7 @@ impl Installed {
 }
 
 /// The folders in a folder, by name.
-fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+fn subfolders_of(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
@@ -192,13 +192,13 @@ mod tests {
             "@anthropic-ai/claude-code/bin/claude.exe",
             "@anthropic-ai/claude-code-os-cpu/claude",
         ] {
-            crate::yard::write(&modules.join(path), "");
+            crate::test_repo::write_file_at(&modules.join(path), "");
         }
         let native =
-            |client: Client| client.native(modules).unwrap().strip_prefix(modules).unwrap().to_owned();
+            |client: Client| client.native_folder(modules).unwrap().strip_prefix(modules).unwrap().to_owned();
         assert_eq!(native(Client::Codex), Path::new("@openai/codex-os-cpu/vendor/cpu-os/bin"));
         assert_eq!(native(Client::Claude), Path::new("@anthropic-ai/claude-code-os-cpu"));
         fs::remove_dir_all(modules.join("@openai/codex-os-cpu")).unwrap();
-        assert_eq!(Client::Codex.native(modules), None);
+        assert_eq!(Client::Codex.native_folder(modules), None);
     }
 }

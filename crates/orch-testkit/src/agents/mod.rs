@@ -1,31 +1,31 @@
 //! Real agent clients under our supervisor, in repositories of their own, with a scripted model at the other end.
 //!
-//! [`client`] knows the clients, [`stories`] tells what they live through, [`ground`] is where that happens:
+//! [`client`] knows the clients, [`scenarios`] tells what they live through, [`sandbox`] is where that happens:
 //! whatever a story leaves running is ended with it.
 
 pub mod client;
-mod driving;
-mod ground;
-mod stories;
+mod drive_process;
+mod sandbox;
+mod scenarios;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use self::client::Installed;
-use self::ground::Ground;
-pub use self::stories::STORIES;
+use self::client::InstalledClient;
+use self::sandbox::ClientSandbox;
+pub use self::scenarios::STORIES;
 
 /// What a client lives through.
 #[derive(Clone, Copy, Debug)]
-pub struct Story {
+pub struct ClientScenario {
     /// In a few words.
     pub title: &'static str,
-    tell: fn(&Ground) -> Result<(), String>,
+    tell: fn(&ClientSandbox) -> Result<(), String>,
 }
 
 /// A story that did not go as it should.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct ScenarioFailure {
     /// What was different.
     pub message: String,
     /// The repository, the home and what everybody said, kept to look into.
@@ -34,24 +34,24 @@ pub struct Failure {
 
 /// How a story went.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct ScenarioReport {
     /// From the first commit to the last process.
     pub took: Duration,
     /// Whether it went as it should.
-    pub result: Result<(), Failure>,
+    pub result: Result<(), ScenarioFailure>,
 }
 
-impl Story {
+impl ClientScenario {
     /// Lives through it with a client.
     #[must_use]
-    pub fn tell(&self, client: &Installed) -> Told {
+    pub fn run_with(&self, client: &InstalledClient) -> ScenarioReport {
         let since = Instant::now();
-        let ground = Ground::new(client);
-        let result = (self.tell)(&ground).and_then(|()| ground.is_tidy());
+        let ground = ClientSandbox::new(client);
+        let result = (self.tell)(&ground).and_then(|()| ground.expect_tidy());
         let result = match result {
-            Ok(()) => ground.leave(),
-            Err(message) => Err(Failure { message, folder: ground.keep() }),
+            Ok(()) => ground.tear_down(),
+            Err(message) => Err(ScenarioFailure { message, folder: ground.keep_folder() }),
         };
-        Told { took: since.elapsed(), result }
+        ScenarioReport { took: since.elapsed(), result }
     }
 }

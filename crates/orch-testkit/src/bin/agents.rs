@@ -12,14 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use orch_testkit::agents::client::{Client, Installed};
-use orch_testkit::agents::{STORIES, Story};
+use orch_testkit::agents::client::{Client, InstalledClient};
+use orch_testkit::agents::{ClientScenario, STORIES};
 
 /// A client, and the folder `node_modules` that it is in.
-type Place = (Client, PathBuf);
+type ClientLocation = (Client, PathBuf);
 
 fn main() -> ExitCode {
-    match read(std::env::args().skip(1)).and_then(|(programs, clients)| run(&programs, &clients)) {
+    match read_arguments(std::env::args().skip(1))
+        .and_then(|(programs, clients)| run_scenarios(&programs, &clients))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
@@ -29,23 +31,23 @@ fn main() -> ExitCode {
 }
 
 /// Reads where our programs are, and the clients.
-fn read(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, Vec<Place>), String> {
+fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, Vec<ClientLocation>), String> {
     let programs = words.next().ok_or("usage: agents PROGRAMS CLIENT=MODULES…")?;
     let client = |word: String| {
         let place =
-            word.split_once('=').and_then(|(name, folder)| Some((Client::named(name)?, folder.into())));
+            word.split_once('=').and_then(|(name, folder)| Some((Client::by_name(name)?, folder.into())));
         place.ok_or_else(|| format!("{word} is not like codex=FOLDER or claude=FOLDER."))
     };
     Ok((programs.into(), words.map(client).collect::<Result<_, String>>()?))
 }
 
 /// Tells every story with every client, also after one that failed.
-fn run(programs: &Path, clients: &[Place]) -> Result<(), String> {
+fn run_scenarios(programs: &Path, clients: &[ClientLocation]) -> Result<(), String> {
     let begin = Instant::now();
     let mut installed = Vec::new();
     for (client, modules) in clients {
-        let found = Installed::find(*client, modules, programs)?;
-        println!("{}: {}, {}", client.name(), found.version, found.program().display());
+        let found = InstalledClient::find_in(*client, modules, programs)?;
+        println!("{}: {}, {}", client.name(), found.version, found.program_path().display());
         if let Some(why) = &found.no_sandbox {
             println!("{}: its sandbox NOT RUN, and its commands run without it: {why}", client.name());
         }
@@ -55,7 +57,7 @@ fn run(programs: &Path, clients: &[Place]) -> Result<(), String> {
     for client in &installed {
         for story in &STORIES {
             told += 1;
-            failed += usize::from(!is_told(client, story));
+            failed += usize::from(!run_scenario(client, story));
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
@@ -66,8 +68,8 @@ fn run(programs: &Path, clients: &[Place]) -> Result<(), String> {
     Ok(())
 }
 
-fn is_told(client: &Installed, story: &Story) -> bool {
-    let told = story.tell(client);
+fn run_scenario(client: &InstalledClient, story: &ClientScenario) -> bool {
+    let told = story.run_with(client);
     let (name, title, seconds) = (client.client.name(), story.title, told.took.as_secs_f64());
     match told.result {
         Ok(()) => println!("ok      {seconds:5.1} s  {name:6}  {title}"),

@@ -12,11 +12,11 @@ use std::fs;
 use std::process::ExitCode;
 use std::thread;
 
-use orch_testkit::model::{Model, Scripts};
+use orch_testkit::scripted_model::{ModelScripts, ScriptedModel};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match listen(&words) {
+    match start_model(&words) {
         Ok(model) => {
             println!("It listens at {}.", model.url());
             loop {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn listen(words: &[String]) -> Result<Model, String> {
+fn start_model(words: &[String]) -> Result<ScriptedModel, String> {
     let (path, port) = match words {
         [path] => (path, None),
         [path, port] => (path, Some(port.parse().map_err(|_| format!("{port} is no port."))?)),
@@ -38,5 +38,6 @@ fn listen(words: &[String]) -> Result<Model, String> {
     };
     let text = fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}."))?;
     let document = serde_json::from_str(&text).map_err(|error| format!("{path} is no JSON: {error}."))?;
-    Model::listen(Scripts::read(&document)?, port).map_err(|error| format!("the port is taken: {error}."))
+    ScriptedModel::listen(ModelScripts::from_document(&document)?, port)
+        .map_err(|error| format!("the port is taken: {error}."))
 }

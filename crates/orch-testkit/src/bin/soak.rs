@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use orch_testkit::program::Programs;
-use orch_testkit::simulate::{self, Report};
-use orch_testkit::storm::{Storm, Tally};
+use orch_testkit::program::TestPrograms;
+use orch_testkit::simulate::{self, SimulationReport};
+use orch_testkit::storm::{KillStorm, StormTally};
 
 /// A store that grows for longer slows the storm down and shows nothing new.
 const KILLS_PER_STORE: usize = 2_000;
@@ -31,7 +31,7 @@ const SIMULATIONS_PER_LINE: u64 = 100;
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What was asked for.
-struct Soak {
+struct SoakOptions {
     /// Where the built programs are.
     programs: PathBuf,
     kills: usize,
@@ -41,14 +41,14 @@ struct Soak {
 }
 
 fn main() -> ExitCode {
-    let soak = match Soak::read(std::env::args().skip(1)) {
+    let soak = match SoakOptions::read_arguments(std::env::args().skip(1)) {
         Ok(soak) => soak,
         Err(message) => {
             eprintln!("error: {message}");
             return ExitCode::from(2);
         }
     };
-    match soak.run() {
+    match soak.run_soak() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
@@ -57,9 +57,9 @@ fn main() -> ExitCode {
     }
 }
 
-impl Soak {
+impl SoakOptions {
     /// Reads `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
-    fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut programs, mut kills, mut simulations, mut minutes, mut seed) =
             (None, None, None, None, None);
         while let Some(word) = words.next() {
@@ -89,42 +89,47 @@ impl Soak {
         })
     }
 
-    fn run(&self) -> Result<(), String> {
+    fn run_soak(&self) -> Result<(), String> {
         let begin = Instant::now();
         if self.simulations > 0 {
-            self.simulate(begin)?;
+            self.run_simulations(begin)?;
         }
         if self.kills > 0 {
-            self.kill(begin)?;
+            self.run_storms(begin)?;
         }
         Ok(())
     }
 
     /// Simulation after simulation.
-    fn simulate(&self, begin: Instant) -> Result<(), String> {
-        let mut total = Report::default();
+    fn run_simulations(&self, begin: Instant) -> Result<(), String> {
+        let mut total = SimulationReport::default();
         let mut done = 0;
         while done < self.simulations && begin.elapsed() < self.at_most {
-            let report = simulate::run(self.seed + done, STEPS).map_err(|failure| failure.to_string())?;
-            total = total.and(report);
+            let report =
+                simulate::run_simulation(self.seed + done, STEPS).map_err(|failure| failure.to_string())?;
+            total = total.merged_with(report);
             done += 1;
             if done % SIMULATIONS_PER_LINE == 0 || done == self.simulations {
                 let seconds = begin.elapsed().as_secs_f64();
-                println!("{done} simulations from seed {}, {seconds:.0} s: {}", self.seed, simulated(&total));
+                println!(
+                    "{done} simulations from seed {}, {seconds:.0} s: {}",
+                    self.seed,
+                    simulation_summary(&total)
+                );
             }
         }
-        println!("The product and the oracle agreed in {done} simulations: {}.", simulated(&total));
+        println!("The product and the oracle agreed in {done} simulations: {}.", simulation_summary(&total));
         Ok(())
     }
 
     /// Storm after storm.
-    fn kill(&self, begin: Instant) -> Result<(), String> {
-        let mut total = Tally::default();
+    fn run_storms(&self, begin: Instant) -> Result<(), String> {
+        let mut total = StormTally::default();
         let mut seed = self.seed;
         while total.kills < self.kills && begin.elapsed() < self.at_most {
             let kills = KILLS_PER_STORE.min(self.kills - total.kills);
-            let tally = self.storm(seed, kills, self.at_most.saturating_sub(begin.elapsed()))?;
-            total = total.and(&tally);
+            let tally = self.run_storm(seed, kills, self.at_most.saturating_sub(begin.elapsed()))?;
+            total = total.merged_with(&tally);
             println!("seed {seed}: {tally}");
             seed += 1;
         }
@@ -136,26 +141,26 @@ impl Soak {
     }
 
     /// One storm; a store that it broke is kept.
-    fn storm(&self, seed: u64, kills: usize, at_most: Duration) -> Result<Tally, String> {
+    fn run_storm(&self, seed: u64, kills: usize, at_most: Duration) -> Result<StormTally, String> {
         let folder = tempfile::Builder::new().prefix("orch-soak-").tempdir();
         let folder = folder.map_err(|error| format!("there is no temporary folder: {error}"))?;
         let store = folder.path().join("orch.db");
-        let programs = Programs::new(self.programs.join("inbox"), self.programs.join("orch"), store);
+        let programs = TestPrograms::new(self.programs.join("inbox"), self.programs.join("orch"), store);
         let (begin, mut next) = (Instant::now(), KILLS_PER_LINE);
-        let mut progress = |tally: &Tally| {
+        let mut progress = |tally: &StormTally| {
             if tally.kills >= next {
                 next += KILLS_PER_LINE;
                 println!("seed {seed}, {:.0} s: {tally}", begin.elapsed().as_secs_f64());
             }
         };
-        Storm { programs, seed, kills, at_most }.rage(&mut progress).map_err(|broken| {
+        KillStorm { programs, seed, kills, at_most }.run_storm(&mut progress).map_err(|broken| {
             let kept = folder.keep();
             format!("{broken}\nThe store is kept in {}.", kept.display())
         })
     }
 }
 
-fn simulated(report: &Report) -> String {
+fn simulation_summary(report: &SimulationReport) -> String {
     let (done, refused): (usize, usize) = (report.carried_out.values().sum(), report.refused.values().sum());
     format!("{} steps, {done} carried out, {refused} refused, {} replayed", report.steps, report.replayed)
 }

@@ -10,14 +10,14 @@ use orch_core::thread::{ThreadState as StoredThread, decide};
 use orch_store::table::{attempt, dependency, event, run, task, thread};
 use orch_store::{Fault, Store, Transaction, invariant};
 
-use super::model::{Base, Model, Run, RunState, ThreadState};
-use super::perform::{holder, thread_id};
+use super::oracle::{OracleModel, OracleRun, OracleRunState, OracleThreadState, OwnTaskState};
+use super::product_driver::{thread_holder, thread_id};
 
 /// The first difference, in words; or the store failed.
-type Difference = Result<Option<String>, Fault>;
+type DifferenceResult = Result<Option<String>, Fault>;
 
 /// Where the store differs from the oracle.
-pub(crate) fn difference(store: &mut Store, model: &Model) -> Difference {
+pub(crate) fn store_difference(store: &mut Store, model: &OracleModel) -> DifferenceResult {
     store.read(|tx| {
         for (place, expected) in model.runs.iter().enumerate() {
             if let Some(found) = run_difference(tx, place, expected)? {
@@ -35,23 +35,23 @@ pub(crate) fn difference(store: &mut Store, model: &Model) -> Difference {
 }
 
 /// Which laws are broken.
-pub(crate) fn breach(store: &mut Store) -> Difference {
-    let breaches = store.read(invariant::breaches)?;
+pub(crate) fn invariant_breach(store: &mut Store) -> DifferenceResult {
+    let breaches = store.read(invariant::find_violations)?;
     Ok(breaches.first().map(|breach| format!("{} is broken by {:?}", breach.invariant.name, breach.subjects)))
 }
 
 /// Collects what differs.
-struct Differences {
+struct DifferenceCollector {
     subject: String,
     found: Option<String>,
 }
 
-impl Differences {
-    fn of(subject: String) -> Self {
+impl DifferenceCollector {
+    fn for_subject(subject: String) -> Self {
         Self { subject, found: None }
     }
 
-    fn check<T: PartialEq + Debug>(&mut self, what: &str, stored: &T, expected: &T) {
+    fn check_equal<T: PartialEq + Debug>(&mut self, what: &str, stored: &T, expected: &T) {
         if stored != expected && self.found.is_none() {
             self.found = Some(format!(
                 "{}: {what} is {stored:?} in the store and should be {expected:?}",
@@ -61,16 +61,18 @@ impl Differences {
     }
 }
 
-fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &Run) -> Difference {
+fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &OracleRun) -> DifferenceResult {
     let id = RunId(i64::try_from(place + 1).unwrap_or(i64::MAX));
     let Some(stored) = run::load(tx, id)? else { return Ok(Some(format!("{} is gone", expected.name))) };
-    let mut differences = Differences::of(expected.name.to_owned());
-    differences.check("its state", &stored.state.status().name(), &expected.state.name());
-    if let (StoredState::Finished(stored), RunState::Finished(expected)) = (&stored.state, expected.state) {
-        differences.check("its outcome", &stored.name(), &expected);
+    let mut differences = DifferenceCollector::for_subject(expected.name.to_owned());
+    differences.check_equal("its state", &stored.state.status().name(), &expected.state.name());
+    if let (StoredState::Finished(stored), OracleRunState::Finished(expected)) =
+        (&stored.state, expected.state)
+    {
+        differences.check_equal("its outcome", &stored.name(), &expected);
     }
     let tasks = task::list(tx, id, TaskId(0), u32::MAX)?;
-    differences.check("the number of its tasks", &tasks.len(), &expected.tasks.len());
+    differences.check_equal("the number of its tasks", &tasks.len(), &expected.tasks.len());
     if differences.found.is_some() {
         return Ok(differences.found);
     }
@@ -85,68 +87,75 @@ fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &Run) -> Dif
 fn task_difference(
     tx: &mut Transaction<'_>,
     stored: &orch_core::task::Task,
-    run: &Run,
+    run: &OracleRun,
     place: usize,
-) -> Difference {
+) -> DifferenceResult {
     let expected = &run.tasks[place];
-    let mut differences = Differences::of(stored.name.to_string());
-    differences.check("its key", &stored.name.key.as_str(), &expected.key.as_str());
-    differences.check("its state", &stored.state.name(), &run.state(place));
-    differences.check("its failures", &stored.failures, &expected.failures);
-    differences.check("its losses", &stored.losses, &expected.losses);
-    differences.check("its next try", &stored.not_before.map(|at| at.0), &expected.not_before);
-    differences.check("its priority", &stored.priority, &expected.priority);
-    differences.check("its rank", &stored.rank, &run.rank(place));
-    let on: Vec<String> = dependency::keys(tx, stored.id)?.iter().map(ToString::to_string).collect();
+    let mut differences = DifferenceCollector::for_subject(stored.name.to_string());
+    differences.check_equal("its key", &stored.name.key.as_str(), &expected.key.as_str());
+    differences.check_equal("its state", &stored.state.name(), &run.task_state(place));
+    differences.check_equal("its failures", &stored.failures, &expected.failures);
+    differences.check_equal("its losses", &stored.losses, &expected.losses);
+    differences.check_equal("its next try", &stored.not_before.map(|at| at.0), &expected.not_before);
+    differences.check_equal("its priority", &stored.priority, &expected.priority);
+    differences.check_equal("its rank", &stored.rank, &run.task_rank(place));
+    let on: Vec<String> =
+        dependency::dependency_keys(tx, stored.id)?.iter().map(ToString::to_string).collect();
     let after: Vec<String> = expected.after.iter().map(|on| run.tasks[*on].key.clone()).collect();
-    differences.check("what it waits for", &on, &after);
-    let attempts = attempt::of_task(tx, stored.id, u32::MAX)?;
-    differences.check("the number of its attempts", &attempts.len(), &expected.attempts.len());
+    differences.check_equal("what it waits for", &on, &after);
+    let attempts = attempt::list_by_task(tx, stored.id, u32::MAX)?;
+    differences.check_equal("the number of its attempts", &attempts.len(), &expected.attempts.len());
     for (stored, expected) in attempts.iter().rev().zip(&expected.attempts) {
-        differences.check("an attempt's state", &stored.state.name(), &expected.state);
-        differences.check("an attempt's thread", &stored.thread, &Some(thread_id(expected.thread)));
+        differences.check_equal("an attempt's state", &stored.state.name(), &expected.state);
+        differences.check_equal("an attempt's thread", &stored.thread, &Some(thread_id(expected.thread)));
         // Who gave a thread up before anybody looked is written nowhere.
-        if stored.state.live() || matches!(expected.state, "accepted" | "failed") {
-            differences.check("an attempt's agent", &stored.agent.as_str(), &expected.agent);
+        if stored.state.is_live() || matches!(expected.state, "accepted" | "failed") {
+            differences.check_equal("an attempt's agent", &stored.agent.as_str(), &expected.agent);
         }
     }
     Ok(differences.found)
 }
 
-fn thread_difference(tx: &mut Transaction<'_>, model: &Model, place: usize) -> Difference {
+fn thread_difference(tx: &mut Transaction<'_>, model: &OracleModel, place: usize) -> DifferenceResult {
     let expected = &model.threads[place];
     let id = thread_id(place);
     let Some(stored) = thread::load(tx, id)? else { return Ok(Some(format!("{id} is gone"))) };
-    let mut differences = Differences::of(id.to_string());
-    differences.check("its state", &stored.state.status().name(), &expected.state.name());
-    differences.check("its queue", &stored.head.to.as_str(), &expected.to);
-    differences.check("its priority", &stored.head.priority, &expected.priority);
-    differences.check("its owner", &stored.head.reference.is_some(), &expected.owner.is_some());
-    differences.check("whether it is withdrawn", &stored.withdrawn, &expected.withdrawn);
-    differences.check("the number of its messages", &stored.message_count, &expected.messages);
-    let hold = expected.state.hold();
-    differences.check(
+    let mut differences = DifferenceCollector::for_subject(id.to_string());
+    differences.check_equal("its state", &stored.state.status().name(), &expected.state.name());
+    differences.check_equal("its queue", &stored.head.to.as_str(), &expected.to);
+    differences.check_equal("its priority", &stored.head.priority, &expected.priority);
+    differences.check_equal("its owner", &stored.head.reference.is_some(), &expected.owner.is_some());
+    differences.check_equal("whether it is withdrawn", &stored.withdrawn, &expected.withdrawn);
+    differences.check_equal("the number of its messages", &stored.message_count, &expected.messages);
+    let hold = expected.state.current_lease();
+    differences.check_equal(
         "its holder",
-        &holder(&stored).map(ToString::to_string),
+        &thread_holder(&stored).map(ToString::to_string),
         &hold.map(|hold| hold.holder.to_owned()),
     );
     let expires_at = match expected.state {
-        ThreadState::Claimed { expires_at, .. } => Some(expires_at),
+        OracleThreadState::Claimed { expires_at, .. } => Some(expires_at),
         _ => None,
     };
-    differences.check("its lease", &decide::lease(&stored).map(|lease| lease.expires_at.0), &expires_at);
-    if let (StoredThread::Blocked { question, length, .. }, ThreadState::Blocked { hold, default_at, .. }) =
-        (&stored.state, expected.state)
+    differences.check_equal(
+        "its lease",
+        &decide::running_lease(&stored).map(|lease| lease.expires_at.0),
+        &expires_at,
+    );
+    if let (
+        StoredThread::Blocked { question, length, .. },
+        OracleThreadState::Blocked { hold, default_at, .. },
+    ) = (&stored.state, expected.state)
     {
-        differences.check("its default", &question.default_at.map(|at| at.0), &default_at);
-        differences.check("its lease's length", &length.span().0, &hold.length);
+        differences.check_equal("its default", &question.default_at.map(|at| at.0), &default_at);
+        differences.check_equal("its lease's length", &length.span().0, &hold.length);
     }
     if let Some(owner) = expected.owner {
-        let live = model.runs[owner.0].tasks[owner.1].base == Base::Live;
+        let live = model.runs[owner.0].tasks[owner.1].base == OwnTaskState::Live;
         let newest = model.thread_of(owner) == Some(place);
-        differences.check(
+        differences.check_equal(
             "whether it may be open",
-            &(stored.state.status().closed() || (live && newest)),
+            &(stored.state.status().is_closed() || (live && newest)),
             &true,
         );
     }
@@ -154,7 +163,7 @@ fn thread_difference(tx: &mut Transaction<'_>, model: &Model, place: usize) -> D
 }
 
 /// The events that tell of a task's state.
-fn tells_state(kind: EventKind) -> bool {
+fn changes_task_state(kind: EventKind) -> bool {
     !matches!(
         kind,
         EventKind::Sent
@@ -171,12 +180,12 @@ fn tells_state(kind: EventKind) -> bool {
 }
 
 /// Replays the history: each change of a task begins where the one before ended, and the last one ends where it is.
-pub(crate) fn history_breach(store: &mut Store) -> Difference {
+pub(crate) fn history_breach(store: &mut Store) -> DifferenceResult {
     store.read(|tx| {
         let mut states: HashMap<String, String> = HashMap::new();
         for place in 1..=2 {
-            for event in event::of_run(tx, RunId(place), EventId(0), u32::MAX)? {
-                if let Some(found) = replay(&mut states, &event) {
+            for event in event::list_by_run(tx, RunId(place), EventId(0), u32::MAX)? {
+                if let Some(found) = replay_event(&mut states, &event) {
                     return Ok(Some(found));
                 }
             }
@@ -195,8 +204,8 @@ pub(crate) fn history_breach(store: &mut Store) -> Difference {
     })
 }
 
-fn replay(states: &mut HashMap<String, String>, event: &Event) -> Option<String> {
-    let name = event.task.as_ref().filter(|_| tells_state(event.kind))?.to_string();
+fn replay_event(states: &mut HashMap<String, String>, event: &Event) -> Option<String> {
+    let name = event.task.as_ref().filter(|_| changes_task_state(event.kind))?.to_string();
     let data: serde_json::Value = serde_json::from_str(&event.data).ok()?;
     let to = data["to"].as_str()?.to_owned();
     let before = states.insert(name.clone(), to);

@@ -9,9 +9,9 @@ use orch_inbox::{Error, Session};
 use orch_scheduler::request;
 use serde_json::Value;
 
-use super::Tally;
-use super::order::{Effect, Order};
-use crate::program::{Ended, Said};
+use super::StormTally;
+use super::command::{CommandEffect, StormCommand};
+use crate::program::{ProcessOutput, ProgramReply};
 
 /// What the state of things may say no with; anything else is a defect.
 const REFUSALS: [&str; 19] = [
@@ -37,8 +37,8 @@ const REFUSALS: [&str; 19] = [
 ];
 
 /// One command and what is known of it.
-pub(super) struct Entry {
-    pub(super) order: Order,
+pub(super) struct RecordedCommand {
+    pub(super) order: StormCommand,
     /// The `data` of its first `ok`.
     pub(super) answer: Option<Value>,
     /// Whether it was killed at least once.
@@ -47,7 +47,7 @@ pub(super) struct Entry {
     refused: bool,
 }
 
-impl Entry {
+impl RecordedCommand {
     /// Whether nobody was ever told how it ended.
     fn is_lost(&self) -> bool {
         self.was_killed && self.answer.is_none() && !self.refused && self.order.request.is_some()
@@ -56,48 +56,56 @@ impl Entry {
 
 /// All commands, in the order in which they were first started.
 #[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) entries: Vec<Entry>,
+pub(super) struct CommandLedger {
+    pub(super) entries: Vec<RecordedCommand>,
 }
 
-impl Ledger {
-    pub(super) fn add(&mut self, order: Order) -> usize {
-        self.entries.push(Entry { order, answer: None, was_killed: false, refused: false });
+impl CommandLedger {
+    pub(super) fn add_command(&mut self, order: StormCommand) -> usize {
+        self.entries.push(RecordedCommand { order, answer: None, was_killed: false, refused: false });
         self.entries.len() - 1
     }
 
     /// Commands that were killed before they answered.
-    pub(super) fn lost(&self) -> Vec<usize> {
+    pub(super) fn lost_commands(&self) -> Vec<usize> {
         (0..self.entries.len()).filter(|index| self.entries[*index].is_lost()).collect()
     }
 
     /// Writes down how a command ended, or says why it cannot have ended so.
-    pub(super) fn note(&mut self, index: usize, ended: &Ended, tally: &mut Tally) -> Result<(), String> {
+    pub(super) fn record_end(
+        &mut self,
+        index: usize,
+        ended: &ProcessOutput,
+        tally: &mut StormTally,
+    ) -> Result<(), String> {
         let entry = &mut self.entries[index];
         let first = !entry.was_killed && entry.answer.is_none();
         tally.commands += 1;
-        match ended.said() {
-            Said::Nothing if ended.was_killed() => {}
-            Said::Ok { data, replayed } => {
+        match ended.program_reply() {
+            ProgramReply::Nothing if ended.was_killed() => {}
+            ProgramReply::Ok { data, replayed } => {
                 tally.answered += 1;
                 if replayed && first {
-                    return Err(entry.wrong("it is said to have been applied before it was started", ended));
+                    return Err(entry
+                        .wrong_end_message("it is said to have been applied before it was started", ended));
                 }
                 match &entry.answer {
                     Some(before) if *before != data || !replayed => {
-                        return Err(entry.wrong(&format!("it was answered before: {before}"), ended));
+                        return Err(
+                            entry.wrong_end_message(&format!("it was answered before: {before}"), ended)
+                        );
                     }
                     _ => entry.answer = Some(data),
                 }
             }
-            Said::Refused { code, .. } if REFUSALS.contains(&code.as_str()) => {
+            ProgramReply::Refused { code, .. } if REFUSALS.contains(&code.as_str()) => {
                 tally.refused += 1;
                 if entry.answer.is_some() && entry.order.request.is_some() {
-                    return Err(entry.wrong("it was ok before", ended));
+                    return Err(entry.wrong_end_message("it was ok before", ended));
                 }
                 entry.refused = true;
             }
-            _ => return Err(entry.wrong("this cannot be an answer", ended)),
+            _ => return Err(entry.wrong_end_message("this cannot be an answer", ended)),
         }
         if ended.was_killed() {
             tally.kills += 1;
@@ -107,20 +115,20 @@ impl Ledger {
     }
 
     /// Looks up whether these commands were applied, learns the tokens they gave, and counts where the kills hit.
-    pub(super) fn learn(
+    pub(super) fn learn_applied(
         &self,
         session: &mut Session,
-        burst: &[(usize, Ended)],
+        burst: &[(usize, ProcessOutput)],
         tokens: &mut HashMap<i64, String>,
-        tally: &mut Tally,
+        tally: &mut StormTally,
     ) -> Result<(), String> {
         for (index, ended) in burst {
             let entry = &self.entries[*index];
-            let applied = self.applied(*index, session)?;
-            if applied.is_some() && matches!(ended.said(), Said::Refused { .. }) {
-                return Err(entry.wrong("it was applied, so it cannot be refused", ended));
+            let applied = self.recorded_reply(*index, session)?;
+            if applied.is_some() && matches!(ended.program_reply(), ProgramReply::Refused { .. }) {
+                return Err(entry.wrong_end_message("it was applied, so it cannot be refused", ended));
             }
-            if let (Effect::Token, Some(data), Some(key)) =
+            if let (CommandEffect::Token, Some(data), Some(key)) =
                 (&entry.order.effect, &applied, &entry.order.request)
             {
                 let thread = data["thread"]["id"].as_str().and_then(ThreadId::parse);
@@ -128,9 +136,9 @@ impl Ledger {
                 tokens.insert(thread.0, token_of_request(key, thread));
             }
             if ended.was_killed() && entry.order.request.is_some() {
-                match (ended.said(), applied) {
-                    (Said::Nothing, None) => tally.killed_before += 1,
-                    (Said::Nothing, Some(_)) => tally.killed_between += 1,
+                match (ended.program_reply(), applied) {
+                    (ProgramReply::Nothing, None) => tally.killed_before += 1,
+                    (ProgramReply::Nothing, Some(_)) => tally.killed_between += 1,
                     _ => tally.killed_after += 1,
                 }
             }
@@ -139,9 +147,13 @@ impl Ledger {
     }
 
     /// The recorded answer of a command that was applied.
-    pub(super) fn applied(&self, index: usize, session: &mut Session) -> Result<Option<Value>, String> {
+    pub(super) fn recorded_reply(
+        &self,
+        index: usize,
+        session: &mut Session,
+    ) -> Result<Option<Value>, String> {
         let Some(key) = &self.entries[index].order.request else { return Ok(None) };
-        match request::show(session, key) {
+        match request::show_request(session, key) {
             Ok(found) => {
                 let answer = found.answer.unwrap_or_default();
                 serde_json::from_str(&answer).map(Some).map_err(|error| error.to_string())
@@ -152,14 +164,14 @@ impl Ledger {
     }
 }
 
-impl Entry {
-    fn wrong(&self, why: &str, ended: &Ended) -> String {
-        format!("{}\n  {why}\n  {ended}", shown(&self.order.words))
+impl RecordedCommand {
+    fn wrong_end_message(&self, why: &str, ended: &ProcessOutput) -> String {
+        format!("{}\n  {why}\n  {ended}", command_text(&self.order.words))
     }
 }
 
 /// A command line for people, with long texts cut.
-pub(super) fn shown(words: &[String]) -> String {
+pub(super) fn command_text(words: &[String]) -> String {
     let cut = |word: &String| if word.len() > 60 { format!("{}…", &word[..60]) } else { word.clone() };
     words.iter().map(cut).collect::<Vec<_>>().join(" ")
 }

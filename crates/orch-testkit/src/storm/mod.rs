@@ -6,22 +6,22 @@
 //!
 //! A seed brings the same commands and the same moments; what the machine makes of them differs a little each time.
 
-mod deck;
+mod command;
+mod command_generator;
 mod ledger;
-mod order;
+mod snapshot;
 mod verdict;
-mod world;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use self::deck::Deck;
-use self::ledger::Ledger;
-use self::order::{Kind, Order};
-use self::world::World;
-use crate::chance::Chance;
-use crate::program::{Ended, Programs, Running};
+use self::command::{CommandKind, StormCommand};
+use self::command_generator::CommandGenerator;
+use self::ledger::CommandLedger;
+use self::snapshot::StoreSnapshot;
+use crate::program::{ProcessOutput, RunningProcess, TestPrograms};
+use crate::seeded_rng::SeededRng;
 
 /// The most commands under way at once.
 const AT_ONCE_MAX: usize = 8;
@@ -37,9 +37,9 @@ const BURSTS_BETWEEN_LOOKS: usize = 25;
 
 /// A storm to be.
 #[derive(Clone, Debug)]
-pub struct Storm {
+pub struct KillStorm {
     /// What is killed, and the store it works on; there must be none yet.
-    pub programs: Programs,
+    pub programs: TestPrograms,
     /// What brings it back.
     pub seed: u64,
     /// How many processes are killed before it is over.
@@ -50,7 +50,7 @@ pub struct Storm {
 
 /// What a storm did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct StormTally {
     /// Processes started.
     pub commands: usize,
     /// Those that said `ok`.
@@ -69,10 +69,10 @@ pub struct Tally {
     pub repeated: usize,
 }
 
-impl Tally {
+impl StormTally {
     /// Both together.
     #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
+    pub fn merged_with(&self, other: &Self) -> Self {
         Self {
             commands: self.commands + other.commands,
             answered: self.answered + other.answered,
@@ -86,7 +86,7 @@ impl Tally {
     }
 }
 
-impl std::fmt::Display for Tally {
+impl std::fmt::Display for StormTally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             commands,
@@ -109,122 +109,134 @@ impl std::fmt::Display for Tally {
 
 /// A storm broke something.
 #[derive(Debug)]
-pub struct Broken {
+pub struct StormFailure {
     /// The storm's seed.
     pub seed: u64,
     /// What it had done.
-    pub tally: Tally,
+    pub tally: StormTally,
     /// What is wrong.
     pub message: String,
 }
 
-impl std::fmt::Display for Broken {
+impl std::fmt::Display for StormFailure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "the storm of seed {} after {}:\n{}", self.seed, self.tally, self.message)
     }
 }
 
-impl Storm {
+impl KillStorm {
     /// Kills, then asks. `progress` is told after each burst.
     ///
     /// # Errors
     /// Something was lost, doubled or damaged.
-    pub fn rage(&self, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, Broken> {
-        let mut tally = Tally::default();
-        match self.rage_and_ask(&mut tally, progress) {
+    pub fn run_storm(&self, progress: &mut dyn FnMut(&StormTally)) -> Result<StormTally, StormFailure> {
+        let mut tally = StormTally::default();
+        match self.run_and_verify(&mut tally, progress) {
             Ok(()) => Ok(tally),
-            Err(message) => Err(Broken { seed: self.seed, tally, message }),
+            Err(message) => Err(StormFailure { seed: self.seed, tally, message }),
         }
     }
 
-    fn rage_and_ask(&self, tally: &mut Tally, progress: &mut dyn FnMut(&Tally)) -> Result<(), String> {
-        let mut chance = Chance::new(self.seed);
+    fn run_and_verify(
+        &self,
+        tally: &mut StormTally,
+        progress: &mut dyn FnMut(&StormTally),
+    ) -> Result<(), String> {
+        let mut chance = SeededRng::new(self.seed);
         let folder = self.programs.store().parent().map_or_else(PathBuf::new, PathBuf::from);
-        let mut deck = Deck::new(self.seed, folder);
-        let mut ledger = Ledger::default();
-        let mut usual = Usual::default();
+        let mut deck = CommandGenerator::new(self.seed, folder);
+        let mut ledger = CommandLedger::default();
+        let mut usual = UsualDurations::default();
         let mut tokens = HashMap::new();
         let begin = Instant::now();
-        let _ = self.programs.data(&["inbox", "init"]);
+        let _ = self.programs.run_for_data(&["inbox", "init"]);
         let mut bursts = 0;
         while tally.kills < self.kills && begin.elapsed() < self.at_most {
-            let world = World::look(&self.programs, std::mem::take(&mut tokens));
+            let world = StoreSnapshot::read_store(&self.programs, std::mem::take(&mut tokens));
             let world = world.map_err(|fault| format!("the store does not open: {fault:?}"))?;
-            let chosen = choose(&mut chance, &mut deck, &mut ledger, &world)?;
+            let chosen = choose_commands(&mut chance, &mut deck, &mut ledger, &world)?;
             tokens = world.tokens;
-            let ended = self.burst(&chosen, &ledger, &mut chance, &mut usual);
+            let ended = self.run_burst(&chosen, &ledger, &mut chance, &mut usual);
             for (index, ended) in &ended {
-                ledger.note(*index, ended, tally)?;
+                ledger.record_end(*index, ended, tally)?;
             }
-            ledger.learn(&mut self.programs.session(), &ended, &mut tokens, tally)?;
+            ledger.learn_applied(&mut self.programs.open_session(), &ended, &mut tokens, tally)?;
             bursts += 1;
             if bursts % BURSTS_BETWEEN_LOOKS == 0 {
-                verdict::sound(&self.programs)?;
+                verdict::check_soundness(&self.programs)?;
             }
             progress(tally);
         }
-        verdict::sound(&self.programs)?;
-        verdict::kept(&self.programs, &ledger)?;
+        verdict::check_soundness(&self.programs)?;
+        verdict::check_commands(&self.programs, &ledger)?;
         self.repeat_lost(&mut ledger, tally)?;
-        verdict::sound(&self.programs)?;
-        verdict::kept(&self.programs, &ledger)
+        verdict::check_soundness(&self.programs)?;
+        verdict::check_commands(&self.programs, &ledger)
     }
 
     /// Starts commands at once and kills most of them.
-    fn burst(
+    fn run_burst(
         &self,
         chosen: &[usize],
-        ledger: &Ledger,
-        chance: &mut Chance,
-        usual: &mut Usual,
-    ) -> Vec<(usize, Ended)> {
+        ledger: &CommandLedger,
+        chance: &mut SeededRng,
+        usual: &mut UsualDurations,
+    ) -> Vec<(usize, ProcessOutput)> {
         let fates: Vec<_> = chosen
             .iter()
             .map(|index| {
                 let order = &ledger.entries[*index].order;
-                let at = moment(chance, usual.of(order.kind));
-                (*index, order, chance.percent(KILLED_PERCENT).then_some(at))
+                let at = kill_moment(chance, usual.usual_duration(order.kind));
+                (*index, order, chance.is_within_percent(KILLED_PERCENT).then_some(at))
             })
             .collect();
-        let ended = self.at_once(fates);
+        let ended = self.run_concurrently(fates);
         for (index, ended) in &ended {
             if !ended.was_killed() {
-                usual.learn(ledger.entries[*index].order.kind, ended.took);
+                usual.record_duration(ledger.entries[*index].order.kind, ended.took);
             }
         }
         ended
     }
 
-    fn at_once(&self, fates: Vec<(usize, &Order, Option<Duration>)>) -> Vec<(usize, Ended)> {
+    fn run_concurrently(
+        &self,
+        fates: Vec<(usize, &StormCommand, Option<Duration>)>,
+    ) -> Vec<(usize, ProcessOutput)> {
         std::thread::scope(|scope| {
-            let start = |(index, order, fate)| (index, scope.spawn(move || self.one(order, fate)));
+            let start = |(index, order, fate)| (index, scope.spawn(move || self.run_command(order, fate)));
             let threads: Vec<_> = fates.into_iter().map(start).collect();
             threads.into_iter().filter_map(|(index, thread)| Some((index, thread.join().ok()?))).collect()
         })
     }
 
-    fn one(&self, order: &Order, fate: Option<Duration>) -> Ended {
+    fn run_command(&self, order: &StormCommand, fate: Option<Duration>) -> ProcessOutput {
         let words: Vec<&str> = order.words.iter().map(String::as_str).collect();
-        let running = Running::start(self.programs.command(&words));
+        let running = RunningProcess::start(self.programs.program_command(&words));
         match fate {
-            Some(after) => running.end_or_kill(after),
-            None => running.end(),
+            Some(after) => running.wait_or_kill(after),
+            None => running.wait_output(),
         }
     }
 
     /// Repeats what was killed without an answer, twice: the second time the answer must be the first one's.
-    fn repeat_lost(&self, ledger: &mut Ledger, tally: &mut Tally) -> Result<(), String> {
-        let lost = ledger.lost();
+    fn repeat_lost(&self, ledger: &mut CommandLedger, tally: &mut StormTally) -> Result<(), String> {
+        let lost = ledger.lost_commands();
         tally.repeated = lost.len();
         for some in lost.chunks(AT_ONCE_MAX / 2) {
             for _ in 0..2 {
                 let orders = some.iter().map(|index| (*index, &ledger.entries[*index].order, None)).collect();
-                let ended = self.at_once(orders);
+                let ended = self.run_concurrently(orders);
                 for (index, ended) in &ended {
-                    ledger.note(*index, ended, tally)?;
+                    ledger.record_end(*index, ended, tally)?;
                 }
                 // What was applied and is refused now is found here.
-                ledger.learn(&mut self.programs.session(), &ended, &mut HashMap::new(), tally)?;
+                ledger.learn_applied(
+                    &mut self.programs.open_session(),
+                    &ended,
+                    &mut HashMap::new(),
+                    tally,
+                )?;
             }
         }
         Ok(())
@@ -232,28 +244,31 @@ impl Storm {
 }
 
 /// When a command is killed: at any time, or half of the time near its end, where more is at stake.
-fn moment(chance: &mut Chance, usual: Duration) -> Duration {
-    if chance.percent(50) {
-        return chance.up_to(usual.mul_f64(1.5));
+fn kill_moment(chance: &mut SeededRng, usual: Duration) -> Duration {
+    if chance.is_within_percent(50) {
+        return chance.duration_up_to(usual.mul_f64(1.5));
     }
-    usual / 2 + chance.up_to(usual)
+    usual / 2 + chance.duration_up_to(usual)
 }
 
 /// New commands, and now and then one that was killed before it answered.
-fn choose(
-    chance: &mut Chance,
-    deck: &mut Deck,
-    ledger: &mut Ledger,
-    world: &World,
+fn choose_commands(
+    chance: &mut SeededRng,
+    deck: &mut CommandGenerator,
+    ledger: &mut CommandLedger,
+    world: &StoreSnapshot,
 ) -> Result<Vec<usize>, String> {
-    let mut lost = ledger.lost();
+    let mut lost = ledger.lost_commands();
     let mut chosen = Vec::new();
-    for _ in 0..=chance.below(AT_ONCE_MAX) {
-        let again =
-            if lost.is_empty() || !chance.percent(15) { None } else { Some(chance.below(lost.len())) };
+    for _ in 0..=chance.number_below(AT_ONCE_MAX) {
+        let again = if lost.is_empty() || !chance.is_within_percent(15) {
+            None
+        } else {
+            Some(chance.number_below(lost.len()))
+        };
         chosen.push(match again {
             Some(place) => lost.swap_remove(place),
-            None => ledger.add(deck.draw(chance, world).map_err(|error| error.to_string())?),
+            None => ledger.add_command(deck.next_command(chance, world).map_err(|error| error.to_string())?),
         });
     }
     Ok(chosen)
@@ -261,15 +276,15 @@ fn choose(
 
 /// How long each command takes here when it is left alone.
 #[derive(Default)]
-struct Usual(HashMap<Kind, Duration>);
+struct UsualDurations(HashMap<CommandKind, Duration>);
 
-impl Usual {
-    fn of(&self, kind: Kind) -> Duration {
+impl UsualDurations {
+    fn usual_duration(&self, kind: CommandKind) -> Duration {
         // Those that wait are killed while they begin to, not after a long wait.
-        if kind.waits() { USUAL_TIME * 4 } else { self.0.get(&kind).copied().unwrap_or(USUAL_TIME) }
+        if kind.may_wait() { USUAL_TIME * 4 } else { self.0.get(&kind).copied().unwrap_or(USUAL_TIME) }
     }
 
-    fn learn(&mut self, kind: Kind, took: Duration) {
+    fn record_duration(&mut self, kind: CommandKind, took: Duration) {
         let usual = self.0.entry(kind).or_insert(took);
         *usual = (*usual * 7 + took) / 8;
     }

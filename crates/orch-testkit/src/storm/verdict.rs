@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use orch_store::driver::Row;
+use orch_store::driver::SqlRow;
 use orch_store::{Fault, Statement, Transaction, invariant};
 use serde_json::Value;
 
-use super::ledger::{Entry, Ledger, shown};
-use super::order::Effect;
-use super::world;
-use crate::program::{Programs, Said};
+use super::command::CommandEffect;
+use super::ledger::{CommandLedger, RecordedCommand, command_text};
+use super::snapshot;
+use crate::program::{ProgramReply, TestPrograms};
 
 const SUBJECTS: Statement = Statement::new("SELECT subject FROM thread");
 const BODIES: Statement = Statement::new("SELECT substr(body, 1, 40) FROM message WHERE kind != 'late'");
@@ -23,13 +23,14 @@ const ATTEMPTS: Statement = Statement::new("SELECT count(*) FROM attempt");
 const ENTRIES_PER_SHOW: usize = 25;
 
 /// The store opens without help, its file is sound, and every law holds.
-pub(super) fn sound(programs: &Programs) -> Result<(), String> {
-    let mut store = world::open(programs).map_err(|fault| format!("the store does not open: {fault:?}"))?;
-    let defects = store.integrity().map_err(|fault| format!("{fault:?}"))?;
+pub(super) fn check_soundness(programs: &TestPrograms) -> Result<(), String> {
+    let mut store =
+        snapshot::open_store(programs).map_err(|fault| format!("the store does not open: {fault:?}"))?;
+    let defects = store.check_integrity().map_err(|fault| format!("{fault:?}"))?;
     if !defects.is_empty() {
         return Err(format!("the file is damaged: {defects:?}"));
     }
-    let breaches: Result<_, Fault> = store.read(invariant::breaches);
+    let breaches: Result<_, Fault> = store.read(invariant::find_violations);
     match breaches {
         Ok(breaches) if breaches.is_empty() => Ok(()),
         Ok(breaches) => Err(format!("laws are broken: {breaches:#?}")),
@@ -38,7 +39,7 @@ pub(super) fn sound(programs: &Programs) -> Result<(), String> {
 }
 
 /// What the commands left in the store, by marker.
-struct Traces {
+struct StoreTraces {
     subjects: HashMap<String, usize>,
     bodies: HashMap<String, usize>,
     runs: HashMap<String, usize>,
@@ -48,11 +49,13 @@ struct Traces {
     attempts: usize,
 }
 
-impl Traces {
-    fn of(tx: &mut Transaction<'_>) -> Result<Self, Fault> {
+impl StoreTraces {
+    fn read_traces(tx: &mut Transaction<'_>) -> Result<Self, Fault> {
         let mut by_marker = |statement| -> Result<HashMap<String, usize>, Fault> {
             let mut counts = HashMap::new();
-            for text in tx.all(statement, &[], |row: &dyn Row| row.text_or_null(0))?.into_iter().flatten() {
+            for text in
+                tx.query_all(statement, &[], |row: &dyn SqlRow| row.text_or_null(0))?.into_iter().flatten()
+            {
                 let marker = text.split(' ').next().unwrap_or_default().to_owned();
                 *counts.entry(marker).or_default() += 1;
             }
@@ -61,30 +64,30 @@ impl Traces {
         let (subjects, bodies) = (by_marker(SUBJECTS)?, by_marker(BODIES)?);
         let (runs, tasks, reasons) = (by_marker(RUNS)?, by_marker(TASKS)?, by_marker(REASONS)?);
         let count = |number: i64| usize::try_from(number).unwrap_or_default();
-        let tokens = count(tx.number(TOKENS, &[])?);
-        let attempts = count(tx.number(ATTEMPTS, &[])?);
+        let tokens = count(tx.query_number(TOKENS, &[])?);
+        let attempts = count(tx.query_number(ATTEMPTS, &[])?);
         Ok(Self { subjects, bodies, runs, tasks, reasons, tokens, attempts })
     }
 }
 
 /// Every command that said `ok` is there, every other one is there wholly or not at all, and none is there twice.
-pub(super) fn kept(programs: &Programs, ledger: &Ledger) -> Result<(), String> {
-    let mut store = world::open(programs).map_err(|fault| format!("{fault:?}"))?;
-    let traces: Result<_, Fault> = store.read(Traces::of);
+pub(super) fn check_commands(programs: &TestPrograms, ledger: &CommandLedger) -> Result<(), String> {
+    let mut store = snapshot::open_store(programs).map_err(|fault| format!("{fault:?}"))?;
+    let traces: Result<_, Fault> = store.read(StoreTraces::read_traces);
     let traces = traces.map_err(|fault| format!("{fault:?}"))?;
-    let mut session = programs.session();
+    let mut session = programs.open_session();
     let (mut tokens, mut attempts) = (0, 0);
     for index in 0..ledger.entries.len() {
         let entry = &ledger.entries[index];
-        let recorded = ledger.applied(index, &mut session)?;
-        said_and_recorded(entry, recorded.as_ref())?;
-        one_effect(entry, recorded.is_some(), &traces)?;
+        let recorded = ledger.recorded_reply(index, &mut session)?;
+        check_receipt(entry, recorded.as_ref())?;
+        check_one_effect(entry, recorded.is_some(), &traces)?;
         if index % ENTRIES_PER_SHOW == 0 {
-            shown_by_the_program(programs, entry, recorded.is_some())?;
+            check_request_show(programs, entry, recorded.is_some())?;
         }
         match (&entry.order.effect, &recorded) {
-            (Effect::Token, Some(_)) => tokens += 1,
-            (Effect::Attempts, Some(answer)) => {
+            (CommandEffect::Token, Some(_)) => tokens += 1,
+            (CommandEffect::Attempts, Some(answer)) => {
                 attempts += answer["dispatched"].as_array().map_or(1, Vec::len);
             }
             _ => {}
@@ -100,52 +103,52 @@ pub(super) fn kept(programs: &Programs, ledger: &Ledger) -> Result<(), String> {
 }
 
 /// Who asks the program is told the same.
-fn shown_by_the_program(programs: &Programs, entry: &Entry, applied: bool) -> Result<(), String> {
+fn check_request_show(programs: &TestPrograms, entry: &RecordedCommand, applied: bool) -> Result<(), String> {
     let Some(key) = &entry.order.request else { return Ok(()) };
-    let ended = programs.run(&["orch", "request", "show", key]);
-    let fits = match ended.said() {
-        Said::Ok { data, .. } => applied && data["request"]["applied"] == true,
-        Said::Refused { code, .. } => !applied && code == "request_not_found",
-        Said::Nothing | Said::Nonsense(_) => false,
+    let ended = programs.run_command(&["orch", "request", "show", key]);
+    let fits = match ended.program_reply() {
+        ProgramReply::Ok { data, .. } => applied && data["request"]["applied"] == true,
+        ProgramReply::Refused { code, .. } => !applied && code == "request_not_found",
+        ProgramReply::Nothing | ProgramReply::Unparsable(_) => false,
     };
     if fits { Ok(()) } else { Err(format!("{key} applied: {applied}; orch request show: {ended}")) }
 }
 
 /// What said `ok` has a receipt with that very answer.
-fn said_and_recorded(entry: &Entry, recorded: Option<&Value>) -> Result<(), String> {
+fn check_receipt(entry: &RecordedCommand, recorded: Option<&Value>) -> Result<(), String> {
     let Some(mut said) = entry.answer.clone().filter(|_| entry.order.request.is_some()) else {
         return Ok(());
     };
-    if entry.order.effect == Effect::Token {
+    if entry.order.effect == CommandEffect::Token {
         // A secret that the record leaves out.
         said["lease"]["token"] = Value::Null;
     }
     match recorded {
         Some(recorded) if *recorded == said => Ok(()),
-        other => Err(format!("{}\n  said {said}\n  recorded {other:?}", shown(&entry.order.words))),
+        other => Err(format!("{}\n  said {said}\n  recorded {other:?}", command_text(&entry.order.words))),
     }
 }
 
 /// The change and its receipt are there together, once, or neither is.
-fn one_effect(entry: &Entry, applied: bool, traces: &Traces) -> Result<(), String> {
+fn check_one_effect(entry: &RecordedCommand, applied: bool, traces: &StoreTraces) -> Result<(), String> {
     let marker = &entry.order.marker;
     let count = |traces: &HashMap<String, usize>| traces.get(marker).copied().unwrap_or_default();
     let expected = usize::from(applied);
     let (found, expected) = match &entry.order.effect {
-        Effect::Receipt | Effect::Token | Effect::Attempts => return Ok(()),
-        Effect::Thread if count(&traces.bodies) != expected => (count(&traces.bodies), expected),
-        Effect::Thread => (count(&traces.subjects), expected),
-        Effect::MessageOrNothing if count(&traces.bodies) == 0 => return Ok(()),
-        Effect::Message | Effect::MessageOrNothing => (count(&traces.bodies), expected),
-        Effect::Run => (count(&traces.runs), expected),
-        Effect::Tasks(tasks) => (count(&traces.tasks), tasks * expected),
-        Effect::Reason => (count(&traces.reasons), expected),
+        CommandEffect::Receipt | CommandEffect::Token | CommandEffect::Attempts => return Ok(()),
+        CommandEffect::Thread if count(&traces.bodies) != expected => (count(&traces.bodies), expected),
+        CommandEffect::Thread => (count(&traces.subjects), expected),
+        CommandEffect::MessageOrNothing if count(&traces.bodies) == 0 => return Ok(()),
+        CommandEffect::Message | CommandEffect::MessageOrNothing => (count(&traces.bodies), expected),
+        CommandEffect::Run => (count(&traces.runs), expected),
+        CommandEffect::Tasks(tasks) => (count(&traces.tasks), tasks * expected),
+        CommandEffect::Reason => (count(&traces.reasons), expected),
     };
     if found == expected {
         return Ok(());
     }
     Err(format!(
         "{}\n  applied: {applied}, so {expected} of its effects should be there; there are {found}",
-        shown(&entry.order.words)
+        command_text(&entry.order.words)
     ))
 }

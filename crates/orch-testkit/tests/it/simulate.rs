@@ -1,14 +1,14 @@
 //! Random work of a lead and its workers: the product and the oracle agree at every step.
 
-use orch_testkit::simulate::{self, KINDS, Report};
+use orch_testkit::simulate::{self, KINDS, SimulationReport};
 
 const SEEDS: u64 = 300;
 const STEPS: usize = 150;
 
 /// Simulates one seed after the other.
-fn simulate(seeds: impl Iterator<Item = u64>) -> Report {
-    seeds.fold(Report::default(), |all, seed| match simulate::run(seed, STEPS) {
-        Ok(report) => all.and(report),
+fn simulate_seeds(seeds: impl Iterator<Item = u64>) -> SimulationReport {
+    seeds.fold(SimulationReport::default(), |all, seed| match simulate::run_simulation(seed, STEPS) {
+        Ok(report) => all.merged_with(report),
         Err(failure) => panic!("{failure}"),
     })
 }
@@ -17,8 +17,8 @@ fn simulate(seeds: impl Iterator<Item = u64>) -> Report {
 fn the_product_does_what_the_oracle_says() {
     let half = SEEDS / 2;
     let report = std::thread::scope(|scope| {
-        let other = scope.spawn(|| simulate(half..SEEDS));
-        simulate(0..half).and(other.join().expect("the other half agrees as well"))
+        let other = scope.spawn(|| simulate_seeds(half..SEEDS));
+        simulate_seeds(0..half).merged_with(other.join().expect("the other half agrees as well"))
     });
     let never: Vec<&&str> = KINDS.iter().filter(|kind| !report.carried_out.contains_key(**kind)).collect();
     assert!(never.is_empty(), "never carried out: {never:?} of {report:#?}");

@@ -1,76 +1,85 @@
 //! What the changing commands of `inbox`, its waits and its list of agents tell people.
 
 use orch_contract::inbox::{
-    AckAnswer, AgentsAnswer, AskAnswer, ClaimAnswer, CloseAnswer, ProgressAnswer, RenewAnswer, ReplyAnswer,
-    RunAnswer, SendAnswer, ThreadAnswer, WaitAnswer,
+    AskResponse, ClaimResponse, CloseResponse, InboxAgentsResponse, MessageAckResponse, MessageWaitResponse,
+    ProgressResponse, RenewResponse, ReplyResponse, SendResponse, ThreadResponse, WorkerRunResponse,
 };
-use orch_contract::{Message, MessageShown};
+use orch_contract::{MessageOrSummary, MessageView};
 
-use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-use super::message::messages;
-use super::thread::head;
+use super::message::write_messages;
+use super::thread::write_thread_facts;
 
-impl Human for SendAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.line(format!("Sent {} to {}.", self.message.id(), self.message.to()));
-        head(paper, &self.thread);
-        whole(paper, &self.message);
+impl HumanReadable for SendResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!("Sent {} to {}.", self.message.id(), self.message.to()));
+        write_thread_facts(paper, &self.thread);
+        write_full_message(paper, &self.message);
     }
 }
 
-impl Human for ClaimAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for ClaimResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         let Some(thread) = &self.thread else {
-            paper.line("There is nothing to claim.");
+            paper.write_line("There is nothing to claim.");
             return;
         };
-        head(paper, thread);
+        write_thread_facts(paper, thread);
         if let Some(token) = self.lease.as_ref().and_then(|lease| lease.token.as_deref()) {
-            let label = paper.paint().text(Tone::Strong, "token:");
-            paper.line(format!("  {label} {token}"));
+            let label = paper.painter().paint_text(TextTone::Strong, "token:");
+            paper.write_line(format!("  {label} {token}"));
         }
-        paper.gap();
-        messages(paper, &self.messages);
+        paper.write_gap();
+        write_messages(paper, &self.messages);
         if let Some(token) = self.lease.as_ref().and_then(|lease| lease.token.as_deref()) {
-            paper.gap();
-            paper.note(&format!("When it is done: inbox done {} --token {token} --result TEXT", thread.id));
+            paper.write_gap();
+            paper.write_note(&format!(
+                "When it is done: inbox done {} --token {token} --result TEXT",
+                thread.id
+            ));
         }
     }
 }
 
-impl Human for RenewAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for RenewResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         match self.lease.expires_at {
-            Some(expires_at) => paper.line(format!("The lease expires {}.", paper.ago(expires_at))),
-            None => paper.line("A question is open; the lease does not run."),
+            Some(expires_at) => {
+                paper.write_line(format!("The lease expires {}.", paper.relative_time(expires_at)))
+            }
+            None => paper.write_line("A question is open; the lease does not run."),
         }
-        unread(paper, self.unread, &self.messages);
+        write_unread(paper, self.unread, &self.messages);
     }
 }
 
-impl Human for ProgressAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.line(format!("Told {} as {}; the lease is renewed.", self.message.to(), self.message.id()));
-        whole(paper, &self.message);
-        unread(paper, self.unread, &self.messages);
+impl HumanReadable for ProgressResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!(
+            "Told {} as {}; the lease is renewed.",
+            self.message.to(),
+            self.message.id()
+        ));
+        write_full_message(paper, &self.message);
+        write_unread(paper, self.unread, &self.messages);
     }
 }
 
-impl Human for AskAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for AskResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         match &self.answer {
             Some(answer) => {
-                paper.line(format!("{} answers:", answer.from));
-                paper.block(answer.body.as_deref().unwrap_or_default(), 2);
+                paper.write_line(format!("{} answers:", answer.from));
+                paper.write_block(answer.body.as_deref().unwrap_or_default(), 2);
             }
             None => {
-                paper.line(format!(
+                paper.write_line(format!(
                     "Asked {} as {}; the work is blocked until it is answered.",
                     self.question.to, self.question.id
                 ));
-                let Message { thread, from, .. } = &self.question;
-                paper.note(&format!(
+                let MessageView { thread, from, .. } = &self.question;
+                paper.write_note(&format!(
                     "Wait for the answer: inbox wait --for {from} --thread {thread} --kind answer"
                 ));
             }
@@ -78,97 +87,101 @@ impl Human for AskAnswer {
     }
 }
 
-impl Human for ReplyAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.line(format!("Answered {} as {}; the work goes on.", self.message.to(), self.message.id()));
-        whole(paper, &self.message);
+impl HumanReadable for ReplyResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!(
+            "Answered {} as {}; the work goes on.",
+            self.message.to(),
+            self.message.id()
+        ));
+        write_full_message(paper, &self.message);
     }
 }
 
-impl Human for WaitAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for MessageWaitResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.messages.is_empty() {
-            paper.line(format!("Nothing came after {}.", self.cursor));
+            paper.write_line(format!("Nothing came after {}.", self.cursor));
             return;
         }
-        messages(paper, &self.messages);
-        paper.gap();
-        acknowledge(paper, &self.messages);
+        write_messages(paper, &self.messages);
+        paper.write_gap();
+        write_ack_hint(paper, &self.messages);
     }
 }
 
-impl Human for AckAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.line(format!("Acknowledged through {}.", self.cursor));
+impl HumanReadable for MessageAckResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!("Acknowledged through {}.", self.cursor));
     }
 }
 
-impl Human for CloseAnswer {
-    fn human(&self, paper: &mut Paper) {
-        head(paper, &self.thread);
-        whole(paper, &self.message);
+impl HumanReadable for CloseResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_thread_facts(paper, &self.thread);
+        write_full_message(paper, &self.message);
     }
 }
 
-impl Human for ThreadAnswer {
-    fn human(&self, paper: &mut Paper) {
-        head(paper, &self.thread);
+impl HumanReadable for ThreadResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_thread_facts(paper, &self.thread);
     }
 }
 
-impl Human for AgentsAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for InboxAgentsResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.agents.is_empty() {
-            paper.line("No agents yet.");
+            paper.write_line("No agents yet.");
             return;
         }
-        let mut table = Table::new(&["AGENT", "LAST SEEN", "CLAIMED", "QUEUED", "UNREAD"]);
+        let mut table = TextTable::new(&["AGENT", "LAST SEEN", "CLAIMED", "QUEUED", "UNREAD"]);
         for agent in &self.agents {
-            let seen = agent.last_seen_at.map_or_else(|| "never".to_owned(), |at| paper.ago(at));
-            table.row(vec![
-                Cell::new(&agent.name, Tone::Strong),
-                Cell::plain(seen),
-                Cell::plain(agent.claimed.to_string()),
-                Cell::plain(agent.queued.to_string()),
-                Cell::plain(agent.unread.to_string()),
+            let seen = agent.last_seen_at.map_or_else(|| "never".to_owned(), |at| paper.relative_time(at));
+            table.push_row(vec![
+                TableCell::new(&agent.name, TextTone::Strong),
+                TableCell::plain(seen),
+                TableCell::plain(agent.claimed.to_string()),
+                TableCell::plain(agent.queued.to_string()),
+                TableCell::plain(agent.unread.to_string()),
             ]);
         }
-        paper.table(&table);
-        paper.rest(self.agents.len(), self.total, self.next.as_deref());
+        paper.write_table(&table);
+        paper.write_truncation(self.agents.len(), self.total, self.next.as_deref());
     }
 }
 
 /// Writes a message that is shown whole.
-fn whole(paper: &mut Paper, message: &MessageShown) {
-    if let MessageShown::Full(message) = message {
-        paper.gap();
-        messages(paper, std::slice::from_ref(message));
+fn write_full_message(paper: &mut TextPage, message: &MessageOrSummary) {
+    if let MessageOrSummary::Full(message) = message {
+        paper.write_gap();
+        write_messages(paper, std::slice::from_ref(message));
     }
 }
 
 /// Writes what a holder has not read.
-fn unread(paper: &mut Paper, count: u64, notes: &[Message]) {
+fn write_unread(paper: &mut TextPage, count: u64, notes: &[MessageView]) {
     if count == 0 {
         return;
     }
     let plural = if count == 1 { "message" } else { "messages" };
-    let label = paper.paint().text(Tone::Attention, &format!("{count} unread {plural}:"));
-    paper.line(label);
-    messages(paper, notes);
-    acknowledge(paper, notes);
+    let label = paper.painter().paint_text(TextTone::Attention, &format!("{count} unread {plural}:"));
+    paper.write_line(label);
+    write_messages(paper, notes);
+    write_ack_hint(paper, notes);
 }
 
 /// Writes how to acknowledge messages, which are all to one agent.
-fn acknowledge(paper: &mut Paper, messages: &[Message]) {
+fn write_ack_hint(paper: &mut TextPage, messages: &[MessageView]) {
     let Some(last) = messages.last() else { return };
     let they = if messages.len() == 1 { "it is" } else { "they are" };
-    paper.gap();
-    paper.note(&format!("When {they} dealt with: inbox ack --for {} --through {}", last.to, last.id));
+    paper.write_gap();
+    paper.write_note(&format!("When {they} dealt with: inbox ack --for {} --through {}", last.to, last.id));
 }
 
-impl Human for RunAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for WorkerRunResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         let why = self.detail.as_deref().unwrap_or("");
-        paper.line(format!("{}  {}  {}", self.thread, self.outcome.0.name(), harmless(why)));
+        paper.write_line(format!("{}  {}  {}", self.thread, self.outcome.0.name(), escape_controls(why)));
     }
 }

@@ -1,51 +1,51 @@
 //! Messages for people.
 
-use orch_contract::Message;
+use orch_contract::MessageView;
 use orch_core::message::MessageKind;
 
-use crate::human::table::cut;
-use crate::human::{Paper, Tone, harmless};
+use crate::human::table::truncate_to_width;
+use crate::human::{TextPage, TextTone, escape_controls};
 
 /// Writes messages, each with its text.
-pub fn messages(paper: &mut Paper, messages: &[Message]) {
+pub fn write_messages(paper: &mut TextPage, messages: &[MessageView]) {
     for (index, message) in messages.iter().enumerate() {
         if index > 0 {
-            paper.gap();
+            paper.write_gap();
         }
-        one(paper, message);
+        write_message(paper, message);
     }
 }
 
-fn one(paper: &mut Paper, message: &Message) {
-    let paint = paper.paint();
+fn write_message(paper: &mut TextPage, message: &MessageView) {
+    let paint = paper.painter();
     let percent = message.percent.map(|percent| format!(" {percent}%")).unwrap_or_default();
-    let kind = paint.text(tone(message.kind.0), &format!("{}{percent}", message.kind));
-    let ago = paint.text(Tone::Faint, &paper.ago(message.created_at));
-    let id = paint.text(Tone::Strong, &message.id);
-    paper.line(format!("{id}  {kind}  {} → {}  {ago}", message.from, message.to));
-    paper.block(message.body.as_deref().unwrap_or_default(), 2);
+    let kind = paint.paint_text(message_tone(message.kind.0), &format!("{}{percent}", message.kind));
+    let ago = paint.paint_text(TextTone::Faint, &paper.relative_time(message.created_at));
+    let id = paint.paint_text(TextTone::Strong, &message.id);
+    paper.write_line(format!("{id}  {kind}  {} → {}  {ago}", message.from, message.to));
+    paper.write_block(message.body.as_deref().unwrap_or_default(), 2);
     for (label, texts) in [("option", &message.options), ("artifact", &message.artifacts)] {
         for text in texts {
-            paper.note(&format!("  {label}: {}", harmless(text)));
+            paper.write_note(&format!("  {label}: {}", escape_controls(text)));
         }
     }
     if let Some(default) = &message.default {
-        paper.note(&format!("  default: {}", harmless(default)));
+        paper.write_note(&format!("  default: {}", escape_controls(default)));
     }
     if let Some(payload) = &message.payload {
         // It is for programs; people see that it is there.
-        let line = format!("  payload: {}", harmless(&payload.to_string()));
-        paper.note(&cut(&line, paper.width()));
+        let line = format!("  payload: {}", escape_controls(&payload.to_string()));
+        paper.write_note(&truncate_to_width(&line, paper.width()));
     }
 }
 
-fn tone(kind: MessageKind) -> Tone {
+fn message_tone(kind: MessageKind) -> TextTone {
     match kind {
-        MessageKind::Work | MessageKind::Note | MessageKind::Answer => Tone::Plain,
-        MessageKind::Progress => Tone::Busy,
-        MessageKind::Question => Tone::Attention,
-        MessageKind::Result => Tone::Good,
-        MessageKind::Failure => Tone::Bad,
-        MessageKind::Cancel | MessageKind::Late => Tone::Faint,
+        MessageKind::Work | MessageKind::Note | MessageKind::Answer => TextTone::Plain,
+        MessageKind::Progress => TextTone::Busy,
+        MessageKind::Question => TextTone::Attention,
+        MessageKind::Result => TextTone::Good,
+        MessageKind::Failure => TextTone::Bad,
+        MessageKind::Cancel | MessageKind::Late => TextTone::Faint,
     }
 }

@@ -4,5 +4,5 @@ mod answer;
 mod message;
 mod thread;
 
-pub use message::messages;
-pub use thread::{head, state_tone};
+pub use message::write_messages;
+pub use thread::{state_tone, write_thread_facts};

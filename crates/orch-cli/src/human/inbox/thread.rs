@@ -1,36 +1,36 @@
 //! Threads for people.
 
-use orch_contract::Thread;
-use orch_contract::inbox::{ListAnswer, ShowAnswer};
+use orch_contract::ThreadView;
+use orch_contract::inbox::{ThreadListResponse, ThreadShowResponse};
 use orch_core::thread::ThreadStatus;
 
-use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-use super::message::messages;
+use super::message::write_messages;
 
 /// How a state is painted.
 #[must_use]
-pub fn state_tone(state: ThreadStatus) -> Tone {
+pub fn state_tone(state: ThreadStatus) -> TextTone {
     match state {
-        ThreadStatus::Queued => Tone::Plain,
-        ThreadStatus::Claimed => Tone::Busy,
-        ThreadStatus::Blocked => Tone::Attention,
-        ThreadStatus::Done => Tone::Good,
-        ThreadStatus::Failed => Tone::Bad,
-        ThreadStatus::Cancelled => Tone::Faint,
+        ThreadStatus::Queued => TextTone::Plain,
+        ThreadStatus::Claimed => TextTone::Busy,
+        ThreadStatus::Blocked => TextTone::Attention,
+        ThreadStatus::Done => TextTone::Good,
+        ThreadStatus::Failed => TextTone::Bad,
+        ThreadStatus::Cancelled => TextTone::Faint,
     }
 }
 
 /// Writes a thread's facts.
-pub fn head(paper: &mut Paper, thread: &Thread) {
-    let paint = paper.paint();
-    let state = paint.text(state_tone(thread.state.0), thread.state.0.name());
-    let subject = harmless(&thread.subject);
-    paper.line(format!("{}  {state}  {subject}", paint.text(Tone::Strong, &thread.id)));
+pub fn write_thread_facts(paper: &mut TextPage, thread: &ThreadView) {
+    let paint = paper.painter();
+    let state = paint.paint_text(state_tone(thread.state.0), thread.state.0.name());
+    let subject = escape_controls(&thread.subject);
+    paper.write_line(format!("{}  {state}  {subject}", paint.paint_text(TextTone::Strong, &thread.id)));
     let mut facts = vec![
         format!("{} from {} to {}", thread.kind, thread.from, thread.to),
         format!("priority {}", thread.priority),
-        format!("sent {}", paper.ago(thread.created_at)),
+        format!("sent {}", paper.relative_time(thread.created_at)),
     ];
     if let Some(holder) = &thread.holder {
         facts.push(format!("held by {holder}"));
@@ -38,50 +38,52 @@ pub fn head(paper: &mut Paper, thread: &Thread) {
     if let Some(expires_at) = thread.lease.and_then(|lease| lease.expires_at) {
         let expired = thread.lease.is_some_and(|lease| lease.expired);
         let word = if expired { "expired" } else { "expires" };
-        facts.push(format!("lease {word} {}", paper.ago(expires_at)));
+        facts.push(format!("lease {word} {}", paper.relative_time(expires_at)));
     }
     if thread.withdrawn {
         facts.push("withdrawn for now".to_owned());
     }
-    paper.note(&format!("  {}", facts.join(", ")));
+    paper.write_note(&format!("  {}", facts.join(", ")));
     if let Some(question) = &thread.question {
-        let label = paint.text(Tone::Attention, "asks:");
-        paper
-            .line(format!("  {label} {}", harmless(question.body.as_deref().unwrap_or_default().trim_end())));
+        let label = paint.paint_text(TextTone::Attention, "asks:");
+        paper.write_line(format!(
+            "  {label} {}",
+            escape_controls(question.body.as_deref().unwrap_or_default().trim_end())
+        ));
     }
 }
 
-impl Human for ListAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for ThreadListResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.threads.is_empty() {
-            paper.line("No threads.");
+            paper.write_line("No threads.");
             return;
         }
         let mut table =
-            Table::new(&["THREAD", "STATE", "P", "TO", "HOLDER", "MESSAGES", "UPDATED", "SUBJECT"])
-                .elastic(7);
+            TextTable::new(&["THREAD", "STATE", "P", "TO", "HOLDER", "MESSAGES", "UPDATED", "SUBJECT"])
+                .with_elastic_column(7);
         for thread in &self.threads {
-            table.row(vec![
-                Cell::new(&thread.id, Tone::Strong),
-                Cell::new(thread.state.0.name(), state_tone(thread.state.0)),
-                Cell::plain(thread.priority.to_string()),
-                Cell::plain(&thread.to),
-                Cell::plain(thread.holder.as_deref().unwrap_or("-")),
-                Cell::plain(thread.message_count.to_string()),
-                Cell::new(paper.ago(thread.updated_at), Tone::Faint),
-                Cell::plain(&thread.subject),
+            table.push_row(vec![
+                TableCell::new(&thread.id, TextTone::Strong),
+                TableCell::new(thread.state.0.name(), state_tone(thread.state.0)),
+                TableCell::plain(thread.priority.to_string()),
+                TableCell::plain(&thread.to),
+                TableCell::plain(thread.holder.as_deref().unwrap_or("-")),
+                TableCell::plain(thread.message_count.to_string()),
+                TableCell::new(paper.relative_time(thread.updated_at), TextTone::Faint),
+                TableCell::plain(&thread.subject),
             ]);
         }
-        paper.table(&table);
-        paper.rest(self.threads.len(), self.total, self.next.as_deref());
+        paper.write_table(&table);
+        paper.write_truncation(self.threads.len(), self.total, self.next.as_deref());
     }
 }
 
-impl Human for ShowAnswer {
-    fn human(&self, paper: &mut Paper) {
-        head(paper, &self.thread);
-        paper.gap();
-        messages(paper, &self.messages);
-        paper.rest(self.messages.len(), self.total, self.next.as_deref());
+impl HumanReadable for ThreadShowResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_thread_facts(paper, &self.thread);
+        paper.write_gap();
+        write_messages(paper, &self.messages);
+        paper.write_truncation(self.messages.len(), self.total, self.next.as_deref());
     }
 }

@@ -1,36 +1,36 @@
 //! Agents and their work, for people.
 
-use orch_contract::orch::agents::AgentsAnswer;
+use orch_contract::orch::agents::AgentsResponse;
 
-use crate::human::{Cell, Human, Paper, Table, Tone};
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
-impl Human for AgentsAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for AgentsResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.agents.is_empty() {
-            paper.line("No agents yet.");
+            paper.write_line("No agents yet.");
             return;
         }
         let mut table =
-            Table::new(&["AGENT", "PROFILE", "LAST SEEN", "CLAIMED", "QUEUED", "UNREAD", "ATTEMPTS"])
-                .elastic(6);
+            TextTable::new(&["AGENT", "PROFILE", "LAST SEEN", "CLAIMED", "QUEUED", "UNREAD", "ATTEMPTS"])
+                .with_elastic_column(6);
         for agent in &self.agents {
-            let seen = agent.last_seen_at.map_or_else(|| "never".to_owned(), |at| paper.ago(at));
+            let seen = agent.last_seen_at.map_or_else(|| "never".to_owned(), |at| paper.relative_time(at));
             let shown = agent.attempts.len() as u64;
             let more = match agent.attempts_total.saturating_sub(shown) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            table.row(vec![
-                Cell::new(&agent.name, Tone::Strong),
-                Cell::plain(agent.profile.as_deref().unwrap_or("-")),
-                Cell::plain(seen),
-                Cell::plain(agent.claimed.to_string()),
-                Cell::plain(agent.queued.to_string()),
-                Cell::plain(agent.unread.to_string()),
-                Cell::plain(format!("{}{more}", agent.attempts.join(", "))),
+            table.push_row(vec![
+                TableCell::new(&agent.name, TextTone::Strong),
+                TableCell::plain(agent.profile.as_deref().unwrap_or("-")),
+                TableCell::plain(seen),
+                TableCell::plain(agent.claimed.to_string()),
+                TableCell::plain(agent.queued.to_string()),
+                TableCell::plain(agent.unread.to_string()),
+                TableCell::plain(format!("{}{more}", agent.attempts.join(", "))),
             ]);
         }
-        paper.table(&table);
-        paper.rest(self.agents.len(), self.total, self.next.as_deref());
+        paper.write_table(&table);
+        paper.write_truncation(self.agents.len(), self.total, self.next.as_deref());
     }
 }

@@ -1,34 +1,34 @@
 //! Questions and stuck tasks for people.
 
-use orch_contract::Reason;
-use orch_contract::orch::blocked::{BlockedAnswer, Question, Stuck};
+use orch_contract::ReasonView;
+use orch_contract::orch::blocked::{BlockedResponse, QuestionView, StuckTaskView};
 use orch_contract::reason::ReasonCode;
 
-use crate::human::{Human, Paper, Tone, harmless};
+use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
-impl Human for BlockedAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for BlockedResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.questions.is_empty() && self.stuck.is_empty() {
-            paper.line("Nothing is blocked.");
+            paper.write_line("Nothing is blocked.");
             return;
         }
         for one in &self.questions {
-            question(paper, one);
-            paper.note(&format!("  orch answer {} TEXT", one.task));
+            write_question(paper, one);
+            paper.write_note(&format!("  orch answer {} TEXT", one.task));
         }
-        stuck(paper, &self.stuck);
-        paper.rest(self.questions.len() + self.stuck.len(), self.total, self.next.as_deref());
+        write_stuck_tasks(paper, &self.stuck);
+        paper.write_truncation(self.questions.len() + self.stuck.len(), self.total, self.next.as_deref());
     }
 }
 
 /// Writes what will not move by itself; tasks that the same command repairs share a line.
-fn stuck(paper: &mut Paper, list: &[Stuck]) {
+fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
     if list.is_empty() {
         return;
     }
-    paper.gap();
-    paper.heading("Will not move by themselves");
-    let mut groups: Vec<(&Reason, Vec<&str>)> = Vec::new();
+    paper.write_gap();
+    paper.write_heading("Will not move by themselves");
+    let mut groups: Vec<(&ReasonView, Vec<&str>)> = Vec::new();
     for (stuck, reason) in
         list.iter().flat_map(|stuck| stuck.reasons.iter().map(move |reason| (stuck, reason)))
     {
@@ -43,28 +43,30 @@ fn stuck(paper: &mut Paper, list: &[Stuck]) {
     }
     let mut said = None;
     for (reason, tasks) in groups {
-        let (first, more) = (paper.paint().text(Tone::Strong, tasks[0]), tasks.len() - 1);
+        let (first, more) = (paper.painter().paint_text(TextTone::Strong, tasks[0]), tasks.len() - 1);
         let others = if more == 0 { String::new() } else { format!(" and {more} more") };
-        paper.line(format!("  {first}{others}  {}", harmless(&reason.message)));
+        paper.write_line(format!("  {first}{others}  {}", escape_controls(&reason.message)));
         if let Some(next) = reason.next.as_ref().filter(|next| said != Some(*next)) {
-            paper.note(&format!("    {}", harmless(next)));
+            paper.write_note(&format!("    {}", escape_controls(next)));
             said = Some(next);
         }
     }
 }
 
 /// Writes a question with what it offers.
-pub(super) fn question(paper: &mut Paper, question: &Question) {
-    let paint = paper.paint();
-    let task = paint.text(Tone::Attention, &format!("? {}", question.task));
-    let about =
-        paint.text(Tone::Faint, &format!("{} asked {}", question.agent, paper.ago(question.asked_at)));
-    paper.line(format!("{task}  {about}"));
-    paper.block(&question.question, 2);
+pub(super) fn write_question(paper: &mut TextPage, question: &QuestionView) {
+    let paint = paper.painter();
+    let task = paint.paint_text(TextTone::Attention, &format!("? {}", question.task));
+    let about = paint.paint_text(
+        TextTone::Faint,
+        &format!("{} asked {}", question.agent, paper.relative_time(question.asked_at)),
+    );
+    paper.write_line(format!("{task}  {about}"));
+    paper.write_block(&question.question, 2);
     for option in &question.options {
-        paper.line(format!("  - {}", harmless(option)));
+        paper.write_line(format!("  - {}", escape_controls(option)));
     }
     if let Some(default) = &question.default {
-        paper.note(&format!("  default: {}", harmless(default)));
+        paper.write_note(&format!("  default: {}", escape_controls(default)));
     }
 }

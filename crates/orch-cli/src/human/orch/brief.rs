@@ -1,16 +1,16 @@
 //! What a lead reads that knows nothing any more: plain text, at most 4 KB, the same on a terminal and in a pipe.
 
-use orch_contract::orch::brief::BriefAnswer;
+use orch_contract::orch::brief::BriefResponse;
 use orch_core::task::TaskState;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
-use crate::human::time::fine;
-use crate::human::{Human, Paper};
+use crate::human::time::fine_span;
+use crate::human::{HumanReadable, TextPage};
 
 /// The page.
 #[must_use]
-pub fn text(brief: &BriefAnswer) -> String {
-    let mut lines = vec![head(brief)];
+pub fn brief_text(brief: &BriefResponse) -> String {
+    let mut lines = vec![brief_header(brief)];
     if let Some(goal) = &brief.goal {
         lines.push(format!("goal: {goal}"));
     }
@@ -25,25 +25,40 @@ pub fn text(brief: &BriefAnswer) -> String {
     if !counts.is_empty() {
         lines.push(counts.join(", "));
     }
-    section(&mut lines, "QUESTIONS", brief.questions.len(), brief.counts.count(TaskState::Blocked));
+    push_section(&mut lines, "QUESTIONS", brief.questions.len(), brief.counts.count(TaskState::Blocked));
     for asked in &brief.questions {
-        lines.push(format!("  {} asks ({}): {}", asked.task, fine(Span(asked.age_ms)), asked.question));
+        lines.push(format!(
+            "  {} asks ({}): {}",
+            asked.task,
+            fine_span(TimeSpan(asked.age_ms)),
+            asked.question
+        ));
         lines.push(format!("    {}", asked.next));
     }
-    section(&mut lines, "STUCK", brief.stuck.len(), i64::try_from(brief.stuck_total).unwrap_or(i64::MAX));
+    push_section(
+        &mut lines,
+        "STUCK",
+        brief.stuck.len(),
+        i64::try_from(brief.stuck_total).unwrap_or(i64::MAX),
+    );
     for one in &brief.stuck {
         let title = one.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
         lines.push(format!("  {}{title}: {}", one.task, one.reason));
         lines.extend(one.next.as_ref().map(|next| format!("    {next}")));
     }
-    section(&mut lines, "UNDER WAY", brief.active.len(), under_way(brief));
+    push_section(&mut lines, "UNDER WAY", brief.active.len(), count_active(brief));
     for one in &brief.active {
         let agent = one.agent.as_ref().map(|agent| format!(" by {agent}")).unwrap_or_default();
         let at = one.at.as_ref().map(|at| format!(": {at}")).unwrap_or_default();
-        lines.push(format!("  {} {}{agent}, {}{at}", one.task, one.state.0.name(), fine(Span(one.for_ms))));
+        lines.push(format!(
+            "  {} {}{agent}, {}{at}",
+            one.task,
+            one.state.0.name(),
+            fine_span(TimeSpan(one.for_ms))
+        ));
     }
     if !brief.ready.is_empty() {
-        section(&mut lines, "READY", brief.ready.len(), brief.counts.count(TaskState::Ready));
+        push_section(&mut lines, "READY", brief.ready.len(), brief.counts.count(TaskState::Ready));
         lines.push(format!("  {}", brief.ready.join(" ")));
     }
     lines.push("NEXT".to_owned());
@@ -52,9 +67,10 @@ pub fn text(brief: &BriefAnswer) -> String {
     lines.join("\n")
 }
 
-fn head(brief: &BriefAnswer) -> String {
+fn brief_header(brief: &BriefResponse) -> String {
     let outcome = brief.outcome.map(|outcome| format!(", {}", outcome.0.name())).unwrap_or_default();
-    let eta = brief.eta_ms.map(|eta| format!(", about {} left", fine(Span(eta)))).unwrap_or_default();
+    let eta =
+        brief.eta_ms.map(|eta| format!(", about {} left", fine_span(TimeSpan(eta)))).unwrap_or_default();
     let driven = if brief.driven { ", driven by orch drive" } else { "" };
     let (state, progress) = (brief.state.0.name(), brief.progress);
     format!(
@@ -64,7 +80,7 @@ fn head(brief: &BriefAnswer) -> String {
 }
 
 /// A heading, which says how many there are where not all are shown.
-fn section(lines: &mut Vec<String>, heading: &str, shown: usize, total: i64) {
+fn push_section(lines: &mut Vec<String>, heading: &str, shown: usize, total: i64) {
     if shown == 0 {
         return;
     }
@@ -72,13 +88,13 @@ fn section(lines: &mut Vec<String>, heading: &str, shown: usize, total: i64) {
     lines.push(if all { heading.to_owned() } else { format!("{heading} ({shown} of {total})") });
 }
 
-fn under_way(brief: &BriefAnswer) -> i64 {
+fn count_active(brief: &BriefResponse) -> i64 {
     let states = [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
     states.into_iter().map(|state| brief.counts.count(state)).sum()
 }
 
-impl Human for BriefAnswer {
-    fn human(&self, paper: &mut Paper) {
-        text(self).lines().for_each(|line| paper.line(line));
+impl HumanReadable for BriefResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        brief_text(self).lines().for_each(|line| paper.write_line(line));
     }
 }

@@ -2,31 +2,31 @@
 
 use orch_contract::orch::demo::{DemoEnd, DemoLine};
 
-use super::graph::{Drawing, text};
+use super::graph::{GraphDrawing, text};
 use super::{events, land, live, status};
-use crate::human::{Human, Paper, harmless};
+use crate::human::{HumanReadable, TextPage, escape_controls};
 
-impl Human for DemoLine {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for DemoLine {
+    fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::Happened { event } => events::lines(paper, std::slice::from_ref(event)),
-            Self::Note { note } => paper.line(harmless(note)),
-            Self::End(end) => ended(paper, end),
+            Self::Happened { event } => events::write_events(paper, std::slice::from_ref(event)),
+            Self::Note { note } => paper.write_line(escape_controls(note)),
+            Self::End(end) => write_demo_end(paper, end),
         }
     }
 }
 
-fn ended(paper: &mut Paper, end: &DemoEnd) {
-    paper.gap();
-    status::glance(paper, &end.status);
-    live::happened(paper, "ON THE WAY", &end.happened);
-    paper.gap();
-    text::draw(paper, &Drawing::of(&end.graph));
-    paper.gap();
-    land::headline(paper, &end.land);
-    paper.gap();
-    paper.heading("Look around");
+fn write_demo_end(paper: &mut TextPage, end: &DemoEnd) {
+    paper.write_gap();
+    status::write_overview(paper, &end.status);
+    live::write_recent_events(paper, "ON THE WAY", &end.happened);
+    paper.write_gap();
+    text::draw_graph(paper, &GraphDrawing::from_graph(&end.graph));
+    paper.write_gap();
+    land::write_headline(paper, &end.land);
+    paper.write_gap();
+    paper.write_heading("Look around");
     for line in &end.next {
-        paper.line(format!("  {}", harmless(line)));
+        paper.write_line(format!("  {}", escape_controls(line)));
     }
 }

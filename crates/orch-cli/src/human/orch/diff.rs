@@ -1,39 +1,39 @@
 //! What an attempt changed, on a terminal.
 
-use orch_contract::orch::diff::DiffAnswer;
+use orch_contract::orch::diff::DiffResponse;
 
-use crate::human::{Human, Paper, Tone, harmless};
+use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
-impl Human for DiffAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for DiffResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         match &self.diff {
-            Some(diff) => patch(paper, diff),
-            None => self.stat.lines().for_each(|line| paper.line(harmless(line))),
+            Some(diff) => write_patch(paper, diff),
+            None => self.stat.lines().for_each(|line| paper.write_line(escape_controls(line))),
         }
         if self.files_total == 0 {
-            paper.note(&format!("{} has committed nothing.", self.attempt));
+            paper.write_note(&format!("{} has committed nothing.", self.attempt));
         }
     }
 }
 
 /// Lines as git paints them; tabs stay, because what is between them is in columns.
-fn patch(paper: &mut Paper, diff: &str) {
-    let paint = paper.paint();
+fn write_patch(paper: &mut TextPage, diff: &str) {
+    let paint = paper.painter();
     let mut is_head = true;
     for line in diff.lines() {
-        let shown = line.split('\t').map(harmless).collect::<Vec<_>>().join("\t");
+        let shown = line.split('\t').map(escape_controls).collect::<Vec<_>>().join("\t");
         is_head = match line.as_bytes() {
             [b'd', b'i', b'f', b'f', b' ', ..] => true,
             [b'@', b'@', ..] => false,
             _ => is_head,
         };
         let tone = match line.as_bytes().first() {
-            _ if is_head => Tone::Strong,
-            Some(b'+') => Tone::Good,
-            Some(b'-') => Tone::Bad,
-            Some(b'@') => Tone::Faint,
-            _ => Tone::Plain,
+            _ if is_head => TextTone::Strong,
+            Some(b'+') => TextTone::Good,
+            Some(b'-') => TextTone::Bad,
+            Some(b'@') => TextTone::Faint,
+            _ => TextTone::Plain,
         };
-        paper.line(paint.text(tone, &shown));
+        paper.write_line(paint.paint_text(tone, &shown));
     }
 }

@@ -1,50 +1,50 @@
 //! What was dispatched, for people.
 
-use orch_contract::orch::dispatch::{DispatchAnswer, Dispatched, DispatchedAll};
+use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask};
 
-use super::counted;
-use super::task::Line;
-use crate::human::{Human, Paper, Tone, harmless};
+use super::counted_noun;
+use super::task::TaskLine;
+use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
-impl Human for DispatchAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for DispatchResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::One(dispatched) => one(paper, dispatched),
-            Self::All(all) => many(paper, all),
+            Self::One(dispatched) => write_dispatched(paper, dispatched),
+            Self::All(all) => write_dispatched_all(paper, all),
         }
     }
 }
 
-fn one(paper: &mut Paper, dispatched: &Dispatched) {
-    let Dispatched { task, attempt, thread } = dispatched;
-    let id = paper.paint().text(Tone::Strong, Line::from(task).id);
+fn write_dispatched(paper: &mut TextPage, dispatched: &DispatchedTask) {
+    let DispatchedTask { task, attempt, thread } = dispatched;
+    let id = paper.painter().paint_text(TextTone::Strong, TaskLine::from(task).id);
     let place = match &attempt.worktree {
-        Some(tree) => format!(", works in {}", harmless(&tree.path)),
+        Some(tree) => format!(", works in {}", escape_controls(&tree.path)),
         None => String::new(),
     };
     let thread = thread.as_ref().map_or("no thread yet", |thread| thread.id.as_str());
-    let about = paper.paint().text(Tone::Faint, &format!("as {} in {thread}{place}", attempt.id));
-    paper.line(format!("{id} → {}  {about}", attempt.agent));
+    let about = paper.painter().paint_text(TextTone::Faint, &format!("as {} in {thread}{place}", attempt.id));
+    paper.write_line(format!("{id} → {}  {about}", attempt.agent));
 }
 
-fn many(paper: &mut Paper, all: &DispatchedAll) {
+fn write_dispatched_all(paper: &mut TextPage, all: &BulkDispatch) {
     if all.dispatched.is_empty() && all.refused.is_empty() {
-        paper.line("Nothing is ready.");
+        paper.write_line("Nothing is ready.");
         return;
     }
     if !all.dispatched.is_empty() {
-        paper.line(format!("Dispatched {}.", counted(all.dispatched.len(), "task", "tasks")));
+        paper.write_line(format!("Dispatched {}.", counted_noun(all.dispatched.len(), "task", "tasks")));
         for dispatched in &all.dispatched {
-            one(paper, dispatched);
+            write_dispatched(paper, dispatched);
         }
     }
     for refused in &all.refused {
-        let task = paper.paint().text(Tone::Strong, &refused.task);
-        let label = paper.paint().text(Tone::Attention, "not dispatched:");
+        let task = paper.painter().paint_text(TextTone::Strong, &refused.task);
+        let label = paper.painter().paint_text(TextTone::Attention, "not dispatched:");
         let why = refused.reasons.first().map_or(&refused.message, |reason| &reason.message);
-        paper.line(format!("{task}  {label} {}", harmless(why)));
+        paper.write_line(format!("{task}  {label} {}", escape_controls(why)));
         for next in refused.reasons.iter().filter_map(|reason| reason.next.as_ref()) {
-            paper.note(&format!("  {}", harmless(next)));
+            paper.write_note(&format!("  {}", escape_controls(next)));
         }
     }
 }

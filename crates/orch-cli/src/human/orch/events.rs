@@ -1,29 +1,29 @@
 //! The history for people: one event a line, so that it can be followed.
 
-use orch_contract::Event;
-use orch_contract::orch::events::EventsAnswer;
+use orch_contract::EventView;
+use orch_contract::orch::events::EventsResponse;
 use orch_core::event::EventKind;
 use serde_json::Value;
 
-use crate::human::{Human, Paper, Tone, harmless};
+use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
-impl Human for EventsAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for EventsResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.events.is_empty() {
-            paper.line("No events.");
+            paper.write_line("No events.");
         }
-        lines(paper, &self.events);
-        paper.rest(self.events.len(), self.total.unwrap_or_default(), self.next.as_deref());
+        write_events(paper, &self.events);
+        paper.write_truncation(self.events.len(), self.total.unwrap_or_default(), self.next.as_deref());
     }
 }
 
 /// Writes events, one a line.
-pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
+pub(super) fn write_events(paper: &mut TextPage, events: &[EventView]) {
     for event in events {
-        let paint = paper.paint();
-        let id = paint.text(Tone::Strong, &format!("{:<7}", event.id));
-        let age = paint.text(Tone::Faint, &format!("{:>9}", paper.ago(event.at)));
-        let kind = paint.text(tone(event.kind.0), &format!("{:<18}", event.kind.0.name()));
+        let paint = paper.painter();
+        let id = paint.paint_text(TextTone::Strong, &format!("{:<7}", event.id));
+        let age = paint.paint_text(TextTone::Faint, &format!("{:>9}", paper.relative_time(event.at)));
+        let kind = paint.paint_text(event_tone(event.kind.0), &format!("{:<18}", event.kind.0.name()));
         let about = [&event.attempt, &event.task, &event.run].into_iter().find_map(Option::as_deref);
         let thread = event.thread.as_deref();
         let mut line = format!("{id} {age}  {kind}  {}", about.or(thread).unwrap_or("-"));
@@ -33,11 +33,11 @@ pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
         let used = 40
             + about.or(thread).map_or(1, str::len)
             + event.agent.as_ref().map_or(0, |agent| agent.len() + 5);
-        let said = said(event, paper.width().saturating_sub(used + 2).max(SAID_WIDTH_MIN));
+        let said = event_summary(event, paper.width().saturating_sub(used + 2).max(SAID_WIDTH_MIN));
         if !said.is_empty() {
-            line.push_str(&format!("  {}", paint.text(Tone::Faint, &said)));
+            line.push_str(&format!("  {}", paint.paint_text(TextTone::Faint, &said)));
         }
-        paper.line(line);
+        paper.write_line(line);
     }
 }
 
@@ -45,31 +45,35 @@ pub(super) fn lines(paper: &mut Paper, events: &[Event]) {
 const SAID_WIDTH_MIN: usize = 60;
 
 /// What else the event says, in one line; the states that its kind already names are left out.
-fn said(event: &Event, width: usize) -> String {
+fn event_summary(event: &EventView, width: usize) -> String {
     let kind = event.kind.0.name();
     let parts: Vec<String> = event
         .data
         .iter()
         .filter(|(name, value)| !value.is_null() && *name != "from" && !(*name == "to" && *value == kind))
         .map(|(name, value)| match value {
-            Value::String(text) => format!("{name}={}", harmless(text)),
-            other => format!("{name}={}", harmless(&other.to_string())),
+            Value::String(text) => format!("{name}={}", escape_controls(text)),
+            other => format!("{name}={}", escape_controls(&other.to_string())),
         })
         .collect();
-    crate::human::table::cut(&parts.join(" "), width)
+    crate::human::table::truncate_to_width(&parts.join(" "), width)
 }
 
-fn tone(kind: EventKind) -> Tone {
+fn event_tone(kind: EventKind) -> TextTone {
     match kind {
-        EventKind::Question | EventKind::Blocked | EventKind::RunPaused | EventKind::Late => Tone::Attention,
-        EventKind::Fault | EventKind::Budget => Tone::Attention,
-        EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => Tone::Bad,
+        EventKind::Question | EventKind::Blocked | EventKind::RunPaused | EventKind::Late => {
+            TextTone::Attention
+        }
+        EventKind::Fault | EventKind::Budget => TextTone::Attention,
+        EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => TextTone::Bad,
         EventKind::Done
         | EventKind::Finished
         | EventKind::ThreadDone
         | EventKind::Integrated
-        | EventKind::Landed => Tone::Good,
-        EventKind::Dispatched | EventKind::Running | EventKind::Claimed | EventKind::Reported => Tone::Busy,
+        | EventKind::Landed => TextTone::Good,
+        EventKind::Dispatched | EventKind::Running | EventKind::Claimed | EventKind::Reported => {
+            TextTone::Busy
+        }
         EventKind::Sent
         | EventKind::Noted
         | EventKind::Answered
@@ -96,6 +100,6 @@ fn tone(kind: EventKind) -> Tone {
         | EventKind::WorktreeRestored
         | EventKind::Recalled
         | EventKind::Cancelled
-        | EventKind::Retried => Tone::Plain,
+        | EventKind::Retried => TextTone::Plain,
     }
 }

@@ -1,78 +1,78 @@
 //! What landed, and what did not, for people.
 
-use orch_contract::orch::land::{LandAnswer, LandedTask, LeftTask};
-use orch_core::task::Checks;
+use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
+use orch_core::task::ChecksStatus;
 
-use super::judgement::check;
-use super::{counted, state};
-use crate::human::{Human, Paper, Tone, harmless};
+use super::judgement::write_check;
+use super::{counted_noun, state};
+use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
-impl Human for LandAnswer {
-    fn human(&self, paper: &mut Paper) {
-        headline(paper, self);
+impl HumanReadable for LandResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_headline(paper, self);
         for one in &self.landed {
-            landed(paper, one);
+            write_landed_task(paper, one);
         }
-        more(paper, self.landed.len(), self.landed_total);
+        write_more(paper, self.landed.len(), self.landed_total);
         if self.unchecked_total > 0 {
-            let tasks = counted(self.unchecked_total, "task", "tasks");
+            let tasks = counted_noun(self.unchecked_total, "task", "tasks");
             let text = format!("Nothing has checked {tasks} of it.");
-            paper.line(paper.paint().text(Tone::Attention, &text));
+            paper.write_line(paper.painter().paint_text(TextTone::Attention, &text));
         }
         if !self.left.is_empty() {
-            paper.gap();
-            paper.heading("Did not land");
+            paper.write_gap();
+            paper.write_heading("Did not land");
             for one in &self.left {
-                left(paper, one);
+                write_left_task(paper, one);
             }
-            more(paper, self.left.len(), self.left_total);
+            write_more(paper, self.left.len(), self.left_total);
         }
-        paper.gap();
-        paper.heading("Next");
-        paper.line(format!("  {}", harmless(&self.push)));
+        paper.write_gap();
+        paper.write_heading("Next");
+        paper.write_line(format!("  {}", escape_controls(&self.push)));
         if let Some(undo) = &self.undo {
-            paper.line(format!("  {}", harmless(undo)));
-            paper.note("The second one takes it back.");
+            paper.write_line(format!("  {}", escape_controls(undo)));
+            paper.write_note("The second one takes it back.");
         }
     }
 }
 
 /// Writes where it is now, and what was checked there.
-pub(super) fn headline(paper: &mut Paper, answer: &LandAnswer) {
+pub(super) fn write_headline(paper: &mut TextPage, answer: &LandResponse) {
     let commit = &answer.commit[..answer.commit.len().min(10)];
-    let run = paper.paint().text(Tone::Strong, &answer.run);
-    let branch = harmless(&answer.branch);
+    let run = paper.painter().paint_text(TextTone::Strong, &answer.run);
+    let branch = escape_controls(&answer.branch);
     if answer.already {
-        paper.line(format!("{run} is on {branch} already, which is at {commit}."));
+        paper.write_line(format!("{run} is on {branch} already, which is at {commit}."));
     } else {
-        paper.line(format!("{run} landed on {branch}, which is at {commit} now."));
+        paper.write_line(format!("{run} landed on {branch}, which is at {commit} now."));
     }
     for one in &answer.checks {
-        check(paper, one);
+        write_check(paper, one);
     }
 }
 
-fn landed(paper: &mut Paper, one: &LandedTask) {
-    let paint = paper.paint();
+fn write_landed_task(paper: &mut TextPage, one: &LandedTask) {
+    let paint = paper.painter();
     let (mark, said) = match one.checks.0 {
-        Checks::Passed => (paint.text(Tone::Good, "✓"), ""),
-        Checks::None => (paint.text(Tone::Attention, "?"), "  not checked"),
-        Checks::Overridden => (paint.text(Tone::Attention, "!"), "  accepted by hand"),
-        Checks::Pending | Checks::Failed => (paint.text(Tone::Attention, "!"), ""),
+        ChecksStatus::Passed => (paint.paint_text(TextTone::Good, "✓"), ""),
+        ChecksStatus::None => (paint.paint_text(TextTone::Attention, "?"), "  not checked"),
+        ChecksStatus::Overridden => (paint.paint_text(TextTone::Attention, "!"), "  accepted by hand"),
+        ChecksStatus::Pending | ChecksStatus::Failed => (paint.paint_text(TextTone::Attention, "!"), ""),
     };
     let name = one.attempt.as_deref().unwrap_or(&one.task);
-    let said = paint.text(Tone::Faint, said);
-    paper.line(format!("  {mark} {name}  {}{said}", harmless(&one.title)));
+    let said = paint.paint_text(TextTone::Faint, said);
+    paper.write_line(format!("  {mark} {name}  {}{said}", escape_controls(&one.title)));
 }
 
-fn left(paper: &mut Paper, one: &LeftTask) {
-    let state = state::painted(paper.paint(), one.state.0);
-    paper.line(format!("  {}  {state}  {}", one.task, harmless(&one.title)));
+fn write_left_task(paper: &mut TextPage, one: &LeftTask) {
+    let state = state::painted_state(paper.painter(), one.state.0);
+    paper.write_line(format!("  {}  {state}  {}", one.task, escape_controls(&one.title)));
 }
 
-fn more(paper: &mut Paper, shown: usize, total: u64) {
+fn write_more(paper: &mut TextPage, shown: usize, total: u64) {
     let rest = total.saturating_sub(shown as u64);
     if rest > 0 {
-        paper.note(&format!("  … and {rest} more."));
+        paper.write_note(&format!("  … and {rest} more."));
     }
 }

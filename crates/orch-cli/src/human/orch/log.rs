@@ -1,11 +1,11 @@
 //! What a worker printed, for people; `orch log` itself prints it piece by piece.
 
-use orch_contract::orch::log::LogAnswer;
+use orch_contract::orch::log::LogResponse;
 
-use crate::human::{Human, Paper};
+use crate::human::{HumanReadable, TextPage};
 
-impl Human for LogAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.block(&self.document, 0);
+impl HumanReadable for LogResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_block(&self.document, 0);
     }
 }

@@ -1,37 +1,38 @@
 //! What our own output cost, for people.
 
-use orch_contract::orch::meter::{MeterAnswer, MeterLine};
+use orch_contract::orch::meter::{MeterLine, MeterResponse};
 
-use super::counted;
-use crate::human::{Cell, Human, Paper, Table, Tone};
+use super::counted_noun;
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
-impl Human for MeterAnswer {
-    fn human(&self, paper: &mut Paper) {
-        let (calls, bytes) = (counted(self.calls, "call", "calls"), counted(self.bytes, "byte", "bytes"));
-        let tokens = counted(self.tokens, "token", "tokens");
-        paper.line(format!("{}: {calls} printed {bytes}, about {tokens}.", self.run));
-        table(paper, "AGENT", &self.agents);
+impl HumanReadable for MeterResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        let (calls, bytes) =
+            (counted_noun(self.calls, "call", "calls"), counted_noun(self.bytes, "byte", "bytes"));
+        let tokens = counted_noun(self.tokens, "token", "tokens");
+        paper.write_line(format!("{}: {calls} printed {bytes}, about {tokens}.", self.run));
+        write_cost_table(paper, "AGENT", &self.agents);
         let more = self.agents_total.saturating_sub(self.agents.len() as u64);
         if more > 0 {
-            paper.note(&format!("… and {more} more."));
+            paper.write_note(&format!("… and {more} more."));
         }
-        table(paper, "COMMAND", &self.commands);
+        write_cost_table(paper, "COMMAND", &self.commands);
     }
 }
 
-fn table(paper: &mut Paper, name: &'static str, lines: &[MeterLine]) {
+fn write_cost_table(paper: &mut TextPage, name: &'static str, lines: &[MeterLine]) {
     if lines.is_empty() {
         return;
     }
-    paper.gap();
-    let mut table = Table::new(&[name, "CALLS", "BYTES", "TOKENS"]);
+    paper.write_gap();
+    let mut table = TextTable::new(&[name, "CALLS", "BYTES", "TOKENS"]);
     for line in lines {
-        table.row(vec![
-            Cell::new(&line.name, Tone::Strong),
-            Cell::plain(line.calls.to_string()),
-            Cell::plain(line.bytes.to_string()),
-            Cell::plain(line.tokens.to_string()),
+        table.push_row(vec![
+            TableCell::new(&line.name, TextTone::Strong),
+            TableCell::plain(line.calls.to_string()),
+            TableCell::plain(line.bytes.to_string()),
+            TableCell::plain(line.tokens.to_string()),
         ]);
     }
-    paper.table(&table);
+    paper.write_table(&table);
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod blocked;
 pub mod brief;
+mod coordination;
 mod demo;
 mod diff;
 mod dispatch;
@@ -20,11 +21,10 @@ mod status;
 mod store;
 mod task;
 mod timeline;
-mod word;
 mod worktree;
 
 /// A number with its noun: `1 task`, `3 tasks`.
-fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+fn counted_noun(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { many })
 }

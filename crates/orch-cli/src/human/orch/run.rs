@@ -1,92 +1,100 @@
 //! Runs for people.
 
-use orch_contract::orch::run::{RunAnswer, RunRmAnswer, RunShowAnswer, RunsAnswer};
-use orch_contract::run::{Pause, Progress};
-use orch_contract::{Run, Word};
-use orch_core::run::{Outcome, RunStatus};
+use orch_contract::orch::run::{RunListResponse, RunRemoveResponse, RunResponse, RunShowResponse};
+use orch_contract::run::{RunPauseView, RunProgress};
+use orch_contract::{RunView, WireWord};
+use orch_core::run::{RunOutcome, RunStatus};
 use orch_core::shell;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 
-use super::task::{Line, shown, table};
-use super::{counted, state};
-use crate::human::time::fine;
-use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+use super::task::{TaskLine, write_changed_task, write_task_table};
+use super::{counted_noun, state};
+use crate::human::time::fine_span;
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
 /// Writes a run's name, title and state, and why it is paused.
-pub(super) fn head(
-    paper: &mut Paper,
+pub(super) fn write_run_header(
+    paper: &mut TextPage,
     id: &str,
     title: &str,
-    now: (Word<RunStatus>, Option<Word<Outcome>>),
-    pause: Option<&Pause>,
+    now: (WireWord<RunStatus>, Option<WireWord<RunOutcome>>),
+    pause: Option<&RunPauseView>,
 ) {
-    let paint = paper.paint();
+    let paint = paper.painter();
     let outcome = now.1.map(|word| word.0);
-    let words = paint.text(state::run_tone(now.0.0, outcome), &state::run_words(now.0.0, outcome));
-    paper.line(format!("{}  {words}  {}", paint.text(Tone::Strong, id), harmless(title)));
+    let words = paint.paint_text(state::run_tone(now.0.0, outcome), &state::run_state_text(now.0.0, outcome));
+    paper.write_line(format!(
+        "{}  {words}  {}",
+        paint.paint_text(TextTone::Strong, id),
+        escape_controls(title)
+    ));
     if let Some(pause) = pause {
-        let why = pause.message.as_deref().map(|message| format!(": {}", harmless(message)));
-        paper.note(&format!("  paused {}{}", paper.ago(pause.at), why.unwrap_or_default()));
+        let why = pause.message.as_deref().map(|message| format!(": {}", escape_controls(message)));
+        paper.write_note(&format!("  paused {}{}", paper.relative_time(pause.at), why.unwrap_or_default()));
     }
 }
 
 /// A bar of the tasks that are done: `[████░░░░] 3 of 8 done`.
-pub(super) fn bar(paper: &Paper, progress: Progress) -> String {
+pub(super) fn progress_bar(paper: &TextPage, progress: RunProgress) -> String {
     const WIDTH: i64 = 24;
     let filled = if progress.total > 0 { progress.done * WIDTH / progress.total } else { 0 };
     let part = |glyph: &str, count: i64| glyph.repeat(usize::try_from(count).unwrap_or(0));
-    let paint = paper.paint();
+    let paint = paper.painter();
     format!(
         "{}{} {} of {} done",
-        paint.text(Tone::Good, &part("█", filled)),
-        paint.text(Tone::Faint, &part("░", WIDTH - filled)),
+        paint.paint_text(TextTone::Good, &part("█", filled)),
+        paint.paint_text(TextTone::Faint, &part("░", WIDTH - filled)),
         progress.done,
         progress.total
     )
 }
 
 /// Writes a run with its policy.
-fn whole(paper: &mut Paper, run: &Run) {
-    head(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+fn write_full_run(paper: &mut TextPage, run: &RunView) {
+    write_run_header(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
     if let Some(goal) = &run.goal {
-        paper.block(goal, 2);
+        paper.write_block(goal, 2);
     }
     let mut facts = vec![format!("done when {}", run.done_when)];
     if let Some(max) = run.max_active {
         facts.push(format!("at most {max} at once"));
     }
-    facts.push(counted(run.max_attempts, "try", "tries"));
-    facts.push(format!("{} before the next", fine(Span(run.retry_delay_ms))));
-    facts.push(format!("lease {}", fine(Span(run.lease_ms))));
+    facts.push(counted_noun(run.max_attempts, "try", "tries"));
+    facts.push(format!("{} before the next", fine_span(TimeSpan(run.retry_delay_ms))));
+    facts.push(format!("lease {}", fine_span(TimeSpan(run.lease_ms))));
     if let Some(after) = run.answer_after_ms {
-        facts.push(format!("defaults answer after {}", fine(Span(after))));
+        facts.push(format!("defaults answer after {}", fine_span(TimeSpan(after))));
     }
-    paper.note(&format!("  {}", facts.join(", ")));
-    let times = format!("  made {}, changed {}", paper.ago(run.created_at), paper.ago(run.updated_at));
-    paper.note(&times);
+    paper.write_note(&format!("  {}", facts.join(", ")));
+    let times = format!(
+        "  made {}, changed {}",
+        paper.relative_time(run.created_at),
+        paper.relative_time(run.updated_at)
+    );
+    paper.write_note(&times);
 }
 
-impl Human for RunAnswer {
-    fn human(&self, paper: &mut Paper) {
-        whole(paper, &self.run);
+impl HumanReadable for RunResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_full_run(paper, &self.run);
     }
 }
 
-impl Human for RunRmAnswer {
-    fn human(&self, paper: &mut Paper) {
-        let run = paper.paint().text(Tone::Strong, &self.run);
-        paper.line(format!("{run} is gone, with {}.", counted(self.tasks, "task", "tasks")));
+impl HumanReadable for RunRemoveResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        let run = paper.painter().paint_text(TextTone::Strong, &self.run);
+        paper.write_line(format!("{run} is gone, with {}.", counted_noun(self.tasks, "task", "tasks")));
         for reference in self.salvage.iter().take(SALVAGE_SHOWN) {
-            paper.line(format!("  kept: {}", harmless(reference)));
+            paper.write_line(format!("  kept: {}", escape_controls(reference)));
         }
         let rest = self.salvage.len().saturating_sub(SALVAGE_SHOWN);
         if rest > 0 {
-            paper.note(&format!("  … and {rest} more."));
+            paper.write_note(&format!("  … and {rest} more."));
         }
         if let Some(repository) = self.repository.as_deref().filter(|_| !self.salvage.is_empty()) {
             let words =
                 ["git", "-C", repository, "for-each-ref", &format!("refs/orch/salvage/{}/", self.run)];
-            paper.note(&format!("  {}", harmless(&shell::line(words))));
+            paper.write_note(&format!("  {}", escape_controls(&shell::join_words(words))));
         }
     }
 }
@@ -94,49 +102,52 @@ impl Human for RunRmAnswer {
 /// How many references a page names.
 const SALVAGE_SHOWN: usize = 10;
 
-impl Human for RunsAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for RunListResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.runs.is_empty() {
-            paper.line("No runs.");
-            paper.note("Begin one: orch run init TITLE");
+            paper.write_line("No runs.");
+            paper.write_note("Begin one: orch run init TITLE");
             return;
         }
-        let mut table = Table::new(&["RUN", "STATE", "DONE", "UPDATED", "TITLE"]).elastic(4);
+        let mut table = TextTable::new(&["RUN", "STATE", "DONE", "UPDATED", "TITLE"]).with_elastic_column(4);
         for run in &self.runs {
             let outcome = run.outcome.map(|word| word.0);
-            table.row(vec![
-                Cell::new(&run.id, Tone::Strong),
-                Cell::new(state::run_words(run.state.0, outcome), state::run_tone(run.state.0, outcome)),
-                Cell::plain(format!("{} of {}", run.progress.done, run.progress.total)),
-                Cell::new(paper.ago(run.updated_at), Tone::Faint),
-                Cell::plain(&run.title),
+            table.push_row(vec![
+                TableCell::new(&run.id, TextTone::Strong),
+                TableCell::new(
+                    state::run_state_text(run.state.0, outcome),
+                    state::run_tone(run.state.0, outcome),
+                ),
+                TableCell::plain(format!("{} of {}", run.progress.done, run.progress.total)),
+                TableCell::new(paper.relative_time(run.updated_at), TextTone::Faint),
+                TableCell::plain(&run.title),
             ]);
         }
-        paper.table(&table);
-        paper.rest(self.runs.len(), self.total, self.next.as_deref());
+        paper.write_table(&table);
+        paper.write_truncation(self.runs.len(), self.total, self.next.as_deref());
     }
 }
 
-impl Human for RunShowAnswer {
-    fn human(&self, paper: &mut Paper) {
-        whole(paper, &self.run);
-        paper.gap();
+impl HumanReadable for RunShowResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_full_run(paper, &self.run);
+        paper.write_gap();
         if self.total == 0 {
-            paper.line("No tasks yet.");
-            paper.note(&format!("Add one: orch task add TITLE --run {}", self.run.id));
+            paper.write_line("No tasks yet.");
+            paper.write_note(&format!("Add one: orch task add TITLE --run {}", self.run.id));
             return;
         }
-        let counts = state::counts(paper, &self.counts);
-        paper.line(counts);
-        paper.gap();
-        if self.tasks.iter().any(|task| matches!(task, orch_contract::TaskShown::Full(_))) {
+        let counts = state::format_counts(paper, &self.counts);
+        paper.write_line(counts);
+        paper.write_gap();
+        if self.tasks.iter().any(|task| matches!(task, orch_contract::TaskOrSummary::Full(_))) {
             for task in &self.tasks {
-                shown(paper, task);
-                paper.gap();
+                write_changed_task(paper, task);
+                paper.write_gap();
             }
         } else {
-            table(paper, self.tasks.iter().map(Line::from));
+            write_task_table(paper, self.tasks.iter().map(TaskLine::from));
         }
-        paper.rest(self.tasks.len(), self.total, self.next.as_deref());
+        paper.write_truncation(self.tasks.len(), self.total, self.next.as_deref());
     }
 }

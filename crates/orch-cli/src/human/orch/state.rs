@@ -1,15 +1,15 @@
 //! How states look to people: a glyph, a word and a colour, so that each alone is enough.
 
-use orch_contract::run::StateCounts;
-use orch_core::run::{Outcome, RunStatus};
+use orch_contract::run::TaskCountsView;
+use orch_core::run::{RunOutcome, RunStatus};
 use orch_core::task::TaskState;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::human::{Cell, Paint, Paper, Tone};
+use crate::human::{TableCell, TextPage, TextPainter, TextTone};
 
 /// The glyph of a task's state.
-pub(super) fn glyph(state: TaskState) -> &'static str {
+pub(super) fn state_glyph(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting => "·",
         TaskState::Ready => "○",
@@ -25,31 +25,31 @@ pub(super) fn glyph(state: TaskState) -> &'static str {
 }
 
 /// How a task's state is painted.
-pub(super) fn tone(state: TaskState) -> Tone {
+pub(super) fn state_tone(state: TaskState) -> TextTone {
     match state {
-        TaskState::Waiting | TaskState::Skipped | TaskState::Cancelled => Tone::Faint,
-        TaskState::Ready => Tone::Plain,
-        TaskState::Dispatched | TaskState::Running | TaskState::Reported => Tone::Busy,
-        TaskState::Blocked => Tone::Attention,
-        TaskState::Done => Tone::Good,
-        TaskState::Failed => Tone::Bad,
+        TaskState::Waiting | TaskState::Skipped | TaskState::Cancelled => TextTone::Faint,
+        TaskState::Ready => TextTone::Plain,
+        TaskState::Dispatched | TaskState::Running | TaskState::Reported => TextTone::Busy,
+        TaskState::Blocked => TextTone::Attention,
+        TaskState::Done => TextTone::Good,
+        TaskState::Failed => TextTone::Bad,
     }
 }
 
 /// How a run's state is painted.
-pub(super) fn run_tone(state: RunStatus, outcome: Option<Outcome>) -> Tone {
+pub(super) fn run_tone(state: RunStatus, outcome: Option<RunOutcome>) -> TextTone {
     match (state, outcome) {
-        (RunStatus::Open, _) => Tone::Busy,
-        (RunStatus::Paused, _) => Tone::Attention,
-        (RunStatus::Finished, Some(Outcome::Succeeded) | None) => Tone::Good,
-        (RunStatus::Finished, Some(Outcome::Partial)) => Tone::Attention,
-        (RunStatus::Finished, Some(Outcome::Failed)) => Tone::Bad,
-        (RunStatus::Cancelled, _) => Tone::Faint,
+        (RunStatus::Open, _) => TextTone::Busy,
+        (RunStatus::Paused, _) => TextTone::Attention,
+        (RunStatus::Finished, Some(RunOutcome::Succeeded) | None) => TextTone::Good,
+        (RunStatus::Finished, Some(RunOutcome::Partial)) => TextTone::Attention,
+        (RunStatus::Finished, Some(RunOutcome::Failed)) => TextTone::Bad,
+        (RunStatus::Cancelled, _) => TextTone::Faint,
     }
 }
 
 /// A run's state in words: `open`, `finished, succeeded`.
-pub(super) fn run_words(state: RunStatus, outcome: Option<Outcome>) -> String {
+pub(super) fn run_state_text(state: RunStatus, outcome: Option<RunOutcome>) -> String {
     match outcome {
         Some(outcome) => format!("{}, {}", state.name(), outcome.name()),
         None => state.name().to_owned(),
@@ -57,22 +57,22 @@ pub(super) fn run_words(state: RunStatus, outcome: Option<Outcome>) -> String {
 }
 
 /// A task's state as a cell.
-pub(super) fn cell(state: TaskState) -> Cell {
-    Cell::new(format!("{} {}", glyph(state), state.name()), tone(state))
+pub(super) fn state_cell(state: TaskState) -> TableCell {
+    TableCell::new(format!("{} {}", state_glyph(state), state.name()), state_tone(state))
 }
 
 /// A task's state in a sentence.
-pub(super) fn painted(paint: Paint, state: TaskState) -> String {
-    paint.text(tone(state), &format!("{} {}", glyph(state), state.name()))
+pub(super) fn painted_state(paint: TextPainter, state: TaskState) -> String {
+    paint.paint_text(state_tone(state), &format!("{} {}", state_glyph(state), state.name()))
 }
 
 /// How many tasks are in which state, those with none left out: `✓ 3 done  ○ 1 ready`; on several lines where one
 /// is too narrow.
-pub(super) fn tally(paint: Paint, width: usize, count: impl Fn(TaskState) -> i64) -> String {
+pub(super) fn format_tally(paint: TextPainter, width: usize, count: impl Fn(TaskState) -> i64) -> String {
     let some = TaskState::ALL.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0);
     let (mut text, mut used) = (String::new(), 0);
     for (state, count) in some {
-        let part = format!("{} {count} {}", glyph(state), state.name());
+        let part = format!("{} {count} {}", state_glyph(state), state.name());
         let long = part.width();
         let gap = match used {
             0 => "",
@@ -81,14 +81,14 @@ pub(super) fn tally(paint: Paint, width: usize, count: impl Fn(TaskState) -> i64
         };
         used = if gap == "  " { used + 2 + long } else { long };
         text.push_str(gap);
-        text.push_str(&paint.text(tone(state), &part));
+        text.push_str(&paint.paint_text(state_tone(state), &part));
     }
     text
 }
 
 /// The tally of a run's counts.
-pub(super) fn counts(paper: &Paper, counts: &StateCounts) -> String {
-    tally(paper.paint(), paper.width(), |state| counts.count(state))
+pub(super) fn format_counts(paper: &TextPage, counts: &TaskCountsView) -> String {
+    format_tally(paper.painter(), paper.width(), |state| counts.count(state))
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn states_differ_without_colour() {
-        let mut glyphs: Vec<&str> = TaskState::ALL.into_iter().map(glyph).collect();
+        let mut glyphs: Vec<&str> = TaskState::ALL.into_iter().map(state_glyph).collect();
         glyphs.sort_unstable();
         glyphs.dedup();
         assert_eq!(glyphs.len(), TaskState::ALL.len());
@@ -105,21 +105,21 @@ mod tests {
 
     #[test]
     fn a_tally_leaves_out_what_is_not_there() {
-        let paint = Paint { colour: false };
-        let text = tally(paint, 80, |state| if state == TaskState::Done { 3 } else { 0 });
+        let paint = TextPainter { colour: false };
+        let text = format_tally(paint, 80, |state| if state == TaskState::Done { 3 } else { 0 });
         assert_eq!(text, "✓ 3 done");
     }
 
     #[test]
     fn a_tally_fits_the_paper() {
-        let paint = Paint { colour: true };
-        let plain = Paint { colour: false };
+        let paint = TextPainter { colour: true };
+        let plain = TextPainter { colour: false };
         for width in [1, 20, 40, 80, 200] {
-            let text = tally(plain, width, |_| 12);
+            let text = format_tally(plain, width, |_| 12);
             let fits = |line: &str| line.width() <= width || !line.contains("  ");
             assert!(text.lines().all(fits), "{width}: {text}");
             assert_eq!(text.matches("12").count(), TaskState::ALL.len());
-            assert_eq!(tally(paint, width, |_| 12).lines().count(), text.lines().count());
+            assert_eq!(format_tally(paint, width, |_| 12).lines().count(), text.lines().count());
         }
     }
 }

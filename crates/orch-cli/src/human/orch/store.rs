@@ -1,45 +1,53 @@
 //! The store's health, and requests, for people.
 
-use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
-use orch_contract::orch::request::RequestAnswer;
+use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
+use orch_contract::orch::request::RequestShowResponse;
 
-use crate::human::{Cell, Human, Paper, Table, Tone};
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
-impl Human for DoctorAnswer {
-    fn human(&self, paper: &mut Paper) {
-        findings(paper, &self.findings);
-        paper.gap();
-        paper.line(match self.verdict {
-            Level::Ok => "The store is sound.",
-            Level::Warning => "The store is sound; see the warnings.",
-            Level::Error => "The store is not sound.",
+impl HumanReadable for DoctorResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_findings(paper, &self.findings);
+        paper.write_gap();
+        paper.write_line(match self.verdict {
+            FindingLevelView::Ok => "The store is sound.",
+            FindingLevelView::Warning => "The store is sound; see the warnings.",
+            FindingLevelView::Error => "The store is not sound.",
         });
     }
 }
 
 /// Writes what was found.
-pub(super) fn findings(paper: &mut Paper, findings: &[Finding]) {
-    let mut table = Table::new(&["CHECK", "LEVEL", "FINDING"]);
+pub(super) fn write_findings(paper: &mut TextPage, findings: &[FindingView]) {
+    let mut table = TextTable::new(&["CHECK", "LEVEL", "FINDING"]);
     for finding in findings {
-        let (word, tone) = word(finding.level);
-        table.row(vec![Cell::plain(&finding.check), Cell::new(word, tone), Cell::plain(&finding.message)]);
+        let (word, tone) = level_label(finding.level);
+        table.push_row(vec![
+            TableCell::plain(&finding.check),
+            TableCell::new(word, tone),
+            TableCell::plain(&finding.message),
+        ]);
     }
-    paper.table(&table);
+    paper.write_table(&table);
 }
 
-fn word(level: Level) -> (&'static str, Tone) {
+fn level_label(level: FindingLevelView) -> (&'static str, TextTone) {
     match level {
-        Level::Ok => ("✓ ok", Tone::Good),
-        Level::Warning => ("! warning", Tone::Attention),
-        Level::Error => ("✗ error", Tone::Bad),
+        FindingLevelView::Ok => ("✓ ok", TextTone::Good),
+        FindingLevelView::Warning => ("! warning", TextTone::Attention),
+        FindingLevelView::Error => ("✗ error", TextTone::Bad),
     }
 }
 
-impl Human for RequestAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for RequestShowResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         let request = &self.request;
-        paper.line(format!("{} was applied {}, with the answer:", request.key, paper.ago(request.at)));
+        paper.write_line(format!(
+            "{} was applied {}, with the answer:",
+            request.key,
+            paper.relative_time(request.at)
+        ));
         let answer = serde_json::to_string_pretty(&request.answer).unwrap_or_default();
-        paper.block(&answer, 2);
+        paper.write_block(&answer, 2);
     }
 }

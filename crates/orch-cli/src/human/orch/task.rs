@@ -1,17 +1,17 @@
 //! Tasks and dependencies for people.
 
-use orch_contract::orch::dependency::{DependenciesAnswer, Dependency, WaitsForAnswer};
-use orch_contract::orch::plan::{PlanAnswer, TaskAddAnswer};
-use orch_contract::orch::task::{TaskAnswer, TaskShowAnswer, TasksAnswer};
-use orch_contract::{Attempt, Stamp, Task, TaskShort, TaskShown};
+use orch_contract::orch::dependency::{DependencyEditResponse, DependencyListResponse, DependencyView};
+use orch_contract::orch::plan::{PlanResponse, TaskAddResponse};
+use orch_contract::orch::task::{TaskListResponse, TaskResponse, TaskShowResponse};
+use orch_contract::{AttemptView, TaskOrSummary, TaskSummary, TaskView, UtcTimestamp};
 use orch_core::attempt::AttemptState;
 use orch_core::task::TaskState;
 
-use super::{counted, state};
-use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+use super::{counted_noun, state};
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
 /// What a list shows of a task, short or whole.
-pub(super) struct Line<'a> {
+pub(super) struct TaskLine<'a> {
     pub(super) id: &'a str,
     pub(super) key: &'a str,
     title: &'a str,
@@ -19,11 +19,11 @@ pub(super) struct Line<'a> {
     priority: u8,
     waits_for: &'a [String],
     agent: Option<&'a str>,
-    updated_at: Stamp,
+    updated_at: UtcTimestamp,
 }
 
-impl<'a> From<&'a TaskShort> for Line<'a> {
-    fn from(task: &'a TaskShort) -> Self {
+impl<'a> From<&'a TaskSummary> for TaskLine<'a> {
+    fn from(task: &'a TaskSummary) -> Self {
         Self {
             id: &task.id,
             key: &task.key,
@@ -37,11 +37,11 @@ impl<'a> From<&'a TaskShort> for Line<'a> {
     }
 }
 
-impl<'a> From<&'a TaskShown> for Line<'a> {
-    fn from(task: &'a TaskShown) -> Self {
+impl<'a> From<&'a TaskOrSummary> for TaskLine<'a> {
+    fn from(task: &'a TaskOrSummary) -> Self {
         match task {
-            TaskShown::Short(task) => task.into(),
-            TaskShown::Full(task) => Self {
+            TaskOrSummary::Short(task) => task.into(),
+            TaskOrSummary::Full(task) => Self {
                 id: &task.id,
                 key: &task.key,
                 title: &task.title,
@@ -56,23 +56,24 @@ impl<'a> From<&'a TaskShown> for Line<'a> {
 }
 
 /// Writes a table of tasks; keys alone where all are of one run.
-pub(super) fn table<'a>(paper: &mut Paper, tasks: impl Iterator<Item = Line<'a>>) {
-    let lines: Vec<Line<'_>> = tasks.collect();
-    let run = |line: &Line<'_>| line.id.split('/').next().map(str::to_owned);
+pub(super) fn write_task_table<'a>(paper: &mut TextPage, tasks: impl Iterator<Item = TaskLine<'a>>) {
+    let lines: Vec<TaskLine<'_>> = tasks.collect();
+    let run = |line: &TaskLine<'_>| line.id.split('/').next().map(str::to_owned);
     let one_run = lines.windows(2).all(|pair| run(&pair[0]) == run(&pair[1]));
-    let mut table = Table::new(&["TASK", "STATE", "P", "TITLE", "AGENT", "WAITS FOR", "UPDATED"]).elastic(3);
+    let mut table = TextTable::new(&["TASK", "STATE", "P", "TITLE", "AGENT", "WAITS FOR", "UPDATED"])
+        .with_elastic_column(3);
     for line in &lines {
-        table.row(vec![
-            Cell::new(if one_run { line.key } else { line.id }, Tone::Strong),
-            state::cell(line.state),
-            Cell::plain(line.priority.to_string()),
-            Cell::plain(line.title),
-            Cell::plain(line.agent.unwrap_or("-")),
-            Cell::new(first_keys(line.waits_for), Tone::Faint),
-            Cell::new(paper.ago(line.updated_at), Tone::Faint),
+        table.push_row(vec![
+            TableCell::new(if one_run { line.key } else { line.id }, TextTone::Strong),
+            state::state_cell(line.state),
+            TableCell::plain(line.priority.to_string()),
+            TableCell::plain(line.title),
+            TableCell::plain(line.agent.unwrap_or("-")),
+            TableCell::new(first_keys(line.waits_for), TextTone::Faint),
+            TableCell::new(paper.relative_time(line.updated_at), TextTone::Faint),
         ]);
     }
-    paper.table(&table);
+    paper.write_table(&table);
 }
 
 /// The first keys of a list, and how many more there are.
@@ -86,36 +87,36 @@ fn first_keys(keys: &[String]) -> String {
 }
 
 /// Writes one task in a line: its name, state and title.
-pub(super) fn line(paper: &mut Paper, task: &Line<'_>) {
-    let paint = paper.paint();
+pub(super) fn write_task_line(paper: &mut TextPage, task: &TaskLine<'_>) {
+    let paint = paper.painter();
     let agent = task.agent.map(|agent| format!("  {agent}")).unwrap_or_default();
     let waits = match task.waits_for {
         [] => String::new(),
-        keys => paint.text(Tone::Faint, &format!("  ← {}", first_keys(keys))),
+        keys => paint.paint_text(TextTone::Faint, &format!("  ← {}", first_keys(keys))),
     };
-    paper.line(format!(
+    paper.write_line(format!(
         "{}  {}  {}{agent}{waits}",
-        paint.text(Tone::Strong, task.id),
-        state::painted(paint, task.state),
-        harmless(task.title)
+        paint.paint_text(TextTone::Strong, task.id),
+        state::painted_state(paint, task.state),
+        escape_controls(task.title)
     ));
 }
 
 /// Writes a task that was changed, whole when that was asked for.
-pub(super) fn shown(paper: &mut Paper, task: &TaskShown) {
+pub(super) fn write_changed_task(paper: &mut TextPage, task: &TaskOrSummary) {
     match task {
-        TaskShown::Short(short) => line(paper, &short.into()),
-        TaskShown::Full(full) => whole(paper, full),
+        TaskOrSummary::Short(short) => write_task_line(paper, &short.into()),
+        TaskOrSummary::Full(full) => write_full_task(paper, full),
     }
 }
 
-fn whole(paper: &mut Paper, task: &Task) {
-    let paint = paper.paint();
-    paper.line(format!(
+fn write_full_task(paper: &mut TextPage, task: &TaskView) {
+    let paint = paper.painter();
+    paper.write_line(format!(
         "{}  {}  {}",
-        paint.text(Tone::Strong, &task.id),
-        state::painted(paint, task.state.0),
-        harmless(&task.title)
+        paint.paint_text(TextTone::Strong, &task.id),
+        state::painted_state(paint, task.state.0),
+        escape_controls(&task.title)
     ));
     let mut facts = vec![format!("priority {}", task.priority)];
     if let Some(agent) = &task.agent {
@@ -123,166 +124,175 @@ fn whole(paper: &mut Paper, task: &Task) {
     }
     facts.push(format!("{} of {} failures", task.failures, task.max_attempts));
     if task.losses > 0 {
-        facts.push(counted(task.losses, "loss", "losses"));
+        facts.push(counted_noun(task.losses, "loss", "losses"));
     }
-    facts.push(format!("added {}", paper.ago(task.created_at)));
-    facts.push(format!("changed {}", paper.ago(task.updated_at)));
-    paper.note(&format!("  {}", facts.join(", ")));
+    facts.push(format!("added {}", paper.relative_time(task.created_at)));
+    facts.push(format!("changed {}", paper.relative_time(task.updated_at)));
+    paper.write_note(&format!("  {}", facts.join(", ")));
     if !task.labels.is_empty() {
-        paper.note(&format!("  labels {}", task.labels.join(", ")));
+        paper.write_note(&format!("  labels {}", task.labels.join(", ")));
     }
     if let Some(not_before) = task.not_before.filter(|stamp| stamp.0 > paper.now()) {
-        paper.note(&format!("  not again before {not_before}, {}", paper.ago(not_before)));
+        paper.write_note(&format!("  not again before {not_before}, {}", paper.relative_time(not_before)));
     }
     if let Some(spec) = &task.spec {
-        paper.gap();
-        paper.block(spec, 2);
+        paper.write_gap();
+        paper.write_block(spec, 2);
     }
     for (heading, texts) in [("Accept", &task.accept), ("Verify", &task.verify)] {
         if !texts.is_empty() {
-            paper.gap();
-            paper.heading(heading);
+            paper.write_gap();
+            paper.write_heading(heading);
             for text in texts {
-                paper.line(format!("  - {}", harmless(text)));
+                paper.write_line(format!("  - {}", escape_controls(text)));
             }
         }
     }
 }
 
-impl Human for TaskAnswer {
-    fn human(&self, paper: &mut Paper) {
-        shown(paper, &self.task);
+impl HumanReadable for TaskResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_changed_task(paper, &self.task);
     }
 }
 
-impl Human for TaskAddAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for TaskAddResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::Task(answer) => answer.human(paper),
-            Self::Plan(answer) => answer.human(paper),
+            Self::Task(answer) => answer.render_human(paper),
+            Self::Plan(answer) => answer.render_human(paper),
         }
     }
 }
 
-impl Human for TasksAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for TaskListResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.tasks.is_empty() {
-            paper.line("No tasks.");
+            paper.write_line("No tasks.");
             return;
         }
-        if self.tasks.iter().any(|task| matches!(task, TaskShown::Full(_))) {
+        if self.tasks.iter().any(|task| matches!(task, TaskOrSummary::Full(_))) {
             for task in &self.tasks {
-                paper.gap();
-                shown(paper, task);
+                paper.write_gap();
+                write_changed_task(paper, task);
             }
         } else {
-            table(paper, self.tasks.iter().map(Line::from));
+            write_task_table(paper, self.tasks.iter().map(TaskLine::from));
         }
-        paper.rest(self.tasks.len(), self.total, self.next.as_deref());
+        paper.write_truncation(self.tasks.len(), self.total, self.next.as_deref());
     }
 }
 
-impl Human for PlanAnswer {
-    fn human(&self, paper: &mut Paper) {
-        paper.line(format!(
+impl HumanReadable for PlanResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!(
             "{} added, {} changed, {} added; {}, {} ready.",
-            counted(self.added, "task", "tasks"),
+            counted_noun(self.added, "task", "tasks"),
             self.changed,
-            counted(self.dependencies, "dependency", "dependencies"),
-            counted(self.levels, "level", "levels"),
+            counted_noun(self.dependencies, "dependency", "dependencies"),
+            counted_noun(self.levels, "level", "levels"),
             self.ready
         ));
         if !self.tasks.is_empty() {
-            paper.gap();
-            table(paper, self.tasks.iter().map(Line::from));
+            paper.write_gap();
+            write_task_table(paper, self.tasks.iter().map(TaskLine::from));
             let rest = (self.added + self.changed).saturating_sub(self.tasks.len() as u64);
             if rest > 0 {
-                paper.note(&format!("… and {rest} more."));
+                paper.write_note(&format!("… and {rest} more."));
             }
         }
     }
 }
 
-impl Human for TaskShowAnswer {
-    fn human(&self, paper: &mut Paper) {
-        whole(paper, &self.task);
-        edges(paper, "Waits for", &self.dependencies, |edge| &edge.on);
-        edges(paper, "Needed by", &self.dependents, |edge| &edge.task);
+impl HumanReadable for TaskShowResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_full_task(paper, &self.task);
+        write_edges(paper, "Waits for", &self.dependencies, |edge| &edge.on);
+        write_edges(paper, "Needed by", &self.dependents, |edge| &edge.task);
         if !self.attempts.is_empty() {
-            paper.gap();
-            paper.heading("Attempts");
+            paper.write_gap();
+            paper.write_heading("Attempts");
             for attempt in &self.attempts {
-                one_attempt(paper, attempt);
+                write_attempt(paper, attempt);
             }
         }
     }
 }
 
-fn edges(paper: &mut Paper, heading: &str, edges: &[Dependency], other: impl Fn(&Dependency) -> &String) {
+fn write_edges(
+    paper: &mut TextPage,
+    heading: &str,
+    edges: &[DependencyView],
+    other: impl Fn(&DependencyView) -> &String,
+) {
     if edges.is_empty() {
         return;
     }
-    paper.gap();
-    paper.heading(heading);
+    paper.write_gap();
+    paper.write_heading(heading);
     for edge in edges {
-        let state = state::painted(paper.paint(), edge.state.0);
-        paper.line(format!("  {}  {state}", other(edge)));
+        let state = state::painted_state(paper.painter(), edge.state.0);
+        paper.write_line(format!("  {}  {state}", other(edge)));
     }
 }
 
-fn one_attempt(paper: &mut Paper, attempt: &Attempt) {
-    let paint = paper.paint();
-    let state = paint.text(attempt_tone(attempt.state.0), attempt.state.0.name());
-    let ended = attempt.ended_at.map(|at| format!(", ended {}", paper.ago(at))).unwrap_or_default();
-    let began = paper.ago(attempt.created_at);
+fn write_attempt(paper: &mut TextPage, attempt: &AttemptView) {
+    let paint = paper.painter();
+    let state = paint.paint_text(attempt_tone(attempt.state.0), attempt.state.0.name());
+    let ended = attempt.ended_at.map(|at| format!(", ended {}", paper.relative_time(at))).unwrap_or_default();
+    let began = paper.relative_time(attempt.created_at);
     let thread = attempt.thread.as_deref().unwrap_or("no thread yet");
-    let about = paint.text(Tone::Faint, &format!("{thread}  began {began}{ended}"));
-    paper.line(format!("  {}  {state}  {}  {about}", attempt.id, attempt.agent));
+    let about = paint.paint_text(TextTone::Faint, &format!("{thread}  began {began}{ended}"));
+    paper.write_line(format!("  {}  {state}  {}  {about}", attempt.id, attempt.agent));
     for text in [&attempt.result, &attempt.reason].into_iter().flatten() {
-        paper.block(text, 4);
+        paper.write_block(text, 4);
     }
     if let Some(tree) = &attempt.worktree {
-        let place = format!("{} on {}", harmless(&tree.path), tree.branch);
-        paper.line(format!("    {}", paper.paint().text(Tone::Faint, &place)));
+        let place = format!("{} on {}", escape_controls(&tree.path), tree.branch);
+        paper.write_line(format!("    {}", paper.painter().paint_text(TextTone::Faint, &place)));
     }
     if let Some(tail) = &attempt.log_tail {
-        paper.block(tail, 6);
+        paper.write_block(tail, 6);
     }
 }
 
-fn attempt_tone(state: AttemptState) -> Tone {
+fn attempt_tone(state: AttemptState) -> TextTone {
     match state {
-        AttemptState::Preparing | AttemptState::Dispatched | AttemptState::Running => Tone::Busy,
-        AttemptState::Reported => Tone::Busy,
-        AttemptState::Blocked => Tone::Attention,
-        AttemptState::Accepted => Tone::Good,
-        AttemptState::Rejected | AttemptState::Failed | AttemptState::Lost => Tone::Bad,
-        AttemptState::Recalled | AttemptState::Cancelled => Tone::Faint,
+        AttemptState::Preparing | AttemptState::Dispatched | AttemptState::Running => TextTone::Busy,
+        AttemptState::Reported => TextTone::Busy,
+        AttemptState::Blocked => TextTone::Attention,
+        AttemptState::Accepted => TextTone::Good,
+        AttemptState::Rejected | AttemptState::Failed | AttemptState::Lost => TextTone::Bad,
+        AttemptState::Recalled | AttemptState::Cancelled => TextTone::Faint,
     }
 }
 
-impl Human for WaitsForAnswer {
-    fn human(&self, paper: &mut Paper) {
-        shown(paper, &self.task);
+impl HumanReadable for DependencyEditResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_changed_task(paper, &self.task);
     }
 }
 
-impl Human for DependenciesAnswer {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for DependencyListResponse {
+    fn render_human(&self, paper: &mut TextPage) {
         if self.dependencies.is_empty() {
-            paper.line("No dependencies.");
+            paper.write_line("No dependencies.");
             return;
         }
-        let mut table = Table::new(&["TASK", "WAITS FOR", "STATE", "MET"]);
+        let mut table = TextTable::new(&["TASK", "WAITS FOR", "STATE", "MET"]);
         for edge in &self.dependencies {
-            table.row(vec![
-                Cell::plain(&edge.task),
-                Cell::plain(&edge.on),
-                state::cell(edge.state.0),
-                if edge.met { Cell::new("yes", Tone::Good) } else { Cell::new("no", Tone::Faint) },
+            table.push_row(vec![
+                TableCell::plain(&edge.task),
+                TableCell::plain(&edge.on),
+                state::state_cell(edge.state.0),
+                if edge.met {
+                    TableCell::new("yes", TextTone::Good)
+                } else {
+                    TableCell::new("no", TextTone::Faint)
+                },
             ]);
         }
-        paper.table(&table);
-        paper.rest(self.dependencies.len(), self.total, self.next.as_deref());
+        paper.write_table(&table);
+        paper.write_truncation(self.dependencies.len(), self.total, self.next.as_deref());
     }
 }

@@ -2,8 +2,8 @@
 
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{Slug, TaskName};
-use orch_scheduler::{TaskRef, answer};
-use orch_supervisor::supervisor::Opener;
+use orch_scheduler::{TaskSelector, answer};
+use orch_supervisor::supervisor::SessionOpener;
 
 /// The answer.
 const ANSWER: &str = "use";
@@ -13,16 +13,16 @@ const ANSWER: &str = "use";
 const AFTER: &str = "longest";
 
 /// What the lead has seen.
-pub(super) struct Lead {
+pub(super) struct DemoLead {
     name: Slug,
-    open: Opener,
+    open: SessionOpener,
     question: Option<TaskName>,
     may_answer: bool,
 }
 
-impl Lead {
+impl DemoLead {
     /// A lead of this name, in the store that this opens.
-    pub(super) fn new(name: Slug, open: Opener) -> Self {
+    pub(super) fn new(name: Slug, open: SessionOpener) -> Self {
         Self { name, open, question: None, may_answer: false }
     }
 
@@ -30,7 +30,7 @@ impl Lead {
     ///
     /// # Errors
     /// The store failed.
-    pub(super) fn hear(&mut self, event: &Event) -> Result<(), orch_inbox::Error> {
+    pub(super) fn handle_event(&mut self, event: &Event) -> Result<(), orch_inbox::Error> {
         if event.kind == EventKind::Question {
             self.question.clone_from(&event.task);
         }
@@ -40,9 +40,9 @@ impl Lead {
             return Ok(());
         }
         let Some(asked) = self.question.take() else { return Ok(()) };
-        let task = TaskRef { run: Some(asked.run), key: asked.key };
+        let task = TaskSelector { run: Some(asked.run), key: asked.key };
         let mut session = (self.open)()?;
-        match answer::answer(&mut session, None, &self.name, &task, ANSWER) {
+        match answer::answer_question(&mut session, None, &self.name, &task, ANSWER) {
             // Somebody who looks on was faster.
             Ok(_) | Err(orch_inbox::Error::Refused(_)) => Ok(()),
             Err(other) => Err(other),

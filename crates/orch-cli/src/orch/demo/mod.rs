@@ -2,7 +2,7 @@
 //!
 //! It is a plan file, `orch drive` and `orch land`, by the same code as those commands; only the lead is played.
 
-mod ground;
+mod folder;
 mod lead;
 mod pages;
 
@@ -10,28 +10,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_contract::orch::demo::{DemoEnd, DemoLine};
-use orch_contract::{Code, ErrorView, Event};
+use orch_contract::{ErrorCode, ErrorView, EventView};
 use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_core::shell;
-use orch_inbox::Answer;
-use orch_profile::Reference;
-use orch_scheduler::land::{self as landing, Landed};
-use orch_scheduler::ps::stop_all;
-use orch_scheduler::run::{Verb, change};
-use orch_store::Location;
-use orch_supervisor::supervisor::crew::{Crew, Seat};
-use orch_supervisor::supervisor::{Driven, Opener, Until};
+use orch_inbox::Response;
+use orch_profile::ProfileReference;
+use orch_scheduler::land::{self as landing, LandOutcome};
+use orch_scheduler::ps::stop_all_workers;
+use orch_scheduler::run::{RunAction, change_run};
+use orch_store::StoreLocation;
+use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
+use orch_supervisor::supervisor::{DriveOutcome, DriveUntil, SessionOpener};
 
-use super::drive::{Ends, Shift, make, see_through};
-use crate::context::Context;
-use crate::environment::{Apart, STORE};
-use crate::failure::Failure;
-use crate::inbox::run::{bad_profile, shelf};
+use super::drive::{DriveRequest, FinalScreen, create_or_update_run, supervise_run};
+use crate::context::CommandRuntime;
+use crate::environment::{IsolatedEnvironment, STORE};
+use crate::failure::CommandFailure;
+use crate::inbox::run::{profile_failure, profile_registry};
 use crate::interrupts;
-use crate::respond::{Outcome, Reply};
-use ground::{Ground, PROFILES};
-use lead::Lead;
+use crate::respond::{CommandOutcome, CommandReply};
+use folder::{DemoFolder, PROFILES};
+use lead::DemoLead;
 
 /// Watch a plan become a branch: three workers, a question, a rejected report, a merge conflict, and all of it landed
 ///
@@ -40,7 +40,7 @@ use lead::Lead;
 /// workers are shell scripts; what is driven and landed is what `orch drive` and `orch land` would do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch demo /tmp/look\n  cd /tmp/look/handbook && ../bin/orch status")]
-pub struct Args {
+pub struct DemoArgs {
     /// An empty or new folder to work in
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
@@ -50,54 +50,62 @@ pub struct Args {
 ///
 /// # Errors
 /// The folder is not empty, git is not there, or the job is not done in the end.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+pub fn run(args: &DemoArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
     // An interrupt that comes while the folder is made is heard when there is something to say about it.
-    let stop = interrupts::take_over()?;
-    let ground = Ground::settle_in(args.folder.as_deref())?;
-    let environment = Apart(context.environment());
-    let mut demo = context.within(&ground.store(), &environment);
-    demo.progress(&format!("Working in {}.", ground.folder.display()));
+    let stop = interrupts::take_over_interrupts()?;
+    let ground = DemoFolder::prepare_in(args.folder.as_deref())?;
+    let environment = IsolatedEnvironment(context.environment());
+    let mut demo = context.for_store(&ground.store(), &environment);
+    demo.print_progress(&format!("Working in {}.", ground.folder.display()));
     let pages = ground.pages;
-    demo.progress(&format!("{pages} help pages become a handbook: 9 tasks, 3 workers (shell scripts)."));
-    demo.progress("");
-    let lead = demo.lead()?;
-    let run = make(&ground.repository().join("plan.toml"), ground.repository(), None, &lead, &mut demo)?;
-    let (open, _) = demo.opener()?;
-    let open: Opener = Arc::new(open);
-    let mut played = Lead::new(lead.clone(), open);
+    demo.print_progress(&format!(
+        "{pages} help pages become a handbook: 9 tasks, 3 workers (shell scripts)."
+    ));
+    demo.print_progress("");
+    let lead = demo.calling_lead()?;
+    let run = create_or_update_run(
+        &ground.repository().join("plan.toml"),
+        ground.repository(),
+        None,
+        &lead,
+        &mut demo,
+    )?;
+    let (open, _) = demo.session_opener()?;
+    let open: SessionOpener = Arc::new(open);
+    let mut played = DemoLead::new(lead.clone(), open);
     let (mut happened, mut unheard) = (Vec::new(), None);
-    let shift = Shift {
+    let shift = DriveRequest {
         who: lead.clone(),
         run: Some(run.clone()),
-        crew: crew(&ground, &mut demo)?,
-        until: Until::Finished,
+        crew: demo_crew(&ground, &mut demo)?,
+        until: DriveUntil::Finished,
         once: false,
         programs: ground.programs(),
         stop,
         log: None,
         notifier: None,
-        ends: Ends::Erased,
+        ends: FinalScreen::Erased,
     };
-    let driven = see_through(shift, &mut demo, &mut |event| {
+    let driven = supervise_run(shift, &mut demo, &mut |event| {
         if TURNS.contains(&event.kind) {
-            happened.push(Event::of(event));
+            happened.push(EventView::from_event(event));
         }
-        if let Err(error) = played.hear(event) {
+        if let Err(error) = played.handle_event(event) {
             unheard = Some(error);
         }
     })?;
     if let Some(error) = unheard {
         return Err(error.into());
     }
-    let place = Place::of(&ground, context)?;
+    let place = DemoHints::for_folder(&ground, context)?;
     if driven.interrupted {
-        return interrupted(&mut demo, &lead, &run, &place);
+        return stop_interrupted(&mut demo, &lead, &run, &place);
     }
     if !driven.complete {
-        return Err(incomplete(&driven, &place));
+        return Err(incomplete_failure(&driven, &place));
     }
-    let landed = land(&mut demo, &lead, &run)?;
-    end(&mut demo, &ground, &place, happened, &landed)
+    let landed = land_run(&mut demo, &lead, &run)?;
+    report_end(&mut demo, &ground, &place, happened, &landed)
 }
 
 /// What does not go straight in the demo.
@@ -105,117 +113,125 @@ const TURNS: [EventKind; 5] =
     [EventKind::Question, EventKind::Answered, EventKind::Rejected, EventKind::Failed, EventKind::Lost];
 
 /// The three workers, one of each.
-fn crew(ground: &Ground, demo: &mut Context<'_>) -> Result<Crew, Failure> {
-    let shelf = shelf(demo)?;
+fn demo_crew(ground: &DemoFolder, demo: &mut CommandRuntime<'_>) -> Result<WorkerPool, CommandFailure> {
+    let shelf = profile_registry(demo)?;
     let mut seats = Vec::new();
     for path in PROFILES.map(|path| ground.repository().join(path)) {
-        let profile = shelf.profile(&Reference::Path(path.clone())).map_err(|error| bad_profile(&error))?;
-        seats.push(Seat { profile: profile.name, reference: path.display().to_string(), limit: 1 });
+        let profile = shelf
+            .load_profile(&ProfileReference::Path(path.clone()))
+            .map_err(|error| profile_failure(&error))?;
+        seats.push(ProfileSlots { profile: profile.name, reference: path.display().to_string(), limit: 1 });
     }
-    Ok(Crew::new(seats, PROFILES.len(), shelf))
+    Ok(WorkerPool::new(seats, PROFILES.len(), shelf))
 }
 
 /// How commands are written for somebody who stands in the repository.
-struct Place {
+struct DemoHints {
     folder: String,
     repository: String,
     /// What names the store, where another one would be found.
     store: &'static str,
 }
 
-impl Place {
-    fn of(ground: &Ground, context: &Context<'_>) -> Result<Self, Failure> {
-        let quoted = |path: &Path| shell::line([path.display().to_string().as_str()]);
+impl DemoHints {
+    fn for_folder(ground: &DemoFolder, context: &CommandRuntime<'_>) -> Result<Self, CommandFailure> {
+        let quoted = |path: &Path| shell::join_words([path.display().to_string().as_str()]);
         let repository = ground.repository();
-        let named = context.environment().text(STORE)?;
-        let found = orch_store::location::find(named.as_deref(), &repository);
-        let is_found = matches!(found, Ok(Location::Sqlite(found)) if found == ground.store());
+        let named = context.environment().variable_text(STORE)?;
+        let found = orch_store::location::find_store(named.as_deref(), &repository);
+        let is_found = matches!(found, Ok(StoreLocation::Sqlite(found)) if found == ground.store());
         let store = if is_found { "" } else { " --store .git/orch/orch.db" };
         Ok(Self { folder: quoted(&ground.folder), repository: quoted(&repository), store })
     }
 
-    fn enter(&self) -> String {
+    fn enter_command(&self) -> String {
         format!("cd {}", self.repository)
     }
 
-    fn orch(&self, command: &str) -> String {
+    fn orch_command(&self, command: &str) -> String {
         format!("../bin/orch {command}{}", self.store)
     }
 
-    fn go_on(&self, run: &Slug) -> String {
+    fn resume_command(&self, run: &Slug) -> String {
         let profiles = PROFILES.map(|profile| format!(" --profile {profile}=1")).concat();
-        self.orch(&format!("drive {run}{profiles}"))
+        self.orch_command(&format!("drive {run}{profiles}"))
     }
 
-    fn remove(&self) -> String {
+    fn remove_command(&self) -> String {
         format!("rm -r {}", self.folder)
     }
 }
 
 /// Ends the workers that still wait, and says how to go on.
-fn interrupted(demo: &mut Context<'_>, lead: &Slug, run: &Slug, place: &Place) -> Result<Outcome, Failure> {
-    let session = demo.session()?;
-    let stopped = stop_all(session, lead, Some(run))?;
+fn stop_interrupted(
+    demo: &mut CommandRuntime<'_>,
+    lead: &Slug,
+    run: &Slug,
+    place: &DemoHints,
+) -> Result<CommandOutcome, CommandFailure> {
+    let session = demo.open_session()?;
+    let stopped = stop_all_workers(session, lead, Some(run))?;
     // Stopping pauses, and nothing is left that the pause would have to hold back.
-    change(session, None, lead, Some(run), Verb::Resume)?;
+    change_run(session, None, lead, Some(run), RunAction::Resume)?;
     let left = stopped.left.len();
-    demo.progress(&match left {
+    demo.print_progress(&match left {
         0 => "Interrupted: no worker is left.".to_owned(),
         _ => format!("Interrupted; workers that have not ended: {left}."),
     });
-    demo.progress("Go on, and answer yourself what is asked:");
-    demo.progress(&format!("  {} && {}", place.enter(), place.go_on(run)));
-    demo.progress("Remove it:");
-    demo.progress(&format!("  {}", place.remove()));
-    Ok(Outcome::StreamedAs(130))
+    demo.print_progress("Go on, and answer yourself what is asked:");
+    demo.print_progress(&format!("  {} && {}", place.enter_command(), place.resume_command(run)));
+    demo.print_progress("Remove it:");
+    demo.print_progress(&format!("  {}", place.remove_command()));
+    Ok(CommandOutcome::StreamedWithStatus(130))
 }
 
-fn incomplete(driven: &Driven, place: &Place) -> Failure {
+fn incomplete_failure(driven: &DriveOutcome, place: &DemoHints) -> CommandFailure {
     let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
-    let error = ErrorView::new(Code::RunIncomplete, format!("The demo is not complete: {why}."));
-    error.hint(format!("{} && {}", place.enter(), place.orch("status"))).into()
+    let error = ErrorView::new(ErrorCode::RunIncomplete, format!("The demo is not complete: {why}."));
+    error.with_hint(format!("{} && {}", place.enter_command(), place.orch_command("status"))).into()
 }
 
 /// Lands what is done on the demo's own branch.
-fn land(demo: &mut Context<'_>, lead: &Slug, run: &Slug) -> Result<Landed, Failure> {
-    let wanted = landing::Landing { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
-    match landing::land(demo.session()?, None, lead, &wanted)? {
-        Answer::Fresh(landed) => Ok(landed),
-        Answer::Replayed(_) => {
-            Err(Failure::new(Code::Internal, "The landing of the demo was answered from a record."))
-        }
+fn land_run(demo: &mut CommandRuntime<'_>, lead: &Slug, run: &Slug) -> Result<LandOutcome, CommandFailure> {
+    let wanted = landing::LandRequest { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
+    match landing::land_run(demo.open_session()?, None, lead, &wanted)? {
+        Response::Fresh(landed) => Ok(landed),
+        Response::Replayed(_) => Err(CommandFailure::new(
+            ErrorCode::Internal,
+            "The landing of the demo was answered from a record.",
+        )),
     }
 }
 
 /// Shows what came of it, and what to type next.
-fn end(
-    demo: &mut Context<'_>,
-    ground: &Ground,
-    place: &Place,
-    happened: Vec<Event>,
-    landed: &Landed,
-) -> Result<Outcome, Failure> {
+fn report_end(
+    demo: &mut CommandRuntime<'_>,
+    ground: &DemoFolder,
+    place: &DemoHints,
+    happened: Vec<EventView>,
+    landed: &LandOutcome,
+) -> Result<CommandOutcome, CommandFailure> {
     let run = &landed.run.name;
-    let session = demo.session()?;
-    let (status, _) = super::status::look(session, Some(run))?;
-    let graph = super::graph::look(session, Some(run))?;
+    let session = demo.open_session()?;
+    let (status, _) = super::status::load_status(session, Some(run))?;
+    let graph = super::graph::load_graph_response(session, Some(run))?;
     let end = DemoEnd {
         folder: ground.folder.display().to_string(),
         repository: ground.repository().display().to_string(),
         handbook: ground.repository().join("handbook.md").display().to_string(),
         happened,
-        land: super::land::answer(landed),
+        land: super::land::land_response(landed),
         status,
         graph,
         next: vec![
-            place.enter(),
+            place.enter_command(),
             "cat handbook.md".to_owned(),
             "git log --graph --oneline".to_owned(),
-            place.orch(&format!("report {run}")),
-            place.orch(&format!("timeline {run}")),
-            place.orch("log options --attempt 1"),
-            format!("cd - && {}", place.remove()),
+            place.orch_command(&format!("report {run}")),
+            place.orch_command(&format!("timeline {run}")),
+            place.orch_command("log options --attempt 1"),
+            format!("cd - && {}", place.remove_command()),
         ],
     };
-    Ok(Reply::new(DemoLine::End(Box::new(end))).into())
+    Ok(CommandReply::new(DemoLine::End(Box::new(end))).into())
 }

@@ -4,34 +4,34 @@ use std::path::Path;
 
 use clap::Command;
 
-use crate::entry::Program;
-use crate::failure::Failure;
-use crate::inbox::Inbox;
-use crate::orch::Orch;
+use crate::entry::CliProgram;
+use crate::failure::CommandFailure;
+use crate::inbox::InboxCli;
+use crate::orch::OrchCli;
 
 /// Writes one page per command into `pages/` and returns how many there are.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(folder: &Path) -> Result<usize, Failure> {
+pub(super) fn write_pages(folder: &Path) -> Result<usize, CommandFailure> {
     let mut pages = Vec::new();
-    for mut program in [Orch::parser(), Inbox::parser()] {
+    for mut program in [OrchCli::full_parser(), InboxCli::full_parser()] {
         program.build();
-        collect(&program, program.get_name(), &mut pages);
+        collect_pages(&program, program.get_name(), &mut pages);
     }
     for (name, text) in &pages {
         let path = folder.join("pages").join(format!("{name}.txt"));
-        std::fs::write(&path, text).map_err(|error| super::ground::failed("write", &path, &error))?;
+        std::fs::write(&path, text).map_err(|error| super::folder::file_failure("write", &path, &error))?;
     }
     Ok(pages.len())
 }
 
-fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
+fn collect_pages(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
     {
         let name = format!("{name}-{}", below.get_name());
         if below.has_subcommands() {
-            collect(below, &name, pages);
+            collect_pages(below, &name, pages);
         } else {
             pages.push((name, below.clone().render_long_help().to_string()));
         }

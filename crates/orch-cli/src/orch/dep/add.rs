@@ -1,38 +1,44 @@
 //! `orch dep add`.
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::dep::add;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::dep::add_dependencies;
 
-use super::{change, listed};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{self, NamedRun, of_one_run, task};
-use crate::orch::task::Manner;
-use crate::respond::Outcome;
+use super::{change_dependencies, list_keys};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{self, NamedRun, keys_of_one_run, parse_task};
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Make a task wait for others
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep add release docs tests    # release waits for docs and tests")]
-pub(super) struct Args {
+pub(super) struct DepAddArgs {
     /// The task that waits, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// The tasks it waits for
-    #[arg(value_name = "ON", required = true, value_parser = task)]
-    on: Vec<TaskRef>,
+    #[arg(value_name = "ON", required = true, value_parser = parse_task)]
+    on: Vec<TaskSelector>,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let (named, on) = of_one_run(args.task.run, &args.on, "ON")?;
-    let task = run.task(TaskRef { run: named, key: args.task.key }, context)?;
-    let fingerprint =
-        Fingerprint::of(context.command()).with("as", &who).with("task", naming::text(&task)).list("on", &on);
-    let sentence = format!("{} waits for {}.", task.key, listed(&on));
-    change(context, &args.manner, fingerprint, sentence, |session, receipt| {
-        add(session, receipt, &who, &task, &on)
+pub(super) fn run(
+    args: DepAddArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let (named, on) = keys_of_one_run(args.task.run, &args.on, "ON")?;
+    let task = run.resolve_task(TaskSelector { run: named, key: args.task.key }, context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_list("on", &on);
+    let sentence = format!("{} waits for {}.", task.key, list_keys(&on));
+    change_dependencies(context, &args.manner, fingerprint, sentence, |session, receipt| {
+        add_dependencies(session, receipt, &who, &task, &on)
     })
 }

@@ -1,33 +1,37 @@
 //! `orch dep list`.
 
-use orch_contract::orch::dependency::DependenciesAnswer;
-use orch_scheduler::TaskRef;
-use orch_scheduler::dep::{Edges, list};
+use orch_contract::orch::dependency::DependencyListResponse;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::dep::{DependencyFilter, list_dependencies};
 
-use crate::arguments::Paging;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::orch::naming::{NamedRun, task};
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::orch::naming::{NamedRun, parse_task};
 use crate::orch::view;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List who waits for whom: of one task, or of a whole run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep list release")]
-pub(super) struct Args {
+pub(super) struct DepListArgs {
     /// Only what this task waits for
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: Option<TaskRef>,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: Option<TaskSelector>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    args: DepListArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
     let edges = match args.task {
-        Some(task) => Edges::Task(run.task(task, context)?),
-        None => Edges::Run(run.settle(context)?),
+        Some(task) => DependencyFilter::Task(run.resolve_task(task, context)?),
+        None => DependencyFilter::Run(run.resolve_run(context)?),
     };
-    let page = list(context.session()?, &edges, &args.paging.page())?;
-    let dependencies = page.items.iter().map(view::dependency).collect();
-    Ok(Reply::new(DependenciesAnswer { dependencies, total: page.total, next: page.next }).into())
+    let page = list_dependencies(context.open_session()?, &edges, &args.paging.page_request())?;
+    let dependencies = page.items.iter().map(view::dependency_view).collect();
+    Ok(CommandReply::new(DependencyListResponse { dependencies, total: page.total, next: page.next }).into())
 }

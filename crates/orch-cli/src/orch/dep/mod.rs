@@ -5,85 +5,95 @@ mod list;
 mod rm;
 
 use clap::Subcommand;
-use orch_contract::orch::dependency::WaitsForAnswer;
-use orch_contract::task::texts;
+use orch_contract::orch::dependency::DependencyEditResponse;
+use orch_contract::task::slug_texts;
 use orch_core::id::Slug;
-use orch_inbox::{Answer, Error, Receipt, Session};
-use orch_scheduler::TaskShown;
+use orch_inbox::{Error, Receipt, Response, Session};
+use orch_scheduler::TaskOverview;
 
 use super::naming::NamedRun;
-use super::task::Manner;
+use super::task::ChangeOptions;
 use super::view;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::human::{Paper, harmless};
-use crate::respond::{Outcome, Printable, Reply};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::human::{TextPage, escape_controls};
+use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
 
 /// Say which task waits for which
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+pub struct DepArgs {
     #[command(subcommand)]
-    command: Command,
+    command: DepCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Add(add::Args),
-    Rm(rm::Args),
-    List(list::Args),
+enum DepCommand {
+    Add(add::DepAddArgs),
+    Rm(rm::DepRmArgs),
+    List(list::DepListArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub fn run(
+    args: DepArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
     match args.command {
-        Command::Add(args) => add::run(args, context, run),
-        Command::Rm(args) => rm::run(args, context, run),
-        Command::List(args) => list::run(args, context, run),
+        DepCommand::Add(args) => add::run(args, context, run),
+        DepCommand::Rm(args) => rm::run(args, context, run),
+        DepCommand::List(args) => list::run(args, context, run),
     }
 }
 
 /// Changes what a task waits for.
-fn change(
-    context: &mut Context<'_>,
-    manner: &Manner,
-    fingerprint: Fingerprint,
+fn change_dependencies(
+    context: &mut CommandRuntime<'_>,
+    manner: &ChangeOptions,
+    fingerprint: RequestFingerprint,
     sentence: String,
-    operation: impl FnOnce(&mut Session, Option<&Receipt<'_, TaskShown>>) -> Result<Answer<TaskShown>, Error>,
-) -> Result<Outcome, Failure> {
-    let mut reply = context.change(
+    operation: impl FnOnce(
+        &mut Session,
+        Option<&Receipt<'_, TaskOverview>>,
+    ) -> Result<Response<TaskOverview>, Error>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,
-        |shown| WaitsForAnswer { task: view::brief(shown), waits_for: texts(&shown.waits_for) },
+        |shown| DependencyEditResponse {
+            task: view::task_view(shown),
+            waits_for: slug_texts(&shown.waits_for),
+        },
         operation,
     )?;
-    view::widen(context.session()?, &mut reply.data.task, manner.detail.full)?;
-    Ok(Outcome::Answer(Box::new(Told { sentence, reply })))
+    view::add_long_texts(context.open_session()?, &mut reply.data.task, manner.detail.full)?;
+    Ok(CommandOutcome::Reply(Box::new(DependencyReply { sentence, reply })))
 }
 
 /// An answer that people are told in the words of the request.
-struct Told {
+struct DependencyReply {
     sentence: String,
-    reply: Reply<WaitsForAnswer>,
+    reply: CommandReply<DependencyEditResponse>,
 }
 
-impl Printable for Told {
-    fn document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
-        self.reply.document(command, warnings)
+impl PrintableReply for DependencyReply {
+    fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
+        self.reply.to_document(command, warnings)
     }
 
-    fn text(&self, paper: &mut Paper) {
-        paper.line(harmless(&self.sentence));
-        self.reply.text(paper);
+    fn render_text(&self, paper: &mut TextPage) {
+        paper.write_line(escape_controls(&self.sentence));
+        self.reply.render_text(paper);
     }
 }
 
 /// Keys as a person lists them: "a", "a and b", "a, b and c".
-fn listed(keys: &[Slug]) -> String {
+fn list_keys(keys: &[Slug]) -> String {
     match keys {
         [] => "nothing".to_owned(),
         [one] => one.to_string(),
@@ -100,10 +110,10 @@ mod tests {
 
     #[test]
     fn keys_are_listed_as_people_do() {
-        let keys: Vec<Slug> = ["a", "b", "c"].map(|key| Slug::stored(key.to_owned())).to_vec();
-        assert_eq!(listed(&keys[..0]), "nothing");
-        assert_eq!(listed(&keys[..1]), "a");
-        assert_eq!(listed(&keys[..2]), "a and b");
-        assert_eq!(listed(&keys), "a, b and c");
+        let keys: Vec<Slug> = ["a", "b", "c"].map(|key| Slug::from_stored(key.to_owned())).to_vec();
+        assert_eq!(list_keys(&keys[..0]), "nothing");
+        assert_eq!(list_keys(&keys[..1]), "a");
+        assert_eq!(list_keys(&keys[..2]), "a and b");
+        assert_eq!(list_keys(&keys), "a, b and c");
     }
 }

@@ -1,39 +1,45 @@
 //! `orch dep rm`.
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::dep::remove;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::dep::remove_dependency;
 
-use super::change;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{self, NamedRun, of_one_run, task};
-use crate::orch::task::Manner;
-use crate::respond::Outcome;
+use super::change_dependencies;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{self, NamedRun, keys_of_one_run, parse_task};
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Let a task no longer wait for another
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep rm release docs")]
-pub(super) struct Args {
+pub(super) struct DepRmArgs {
     /// The task that waits, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// The task it waits for
-    #[arg(value_name = "ON", value_parser = task)]
-    on: TaskRef,
+    #[arg(value_name = "ON", value_parser = parse_task)]
+    on: TaskSelector,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
+pub(super) fn run(
+    args: DepRmArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
     let on = args.on.key.clone();
-    let (named, _) = of_one_run(args.task.run, &[args.on], "ON")?;
-    let task = run.task(TaskRef { run: named, key: args.task.key }, context)?;
-    let fingerprint =
-        Fingerprint::of(context.command()).with("as", &who).with("task", naming::text(&task)).with("on", &on);
+    let (named, _) = keys_of_one_run(args.task.run, &[args.on], "ON")?;
+    let task = run.resolve_task(TaskSelector { run: named, key: args.task.key }, context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task))
+        .with_argument("on", &on);
     let sentence = format!("{} no longer waits for {on}.", task.key);
-    change(context, &args.manner, fingerprint, sentence, |session, receipt| {
-        remove(session, receipt, &who, &task, &on)
+    change_dependencies(context, &args.manner, fingerprint, sentence, |session, receipt| {
+        remove_dependency(session, receipt, &who, &task, &on)
     })
 }

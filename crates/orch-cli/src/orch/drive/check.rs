@@ -1,38 +1,45 @@
 //! `orch drive --check`: whether everything is there that a supervisor needs.
 
-use orch_contract::Code;
-use orch_contract::orch::doctor::{DoctorAnswer, Finding, Level};
+use orch_contract::ErrorCode;
+use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
 use orch_contract::orch::drive::DriveLine;
 use orch_core::id::Slug;
-use orch_scheduler::doctor::{self, Level as Found};
-use orch_supervisor::supervisor::check::{self, Looked};
-use orch_supervisor::supervisor::crew::Crew;
+use orch_scheduler::doctor::{self, FindingSeverity as Found};
+use orch_supervisor::supervisor::preflight::{self, PreflightFinding};
+use orch_supervisor::supervisor::worker_pool::WorkerPool;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
-pub(super) fn run(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew) -> Result<Outcome, Failure> {
-    let session = context.session()?;
-    let mut findings: Vec<Finding> = doctor::doctor(session)?.iter().map(store).collect();
-    findings.extend(check::look(session, run, crew)?.into_iter().map(looked));
-    let verdict = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
-    let answer = DriveLine::Checked(DoctorAnswer { findings, verdict });
-    let exit = if verdict == Level::Error { Code::CheckFailed.exit_status() } else { 0 };
-    Ok(Outcome::AnswerAs(Box::new(Reply::new(answer)), exit))
+pub(super) fn run(
+    context: &mut CommandRuntime<'_>,
+    run: Option<&Slug>,
+    crew: &WorkerPool,
+) -> Result<CommandOutcome, CommandFailure> {
+    let session = context.open_session()?;
+    let mut findings: Vec<FindingView> = doctor::diagnose_store(session)?.iter().map(store_finding).collect();
+    findings.extend(preflight::run_preflight(session, run, crew)?.into_iter().map(check_finding));
+    let verdict = findings.iter().map(|finding| finding.level).max().unwrap_or(FindingLevelView::Ok);
+    let answer = DriveLine::Checked(DoctorResponse { findings, verdict });
+    let exit = if verdict == FindingLevelView::Error { ErrorCode::CheckFailed.exit_status() } else { 0 };
+    Ok(CommandOutcome::ReplyWithStatus(Box::new(CommandReply::new(answer)), exit))
 }
 
 /// Refuses to begin without what is needed, and warns of what will be missed, as far as a look costs nothing.
-pub(super) fn glance(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew) -> Result<(), Failure> {
-    for found in check::glance(context.session()?, run, crew)? {
+pub(super) fn check_start(
+    context: &mut CommandRuntime<'_>,
+    run: Option<&Slug>,
+    crew: &WorkerPool,
+) -> Result<(), CommandFailure> {
+    for found in preflight::run_quick_preflight(context.open_session()?, run, crew)? {
         match found.level {
             Found::Ok => {}
-            Found::Warning => context.warn(found.message),
+            Found::Warning => context.add_warning(found.message),
             Found::Error => {
                 let message = format!("Nothing was started: {}", found.message);
-                return Err(
-                    Failure::invalid("--profile", message).hint(format!("orch drive --check{}", named(crew)))
-                );
+                return Err(CommandFailure::invalid_argument("--profile", message)
+                    .with_hint(format!("orch drive --check{}", profile_names(crew))));
             }
         }
     }
@@ -40,25 +47,29 @@ pub(super) fn glance(context: &mut Context<'_>, run: Option<&Slug>, crew: &Crew)
 }
 
 /// The profiles as they were named.
-fn named(crew: &Crew) -> String {
+fn profile_names(crew: &WorkerPool) -> String {
     crew.seats
         .iter()
-        .map(|seat| format!(" --profile {}", orch_core::shell::quoted(&seat.reference)))
+        .map(|seat| format!(" --profile {}", orch_core::shell::quote_word(&seat.reference)))
         .collect()
 }
 
-fn level(found: Found) -> Level {
+fn level_view(found: Found) -> FindingLevelView {
     match found {
-        Found::Ok => Level::Ok,
-        Found::Warning => Level::Warning,
-        Found::Error => Level::Error,
+        Found::Ok => FindingLevelView::Ok,
+        Found::Warning => FindingLevelView::Warning,
+        Found::Error => FindingLevelView::Error,
     }
 }
 
-fn store(finding: &doctor::Finding) -> Finding {
-    Finding { check: finding.check.to_owned(), level: level(finding.level), message: finding.message.clone() }
+fn store_finding(finding: &doctor::HealthFinding) -> FindingView {
+    FindingView {
+        check: finding.check.to_owned(),
+        level: level_view(finding.level),
+        message: finding.message.clone(),
+    }
 }
 
-fn looked(looked: Looked) -> Finding {
-    Finding { check: looked.check, level: level(looked.level), message: looked.message }
+fn check_finding(looked: PreflightFinding) -> FindingView {
+    FindingView { check: looked.check, level: level_view(looked.level), message: looked.message }
 }

@@ -2,45 +2,52 @@
 
 use std::ffi::OsString;
 
-use orch_contract::Code;
-use orch_contract::orch::drive::{Detached, DriveLine};
+use orch_contract::ErrorCode;
+use orch_contract::orch::drive::{DetachedSupervisor, DriveLine};
 use orch_core::id::Slug;
-use orch_process::Environment;
+use orch_process::EnvironmentVariables;
 use orch_process::detached::start_detached;
 
-use super::Args;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::inbox::run::programs;
-use crate::respond::{Outcome, Reply};
+use super::DriveArgs;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::inbox::run::own_programs;
+use crate::respond::{CommandOutcome, CommandReply};
 
-pub(super) fn run(args: &Args, run: Option<&Slug>, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let (_, store) = context.opener()?;
-    let who = context.lead()?;
-    let folder = context.session()?.folder().to_owned();
+pub(super) fn run(
+    args: &DriveArgs,
+    run: Option<&Slug>,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let (_, store) = context.session_opener()?;
+    let who = context.calling_lead()?;
+    let folder = context.open_session()?.folder().to_owned();
     let name = run.map_or_else(|| "all".to_owned(), ToString::to_string);
     let log = folder.join("logs").join(format!("drive-{name}.log"));
-    let mut words: Vec<OsString> = vec![programs()?.orch.into(), "drive".into()];
-    words.extend(args.again(run).into_iter().map(Into::into));
+    let mut words: Vec<OsString> = vec![own_programs()?.orch.into(), "drive".into()];
+    words.extend(args.resume_words(run).into_iter().map(Into::into));
     words.extend(["--as".into(), who.as_str().into()]);
     words.extend(["--store".into(), store.into(), "--printed-to".into(), log.clone().into()]);
-    if context.json_wanted() {
+    if context.is_json_requested() {
         words.push("--json".into());
     } else {
         words.push("--text".into());
     }
     let here = std::env::current_dir().map_err(|error| {
-        Failure::new(Code::Internal, format!("The working folder cannot be read: {error}."))
+        CommandFailure::new(ErrorCode::Internal, format!("The working folder cannot be read: {error}."))
     })?;
-    let started = start_detached(&words, &here, &Environment::inherited(), Some(&log));
+    let started = start_detached(&words, &here, &EnvironmentVariables::inherit_sanitized(), Some(&log));
     let started = started.map_err(|error| {
-        Failure::new(Code::Internal, format!("The supervisor cannot be started in the background: {error}."))
+        CommandFailure::new(
+            ErrorCode::Internal,
+            format!("The supervisor cannot be started in the background: {error}."),
+        )
     })?;
     let next = vec![
         format!("orch status {} --watch", run.map_or("", Slug::as_str)).replace("  ", " "),
         "orch ps".to_owned(),
         "orch stop".to_owned(),
     ];
-    let answer = Detached { pid: started.pid(), log: log.display().to_string(), next };
-    Ok(Reply::new(DriveLine::Detached(answer)).into())
+    let answer = DetachedSupervisor { pid: started.pid(), log: log.display().to_string(), next };
+    Ok(CommandReply::new(DriveLine::Detached(answer)).into())
 }

@@ -5,34 +5,34 @@ mod detach;
 mod plan;
 mod view;
 
-pub(super) use plan::make;
-pub(super) use view::{Ends, worker};
+pub(super) use plan::create_or_update_run;
+pub(super) use view::{FinalScreen, worker_view};
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_contract::orch::drive::{DriveEnd, DriveLine};
-use orch_contract::run::RunListed;
-use orch_contract::{Code, ErrorView};
+use orch_contract::run::RunSummary;
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::shell;
-use orch_core::time::Span;
-use orch_profile::Reference;
+use orch_core::time::TimeSpan;
+use orch_profile::ProfileReference;
 use orch_supervisor::settings;
-use orch_supervisor::supervisor::crew::{Crew, Seat};
-use orch_supervisor::supervisor::notify::Notifier;
-use orch_supervisor::supervisor::{self, Drive, Driven, Said, Stopped, Until};
-use orch_supervisor::wrapper::Programs;
+use orch_supervisor::supervisor::notify::EventNotifier;
+use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
+use orch_supervisor::supervisor::{self, DriveConfig, DriveOutcome, DriveUntil, StopReason, SupervisorEvent};
+use orch_supervisor::wrapper::ProgramPaths;
 
 use super::naming::NamedRun;
-use crate::arguments::{duration, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::inbox::run::{bad_profile, programs, shelf, user_folder, with_causes};
+use crate::arguments::{parse_duration, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::inbox::run::{error_with_causes, own_programs, profile_failure, profile_registry, user_folder};
 use crate::interrupts;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Take a run from plan to branch: start workers, judge what they report, merge it, until everything is done
 ///
@@ -43,21 +43,21 @@ use crate::respond::{Outcome, Reply};
     after_help = "EXAMPLES:\n  orch drive --plan plan.toml --profile claude=3\n  orch drive ship --profile shell --workers 8\n  \
     orch drive --check --profile codex"
 )]
-pub struct Args {
+pub struct DriveArgs {
     /// Which run; all unfinished ones when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// Make the run that this plan describes, or go on with it, and drive it
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Who works, and how many at once: a name or a path, like claude=3; may be repeated
-    #[arg(long = "profile", value_name = "PROFILE[=N]", value_parser = seat)]
-    profiles: Vec<(Reference, Option<usize>)>,
+    #[arg(long = "profile", value_name = "PROFILE[=N]", value_parser = parse_seat)]
+    profiles: Vec<(ProfileReference, Option<usize>)>,
     /// How many workers at once, of all profiles together
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = parse_worker_count)]
     workers: Option<usize>,
     /// How many attempts at once at tasks with a label, like gpu=1; may be repeated
-    #[arg(long = "label", value_name = "LABEL=N", value_parser = label)]
+    #[arg(long = "label", value_name = "LABEL=N", value_parser = parse_label_limit)]
     labels: Vec<(Slug, usize)>,
     /// Look whether everything is there that it needs, and start nothing
     #[arg(long)]
@@ -72,8 +72,8 @@ pub struct Args {
     #[arg(long, value_name = "WHEN", default_value = UNTIL_DEFAULT, value_parser = ["finished", "idle"])]
     until: String,
     /// How long one attempt may take
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    attempt_limit: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    attempt_limit: Option<TimeSpan>,
     /// What happens to a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = ON_SILENCE_DEFAULT, value_parser = ["tell", "end"])]
     on_silence: String,
@@ -98,61 +98,65 @@ const WORKERS_MAX: usize = 1_000;
 ///
 /// # Errors
 /// There is no such run, a profile cannot be read, or not every task is done in the end.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let mut named = run.or(args.named.as_ref(), context)?;
+pub fn run(
+    args: DriveArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let mut named = run.resolve_run_or(args.named.as_ref(), context)?;
     if let Some(path) = &args.plan {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        named = Some(make(path, here, named, &who, context)?);
+        named = Some(create_or_update_run(path, here, named, &who, context)?);
     }
-    let crew = crew(&args, context)?;
+    let crew = build_crew(&args, context)?;
     if args.check {
         return check::run(context, named.as_ref(), &crew);
     }
-    check::glance(context, named.as_ref(), &crew)?;
+    check::check_start(context, named.as_ref(), &crew)?;
     if args.detach {
         return detach::run(&args, named.as_ref(), context);
     }
-    let (_, store) = context.opener()?;
-    let shift = Shift {
+    let (_, store) = context.session_opener()?;
+    let shift = DriveRequest {
         who,
         run: named,
         crew,
-        until: if args.until == "idle" { Until::Idle } else { Until::Finished },
+        until: if args.until == "idle" { DriveUntil::Idle } else { DriveUntil::Finished },
         once: args.once,
-        programs: programs()?,
-        stop: interrupts::take_over()?,
+        programs: own_programs()?,
+        stop: interrupts::take_over_interrupts()?,
         log: args.printed_to.clone(),
-        notifier: notifier(context, &store)?,
-        ends: Ends::Shown,
+        notifier: build_notifier(context, &store)?,
+        ends: FinalScreen::Shown,
     };
-    let driven = see_through(shift, context, &mut |_| {})?;
+    let driven = supervise_run(shift, context, &mut |_| {})?;
     if driven.interrupted && !driven.complete {
-        context.progress(&format!("Interrupted; this goes on: {}", again(&args, &driven)));
-        return Ok(Outcome::StreamedAs(130));
+        context.print_progress(&format!("Interrupted; this goes on: {}", resume_command(&args, &driven)));
+        return Ok(CommandOutcome::StreamedWithStatus(130));
     }
-    end(&driven)
+    report_end(&driven)
 }
 
 /// The command that goes on where this one was interrupted.
-fn again(args: &Args, driven: &Driven) -> String {
+fn resume_command(args: &DriveArgs, driven: &DriveOutcome) -> String {
     let run = match driven.runs.as_slice() {
         [run] => Some(&run.name),
         _ => None,
     };
-    let options = args.again(run);
-    shell::line(["orch", "drive"].into_iter().chain(options.iter().map(String::as_str)))
+    let options = args.resume_words(run);
+    shell::join_words(["orch", "drive"].into_iter().chain(options.iter().map(String::as_str)))
 }
 
-impl Args {
+impl DriveArgs {
     /// The words of a command that goes on as this one was told to; a plan was taken in already.
-    fn again(&self, run: Option<&Slug>) -> Vec<String> {
+    fn resume_words(&self, run: Option<&Slug>) -> Vec<String> {
         let mut words: Vec<String> = run.map(ToString::to_string).into_iter().collect();
         let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
         for (reference, limit) in &self.profiles {
             let name = match reference {
-                Reference::Name(name) => name.to_string(),
-                Reference::Path(path) => path.display().to_string(),
+                ProfileReference::Name(name) => name.to_string(),
+                ProfileReference::Path(path) => path.display().to_string(),
             };
             option("profile", limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
         }
@@ -177,42 +181,42 @@ impl Args {
 }
 
 /// What is to be seen through, and by whom.
-pub(in crate::orch) struct Shift {
+pub(in crate::orch) struct DriveRequest {
     /// In whose name it leads.
     pub(in crate::orch) who: Slug,
     /// Which run; all unfinished ones when not given.
     pub(in crate::orch) run: Option<Slug>,
     /// Who works.
-    pub(in crate::orch) crew: Crew,
+    pub(in crate::orch) crew: WorkerPool,
     /// Until when.
-    pub(in crate::orch) until: Until,
+    pub(in crate::orch) until: DriveUntil,
     /// Ends after one pass.
     pub(in crate::orch) once: bool,
     /// Our own programs.
-    pub(in crate::orch) programs: Programs,
+    pub(in crate::orch) programs: ProgramPaths,
     /// Gets a byte for each interrupt.
     pub(in crate::orch) stop: OwnedFd,
     /// Where what is printed goes, when there is no terminal.
     pub(in crate::orch) log: Option<String>,
     /// Whom the settings want to be told.
-    pub(in crate::orch) notifier: Option<Notifier>,
+    pub(in crate::orch) notifier: Option<EventNotifier>,
     /// What becomes of the live view.
-    pub(in crate::orch) ends: Ends,
+    pub(in crate::orch) ends: FinalScreen,
 }
 
 /// Supervises, shows what happens, and lets the caller hear each event first.
 ///
 /// # Errors
 /// There is no such run, or the store failed.
-pub(in crate::orch) fn see_through(
-    shift: Shift,
-    context: &mut Context<'_>,
+pub(in crate::orch) fn supervise_run(
+    shift: DriveRequest,
+    context: &mut CommandRuntime<'_>,
     hear: &mut dyn FnMut(&Event),
-) -> Result<Driven, Failure> {
-    let (open, store) = context.opener()?;
-    let open: supervisor::Opener = Arc::new(open);
-    let mut screen = view::Screen::new(context, &open, shift.run.clone(), shift.notifier)?;
-    let driven = supervisor::drive(Drive {
+) -> Result<DriveOutcome, CommandFailure> {
+    let (open, store) = context.session_opener()?;
+    let open: supervisor::SessionOpener = Arc::new(open);
+    let mut screen = view::LiveScreen::new(context, &open, shift.run.clone(), shift.notifier)?;
+    let driven = supervisor::drive_runs(DriveConfig {
         open: Arc::clone(&open),
         store,
         who: shift.who,
@@ -224,10 +228,10 @@ pub(in crate::orch) fn see_through(
         stop: Some(shift.stop),
         log: shift.log,
         listen: &mut |said| {
-            if let Said::Event(event) = &said {
+            if let SupervisorEvent::Event(event) = &said {
                 hear(event);
             }
-            screen.hear(said)
+            screen.handle_event(said)
         },
     })?;
     screen.close(shift.ends);
@@ -235,35 +239,35 @@ pub(in crate::orch) fn see_through(
 }
 
 /// Says how it ended; what is not complete is an error, so that scripts notice.
-fn end(driven: &Driven) -> Result<Outcome, Failure> {
-    let next = next(driven);
+fn report_end(driven: &DriveOutcome) -> Result<CommandOutcome, CommandFailure> {
+    let next = next_commands(driven);
     if driven.complete {
-        let runs = driven.runs.iter().map(RunListed::of).collect();
+        let runs = driven.runs.iter().map(RunSummary::from_run).collect();
         let end = DriveEnd { runs, complete: true, reason: None, next };
-        return Ok(Reply::new(DriveLine::End(Box::new(end))).into());
+        return Ok(CommandReply::new(DriveLine::End(Box::new(end))).into());
     }
     let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
     let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
-    let mut error = ErrorView::new(Code::RunIncomplete, format!("{}: {why}.", names.join(", ")))
-        .detail("runs", names)
-        .detail("interrupted", driven.interrupted);
-    if let Some(hint) = helps(driven).or_else(|| next.first().cloned()) {
-        error = error.hint(hint);
+    let mut error = ErrorView::new(ErrorCode::RunIncomplete, format!("{}: {why}.", names.join(", ")))
+        .with_detail("runs", names)
+        .with_detail("interrupted", driven.interrupted);
+    if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
+        error = error.with_hint(hint);
     }
     Err(error.into())
 }
 
 /// What helps against the reason why it stopped, where that is one command.
-fn helps(driven: &Driven) -> Option<String> {
+fn remedy_command(driven: &DriveOutcome) -> Option<String> {
     match driven.reason.as_ref()? {
-        Stopped::Nobody { run } => Some(format!("orch drive {run} --profile claude")),
-        Stopped::Paused { run, .. } => Some(format!("orch run resume {run}")),
-        Stopped::Interrupted | Stopped::OnePass | Stopped::Idle => None,
+        StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
+        StopReason::Paused { run, .. } => Some(format!("orch run resume {run}")),
+        StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
     }
 }
 
 /// The literal next commands.
-fn next(driven: &Driven) -> Vec<String> {
+fn next_commands(driven: &DriveOutcome) -> Vec<String> {
     let mut next = Vec::new();
     for run in &driven.runs {
         if driven.complete {
@@ -279,34 +283,42 @@ fn next(driven: &Driven) -> Vec<String> {
 }
 
 /// Whom the settings want to be told.
-fn notifier(context: &mut Context<'_>, store: &str) -> Result<Option<Notifier>, Failure> {
+fn build_notifier(
+    context: &mut CommandRuntime<'_>,
+    store: &str,
+) -> Result<Option<EventNotifier>, CommandFailure> {
     let user = user_folder(context)?;
-    let folder = context.session()?.folder().to_owned();
+    let folder = context.open_session()?.folder().to_owned();
     let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
-    let settings = settings::read(&folders)
-        .map_err(|error| Failure::invalid(settings::FILE, format!("{}.", with_causes(&error))))?;
-    Ok(settings.notify.map(|notify| Notifier::new(notify, folder, store.to_owned())))
+    let settings = settings::load_settings(&folders).map_err(|error| {
+        CommandFailure::invalid_argument(settings::FILE, format!("{}.", error_with_causes(&error)))
+    })?;
+    Ok(settings.notify.map(|notify| EventNotifier::new(notify, folder, store.to_owned())))
 }
 
 /// Who works.
-fn crew(args: &Args, context: &mut Context<'_>) -> Result<Crew, Failure> {
+fn build_crew(args: &DriveArgs, context: &mut CommandRuntime<'_>) -> Result<WorkerPool, CommandFailure> {
     let named: usize = args.profiles.iter().filter_map(|(_, limit)| *limit).sum();
     let workers = args.workers.unwrap_or(if named > 0 { named } else { WORKERS });
-    let shelf = shelf(context)?;
+    let shelf = profile_registry(context)?;
     let mut seats = Vec::new();
     for (reference, limit) in &args.profiles {
-        let profile = shelf.profile(reference).map_err(|error| bad_profile(&error))?;
-        shelf.template(&profile).map_err(|error| bad_profile(&error))?;
+        let profile = shelf.load_profile(reference).map_err(|error| profile_failure(&error))?;
+        shelf.load_template(&profile).map_err(|error| profile_failure(&error))?;
         let reference = match reference {
-            Reference::Name(name) => name.to_string(),
+            ProfileReference::Name(name) => name.to_string(),
             // A wrapper starts in another folder.
-            Reference::Path(path) => {
+            ProfileReference::Path(path) => {
                 std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
             }
         };
-        seats.push(Seat { profile: profile.name.clone(), reference, limit: limit.unwrap_or(workers) });
+        seats.push(ProfileSlots {
+            profile: profile.name.clone(),
+            reference,
+            limit: limit.unwrap_or(workers),
+        });
     }
-    let mut crew = Crew::new(seats, workers, shelf);
+    let mut crew = WorkerPool::new(seats, workers, shelf);
     crew.attempt_limit = args.attempt_limit;
     crew.labels = args.labels.iter().cloned().collect();
     crew.ends_silent = args.on_silence == "end";
@@ -314,22 +326,22 @@ fn crew(args: &Args, context: &mut Context<'_>) -> Result<Crew, Failure> {
 }
 
 /// Reads `PROFILE` or `PROFILE=N`.
-fn seat(text: &str) -> Result<(Reference, Option<usize>), String> {
+fn parse_seat(text: &str) -> Result<(ProfileReference, Option<usize>), String> {
     let (name, limit) = match text.rsplit_once('=') {
-        Some((name, limit)) => (name, Some(workers(limit)?)),
+        Some((name, limit)) => (name, Some(parse_worker_count(limit)?)),
         None => (text, None),
     };
-    let reference = name.parse().map_err(|error: orch_profile::BadReference| error.to_string())?;
+    let reference = name.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())?;
     Ok((reference, limit))
 }
 
 /// Reads `LABEL=N`.
-fn label(text: &str) -> Result<(Slug, usize), String> {
+fn parse_label_limit(text: &str) -> Result<(Slug, usize), String> {
     let (name, limit) = text.rsplit_once('=').ok_or("it is a label and a number, like gpu=1")?;
-    Ok((slug(name).map_err(|error| error.to_string())?, workers(limit)?))
+    Ok((parse_slug(name).map_err(|error| error.to_string())?, parse_worker_count(limit)?))
 }
 
-fn workers(text: &str) -> Result<usize, String> {
+fn parse_worker_count(text: &str) -> Result<usize, String> {
     let workers = text.parse().ok().filter(|workers| (1..=WORKERS_MAX).contains(workers));
     workers.ok_or_else(|| format!("it is a number from 1 to {WORKERS_MAX}"))
 }
@@ -341,9 +353,9 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct DriveCommandLine {
         #[command(flatten)]
-        args: Args,
+        args: DriveArgs,
     }
 
     #[test]
@@ -352,19 +364,20 @@ mod tests {
             --until idle --on-silence end";
         for words in ["r", said] {
             let line =
-                Line::try_parse_from(std::iter::once("drive").chain(words.split_whitespace())).unwrap();
-            let again = line.args.again(line.args.named.as_ref()).join(" ");
+                DriveCommandLine::try_parse_from(std::iter::once("drive").chain(words.split_whitespace()))
+                    .unwrap();
+            let again = line.args.resume_words(line.args.named.as_ref()).join(" ");
             assert_eq!(again, words.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     }
 
     #[test]
     fn profiles_are_named_with_their_number() {
-        assert_eq!(seat("claude=3").map(|(_, limit)| limit), Ok(Some(3)));
-        assert_eq!(seat("./a=b.toml=2").map(|(_, limit)| limit), Ok(Some(2)));
-        assert_eq!(seat("codex").map(|(_, limit)| limit), Ok(None));
+        assert_eq!(parse_seat("claude=3").map(|(_, limit)| limit), Ok(Some(3)));
+        assert_eq!(parse_seat("./a=b.toml=2").map(|(_, limit)| limit), Ok(Some(2)));
+        assert_eq!(parse_seat("codex").map(|(_, limit)| limit), Ok(None));
         for bad in ["claude=0", "claude=x", "=2", "A B"] {
-            assert!(seat(bad).is_err(), "{bad}");
+            assert!(parse_seat(bad).is_err(), "{bad}");
         }
     }
 }

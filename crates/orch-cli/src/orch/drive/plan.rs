@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_contract::Run;
+use orch_contract::RunView;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::{Budget, DoneWhen, Policy, Rules, RunEdit};
-use orch_scheduler::place::{BRANCH_PREFIX, Place};
-use orch_scheduler::plan::{Plan, add};
-use orch_scheduler::rm::rm;
-use orch_scheduler::run::{NewRun, init, show};
+use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
+use orch_scheduler::plan::{TaskPlan, add_plan};
+use orch_scheduler::rm::remove_run;
+use orch_scheduler::run::{NewRun, create_run, show_run};
+use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use orch_store::page::PageRequest;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::orch::run::init::warn;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::orch::run::init::warn_about_run;
 use crate::orch::task::{plan_refused, plan_unreadable};
 use crate::plan_file::{self, PlanFile};
 
@@ -24,41 +24,42 @@ use crate::plan_file::{self, PlanFile};
 ///
 /// # Errors
 /// The plan cannot be read or is refused, the run cannot be made, or the store failed.
-pub(in crate::orch) fn make(
+pub(in crate::orch) fn create_or_update_run(
     path: &Path,
     folder: PathBuf,
     named: Option<Slug>,
     who: &Slug,
-    context: &mut Context<'_>,
-) -> Result<Slug, Failure> {
+    context: &mut CommandRuntime<'_>,
+) -> Result<Slug, CommandFailure> {
     let text =
-        plan_file::read(path, &mut std::io::stdin().lock()).map_err(|error| plan_unreadable(&error))?;
+        plan_file::read_plan(path, &mut std::io::stdin().lock()).map_err(|error| plan_unreadable(&error))?;
     let PlanFile { plan, run_name, base } = text.parse(true, false).map_err(|error| plan_refused(&error))?;
     let title = plan.run.title.clone().unwrap_or_else(|| title_of(path));
     let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
-    let (session, _) = context.session_or_new()?;
+    let (session, _) = context.open_or_create_session()?;
     let page = PageRequest { limit: 1, after: None };
-    let there = show(session, Some(&name), &page).is_ok();
+    let there = show_run(session, Some(&name), &page).is_ok();
     let mut begun = None;
     if !there {
         let new = new_run(&plan, name.clone(), title, base, folder);
-        let made = init(session, None, who, &new)?;
-        if let orch_inbox::Answer::Fresh(made) = made {
-            begun = Some((Run::of(&made.run), made.dirty));
+        let made = create_run(session, None, who, &new)?;
+        if let orch_inbox::Response::Fresh(made) = made {
+            begun = Some((RunView::from_run(&made.run), made.dirty));
         }
     }
-    let rest = Plan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
-    if let Err(error) = add(session, None, who, Some(&name), &rest) {
+    let rest =
+        TaskPlan { update: there, run: if there { plan.run.clone() } else { RunEdit::default() }, ..plan };
+    if let Err(error) = add_plan(session, None, who, Some(&name), &rest) {
         if !there {
             // A run without the plan that it was made for is in the way of the next try; what went wrong is told first.
-            let _ = rm(session, None, who, &name);
-            let again = orch_core::shell::quoted(&path.display().to_string());
-            return Err(Failure::from(error).hint(format!("orch drive --plan {again}")));
+            let _ = remove_run(session, None, who, &name);
+            let again = orch_core::shell::quote_word(&path.display().to_string());
+            return Err(CommandFailure::from(error).with_hint(format!("orch drive --plan {again}")));
         }
         return Err(error.into());
     }
     if let Some((run, dirty)) = begun {
-        warn(context, &run, dirty);
+        warn_about_run(context, &run, dirty);
     }
     Ok(name)
 }
@@ -68,7 +69,7 @@ fn title_of(path: &Path) -> String {
     path.file_stem().map_or_else(|| "plan".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder: PathBuf) -> NewRun {
+fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, folder: PathBuf) -> NewRun {
     let edit = &plan.run;
     let required = matches!(plan.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
     NewRun {
@@ -84,7 +85,7 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder:
             lease: edit.lease.unwrap_or(LeaseLength::DEFAULT),
             answer_after: edit.answer_after.flatten(),
         },
-        rules: Rules {
+        rules: AttemptRules {
             verify: edit.verify.clone().unwrap_or_default(),
             setup: edit.setup.clone(),
             copy: edit.copy.clone().unwrap_or_default(),
@@ -100,6 +101,12 @@ fn new_run(plan: &Plan, name: Slug, title: String, base: Option<String>, folder:
             task_cost_micros: edit.task_cost_micros.flatten(),
             task_tokens: edit.task_tokens.flatten(),
         },
-        place: Some(Place { folder, base, required, root: None, branch_prefix: BRANCH_PREFIX.to_owned() }),
+        place: Some(RunLocation {
+            folder,
+            base,
+            required,
+            root: None,
+            branch_prefix: BRANCH_PREFIX.to_owned(),
+        }),
     }
 }

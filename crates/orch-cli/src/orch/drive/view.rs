@@ -3,22 +3,22 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use orch_contract::Event;
-use orch_contract::orch::drive::{DriveLine, DriveView, Worker};
-use orch_contract::orch::status::Clash;
+use orch_contract::EventView;
+use orch_contract::orch::drive::{DriveLine, DriveView, WorkerView};
+use orch_contract::orch::status::ClashView;
 use orch_core::event::Event as CoreEvent;
 use orch_core::id::Slug;
-use orch_core::time::Span;
+use orch_core::time::TimeSpan;
 use orch_inbox::Session;
-use orch_scheduler::ps::{self, WorkerShown};
-use orch_supervisor::supervisor::notify::Notifier;
-use orch_supervisor::supervisor::{Heard, Opener, Said};
+use orch_scheduler::ps::{self, WorkerProcess};
+use orch_supervisor::supervisor::notify::EventNotifier;
+use orch_supervisor::supervisor::{ListenerResponse, SessionOpener, SupervisorEvent};
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::human::orch::live::is_told;
-use crate::orch::status::{glance, look};
-use crate::respond::Written;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::human::orch::live::is_event_shown;
+use crate::orch::status::{load_status, load_status_without_git};
+use crate::respond::WriteOutcome;
 
 /// How often a live view is drawn, at most.
 const FRAME: Duration = Duration::from_millis(200);
@@ -37,7 +37,7 @@ const LATELY: usize = 6;
 
 /// What becomes of a live view when its supervisor has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::orch) enum Ends {
+pub(in crate::orch) enum FinalScreen {
     /// It stays, as it was at the end.
     Shown,
     /// It goes: something else says how it ended.
@@ -45,27 +45,27 @@ pub(in crate::orch) enum Ends {
 }
 
 /// Where a supervisor is heard.
-pub(super) struct Screen<'a, 'b> {
-    context: &'a mut Context<'b>,
+pub(super) struct LiveScreen<'a, 'b> {
+    context: &'a mut CommandRuntime<'b>,
     session: Option<Session>,
     run: Option<Slug>,
     drawn: Option<Instant>,
     /// Whether something was under way when it was drawn.
     is_busy: bool,
-    lately: VecDeque<Event>,
+    lately: VecDeque<EventView>,
     /// When git was asked last for clashes, and what it said.
-    clashes: (Option<Instant>, Vec<Clash>),
+    clashes: (Option<Instant>, Vec<ClashView>),
     note: Option<String>,
-    notifier: Option<Notifier>,
+    notifier: Option<EventNotifier>,
 }
 
-impl<'a, 'b> Screen<'a, 'b> {
+impl<'a, 'b> LiveScreen<'a, 'b> {
     pub(super) fn new(
-        context: &'a mut Context<'b>,
-        open: &Opener,
+        context: &'a mut CommandRuntime<'b>,
+        open: &SessionOpener,
         run: Option<Slug>,
-        notifier: Option<Notifier>,
-    ) -> Result<Self, Failure> {
+        notifier: Option<EventNotifier>,
+    ) -> Result<Self, CommandFailure> {
         let session = if context.is_redrawable() { Some(open()?) } else { None };
         let lately = VecDeque::new();
         let clashes = (None, Vec::new());
@@ -73,87 +73,91 @@ impl<'a, 'b> Screen<'a, 'b> {
     }
 
     /// Shows what was said.
-    pub(super) fn hear(&mut self, said: Said<'_>) -> Heard {
-        if let Said::Event(event) = said {
-            self.notify(event);
+    pub(super) fn handle_event(&mut self, said: SupervisorEvent<'_>) -> ListenerResponse {
+        if let SupervisorEvent::Event(event) = said {
+            self.notify_user(event);
         }
-        let complaints: Vec<String> = self.notifier.iter().flat_map(Notifier::complaints).collect();
+        let complaints: Vec<String> = self.notifier.iter().flat_map(EventNotifier::take_complaints).collect();
         for complaint in complaints {
-            if self.show(Said::Note(&complaint)) == Heard::Nobody {
-                return Heard::Nobody;
+            if self.show_event(SupervisorEvent::Note(&complaint)) == ListenerResponse::Closed {
+                return ListenerResponse::Closed;
             }
         }
-        self.show(said)
+        self.show_event(said)
     }
 
     /// Ends, with what the user's program did not take.
-    pub(super) fn close(mut self, ends: Ends) {
+    pub(super) fn close(mut self, ends: FinalScreen) {
         match ends {
-            Ends::Erased if self.drawn.is_some() => {
-                let _ = self.context.erase();
+            FinalScreen::Erased if self.drawn.is_some() => {
+                let _ = self.context.erase_page();
             }
-            Ends::Shown if self.drawn.is_some() => {
+            FinalScreen::Shown if self.drawn.is_some() => {
                 self.drawn = None;
-                let _ = self.draw();
+                let _ = self.draw_frame();
             }
-            Ends::Erased | Ends::Shown => {}
+            FinalScreen::Erased | FinalScreen::Shown => {}
         }
         let Some(mut notifier) = self.notifier.take() else { return };
-        notifier.finish();
-        for complaint in notifier.complaints() {
-            self.context.progress(&complaint);
+        notifier.drain_and_join();
+        for complaint in notifier.take_complaints() {
+            self.context.print_progress(&complaint);
         }
     }
 
     /// Tells the user's program, where there is one.
-    fn notify(&mut self, event: &CoreEvent) {
+    fn notify_user(&mut self, event: &CoreEvent) {
         let Some(notifier) = &self.notifier else { return };
-        let event_view = Event::of(event);
+        let event_view = EventView::from_event(event);
         let text = ["question", "reason", "outcome"]
             .into_iter()
             .find_map(|name| event_view.data.get(name)?.as_str());
         // An event is made of texts and numbers, which always have a JSON form.
         let document = serde_json::to_string(&event_view).unwrap_or_default();
-        if notifier.hear(event, text, document).is_err() {
+        if notifier.notify_event(event, text, document).is_err() {
             self.note = Some("The command of [notify] is too slow; a notice was left out.".to_owned());
         }
     }
 
-    fn show(&mut self, said: Said<'_>) -> Heard {
+    fn show_event(&mut self, said: SupervisorEvent<'_>) -> ListenerResponse {
         let written = match (said, self.session.is_some()) {
-            (Said::Event(event), true) => {
-                self.keep(Event::of(event));
-                Written::Whole
+            (SupervisorEvent::Event(event), true) => {
+                self.remember_event(EventView::from_event(event));
+                WriteOutcome::Complete
             }
-            (Said::Note(note), true) => {
+            (SupervisorEvent::Note(note), true) => {
                 self.note = Some(note.to_owned());
-                Written::Whole
+                WriteOutcome::Complete
             }
-            (Said::Moment, true) => return self.draw_in_time(),
-            (Said::Event(event), false) => {
-                self.context.stream(DriveLine::Happened { event: Event::of(event) })
+            (SupervisorEvent::Tick, true) => return self.draw_if_due(),
+            (SupervisorEvent::Event(event), false) => self
+                .context
+                .print_stream_document(DriveLine::Happened { event: EventView::from_event(event) }),
+            (SupervisorEvent::Note(note), false) => {
+                self.context.print_stream_document(DriveLine::Note { note: note.to_owned() })
             }
-            (Said::Note(note), false) => self.context.stream(DriveLine::Note { note: note.to_owned() }),
-            (Said::Moment, false) => Written::Whole,
+            (SupervisorEvent::Tick, false) => WriteOutcome::Complete,
         };
-        heard(written)
+        listener_state(written)
     }
 
     /// Draws, if the last frame is old enough; else asks for another moment, or the last thing that happened would not
     /// be seen before the next one.
-    fn draw_in_time(&mut self) -> Heard {
+    fn draw_if_due(&mut self) -> ListenerResponse {
         if let Some(age) = self.drawn.map(|drawn| drawn.elapsed()).filter(|age| *age < FRAME) {
-            return Heard::Within(span(FRAME.saturating_sub(age)));
+            return ListenerResponse::WakeWithin(to_span(FRAME.saturating_sub(age)));
         }
-        match heard(self.draw()) {
-            Heard::Taken => Heard::Within(span(if self.is_busy { TICK } else { TICK_IDLE })),
+        match listener_state(self.draw_frame()) {
+            ListenerResponse::Accepted => {
+                ListenerResponse::WakeWithin(to_span(if self.is_busy { TICK } else { TICK_IDLE }))
+            }
             other => other,
         }
     }
 
     /// Keeps what a live view tells of.
-    fn keep(&mut self, event: Event) {
-        if is_told(&event) {
+    fn remember_event(&mut self, event: EventView) {
+        if is_event_shown(&event) {
             self.lately.push_back(event);
             while self.lately.len() > LATELY {
                 self.lately.pop_front();
@@ -161,14 +165,18 @@ impl<'a, 'b> Screen<'a, 'b> {
         }
     }
 
-    fn draw(&mut self) -> Written {
+    fn draw_frame(&mut self) -> WriteOutcome {
         self.drawn = Some(Instant::now());
-        let Some(session) = &mut self.session else { return Written::Whole };
+        let Some(session) = &mut self.session else { return WriteOutcome::Complete };
         // Several runs are shown by the one that is asked for, else by the first.
         let run = self.run.as_ref();
         let asks_git = self.clashes.0.is_none_or(|looked| looked.elapsed() >= CLASHES);
-        let status = if asks_git { look(session, run).map(|found| found.0) } else { glance(session, run) };
-        let Ok(mut status) = status else { return Written::Whole };
+        let status = if asks_git {
+            load_status(session, run).map(|found| found.0)
+        } else {
+            load_status_without_git(session, run)
+        };
+        let Ok(mut status) = status else { return WriteOutcome::Complete };
         if asks_git {
             self.clashes = (Some(Instant::now()), status.clashes.clone());
         } else {
@@ -178,31 +186,31 @@ impl<'a, 'b> Screen<'a, 'b> {
             status.clashes = known.cloned().collect();
         }
         self.is_busy = !status.active.is_empty();
-        let run = Slug::stored(status.run.id.clone());
-        let workers = ps::ps(session, Some(&run)).map(|found| found.workers).unwrap_or_default();
+        let run = Slug::from_stored(status.run.id.clone());
+        let workers = ps::list_processes(session, Some(&run)).map(|found| found.workers).unwrap_or_default();
         let view = DriveView {
             status,
-            workers: workers.iter().map(worker).collect(),
+            workers: workers.iter().map(worker_view).collect(),
             lately: self.lately.iter().cloned().collect(),
             note: self.note.clone(),
         };
-        self.context.redraw(view)
+        self.context.redraw_page(view)
     }
 }
 
-fn heard(written: Written) -> Heard {
+fn listener_state(written: WriteOutcome) -> ListenerResponse {
     match written {
-        Written::NoReader => Heard::Nobody,
-        Written::Whole | Written::Failed => Heard::Taken,
+        WriteOutcome::NoReader => ListenerResponse::Closed,
+        WriteOutcome::Complete | WriteOutcome::Failed => ListenerResponse::Accepted,
     }
 }
 
-fn span(duration: Duration) -> Span {
-    Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).saturating_add(1))
+fn to_span(duration: Duration) -> TimeSpan {
+    TimeSpan(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).saturating_add(1))
 }
 
 /// A worker as an answer shows it.
-pub(in crate::orch) fn worker(shown: &WorkerShown) -> Worker {
+pub(in crate::orch) fn worker_view(shown: &WorkerProcess) -> WorkerView {
     let attempt = shown.attempt.as_ref().map(ToString::to_string);
-    Worker::of(&shown.row, attempt, shown.pid, shown.alive)
+    WorkerView::from_worker(&shown.row, attempt, shown.pid, shown.alive)
 }

@@ -3,13 +3,13 @@
 mod markdown;
 
 use orch_core::id::Slug;
-use orch_scheduler::report::report;
+use orch_scheduler::report::load_report;
 
 use super::naming::NamedRun;
-use crate::arguments::slug;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::arguments::parse_slug;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 
 /// Report on a run, in Markdown
 ///
@@ -17,9 +17,9 @@ use crate::respond::Outcome;
 /// answered, what the tool could not do, and what to type next.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch report ship > report.md")]
-pub struct Args {
+pub struct ReportArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }
 
@@ -27,8 +27,12 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run, or several and none was named, or the store failed.
-pub fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let found = report(context.session()?, run.as_ref())?;
-    Ok(Outcome::Document(markdown::page(&found)))
+pub fn run(
+    args: &ReportArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let found = load_report(context.open_session()?, run.as_ref())?;
+    Ok(CommandOutcome::Document(markdown::render_report(&found)))
 }

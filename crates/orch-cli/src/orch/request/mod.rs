@@ -4,29 +4,29 @@ mod show;
 
 use clap::Subcommand;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 
 /// Look up requests made with --request-id
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+pub struct RequestArgs {
     #[command(subcommand)]
-    command: Command,
+    command: RequestCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Show(show::Args),
+enum RequestCommand {
+    Show(show::RequestShowArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
+pub fn run(args: RequestArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
     match args.command {
-        Command::Show(args) => show::run(&args, context),
+        RequestCommand::Show(args) => show::run(&args, context),
     }
 }

@@ -1,27 +1,30 @@
 //! `orch request show`.
 
-use orch_contract::orch::request::{Request, RequestAnswer};
-use orch_scheduler::request::show;
+use orch_contract::orch::request::{RequestShowResponse, RequestView};
+use orch_scheduler::request::show_request;
 
-use crate::arguments::request_key;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::parse_request_id;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Say whether a request was applied, and what it was answered
 ///
 /// Answers are kept for 30 days.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch request show add-parser-1")]
-pub(super) struct Args {
+pub(super) struct RequestShowArgs {
     /// The request's id, as `--request-id` had it
-    #[arg(value_name = "KEY", value_parser = request_key)]
+    #[arg(value_name = "KEY", value_parser = parse_request_id)]
     key: String,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let applied = show(context.session()?, &args.key)?;
-    let request = Request {
+pub(super) fn run(
+    args: &RequestShowArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let applied = show_request(context.open_session()?, &args.key)?;
+    let request = RequestView {
         key: applied.key,
         applied: true,
         at: applied.at.into(),
@@ -31,5 +34,5 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Fai
             .and_then(|answer| serde_json::from_str(answer).ok())
             .unwrap_or_default(),
     };
-    Ok(Reply::new(RequestAnswer { request }).into())
+    Ok(CommandReply::new(RequestShowResponse { request }).into())
 }

@@ -1,23 +1,27 @@
 //! `orch run cancel`.
 
-use orch_scheduler::run::Verb;
+use orch_scheduler::run::RunAction;
 
-use super::{Which, steer};
-use crate::context::Context;
-use crate::failure::Failure;
+use super::{RunSelector, apply_run_verb};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
-use crate::respond::Outcome;
+use crate::respond::CommandOutcome;
 
 /// End a run for good
 ///
 /// Tasks that nobody works on are cancelled; claimed work may still report. A cancelled run takes no more tasks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run cancel ship")]
-pub(super) struct Args {
+pub(super) struct RunCancelArgs {
     #[command(flatten)]
-    which: Which,
+    which: RunSelector,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    steer(&args.which, Verb::Cancel, context, run)
+pub(super) fn run(
+    args: &RunCancelArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    apply_run_verb(&args.which, RunAction::Cancel, context, run)
 }

@@ -2,29 +2,29 @@
 
 use std::path::PathBuf;
 
-use orch_contract::Run;
-use orch_contract::orch::run::RunAnswer;
+use orch_contract::RunView;
+use orch_contract::orch::run::RunResponse;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::run::RunEdit;
-use orch_core::time::Span;
-use orch_scheduler::run::edit;
+use orch_core::time::TimeSpan;
+use orch_scheduler::run::edit_run;
 
-use super::init::{max_active, max_attempts};
+use super::init::{parse_max_active, parse_max_attempts};
 use super::rules::RuleOptions;
-use crate::arguments::{Repeatable, duration, lease, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
+use crate::arguments::{RequestIdOption, parse_duration, parse_lease, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
-use crate::respond::Outcome;
+use crate::respond::CommandOutcome;
 
 /// Change a run's title, goal or limits
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run edit ship --max-active 8 --retry-delay 30s")]
-pub(super) struct Args {
+pub(super) struct RunEditArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// One line that says what the run is; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -36,43 +36,47 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]
     goal_file: Option<PathBuf>,
     /// How many attempts may be under way at once
-    #[arg(long, value_name = "N", value_parser = max_active)]
+    #[arg(long, value_name = "N", value_parser = parse_max_active)]
     max_active: Option<u32>,
     /// Let any number of attempts be under way at once
     #[arg(long, conflicts_with = "max_active")]
     no_max_active: bool,
     /// How many failed attempts a task may have
-    #[arg(long, value_name = "N", value_parser = max_attempts)]
+    #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// The delay before the second try; it doubles per failure up to 5m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    retry_delay: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    retry_delay: Option<TimeSpan>,
     /// The lease of work that is dispatched from now on, from 1s to 24h
-    #[arg(long, value_name = "DURATION", value_parser = lease)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_lease)]
     lease: Option<LeaseLength>,
     /// After how long a question's default becomes its answer
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    answer_after: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    answer_after: Option<TimeSpan>,
     /// Let questions stay open until somebody answers
     #[arg(long, conflicts_with = "answer_after")]
     no_answer_after: bool,
     #[command(flatten)]
     rules: RuleOptions,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    args.rules.check(true)?;
-    let run = run.or(args.named.as_ref(), context)?;
+pub(super) fn run(
+    args: &RunEditArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    args.rules.check_texts(true)?;
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let title = match &args.title {
-        Some(title) => Some(context.texts().title("--title", Some(title))?),
+        Some(title) => Some(context.text_source().read_title("--title", Some(title))?),
         None => None,
     };
-    let change = args.rules.edit(RunEdit {
+    let change = args.rules.apply_to_edit(RunEdit {
         title,
-        goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
+        goal: context.text_source().read_text("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
         max_active: args.max_active.map(Some).or(args.no_max_active.then_some(None)),
         max_attempts: args.max_attempts,
         retry_delay: args.retry_delay,
@@ -81,30 +85,39 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Res
         ..RunEdit::default()
     });
     if change.is_empty() {
-        return Err(Failure::invalid("OPTIONS", "Say what to change."));
+        return Err(CommandFailure::invalid_argument("OPTIONS", "Say what to change."));
     }
-    let fingerprint = args.rules.fingerprint(fingerprint(context, &who, run.as_ref(), &change));
-    let reply = context.change(
+    let fingerprint =
+        args.rules.extend_fingerprint(run_edit_fingerprint(context, &who, run.as_ref(), &change));
+    let reply = context.run_change(
         &args.repeatable,
         fingerprint,
-        |run| RunAnswer { run: Run::of(run) },
-        |session, receipt| edit(session, receipt, &who, run.as_ref(), &change),
+        |run| RunResponse { run: RunView::from_run(run) },
+        |session, receipt| edit_run(session, receipt, &who, run.as_ref(), &change),
     )?;
     Ok(reply.into())
 }
 
-fn fingerprint(context: &Context<'_>, who: &Slug, run: Option<&Slug>, change: &RunEdit) -> Fingerprint {
+fn run_edit_fingerprint(
+    context: &CommandRuntime<'_>,
+    who: &Slug,
+    run: Option<&Slug>,
+    change: &RunEdit,
+) -> RequestFingerprint {
     let never = || "never".to_owned();
-    Fingerprint::of(context.command())
-        .with("as", who)
-        .maybe("run", run)
-        .maybe("title", change.title.as_ref())
-        .maybe("goal", change.goal.as_ref())
-        .maybe("max-active", change.max_active.map(|max| max.map_or_else(never, |max| max.to_string())))
-        .maybe("max-attempts", change.max_attempts)
-        .maybe("retry-delay", change.retry_delay.map(|delay| delay.0))
-        .maybe("lease", change.lease.map(|lease| lease.span().0))
-        .maybe(
+    RequestFingerprint::for_command(context.command())
+        .with_argument("as", who)
+        .with_optional("run", run)
+        .with_optional("title", change.title.as_ref())
+        .with_optional("goal", change.goal.as_ref())
+        .with_optional(
+            "max-active",
+            change.max_active.map(|max| max.map_or_else(never, |max| max.to_string())),
+        )
+        .with_optional("max-attempts", change.max_attempts)
+        .with_optional("retry-delay", change.retry_delay.map(|delay| delay.0))
+        .with_optional("lease", change.lease.map(|lease| lease.span().0))
+        .with_optional(
             "answer-after",
             change.answer_after.map(|after| after.map_or_else(never, |after| after.0.to_string())),
         )

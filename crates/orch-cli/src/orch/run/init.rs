@@ -3,34 +3,34 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
-use orch_contract::orch::run::RunAnswer;
-use orch_contract::{Code, Run};
+use orch_contract::orch::run::RunResponse;
+use orch_contract::{ErrorCode, RunView};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::run::{DoneWhen, Policy};
-use orch_core::time::Span;
-use orch_scheduler::place::{BRANCH_PREFIX, Place};
-use orch_scheduler::run::{MadeRun, NewRun, init};
+use orch_core::time::TimeSpan;
+use orch_scheduler::run::{CreatedRun, NewRun, create_run};
+use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 
 use super::rules::RuleOptions;
-use crate::arguments::{Repeatable, duration, lease, slug};
-use crate::context::Context;
-use crate::failure::{Again, Failure};
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::{RequestIdOption, parse_duration, parse_lease, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::{CommandFailure, RetryAdvice};
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Begin a run: one goal, to be filled with tasks
 ///
 /// Makes the store when there is none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub(super) struct Args {
+pub(super) struct RunInitArgs {
     /// One line that says what the run is; `-` reads stdin
     #[arg(allow_hyphen_values = true)]
     title: String,
     /// The run's name; made from the title when not given
-    #[arg(long, value_name = "NAME", value_parser = slug)]
+    #[arg(long, value_name = "NAME", value_parser = parse_slug)]
     name: Option<Slug>,
     /// What the run is for; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]
     goal_file: Option<PathBuf>,
     /// When a task counts as done: reported, verified or integrated; integrated in a git repository
-    #[arg(long, value_name = "RULE", value_parser = done_when)]
+    #[arg(long, value_name = "RULE", value_parser = parse_done_when)]
     done_when: Option<DoneWhen>,
     /// The revision to begin from; what is checked out when not given
     #[arg(long, value_name = "REV")]
@@ -51,27 +51,27 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "no_worktrees")]
     worktree_root: Option<PathBuf>,
     /// What the run's branches begin with
-    #[arg(long, value_name = "PREFIX", default_value = BRANCH_PREFIX, value_parser = branch_prefix)]
+    #[arg(long, value_name = "PREFIX", default_value = BRANCH_PREFIX, value_parser = parse_branch_prefix)]
     branch_prefix: String,
     /// How many attempts may be under way at once
-    #[arg(long, value_name = "N", value_parser = max_active)]
+    #[arg(long, value_name = "N", value_parser = parse_max_active)]
     max_active: Option<u32>,
     /// How many failed attempts a task may have
-    #[arg(long, value_name = "N", default_value_t = limit::ATTEMPTS_DEFAULT, value_parser = max_attempts)]
+    #[arg(long, value_name = "N", default_value_t = limit::ATTEMPTS_DEFAULT, value_parser = parse_max_attempts)]
     max_attempts: u32,
     /// The delay before the second try; it doubles per failure up to 5m
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    retry_delay: Span,
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    retry_delay: TimeSpan,
     /// The lease of the run's work, from 1s to 24h
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = lease)]
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_lease)]
     lease: LeaseLength,
     /// After how long a question's default becomes its answer; never when not given
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    answer_after: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    answer_after: Option<TimeSpan>,
     #[command(flatten)]
     rules: RuleOptions,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 const EXAMPLE: &str = "\
@@ -81,9 +81,9 @@ EXAMPLE:
   EOF";
 
 /// Where the run's ground is looked for, and whether it may do without one.
-fn place(args: &Args, required: bool) -> (Place, bool) {
+fn git_location(args: &RunInitArgs, required: bool) -> (RunLocation, bool) {
     let is_optional = !required && args.base.is_none() && args.worktree_root.is_none();
-    let place = Place {
+    let place = RunLocation {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         base: args.base.clone(),
         required,
@@ -93,20 +93,23 @@ fn place(args: &Args, required: bool) -> (Place, bool) {
     (place, is_optional)
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    args.rules.check(false)?;
+pub(super) fn run(
+    args: RunInitArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    args.rules.check_texts(false)?;
     let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
     if args.no_worktrees && required {
         let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
-        return Err(Failure::invalid("--done-when", message));
+        return Err(CommandFailure::invalid_argument("--done-when", message));
     }
-    let (place, is_optional) = place(&args, required);
-    let (rules, budget) = args.rules.rules();
+    let (place, is_optional) = git_location(&args, required);
+    let (rules, budget) = args.rules.new_run_rules();
     let request = NewRun {
         name: args.name,
-        title: context.texts().title("TITLE", Some(&args.title))?,
-        goal: context.texts().read("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
+        title: context.text_source().read_title("TITLE", Some(&args.title))?,
+        goal: context.text_source().read_text("--goal", args.goal.as_deref(), args.goal_file.as_deref())?,
         done_when: args.done_when,
         policy: Policy {
             done_when: args.done_when.unwrap_or(DoneWhen::Reported),
@@ -121,55 +124,55 @@ pub(super) fn run(args: Args, context: &mut Context<'_>) -> Result<Outcome, Fail
         place: (!args.no_worktrees).then_some(place),
     };
     let policy = &request.policy;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("title", &request.title)
-        .maybe("name", request.name.as_ref())
-        .maybe("goal", request.goal.as_ref())
-        .maybe("done-when", request.done_when.map(DoneWhen::name))
-        .maybe("base", args.base.as_ref())
-        .with("no-worktrees", args.no_worktrees)
-        .maybe("worktree-root", args.worktree_root.as_ref().map(|root| root.display()))
-        .with("branch-prefix", &args.branch_prefix)
-        .maybe("max-active", policy.max_active)
-        .with("max-attempts", policy.max_attempts)
-        .with("retry-delay", policy.retry_delay.0)
-        .with("lease", policy.lease.span().0)
-        .maybe("answer-after", policy.answer_after.map(|span| span.0));
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("title", &request.title)
+        .with_optional("name", request.name.as_ref())
+        .with_optional("goal", request.goal.as_ref())
+        .with_optional("done-when", request.done_when.map(DoneWhen::name))
+        .with_optional("base", args.base.as_ref())
+        .with_argument("no-worktrees", args.no_worktrees)
+        .with_optional("worktree-root", args.worktree_root.as_ref().map(|root| root.display()))
+        .with_argument("branch-prefix", &args.branch_prefix)
+        .with_optional("max-active", policy.max_active)
+        .with_argument("max-attempts", policy.max_attempts)
+        .with_argument("retry-delay", policy.retry_delay.0)
+        .with_argument("lease", policy.lease.span().0)
+        .with_optional("answer-after", policy.answer_after.map(|span| span.0));
     let dirty = Cell::new(0);
-    let reply = context.change_in_new_store(
+    let reply = context.run_change_creating_store(
         &args.repeatable,
-        args.rules.fingerprint(fingerprint),
-        |made: &MadeRun| {
+        args.rules.extend_fingerprint(fingerprint),
+        |made: &CreatedRun| {
             dirty.set(made.dirty);
-            RunAnswer { run: Run::of(&made.run) }
+            RunResponse { run: RunView::from_run(&made.run) }
         },
-        |session, receipt| init(session, receipt, &who, &request),
+        |session, receipt| create_run(session, receipt, &who, &request),
     );
-    let reply = reply.map_err(|failure| with_way_out(failure, &args.branch_prefix, is_optional))?;
-    warn(context, &reply.data.run, dirty.get());
+    let reply = reply.map_err(|failure| with_git_hint(failure, &args.branch_prefix, is_optional))?;
+    warn_about_run(context, &reply.data.run, dirty.get());
     Ok(reply.into())
 }
 
 /// A failure that has to do with git has a way out: other names for branches, or no worktrees.
-fn with_way_out(mut failure: Failure, prefix: &str, is_optional: bool) -> Failure {
+fn with_git_hint(mut failure: CommandFailure, prefix: &str, is_optional: bool) -> CommandFailure {
     let details = failure.error.details.as_ref();
     let branch = details.and_then(|details| details.get("branch")?.as_str()).unwrap_or("/");
     let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
     let way_out = match failure.code() {
-        Code::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
-        Code::NotSupported | Code::BaseNotFound if is_optional => "--no-worktrees",
+        ErrorCode::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
+        ErrorCode::NotSupported | ErrorCode::BaseNotFound if is_optional => "--no-worktrees",
         _ => return failure,
     };
     failure.error.hint = None;
-    failure.again = Some(Again::With(way_out));
+    failure.again = Some(RetryAdvice::WithOption(way_out));
     failure
 }
 
 /// Warns of files that are not in what the run begins from, and of rules that nothing will come of.
-pub(in crate::orch) fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) {
+pub(in crate::orch) fn warn_about_run(context: &mut CommandRuntime<'_>, run: &RunView, dirty: usize) {
     if dirty > 0 {
-        context.warn(format!(
+        context.add_warning(format!(
             "The checkout has {} that {} not committed, and so not in what the run begins from.",
             if dirty == 1 { "a file".to_owned() } else { format!("{dirty} files") },
             if dirty == 1 { "is" } else { "are" },
@@ -179,30 +182,31 @@ pub(in crate::orch) fn warn(context: &mut Context<'_>, run: &Run, dirty: usize) 
         return;
     }
     if !run.verify.is_empty() {
-        context.warn("The run has no worktrees, so its checks are not run.".to_owned());
+        context.add_warning("The run has no worktrees, so its checks are not run.".to_owned());
     }
     if run.setup.is_some() || !run.copy.is_empty() || !run.protect.is_empty() {
-        context.warn("The run has no worktrees, so nothing is set up, copied or protected.".to_owned());
+        context
+            .add_warning("The run has no worktrees, so nothing is set up, copied or protected.".to_owned());
     }
 }
 
 /// Reads what branches begin with: a name that git accepts.
-fn branch_prefix(text: &str) -> Result<String, String> {
+fn parse_branch_prefix(text: &str) -> Result<String, String> {
     let good = !text.is_empty() && text.split('/').all(|part| Slug::new(&part.to_ascii_lowercase()).is_ok());
     if good { Ok(text.to_owned()) } else { Err("it is a name, or names joined by `/`".to_owned()) }
 }
 
-fn done_when(text: &str) -> Result<DoneWhen, &'static str> {
+fn parse_done_when(text: &str) -> Result<DoneWhen, &'static str> {
     DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
 }
 
 /// Reads how many attempts may be under way at once.
-pub(super) fn max_active(text: &str) -> Result<u32, &'static str> {
+pub(super) fn parse_max_active(text: &str) -> Result<u32, &'static str> {
     text.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max)).ok_or("it is a number from 1")
 }
 
 /// Reads how many failed attempts a task may have.
-pub(in crate::orch) fn max_attempts(text: &str) -> Result<u32, String> {
+pub(in crate::orch) fn parse_max_attempts(text: &str) -> Result<u32, String> {
     let max = text.parse().ok().filter(|max| (1..=limit::ATTEMPTS_MAX).contains(max));
     max.ok_or_else(|| format!("it is a number from 1 to {}", limit::ATTEMPTS_MAX))
 }

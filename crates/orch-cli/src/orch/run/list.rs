@@ -1,24 +1,27 @@
 //! `orch run list`.
 
-use orch_contract::orch::run::RunsAnswer;
-use orch_contract::run::RunListed;
-use orch_scheduler::run::list;
+use orch_contract::orch::run::RunListResponse;
+use orch_contract::run::RunSummary;
+use orch_scheduler::run::list_runs;
 
-use crate::arguments::Paging;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::{Outcome, Reply};
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List runs, newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run list --limit 10")]
-pub(super) struct Args {
+pub(super) struct RunListArgs {
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Failure> {
-    let page = list(context.session()?, &args.paging.page())?;
-    let runs = page.items.iter().map(RunListed::of).collect();
-    Ok(Reply::new(RunsAnswer { runs, total: page.total, next: page.next }).into())
+pub(super) fn run(
+    args: &RunListArgs,
+    context: &mut CommandRuntime<'_>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let page = list_runs(context.open_session()?, &args.paging.page_request())?;
+    let runs = page.items.iter().map(RunSummary::from_run).collect();
+    Ok(CommandReply::new(RunListResponse { runs, total: page.total, next: page.next }).into())
 }

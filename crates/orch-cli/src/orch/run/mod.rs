@@ -10,80 +10,91 @@ mod rm;
 mod rules;
 mod show;
 
-pub(crate) use rules::dollars;
+pub(crate) use rules::parse_dollars;
 
 use clap::Subcommand;
-use orch_contract::Run;
-use orch_contract::orch::run::RunAnswer;
+use orch_contract::RunView;
+use orch_contract::orch::run::RunResponse;
 use orch_core::id::Slug;
-use orch_scheduler::run::{Verb, change};
+use orch_scheduler::run::{RunAction, change_run};
 
-pub(super) use init::max_attempts;
+pub(super) use init::parse_max_attempts;
 
 use super::naming::NamedRun;
-use crate::arguments::{Repeatable, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::{RequestIdOption, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Make, list and steer runs
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+pub struct RunArgs {
     #[command(subcommand)]
-    command: Command,
+    command: RunCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Init(Box<init::Args>),
-    List(list::Args),
-    Show(show::Args),
-    Edit(Box<edit::Args>),
-    Pause(pause::Args),
-    Resume(resume::Args),
-    Cancel(cancel::Args),
-    Rm(rm::Args),
+enum RunCommand {
+    Init(Box<init::RunInitArgs>),
+    List(list::RunListArgs),
+    Show(show::RunShowArgs),
+    Edit(Box<edit::RunEditArgs>),
+    Pause(pause::RunPauseArgs),
+    Resume(resume::RunResumeArgs),
+    Cancel(cancel::RunCancelArgs),
+    Rm(rm::RunRmArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub fn run(
+    args: RunArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
     match args.command {
-        Command::Init(args) => init::run(*args, context),
-        Command::List(args) => list::run(&args, context),
-        Command::Show(args) => show::run(&args, context, run),
-        Command::Edit(args) => edit::run(&args, context, run),
-        Command::Pause(args) => pause::run(&args, context, run),
-        Command::Resume(args) => resume::run(&args, context, run),
-        Command::Cancel(args) => cancel::run(&args, context, run),
-        Command::Rm(args) => rm::run(&args, context, run),
+        RunCommand::Init(args) => init::run(*args, context),
+        RunCommand::List(args) => list::run(&args, context),
+        RunCommand::Show(args) => show::run(&args, context, run),
+        RunCommand::Edit(args) => edit::run(&args, context, run),
+        RunCommand::Pause(args) => pause::run(&args, context, run),
+        RunCommand::Resume(args) => resume::run(&args, context, run),
+        RunCommand::Cancel(args) => cancel::run(&args, context, run),
+        RunCommand::Rm(args) => rm::run(&args, context, run),
     }
 }
 
 /// Which run, named in place, and how the change is repeated.
 #[derive(Debug, clap::Args)]
-struct Which {
+struct RunSelector {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
 /// Pauses, resumes or cancels.
-fn steer(which: &Which, verb: Verb, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let run = run.or(which.named.as_ref(), context)?;
-    let fingerprint = Fingerprint::of(context.command()).with("as", &who).maybe("run", run.as_ref());
-    let reply = context.change(
+fn apply_run_verb(
+    which: &RunSelector,
+    verb: RunAction,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let run = run.resolve_run_or(which.named.as_ref(), context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_optional("run", run.as_ref());
+    let reply = context.run_change(
         &which.repeatable,
         fingerprint,
-        |run| RunAnswer { run: Run::of(run) },
-        |session, receipt| change(session, receipt, &who, run.as_ref(), verb),
+        |run| RunResponse { run: RunView::from_run(run) },
+        |session, receipt| change_run(session, receipt, &who, run.as_ref(), verb),
     )?;
     Ok(reply.into())
 }

@@ -1,23 +1,27 @@
 //! `orch run resume`.
 
-use orch_scheduler::run::Verb;
+use orch_scheduler::run::RunAction;
 
-use super::{Which, steer};
-use crate::context::Context;
-use crate::failure::Failure;
+use super::{RunSelector, apply_run_verb};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
-use crate::respond::Outcome;
+use crate::respond::CommandOutcome;
 
 /// Let a paused run go on
 ///
 /// Threads that the pause withdrew are offered again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run resume ship")]
-pub(super) struct Args {
+pub(super) struct RunResumeArgs {
     #[command(flatten)]
-    which: Which,
+    which: RunSelector,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    steer(&args.which, Verb::Resume, context, run)
+pub(super) fn run(
+    args: &RunResumeArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    apply_run_verb(&args.which, RunAction::Resume, context, run)
 }

@@ -1,15 +1,15 @@
 //! `orch run rm`.
 
-use orch_contract::orch::run::RunRmAnswer;
+use orch_contract::orch::run::RunRemoveResponse;
 use orch_core::id::Slug;
-use orch_scheduler::rm::{RemovedRun, rm};
+use orch_scheduler::rm::{RemovedRun, remove_run};
 
-use crate::arguments::{Repeatable, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
+use crate::arguments::{RequestIdOption, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
-use crate::respond::Outcome;
+use crate::respond::CommandOutcome;
 
 /// Remove every trace of a run, and keep its work
 ///
@@ -17,26 +17,32 @@ use crate::respond::Outcome;
 /// does what was on its branches and is nowhere else. A run that somebody works on is refused; cancel it first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run rm ship")]
-pub(super) struct Args {
+pub(super) struct RunRmArgs {
     /// Which run
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Slug,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let named = run.or(Some(&args.named), context)?.unwrap_or_else(|| args.named.clone());
-    let fingerprint = Fingerprint::of(context.command()).with("as", &who).with("run", &named);
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        rm(session, receipt, &who, &named)
+pub(super) fn run(
+    args: &RunRmArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let named = run.resolve_run_or(Some(&args.named), context)?.unwrap_or_else(|| args.named.clone());
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("run", &named);
+    let reply = context.run_change(&args.repeatable, fingerprint, run_rm_response, |session, receipt| {
+        remove_run(session, receipt, &who, &named)
     })?;
     Ok(reply.into())
 }
 
-fn answer(removed: &RemovedRun) -> RunRmAnswer {
-    RunRmAnswer {
+fn run_rm_response(removed: &RemovedRun) -> RunRemoveResponse {
+    RunRemoveResponse {
         run: removed.run.to_string(),
         tasks: removed.tasks,
         salvage: removed.salvage.clone(),

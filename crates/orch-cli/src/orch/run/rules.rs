@@ -1,12 +1,12 @@
 //! The options of a run that say what prepares and judges its attempts, and what it may spend.
 
-use orch_core::run::{Budget, Rules, RunEdit};
-use orch_core::time::Span;
+use orch_core::run::{AttemptRules, Budget, RunEdit};
+use orch_core::time::TimeSpan;
 
-use crate::arguments::duration;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::text_source::{entries, not_empty};
+use crate::arguments::parse_duration;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::text_source::{check_entries, check_not_empty};
 
 /// The options.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,28 +24,28 @@ pub(super) struct RuleOptions {
     #[arg(long, value_name = "GLOB")]
     protect: Vec<String>,
     /// How long one check, or the setup, may take
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    check_limit: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    check_limit: Option<TimeSpan>,
     /// How much wall time the run may take before it is paused
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    max_wall: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    max_wall: Option<TimeSpan>,
     /// How much the run may cost, in US dollars, before it is paused
-    #[arg(long, value_name = "USD", value_parser = dollars)]
+    #[arg(long, value_name = "USD", value_parser = parse_dollars)]
     max_cost: Option<i64>,
     /// How many tokens the run may use before it is paused
-    #[arg(long, value_name = "N", value_parser = tokens)]
+    #[arg(long, value_name = "N", value_parser = parse_token_count)]
     max_tokens: Option<i64>,
     /// How many attempts the run may make, of all tasks together, before it is paused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     max_all_attempts: Option<u32>,
     /// How much wall time the attempts at one task may take together before the run is paused
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    task_max_wall: Option<Span>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    task_max_wall: Option<TimeSpan>,
     /// How much the attempts at one task may cost, in US dollars, before the run is paused
-    #[arg(long, value_name = "USD", value_parser = dollars)]
+    #[arg(long, value_name = "USD", value_parser = parse_dollars)]
     task_max_cost: Option<i64>,
     /// How many tokens the attempts at one task may use before the run is paused
-    #[arg(long, value_name = "N", value_parser = tokens)]
+    #[arg(long, value_name = "N", value_parser = parse_token_count)]
     task_max_tokens: Option<i64>,
 }
 
@@ -54,34 +54,37 @@ impl RuleOptions {
     ///
     /// # Errors
     /// One is empty or too long, or there are too many.
-    pub(super) fn check(&self, may_clear: bool) -> Result<(), Failure> {
+    pub(super) fn check_texts(&self, may_clear: bool) -> Result<(), CommandFailure> {
         for (name, given) in
             [("--verify", &self.verify), ("--copy", &self.copy), ("--protect", &self.protect)]
         {
-            entries(name, given)?;
+            check_entries(name, given)?;
             // A single empty one takes all of them away.
             let clears = may_clear && given.len() == 1;
             for text in given.iter().filter(|text| !(clears && text.is_empty())) {
-                not_empty(name, text)?;
+                check_not_empty(name, text)?;
             }
         }
         if let Some(glob) = self.copy.iter().chain(&self.protect).find(|glob| glob.starts_with('!')) {
-            return Err(Failure::invalid("GLOB", format!("The pattern {glob} must not begin with `!`.")));
+            return Err(CommandFailure::invalid_argument(
+                "GLOB",
+                format!("The pattern {glob} must not begin with `!`."),
+            ));
         }
         if let Some(setup) = self.setup.as_ref().filter(|setup| !(may_clear && setup.is_empty())) {
-            not_empty("--setup", setup)?;
+            check_not_empty("--setup", setup)?;
         }
         Ok(())
     }
 
     /// What a new run has.
-    pub(super) fn rules(&self) -> (Rules, Budget) {
-        let rules = Rules {
+    pub(super) fn new_run_rules(&self) -> (AttemptRules, Budget) {
+        let rules = AttemptRules {
             verify: self.verify.clone(),
             setup: self.setup.clone(),
             copy: self.copy.clone(),
             protect: self.protect.clone(),
-            check_limit: self.check_limit.unwrap_or(Rules::default().check_limit),
+            check_limit: self.check_limit.unwrap_or(AttemptRules::default().check_limit),
         };
         let budget = Budget {
             max_wall: self.max_wall,
@@ -96,7 +99,7 @@ impl RuleOptions {
     }
 
     /// What changes of a run.
-    pub(super) fn edit(&self, edit: RunEdit) -> RunEdit {
+    pub(super) fn apply_to_edit(&self, edit: RunEdit) -> RunEdit {
         let list = |given: &[String]| {
             let kept: Vec<String> = given.iter().filter(|text| !text.is_empty()).cloned().collect();
             (!given.is_empty()).then_some(kept)
@@ -119,25 +122,25 @@ impl RuleOptions {
     }
 
     /// Adds the options to what makes two requests the same.
-    pub(super) fn fingerprint(&self, fingerprint: Fingerprint) -> Fingerprint {
+    pub(super) fn extend_fingerprint(&self, fingerprint: RequestFingerprint) -> RequestFingerprint {
         fingerprint
-            .list("verify", &self.verify)
-            .maybe("setup", self.setup.as_ref())
-            .list("copy", &self.copy)
-            .list("protect", &self.protect)
-            .maybe("check-limit", self.check_limit.map(|span| span.0))
-            .maybe("max-wall", self.max_wall.map(|span| span.0))
-            .maybe("max-cost", self.max_cost)
-            .maybe("max-tokens", self.max_tokens)
-            .maybe("max-all-attempts", self.max_all_attempts)
-            .maybe("task-max-wall", self.task_max_wall.map(|span| span.0))
-            .maybe("task-max-cost", self.task_max_cost)
-            .maybe("task-max-tokens", self.task_max_tokens)
+            .with_list("verify", &self.verify)
+            .with_optional("setup", self.setup.as_ref())
+            .with_list("copy", &self.copy)
+            .with_list("protect", &self.protect)
+            .with_optional("check-limit", self.check_limit.map(|span| span.0))
+            .with_optional("max-wall", self.max_wall.map(|span| span.0))
+            .with_optional("max-cost", self.max_cost)
+            .with_optional("max-tokens", self.max_tokens)
+            .with_optional("max-all-attempts", self.max_all_attempts)
+            .with_optional("task-max-wall", self.task_max_wall.map(|span| span.0))
+            .with_optional("task-max-cost", self.task_max_cost)
+            .with_optional("task-max-tokens", self.task_max_tokens)
     }
 }
 
 /// Reads an amount of dollars as millionths.
-pub(crate) fn dollars(text: &str) -> Result<i64, &'static str> {
+pub(crate) fn parse_dollars(text: &str) -> Result<i64, &'static str> {
     const SHAPE: &str = "it is an amount in US dollars, like 5 or 2.50";
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -154,7 +157,7 @@ pub(crate) fn dollars(text: &str) -> Result<i64, &'static str> {
 }
 
 /// Reads a number of tokens.
-pub(crate) fn tokens(text: &str) -> Result<i64, &'static str> {
+pub(crate) fn parse_token_count(text: &str) -> Result<i64, &'static str> {
     text.parse().ok().filter(|tokens| *tokens > 0).ok_or("it is a number from 1")
 }
 
@@ -165,10 +168,10 @@ mod tests {
     #[test]
     fn amounts_are_exact() {
         for (text, micros) in [("5", 5_000_000), ("2.50", 2_500_000), ("0.000001", 1), ("12.3", 12_300_000)] {
-            assert_eq!(dollars(text), Ok(micros), "{text}");
+            assert_eq!(parse_dollars(text), Ok(micros), "{text}");
         }
         for bad in ["", "0", "-1", "1.", "1e3", ".5", "1.0000001", "x"].iter().filter(|bad| **bad != "1.") {
-            assert!(dollars(bad).is_err(), "{bad}");
+            assert!(parse_dollars(bad).is_err(), "{bad}");
         }
     }
 }

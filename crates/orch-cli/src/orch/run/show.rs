@@ -1,43 +1,47 @@
 //! `orch run show`.
 
-use orch_contract::Run;
-use orch_contract::orch::run::RunShowAnswer;
-use orch_contract::run::StateCounts;
+use orch_contract::RunView;
+use orch_contract::orch::run::RunShowResponse;
+use orch_contract::run::TaskCountsView;
 use orch_core::id::Slug;
-use orch_scheduler::run::show;
+use orch_scheduler::run::show_run;
 
-use crate::arguments::{Detail, Paging, slug};
-use crate::context::Context;
-use crate::failure::Failure;
+use crate::arguments::{DetailOption, PagingOptions, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
 use crate::orch::view;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Show a run and its tasks, oldest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run show ship")]
-pub(super) struct Args {
+pub(super) struct RunShowArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let session = context.session()?;
-    let shown = show(session, run.as_ref(), &args.paging.page())?;
-    let mut tasks = view::briefs(&shown.tasks.items);
-    view::widen_all(session, &mut tasks, args.detail.full)?;
-    let answer = RunShowAnswer {
-        run: Run::of(&shown.run),
-        counts: StateCounts::of(&shown.run.counts),
+pub(super) fn run(
+    args: &RunShowArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let session = context.open_session()?;
+    let shown = show_run(session, run.as_ref(), &args.paging.page_request())?;
+    let mut tasks = view::task_views(&shown.tasks.items);
+    view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
+    let answer = RunShowResponse {
+        run: RunView::from_run(&shown.run),
+        counts: TaskCountsView::from_counts(&shown.run.counts),
         tasks,
         total: shown.tasks.total,
         next: shown.tasks.next,
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

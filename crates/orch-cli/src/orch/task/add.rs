@@ -5,27 +5,27 @@ use std::path::PathBuf;
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskText};
-use orch_scheduler::TaskRef;
-use orch_scheduler::task::add;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::task::add_task;
 
-use super::{Manner, answer, plan};
-use crate::arguments::{priority, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{NamedRun, of_one_run, task};
-use crate::orch::run::max_attempts;
-use crate::respond::Outcome;
+use super::{ChangeOptions, plan, run_task_change};
+use crate::arguments::{parse_priority, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{NamedRun, keys_of_one_run, parse_task};
+use crate::orch::run::parse_max_attempts;
+use crate::respond::CommandOutcome;
 
 /// Add a task to a run, or a whole plan of tasks
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub(super) struct Args {
+pub(super) struct TaskAddArgs {
     /// One line that says what the task is; `-` reads stdin
     #[arg(required_unless_present = "file", allow_hyphen_values = true)]
     title: Option<String>,
     /// The task's key in its run; t1, t2, … when not given
-    #[arg(long, value_name = "KEY", value_parser = slug)]
+    #[arg(long, value_name = "KEY", value_parser = parse_slug)]
     key: Option<Slug>,
     /// What to do, in full; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -34,11 +34,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]
     spec_file: Option<PathBuf>,
     /// 0 is the most urgent, 4 the least
-    #[arg(long, value_name = "0-4", default_value_t = limit::PRIORITY_DEFAULT, value_parser = priority)]
+    #[arg(long, value_name = "0-4", default_value_t = limit::PRIORITY_DEFAULT, value_parser = parse_priority)]
     priority: u8,
     /// A task that this one waits for; may be given several times
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = task)]
-    after: Vec<TaskRef>,
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = parse_task)]
+    after: Vec<TaskSelector>,
     /// What must hold for the work to be good, in words; may be given several times
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     accept: Vec<String>,
@@ -46,21 +46,21 @@ pub(super) struct Args {
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     verify: Vec<String>,
     /// A name to find the task by; may be given several times
-    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = slug)]
+    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = parse_slug)]
     labels: Vec<Slug>,
     /// Who shall do it
-    #[arg(long, value_name = "AGENT", value_parser = slug)]
+    #[arg(long, value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
     /// How many failed attempts it may have; the run's limit when not given
-    #[arg(long, value_name = "N", value_parser = max_attempts)]
+    #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// Let an attempt report without a commit
     #[arg(long)]
     allow_empty: bool,
     #[command(flatten)]
-    plan: plan::Options,
+    plan: plan::PlanOptions,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 const EXAMPLE: &str = "\
@@ -76,17 +76,25 @@ A plan is JSON lines, one JSON document or TOML. In JSON lines the first line ma
   {\"key\": \"b\", \"title\": \"Second\", \"after\": [\"a\"], \"spec_file\": \"specs/b.md\"}
 A task has: key title spec spec_file after priority accept verify labels agent max_attempts allow_empty.";
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
+pub(super) fn run(
+    args: TaskAddArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
     if args.plan.file.is_some() {
         return plan::run(&args.plan, &args.manner, &who, context, run);
     }
-    let (run, after) = of_one_run(run.settle(context)?, &args.after, "--after")?;
+    let (run, after) = keys_of_one_run(run.resolve_run(context)?, &args.after, "--after")?;
     let task = NewTask {
         key: args.key,
-        title: context.texts().title("TITLE", args.title.as_deref())?,
+        title: context.text_source().read_title("TITLE", args.title.as_deref())?,
         text: TaskText {
-            spec: context.texts().read("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
+            spec: context.text_source().read_text(
+                "--spec",
+                args.spec.as_deref(),
+                args.spec_file.as_deref(),
+            )?,
             accept: args.accept,
             verify: args.verify,
         },
@@ -97,25 +105,30 @@ pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Resu
         allow_empty: args.allow_empty,
         after,
     };
-    let fingerprint = fingerprint(context, &who, run.as_ref(), &task);
-    answer(context, &args.manner, fingerprint, |session, receipt| {
-        add(session, receipt, &who, run.as_ref(), &task)
+    let fingerprint = task_add_fingerprint(context, &who, run.as_ref(), &task);
+    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
+        add_task(session, receipt, &who, run.as_ref(), &task)
     })
 }
 
-fn fingerprint(context: &Context<'_>, who: &Slug, run: Option<&Slug>, task: &NewTask) -> Fingerprint {
-    Fingerprint::of(context.command())
-        .with("as", who)
-        .maybe("run", run)
-        .with("title", &task.title)
-        .maybe("key", task.key.as_ref())
-        .maybe("spec", task.text.spec.as_ref())
-        .with("priority", task.priority)
-        .list("after", &task.after)
-        .list("accept", &task.text.accept)
-        .list("verify", &task.text.verify)
-        .list("label", &task.labels)
-        .maybe("agent", task.agent.as_ref())
-        .maybe("max-attempts", task.max_attempts)
-        .with("allow-empty", task.allow_empty)
+fn task_add_fingerprint(
+    context: &CommandRuntime<'_>,
+    who: &Slug,
+    run: Option<&Slug>,
+    task: &NewTask,
+) -> RequestFingerprint {
+    RequestFingerprint::for_command(context.command())
+        .with_argument("as", who)
+        .with_optional("run", run)
+        .with_argument("title", &task.title)
+        .with_optional("key", task.key.as_ref())
+        .with_optional("spec", task.text.spec.as_ref())
+        .with_argument("priority", task.priority)
+        .with_list("after", &task.after)
+        .with_list("accept", &task.text.accept)
+        .with_list("verify", &task.text.verify)
+        .with_list("label", &task.labels)
+        .with_optional("agent", task.agent.as_ref())
+        .with_optional("max-attempts", task.max_attempts)
+        .with_argument("allow-empty", task.allow_empty)
 }

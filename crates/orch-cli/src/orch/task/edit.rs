@@ -4,27 +4,27 @@ use std::path::PathBuf;
 
 use orch_core::id::Slug;
 use orch_core::task::TaskEdit;
-use orch_scheduler::TaskRef;
-use orch_scheduler::task::edit;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::task::edit_task;
 
-use super::{Manner, answer};
-use crate::arguments::{priority, slug};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{self, NamedRun, task};
-use crate::orch::run::max_attempts;
-use crate::respond::Outcome;
+use super::{ChangeOptions, run_task_change};
+use crate::arguments::{parse_priority, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{self, NamedRun, parse_task};
+use crate::orch::run::parse_max_attempts;
+use crate::respond::CommandOutcome;
 
 /// Change a task
 ///
 /// While somebody works on it, only its title, priority and labels can change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub(super) struct Args {
+pub(super) struct TaskEditArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     /// One line that says what the task is; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     title: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]
     spec_file: Option<PathBuf>,
     /// 0 is the most urgent, 4 the least
-    #[arg(long, value_name = "0-4", value_parser = priority)]
+    #[arg(long, value_name = "0-4", value_parser = parse_priority)]
     priority: Option<u8>,
     /// What must hold for the work to be good, instead of what stood there; may be given several times
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -50,19 +50,19 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "verify")]
     no_verify: bool,
     /// A name to find the task by, instead of those that stood there; may be given several times
-    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = slug)]
+    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = parse_slug)]
     labels: Vec<Slug>,
     /// Take all labels away
     #[arg(long, conflicts_with = "labels")]
     no_label: bool,
     /// Who shall do it
-    #[arg(long, value_name = "AGENT", value_parser = slug)]
+    #[arg(long, value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
     /// Name nobody to do it
     #[arg(long, conflicts_with = "agent")]
     no_agent: bool,
     /// How many failed attempts it may have
-    #[arg(long, value_name = "N", value_parser = max_attempts)]
+    #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// Let an attempt report without a commit
     #[arg(long)]
@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "allow_empty")]
     no_allow_empty: bool,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
 const EXAMPLE: &str = "\
@@ -80,60 +80,69 @@ EXAMPLE:
   Parse the new format, and the old one too.
   EOF";
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(args.task, context)?;
+pub(super) fn run(
+    args: TaskEditArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(args.task, context)?;
     let title = match &args.title {
-        Some(title) => Some(context.texts().title("--title", Some(title))?),
+        Some(title) => Some(context.text_source().read_title("--title", Some(title))?),
         None => None,
     };
     let change = TaskEdit {
         title,
         priority: args.priority,
-        labels: replaced(args.labels, args.no_label),
-        spec: context.texts().read("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
-        accept: replaced(args.accept, args.no_accept),
-        verify: replaced(args.verify, args.no_verify),
+        labels: replacement_list(args.labels, args.no_label),
+        spec: context.text_source().read_text("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
+        accept: replacement_list(args.accept, args.no_accept),
+        verify: replacement_list(args.verify, args.no_verify),
         agent: args.agent.map(Some).or(args.no_agent.then_some(None)),
         max_attempts: args.max_attempts,
         allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
     };
     if change.is_empty() {
-        return Err(Failure::invalid("OPTIONS", "Say what to change."));
+        return Err(CommandFailure::invalid_argument("OPTIONS", "Say what to change."));
     }
-    let fingerprint = fingerprint(context, &who, &task, &change);
-    answer(context, &args.manner, fingerprint, |session, receipt| {
-        edit(session, receipt, &who, &task, &change)
+    let fingerprint = task_edit_fingerprint(context, &who, &task, &change);
+    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
+        edit_task(session, receipt, &who, &task, &change)
     })
 }
 
 /// A list that takes the place of the old one, which may be the empty one.
-fn replaced<T>(list: Vec<T>, none: bool) -> Option<Vec<T>> {
+fn replacement_list<T>(list: Vec<T>, none: bool) -> Option<Vec<T>> {
     if list.is_empty() && !none { None } else { Some(list) }
 }
 
-fn fingerprint(context: &Context<'_>, who: &Slug, task: &TaskRef, change: &TaskEdit) -> Fingerprint {
+fn task_edit_fingerprint(
+    context: &CommandRuntime<'_>,
+    who: &Slug,
+    task: &TaskSelector,
+    change: &TaskEdit,
+) -> RequestFingerprint {
     let nobody = || "-".to_owned();
-    let mut fingerprint = Fingerprint::of(context.command())
-        .with("as", who)
-        .with("task", naming::text(task))
-        .maybe("title", change.title.as_ref())
-        .maybe("priority", change.priority)
-        .maybe("spec", change.spec.as_ref())
-        .maybe(
+    let mut fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", who)
+        .with_argument("task", naming::task_text(task))
+        .with_optional("title", change.title.as_ref())
+        .with_optional("priority", change.priority)
+        .with_optional("spec", change.spec.as_ref())
+        .with_optional(
             "agent",
             change.agent.as_ref().map(|agent| agent.as_ref().map_or_else(nobody, Slug::to_string)),
         )
-        .maybe("max-attempts", change.max_attempts)
-        .maybe("allow-empty", change.allow_empty);
+        .with_optional("max-attempts", change.max_attempts)
+        .with_optional("allow-empty", change.allow_empty);
     if let Some(labels) = &change.labels {
-        fingerprint = fingerprint.list("label", labels);
+        fingerprint = fingerprint.with_list("label", labels);
     }
     if let Some(accept) = &change.accept {
-        fingerprint = fingerprint.list("accept", accept);
+        fingerprint = fingerprint.with_list("accept", accept);
     }
     if let Some(verify) = &change.verify {
-        fingerprint = fingerprint.list("verify", verify);
+        fingerprint = fingerprint.with_list("verify", verify);
     }
     fingerprint
 }

@@ -1,44 +1,52 @@
 //! `orch task list`.
 
-use orch_contract::orch::task::TasksAnswer;
+use orch_contract::orch::task::TaskListResponse;
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
-use orch_scheduler::task::{List, list};
+use orch_scheduler::task::{TaskListRequest, list_tasks};
 
-use crate::arguments::{Detail, Paging, slug};
-use crate::context::Context;
-use crate::failure::Failure;
+use crate::arguments::{DetailOption, PagingOptions, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
 use crate::orch::view;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List a run's tasks, oldest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task list --state failed --state skipped")]
-pub(super) struct Args {
+pub(super) struct TaskListArgs {
     /// Only tasks in this state; may be given several times
-    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = parse_task_state)]
     states: Vec<TaskState>,
     /// Only tasks with this label
-    #[arg(long, value_name = "LABEL", value_parser = slug)]
+    #[arg(long, value_name = "LABEL", value_parser = parse_slug)]
     label: Option<Slug>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
     #[command(flatten)]
-    detail: Detail,
+    detail: DetailOption,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let request =
-        List { run: run.settle(context)?, states: args.states, label: args.label, page: args.paging.page() };
-    let session = context.session()?;
-    let page = list(session, &request)?;
-    let mut tasks = view::briefs(&page.items);
-    view::widen_all(session, &mut tasks, args.detail.full)?;
-    Ok(Reply::new(TasksAnswer { tasks, total: page.total, next: page.next }).into())
+pub(super) fn run(
+    args: TaskListArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let request = TaskListRequest {
+        run: run.resolve_run(context)?,
+        states: args.states,
+        label: args.label,
+        page: args.paging.page_request(),
+    };
+    let session = context.open_session()?;
+    let page = list_tasks(session, &request)?;
+    let mut tasks = view::task_views(&page.items);
+    view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
+    Ok(CommandReply::new(TaskListResponse { tasks, total: page.total, next: page.next }).into())
 }
 
-fn state(text: &str) -> Result<TaskState, String> {
+fn parse_task_state(text: &str) -> Result<TaskState, String> {
     TaskState::parse(text).ok_or_else(|| {
         let names = TaskState::ALL.map(TaskState::name);
         format!("a task is one of {}", names.join(" "))

@@ -8,91 +8,102 @@ mod plan;
 mod retry;
 mod show;
 
-pub(in crate::orch) use plan::{refused as plan_refused, unreadable as plan_unreadable};
+pub(in crate::orch) use plan::{plan_failure as plan_refused, read_failure as plan_unreadable};
 
 use clap::Subcommand;
-use orch_contract::orch::task::TaskAnswer;
-use orch_inbox::{Answer, Error, Receipt, Session};
-use orch_scheduler::task::{Verb, change};
-use orch_scheduler::{TaskRef, TaskShown};
+use orch_contract::orch::task::TaskResponse;
+use orch_inbox::{Error, Receipt, Response, Session};
+use orch_scheduler::task::{TaskAction, change_task};
+use orch_scheduler::{TaskOverview, TaskSelector};
 
 use super::naming::{self, NamedRun};
 use super::view;
-use crate::arguments::{Detail, Repeatable};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::respond::Outcome;
+use crate::arguments::{DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::respond::CommandOutcome;
 
 /// Add, list and change tasks
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+pub struct TaskArgs {
     #[command(subcommand)]
-    command: Command,
+    command: TaskCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Add(Box<add::Args>),
-    List(list::Args),
-    Show(show::Args),
-    Edit(Box<edit::Args>),
-    Cancel(cancel::Args),
-    Retry(retry::Args),
+enum TaskCommand {
+    Add(Box<add::TaskAddArgs>),
+    List(list::TaskListArgs),
+    Show(show::TaskShowArgs),
+    Edit(Box<edit::TaskEditArgs>),
+    Cancel(cancel::TaskCancelArgs),
+    Retry(retry::TaskRetryArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub fn run(
+    args: TaskArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
     match args.command {
-        Command::Add(args) => add::run(*args, context, run),
-        Command::List(args) => list::run(args, context, run),
-        Command::Show(args) => show::run(args, context, run),
-        Command::Edit(args) => edit::run(*args, context, run),
-        Command::Cancel(args) => cancel::run(args, context, run),
-        Command::Retry(args) => retry::run(args, context, run),
+        TaskCommand::Add(args) => add::run(*args, context, run),
+        TaskCommand::List(args) => list::run(args, context, run),
+        TaskCommand::Show(args) => show::run(args, context, run),
+        TaskCommand::Edit(args) => edit::run(*args, context, run),
+        TaskCommand::Cancel(args) => cancel::run(args, context, run),
+        TaskCommand::Retry(args) => retry::run(args, context, run),
     }
 }
 
 /// How a change of a task is repeated and shown.
 #[derive(Debug, clap::Args)]
-pub(super) struct Manner {
+pub(super) struct ChangeOptions {
     #[command(flatten)]
-    pub(super) repeatable: Repeatable,
+    pub(super) repeatable: RequestIdOption,
     #[command(flatten)]
-    pub(super) detail: Detail,
+    pub(super) detail: DetailOption,
 }
 
 /// Makes a change that is answered with the task.
-pub(super) fn answer(
-    context: &mut Context<'_>,
-    manner: &Manner,
-    fingerprint: Fingerprint,
-    operation: impl FnOnce(&mut Session, Option<&Receipt<'_, TaskShown>>) -> Result<Answer<TaskShown>, Error>,
-) -> Result<Outcome, Failure> {
-    let mut reply = context.change(
+pub(super) fn run_task_change(
+    context: &mut CommandRuntime<'_>,
+    manner: &ChangeOptions,
+    fingerprint: RequestFingerprint,
+    operation: impl FnOnce(
+        &mut Session,
+        Option<&Receipt<'_, TaskOverview>>,
+    ) -> Result<Response<TaskOverview>, Error>,
+) -> Result<CommandOutcome, CommandFailure> {
+    let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,
-        |shown| TaskAnswer { task: view::brief(shown) },
+        |shown| TaskResponse { task: view::task_view(shown) },
         operation,
     )?;
-    view::widen(context.session()?, &mut reply.data.task, manner.detail.full)?;
+    view::add_long_texts(context.open_session()?, &mut reply.data.task, manner.detail.full)?;
     Ok(reply.into())
 }
 
 /// Cancels or retries.
-fn steer(
-    task: TaskRef,
-    manner: &Manner,
-    verb: Verb,
-    context: &mut Context<'_>,
+fn apply_task_verb(
+    task: TaskSelector,
+    manner: &ChangeOptions,
+    verb: TaskAction,
+    context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let task = run.task(task, context)?;
-    let fingerprint = Fingerprint::of(context.command()).with("as", &who).with("task", naming::text(&task));
-    answer(context, manner, fingerprint, |session, receipt| change(session, receipt, &who, &task, verb))
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let task = run.resolve_task(task, context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("task", naming::task_text(&task));
+    run_task_change(context, manner, fingerprint, |session, receipt| {
+        change_task(session, receipt, &who, &task, verb)
+    })
 }

@@ -3,24 +3,24 @@
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
-use orch_contract::orch::plan::PlanAnswer;
-use orch_contract::{Code, ErrorView};
+use orch_contract::orch::plan::PlanResponse;
+use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::Slug;
 use orch_core::shell;
-use orch_scheduler::plan::{Plan, Planned, add};
+use orch_scheduler::plan::{PlanOutcome, TaskPlan, add_plan};
 
-use super::Manner;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
+use super::ChangeOptions;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
 use crate::orch::view;
-use crate::plan_file::{self, PlanError, PlanFile, ReadError};
-use crate::respond::Outcome;
+use crate::plan_file::{self, PlanError, PlanFile, PlanReadError};
+use crate::respond::CommandOutcome;
 
 /// The options of a plan.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
+pub(super) struct PlanOptions {
     /// Add the tasks of a plan, all or none; `-` reads JSON lines from stdin
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
@@ -34,77 +34,78 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(
-    options: &Options,
-    manner: &Manner,
+    options: &PlanOptions,
+    manner: &ChangeOptions,
     who: &Slug,
-    context: &mut Context<'_>,
+    context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<Outcome, Failure> {
+) -> Result<CommandOutcome, CommandFailure> {
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
-    let text = plan_file::read(path, &mut std::io::stdin().lock()).map_err(|error| unreadable(&error))?;
+    let text =
+        plan_file::read_plan(path, &mut std::io::stdin().lock()).map_err(|error| read_failure(&error))?;
     let PlanFile { plan, run_name, .. } =
-        text.parse(options.update, options.dry_run).map_err(|error| refused(&error))?;
-    let run = run.or(run_name.as_ref(), context)?;
-    let beginning = begin(plan.run.title.as_deref(), run.as_ref());
+        text.parse(options.update, options.dry_run).map_err(|error| plan_failure(&error))?;
+    let run = run.resolve_run_or(run_name.as_ref(), context)?;
+    let beginning = begin_run_command(plan.run.title.as_deref(), run.as_ref());
     if plan.tasks.is_empty() {
-        context.warn("The plan has no tasks.");
+        context.add_warning("The plan has no tasks.");
     }
-    let fingerprint = fingerprint(context, manner, who, run.as_ref(), (&plan, text.text()));
-    let reply = context.change(
+    let fingerprint = plan_fingerprint(context, manner, who, run.as_ref(), (&plan, text.text()));
+    let reply = context.run_change(
         &manner.repeatable,
         fingerprint,
-        |planned: &Planned| PlanAnswer {
+        |planned: &PlanOutcome| PlanResponse {
             added: planned.added,
             changed: planned.changed,
             dependencies: planned.dependencies,
             levels: planned.levels,
             ready: planned.ready,
-            tasks: view::briefs(&planned.tasks),
+            tasks: view::task_views(&planned.tasks),
         },
-        |session, receipt| add(session, receipt, who, run.as_ref(), &plan),
+        |session, receipt| add_plan(session, receipt, who, run.as_ref(), &plan),
     );
     let mut reply = reply.map_err(|failure| match failure.code() {
-        Code::RunNotFound => failure.hint(beginning),
+        ErrorCode::RunNotFound => failure.with_hint(beginning),
         _ => failure,
     })?;
     if !options.dry_run {
-        view::widen_all(context.session()?, &mut reply.data.tasks, manner.detail.full)?;
+        view::add_long_texts_to_all(context.open_session()?, &mut reply.data.tasks, manner.detail.full)?;
     }
     Ok(reply.into())
 }
 
 /// The digest of the request. It costs a pass over the whole plan, so it is made only where it is asked for.
-fn fingerprint(
-    context: &Context<'_>,
-    manner: &Manner,
+fn plan_fingerprint(
+    context: &CommandRuntime<'_>,
+    manner: &ChangeOptions,
     who: &Slug,
     run: Option<&Slug>,
-    (plan, text): (&Plan, &str),
-) -> Fingerprint {
-    let fingerprint = Fingerprint::of(context.command());
+    (plan, text): (&TaskPlan, &str),
+) -> RequestFingerprint {
+    let fingerprint = RequestFingerprint::for_command(context.command());
     if manner.repeatable.request_id.is_none() {
         return fingerprint;
     }
     // What a `spec_file` held belongs to the request as well.
     let specs: Vec<&str> = plan.tasks.iter().filter_map(|task| task.task.text.spec.as_deref()).collect();
     fingerprint
-        .with("as", who)
-        .maybe("run", run)
-        .with("plan", text)
-        .list("specs", &specs)
-        .with("update", plan.update)
-        .with("dry-run", plan.dry_run)
+        .with_argument("as", who)
+        .with_optional("run", run)
+        .with_argument("plan", text)
+        .with_list("specs", &specs)
+        .with_argument("update", plan.update)
+        .with_argument("dry-run", plan.dry_run)
 }
 
 /// How to begin the run that a plan is for: a plan changes its run, and does not make it.
-fn begin(title: Option<&str>, name: Option<&Slug>) -> String {
-    let title = title.map_or("TITLE".into(), shell::quoted);
+fn begin_run_command(title: Option<&str>, name: Option<&Slug>) -> String {
+    let title = title.map_or("TITLE".into(), shell::quote_word);
     let name = name.map(|name| format!(" --name {name}")).unwrap_or_default();
     format!("orch run init {title}{name}")
 }
 
 /// What is wrong with a plan, with line and field.
-pub(in crate::orch) fn refused(error: &PlanError) -> Failure {
+pub(in crate::orch) fn plan_failure(error: &PlanError) -> CommandFailure {
     let PlanError { line, field, problem } = error;
     let message = match field {
         // The reader's own accounts are clauses by themselves; ours go on from the field's name.
@@ -114,26 +115,26 @@ pub(in crate::orch) fn refused(error: &PlanError) -> Failure {
         Some(field) => format!("Line {line} of the plan: {field} {problem}."),
         None => format!("Line {line} of the plan: {problem}."),
     };
-    ErrorView::new(Code::InvalidArgument, message)
-        .detail("argument", "--file")
-        .detail("line", *line)
-        .detail("field", field.clone())
+    ErrorView::new(ErrorCode::InvalidArgument, message)
+        .with_detail("argument", "--file")
+        .with_detail("line", *line)
+        .with_detail("field", field.clone())
         .into()
 }
 
-pub(in crate::orch) fn unreadable(error: &ReadError) -> Failure {
+pub(in crate::orch) fn read_failure(error: &PlanReadError) -> CommandFailure {
     let message = match error.source() {
-        Some(source) => format!("{}: {source}.", sentence(error)),
-        None => format!("{}.", sentence(error)),
+        Some(source) => format!("{}: {source}.", read_error_sentence(error)),
+        None => format!("{}.", read_error_sentence(error)),
     };
-    let mut view = ErrorView::new(Code::InvalidArgument, message).detail("argument", "--file");
-    if let ReadError::NotText { line, .. } = error {
-        view = view.detail("line", *line);
+    let mut view = ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("argument", "--file");
+    if let PlanReadError::NotText { line, .. } = error {
+        view = view.with_detail("line", *line);
     }
     view.into()
 }
 
-fn sentence(error: &ReadError) -> String {
+fn read_error_sentence(error: &PlanReadError) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())

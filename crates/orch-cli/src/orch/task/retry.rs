@@ -1,27 +1,31 @@
 //! `orch task retry`.
 
-use orch_scheduler::TaskRef;
-use orch_scheduler::task::Verb;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::task::TaskAction;
 
-use super::{Manner, steer};
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::orch::naming::{NamedRun, task};
-use crate::respond::Outcome;
+use super::{ChangeOptions, apply_task_verb};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::orch::naming::{NamedRun, parse_task};
+use crate::respond::CommandOutcome;
 
 /// Give a failed or cancelled task fresh tries
 ///
 /// Tasks that were skipped because of it wait for it again. Attempt numbers go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task retry parser")]
-pub(super) struct Args {
+pub(super) struct TaskRetryArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
     #[command(flatten)]
-    manner: Manner,
+    manner: ChangeOptions,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    steer(args.task, &args.manner, Verb::Retry, context, run)
+pub(super) fn run(
+    args: TaskRetryArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    apply_task_verb(args.task, &args.manner, TaskAction::Retry, context, run)
 }

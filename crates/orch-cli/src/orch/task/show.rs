@@ -1,32 +1,36 @@
 //! `orch task show`.
 
-use orch_contract::orch::task::TaskShowAnswer;
-use orch_scheduler::TaskRef;
-use orch_scheduler::task::show;
+use orch_contract::orch::task::TaskShowResponse;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::task::show_task;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::orch::naming::{NamedRun, task};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::orch::naming::{NamedRun, parse_task};
 use crate::orch::view;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Show a task with its spec, dependencies, attempts and results
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task show ship/parser")]
-pub(super) struct Args {
+pub(super) struct TaskShowArgs {
     /// Which task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = task)]
-    task: TaskRef,
+    #[arg(value_name = "TASK", value_parser = parse_task)]
+    task: TaskSelector,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let task = run.task(args.task, context)?;
-    let detail = show(context.session()?, &task)?;
-    let answer = TaskShowAnswer {
-        task: view::whole(&detail),
-        dependencies: detail.dependencies.iter().map(view::dependency).collect(),
-        dependents: detail.dependents.iter().map(view::dependency).collect(),
-        attempts: detail.attempts.iter().map(view::attempt).collect(),
+pub(super) fn run(
+    args: TaskShowArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let task = run.resolve_task(args.task, context)?;
+    let detail = show_task(context.open_session()?, &task)?;
+    let answer = TaskShowResponse {
+        task: view::full_task_view(&detail),
+        dependencies: detail.dependencies.iter().map(view::dependency_view).collect(),
+        dependents: detail.dependents.iter().map(view::dependency_view).collect(),
+        attempts: detail.attempts.iter().map(view::attempt_view).collect(),
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

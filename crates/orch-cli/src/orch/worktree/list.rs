@@ -1,36 +1,40 @@
 //! `orch worktree list`.
 
-use orch_contract::orch::worktree::WorktreesAnswer;
+use orch_contract::orch::worktree::WorktreeListResponse;
 use orch_core::id::Slug;
-use orch_scheduler::worktree::list::list;
+use orch_scheduler::worktree::list::list_worktrees;
 
-use super::tree;
-use crate::arguments::{Paging, slug};
-use crate::context::Context;
-use crate::failure::Failure;
+use super::worktree_view;
+use crate::arguments::{PagingOptions, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// List the worktrees of a run's attempts, oldest first, and what is really there
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree list ship")]
-pub(super) struct Args {
+pub(super) struct WorktreeListArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]
-    paging: Paging,
+    paging: PagingOptions,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let run = run.or(args.named.as_ref(), context)?;
-    let found = list(context.session()?, run.as_ref(), &args.paging.page())?;
-    let answer = WorktreesAnswer {
+pub(super) fn run(
+    args: &WorktreeListArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
+    let found = list_worktrees(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
+    let answer = WorktreeListResponse {
         run: found.run.name.to_string(),
-        worktrees: found.trees.items.iter().map(tree).collect(),
+        worktrees: found.trees.items.iter().map(worktree_view).collect(),
         spares: found.spares.iter().map(|path| path.display().to_string()).collect(),
         total: found.trees.total,
         next: found.trees.next,
     };
-    Ok(Reply::new(answer).into())
+    Ok(CommandReply::new(answer).into())
 }

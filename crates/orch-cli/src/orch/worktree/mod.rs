@@ -7,49 +7,53 @@ mod restore;
 mod show;
 
 use clap::Subcommand;
-use orch_contract::orch::worktree::{Tree, WorktreeAnswer};
-use orch_scheduler::worktree::TreeShown;
+use orch_contract::orch::worktree::{InspectedWorktree, WorktreeResponse};
+use orch_scheduler::worktree::WorktreeSummary;
 
 use super::naming::NamedRun;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::respond::Outcome;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::respond::CommandOutcome;
 
 /// Look after the worktrees of attempts
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+pub struct WorktreeArgs {
     #[command(subcommand)]
-    command: Command,
+    command: WorktreeCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    List(list::Args),
-    Show(show::Args),
-    Remove(remove::Args),
-    Prune(prune::Args),
-    Restore(restore::Args),
+enum WorktreeCommand {
+    List(list::WorktreeListArgs),
+    Show(show::WorktreeShowArgs),
+    Remove(remove::WorktreeRemoveArgs),
+    Prune(prune::WorktreePruneArgs),
+    Restore(restore::WorktreeRestoreArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
+pub fn run(
+    args: WorktreeArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
     match args.command {
-        Command::List(args) => list::run(&args, context, run),
-        Command::Show(args) => show::run(args, context, run),
-        Command::Remove(args) => remove::run(args, context, run),
-        Command::Prune(args) => prune::run(&args, context, run),
-        Command::Restore(args) => restore::run(args, context, run),
+        WorktreeCommand::List(args) => list::run(&args, context, run),
+        WorktreeCommand::Show(args) => show::run(args, context, run),
+        WorktreeCommand::Remove(args) => remove::run(args, context, run),
+        WorktreeCommand::Prune(args) => prune::run(&args, context, run),
+        WorktreeCommand::Restore(args) => restore::run(args, context, run),
     }
 }
 
-fn tree(shown: &TreeShown) -> Tree {
-    Tree::of(&shown.attempt, &shown.tree, shown.found)
+fn worktree_view(shown: &WorktreeSummary) -> InspectedWorktree {
+    InspectedWorktree::from_worktree(&shown.attempt, &shown.tree, shown.found)
 }
 
-fn answer(shown: &TreeShown) -> WorktreeAnswer {
-    WorktreeAnswer { worktree: tree(shown) }
+fn worktree_response(shown: &WorktreeSummary) -> WorktreeResponse {
+    WorktreeResponse { worktree: worktree_view(shown) }
 }

@@ -1,63 +1,69 @@
 //! `orch worktree prune`.
 
 use orch_contract::ErrorView;
-use orch_contract::orch::worktree::{PruneAnswer, Removed, Stayed};
+use orch_contract::orch::worktree::{PruneResponse, RemovedWorktree, RetainedWorktree};
 use orch_core::id::Slug;
-use orch_scheduler::worktree::prune::{self as engine, Pruned};
+use orch_scheduler::worktree::prune::{self as engine, PruneOutcome};
 
-use crate::arguments::{Repeatable, slug};
-use crate::context::Context;
-use crate::failure::{self, Failure};
-use crate::fingerprint::Fingerprint;
+use crate::arguments::{RequestIdOption, parse_slug};
+use crate::context::CommandRuntime;
+use crate::failure::{self, CommandFailure};
+use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
-use crate::respond::{Outcome, Reply};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Take the worktrees of all ended attempts of a run away, after everything in them was kept
 ///
 /// Those of attempts under way stay, and so does what somebody works in. `orch worktree restore` brings any of them back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree prune ship --dry-run")]
-pub(super) struct Args {
+pub(super) struct WorktreePruneArgs {
     /// Which run; the only unfinished one when not given
-    #[arg(value_name = "RUN", value_parser = slug)]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// Say what would be done and do nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let run = run.or(args.named.as_ref(), context)?;
+pub(super) fn run(
+    args: &WorktreePruneArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let run = run.resolve_run_or(args.named.as_ref(), context)?;
     if args.dry_run {
-        let planned = engine::plan(context.session()?, run.as_ref())?;
-        return Ok(Reply::new(PruneAnswer { dry_run: true, ..answer(&planned) }).into());
+        let planned = engine::plan_prune(context.open_session()?, run.as_ref())?;
+        return Ok(CommandReply::new(PruneResponse { dry_run: true, ..prune_response(&planned) }).into());
     }
-    let fingerprint = Fingerprint::of(context.command()).with("as", &who).maybe("run", run.as_ref());
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        engine::prune(session, receipt, &who, run.as_ref())
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_optional("run", run.as_ref());
+    let reply = context.run_change(&args.repeatable, fingerprint, prune_response, |session, receipt| {
+        engine::prune_worktrees(session, receipt, &who, run.as_ref())
     })?;
     Ok(reply.into())
 }
 
-fn answer(pruned: &Pruned) -> PruneAnswer {
-    let removed = pruned.removed.iter().map(|(attempt, tree)| Removed {
+fn prune_response(pruned: &PruneOutcome) -> PruneResponse {
+    let removed = pruned.removed.iter().map(|(attempt, tree)| RemovedWorktree {
         attempt: attempt.to_string(),
         path: tree.path.clone(),
         salvage: tree.salvage.clone(),
     });
     let stayed = pruned.stayed.iter().map(|(attempt, tree, error)| {
-        let ErrorView { code, message, .. } = failure::of_error(error);
-        Stayed {
+        let ErrorView { code, message, .. } = failure::error_view(error);
+        RetainedWorktree {
             attempt: attempt.to_string(),
             path: tree.path.clone(),
             code: code.to_string(),
             reason: message,
         }
     });
-    PruneAnswer {
+    PruneResponse {
         run: pruned.run.name.to_string(),
         dry_run: false,
         removed: removed.collect(),

@@ -1,15 +1,15 @@
 //! `orch worktree remove`.
 
-use orch_scheduler::AttemptRef;
-use orch_scheduler::worktree::remove::remove;
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::worktree::remove::remove_worktree;
 
-use super::answer;
-use crate::arguments::Repeatable;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{self, NamedRun, attempt};
-use crate::respond::Outcome;
+use super::worktree_response;
+use crate::arguments::RequestIdOption;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{self, NamedRun, parse_attempt};
+use crate::respond::CommandOutcome;
 
 /// Take the worktree of an ended attempt away, after everything in it was kept
 ///
@@ -17,21 +17,27 @@ use crate::respond::Outcome;
 /// Ignored files are not kept.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree remove parser@1")]
-pub(super) struct Args {
+pub(super) struct WorktreeRemoveArgs {
     /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
-    #[arg(value_name = "ATTEMPT", value_parser = attempt)]
-    attempt: AttemptRef,
+    #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
+    attempt: AttemptSelector,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let wanted = run.attempt(args.attempt, context)?;
-    let fingerprint =
-        Fingerprint::of(context.command()).with("as", &who).with("attempt", naming::attempt_text(&wanted));
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        remove(session, receipt, &who, &wanted)
-    })?;
+pub(super) fn run(
+    args: WorktreeRemoveArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let wanted = run.resolve_attempt(args.attempt, context)?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("attempt", naming::attempt_text(&wanted));
+    let reply =
+        context.run_change(&args.repeatable, fingerprint, worktree_response, |session, receipt| {
+            remove_worktree(session, receipt, &who, &wanted)
+        })?;
     Ok(reply.into())
 }

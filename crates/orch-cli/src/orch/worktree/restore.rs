@@ -2,47 +2,50 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::AttemptRef;
-use orch_scheduler::worktree::restore::restore;
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::worktree::restore::restore_worktree;
 
-use super::answer;
-use crate::arguments::Repeatable;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
-use crate::orch::naming::{self, NamedRun, attempt};
-use crate::respond::Outcome;
+use super::worktree_response;
+use crate::arguments::RequestIdOption;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::fingerprint::RequestFingerprint;
+use crate::orch::naming::{self, NamedRun, parse_attempt};
+use crate::respond::CommandOutcome;
 
 /// Bring the worktree of an ended attempt back, byte for byte
 ///
 /// Its branch comes back as well. Where that has gone on, or is checked out elsewhere, the worktree is on no branch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree restore parser@1 --to ../parser-again")]
-pub(super) struct Args {
+pub(super) struct WorktreeRestoreArgs {
     /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
-    #[arg(value_name = "ATTEMPT", value_parser = attempt)]
-    attempt: AttemptRef,
+    #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
+    attempt: AttemptSelector,
     /// Where to, instead of where it was
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
     #[command(flatten)]
-    repeatable: Repeatable,
+    repeatable: RequestIdOption,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let who = context.lead()?;
-    let wanted = run.attempt(args.attempt, context)?;
-    let to = args
-        .to
-        .map(std::path::absolute)
-        .transpose()
-        .map_err(|error| Failure::invalid("--to", format!("This is no path of a worktree: {error}.")))?;
-    let fingerprint = Fingerprint::of(context.command())
-        .with("as", &who)
-        .with("attempt", naming::attempt_text(&wanted))
-        .maybe("to", to.as_ref().map(|to| to.display()));
-    let reply = context.change(&args.repeatable, fingerprint, answer, |session, receipt| {
-        restore(session, receipt, &who, &wanted, to.as_deref())
+pub(super) fn run(
+    args: WorktreeRestoreArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let who = context.calling_lead()?;
+    let wanted = run.resolve_attempt(args.attempt, context)?;
+    let to = args.to.map(std::path::absolute).transpose().map_err(|error| {
+        CommandFailure::invalid_argument("--to", format!("This is no path of a worktree: {error}."))
     })?;
+    let fingerprint = RequestFingerprint::for_command(context.command())
+        .with_argument("as", &who)
+        .with_argument("attempt", naming::attempt_text(&wanted))
+        .with_optional("to", to.as_ref().map(|to| to.display()));
+    let reply =
+        context.run_change(&args.repeatable, fingerprint, worktree_response, |session, receipt| {
+            restore_worktree(session, receipt, &who, &wanted, to.as_deref())
+        })?;
     Ok(reply.into())
 }

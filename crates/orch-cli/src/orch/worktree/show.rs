@@ -1,47 +1,51 @@
 //! `orch worktree show`.
 
-use orch_contract::orch::worktree::{Contents, WorktreeShowAnswer};
+use orch_contract::orch::worktree::{WorktreeContentsView, WorktreeShowResponse};
 use orch_core::limit;
 use orch_core::shell;
 use orch_core::worktree::WorktreeState;
-use orch_scheduler::AttemptRef;
-use orch_scheduler::worktree::show::{self as engine, TreeDetail};
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::worktree::show::{self as engine, WorktreeDetail};
 
-use super::tree;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::orch::naming::{NamedRun, attempt};
-use crate::respond::{Outcome, Reply};
+use super::worktree_view;
+use crate::context::CommandRuntime;
+use crate::failure::CommandFailure;
+use crate::orch::naming::{NamedRun, parse_attempt};
+use crate::respond::{CommandOutcome, CommandReply};
 
 /// Show the worktree of an attempt and what is changed in it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree show parser@1")]
-pub(super) struct Args {
+pub(super) struct WorktreeShowArgs {
     /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
-    #[arg(value_name = "ATTEMPT", value_parser = attempt)]
-    attempt: AttemptRef,
+    #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
+    attempt: AttemptSelector,
 }
 
-pub(super) fn run(args: Args, context: &mut Context<'_>, run: &NamedRun) -> Result<Outcome, Failure> {
-    let wanted = run.attempt(args.attempt, context)?;
-    let detail = engine::show(context.session()?, &wanted)?;
-    Ok(Reply::new(answer(&detail)).into())
+pub(super) fn run(
+    args: WorktreeShowArgs,
+    context: &mut CommandRuntime<'_>,
+    run: &NamedRun,
+) -> Result<CommandOutcome, CommandFailure> {
+    let wanted = run.resolve_attempt(args.attempt, context)?;
+    let detail = engine::show_worktree(context.open_session()?, &wanted)?;
+    Ok(CommandReply::new(worktree_show_response(&detail)).into())
 }
 
-fn answer(detail: &TreeDetail) -> WorktreeShowAnswer {
+fn worktree_show_response(detail: &WorktreeDetail) -> WorktreeShowResponse {
     let shown = &detail.shown;
     let can_come_back = shown.tree.state == WorktreeState::Removed && shown.tree.salvage.is_some();
-    WorktreeShowAnswer {
-        worktree: tree(shown),
-        contents: detail.contents.as_ref().map(contents),
+    WorktreeShowResponse {
+        worktree: worktree_view(shown),
+        contents: detail.contents.as_ref().map(contents_view),
         restore: can_come_back
-            .then(|| shell::line(["orch", "worktree", "restore", &shown.attempt.name.to_string()])),
+            .then(|| shell::join_words(["orch", "worktree", "restore", &shown.attempt.name.to_string()])),
     }
 }
 
-fn contents(found: &engine::Contents) -> Contents {
+fn contents_view(found: &engine::WorktreeContents) -> WorktreeContentsView {
     let dirty = found.dirty.iter().take(limit::DIRTY_SHOWN);
-    Contents {
+    WorktreeContentsView {
         commit: found.commit.clone(),
         branch: found.branch.clone(),
         operation: found.operation.map(str::to_owned),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::place::{Place, Printed};
+use crate::test_environment::{CliOutput, TestEnvironment};
 
 /// A profile whose scripts tell how many tokens they used.
 const TELLS: &str = "report = \"tool\"\n[events]\nformat = \"json-lines\"\n[events.tokens]\nwhen = { type = \"used\" }\n\
@@ -10,12 +10,12 @@ const TELLS: &str = "report = \"tool\"\n[events]\nformat = \"json-lines\"\n[even
 
 const COMMIT: &str = "echo $ORCH_TASK > ${ORCH_TASK#r/}.txt; git add .; git commit -qm ${ORCH_TASK#r/}";
 
-fn using(tokens: u32) -> String {
+fn usage_script(tokens: u32) -> String {
     format!("echo '{{\"type\":\"used\",\"tokens\":{tokens}}}'; {COMMIT}")
 }
 
-impl Place {
-    fn tells(&self, more: &[&str]) -> Printed {
+impl TestEnvironment {
+    fn drive_with_usage(&self, more: &[&str]) -> CliOutput {
         self.orch(&[&["drive", "r", "--profile", "tells", "--workers", "1"][..], more].concat()).run()
     }
 
@@ -24,7 +24,7 @@ impl Place {
         events.as_array().unwrap().iter().filter(|event| event["kind"] == kind).cloned().collect()
     }
 
-    fn pause(&self) -> (String, String) {
+    fn pause_reason(&self) -> (String, String) {
         let run = self.orch(&["run", "show", "r"]).ok()["run"].clone();
         let text = |name: &str| run["pause"][name].as_str().unwrap_or_default().to_owned();
         (text("reason"), text("message"))
@@ -34,17 +34,17 @@ impl Place {
 /// A limit is told of when four fifths are used, and pauses the run when all is; more is given by an edit.
 #[test]
 fn a_runs_tokens_are_warned_of_and_end() {
-    let place = Place::with_scripts(&["--max-tokens", "100"]);
-    place.profile("tells", TELLS);
+    let place = TestEnvironment::with_scripts(&["--max-tokens", "100"]);
+    place.write_profile("tells", TELLS);
     for (key, after) in [("a", &[][..]), ("b", &["--after", "a"]), ("c", &["--after", "b"])] {
-        place.script(key, &using(45), after);
+        place.add_script_task(key, &usage_script(45), after);
     }
-    let printed = place.tells(&[]);
+    let printed = place.drive_with_usage(&[]);
     assert_eq!(printed.exit, 4, "{printed:?}");
     let near = place.events_of("budget");
     assert_eq!(near.len(), 1, "{near:?}");
     assert_eq!(near[0]["data"], serde_json::json!({"measure": "tokens", "used": 90, "max": 100}));
-    let (reason, message) = place.pause();
+    let (reason, message) = place.pause_reason();
     assert_eq!(reason, "budget");
     assert!(message.contains("135 of 100 tokens") && message.contains("--max-tokens"), "{message}");
     let run = place.orch(&["run", "show", "r"]).ok()["run"].clone();
@@ -54,57 +54,57 @@ fn a_runs_tokens_are_warned_of_and_end() {
 /// The attempts at one task are added up, whatever became of them.
 #[test]
 fn a_tasks_tokens_end_its_run() {
-    let place = Place::with_scripts(&["--task-max-tokens", "100"]);
-    place.profile("tells", TELLS);
+    let place = TestEnvironment::with_scripts(&["--task-max-tokens", "100"]);
+    place.write_profile("tells", TELLS);
     let fails = "echo '{\"type\":\"used\",\"tokens\":60}'; exit 1";
-    place.script("a", fails, &["--max-attempts", "9"]);
-    let printed = place.tells(&[]);
+    place.add_script_task("a", fails, &["--max-attempts", "9"]);
+    let printed = place.drive_with_usage(&[]);
     assert_eq!(printed.exit, 4, "{printed:?}");
-    let (reason, message) = place.pause();
+    let (reason, message) = place.pause_reason();
     assert_eq!(reason, "budget");
     assert!(message.starts_with("r/a has used 120 of 100 tokens"), "{message}");
-    assert_eq!(place.attempts("a"), ["failed", "failed"]);
+    assert_eq!(place.attempt_states("a"), ["failed", "failed"]);
     // With more to use it goes on where it was.
     place.orch(&["run", "edit", "r", "--task-max-tokens", "1000"]).ok();
-    place.orch(&["task", "edit", "a", "--spec", &using(1)]).ok();
+    place.orch(&["task", "edit", "a", "--spec", &usage_script(1)]).ok();
     place.orch(&["run", "resume", "r"]).ok();
-    assert_eq!(place.tells(&[]).exit, 0);
-    assert_eq!(place.attempts("a"), ["failed", "failed", "accepted"]);
-    place.is_tidy();
+    assert_eq!(place.drive_with_usage(&[]).exit, 0);
+    assert_eq!(place.attempt_states("a"), ["failed", "failed", "accepted"]);
+    place.check_tidy();
 }
 
 /// No more attempts are made than the run may make, also when many could be made at once.
 #[test]
 fn a_runs_attempts_are_counted() {
-    let place = Place::with_scripts(&["--max-all-attempts", "2"]);
+    let place = TestEnvironment::with_scripts(&["--max-all-attempts", "2"]);
     for key in ["a", "b", "c"] {
-        place.script(key, COMMIT, &[]);
+        place.add_script_task(key, COMMIT, &[]);
     }
-    let printed = place.drive(&["--workers", "3"]).run();
+    let printed = place.drive_call(&["--workers", "3"]).run();
     assert_eq!(printed.exit, 4, "{printed:?}");
-    assert_eq!(place.pause().0, "budget");
-    let made: usize = ["a", "b", "c"].iter().map(|key| place.attempts(key).len()).sum();
+    assert_eq!(place.pause_reason().0, "budget");
+    let made: usize = ["a", "b", "c"].iter().map(|key| place.attempt_states(key).len()).sum();
     assert_eq!(made, 2);
     place.orch(&["run", "edit", "r", "--max-all-attempts", "3"]).ok();
     place.orch(&["run", "resume", "r"]).ok();
-    assert_eq!(place.drive(&[]).run().exit, 0);
-    place.is_tidy();
+    assert_eq!(place.drive_call(&[]).run().exit, 0);
+    place.check_tidy();
 }
 
 /// Of tasks with a label no more are under way at once than was said; others are not kept waiting by them.
 #[test]
 fn labels_share_what_there_is_one_of() {
-    let place = Place::with_scripts(&[]);
-    let one = place.beside("one");
+    let place = TestEnvironment::with_scripts(&[]);
+    let one = place.sibling_path("one");
     let alone = format!("mkdir {0}; {COMMIT}; rmdir {0}", one.display());
     for key in ["a", "b", "c", "d"] {
-        place.script(key, &alone, &["--label", "gpu"]);
+        place.add_script_task(key, &alone, &["--label", "gpu"]);
     }
-    place.script("e", COMMIT, &[]);
-    let printed = place.drive(&["--workers", "4", "--label", "gpu=1"]).run();
+    place.add_script_task("e", COMMIT, &[]);
+    let printed = place.drive_call(&["--workers", "4", "--label", "gpu=1"]).run();
     assert_eq!(printed.exit, 0, "{printed:?}");
     for key in ["a", "b", "c", "d", "e"] {
-        assert_eq!(place.attempts(key), ["accepted"], "{key} had it to itself");
+        assert_eq!(place.attempt_states(key), ["accepted"], "{key} had it to itself");
     }
-    place.is_tidy();
+    place.check_tidy();
 }

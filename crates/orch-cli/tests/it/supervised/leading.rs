@@ -2,111 +2,111 @@
 
 use rustix::process::Signal;
 
-use crate::place::Place;
-use crate::scheduling::text;
-use crate::supervised::ground::{Driving, runs, signal, until};
-use crate::trees::ground::let_pass;
+use crate::scheduling::json_text;
+use crate::supervised::fixture::{RunningDrive, is_process_alive, send_signal, wait_until};
+use crate::test_environment::TestEnvironment;
+use crate::trees::fixture::open_gate;
 
 const WORK: &str = "echo $ORCH_TASK > ${ORCH_TASK#r/}.txt; git add .; git commit -qm ${ORCH_TASK#r/}";
 
 #[test]
 fn two_supervisors_share_a_run() {
-    let place = Place::with_scripts(&[]);
-    let ledger = place.beside("ledger");
+    let place = TestEnvironment::with_scripts(&[]);
+    let ledger = place.sibling_path("ledger");
     let keys: Vec<String> = (0..6).map(|number| format!("k{number}")).collect();
     for key in &keys {
-        place.script(key, &format!("{WORK}; echo $ORCH_TASK >> {}", ledger.display()), &[]);
+        place.add_script_task(key, &format!("{WORK}; echo $ORCH_TASK >> {}", ledger.display()), &[]);
     }
-    let two = [0, 1].map(|_| Driving::start(place.drive(&["--workers", "2"])));
+    let two = [0, 1].map(|_| RunningDrive::start(place.drive_call(&["--workers", "2"])));
     for drive in two {
-        let printed = drive.end();
+        let printed = drive.wait_output();
         assert_eq!(printed.exit, 0, "{printed:?}");
     }
     let ledger = std::fs::read_to_string(ledger).unwrap();
     assert_eq!(ledger.lines().count(), keys.len(), "each once: {ledger}");
-    assert_eq!(place.subjects().len(), keys.len() + 1);
-    place.is_tidy();
+    assert_eq!(place.commit_subjects().len(), keys.len() + 1);
+    place.check_tidy();
 }
 
 /// The first interrupt lets who works finish and begins nothing; the second ends the workers.
 #[test]
 fn interrupts_end_a_supervisor_in_two_steps() {
     for twice in [false, true] {
-        let place = Place::with_scripts(&[]);
-        let gate = place.gate("gate");
-        place.script("a", &format!("{}; {WORK}", gate.command_once()), &["--priority", "0"]);
-        place.script("b", WORK, &[]);
-        let mut drive = Driving::start(place.drive(&["--workers", "1"]));
-        let open = gate.reached();
-        signal(drive.id(), Signal::INT);
+        let place = TestEnvironment::with_scripts(&[]);
+        let gate = place.make_gate("gate");
+        place.add_script_task("a", &format!("{}; {WORK}", gate.wait_once_command()), &["--priority", "0"]);
+        place.add_script_task("b", WORK, &[]);
+        let mut drive = RunningDrive::start(place.drive_call(&["--workers", "1"]));
+        let open = gate.wait_reached();
+        send_signal(drive.id(), Signal::INT);
         // Two that come before the first is seen are one.
-        drive.notes("still at work: r/a@1");
+        drive.read_until_note("still at work: r/a@1");
         let open = if twice {
-            signal(drive.id(), Signal::INT);
+            send_signal(drive.id(), Signal::INT);
             Some(open)
         } else {
-            let_pass(open, "go");
+            open_gate(open, "go");
             None
         };
-        let printed = drive.end();
+        let printed = drive.wait_output();
         drop(open);
         assert_eq!(printed.exit, 130, "{printed:?}");
-        assert_eq!(place.processes(), Vec::<String>::new());
-        let state = place.state("a");
+        assert_eq!(place.remaining_processes(), Vec::<String>::new());
+        let state = place.task_state("a");
         if twice {
             assert_eq!(state, "dispatched", "it was given back");
         } else {
             assert!(["reported", "done"].contains(&state.as_str()), "{state}");
         }
-        assert_eq!(place.state("b"), "ready", "nothing new is begun");
-        assert_eq!(place.drive(&[]).run().exit, 0);
+        assert_eq!(place.task_state("b"), "ready", "nothing new is begun");
+        assert_eq!(place.drive_call(&[]).run().exit, 0);
         assert_eq!(
-            (place.attempts("a"), place.attempts("b")),
+            (place.attempt_states("a"), place.attempt_states("b")),
             (vec!["accepted".to_owned()], vec!["accepted".to_owned()])
         );
-        place.is_tidy();
+        place.check_tidy();
     }
 }
 
 /// One pass begins what there is room for and leaves it to itself.
 #[test]
 fn one_pass_begins_and_goes() {
-    let place = Place::with_scripts(&[]);
-    let gate = place.gate("gate");
-    place.script("a", &format!("{}; {WORK}", gate.command_once()), &[]);
-    let printed = place.drive(&["--once"]).run();
+    let place = TestEnvironment::with_scripts(&[]);
+    let gate = place.make_gate("gate");
+    place.add_script_task("a", &format!("{}; {WORK}", gate.wait_once_command()), &[]);
+    let printed = place.drive_call(&["--once"]).run();
     assert_eq!(printed.exit, 4, "{printed:?}");
-    let open = gate.reached();
-    assert!(runs(place.wrapper()), "it outlives whoever started it");
+    let open = gate.wait_reached();
+    assert!(is_process_alive(place.wrapper_pid()), "it outlives whoever started it");
     assert_eq!(place.orch(&["ps"]).ok()["supervisors"], serde_json::json!([]));
-    let_pass(open, "go");
-    until("it has reported", || place.state("a") == "reported");
-    assert_eq!(place.drive(&[]).run().exit, 0);
-    assert_eq!(place.attempts("a"), ["accepted"]);
-    place.is_tidy();
+    open_gate(open, "go");
+    wait_until("it has reported", || place.task_state("a") == "reported");
+    assert_eq!(place.drive_call(&[]).run().exit, 0);
+    assert_eq!(place.attempt_states("a"), ["accepted"]);
+    place.check_tidy();
 }
 
 /// Where only somebody else can go on, a supervisor that is not to wait ends.
 #[test]
 fn an_idle_supervisor_ends_if_it_is_told_to() {
-    let place = Place::with_scripts(&[]);
-    place.script("a", WORK, &[]);
-    place.script("b", WORK, &["--agent", "somebody"]);
-    let printed = place.drive(&["--until", "idle"]).run();
+    let place = TestEnvironment::with_scripts(&[]);
+    place.add_script_task("a", WORK, &[]);
+    place.add_script_task("b", WORK, &["--agent", "somebody"]);
+    let printed = place.drive_call(&["--until", "idle"]).run();
     assert_eq!(printed.exit, 4, "{printed:?}");
-    assert_eq!((place.state("a"), place.state("b")), ("done".to_owned(), "dispatched".to_owned()));
-    assert_eq!(place.processes(), Vec::<String>::new());
+    assert_eq!((place.task_state("a"), place.task_state("b")), ("done".to_owned(), "dispatched".to_owned()));
+    assert_eq!(place.remaining_processes(), Vec::<String>::new());
 }
 
 /// In the background it answers with what a lead needs to find and to end it.
 #[test]
 fn a_detached_supervisor_is_found_and_stopped() {
-    let place = Place::with_scripts(&[]);
-    let gate = place.gate("gate");
-    place.script("a", &format!("{}; {WORK}", gate.command_once()), &[]);
-    let detached = place.drive(&["--detach"]).ok();
+    let place = TestEnvironment::with_scripts(&[]);
+    let gate = place.make_gate("gate");
+    place.add_script_task("a", &format!("{}; {WORK}", gate.wait_once_command()), &[]);
+    let detached = place.drive_call(&["--detach"]).ok();
     let pid = u32::try_from(detached["pid"].as_u64().unwrap()).unwrap();
-    let open = gate.reached();
+    let open = gate.wait_reached();
     let shown = place.orch(&["ps"]).ok();
     assert_eq!(
         (&shown["supervisors"][0]["pid"], &shown["supervisors"][0]["alive"]),
@@ -119,29 +119,29 @@ fn a_detached_supervisor_is_found_and_stopped() {
     assert_eq!(fields[3], pid.to_string(), "it leads a session of its own");
     let stopped = place.orch(&["stop", "r"]).ok();
     assert_eq!((&stopped["workers"], &stopped["supervisors"]), (&1.into(), &1.into()));
-    until("all have ended", || place.processes().is_empty());
+    wait_until("all have ended", || place.remaining_processes().is_empty());
     drop(open);
-    let log = std::fs::read_to_string(text(&detached["log"])).unwrap();
+    let log = std::fs::read_to_string(json_text(&detached["log"])).unwrap();
     assert!(log.contains("dispatched"), "{log}");
     place.orch(&["run", "resume", "r"]).ok();
-    place.drive(&["--detach"]).ok();
+    place.drive_call(&["--detach"]).ok();
     place.orch(&["wait", "--for", "finished", "--timeout", "60s"]).ok();
-    until("it has ended", || place.processes().is_empty());
-    assert_eq!(place.state("a"), "done");
-    place.is_tidy();
+    wait_until("it has ended", || place.remaining_processes().is_empty());
+    assert_eq!(place.task_state("a"), "done");
+    place.check_tidy();
 }
 
 #[test]
 fn what_a_supervisor_needs_is_looked_at_first() {
-    let place = Place::with_scripts(&["--verify", "test -f base.txt"]);
-    let found = place.drive(&["--check"]).ok();
+    let place = TestEnvironment::with_scripts(&["--verify", "test -f base.txt"]);
+    let found = place.drive_call(&["--check"]).ok();
     assert_ne!(found["verdict"], "error", "{found}");
     let text = found.to_string();
     for said in ["MB are free", "sh is there", "passes on the base"] {
         assert!(text.contains(said), "{said}: {text}");
     }
-    place.profile("absent", "");
-    let path = place.top().join(".git/orch/profiles/absent.toml");
+    place.write_profile("absent", "");
+    let path = place.repository_path().join(".git/orch/profiles/absent.toml");
     let whole = std::fs::read_to_string(&path).unwrap().replace("\"sh\"", "\"no-such-program\"");
     std::fs::write(&path, whole).unwrap();
     place.orch(&["run", "init", "Bad", "--name", "bad", "--verify", "test -f absent"]).ok();
@@ -151,6 +151,6 @@ fn what_a_supervisor_needs_is_looked_at_first() {
     assert_eq!(found["verdict"], "error");
     assert!(found.to_string().contains("no-such-program is not on the PATH"), "{found}");
     assert!(found.to_string().contains("test -f absent"), "{found}");
-    assert_eq!(place.git(["worktree", "list"]).lines().count(), 1, "nothing is left of it");
-    assert_eq!(place.processes(), Vec::<String>::new());
+    assert_eq!(place.run_git(["worktree", "list"]).lines().count(), 1, "nothing is left of it");
+    assert_eq!(place.remaining_processes(), Vec::<String>::new());
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::test_environment::TestEnvironment;
 
 const LAYERS: usize = 20;
 const IN_EACH: usize = 50;
@@ -12,7 +12,7 @@ const IN_EACH: usize = 50;
 /// Each is done once, after everything it waits for; workers that come and go between two looks keep nobody waiting.
 #[test]
 fn a_thousand_short_tasks_are_done_once_each_in_order() {
-    let place = Place::with_run("r");
+    let place = TestEnvironment::with_run("r");
     let ledger = place.path().join("ledger");
     let script = format!("echo $ORCH_TASK >> '{}'", ledger.display());
     let key = |layer: usize, index: usize| format!("k{layer}-{}", index % IN_EACH);
@@ -46,6 +46,6 @@ fn a_thousand_short_tasks_are_done_once_each_in_order() {
             assert!(place_of[other.as_str()] < place_of[key.as_str()], "{key} waits for {other}");
         }
     }
-    assert_eq!(place.processes(), Vec::<String>::new());
+    assert_eq!(place.remaining_processes(), Vec::<String>::new());
     assert_eq!(place.orch(&["doctor"]).ok()["verdict"], "ok");
 }

@@ -1,8 +1,8 @@
 //! Stories of supervised workers: real processes in real repositories, started, watched, ended and killed.
 //!
-//! [`ground`] scripts the workers and looks for what they leave; every other file is a subject.
+//! [`fixture`] scripts the workers and looks for what they leave; every other file is a subject.
 
-pub(crate) mod ground;
+pub(crate) mod fixture;
 
 mod budgets;
 mod ends;

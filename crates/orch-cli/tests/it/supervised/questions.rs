@@ -1,46 +1,46 @@
 //! Workers that ask and go.
 
-use crate::place::Place;
-use crate::supervised::ground::Driving;
+use crate::supervised::fixture::RunningDrive;
+use crate::test_environment::TestEnvironment;
 
 /// A question waits without a process of the worker's, and its answer starts the worker again.
 #[test]
 fn whoever_asks_and_goes_is_started_again_with_the_answer() {
-    let place = Place::with_scripts(&[]);
-    let starts = place.beside("starts").display().to_string();
+    let place = TestEnvironment::with_scripts(&[]);
+    let starts = place.sibling_path("starts").display().to_string();
     let ask = "answer=$(inbox ask 'Which colour?' --text)";
     let script = format!(
         "echo x >> {starts}\n{ask}\ncase \"$answer\" in *blue*) ;; *) exit 0;; esac\n\
         echo blue > a.txt; git add .; git commit -qm a"
     );
-    place.script("a", &script, &[]);
-    let mut drive = Driving::start(place.drive(&[]));
-    drive.hears("question");
+    place.add_script_task("a", &script, &[]);
+    let mut drive = RunningDrive::start(place.drive_call(&[]));
+    drive.read_until_event("question");
     let asked = place.orch(&["wait", "--for", "question"]).ok();
     assert_eq!(asked["events"][0]["kind"], "question", "{asked}");
-    crate::supervised::ground::until("the worker has ended", || place.processes().len() == 2);
-    let names = place.processes().join("\n");
+    crate::supervised::fixture::wait_until("the worker has ended", || place.remaining_processes().len() == 2);
+    let names = place.remaining_processes().join("\n");
     assert!(names.contains("inbox run") && names.contains("orch drive"), "{names}");
     place.orch(&["answer", "a", "It is blue."]).ok();
-    let printed = drive.end();
+    let printed = drive.wait_output();
     assert_eq!(printed.exit, 0, "{printed:?}");
-    assert_eq!(place.attempts("a"), ["accepted"], "it was one attempt all the time");
+    assert_eq!(place.attempt_states("a"), ["accepted"], "it was one attempt all the time");
     assert_eq!(std::fs::read_to_string(&starts).unwrap(), "x\nx\n");
-    assert_eq!(place.on_branch("a.txt").as_deref(), Some("blue"));
-    place.is_tidy();
+    assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("blue"));
+    place.check_tidy();
 }
 
 /// Work that is taken away while its question is open is left by its wrapper at once.
 #[test]
 fn a_question_of_work_that_is_taken_away_ends() {
-    let place = Place::with_scripts(&[]);
-    place.script("a", "inbox ask 'Which colour?'", &[]);
-    let mut drive = Driving::start(place.drive(&[]));
-    drive.hears("question");
+    let place = TestEnvironment::with_scripts(&[]);
+    place.add_script_task("a", "inbox ask 'Which colour?'", &[]);
+    let mut drive = RunningDrive::start(place.drive_call(&[]));
+    drive.read_until_event("question");
     place.orch(&["task", "cancel", "a"]).ok();
-    assert_eq!(drive.end().exit, 4);
-    crate::supervised::ground::until("its wrapper has gone", || place.processes().is_empty());
-    place.is_tidy();
+    assert_eq!(drive.wait_output().exit, 4);
+    crate::supervised::fixture::wait_until("its wrapper has gone", || place.remaining_processes().is_empty());
+    place.check_tidy();
 }
 
 /// A session is gone on with only when its client has told of it: one that was stopped before that has none.
@@ -48,15 +48,15 @@ fn a_question_of_work_that_is_taken_away_ends() {
 fn a_client_that_was_stopped_before_it_had_a_session_begins_anew() {
     for (tells, expected) in [("", "new\nnew\n"), ("echo \"{\\\"session\\\":\\\"$2\\\"}\"", "new\nresume\n")]
     {
-        let place = Place::with_scripts(&[]);
-        let (gate, starts) = (place.gate("gate"), place.beside("starts"));
+        let place = TestEnvironment::with_scripts(&[]);
+        let (gate, starts) = (place.make_gate("gate"), place.sibling_path("starts"));
         let work = "echo a > a.txt; git add .; git commit -qm a; inbox done --result a";
-        let gated = gate.command_once();
+        let gated = gate.wait_once_command();
         let client = format!("echo $1 >> '{}'\n{tells}\n{gated}\n{work}\n", starts.display());
-        let program = place.beside("client");
+        let program = place.sibling_path("client");
         std::fs::write(&program, client).unwrap();
         let program = program.display();
-        let folder = place.top().join(".git/orch/profiles");
+        let folder = place.repository_path().join(".git/orch/profiles");
         std::fs::create_dir_all(&folder).unwrap();
         let profile = format!(
             "name = \"client\"\ncommand = [\"sh\", \"-e\", \"{program}\", \"new\", \"{{session}}\"]\n\
@@ -64,17 +64,17 @@ fn a_client_that_was_stopped_before_it_had_a_session_begins_anew() {
             [events]\nformat = \"json-lines\"\n[[events.session]]\npath = \"session\"\n"
         );
         std::fs::write(folder.join("client.toml"), profile).unwrap();
-        place.script("a", "Make it.", &[]);
-        let drive = Driving::start(place.orch(&["drive", "r", "--profile", "client"]));
-        let open = gate.reached();
+        place.add_script_task("a", "Make it.", &[]);
+        let drive = RunningDrive::start(place.orch(&["drive", "r", "--profile", "client"]));
+        let open = gate.wait_reached();
         place.orch(&["stop"]).ok();
-        assert_eq!(drive.end().exit, 130);
+        assert_eq!(drive.wait_output().exit, 130);
         drop(open);
         place.orch(&["run", "resume", "r"]).ok();
         let printed = place.orch(&["drive", "r", "--profile", "client"]).run();
         assert_eq!(printed.exit, 0, "{printed:?}");
         assert_eq!(std::fs::read_to_string(&starts).unwrap(), expected);
-        assert_eq!(place.attempts("a"), ["accepted"]);
-        place.is_tidy();
+        assert_eq!(place.attempt_states("a"), ["accepted"]);
+        place.check_tidy();
     }
 }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::ground::texts;
-use crate::place::Place;
-use crate::scheduling::text;
+use super::fixture::text_list;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn what_passes_is_verified_and_told() {
-    let place = Place::with_repository();
-    place.begin("r", &["--done-when", "verified", "--verify", "test -e base.txt"]);
+    let place = TestEnvironment::with_repository();
+    place.begin_run("r", &["--done-when", "verified", "--verify", "test -e base.txt"]);
     place
         .orch(&[
             "task",
@@ -21,7 +21,7 @@ fn what_passes_is_verified_and_told() {
             "echo $ORCH_TASK $ORCH_ATTEMPT $ORCH_SLOT $ORCH_STAGE$INBOX_THREAD; pwd; cat a.txt",
         ])
         .ok();
-    let work = place.reported("a", &[("a.txt", "a\n")]);
+    let work = place.report_task("a", &[("a.txt", "a\n")]);
     assert_eq!(place.orch(&["why", "a"]).ok()["reasons"][0]["code"], "checks");
     let verified = place.orch(&["verify", "a"]).ok();
     assert_eq!((&verified["task"]["state"], &verified["task"]["checks"]), (&"done".into(), &"passed".into()));
@@ -36,35 +36,35 @@ fn what_passes_is_verified_and_told() {
         );
         assert_eq!(check["commit"], verified["attempt"]["worktree"]["head_commit"]);
     }
-    let log = std::fs::read_to_string(text(&checks[1]["log"])).unwrap();
+    let log = std::fs::read_to_string(json_text(&checks[1]["log"])).unwrap();
     assert_eq!(log, format!("r/a r/a@1 0 attempt\n{}\na\n", work.path.display()));
-    assert_eq!(place.told("a").iter().rev().take(2).collect::<Vec<_>>(), ["done", "checked"]);
+    assert_eq!(place.task_event_kinds("a").iter().rev().take(2).collect::<Vec<_>>(), ["done", "checked"]);
     place.orch(&["verify", "a"]).fails("task_finished");
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn what_fails_is_rejected_and_the_next_attempt_is_told() {
-    let place = Place::with_tree_run(&["--verify", "true", "--max-attempts", "2"]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "true", "--max-attempts", "2"]);
     place.orch(&["task", "edit", "a", "--verify", "echo 'line 7: wrong'; exit 3"]).ok();
-    place.reported("a", &[("a.txt", "a")]);
+    place.report_task("a", &[("a.txt", "a")]);
     let failed = place.orch(&["verify", "a"]).fails("check_failed");
     let checks = failed["details"]["checks"].as_array().unwrap();
     assert_eq!(checks.len(), 1, "those that did not pass");
-    let (check, log) = (&checks[0], text(&checks[0]["log"]));
+    let (check, log) = (&checks[0], json_text(&checks[0]["log"]));
     assert_eq!(
         (&check["command"], &check["state"], &check["exit_status"]),
         (&"echo 'line 7: wrong'; exit 3".into(), &"failed".into(), &3.into())
     );
     assert_eq!(failed["hint"], format!("tail {log}"));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "line 7: wrong\n");
-    let attempt = place.attempt("a");
+    let attempt = place.last_attempt("a");
     assert_eq!((&attempt["state"], &attempt["checks"]), (&"rejected".into(), &"failed".into()));
-    assert!(text(&attempt["reason"]).contains("ended with status 3"), "{attempt}");
-    assert_eq!(place.state("a"), "ready");
+    assert!(json_text(&attempt["reason"]).contains("ended with status 3"), "{attempt}");
+    assert_eq!(place.task_state("a"), "ready");
     place.orch(&["verify", "a"]).fails("attempt_not_found");
     let first = attempt["worktree"]["head_commit"].clone();
-    let next = place.take("a", "w-a");
+    let next = place.start_tree_task("a", "w-a");
     let earlier = &next.payload["earlier"][0];
     assert_eq!((&earlier["attempt"], &earlier["outcome"]), (&"r/a@1".into(), &"rejected".into()));
     assert_eq!(
@@ -72,16 +72,16 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
         (&"line 7: wrong".into(), &first, &"orch/r/a.1".into())
     );
     assert!(
-        text(&earlier["reason"]).contains("ended with status 3"),
+        json_text(&earlier["reason"]).contains("ended with status 3"),
         "what was wrong, and not what the worker said: {earlier}"
     );
     for part in ["line 7: wrong", "ended with status 3", first.as_str().unwrap()] {
         assert!(next.body.contains(part), "{part} is not in {}", next.body);
     }
-    place.work(&next, &[("a.txt", "b")]);
-    place.done(&next).ok();
+    place.commit_files(&next, &[("a.txt", "b")]);
+    place.done_call(&next).ok();
     place.orch(&["verify", "a"]).fails("check_failed");
-    assert_eq!(place.state("a"), "failed", "both tries are used up");
+    assert_eq!(place.task_state("a"), "failed", "both tries are used up");
     let why = place.orch(&["events", "--task", "a"]).ok()["events"].clone();
     let left: Vec<&Value> = why
         .as_array()
@@ -91,45 +91,53 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
         .map(|event| &event["data"]["tries_left"])
         .collect();
     assert_eq!(left, [1, 0]);
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn a_check_that_takes_too_long_has_failed() {
-    let place = Place::with_repository();
+    let place = TestEnvironment::with_repository();
     // It waits for what nobody will ever write.
-    let gate = place.gate("gate");
-    place.begin("r", &["--check-limit", "1s", "--done-when", "verified"]);
+    let gate = place.make_gate("gate");
+    place.begin_run("r", &["--check-limit", "1s", "--done-when", "verified"]);
     place
-        .orch(&["task", "add", "x", "--key", "a", "--verify", &format!("echo begun; {}", gate.command())])
+        .orch(&[
+            "task",
+            "add",
+            "x",
+            "--key",
+            "a",
+            "--verify",
+            &format!("echo begun; {}", gate.wait_command()),
+        ])
         .ok();
-    place.reported("a", &[("a.txt", "a")]);
+    place.report_task("a", &[("a.txt", "a")]);
     let failed = place.orch(&["verify", "a"]).fails("check_failed");
     let check = &failed["details"]["checks"][0];
     assert_eq!((&check["state"], &check["exit_status"]), (&"timed_out".into(), &Value::Null));
-    assert!(text(&failed["message"]).contains("took too long"), "{failed}");
-    assert_eq!(place.take("a", "w").payload["earlier"][0]["log_tail"], "begun");
+    assert!(json_text(&failed["message"]).contains("took too long"), "{failed}");
+    assert_eq!(place.start_tree_task("a", "w").payload["earlier"][0]["log_tail"], "begun");
 }
 
 #[test]
 fn what_cannot_start_uses_no_try_and_pauses_in_the_end() {
     for (command, said) in [("no-such-program", "was not found"), ("./base.txt", "cannot be executed")] {
-        let place = Place::with_tree_run(&["--max-attempts", "1"]);
+        let place = TestEnvironment::with_tree_run(&["--max-attempts", "1"]);
         place.orch(&["task", "edit", "a", "--verify", command]).ok();
-        place.reported("a", &[("a.txt", "a")]);
+        place.report_task("a", &[("a.txt", "a")]);
         for number in 1..=3 {
             let failed = place.orch(&["verify", "a"]).fails("check_failed");
             let check = &failed["details"]["checks"][0];
             assert_eq!(check["state"], "could_not_start");
-            assert!(text(&check["message"]).contains(said), "{check}");
+            assert!(json_text(&check["message"]).contains(said), "{check}");
             assert_eq!(
-                (place.state("a"), &place.attempt("a")["checks"]),
+                (place.task_state("a"), &place.last_attempt("a")["checks"]),
                 ("reported".to_owned(), &"pending".into())
             );
             let state = if number < 3 { "open" } else { "paused" };
-            assert_eq!(place.run_state()["state"], state);
+            assert_eq!(place.show_run()["state"], state);
         }
-        assert_eq!(place.run_state()["pause"]["reason"], "breaker");
+        assert_eq!(place.show_run()["pause"]["reason"], "breaker");
         assert_eq!(
             place.orch(&["integrate"]).ok()["integrated"],
             json!([]),
@@ -138,22 +146,25 @@ fn what_cannot_start_uses_no_try_and_pauses_in_the_end() {
         place.orch(&["run", "resume"]).ok();
         let again = place.orch(&["integrate"]).ok();
         assert_eq!((&again["faults"][0]["attempt"], &again["rejected"]), (&"r/a@1".into(), &json!([])));
-        assert_eq!(place.run_state()["state"], "open", "the count began anew");
+        assert_eq!(place.show_run()["state"], "open", "the count began anew");
         place.orch(&["accept", "a", "--reason", "The tool is missing here."]).ok();
         place.orch(&["integrate"]).ok();
-        assert_eq!((place.state("a"), place.on_branch("a.txt")), ("done".to_owned(), Some("a".to_owned())));
-        place.is_sound();
+        assert_eq!(
+            (place.task_state("a"), place.file_on_branch("a.txt")),
+            ("done".to_owned(), Some("a".to_owned()))
+        );
+        place.check_sound();
     }
 }
 
 #[test]
 fn faults_count_only_in_a_row() {
-    let place = Place::with_repository();
-    let tool = place.beside("tool");
-    place.begin("r", &[]);
+    let place = TestEnvironment::with_repository();
+    let tool = place.sibling_path("tool");
+    place.begin_run("r", &[]);
     for key in ["a", "b"] {
         place.orch(&["task", "add", "x", "--key", key, "--verify", &format!("'{}'", tool.display())]).ok();
-        place.reported(key, &[(key, "x")]);
+        place.report_task(key, &[(key, "x")]);
     }
     for _ in 0..2 {
         place.orch(&["verify", "a"]).fails("check_failed");
@@ -164,14 +175,14 @@ fn faults_count_only_in_a_row() {
     for _ in 0..2 {
         place.orch(&["verify", "b"]).fails("check_failed");
     }
-    assert_eq!(place.run_state()["state"], "open");
+    assert_eq!(place.show_run()["state"], "open");
     place.orch(&["verify", "b"]).fails("check_failed");
-    assert_eq!(place.run_state()["state"], "paused");
+    assert_eq!(place.show_run()["state"], "paused");
 }
 
 #[test]
 fn what_is_checked_is_the_commit_and_nothing_else() {
-    let place = Place::with_tree_run(&[]);
+    let place = TestEnvironment::with_tree_run(&[]);
     place
         .orch(&[
             "task",
@@ -181,32 +192,32 @@ fn what_is_checked_is_the_commit_and_nothing_else() {
             "test ! -e later && test \"$(cat a.txt)\" = a && echo junk > junk && echo x >> a.txt",
         ])
         .ok();
-    let work = place.reported("a", &[("a.txt", "a")]);
-    let head = place.git_in(&work.path, ["rev-parse", "HEAD"]);
+    let work = place.report_task("a", &[("a.txt", "a")]);
+    let head = place.run_git_in(&work.path, ["rev-parse", "HEAD"]);
     // The worker goes on after its report.
-    work.write("later", "x");
-    work.write("a.txt", "b");
+    work.write_file("later", "x");
+    work.write_file("a.txt", "b");
     place.commit_in(&work.path, "later");
     let verified = place.orch(&["verify", "a"]).ok();
     assert_eq!(verified["checks"][0]["commit"], head);
-    assert_eq!(place.git_in(&work.path, ["status", "--porcelain"]), "", "its tree is left alone");
+    assert_eq!(place.run_git_in(&work.path, ["status", "--porcelain"]), "", "its tree is left alone");
     // It is judged anew, now in the tree, which stands elsewhere; and once more where the tree is gone.
     std::fs::remove_dir_all(&work.path).unwrap();
     place.orch(&["verify", "a"]).ok();
-    let left = std::fs::read_dir(place.beside("repo.orch/r")).unwrap().count();
+    let left = std::fs::read_dir(place.sibling_path("repo.orch/r")).unwrap().count();
     assert_eq!(left, 0, "no tree of a check is left");
     place.orch(&["integrate"]).ok();
-    assert_eq!((place.tip(), place.on_branch("later")), (head, None));
+    assert_eq!((place.branch_tip(), place.file_on_branch("later")), (head, None));
 }
 
 #[test]
 fn a_protected_file_must_not_be_changed() {
-    let place = Place::with_repository();
-    std::fs::create_dir(place.top().join("tests")).unwrap();
+    let place = TestEnvironment::with_repository();
+    std::fs::create_dir(place.repository_path().join("tests")).unwrap();
     place.commit_all("tests/one", "1");
     place.commit_all("Cargo.lock", "1");
-    place.begin("r", &["--protect", "/tests", "--protect", "*.lock", "--max-attempts", "9"]);
-    place.task("a", &[]);
+    place.begin_run("r", &["--protect", "/tests", "--protect", "*.lock", "--max-attempts", "9"]);
+    place.add_task("a", &[]);
     for (name, good) in [
         ("tests/one", false),
         ("tests/deep/new", false),
@@ -214,9 +225,9 @@ fn a_protected_file_must_not_be_changed() {
         ("deep/yarn.lock", false),
         ("test", true),
     ] {
-        let work = place.take("a", "w");
-        place.work(&work, &[("fine", "x"), (name, "changed")]);
-        place.done(&work).ok();
+        let work = place.start_tree_task("a", "w");
+        place.commit_files(&work, &[("fine", "x"), (name, "changed")]);
+        place.done_call(&work).ok();
         if good {
             // Merging looks, too.
             assert_eq!(place.orch(&["integrate"]).ok()["integrated"][0]["attempt"], "r/a@5");
@@ -229,33 +240,33 @@ fn a_protected_file_must_not_be_changed() {
             (&"".into(), &Value::Null, &"failed".into())
         );
         assert_eq!(check["message"], format!("Protected files were changed: {name}"));
-        assert!(failed["hint"].is_string() && text(&failed["message"]).contains(name), "{failed}");
-        assert!(text(&place.attempt("a")["reason"]).contains(name));
+        assert!(failed["hint"].is_string() && json_text(&failed["message"]).contains(name), "{failed}");
+        assert!(json_text(&place.last_attempt("a")["reason"]).contains(name));
     }
     // A file that is taken away, or moved away, was changed as well.
-    place.task("b", &[]);
-    let work = place.take("b", "w");
-    place.git_in(&work.path, ["mv", "tests/one", "elsewhere"]);
+    place.add_task("b", &[]);
+    let work = place.start_tree_task("b", "w");
+    place.run_git_in(&work.path, ["mv", "tests/one", "elsewhere"]);
     place.commit_in(&work.path, "moved");
-    place.done(&work).ok();
+    place.done_call(&work).ok();
     let rejected = place.orch(&["integrate"]).ok()["rejected"][0].clone();
-    assert!(text(&rejected["reason"]).contains("tests/one"), "{rejected}");
-    assert_eq!(place.take("b", "w").payload["earlier"][0]["outcome"], "rejected");
+    assert!(json_text(&rejected["reason"]).contains("tests/one"), "{rejected}");
+    assert_eq!(place.start_tree_task("b", "w").payload["earlier"][0]["outcome"], "rejected");
 }
 
 #[test]
 fn the_lead_may_overrule_the_checks() {
-    let place = Place::with_tree_run(&["--done-when", "verified"]);
+    let place = TestEnvironment::with_tree_run(&["--done-when", "verified"]);
     for key in ["b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     for key in ["a", "b", "c"] {
         place.orch(&["task", "edit", key, "--verify", "false"]).ok();
-        place.reported(key, &[(key, "x")]);
+        place.report_task(key, &[(key, "x")]);
     }
     let accepted = place.orch(&["accept", "a", "--reason", "It is good."]).ok()["task"].clone();
     assert_eq!((&accepted["state"], &accepted["checks"]), (&"done".into(), &"overridden".into()));
-    assert_eq!(place.attempt("a")["state"], "accepted");
+    assert_eq!(place.last_attempt("a")["state"], "accepted");
     let told = place.orch(&["events", "--task", "a"]).ok()["events"].clone();
     let told = told.as_array().unwrap().iter().find(|event| event["kind"] == "accepted").unwrap().clone();
     assert_eq!(told["data"]["reason"], "It is good.");
@@ -265,7 +276,7 @@ fn the_lead_may_overrule_the_checks() {
     let rejected =
         place.orch(&["reject", "b", "--reason", "Empty input is not handled."]).ok()["task"].clone();
     assert_eq!((&rejected["state"], &rejected["checks"]), (&"ready".into(), &"overridden".into()));
-    let earlier = place.take("b", "w").payload["earlier"][0].clone();
+    let earlier = place.start_tree_task("b", "w").payload["earlier"][0].clone();
     assert_eq!(
         (&earlier["outcome"], &earlier["reason"]),
         (&"rejected".into(), &"Empty input is not handled.".into())
@@ -273,15 +284,15 @@ fn the_lead_may_overrule_the_checks() {
     place.orch(&["accept", "b"]).fails("attempt_live");
     place.orch(&["recall", "b"]).ok();
     place.orch(&["accept", "b"]).fails("attempt_not_found");
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn the_lead_may_name_another_commit() {
-    let place = Place::with_tree_run(&[]);
-    let work = place.reported("a", &[("a.txt", "wrong")]);
-    let unrelated = place.git(["commit-tree", "HEAD^{tree}", "-m", "unrelated"]);
-    work.write("a.txt", "right");
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.report_task("a", &[("a.txt", "wrong")]);
+    let unrelated = place.run_git(["commit-tree", "HEAD^{tree}", "-m", "unrelated"]);
+    work.write_file("a.txt", "right");
     let fixed = place.commit_in(&work.path, "fixed");
     for (revision, code) in [
         ("nothing", "base_not_found"),
@@ -289,29 +300,29 @@ fn the_lead_may_name_another_commit() {
         (&unrelated, "worktree_conflict"),
     ] {
         place.orch(&["accept", "a", "--commit", revision]).fails(code);
-        assert_eq!(place.attempt("a")["checks"], "none");
+        assert_eq!(place.last_attempt("a")["checks"], "none");
     }
     let words = ["accept", "a", "--commit", "orch/r/a.1", "--request-id", "k"];
     place.orch(&words).ok();
     assert_eq!(
-        (&place.attempt("a")["worktree"]["head_commit"], place.state("a")),
+        (&place.last_attempt("a")["worktree"]["head_commit"], place.task_state("a")),
         (&fixed.as_str().into(), "reported".to_owned())
     );
     place.orch(&["integrate"]).ok();
-    assert_eq!(place.on_branch("a.txt").as_deref(), Some("right"));
+    assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("right"));
     // The branch is put away by now; a repeated request is answered all the same.
     assert_eq!(place.orch(&words).run().ok_document()["replayed"], true);
 }
 
 #[test]
 fn nothing_to_check_never_shows_as_passed() {
-    let place = Place::with_tree_run(&["--done-when", "verified"]);
-    assert_eq!(place.run_state()["verify"], Value::Null);
-    place.reported("a", &[("a.txt", "a")]);
+    let place = TestEnvironment::with_tree_run(&["--done-when", "verified"]);
+    assert_eq!(place.show_run()["verify"], Value::Null);
+    place.report_task("a", &[("a.txt", "a")]);
     let shown = place.orch(&["task", "show", "a"]).ok()["task"].clone();
     assert_eq!((&shown["state"], &shown["checks"]), (&"done".into(), &"none".into()));
-    let place = Place::with_tree_run(&[]);
-    place.reported("a", &[("a.txt", "a")]);
+    let place = TestEnvironment::with_tree_run(&[]);
+    place.report_task("a", &[("a.txt", "a")]);
     let verified = place.orch(&["verify", "a"]).ok();
     assert_eq!(
         (&verified["checks"], &verified["task"]["checks"], &verified["task"]["state"]),
@@ -322,32 +333,34 @@ fn nothing_to_check_never_shows_as_passed() {
 
 #[test]
 fn what_judges_is_what_was_dispatched() {
-    let place = Place::with_tree_run(&["--done-when", "verified"]);
+    let place = TestEnvironment::with_tree_run(&["--done-when", "verified"]);
     place.orch(&["task", "edit", "a", "--verify", "true"]).ok();
-    let work = place.take("a", "w");
+    let work = place.start_tree_task("a", "w");
     place.orch(&["run", "edit", "--verify", "false"]).ok();
     place.orch(&["task", "edit", "a", "--verify", "false"]).fails("attempt_live");
-    place.work(&work, &[("a.txt", "a")]);
-    place.done(&work).ok();
+    place.commit_files(&work, &[("a.txt", "a")]);
+    place.done_call(&work).ok();
     let verified = place.orch(&["verify", "a"]).ok();
     assert_eq!(
-        texts(&verified["checks"].as_array().unwrap().iter().map(|check| check["command"].clone()).collect()),
+        text_list(
+            &verified["checks"].as_array().unwrap().iter().map(|check| check["command"].clone()).collect()
+        ),
         ["true"]
     );
 }
 
 #[test]
 fn what_was_not_reported_is_not_judged() {
-    let place = Place::with_tree_run(&[]);
+    let place = TestEnvironment::with_tree_run(&[]);
     for verb in [&["verify", "a"][..], &["accept", "a"], &["reject", "a", "--reason", "x"]] {
         place.orch(verb).fails("attempt_not_found");
     }
-    let work = place.take("a", "w");
+    let work = place.start_tree_task("a", "w");
     for verb in [&["verify", "a"][..], &["accept", "a"], &["reject", "a", "--reason", "x"]] {
         place.orch(verb).fails("attempt_live");
     }
     place.orch(&["verify", "nobody"]).fails("task_not_found");
     let as_worker =
         place.orch(&["verify", "a"]).env("INBOX_THREAD", &work.held.thread).fails("not_permitted");
-    assert!(text(&as_worker["message"]).contains("lead"), "{as_worker}");
+    assert!(json_text(&as_worker["message"]).contains("lead"), "{as_worker}");
 }

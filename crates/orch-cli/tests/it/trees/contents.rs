@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn submodules_work_or_are_left_alone() {
-    let place = Place::with_repository();
-    let library = place.beside("library");
-    place.git(["init", "--quiet", library.to_str().unwrap()]);
+    let place = TestEnvironment::with_repository();
+    let library = place.sibling_path("library");
+    place.run_git(["init", "--quiet", library.to_str().unwrap()]);
     std::fs::write(library.join("lib"), "x").unwrap();
     place.commit_in(&library, "lib");
-    place.git([
+    place.run_git([
         "-c",
         "protocol.file.allow=always",
         "submodule",
@@ -21,24 +21,26 @@ fn submodules_work_or_are_left_alone() {
         library.to_str().unwrap(),
         "sub",
     ]);
-    place.commit_in(place.top(), "submodule");
-    place.begin("r", &["--verify", "test -e .gitmodules"]);
+    place.commit_in(place.repository_path(), "submodule");
+    place.begin_run("r", &["--verify", "test -e .gitmodules"]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     // One who does not check it out.
-    place.reported("a", &[("a.txt", "a")]);
+    place.report_task("a", &[("a.txt", "a")]);
     place.orch(&["integrate"]).ok();
-    assert_eq!(place.attempt("a")["worktree"]["state"], "removed");
+    assert_eq!(place.last_attempt("a")["worktree"]["state"], "removed");
     // One who does, and leaves something in it: that cannot be kept, so the tree stays.
-    let work = place.take("b", "w");
-    place
-        .git_in(&work.path, ["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"]);
-    work.write("sub/precious", "x");
-    place.work(&work, &[("b.txt", "b")]);
-    assert_eq!(place.done(&work).fails("worktree_dirty")["details"]["files"], json!(["sub"]));
+    let work = place.start_tree_task("b", "w");
+    place.run_git_in(
+        &work.path,
+        ["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"],
+    );
+    work.write_file("sub/precious", "x");
+    place.commit_files(&work, &[("b.txt", "b")]);
+    assert_eq!(place.done_call(&work).fails("worktree_dirty")["details"]["files"], json!(["sub"]));
     let words = ["done", &work.held.thread, "--result", "Done.", "--snapshot"];
-    let refused = place.holding(&work.held, &words).within(&work.path).run();
+    let refused = place.holder_call(&work.held, &words).in_folder(&work.path).run();
     assert_eq!(
         refused.document()["ok"],
         false,
@@ -46,110 +48,113 @@ fn submodules_work_or_are_left_alone() {
     );
     place.commit_in(&work.path.join("sub"), "in the submodule");
     place.commit_in(&work.path, "the submodule moved");
-    place.done(&work).ok();
+    place.done_call(&work).ok();
     let merged = place.orch(&["integrate"]).ok();
     assert_eq!(merged["integrated"][0]["attempt"], "r/b@1", "{merged}");
     assert!(work.path.join("sub/precious").exists());
-    assert_eq!(place.attempt("b")["worktree"]["state"], "present");
-    assert!(text(&merged["faults"][0]["reason"]).contains("submodule"), "why it stays is said: {merged}");
-    place.is_sound();
+    assert_eq!(place.last_attempt("b")["worktree"]["state"], "present");
+    assert!(
+        json_text(&merged["faults"][0]["reason"]).contains("submodule"),
+        "why it stays is said: {merged}"
+    );
+    place.check_sound();
 }
 
 #[test]
 fn pointer_files_and_filters_work() {
-    let place = Place::with_repository();
+    let place = TestEnvironment::with_repository();
     // What LFS does, by means of a filter that is required.
-    place.git(["config", "filter.lfs.clean", "sed s/content/pointer/"]);
-    place.git(["config", "filter.lfs.smudge", "sed s/pointer/content/"]);
-    place.git(["config", "filter.lfs.required", "true"]);
+    place.run_git(["config", "filter.lfs.clean", "sed s/content/pointer/"]);
+    place.run_git(["config", "filter.lfs.smudge", "sed s/pointer/content/"]);
+    place.run_git(["config", "filter.lfs.required", "true"]);
     place.commit_all(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
     place.commit_all("big.bin", "content\n");
-    assert_eq!(place.git(["show", "HEAD:big.bin"]), "pointer");
-    place.begin("r", &["--verify", "grep -q content big.bin"]);
+    assert_eq!(place.run_git(["show", "HEAD:big.bin"]), "pointer");
+    place.begin_run("r", &["--verify", "grep -q content big.bin"]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    let (a, b) = (place.take("a", "w"), place.take("b", "v"));
+    let (a, b) = (place.start_tree_task("a", "w"), place.start_tree_task("b", "v"));
     assert_eq!(std::fs::read_to_string(a.path.join("big.bin")).unwrap(), "content\n");
-    place.work(&a, &[("more.bin", "content a\n")]);
-    b.write("b.bin", "content b\n");
-    place.done(&a).ok();
+    place.commit_files(&a, &[("more.bin", "content a\n")]);
+    b.write_file("b.bin", "content b\n");
+    place.done_call(&a).ok();
     let words = ["done", &b.held.thread, "--result", "Done.", "--snapshot"];
-    place.holding(&b.held, &words).within(&b.path).ok();
+    place.holder_call(&b.held, &words).in_folder(&b.path).ok();
     assert_eq!(place.orch(&["integrate"]).ok()["integrated"].as_array().unwrap().len(), 2);
     assert_eq!(
-        (place.on_branch("more.bin").as_deref(), place.on_branch("b.bin").as_deref()),
+        (place.file_on_branch("more.bin").as_deref(), place.file_on_branch("b.bin").as_deref()),
         (Some("pointer a"), Some("pointer b"))
     );
     // Where the filter is missing, the tree cannot be made, and says so.
-    place.git(["config", "filter.lfs.smudge", "no-such-filter"]);
-    place.task("c", &[]);
+    place.run_git(["config", "filter.lfs.smudge", "no-such-filter"]);
+    place.add_task("c", &[]);
     let refused = place.orch(&["dispatch", "c", "--to", "w"]).run();
     let document = refused.document();
-    assert!(text(&document["error"]["message"]).contains("smudge"), "{document}");
-    assert_eq!(place.state("c"), "ready");
-    assert!(!place.beside("repo.orch/r/c.1").exists());
+    assert!(json_text(&document["error"]["message"]).contains("smudge"), "{document}");
+    assert_eq!(place.task_state("c"), "ready");
+    assert!(!place.sibling_path("repo.orch/r/c.1").exists());
 }
 
 #[test]
 fn a_sparse_checkout_makes_sparse_trees() {
-    let place = Place::with_repository();
+    let place = TestEnvironment::with_repository();
     for folder in ["in", "out"] {
-        std::fs::create_dir(place.top().join(folder)).unwrap();
+        std::fs::create_dir(place.repository_path().join(folder)).unwrap();
         place.commit_all(&format!("{folder}/file"), "x");
     }
-    place.git(["sparse-checkout", "set", "in"]);
-    assert!(!place.top().join("out").exists());
+    place.run_git(["sparse-checkout", "set", "in"]);
+    assert!(!place.repository_path().join("out").exists());
     let made =
         place.orch(&["run", "init", "x", "--name", "r", "--verify", "test -e in/file"]).run().ok_document();
     assert_eq!(made["warnings"], Value::Null, "nothing is changed");
-    place.task("a", &[]);
-    let work = place.reported("a", &[("in/more", "x")]);
+    place.add_task("a", &[]);
+    let work = place.report_task("a", &[("in/more", "x")]);
     assert!(
         !work.path.join("out").exists(),
         "what the leader leaves out of a large repository, workers have no use for"
     );
     assert_eq!(place.orch(&["integrate"]).ok()["integrated"][0]["attempt"], "r/a@1");
-    assert!(!place.top().join("out").exists());
+    assert!(!place.repository_path().join("out").exists());
     // A worker may have more, and what lies outside is committed as well.
-    place.task("b", &[]);
-    place.task("c", &[]);
-    let (b, c) = (place.take("b", "w"), place.take("c", "v"));
-    place.git_in(&b.path, ["sparse-checkout", "disable"]);
-    b.write("out/b", "b");
-    c.write("out/c", "c");
+    place.add_task("b", &[]);
+    place.add_task("c", &[]);
+    let (b, c) = (place.start_tree_task("b", "w"), place.start_tree_task("c", "v"));
+    place.run_git_in(&b.path, ["sparse-checkout", "disable"]);
+    b.write_file("out/b", "b");
+    c.write_file("out/c", "c");
     for work in [&b, &c] {
         let words = ["done", &work.held.thread, "--result", "Done.", "--snapshot"];
-        place.holding(&work.held, &words).within(&work.path).ok();
+        place.holder_call(&work.held, &words).in_folder(&work.path).ok();
     }
     let merged = place.orch(&["integrate"]).ok();
     let rejected: Vec<String> =
-        merged["rejected"].as_array().unwrap().iter().map(|one| text(&one["attempt"])).collect();
+        merged["rejected"].as_array().unwrap().iter().map(|one| json_text(&one["attempt"])).collect();
     assert_eq!((merged["integrated"].as_array().unwrap().len(), rejected.len()), (2, 0), "{merged}");
     for name in ["out/file", "out/b", "out/c", "in/more"] {
-        assert!(place.on_branch(name).is_some(), "{name}");
+        assert!(place.file_on_branch(name).is_some(), "{name}");
     }
 }
 
 #[test]
 fn a_repository_in_the_worktree_is_not_swallowed() {
-    let place = Place::with_tree_run(&[]);
-    let work = place.take("a", "w");
-    place.work(&work, &[("a.txt", "a")]);
-    place.git_in(&work.path, ["init", "--quiet", "inner"]);
-    work.write("inner/precious", "x");
-    assert_eq!(place.done(&work).fails("worktree_dirty")["details"]["files"], json!(["inner/"]));
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.start_tree_task("a", "w");
+    place.commit_files(&work, &[("a.txt", "a")]);
+    place.run_git_in(&work.path, ["init", "--quiet", "inner"]);
+    work.write_file("inner/precious", "x");
+    assert_eq!(place.done_call(&work).fails("worktree_dirty")["details"]["files"], json!(["inner/"]));
     let words = ["done", &work.held.thread, "--result", "Done.", "--snapshot"];
-    let refused = place.holding(&work.held, &words).within(&work.path).fails("not_supported");
-    assert!(text(&refused["message"]).contains("inner"), "{refused}");
+    let refused = place.holder_call(&work.held, &words).in_folder(&work.path).fails("not_supported");
+    assert!(json_text(&refused["message"]).contains("inner"), "{refused}");
     std::fs::remove_dir_all(work.path.join("inner/.git")).unwrap();
     place.commit_in(&work.path, "no repository any more");
-    place.done(&work).ok();
+    place.done_call(&work).ok();
     // It comes to be one after the report.
-    place.git_in(&work.path, ["init", "--quiet", "inner 2"]);
-    work.write("inner 2/precious", "x");
+    place.run_git_in(&work.path, ["init", "--quiet", "inner 2"]);
+    work.write_file("inner 2/precious", "x");
     let merged = place.orch(&["integrate"]).ok();
     assert_eq!(merged["integrated"][0]["attempt"], "r/a@1");
     assert!(work.path.join("inner 2/precious").exists(), "what cannot be kept is not taken away");
-    assert!(text(&merged["faults"][0]["reason"]).contains("inner"), "why it stays is said: {merged}");
+    assert!(json_text(&merged["faults"][0]["reason"]).contains("inner"), "why it stays is said: {merged}");
 }

@@ -2,106 +2,109 @@
 
 use serde_json::{Value, json};
 
-use super::ground::texts;
-use crate::place::Place;
-use crate::scheduling::text;
+use super::fixture::text_list;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 /// The attempts of a list.
-fn attempts(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|one| text(&one["attempt"])).collect()
+fn attempt_names(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|one| json_text(&one["attempt"])).collect()
 }
 
 #[test]
 fn what_was_reported_is_merged_in_order() {
-    let place = Place::with_tree_run(&["--verify", "ls > /dev/null"]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "ls > /dev/null"]);
     for key in ["b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    std::fs::write(place.top().join("mine"), "not committed").unwrap();
+    std::fs::write(place.repository_path().join("mine"), "not committed").unwrap();
     for key in ["a", "b", "c"] {
-        place.reported(key, &[(key, key)]);
+        place.report_task(key, &[(key, key)]);
     }
     let merged = place.orch(&["integrate", "r"]).ok();
-    assert_eq!(attempts(&merged["integrated"]), ["r/a@1", "r/b@1", "r/c@1"]);
+    assert_eq!(attempt_names(&merged["integrated"]), ["r/a@1", "r/b@1", "r/c@1"]);
     assert_eq!(
         (&merged["branch"], &merged["rejected"], &merged["faults"]),
         (&"orch/r/main".into(), &json!([]), &json!([]))
     );
-    assert_eq!(merged["integrated"][2]["commit"], place.tip());
+    assert_eq!(merged["integrated"][2]["commit"], place.branch_tip());
     for key in ["a", "b", "c"] {
-        assert_eq!((place.state(key), place.on_branch(key).as_deref()), ("done".to_owned(), Some(key)));
-        let attempt = place.attempt(key);
+        assert_eq!(
+            (place.task_state(key), place.file_on_branch(key).as_deref()),
+            ("done".to_owned(), Some(key))
+        );
+        let attempt = place.last_attempt(key);
         assert_eq!(
             (&attempt["checks"], &attempt["worktree"]["state"]),
             (&"passed".into(), &"removed".into())
         );
         assert!(attempt["worktree"]["merged_commit"].is_string());
         // What was in the tree is kept, and so is its branch, out of the way.
-        place.commit(&format!("refs/orch/salvage/r/{key}.1"));
+        place.resolve_commit(&format!("refs/orch/salvage/r/{key}.1"));
         assert_eq!(
-            place.commit(&format!("refs/orch/kept/r/{key}.1")),
-            text(&attempt["worktree"]["head_commit"])
+            place.resolve_commit(&format!("refs/orch/kept/r/{key}.1")),
+            json_text(&attempt["worktree"]["head_commit"])
         );
     }
     assert_eq!(
-        place.git(["for-each-ref", "--format=%(refname)", "refs/heads"]),
+        place.run_git(["for-each-ref", "--format=%(refname)", "refs/heads"]),
         "refs/heads/main\nrefs/heads/orch/r/main"
     );
-    let subjects = place.git(["log", "--merges", "--format=%s", "orch/r/main"]);
+    let subjects = place.run_git(["log", "--merges", "--format=%s", "orch/r/main"]);
     assert_eq!(subjects, "Merge r/c@1: Do it\nMerge r/b@1: Do it");
     // Nothing of the leader's moved.
     assert_eq!(
-        (place.git(["rev-parse", "--abbrev-ref", "HEAD"]), place.git(["status", "--porcelain"])),
+        (place.run_git(["rev-parse", "--abbrev-ref", "HEAD"]), place.run_git(["status", "--porcelain"])),
         ("main".to_owned(), "?? mine".to_owned())
     );
-    assert_eq!(place.run_state()["outcome"], "succeeded");
+    assert_eq!(place.show_run()["outcome"], "succeeded");
     let again = place.orch(&["integrate", "r"]).ok();
     assert_eq!(again["integrated"], json!([]));
     assert!(place.orch(&["integrate", "r"]).text().contains("nothing to merge"));
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn what_passes_alone_and_breaks_together_is_refused() {
-    let place = Place::with_repository();
-    let log = place.beside("log");
+    let place = TestEnvironment::with_repository();
+    let log = place.sibling_path("log");
     let check = format!(
         "echo $ORCH_STAGE $ORCH_ATTEMPT $(git rev-parse 'HEAD^{{tree}}') >> '{}'; test \"$(ls | wc -l)\" -lt 3 || {{ echo too many; exit 1; }}",
         log.display()
     );
-    place.begin("r", &["--verify", &check]);
+    place.begin_run("r", &["--verify", &check]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
-        place.take(key, key);
+        place.add_task(key, &[]);
+        place.start_tree_task(key, key);
     }
-    let at = |key: &str| place.beside(&format!("repo.orch/r/{key}.1"));
+    let at = |key: &str| place.sibling_path(&format!("repo.orch/r/{key}.1"));
     for key in ["a", "b"] {
         std::fs::write(at(key).join(key), key).unwrap();
         place.commit_in(&at(key), key);
         let list = place.inbox(&["list", "--for", key]).ok();
-        let thread = text(&list["threads"][0]["id"]);
+        let thread = json_text(&list["threads"][0]["id"]);
         let token = place.inbox(&["claim", "--thread", &thread, "--for", key, "--as", key, "--again"]).ok();
-        let token = text(&token["lease"]["token"]);
-        place.inbox(&["done", &thread, "--token", &token, "--result", "Done."]).within(&at(key)).ok();
+        let token = json_text(&token["lease"]["token"]);
+        place.inbox(&["done", &thread, "--token", &token, "--result", "Done."]).in_folder(&at(key)).ok();
         place.orch(&["verify", key]).ok();
     }
     let merged = place.orch(&["integrate"]).ok();
     assert_eq!(
-        (attempts(&merged["integrated"]), attempts(&merged["rejected"])),
+        (attempt_names(&merged["integrated"]), attempt_names(&merged["rejected"])),
         (vec!["r/a@1".to_owned()], vec!["r/b@1".to_owned()])
     );
     let rejected = &merged["rejected"][0];
     assert!(
-        text(&rejected["reason"]).starts_with("It passed alone, and fails merged with the run's branch"),
+        json_text(&rejected["reason"]).starts_with("It passed alone, and fails merged with the run's branch"),
         "{rejected}"
     );
     assert_eq!(rejected["files"], json!([]));
-    assert_eq!((place.on_branch("a").is_some(), place.on_branch("b").is_some()), (true, false));
-    assert_eq!((place.state("a"), place.state("b")), ("done".to_owned(), "ready".to_owned()));
-    let next = place.take("b", "b");
+    assert_eq!((place.file_on_branch("a").is_some(), place.file_on_branch("b").is_some()), (true, false));
+    assert_eq!((place.task_state("a"), place.task_state("b")), ("done".to_owned(), "ready".to_owned()));
+    let next = place.start_tree_task("b", "b");
     let earlier = &next.payload["earlier"][0];
-    assert_eq!((&next.base, &earlier["log_tail"]), (&place.tip(), &"too many".into()));
-    assert!(text(&earlier["reason"]).contains("fails merged"), "{earlier}");
+    assert_eq!((&next.base, &earlier["log_tail"]), (&place.branch_tip(), &"too many".into()));
+    assert!(json_text(&earlier["reason"]).contains("fails merged"), "{earlier}");
     assert!(at("b").exists(), "a rejected attempt keeps its tree");
     let stages: Vec<String> = std::fs::read_to_string(&log)
         .unwrap()
@@ -113,208 +116,222 @@ fn what_passes_alone_and_breaks_together_is_refused() {
         ["baseline", "attempt r/a@1", "attempt r/b@1", "merge r/b@1"],
         "a fast-forward was checked already"
     );
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn what_conflicts_is_refused_with_its_files() {
-    let place = Place::with_tree_run(&[]);
-    place.task("b", &[]);
-    let a = place.take("a", "w");
-    let b = place.take("b", "v");
-    place.work(&a, &[("base.txt", "of a"), ("x", "of a")]);
-    place.work(&b, &[("base.txt", "of b"), ("x", "of b"), ("y", "of b")]);
+    let place = TestEnvironment::with_tree_run(&[]);
+    place.add_task("b", &[]);
+    let a = place.start_tree_task("a", "w");
+    let b = place.start_tree_task("b", "v");
+    place.commit_files(&a, &[("base.txt", "of a"), ("x", "of a")]);
+    place.commit_files(&b, &[("base.txt", "of b"), ("x", "of b"), ("y", "of b")]);
     for work in [&a, &b] {
-        place.done(work).ok();
+        place.done_call(work).ok();
     }
     let merged = place.orch(&["integrate"]).ok();
-    assert_eq!(attempts(&merged["integrated"]), ["r/a@1"]);
+    assert_eq!(attempt_names(&merged["integrated"]), ["r/a@1"]);
     let rejected = &merged["rejected"][0];
     assert_eq!(
-        (&rejected["attempt"], texts(&rejected["files"])),
+        (&rejected["attempt"], text_list(&rejected["files"])),
         (&"r/b@1".into(), vec!["base.txt".to_owned(), "x".to_owned()])
     );
-    assert_eq!(place.attempt("b")["state"], "rejected");
-    let next = place.take("b", "v");
-    assert_eq!(next.base, place.tip(), "the next attempt starts from the run's branch");
+    assert_eq!(place.last_attempt("b")["state"], "rejected");
+    let next = place.start_tree_task("b", "v");
+    assert_eq!(next.base, place.branch_tip(), "the next attempt starts from the run's branch");
     let earlier = &next.payload["earlier"][0];
-    let head = place.git_in(&b.path, ["rev-parse", "HEAD"]);
+    let head = place.run_git_in(&b.path, ["rev-parse", "HEAD"]);
     assert_eq!((&earlier["commit"], &earlier["branch"]), (&head.as_str().into(), &"orch/r/b.1".into()));
     for part in ["base.txt, x", "orch/r/main", "orch/r/b.1"] {
-        assert!(text(&earlier["reason"]).contains(part), "{part} is not in {earlier}");
+        assert!(json_text(&earlier["reason"]).contains(part), "{part} is not in {earlier}");
     }
-    assert!(text(&earlier["log_tail"]).contains("Merge conflict in base.txt"), "{earlier}");
+    assert!(json_text(&earlier["log_tail"]).contains("Merge conflict in base.txt"), "{earlier}");
     assert!(next.body.contains(&head) && next.body.contains("base.txt"), "{}", next.body);
     // The worker takes its earlier commits up again.
-    let pick = place.shell(&format!("git cherry-pick {head}")).within(&next.path).run();
+    let pick = place.shell(&format!("git cherry-pick {head}")).in_folder(&next.path).run();
     assert_eq!(pick.exit, 1, "{pick:?}");
-    place.refused_in_the_middle(&next);
+    place.expect_report_refused_in_cherry_pick(&next);
     place
         .shell("git checkout --theirs . && git add --all && git -c core.editor=: cherry-pick --continue")
-        .within(&next.path)
+        .in_folder(&next.path)
         .run();
-    place.done(&next).ok();
+    place.done_call(&next).ok();
     place.orch(&["integrate"]).ok();
     assert_eq!(
-        (place.on_branch("base.txt").as_deref(), place.on_branch("y").as_deref()),
+        (place.file_on_branch("base.txt").as_deref(), place.file_on_branch("y").as_deref()),
         (Some("of b"), Some("of b"))
     );
     let text = place.orch(&["events", "--task", "b"]).text();
     assert!(!text.contains('\u{1b}'), "{text}");
-    place.is_sound();
+    place.check_sound();
 }
 
-impl Place {
-    fn refused_in_the_middle(&self, work: &super::ground::Work) {
-        let error = self.done(work).fails("worktree_conflict");
+impl TestEnvironment {
+    fn expect_report_refused_in_cherry_pick(&self, work: &super::fixture::ClaimedWorktree) {
+        let error = self.done_call(work).fails("worktree_conflict");
         assert_eq!(error["details"]["operation"], "cherry-pick");
     }
 }
 
 #[test]
 fn a_checkout_of_the_runs_branch_moves_along() {
-    let place = Place::with_tree_run(&[]);
-    let seen = place.beside("seen");
-    place.git(["worktree", "add", "--quiet", seen.to_str().unwrap(), "orch/r/main"]);
-    place.reported("a", &[("a.txt", "a")]);
+    let place = TestEnvironment::with_tree_run(&[]);
+    let seen = place.sibling_path("seen");
+    place.run_git(["worktree", "add", "--quiet", seen.to_str().unwrap(), "orch/r/main"]);
+    place.report_task("a", &[("a.txt", "a")]);
     place.orch(&["integrate"]).ok();
     assert_eq!(std::fs::read_to_string(seen.join("a.txt")).unwrap(), "a");
-    assert_eq!(place.git_in(&seen, ["status", "--porcelain"]), "");
+    assert_eq!(place.run_git_in(&seen, ["status", "--porcelain"]), "");
     // What lies there and is not in the way stays; what is in the way is not written over.
-    place.task("b", &[]);
-    place.task("c", &[]);
+    place.add_task("b", &[]);
+    place.add_task("c", &[]);
     std::fs::write(seen.join("a.txt"), "mine").unwrap();
-    place.reported("b", &[("b.txt", "b")]);
+    place.report_task("b", &[("b.txt", "b")]);
     place.orch(&["integrate"]).ok();
     assert_eq!(std::fs::read_to_string(seen.join("a.txt")).unwrap(), "mine");
-    place.reported("c", &[("a.txt", "c")]);
-    let tip = place.tip();
+    place.report_task("c", &[("a.txt", "c")]);
+    let tip = place.branch_tip();
     let refused = place.orch(&["integrate"]).fails("worktree_dirty");
-    assert!(text(&refused["message"]).contains(seen.to_str().unwrap()), "{refused}");
-    assert!(text(&refused["hint"]).contains(seen.to_str().unwrap()), "{refused}");
-    assert_eq!((place.tip(), place.state("c")), (tip, "reported".to_owned()), "nothing is rejected for it");
+    assert!(json_text(&refused["message"]).contains(seen.to_str().unwrap()), "{refused}");
+    assert!(json_text(&refused["hint"]).contains(seen.to_str().unwrap()), "{refused}");
+    assert_eq!(
+        (place.branch_tip(), place.task_state("c")),
+        (tip, "reported".to_owned()),
+        "nothing is rejected for it"
+    );
     assert_eq!(std::fs::read_to_string(seen.join("a.txt")).unwrap(), "mine");
-    place.git_in(&seen, ["checkout", "--quiet", "--", "a.txt"]);
+    place.run_git_in(&seen, ["checkout", "--quiet", "--", "a.txt"]);
     place.orch(&["integrate"]).ok();
     assert_eq!(
-        (place.state("c"), std::fs::read_to_string(seen.join("a.txt")).unwrap()),
+        (place.task_state("c"), std::fs::read_to_string(seen.join("a.txt")).unwrap()),
         ("done".to_owned(), "c".to_owned())
     );
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn the_leaders_own_checkout_of_it_moves_along_too() {
-    let place = Place::with_tree_run(&[]);
-    place.git(["switch", "--quiet", "orch/r/main"]);
-    place.reported("a", &[("a.txt", "a")]);
+    let place = TestEnvironment::with_tree_run(&[]);
+    place.run_git(["switch", "--quiet", "orch/r/main"]);
+    place.report_task("a", &[("a.txt", "a")]);
     place.orch(&["integrate"]).ok();
     assert_eq!(
-        (place.git(["status", "--porcelain"]), place.top().join("a.txt").exists()),
+        (place.run_git(["status", "--porcelain"]), place.repository_path().join("a.txt").exists()),
         (String::new(), true)
     );
 }
 
 #[test]
 fn a_branch_that_a_person_moved_is_merged_with() {
-    let place = Place::with_tree_run(&["--verify", "test ! -e bad || test ! -e a.txt"]);
-    let person = place.beside("person");
-    place.reported("a", &[("a.txt", "a")]);
-    place.git(["worktree", "add", "--quiet", "--detach", person.to_str().unwrap(), "orch/r/main"]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "test ! -e bad || test ! -e a.txt"]);
+    let person = place.sibling_path("person");
+    place.report_task("a", &[("a.txt", "a")]);
+    place.run_git(["worktree", "add", "--quiet", "--detach", person.to_str().unwrap(), "orch/r/main"]);
     std::fs::write(person.join("theirs"), "x").unwrap();
     let theirs = place.commit_in(&person, "theirs");
-    place.git(["update-ref", "refs/heads/orch/r/main", &theirs]);
+    place.run_git(["update-ref", "refs/heads/orch/r/main", &theirs]);
     place.orch(&["integrate"]).ok();
-    assert_eq!((place.on_branch("theirs").is_some(), place.on_branch("a.txt").is_some()), (true, true));
+    assert_eq!(
+        (place.file_on_branch("theirs").is_some(), place.file_on_branch("a.txt").is_some()),
+        (true, true)
+    );
     // Moved while its checks run: what was checked is not what would be there, so all of it begins anew.
-    place.task("b", &[]);
-    let gate = place.gate("gate");
-    let check = format!("test $ORCH_STAGE != merge || test -e again || {}", gate.command());
+    place.add_task("b", &[]);
+    let gate = place.make_gate("gate");
+    let check = format!("test $ORCH_STAGE != merge || test -e again || {}", gate.wait_command());
     place.orch(&["task", "edit", "b", "--verify", &check]).ok();
-    let work = place.take("b", "w");
-    place.work(&work, &[("b.txt", "b")]);
-    place.done(&work).ok();
-    place.git_in(&person, ["checkout", "--quiet", "--detach", "orch/r/main"]);
+    let work = place.start_tree_task("b", "w");
+    place.commit_files(&work, &[("b.txt", "b")]);
+    place.done_call(&work).ok();
+    place.run_git_in(&person, ["checkout", "--quiet", "--detach", "orch/r/main"]);
     std::fs::write(person.join("first"), "x").unwrap();
     let first = place.commit_in(&person, "first");
-    place.git(["update-ref", "refs/heads/orch/r/main", &first]);
+    place.run_git(["update-ref", "refs/heads/orch/r/main", &first]);
     let integrate = place.orch(&["integrate"]).start();
-    let open = gate.reached();
+    let open = gate.wait_reached();
     std::fs::write(person.join("again"), "x").unwrap();
     let again = place.commit_in(&person, "again");
-    place.git(["update-ref", "refs/heads/orch/r/main", &again]);
-    super::ground::let_pass(open, "go");
-    let merged = integrate.end().ok();
-    assert_eq!(attempts(&merged["integrated"]), ["r/b@1"]);
+    place.run_git(["update-ref", "refs/heads/orch/r/main", &again]);
+    super::fixture::open_gate(open, "go");
+    let merged = integrate.wait_output().ok();
+    assert_eq!(attempt_names(&merged["integrated"]), ["r/b@1"]);
     for name in ["first", "again", "b.txt", "a.txt", "theirs"] {
-        assert!(place.on_branch(name).is_some(), "{name}");
+        assert!(place.file_on_branch(name).is_some(), "{name}");
     }
-    place.is_sound();
+    place.check_sound();
 }
 
 /// In a run whose tasks are done before they are merged, what does not merge is still said.
 #[test]
 fn what_was_verified_and_does_not_merge_is_said() {
-    let place =
-        Place::with_tree_run(&["--done-when", "verified", "--verify", "test ! -e two || test ! -e three"]);
+    let place = TestEnvironment::with_tree_run(&[
+        "--done-when",
+        "verified",
+        "--verify",
+        "test ! -e two || test ! -e three",
+    ]);
     for key in ["b", "c", "d"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     for (key, file) in [("a", "same"), ("b", "same"), ("c", "two"), ("d", "three")] {
-        place.reported(key, &[(file, key)]);
+        place.report_task(key, &[(file, key)]);
         place.orch(&["verify", key]).ok();
     }
     let merged = place.orch(&["integrate"]).ok();
-    assert_eq!(attempts(&merged["integrated"]), ["r/a@1", "r/c@1"]);
+    assert_eq!(attempt_names(&merged["integrated"]), ["r/a@1", "r/c@1"]);
     let faults = merged["faults"].as_array().unwrap();
-    assert_eq!(attempts(&merged["faults"]), ["r/b@1", "r/d@1"], "{merged}");
-    assert!(text(&faults[0]["reason"]).contains("same"), "{merged}");
-    assert!(text(&faults[1]["reason"]).contains("fails merged"), "{merged}");
-    assert_eq!((place.state("b"), place.state("d")), ("done".to_owned(), "done".to_owned()));
+    assert_eq!(attempt_names(&merged["faults"]), ["r/b@1", "r/d@1"], "{merged}");
+    assert!(json_text(&faults[0]["reason"]).contains("same"), "{merged}");
+    assert!(json_text(&faults[1]["reason"]).contains("fails merged"), "{merged}");
+    assert_eq!((place.task_state("b"), place.task_state("d")), ("done".to_owned(), "done".to_owned()));
     assert!(place.orch(&["integrate"]).text().contains("r/b@1"));
-    assert_eq!(place.run_state()["state"], "finished");
-    place.is_sound();
+    assert_eq!(place.show_run()["state"], "finished");
+    place.check_sound();
 }
 
 #[test]
 fn a_paused_or_cancelled_run_is_not_merged() {
-    let place = Place::with_tree_run(&[]);
-    place.task("b", &[]);
-    place.reported("a", &[("a.txt", "a")]);
-    let tip = place.tip();
+    let place = TestEnvironment::with_tree_run(&[]);
+    place.add_task("b", &[]);
+    place.report_task("a", &[("a.txt", "a")]);
+    let tip = place.branch_tip();
     place.orch(&["run", "pause"]).ok();
     assert_eq!(place.orch(&["integrate"]).ok()["integrated"], json!([]));
     place.orch(&["run", "resume"]).ok();
     place.orch(&["task", "cancel", "a"]).ok();
     assert_eq!(place.orch(&["integrate"]).ok()["integrated"], json!([]));
-    assert_eq!(place.tip(), tip);
-    place.reported("b", &[("b.txt", "b")]);
+    assert_eq!(place.branch_tip(), tip);
+    place.report_task("b", &[("b.txt", "b")]);
     place.orch(&["run", "cancel"]).ok();
     assert_eq!(place.orch(&["integrate", "r"]).ok()["integrated"], json!([]));
-    assert_eq!(place.tip(), tip);
+    assert_eq!(place.branch_tip(), tip);
 }
 
 #[test]
 fn attributes_and_modes_and_links_are_merged_as_git_does() {
-    let place = Place::with_repository();
+    let place = TestEnvironment::with_repository();
     place.commit_all(".gitattributes", "list merge=union\n");
     place.commit_all("list", "0\n");
-    place.begin("r", &[]);
+    place.begin_run("r", &[]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    let (a, b) = (place.take("a", "w"), place.take("b", "v"));
-    place.work(&a, &[("list", "0\na\n")]);
-    b.write("list", "0\nb\n");
-    place.shell("ln -s base.txt link && printf '#!/bin/sh\\n' > tool && chmod +x tool").within(&b.path).run();
+    let (a, b) = (place.start_tree_task("a", "w"), place.start_tree_task("b", "v"));
+    place.commit_files(&a, &[("list", "0\na\n")]);
+    b.write_file("list", "0\nb\n");
+    place
+        .shell("ln -s base.txt link && printf '#!/bin/sh\\n' > tool && chmod +x tool")
+        .in_folder(&b.path)
+        .run();
     place.commit_in(&b.path, "b");
     for work in [&a, &b] {
-        place.done(work).ok();
+        place.done_call(work).ok();
     }
     let merged = place.orch(&["integrate"]).ok();
     assert_eq!(merged["rejected"], json!([]), "{merged}");
-    assert_eq!(place.on_branch("list").as_deref(), Some("0\na\nb"));
-    let modes = place.git(["ls-tree", "orch/r/main", "link", "tool"]);
+    assert_eq!(place.file_on_branch("list").as_deref(), Some("0\na\nb"));
+    let modes = place.run_git(["ls-tree", "orch/r/main", "link", "tool"]);
     assert!(modes.contains("120000 blob") && modes.contains("100755 blob"), "{modes}");
 }
 
@@ -327,81 +344,81 @@ fn what_was_ended_while_it_was_checked_is_not_merged() {
         (&["reject", "a", "--reason", "No."], "ready", "merge"),
         (&["accept", "a", "--commit", "orch/r/a.1"], "reported", "merge"),
     ] {
-        let place = Place::with_tree_run(&[]);
-        let gate = place.gate("gate");
-        let check = format!("test $ORCH_STAGE != {stage} || {}", gate.command());
+        let place = TestEnvironment::with_tree_run(&[]);
+        let gate = place.make_gate("gate");
+        let check = format!("test $ORCH_STAGE != {stage} || {}", gate.wait_command());
         place.orch(&["task", "edit", "a", "--verify", &check]).ok();
-        let work = place.reported("a", &[("a.txt", "reported")]);
-        place.task("b", &[]);
-        place.reported("b", &[("b.txt", "b")]);
+        let work = place.report_task("a", &[("a.txt", "reported")]);
+        place.add_task("b", &[]);
+        place.report_task("b", &[("b.txt", "b")]);
         // Something else is on the branch, so that there is something to be merged with.
         let other = place.commit_all("other", "x");
-        place.git(["update-ref", "refs/heads/orch/r/main", &other]);
-        work.write("a.txt", "later");
+        place.run_git(["update-ref", "refs/heads/orch/r/main", &other]);
+        work.write_file("a.txt", "later");
         place.commit_in(&work.path, "later");
         let integrate = place.orch(&["integrate"]).start();
-        let open = gate.reached();
+        let open = gate.wait_reached();
         place.orch(verb).ok();
-        super::ground::let_pass(open, "go");
-        let merged = integrate.end().ok();
-        assert_eq!(attempts(&merged["integrated"]), ["r/b@1"], "{verb:?} {stage}: {merged}");
+        super::fixture::open_gate(open, "go");
+        let merged = integrate.wait_output().ok();
+        assert_eq!(attempt_names(&merged["integrated"]), ["r/b@1"], "{verb:?} {stage}: {merged}");
         assert_eq!(
-            (place.on_branch("a.txt"), place.state("a")),
+            (place.file_on_branch("a.txt"), place.task_state("a")),
             (None, state.to_owned()),
             "{verb:?} {stage}"
         );
         if state == "reported" {
-            assert_eq!(attempts(&place.orch(&["integrate"]).ok()["integrated"]), ["r/a@1"]);
-            assert_eq!(place.on_branch("a.txt").as_deref(), Some("later"));
+            assert_eq!(attempt_names(&place.orch(&["integrate"]).ok()["integrated"]), ["r/a@1"]);
+            assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("later"));
         }
-        place.is_sound();
+        place.check_sound();
     }
 }
 
 #[test]
 fn a_run_that_is_paused_meanwhile_is_merged_no_further() {
-    let place = Place::with_tree_run(&[]);
-    place.task("b", &[]);
-    let gate = place.gate("gate");
-    place.orch(&["task", "edit", "a", "--verify", &gate.command_once()]).ok();
+    let place = TestEnvironment::with_tree_run(&[]);
+    place.add_task("b", &[]);
+    let gate = place.make_gate("gate");
+    place.orch(&["task", "edit", "a", "--verify", &gate.wait_once_command()]).ok();
     for key in ["a", "b"] {
-        place.reported(key, &[(key, "x")]);
+        place.report_task(key, &[(key, "x")]);
     }
     let integrate = place.orch(&["integrate"]).start();
-    let open = gate.reached();
+    let open = gate.wait_reached();
     place.orch(&["run", "pause"]).ok();
-    super::ground::let_pass(open, "go");
-    integrate.end().ok();
-    assert_eq!((place.on_branch("b"), place.state("b")), (None, "reported".to_owned()));
+    super::fixture::open_gate(open, "go");
+    integrate.wait_output().ok();
+    assert_eq!((place.file_on_branch("b"), place.task_state("b")), (None, "reported".to_owned()));
     place.orch(&["run", "resume"]).ok();
     place.orch(&["integrate"]).ok();
-    assert_eq!((place.state("a"), place.state("b")), ("done".to_owned(), "done".to_owned()));
+    assert_eq!((place.task_state("a"), place.task_state("b")), ("done".to_owned(), "done".to_owned()));
 }
 
 /// A tree that somebody works in is not taken away under them.
 #[test]
 fn a_tree_that_is_worked_in_stays() {
-    let place = Place::with_tree_run(&[]);
-    let work = place.reported("a", &[("a.txt", "a")]);
-    let gate = place.gate("gate");
-    let worker = place.shell(&gate.command()).within(&work.path).start();
-    let open = gate.reached();
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.report_task("a", &[("a.txt", "a")]);
+    let gate = place.make_gate("gate");
+    let worker = place.shell(&gate.wait_command()).in_folder(&work.path).start();
+    let open = gate.wait_reached();
     let merged = place.orch(&["integrate"]).ok();
-    assert_eq!(attempts(&merged["integrated"]), ["r/a@1"]);
-    assert!(text(&merged["faults"][0]["reason"]).contains("process"), "why it stays is said: {merged}");
+    assert_eq!(attempt_names(&merged["integrated"]), ["r/a@1"]);
+    assert!(json_text(&merged["faults"][0]["reason"]).contains("process"), "why it stays is said: {merged}");
     assert!(work.path.join("a.txt").exists());
-    super::ground::let_pass(open, "go");
-    worker.end();
-    assert_eq!(place.attempt("a")["worktree"]["state"], "present");
-    place.is_sound();
+    super::fixture::open_gate(open, "go");
+    worker.wait_output();
+    assert_eq!(place.last_attempt("a")["worktree"]["state"], "present");
+    place.check_sound();
 }
 
 #[test]
 fn a_lead_who_waits_hears_of_a_rejection() {
-    let place = Place::with_tree_run(&["--verify", "test ! -e bad"]);
-    place.reported("a", &[("bad", "x")]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "test ! -e bad"]);
+    place.report_task("a", &[("bad", "x")]);
     place.orch(&["integrate"]).ok();
     let heard = place.orch(&["wait", "--for", "failed", "--timeout", "0s"]).ok();
-    assert_eq!(crate::scheduling::kinds(&heard["events"]), ["rejected"]);
+    assert_eq!(crate::scheduling::event_kinds(&heard["events"]), ["rejected"]);
     assert_eq!(heard["events"][0]["data"]["tries_left"], 2);
 }

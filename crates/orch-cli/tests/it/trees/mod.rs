@@ -1,13 +1,14 @@
 //! Stories of runs in real repositories: worktrees, checks that the tool runs, and merging.
 //!
-//! [`ground`] makes the repository and moves workers in their trees; every other file is a subject.
+//! [`fixture`] makes the repository and moves workers in their trees; every other file is a subject.
 
-pub(crate) mod ground;
+pub(crate) mod fixture;
 
 mod bases;
 mod checks;
 mod contents;
 mod crowd;
+mod environment;
 mod forgetting;
 mod landing;
 mod merging;
@@ -18,4 +19,3 @@ mod repeats;
 mod reports;
 mod showing;
 mod states;
-mod surroundings;

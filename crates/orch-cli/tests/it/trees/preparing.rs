@@ -2,228 +2,228 @@
 
 use serde_json::{Value, json};
 
-use super::ground::{Gate, let_pass, texts};
-use crate::place::{Place, Running};
-use crate::scheduling::text;
+use super::fixture::{PipeGate, open_gate, text_list};
+use crate::scheduling::json_text;
+use crate::test_environment::{RunningInvocation, TestEnvironment};
 
 /// A run whose setup waits at a gate, with a dispatch of `a` that is under way.
-fn held_up() -> (Place, Gate, std::fs::File, Running) {
-    let place = Place::with_repository();
-    let gate = place.gate("gate");
-    place.begin("r", &["--setup", &gate.command()]);
-    place.task("a", &[]);
+fn dispatch_at_gate() -> (TestEnvironment, PipeGate, std::fs::File, RunningInvocation) {
+    let place = TestEnvironment::with_repository();
+    let gate = place.make_gate("gate");
+    place.begin_run("r", &["--setup", &gate.wait_command()]);
+    place.add_task("a", &[]);
     let dispatch = place.orch(&["dispatch", "a", "--to", "w"]).start();
-    let open = gate.reached();
+    let open = gate.wait_reached();
     (place, gate, open, dispatch)
 }
 
 #[test]
 fn work_is_sent_when_its_tree_is_there() {
-    let (place, _gate, open, dispatch) = held_up();
-    let attempt = place.attempt("a");
+    let (place, _gate, open, dispatch) = dispatch_at_gate();
+    let attempt = place.last_attempt("a");
     assert_eq!((&attempt["state"], &attempt["thread"]), (&"preparing".into(), &Value::Null));
     assert_eq!(attempt["worktree"]["state"], "planned");
-    assert_eq!(place.state("a"), "dispatched");
+    assert_eq!(place.task_state("a"), "dispatched");
     assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0, "nothing is sent yet");
     place.orch(&["dispatch", "a", "--to", "other"]).fails("attempt_live");
     place.orch(&["verify", "a"]).fails("attempt_live");
     let untold = place.orch(&["tell", "a", "Mind the gap."]).fails("attempt_not_found");
-    assert!(text(&untold["message"]).contains("still being prepared"), "{untold}");
-    let why = crate::scheduling::codes(&place.orch(&["why", "a"]).ok()["reasons"]);
+    assert!(json_text(&untold["message"]).contains("still being prepared"), "{untold}");
+    let why = crate::scheduling::reason_codes(&place.orch(&["why", "a"]).ok()["reasons"]);
     assert_eq!(why, ["live"], "nobody was sent anything who could claim it");
-    place.task("b", &[]);
+    place.add_task("b", &[]);
     place.orch(&["run", "edit", "--max-active", "1"]).ok();
     place.orch(&["dispatch", "b", "--to", "w"]).fails("capacity_reached");
     assert_eq!(place.orch(&["reconcile"]).ok()["changes"], json!([]));
-    let_pass(open, "go");
-    let sent = dispatch.end().ok();
+    open_gate(open, "go");
+    let sent = dispatch.wait_output().ok();
     assert_eq!(
         (&sent["attempt"]["state"], &sent["attempt"]["worktree"]["state"]),
         (&"dispatched".into(), &"present".into())
     );
-    assert_eq!(place.told("a"), ["task_added", "dispatched", "sent", "prepared"]);
-    place.is_sound();
+    assert_eq!(place.task_event_kinds("a"), ["task_added", "dispatched", "sent", "prepared"]);
+    place.check_sound();
 }
 
 #[test]
 fn what_is_recalled_while_it_is_prepared_is_never_sent() {
     for verb in [&["recall", "a"][..], &["task", "cancel", "a"], &["run", "cancel", "r"]] {
-        let (place, _gate, open, dispatch) = held_up();
+        let (place, _gate, open, dispatch) = dispatch_at_gate();
         place.orch(verb).ok();
         let ended = if verb[0] == "recall" { "recalled" } else { "cancelled" };
-        assert_eq!(place.attempt("a")["state"], ended, "{verb:?}");
-        let_pass(open, "go");
-        let told = dispatch.end().ok();
+        assert_eq!(place.last_attempt("a")["state"], ended, "{verb:?}");
+        open_gate(open, "go");
+        let told = dispatch.wait_output().ok();
         assert_eq!((&told["attempt"]["state"], &told["thread"]), (&ended.into(), &Value::Null));
         assert_eq!(place.inbox(&["list", "--for", "w"]).ok()["total"], 0);
-        let tree = place.attempt("a")["worktree"].clone();
-        let is_there = place.beside("repo.orch/r/a.1").exists();
+        let tree = place.last_attempt("a")["worktree"].clone();
+        let is_there = place.sibling_path("repo.orch/r/a.1").exists();
         assert_eq!(tree["state"] == "present", is_there, "what is there is known: {tree}");
-        place.is_sound();
+        place.check_sound();
     }
 }
 
 #[test]
 fn a_setup_that_fails_after_the_recall_harms_nobody() {
-    let (place, gate, open, dispatch) = held_up();
+    let (place, gate, open, dispatch) = dispatch_at_gate();
     place.orch(&["recall", "a"]).ok();
-    let_pass(open, "stop");
-    dispatch.end().fails("check_failed");
+    open_gate(open, "stop");
+    dispatch.wait_output().fails("check_failed");
     assert_eq!(
-        (place.state("a"), place.attempt("a")["state"].clone()),
+        (place.task_state("a"), place.last_attempt("a")["state"].clone()),
         ("ready".to_owned(), "recalled".into())
     );
-    assert_eq!(place.run_state()["state"], "open");
+    assert_eq!(place.show_run()["state"], "open");
     let again = place.orch(&["dispatch", "a", "--to", "w"]).start();
-    let_pass(gate.reached(), "go");
-    assert_eq!(again.end().ok()["attempt"]["number"], 2);
-    place.is_sound();
+    open_gate(gate.wait_reached(), "go");
+    assert_eq!(again.wait_output().ok()["attempt"]["number"], 2);
+    place.check_sound();
 }
 
 #[test]
 fn what_is_prepared_in_a_paused_run_waits_for_its_resumption() {
-    let (place, _gate, open, dispatch) = held_up();
+    let (place, _gate, open, dispatch) = dispatch_at_gate();
     place.orch(&["run", "pause"]).ok();
-    let_pass(open, "go");
-    assert_eq!(dispatch.end().ok()["attempt"]["state"], "dispatched");
+    open_gate(open, "go");
+    assert_eq!(dispatch.wait_output().ok()["attempt"]["state"], "dispatched");
     place.inbox(&["claim", "--for", "w"]).fails("inbox_empty");
     place.orch(&["run", "resume"]).ok();
-    assert_eq!(place.claim_tree("w").payload["attempt"], "r/a@1");
+    assert_eq!(place.claim_tree_work("w").payload["attempt"], "r/a@1");
 }
 
 #[test]
 fn a_setup_that_fails_uses_no_try_and_pauses_in_the_end() {
-    let place = Place::with_repository();
-    let fixed = place.beside("fixed");
+    let place = TestEnvironment::with_repository();
+    let fixed = place.sibling_path("fixed");
     let setup = format!("echo the setup; echo left > left; test -e '{}'", fixed.display());
-    place.begin("r", &["--setup", &setup, "--max-attempts", "1"]);
-    place.task("a", &[]);
+    place.begin_run("r", &["--setup", &setup, "--max-attempts", "1"]);
+    place.add_task("a", &[]);
     for number in 1..=3 {
         let failed = place.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");
         let check = &failed["details"]["checks"][0];
         assert_eq!((&check["command"], &check["state"]), (&setup.as_str().into(), &"could_not_start".into()));
-        let log = std::fs::read_to_string(text(&check["log"])).unwrap();
+        let log = std::fs::read_to_string(json_text(&check["log"])).unwrap();
         assert_eq!(log, "the setup\n");
-        let attempt = place.attempt("a");
+        let attempt = place.last_attempt("a");
         assert_eq!((&attempt["number"], &attempt["state"]), (&number.into(), &"failed".into()));
-        assert!(text(&attempt["reason"]).contains("ended with status 1"), "{attempt}");
-        assert_eq!(place.state("a"), "ready", "no try is used up");
-        assert!(!place.beside(&format!("repo.orch/r/a.{number}")).exists());
-        assert_eq!(place.git(["for-each-ref", "refs/heads/orch/r/a.*"]), "", "no branch is left");
+        assert!(json_text(&attempt["reason"]).contains("ended with status 1"), "{attempt}");
+        assert_eq!(place.task_state("a"), "ready", "no try is used up");
+        assert!(!place.sibling_path(&format!("repo.orch/r/a.{number}")).exists());
+        assert_eq!(place.run_git(["for-each-ref", "refs/heads/orch/r/a.*"]), "", "no branch is left");
     }
-    let run = place.run_state();
+    let run = place.show_run();
     assert_eq!((&run["state"], &run["pause"]["reason"]), (&"paused".into(), &"breaker".into()));
-    assert!(text(&run["pause"]["message"]).contains("status 1"), "{run}");
+    assert!(json_text(&run["pause"]["message"]).contains("status 1"), "{run}");
     let refused = place.orch(&["dispatch", "a", "--to", "w"]).fails("task_not_ready");
     assert_eq!(refused["details"]["reasons"][0]["code"], "run_paused");
     std::fs::write(fixed, "").unwrap();
     place.orch(&["run", "resume"]).ok();
-    assert_eq!(place.dispatch("a", "w")["attempt"]["number"], 4);
-    let work = place.claim_tree("w");
+    assert_eq!(place.dispatch_task("a", "w")["attempt"]["number"], 4);
+    let work = place.claim_tree_work("w");
     assert_eq!(std::fs::read_to_string(work.path.join("left")).unwrap(), "left\n");
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn what_is_in_the_way_stays_and_uses_no_try() {
-    let place = Place::with_tree_run(&[]);
-    let path = place.beside("repo.orch/r/a.1");
+    let place = TestEnvironment::with_tree_run(&[]);
+    let path = place.sibling_path("repo.orch/r/a.1");
     std::fs::create_dir_all(&path).unwrap();
     std::fs::write(path.join("mine"), "precious").unwrap();
     let refused = place.orch(&["dispatch", "a", "--to", "w"]).fails("worktree_conflict");
-    assert!(text(&refused["message"]).contains("a.1"), "{refused}");
+    assert!(json_text(&refused["message"]).contains("a.1"), "{refused}");
     assert_eq!(std::fs::read_to_string(path.join("mine")).unwrap(), "precious");
-    assert_eq!(place.git(["for-each-ref", "refs/heads/orch/r/a.*"]), "");
-    let next = place.dispatch("a", "w");
+    assert_eq!(place.run_git(["for-each-ref", "refs/heads/orch/r/a.*"]), "");
+    let next = place.dispatch_task("a", "w");
     assert_eq!(next["attempt"]["number"], 2, "the next attempt has a place of its own");
-    assert_eq!(place.run_state()["state"], "open");
+    assert_eq!(place.show_run()["state"], "open");
 }
 
 #[test]
 fn a_branch_in_the_way_is_left_where_it_is() {
-    let place = Place::with_tree_run(&[]);
+    let place = TestEnvironment::with_tree_run(&[]);
     let other = place.commit_all("more", "x");
-    place.git(["branch", "orch/r/a.1"]);
+    place.run_git(["branch", "orch/r/a.1"]);
     let refused = place.orch(&["dispatch", "a", "--to", "w"]).fails("worktree_conflict");
     assert_eq!(refused["hint"], "git log --oneline -5 refs/heads/orch/r/a.1");
-    assert_eq!(place.commit("orch/r/a.1"), other);
-    assert!(!place.beside("repo.orch/r/a.1").exists());
-    assert_eq!(place.dispatch("a", "w")["attempt"]["number"], 2);
+    assert_eq!(place.resolve_commit("orch/r/a.1"), other);
+    assert!(!place.sibling_path("repo.orch/r/a.1").exists());
+    assert_eq!(place.dispatch_task("a", "w")["attempt"]["number"], 2);
 }
 
 #[test]
 fn a_red_base_pauses_the_run_before_anything_is_dispatched() {
-    let place = Place::with_repository();
-    place.begin("r", &["--verify", "echo looked; test -e good", "--verify", "true"]);
+    let place = TestEnvironment::with_repository();
+    place.begin_run("r", &["--verify", "echo looked; test -e good", "--verify", "true"]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     let refused = place.orch(&["dispatch", "a", "--to", "w"]).fails("task_not_ready");
     assert_eq!(refused["details"]["reasons"][0]["code"], "run_paused");
-    let run = place.run_state();
+    let run = place.show_run();
     assert_eq!((&run["pause"]["reason"], &run["baseline"]), (&"baseline".into(), &"failed".into()));
-    let message = text(&run["pause"]["message"]);
+    let message = json_text(&run["pause"]["message"]);
     assert!(message.contains("`echo looked; test -e good` ended with status 1"), "{message}");
     assert!(place.orch(&["task", "show", "a"]).ok()["attempts"].as_array().unwrap().is_empty());
     let all = place.orch(&["dispatch", "--all", "--to", "w"]).ok();
     assert_eq!(all["dispatched"], json!([]));
     place.orch(&["run", "resume"]).ok();
-    assert_eq!(place.run_state()["baseline"], "overridden");
-    place.dispatch("a", "w");
-    let kinds = crate::scheduling::kinds(&place.orch(&["events"]).ok()["events"]);
+    assert_eq!(place.show_run()["baseline"], "overridden");
+    place.dispatch_task("a", "w");
+    let kinds = crate::scheduling::event_kinds(&place.orch(&["events"]).ok()["events"]);
     for kind in ["checked", "run_paused", "run_resumed"] {
         assert_eq!(kinds.iter().filter(|told| *told == kind).count(), 1, "{kind} of {kinds:?}");
     }
-    place.is_sound();
+    place.check_sound();
 }
 
 #[test]
 fn a_green_base_is_looked_at_once() {
-    let place = Place::with_repository();
-    let log = place.beside("log");
+    let place = TestEnvironment::with_repository();
+    let log = place.sibling_path("log");
     let check = format!("echo $ORCH_STAGE $ORCH_RUN >> '{}'", log.display());
-    place.begin("r", &["--verify", &check]);
+    place.begin_run("r", &["--verify", &check]);
     for key in ["a", "b"] {
-        place.task(key, &[]);
-        place.dispatch(key, "w");
+        place.add_task(key, &[]);
+        place.dispatch_task(key, "w");
     }
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "baseline r\n");
-    assert_eq!(place.run_state()["baseline"], "passed");
-    assert!(!place.beside("repo.orch/r/.baseline").exists());
+    assert_eq!(place.show_run()["baseline"], "passed");
+    assert!(!place.sibling_path("repo.orch/r/.baseline").exists());
     place.orch(&["run", "edit", "--verify", "true"]).ok();
-    assert_eq!(place.run_state()["baseline"], "pending", "other checks have not been seen on the base");
+    assert_eq!(place.show_run()["baseline"], "pending", "other checks have not been seen on the base");
 }
 
 /// A base whose checks cannot run says nothing: the dispatch fails, and the third time the run is paused.
 #[test]
 fn a_base_that_cannot_be_checked_is_a_fault_of_the_tool() {
-    let place = Place::with_tree_run(&["--verify", "no-such-program"]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "no-such-program"]);
     for _ in 0..2 {
         let failed = place.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");
         assert_eq!(failed["details"]["checks"][0]["state"], "could_not_start");
-        assert_eq!(place.run_state()["state"], "open");
+        assert_eq!(place.show_run()["state"], "open");
     }
     place.orch(&["dispatch", "a", "--to", "w"]).fails("task_not_ready");
-    let run = place.run_state();
+    let run = place.show_run();
     assert_eq!((&run["pause"]["reason"], &run["baseline"]), (&"breaker".into(), &"pending".into()));
     place.orch(&["run", "edit", "--verify", "true"]).ok();
     place.orch(&["run", "resume"]).ok();
-    assert_eq!(place.dispatch("a", "w")["attempt"]["number"], 1);
+    assert_eq!(place.dispatch_task("a", "w")["attempt"]["number"], 1);
 }
 
 /// One run whose base cannot be checked keeps nobody else's work back.
 #[test]
 fn dispatching_all_goes_on_where_one_run_cannot() {
-    let place = Place::with_tree_run(&["--verify", "no-such-program"]);
-    place.task("b", &[]);
-    place.begin("s", &[]);
+    let place = TestEnvironment::with_tree_run(&["--verify", "no-such-program"]);
+    place.add_task("b", &[]);
+    place.begin_run("s", &[]);
     place.orch(&["task", "add", "x", "--run", "s", "--key", "c"]).ok();
     let all = place.orch(&["dispatch", "--all", "--to", "w"]).ok();
     let sent: Vec<String> =
-        all["dispatched"].as_array().unwrap().iter().map(|one| text(&one["task"]["key"])).collect();
+        all["dispatched"].as_array().unwrap().iter().map(|one| json_text(&one["task"]["key"])).collect();
     assert_eq!(sent, ["c"], "{all}");
     assert_eq!(
-        texts(&all["refused"].as_array().unwrap().iter().map(|one| one["task"].clone()).collect())[0],
+        text_list(&all["refused"].as_array().unwrap().iter().map(|one| one["task"].clone()).collect())[0],
         "r/a"
     );
     assert_eq!(all["refused"][0]["code"], "check_failed", "{all}");

@@ -6,28 +6,28 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ground::Work;
-use crate::place::Place;
-use crate::scheduling::text;
+use super::fixture::ClaimedWorktree;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
 /// How many moves are made.
 const MOVES: u32 = 60;
 
 /// A small generator whose seed says everything.
-struct Dice(u64);
+struct PropertyRng(u64);
 
-impl Dice {
+impl PropertyRng {
     /// One that is told apart from others of the same seed.
     fn new(seed: u64, which: u64) -> Self {
         let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(which << 7) | 1);
         // The first ones are too much like the seed.
         for _ in 0..8 {
-            dice.roll(2);
+            dice.roll_dice(2);
         }
         dice
     }
 
-    fn roll(&mut self, sides: usize) -> usize {
+    fn roll_dice(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -37,86 +37,94 @@ impl Dice {
 
 /// What one attempt changed.
 #[derive(Clone, Debug)]
-struct Change {
+struct AttemptChanges {
     /// Its own file, which nobody else writes.
     own: String,
     /// What it wrote into a file that others write, too.
     shared: Option<(String, String)>,
 }
 
-impl Change {
+impl AttemptChanges {
     /// Draws one for an attempt and makes it.
-    fn made(attempt: &str, work: &Work, place: &Place, dice: &mut Dice) -> Self {
-        let own = match dice.roll(6) {
+    fn draw_and_commit(
+        attempt: &str,
+        work: &ClaimedWorktree,
+        place: &TestEnvironment,
+        dice: &mut PropertyRng,
+    ) -> Self {
+        let own = match dice.roll_dice(6) {
             0 => "poison-a".to_owned(),
             1 => "poison-b".to_owned(),
             _ => format!("own-{}", attempt.replace(['/', '@'], "-")),
         };
-        let shared = (dice.roll(2) == 0).then(|| (format!("shared{}", dice.roll(2)), format!("{attempt}\n")));
-        work.write(&own, &format!("{attempt}\n"));
+        let shared = (dice.roll_dice(2) == 0)
+            .then(|| (format!("shared{}", dice.roll_dice(2)), format!("{attempt}\n")));
+        work.write_file(&own, &format!("{attempt}\n"));
         if let Some((name, content)) = &shared {
-            work.write(name, content);
+            work.write_file(name, content);
         }
         place.commit_in(&work.path, attempt);
         Self { own, shared }
     }
 }
 
-struct World {
-    place: Place,
+struct RandomScenario {
+    place: TestEnvironment,
     log: PathBuf,
-    dice: Dice,
-    working: BTreeMap<String, Work>,
-    changes: BTreeMap<String, Change>,
+    dice: PropertyRng,
+    working: BTreeMap<String, ClaimedWorktree>,
+    changes: BTreeMap<String, AttemptChanges>,
 }
 
 /// The seed of a random test, given or new; each test says it, so that it can be given again.
-fn seed() -> u64 {
+fn test_seed() -> u64 {
     let given = std::env::var("ORCH_SEED").ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| 1 + u64::from(std::process::id()))
 }
 
 #[test]
 fn the_runs_branch_has_exactly_what_was_integrated() {
-    let seed = seed();
+    let seed = test_seed();
     println!("ORCH_SEED={seed}");
-    let mut world = World::new(seed, 8);
+    let mut world = RandomScenario::new(seed, 8);
     for _ in 0..MOVES {
-        world.step();
+        world.run_step();
     }
-    world.finish();
-    world.judge();
+    world.finish_all();
+    world.check_result();
 }
 
 /// The same with workers and two leads who wait for nobody; the seed says what they do, but not when.
 #[test]
 fn the_same_holds_when_all_of_it_happens_at_once() {
-    let seed = seed();
+    let seed = test_seed();
     println!("ORCH_SEED={seed}");
-    let mut world = World::new(seed, 5);
+    let mut world = RandomScenario::new(seed, 5);
     let changes = Mutex::new(BTreeMap::new());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for number in 0..4 {
             let (place, changes, over) = (&world.place, &changes, &over);
-            scope.spawn(move || worker(place, &mut Dice::new(seed, number + 1), number, changes, over));
+            scope.spawn(move || {
+                run_worker(place, &mut PropertyRng::new(seed, number + 1), number, changes, over)
+            });
         }
-        let second = scope.spawn(|| lead(&world.place, &mut Dice::new(seed, 10)));
-        lead(&world.place, &mut Dice::new(seed, 11));
+        let second = scope.spawn(|| run_lead(&world.place, &mut PropertyRng::new(seed, 10)));
+        run_lead(&world.place, &mut PropertyRng::new(seed, 11));
         second.join().unwrap();
         over.store(true, Ordering::SeqCst);
     });
     world.changes = changes.into_inner().unwrap();
-    assert_eq!(world.place.run_state()["outcome"], "succeeded");
-    world.judge();
+    assert_eq!(world.place.show_run()["outcome"], "succeeded");
+    world.check_result();
 }
 
 /// Takes what there is, changes something and reports it, until it is over.
-fn worker(
-    place: &Place,
-    dice: &mut Dice,
+fn run_worker(
+    place: &TestEnvironment,
+    dice: &mut PropertyRng,
     number: u64,
-    changes: &Mutex<BTreeMap<String, Change>>,
+    changes: &Mutex<BTreeMap<String, AttemptChanges>>,
     over: &AtomicBool,
 ) {
     let name = format!("w{number}");
@@ -126,11 +134,11 @@ fn worker(
         if claimed["thread"].is_null() {
             continue;
         }
-        let work = Work::of(&claimed);
-        let attempt = text(&work.payload["attempt"]);
-        let change = Change::made(&attempt, &work, place, dice);
+        let work = ClaimedWorktree::from_claim(&claimed);
+        let attempt = json_text(&work.payload["attempt"]);
+        let change = AttemptChanges::draw_and_commit(&attempt, &work, place, dice);
         changes.lock().unwrap().insert(attempt, change);
-        let printed = place.done(&work).run();
+        let printed = place.done_call(&work).run();
         if printed.exit != 0 {
             // It was recalled meanwhile.
             printed.fails("lease_lost");
@@ -139,120 +147,126 @@ fn worker(
 }
 
 /// Dispatches, verifies, merges and recalls, until everything is done.
-fn lead(place: &Place, dice: &mut Dice) {
-    while place.run_state()["state"] != "finished" {
+fn run_lead(place: &TestEnvironment, dice: &mut PropertyRng) {
+    while place.show_run()["state"] != "finished" {
         place.orch(&["dispatch", "--all", "--to", "pool"]).ok();
         let listed = place.orch(&["task", "list", "--state", "reported", "--state", "running"]).ok();
-        let keys = crate::scheduling::keys(&listed["tasks"]);
-        match dice.roll(4) {
+        let keys = crate::scheduling::task_keys(&listed["tasks"]);
+        match dice.roll_dice(4) {
             0 | 1 => drop(place.orch(&["integrate", "r"]).ok()),
             2 if !keys.is_empty() => {
-                drop(place.orch(&["verify", &keys[dice.roll(keys.len())]]).run());
+                drop(place.orch(&["verify", &keys[dice.roll_dice(keys.len())]]).run());
             }
-            3 if !keys.is_empty() && dice.roll(4) == 0 => {
-                drop(place.orch(&["recall", &keys[dice.roll(keys.len())]]).run());
+            3 if !keys.is_empty() && dice.roll_dice(4) == 0 => {
+                drop(place.orch(&["recall", &keys[dice.roll_dice(keys.len())]]).run());
             }
             _ => {}
         }
     }
 }
 
-impl World {
+impl RandomScenario {
     fn new(seed: u64, tasks: u32) -> Self {
-        let place = Place::with_repository();
+        let place = TestEnvironment::with_repository();
         for name in ["shared0", "shared1"] {
             place.commit_all(name, "start\n");
         }
-        let log = place.beside("log");
+        let log = place.sibling_path("log");
         // A tree with both is broken, though each alone is fine.
         let check = format!(
             "echo $ORCH_STAGE $ORCH_ATTEMPT $(git rev-parse 'HEAD^{{tree}}') >> '{}'; ! {{ test -e poison-a && test -e poison-b; }}",
             log.display()
         );
-        place.begin("r", &["--verify", &check, "--max-attempts", "50"]);
+        place.begin_run("r", &["--verify", &check, "--max-attempts", "50"]);
         for number in 0..tasks {
-            place.task(&format!("t{number}"), &[]);
+            place.add_task(&format!("t{number}"), &[]);
         }
-        place.task("last", &["t0", "t1"]);
-        Self { place, log, dice: Dice::new(seed, 0), working: BTreeMap::new(), changes: BTreeMap::new() }
+        place.add_task("last", &["t0", "t1"]);
+        Self {
+            place,
+            log,
+            dice: PropertyRng::new(seed, 0),
+            working: BTreeMap::new(),
+            changes: BTreeMap::new(),
+        }
     }
 
-    fn step(&mut self) {
-        match self.dice.roll(18) {
-            0..=6 => self.dispatch(),
-            7..=12 => self.report(),
-            13 | 14 => self.verify(),
-            15 => self.recall(),
+    fn run_step(&mut self) {
+        match self.dice.roll_dice(18) {
+            0..=6 => self.dispatch_some(),
+            7..=12 => self.report_some(),
+            13 | 14 => self.verify_some(),
+            15 => self.recall_some(),
             _ => drop(self.place.orch(&["integrate"]).ok()),
         }
     }
 
-    fn dispatch(&mut self) {
-        let worker = format!("w{}", self.dice.roll(4));
+    fn dispatch_some(&mut self) {
+        let worker = format!("w{}", self.dice.roll_dice(4));
         if self.working.contains_key(&worker) {
             return;
         }
-        let ready = self.place.ready();
+        let ready = self.place.ready_keys();
         if ready.is_empty() {
             return;
         }
-        let key = ready[self.dice.roll(ready.len())].clone();
-        let work = self.place.take(&key, &worker);
+        let key = ready[self.dice.roll_dice(ready.len())].clone();
+        let work = self.place.start_tree_task(&key, &worker);
         self.working.insert(worker, work);
     }
 
-    fn report(&mut self) {
+    fn report_some(&mut self) {
         if self.working.is_empty() {
             return;
         }
         let names: Vec<String> = self.working.keys().cloned().collect();
-        let worker = &names[self.dice.roll(names.len())];
+        let worker = &names[self.dice.roll_dice(names.len())];
         let work = self.working.remove(worker).unwrap();
-        let attempt = text(&work.payload["attempt"]);
-        let change = Change::made(&attempt, &work, &self.place, &mut self.dice);
-        self.place.done(&work).ok();
+        let attempt = json_text(&work.payload["attempt"]);
+        let change = AttemptChanges::draw_and_commit(&attempt, &work, &self.place, &mut self.dice);
+        self.place.done_call(&work).ok();
         self.changes.insert(attempt, change);
     }
 
-    fn recall(&mut self) {
+    fn recall_some(&mut self) {
         let live = self.place.orch(&["task", "list", "--state", "reported", "--state", "running"]).ok();
-        let keys = crate::scheduling::keys(&live["tasks"]);
+        let keys = crate::scheduling::task_keys(&live["tasks"]);
         if keys.is_empty() {
             return;
         }
-        let key = &keys[self.dice.roll(keys.len())];
+        let key = &keys[self.dice.roll_dice(keys.len())];
         self.place.orch(&["recall", key]).ok();
         let task = format!("r/{key}@");
-        self.working.retain(|_, work| !text(&work.payload["attempt"]).starts_with(&task));
+        self.working.retain(|_, work| !json_text(&work.payload["attempt"]).starts_with(&task));
     }
 
-    fn verify(&mut self) {
+    fn verify_some(&mut self) {
         let reported = self.place.orch(&["task", "list", "--state", "reported"]).ok();
-        let keys = crate::scheduling::keys(&reported["tasks"]);
+        let keys = crate::scheduling::task_keys(&reported["tasks"]);
         if keys.is_empty() {
             return;
         }
-        let printed = self.place.orch(&["verify", &keys[self.dice.roll(keys.len())]]).run();
+        let printed = self.place.orch(&["verify", &keys[self.dice.roll_dice(keys.len())]]).run();
         if printed.exit != 0 {
             printed.fails("check_failed");
         }
     }
 
     /// Everybody reports what they have, and all of it is merged.
-    fn finish(&mut self) {
+    fn finish_all(&mut self) {
         while !self.working.is_empty() {
-            self.report();
+            self.report_some();
         }
         self.place.orch(&["integrate"]).ok();
     }
 
-    fn judge(&self) {
+    fn check_result(&self) {
         let events = self.place.orch(&["events", "--limit", "1000"]).ok()["events"].clone();
         let of = |kind: &str| -> Vec<(String, String)> {
             let events = events.as_array().unwrap().iter().filter(|event| event["kind"] == kind);
             events
                 .map(|event| {
-                    (text(&event["attempt"]), event["data"]["commit"].as_str().unwrap_or("").to_owned())
+                    (json_text(&event["attempt"]), event["data"]["commit"].as_str().unwrap_or("").to_owned())
                 })
                 .collect()
         };
@@ -269,9 +283,9 @@ impl World {
                 expected.insert(name.clone(), content.trim_end().to_owned());
             }
         }
-        let names = self.place.git(["ls-tree", "--name-only", "orch/r/main"]);
+        let names = self.place.run_git(["ls-tree", "--name-only", "orch/r/main"]);
         let found: BTreeMap<String, String> =
-            names.lines().map(|name| (name.to_owned(), self.place.on_branch(name).unwrap())).collect();
+            names.lines().map(|name| (name.to_owned(), self.place.file_on_branch(name).unwrap())).collect();
         assert_eq!(found, expected);
         assert!(!(found.contains_key("poison-a") && found.contains_key("poison-b")), "the branch is green");
         // Each of them was checked as it is there: the tool ran the checks on the very tree that the branch came to have.
@@ -286,14 +300,14 @@ impl World {
             })
             .collect();
         for (attempt, commit) in &integrated {
-            let tree = self.place.git(["rev-parse", &format!("{commit}^{{tree}}")]);
+            let tree = self.place.run_git(["rev-parse", &format!("{commit}^{{tree}}")]);
             assert!(checked.contains(&(attempt, &tree)), "{attempt} was not checked on {tree}:\n{log}");
-            assert_eq!(self.place.git(["merge-base", commit, "orch/r/main"]), *commit);
+            assert_eq!(self.place.run_git(["merge-base", commit, "orch/r/main"]), *commit);
         }
         // Nobody who was rejected is there.
         for (attempt, _) in of("rejected") {
             assert!(!integrated.iter().any(|(other, _)| *other == attempt));
         }
-        self.place.is_sound();
+        self.place.check_sound();
     }
 }

@@ -4,29 +4,29 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
-use crate::scheduling::text;
+use crate::scheduling::json_text;
+use crate::test_environment::TestEnvironment;
 
-fn diff(place: &Place, arguments: &[&str]) -> Value {
+fn show_diff(place: &TestEnvironment, arguments: &[&str]) -> Value {
     place.orch(&[&["diff"], arguments, &["--json"]].concat()).ok()
 }
 
 #[test]
 fn a_diff_follows_the_branch_and_ends_with_the_report() {
-    let place = Place::with_tree_run(&[]);
+    let place = TestEnvironment::with_tree_run(&[]);
     let nothing = place.orch(&["diff", "a"]).fails("attempt_not_found");
     assert_eq!(nothing["details"]["task"], "r/a");
     place.orch(&["diff", "nobody"]).fails("task_not_found");
-    let work = place.take("a", "w");
-    let empty = diff(&place, &["a"]);
+    let work = place.start_tree_task("a", "w");
+    let empty = show_diff(&place, &["a"]);
     assert_eq!(
         (&empty["base_commit"], &empty["head_commit"]),
         (&work.base.clone().into(), &work.base.clone().into())
     );
     assert_eq!((&empty["files"], &empty["diff"]), (&json!([]), &"".into()));
-    let first = place.work(&work, &[("new", "one\ntwo\n"), ("base.txt", "changed\n")]);
-    work.write("not-committed", "x");
-    let shown = diff(&place, &["a"]);
+    let first = place.commit_files(&work, &[("new", "one\ntwo\n"), ("base.txt", "changed\n")]);
+    work.write_file("not-committed", "x");
+    let shown = show_diff(&place, &["a"]);
     assert_eq!(
         (&shown["task"], &shown["attempt"], &shown["head_commit"]),
         (&"r/a".into(), &"r/a@1".into(), &first.into())
@@ -36,53 +36,57 @@ fn a_diff_follows_the_branch_and_ends_with_the_report() {
         json!([{"path": "base.txt", "added": 1, "removed": 1}, {"path": "new", "added": 2, "removed": 0}])
     );
     assert_eq!((&shown["files_total"], &shown["cut"]), (&2.into(), &false.into()));
-    assert!(text(&shown["stat"]).contains("2 files changed, 3 insertions(+), 1 deletion(-)"), "{shown}");
+    assert!(json_text(&shown["stat"]).contains("2 files changed, 3 insertions(+), 1 deletion(-)"), "{shown}");
     // As it is it can be applied elsewhere.
     let raw = place.orch(&["diff", "a"]).run();
     assert_eq!(shown["diff"], raw.stdout);
-    let patch = place.beside("patch");
+    let patch = place.sibling_path("patch");
     std::fs::write(&patch, &raw.stdout).unwrap();
-    place.git(["apply", "--check", patch.to_str().unwrap()]);
-    let stat = diff(&place, &["r/a@1", "--stat"]);
+    place.run_git(["apply", "--check", patch.to_str().unwrap()]);
+    let stat = show_diff(&place, &["r/a@1", "--stat"]);
     assert_eq!((&stat["stat"], &stat["diff"]), (&shown["stat"], &Value::Null));
     assert_eq!(stat["stat"], place.orch(&["diff", "a", "--stat"]).run().stdout);
     // Once it is reported, what is reported counts, wherever its branch goes.
     std::fs::remove_file(work.path.join("not-committed")).unwrap();
-    place.done(&work).ok();
+    place.done_call(&work).ok();
     place.orch(&["integrate"]).ok();
-    assert_eq!(diff(&place, &["a"]), shown);
+    assert_eq!(show_diff(&place, &["a"]), shown);
     place.orch(&["diff", "a@2"]).fails("attempt_not_found");
-    let plain = Place::with_run("p");
-    plain.task("a", &[]);
-    plain.dispatch("a", "w");
+    let plain = TestEnvironment::with_run("p");
+    plain.add_task("a", &[]);
+    plain.dispatch_task("a", "w");
     plain.orch(&["diff", "a"]).fails("attempt_not_found");
 }
 
 #[test]
 fn an_attempt_that_ended_otherwise_shows_how_far_it_came() {
-    let place = Place::with_tree_run(&[]);
-    let work = place.take("a", "w");
-    let head = place.work(&work, &[("new", "one\n")]);
-    place.give_up(&work.held, "No.");
-    assert_eq!(diff(&place, &["a"])["head_commit"], head);
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.start_tree_task("a", "w");
+    let head = place.commit_files(&work, &[("new", "one\n")]);
+    place.fail_work(&work.held, "No.");
+    assert_eq!(show_diff(&place, &["a"])["head_commit"], head);
     place.orch(&["worktree", "remove", "a"]).ok();
-    assert_eq!(diff(&place, &["a@1"])["head_commit"], head);
-    let second = place.take("a", "w");
-    assert_eq!(diff(&place, &["a"])["head_commit"], second.base);
+    assert_eq!(show_diff(&place, &["a@1"])["head_commit"], head);
+    let second = place.start_tree_task("a", "w");
+    assert_eq!(show_diff(&place, &["a"])["head_commit"], second.base);
 }
 
 #[test]
 fn what_others_wrote_does_nothing_to_a_terminal() {
-    let place = Place::with_tree_run(&[]);
-    let work = place.take("a", "w");
-    place.work(&work, &[("new", "\tx \u{1b}[31mred\u{1b}[0m\n")]);
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.start_tree_task("a", "w");
+    place.commit_files(&work, &[("new", "\tx \u{1b}[31mred\u{1b}[0m\n")]);
     let raw = place.orch(&["diff", "a"]).run().stdout;
     assert!(raw.contains("+\tx \u{1b}[31mred"), "it is as git prints it: {raw:?}");
     // A terminal of its own, by the program that records one.
     let line = format!("{} diff a", env!("CARGO_BIN_EXE_orch"));
     let mut script = Command::new("script");
-    script.args(["-qec", &line, "/dev/null"]).current_dir(place.top()).env_clear().env("NO_COLOR", "1");
-    script.envs(place.ground().variables.iter().map(|(name, value)| (name, value)));
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(place.repository_path())
+        .env_clear()
+        .env("NO_COLOR", "1");
+    script.envs(place.repo_environment().variables.iter().map(|(name, value)| (name, value)));
     script.stdin(std::process::Stdio::null());
     let Ok(output) = script.output() else { return };
     let shown = String::from_utf8_lossy(&output.stdout);
@@ -91,52 +95,56 @@ fn what_others_wrote_does_nothing_to_a_terminal() {
 
 #[test]
 fn attempts_that_do_not_merge_are_seen_before_they_are_merged() {
-    let place = Place::with_repository();
+    let place = TestEnvironment::with_repository();
     place.commit_all("shared", "1\n2\n3\n");
-    place.begin("r", &[]);
-    let clashes = |place: &Place| place.orch(&["status", "r"]).ok()["clashes"].clone();
+    place.begin_run("r", &[]);
+    let clashes = |place: &TestEnvironment| place.orch(&["status", "r"]).ok()["clashes"].clone();
     for key in ["a", "b", "c"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
     assert_eq!(clashes(&place), json!([]));
-    let (a, b, c) = (place.take("a", "wa"), place.take("b", "wb"), place.take("c", "wc"));
-    place.work(&a, &[("shared", "one\n2\n3\n")]);
+    let (a, b, c) = (
+        place.start_tree_task("a", "wa"),
+        place.start_tree_task("b", "wb"),
+        place.start_tree_task("c", "wc"),
+    );
+    place.commit_files(&a, &[("shared", "one\n2\n3\n")]);
     assert_eq!(clashes(&place), json!([]), "one alone clashes with nobody");
-    place.work(&b, &[("shared", "eins\n2\n3\n")]);
-    place.work(&c, &[("shared", "1\n2\n3\nfour\n"), ("other", "c")]);
+    place.commit_files(&b, &[("shared", "eins\n2\n3\n")]);
+    place.commit_files(&c, &[("shared", "1\n2\n3\nfour\n"), ("other", "c")]);
     assert_eq!(clashes(&place), json!([{"attempts": ["r/a@1", "r/b@1"], "files": ["shared"]}]));
     let page = place.orch(&["status", "r"]).text();
     assert!(page.contains("r/a@1 and r/b@1 do not merge: shared"), "{page}");
     // Still so when one of them is reported, and no more when it is ended.
-    place.done(&a).ok();
+    place.done_call(&a).ok();
     assert_eq!(clashes(&place).as_array().unwrap().len(), 1);
     place.orch(&["recall", "b"]).ok();
     assert_eq!(clashes(&place), json!([]));
     // A repository that is gone keeps nobody from the rest.
-    std::fs::rename(place.top().join(".git"), place.beside("away")).unwrap();
-    let store = place.beside("away/orch/orch.db");
+    std::fs::rename(place.repository_path().join(".git"), place.sibling_path("away")).unwrap();
+    let store = place.sibling_path("away/orch/orch.db");
     let status = place.orch(&["status", "r", "--store", store.to_str().unwrap()]).ok();
     assert_eq!(status["clashes"], json!([]));
 }
 
 #[test]
 fn a_report_tells_what_landed_and_what_did_not() {
-    let place = Place::with_repository();
-    place.begin(
+    let place = TestEnvironment::with_repository();
+    place.begin_run(
         "r",
         &["--goal", "Ship it.\n# Not a heading", "--max-attempts", "1", "--verify", "test ! -e bad"],
     );
     for key in ["a", "b", "c", "d"] {
-        place.task(key, &[]);
+        place.add_task(key, &[]);
     }
-    let a = place.take("a", "wa");
-    place.holding(&a.held, &["ask", &a.held.thread, "Which `one`?", "--option", "x"]).ok();
+    let a = place.start_tree_task("a", "wa");
+    place.holder_call(&a.held, &["ask", &a.held.thread, "Which `one`?", "--option", "x"]).ok();
     assert!(place.orch(&["report", "r"]).run().stdout.contains("orch answer r/a TEXT"));
     place.orch(&["answer", "a", "x"]).ok();
-    place.work(&a, &[("a", "a")]);
-    place.done(&a).ok();
-    place.reported("b", &[("bad", "bad")]);
-    place.reported("c", &[("bad", "bad")]);
+    place.commit_files(&a, &[("a", "a")]);
+    place.done_call(&a).ok();
+    place.report_task("b", &[("bad", "bad")]);
+    place.report_task("c", &[("bad", "bad")]);
     place.orch(&["accept", "c", "--reason", "Known to be bad."]).ok();
     place.orch(&["integrate"]).ok();
     let report = place.orch(&["report", "r"]).run();
@@ -176,9 +184,9 @@ fn a_report_tells_what_landed_and_what_did_not() {
     let json = place.orch(&["report", "r", "--json"]).ok();
     assert_eq!(json["document"], page);
     // Without a repository there is nothing to land.
-    let plain = Place::with_run("p");
-    plain.task("a", &[]);
-    plain.do_task("a", "w");
+    let plain = TestEnvironment::with_run("p");
+    plain.add_task("a", &[]);
+    plain.complete_task("a", "w");
     let page = plain.orch(&["report"]).run().stdout;
     assert!(page.contains("- `p/a@1` Do it: not checked\n") && !page.contains("anded"), "{page}");
 }

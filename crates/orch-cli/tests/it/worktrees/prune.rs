@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::fixture::Orchard;
+use super::fixture::WorktreeFixture;
 
 #[test]
 fn all_that_ended_go_and_the_live_stay() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b", "c"]);
-    let (failed, live) = (orchard.give_up("a"), orchard.dispatch("b"));
-    let recalled = orchard.dispatch("c");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b", "c"]);
+    let (failed, live) = (orchard.fail_task("a"), orchard.dispatch_task("b"));
+    let recalled = orchard.dispatch_task("c");
     orchard.orch(&["recall", "c"]).ok();
     let planned = orchard.orch(&["worktree", "prune", "--dry-run"]).ok();
     assert_eq!(planned["dry_run"], true);
-    assert_eq!(orchard.states(), ["a@1 present there", "b@1 present there", "c@1 present there"]);
+    assert_eq!(orchard.worktree_states(), ["a@1 present there", "b@1 present there", "c@1 present there"]);
     let pruned = orchard.orch(&["worktree", "prune"]).ok();
     for answer in [&planned, &pruned] {
         let names = |list: &str| {
@@ -31,39 +31,39 @@ fn all_that_ended_go_and_the_live_stay() {
     assert!(!failed.exists() && !recalled.exists() && live.exists());
     let again = orchard.orch(&["worktree", "prune", "r"]).ok();
     assert_eq!(again["removed"], json!([]));
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn what_cannot_be_kept_stays() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b"]);
-    let tree = orchard.give_up("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b"]);
+    let tree = orchard.fail_task("a");
     let inner = tree.join("inner");
     std::fs::create_dir(&inner).unwrap();
-    orchard.yard.git_in(&inner, ["init", "--quiet"]);
-    orchard.yard.commit_in(&inner, "of somebody else");
-    orchard.give_up("b");
+    orchard.yard.run_git_in(&inner, ["init", "--quiet"]);
+    orchard.yard.commit_all_in(&inner, "of somebody else");
+    orchard.fail_task("b");
     let text = orchard.orch(&["worktree", "prune"]).text();
     assert!(text.contains("r/b@1 was taken away") && text.contains("r/a@1 stays:"), "{text}");
     assert!(inner.exists());
-    assert_eq!(orchard.states(), ["a@1 present there", "b@1 removed nothing"]);
-    orchard.is_sound();
+    assert_eq!(orchard.worktree_states(), ["a@1 present there", "b@1 removed nothing"]);
+    orchard.check_sound();
 }
 
 #[test]
 fn the_trees_of_a_finished_run_go_too() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b"]);
-    orchard.give_up("a");
-    orchard.report("b");
-    assert_eq!(orchard.integrate()["integrated"].as_array().unwrap().len(), 1);
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b"]);
+    orchard.fail_task("a");
+    orchard.report_task("b");
+    assert_eq!(orchard.integrate_run()["integrated"].as_array().unwrap().len(), 1);
     let run = orchard.orch(&["run", "show", "r"]).ok();
     assert_eq!(run["run"]["state"], "finished");
-    assert_eq!(orchard.states(), ["a@1 present there", "b@1 removed nothing"]);
+    assert_eq!(orchard.worktree_states(), ["a@1 present there", "b@1 removed nothing"]);
     orchard.orch(&["worktree", "prune"]).ok();
-    assert_eq!(orchard.yard.worktrees(), Vec::<std::path::PathBuf>::new());
-    let left: Vec<_> = std::fs::read_dir(orchard.root()).unwrap().collect();
+    assert_eq!(orchard.yard.list_worktrees(), Vec::<std::path::PathBuf>::new());
+    let left: Vec<_> = std::fs::read_dir(orchard.worktree_root()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
-    orchard.is_sound();
+    orchard.check_sound();
 }

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::Orchard;
+use super::fixture::WorktreeFixture;
 
 #[test]
 fn a_sound_repository_has_nothing_to_tell() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b", "c"]);
-    orchard.report("a");
-    orchard.integrate();
-    orchard.give_up("b");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b", "c"]);
+    orchard.report_task("a");
+    orchard.integrate_run();
+    orchard.fail_task("b");
     orchard.orch(&["worktree", "prune"]).ok();
-    orchard.dispatch("c");
+    orchard.dispatch_task("c");
     for dry in [true, false] {
         let words: &[&str] = if dry { &["reconcile", "--dry-run"] } else { &["reconcile"] };
         let nothing = json!({ "changes": [], "finished": [], "swept": [], "orphans": [] });
@@ -22,18 +22,18 @@ fn a_sound_repository_has_nothing_to_tell() {
 
 #[test]
 fn what_the_store_does_not_know_is_named_and_stays() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    orchard.dispatch("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    orchard.dispatch_task("a");
     let yard = &orchard.yard;
-    let (stray, other) = (yard.beside("repo.orch/r/stray"), yard.beside("repo.orch/old/a.1"));
+    let (stray, other) = (yard.sibling_path("repo.orch/r/stray"), yard.sibling_path("repo.orch/old/a.1"));
     for (path, branch) in [(&stray, "orch/r/stray"), (&other, "orch/old/a.1")] {
-        yard.git(["worktree", "add", "--quiet", "-b", branch, path.to_str().unwrap()]);
+        yard.run_git(["worktree", "add", "--quiet", "-b", branch, path.to_str().unwrap()]);
     }
-    yard.git(["worktree", "add", "--quiet", "--detach", "../elsewhere"]);
-    yard.git(["branch", "mine"]);
+    yard.run_git(["worktree", "add", "--quiet", "--detach", "../elsewhere"]);
+    yard.run_git(["branch", "mine"]);
     for name in ["salvage/r/a.9", "kept/old/a.1", "salvage/r/a.1"] {
-        yard.git(["update-ref", &format!("refs/orch/{name}"), "HEAD"]);
+        yard.run_git(["update-ref", &format!("refs/orch/{name}"), "HEAD"]);
     }
     let names = |answer: &Value| -> Vec<String> {
         let orphans = answer["orphans"].as_array().unwrap().iter();
@@ -67,9 +67,9 @@ fn what_the_store_does_not_know_is_named_and_stays() {
 
 #[test]
 fn a_repeated_request_is_told_what_the_first_was() {
-    let orchard = Orchard::with(&["--done-when", "reported"]);
-    orchard.add(&["a"]);
-    orchard.report("a");
+    let orchard = WorktreeFixture::with_run_options(&["--done-when", "reported"]);
+    orchard.add_tasks(&["a"]);
+    orchard.report_task("a");
     let words = ["reconcile", "--request-id", "k"];
     let first = orchard.orch(&words).run().ok_document();
     assert_eq!(first["data"]["changes"].as_array().unwrap().len(), 2, "{first}");
@@ -80,11 +80,11 @@ fn a_repeated_request_is_told_what_the_first_was() {
 
 #[test]
 fn a_repository_that_is_gone_is_a_warning() {
-    let orchard = Orchard::new();
-    let store = format!("sqlite:{}", orchard.yard.beside("other.db").display());
+    let orchard = WorktreeFixture::new();
+    let store = format!("sqlite:{}", orchard.yard.sibling_path("other.db").display());
     orchard.orch(&["run", "init", "Other", "--store", &store]).ok();
-    let aside = orchard.yard.beside("aside");
-    std::fs::rename(orchard.yard.top().join(".git"), &aside).unwrap();
+    let aside = orchard.yard.sibling_path("aside");
+    std::fs::rename(orchard.yard.repository_path().join(".git"), &aside).unwrap();
     let document = orchard.orch(&["reconcile", "--store", &store]).run().ok_document();
     assert_eq!(document["data"]["orphans"], json!([]));
     assert!(document["warnings"][0].as_str().is_some_and(|warning| warning.contains("repo")), "{document}");

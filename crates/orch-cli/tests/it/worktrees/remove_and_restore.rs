@@ -1,14 +1,14 @@
 //! Taking the worktree of an ended attempt away, and bringing it back byte for byte.
 
-use orch_testkit::yard::{files, write};
+use orch_testkit::test_repo::{folder_contents, write_file_at};
 
-use super::fixture::Orchard;
+use super::fixture::WorktreeFixture;
 
 #[test]
 fn a_live_attempts_worktree_stays() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.dispatch("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.dispatch_task("a");
     let error = orchard.orch(&["worktree", "remove", "a"]).fails("attempt_live");
     assert_eq!(error["details"]["attempt"], "r/a@1");
     assert_eq!(error["hint"], "orch recall r/a");
@@ -16,34 +16,34 @@ fn a_live_attempts_worktree_stays() {
     orchard.orch(&["worktree", "restore", "a"]).ok();
     let error = orchard.orch(&["worktree", "restore", "a", "--to", "../x"]).fails("worktree_conflict");
     assert_eq!(error["details"]["problem"], "present");
-    assert_eq!(orchard.states(), ["a@1 present there"]);
-    orchard.is_sound();
+    assert_eq!(orchard.worktree_states(), ["a@1 present there"]);
+    orchard.check_sound();
 }
 
 #[test]
 fn what_is_taken_away_comes_back_byte_for_byte() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.give_up("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.fail_task("a");
     let (before, status) =
-        (files(&tree), orchard.yard.git_in(&tree, ["status", "--porcelain=v2", "--branch"]));
+        (folder_contents(&tree), orchard.yard.run_git_in(&tree, ["status", "--porcelain=v2", "--branch"]));
     let removed = orchard.orch(&["worktree", "remove", "r/a@1"]).ok()["worktree"].clone();
     assert_eq!((&removed["state"], &removed["found"]), (&"removed".into(), &"nothing".into()));
     assert_eq!(removed["salvage"], "refs/orch/salvage/r/a.1");
     assert!(!tree.exists());
-    assert_eq!(orchard.yard.worktrees(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(orchard.yard.list_worktrees(), Vec::<std::path::PathBuf>::new());
     let kept = ["refs/orch/kept/r/a.1", "refs/orch/salvage/r/a.1"];
-    assert_eq!(orchard.yard.references("refs/orch/"), kept);
-    assert_eq!(orchard.yard.references("refs/heads/orch/r/a.1"), [""; 0]);
+    assert_eq!(orchard.yard.list_references("refs/orch/"), kept);
+    assert_eq!(orchard.yard.list_references("refs/heads/orch/r/a.1"), [""; 0]);
     orchard.orch(&["worktree", "remove", "a"]).ok();
     let shown = orchard.orch(&["worktree", "show", "a"]).ok();
     assert_eq!((&shown["restore"], &shown["contents"]), (&"orch worktree restore r/a@1".into(), &().into()));
 
     let back = orchard.orch(&["worktree", "restore", "a"]).ok()["worktree"].clone();
     assert_eq!((&back["state"], &back["found"]), (&"present".into(), &"there".into()));
-    assert_eq!(files(&tree), before);
-    assert_eq!(orchard.yard.git_in(&tree, ["status", "--porcelain=v2", "--branch"]), status);
-    assert_eq!(orchard.yard.references("refs/heads/orch/r/a.1"), ["refs/heads/orch/r/a.1"]);
+    assert_eq!(folder_contents(&tree), before);
+    assert_eq!(orchard.yard.run_git_in(&tree, ["status", "--porcelain=v2", "--branch"]), status);
+    assert_eq!(orchard.yard.list_references("refs/heads/orch/r/a.1"), ["refs/heads/orch/r/a.1"]);
     let again = orchard.orch(&["worktree", "restore", "a"]).ok()["worktree"].clone();
     assert_eq!(again["updated_at"], back["updated_at"], "brought back twice is brought back once");
     let kinds: Vec<String> = orchard.orch(&["events", "--task", "a"]).ok()["events"]
@@ -53,47 +53,47 @@ fn what_is_taken_away_comes_back_byte_for_byte() {
         .map(|event| event["kind"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds[kinds.len() - 2..], ["worktree_removed", "worktree_restored"]);
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn it_comes_back_where_it_is_wanted() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.give_up("a");
-    let before = files(&tree);
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.fail_task("a");
+    let before = folder_contents(&tree);
     orchard.orch(&["worktree", "remove", "a"]).ok();
-    write(&orchard.yard.beside("taken/mine.txt"), "mine\n");
+    write_file_at(&orchard.yard.sibling_path("taken/mine.txt"), "mine\n");
     let taken = orchard.orch(&["worktree", "restore", "a", "--to", "../taken"]).fails("worktree_conflict");
     assert_eq!(taken["details"]["problem"], "taken");
     let back = orchard.orch(&["worktree", "restore", "a", "--to", "../back here"]).ok();
-    let path = orchard.yard.beside("back here");
+    let path = orchard.yard.sibling_path("back here");
     assert_eq!(back["worktree"]["path"], path.to_str().unwrap());
-    assert_eq!(files(&path), before);
+    assert_eq!(folder_contents(&path), before);
     // Removed again, it is the new place that goes.
     orchard.orch(&["worktree", "remove", "a"]).ok();
     assert!(!path.exists());
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn a_branch_that_is_checked_out_elsewhere_stays() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.give_up("a");
-    orchard.yard.git_in(&tree, ["switch", "--quiet", "--detach"]);
-    orchard.yard.git(["switch", "--quiet", "orch/r/a.1"]);
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.fail_task("a");
+    orchard.yard.run_git_in(&tree, ["switch", "--quiet", "--detach"]);
+    orchard.yard.run_git(["switch", "--quiet", "orch/r/a.1"]);
     orchard.orch(&["worktree", "remove", "a"]).ok();
-    assert_eq!(orchard.yard.git(["symbolic-ref", "--short", "HEAD"]), "orch/r/a.1");
-    assert_eq!(orchard.yard.references("refs/heads/orch/r/a.1"), ["refs/heads/orch/r/a.1"]);
-    orchard.is_sound();
+    assert_eq!(orchard.yard.run_git(["symbolic-ref", "--short", "HEAD"]), "orch/r/a.1");
+    assert_eq!(orchard.yard.list_references("refs/heads/orch/r/a.1"), ["refs/heads/orch/r/a.1"]);
+    orchard.check_sound();
 }
 
 #[test]
 fn who_works_in_it_keeps_it() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.give_up("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.fail_task("a");
     let mut child = std::process::Command::new("sh")
         .args(["-c", "read line"])
         .current_dir(&tree)
@@ -111,46 +111,46 @@ fn who_works_in_it_keeps_it() {
     child.wait().unwrap();
     orchard.orch(&["worktree", "remove", "a"]).ok();
     assert!(!tree.exists());
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn what_a_setup_left_that_failed_is_brought_back_too() {
-    let orchard = Orchard::with(&["--setup", "echo it >left; exit 3"]);
-    orchard.add(&["a"]);
+    let orchard = WorktreeFixture::with_run_options(&["--setup", "echo it >left; exit 3"]);
+    orchard.add_tasks(&["a"]);
     orchard.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");
-    assert_eq!(orchard.states(), ["a@1 removed nothing"]);
-    assert_eq!(orchard.yard.references("refs/heads/orch/r/a.1"), [""; 0]);
+    assert_eq!(orchard.worktree_states(), ["a@1 removed nothing"]);
+    assert_eq!(orchard.yard.list_references("refs/heads/orch/r/a.1"), [""; 0]);
     let back = orchard.orch(&["worktree", "restore", "a"]).ok();
     let path = std::path::PathBuf::from(back["worktree"]["path"].as_str().unwrap());
     assert_eq!(std::fs::read_to_string(path.join("left")).unwrap(), "it\n");
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn one_whose_folder_is_gone_is_seen_and_forgotten() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b"]);
-    let tree = orchard.give_up("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b"]);
+    let tree = orchard.fail_task("a");
     std::fs::remove_dir_all(&tree).unwrap();
-    assert_eq!(orchard.states(), ["a@1 present missing"]);
+    assert_eq!(orchard.worktree_states(), ["a@1 present missing"]);
     let removed = orchard.orch(&["worktree", "remove", "a"]).ok();
     assert_eq!(
         (&removed["worktree"]["state"], &removed["worktree"]["salvage"]),
         (&"removed".into(), &().into())
     );
-    assert_eq!(orchard.yard.worktrees(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(orchard.yard.list_worktrees(), Vec::<std::path::PathBuf>::new());
     orchard.orch(&["worktree", "restore", "a"]).fails("attempt_not_found");
     orchard.orch(&["worktree", "show", "b"]).fails("attempt_not_found");
     orchard.orch(&["worktree", "show", "a@7"]).fails("attempt_not_found");
-    orchard.is_sound();
+    orchard.check_sound();
 }
 
 #[test]
 fn a_repeated_request_changes_nothing() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
-    let tree = orchard.give_up("a");
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
+    let tree = orchard.fail_task("a");
     let remove = ["worktree", "remove", "a", "--request-id", "k1"];
     let first = orchard.orch(&remove).ok();
     let restore = ["worktree", "restore", "a", "--request-id", "k2"];
@@ -162,10 +162,10 @@ fn a_repeated_request_changes_nothing() {
 
 #[test]
 fn people_read_it_too() {
-    let orchard = Orchard::new();
-    orchard.add(&["a"]);
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a"]);
     assert_eq!(orchard.orch(&["worktree", "list"]).text(), "No worktrees in r.\n");
-    let tree = orchard.give_up("a");
+    let tree = orchard.fail_task("a");
     let text = orchard.orch(&["worktree", "list"]).text();
     assert!(
         text.contains("r/a@1") && text.contains("present") && text.contains(tree.to_str().unwrap()),
@@ -180,7 +180,7 @@ fn people_read_it_too() {
 
 #[test]
 fn a_run_without_worktrees_has_none() {
-    let place = crate::place::Place::with_run("r");
+    let place = crate::test_environment::TestEnvironment::with_run("r");
     place.orch(&["task", "add", "A", "--key", "a"]).ok();
     assert_eq!(place.orch(&["worktree", "list"]).ok()["worktrees"], serde_json::json!([]));
     place.orch(&["worktree", "show", "a"]).fails("attempt_not_found");
@@ -189,10 +189,10 @@ fn a_run_without_worktrees_has_none() {
 
 #[test]
 fn a_long_list_comes_in_pages() {
-    let orchard = Orchard::new();
-    orchard.add(&["a", "b", "c"]);
+    let orchard = WorktreeFixture::new();
+    orchard.add_tasks(&["a", "b", "c"]);
     for key in ["a", "b", "c"] {
-        orchard.dispatch(key);
+        orchard.dispatch_task(key);
     }
     let first = orchard.orch(&["worktree", "list", "--limit", "2"]).ok();
     assert_eq!((&first["total"], &first["next"]), (&3.into(), &"b@1".into()));

@@ -4,35 +4,40 @@ use std::fmt::Write;
 
 use orch_core::task::TaskState;
 
-use super::{Drawing, label};
+use super::{GraphDrawing, short_label};
 use crate::human::orch::state;
 
 /// Draws the graph; work flows downwards.
 #[must_use]
-pub fn dot(drawing: &Drawing<'_>) -> String {
+pub fn render_dot(drawing: &GraphDrawing<'_>) -> String {
     let mut page = format!(
         "digraph {} {{\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n",
-        quoted(drawing.run)
+        quote_dot(drawing.run)
     );
     for node in &drawing.nodes {
-        let text = format!("{} {}\n{}", state::glyph(node.state), node.key, label(node.title));
+        let text = format!("{} {}\n{}", state::state_glyph(node.state), node.key, short_label(node.title));
         let _ = writeln!(
             page,
             "  {} [label={}, tooltip={}, fillcolor={}];",
-            quoted(node.key),
-            quoted(&text),
-            quoted(node.state.name()),
-            quoted(fill(node.state))
+            quote_dot(node.key),
+            quote_dot(&text),
+            quote_dot(node.state.name()),
+            quote_dot(fill_colour(node.state))
         );
     }
     for &(task, on) in &drawing.edges {
-        let _ = writeln!(page, "  {} -> {};", quoted(drawing.nodes[on].key), quoted(drawing.nodes[task].key));
+        let _ = writeln!(
+            page,
+            "  {} -> {};",
+            quote_dot(drawing.nodes[on].key),
+            quote_dot(drawing.nodes[task].key)
+        );
     }
     page.push_str("}\n");
     page
 }
 
-fn fill(state: TaskState) -> &'static str {
+fn fill_colour(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting | TaskState::Skipped | TaskState::Cancelled => "#f3f4f6",
         TaskState::Ready => "#cffafe",
@@ -45,7 +50,7 @@ fn fill(state: TaskState) -> &'static str {
 }
 
 /// A text in quotation marks; a backslash would begin an escape of Graphviz' own.
-fn quoted(text: &str) -> String {
+fn quote_dot(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 2);
     safe.push('"');
     for character in text.chars() {
@@ -64,11 +69,11 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::human::orch::graph::tests::diamond;
+    use crate::human::orch::graph::tests::diamond_graph;
 
     #[test]
     fn a_diamond() {
-        let page = dot(&diamond());
+        let page = render_dot(&diamond_graph());
         assert!(page.starts_with("digraph \"ship\" {\n"), "{page}");
         assert!(page.contains(
             "  \"api\" [label=\"● api\\nBuild the \\\"API\\\" <v2> & #1 `x`⏎line\", \
@@ -82,6 +87,6 @@ mod tests {
 
     #[test]
     fn quotation_marks_cannot_be_left() {
-        assert_eq!(quoted("a\\\"]; x\u{1b}["), "\"a\\\\\\\"]; x [\"");
+        assert_eq!(quote_dot("a\\\"]; x\u{1b}["), "\"a\\\\\\\"]; x [\"");
     }
 }

@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 use orch_core::task::TaskState;
 
-use super::{Drawing, label};
+use super::{GraphDrawing, short_label};
 use crate::human::orch::state;
 
 /// Draws the graph; work flows downwards.
 #[must_use]
-pub fn mermaid(drawing: &Drawing<'_>) -> String {
+pub fn render_mermaid(drawing: &GraphDrawing<'_>) -> String {
     let mut page = String::from("flowchart TD\n");
     for (index, node) in drawing.nodes.iter().enumerate() {
         let state = node.state;
-        let glyph = state::glyph(state);
-        let title = escaped(&label(node.title));
+        let glyph = state::state_glyph(state);
+        let title = escape_mermaid(&short_label(node.title));
         let _ = writeln!(page, "  n{index}[\"{glyph} {}<br/>{title}\"]:::{}", node.key, state.name());
     }
     for (task, on) in &drawing.edges {
@@ -22,14 +22,14 @@ pub fn mermaid(drawing: &Drawing<'_>) -> String {
     }
     for state in TaskState::ALL {
         if drawing.nodes.iter().any(|node| node.state == state) {
-            let _ = writeln!(page, "  classDef {} {}", state.name(), class(state));
+            let _ = writeln!(page, "  classDef {} {}", state.name(), state_class(state));
         }
     }
     page
 }
 
 /// How boxes of a state look; readable on light and dark pages.
-fn class(state: TaskState) -> &'static str {
+fn state_class(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting => "fill:#f3f4f6,stroke:#9ca3af,color:#374151",
         TaskState::Ready => "fill:#cffafe,stroke:#0891b2,color:#164e63",
@@ -45,7 +45,7 @@ fn class(state: TaskState) -> &'static str {
 }
 
 /// Writes what Mermaid or HTML would read as their own as entity codes.
-fn escaped(text: &str) -> String {
+fn escape_mermaid(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -61,12 +61,12 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::human::orch::graph::tests::diamond;
+    use crate::human::orch::graph::tests::diamond_graph;
 
     #[test]
     fn a_diamond() {
         assert_eq!(
-            mermaid(&diamond()),
+            render_mermaid(&diamond_graph()),
             "flowchart TD\n  n0[\"✓ schema<br/>Write the schema\"]:::done\n  \
              n1[\"● api<br/>Build the #34;API#34; #60;v2#62; #38; #35;1 #96;x#96;⏎line\"]:::running\n  \
              n2[\"○ ui<br/>Build the UI\"]:::ready\n  n3[\"· release<br/>Release\"]:::waiting\n  \

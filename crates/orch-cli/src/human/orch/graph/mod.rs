@@ -4,31 +4,31 @@ mod dot;
 mod mermaid;
 pub(crate) mod text;
 
-pub use dot::dot;
-pub use mermaid::mermaid;
+pub use dot::render_dot;
+pub use mermaid::render_mermaid;
 
 use std::collections::HashMap;
 
-use orch_contract::orch::graph::{GraphAnswer, GraphShown};
+use orch_contract::orch::graph::{GraphOrDrawing, GraphResponse};
 use orch_core::task::TaskState;
 use orch_core::time::Time;
 
-use crate::human::{Human, Paint, Paper, harmless};
+use crate::human::{HumanReadable, TextPage, TextPainter, escape_controls};
 
 /// What a drawing shows.
 #[derive(Debug)]
-pub struct Drawing<'a> {
+pub struct GraphDrawing<'a> {
     /// The run's name.
     pub run: &'a str,
     /// Its tasks, oldest first.
-    pub nodes: Vec<Node<'a>>,
+    pub nodes: Vec<GraphNode<'a>>,
     /// Pairs of indices into `nodes`: the first waits for the second.
     pub edges: Vec<(usize, usize)>,
 }
 
 /// A task of a drawing.
 #[derive(Clone, Copy, Debug)]
-pub struct Node<'a> {
+pub struct GraphNode<'a> {
     /// Its key.
     pub key: &'a str,
     /// Its title.
@@ -37,14 +37,14 @@ pub struct Node<'a> {
     pub state: TaskState,
 }
 
-impl<'a> Drawing<'a> {
+impl<'a> GraphDrawing<'a> {
     /// The drawing of a graph.
     #[must_use]
-    pub fn of(graph: &'a GraphAnswer) -> Self {
-        let nodes: Vec<Node<'a>> = graph
+    pub fn from_graph(graph: &'a GraphResponse) -> Self {
+        let nodes: Vec<GraphNode<'a>> = graph
             .tasks
             .iter()
-            .map(|task| Node { key: &task.key, title: &task.title, state: task.state.0 })
+            .map(|task| GraphNode { key: &task.key, title: &task.title, state: task.state.0 })
             .collect();
         let places: HashMap<&str, usize> =
             graph.tasks.iter().enumerate().map(|(place, task)| (task.id.as_str(), place)).collect();
@@ -60,24 +60,24 @@ impl<'a> Drawing<'a> {
 
 /// The graph as text without colours, for files and pipes.
 #[must_use]
-pub fn plain(graph: &GraphAnswer) -> String {
+pub fn render_plain(graph: &GraphResponse) -> String {
     const WIDTH: usize = 80;
-    let mut paper = Paper::new(Paint { colour: false }, WIDTH, Time(0));
-    text::draw(&mut paper, &Drawing::of(graph));
-    paper.finish()
+    let mut paper = TextPage::new(TextPainter { colour: false }, WIDTH, Time(0));
+    text::draw_graph(&mut paper, &GraphDrawing::from_graph(graph));
+    paper.into_text()
 }
 
-impl Human for GraphShown {
-    fn human(&self, paper: &mut Paper) {
+impl HumanReadable for GraphOrDrawing {
+    fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::Graph(graph) => text::draw(paper, &Drawing::of(graph)),
-            Self::Drawing(drawing) => paper.line(&drawing.document),
+            Self::Graph(graph) => text::draw_graph(paper, &GraphDrawing::from_graph(graph)),
+            Self::Drawing(drawing) => paper.write_line(&drawing.document),
         }
     }
 }
 
 /// The level of each node: one more than the highest level of what it waits for, from 0.
-fn levels(drawing: &Drawing<'_>) -> Vec<usize> {
+fn node_levels(drawing: &GraphDrawing<'_>) -> Vec<usize> {
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); drawing.nodes.len()];
     let mut waits = vec![0_usize; drawing.nodes.len()];
     for &(task, on) in &drawing.edges {
@@ -99,10 +99,10 @@ fn levels(drawing: &Drawing<'_>) -> Vec<usize> {
 }
 
 /// The start of a title, for a label: of one line, harmless wherever the drawing is looked at.
-fn label(title: &str) -> String {
+fn short_label(title: &str) -> String {
     const LENGTH: usize = 60;
     let start: String = title.chars().take(LENGTH).collect();
-    let mut label = harmless(&start).into_owned();
+    let mut label = escape_controls(&start).into_owned();
     if start.len() < title.len() {
         label.push('…');
     }
@@ -113,9 +113,9 @@ fn label(title: &str) -> String {
 mod tests {
     use super::*;
 
-    pub(super) fn diamond<'a>() -> Drawing<'a> {
-        let node = |key, title, state| Node { key, title, state };
-        Drawing {
+    pub(super) fn diamond_graph<'a>() -> GraphDrawing<'a> {
+        let node = |key, title, state| GraphNode { key, title, state };
+        GraphDrawing {
             run: "ship",
             nodes: vec![
                 node("schema", "Write the schema", TaskState::Done),
@@ -129,15 +129,15 @@ mod tests {
 
     #[test]
     fn a_level_follows_the_longest_chain() {
-        assert_eq!(levels(&diamond()), [0, 1, 1, 2]);
-        let chain = Drawing { edges: vec![(1, 0), (2, 1), (3, 2), (3, 0)], ..diamond() };
-        assert_eq!(levels(&chain), [0, 1, 2, 3]);
+        assert_eq!(node_levels(&diamond_graph()), [0, 1, 1, 2]);
+        let chain = GraphDrawing { edges: vec![(1, 0), (2, 1), (3, 2), (3, 0)], ..diamond_graph() };
+        assert_eq!(node_levels(&chain), [0, 1, 2, 3]);
     }
 
     #[test]
     fn labels_are_cut_between_characters() {
-        assert_eq!(label("short"), "short");
-        assert_eq!(label(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
-        assert_eq!(label("a\u{1b}[2J\nb\u{202e}c"), "a␛[2J⏎b�c");
+        assert_eq!(short_label("short"), "short");
+        assert_eq!(short_label(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
+        assert_eq!(short_label("a\u{1b}[2J\nb\u{202e}c"), "a␛[2J⏎b�c");
     }
 }

@@ -2,10 +2,10 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Drawing, Node, levels};
-use crate::human::orch::{counted, state};
-use crate::human::table::cut;
-use crate::human::{Paper, Tone, harmless};
+use super::{GraphDrawing, GraphNode, node_levels};
+use crate::human::orch::{counted_noun, state};
+use crate::human::table::truncate_to_width;
+use crate::human::{TextPage, TextTone, escape_controls};
 
 /// The most tasks that are drawn one by one; larger graphs are summed up by level.
 const TASKS_DRAWN: usize = 120;
@@ -17,37 +17,37 @@ const LEVELS_DRAWN: usize = 40;
 const KEY_WIDTH: usize = 24;
 
 /// Draws the graph.
-pub(crate) fn draw(paper: &mut Paper, drawing: &Drawing<'_>) {
+pub(crate) fn draw_graph(paper: &mut TextPage, drawing: &GraphDrawing<'_>) {
     if drawing.nodes.is_empty() {
-        paper.line(format!("{} has no tasks yet.", drawing.run));
+        paper.write_line(format!("{} has no tasks yet.", drawing.run));
         return;
     }
     let mut by_level: Vec<Vec<usize>> = Vec::new();
-    for (node, level) in levels(drawing).into_iter().enumerate() {
+    for (node, level) in node_levels(drawing).into_iter().enumerate() {
         if by_level.len() <= level {
             by_level.resize_with(level + 1, Vec::new);
         }
         by_level[level].push(node);
     }
-    let run = paper.paint().text(Tone::Strong, drawing.run);
-    paper.line(format!(
+    let run = paper.painter().paint_text(TextTone::Strong, drawing.run);
+    paper.write_line(format!(
         "{run}: {}, {}, {}",
-        counted(drawing.nodes.len(), "task", "tasks"),
-        counted(by_level.len(), "level", "levels"),
-        counted(drawing.edges.len(), "dependency", "dependencies"),
+        counted_noun(drawing.nodes.len(), "task", "tasks"),
+        counted_noun(by_level.len(), "level", "levels"),
+        counted_noun(drawing.edges.len(), "dependency", "dependencies"),
     ));
-    paper.gap();
+    paper.write_gap();
     if drawing.nodes.len() <= TASKS_DRAWN {
-        one_by_one(paper, drawing, &by_level);
+        draw_each_task(paper, drawing, &by_level);
     } else {
-        summed_up(paper, drawing, &by_level);
+        draw_summary(paper, drawing, &by_level);
     }
-    paper.gap();
-    let tally = tally(paper, paper.width(), drawing.nodes.iter());
-    paper.line(tally);
+    paper.write_gap();
+    let tally = level_tally(paper, paper.width(), drawing.nodes.iter());
+    paper.write_line(tally);
 }
 
-fn one_by_one(paper: &mut Paper, drawing: &Drawing<'_>, by_level: &[Vec<usize>]) {
+fn draw_each_task(paper: &mut TextPage, drawing: &GraphDrawing<'_>, by_level: &[Vec<usize>]) {
     let mut waits_for: Vec<Vec<&str>> = vec![Vec::new(); drawing.nodes.len()];
     for &(task, on) in &drawing.edges {
         waits_for[task].push(drawing.nodes[on].key);
@@ -64,22 +64,23 @@ fn one_by_one(paper: &mut Paper, drawing: &Drawing<'_>, by_level: &[Vec<usize>])
                 (false, true) => "└",
             };
             let room = paper.width().saturating_sub(digits + 3);
-            let task = task(paper, drawing.nodes[member], &waits_for[member], keys, room);
-            paper.line(format!("{number:>digits$} {branch} {task}"));
+            let task = task_row(paper, drawing.nodes[member], &waits_for[member], keys, room);
+            paper.write_line(format!("{number:>digits$} {branch} {task}"));
         }
     }
 }
 
 /// Glyph, key, title and what the task waits for, in `width` columns; the title gives way first.
-fn task(paper: &Paper, node: Node<'_>, waits_for: &[&str], keys: usize, width: usize) -> String {
-    let paint = paper.paint();
-    let key = cut(node.key, keys);
+fn task_row(paper: &TextPage, node: GraphNode<'_>, waits_for: &[&str], keys: usize, width: usize) -> String {
+    let paint = paper.painter();
+    let key = truncate_to_width(node.key, keys);
     let padding = " ".repeat(keys.saturating_sub(key.width()));
-    let name = paint.text(state::tone(node.state), &format!("{} {key}", state::glyph(node.state)));
+    let name =
+        paint.paint_text(state::state_tone(node.state), &format!("{} {key}", state::state_glyph(node.state)));
     let room = width.saturating_sub(keys + 4);
     let waits = wait_list(waits_for, room / 2);
-    let title = cut(&harmless(node.title), room.saturating_sub(waits.width()));
-    format!("{name}{padding}  {title}{}", paint.text(Tone::Faint, &waits))
+    let title = truncate_to_width(&escape_controls(node.title), room.saturating_sub(waits.width()));
+    format!("{name}{padding}  {title}{}", paint.paint_text(TextTone::Faint, &waits))
 }
 
 /// "  ← a, b, +3" in at most `width` columns; empty for a task that waits for nothing.
@@ -96,44 +97,48 @@ fn wait_list(keys: &[&str], width: usize) -> String {
         list.push_str(", ");
         list.push_str(key);
     }
-    cut(&list, width.max(12))
+    truncate_to_width(&list, width.max(12))
 }
 
-fn summed_up(paper: &mut Paper, drawing: &Drawing<'_>, by_level: &[Vec<usize>]) {
+fn draw_summary(paper: &mut TextPage, drawing: &GraphDrawing<'_>, by_level: &[Vec<usize>]) {
     const NAMES_SHOWN: usize = 4;
     let digits = by_level.len().to_string().len();
     for (level, members) in by_level.iter().enumerate().take(LEVELS_DRAWN) {
         let indent = digits + 3;
         let width = paper.width().saturating_sub(indent);
-        let tally = tally(paper, width, members.iter().map(|member| &drawing.nodes[*member]));
+        let tally = level_tally(paper, width, members.iter().map(|member| &drawing.nodes[*member]));
         let tally = tally.replace('\n', &format!("\n{:indent$}", ""));
         let mut names =
             members.iter().take(NAMES_SHOWN).map(|member| drawing.nodes[*member].key).collect::<Vec<_>>();
         if members.len() > NAMES_SHOWN {
             names.push("…");
         }
-        paper.line(format!("{:>digits$} ─ {tally}", level + 1));
-        let names = cut(&names.join(" "), paper.width().saturating_sub(digits + 3));
-        paper.note(&format!("{:digits$}   {names}", ""));
+        paper.write_line(format!("{:>digits$} ─ {tally}", level + 1));
+        let names = truncate_to_width(&names.join(" "), paper.width().saturating_sub(digits + 3));
+        paper.write_note(&format!("{:digits$}   {names}", ""));
     }
     if by_level.len() > LEVELS_DRAWN {
         let rest = &by_level[LEVELS_DRAWN..];
         let tasks: usize = rest.iter().map(Vec::len).sum();
-        paper.note(&format!(
+        paper.write_note(&format!(
             "… and {} more with {}; orch graph --format dot draws all of them.",
-            counted(rest.len(), "level", "levels"),
-            counted(tasks, "task", "tasks")
+            counted_noun(rest.len(), "level", "levels"),
+            counted_noun(tasks, "task", "tasks")
         ));
     }
 }
 
 /// How many tasks are in which state.
-fn tally<'a>(paper: &Paper, width: usize, nodes: impl Iterator<Item = &'a Node<'a>> + Clone) -> String {
-    let mut counts = orch_core::run::Counts::default();
+fn level_tally<'a>(
+    paper: &TextPage,
+    width: usize,
+    nodes: impl Iterator<Item = &'a GraphNode<'a>> + Clone,
+) -> String {
+    let mut counts = orch_core::run::TaskCounts::default();
     for node in nodes {
-        counts.add(node.state);
+        counts.add_task(node.state);
     }
-    state::tally(paper.paint(), width, |state| counts.of(state))
+    state::format_tally(paper.painter(), width, |state| counts.in_state(state))
 }
 
 #[cfg(test)]
@@ -142,19 +147,19 @@ mod tests {
     use orch_core::time::Time;
 
     use super::*;
-    use crate::human::Paint;
-    use crate::human::orch::graph::tests::diamond;
+    use crate::human::TextPainter;
+    use crate::human::orch::graph::tests::diamond_graph;
 
-    fn drawn(drawing: &Drawing<'_>, width: usize) -> String {
-        let mut paper = Paper::new(Paint { colour: false }, width, Time(0));
-        draw(&mut paper, drawing);
-        paper.finish()
+    fn draw_to_text(drawing: &GraphDrawing<'_>, width: usize) -> String {
+        let mut paper = TextPage::new(TextPainter { colour: false }, width, Time(0));
+        draw_graph(&mut paper, drawing);
+        paper.into_text()
     }
 
     #[test]
     fn a_diamond() {
         assert_eq!(
-            drawn(&diamond(), 80),
+            draw_to_text(&diamond_graph(), 80),
             "\
 ship: 4 tasks, 3 levels, 4 dependencies
 
@@ -174,12 +179,13 @@ ship: 4 tasks, 3 levels, 4 dependencies
             (0..60).map(|number| format!("a-rather-long-key-for-task-{number}")).collect();
         let title =
             "A title that goes on and on and on and on and on and on and on and on, 日本語".to_owned();
-        let nodes = keys.iter().map(|key| Node { key, title: &title, state: TaskState::Waiting }).collect();
+        let nodes =
+            keys.iter().map(|key| GraphNode { key, title: &title, state: TaskState::Waiting }).collect();
         let edges =
             (1..60).flat_map(|task| (0..task.min(7)).map(move |back| (task, task - back - 1))).collect();
-        let drawing = Drawing { run: "wide", nodes, edges };
+        let drawing = GraphDrawing { run: "wide", nodes, edges };
         for width in [80, 60] {
-            for line in drawn(&drawing, width).lines() {
+            for line in draw_to_text(&drawing, width).lines() {
                 assert!(line.width() <= width, "{} {line}", line.width());
             }
         }
@@ -192,10 +198,10 @@ ship: 4 tasks, 3 levels, 4 dependencies
         let nodes = keys
             .iter()
             .enumerate()
-            .map(|(number, key)| Node { key, title: "x", state: state(number) })
+            .map(|(number, key)| GraphNode { key, title: "x", state: state(number) })
             .collect();
         let edges = (50..5_000).map(|task| (task, task - 50)).collect();
-        let page = drawn(&Drawing { run: "large", nodes, edges }, 80);
+        let page = draw_to_text(&GraphDrawing { run: "large", nodes, edges }, 80);
         assert!(page.lines().count() < 100, "{page}");
         assert!(page.contains("  1 ─ ✓ 50 done\n      t0 t1 t2 t3 …\n"), "{page}");
         assert!(page.contains("… and 60 levels more with 3000 tasks"), "{page}");
@@ -205,7 +211,7 @@ ship: 4 tasks, 3 levels, 4 dependencies
     #[test]
     fn an_empty_run_says_so() {
         assert_eq!(
-            drawn(&Drawing { run: "ship", nodes: Vec::new(), edges: Vec::new() }, 80),
+            draw_to_text(&GraphDrawing { run: "ship", nodes: Vec::new(), edges: Vec::new() }, 80),
             "ship has no tasks yet.\n"
         );
     }

@@ -1,44 +1,44 @@
 //! The live view of a supervisor: what moves, what asks, what happened lately. It has to fit a small terminal, so it
 //! says less than a status.
 
-use orch_contract::Event;
-use orch_contract::orch::drive::{DriveView, Worker};
-use orch_contract::orch::status::Active;
+use orch_contract::EventView;
+use orch_contract::orch::drive::{DriveView, WorkerView};
+use orch_contract::orch::status::ActiveTask;
 use orch_core::event::EventKind;
 use orch_core::run::DoneWhen;
-use orch_core::task::{Checks, TaskState};
+use orch_core::task::{ChecksStatus, TaskState};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{state, status};
-use crate::human::table::cut;
-use crate::human::{Cell, Human, Paper, Table, Tone, harmless};
+use crate::human::table::truncate_to_width;
+use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-impl Human for DriveView {
-    fn human(&self, paper: &mut Paper) {
-        status::progress(paper, &self.status);
+impl HumanReadable for DriveView {
+    fn render_human(&self, paper: &mut TextPage) {
+        status::write_progress(paper, &self.status);
         if let Some(note) = &self.note {
-            said(paper, note);
+            write_notice(paper, note);
         }
-        questions(paper, self);
-        under_way(paper, self);
-        status::clashes(paper, &self.status.clashes);
-        happened(paper, "LATELY", &self.lately);
-        status::failed(paper, &self.status.failed, self.status.counts.count(TaskState::Failed));
-        status::delayed_note(paper, &self.status);
+        write_questions(paper, self);
+        write_active(paper, self);
+        status::write_clashes(paper, &self.status.clashes);
+        write_recent_events(paper, "LATELY", &self.lately);
+        status::write_failed(paper, &self.status.failed, self.status.counts.count(TaskState::Failed));
+        status::write_delayed_note(paper, &self.status);
     }
 }
 
 /// Writes what somebody should know, on as many lines as it needs: what to do about it often stands at its end.
-fn said(paper: &mut Paper, note: &str) {
-    paper.gap();
-    let mark = paper.paint().text(Tone::Attention, "!");
+fn write_notice(paper: &mut TextPage, note: &str) {
+    paper.write_gap();
+    let mark = paper.painter().paint_text(TextTone::Attention, "!");
     let room = paper.width().saturating_sub(2);
     let (mut line, mut first) = (String::new(), true);
     let mut put = |line: &str| {
-        paper.line(format!("{} {line}", if first { mark.as_str() } else { " " }));
+        paper.write_line(format!("{} {line}", if first { mark.as_str() } else { " " }));
         first = false;
     };
-    for word in harmless(note).split(' ') {
+    for word in escape_controls(note).split(' ') {
         if !line.is_empty() && line.width() + 1 + word.width() > room {
             put(&line);
             line.clear();
@@ -52,43 +52,49 @@ fn said(paper: &mut Paper, note: &str) {
 }
 
 /// Who does what, since when, and when they last gave a sign; and what is being checked and merged.
-fn under_way(paper: &mut Paper, view: &DriveView) {
+fn write_active(paper: &mut TextPage, view: &DriveView) {
     // As wide as what usually stands below, so that columns stand still.
-    let mut table =
-        Table::new(&["UNDER WAY ", "STATE     ", "WORKER ", "SINCE   ", "LAST SIGN", "SAYS"]).elastic(SAYS);
-    let worker_of = |one: &Active| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
+    let mut table = TextTable::new(&["UNDER WAY ", "STATE     ", "WORKER ", "SINCE   ", "LAST SIGN", "SAYS"])
+        .with_elastic_column(SAYS);
+    let worker_of = |one: &ActiveTask| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
     for one in &view.status.active {
-        table.row(row(paper, view, one, worker_of(one)));
+        table.push_row(active_row(paper, view, one, worker_of(one)));
     }
-    let known = |worker: &&Worker| view.status.active.iter().any(|one| one.task.attempt == worker.attempt);
+    let known =
+        |worker: &&WorkerView| view.status.active.iter().any(|one| one.task.attempt == worker.attempt);
     for worker in view.workers.iter().filter(|worker| !known(worker)) {
         // Its work is out of its hands, and it takes a moment to end.
         let mut cells = vec![
-            Cell::new(short(worker.attempt.as_deref().unwrap_or(&worker.thread)), Tone::Faint),
-            Cell::new("ending", Tone::Faint),
+            TableCell::new(short_name(worker.attempt.as_deref().unwrap_or(&worker.thread)), TextTone::Faint),
+            TableCell::new("ending", TextTone::Faint),
         ];
-        cells.extend(signs(paper, worker));
-        table.row(cells);
+        cells.extend(worker_cells(paper, worker));
+        table.push_row(cells);
     }
     if !table.is_empty() {
-        paper.gap();
-        paper.table(&table);
+        paper.write_gap();
+        paper.write_table(&table);
     }
 }
 
 /// The column that gives way.
 const SAYS: usize = 5;
 
-fn row(paper: &Paper, view: &DriveView, one: &Active, worker: Option<&Worker>) -> Vec<Cell> {
+fn active_row(
+    paper: &TextPage,
+    view: &DriveView,
+    one: &ActiveTask,
+    worker: Option<&WorkerView>,
+) -> Vec<TableCell> {
     let attempt = one.task.attempt.as_deref().unwrap_or(&one.task.id);
-    let mut cells = vec![Cell::new(short(attempt), Tone::Strong), stage(view, one)];
+    let mut cells = vec![TableCell::new(short_name(attempt), TextTone::Strong), progress_cell(view, one)];
     match worker {
-        Some(worker) => cells.extend(signs(paper, worker)),
+        Some(worker) => cells.extend(worker_cells(paper, worker)),
         None => cells.extend([
-            Cell::plain(one.task.agent.as_deref().unwrap_or("-")),
-            Cell::plain(paper.ago(one.since)),
-            Cell::default(),
-            Cell::default(),
+            TableCell::plain(one.task.agent.as_deref().unwrap_or("-")),
+            TableCell::plain(paper.relative_time(one.since)),
+            TableCell::default(),
+            TableCell::default(),
         ]),
     }
     let question = view.status.questions.iter().find(|question| question.task == one.task.id);
@@ -97,38 +103,40 @@ fn row(paper: &Paper, view: &DriveView, one: &Active, worker: Option<&Worker>) -
         None => text.clone(),
     });
     if let Some(said) = question.map(|question| question.question.clone()).or(progress) {
-        cells[SAYS] = Cell::plain(one_line(&said));
+        cells[SAYS] = TableCell::plain(first_line(&said));
     }
     cells
 }
 
 /// Who it is, since when, the last sign of life, and what it says.
-fn signs(paper: &Paper, worker: &Worker) -> [Cell; 4] {
+fn worker_cells(paper: &TextPage, worker: &WorkerView) -> [TableCell; 4] {
     let sign = worker.output_at.max(worker.commit_at).unwrap_or(worker.started_at);
     let (sign, tone) = match worker.alive {
-        Some(false) => ("gone".to_owned(), Tone::Bad),
-        _ if worker.silent => (format!("silent, {}", paper.ago(sign)), Tone::Attention),
-        Some(true) | None => (paper.ago(sign), Tone::Plain),
+        Some(false) => ("gone".to_owned(), TextTone::Bad),
+        _ if worker.silent => (format!("silent, {}", paper.relative_time(sign)), TextTone::Attention),
+        Some(true) | None => (paper.relative_time(sign), TextTone::Plain),
     };
     [
-        Cell::plain(worker.profile.as_deref().unwrap_or(&worker.agent)),
-        Cell::plain(paper.ago(worker.started_at)),
-        Cell::new(sign, tone),
-        Cell::plain(one_line(worker.activity.as_deref().unwrap_or_default())),
+        TableCell::plain(worker.profile.as_deref().unwrap_or(&worker.agent)),
+        TableCell::plain(paper.relative_time(worker.started_at)),
+        TableCell::new(sign, tone),
+        TableCell::plain(first_line(worker.activity.as_deref().unwrap_or_default())),
     ]
 }
 
 /// How far an attempt is; a report that is being judged says by what.
-fn stage(view: &DriveView, one: &Active) -> Cell {
+fn progress_cell(view: &DriveView, one: &ActiveTask) -> TableCell {
     let state = one.task.state.0;
     let merges = view.status.run.done_when.0 == DoneWhen::Integrated;
     let word = match state {
         TaskState::Dispatched => "sent",
         TaskState::Blocked => "asks",
         TaskState::Reported => match one.task.checks.0 {
-            Checks::Pending => "checking",
-            Checks::None | Checks::Passed | Checks::Overridden if merges => "merging",
-            Checks::None | Checks::Passed | Checks::Overridden | Checks::Failed => state.name(),
+            ChecksStatus::Pending => "checking",
+            ChecksStatus::None | ChecksStatus::Passed | ChecksStatus::Overridden if merges => "merging",
+            ChecksStatus::None | ChecksStatus::Passed | ChecksStatus::Overridden | ChecksStatus::Failed => {
+                state.name()
+            }
         },
         TaskState::Waiting
         | TaskState::Ready
@@ -138,63 +146,64 @@ fn stage(view: &DriveView, one: &Active) -> Cell {
         | TaskState::Skipped
         | TaskState::Cancelled => state.name(),
     };
-    Cell::new(format!("{} {word}", state::glyph(state)), state::tone(state))
+    TableCell::new(format!("{} {word}", state::state_glyph(state)), state::state_tone(state))
 }
 
 /// What waits for the reader: the question and the command that answers it.
-fn questions(paper: &mut Paper, view: &DriveView) {
+fn write_questions(paper: &mut TextPage, view: &DriveView) {
     if view.status.questions.is_empty() {
         return;
     }
-    paper.gap();
-    paper.heading("Questions");
+    paper.write_gap();
+    paper.write_heading("Questions");
     for one in &view.status.questions {
         let options = match one.options.as_slice() {
             [] => String::new(),
             some => format!(" ({})", some.join(", ")),
         };
         let room = paper.width().saturating_sub(2);
-        let asked = cut(&harmless(&format!("{}{options}", one_line(&one.question))), room);
-        paper.line(format!("{} {asked}", paper.paint().text(Tone::Attention, "?")));
-        paper.note(&format!("  orch answer {} TEXT", one.task));
+        let asked =
+            truncate_to_width(&escape_controls(&format!("{}{options}", first_line(&one.question))), room);
+        paper.write_line(format!("{} {asked}", paper.painter().paint_text(TextTone::Attention, "?")));
+        paper.write_note(&format!("  orch answer {} TEXT", one.task));
     }
 }
 
 /// Writes what happened, oldest first.
-pub(super) fn happened(paper: &mut Paper, heading: &'static str, events: &[Event]) {
+pub(super) fn write_recent_events(paper: &mut TextPage, heading: &'static str, events: &[EventView]) {
     if events.is_empty() {
         return;
     }
-    let mut table = Table::new(&[heading, "", ""]).elastic(2);
+    let mut table = TextTable::new(&[heading, "", ""]).with_elastic_column(2);
     for event in events {
-        let Some((mark, tone, said)) = told(event) else { continue };
+        let Some((mark, tone, said)) = event_note(event) else { continue };
         let about = event.attempt.as_deref().or(event.task.as_deref());
-        table.row(vec![
-            Cell::new(format!("{mark} {}", about.map_or("the run", short)), tone),
-            Cell::new(paper.ago(event.at), Tone::Faint),
-            Cell::plain(one_line(&said)),
+        table.push_row(vec![
+            TableCell::new(format!("{mark} {}", about.map_or("the run", short_name)), tone),
+            TableCell::new(paper.relative_time(event.at), TextTone::Faint),
+            TableCell::plain(first_line(&said)),
         ]);
     }
-    paper.gap();
-    paper.table(&table);
+    paper.write_gap();
+    paper.write_table(&table);
 }
 
 /// What is told of an event to somebody who looks on, and the field that says more; the other kinds are steps among
 /// others.
-const TOLD: [(EventKind, &str, Tone, &str, &str); 9] = [
-    (EventKind::Question, "?", Tone::Attention, "asks", "question"),
-    (EventKind::Answered, "→", Tone::Plain, "is answered", "answer"),
-    (EventKind::Rejected, "✗", Tone::Bad, "rejected", "reason"),
-    (EventKind::Failed, "✗", Tone::Bad, "failed", "reason"),
-    (EventKind::Lost, "✗", Tone::Bad, "lost", "reason"),
-    (EventKind::Late, "!", Tone::Attention, "reported too late, which changes nothing", ""),
-    (EventKind::Fault, "!", Tone::Attention, "something was in the way", "reason"),
-    (EventKind::RunPaused, "!", Tone::Attention, "paused", "reason"),
-    (EventKind::Done, "✓", Tone::Good, "done", ""),
+const TOLD: [(EventKind, &str, TextTone, &str, &str); 9] = [
+    (EventKind::Question, "?", TextTone::Attention, "asks", "question"),
+    (EventKind::Answered, "→", TextTone::Plain, "is answered", "answer"),
+    (EventKind::Rejected, "✗", TextTone::Bad, "rejected", "reason"),
+    (EventKind::Failed, "✗", TextTone::Bad, "failed", "reason"),
+    (EventKind::Lost, "✗", TextTone::Bad, "lost", "reason"),
+    (EventKind::Late, "!", TextTone::Attention, "reported too late, which changes nothing", ""),
+    (EventKind::Fault, "!", TextTone::Attention, "something was in the way", "reason"),
+    (EventKind::RunPaused, "!", TextTone::Attention, "paused", "reason"),
+    (EventKind::Done, "✓", TextTone::Good, "done", ""),
 ];
 
 /// Mark, tone and words of an event, where it is one to be told of.
-fn told(event: &Event) -> Option<(&'static str, Tone, String)> {
+fn event_note(event: &EventView) -> Option<(&'static str, TextTone, String)> {
     let (_, mark, tone, what, field) = TOLD.iter().find(|(kind, ..)| *kind == event.kind.0)?;
     let more = event.data.get(*field).and_then(serde_json::Value::as_str);
     let said = more.map_or_else(|| (*what).to_owned(), |more| format!("{what}: {more}"));
@@ -202,17 +211,17 @@ fn told(event: &Event) -> Option<(&'static str, Tone, String)> {
 }
 
 /// Whether a live view tells of an event.
-pub(crate) fn is_told(event: &Event) -> bool {
+pub(crate) fn is_event_shown(event: &EventView) -> bool {
     TOLD.iter().any(|(kind, ..)| *kind == event.kind.0)
 }
 
 /// A name without its run.
-fn short(name: &str) -> &str {
+fn short_name(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 /// The first line of a text, with a sign where there are more.
-fn one_line(text: &str) -> String {
+fn first_line(text: &str) -> String {
     match text.trim().split_once('\n') {
         Some((first, _)) => format!("{} …", first.trim_end()),
         None => text.trim().to_owned(),

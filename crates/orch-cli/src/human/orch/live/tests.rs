@@ -5,13 +5,13 @@ use orch_core::time::Time;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::human::frame::{Frame, Size};
-use crate::human::{Human, Paint, Paper};
+use crate::human::frame::{TerminalFrame, TerminalSize};
+use crate::human::{HumanReadable, TextPage, TextPainter};
 
 /// When it is drawn.
 const NOW: &str = "2026-11-25T12:00:00.000Z";
 
-fn task(key: &str, state: &str, attempt: Option<&str>, agent: Option<&str>, checks: &str) -> Value {
+fn task_json(key: &str, state: &str, attempt: Option<&str>, agent: Option<&str>, checks: &str) -> Value {
     json!({
         "id": format!("ship/{key}"), "key": key, "title": "Do it", "state": state, "priority": 2,
         "waits_for": [], "attempt": attempt, "agent": agent, "checks": checks,
@@ -19,30 +19,30 @@ fn task(key: &str, state: &str, attempt: Option<&str>, agent: Option<&str>, chec
     })
 }
 
-fn active(task: Value, progress: Option<&str>) -> Value {
+fn active_json(task: Value, progress: Option<&str>) -> Value {
     let more = json!({
         "since": "2026-11-25T11:56:00.000Z", "progress": progress, "percent": progress.map(|_| 40),
         "lease_expires_at": null,
     });
-    joined(task, more)
+    merge_objects(task, more)
 }
 
-fn joined(mut one: Value, other: Value) -> Value {
+fn merge_objects(mut one: Value, other: Value) -> Value {
     let (Value::Object(into), Value::Object(from)) = (&mut one, other) else { unreachable!() };
     into.extend(from);
     one
 }
 
-fn worker(attempt: &str, activity: Option<&str>, more: Value) -> Value {
+fn worker_json(attempt: &str, activity: Option<&str>, more: Value) -> Value {
     let common = json!({
         "thread": "th-9", "attempt": attempt, "agent": "claude", "profile": "claude", "pid": 4711, "alive": true,
         "started_at": "2026-11-25T11:56:10.000Z", "output_at": "2026-11-25T11:59:57.000Z", "commit_at": null,
         "silent": false, "activity": activity, "tokens": 0, "cost_micros": 0, "log": "x.log", "outcome": null,
     });
-    joined(common, more)
+    merge_objects(common, more)
 }
 
-fn event(number: u32, kind: &str, attempt: Option<&str>, data: Value) -> Value {
+fn event_json(number: u32, kind: &str, attempt: Option<&str>, data: Value) -> Value {
     json!({
         "id": format!("e-{number}"), "at": "2026-11-25T11:59:30.000Z", "kind": kind, "run": "ship",
         "task": null, "attempt": attempt, "thread": null, "agent": null, "data": data,
@@ -50,7 +50,7 @@ fn event(number: u32, kind: &str, attempt: Option<&str>, data: Value) -> Value {
 }
 
 /// Every kind of thing that a view shows, with texts that want to do more than be read.
-fn view() -> DriveView {
+fn sample_view() -> DriveView {
     let hostile = "\u{1b}[2J\u{1b}]0;mine\u{7}cargo test --workspace --all-features -- --nocapture and then some \
                    more of it, which goes on and on until nobody can follow any more, whatever they have";
     let status = json!({
@@ -63,12 +63,12 @@ fn view() -> DriveView {
             "failed": 1, "skipped": 0, "cancelled": 0,
         },
         "active": [
-            active(task("lexer", "running", Some("ship/lexer@1"), Some("claude"), "none"), None),
-            active(task("tree", "running", Some("ship/tree@2"), Some("claude"), "none"), Some("Half of it.")),
-            active(task("errors", "blocked", Some("ship/errors@1"), Some("claude"), "none"), None),
-            active(task("spans", "reported", Some("ship/spans@1"), Some("claude"), "pending"), None),
-            active(task("names", "reported", Some("ship/names@1"), Some("claude"), "passed"), None),
-            active(task("docs", "dispatched", Some("ship/docs@1"), Some("claude"), "none"), None),
+            active_json(task_json("lexer", "running", Some("ship/lexer@1"), Some("claude"), "none"), None),
+            active_json(task_json("tree", "running", Some("ship/tree@2"), Some("claude"), "none"), Some("Half of it.")),
+            active_json(task_json("errors", "blocked", Some("ship/errors@1"), Some("claude"), "none"), None),
+            active_json(task_json("spans", "reported", Some("ship/spans@1"), Some("claude"), "pending"), None),
+            active_json(task_json("names", "reported", Some("ship/names@1"), Some("claude"), "passed"), None),
+            active_json(task_json("docs", "dispatched", Some("ship/docs@1"), Some("claude"), "none"), None),
         ],
         "questions": [{
             "task": "ship/errors", "attempt": "ship/errors@1", "agent": "claude",
@@ -76,8 +76,8 @@ fn view() -> DriveView {
             "options": ["one", "all"], "default": null, "asked_at": "2026-11-25T11:58:00.000Z", "age_ms": 120_000,
         }],
         "ready": [],
-        "failed": [joined(
-            task("bench", "failed", Some("ship/bench@3"), Some("claude"), "failed"),
+        "failed": [merge_objects(
+            task_json("bench", "failed", Some("ship/bench@3"), Some("claude"), "failed"),
             json!({ "reason": "`cargo bench` ended with status 101." }),
         )],
         "clashes": [{ "attempts": ["ship/lexer@1", "ship/tree@2"], "files": ["src/lib.rs"] }],
@@ -88,16 +88,16 @@ fn view() -> DriveView {
     let view = json!({
         "status": status,
         "workers": [
-            worker("ship/lexer@1", Some(hostile), json!({})),
-            worker("ship/tree@2", None, json!({ "silent": true, "output_at": "2026-11-25T11:57:00.000Z" })),
-            worker("ship/errors@1", None, json!({ "alive": false })),
-            worker("ship/old@1", Some("leaving"), json!({})),
+            worker_json("ship/lexer@1", Some(hostile), json!({})),
+            worker_json("ship/tree@2", None, json!({ "silent": true, "output_at": "2026-11-25T11:57:00.000Z" })),
+            worker_json("ship/errors@1", None, json!({ "alive": false })),
+            worker_json("ship/old@1", Some("leaving"), json!({})),
         ],
         "lately": [
-            event(1, "done", Some("ship/grammar@1"), json!({})),
-            event(2, "rejected", Some("ship/tree@1"), json!({ "reason": "`cargo test` ended with status 101." })),
-            event(3, "answered", Some("ship/spans@1"), json!({ "answer": "bytes\u{202e}\u{1b}[8m" })),
-            event(4, "run_paused", None, json!({ "reason": "budget" })),
+            event_json(1, "done", Some("ship/grammar@1"), json!({})),
+            event_json(2, "rejected", Some("ship/tree@1"), json!({ "reason": "`cargo test` ended with status 101." })),
+            event_json(3, "answered", Some("ship/spans@1"), json!({ "answer": "bytes\u{202e}\u{1b}[8m" })),
+            event_json(4, "run_paused", None, json!({ "reason": "budget" })),
         ],
         "note": "Interrupted: nothing more is started; still at work: ship/lexer@1, ship/tree@2.",
     });
@@ -105,32 +105,33 @@ fn view() -> DriveView {
 }
 
 /// The view as a terminal of this size gets it, without what moves its cursor.
-fn drawn(columns: usize, rows: usize, colour: bool) -> String {
-    let now = serde_json::from_value::<orch_contract::Stamp>(json!(NOW)).map_or(Time(0), |stamp| stamp.0);
-    let mut paper = Paper::new(Paint { colour }, columns, now);
-    view().human(&mut paper);
-    let text = Frame::default().draw(&paper.finish(), Size { columns, rows });
+fn draw_view(columns: usize, rows: usize, colour: bool) -> String {
+    let now =
+        serde_json::from_value::<orch_contract::UtcTimestamp>(json!(NOW)).map_or(Time(0), |stamp| stamp.0);
+    let mut paper = TextPage::new(TextPainter { colour }, columns, now);
+    sample_view().render_human(&mut paper);
+    let text = TerminalFrame::default().draw_page(&paper.into_text(), TerminalSize { columns, rows });
     text.replace("\u{1b}[K", "").replace("\u{1b}[J", "")
 }
 
 #[test]
 fn it_stands_still_at_80_columns() {
-    assert_eq!(drawn(80, 50, false), include_str!("80.txt"));
+    assert_eq!(draw_view(80, 50, false), include_str!("80.txt"));
 }
 
 #[test]
 fn it_stands_still_at_200_columns() {
-    assert_eq!(drawn(200, 50, false), include_str!("200.txt"));
+    assert_eq!(draw_view(200, 50, false), include_str!("200.txt"));
 }
 
 #[test]
 fn nothing_in_it_moves_the_cursor_or_leaves_the_terminal() {
     for columns in [40, 80, 200] {
-        let plain = drawn(columns, 50, false);
+        let plain = draw_view(columns, 50, false);
         assert!(!plain.contains(|character: char| character != '\n' && character.is_control()), "{plain:?}");
         assert!(!plain.contains('\u{202e}'), "{plain:?}");
         assert!(plain.lines().all(|line| line.width() <= columns), "{plain}");
-        let painted = drawn(columns, 50, true);
+        let painted = draw_view(columns, 50, true);
         let mut escapes = painted.split('\u{1b}').skip(1);
         assert!(escapes.all(|rest| rest.starts_with('[') && rest.contains('m')), "{painted:?}");
     }
@@ -138,7 +139,7 @@ fn nothing_in_it_moves_the_cursor_or_leaves_the_terminal() {
 
 #[test]
 fn it_fits_a_small_terminal() {
-    let small = drawn(80, 24, false);
+    let small = draw_view(80, 24, false);
     assert_eq!(small.lines().count(), 23, "{small}");
     assert!(small.lines().last().is_some_and(|line| line.starts_with("… ")), "{small}");
 }

@@ -1,0 +1,63 @@
+//! Makes texts of strangers safe to show: nothing they hold may move the cursor, paint, or hide other text.
+
+use std::borrow::Cow;
+
+/// The text with control characters, escape sequences and direction overrides made visible.
+///
+/// Tabs and line feeds become spaces and `⏎`, so that a line stays a line.
+#[must_use]
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe_character) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\t' => shown.push(' '),
+            '\n' => shown.push('⏎'),
+            // C0 controls and DEL have pictures of their own.
+            '\0'..='\u{1f}' => shown.push(control_picture(character)),
+            '\u{7f}' => shown.push('␡'),
+            other if is_unsafe_character(other) => shown.push('�'),
+            other => shown.push(other),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a terminal would do something else with it than show it.
+#[must_use]
+pub fn is_unsafe_character(character: char) -> bool {
+    orch_core::escape::is_harmful(character)
+}
+
+/// The picture of a C0 control.
+fn control_picture(control: char) -> char {
+    char::from_u32(0x2400 + u32::from(control)).unwrap_or('�')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for plain in ["", "Ship it.", "日本語 é `x` 🚀"] {
+            assert!(matches!(escape_controls(plain), Cow::Borrowed(same) if same == plain));
+        }
+    }
+
+    #[test]
+    fn controls_become_visible() {
+        for (text, shown) in [
+            ("a\u{1b}[31mred\u{1b}[0m", "a␛[31mred␛[0m"),
+            ("\u{1b}]0;title\u{7}", "␛]0;title␇"),
+            ("a\r\nb\tc", "a␍⏎b c"),
+            ("\0\u{8}\u{7f}", "␀␈␡"),
+            ("\u{9b}31m", "�31m"),
+            ("user\u{202e}txt.exe\u{2066}", "user�txt.exe�"),
+        ] {
+            assert_eq!(escape_controls(text), shown);
+        }
+    }
+}

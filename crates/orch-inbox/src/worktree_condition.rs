@@ -1,0 +1,161 @@
+//! What a thread asks of a worktree: looked at before the thread is closed as done.
+
+use std::path::{Path, PathBuf};
+
+use orch_core::escape;
+use orch_core::lease::TokenDigest;
+use orch_core::limit;
+use orch_core::refusal::{TreeProblem, TreeRefusal};
+use orch_core::thread::condition::{self, ClosingSnapshot, TreeCondition, TreeStatus};
+use orch_core::thread::{Thread, decide};
+use orch_store::table::{thread, thread_condition};
+use serde_json::json;
+
+use super::close::{ThreadCloseRequest, ThreadResult};
+use crate::{Error, Session};
+use orch_git::{CommitId, GitError, RefName, Repository, Worktree};
+
+/// How many files with changes a refusal names.
+const FILES_SAID: usize = 20;
+
+/// Looks at the tree of the thread that is to be closed as done; `None` where it asks for nothing, or where the
+/// request is refused for another reason anyway.
+pub(super) fn check_worktree_condition(
+    session: &mut Session,
+    request: &ThreadCloseRequest,
+    digest: &TokenDigest,
+) -> Result<Option<ClosingSnapshot>, Error> {
+    if matches!(request.outcome, ThreadResult::Failed { .. }) {
+        return Ok(None);
+    }
+    let asked = session.read(|tx, _| {
+        let Some(condition) = thread_condition::load(tx, request.thread)? else { return Ok(None) };
+        Ok(thread::load(tx, request.thread)?.map(|thread| (thread, condition)))
+    })?;
+    let Some((thread, condition)) = asked else { return Ok(None) };
+    if thread.state.status().is_closed() || decide::verify_token(&thread, digest).is_err() {
+        return Ok(None);
+    }
+    inspect_worktree(session, request, &thread, &condition).map(Some)
+}
+
+fn inspect_worktree(
+    session: &Session,
+    request: &ThreadCloseRequest,
+    thread: &Thread,
+    condition: &TreeCondition,
+) -> Result<ClosingSnapshot, Error> {
+    let conflict =
+        |problem| -> Error { TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into() };
+    let top = Path::new(&condition.tree);
+    let repository = match session.world().discover_repository(top) {
+        Err(GitError::NotARepository { .. }) => return Err(conflict(TreeProblem::Gone)),
+        found => found?,
+    };
+    let tree = match repository.open_worktree(top) {
+        Err(GitError::NotAWorktree { .. }) => return Err(conflict(TreeProblem::Gone)),
+        found => found?,
+    };
+    // Something else may lie in its place by now.
+    if !tree.is_linked() {
+        return Err(conflict(TreeProblem::Gone));
+    }
+    if let Some(here) = other_worktree(session, &repository, &tree, request.here.as_deref())? {
+        return Err(conflict(TreeProblem::InOther { here: here.display().to_string() }));
+    }
+    if let Some(operation) = tree.operation_in_progress() {
+        return Err(conflict(TreeProblem::InProgress { operation: operation.to_owned() }));
+    }
+    let mut seen = observe_worktree(&repository, &tree, condition)?;
+    if request.snapshot && seen.dirty_total > 0 && seen.branch.as_deref() == Some(&condition.branch) {
+        let subject = thread.head.subject.as_str();
+        tree.snapshot_commit(&format!("{subject}\n\nCommitted as it was by `inbox done --snapshot`.\n"))?;
+        seen = observe_worktree(&repository, &tree, condition)?;
+    }
+    condition::check_condition(thread, condition, &seen)?;
+    let changes = summarize_changes(&repository, condition, &seen)?;
+    Ok(ClosingSnapshot { head: seen.head, changes: Some(changes) })
+}
+
+fn observe_worktree(
+    repository: &Repository,
+    tree: &Worktree<'_>,
+    condition: &TreeCondition,
+) -> Result<TreeStatus, Error> {
+    let state = tree.read_status()?;
+    let branch = state.branch.as_ref().and_then(RefName::branch_name).map(str::to_owned);
+    let conflict =
+        |problem| -> Error { TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into() };
+    let Some(head) = state.commit.clone() else {
+        return Err(conflict(TreeProblem::OtherBranch { branch: condition.branch.clone(), found: branch }));
+    };
+    let base = base_commit(condition)?;
+    let descends = match repository.is_ancestor(&base, &head) {
+        // A worktree of another repository, in the place of this one.
+        Err(_) if matches!(repository.resolve_commit(base.as_str()), Err(GitError::NotFound { .. })) => {
+            return Err(conflict(TreeProblem::Gone));
+        }
+        found => found?,
+    };
+    let dirty: Vec<String> =
+        state.dirty.iter().take(FILES_SAID).map(|file| escape::path_text(&file.path)).collect();
+    Ok(TreeStatus {
+        descends,
+        branch,
+        head: orch_core::id::CommitHash::from_stored(head.as_str().to_owned()),
+        dirty_total: state.dirty.len(),
+        dirty,
+    })
+}
+
+fn base_commit(condition: &TreeCondition) -> Result<CommitId, Error> {
+    CommitId::parse(condition.base.as_str()).ok_or_else(|| {
+        orch_store::Fault::Value { table: "thread_condition", value: condition.base.to_string() }.into()
+    })
+}
+
+/// Which files were changed since the base, and by how many lines; the names of a great many are left out.
+fn summarize_changes(
+    repository: &Repository,
+    condition: &TreeCondition,
+    seen: &TreeStatus,
+) -> Result<String, Error> {
+    let head = CommitId::parse(seen.head.as_str()).ok_or(GitError::Unborn)?;
+    let files = repository.diff_stat(&base_commit(condition)?, &head)?;
+    let (mut added, mut removed) = (0, 0);
+    for lines in files.iter().filter_map(|file| file.lines) {
+        added += lines.added;
+        removed += lines.removed;
+    }
+    let named: Vec<_> = files
+        .iter()
+        .take(limit::FILES_KEPT)
+        .map(|file| {
+            let lines = file.lines;
+            json!({
+                "path": file.path.to_string_lossy(),
+                "added": lines.map(|lines| lines.added),
+                "removed": lines.map(|lines| lines.removed),
+            })
+        })
+        .collect();
+    Ok(json!({ "files": files.len(), "added": added, "removed": removed, "changed": named }).to_string())
+}
+
+/// The worktree of other work that the command was given in, if it was.
+fn other_worktree(
+    session: &Session,
+    repository: &Repository,
+    tree: &Worktree<'_>,
+    here: Option<&Path>,
+) -> Result<Option<PathBuf>, Error> {
+    let Some(here) = here.filter(|here| !here.starts_with(tree.top_level())) else { return Ok(None) };
+    let around = match session.world().discover_repository(here) {
+        Ok(around) if around.common_dir() == repository.common_dir() => around,
+        Ok(_) | Err(GitError::NotARepository { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(top) = around.top_level().filter(|top| *top != tree.top_level()) else { return Ok(None) };
+    let is_linked = top.join(".git").is_file();
+    Ok(is_linked.then(|| top.to_owned()))
+}

@@ -1,0 +1,156 @@
+//! A log that cannot grow: the beginning and the end of an output, with a mark where its middle was.
+
+use std::collections::VecDeque;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use crate::limit::{CHECK_LOG_BYTES_MIN, CHECK_TAIL_BYTES};
+
+/// Room for the mark.
+const MARK_BYTES_MAX: u64 = 64;
+
+/// A log file under way; [`finish`](BoundedLog::finish) writes its end.
+#[derive(Debug)]
+pub(crate) struct BoundedLog {
+    file: File,
+    /// How many more bytes go straight to the file.
+    head_left: usize,
+    /// The newest bytes that did not.
+    tail: TailBuffer,
+    /// The newest bytes of all.
+    recent: TailBuffer,
+}
+
+impl BoundedLog {
+    /// Begins a log, in place of one that is there.
+    pub(crate) fn create(path: &Path, bytes_max: u64) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let room = bytes_max.max(CHECK_LOG_BYTES_MIN) - MARK_BYTES_MAX;
+        let head = usize::try_from(room / 2).unwrap_or(usize::MAX);
+        let tail = usize::try_from(room - room / 2).unwrap_or(usize::MAX);
+        Ok(Self {
+            file,
+            head_left: head,
+            tail: TailBuffer::new(tail),
+            recent: TailBuffer::new(CHECK_TAIL_BYTES),
+        })
+    }
+
+    /// Adds output.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.recent.add(bytes);
+        let (head, rest) = bytes.split_at(bytes.len().min(self.head_left));
+        self.file.write_all(head)?;
+        self.head_left -= head.len();
+        self.tail.add(rest);
+        Ok(())
+    }
+
+    /// Writes the end, and answers with the newest bytes as text.
+    pub(crate) fn finish(mut self) -> io::Result<String> {
+        if self.tail.lost > 0 {
+            writeln!(self.file, "\n[... {} bytes left out ...]", self.tail.lost)?;
+        }
+        let (front, back) = self.tail.bytes.as_slices();
+        self.file.write_all(front)?;
+        self.file.write_all(back)?;
+        Ok(self.recent.into_text())
+    }
+
+    /// The newest bytes as text, of a log that cannot be finished.
+    pub(crate) fn into_tail(self) -> String {
+        self.recent.into_text()
+    }
+}
+
+/// The last so many bytes of a stream.
+#[derive(Debug)]
+pub(super) struct TailBuffer {
+    bytes: VecDeque<u8>,
+    bytes_max: usize,
+    /// How many are no longer here.
+    lost: u64,
+}
+
+impl TailBuffer {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes: VecDeque::new(), bytes_max, lost: 0 }
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let kept = &bytes[bytes.len().saturating_sub(self.bytes_max)..];
+        let over = (self.bytes.len() + kept.len()).saturating_sub(self.bytes_max);
+        self.bytes.drain(..over);
+        self.bytes.extend(kept);
+        self.lost += (over + bytes.len() - kept.len()) as u64;
+    }
+
+    /// As text; a character that was cut in two at the front is left out.
+    pub(super) fn into_text(mut self) -> String {
+        let bytes = self.bytes.make_contiguous();
+        let cut =
+            if self.lost == 0 { 0 } else { bytes.iter().take_while(|byte| **byte >> 6 == 0b10).count() };
+        String::from_utf8_lossy(&bytes[cut..]).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log and the text that this output leaves, given in pieces.
+    fn write_bounded_log(bytes_max: u64, pieces: &[&[u8]]) -> (Vec<u8>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/check.log");
+        let mut log = BoundedLog::create(&path, bytes_max).unwrap();
+        for piece in pieces {
+            log.add(piece).unwrap();
+        }
+        let recent = log.finish().unwrap();
+        (std::fs::read(&path).unwrap(), recent)
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole() {
+        let whole = vec![b'x'; 960];
+        assert_eq!(write_bounded_log(1024, &[&whole[..500], &whole[500..]]).0, whole);
+        assert_eq!(write_bounded_log(1024, &[]), (Vec::new(), String::new()));
+    }
+
+    #[test]
+    fn the_middle_gives_way() {
+        let lines: Vec<u8> = (0..1000).flat_map(|line| format!("line {line:04}\n").into_bytes()).collect();
+        for pieces in [vec![&lines[..]], lines.chunks(7).collect(), lines.chunks(481).collect()] {
+            let (kept, recent) = write_bounded_log(1024, &pieces);
+            assert!(kept.len() <= 1024, "{} bytes", kept.len());
+            assert_eq!(kept[..480], lines[..480]);
+            assert!(kept.ends_with(&lines[lines.len() - 480..]));
+            let text = String::from_utf8(kept).unwrap();
+            assert!(text.contains(&format!("\n[... {} bytes left out ...]\n", lines.len() - 960)), "{text}");
+            assert_eq!(recent.as_bytes(), &lines[lines.len() - CHECK_TAIL_BYTES..]);
+        }
+    }
+
+    #[test]
+    fn a_cut_character_is_left_out_of_the_text() {
+        let text = "é".repeat(CHECK_TAIL_BYTES);
+        let (_, recent) = write_bounded_log(1024, &[text.as_bytes(), b"!"]);
+        assert_eq!(recent, format!("{}!", "é".repeat(CHECK_TAIL_BYTES / 2 - 1)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_is_for_its_owner() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/check.log");
+        BoundedLog::create(&path, 0).unwrap().finish().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+}

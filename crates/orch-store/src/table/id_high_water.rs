@@ -1,0 +1,51 @@
+//! The highest numbers of what was forgotten: a number that was public once is never given again.
+
+use crate::statement::statements;
+use crate::{Fault, Transaction};
+
+statements! {
+    const RAISE = "INSERT INTO floor (name, id) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET id = excluded.id WHERE excluded.id > floor.id";
+}
+
+/// The highest number of a table that was ever given, as an expression.
+macro_rules! highest {
+    ($table:literal) => {
+        concat!(
+            "coalesce((SELECT id FROM floor WHERE name = '",
+            $table,
+            "' AND id > (SELECT coalesce(max(id), 0) FROM ",
+            $table,
+            ")), (SELECT coalesce(max(id), 0) FROM ",
+            $table,
+            "))"
+        )
+    };
+}
+pub(super) use highest;
+
+/// A kind of public number that the store gives in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdSequence {
+    /// Threads.
+    Thread,
+    /// Messages.
+    Message,
+}
+
+impl IdSequence {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Message => "message",
+        }
+    }
+}
+
+/// Sees that numbers up to this one are never given again.
+///
+/// # Errors
+/// The store failed.
+pub fn raise_high_water(tx: &mut Transaction<'_>, what: IdSequence, id: i64) -> Result<(), Fault> {
+    tx.execute(RAISE, &[what.name().into(), id.into()]).map(|_| ())
+}

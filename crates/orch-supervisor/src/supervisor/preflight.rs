@@ -1,0 +1,177 @@
+//! Whether everything is there that a supervisor needs: git, room, the run's setup and checks, each profile's program.
+
+use std::path::Path;
+
+use orch_core::check::{CheckStage, CheckState};
+use orch_core::id::Slug;
+use orch_core::run::Run;
+
+use super::worker_pool::WorkerPool;
+use orch_inbox::{Error, Session};
+use orch_process::disk;
+use orch_process::limit::DISK_FLOOR_BYTES;
+use orch_profile::ProfileReference;
+use orch_scheduler::doctor::FindingSeverity;
+use orch_scheduler::lookup;
+use orch_scheduler::perform::checks::{self, CheckSubject};
+use orch_scheduler::perform::prepare::describe_error;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug)]
+pub struct PreflightFinding {
+    /// A short stable name.
+    pub check: String,
+    /// How bad it is.
+    pub level: FindingSeverity,
+    /// A full sentence.
+    pub message: String,
+}
+
+impl PreflightFinding {
+    fn new(check: &str, level: FindingSeverity, message: String) -> Self {
+        Self { check: check.to_owned(), level, message }
+    }
+}
+
+/// Looks at everything; the checks of a run with a base run once in a tree of their own.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn run_preflight(
+    session: &mut Session,
+    run: Option<&Slug>,
+    crew: &WorkerPool,
+) -> Result<Vec<PreflightFinding>, Error> {
+    let runs = session.read(|tx, _| lookup::find_runs(tx, run))?;
+    let mut found = vec![check_disk_space(session)];
+    found.extend(check_programs(session, crew));
+    for run in runs.iter().filter(|run| run.ground.is_some()) {
+        found.extend(check_git_identity(session, run)?);
+        found.extend(check_run_base(session, run)?);
+    }
+    Ok(found)
+}
+
+/// Looks at what costs nothing to look at, before anything is started.
+///
+/// # Errors
+/// There is no such run, or the store failed.
+pub fn run_quick_preflight(
+    session: &mut Session,
+    run: Option<&Slug>,
+    crew: &WorkerPool,
+) -> Result<Vec<PreflightFinding>, Error> {
+    let runs = session.read(|tx, _| lookup::find_runs(tx, run))?;
+    let mut found = check_programs(session, crew);
+    for run in runs.iter().filter(|run| run.ground.is_some() && run.state.status().is_unfinished()) {
+        found.extend(check_git_identity(session, run)?);
+    }
+    Ok(found)
+}
+
+fn check_programs(session: &Session, crew: &WorkerPool) -> Vec<PreflightFinding> {
+    crew.seats.iter().map(|seat| check_program(session, crew, &seat.profile, &seat.reference)).collect()
+}
+
+/// Whether git knows who commits; without that the commits of workers fail, though ours do not.
+fn check_git_identity(session: &Session, run: &Run) -> Result<Option<PreflightFinding>, Error> {
+    let Some(ground) = &run.ground else { return Ok(None) };
+    let known = session
+        .world()
+        .discover_repository(Path::new(&ground.repository))
+        .and_then(|found| found.has_identity());
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            return Ok(Some(PreflightFinding::new(
+                "git",
+                FindingSeverity::Error,
+                describe_error(&error.into()),
+            )));
+        }
+    };
+    let message = "Git does not know who commits here, so that workers cannot: \
+                   git config user.name NAME && git config user.email EMAIL";
+    Ok((!known).then(|| PreflightFinding::new("git", FindingSeverity::Warning, message.to_owned())))
+}
+
+fn check_disk_space(session: &Session) -> PreflightFinding {
+    match disk::free_bytes(session.folder()) {
+        Ok(free) if free >= DISK_FLOOR_BYTES => {
+            PreflightFinding::new("disk", FindingSeverity::Ok, format!("{} MB are free.", free / 1_000_000))
+        }
+        Ok(free) => PreflightFinding::new(
+            "disk",
+            FindingSeverity::Error,
+            format!("Only {} MB are free.", free / 1_000_000),
+        ),
+        Err(error) => PreflightFinding::new(
+            "disk",
+            FindingSeverity::Warning,
+            format!("The disk cannot be looked at: {error}."),
+        ),
+    }
+}
+
+/// Whether a profile's program is on the `PATH`.
+fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &str) -> PreflightFinding {
+    let check = format!("profile {name}");
+    let profile = match reference
+        .parse::<ProfileReference>()
+        .map(|reference| crew.shelf.load_profile(&reference))
+    {
+        Ok(Ok(profile)) => profile,
+        Ok(Err(error)) => return PreflightFinding::new(&check, FindingSeverity::Error, format!("{error}.")),
+        Err(error) => return PreflightFinding::new(&check, FindingSeverity::Error, format!("{error}.")),
+    };
+    let word = profile.command.program_text();
+    let own_path = profile.settings.iter().any(|setting| setting.name == "PATH");
+    let found = if word.contains('{') || (word.contains('/') && !word.starts_with('/')) || own_path {
+        // Where that leads is known at the start of a worker alone.
+        return PreflightFinding::new(
+            &check,
+            FindingSeverity::Ok,
+            format!("{word} is looked for when a worker is started."),
+        );
+    } else if word.contains('/') {
+        Path::new(&word).is_file()
+    } else {
+        session.world().environment().find_program(&word).is_some()
+    };
+    if found {
+        PreflightFinding::new(&check, FindingSeverity::Ok, format!("{word} is there."))
+    } else {
+        let place = if word.contains('/') { "there" } else { "on the PATH" };
+        PreflightFinding::new(&check, FindingSeverity::Error, format!("{word} is not {place}."))
+    }
+}
+
+/// Whether git is there, and the run's setup and checks pass on its base.
+fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>, Error> {
+    let name = format!("run {}", run.name);
+    let Some(ground) = &run.ground else { return Ok(Vec::new()) };
+    let orders = checks::check_specs(&run.rules.verify, &[]);
+    let stage = CheckStage::Baseline;
+    let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &ground.base };
+    let verdict = match checks::run_in_scratch_worktree(session, &subject, &orders) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, describe_error(&error))]);
+        }
+    };
+    let mut found = vec![PreflightFinding::new(
+        &name,
+        FindingSeverity::Ok,
+        "A worktree can be made and prepared.".to_owned(),
+    )];
+    for check in &verdict.checks {
+        let (level, message) = match check.state {
+            CheckState::Passed => (FindingSeverity::Ok, format!("`{}` passes on the base.", check.command)),
+            CheckState::Failed | CheckState::TimedOut | CheckState::CouldNotStart => {
+                (FindingSeverity::Error, checks::failed_check(check).to_string())
+            }
+        };
+        found.push(PreflightFinding::new(&name, level, message));
+    }
+    Ok(found)
+}

@@ -1,0 +1,326 @@
+//! Laws about who knows whom: between crates, between the two halves, and who may touch what.
+
+use toml::Table;
+
+use super::{TidyViolation, crate_name, is_shipped};
+use crate::source::UsedPath;
+use crate::tree::SourceFile;
+
+/// What a room may depend on.
+struct AllowedDependencies {
+    room: &'static str,
+    /// Rooms of ours.
+    ours: &'static [&'static str],
+    /// Crates of others; a new one is argued in the commit that adds it here.
+    others: &'static [&'static str],
+}
+
+/// The arrows of ARCHITECTURE.md.
+const WALLS: [AllowedDependencies; 11] = [
+    AllowedDependencies { room: "orch-core", ours: &[], others: &["thiserror"] },
+    AllowedDependencies {
+        room: "orch-store",
+        ours: &["orch-core"],
+        others: &["getrandom", "rusqlite", "rustix", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-process",
+        ours: &[],
+        others: &["process-wrap", "rustix", "sha2", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-git",
+        ours: &["orch-process"],
+        others: &["getrandom", "rustix", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-inbox",
+        ours: &["orch-core", "orch-store", "orch-git", "orch-process"],
+        others: &["getrandom", "rustix", "serde_json", "sha2", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-scheduler",
+        ours: &["orch-core", "orch-store", "orch-inbox", "orch-git", "orch-process"],
+        others: &["rustix", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-profile",
+        ours: &["orch-core", "orch-process"],
+        others: &["minijinja", "serde", "serde_json", "thiserror", "toml"],
+    },
+    AllowedDependencies {
+        room: "orch-supervisor",
+        ours: &[
+            "orch-core",
+            "orch-store",
+            "orch-inbox",
+            "orch-scheduler",
+            "orch-git",
+            "orch-process",
+            "orch-profile",
+        ],
+        others: &["getrandom", "rustix", "serde", "serde_json", "thiserror", "toml"],
+    },
+    AllowedDependencies {
+        room: "orch-contract",
+        ours: &["orch-core"],
+        others: &["jiff", "schemars", "serde", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-cli",
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-git",
+            "orch-inbox",
+            "orch-process",
+            "orch-profile",
+            "orch-scheduler",
+            "orch-store",
+            "orch-supervisor",
+        ],
+        others: &[
+            "anstyle",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "jiff",
+            "rustix",
+            "serde",
+            "serde_json",
+            "sha2",
+            "signal-hook",
+            "terminal_size",
+            "thiserror",
+            "toml",
+            "unicode-width",
+        ],
+    },
+    AllowedDependencies {
+        room: "orch-testkit",
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-git",
+            "orch-inbox",
+            "orch-process",
+            "orch-profile",
+            "orch-scheduler",
+            "orch-store",
+            "orch-supervisor",
+        ],
+        others: &["proptest", "serde_json", "tempfile"],
+    },
+];
+
+/// The doors reach the store only to say where it is, which page they want and how it failed.
+const STORE_NAMES_FOR_DOORS: [&str; 8] =
+    ["DriverError", "Fault", "Location", "Page", "PageRequest", "fault", "location", "page"];
+
+/// The scheduling half, which the transport half must not know.
+const ORCH_HALF: [&str; 7] = ["attempt", "dependency", "orch", "reconcile", "run", "schedule", "task"];
+
+/// The folders of the transport half.
+const INBOX_HALF: [&str; 4] = [
+    "crates/orch-core/src/thread/",
+    "crates/orch-core/src/message/",
+    "crates/orch-core/src/lease/",
+    "crates/orch-inbox/src/",
+];
+
+/// What the pure core must not touch.
+const IMPURE: [&str; 7] = ["env", "fs", "io", "net", "process", "thread", "time"];
+
+/// Checks manifests and code.
+pub(super) fn check_dependencies(files: &[SourceFile]) -> Vec<TidyViolation> {
+    let mut breaches = Vec::new();
+    for file in files {
+        if file.path.ends_with("Cargo.toml") {
+            breaches.extend(check_manifest(file));
+        }
+        if file.has_extension("rs") {
+            breaches.extend(check_driver(file));
+            breaches.extend(check_halves(file));
+        }
+        if is_shipped(file) {
+            breaches.extend(check_doors(file));
+            breaches.extend(check_output(file));
+            breaches.extend(check_purity(file));
+        }
+    }
+    breaches
+}
+
+/// A room's manifest names only what its wall lets through.
+fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
+    let Some(room) = crate_name(&file.path) else { return Vec::new() };
+    let Ok(table) = file.text.parse::<Table>() else {
+        return vec![TidyViolation::at_line(file, 1, "the manifest is not TOML.")];
+    };
+    let Some(wall) = WALLS.iter().find(|wall| wall.room == room) else {
+        return vec![TidyViolation::at_line(
+            file,
+            1,
+            format!("`{room}` has no wall: add it to xtask/src/tidy/arrows.rs."),
+        )];
+    };
+    let mut breaches = Vec::new();
+    let names = |section: &str| -> Vec<String> {
+        table
+            .get(section)
+            .and_then(toml::Value::as_table)
+            .map(|names| names.keys().cloned().collect())
+            .unwrap_or_default()
+    };
+    for name in names("dependencies").into_iter().chain(names("build-dependencies")) {
+        let known = if name.starts_with("orch-") { wall.ours } else { wall.others };
+        if !known.contains(&name.as_str()) {
+            let line = file.text.lines().position(|line| line.starts_with(&name)).map_or(1, |line| line + 1);
+            breaches.push(TidyViolation::at_line(
+                file,
+                line,
+                format!("`{room}` may not depend on `{name}`."),
+            ));
+        }
+    }
+    breaches
+}
+
+/// Only the file of a database, and the migrations, name its driver.
+fn check_driver(file: &SourceFile) -> Vec<TidyViolation> {
+    let allowed = ["crates/orch-store/src/sqlite", "crates/orch-store/src/migrate"];
+    if allowed.iter().any(|start| file.path.starts_with(start))
+        || file.path.starts_with("xtask/")
+        || file.path.starts_with("bench/")
+    {
+        return Vec::new();
+    }
+    let names_driver = |path: &&UsedPath| path.names[0] == "rusqlite";
+    count_violations(file, names_driver, |_| {
+        "only sqlite*.rs and migrate*.rs of orch-store may name the driver.".to_owned()
+    })
+}
+
+/// The transport half of core and engine knows nothing of runs, tasks and graphs.
+fn check_halves(file: &SourceFile) -> Vec<TidyViolation> {
+    if !INBOX_HALF.iter().any(|folder| file.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let knows = |path: &&UsedPath| known_by_path(path).is_some_and(|name| ORCH_HALF.contains(&name));
+    count_violations(file, knows, |path| {
+        format!("the inbox half may not know `{}`.", known_by_path(path).unwrap_or_default())
+    })
+}
+
+/// The module of core or of its own crate that a path leads to.
+fn known_by_path(path: &UsedPath) -> Option<&str> {
+    let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
+    match names[..] {
+        ["orch_core" | "crate", name, ..] | ["super", "super", name, ..] => Some(name),
+        _ => None,
+    }
+}
+
+/// No door reaches the store except through an operation.
+fn check_doors(file: &SourceFile) -> Vec<TidyViolation> {
+    if crate_name(&file.path) != Some("orch-cli") {
+        return Vec::new();
+    }
+    let reaches = |path: &&UsedPath| {
+        path.names[0] == "orch_store" && !STORE_NAMES_FOR_DOORS.contains(&path.names[1].as_str())
+    };
+    product_breaches(file, reaches, |path| format!("a door may not reach `{}`.", path.names.join("::")))
+}
+
+/// Only `respond.rs` writes to stdout.
+fn check_output(file: &SourceFile) -> Vec<TidyViolation> {
+    if file.path == "crates/orch-cli/src/respond.rs" {
+        return Vec::new();
+    }
+    let writes = |path: &&UsedPath| {
+        ["print!", "println!"].contains(&path.names[0].as_str())
+            || path.names.iter().any(|name| name == "stdout")
+    };
+    product_breaches(file, writes, |_| "only crates/orch-cli/src/respond.rs may touch stdout.".to_owned())
+}
+
+/// The core has no clock, files or processes.
+fn check_purity(file: &SourceFile) -> Vec<TidyViolation> {
+    if crate_name(&file.path) != Some("orch-core") {
+        return Vec::new();
+    }
+    let impure = |path: &&UsedPath| path.names[0] == "std" && IMPURE.contains(&path.names[1].as_str());
+    product_breaches(file, impure, |path| {
+        format!("the core is pure: it may not use `{}`.", path.names.join("::"))
+    })
+}
+
+/// A breach for each path of this kind.
+fn count_violations(
+    file: &SourceFile,
+    is_wrong: impl Fn(&&UsedPath) -> bool,
+    message: impl Fn(&UsedPath) -> String,
+) -> Vec<TidyViolation> {
+    let wrong = file.source().paths.iter().filter(|path| is_wrong(path));
+    wrong.map(|path| TidyViolation::at_line(file, path.line, message(path))).collect()
+}
+
+/// A breach for each path of this kind outside tests.
+fn product_breaches(
+    file: &SourceFile,
+    is_wrong: impl Fn(&&UsedPath) -> bool,
+    message: impl Fn(&UsedPath) -> String,
+) -> Vec<TidyViolation> {
+    count_violations(file, |path| !path.test && is_wrong(path), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(path: &str, text: &str) -> usize {
+        check_dependencies(&[SourceFile::new(path, text)]).len()
+    }
+
+    #[test]
+    fn manifests_stay_behind_their_walls() {
+        for (room, dependency, allowed) in [
+            ("orch-core", "serde", false),
+            ("orch-core", "orch-store", false),
+            ("orch-core", "thiserror", true),
+            ("orch-store", "rusqlite", true),
+            ("orch-scheduler", "rusqlite", false),
+            ("orch-cli", "orch-scheduler", true),
+            ("orch-cli", "orch-testkit", false),
+            ("orch-contract", "orch-store", false),
+            ("orch-new", "serde", false),
+        ] {
+            let text = format!("[dependencies]\n{dependency}.workspace = true\n");
+            let found = count(&format!("crates/{room}/Cargo.toml"), &text);
+            assert_eq!(found == 0, allowed, "{room} {dependency}");
+        }
+        assert_eq!(count("crates/orch-core/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"\n"), 0);
+    }
+
+    #[test]
+    fn code_stays_behind_its_walls() {
+        for (path, text, allowed) in [
+            ("crates/orch-store/src/sqlite.rs", "use rusqlite::Connection;", true),
+            ("crates/orch-store/src/task.rs", "use rusqlite::Connection;", false),
+            ("crates/orch-store/src/task.rs", "// not rusqlite::Connection", true),
+            ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, lease::Lease};", true),
+            ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, task::Task};", false),
+            ("crates/orch-inbox/src/claim.rs", "use orch_core::attempt::Attempt;", false),
+            ("crates/orch-inbox/src/claim.rs", "use crate::orch::TaskRef;", false),
+            ("crates/orch-cli/src/failure.rs", "use orch_store::{Fault, Location};", true),
+            ("crates/orch-cli/src/failure.rs", "use orch_store::task;", false),
+            ("crates/orch-cli/src/respond.rs", "println!(\"x\");", true),
+            ("crates/orch-cli/src/inbox/claim.rs", "println!(\"x\");", false),
+            ("crates/orch-cli/src/inbox/claim.rs", "eprintln!(\"x\");", true),
+            ("crates/orch-core/src/id.rs", "use std::time::Instant;", false),
+            ("crates/orch-core/src/id.rs", "use std::fmt;\n#[cfg(test)]\nmod tests { use std::fs; }", true),
+        ] {
+            assert_eq!(count(path, text) == 0, allowed, "{path}: {text}");
+        }
+    }
+}
