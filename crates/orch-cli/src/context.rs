@@ -385,7 +385,7 @@ impl<'a> CommandRuntime<'a> {
             None => None,
         };
         if let Some(run) = run {
-            meter::record_cost(session.folder(), &run, &agent, &self.command, count_printed_bytes());
+            meter::record_cost(session.store_folder(), &run, &agent, &self.command, count_printed_bytes());
         }
     }
 

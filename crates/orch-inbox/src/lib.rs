@@ -26,7 +26,7 @@ mod worktree_condition;
 pub mod world;
 
 pub use error::{Error, WaitTarget};
-pub use receipt::{Receipt, Response};
+pub use receipt::{BegunRequest, Receipt, RequestDecision, RequestIntent, Response};
 pub use session::Session;
 
 use orch_core::event::{EventDatum, EventKind, EventSubject, NewEvent};

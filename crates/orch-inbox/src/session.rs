@@ -3,17 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use orch_core::limit;
-use orch_core::refusal::Refusal;
-use orch_core::time::{Time, TimeSpan};
+use orch_core::time::Time;
 use orch_store::driver::{QueryPlan, StatementCounts, WriteDurability};
 use orch_store::file_system::FileSystem;
-use orch_store::table::request;
 use orch_store::{Store, StoreLocation, Transaction, TxEnd, migrate};
 
 use crate::clock::{Clock, SystemClock};
 use crate::world::HostEnvironment;
-use crate::{Error, Receipt, Response, token, wake};
+use crate::{Error, wake};
 use orch_process::EnvironmentVariables;
 
 /// An open store with everything an operation needs.
@@ -100,12 +97,6 @@ impl Session {
         Self { world, ..self }
     }
 
-    /// The folder that the store and what belongs to it lie in.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.store.folder()
-    }
-
     /// What reaches git and processes.
     #[must_use]
     pub fn world(&self) -> &HostEnvironment {
@@ -142,7 +133,8 @@ impl Session {
         &mut self.store
     }
 
-    /// The folder that the store lies in.
+    /// Returns the folder that contains the store and its files.
+    #[must_use]
     pub fn store_folder(&self) -> &Path {
         self.store.folder()
     }
@@ -187,93 +179,4 @@ impl Session {
         wake::signal_waiters(self.store.folder());
         outcome
     }
-
-    /// Records what was done outside of any transaction, once per request id.
-    ///
-    /// # Errors
-    /// The request id was used with other arguments, or the store failed.
-    pub fn record_outcome<T: Clone>(
-        &mut self,
-        receipt: Option<&Receipt<'_, T>>,
-        outcome: T,
-    ) -> Result<Response<T>, Error> {
-        match receipt {
-            None => Ok(Response::Fresh(outcome)),
-            Some(_) => self.write_idempotent(receipt, |_, _| Ok(TxEnd::Commit(outcome.clone()))),
-        }
-    }
-
-    /// Like [`Session::write`], once per request id: a repeated request is answered as the first time.
-    pub fn write_idempotent<T>(
-        &mut self,
-        receipt: Option<&Receipt<'_, T>>,
-        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<T, Error>, Error>,
-    ) -> Result<Response<T>, Error> {
-        self.write(WriteDurability::Power, |tx, now| {
-            let Some(receipt) = receipt else {
-                return Ok(match work(tx, now)? {
-                    TxEnd::Commit(outcome) => TxEnd::Commit(Response::Fresh(outcome)),
-                    TxEnd::CommitThenFail(error) => TxEnd::CommitThenFail(error),
-                    TxEnd::Rollback(outcome) => TxEnd::Rollback(Response::Fresh(outcome)),
-                });
-            };
-            if let PriorRequest::Answered(answer) | PriorRequest::InProgress(answer) =
-                find_prior_request(tx, receipt, now)?
-            {
-                return Ok(TxEnd::Commit(Response::Replayed(answer)));
-            }
-            Ok(match work(tx, now)? {
-                TxEnd::Commit(outcome) => {
-                    record_response(tx, receipt, &outcome, now)?;
-                    TxEnd::Commit(Response::Fresh(outcome))
-                }
-                TxEnd::CommitThenFail(error) => TxEnd::CommitThenFail(error),
-                TxEnd::Rollback(outcome) => TxEnd::Rollback(Response::Fresh(outcome)),
-            })
-        })
-    }
-}
-
-/// What is known of a request from before.
-pub enum PriorRequest {
-    /// It was never applied.
-    Unseen,
-    /// It was applied, and answered with this.
-    Answered(String),
-    /// It was begun, and is about this.
-    InProgress(String),
-}
-
-/// Looks for the same request; what is too old is forgotten.
-pub fn find_prior_request<T>(
-    tx: &mut Transaction<'_>,
-    receipt: &Receipt<'_, T>,
-    now: Time,
-) -> Result<PriorRequest, Error> {
-    request::delete_expired(tx, now + TimeSpan(-limit::RECEIPT_KEPT.0))?;
-    match request::load(tx, &token::digest_request_id(receipt.key))? {
-        None => Ok(PriorRequest::Unseen),
-        Some(found) if found.fingerprint != receipt.fingerprint => {
-            Err(Refusal::RequestConflict { key: receipt.key.to_owned() }.into())
-        }
-        Some(request::RequestReceipt { answer, subject: Some(subject), .. }) if answer.is_empty() => {
-            Ok(PriorRequest::InProgress(subject))
-        }
-        Some(found) => Ok(PriorRequest::Answered(found.answer)),
-    }
-}
-
-fn record_response<T>(
-    tx: &mut Transaction<'_>,
-    receipt: &Receipt<'_, T>,
-    outcome: &T,
-    now: Time,
-) -> Result<(), Error> {
-    let row = request::RequestReceipt {
-        fingerprint: receipt.fingerprint.to_owned(),
-        at: now,
-        answer: (receipt.encode)(outcome),
-        subject: None,
-    };
-    Ok(request::insert(tx, &token::digest_request_id(receipt.key), &row)?)
 }

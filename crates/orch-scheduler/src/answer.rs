@@ -5,8 +5,8 @@ use orch_core::message::Message;
 use orch_core::refusal::Refusal;
 use orch_core::task::TaskState;
 
+use super::operation::Operation;
 use super::tell::live_thread;
-use super::unit_of_work::lead_transaction as lead_change;
 use super::{TaskOverview, TaskSelector, lookup, reconcile};
 use orch_inbox::reply;
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -31,7 +31,7 @@ pub fn answer_question(
     task: &TaskSelector,
     body: &str,
 ) -> Result<Response<AnswerOutcome>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let blocked = lookup::find_task(stage.tx, task)?;
         if blocked.state != TaskState::Blocked {
             return Err(Refusal::TaskNotBlocked { task: blocked.name, state: blocked.state }.into());

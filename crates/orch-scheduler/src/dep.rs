@@ -5,8 +5,9 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{dependency, task as task_table};
 
+use super::operation::Operation;
 use super::task::DependencyStatus;
-use super::unit_of_work::{lead_transaction as lead_change, read_fresh};
+use super::unit_of_work::read_fresh;
 use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -22,7 +23,7 @@ pub fn add_dependencies(
     task: &TaskSelector,
     on: &[Slug],
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let run = stage.resolve_run(task.run.as_ref())?;
         let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
         let after = graph_edit::add_edges(stage, waiting.id, &run, on)?;
@@ -41,7 +42,7 @@ pub fn remove_dependency(
     task: &TaskSelector,
     on: &Slug,
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let run = stage.resolve_run(task.run.as_ref())?;
         let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
         let after = graph_edit::remove_edge(stage, waiting.id, &run, on)?;

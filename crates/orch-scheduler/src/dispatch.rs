@@ -20,10 +20,11 @@ use orch_store::table::{
 };
 
 use super::attempt_base::{AttemptBases, reconcile_for_bases};
+use super::operation::Operation;
 use super::perform::{complete_effect, effect_lease};
 use super::unit_of_work::{TransitionEvent, UnitOfWork};
-use super::{TaskOverview, TaskSelector, durable_request, lookup, ready, work_message};
-use orch_inbox::{Error, Receipt, Response, Session};
+use super::{TaskOverview, TaskSelector, lookup, ready, work_message};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_inbox::{ThreadSummary, send};
 
 /// A dispatched task.
@@ -73,26 +74,24 @@ pub fn dispatch_task(
     task: &TaskSelector,
     to: Option<&Slug>,
 ) -> Result<Response<DispatchOutcome>, Error> {
-    let bases = if durable_request::is_new_request(session, receipt)? {
+    let bases = if session.is_new_request(receipt)? {
         AttemptBases::find_for_task(session, task)?
     } else {
         AttemptBases::default()
     };
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(task.run.as_ref())?;
             let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
             if let Some(begun) = find_begun_attempt(stage, &found, to)? {
-                return Ok(begun.0);
+                return Ok(RequestDecision::Pending(begun.0));
             }
-            Ok(create_attempt(stage, &found, to, &bases)?.0)
-        },
-        |tx, id| {
-            Ok(Some(load_dispatch_outcome(tx, AttemptId(*id))?)
-                .filter(|dispatched| dispatched.thread.is_some()))
+            let (id, _) = create_attempt(stage, &found, to, &bases)?;
+            if run.ground.is_some() {
+                return Ok(RequestDecision::Pending(id));
+            }
+            Ok(RequestDecision::Complete(load_dispatch_outcome(stage.tx, AttemptId(id))?))
         },
         |session, id| finish_dispatch(session, AttemptId(id)),
     )
@@ -109,20 +108,19 @@ pub fn dispatch_all_ready(
     request: &DispatchAllRequest,
 ) -> Result<Response<DispatchAllOutcome>, Error> {
     let mut bases = AttemptBases::default();
-    if durable_request::is_new_request(session, receipt)? {
+    if session.is_new_request(receipt)? {
         reconcile_for_bases(session)?;
         let ready = session.read(|tx, now| dispatch_candidates(tx, request, now))?;
         bases = AttemptBases::find_for_tasks(session, &ready)?;
     }
     // What the first transaction refuses is told by whichever part answers.
     let refused = RefCell::new(Vec::new());
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             refused.borrow_mut().clear();
             let mut made: Vec<i64> = find_begun_attempts(stage, request)?;
+            let mut has_worktrees = !made.is_empty();
             let mut agents = AgentLoads::new(stage.tx, &request.to)?;
             let mut full = BTreeSet::new();
             for task in dispatch_candidates(stage.tx, request, stage.now)? {
@@ -136,6 +134,7 @@ pub fn dispatch_all_ready(
                     Ok((id, agent)) => {
                         agents.count_attempt(&agent);
                         made.push(id);
+                        has_worktrees |= stage.load_run(task.run)?.ground.is_some();
                     }
                     Err(error @ (Error::Refused(_) | Error::Git(_) | Error::File { .. })) => {
                         let is_full = matches!(error, Error::Refused(Refusal::CapacityReached { .. }));
@@ -147,15 +146,14 @@ pub fn dispatch_all_ready(
                     Err(other) => return Err(other),
                 }
             }
-            Ok(made)
-        },
-        |tx, made| {
+            if has_worktrees {
+                return Ok(RequestDecision::Pending(made));
+            }
             let mut dispatched = Vec::with_capacity(made.len());
             for id in made {
-                dispatched.push(load_dispatch_outcome(tx, AttemptId(*id))?);
+                dispatched.push(load_dispatch_outcome(stage.tx, AttemptId(id))?);
             }
-            let whole = dispatched.iter().all(|dispatched| dispatched.thread.is_some());
-            Ok(whole.then(|| DispatchAllOutcome { dispatched, refused: refused.take() }))
+            Ok(RequestDecision::Complete(DispatchAllOutcome { dispatched, refused: refused.take() }))
         },
         |session, made| {
             let mut outcome = DispatchAllOutcome { dispatched: Vec::new(), refused: refused.take() };

@@ -6,9 +6,10 @@ use orch_core::id::{EventId, RunId, Slug};
 use orch_core::run::Run;
 use orch_store::table::event;
 
+use super::lookup;
+use super::operation::Operation;
 use super::perform::{complete_effect, effect_lease, perform_outstanding, require_run_git};
-use super::{durable_request, lookup};
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// What integrating a run came to.
 #[derive(Clone, Debug)]
@@ -33,17 +34,14 @@ pub fn integrate_run(
     who: &Slug,
     run: Option<&Slug>,
 ) -> Result<Response<IntegrateOutcome>, Error> {
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(run)?;
             require_run_git(&run)?;
             effect_lease::request_effect(stage.tx, EffectKind::Integrate, run.id, None, stage.now)?;
-            Ok(vec![run.id.0, event::newest_id(stage.tx)?.0])
+            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(stage.tx)?.0]))
         },
-        |_, _| Ok(None),
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
             complete_effect(session, EffectKind::Branch, run, None)?;

@@ -13,9 +13,10 @@ use orch_core::task::{ChecksStatus, Task};
 use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, effect, task as task_table, worktree};
 
+use super::operation::Operation;
 use super::perform::{open_repository, to_stored_commit};
-use super::unit_of_work::{TransitionEvent, UnitOfWork, lead_transaction as lead_change, read_fresh};
-use super::{TaskOverview, TaskSelector, durable_request, lookup};
+use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
+use super::{TaskOverview, TaskSelector, lookup, operation};
 use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A task with its reported attempt, which is to be judged.
@@ -133,14 +134,12 @@ pub fn judge_attempt(
 ) -> Result<Response<TaskOverview>, Error> {
     let named = match verdict {
         // A request that was answered before is answered again, whatever became of the revision.
-        LeadVerdict::Accept { commit: Some(revision), .. }
-            if durable_request::is_new_request(session, receipt)? =>
-        {
+        LeadVerdict::Accept { commit: Some(revision), .. } if session.is_new_request(receipt)? => {
             Some(resolve_named_commit(session, task, revision)?)
         }
         LeadVerdict::Accept { .. } | LeadVerdict::Reject { .. } => None,
     };
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let run = stage.resolve_run(task.run.as_ref())?;
         let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
         let mut reported = ReportedAttempt::load(stage, found)?;
@@ -150,7 +149,7 @@ pub fn judge_attempt(
             LeadVerdict::Accept { commit, reason } => {
                 match (commit, &named) {
                     (Some(_), Some(commit)) => replace_reported_commit(stage, &reported.attempt, commit)?,
-                    (Some(_), None) => return Err(durable_request::request_aborted_elsewhere()),
+                    (Some(_), None) => return Err(operation::request_aborted_elsewhere()),
                     (None, _) => {}
                 }
                 let reason = reason.clone().unwrap_or_default();

@@ -11,11 +11,12 @@ use orch_core::run::{Run, decide};
 use orch_store::Transaction;
 use orch_store::table::{check_run, effect, event};
 
+use super::lookup;
+use super::operation::Operation;
 use super::perform::land::{LandingIntent, branch_tip};
 use super::perform::{branch_ref, complete_effect, effect_lease, open_repository, require_run_git};
 use super::task_outcome::{self, BoundedList, TaskOutcome};
-use super::{durable_request, lookup};
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// What is to land where.
 #[derive(Clone, Debug)]
@@ -69,13 +70,11 @@ pub fn land_run(
     landing: &LandRequest,
 ) -> Result<Response<LandOutcome>, Error> {
     let wish = LandingIntent::new(&landing.onto, landing.partial, who);
-    if durable_request::is_new_request(session, receipt)? {
+    if session.is_new_request(receipt)? {
         finish_other_landing(session, landing.run.as_ref(), &wish)?;
     }
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(landing.run.as_ref())?;
             let prefix = format!("{}/", require_run_git(&run)?.branch_prefix);
@@ -100,9 +99,8 @@ pub fn land_run(
                     )?;
                 }
             }
-            Ok(vec![run.id.0, event::newest_id(stage.tx)?.0])
+            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(stage.tx)?.0]))
         },
-        |_, _| Ok(None),
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
             complete_effect(session, EffectKind::Land, run, None)?;

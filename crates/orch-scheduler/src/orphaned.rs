@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use orch_core::id::RunId;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
-use orch_store::driver::WriteDurability;
+use orch_store::Transaction;
 use orch_store::table::worker;
-use orch_store::{Transaction, TxEnd};
 
+use super::operation::tool_transaction;
 use super::reconcile::{self, TaskTransition};
 use super::unit_of_work::UnitOfWork;
 use orch_inbox::liveness::{TAG, WrapperLiveness, wrapper_liveness};
@@ -22,17 +22,16 @@ use orch_process::{Tag, terminate_tagged};
 pub fn reap_worker(session: &mut Session, row: &Worker) -> Result<Vec<TaskTransition>, Error> {
     let grace = Duration::from_millis(u64::try_from(row.grace.0).unwrap_or(0));
     let _ = terminate_tagged(Tag { name: TAG, value: &row.tag }, grace);
-    session.write(WriteDurability::Power, |tx, now| {
-        let mut stage = UnitOfWork::begin_reconciled(tx, now, None)?;
-        let current = worker::load(stage.tx, row.thread)?;
+    tool_transaction(session, |unit| {
+        let current = worker::load(unit.tx, row.thread)?;
         if let Some(current) =
             current.filter(|current| current.process == row.process && current.end.is_none())
         {
-            let end = WorkerEnd { at: now, outcome: WorkerOutcome::Gone, detail: None };
-            worker::upsert(stage.tx, &Worker { end: Some(end), ..current })?;
-            mark_lost(&mut stage, row)?;
+            let end = WorkerEnd { at: unit.now, outcome: WorkerOutcome::Gone, detail: None };
+            worker::upsert(unit.tx, &Worker { end: Some(end), ..current })?;
+            mark_lost(unit, row)?;
         }
-        Ok(TxEnd::Commit(stage.save_and_close()?))
+        Ok(unit.changes.clone())
     })
 }
 

@@ -8,10 +8,11 @@ use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, decide as task_decide, dedupe_labels};
-use orch_store::table::{agent, dependency, task};
-use orch_store::{Transaction, TxEnd};
+use orch_store::Transaction;
+use orch_store::table::{dependency, task};
 
 use super::graph_edit::{self, GraphPlacement};
+use super::operation::Operation;
 use super::run::apply_run_edit;
 use super::task::apply_task_edit;
 use super::unit_of_work::UnitOfWork;
@@ -76,13 +77,7 @@ pub fn add_plan(
     run: Option<&Slug>,
     plan: &TaskPlan,
 ) -> Result<Response<PlanOutcome>, Error> {
-    session.write_idempotent(receipt, |tx, now| {
-        agent::record_sighting(tx, who, now)?;
-        let mut stage = UnitOfWork::begin_reconciled(tx, now, Some(who))?;
-        let planned = apply_plan(&mut stage, run, plan)?;
-        stage.save_and_close()?;
-        Ok(if plan.dry_run { TxEnd::Rollback(planned) } else { TxEnd::Commit(planned) })
-    })
+    Operation::by_lead(receipt, who).run_or_preview(session, plan.dry_run, |unit| apply_plan(unit, run, plan))
 }
 
 /// How many tasks an answer shows.

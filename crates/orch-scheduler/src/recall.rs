@@ -5,8 +5,9 @@ use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_core::task::decide;
 
+use super::operation::Operation;
 use super::task::end_attempt;
-use super::unit_of_work::{TransitionEvent, lead_transaction as lead_change};
+use super::unit_of_work::TransitionEvent;
 use super::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
 
@@ -21,7 +22,7 @@ pub fn recall_attempt(
     task: &TaskSelector,
     reason: Option<&str>,
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let before = lookup::find_task(stage.tx, task)?;
         let status = stage.load_run(before.run)?.state.status();
         let after = decide::recall_attempt(&before, status, stage.now)?;

@@ -21,14 +21,14 @@ use orch_store::table::{
 use orch_store::{Transaction, TxEnd};
 use serde_json::{Value, json};
 
-use super::durable_request::{self, RequestIntent};
 use super::lookup;
+use super::operation::Operation;
 use super::orphaned;
 use super::orphans::{self, Orphan};
 use super::perform::{effect_lease, perform_outstanding};
 use super::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::liveness;
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 use orch_inbox::{cancel, close, reply};
 
 /// One step that was taken.
@@ -90,23 +90,21 @@ pub fn reconcile_runs(
     if dry_run {
         return plan_reconcile(session, receipt, run);
     }
-    durable_request::run_with_effects_as(
+    Operation::by_tool(receipt).run_with_effects(
         session,
-        receipt,
-        None,
-        |stage| {
-            let run = run.map(|run| lookup::find_run(stage.tx, Some(run))).transpose()?;
-            let changes = transitions_of_run(std::mem::take(&mut stage.changes), run.as_ref());
-            Ok(ReconcileIntent { run: run.map(|run| run.id), changes })
-        },
-        |tx, settled| {
-            let has_more = effect::any_pending(tx)?
-                || !runs_with_git(tx, settled.run)?.is_empty()
-                || !orphaned::orphaned_workers(tx, settled.run)?.is_empty();
-            Ok((!has_more).then(|| ReconcileOutcome {
-                changes: settled.changes.clone(),
-                ..ReconcileOutcome::default()
-            }))
+        |unit| {
+            let run = run.map(|run| lookup::find_run(unit.tx, Some(run))).transpose()?;
+            let changes = transitions_of_run(std::mem::take(&mut unit.changes), run.as_ref());
+            let run = run.map(|run| run.id);
+            let has_more = effect::any_pending(unit.tx)?
+                || !runs_with_git(unit.tx, run)?.is_empty()
+                || !orphaned::orphaned_workers(unit.tx, run)?.is_empty();
+            Ok(match has_more {
+                true => RequestDecision::Pending(ReconcileIntent { run, changes }),
+                false => {
+                    RequestDecision::Complete(ReconcileOutcome { changes, ..ReconcileOutcome::default() })
+                }
+            })
         },
         |session, settled| {
             let (mut changes, mut finished) = (settled.changes, Vec::new());
@@ -135,7 +133,7 @@ fn plan_reconcile(
         for row in orphaned::orphaned_workers(stage.tx, run.as_ref().map(|run| run.id))? {
             orphaned::mark_lost(&mut stage, &row)?;
         }
-        let changes = transitions_of_run(stage.save_and_close()?, run.as_ref());
+        let changes = transitions_of_run(stage.save_and_close()?.transitions, run.as_ref());
         Ok(TxEnd::Rollback(ReconcileOutcome { changes, ..ReconcileOutcome::default() }))
     })?;
     let mut outcome = match settled {

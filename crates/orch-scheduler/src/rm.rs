@@ -9,11 +9,11 @@ use orch_core::run::{RunStatus, decide};
 use orch_store::table::run as run_table;
 use serde_json::json;
 
-use super::durable_request::{self, RequestIntent};
+use super::operation::Operation;
 use super::perform::remove::require_no_activity;
 use super::perform::{complete_effect, effect_lease};
 use super::run::{about_run, cancel_idle_tasks};
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 
 /// A run that was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +63,8 @@ pub fn remove_run(
     who: &Slug,
     run: &Slug,
 ) -> Result<Response<RemovedRun>, Error> {
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(Some(run))?;
             require_no_activity(stage.tx, &run)?;
@@ -81,9 +79,9 @@ pub fn remove_run(
             effect_lease::request_effect(stage.tx, EffectKind::Remove, run.id, None, stage.now)?;
             effect_lease::set_effect_intent(stage.tx, EffectKind::Remove, run.id, who.as_str())?;
             let repository = run.ground.as_ref().map(|ground| ground.repository.clone());
-            Ok(RemovalIntent { id: run.id, tasks: run.counts.total(), name: run.name, repository })
+            let intent = RemovalIntent { id: run.id, tasks: run.counts.total(), name: run.name, repository };
+            Ok(RequestDecision::Pending(intent))
         },
-        |_, _| Ok(None),
         |session, gone| {
             complete_effect(session, EffectKind::Remove, gone.id, None)?;
             load_removed_run(session, gone)

@@ -11,12 +11,13 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{run as run_table, task as task_table, thread};
 
+use super::operation::Operation;
 use super::perform::{complete_effect, effect_lease};
 use super::run_location::{GitBase, RunLocation};
-use super::unit_of_work::{UnitOfWork, lead_transaction as lead_change, read_fresh};
-use super::{TaskOverview, durable_request, lookup};
+use super::unit_of_work::{UnitOfWork, read_fresh};
+use super::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// What a new run is made of.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ pub fn create_run(
     who: &Slug,
     request: &NewRun,
 ) -> Result<Response<CreatedRun>, Error> {
-    let is_new = durable_request::is_new_request(session, receipt)?;
+    let is_new = session.is_new_request(receipt)?;
     let footing = match &request.place {
         Some(place) if is_new => GitBase::resolve_location(session, place)?,
         Some(_) | None => None,
@@ -104,14 +105,15 @@ pub fn create_run(
             // It has its name; this one is not looked at.
             false => Slug::from_title(&request.title),
         };
-        let made = durable_request::run_with_effects(
+        let made = Operation::by_lead(receipt, who).run_with_effects(
             session,
-            receipt,
-            who,
-            |stage| wanted.insert_run(stage, &name),
-            |tx, id| {
-                let run = lookup::load_run(tx, RunId(*id))?;
-                Ok(run.ground.is_none().then_some(CreatedRun { run, dirty: 0 }))
+            |stage| {
+                let id = wanted.insert_run(stage, &name)?;
+                if wanted.footing.is_some() {
+                    return Ok(RequestDecision::Pending(id.0));
+                }
+                let run = lookup::load_run(stage.tx, id)?;
+                Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0 }))
             },
             |session, id| {
                 let id = RunId(id);
@@ -138,10 +140,10 @@ struct ResolvedRun<'a> {
 }
 
 impl ResolvedRun<'_> {
-    fn insert_run(&self, stage: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<i64, Error> {
+    fn insert_run(&self, stage: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<RunId, Error> {
         let Self { request, policy, footing, is_new } = self;
         if !is_new {
-            return Err(durable_request::request_aborted_elsewhere());
+            return Err(operation::request_aborted_elsewhere());
         }
         if run_table::name_exists(stage.tx, name)? {
             return Err(Refusal::RunExists { run: name.clone() }.into());
@@ -158,7 +160,7 @@ impl ResolvedRun<'_> {
         if ground.is_some() {
             effect_lease::request_effect(stage.tx, EffectKind::Branch, id, None, stage.now)?;
         }
-        Ok(id.0)
+        Ok(id)
     }
 }
 
@@ -210,7 +212,7 @@ pub fn edit_run(
     run: Option<&Slug>,
     edit: &RunEdit,
 ) -> Result<Response<Run>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let before = stage.resolve_run(run)?;
         apply_run_edit(stage, &before, edit)
     })
@@ -227,7 +229,7 @@ pub fn change_run(
     run: Option<&Slug>,
     verb: RunAction,
 ) -> Result<Response<Run>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let before = stage.resolve_run(run)?;
         let (after, kind) = match verb {
             RunAction::Pause => (decide::pause_run(&before, stage.now)?, EventKind::RunPaused),

@@ -14,7 +14,8 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, dependency, effect, message, task as task_table, thread, worktree};
 
-use super::unit_of_work::{TransitionEvent, UnitOfWork, lead_transaction as lead_change, read_fresh};
+use super::operation::Operation;
+use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
 use super::{TaskOverview, TaskSelector, dispatch, graph_edit, lookup};
 use orch_inbox::cancel as inbox_cancel;
 use orch_inbox::page::cut_page;
@@ -96,7 +97,7 @@ pub fn add_task(
     run: Option<&Slug>,
     task: &NewTask,
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let run = stage.resolve_run(run)?;
         let added = graph_edit::add_task(stage, &run, task)?;
         lookup::task_overview(stage.tx, added)
@@ -161,7 +162,7 @@ pub fn edit_task(
     task: &TaskSelector,
     edit: &TaskEdit,
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let before = lookup::find_task(stage.tx, task)?;
         let after = apply_task_edit(stage, &before, edit)?;
         lookup::task_overview(stage.tx, after)
@@ -179,7 +180,7 @@ pub fn change_task(
     task: &TaskSelector,
     verb: TaskAction,
 ) -> Result<Response<TaskOverview>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let before = lookup::find_task(stage.tx, task)?;
         let after = match verb {
             TaskAction::Cancel => cancel_task(stage, before.id, "the lead cancelled it")?,
@@ -308,7 +309,7 @@ pub(crate) fn end_attempt(
     };
     let owned = thread::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("thread", id.0))?;
     if !owned.state.status().is_closed() {
-        stage.ended.push(id);
+        stage.cancelled_threads.push(id);
         let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
         let text = format!("This attempt was ended: {reason}.");
         inbox_cancel::end_thread(stage.tx, &owned, &by, Some(&text), stage.now)?;

@@ -7,7 +7,8 @@ use orch_core::task::Task;
 use orch_core::thread::Thread;
 use orch_store::table::{attempt, thread};
 
-use super::unit_of_work::{UnitOfWork, lead_transaction as lead_change};
+use super::operation::Operation;
+use super::unit_of_work::UnitOfWork;
 use super::{TaskSelector, lookup};
 use orch_inbox::send;
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -23,7 +24,7 @@ pub fn tell_worker(
     task: &TaskSelector,
     text: &str,
 ) -> Result<Response<Message>, Error> {
-    lead_change(session, receipt, who, |stage| {
+    Operation::by_lead(receipt, who).run(session, |stage| {
         let task = lookup::find_task(stage.tx, task)?;
         let owned = live_thread(stage, &task)?;
         let worker = owned.working_agent().clone();

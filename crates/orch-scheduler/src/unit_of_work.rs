@@ -15,8 +15,7 @@ use orch_store::{Fault, Transaction, TxEnd};
 
 use super::reconcile::TaskTransition;
 use super::{lookup, reconcile};
-use orch_inbox::liveness;
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Session};
 
 /// A transaction with what the scheduler keeps in hand until it ends: the runs whose counts change.
 pub struct UnitOfWork<'a, 't> {
@@ -28,9 +27,17 @@ pub struct UnitOfWork<'a, 't> {
     pub who: Option<Slug>,
     /// Every change of a task's state so far.
     pub changes: Vec<TaskTransition>,
-    /// Threads of attempts that were ended from here, whose workers are to go.
-    pub ended: Vec<ThreadId>,
+    /// Threads of attempts that were cancelled here; their workers are stopped after the commit.
+    pub cancelled_threads: Vec<ThreadId>,
     runs: BTreeMap<RunId, CachedRun>,
+}
+
+/// What a unit of work leaves to be done after its commit.
+pub(crate) struct UnitOutcome {
+    /// The transitions of tasks, in order.
+    pub transitions: Vec<TaskTransition>,
+    /// Threads whose workers are to be stopped.
+    pub cancelled_threads: Vec<ThreadId>,
 }
 
 /// A run in hand.
@@ -61,18 +68,29 @@ impl TransitionEvent {
 }
 
 impl<'a, 't> UnitOfWork<'a, 't> {
-    /// Begins, with what workers reported taken in first, as if that had been a transaction of its own.
+    /// Begins a unit of work by an agent, or by the tool itself.
+    ///
+    /// The store is reconciled first, as if in a transaction of its own.
     pub(crate) fn begin_reconciled(
         tx: &'a mut Transaction<'t>,
         now: Time,
-        who: Option<&Slug>,
+        actor: Option<&Slug>,
     ) -> Result<Self, Error> {
-        let mut stage =
-            Self { tx, now, who: None, changes: Vec::new(), ended: Vec::new(), runs: BTreeMap::new() };
-        reconcile::reconcile_store(&mut stage)?;
-        stage.save_runs()?;
-        stage.who = who.cloned();
-        Ok(stage)
+        if let Some(actor) = actor {
+            agent::record_sighting(tx, actor, now)?;
+        }
+        let mut unit = Self {
+            tx,
+            now,
+            who: None,
+            changes: Vec::new(),
+            cancelled_threads: Vec::new(),
+            runs: BTreeMap::new(),
+        };
+        reconcile::reconcile_store(&mut unit)?;
+        unit.save_runs()?;
+        unit.who = actor.cloned();
+        Ok(unit)
     }
 
     /// A run, with its counts as they are by now.
@@ -229,14 +247,14 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         Ok(after)
     }
 
-    /// Ends.
-    pub(crate) fn save_and_close(mut self) -> Result<Vec<TaskTransition>, Error> {
+    /// Saves what is still in memory and ends the unit of work.
+    pub(crate) fn save_and_close(mut self) -> Result<UnitOutcome, Error> {
         self.save_runs()?;
-        Ok(self.changes)
+        Ok(UnitOutcome { transitions: self.changes, cancelled_threads: self.cancelled_threads })
     }
 
     /// Saves the runs that changed; one without unfinished tasks is finished, one that got work is open again.
-    fn save_runs(&mut self) -> Result<(), Error> {
+    pub(crate) fn save_runs(&mut self) -> Result<(), Error> {
         for (id, held) in std::mem::take(&mut self.runs) {
             let mut run = held.run;
             if !held.changed {
@@ -315,24 +333,4 @@ pub fn read_fresh<T>(
         Err(Error::Store(Fault::ReadOnly { .. })) => session.read(work),
         settled => settled?,
     }
-}
-
-/// A change by the lead: what workers reported is taken in first, then `work` decides, all in one transaction.
-pub(crate) fn lead_transaction<T>(
-    session: &mut Session,
-    receipt: Option<&Receipt<'_, T>>,
-    who: &Slug,
-    mut work: impl FnMut(&mut UnitOfWork<'_, '_>) -> Result<T, Error>,
-) -> Result<Response<T>, Error> {
-    let mut ended = Vec::new();
-    let answer = session.write_idempotent(receipt, |tx, now| {
-        agent::record_sighting(tx, who, now)?;
-        let mut stage = UnitOfWork::begin_reconciled(tx, now, Some(who))?;
-        let outcome = work(&mut stage)?;
-        ended = std::mem::take(&mut stage.ended);
-        stage.save_and_close()?;
-        Ok(TxEnd::Commit(outcome))
-    })?;
-    liveness::stop_workers_of(session, &ended)?;
-    Ok(answer)
 }

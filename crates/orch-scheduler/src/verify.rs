@@ -6,10 +6,11 @@ use orch_core::id::{AttemptId, Slug};
 use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
+use super::operation::Operation;
 use super::perform::verify::complete_verification;
 use super::perform::{effect_lease, require_run_git};
-use super::{TaskOverview, TaskSelector, durable_request, lookup};
-use orch_inbox::{Error, Receipt, Response, Session};
+use super::{TaskOverview, TaskSelector, lookup};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// A verified attempt.
 #[derive(Clone, Debug)]
@@ -34,19 +35,16 @@ pub fn verify_task(
     who: &Slug,
     task: &TaskSelector,
 ) -> Result<Response<VerifyOutcome>, Error> {
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(task.run.as_ref())?;
             let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
             let last = decide::require_judgeable(&found)?;
             require_run_git(&run)?;
             effect_lease::request_effect(stage.tx, EffectKind::Verify, run.id, Some(last.id), stage.now)?;
-            Ok(last.id.0)
+            Ok(RequestDecision::Pending(last.id.0))
         },
-        |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
             let run = session.read(|tx, _| {

@@ -132,7 +132,7 @@ pub fn run(args: InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<Comma
         limit_ms: args.limit.map(|span| span.0),
     };
     let session = context.take_session()?;
-    let folder = session.folder().to_owned();
+    let folder = session.store_folder().to_owned();
     let shelf = profile_registry_at(&folder, context)?;
     let globals = context.global_options().clone();
     let begun = run_wrapped(context, &how, &shelf, |wrap| {
@@ -263,7 +263,7 @@ fn worker_source(how: &LaunchOptions, shelf: &ProfileRegistry) -> Result<WorkerS
 
 /// Where profiles are looked for: beside the store, then in the user's settings.
 pub(crate) fn profile_registry(context: &mut CommandRuntime<'_>) -> Result<ProfileRegistry, CommandFailure> {
-    let folder = context.open_session()?.folder().to_owned();
+    let folder = context.open_session()?.store_folder().to_owned();
     profile_registry_at(&folder, context)
 }
 

@@ -27,11 +27,9 @@ use orch_core::refusal::TreeRefusal;
 use orch_core::run::{Run, RunGit};
 use orch_core::time::TimeSpan;
 use orch_store::Transaction;
-use orch_store::TxEnd;
-use orch_store::driver::WriteDurability;
 use orch_store::table::effect;
 
-use super::unit_of_work::UnitOfWork;
+pub(crate) use super::operation::tool_transaction;
 use effect_lease::{EffectLease, LeaseAcquisition};
 use orch_git::{CommitId, RefName, RegisteredWorktree, Repository, canonicalize_existing};
 use orch_inbox::wake::{PollOutcome, wait_until};
@@ -140,19 +138,6 @@ fn perform_effect(session: &mut Session, taken: &EffectLease) -> Result<(), Erro
         effect_lease::release_effect_lease(session, taken)?;
     }
     done
-}
-
-/// A decision of the tool's own: what workers reported is taken in first.
-pub fn tool_transaction<T>(
-    session: &mut Session,
-    mut work: impl FnMut(&mut UnitOfWork<'_, '_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    session.write(WriteDurability::Power, |tx, now| {
-        let mut stage = UnitOfWork::begin_reconciled(tx, now, None)?;
-        let outcome = work(&mut stage)?;
-        stage.save_and_close()?;
-        Ok(TxEnd::Commit(outcome))
-    })
 }
 
 /// What a run stands on.

@@ -10,13 +10,14 @@ use orch_core::worktree::{self as decide, Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
+use super::super::lookup;
+use super::super::operation::Operation;
 use super::super::perform::{
     complete_effect, effect_lease, load_run, open_repository, require_run_git, sweep,
 };
 use super::super::unit_of_work::read_fresh;
-use super::super::{durable_request, lookup};
 use super::AttemptWorktree;
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// What pruning a run came to, or would come to.
 #[derive(Debug)]
@@ -41,10 +42,8 @@ pub fn prune_worktrees(
     who: &Slug,
     run: Option<&Slug>,
 ) -> Result<Response<PruneOutcome>, Error> {
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let run = stage.resolve_run(run)?;
             require_run_git(&run)?;
@@ -63,9 +62,8 @@ pub fn prune_worktrees(
                     subject.push(attempt.id.0);
                 }
             }
-            Ok(subject)
+            Ok(RequestDecision::Pending(subject))
         },
-        |_, _| Ok(None),
         finish_prune,
     )
 }

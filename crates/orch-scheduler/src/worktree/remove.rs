@@ -4,10 +4,11 @@ use orch_core::effect::EffectKind;
 use orch_core::id::{AttemptId, Slug};
 use orch_core::worktree;
 
+use super::super::AttemptSelector;
+use super::super::operation::Operation;
 use super::super::perform::{complete_effect, effect_lease};
-use super::super::{AttemptSelector, durable_request};
 use super::{AttemptWorktree, WorktreeSummary, finish_pending_effects, load_summary};
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// Takes it away; one that is gone already stays gone.
 ///
@@ -19,13 +20,11 @@ pub fn remove_worktree(
     who: &Slug,
     wanted: &AttemptSelector,
 ) -> Result<Response<WorktreeSummary>, Error> {
-    if durable_request::is_new_request(session, receipt)? {
+    if session.is_new_request(receipt)? {
         finish_pending_effects(session, wanted)?;
     }
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(stage.tx, wanted)?;
             if worktree::decide_removal(&attempt, &tree)? {
@@ -37,9 +36,8 @@ pub fn remove_worktree(
                     stage.now,
                 )?;
             }
-            Ok(attempt.id.0)
+            Ok(RequestDecision::Pending(attempt.id.0))
         },
-        |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
             let run = session.read(|tx, _| Ok(AttemptWorktree::load(tx, id)?.run.id))?;

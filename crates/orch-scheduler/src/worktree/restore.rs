@@ -8,11 +8,12 @@ use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::worktree;
 use orch_store::table::worktree as worktree_table;
 
+use super::super::AttemptSelector;
+use super::super::operation::Operation;
 use super::super::perform::{complete_effect, effect_lease};
-use super::super::{AttemptSelector, durable_request};
 use super::{AttemptWorktree, WorktreeSummary, finish_pending_effects, load_summary};
 use orch_git::canonicalize_existing;
-use orch_inbox::{Error, Receipt, Response, Session};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// Brings it back to where it was, or to another folder; one that is there already stays as it is.
 ///
@@ -25,14 +26,12 @@ pub fn restore_worktree(
     wanted: &AttemptSelector,
     to: Option<&Path>,
 ) -> Result<Response<WorktreeSummary>, Error> {
-    if durable_request::is_new_request(session, receipt)? {
+    if session.is_new_request(receipt)? {
         finish_pending_effects(session, wanted)?;
     }
     let to = to.map(canonicalize_existing);
-    durable_request::run_with_effects(
+    Operation::by_lead(receipt, who).run_with_effects(
         session,
-        receipt,
-        who,
         |stage| {
             let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(stage.tx, wanted)?;
             let to = to.as_ref().map_or_else(|| tree.path.clone(), |to| to.display().to_string());
@@ -51,9 +50,8 @@ pub fn restore_worktree(
                     stage.now,
                 )?;
             }
-            Ok(attempt.id.0)
+            Ok(RequestDecision::Pending(attempt.id.0))
         },
-        |_, _| Ok(None),
         |session, id| {
             let id = AttemptId(id);
             let run = session.read(|tx, _| Ok(AttemptWorktree::load(tx, id)?.run.id))?;

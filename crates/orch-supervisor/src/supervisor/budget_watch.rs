@@ -10,8 +10,8 @@ use orch_core::task::TaskState;
 use orch_store::table::{task as task_table, thread, worker};
 
 use orch_inbox::{Error, Session};
+use orch_scheduler::operation::tool_transaction;
 use orch_scheduler::orphaned;
-use orch_scheduler::perform::tool_transaction as tool_decides;
 use orch_scheduler::run as run_operation;
 
 /// Ends what killed wrappers left behind, and frees their work at once.
@@ -97,7 +97,9 @@ impl BudgetWatch {
                 ("used", usage.used.into()),
                 ("max", usage.max.into()),
             ];
-            tool_decides(session, |stage| stage.append_event(EventKind::Budget, about, None, data.clone()))?;
+            tool_transaction(session, |stage| {
+                stage.append_event(EventKind::Budget, about, None, data.clone())
+            })?;
         }
         Ok(false)
     }
@@ -123,7 +125,7 @@ fn pause_over_budget(
         named.as_deref().unwrap_or("it")
     );
     let id = run.id;
-    tool_decides(session, |stage| {
+    tool_transaction(session, |stage| {
         let current = stage.load_run(id)?.clone();
         if let Some(halted) = decide::pause_automatically(&current, PauseReason::Budget, &reason, stage.now) {
             stage.replace_run(halted);

@@ -96,7 +96,7 @@ fn check_git_identity(session: &Session, run: &Run) -> Result<Option<PreflightFi
 }
 
 fn check_disk_space(session: &Session) -> PreflightFinding {
-    match disk::free_bytes(session.folder()) {
+    match disk::free_bytes(session.store_folder()) {
         Ok(free) if free >= DISK_FLOOR_BYTES => {
             PreflightFinding::new("disk", FindingSeverity::Ok, format!("{} MB are free.", free / 1_000_000))
         }

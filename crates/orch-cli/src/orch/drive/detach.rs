@@ -21,7 +21,7 @@ pub(super) fn run(
 ) -> Result<CommandOutcome, CommandFailure> {
     let (_, store) = context.session_opener()?;
     let who = context.calling_lead()?;
-    let folder = context.open_session()?.folder().to_owned();
+    let folder = context.open_session()?.store_folder().to_owned();
     let name = run.map_or_else(|| "all".to_owned(), ToString::to_string);
     let log = folder.join("logs").join(format!("drive-{name}.log"));
     let mut words: Vec<OsString> = vec![own_programs()?.orch.into(), "drive".into()];

@@ -288,7 +288,7 @@ fn build_notifier(
     store: &str,
 ) -> Result<Option<EventNotifier>, CommandFailure> {
     let user = user_folder(context)?;
-    let folder = context.open_session()?.folder().to_owned();
+    let folder = context.open_session()?.store_folder().to_owned();
     let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
     let settings = settings::load_settings(&folders).map_err(|error| {
         CommandFailure::invalid_argument(settings::FILE, format!("{}.", error_with_causes(&error)))
