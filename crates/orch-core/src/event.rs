@@ -2,6 +2,7 @@
 
 use crate::id::{AttemptId, AttemptName, EventId, RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::time::Time;
+use serde::Serialize;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -136,7 +137,7 @@ impl EventKind {
 }
 
 /// What a lead can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum AwaitedEvent {
     /// A worker asks.
     Question,

@@ -1,12 +1,13 @@
 //! Names and numbers: slugs that people choose, integer keys that the store gives.
 
+use serde::Serialize;
 use std::fmt;
 
 /// Defines an integer key of one table.
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub struct $name(pub i64);
     };
 }
@@ -72,7 +73,7 @@ public_key!(
 ///
 /// It begins with a letter or digit, holds no `..`, and does not end in `.` or `.lock`,
 /// so that it is safe as a file name, a git ref component and a command argument.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Slug(String);
 
 /// Why a text is not a [`Slug`].

@@ -48,9 +48,10 @@ pub mod worktree;
 
 use orch_core::id::Slug;
 use orch_core::task::Task;
+use serde::Serialize;
 
 /// A task as the caller names it: by key, in a named run or in the only one that makes sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TaskSelector {
     /// The run, where it was named.
     pub run: Option<Slug>,
@@ -59,7 +60,7 @@ pub struct TaskSelector {
 }
 
 /// An attempt as the caller names it: the task, and which try; the last one when not given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttemptSelector {
     /// The task.
     pub task: TaskSelector,

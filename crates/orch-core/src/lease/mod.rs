@@ -5,9 +5,10 @@
 
 use crate::limit;
 use crate::time::{Time, TimeSpan};
+use serde::Serialize;
 
 /// A lease's length: 1 s to 24 h.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct LeaseLength(TimeSpan);
 
 /// The asked-for length is outside 1 s to 24 h.

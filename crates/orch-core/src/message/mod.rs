@@ -2,9 +2,10 @@
 
 use crate::id::{MessageId, Slug, ThreadId};
 use crate::time::Time;
+use serde::Serialize;
 
 /// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum MessageKind {
     /// The work to do; the first message of a work thread.
     Work,

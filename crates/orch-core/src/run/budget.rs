@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::ResourceUsage;
 use crate::time::{Time, TimeSpan};
+use serde::Serialize;
 
 /// How much a run, and each of its tasks, may use; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Budget {
     /// Wall time since it was made.
     pub max_wall: Option<TimeSpan>,

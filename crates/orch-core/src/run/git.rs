@@ -3,6 +3,7 @@
 use crate::id::CommitHash;
 use crate::limit;
 use crate::time::TimeSpan;
+use serde::Serialize;
 
 /// The commit that a run began from, and the places that were made for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl BaselineStatus {
 }
 
 /// What prepares and judges the attempts of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttemptRules {
     /// Commands that judge every attempt.
     pub verify: Vec<String>,

@@ -13,9 +13,10 @@ use crate::id::{RunId, Slug};
 use crate::lease::LeaseLength;
 use crate::task::TaskState;
 use crate::time::{Time, TimeSpan};
+use serde::Serialize;
 
 /// When a task counts as done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum DoneWhen {
     /// As soon as its worker says so.
     Reported,
@@ -47,7 +48,7 @@ impl DoneWhen {
 }
 
 /// The limits and rules of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// When a task counts as done; fixed when the run is made.
     pub done_when: DoneWhen,
@@ -64,7 +65,7 @@ pub struct Policy {
 }
 
 /// What an edit of a run changes; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunEdit {
     /// A new title.
     pub title: Option<String>,

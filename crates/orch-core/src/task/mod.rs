@@ -9,6 +9,7 @@ pub use state::{TaskReadiness, TaskState};
 
 use crate::id::{AttemptId, RunId, Slug, TaskId, TaskName};
 use crate::time::Time;
+use serde::Serialize;
 
 /// What the tool's own checks said of the task's live or last attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,7 +104,7 @@ pub struct LastAttempt {
 }
 
 /// The long texts of a task, kept apart so that moving a task never rewrites them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskText {
     /// What to do.
     pub spec: Option<String>,
@@ -114,7 +115,7 @@ pub struct TaskText {
 }
 
 /// What a new task is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewTask {
     /// Its key; made as `t1`, `t2`, … when not given.
     pub key: Option<Slug>,
@@ -149,7 +150,7 @@ pub fn dedupe_labels(labels: &[Slug]) -> Vec<Slug> {
 }
 
 /// What an edit changes; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskEdit {
     /// A new title.
     pub title: Option<String>,

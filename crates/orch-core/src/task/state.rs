@@ -1,9 +1,10 @@
 //! The task machine.
 
 use crate::IllegalTransition;
+use serde::Serialize;
 
 /// A task's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum TaskState {
     /// A dependency is not done.
     Waiting,

@@ -12,9 +12,10 @@ pub use state::ThreadStatus;
 use crate::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
 use crate::lease::{Lease, LeaseLength, TokenDigest};
 use crate::time::{Time, TimeSpan};
+use serde::Serialize;
 
 /// What a thread is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ThreadKind {
     /// Work to be claimed.
     Work,

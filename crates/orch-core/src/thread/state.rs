@@ -1,9 +1,10 @@
 //! The thread machine: `queued → claimed ⇄ blocked → done | failed | cancelled`.
 
 use crate::IllegalTransition;
+use serde::Serialize;
 
 /// A thread's state without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum ThreadStatus {
     /// Waits to be claimed.
     Queued,
