@@ -235,7 +235,7 @@ fn the_victim() {
 fn when_we_are_killed_it_ends_by_itself() {
     let place = CheckFixture::new();
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "world::process::check::tests::the_victim", "--test-threads=1"])
+        .args(["--exact", "check::tests::the_victim", "--test-threads=1"])
         .env(VICTIM, place.folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()

@@ -230,7 +230,7 @@ fn install_deadly_git(ground: &GitFixture, number: u32, is_after: bool) -> std::
 /// Runs the victim; says whether it lived.
 fn run_victim(ground: &GitFixture, story: &CrashScenario, path: &std::ffi::OsStr) -> bool {
     let mut victim = Command::new(std::env::current_exe().unwrap());
-    victim.args(["--exact", "world::crash::the_victim", "--test-threads=1"]).env_clear();
+    victim.args(["--exact", "crash::the_victim", "--test-threads=1"]).env_clear();
     for name in ["HOME", "XDG_CONFIG_HOME"] {
         victim.env(name, ground.environment().get(name).unwrap());
     }
