@@ -86,11 +86,9 @@ fn forgotten_files(files: &[SourceFile]) -> Vec<TidyViolation> {
 /// Whether a file is the root of a crate, or no part of one.
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    let inside = match parts[..] {
-        ["crates", _, "src" | "tests", ref inside @ ..] | ["bench" | "xtask", "src", ref inside @ ..] => {
-            inside
-        }
-        _ => return true,
+    let (["crates", _, "src" | "tests", inside @ ..] | ["bench" | "xtask", "src", inside @ ..]) = &parts[..]
+    else {
+        return true;
     };
     match inside {
         [name] => ["lib.rs", "main.rs"].contains(name) || parts[2] == "tests",

@@ -1,9 +1,10 @@
 //! Attempts.
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
-use orch_core::id::{AttemptId, MessageId};
+use orch_core::id::{AttemptId, MessageId, TaskId};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState};
 use orch_core::time::{Time, TimeSpan};
+use orch_store::Store;
 use orch_store::table::{attempt, task};
 
 use crate::StoreOpener;
@@ -72,4 +73,36 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     };
     write_store(&mut store, |tx| task::save(tx, &done));
     assert_eq!(read_store(&mut store, |tx| attempt::recent_durations(tx, task.run)), [TimeSpan(3_000)]);
+    lists_of_runs(&mut store, &task);
+}
+
+/// Attempts of whole runs, and of all of them.
+fn lists_of_runs(store: &mut Store, first: &Task) {
+    let (second, other) = write_store(store, |tx| {
+        let second = new_task(tx, first.run, "b")?;
+        let run = new_run(tx, "other")?.id;
+        let other = new_task(tx, run, "c")?;
+        for made in [&other, &second] {
+            let thread = new_thread(tx, "crew", 2)?;
+            let id = attempt::next_id(tx)?;
+            attempt::insert(tx, attempt_row(id, made, 1, thread.id), NOW)?;
+        }
+        Ok((second, other))
+    });
+    let names =
+        |attempts: Vec<Attempt>| attempts.iter().map(|attempt| attempt.name.to_string()).collect::<Vec<_>>();
+    let live =
+        |store: &mut Store, limit| names(read_store(store, |tx| attempt::list_live_of_all_runs(tx, limit)));
+    assert_eq!(live(store, 9), ["r/a@2", "other/c@1", "r/b@1"], "oldest first");
+    assert_eq!(live(store, 1), ["r/a@2"]);
+    let of_run = |store: &mut Store, run, after, limit| {
+        let (found, total) = read_store(store, |tx| attempt::list_by_run(tx, run, after, limit));
+        (names(found), total)
+    };
+    let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let begin = (TaskId(0), 0);
+    assert_eq!(of_run(store, first.run, begin, 9), (text(&["r/a@1", "r/a@2", "r/b@1"]), 3));
+    assert_eq!(of_run(store, first.run, (first.id, 1), 1), (text(&["r/a@2"]), 3));
+    assert_eq!(of_run(store, first.run, (second.id, 1), 9), (text(&[]), 3));
+    assert_eq!(of_run(store, other.run, begin, 9), (text(&["other/c@1"]), 1));
 }

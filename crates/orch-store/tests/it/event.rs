@@ -75,10 +75,19 @@ fn lists(store: &mut Store) {
     assert_eq!(ids(read_store(store, |tx| event::list_by_task(tx, task, EventId(0), 9))), [1]);
     assert_eq!(read_store(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
 
+    append_event(store, EventKind::Question, of(Some(first)), 9);
+    assert_eq!(
+        ids(read_store(store, |tx| event::last_of_kind(tx, first, EventKind::Question))),
+        [8, 2],
+        "newest first"
+    );
+    assert_eq!(ids(read_store(store, |tx| event::last_of_kind(tx, second, EventKind::Question))), [5]);
+    assert_eq!(ids(read_store(store, |tx| event::last_of_kind(tx, second, EventKind::Failed))), [0; 0]);
+
     let kinds = [EventKind::Finished, EventKind::Question, EventKind::Failed, EventKind::Question];
     assert_eq!(
         ids(read_store(store, |tx| event::list_of_kinds(tx, first, EventId(0), &kinds, 9))),
-        [1, 2, 4]
+        [1, 2, 4, 8]
     );
     assert_eq!(ids(read_store(store, |tx| event::list_of_kinds(tx, first, EventId(1), &kinds, 1))), [2]);
     assert_eq!(

@@ -43,6 +43,11 @@ fn message() {
 }
 
 #[test]
+fn removal_of_runs() {
+    run_on_sqlite(crate::removal::check_conformance);
+}
+
+#[test]
 fn request() {
     run_on_sqlite(crate::request::check_conformance);
 }

@@ -2,7 +2,8 @@
 
 use orch_core::id::{CommitHash, RunId};
 use orch_core::run::{
-    AttemptRules, BaselineStatus, Budget, PauseReason, Run, RunGit, RunOutcome, RunPause, RunState,
+    AttemptRules, BaselineStatus, Budget, PauseReason, ResourceUsage, Run, RunGit, RunOutcome, RunPause,
+    RunState,
 };
 use orch_core::task::TaskState;
 use orch_core::time::{Time, TimeSpan};
@@ -66,7 +67,19 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(listed(&mut store, second.id, 9), [first.id]);
     assert_eq!(listed(&mut store, RunId(i64::MAX), 1), [second.id]);
 
+    spending_grows(&mut store, &changed);
     run_git_is_kept(&mut store);
+}
+
+/// What is spent only grows, and no other change touches it.
+fn spending_grows(store: &mut Store, run: &Run) {
+    let more = ResourceUsage { cost_micros: 5, tokens: 6, attempts: 1 };
+    for times in 1..=2 {
+        write_store(store, |tx| run::add_usage(tx, run.id, more));
+        let spent = ResourceUsage { cost_micros: 5 * times, tokens: 6 * times, attempts: times };
+        assert_eq!(read_store(store, |tx| run::load(tx, run.id)), Some(Run { spent, ..run.clone() }));
+        write_store(store, |tx| run::save(tx, run));
+    }
 }
 
 /// A run that begins from a commit, with everything that judges it.

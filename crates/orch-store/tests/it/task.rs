@@ -1,13 +1,18 @@
 //! Tasks, labels, texts.
 
+use orch_core::attempt::Attempt;
 use orch_core::id::{AttemptId, RunId, TaskId};
+use orch_core::run::ResourceUsage;
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState, TaskText};
-use orch_core::time::Time;
+use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
-use orch_store::table::task;
+use orch_store::table::{attempt, task};
 
 use crate::StoreOpener;
-use crate::fixture::{NOW, load_task, new_run, new_task, read_store, ready_task, test_slug, write_store};
+use crate::fixture::{
+    NOW, attempt_row, load_task, new_run, new_task, new_thread, read_store, ready_task, test_slug,
+    write_store,
+};
 
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
@@ -16,6 +21,34 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     everything_is_kept(&mut store, run);
     lists(&mut store, other);
     ready_order(&mut store, other);
+    spending_of_attempts(&mut store, other);
+}
+
+/// A task has spent what its attempts have, and their time, that of a live one included.
+fn spending_of_attempts(store: &mut Store, run: RunId) {
+    let id = write_store(store, |tx| new_task(tx, run, "dear")).id;
+    let spent = |store: &mut Store, now| read_store(store, |tx| task::load_usage(tx, id, now));
+    assert_eq!(spent(store, NOW), (ResourceUsage::default(), TimeSpan(0)));
+    let more = ResourceUsage { cost_micros: 5, tokens: 6, attempts: 1 };
+    write_store(store, |tx| {
+        for number in 1..=2 {
+            let made = load_task(tx, id)?;
+            let thread = new_thread(tx, "w", 2)?;
+            let key = attempt::next_id(tx)?;
+            let one = attempt::insert(tx, attempt_row(key, &made, number, thread.id), NOW)?;
+            if number == 1 {
+                attempt::save(tx, &Attempt { ended_at: Some(Time(NOW.0 + 7)), ..one })?;
+            }
+            task::add_usage(tx, id, more)?;
+        }
+        Ok(())
+    });
+    let both = ResourceUsage { cost_micros: 10, tokens: 12, attempts: 2 };
+    assert_eq!(spent(store, Time(NOW.0 + 20)), (both, TimeSpan(7 + 20)));
+    assert_eq!(
+        read_store(store, |tx| task::load_usage(tx, TaskId(99), NOW)),
+        (ResourceUsage::default(), TimeSpan(0))
+    );
 }
 
 fn everything_is_kept(store: &mut Store, run: RunId) {

@@ -9,7 +9,7 @@ use orch_core::thread::{
 };
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
-use orch_store::table::{attempt, message, task, thread};
+use orch_store::table::{agent, attempt, message, task, thread};
 
 use crate::StoreOpener;
 use crate::fixture::{
@@ -18,11 +18,15 @@ use crate::fixture::{
 
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
+    assert_eq!(read_store(&mut store, thread::newest_id), ThreadId(0));
     every_state_is_kept(&mut store);
     queues(&mut store);
     dirty_marks_and_timers(&mut store);
     lists(&mut store);
     threads_of_a_run(&mut store);
+    what_a_run_waits_for(&mut store);
+    let last = write_store(&mut store, |tx| new_thread(tx, "w", 2)).id;
+    assert_eq!(read_store(&mut store, thread::newest_id), last);
 }
 
 fn test_hold(name: &str) -> ThreadHold {
@@ -90,6 +94,14 @@ fn queues(store: &mut Store) {
     write_store(store, |tx| new_thread(tx, "another", 0));
     assert_eq!(most_urgent(store, "q", 0), Some(urgent.id));
     set_state(store, &urgent, claimed_state("w", NOW));
+    let queued =
+        |store: &mut Store, queue: &str| read_store(store, |tx| thread::find_queued(tx, &test_slug(queue)));
+    assert_eq!(
+        queued(store, "q"),
+        Some(late.clone()),
+        "what is claimed is not queued, not even when it lapsed"
+    );
+    assert_eq!(queued(store, "nobody"), None);
     assert_eq!(most_urgent(store, "q", 0), Some(late.id), "then the oldest");
     assert_eq!(read_store(store, |tx| thread::queue_length(tx, &test_slug("q"))), 2);
     assert_eq!(read_store(store, |tx| thread::count_held(tx, &test_slug("w"))), 1);
@@ -206,4 +218,45 @@ fn threads_of_a_run(store: &mut Store) {
     let found = read_store(store, |tx| thread::list_queued_by_run(tx, run));
     assert_eq!(found.iter().map(|thread| thread.id).collect::<Vec<_>>(), Vec::from_iter(queued));
     assert_eq!(read_store(store, |tx| thread::list_queued_by_run(tx, RunId(77))), []);
+}
+
+/// Open questions, and work for names that were never seen.
+fn what_a_run_waits_for(store: &mut Store) {
+    let (run, threads) = write_store(store, |tx| {
+        let run = new_run(tx, "waited-for")?.id;
+        let mut threads = Vec::new();
+        for (key, to) in [("a", "seen"), ("b", "never"), ("c", "never"), ("d", "asks"), ("e", "asks")] {
+            let task = new_task(tx, run, key)?;
+            let reference = AttemptReference { run, task: task.id, attempt: attempt::next_id(tx)? };
+            agent::register_name(tx, &test_slug(to), NOW)?;
+            threads.push(thread::insert(tx, thread_head(to, 2, Some(reference)), NOW)?);
+        }
+        agent::record_sighting(tx, &test_slug("seen"), NOW)?;
+        Ok((run, threads))
+    });
+    let task = |thread: &Thread| thread.head.reference.unwrap().task;
+    let unseen =
+        |store: &mut Store, limit| read_store(store, |tx| thread::list_queued_for_unseen(tx, run, limit));
+    let all: Vec<TaskId> = threads[1..].iter().map(task).collect();
+    assert_eq!(unseen(store, 9), all, "oldest first");
+    assert_eq!(unseen(store, 1), all[..1]);
+    assert_eq!(read_store(store, |tx| thread::count_queued_for_unseen(tx, run)), 4);
+    assert_eq!(read_store(store, |tx| thread::count_queued_for_unseen(tx, RunId(77))), 0);
+
+    let list_with_question = |store: &mut Store, limit| {
+        let found = read_store(store, |tx| thread::list_with_question(tx, run, limit));
+        found.iter().map(|thread| thread.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list_with_question(store, 9), []);
+    for (thread, question) in [(&threads[3], 8), (&threads[4], 7)] {
+        let ThreadState::Blocked { hold, question: open, length } = blocked_state("asks", None) else {
+            continue;
+        };
+        let question = OpenQuestion { message: MessageId(question), ..open };
+        set_state(store, thread, ThreadState::Blocked { hold, question, length });
+    }
+    set_state(store, &threads[0], claimed_state("seen", NOW));
+    assert_eq!(list_with_question(store, 9), [threads[4].id, threads[3].id], "the oldest question first");
+    assert_eq!(list_with_question(store, 1), [threads[4].id]);
+    assert_eq!(unseen(store, 9), all[..2], "what is held was seen");
 }

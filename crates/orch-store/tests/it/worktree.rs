@@ -4,6 +4,7 @@ use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
 use orch_core::effect::{EffectHolder, EffectKind};
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId};
 use orch_core::run::{BaselineStatus, RunGit};
+use orch_core::task::TaskState;
 use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
 use orch_core::time::{Time, TimeSpan};
 use orch_core::worktree::{Worktree, WorktreeState};
@@ -41,7 +42,7 @@ fn test_worktree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
 
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, first_task, waiting, ids) = write_store(&mut store, |tx| {
+    let (run, [first_task, second_task], waiting, ids) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let mut ids = Vec::new();
         for key in ["a", "b"] {
@@ -56,9 +57,9 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         for (on, _) in &ids {
             dependency::insert(tx, waiting.id, *on)?;
         }
-        let first_task = ids[0].0;
+        let tasks = [ids[0].0, ids[1].0];
         let ids: Vec<AttemptId> = ids.into_iter().map(|(_, attempt)| attempt).collect();
-        Ok((run.id, first_task, waiting.id, ids))
+        Ok((run.id, tasks, waiting.id, ids))
     });
     for (slot, id) in ids.iter().enumerate() {
         write_store(&mut store, |tx| {
@@ -81,6 +82,14 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         [test_worktree(ids[1], run, 1)]
     );
     assert_eq!(read_store(&mut store, |tx| worktree::count(tx, run)), 2);
+    let list_unmerged_tasks =
+        |store: &mut Store, state| read_store(store, |tx| worktree::list_unmerged_tasks(tx, run, state));
+    assert_eq!(
+        list_unmerged_tasks(&mut store, TaskState::Dispatched),
+        [second_task],
+        "the first is on the run's branch"
+    );
+    assert_eq!(list_unmerged_tasks(&mut store, TaskState::Done), []);
     let below = read_store(&mut store, |tx| worktree::list_of_dependencies(tx, waiting));
     assert_eq!(below, [first, test_worktree(ids[1], run, 1)]);
     let at = |store: &mut Store, path: &str| read_store(store, |tx| worktree::load_by_path(tx, path));
