@@ -51,7 +51,7 @@ fn check_format() -> ChoreResult {
 }
 
 fn check_tidy() -> ChoreResult {
-    tidy::run(&tidy::Tidy::default())
+    tidy::run(&tidy::TidyArgs::default())
 }
 
 fn check_generated() -> ChoreResult {

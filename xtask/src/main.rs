@@ -30,7 +30,7 @@ enum XtaskCommand {
     /// Run everything that a change must pass, in order, and stop at the first failure
     Ci,
     /// Check the repository's laws
-    Tidy(tidy::Tidy),
+    Tidy(tidy::TidyArgs),
     /// Check licences, bans and sources of everything we depend on
     Deny,
     /// Write the documents that are made from the code

@@ -10,18 +10,18 @@ use std::slice::Iter;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
 /// What a Rust file holds, as far as the laws ask.
-pub(crate) struct Source {
+pub(crate) struct RustSource {
     pub(crate) functions: Vec<FunctionSpan>,
     pub(crate) types: Vec<TypeName>,
     pub(crate) paths: Vec<UsedPath>,
     /// The modules that it declares, with their content here or in a file of their own.
     pub(crate) modules: Vec<String>,
-    pub(crate) texts: Vec<Text>,
+    pub(crate) texts: Vec<SourceText>,
     /// The lines of items under `#[cfg(test)]`.
     pub(crate) test_lines: Vec<Range<usize>>,
 }
 
-impl Source {
+impl RustSource {
     /// A file without anything in it.
     pub(crate) const EMPTY: Self = Self {
         functions: Vec::new(),
@@ -76,7 +76,7 @@ pub(crate) enum PathKind {
 }
 
 /// A comment or the content of a string literal.
-pub(crate) struct Text {
+pub(crate) struct SourceText {
     pub(crate) line: usize,
     /// The text without marks; each line break is one of the source.
     pub(crate) text: String,
@@ -86,7 +86,7 @@ pub(crate) struct Text {
 
 /// Where an item lies.
 #[derive(Clone, Copy)]
-struct Scope {
+struct ItemScope {
     test: bool,
     kind: ScopeKind,
 }
@@ -99,18 +99,18 @@ enum ScopeKind {
 }
 
 /// Reads a file; the error says where it is not Rust.
-pub(crate) fn read(text: &str) -> Result<Source, String> {
+pub(crate) fn read_rust(text: &str) -> Result<RustSource, String> {
     let tokens: TokenStream =
         text.parse().map_err(|error: proc_macro2::LexError| format!("the file is not Rust: {error}."))?;
-    let mut reader = Reader { text, end: 0, source: Source::EMPTY };
-    reader.group(tokens, Scope { test: false, kind: ScopeKind::Plain });
-    reader.comments_before(text.len());
+    let mut reader = TokenReader { text, end: 0, source: RustSource::EMPTY };
+    reader.read_tokens(tokens, ItemScope { test: false, kind: ScopeKind::Plain });
+    reader.read_comments_before(text.len());
     Ok(reader.source)
 }
 
 /// What is known of the item under way at one level of braces.
 #[derive(Default)]
-struct Item {
+struct ItemProgress {
     /// What its braces hold.
     body: Option<ScopeKind>,
     /// Its place among the functions.
@@ -122,45 +122,45 @@ struct Item {
     previous: Option<TokenTree>,
 }
 
-struct Reader<'a> {
+struct TokenReader<'a> {
     text: &'a str,
     /// Where the last token ended, in bytes: what lies between two tokens is a comment.
     end: usize,
-    source: Source,
+    source: RustSource,
 }
 
-type Tokens<'a> = Peekable<Iter<'a, TokenTree>>;
+type TokenCursor<'a> = Peekable<Iter<'a, TokenTree>>;
 
-impl Reader<'_> {
-    fn group(&mut self, tokens: TokenStream, scope: Scope) {
+impl TokenReader<'_> {
+    fn read_tokens(&mut self, tokens: TokenStream, scope: ItemScope) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut rest = tokens.iter().peekable();
-        let mut item = Item::default();
+        let mut item = ItemProgress::default();
         while let Some(token) = rest.next() {
-            let scope = Scope { test: scope.test || item.test_from.is_some(), ..scope };
+            let scope = ItemScope { test: scope.test || item.test_from.is_some(), ..scope };
             match token {
                 TokenTree::Ident(name) => {
-                    self.token(name.span());
-                    self.name(name, &mut rest, scope, &mut item);
+                    self.pass_token(name.span());
+                    self.read_name(name, &mut rest, scope, &mut item);
                 }
-                TokenTree::Group(group) => self.nested(group, scope, &mut item),
-                TokenTree::Literal(literal) => self.literal(&literal.to_string(), literal.span()),
+                TokenTree::Group(group) => self.read_group(group, scope, &mut item),
+                TokenTree::Literal(literal) => self.read_literal(&literal.to_string(), literal.span()),
                 TokenTree::Punct(mark) if mark.as_char() == '#' => {
-                    if self.doc_comment(mark.span(), &mut rest) {
+                    if self.read_doc_comment(mark.span(), &mut rest) {
                         continue;
                     }
                     if let Some(TokenTree::Group(attribute)) = rest.peek() {
                         let attribute: String = attribute.stream().to_string().split_whitespace().collect();
                         item.is_test |= attribute == "test";
                         if !scope.test && (item.is_test || attribute.starts_with("cfg(test")) {
-                            item.test_from = Some(line(mark.span()));
+                            item.test_from = Some(line_of(mark.span()));
                         }
                     }
                 }
                 TokenTree::Punct(mark) => {
-                    self.token(mark.span());
+                    self.pass_token(mark.span());
                     if mark.as_char() == ';' {
-                        self.close(&mut item, mark.span());
+                        self.close_item(&mut item, mark.span());
                     }
                 }
             }
@@ -169,14 +169,20 @@ impl Reader<'_> {
     }
 
     /// Reads on from a name, which may be a keyword.
-    fn name(&mut self, name: &Ident, rest: &mut Tokens<'_>, scope: Scope, item: &mut Item) {
-        let at = line(name.span());
+    fn read_name(
+        &mut self,
+        name: &Ident,
+        rest: &mut TokenCursor<'_>,
+        scope: ItemScope,
+        item: &mut ItemProgress,
+    ) {
+        let at = line_of(name.span());
         let next = match rest.peek() {
             Some(TokenTree::Ident(next)) => Some(next.to_string()),
             _ => None,
         };
         match (name.to_string().as_str(), next) {
-            ("use", _) => self.import(rest, scope, item.previous.as_ref()),
+            ("use", _) => self.read_use(rest, scope, item.previous.as_ref()),
             ("impl", _) if item.body.is_none() && starts_item(item.previous.as_ref()) => {
                 let of_trait = implements_trait(rest.clone());
                 item.body = Some(if of_trait { ScopeKind::TraitImpl } else { ScopeKind::Associated });
@@ -205,52 +211,52 @@ impl Reader<'_> {
                     item.body = Some(ScopeKind::Associated).filter(|_| keyword == "trait").or(item.body);
                 }
             }
-            (name, _) => self.path(name, at, rest, scope, item.previous.as_ref()),
+            (name, _) => self.read_path(name, at, rest, scope, item.previous.as_ref()),
         }
     }
 
-    fn nested(&mut self, group: &Group, scope: Scope, item: &mut Item) {
-        self.token(group.span_open());
+    fn read_group(&mut self, group: &Group, scope: ItemScope, item: &mut ItemProgress) {
+        self.pass_token(group.span_open());
         let is_body = group.delimiter() == Delimiter::Brace;
         let kind = item.body.filter(|_| is_body).unwrap_or(ScopeKind::Plain);
-        self.group(group.stream(), Scope { kind, ..scope });
-        self.token(group.span_close());
+        self.read_tokens(group.stream(), ItemScope { kind, ..scope });
+        self.pass_token(group.span_close());
         if is_body {
             if let Some(function) = item.function {
                 let function = &mut self.source.functions[function];
-                function.lines = line(group.span_close()) + 1 - function.line;
+                function.lines = line_of(group.span_close()) + 1 - function.line;
             }
-            self.close(item, group.span_close());
+            self.close_item(item, group.span_close());
         }
     }
 
     /// Ends an item, at its `;` or its braces.
-    fn close(&mut self, item: &mut Item, end: Span) {
+    fn close_item(&mut self, item: &mut ItemProgress, end: Span) {
         if let Some(from) = std::mem::take(item).test_from {
-            self.source.test_lines.push(from..line(end) + 1);
+            self.source.test_lines.push(from..line_of(end) + 1);
         }
     }
 
     /// Takes note of a token: what lies before it is a comment.
-    fn token(&mut self, span: Span) {
+    fn pass_token(&mut self, span: Span) {
         let range = span.byte_range();
-        self.comments_before(range.start);
+        self.read_comments_before(range.start);
         self.end = self.end.max(range.end);
     }
 
-    fn comments_before(&mut self, start: usize) {
+    fn read_comments_before(&mut self, start: usize) {
         let gap = self.text.get(self.end..start).unwrap_or_default();
         if gap.trim().is_empty() {
             return;
         }
         let first = self.text[..self.end].matches('\n').count() + 1;
         for (index, text) in gap.split('\n').enumerate() {
-            self.comment(first + index, text, false);
+            self.add_comment(first + index, text, false);
         }
     }
 
     /// Adds a line of a comment, to the comment of the line before where there is one.
-    fn comment(&mut self, line: usize, text: &str, doc: bool) {
+    fn add_comment(&mut self, line: usize, text: &str, doc: bool) {
         let text = text.trim().trim_start_matches(['/', '!', '*']).trim_end_matches("*/").trim();
         if text.is_empty() {
             return;
@@ -263,46 +269,46 @@ impl Reader<'_> {
             before.text.push_str(text);
             return;
         }
-        self.source.texts.push(Text { line, text: text.to_owned(), doc });
+        self.source.texts.push(SourceText { line, text: text.to_owned(), doc });
     }
 
     /// Reads a doc comment, which comes as an attribute that covers the comment.
-    fn doc_comment(&mut self, span: Span, rest: &mut Tokens<'_>) -> bool {
+    fn read_doc_comment(&mut self, span: Span, rest: &mut TokenCursor<'_>) -> bool {
         let range = span.byte_range();
-        self.comments_before(range.start);
+        self.read_comments_before(range.start);
         self.end = self.end.max(range.end);
         if range.len() == 1 {
             return false;
         }
         for (index, text) in self.text[range.clone()].split('\n').enumerate() {
-            self.comment(line(span) + index, text, true);
+            self.add_comment(line_of(span) + index, text, true);
         }
         while rest.next_if(|token| token.span().byte_range().start < range.end).is_some() {}
         true
     }
 
-    fn literal(&mut self, text: &str, span: Span) {
-        self.token(span);
+    fn read_literal(&mut self, text: &str, span: Span) {
+        self.pass_token(span);
         let Some(start) = text.find('"') else { return };
         let inside = text[start + 1..].trim_end_matches('#').trim_end_matches('"');
         let joined = inside.replace("\\\n", "\n").replace("\\n", " ");
-        self.source.texts.push(Text { line: line(span), text: joined, doc: false });
+        self.source.texts.push(SourceText { line: line_of(span), text: joined, doc: false });
     }
 
     /// Reads `a::b::c`, or `name!`, from its first name on.
-    fn path(
+    fn read_path(
         &mut self,
         first: &str,
         line: usize,
-        rest: &mut Tokens<'_>,
-        scope: Scope,
+        rest: &mut TokenCursor<'_>,
+        scope: ItemScope,
         previous: Option<&TokenTree>,
     ) {
         let mut names = vec![first.to_owned()];
         while takes_colons(rest) {
             let Some(TokenTree::Ident(name)) = rest.peek() else { break };
             names.push(name.to_string());
-            self.token(name.span());
+            self.pass_token(name.span());
             rest.next();
         }
         let is_field = previous.is_some_and(|token| is_mark(token, '.'));
@@ -317,34 +323,34 @@ impl Reader<'_> {
     }
 
     /// Reads the tree of a `use` up to its `;`.
-    fn import(&mut self, rest: &mut Tokens<'_>, scope: Scope, previous: Option<&TokenTree>) {
+    fn read_use(&mut self, rest: &mut TokenCursor<'_>, scope: ItemScope, previous: Option<&TokenTree>) {
         let public = match previous {
             Some(TokenTree::Ident(name)) => *name == "pub",
             Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
             _ => false,
         };
         let mut leaves = Vec::new();
-        self.use_tree(rest, &[], &mut leaves);
+        self.read_use_tree(rest, &[], &mut leaves);
         for (names, alias, line) in leaves {
             let kind = if public { PathKind::Reexport(alias) } else { PathKind::Import(alias) };
             self.source.paths.push(UsedPath { names, line, test: scope.test, kind });
         }
     }
 
-    fn use_tree(
+    fn read_use_tree(
         &mut self,
-        rest: &mut Tokens<'_>,
+        rest: &mut TokenCursor<'_>,
         prefix: &[String],
         leaves: &mut Vec<(Vec<String>, String, usize)>,
     ) {
         let mut names = prefix.to_vec();
         let mut at = None;
         while let Some(token) = rest.next_if(|token| !is_mark(token, ';') && !is_mark(token, ',')) {
-            at = at.or(Some(line(token.span())));
+            at = at.or(Some(line_of(token.span())));
             match token {
                 TokenTree::Ident(name) if *name == "as" => {
                     let alias = rest.next().map(ToString::to_string).unwrap_or_default();
-                    leaves.push((std::mem::take(&mut names), alias, line(token.span())));
+                    leaves.push((std::mem::take(&mut names), alias, line_of(token.span())));
                 }
                 TokenTree::Ident(name) if *name == "self" && !names.is_empty() => {}
                 TokenTree::Ident(name) => names.push(name.to_string()),
@@ -353,7 +359,7 @@ impl Reader<'_> {
                     let inside: Vec<TokenTree> = group.stream().into_iter().collect();
                     let mut inside = inside.iter().peekable();
                     while inside.peek().is_some() {
-                        self.use_tree(&mut inside, &names, leaves);
+                        self.read_use_tree(&mut inside, &names, leaves);
                         inside.next();
                     }
                     names.clear();
@@ -388,7 +394,7 @@ fn opens_definition(behind: Option<&TokenTree>) -> bool {
 }
 
 /// Whether `for` stands between `impl` and its braces, other than in `for<'a>`.
-fn implements_trait(mut rest: Tokens<'_>) -> bool {
+fn implements_trait(mut rest: TokenCursor<'_>) -> bool {
     while let Some(token) = rest.next() {
         match token {
             TokenTree::Ident(name)
@@ -404,7 +410,7 @@ fn implements_trait(mut rest: Tokens<'_>) -> bool {
 }
 
 /// Takes `::`, where a name follows.
-fn takes_colons(rest: &mut Tokens<'_>) -> bool {
+fn takes_colons(rest: &mut TokenCursor<'_>) -> bool {
     let mut ahead = rest.clone();
     let colons = (0..2).all(|_| ahead.next().is_some_and(|token| is_mark(token, ':')));
     let name = matches!(ahead.next(), Some(TokenTree::Ident(_)));
@@ -419,7 +425,7 @@ fn is_mark(token: &TokenTree, mark: char) -> bool {
     matches!(token, TokenTree::Punct(found) if found.as_char() == mark)
 }
 
-fn line(span: Span) -> usize {
+fn line_of(span: Span) -> usize {
     span.start().line
 }
 
@@ -430,7 +436,7 @@ mod tests {
     #[test]
     fn functions_are_measured() {
         let code = "fn a() {\n    if x { y }\n}\n\ntrait T {\n    fn b(z: [u8; 2]);\n    fn c() -> fn(u8) {}\n}\nimpl<'a> A for B {\n fn d() {} }\nimpl C { fn e() {} }\n#[cfg(test)]\nmod t { #[test] fn f() {} }\nfn g() -> impl Fn() {}";
-        let functions = read(code).unwrap().functions;
+        let functions = read_rust(code).unwrap().functions;
         let measured: Vec<(&str, usize, usize, bool, bool)> = functions
             .iter()
             .map(|it| (it.name.as_str(), it.line, it.lines, it.of_trait_impl, it.test))
@@ -451,7 +457,7 @@ mod tests {
     fn types_are_found() {
         let code = "struct A; pub(crate) enum B<T> { C(T) } trait D { type E; } type F = u8; impl D for A { type E = u8; } #[cfg(test)] struct G(); struct H { union: u8 }";
         let names: Vec<(String, bool)> =
-            read(code).unwrap().types.into_iter().map(|found| (found.name, found.test)).collect();
+            read_rust(code).unwrap().types.into_iter().map(|found| (found.name, found.test)).collect();
         let expected = [("A", false), ("B", false), ("D", false), ("F", false), ("G", true), ("H", false)];
         assert_eq!(names, expected.map(|(name, test)| (name.to_owned(), test)));
     }
@@ -459,7 +465,7 @@ mod tests {
     #[test]
     fn paths_are_read() {
         let code = "use a::{b, c::{d, e as f}, g};\npub use h::*;\nx(a::i::<u8>::j); k::l!(m::n); p.exists(); q!();\n#[cfg(test)]\nuse a::{self, r};\n// a::z\n\"a::y\"";
-        let paths: Vec<(String, usize, bool)> = read(code)
+        let paths: Vec<(String, usize, bool)> = read_rust(code)
             .unwrap()
             .paths
             .into_iter()
@@ -485,7 +491,7 @@ mod tests {
     #[test]
     fn comments_and_messages_are_read() {
         let code = "//! One\n//! two.\n\n/// Three.\nfn a() {\n    // Four\n    // five.\n    b(\"six \\\n seven\", r#\"eight\"#, 'c'); // Nine.\n    /* Ten */\n}\n";
-        let texts: Vec<(usize, String, bool)> = read(code)
+        let texts: Vec<(usize, String, bool)> = read_rust(code)
             .unwrap()
             .texts
             .into_iter()

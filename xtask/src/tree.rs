@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::source::{self, Source};
+use crate::source::{self, RustSource};
 
 /// What a chore answers: nothing, or why it failed, for the developer to read.
 pub(crate) type ChoreResult = Result<(), String>;
@@ -16,7 +16,7 @@ pub(crate) struct SourceFile {
     pub(crate) path: String,
     /// What it holds.
     pub(crate) text: String,
-    source: OnceCell<Result<Source, String>>,
+    source: OnceCell<Result<RustSource, String>>,
 }
 
 impl SourceFile {
@@ -26,18 +26,18 @@ impl SourceFile {
     }
 
     /// Its Rust, read once; what the compiler would refuse is empty here, and a breach of its own.
-    pub(crate) fn source(&self) -> &Source {
-        static EMPTY: Source = Source::EMPTY;
-        self.read().as_ref().unwrap_or(&EMPTY)
+    pub(crate) fn source(&self) -> &RustSource {
+        static EMPTY: RustSource = RustSource::EMPTY;
+        self.parsed().as_ref().unwrap_or(&EMPTY)
     }
 
     /// Why it is not Rust.
     pub(crate) fn not_rust(&self) -> Option<&str> {
-        self.read().as_ref().err().map(String::as_str)
+        self.parsed().as_ref().err().map(String::as_str)
     }
 
-    fn read(&self) -> &Result<Source, String> {
-        self.source.get_or_init(|| source::read(&self.text))
+    fn parsed(&self) -> &Result<RustSource, String> {
+        self.source.get_or_init(|| source::read_rust(&self.text))
     }
 
     /// Its name without folders and extension.

@@ -8,6 +8,7 @@ mod dependency_rules;
 mod layout;
 mod links;
 mod names;
+mod phrases;
 mod prose;
 mod ratchet;
 mod shape;
@@ -16,7 +17,7 @@ mod text;
 
 use std::fmt;
 
-use self::ratchet::{Figure, Ratchet};
+use self::ratchet::{RatchetFigure, RatchetFile};
 use crate::tree::{self, ChoreResult, SourceFile};
 
 /// One breach of a law.
@@ -42,7 +43,7 @@ impl fmt::Display for TidyViolation {
 
 /// What is shown besides breaches
 #[derive(Default, clap::Args)]
-pub(crate) struct Tidy {
+pub(crate) struct TidyArgs {
     /// Also list what is advice and not law
     #[arg(long)]
     advice: bool,
@@ -58,21 +59,24 @@ pub(crate) struct Tidy {
 }
 
 /// Measures everything that may only fall.
-fn figures(files: &[SourceFile]) -> Vec<Figure> {
-    [names::measure, sizes::measure].into_iter().flat_map(|measure| measure(files)).collect()
+fn measure_all(files: &[SourceFile]) -> Vec<RatchetFigure> {
+    [names::measure, phrases::measure, sizes::measure]
+        .into_iter()
+        .flat_map(|measure| measure(files))
+        .collect()
 }
 
 /// Checks every law.
-pub(crate) fn run(tidy: &Tidy) -> ChoreResult {
+pub(crate) fn run(tidy: &TidyArgs) -> ChoreResult {
     let files = tree::repository_files()?;
-    let figures = figures(&files);
-    let ratchet = Ratchet::read(&files)?;
+    let figures = measure_all(&files);
+    let ratchet = RatchetFile::read(&files)?;
     if tidy.measure {
         print!("{}", ratchet.table(&figures));
         return Ok(());
     }
     if let Some(name) = &tidy.list {
-        return ratchet::list(&figures, name);
+        return ratchet::print_places(&figures, name);
     }
     if tidy.tighten {
         return ratchet.tighten(&figures);
@@ -80,7 +84,12 @@ pub(crate) fn run(tidy: &Tidy) -> ChoreResult {
     check(&files, &figures, &ratchet, tidy.advice)
 }
 
-fn check(files: &[SourceFile], figures: &[Figure], ratchet: &Ratchet, advice: bool) -> ChoreResult {
+fn check(
+    files: &[SourceFile],
+    figures: &[RatchetFigure],
+    ratchet: &RatchetFile,
+    advice: bool,
+) -> ChoreResult {
     let mut breaches = Vec::new();
     for law in [
         text::check_text,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ratchet::Figure;
+use super::ratchet::RatchetFigure;
 use super::{TidyViolation, crate_name, is_shipped};
 use crate::tree::SourceFile;
 
@@ -20,11 +20,8 @@ const ONE_WORD_FUNCTIONS_PERCENT: usize = 45;
 /// Endings that say nothing: behind one word they make no second.
 const EMPTY_ENDINGS: [&str; 7] = ["Context", "Data", "Entry", "Info", "Item", "State", "Value"];
 
-/// What every command file has, told apart by its file: its arguments, and the enum of its subcommands.
-const OF_COMMAND_FILES: [&str; 2] = ["Args", "Command"];
-
 /// A name and where it stands.
-struct Name<'a> {
+struct FoundName<'a> {
     file: &'a SourceFile,
     /// The crate, or the tests of a crate.
     unit: String,
@@ -32,21 +29,21 @@ struct Name<'a> {
     line: usize,
 }
 
-/// Names of one kind of code.
+/// NameSet of one kind of code.
 #[derive(Default)]
-struct Names<'a> {
-    types: Vec<Name<'a>>,
-    functions: Vec<Name<'a>>,
+struct NameSet<'a> {
+    types: Vec<FoundName<'a>>,
+    functions: Vec<FoundName<'a>>,
 }
 
 /// Measures all names.
-pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
-    let glossary = glossary(files);
-    let (mut shipped, mut support) = (Names::default(), Names::default());
+pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
+    let glossary = glossary_words(files);
+    let (mut shipped, mut support) = (NameSet::default(), NameSet::default());
     for file in files.iter().filter(|file| file.has_extension("rs")) {
         let source = file.source();
-        let name = |name, line, test| Name { file, unit: unit(&file.path, test), name, line };
-        for found in source.types.iter().filter(|found| !OF_COMMAND_FILES.contains(&found.name.as_str())) {
+        let name = |name, line, test| FoundName { file, unit: crate_unit(&file.path, test), name, line };
+        for found in &source.types {
             let names = if is_shipped(file) && !found.test { &mut shipped } else { &mut support };
             names.types.push(name(found.name.as_str(), found.line, found.test));
         }
@@ -62,42 +59,51 @@ pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
     figures
 }
 
-impl Names<'_> {
-    fn figures(&self, section: &'static str, glossary: &BTreeSet<String>) -> Vec<Figure> {
-        let places = |names: &[Name<'_>], counts: &dyn Fn(&Name<'_>) -> bool| -> Vec<TidyViolation> {
-            let counted = names.iter().filter(|name| counts(name));
-            counted
-                .map(|name| TidyViolation::at_line(name.file, name.line, format!("`{}`", name.name)))
-                .collect()
-        };
-        let one_word = |name: &Name<'_>| one_word(name.name).is_some();
-        let unknown = |name: &Name<'_>| one_word_unknown(name.name, glossary);
+impl NameSet<'_> {
+    fn figures(&self, section: &'static str, glossary: &BTreeSet<String>) -> Vec<RatchetFigure> {
+        let places =
+            |names: &[FoundName<'_>], counts: &dyn Fn(&FoundName<'_>) -> bool| -> Vec<TidyViolation> {
+                let counted = names.iter().filter(|name| counts(name));
+                counted
+                    .map(|name| TidyViolation::at_line(name.file, name.line, format!("`{}`", name.name)))
+                    .collect()
+            };
+        let one_word = |name: &FoundName<'_>| one_word(name.name).is_some();
+        let unknown = |name: &FoundName<'_>| one_word_unknown(name.name, glossary);
         let mut definitions: BTreeMap<&str, usize> = BTreeMap::new();
         let mut in_unit: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for found in &self.types {
             *definitions.entry(found.name).or_default() += 1;
             *in_unit.entry((&found.unit, found.name)).or_default() += 1;
         }
-        let shared = |name: &Name<'_>| definitions[name.name] > 1;
-        let shared_in_crate = |name: &Name<'_>| in_unit[&(name.unit.as_str(), name.name)] > 1;
-        let plain = |name: &Name<'_>| !name.name.trim_start_matches('_').contains('_');
+        let shared = |name: &FoundName<'_>| definitions[name.name] > 1;
+        let shared_in_crate = |name: &FoundName<'_>| in_unit[&(name.unit.as_str(), name.name)] > 1;
+        let plain = |name: &FoundName<'_>| !name.name.trim_start_matches('_').contains('_');
         let (types, functions) = (self.types.len(), self.functions.len());
         vec![
-            Figure::of_share(
+            RatchetFigure::of_share(
                 section,
                 "types-of-one-word",
                 places(&self.types, &one_word),
                 (types, ONE_WORD_TYPES_PERCENT),
             ),
-            Figure::of_places(section, "types-of-one-word-not-in-glossary", places(&self.types, &unknown)),
-            Figure::of_places(section, "types-sharing-name-in-crate", places(&self.types, &shared_in_crate)),
-            Figure::of_share(
+            RatchetFigure::of_places(
+                section,
+                "types-of-one-word-not-in-glossary",
+                places(&self.types, &unknown),
+            ),
+            RatchetFigure::of_places(
+                section,
+                "types-sharing-name-in-crate",
+                places(&self.types, &shared_in_crate),
+            ),
+            RatchetFigure::of_share(
                 section,
                 "types-sharing-name",
                 places(&self.types, &shared),
                 (types, SHARED_TYPES_PERCENT),
             ),
-            Figure::of_share(
+            RatchetFigure::of_share(
                 section,
                 "functions-of-one-word",
                 places(&self.functions, &plain),
@@ -108,14 +114,14 @@ impl Names<'_> {
 }
 
 /// The crate that a file belongs to; its tests are another.
-fn unit(path: &str, test: bool) -> String {
+fn crate_unit(path: &str, test: bool) -> String {
     let crate_name = crate_name(path).unwrap_or_else(|| path.split('/').next().unwrap_or_default());
     let tests = test || !path.starts_with(&format!("crates/{crate_name}/src/"));
     if tests { format!("{crate_name} tests") } else { crate_name.to_owned() }
 }
 
 /// The words that the glossary explains.
-fn glossary(files: &[SourceFile]) -> BTreeSet<String> {
+fn glossary_words(files: &[SourceFile]) -> BTreeSet<String> {
     let text =
         files.iter().find(|file| file.path == "docs/glossary.md").map_or("", |file| file.text.as_str());
     let explained = text.split("## Words that are not used").next().unwrap_or_default();
@@ -130,15 +136,29 @@ fn one_word(name: &str) -> Option<&str> {
         .filter_map(|ending| name.strip_suffix(ending))
         .find(|stem| !stem.is_empty())
         .unwrap_or(name);
-    (words(stem) == 1).then_some(stem)
+    (count_words(stem) == 1).then_some(stem)
 }
 
+/// Whether a name has one word, and the glossary explains neither that word nor the whole name.
 fn one_word_unknown(name: &str, glossary: &BTreeSet<String>) -> bool {
-    one_word(name).is_some_and(|word| !glossary.contains(&word.to_lowercase()))
+    let is_known = |word: &str| glossary.contains(&word.to_lowercase());
+    one_word(name).is_some_and(|word| !is_known(word) && !is_known(&spaced(name)))
+}
+
+/// The words of a type's name with spaces between them, as the glossary writes them.
+fn spaced(name: &str) -> String {
+    let mut spaced = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.push(letter);
+    }
+    spaced
 }
 
 /// How many capitals begin a word: `HttpServer` and `HTTPServer` have two.
-fn words(name: &str) -> usize {
+fn count_words(name: &str) -> usize {
     let letters: Vec<char> = name.chars().collect();
     let begins = |at: &usize| {
         let after_capital = *at > 0 && letters[at - 1].is_uppercase();
@@ -165,6 +185,20 @@ mod tests {
             ("IO", Some("IO")),
         ] {
             assert_eq!(one_word(name), word, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_glossary_explains_words_and_whole_names() {
+        let glossary: BTreeSet<String> = ["run", "index entry"].map(str::to_owned).into();
+        for (name, unknown) in [
+            ("Run", false),
+            ("RunState", false),
+            ("IndexEntry", false),
+            ("LogEntry", true),
+            ("LogLine", false),
+        ] {
+            assert_eq!(one_word_unknown(name, &glossary), unknown, "{name}");
         }
     }
 

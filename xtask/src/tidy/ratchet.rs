@@ -14,7 +14,7 @@ use crate::tree::{ChoreResult, SourceFile, repository_root};
 const PATH: &str = "xtask/ratchet.toml";
 
 /// Something that is counted.
-pub(super) struct Figure {
+pub(super) struct RatchetFigure {
     /// Its section of the file.
     pub(super) section: &'static str,
     /// Its key in the section.
@@ -29,7 +29,7 @@ pub(super) struct Figure {
     pub(super) places: Vec<TidyViolation>,
 }
 
-impl Figure {
+impl RatchetFigure {
     /// A figure that is the number of these places, of which there should be none.
     pub(super) fn of_places(
         section: &'static str,
@@ -58,31 +58,31 @@ impl Figure {
 }
 
 /// The kept figures.
-pub(super) struct Ratchet(Table);
+pub(super) struct RatchetFile(Table);
 
-impl Ratchet {
+impl RatchetFile {
     /// Reads the file; nothing is kept where there is none.
     pub(super) fn read(files: &[SourceFile]) -> Result<Self, String> {
         let text = files.iter().find(|file| file.path == PATH).map_or("", |file| file.text.as_str());
         text.parse().map(Self).map_err(|error| format!("{PATH} is not TOML: {error}"))
     }
 
-    fn kept(&self, figure: &Figure) -> Option<usize> {
+    fn kept(&self, figure: &RatchetFigure) -> Option<usize> {
         let kept = self.0.get(figure.section)?.get(&figure.key).and_then(Value::as_integer)?;
         usize::try_from(kept).ok()
     }
 
-    fn limit(&self, figure: &Figure) -> usize {
+    fn limit(&self, figure: &RatchetFigure) -> usize {
         self.kept(figure).unwrap_or(0).max(figure.bar)
     }
 
     /// Each figure that has grown.
-    pub(super) fn check(&self, figures: &[Figure]) -> Vec<TidyViolation> {
+    pub(super) fn check(&self, figures: &[RatchetFigure]) -> Vec<TidyViolation> {
         let grown = figures.iter().filter(|figure| figure.measured > self.limit(figure));
-        let breach = |figure: &Figure| {
+        let breach = |figure: &RatchetFigure| {
             let (name, limit, measured) = (figure.name(), self.limit(figure), figure.measured);
             let message = format!(
-                "{name} is {measured}, more than {limit}; see what is counted with `cargo xtask tidy --list {name}`."
+                "{name} is {measured}, more than {limit}; see what is counted with `cargo xtask tidy --list '{name}'`."
             );
             TidyViolation { path: PATH.to_owned(), line: 1, message }
         };
@@ -90,12 +90,12 @@ impl Ratchet {
     }
 
     /// How many figures are better than they need to be.
-    pub(super) fn loose(&self, figures: &[Figure]) -> usize {
+    pub(super) fn loose(&self, figures: &[RatchetFigure]) -> usize {
         figures.iter().filter(|figure| figure.measured < self.kept(figure).unwrap_or(0)).count()
     }
 
     /// A table of all figures.
-    pub(super) fn table(&self, figures: &[Figure]) -> String {
+    pub(super) fn table(&self, figures: &[RatchetFigure]) -> String {
         let mut table = format!("{:44} {:>7} {:>7} {:>7}\n", "figure", "now", "allowed", "bar");
         for figure in figures {
             let (name, now, limit, bar) = (figure.name(), figure.measured, self.limit(figure), figure.bar);
@@ -106,7 +106,7 @@ impl Ratchet {
     }
 
     /// Writes the figures as they are now, each at most as it was; one that has reached its bar needs no line.
-    pub(super) fn tighten(&self, figures: &[Figure]) -> ChoreResult {
+    pub(super) fn tighten(&self, figures: &[RatchetFigure]) -> ChoreResult {
         let mut text =
             "# Figures that may only fall, by `cargo xtask tidy --tighten`; what has reached its bar has no line here.\n"
                 .to_owned();
@@ -117,7 +117,7 @@ impl Ratchet {
                 let _ = write!(text, "\n[{section}]\n");
             }
             let kept = figure.measured.min(self.kept(figure).unwrap_or(usize::MAX));
-            let _ = writeln!(text, "{} = {kept}", key(&figure.key));
+            let _ = writeln!(text, "{} = {kept}", toml_key(&figure.key));
         }
         fs::write(repository_root().join(PATH), text)
             .map_err(|error| format!("{PATH} could not be written: {error}."))
@@ -125,7 +125,7 @@ impl Ratchet {
 }
 
 /// What is counted by the figure of this name.
-pub(super) fn list(figures: &[Figure], name: &str) -> ChoreResult {
+pub(super) fn print_places(figures: &[RatchetFigure], name: &str) -> ChoreResult {
     let Some(figure) = figures.iter().find(|figure| figure.name() == name) else {
         return Err(format!("There is no figure {name}; `cargo xtask tidy --measure` shows all."));
     };
@@ -136,7 +136,7 @@ pub(super) fn list(figures: &[Figure], name: &str) -> ChoreResult {
 }
 
 /// A key of TOML, in quotes where it is more than a word.
-fn key(name: &str) -> String {
+fn toml_key(name: &str) -> String {
     let bare = name.chars().all(|character| character.is_ascii_alphanumeric() || "_-".contains(character));
     if bare { name.to_owned() } else { format!("{name:?}") }
 }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn figures_may_only_fall() {
-        let ratchet = Ratchet::read(&[SourceFile::new(PATH, "[a]\nb = 3\n\"c d\" = 1\n")]).unwrap();
+        let ratchet = RatchetFile::read(&[SourceFile::new(PATH, "[a]\nb = 3\n\"c d\" = 1\n")]).unwrap();
         for (key, measured, bar, grown, loose) in [
             ("b", 3, 0, 0, 0),
             ("b", 4, 0, 1, 0),
@@ -158,8 +158,14 @@ mod tests {
             ("e", 1, 1, 0, 0),
         ] {
             let places = Vec::new();
-            let figure =
-                Figure { section: "a", key: key.to_owned(), measured, bar, note: String::new(), places };
+            let figure = RatchetFigure {
+                section: "a",
+                key: key.to_owned(),
+                measured,
+                bar,
+                note: String::new(),
+                places,
+            };
             let figures = [figure];
             let found = (ratchet.check(&figures).len(), ratchet.loose(&figures));
             assert_eq!(found, (grown, loose), "{key} {measured} {bar}");

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ratchet::Figure;
+use super::ratchet::RatchetFigure;
 use super::{TidyViolation, crate_name, is_shipped};
 use crate::source::{PathKind, UsedPath};
 use crate::tree::SourceFile;
@@ -22,24 +22,24 @@ const CIRCLE_FILES_MAX: usize = 5;
 const REEXPORTS_MAX: usize = 8;
 
 /// Measures product, crates and circles.
-pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
+pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
     let mut crates: BTreeMap<&str, Vec<&SourceFile>> = BTreeMap::new();
     for file in files.iter().filter(|file| is_shipped(file)) {
         crates.entry(crate_name(&file.path).unwrap_or_default()).or_default().push(file);
     }
     let sizes: Vec<TidyViolation> = crates
         .iter()
-        .map(|(name, files)| size(name, files.iter().map(|file| product_lines(file)).sum()))
+        .map(|(name, files)| crate_size(name, files.iter().map(|file| product_lines(file)).sum()))
         .collect();
     let largest = sizes.iter().map(|size| size.line).max().unwrap_or(0);
     let all = sizes.iter().map(|size| size.line).sum();
-    let circles: Vec<Vec<&SourceFile>> = crates.values().flat_map(|files| circles(files)).collect();
+    let circles: Vec<Vec<&SourceFile>> = crates.values().flat_map(|files| import_circles(files)).collect();
     let widest = circles.iter().map(Vec::len).max().unwrap_or(0);
     let members = circles.iter().filter(|circle| circle.len() > CIRCLE_FILES_MAX);
     let members = members.flat_map(|circle| {
         circle.iter().map(|file| TidyViolation::at_line(file, 1, format!("one of {}", circle.len())))
     });
-    let figure = |key: &str, measured, bar, places| Figure {
+    let figure = |key: &str, measured, bar, places| RatchetFigure {
         section: "sizes",
         key: key.to_owned(),
         measured,
@@ -55,7 +55,7 @@ pub(super) fn measure(files: &[SourceFile]) -> Vec<Figure> {
 }
 
 /// A crate's size, as a place to list.
-fn size(name: &str, lines: usize) -> TidyViolation {
+fn crate_size(name: &str, lines: usize) -> TidyViolation {
     TidyViolation { path: format!("crates/{name}/src"), line: lines, message: "lines".to_owned() }
 }
 
@@ -66,14 +66,14 @@ fn product_lines(file: &SourceFile) -> usize {
 }
 
 /// The modules of a crate by their paths.
-struct Modules<'a> {
+struct ModuleTree<'a> {
     files: &'a [&'a SourceFile],
     by_path: BTreeMap<Vec<&'a str>, usize>,
 }
 
 /// The sets of files of a crate that reach each other by imports.
-fn circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
-    let modules = Modules::of(files);
+fn import_circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
+    let modules = ModuleTree::of(files);
     let reached: Vec<BTreeSet<usize>> = (0..files.len()).map(|file| modules.reach(file)).collect();
     let mut circles = Vec::new();
     let mut placed = BTreeSet::new();
@@ -91,7 +91,7 @@ fn circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
     circles
 }
 
-impl<'a> Modules<'a> {
+impl<'a> ModuleTree<'a> {
     fn of(files: &'a [&'a SourceFile]) -> Self {
         let paths = files.iter().enumerate().map(|(index, file)| (module_path(&file.path), index));
         // Each program of a crate is a crate of its own.
@@ -188,8 +188,10 @@ mod tests {
             .map(|(path, text)| SourceFile::new(format!("crates/orch-x/src/{path}"), *text))
             .collect();
         let files: Vec<&SourceFile> = files.iter().collect();
-        let circles: Vec<Vec<&str>> =
-            circles(&files).iter().map(|circle| circle.iter().map(|file| file.stem()).collect()).collect();
+        let circles: Vec<Vec<&str>> = import_circles(&files)
+            .iter()
+            .map(|circle| circle.iter().map(|file| file.stem()).collect())
+            .collect();
         assert_eq!(circles, [["inner", "b", "c", "d"]]);
     }
 
