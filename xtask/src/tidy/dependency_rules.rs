@@ -114,8 +114,7 @@ const WALLS: [AllowedDependencies; 11] = [
 ];
 
 /// The doors reach the store only to say where it is, which page they want and how it failed.
-const STORE_NAMES_FOR_DOORS: [&str; 8] =
-    ["DriverError", "Fault", "StoreLocation", "Page", "PageRequest", "fault", "location", "page"];
+const STORE_NAMES_FOR_DOORS: [&str; 5] = ["fault", "location", "page", "Fault", "StoreLocation"];
 
 /// The scheduling half, which the transport half must not know.
 const ORCH_HALF: [&str; 7] = ["attempt", "dependency", "orch", "reconcile", "run", "schedule", "task"];
