@@ -10,6 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::schema::schema_violations;
 
+/// A line of a shell that runs its arguments under the permissions of files, which do not stop the superuser otherwise.
+pub(crate) const UNDER_PERMISSIONS: &str = r#"if [ "$(id -u)" = 0 ]; then
+    exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"
+fi
+exec "$@""#;
+
 /// A folder, outside any repository, that goes away with the test.
 pub(crate) struct TestEnvironment {
     folder: tempfile::TempDir,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::scheduling::json_text;
-use crate::test_environment::{RepoEnvironment, TestEnvironment};
+use crate::test_environment::{RepoEnvironment, TestEnvironment, UNDER_PERMISSIONS};
 
 impl TestEnvironment {
     /// The same place with another `PATH`.
@@ -77,14 +77,7 @@ fn a_repository_that_may_not_be_written_is_said() {
     let store = place.sibling_path("elsewhere/orch.db");
     std::fs::create_dir(place.sibling_path("elsewhere")).unwrap();
     let real = place.shell("command -v git").run().stdout.trim().to_owned();
-    // The superuser may write everything, so git runs as somebody else.
-    let script = if rustix::process::geteuid().is_root() {
-        format!("exec setpriv --reuid=65534 --regid=65534 --clear-groups {real} \"$@\"")
-    } else {
-        format!("exec {real} \"$@\"")
-    };
-    place.run_git(["config", "--global", "safe.directory", "*"]);
-    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("set -- {real} \"$@\"\n{UNDER_PERMISSIONS}");
     let chmod = |mode: &str| place.shell(&format!("chmod -R {mode} .git")).run();
     let bin = join_paths(place.write_program("git", &script), std::env::var_os("PATH").unwrap());
     let path = bin.to_str().unwrap().to_owned();
