@@ -14,14 +14,14 @@ use orch_scheduler::meter;
 use orch_store::StoreLocation;
 
 use crate::arguments::{GlobalOptions, RequestIdOption};
-use crate::environment::{self, IsolatedEnvironment, VariableSource};
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::human::frame::TerminalFrame;
 use crate::respond::{
     CommandReply, OutputMode, ReplyPrinter, ResponseBody, WriteOutcome, count_printed_bytes,
 };
 use crate::text_source::TextSource;
+use orch_app::AppError;
+use orch_app::environment::{self, IsolatedEnvironment, VariableSource};
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Which of the two programs runs.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// There is none, or it cannot be opened.
-    pub fn open_session(&mut self) -> Result<&mut Session, CommandFailure> {
+    pub fn open_session(&mut self) -> Result<&mut Session, AppError> {
         if self.session.is_none() {
             let location =
                 orch_store::location::find_store(self.named_store()?.as_deref(), &working_folder()?)?;
@@ -155,7 +155,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// It can be neither opened nor made.
-    pub fn open_or_create_session(&mut self) -> Result<(&mut Session, OpenedStore), CommandFailure> {
+    pub fn open_or_create_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
         let named = self.named_store()?;
         let folder = working_folder()?;
         let location = match orch_store::location::find_store(named.as_deref(), &folder) {
@@ -167,10 +167,7 @@ impl<'a> CommandRuntime<'a> {
         self.open_or_create(&location)
     }
 
-    fn open_or_create(
-        &mut self,
-        location: &StoreLocation,
-    ) -> Result<(&mut Session, OpenedStore), CommandFailure> {
+    fn open_or_create(&mut self, location: &StoreLocation) -> Result<(&mut Session, OpenedStore), AppError> {
         let (session, info) = Session::open_or_create(location, self.open_options())?;
         self.keep_session(session);
         let session = self.session.as_mut();
@@ -184,7 +181,7 @@ impl<'a> CommandRuntime<'a> {
     pub fn create_store(
         &mut self,
         repeatable: &RequestIdOption,
-    ) -> Result<CommandReply<InitResponse>, CommandFailure> {
+    ) -> Result<CommandReply<InitResponse>, AppError> {
         let fingerprint = RequestFingerprint::for_command(self.command());
         let (session, info) = self.open_or_create_session()?;
         init_response(session, &info, repeatable, fingerprint)
@@ -197,7 +194,7 @@ impl<'a> CommandRuntime<'a> {
     pub fn create_own_store(
         &mut self,
         repeatable: &RequestIdOption,
-    ) -> Result<CommandReply<InitResponse>, CommandFailure> {
+    ) -> Result<CommandReply<InitResponse>, AppError> {
         let fingerprint = RequestFingerprint::for_command(self.command());
         let location =
             orch_store::location::location_for_init(self.named_store()?.as_deref(), &working_folder()?)?;
@@ -209,7 +206,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// The variable holds no name.
-    pub fn calling_agent(&self) -> Result<Option<Slug>, CommandFailure> {
+    pub fn calling_agent(&self) -> Result<Option<Slug>, AppError> {
         if let Some(who) = &self.globals.who {
             return Ok(Some(who.clone()));
         }
@@ -224,11 +221,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// Nobody is named.
-    pub fn calling_agent_or(
-        &self,
-        option: &'static str,
-        named: Option<&Slug>,
-    ) -> Result<Slug, CommandFailure> {
+    pub fn calling_agent_or(&self, option: &'static str, named: Option<&Slug>) -> Result<Slug, AppError> {
         if let Some(named) = named {
             return Ok(named.clone());
         }
@@ -238,7 +231,7 @@ impl<'a> CommandRuntime<'a> {
                 "--as" => format!("Say who you are with --as NAME or {variable}."),
                 _ => format!("{option} is missing, and neither --as nor {variable} says who you are."),
             };
-            CommandFailure::invalid_argument(option, message)
+            AppError::invalid_argument(option, message)
         })
     }
 
@@ -246,7 +239,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// A worker runs this without `--as`, or the variable holds no name.
-    pub fn calling_lead(&self) -> Result<Slug, CommandFailure> {
+    pub fn calling_lead(&self) -> Result<Slug, AppError> {
         if self.globals.who.is_none() && self.environment.is_set(environment::THREAD) {
             let error = ErrorView::new(
                 ErrorCode::NotPermitted,
@@ -265,7 +258,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// It holds no name.
-    pub fn run_of_environment(&self) -> Result<Option<Slug>, CommandFailure> {
+    pub fn run_of_environment(&self) -> Result<Option<Slug>, AppError> {
         let name = self.environment.variable_text(environment::RUN)?;
         name.map(|name| parse_slug_variable(environment::RUN, &name)).transpose()
     }
@@ -280,7 +273,7 @@ impl<'a> CommandRuntime<'a> {
         fingerprint: RequestFingerprint,
         view: impl Fn(&T) -> V,
         operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Response<T>, Error>,
-    ) -> Result<CommandReply<V>, CommandFailure> {
+    ) -> Result<CommandReply<V>, AppError> {
         let session = self.open_session()?;
         execute_change(session, repeatable, fingerprint, view, operation)
     }
@@ -295,7 +288,7 @@ impl<'a> CommandRuntime<'a> {
         fingerprint: RequestFingerprint,
         view: impl Fn(&T) -> V,
         operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Response<T>, Error>,
-    ) -> Result<CommandReply<V>, CommandFailure> {
+    ) -> Result<CommandReply<V>, AppError> {
         let (session, _) = self.open_or_create_session()?;
         execute_change(session, repeatable, fingerprint, view, operation)
     }
@@ -339,9 +332,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// There is none.
-    pub fn session_opener(
-        &self,
-    ) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), CommandFailure> {
+    pub fn session_opener(&self) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), AppError> {
         let location = orch_store::location::find_store(self.named_store()?.as_deref(), &working_folder()?)?;
         let (text, options) = (location_text(&location), self.open_options());
         Ok((move || Session::open(&location, options), text))
@@ -351,7 +342,7 @@ impl<'a> CommandRuntime<'a> {
     ///
     /// # Errors
     /// As [`CommandRuntime::open_session`].
-    pub fn take_session(&mut self) -> Result<Session, CommandFailure> {
+    pub fn take_session(&mut self) -> Result<Session, AppError> {
         self.open_session()?;
         self.session.take().ok_or_else(store_not_open)
     }
@@ -401,10 +392,10 @@ impl<'a> CommandRuntime<'a> {
         self.session = Some(session);
     }
 
-    fn named_store(&self) -> Result<Option<String>, CommandFailure> {
+    fn named_store(&self) -> Result<Option<String>, AppError> {
         match &self.globals.store {
             Some(named) if named.is_empty() => {
-                Err(CommandFailure::invalid_argument("--store", "--store must not be empty."))
+                Err(AppError::invalid_argument("--store", "--store must not be empty."))
             }
             Some(named) => Ok(Some(named.clone())),
             None => self.environment.variable_text(environment::STORE),
@@ -422,7 +413,7 @@ fn init_response(
     info: &OpenedStore,
     repeatable: &RequestIdOption,
     fingerprint: RequestFingerprint,
-) -> Result<CommandReply<InitResponse>, CommandFailure> {
+) -> Result<CommandReply<InitResponse>, AppError> {
     let view = |info: &OpenedStore| InitResponse {
         store: StoreView {
             location: location_text(&info.location),
@@ -442,7 +433,7 @@ fn execute_change<T, V: ResponseBody>(
     fingerprint: RequestFingerprint,
     view: impl Fn(&T) -> V,
     operation: impl FnOnce(&mut Session, Option<&Receipt<'_, T>>) -> Result<Response<T>, Error>,
-) -> Result<CommandReply<V>, CommandFailure> {
+) -> Result<CommandReply<V>, AppError> {
     let digest = fingerprint.into_hex();
     // A view is made of texts, numbers and lists, which always have a JSON form.
     let encode = |outcome: &T| serde_json::to_string(&view(outcome)).unwrap_or_default();
@@ -452,10 +443,7 @@ fn execute_change<T, V: ResponseBody>(
         Response::Fresh(outcome) => Ok(CommandReply::new(view(&outcome))),
         Response::Replayed(recorded) => {
             let data = serde_json::from_str(&recorded).map_err(|error| {
-                CommandFailure::new(
-                    ErrorCode::Internal,
-                    format!("The recorded answer cannot be read: {error}."),
-                )
+                AppError::new(ErrorCode::Internal, format!("The recorded answer cannot be read: {error}."))
             })?;
             Ok(CommandReply { data, replayed: true })
         }
@@ -470,21 +458,18 @@ fn location_text(location: &StoreLocation) -> String {
     }
 }
 
-fn store_not_open() -> CommandFailure {
-    CommandFailure::new(ErrorCode::Internal, "The store is not open.")
+fn store_not_open() -> AppError {
+    AppError::new(ErrorCode::Internal, "The store is not open.")
 }
 
-fn working_folder() -> Result<std::path::PathBuf, CommandFailure> {
+fn working_folder() -> Result<std::path::PathBuf, AppError> {
     std::env::current_dir().map_err(|error| {
-        CommandFailure::new(
-            ErrorCode::StoreUnavailable,
-            format!("The working folder cannot be read: {error}."),
-        )
+        AppError::new(ErrorCode::StoreUnavailable, format!("The working folder cannot be read: {error}."))
     })
 }
 
-fn parse_slug_variable(variable: &str, name: &str) -> Result<Slug, CommandFailure> {
+fn parse_slug_variable(variable: &str, name: &str) -> Result<Slug, AppError> {
     Slug::new(name).map_err(|error| {
-        CommandFailure::invalid_argument(variable, format!("`{name}` in {variable} is not a name: {error}."))
+        AppError::invalid_argument(variable, format!("`{name}` in {variable} is not a name: {error}."))
     })
 }

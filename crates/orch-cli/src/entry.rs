@@ -10,11 +10,11 @@ use orch_core::shell;
 
 use crate::arguments::GlobalOptions;
 use crate::context::{CommandRuntime, ProgramIdentity};
-use crate::environment::{OUTPUT, ProcessEnvironment, VariableSource};
-use crate::failure::{CommandFailure, RetryAdvice};
 use crate::interrupts;
 use crate::respond::{CommandOutcome, OutputMode, ReplyPrinter, RequestedFormat, WriteOutcome};
 use crate::usage::{self, EarlyExit};
+use orch_app::environment::{OUTPUT, ProcessEnvironment, VariableSource};
+use orch_app::{AppError, RetryAdvice};
 
 /// One of the two programs: its command line, and what its commands do.
 pub trait CliProgram: CommandFactory + FromArgMatches {
@@ -49,7 +49,7 @@ pub trait CliProgram: CommandFactory + FromArgMatches {
     ///
     /// # Errors
     /// The command failed; nothing was changed.
-    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure>;
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError>;
 }
 
 /// Runs the program that the file was called as: `inbox` under that name, else `orch`.
@@ -175,7 +175,7 @@ fn exit_status(written: WriteOutcome, status: u8) -> u8 {
 
 /// A wait that timed out hints at the same command, going on from its cursor; a plan that is there already at its
 /// update; what is wrong with the request itself at the help.
-fn attach_hint(failure: CommandFailure, command: &str, arguments: &[OsString]) -> ErrorView {
+fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.error;
     if error.hint.is_none() {
         error.hint = match failure.again {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use orch_contract::ErrorCode;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
-use crate::failure::CommandFailure;
+use orch_app::AppError;
 
 /// Whether an interrupt still ends the program at once.
 static ARMED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -28,9 +28,9 @@ pub(crate) fn exit_on_interrupt() {
 ///
 /// # Errors
 /// The system gives no pipe.
-pub(crate) fn take_over_interrupts() -> Result<OwnedFd, CommandFailure> {
+pub(crate) fn take_over_interrupts() -> Result<OwnedFd, AppError> {
     let read = register_handlers().map_err(|error| {
-        CommandFailure::new(ErrorCode::Internal, format!("Interrupts cannot be taken over: {error}."))
+        AppError::new(ErrorCode::Internal, format!("Interrupts cannot be taken over: {error}."))
     })?;
     if let Some(armed) = ARMED.get() {
         armed.store(false, Ordering::SeqCst);

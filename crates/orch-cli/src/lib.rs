@@ -7,14 +7,10 @@
 pub mod arguments;
 pub mod context;
 pub mod entry;
-pub mod environment;
-pub mod failure;
-pub mod fingerprint;
 pub mod human;
 pub mod inbox;
 mod interrupts;
 pub mod orch;
-pub mod plan_file;
 pub mod respond;
 pub mod self_description;
 pub mod text_source;

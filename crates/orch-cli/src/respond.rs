@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::current_time;
-use crate::environment::{OUTPUT, VariableSource};
-use crate::failure::CommandFailure;
-use crate::human::escape::{escape_controls, is_unsafe_character};
 use crate::human::frame::{TerminalFrame, TerminalSize};
 use crate::human::{HumanReadable, TextPage, TextPainter, TextTone};
+use orch_app::AppError;
+use orch_app::environment::{OUTPUT, VariableSource};
+use orch_app::escape::{escape_controls, is_unsafe_character};
 
 /// What stands in `data`: written, read back when a request is repeated, and rendered for people.
 pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}
@@ -124,22 +124,16 @@ impl OutputMode {
     ///
     /// # Errors
     /// Both outputs are asked for, or the variable holds neither of them.
-    pub fn choose_mode(
-        wish: RequestedFormat,
-        environment: &dyn VariableSource,
-    ) -> Result<Self, CommandFailure> {
+    pub fn choose_mode(wish: RequestedFormat, environment: &dyn VariableSource) -> Result<Self, AppError> {
         if wish.json && wish.text {
-            return Err(CommandFailure::invalid_argument("--json", "--json and --text exclude each other."));
+            return Err(AppError::invalid_argument("--json", "--json and --text exclude each other."));
         }
         let variable = match environment.variable_text(OUTPUT)?.as_deref() {
             Some("json") => RequestedFormat { json: true, text: false },
             Some("text") => RequestedFormat { json: false, text: true },
             None => RequestedFormat::default(),
             Some(_) => {
-                return Err(CommandFailure::invalid_argument(
-                    OUTPUT,
-                    format!("{OUTPUT} must be json or text."),
-                ));
+                return Err(AppError::invalid_argument(OUTPUT, format!("{OUTPUT} must be json or text.")));
             }
         };
         let wish = if wish.json || wish.text { wish } else { variable };

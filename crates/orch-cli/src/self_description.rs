@@ -8,8 +8,8 @@ use orch_contract::schema::SchemaResponse;
 use orch_contract::{ErrorCode, ErrorView};
 use serde_json::{Map, Value};
 
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Print the JSON Schema of what commands answer
 #[derive(Args, Debug)]
@@ -28,7 +28,7 @@ pub fn schema_response(
     args: &SchemaArgs,
     program: &str,
     mut schemas: Map<String, Value>,
-) -> Result<CommandReply<SchemaResponse>, CommandFailure> {
+) -> Result<CommandReply<SchemaResponse>, AppError> {
     let asked = args.command.join(" ");
     let asked = asked.strip_prefix(program).map_or(asked.as_str(), str::trim_start);
     let full = format!("{program} {asked}");
@@ -72,13 +72,10 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write_manual(args: &ManArgs, parser: Command) -> Result<CommandOutcome, CommandFailure> {
+pub fn write_manual(args: &ManArgs, parser: Command) -> Result<CommandOutcome, AppError> {
     clap_mangen::generate_to(parser, &args.folder).map_err(|error| {
         let folder = args.folder.display();
-        CommandFailure::invalid_argument(
-            "DIR",
-            format!("The manual pages cannot be written to {folder}: {error}."),
-        )
+        AppError::invalid_argument("DIR", format!("The manual pages cannot be written to {folder}: {error}."))
     })?;
     Ok(CommandOutcome::Document(format!("{}\n", args.folder.display())))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::limit::{FIELD_ENTRIES_MAX, TEXT_BYTES_MAX};
 
-use crate::failure::CommandFailure;
+use orch_app::AppError;
 
 /// Reads texts for one command; stdin can be read once.
 #[derive(Debug, Default)]
@@ -24,9 +24,9 @@ impl TextSource {
         argument: &'static str,
         given: Option<&str>,
         file: Option<&Path>,
-    ) -> Result<Option<String>, CommandFailure> {
+    ) -> Result<Option<String>, AppError> {
         match (given, file) {
-            (Some(_), Some(_)) => Err(CommandFailure::invalid_argument(
+            (Some(_), Some(_)) => Err(AppError::invalid_argument(
                 argument,
                 format!("{argument} is given twice: in place and as the name of a file."),
             )),
@@ -50,10 +50,10 @@ impl TextSource {
         argument: &'static str,
         given: Option<&str>,
         file: Option<&Path>,
-    ) -> Result<String, CommandFailure> {
+    ) -> Result<String, AppError> {
         let text = self.read_text(argument, given, file)?;
-        let text = text
-            .ok_or_else(|| CommandFailure::invalid_argument(argument, format!("{argument} is missing.")))?;
+        let text =
+            text.ok_or_else(|| AppError::invalid_argument(argument, format!("{argument} is missing.")))?;
         check_not_empty(argument, &text)?;
         Ok(text)
     }
@@ -62,20 +62,16 @@ impl TextSource {
     ///
     /// # Errors
     /// As [`TextSource::read_text`]; or it is missing, empty or blank.
-    pub fn read_title(
-        &mut self,
-        argument: &'static str,
-        given: Option<&str>,
-    ) -> Result<String, CommandFailure> {
+    pub fn read_title(&mut self, argument: &'static str, given: Option<&str>) -> Result<String, AppError> {
         let text = self.read_required(argument, given, None)?;
         check_not_empty(argument, text.trim())?;
         Ok(text)
     }
 
     /// All of stdin.
-    fn read_stdin(&mut self, argument: &'static str) -> Result<String, CommandFailure> {
+    fn read_stdin(&mut self, argument: &'static str) -> Result<String, AppError> {
         if let Some(other) = self.stdin_taken_by {
-            return Err(CommandFailure::invalid_argument(
+            return Err(AppError::invalid_argument(
                 argument,
                 format!("Stdin can be read once; {other} and {argument} both ask for it."),
             ));
@@ -89,9 +85,9 @@ impl TextSource {
 ///
 /// # Errors
 /// The text is empty.
-pub fn check_not_empty(argument: &str, text: &str) -> Result<(), CommandFailure> {
+pub fn check_not_empty(argument: &str, text: &str) -> Result<(), AppError> {
     if text.is_empty() {
-        return Err(CommandFailure::invalid_argument(argument, format!("{argument} must not be empty.")));
+        return Err(AppError::invalid_argument(argument, format!("{argument} must not be empty.")));
     }
     Ok(())
 }
@@ -100,35 +96,32 @@ pub fn check_not_empty(argument: &str, text: &str) -> Result<(), CommandFailure>
 ///
 /// # Errors
 /// There are too many, or one is empty.
-pub fn check_entries(argument: &str, texts: &[String]) -> Result<(), CommandFailure> {
+pub fn check_entries(argument: &str, texts: &[String]) -> Result<(), AppError> {
     if texts.len() > FIELD_ENTRIES_MAX {
         let message = format!("{argument} is given more than {FIELD_ENTRIES_MAX} times.");
-        return Err(CommandFailure::invalid_argument(argument, message));
+        return Err(AppError::invalid_argument(argument, message));
     }
     texts.iter().try_for_each(|text| check_not_empty(argument, text))
 }
 
-fn read_file(argument: &str, path: &Path) -> Result<String, CommandFailure> {
+fn read_file(argument: &str, path: &Path) -> Result<String, AppError> {
     let name = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|error| unreadable_file(argument, &name, &error))?;
     read_bounded(argument, file, &name)
 }
 
 /// Reads at most the longest text and one byte more, so that a file of any size is refused cheaply.
-fn read_bounded(argument: &str, source: impl Read, name: &str) -> Result<String, CommandFailure> {
+fn read_bounded(argument: &str, source: impl Read, name: &str) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     let limit = TEXT_BYTES_MAX as u64 + 1;
     source.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable_file(argument, name, &error))?;
     check_length(argument, bytes.len(), bytes.contains(&0))?;
     String::from_utf8(bytes).map_err(|_| {
-        CommandFailure::invalid_argument(
-            argument,
-            format!("{argument}, read from {name}, is not valid UTF-8."),
-        )
+        AppError::invalid_argument(argument, format!("{argument}, read from {name}, is not valid UTF-8."))
     })
 }
 
-fn check_length(argument: &str, length: usize, has_nul: bool) -> Result<(), CommandFailure> {
+fn check_length(argument: &str, length: usize, has_nul: bool) -> Result<(), AppError> {
     if length > TEXT_BYTES_MAX {
         let error = ErrorView::new(
             ErrorCode::InvalidArgument,
@@ -137,13 +130,13 @@ fn check_length(argument: &str, length: usize, has_nul: bool) -> Result<(), Comm
         return Err(error.with_detail("argument", argument).with_detail("bytes_max", TEXT_BYTES_MAX).into());
     }
     if has_nul {
-        return Err(CommandFailure::invalid_argument(argument, format!("{argument} holds a NUL character.")));
+        return Err(AppError::invalid_argument(argument, format!("{argument} holds a NUL character.")));
     }
     Ok(())
 }
 
-fn unreadable_file(argument: &str, name: &str, error: &std::io::Error) -> CommandFailure {
-    CommandFailure::invalid_argument(argument, format!("{argument} cannot be read from {name}: {error}."))
+fn unreadable_file(argument: &str, name: &str, error: &std::io::Error) -> AppError {
+    AppError::invalid_argument(argument, format!("{argument} cannot be read from {name}: {error}."))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ struct AllowedDependencies {
 }
 
 /// The arrows of ARCHITECTURE.md.
-const WALLS: [AllowedDependencies; 11] = [
+const WALLS: [AllowedDependencies; 12] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
     AllowedDependencies {
         room: "orch-store",
@@ -67,8 +67,24 @@ const WALLS: [AllowedDependencies; 11] = [
         others: &["jiff", "schemars", "serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
+        room: "orch-app",
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-git",
+            "orch-inbox",
+            "orch-process",
+            "orch-profile",
+            "orch-scheduler",
+            "orch-store",
+            "orch-supervisor",
+        ],
+        others: &["serde", "serde_json", "sha2", "thiserror", "toml"],
+    },
+    AllowedDependencies {
         room: "orch-cli",
         ours: &[
+            "orch-app",
             "orch-contract",
             "orch-core",
             "orch-git",

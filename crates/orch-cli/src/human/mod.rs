@@ -2,7 +2,6 @@
 //!
 //! Nothing here decides or looks anything up; a renderer writes to a [`TextPage`] what its view holds.
 
-pub mod escape;
 pub mod frame;
 pub mod inbox;
 pub mod orch;
@@ -14,7 +13,7 @@ pub mod time;
 use orch_contract::UtcTimestamp;
 use orch_core::time::Time;
 
-pub use escape::escape_controls;
+pub use orch_app::escape::escape_controls;
 pub use paint::{TextPainter, TextTone};
 pub use table::{TableCell, TextTable};
 

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::escape::escape_controls;
+use super::escape_controls;
 use super::paint::{TextPainter, TextTone};
 
 /// One cell.

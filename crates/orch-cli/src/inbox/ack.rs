@@ -6,9 +6,9 @@ use orch_inbox::ack::{self, MessageAckRequest};
 
 use crate::arguments::{self, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Acknowledge the messages to you, through one
 ///
@@ -33,7 +33,7 @@ pub struct InboxAckArgs {
 pub fn run(
     args: &InboxAckArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<MessageAckResponse>, CommandFailure> {
+) -> Result<CommandReply<MessageAckResponse>, AppError> {
     let agent = context.calling_agent_or("--for", args.agent.as_ref())?;
     let request = MessageAckRequest { agent, through: args.through };
     let fingerprint = RequestFingerprint::for_command("inbox ack")

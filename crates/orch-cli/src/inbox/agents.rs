@@ -6,8 +6,8 @@ use orch_inbox::agents::{self, AgentSummary};
 
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandReply;
+use orch_app::AppError;
 
 /// List agents and what waits for them, by name
 #[derive(clap::Args, Debug)]
@@ -24,7 +24,7 @@ pub struct InboxAgentsArgs {
 pub fn run(
     args: &InboxAgentsArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<InboxAgentsResponse>, CommandFailure> {
+) -> Result<CommandReply<InboxAgentsResponse>, AppError> {
     let page = agents::list_agents(context.open_session()?, &args.paging.page_request())?;
     let agents = page.items.iter().map(agent_view).collect();
     Ok(CommandReply::new(InboxAgentsResponse { agents, total: page.total, next: page.next }))

@@ -10,11 +10,11 @@ use orch_inbox::{Error, WaitTarget};
 
 use crate::arguments::{self, EmptyOkOption, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::respond::CommandReply;
 use crate::text_source::{check_entries, check_not_empty};
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Ask a question; the work is blocked until it is answered
 ///
@@ -59,10 +59,7 @@ pub struct AskArgs {
 ///
 /// # Errors
 /// The token is not the live one, another question is open, the wait timed out, or the store failed.
-pub fn run(
-    args: &AskArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<AskResponse>, CommandFailure> {
+pub fn run(args: &AskArgs, context: &mut CommandRuntime<'_>) -> Result<CommandReply<AskResponse>, AppError> {
     let request = ask_request(args, context)?;
     let empty_ok = args.empty_ok.empty_ok;
     context.run_change(&args.repeatable, ask_fingerprint(&request), ask_response, |session, receipt| {
@@ -76,7 +73,7 @@ pub fn run(
     })
 }
 
-fn ask_request(args: &AskArgs, context: &mut CommandRuntime<'_>) -> Result<AskRequest, CommandFailure> {
+fn ask_request(args: &AskArgs, context: &mut CommandRuntime<'_>) -> Result<AskRequest, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.question_file.is_some())?;
     let question =

@@ -8,11 +8,11 @@ use orch_inbox::cancel::{self, CancelRequest};
 
 use crate::arguments::{self, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder;
 use crate::inbox::release::thread_response;
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Cancel a thread; repeating it changes nothing
 #[derive(clap::Args, Debug)]
@@ -38,7 +38,7 @@ pub struct CancelArgs {
 pub fn run(
     args: &CancelArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ThreadResponse>, CommandFailure> {
+) -> Result<CommandReply<ThreadResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let reason =
         context.text_source().read_text("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;

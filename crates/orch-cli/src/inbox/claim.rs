@@ -12,10 +12,10 @@ use orch_store::page::PageRequest;
 
 use crate::arguments::{self, EmptyOkOption, RequestIdOption};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::{CommandFailure, RetryAdvice};
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder;
 use crate::respond::CommandReply;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::{AppError, RetryAdvice};
 
 /// Claim the most urgent work of a queue
 ///
@@ -53,7 +53,7 @@ pub struct ClaimArgs {
 pub fn run(
     args: &ClaimArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ClaimResponse>, CommandFailure> {
+) -> Result<CommandReply<ClaimResponse>, AppError> {
     let request = claim_request(args, context)?;
     let mut token = None;
     let claimed = context.run_change(
@@ -86,7 +86,7 @@ pub fn run(
     Ok(reply)
 }
 
-fn claim_request(args: &ClaimArgs, context: &mut CommandRuntime<'_>) -> Result<ClaimRequest, CommandFailure> {
+fn claim_request(args: &ClaimArgs, context: &mut CommandRuntime<'_>) -> Result<ClaimRequest, AppError> {
     let thread = match args.thread {
         None if args.again => Some(holder::resolve_thread(context, None)?),
         named => named,
@@ -102,7 +102,7 @@ fn claim_request(args: &ClaimArgs, context: &mut CommandRuntime<'_>) -> Result<C
 }
 
 /// Who the thread was sent to: the holder's name when nobody is named.
-fn thread_addressee(session: &mut Session, thread: ThreadId) -> Result<Slug, CommandFailure> {
+fn thread_addressee(session: &mut Session, thread: ThreadId) -> Result<Slug, AppError> {
     let page = PageRequest { limit: 1, after: None };
     Ok(show::show_thread(session, thread, &page)?.thread.thread.head.to)
 }
@@ -130,7 +130,7 @@ fn claim_response(claimed: &ClaimOutcome) -> ClaimResponse {
 }
 
 /// Where there is nothing to claim, the same claim may get something by waiting.
-fn with_wait_advice(mut failure: CommandFailure, waits: bool) -> CommandFailure {
+fn with_wait_advice(mut failure: AppError, waits: bool) -> AppError {
     if is_nothing_to_claim(&failure) {
         failure.error.hint = None;
         failure.again = Some(if waits { RetryAdvice::Unchanged } else { RetryAdvice::WithOption("--wait") });
@@ -138,6 +138,6 @@ fn with_wait_advice(mut failure: CommandFailure, waits: bool) -> CommandFailure 
     failure
 }
 
-fn is_nothing_to_claim(failure: &CommandFailure) -> bool {
+fn is_nothing_to_claim(failure: &AppError) -> bool {
     matches!(failure.code(), ErrorCode::InboxEmpty | ErrorCode::Timeout)
 }

@@ -10,12 +10,12 @@ use orch_supervisor::wrapper::DEFER;
 
 use crate::arguments::{self, DetailOption, RequestIdOption};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::inbox::send::read_payload;
 use crate::respond::CommandReply;
 use crate::text_source::check_entries;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Close a thread that you hold: the work is done
 ///
@@ -62,7 +62,7 @@ pub struct DoneArgs {
 pub fn run(
     args: &DoneArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<CloseResponse>, CommandFailure> {
+) -> Result<CommandReply<CloseResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let result = context.text_source().read_required(
         "--result",

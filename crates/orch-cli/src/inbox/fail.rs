@@ -8,11 +8,11 @@ use orch_inbox::close::{self, ThreadCloseRequest, ThreadResult};
 
 use crate::arguments::{self, DetailOption, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::done::close_response;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Close a thread that you hold: the work failed
 #[derive(clap::Args, Debug)]
@@ -45,7 +45,7 @@ pub struct FailArgs {
 pub fn run(
     args: &FailArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<CloseResponse>, CommandFailure> {
+) -> Result<CommandReply<CloseResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let reason = context.text_source().read_required(
         "--reason",

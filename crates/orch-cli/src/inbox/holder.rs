@@ -8,8 +8,8 @@ use orch_core::id::ThreadId;
 
 use crate::arguments;
 use crate::context::CommandRuntime;
-use crate::environment::{LEASE, THREAD, VariableSource};
-use crate::failure::CommandFailure;
+use orch_app::AppError;
+use orch_app::environment::{LEASE, THREAD, VariableSource};
 
 /// The options that give the holder's token.
 #[derive(Args, Clone, Debug)]
@@ -27,7 +27,7 @@ impl TokenOptions {
     ///
     /// # Errors
     /// It is missing or cannot be read.
-    pub fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, CommandFailure> {
+    pub fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
         let given =
             context.text_source().read_text("--token", self.token.as_deref(), self.token_file.as_deref())?;
         let token = match given {
@@ -36,10 +36,7 @@ impl TokenOptions {
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         token.ok_or_else(|| {
-            CommandFailure::invalid_argument(
-                "--token",
-                format!("--token is missing, and {LEASE} is not set."),
-            )
+            AppError::invalid_argument("--token", format!("--token is missing, and {LEASE} is not set."))
         })
     }
 }
@@ -48,10 +45,7 @@ impl TokenOptions {
 ///
 /// # Errors
 /// Neither names one.
-pub fn resolve_thread(
-    context: &CommandRuntime<'_>,
-    given: Option<ThreadId>,
-) -> Result<ThreadId, CommandFailure> {
+pub fn resolve_thread(context: &CommandRuntime<'_>, given: Option<ThreadId>) -> Result<ThreadId, AppError> {
     match given {
         Some(thread) => Ok(thread),
         None => thread_of_environment(context.environment())?.ok_or_else(missing_thread),
@@ -62,12 +56,12 @@ pub fn resolve_thread(
 ///
 /// # Errors
 /// It names none.
-pub fn thread_of_environment(environment: &dyn VariableSource) -> Result<Option<ThreadId>, CommandFailure> {
+pub fn thread_of_environment(environment: &dyn VariableSource) -> Result<Option<ThreadId>, AppError> {
     let Some(name) = environment.variable_text(THREAD)? else { return Ok(None) };
     let thread = arguments::parse_thread_id(&name);
     thread
         .map(Some)
-        .map_err(|why| CommandFailure::invalid_argument(THREAD, format!("`{name}` in {THREAD}: {why}.")))
+        .map_err(|why| AppError::invalid_argument(THREAD, format!("`{name}` in {THREAD}: {why}.")))
 }
 
 /// Takes `[THREAD] [TEXT]` apart: with the variable set, one word alone is the text.
@@ -80,10 +74,10 @@ pub fn thread_and_text(
     environment: &dyn VariableSource,
     words: (Option<&str>, Option<&str>),
     text_elsewhere: bool,
-) -> Result<(ThreadId, Option<String>), CommandFailure> {
+) -> Result<(ThreadId, Option<String>), AppError> {
     let thread = |word: &str| {
         arguments::parse_thread_id(word).map_err(|why| {
-            CommandFailure::invalid_argument("THREAD", format!("`{word}` does not fit THREAD: {why}."))
+            AppError::invalid_argument("THREAD", format!("`{word}` does not fit THREAD: {why}."))
         })
     };
     match words {
@@ -98,7 +92,7 @@ pub fn thread_and_text(
     }
 }
 
-fn missing_thread() -> CommandFailure {
+fn missing_thread() -> AppError {
     let error =
         ErrorView::new(ErrorCode::InvalidArgument, format!("THREAD is missing, and {THREAD} is not set."));
     error.with_detail("argument", "THREAD").with_hint("inbox list").into()

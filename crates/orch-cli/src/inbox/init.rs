@@ -4,8 +4,8 @@ use orch_contract::store::InitResponse;
 
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandReply;
+use orch_app::AppError;
 
 /// Make the store when there is none
 ///
@@ -25,6 +25,6 @@ pub struct InboxInitArgs {
 pub fn run(
     args: &InboxInitArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<InitResponse>, CommandFailure> {
+) -> Result<CommandReply<InitResponse>, AppError> {
     context.create_store(&args.repeatable)
 }

@@ -8,9 +8,9 @@ use orch_inbox::list::{self, ThreadListRequest};
 
 use crate::arguments::{self, PagingOptions};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::CommandFailure;
 use crate::inbox::value_parsers;
 use crate::respond::CommandReply;
+use orch_app::AppError;
 
 /// List threads, most urgent first, then oldest
 ///
@@ -38,7 +38,7 @@ pub struct ListArgs {
 pub fn run(
     args: &ListArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ThreadListResponse>, CommandFailure> {
+) -> Result<CommandReply<ThreadListResponse>, AppError> {
     let agent = match &args.agent {
         None if args.unread => Some(context.calling_agent_or("--for", None)?),
         None => context.calling_agent()?,

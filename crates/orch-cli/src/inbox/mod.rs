@@ -27,10 +27,10 @@ use orch_process::reexec;
 use crate::arguments::GlobalOptions;
 use crate::context::{CommandRuntime, ProgramIdentity};
 use crate::entry::CliProgram;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 use crate::usage::EarlyExit;
+use orch_app::AppError;
 
 /// Send work to agents, claim it, report on it
 ///
@@ -109,7 +109,7 @@ impl CliProgram for InboxCli {
         &self.globals
     }
 
-    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
         Ok(match self.command {
             InboxCommand::Init(args) => init::run(&args, context)?.into(),
             InboxCommand::Send(args) => send::run(&args, context)?.into(),

@@ -8,10 +8,10 @@ use orch_inbox::progress::{self, ProgressOutcome, ProgressRequest};
 
 use crate::arguments::{self, DetailOption, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Tell how far the work is, and renew the lease
 ///
@@ -48,7 +48,7 @@ pub struct ProgressArgs {
 pub fn run(
     args: &ProgressArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ProgressResponse>, CommandFailure> {
+) -> Result<CommandReply<ProgressResponse>, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.text_file.is_some())?;
     let text = context.text_source().read_required("TEXT", text.as_deref(), args.text_file.as_deref())?;

@@ -7,10 +7,10 @@ use orch_inbox::{ThreadSummary, release};
 
 use crate::arguments::{self, RequestIdOption};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Give a thread that you hold back to its queue
 #[derive(clap::Args, Debug)]
@@ -32,7 +32,7 @@ pub struct ReleaseArgs {
 pub fn run(
     args: &ReleaseArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ThreadResponse>, CommandFailure> {
+) -> Result<CommandReply<ThreadResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let token = args.token.read_token(context)?;
     let fingerprint = RequestFingerprint::for_command("inbox release")

@@ -8,10 +8,10 @@ use orch_inbox::renew::{self, RenewOutcome, RenewRequest};
 
 use crate::arguments::{self, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder::{self, TokenOptions};
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Renew the lease of a thread that you hold
 #[derive(clap::Args, Debug)]
@@ -36,7 +36,7 @@ pub struct RenewArgs {
 pub fn run(
     args: &RenewArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<RenewResponse>, CommandFailure> {
+) -> Result<CommandReply<RenewResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let request = RenewRequest { thread, token: args.token.read_token(context)?, lease: args.lease };
     let fingerprint = RequestFingerprint::for_command("inbox renew")

@@ -9,10 +9,10 @@ use orch_inbox::reply;
 
 use crate::arguments::{DetailOption, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::holder;
 use crate::respond::CommandReply;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Answer the open question of a thread
 #[derive(clap::Args, Debug)]
@@ -40,7 +40,7 @@ pub struct ReplyArgs {
 pub fn run(
     args: &ReplyArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ReplyResponse>, CommandFailure> {
+) -> Result<CommandReply<ReplyResponse>, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = holder::thread_and_text(context.environment(), words, args.body_file.is_some())?;
     let body = context.text_source().read_required("BODY", text.as_deref(), args.body_file.as_deref())?;

@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::{self, EmptyOkOption, GlobalOptions};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::interrupts;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Run a program on work: claim it, keep its lease, report what the program did not
 ///
@@ -122,7 +122,7 @@ struct LaunchOptions {
 ///
 /// # Errors
 /// There is no work, somebody else holds it, or the store failed.
-pub fn run(args: InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(args: InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let asked = claim_request(&args, context)?;
     let how = LaunchOptions {
         command: args.command,
@@ -168,7 +168,7 @@ pub fn run(args: InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<Comma
 pub fn continue_after_reexec(
     kept: ReexecArguments,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let shelf = profile_registry_at(&kept.folder, context)?;
     run_wrapped(context, &kept.how, &shelf, |wrap| Ok(ClaimedWork::from_reexec_payload(kept.note, wrap)))
 }
@@ -179,7 +179,7 @@ fn run_wrapped(
     how: &LaunchOptions,
     shelf: &ProfileRegistry,
     hold: impl FnOnce(&WrapperConfig<'_>) -> Result<ClaimedWork, orch_inbox::Error>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let what = worker_source(how, shelf)?;
     let (open, store) = context.session_opener()?;
     let document = context.is_document_requested();
@@ -233,10 +233,7 @@ fn run_response(wrapped: &WrapperOutcome) -> WorkerRunResponse {
     }
 }
 
-fn claim_request(
-    args: &InboxRunArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<ClaimRequest, CommandFailure> {
+fn claim_request(args: &InboxRunArgs, context: &mut CommandRuntime<'_>) -> Result<ClaimRequest, AppError> {
     let who = context.calling_agent()?;
     let queue = args.queue.clone().or_else(|| who.clone().filter(|_| args.thread.is_none()));
     let holder = match (who.or_else(|| queue.clone()), args.thread) {
@@ -250,32 +247,29 @@ fn claim_request(
     Ok(ClaimRequest { queue, holder, thread: args.thread, lease: args.lease, wait: args.wait, again: false })
 }
 
-fn worker_source(how: &LaunchOptions, shelf: &ProfileRegistry) -> Result<WorkerSource, CommandFailure> {
+fn worker_source(how: &LaunchOptions, shelf: &ProfileRegistry) -> Result<WorkerSource, AppError> {
     let Some(named) = &how.profile else {
         return Ok(WorkerSource::Command { words: how.command.clone(), exit_reports: how.exit_reports });
     };
     let reference = parse_profile_reference(named)
-        .map_err(|problem| CommandFailure::invalid_argument("--profile", format!("{problem}.")))?;
+        .map_err(|problem| AppError::invalid_argument("--profile", format!("{problem}.")))?;
     let profile = shelf.load_profile(&reference).map_err(|error| profile_failure(&error))?;
     let template = shelf.load_template(&profile).map_err(|error| profile_failure(&error))?;
     Ok(WorkerSource::Profile { profile: Box::new(profile), template: Box::new(template) })
 }
 
 /// Where profiles are looked for: beside the store, then in the user's settings.
-pub(crate) fn profile_registry(context: &mut CommandRuntime<'_>) -> Result<ProfileRegistry, CommandFailure> {
+pub(crate) fn profile_registry(context: &mut CommandRuntime<'_>) -> Result<ProfileRegistry, AppError> {
     let folder = context.open_session()?.store_folder().to_owned();
     profile_registry_at(&folder, context)
 }
 
-fn profile_registry_at(
-    folder: &Path,
-    context: &CommandRuntime<'_>,
-) -> Result<ProfileRegistry, CommandFailure> {
+fn profile_registry_at(folder: &Path, context: &CommandRuntime<'_>) -> Result<ProfileRegistry, AppError> {
     Ok(ProfileRegistry::new(folder, user_folder(context)?.as_deref()))
 }
 
 /// The user's folder for our settings, where there is one.
-pub(crate) fn user_folder(context: &CommandRuntime<'_>) -> Result<Option<PathBuf>, CommandFailure> {
+pub(crate) fn user_folder(context: &CommandRuntime<'_>) -> Result<Option<PathBuf>, AppError> {
     let environment = context.environment();
     let home = environment.variable_text("XDG_CONFIG_HOME")?.map(PathBuf::from).or_else(|| {
         let home = environment.variable_text("HOME").ok().flatten()?;
@@ -285,7 +279,7 @@ pub(crate) fn user_folder(context: &CommandRuntime<'_>) -> Result<Option<PathBuf
 }
 
 /// What is wrong with a profile, with its causes.
-pub(crate) fn profile_failure(error: &(dyn std::error::Error + 'static)) -> CommandFailure {
+pub(crate) fn profile_failure(error: &(dyn std::error::Error + 'static)) -> AppError {
     let text = error_with_causes(error);
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
@@ -294,7 +288,7 @@ pub(crate) fn profile_failure(error: &(dyn std::error::Error + 'static)) -> Comm
         let known = BUILT_IN.map(|(name, _)| name).join(", ");
         message.push_str(&format!(" Built in are {known}; others are files."));
     }
-    CommandFailure::invalid_argument("--profile", message)
+    AppError::invalid_argument("--profile", message)
 }
 
 /// An error with its causes, in one line.
@@ -310,9 +304,9 @@ pub(crate) fn error_with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Where our own programs are: beside this one.
-pub(crate) fn own_programs() -> Result<ProgramPaths, CommandFailure> {
+pub(crate) fn own_programs() -> Result<ProgramPaths, AppError> {
     let own = std::env::current_exe().map_err(|error| {
-        CommandFailure::new(ErrorCode::Internal, format!("This program cannot find itself: {error}."))
+        AppError::new(ErrorCode::Internal, format!("This program cannot find itself: {error}."))
     })?;
     Ok(ProgramPaths { inbox: own.with_file_name("inbox"), orch: own.with_file_name("orch") })
 }

@@ -12,11 +12,11 @@ use orch_inbox::send::{self, SendOutcome, SendRequest};
 
 use crate::arguments::{self, DetailOption, RequestIdOption};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::inbox::value_parsers;
 use crate::respond::CommandReply;
 use crate::text_source::check_not_empty;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Send work or a note to an agent
 ///
@@ -74,7 +74,7 @@ pub struct SendArgs {
 pub fn run(
     args: &SendArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<SendResponse>, CommandFailure> {
+) -> Result<CommandReply<SendResponse>, AppError> {
     let request = match args.thread {
         Some(thread) => follow_up_request(args, thread, context)?,
         None => new_thread_request(args, context)?,
@@ -89,12 +89,9 @@ pub fn run(
     })
 }
 
-fn new_thread_request(
-    args: &SendArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<SendRequest, CommandFailure> {
+fn new_thread_request(args: &SendArgs, context: &mut CommandRuntime<'_>) -> Result<SendRequest, AppError> {
     let from = context.calling_agent_or("--from", args.from.as_ref())?;
-    let to = args.to.clone().ok_or_else(|| CommandFailure::invalid_argument("--to", "--to is missing."))?;
+    let to = args.to.clone().ok_or_else(|| AppError::invalid_argument("--to", "--to is missing."))?;
     let subject = context.text_source().read_title("--subject", args.subject.as_deref())?;
     let body = context.text_source().read_text("--body", args.body.as_deref(), args.body_file.as_deref())?;
     Ok(SendRequest::NewThread {
@@ -113,7 +110,7 @@ fn follow_up_request(
     args: &SendArgs,
     thread: ThreadId,
     context: &mut CommandRuntime<'_>,
-) -> Result<SendRequest, CommandFailure> {
+) -> Result<SendRequest, AppError> {
     for (option, given) in [
         ("--priority", args.priority.is_some()),
         ("--lease", args.lease.is_some()),
@@ -122,7 +119,7 @@ fn follow_up_request(
         if given {
             let message =
                 format!("{option} belongs to a new thread; with --thread a note is added to {thread}.");
-            return Err(CommandFailure::invalid_argument(option, message));
+            return Err(AppError::invalid_argument(option, message));
         }
     }
     let from = context.calling_agent_or("--from", args.from.as_ref())?;
@@ -147,14 +144,11 @@ pub fn read_payload(
     context: &mut CommandRuntime<'_>,
     given: Option<&str>,
     file: Option<&PathBuf>,
-) -> Result<Option<String>, CommandFailure> {
+) -> Result<Option<String>, AppError> {
     let text = context.text_source().read_text("--payload", given, file.map(PathBuf::as_path))?;
     if let Some(text) = &text {
         serde_json::from_str::<serde_json::Value>(text).map_err(|error| {
-            CommandFailure::invalid_argument(
-                "--payload",
-                format!("--payload is not a JSON document: {error}."),
-            )
+            AppError::invalid_argument("--payload", format!("--payload is not a JSON document: {error}."))
         })?;
     }
     Ok(text)

@@ -7,9 +7,9 @@ use orch_inbox::show;
 
 use crate::arguments::{self, PagingOptions};
 use crate::context::{CommandRuntime, current_time};
-use crate::failure::CommandFailure;
 use crate::inbox::holder;
 use crate::respond::CommandReply;
+use orch_app::AppError;
 
 /// Show a thread and its messages, oldest first
 #[derive(clap::Args, Debug)]
@@ -29,7 +29,7 @@ pub struct ShowArgs {
 pub fn run(
     args: &ShowArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ThreadShowResponse>, CommandFailure> {
+) -> Result<CommandReply<ThreadShowResponse>, AppError> {
     let thread = holder::resolve_thread(context, args.thread)?;
     let shown = show::show_thread(context.open_session()?, thread, &args.paging.page_request())?;
     Ok(CommandReply::new(ThreadShowResponse {

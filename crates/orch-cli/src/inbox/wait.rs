@@ -11,9 +11,9 @@ use orch_inbox::{Error, WaitTarget};
 
 use crate::arguments::{self, EmptyOkOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::inbox::value_parsers;
 use crate::respond::CommandReply;
+use orch_app::AppError;
 
 /// Wait for messages to you
 ///
@@ -52,7 +52,7 @@ pub struct InboxWaitArgs {
 pub fn run(
     args: &InboxWaitArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<MessageWaitResponse>, CommandFailure> {
+) -> Result<CommandReply<MessageWaitResponse>, AppError> {
     let request = MessageWaitRequest {
         agent: context.calling_agent_or("--for", args.agent.as_ref())?,
         thread: args.thread,

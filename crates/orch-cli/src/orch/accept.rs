@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use orch_scheduler::TaskSelector;
 use orch_scheduler::judge::{LeadVerdict, judge_attempt};
 
-use super::naming::{self, NamedRun, parse_task};
+use super::naming::NamedRun;
 use super::task::{ChangeOptions, run_task_change};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
 
 /// Accept a reported attempt by hand, whatever its checks say
 ///
@@ -42,7 +44,7 @@ pub fn run(
     args: AcceptArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(args.task, context)?;
     let reason =

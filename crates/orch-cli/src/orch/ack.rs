@@ -7,9 +7,9 @@ use orch_scheduler::ack::{EventAckRequest, acknowledge_events};
 use super::naming::NamedRun;
 use crate::arguments::{RequestIdOption, parse_event_id};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Acknowledge events, so that `orch wait` no longer returns them
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub fn run(
     args: &AckArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let agent = context.calling_lead()?;
     let request = EventAckRequest { agent, run: run.resolve_run(context)?, through: args.through };
     let fingerprint = RequestFingerprint::for_command(context.command())

@@ -7,8 +7,8 @@ use orch_scheduler::agents::{AgentWorkload, list_agents};
 use super::naming::NamedRun;
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// List agents by name: what they work on, and when they were last seen
 ///
@@ -28,7 +28,7 @@ pub fn run(
     args: &AgentsArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run(context)?;
     let page = list_agents(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
     let agents = page.items.iter().map(agent_view).collect();

@@ -7,13 +7,15 @@ use orch_contract::orch::tell::AnswerResponse;
 use orch_scheduler::TaskSelector;
 use orch_scheduler::answer::{AnswerOutcome, answer_question};
 
-use super::naming::{self, NamedRun, parse_task};
+use super::naming::NamedRun;
 use super::task::ChangeOptions;
-use super::view;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
+use orch_app::orch::view;
 
 /// Answer the open question of a task's worker
 #[derive(Debug, clap::Args)]
@@ -46,7 +48,7 @@ pub fn run(
     args: AnswerArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(args.task, context)?;
     let body =

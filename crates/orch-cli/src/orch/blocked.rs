@@ -5,11 +5,11 @@ use orch_contract::orch::blocked::{BlockedResponse, StuckTaskView};
 use orch_scheduler::blocked::list_blockers;
 
 use super::naming::NamedRun;
-use super::view;
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// List open questions, and tasks that will not move by themselves
 ///
@@ -29,7 +29,7 @@ pub fn run(
     args: &BlockedArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run(context)?;
     let found = list_blockers(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
     let stuck = found.stuck.iter().map(|stuck| StuckTaskView {

@@ -11,10 +11,10 @@ use orch_scheduler::brief::{LeadBrief, load_lead_brief};
 use super::naming::NamedRun;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::human::escape_controls;
 use crate::human::orch::brief as page;
 use crate::respond::{self, CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Tell a lead that lost its context everything about a run, in at most 4 KB
 ///
@@ -58,7 +58,7 @@ pub fn run(
     args: &BriefArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = load_lead_brief(context.open_session()?, run.as_ref())?;
     let document = context.is_document_requested();

@@ -6,10 +6,11 @@ use orch_core::{escape, limit};
 use orch_scheduler::AttemptSelector;
 use orch_scheduler::diff::{AttemptDiff, DiffLimits, diff_attempt};
 
-use super::naming::{NamedRun, parse_attempt};
+use super::naming::NamedRun;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::naming::parse_attempt;
 
 /// Show what an attempt has committed since the commit that it began from
 ///
@@ -37,7 +38,7 @@ pub fn run(
     args: DiffArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let wanted = run.resolve_attempt(args.attempt, context)?;
     let is_answer = context.is_json_requested() || context.has_terminal();
     let bytes_max = if is_answer { limit::TEXT_BYTES_MAX } else { RAW_BYTES_MAX };

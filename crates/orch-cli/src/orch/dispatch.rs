@@ -14,14 +14,17 @@ use orch_scheduler::dispatch as engine;
 use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_store::page::PageRequest;
 
-use super::naming::{self, NamedRun, parse_task};
+use super::naming::NamedRun;
 use super::task::ChangeOptions;
-use super::view;
 use crate::arguments::{parse_list_limit, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::{self, CommandFailure};
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::error as failure;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
+use orch_app::orch::view;
 
 /// Send a ready task to an agent, or all ready tasks
 ///
@@ -55,14 +58,14 @@ pub fn run(
     args: DispatchArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     match args.task {
         Some(task) => {
             let to = match args.to.as_slice() {
                 [] => None,
                 [agent] => Some(agent),
-                _ => return Err(CommandFailure::invalid_argument("--to", "One task goes to one agent.")),
+                _ => return Err(AppError::invalid_argument("--to", "One task goes to one agent.")),
             };
             dispatch_one(context, &args.manner, &who, &run.resolve_task(task, context)?, to)
         }
@@ -87,7 +90,7 @@ fn dispatch_one(
     who: &Slug,
     task: &TaskSelector,
     to: Option<&Slug>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let unseen = RefCell::new(BTreeMap::new());
     let fingerprint = RequestFingerprint::for_command(context.command())
         .with_argument("as", who)
@@ -114,7 +117,7 @@ fn dispatch_all(
     manner: &ChangeOptions,
     who: &Slug,
     request: &engine::DispatchAllRequest,
-) -> Result<CommandReply<DispatchResponse>, CommandFailure> {
+) -> Result<CommandReply<DispatchResponse>, AppError> {
     let unseen = RefCell::new(BTreeMap::new());
     let fingerprint = RequestFingerprint::for_command(context.command())
         .with_argument("as", who)
@@ -154,7 +157,7 @@ fn warn_of_limit(
     context: &mut CommandRuntime<'_>,
     request: &engine::DispatchAllRequest,
     answer: &DispatchResponse,
-) -> Result<(), CommandFailure> {
+) -> Result<(), AppError> {
     let DispatchResponse::All(all) = answer else { return Ok(()) };
     if all.dispatched.len() as u64 != u64::from(request.limit) {
         return Ok(());

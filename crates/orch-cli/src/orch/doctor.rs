@@ -6,8 +6,8 @@ use orch_core::shell;
 use orch_scheduler::doctor as engine;
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Look whether the store is sound
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct DoctorArgs {}
 ///
 /// # Errors
 /// The store cannot be opened, or is not sound.
-pub fn run(_args: &DoctorArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(_args: &DoctorArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let session = context.open_session().map_err(with_file_hint)?;
     let findings = engine::diagnose_store(session).map_err(|error| with_file_hint(error.into()))?;
     let findings: Vec<FindingView> = findings
@@ -37,7 +37,7 @@ pub fn run(_args: &DoctorArgs, context: &mut CommandRuntime<'_>) -> Result<Comma
 }
 
 /// Who is at the doctor's already is sent to the file.
-fn with_file_hint(mut failure: CommandFailure) -> CommandFailure {
+fn with_file_hint(mut failure: AppError) -> AppError {
     if failure.code() == ErrorCode::StoreCorrupt {
         let place = failure.error.details.as_ref().and_then(|details| details.get("place"));
         failure.error.hint =
@@ -47,7 +47,7 @@ fn with_file_hint(mut failure: CommandFailure) -> CommandFailure {
 }
 
 /// A store that is not sound is an error, so that scripts notice.
-fn unsound_store(findings: &[FindingView]) -> CommandFailure {
+fn unsound_store(findings: &[FindingView]) -> AppError {
     let first = findings.iter().find(|finding| finding.level == FindingLevelView::Error);
     let message = first.map_or("The store is not sound.", |finding| finding.message.as_str());
     // Findings are texts, which always have a JSON form.

@@ -8,11 +8,12 @@ use orch_core::time::TimeSpan;
 use orch_scheduler::TaskSelector;
 use orch_scheduler::events::{EventsRequest, follow_events, list_events};
 
-use super::naming::{NamedRun, parse_task};
+use super::naming::NamedRun;
 use crate::arguments::{parse_event_id, parse_list_limit};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
+use orch_app::AppError;
+use orch_app::naming::parse_task;
 
 /// List what happened, oldest first
 #[derive(Debug, clap::Args)]
@@ -43,7 +44,7 @@ pub fn run(
     args: EventsArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let task = args.task.map(|task| run.resolve_task(task, context)).transpose()?;
     let request =
         EventsRequest { run: run.resolve_run(context)?, task, after: args.after, limit: args.limit };
@@ -63,7 +64,7 @@ pub fn run(
 fn stream_events(
     mut request: EventsRequest,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     loop {
         let batch = follow_events(context.open_session()?, &request, LOOK)?;
         let Some(last) = batch.last() else { continue };

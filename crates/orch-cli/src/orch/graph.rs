@@ -9,11 +9,11 @@ use orch_inbox::Session;
 use orch_scheduler::graph::{TaskGraph, load_graph};
 
 use super::naming::NamedRun;
-use super::view;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::human::orch::graph as drawing;
 use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// Draw a run's tasks and who waits for whom
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ pub fn run(
     args: &GraphArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run(context)?;
     let answer = load_graph_response(context.open_session()?, run.as_ref())?;
     let document = match args.format {
@@ -68,15 +68,15 @@ pub fn run(
 pub(super) fn load_graph_response(
     session: &mut Session,
     run: Option<&Slug>,
-) -> Result<GraphResponse, CommandFailure> {
+) -> Result<GraphResponse, AppError> {
     Ok(graph_response(&load_graph(session, run)?))
 }
 
 /// The answer as programs see it, for people who ask for it.
-fn graph_json(answer: GraphResponse, context: &CommandRuntime<'_>) -> Result<String, CommandFailure> {
+fn graph_json(answer: GraphResponse, context: &CommandRuntime<'_>) -> Result<String, AppError> {
     let reply = CommandReply::new(GraphOrDrawing::Graph(answer));
     let document = reply.to_document(context.command(), context.warnings()).map_err(|error| {
-        CommandFailure::new(
+        AppError::new(
             orch_contract::ErrorCode::Internal,
             format!("The graph cannot be written as JSON: {error}."),
         )

@@ -2,8 +2,8 @@
 
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Make the store, if there is none
 ///
@@ -20,7 +20,7 @@ pub struct InitArgs {
 ///
 /// # Errors
 /// The store can be neither opened nor made.
-pub fn run(args: &InitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(args: &InitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     context.calling_lead()?;
     Ok(context.create_own_store(&args.repeatable)?.into())
 }

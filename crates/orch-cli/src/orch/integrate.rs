@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::naming::NamedRun;
 use crate::arguments::{RequestIdOption, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Merge what was reported and found good into the run's branch
 ///
@@ -35,7 +35,7 @@ pub fn run(
     args: &IntegrateArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

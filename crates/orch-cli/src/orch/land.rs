@@ -13,9 +13,9 @@ use orch_scheduler::task_outcome::TaskOutcome;
 use super::naming::NamedRun;
 use crate::arguments::{RequestIdOption, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Bring the run's branch onto another one
 ///
@@ -47,7 +47,7 @@ pub fn run(
     args: LandArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

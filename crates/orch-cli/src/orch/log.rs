@@ -6,11 +6,12 @@ use orch_core::limit;
 use orch_scheduler::AttemptSelector;
 use orch_scheduler::log::{self, AttemptLog, LogFollower, LogTail};
 
-use super::naming::{NamedRun, attempt_text, parse_attempt, task_text};
+use super::naming::NamedRun;
 use crate::arguments::parse_list_limit;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
+use orch_app::AppError;
+use orch_app::naming::{attempt_text, parse_attempt, task_text};
 
 /// Show what the worker of an attempt printed
 ///
@@ -50,7 +51,7 @@ pub fn run(
     args: LogArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let wanted = requested_attempt(&args, context, run)?;
     let found = log::find_log(context.open_session()?, &wanted)?.ok_or_else(|| missing_log(&wanted))?;
     let (lines, bytes_max) =
@@ -82,11 +83,11 @@ fn requested_attempt(
     args: &LogArgs,
     context: &CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<AttemptSelector, CommandFailure> {
+) -> Result<AttemptSelector, AppError> {
     let mut wanted = run.resolve_attempt(args.task.clone(), context)?;
     match (wanted.number, args.attempt) {
         (Some(one), Some(other)) if one != other => {
-            return Err(CommandFailure::invalid_argument(
+            return Err(AppError::invalid_argument(
                 "--attempt",
                 format!("Two attempts are named, {one} and {other}."),
             ));
@@ -96,7 +97,7 @@ fn requested_attempt(
     Ok(wanted)
 }
 
-fn missing_log(wanted: &AttemptSelector) -> CommandFailure {
+fn missing_log(wanted: &AttemptSelector) -> AppError {
     let task = task_text(&wanted.task);
     let message = match wanted.number {
         Some(_) => format!("There is no attempt {}.", attempt_text(wanted)),
@@ -111,7 +112,7 @@ fn follow_log(
     found: &AttemptLog,
     tail: LogTail,
     document: bool,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let mut held = PartialLine(tail.bytes.clone());
     let mut skipped = tail.skipped_bytes;
     let mut follow = LogFollower::new(context.open_session()?, found, tail);

@@ -8,8 +8,8 @@ use orch_scheduler::meter::{OutputCost, load_meter};
 use super::naming::NamedRun;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Show what our own output cost the lead and each worker, in bytes and about how many tokens
 ///
@@ -34,7 +34,7 @@ pub fn run(
     args: &MeterArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = load_meter(context.open_session()?, run.as_ref())?;
     let answer = MeterResponse {

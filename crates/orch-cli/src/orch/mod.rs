@@ -37,12 +37,9 @@ pub mod task;
 pub mod tell;
 pub mod timeline;
 pub mod verify;
-mod view;
 pub mod wait;
 pub mod why;
 pub mod worktree;
-
-pub(crate) use run::parse_dollars;
 
 use clap::{Parser, Subcommand};
 use orch_core::id::Slug;
@@ -50,9 +47,9 @@ use orch_core::id::Slug;
 use crate::arguments::{GLOBAL, GlobalOptions, parse_slug};
 use crate::context::{CommandRuntime, ProgramIdentity};
 use crate::entry::CliProgram;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
+use orch_app::AppError;
 
 /// Plan a goal as a graph of tasks, dispatch them to workers, follow what they report
 ///
@@ -136,7 +133,7 @@ impl CliProgram for OrchCli {
         &self.globals
     }
 
-    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
         let run = naming::NamedRun { option: self.run };
         match self.command {
             OrchCommand::Init(args) => init::run(&args, context),

@@ -1,8 +1,8 @@
 //! `orch prime`.
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Teach an agent how to use `orch` and `inbox`
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub const PRIME: &str = include_str!("prime.txt");
 ///
 /// # Errors
 /// None.
-pub fn run(_args: &PrimeArgs, _context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(_args: &PrimeArgs, _context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     Ok(CommandOutcome::Document(PRIME.to_owned()))
 }
 

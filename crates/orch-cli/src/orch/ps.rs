@@ -8,8 +8,8 @@ use super::drive::worker_view;
 use super::naming::NamedRun;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// List the processes that work, and the supervisors
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub fn run(
     args: &PsArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = list_processes(context.open_session()?, run.as_ref())?;
     let answer = PsResponse {

@@ -5,11 +5,11 @@ use orch_core::id::Slug;
 use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 
 use super::naming::NamedRun;
-use super::view;
 use crate::arguments::{DetailOption, PagingOptions, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// List what can be dispatched now
 ///
@@ -34,7 +34,7 @@ pub fn run(
     args: &ReadyArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let request = ReadyRequest {
         run: run.resolve_run(context)?,
         label: args.label.clone(),

@@ -10,9 +10,10 @@ use orch_scheduler::reconcile::{self as engine, ReconcileOutcome};
 use super::naming::NamedRun;
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::failure::{CommandFailure, error_view};
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::error::error_view;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Let what workers reported move their tasks, and finish what processes that ended have begun
 ///
@@ -38,7 +39,7 @@ pub fn run(
     args: &ReconcileArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run(context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

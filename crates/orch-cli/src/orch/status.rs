@@ -11,11 +11,11 @@ use orch_scheduler::events::wait_for_event;
 use orch_scheduler::status::{RunOverview, load_overview};
 
 use super::naming::NamedRun;
-use super::view;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// Show a run at a glance
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(
     args: &StatusArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     if args.watch {
         return watch_status(run, context);
@@ -50,10 +50,7 @@ pub fn run(
 }
 
 /// Prints the status whenever it changes; for people also when only time has passed.
-fn watch_status(
-    mut run: Option<Slug>,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+fn watch_status(mut run: Option<Slug>, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let mut last = None;
     loop {
         let (answer, unfinished) = load_status(context.open_session()?, run.as_ref())?;
@@ -86,7 +83,7 @@ fn has_changed(last: &StatusResponse, now: &StatusResponse) -> bool {
 pub(super) fn load_status(
     session: &mut Session,
     run: Option<&Slug>,
-) -> Result<(StatusResponse, bool), CommandFailure> {
+) -> Result<(StatusResponse, bool), AppError> {
     let status = load_overview(session, run)?;
     let unfinished = status.run.state.status().is_unfinished();
     Ok((status_response(&status), unfinished))
@@ -96,7 +93,7 @@ pub(super) fn load_status(
 pub(super) fn load_status_without_git(
     session: &mut Session,
     run: Option<&Slug>,
-) -> Result<StatusResponse, CommandFailure> {
+) -> Result<StatusResponse, AppError> {
     Ok(status_response(&orch_scheduler::status::load_overview_without_clashes(session, run)?))
 }
 

@@ -7,8 +7,8 @@ use orch_scheduler::ps::stop_all_workers;
 use super::naming::NamedRun;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// End all workers, with grace, and the supervisors that would start new ones
 ///
@@ -30,7 +30,7 @@ pub fn run(
     args: &StopArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     context.print_progress("Ending all workers …");

@@ -7,12 +7,14 @@ use orch_contract::orch::tell::TellResponse;
 use orch_scheduler::TaskSelector;
 use orch_scheduler::tell::tell_worker;
 
-use super::naming::{self, NamedRun, parse_task};
+use super::naming::NamedRun;
 use super::task::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
 
 /// Write a note to the worker of a task
 ///
@@ -47,7 +49,7 @@ pub fn run(
     args: TellArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(args.task, context)?;
     let body =

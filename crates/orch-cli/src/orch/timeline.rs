@@ -11,8 +11,8 @@ use orch_scheduler::timeline::{RunTimeline, load_timeline};
 use super::naming::NamedRun;
 use crate::arguments::{PagingOptions, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Show a run's attempts over time
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub fn run(
     args: &TimelineArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = load_timeline(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
     Ok(CommandReply::new(timeline_response(&found)).into())

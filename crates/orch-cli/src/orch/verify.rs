@@ -5,13 +5,15 @@ use orch_contract::{AttemptView, CheckView};
 use orch_scheduler::TaskSelector;
 use orch_scheduler::verify::{VerifyOutcome, verify_task};
 
-use super::naming::{self, NamedRun, parse_task};
+use super::naming::NamedRun;
 use super::task::ChangeOptions;
-use super::view;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
+use orch_app::orch::view;
 
 /// Run the checks on what an attempt reported, and judge it by them
 ///
@@ -35,7 +37,7 @@ pub fn run(
     args: VerifyArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(args.task, context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

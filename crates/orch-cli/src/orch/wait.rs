@@ -1,5 +1,6 @@
 //! `orch wait`.
 
+use orch_app::values::parse_wake;
 use orch_contract::orch::cursor::EventWaitResponse;
 use orch_contract::task::slug_texts;
 use orch_contract::{ErrorCode, ErrorView, EventView};
@@ -13,8 +14,8 @@ use orch_scheduler::wait::{EventWaitOutcome, EventWaitRequest, wait_for_events};
 use super::naming::NamedRun;
 use crate::arguments::{EmptyOkOption, parse_duration, parse_event_id, parse_list_limit};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Wait until something needs the lead
 ///
@@ -47,7 +48,7 @@ pub fn run(
     args: WaitArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let agent = context.calling_agent_or("--as", None)?;
     let finish_wanted = args.wakes.contains(&AwaitedEvent::Finished);
     let request = EventWaitRequest {
@@ -85,7 +86,7 @@ fn wait_response(waited: &EventWaitOutcome) -> EventWaitResponse {
 }
 
 /// A run was to be waited for until it is finished, and it ended with unfinished work.
-fn incomplete_failure(waited: &EventWaitOutcome) -> CommandFailure {
+fn incomplete_failure(waited: &EventWaitOutcome) -> AppError {
     let EventWaitResponse { events, cursor, .. } = wait_response(waited);
     let runs = slug_texts(&waited.incomplete);
     let message = match runs.as_slice() {
@@ -99,11 +100,4 @@ fn incomplete_failure(waited: &EventWaitOutcome) -> CommandFailure {
     // Events are texts and numbers, which always have a JSON form.
     let events = serde_json::to_value(events).unwrap_or_default();
     error.with_detail("events", events).with_detail("cursor", cursor).with_detail("runs", runs).into()
-}
-
-fn parse_wake(text: &str) -> Result<AwaitedEvent, String> {
-    AwaitedEvent::parse(text).ok_or_else(|| {
-        let names = AwaitedEvent::ALL.map(AwaitedEvent::name);
-        format!("it is one of {}", names.join(" "))
-    })
 }

@@ -5,10 +5,11 @@ use orch_contract::orch::why::WhyResponse;
 use orch_scheduler::TaskSelector;
 use orch_scheduler::why::explain_task;
 
-use super::naming::{NamedRun, parse_task};
+use super::naming::NamedRun;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::naming::parse_task;
 
 /// Explain why a task is where it is, and what would move it
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub fn run(
     args: WhyArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let task = run.resolve_task(args.task, context)?;
     let found = explain_task(context.open_session()?, &task)?;
     let task = &found.shown.task;

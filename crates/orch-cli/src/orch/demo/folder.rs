@@ -9,7 +9,7 @@ use orch_process::EnvironmentVariables;
 use orch_supervisor::wrapper::ProgramPaths;
 
 use super::pages;
-use crate::failure::CommandFailure;
+use orch_app::AppError;
 
 /// What the repository holds besides the pages.
 const FILES: [(&str, &str); 10] = [
@@ -41,7 +41,7 @@ impl DemoFolder {
     ///
     /// # Errors
     /// The named folder is not empty, git is not there, or nothing can be written.
-    pub(super) fn prepare_in(named: Option<&Path>) -> Result<Self, CommandFailure> {
+    pub(super) fn prepare_in(named: Option<&Path>) -> Result<Self, AppError> {
         let folder = empty_folder(named)?;
         let git = Git::find_installed(EnvironmentVariables::inherit_sanitized())
             .map_err(orch_inbox::Error::from)?;
@@ -79,13 +79,12 @@ impl DemoFolder {
 }
 
 /// The named folder, made where it is not there; else this one where it is empty; else a new temporary one.
-fn empty_folder(named: Option<&Path>) -> Result<PathBuf, CommandFailure> {
+fn empty_folder(named: Option<&Path>) -> Result<PathBuf, AppError> {
     let folder = match named {
         Some(named) => named.to_owned(),
         None => current_or_temporary_folder()?,
     };
-    let refused =
-        |message: String| CommandFailure::invalid_argument("FOLDER", message).with_hint("orch demo");
+    let refused = |message: String| AppError::invalid_argument("FOLDER", message).with_hint("orch demo");
     std::fs::create_dir_all(&folder)
         .map_err(|error| refused(format!("The folder {} cannot be made: {error}.", folder.display())))?;
     if !is_empty_folder(&folder)? {
@@ -97,7 +96,7 @@ fn empty_folder(named: Option<&Path>) -> Result<PathBuf, CommandFailure> {
     folder.canonicalize().map_err(|error| file_failure("enter", &folder, &error))
 }
 
-fn current_or_temporary_folder() -> Result<PathBuf, CommandFailure> {
+fn current_or_temporary_folder() -> Result<PathBuf, AppError> {
     let here = std::env::current_dir().map_err(|error| file_failure("enter", Path::new("."), &error))?;
     if is_empty_folder(&here)? {
         return Ok(here);
@@ -107,7 +106,7 @@ fn current_or_temporary_folder() -> Result<PathBuf, CommandFailure> {
     Ok((1..).map(name).find(|folder| !folder.exists()).unwrap_or_else(|| name(0)))
 }
 
-fn is_empty_folder(folder: &Path) -> Result<bool, CommandFailure> {
+fn is_empty_folder(folder: &Path) -> Result<bool, AppError> {
     let mut entries = std::fs::read_dir(folder).map_err(|error| file_failure("read", folder, &error))?;
     Ok(entries.next().is_none())
 }
@@ -116,7 +115,7 @@ fn is_empty_folder(folder: &Path) -> Result<bool, CommandFailure> {
 ///
 /// Both names are the same program. It is linked, which costs nothing, or copied where the folder lies on another
 /// file system; a symbolic link would not do, because a program that looks for itself is told where that leads.
-fn place_programs(folder: &Path) -> Result<(), CommandFailure> {
+fn place_programs(folder: &Path) -> Result<(), AppError> {
     let bin = folder.join("bin");
     std::fs::create_dir(&bin).map_err(|error| file_failure("make", &bin, &error))?;
     let own = std::env::current_exe().map_err(|error| file_failure("find", Path::new("orch"), &error))?;
@@ -129,11 +128,11 @@ fn place_programs(folder: &Path) -> Result<(), CommandFailure> {
 }
 
 /// What could not be done to which file.
-pub(super) fn file_failure(what: &str, path: &Path, error: &Error) -> CommandFailure {
+pub(super) fn file_failure(what: &str, path: &Path, error: &Error) -> AppError {
     let code = match error.kind() {
         ErrorKind::StorageFull => ErrorCode::DiskFull,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => ErrorCode::NotPermitted,
         _ => ErrorCode::Internal,
     };
-    CommandFailure::new(code, format!("The demo could not {what} {}: {error}.", path.display()))
+    AppError::new(code, format!("The demo could not {what} {}: {error}.", path.display()))
 }

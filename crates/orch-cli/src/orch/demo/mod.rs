@@ -25,13 +25,13 @@ use orch_supervisor::supervisor::{DriveOutcome, DriveUntil, SessionOpener};
 
 use super::drive::{DriveRequest, FinalScreen, create_or_update_run, supervise_run};
 use crate::context::CommandRuntime;
-use crate::environment::{IsolatedEnvironment, STORE};
-use crate::failure::CommandFailure;
 use crate::inbox::run::{profile_failure, profile_registry};
 use crate::interrupts;
 use crate::respond::{CommandOutcome, CommandReply};
 use folder::{DemoFolder, PROFILES};
 use lead::DemoLead;
+use orch_app::AppError;
+use orch_app::environment::{IsolatedEnvironment, STORE};
 
 /// Watch a plan become a branch: three workers, a question, a rejected report, a merge conflict, and all of it landed
 ///
@@ -50,7 +50,7 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// The folder is not empty, git is not there, or the job is not done in the end.
-pub fn run(args: &DemoArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(args: &DemoArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     // An interrupt that comes while the folder is made is heard when there is something to say about it.
     let stop = interrupts::take_over_interrupts()?;
     let ground = DemoFolder::prepare_in(args.folder.as_deref())?;
@@ -113,7 +113,7 @@ const TURNS: [EventKind; 5] =
     [EventKind::Question, EventKind::Answered, EventKind::Rejected, EventKind::Failed, EventKind::Lost];
 
 /// The three workers, one of each.
-fn demo_crew(ground: &DemoFolder, demo: &mut CommandRuntime<'_>) -> Result<WorkerPool, CommandFailure> {
+fn demo_crew(ground: &DemoFolder, demo: &mut CommandRuntime<'_>) -> Result<WorkerPool, AppError> {
     let shelf = profile_registry(demo)?;
     let mut seats = Vec::new();
     for path in PROFILES.map(|path| ground.repository().join(path)) {
@@ -134,7 +134,7 @@ struct DemoHints {
 }
 
 impl DemoHints {
-    fn for_folder(ground: &DemoFolder, context: &CommandRuntime<'_>) -> Result<Self, CommandFailure> {
+    fn for_folder(ground: &DemoFolder, context: &CommandRuntime<'_>) -> Result<Self, AppError> {
         let quoted = |path: &Path| shell::join_words([path.display().to_string().as_str()]);
         let repository = ground.repository();
         let named = context.environment().variable_text(STORE)?;
@@ -168,7 +168,7 @@ fn stop_interrupted(
     lead: &Slug,
     run: &Slug,
     place: &DemoHints,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let session = demo.open_session()?;
     let stopped = stop_all_workers(session, lead, Some(run))?;
     // Stopping pauses, and nothing is left that the pause would have to hold back.
@@ -185,21 +185,20 @@ fn stop_interrupted(
     Ok(CommandOutcome::StreamedWithStatus(130))
 }
 
-fn incomplete_failure(driven: &DriveOutcome, place: &DemoHints) -> CommandFailure {
+fn incomplete_failure(driven: &DriveOutcome, place: &DemoHints) -> AppError {
     let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
     let error = ErrorView::new(ErrorCode::RunIncomplete, format!("The demo is not complete: {why}."));
     error.with_hint(format!("{} && {}", place.enter_command(), place.orch_command("status"))).into()
 }
 
 /// Lands what is done on the demo's own branch.
-fn land_run(demo: &mut CommandRuntime<'_>, lead: &Slug, run: &Slug) -> Result<LandOutcome, CommandFailure> {
+fn land_run(demo: &mut CommandRuntime<'_>, lead: &Slug, run: &Slug) -> Result<LandOutcome, AppError> {
     let wanted = landing::LandRequest { run: Some(run.clone()), onto: "main".to_owned(), partial: false };
     match landing::land_run(demo.open_session()?, None, lead, &wanted)? {
         Response::Fresh(landed) => Ok(landed),
-        Response::Replayed(_) => Err(CommandFailure::new(
-            ErrorCode::Internal,
-            "The landing of the demo was answered from a record.",
-        )),
+        Response::Replayed(_) => {
+            Err(AppError::new(ErrorCode::Internal, "The landing of the demo was answered from a record."))
+        }
     }
 }
 
@@ -210,7 +209,7 @@ fn report_end(
     place: &DemoHints,
     happened: Vec<EventView>,
     landed: &LandOutcome,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = &landed.run.name;
     let session = demo.open_session()?;
     let (status, _) = super::status::load_status(session, Some(run))?;

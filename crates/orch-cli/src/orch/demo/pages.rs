@@ -5,15 +5,15 @@ use std::path::Path;
 use clap::Command;
 
 use crate::entry::CliProgram;
-use crate::failure::CommandFailure;
 use crate::inbox::InboxCli;
 use crate::orch::OrchCli;
+use orch_app::AppError;
 
 /// Writes one page per command into `pages/` and returns how many there are.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write_pages(folder: &Path) -> Result<usize, CommandFailure> {
+pub(super) fn write_pages(folder: &Path) -> Result<usize, AppError> {
     let mut pages = Vec::new();
     for mut program in [OrchCli::full_parser(), InboxCli::full_parser()] {
         program.build();

@@ -5,11 +5,13 @@ use orch_scheduler::dep::add_dependencies;
 
 use super::{change_dependencies, list_keys};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{self, NamedRun, keys_of_one_run, parse_task};
+use crate::orch::naming::NamedRun;
 use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::{keys_of_one_run, parse_task};
 
 /// Make a task wait for others
 #[derive(Debug, clap::Args)]
@@ -29,7 +31,7 @@ pub(super) fn run(
     args: DepAddArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let (named, on) = keys_of_one_run(args.task.run, &args.on, "ON")?;
     let task = run.resolve_task(TaskSelector { run: named, key: args.task.key }, context)?;

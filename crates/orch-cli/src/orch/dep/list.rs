@@ -6,10 +6,11 @@ use orch_scheduler::dep::{DependencyFilter, list_dependencies};
 
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::orch::naming::{NamedRun, parse_task};
-use crate::orch::view;
+use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::naming::parse_task;
+use orch_app::orch::view;
 
 /// List who waits for whom: of one task, or of a whole run
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) fn run(
     args: DepListArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let edges = match args.task {
         Some(task) => DependencyFilter::Task(run.resolve_task(task, context)?),
         None => DependencyFilter::Run(run.resolve_run(context)?),

@@ -13,12 +13,12 @@ use orch_scheduler::TaskOverview;
 
 use super::naming::NamedRun;
 use super::task::ChangeOptions;
-use super::view;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::human::{TextPage, escape_controls};
 use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::orch::view;
 
 /// Say which task waits for which
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,7 @@ pub fn run(
     args: DepArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     match args.command {
         DepCommand::Add(args) => add::run(args, context, run),
         DepCommand::Rm(args) => rm::run(args, context, run),
@@ -61,7 +61,7 @@ fn change_dependencies(
         &mut Session,
         Option<&Receipt<'_, TaskOverview>>,
     ) -> Result<Response<TaskOverview>, Error>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,

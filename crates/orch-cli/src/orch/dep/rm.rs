@@ -5,11 +5,13 @@ use orch_scheduler::dep::remove_dependency;
 
 use super::change_dependencies;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{self, NamedRun, keys_of_one_run, parse_task};
+use crate::orch::naming::NamedRun;
 use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::{keys_of_one_run, parse_task};
 
 /// Let a task no longer wait for another
 #[derive(Debug, clap::Args)]
@@ -29,7 +31,7 @@ pub(super) fn run(
     args: DepRmArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let on = args.on.key.clone();
     let (named, _) = keys_of_one_run(args.task.run, &[args.on], "ON")?;

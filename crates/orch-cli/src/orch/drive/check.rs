@@ -9,14 +9,14 @@ use orch_supervisor::supervisor::preflight::{self, PreflightFinding};
 use orch_supervisor::supervisor::worker_pool::WorkerPool;
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 pub(super) fn run(
     context: &mut CommandRuntime<'_>,
     run: Option<&Slug>,
     crew: &WorkerPool,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let session = context.open_session()?;
     let mut findings: Vec<FindingView> = doctor::diagnose_store(session)?.iter().map(store_finding).collect();
     findings.extend(preflight::run_preflight(session, run, crew)?.into_iter().map(check_finding));
@@ -31,14 +31,14 @@ pub(super) fn check_start(
     context: &mut CommandRuntime<'_>,
     run: Option<&Slug>,
     crew: &WorkerPool,
-) -> Result<(), CommandFailure> {
+) -> Result<(), AppError> {
     for found in preflight::run_quick_preflight(context.open_session()?, run, crew)? {
         match found.level {
             Found::Ok => {}
             Found::Warning => context.add_warning(found.message),
             Found::Error => {
                 let message = format!("Nothing was started: {}", found.message);
-                return Err(CommandFailure::invalid_argument("--profile", message)
+                return Err(AppError::invalid_argument("--profile", message)
                     .with_hint(format!("orch drive --check{}", profile_names(crew))));
             }
         }

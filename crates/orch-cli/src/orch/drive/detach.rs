@@ -10,15 +10,15 @@ use orch_process::detached::start_detached;
 
 use super::DriveArgs;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::inbox::run::own_programs;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 pub(super) fn run(
     args: &DriveArgs,
     run: Option<&Slug>,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let (_, store) = context.session_opener()?;
     let who = context.calling_lead()?;
     let folder = context.open_session()?.store_folder().to_owned();
@@ -34,11 +34,11 @@ pub(super) fn run(
         words.push("--text".into());
     }
     let here = std::env::current_dir().map_err(|error| {
-        CommandFailure::new(ErrorCode::Internal, format!("The working folder cannot be read: {error}."))
+        AppError::new(ErrorCode::Internal, format!("The working folder cannot be read: {error}."))
     })?;
     let started = start_detached(&words, &here, &EnvironmentVariables::inherit_sanitized(), Some(&log));
     let started = started.map_err(|error| {
-        CommandFailure::new(
+        AppError::new(
             ErrorCode::Internal,
             format!("The supervisor cannot be started in the background: {error}."),
         )

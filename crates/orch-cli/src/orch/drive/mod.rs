@@ -29,10 +29,10 @@ use orch_supervisor::wrapper::ProgramPaths;
 use super::naming::NamedRun;
 use crate::arguments::{parse_duration, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::inbox::run::{error_with_causes, own_programs, profile_failure, profile_registry, user_folder};
 use crate::interrupts;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Take a run from plan to branch: start workers, judge what they report, merge it, until everything is done
 ///
@@ -102,7 +102,7 @@ pub fn run(
     args: DriveArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let mut named = run.resolve_run_or(args.named.as_ref(), context)?;
     if let Some(path) = &args.plan {
@@ -212,7 +212,7 @@ pub(in crate::orch) fn supervise_run(
     shift: DriveRequest,
     context: &mut CommandRuntime<'_>,
     hear: &mut dyn FnMut(&Event),
-) -> Result<DriveOutcome, CommandFailure> {
+) -> Result<DriveOutcome, AppError> {
     let (open, store) = context.session_opener()?;
     let open: supervisor::SessionOpener = Arc::new(open);
     let mut screen = view::LiveScreen::new(context, &open, shift.run.clone(), shift.notifier)?;
@@ -239,7 +239,7 @@ pub(in crate::orch) fn supervise_run(
 }
 
 /// Says how it ended; what is not complete is an error, so that scripts notice.
-fn report_end(driven: &DriveOutcome) -> Result<CommandOutcome, CommandFailure> {
+fn report_end(driven: &DriveOutcome) -> Result<CommandOutcome, AppError> {
     let next = next_commands(driven);
     if driven.complete {
         let runs = driven.runs.iter().map(RunSummary::from_run).collect();
@@ -283,21 +283,18 @@ fn next_commands(driven: &DriveOutcome) -> Vec<String> {
 }
 
 /// Whom the settings want to be told.
-fn build_notifier(
-    context: &mut CommandRuntime<'_>,
-    store: &str,
-) -> Result<Option<EventNotifier>, CommandFailure> {
+fn build_notifier(context: &mut CommandRuntime<'_>, store: &str) -> Result<Option<EventNotifier>, AppError> {
     let user = user_folder(context)?;
     let folder = context.open_session()?.store_folder().to_owned();
     let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
     let settings = settings::load_settings(&folders).map_err(|error| {
-        CommandFailure::invalid_argument(settings::FILE, format!("{}.", error_with_causes(&error)))
+        AppError::invalid_argument(settings::FILE, format!("{}.", error_with_causes(&error)))
     })?;
     Ok(settings.notify.map(|notify| EventNotifier::new(notify, folder, store.to_owned())))
 }
 
 /// Who works.
-fn build_crew(args: &DriveArgs, context: &mut CommandRuntime<'_>) -> Result<WorkerPool, CommandFailure> {
+fn build_crew(args: &DriveArgs, context: &mut CommandRuntime<'_>) -> Result<WorkerPool, AppError> {
     let named: usize = args.profiles.iter().filter_map(|(_, limit)| *limit).sum();
     let workers = args.workers.unwrap_or(if named > 0 { named } else { WORKERS });
     let shelf = profile_registry(context)?;

@@ -14,10 +14,10 @@ use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use orch_store::page::PageRequest;
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::orch::run::init::warn_about_run;
 use crate::orch::task::{plan_refused, plan_unreadable};
-use crate::plan_file::{self, PlanFile};
+use orch_app::AppError;
+use orch_app::plan_file::{self, PlanFile};
 
 /// Makes the plan's run, in the repository around this folder where there is one, or brings the one that was made
 /// before up to date; returns its name.
@@ -30,7 +30,7 @@ pub(in crate::orch) fn create_or_update_run(
     named: Option<Slug>,
     who: &Slug,
     context: &mut CommandRuntime<'_>,
-) -> Result<Slug, CommandFailure> {
+) -> Result<Slug, AppError> {
     let text =
         plan_file::read_plan(path, &mut std::io::stdin().lock()).map_err(|error| plan_unreadable(&error))?;
     let PlanFile { plan, run_name, base } = text.parse(true, false).map_err(|error| plan_refused(&error))?;
@@ -54,7 +54,7 @@ pub(in crate::orch) fn create_or_update_run(
             // A run without the plan that it was made for is in the way of the next try; what went wrong is told first.
             let _ = remove_run(session, None, who, &name);
             let again = orch_core::shell::quote_word(&path.display().to_string());
-            return Err(CommandFailure::from(error).with_hint(format!("orch drive --plan {again}")));
+            return Err(AppError::from(error).with_hint(format!("orch drive --plan {again}")));
         }
         return Err(error.into());
     }

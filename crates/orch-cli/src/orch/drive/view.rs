@@ -15,10 +15,10 @@ use orch_supervisor::supervisor::notify::EventNotifier;
 use orch_supervisor::supervisor::{ListenerResponse, SessionOpener, SupervisorEvent};
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::human::orch::live::is_event_shown;
 use crate::orch::status::{load_status, load_status_without_git};
 use crate::respond::WriteOutcome;
+use orch_app::AppError;
 
 /// How often a live view is drawn, at most.
 const FRAME: Duration = Duration::from_millis(200);
@@ -65,7 +65,7 @@ impl<'a, 'b> LiveScreen<'a, 'b> {
         open: &SessionOpener,
         run: Option<Slug>,
         notifier: Option<EventNotifier>,
-    ) -> Result<Self, CommandFailure> {
+    ) -> Result<Self, AppError> {
         let session = if context.is_redrawable() { Some(open()?) } else { None };
         let lately = VecDeque::new();
         let clashes = (None, Vec::new());

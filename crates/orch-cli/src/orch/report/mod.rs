@@ -8,8 +8,8 @@ use orch_scheduler::report::load_report;
 use super::naming::NamedRun;
 use crate::arguments::parse_slug;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Report on a run, in Markdown
 ///
@@ -31,7 +31,7 @@ pub fn run(
     args: &ReportArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = load_report(context.open_session()?, run.as_ref())?;
     Ok(CommandOutcome::Document(markdown::render_report(&found)))

@@ -5,8 +5,8 @@ mod show;
 use clap::Subcommand;
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Look up requests made with --request-id
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ enum RequestCommand {
 ///
 /// # Errors
 /// As the command says.
-pub fn run(args: RequestArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, CommandFailure> {
+pub fn run(args: RequestArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     match args.command {
         RequestCommand::Show(args) => show::run(&args, context),
     }

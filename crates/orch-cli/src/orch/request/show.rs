@@ -5,8 +5,8 @@ use orch_scheduler::request::show_request;
 
 use crate::arguments::parse_request_id;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// Say whether a request was applied, and what it was answered
 ///
@@ -22,7 +22,7 @@ pub(super) struct RequestShowArgs {
 pub(super) fn run(
     args: &RequestShowArgs,
     context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let applied = show_request(context.open_session()?, &args.key)?;
     let request = RequestView {
         key: applied.key,

@@ -10,14 +10,14 @@ use orch_core::run::RunEdit;
 use orch_core::time::TimeSpan;
 use orch_scheduler::run::edit_run;
 
-use super::init::{parse_max_active, parse_max_attempts};
 use super::rules::RuleOptions;
 use crate::arguments::{RequestIdOption, parse_duration, parse_lease, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::values::{parse_max_active, parse_max_attempts};
 
 /// Change a run's title, goal or limits
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ pub(super) fn run(
     args: &RunEditArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     args.rules.check_texts(true)?;
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
@@ -85,7 +85,7 @@ pub(super) fn run(
         ..RunEdit::default()
     });
     if change.is_empty() {
-        return Err(CommandFailure::invalid_argument("OPTIONS", "Say what to change."));
+        return Err(AppError::invalid_argument("OPTIONS", "Say what to change."));
     }
     let fingerprint =
         args.rules.extend_fingerprint(run_edit_fingerprint(context, &who, run.as_ref(), &change));

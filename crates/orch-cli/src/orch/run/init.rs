@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
+use orch_app::values::{parse_branch_prefix, parse_done_when, parse_max_active, parse_max_attempts};
 use orch_contract::orch::run::RunResponse;
 use orch_contract::{ErrorCode, RunView};
 use orch_core::id::Slug;
@@ -16,9 +17,9 @@ use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use super::rules::RuleOptions;
 use crate::arguments::{RequestIdOption, parse_duration, parse_lease, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::{CommandFailure, RetryAdvice};
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::{AppError, RetryAdvice};
 
 /// Begin a run: one goal, to be filled with tasks
 ///
@@ -93,16 +94,13 @@ fn git_location(args: &RunInitArgs, required: bool) -> (RunLocation, bool) {
     (place, is_optional)
 }
 
-pub(super) fn run(
-    args: RunInitArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandOutcome, CommandFailure> {
+pub(super) fn run(args: RunInitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     args.rules.check_texts(false)?;
     let required = matches!(args.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
     if args.no_worktrees && required {
         let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
-        return Err(CommandFailure::invalid_argument("--done-when", message));
+        return Err(AppError::invalid_argument("--done-when", message));
     }
     let (place, is_optional) = git_location(&args, required);
     let (rules, budget) = args.rules.new_run_rules();
@@ -155,7 +153,7 @@ pub(super) fn run(
 }
 
 /// A failure that has to do with git has a way out: other names for branches, or no worktrees.
-fn with_git_hint(mut failure: CommandFailure, prefix: &str, is_optional: bool) -> CommandFailure {
+fn with_git_hint(mut failure: AppError, prefix: &str, is_optional: bool) -> AppError {
     let details = failure.error.details.as_ref();
     let branch = details.and_then(|details| details.get("branch")?.as_str()).unwrap_or("/");
     let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
@@ -188,25 +186,4 @@ pub(in crate::orch) fn warn_about_run(context: &mut CommandRuntime<'_>, run: &Ru
         context
             .add_warning("The run has no worktrees, so nothing is set up, copied or protected.".to_owned());
     }
-}
-
-/// Reads what branches begin with: a name that git accepts.
-fn parse_branch_prefix(text: &str) -> Result<String, String> {
-    let good = !text.is_empty() && text.split('/').all(|part| Slug::new(&part.to_ascii_lowercase()).is_ok());
-    if good { Ok(text.to_owned()) } else { Err("it is a name, or names joined by `/`".to_owned()) }
-}
-
-fn parse_done_when(text: &str) -> Result<DoneWhen, &'static str> {
-    DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
-}
-
-/// Reads how many attempts may be under way at once.
-pub(super) fn parse_max_active(text: &str) -> Result<u32, &'static str> {
-    text.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max)).ok_or("it is a number from 1")
-}
-
-/// Reads how many failed attempts a task may have.
-pub(in crate::orch) fn parse_max_attempts(text: &str) -> Result<u32, String> {
-    let max = text.parse().ok().filter(|max| (1..=limit::ATTEMPTS_MAX).contains(max));
-    max.ok_or_else(|| format!("it is a number from 1 to {}", limit::ATTEMPTS_MAX))
 }

@@ -10,22 +10,18 @@ mod rm;
 mod rules;
 mod show;
 
-pub(crate) use rules::parse_dollars;
-
 use clap::Subcommand;
 use orch_contract::RunView;
 use orch_contract::orch::run::RunResponse;
 use orch_core::id::Slug;
 use orch_scheduler::run::{RunAction, change_run};
 
-pub(super) use init::parse_max_attempts;
-
 use super::naming::NamedRun;
 use crate::arguments::{RequestIdOption, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Make, list and steer runs
 #[derive(Debug, clap::Args)]
@@ -55,7 +51,7 @@ pub fn run(
     args: RunArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     match args.command {
         RunCommand::Init(args) => init::run(*args, context),
         RunCommand::List(args) => list::run(&args, context),
@@ -84,7 +80,7 @@ fn apply_run_verb(
     verb: RunAction,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run_or(which.named.as_ref(), context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

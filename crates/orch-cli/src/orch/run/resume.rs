@@ -4,9 +4,9 @@ use orch_scheduler::run::RunAction;
 
 use super::{RunSelector, apply_run_verb};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Let a paused run go on
 ///
@@ -22,6 +22,6 @@ pub(super) fn run(
     args: &RunResumeArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     apply_run_verb(&args.which, RunAction::Resume, context, run)
 }

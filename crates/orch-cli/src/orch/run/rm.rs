@@ -6,10 +6,10 @@ use orch_scheduler::rm::{RemovedRun, remove_run};
 
 use crate::arguments::{RequestIdOption, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Remove every trace of a run, and keep its work
 ///
@@ -29,7 +29,7 @@ pub(super) fn run(
     args: &RunRmArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let named = run.resolve_run_or(Some(&args.named), context)?.unwrap_or_else(|| args.named.clone());
     let fingerprint = RequestFingerprint::for_command(context.command())

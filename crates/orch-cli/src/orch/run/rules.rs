@@ -1,12 +1,13 @@
 //! The options of a run that say what prepares and judges its attempts, and what it may spend.
 
+use orch_app::values::{parse_dollars, parse_token_count};
 use orch_core::run::{AttemptRules, Budget, RunEdit};
 use orch_core::time::TimeSpan;
 
 use crate::arguments::parse_duration;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::text_source::{check_entries, check_not_empty};
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// The options.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +55,7 @@ impl RuleOptions {
     ///
     /// # Errors
     /// One is empty or too long, or there are too many.
-    pub(super) fn check_texts(&self, may_clear: bool) -> Result<(), CommandFailure> {
+    pub(super) fn check_texts(&self, may_clear: bool) -> Result<(), AppError> {
         for (name, given) in
             [("--verify", &self.verify), ("--copy", &self.copy), ("--protect", &self.protect)]
         {
@@ -66,7 +67,7 @@ impl RuleOptions {
             }
         }
         if let Some(glob) = self.copy.iter().chain(&self.protect).find(|glob| glob.starts_with('!')) {
-            return Err(CommandFailure::invalid_argument(
+            return Err(AppError::invalid_argument(
                 "GLOB",
                 format!("The pattern {glob} must not begin with `!`."),
             ));
@@ -136,42 +137,5 @@ impl RuleOptions {
             .with_optional("task-max-wall", self.task_max_wall.map(|span| span.0))
             .with_optional("task-max-cost", self.task_max_cost)
             .with_optional("task-max-tokens", self.task_max_tokens)
-    }
-}
-
-/// Reads an amount of dollars as millionths.
-pub(crate) fn parse_dollars(text: &str) -> Result<i64, &'static str> {
-    const SHAPE: &str = "it is an amount in US dollars, like 5 or 2.50";
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 {
-        return Err(SHAPE);
-    }
-    let whole: i64 = whole.parse().map_err(|_| SHAPE)?;
-    let part: i64 = format!("{part:0<6}").parse().map_err(|_| SHAPE)?;
-    whole
-        .checked_mul(1_000_000)
-        .and_then(|micros| micros.checked_add(part))
-        .filter(|micros| *micros > 0)
-        .ok_or(SHAPE)
-}
-
-/// Reads a number of tokens.
-pub(crate) fn parse_token_count(text: &str) -> Result<i64, &'static str> {
-    text.parse().ok().filter(|tokens| *tokens > 0).ok_or("it is a number from 1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_exact() {
-        for (text, micros) in [("5", 5_000_000), ("2.50", 2_500_000), ("0.000001", 1), ("12.3", 12_300_000)] {
-            assert_eq!(parse_dollars(text), Ok(micros), "{text}");
-        }
-        for bad in ["", "0", "-1", "1.", "1e3", ".5", "1.0000001", "x"].iter().filter(|bad| **bad != "1.") {
-            assert!(parse_dollars(bad).is_err(), "{bad}");
-        }
     }
 }

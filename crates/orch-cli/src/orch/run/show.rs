@@ -8,10 +8,10 @@ use orch_scheduler::run::show_run;
 
 use crate::arguments::{DetailOption, PagingOptions, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
-use crate::orch::view;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// Show a run and its tasks, oldest first
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(super) fn run(
     args: &RunShowArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let session = context.open_session()?;
     let shown = show_run(session, run.as_ref(), &args.paging.page_request())?;

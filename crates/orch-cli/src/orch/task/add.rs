@@ -11,11 +11,12 @@ use orch_scheduler::task::add_task;
 use super::{ChangeOptions, plan, run_task_change};
 use crate::arguments::{parse_priority, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{NamedRun, keys_of_one_run, parse_task};
-use crate::orch::run::parse_max_attempts;
+use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming::{keys_of_one_run, parse_task};
+use orch_app::values::parse_max_attempts;
 
 /// Add a task to a run, or a whole plan of tasks
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,7 @@ pub(super) fn run(
     args: TaskAddArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     if args.plan.file.is_some() {
         return plan::run(&args.plan, &args.manner, &who, context, run);

@@ -10,11 +10,13 @@ use orch_scheduler::task::edit_task;
 use super::{ChangeOptions, run_task_change};
 use crate::arguments::{parse_priority, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{self, NamedRun, parse_task};
-use crate::orch::run::parse_max_attempts;
+use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_task;
+use orch_app::values::parse_max_attempts;
 
 /// Change a task
 ///
@@ -84,7 +86,7 @@ pub(super) fn run(
     args: TaskEditArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(args.task, context)?;
     let title = match &args.title {
@@ -103,7 +105,7 @@ pub(super) fn run(
         allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
     };
     if change.is_empty() {
-        return Err(CommandFailure::invalid_argument("OPTIONS", "Say what to change."));
+        return Err(AppError::invalid_argument("OPTIONS", "Say what to change."));
     }
     let fingerprint = task_edit_fingerprint(context, &who, &task, &change);
     run_task_change(context, &args.manner, fingerprint, |session, receipt| {

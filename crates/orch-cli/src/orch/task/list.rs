@@ -1,5 +1,6 @@
 //! `orch task list`.
 
+use orch_app::values::parse_task_state;
 use orch_contract::orch::task::TaskListResponse;
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
@@ -7,10 +8,10 @@ use orch_scheduler::task::{TaskListRequest, list_tasks};
 
 use crate::arguments::{DetailOption, PagingOptions, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
-use crate::orch::view;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::orch::view;
 
 /// List a run's tasks, oldest first
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub(super) fn run(
     args: TaskListArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let request = TaskListRequest {
         run: run.resolve_run(context)?,
         states: args.states,
@@ -44,11 +45,4 @@ pub(super) fn run(
     let mut tasks = view::task_views(&page.items);
     view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
     Ok(CommandReply::new(TaskListResponse { tasks, total: page.total, next: page.next }).into())
-}
-
-fn parse_task_state(text: &str) -> Result<TaskState, String> {
-    TaskState::parse(text).ok_or_else(|| {
-        let names = TaskState::ALL.map(TaskState::name);
-        format!("a task is one of {}", names.join(" "))
-    })
 }

@@ -16,13 +16,14 @@ use orch_inbox::{Error, Receipt, Response, Session};
 use orch_scheduler::task::{TaskAction, change_task};
 use orch_scheduler::{TaskOverview, TaskSelector};
 
-use super::naming::{self, NamedRun};
-use super::view;
+use super::naming::NamedRun;
 use crate::arguments::{DetailOption, RequestIdOption};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::orch::view;
 
 /// Add, list and change tasks
 #[derive(Debug, clap::Args)]
@@ -50,7 +51,7 @@ pub fn run(
     args: TaskArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     match args.command {
         TaskCommand::Add(args) => add::run(*args, context, run),
         TaskCommand::List(args) => list::run(args, context, run),
@@ -79,7 +80,7 @@ pub(super) fn run_task_change(
         &mut Session,
         Option<&Receipt<'_, TaskOverview>>,
     ) -> Result<Response<TaskOverview>, Error>,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let mut reply = context.run_change(
         &manner.repeatable,
         fingerprint,
@@ -97,7 +98,7 @@ fn apply_task_verb(
     verb: TaskAction,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let task = run.resolve_task(task, context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

@@ -11,12 +11,12 @@ use orch_scheduler::plan::{PlanOutcome, TaskPlan, add_plan};
 
 use super::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
-use crate::orch::view;
-use crate::plan_file::{self, PlanError, PlanFile, PlanReadError};
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::orch::view;
+use orch_app::plan_file::{self, PlanError, PlanFile, PlanReadError};
 
 /// The options of a plan.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(super) fn run(
     who: &Slug,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
     let text =
         plan_file::read_plan(path, &mut std::io::stdin().lock()).map_err(|error| read_failure(&error))?;
@@ -105,7 +105,7 @@ fn begin_run_command(title: Option<&str>, name: Option<&Slug>) -> String {
 }
 
 /// What is wrong with a plan, with line and field.
-pub(in crate::orch) fn plan_failure(error: &PlanError) -> CommandFailure {
+pub(in crate::orch) fn plan_failure(error: &PlanError) -> AppError {
     let PlanError { line, field, problem } = error;
     let message = match field {
         // The reader's own accounts are clauses by themselves; ours go on from the field's name.
@@ -122,7 +122,7 @@ pub(in crate::orch) fn plan_failure(error: &PlanError) -> CommandFailure {
         .into()
 }
 
-pub(in crate::orch) fn read_failure(error: &PlanReadError) -> CommandFailure {
+pub(in crate::orch) fn read_failure(error: &PlanReadError) -> AppError {
     let message = match error.source() {
         Some(source) => format!("{}: {source}.", read_error_sentence(error)),
         None => format!("{}.", read_error_sentence(error)),

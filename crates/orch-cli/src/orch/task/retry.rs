@@ -5,9 +5,10 @@ use orch_scheduler::task::TaskAction;
 
 use super::{ChangeOptions, apply_task_verb};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::orch::naming::{NamedRun, parse_task};
+use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::naming::parse_task;
 
 /// Give a failed or cancelled task fresh tries
 ///
@@ -26,6 +27,6 @@ pub(super) fn run(
     args: TaskRetryArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     apply_task_verb(args.task, &args.manner, TaskAction::Retry, context, run)
 }

@@ -5,10 +5,11 @@ use orch_scheduler::TaskSelector;
 use orch_scheduler::task::show_task;
 
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::orch::naming::{NamedRun, parse_task};
-use crate::orch::view;
+use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::naming::parse_task;
+use orch_app::orch::view;
 
 /// Show a task with its spec, dependencies, attempts and results
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,7 @@ pub(super) fn run(
     args: TaskShowArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let task = run.resolve_task(args.task, context)?;
     let detail = show_task(context.open_session()?, &task)?;
     let answer = TaskShowResponse {

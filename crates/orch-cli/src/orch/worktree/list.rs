@@ -7,9 +7,9 @@ use orch_scheduler::worktree::list::list_worktrees;
 use super::worktree_view;
 use crate::arguments::{PagingOptions, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
 
 /// List the worktrees of a run's attempts, oldest first, and what is really there
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(super) fn run(
     args: &WorktreeListArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     let found = list_worktrees(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
     let answer = WorktreeListResponse {

@@ -12,8 +12,8 @@ use orch_scheduler::worktree::WorktreeSummary;
 
 use super::naming::NamedRun;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
 
 /// Look after the worktrees of attempts
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(
     args: WorktreeArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     match args.command {
         WorktreeCommand::List(args) => list::run(&args, context, run),
         WorktreeCommand::Show(args) => show::run(args, context, run),

@@ -7,10 +7,11 @@ use orch_scheduler::worktree::prune::{self as engine, PruneOutcome};
 
 use crate::arguments::{RequestIdOption, parse_slug};
 use crate::context::CommandRuntime;
-use crate::failure::{self, CommandFailure};
-use crate::fingerprint::RequestFingerprint;
 use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::error as failure;
+use orch_app::fingerprint::RequestFingerprint;
 
 /// Take the worktrees of all ended attempts of a run away, after everything in them was kept
 ///
@@ -32,7 +33,7 @@ pub(super) fn run(
     args: &WorktreePruneArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let run = run.resolve_run_or(args.named.as_ref(), context)?;
     if args.dry_run {

@@ -6,10 +6,12 @@ use orch_scheduler::worktree::remove::remove_worktree;
 use super::worktree_response;
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{self, NamedRun, parse_attempt};
+use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_attempt;
 
 /// Take the worktree of an ended attempt away, after everything in it was kept
 ///
@@ -29,7 +31,7 @@ pub(super) fn run(
     args: WorktreeRemoveArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let wanted = run.resolve_attempt(args.attempt, context)?;
     let fingerprint = RequestFingerprint::for_command(context.command())

@@ -8,10 +8,12 @@ use orch_scheduler::worktree::restore::restore_worktree;
 use super::worktree_response;
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::fingerprint::RequestFingerprint;
-use crate::orch::naming::{self, NamedRun, parse_attempt};
+use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
+use orch_app::AppError;
+use orch_app::fingerprint::RequestFingerprint;
+use orch_app::naming;
+use orch_app::naming::parse_attempt;
 
 /// Bring the worktree of an ended attempt back, byte for byte
 ///
@@ -33,11 +35,11 @@ pub(super) fn run(
     args: WorktreeRestoreArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let who = context.calling_lead()?;
     let wanted = run.resolve_attempt(args.attempt, context)?;
     let to = args.to.map(std::path::absolute).transpose().map_err(|error| {
-        CommandFailure::invalid_argument("--to", format!("This is no path of a worktree: {error}."))
+        AppError::invalid_argument("--to", format!("This is no path of a worktree: {error}."))
     })?;
     let fingerprint = RequestFingerprint::for_command(context.command())
         .with_argument("as", &who)

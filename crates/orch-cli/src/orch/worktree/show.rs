@@ -9,9 +9,10 @@ use orch_scheduler::worktree::show::{self as engine, WorktreeDetail};
 
 use super::worktree_view;
 use crate::context::CommandRuntime;
-use crate::failure::CommandFailure;
-use crate::orch::naming::{NamedRun, parse_attempt};
+use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
+use orch_app::AppError;
+use orch_app::naming::parse_attempt;
 
 /// Show the worktree of an attempt and what is changed in it
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) fn run(
     args: WorktreeShowArgs,
     context: &mut CommandRuntime<'_>,
     run: &NamedRun,
-) -> Result<CommandOutcome, CommandFailure> {
+) -> Result<CommandOutcome, AppError> {
     let wanted = run.resolve_attempt(args.attempt, context)?;
     let detail = engine::show_worktree(context.open_session()?, &wanted)?;
     Ok(CommandReply::new(worktree_show_response(&detail)).into())

@@ -8,8 +8,7 @@ use orch_core::time::TimeSpan;
 use serde::de::{Error, MapAccess};
 
 use super::record::{self, FieldTracker, PlanRecord, WholeNumber};
-use crate::arguments;
-use crate::orch::parse_dollars;
+use crate::values::{self, parse_dollars};
 
 /// What a plan says of its run.
 #[derive(Debug, Default)]
@@ -152,7 +151,7 @@ fn take_commands<'de, A: MapAccess<'de>>(
 }
 
 fn parse_duration<E: Error>(place: &FieldTracker, given: &str) -> Result<TimeSpan, E> {
-    arguments::parse_duration(given).map_err(|error| place.refuse_field(error))
+    values::parse_duration(given).map_err(|error| place.refuse_field(error))
 }
 
 fn parse_lease<E: Error>(place: &FieldTracker, given: &str) -> Result<LeaseLength, E> {

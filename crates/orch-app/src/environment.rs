@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use orch_contract::{ErrorCode, ErrorView};
 
-use crate::failure::CommandFailure;
+use crate::error::AppError;
 
 /// Where the store is, as `--store` takes it.
 pub const STORE: &str = "ORCH_STORE";
@@ -28,7 +28,7 @@ pub trait VariableSource {
     ///
     /// # Errors
     /// It is not UTF-8.
-    fn variable_text(&self, name: &str) -> Result<Option<String>, CommandFailure> {
+    fn variable_text(&self, name: &str) -> Result<Option<String>, AppError> {
         let Some(value) = self.raw_variable(name).filter(|value| !value.is_empty()) else { return Ok(None) };
         value.into_string().map(Some).map_err(|_| {
             let error = ErrorView::new(ErrorCode::InvalidArgument, format!("{name} is not valid UTF-8."));

@@ -10,7 +10,7 @@ use orch_supervisor::SupervisorError;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub struct CommandFailure {
+pub struct AppError {
     /// What people and programs are told.
     pub error: Box<ErrorView>,
     /// How the same command goes on, when it is worth repeating.
@@ -28,7 +28,7 @@ pub enum RetryAdvice {
     WithOption(&'static str),
 }
 
-impl CommandFailure {
+impl AppError {
     /// A failure without hint and details.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -55,13 +55,13 @@ impl CommandFailure {
     }
 }
 
-impl From<ErrorView> for CommandFailure {
+impl From<ErrorView> for AppError {
     fn from(error: ErrorView) -> Self {
         Self { error: Box::new(error), again: None }
     }
 }
 
-impl From<Refusal> for CommandFailure {
+impl From<Refusal> for AppError {
     fn from(refusal: Refusal) -> Self {
         let error = Box::new(ErrorView::from_refusal(&refusal));
         let again = match refusal {
@@ -74,7 +74,7 @@ impl From<Refusal> for CommandFailure {
     }
 }
 
-impl From<Fault> for CommandFailure {
+impl From<Fault> for AppError {
     fn from(fault: Fault) -> Self {
         let again = match &fault {
             // Others keep it locked no longer than their own command takes.
@@ -86,7 +86,7 @@ impl From<Fault> for CommandFailure {
     }
 }
 
-impl From<Error> for CommandFailure {
+impl From<Error> for AppError {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
@@ -102,7 +102,7 @@ impl From<Error> for CommandFailure {
     }
 }
 
-impl From<SupervisorError> for CommandFailure {
+impl From<SupervisorError> for AppError {
     fn from(error: SupervisorError) -> Self {
         match error {
             SupervisorError::Operation(error) => error.into(),
@@ -114,7 +114,7 @@ impl From<SupervisorError> for CommandFailure {
 }
 
 /// A wait that ended without what it waited for; its hint becomes the same command with its cursor.
-fn timeout_failure(awaited: WaitTarget) -> CommandFailure {
+fn timeout_failure(awaited: WaitTarget) -> AppError {
     let (error, again) = match awaited {
         WaitTarget::Messages(cursor) => (
             ErrorView::new(ErrorCode::Timeout, format!("No message came after {cursor}."))
@@ -136,11 +136,11 @@ fn timeout_failure(awaited: WaitTarget) -> CommandFailure {
             RetryAdvice::Unchanged,
         ),
     };
-    CommandFailure { error: Box::new(error), again: Some(again) }
+    AppError { error: Box::new(error), again: Some(again) }
 }
 
 /// What an error is to people and programs that does not end the command it came up in.
-pub(crate) fn error_view(error: &Error) -> ErrorView {
+pub fn error_view(error: &Error) -> ErrorView {
     match error {
         Error::Refused(refusal) => ErrorView::from_refusal(refusal),
         Error::Store(fault) => fault_view(fault),
@@ -325,7 +325,7 @@ mod tests {
             (Fault::Database { source: driver() }, "internal", 1),
             (Fault::Value { table: "task", value: "x".into() }, "store_corrupt", 1),
         ] {
-            let failure = CommandFailure::from(fault);
+            let failure = AppError::from(fault);
             assert_eq!((failure.code().name(), failure.code().exit_status()), (name, exit));
             assert!(failure.error.message.ends_with('.'), "{}", failure.error.message);
         }
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_timeout_knows_how_to_go_on() {
-        let failure = CommandFailure::from(Error::TimedOut(WaitTarget::Events(orch_core::id::EventId(12))));
+        let failure = AppError::from(Error::TimedOut(WaitTarget::Events(orch_core::id::EventId(12))));
         assert_eq!(failure.again, Some(RetryAdvice::AfterCursor("e-12".to_owned())));
         assert_eq!(failure.code(), ErrorCode::Timeout);
     }

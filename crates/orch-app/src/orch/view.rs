@@ -10,25 +10,25 @@ use orch_scheduler::task::{self, AttemptDetail, DependencyStatus, TaskDetail};
 use orch_contract::orch::blocked::QuestionView;
 use orch_contract::orch::dependency::DependencyView;
 
-use crate::failure::CommandFailure;
+use crate::error::AppError;
 
 /// A task in short form.
-pub(super) fn short_task_view(shown: &engine::TaskOverview) -> TaskSummary {
+pub fn short_task_view(shown: &engine::TaskOverview) -> TaskSummary {
     TaskSummary::from_task(&shown.task, &shown.waits_for, shown.worker.as_ref())
 }
 
 /// A task in short form, where a long one might stand too.
-pub(super) fn task_view(shown: &engine::TaskOverview) -> TaskOrSummary {
+pub fn task_view(shown: &engine::TaskOverview) -> TaskOrSummary {
     TaskOrSummary::Short(short_task_view(shown))
 }
 
 /// Tasks in short form.
-pub(super) fn task_views(shown: &[engine::TaskOverview]) -> Vec<TaskOrSummary> {
+pub fn task_views(shown: &[engine::TaskOverview]) -> Vec<TaskOrSummary> {
     shown.iter().map(task_view).collect()
 }
 
 /// A task, whole.
-pub(super) fn full_task_view(detail: &TaskDetail) -> TaskView {
+pub fn full_task_view(detail: &TaskDetail) -> TaskView {
     let shown = &detail.shown;
     let around = TaskDetails {
         text: &detail.text,
@@ -43,14 +43,10 @@ pub(super) fn full_task_view(detail: &TaskDetail) -> TaskView {
 ///
 /// # Errors
 /// The store failed.
-pub(super) fn add_long_texts(
-    session: &mut Session,
-    task: &mut TaskOrSummary,
-    full: bool,
-) -> Result<(), CommandFailure> {
+pub fn add_long_texts(session: &mut Session, task: &mut TaskOrSummary, full: bool) -> Result<(), AppError> {
     if full && let TaskOrSummary::Short(short) = &*task {
-        let named = super::naming::parse_task(&short.id)
-            .map_err(|error| CommandFailure::invalid_argument("TASK", error))?;
+        let named = crate::naming::parse_task(&short.id)
+            .map_err(|error| AppError::invalid_argument("TASK", error))?;
         *task = TaskOrSummary::Full(Box::new(full_task_view(&task::show_task(session, &named)?)));
     }
     Ok(())
@@ -60,11 +56,11 @@ pub(super) fn add_long_texts(
 ///
 /// # Errors
 /// The store failed.
-pub(super) fn add_long_texts_to_all(
+pub fn add_long_texts_to_all(
     session: &mut Session,
     tasks: &mut [TaskOrSummary],
     full: bool,
-) -> Result<(), CommandFailure> {
+) -> Result<(), AppError> {
     if full {
         for task in tasks {
             add_long_texts(session, task, full)?;
@@ -74,18 +70,18 @@ pub(super) fn add_long_texts_to_all(
 }
 
 /// An attempt with what closed it.
-pub(super) fn attempt_view(shown: &AttemptDetail) -> AttemptView {
+pub fn attempt_view(shown: &AttemptDetail) -> AttemptView {
     let view = AttemptView::from_attempt(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
     AttemptView { log_tail: shown.log_tail.clone(), ..view }
 }
 
 /// One edge.
-pub(super) fn dependency_view(shown: &DependencyStatus) -> DependencyView {
+pub fn dependency_view(shown: &DependencyStatus) -> DependencyView {
     DependencyView::between_tasks(&shown.task, &shown.on, shown.met, shown.state)
 }
 
 /// An open question.
-pub(super) fn question_view(shown: &QuestionSummary) -> QuestionView {
+pub fn question_view(shown: &QuestionSummary) -> QuestionView {
     let message = MessageView::from_message(&shown.question);
     QuestionView {
         task: shown.task.to_string(),
@@ -100,6 +96,6 @@ pub(super) fn question_view(shown: &QuestionSummary) -> QuestionView {
 }
 
 /// The thread of a new attempt, which nobody holds yet.
-pub(super) fn thread_view(shown: &orch_inbox::ThreadSummary) -> ThreadView {
+pub fn thread_view(shown: &orch_inbox::ThreadSummary) -> ThreadView {
     ThreadView::from_thread(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
 }

@@ -1,0 +1,3 @@
+//! The requests of the program `orch`, one file per command.
+
+pub mod view;

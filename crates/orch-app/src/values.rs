@@ -1,0 +1,196 @@
+//! Values as people write them: names, numbers, durations and amounts, read strictly.
+
+use orch_core::event::AwaitedEvent;
+use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::run::DoneWhen;
+use orch_core::task::TaskState;
+use orch_core::time::{SpanError, TimeSpan};
+
+/// Reads a name.
+///
+/// # Errors
+/// It breaks a rule of names.
+pub fn parse_slug(text: &str) -> Result<Slug, SlugError> {
+    Slug::new(text)
+}
+
+/// Reads a thread's number.
+///
+/// # Errors
+/// It is none.
+pub fn parse_thread_id(text: &str) -> Result<ThreadId, String> {
+    ThreadId::parse(text).ok_or_else(|| "a thread is named th-N, like th-3".to_owned())
+}
+
+/// Reads a message's number.
+///
+/// # Errors
+/// It is none.
+pub fn parse_message_id(text: &str) -> Result<MessageId, String> {
+    MessageId::parse(text).ok_or_else(|| "a message is named m-N, like m-12".to_owned())
+}
+
+/// Reads an event's number.
+///
+/// # Errors
+/// It is none.
+pub fn parse_event_id(text: &str) -> Result<EventId, String> {
+    EventId::parse(text).ok_or_else(|| "an event is named e-N, like e-12".to_owned())
+}
+
+/// Reads a duration: whole numbers of `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Errors
+/// It is none, or longer than a year.
+pub fn parse_duration(text: &str) -> Result<TimeSpan, SpanError> {
+    TimeSpan::parse(text)
+}
+
+/// Reads a lease's length.
+///
+/// # Errors
+/// It is no duration, or not from 1 s to 24 h.
+pub fn parse_lease(text: &str) -> Result<LeaseLength, String> {
+    let span = parse_duration(text).map_err(|error| error.to_string())?;
+    LeaseLength::new(span).map_err(|error| error.to_string())
+}
+
+/// Reads a priority.
+///
+/// # Errors
+/// It is not from 0 to 4.
+pub fn parse_priority(text: &str) -> Result<u8, String> {
+    let priority = text.parse().ok().filter(|priority| *priority <= limit::PRIORITY_MAX);
+    priority.ok_or_else(|| "a priority is 0 (most urgent) to 4".to_owned())
+}
+
+/// Reads a percentage.
+///
+/// # Errors
+/// It is not from 0 to 100.
+pub fn parse_percent(text: &str) -> Result<u8, String> {
+    text.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| "a percentage is 0 to 100".to_owned())
+}
+
+/// Reads the size of a list's part.
+///
+/// # Errors
+/// It is not from 1 to the most that a list shows.
+pub fn parse_list_limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=limit::LIST_MAX).contains(limit));
+    limit.ok_or_else(|| format!("a limit is 1 to {}", limit::LIST_MAX))
+}
+
+/// Reads a request id: 1 to 200 bytes without control characters, so that it can be shown and typed again.
+///
+/// # Errors
+/// It is none.
+pub fn parse_request_id(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > limit::REQUEST_KEY_BYTES_MAX || text.contains(char::is_control) {
+        return Err(format!(
+            "a request id is 1 to {} bytes without control characters",
+            limit::REQUEST_KEY_BYTES_MAX
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads an amount of dollars as millionths.
+pub fn parse_dollars(text: &str) -> Result<i64, &'static str> {
+    const SHAPE: &str = "it is an amount in US dollars, like 5 or 2.50";
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 {
+        return Err(SHAPE);
+    }
+    let whole: i64 = whole.parse().map_err(|_| SHAPE)?;
+    let part: i64 = format!("{part:0<6}").parse().map_err(|_| SHAPE)?;
+    whole
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add(part))
+        .filter(|micros| *micros > 0)
+        .ok_or(SHAPE)
+}
+
+/// Reads a number of tokens.
+pub fn parse_token_count(text: &str) -> Result<i64, &'static str> {
+    text.parse().ok().filter(|tokens| *tokens > 0).ok_or("it is a number from 1")
+}
+
+/// Reads what branches begin with: a name that git accepts.
+pub fn parse_branch_prefix(text: &str) -> Result<String, String> {
+    let good = !text.is_empty() && text.split('/').all(|part| Slug::new(&part.to_ascii_lowercase()).is_ok());
+    if good { Ok(text.to_owned()) } else { Err("it is a name, or names joined by `/`".to_owned()) }
+}
+
+/// Reads when a task counts as done.
+pub fn parse_done_when(text: &str) -> Result<DoneWhen, &'static str> {
+    DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
+}
+
+/// Reads how many attempts may be under way at once.
+pub fn parse_max_active(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max)).ok_or("it is a number from 1")
+}
+
+/// Reads how many failed attempts a task may have.
+pub fn parse_max_attempts(text: &str) -> Result<u32, String> {
+    let max = text.parse().ok().filter(|max| (1..=limit::ATTEMPTS_MAX).contains(max));
+    max.ok_or_else(|| format!("it is a number from 1 to {}", limit::ATTEMPTS_MAX))
+}
+
+/// Reads a state of tasks.
+pub fn parse_task_state(text: &str) -> Result<TaskState, String> {
+    TaskState::parse(text).ok_or_else(|| {
+        let names = TaskState::ALL.map(TaskState::name);
+        format!("a task is one of {}", names.join(" "))
+    })
+}
+
+/// Reads a kind of event that can be waited for.
+pub fn parse_wake(text: &str) -> Result<AwaitedEvent, String> {
+    AwaitedEvent::parse(text).ok_or_else(|| {
+        let names = AwaitedEvent::ALL.map(AwaitedEvent::name);
+        format!("it is one of {}", names.join(" "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounded_numbers_are_strict() {
+        assert_eq!((parse_priority("0"), parse_priority("4")), (Ok(0), Ok(4)));
+        assert_eq!((parse_percent("0"), parse_percent("100")), (Ok(0), Ok(100)));
+        for bad in ["5", "-1", "x", "", "1.0"] {
+            assert!(parse_priority(bad).is_err(), "{bad}");
+        }
+        for bad in ["101", "-1", "50%"] {
+            assert!(parse_percent(bad).is_err(), "{bad}");
+        }
+        assert!(parse_list_limit("0").is_err() && parse_list_limit("100001").is_err());
+        assert_eq!(parse_list_limit("1"), Ok(1));
+        assert!(parse_lease("500ms").is_err() && parse_lease("25h").is_err());
+    }
+
+    #[test]
+    fn request_ids_are_printable() {
+        assert!(parse_request_id("deploy:2026-11-22/1").is_ok());
+        for bad in ["", "a\nb", "\u{1b}[1m", "x".repeat(201).as_str()] {
+            assert!(parse_request_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_exact() {
+        for (text, micros) in [("5", 5_000_000), ("2.50", 2_500_000), ("0.000001", 1), ("12.3", 12_300_000)] {
+            assert_eq!(parse_dollars(text), Ok(micros), "{text}");
+        }
+        for bad in ["", "0", "-1", "1.", "1e3", ".5", "1.0000001", "x"].iter().filter(|bad| **bad != "1.") {
+            assert!(parse_dollars(bad).is_err(), "{bad}");
+        }
+    }
+}
