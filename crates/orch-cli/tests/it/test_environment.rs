@@ -33,7 +33,9 @@ pub(crate) struct RepoEnvironment {
 impl TestEnvironment {
     /// A folder without a store.
     pub(crate) fn without_store() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), ground: None }
+        let folder = tempfile::tempdir().unwrap();
+        require_outside(folder.path());
+        Self { folder, ground: None }
     }
 
     /// The same place, in which calls are made on this ground.
@@ -101,6 +103,15 @@ impl TestEnvironment {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         CliInvocation { program, line: format!("{program} {}", arguments.join(" ")), command, stdin: None }
+    }
+}
+
+/// Refuses a folder that lies in a repository or below a store: commands would find those instead of what a test made.
+fn require_outside(folder: &Path) {
+    for ancestor in folder.ancestors() {
+        for found in [".git/HEAD", ".orch/orch.db"].map(|name| ancestor.join(name)) {
+            assert!(!found.exists(), "{} is there: set TMPDIR to a folder elsewhere", found.display());
+        }
     }
 }
 
