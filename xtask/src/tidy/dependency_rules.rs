@@ -176,7 +176,7 @@ fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
         return vec![TidyViolation::at_line(
             file,
             1,
-            format!("`{room}` has no wall: add it to xtask/src/tidy/arrows.rs."),
+            format!("`{room}` has no wall: add it to xtask/src/tidy/dependency_rules.rs."),
         )];
     };
     let mut breaches = Vec::new();
@@ -196,6 +196,12 @@ fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
                 line,
                 format!("`{room}` may not depend on `{name}`."),
             ));
+        }
+    }
+    for name in names("dev-dependencies") {
+        if name.starts_with("orch-") && name != "orch-testkit" && !wall.ours.contains(&name.as_str()) {
+            let message = format!("the tests of `{room}` may not depend on `{name}`, only on orch-testkit.");
+            breaches.push(TidyViolation::at_line(file, 1, message));
         }
     }
     breaches
@@ -314,6 +320,14 @@ mod tests {
             let found = count(&format!("crates/{room}/Cargo.toml"), &text);
             assert_eq!(found == 0, allowed, "{room} {dependency}");
         }
+        assert_eq!(
+            count("crates/orch-core/Cargo.toml", "[dev-dependencies]\norch-testkit = { path = \"x\" }\n"),
+            0
+        );
+        assert_eq!(
+            count("crates/orch-core/Cargo.toml", "[dev-dependencies]\norch-cli = { path = \"x\" }\n"),
+            1
+        );
         assert_eq!(count("crates/orch-core/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"\n"), 0);
     }
 
@@ -327,7 +341,7 @@ mod tests {
             ("crates/orch-core/src/thread/mod.rs", "use crate::{id::TaskId, task::Task};", false),
             ("crates/orch-inbox/src/claim.rs", "use orch_core::attempt::Attempt;", false),
             ("crates/orch-inbox/src/claim.rs", "use crate::orch::TaskRef;", false),
-            ("crates/orch-cli/src/failure.rs", "use orch_store::{Fault, Location};", true),
+            ("crates/orch-cli/src/failure.rs", "use orch_store::{Fault, StoreLocation};", true),
             ("crates/orch-cli/src/failure.rs", "use orch_store::task;", false),
             ("crates/orch-cli/src/respond.rs", "println!(\"x\");", true),
             ("crates/orch-cli/src/inbox/claim.rs", "println!(\"x\");", false),
