@@ -1,6 +1,6 @@
 //! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
 
-use orch_core::id::{Slug, TaskName};
+use orch_core::id::{MessageId, Slug, TaskName, ThreadId};
 use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::RunStatus;
 use orch_core::task::TaskState;
@@ -164,6 +164,16 @@ fn not_ready_sentence(task: &TaskName, reasons: &[orch_core::refusal::NotReadyRe
     }
 }
 
+/// Says that a token no longer holds a thread, and where a late message was kept.
+fn lease_lost_sentence(thread: ThreadId, kept: Option<MessageId>) -> String {
+    match kept {
+        None => format!("The token does not hold thread {thread}; nothing was changed."),
+        Some(message) => format!(
+            "The token no longer holds thread {thread}; what you wrote was kept as {message} and changed nothing."
+        ),
+    }
+}
+
 /// What is refused, in a full sentence.
 fn refusal_message(refusal: &Refusal) -> String {
     match refusal {
@@ -218,12 +228,7 @@ fn refusal_message(refusal: &Refusal) -> String {
         Refusal::Withdrawn { thread } => format!("Thread {thread} is withdrawn by its sender for now."),
         Refusal::NotClaimed { thread } => format!("Nobody holds thread {thread}."),
         Refusal::AlreadyClaimed { thread, holder } => format!("Thread {thread} is held by {holder}."),
-        Refusal::LeaseLost { thread, kept: None } => {
-            format!("The token does not hold thread {thread}; nothing was changed.")
-        }
-        Refusal::LeaseLost { thread, kept: Some(message) } => format!(
-            "The token no longer holds thread {thread}; what you wrote was kept as {message} and changed nothing."
-        ),
+        Refusal::LeaseLost { thread, kept } => lease_lost_sentence(*thread, *kept),
         Refusal::QuestionOpen { thread, question } => {
             format!("Question {question} of thread {thread} is still open.")
         }

@@ -173,7 +173,7 @@ impl HttpRequest {
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => {
-                    length = value.parse().map_err(|_| bad_request("a length is no number."))?
+                    length = value.parse().map_err(|_| bad_request("a length is no number."))?;
                 }
                 "transfer-encoding" => chunked = value.eq_ignore_ascii_case("chunked"),
                 "content-encoding" if value != "identity" => return Err(bad_request("the body is encoded.")),

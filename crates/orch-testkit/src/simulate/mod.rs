@@ -249,7 +249,7 @@ impl SimulatedWorld {
         );
         match (outcome.said, request) {
             (Ok(said), Some(request)) if recorded => {
-                self.applied.push(AppliedAction { order, request, said })
+                self.applied.push(AppliedAction { order, request, said });
             }
             _ => {}
         }

@@ -48,7 +48,7 @@ impl CommandGenerator {
         let kind = pick_kind(chance);
         self.made += 1;
         let marker = format!("mk-{}", self.made);
-        let drawn = match self.inbox_draft(kind, &marker, chance, world) {
+        let drawn = match inbox_draft(kind, &marker, chance, world) {
             None => self.orch_draft(kind, &marker, chance, world)?,
             drawn => drawn,
         };
@@ -66,89 +66,6 @@ impl CommandGenerator {
             words.extend(["--request-id".to_owned(), request.clone()]);
         }
         Ok(StormCommand { kind, words, request, marker, effect: draft.effect })
-    }
-
-    /// The commands of `inbox`; `None` for another one, or where there is nothing for it to do.
-    fn inbox_draft(
-        &self,
-        kind: CommandKind,
-        marker: &str,
-        chance: &mut SeededRng,
-        world: &StoreSnapshot,
-    ) -> Option<CommandDraft> {
-        match kind {
-            CommandKind::Send => return Some(send_draft(marker, chance)),
-            CommandKind::Wait => {
-                let agent = chance.pick(&AGENTS)?;
-                let after = format!("m-{}", world.newest_message);
-                let words = ["inbox", "wait", "--for", agent, "--after", &after, "--timeout", "200ms"];
-                return Some(CommandDraft::new(CommandEffect::Receipt, &words));
-            }
-            CommandKind::ClaimWaiting => {
-                // Mostly a queue without work, where it really waits.
-                let queue = if chance.is_within_percent(70) { "nobody" } else { chance.pick(&AGENTS)? };
-                let words = ["inbox", "claim", "--for", queue, "--wait", "200ms"];
-                return Some(CommandDraft::new(CommandEffect::Token, &words));
-            }
-            CommandKind::Ack => {
-                let through =
-                    format!("m-{}", chance.number_below(usize::try_from(world.newest_message).ok()?));
-                let agent = chance.pick(&AGENTS)?;
-                return Some(CommandDraft::new(
-                    CommandEffect::Receipt,
-                    &["inbox", "ack", "--for", agent, "--through", &through],
-                ));
-            }
-            _ => {}
-        }
-        let state = match kind {
-            CommandKind::Claim => "queued",
-            CommandKind::Reply => "blocked",
-            CommandKind::Note
-            | CommandKind::Cancel
-            | CommandKind::Release
-            | CommandKind::Done
-            | CommandKind::Fail
-                if chance.is_within_percent(15) =>
-            {
-                "blocked"
-            }
-            CommandKind::Note | CommandKind::Cancel if chance.is_within_percent(30) => "queued",
-            _ => "claimed",
-        };
-        let threads = world.threads_in(state);
-        let thread = chance.pick(&threads)?;
-        let id = format!("th-{}", thread.id);
-        let token = world.tokens.get(&thread.id).map_or("", String::as_str);
-        let held =
-            |command: &str, effect| CommandDraft::new(effect, &["inbox", command, &id, "--token", token]);
-        let text = long_text(marker, chance);
-        Some(match kind {
-            CommandKind::Claim => {
-                CommandDraft::new(CommandEffect::Token, &["inbox", "claim", "--for", &thread.to])
-            }
-            CommandKind::Note => {
-                let words = ["inbox", "send", "--thread", &id, "--from", "lead", "--body", &text];
-                CommandDraft::new(CommandEffect::Message, &words)
-            }
-            CommandKind::Renew => held("renew", CommandEffect::Receipt),
-            CommandKind::Progress => held("progress", CommandEffect::Message).with_words(&[&text]),
-            CommandKind::Ask => {
-                held("ask", CommandEffect::Message).with_words(&[marker, "--option", "yes", "--option", "no"])
-            }
-            CommandKind::Reply if thread.owned && chance.is_within_percent(50) => return None,
-            CommandKind::Reply => {
-                CommandDraft::new(CommandEffect::Message, &["inbox", "reply", "--as", "lead", &id, &text])
-            }
-            CommandKind::Done => held("done", CommandEffect::Message).with_words(&["--result", &text]),
-            CommandKind::Fail => held("fail", CommandEffect::Message).with_words(&["--reason", marker]),
-            CommandKind::Release => held("release", CommandEffect::Receipt),
-            CommandKind::Cancel => CommandDraft::new(
-                CommandEffect::MessageOrNothing,
-                &["inbox", "cancel", &id, "--reason", marker],
-            ),
-            _ => return None,
-        })
     }
 
     /// The commands of `orch`; `None` where there is nothing to do.
@@ -202,6 +119,106 @@ fn pick_kind(chance: &mut SeededRng) -> CommandKind {
         drawn -= weight;
     }
     CommandKind::Send
+}
+
+/// The commands of `inbox`; `None` for another one, or where there is nothing for it to do.
+fn inbox_draft(
+    kind: CommandKind,
+    marker: &str,
+    chance: &mut SeededRng,
+    world: &StoreSnapshot,
+) -> Option<CommandDraft> {
+    match kind {
+        CommandKind::Send => Some(send_draft(marker, chance)),
+        CommandKind::Wait | CommandKind::ClaimWaiting | CommandKind::Ack => agent_draft(kind, chance, world),
+        _ => thread_draft(kind, marker, chance, world),
+    }
+}
+
+/// The commands of `inbox` that name an agent and no thread; `None` where there is nothing for them to do.
+fn agent_draft(kind: CommandKind, chance: &mut SeededRng, world: &StoreSnapshot) -> Option<CommandDraft> {
+    Some(match kind {
+        CommandKind::Wait => {
+            let agent = chance.pick(&AGENTS)?;
+            let after = format!("m-{}", world.newest_message);
+            let words = ["inbox", "wait", "--for", agent, "--after", &after, "--timeout", "200ms"];
+            CommandDraft::new(CommandEffect::Receipt, &words)
+        }
+        CommandKind::ClaimWaiting => {
+            // Mostly a queue without work, where it really waits.
+            let queue = if chance.is_within_percent(70) { "nobody" } else { chance.pick(&AGENTS)? };
+            let words = ["inbox", "claim", "--for", queue, "--wait", "200ms"];
+            CommandDraft::new(CommandEffect::Token, &words)
+        }
+        CommandKind::Ack => {
+            let newest = usize::try_from(world.newest_message).ok()?;
+            let through = format!("m-{}", chance.number_below(newest));
+            let agent = chance.pick(&AGENTS)?;
+            let words = ["inbox", "ack", "--for", agent, "--through", &through];
+            CommandDraft::new(CommandEffect::Receipt, &words)
+        }
+        _ => return None,
+    })
+}
+
+/// The state of the threads that a command is mostly given.
+fn likely_thread_state(kind: CommandKind, chance: &mut SeededRng) -> &'static str {
+    match kind {
+        CommandKind::Claim => "queued",
+        CommandKind::Reply => "blocked",
+        CommandKind::Note
+        | CommandKind::Cancel
+        | CommandKind::Release
+        | CommandKind::Done
+        | CommandKind::Fail
+            if chance.is_within_percent(15) =>
+        {
+            "blocked"
+        }
+        CommandKind::Note | CommandKind::Cancel if chance.is_within_percent(30) => "queued",
+        _ => "claimed",
+    }
+}
+
+/// The commands of `inbox` that name a thread; `None` for another one, or where there is no such thread.
+fn thread_draft(
+    kind: CommandKind,
+    marker: &str,
+    chance: &mut SeededRng,
+    world: &StoreSnapshot,
+) -> Option<CommandDraft> {
+    let state = likely_thread_state(kind, chance);
+    let threads = world.threads_in(state);
+    let thread = chance.pick(&threads)?;
+    let id = format!("th-{}", thread.id);
+    let token = world.tokens.get(&thread.id).map_or("", String::as_str);
+    let held = |command: &str, effect| CommandDraft::new(effect, &["inbox", command, &id, "--token", token]);
+    let text = long_text(marker, chance);
+    Some(match kind {
+        CommandKind::Claim => {
+            CommandDraft::new(CommandEffect::Token, &["inbox", "claim", "--for", &thread.to])
+        }
+        CommandKind::Note => {
+            let words = ["inbox", "send", "--thread", &id, "--from", "lead", "--body", &text];
+            CommandDraft::new(CommandEffect::Message, &words)
+        }
+        CommandKind::Renew => held("renew", CommandEffect::Receipt),
+        CommandKind::Progress => held("progress", CommandEffect::Message).with_words(&[&text]),
+        CommandKind::Ask => {
+            held("ask", CommandEffect::Message).with_words(&[marker, "--option", "yes", "--option", "no"])
+        }
+        CommandKind::Reply if thread.owned && chance.is_within_percent(50) => return None,
+        CommandKind::Reply => {
+            CommandDraft::new(CommandEffect::Message, &["inbox", "reply", "--as", "lead", &id, &text])
+        }
+        CommandKind::Done => held("done", CommandEffect::Message).with_words(&["--result", &text]),
+        CommandKind::Fail => held("fail", CommandEffect::Message).with_words(&["--reason", marker]),
+        CommandKind::Release => held("release", CommandEffect::Receipt),
+        CommandKind::Cancel => {
+            CommandDraft::new(CommandEffect::MessageOrNothing, &["inbox", "cancel", &id, "--reason", marker])
+        }
+        _ => return None,
+    })
 }
 
 fn send_draft(marker: &str, chance: &mut SeededRng) -> CommandDraft {
