@@ -464,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_lost_lease_says_whether_the_text_was_kept() {
-        let kept = Some(orch_core::id::MessageId(7));
+        let kept = Some(MessageId(7));
         let error = ErrorView::from_refusal(&Refusal::LeaseLost { thread: ThreadId(3), kept });
         assert!(error.message.contains("kept as m-7"), "{}", error.message);
         assert_eq!(error.details.unwrap()["late"], "m-7");

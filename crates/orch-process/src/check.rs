@@ -270,7 +270,7 @@ impl<'a> RunningCheck<'a> {
         let now = Instant::now();
         match self.pressure {
             CheckEscalation::None if self.exit.is_none() && now >= self.deadline => {
-                self.begin_termination(CheckStopCause::TimedOut)
+                self.begin_termination(CheckStopCause::TimedOut);
             }
             CheckEscalation::TermSent { kill_at } if now >= kill_at => {
                 self.group.kill();

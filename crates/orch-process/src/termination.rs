@@ -225,7 +225,7 @@ impl<'a> ProcessTermination<'a> {
             for entry in &sight.running {
                 match (self.track_process(*entry), self.pressure) {
                     (TrackOutcome::New(index), EscalationStage::TermSent { .. }) => {
-                        self.held[index].send_term()
+                        self.held[index].send_term();
                     }
                     (
                         TrackOutcome::New(index),

@@ -54,7 +54,7 @@ impl Store {
         if !current {
             match migrate::inspect_file(sqlite.connection(), path)? {
                 StoreFileKind::Store(_) => {
-                    migrate::migrate_store(sqlite.connection(), path, migrate::MIGRATIONS)?
+                    migrate::migrate_store(sqlite.connection(), path, migrate::MIGRATIONS)?;
                 }
                 // What somebody died making is for `init` to finish.
                 StoreFileKind::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),

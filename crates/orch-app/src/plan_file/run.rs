@@ -60,11 +60,11 @@ impl<'de> PlanRecord<'de> for PlanRunHeader {
         match field {
             "name" => self.name = take_text(map)?.map(|name| record::check_slug(place, &name)).transpose()?,
             "title" => {
-                edit.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?
+                edit.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?;
             }
             "goal" => edit.goal = take_text(map)?.map(|goal| record::check_text(place, goal)).transpose()?,
             "done_when" => {
-                self.done_when = take_text(map)?.map(|rule| parse_done_when(place, &rule)).transpose()?
+                self.done_when = take_text(map)?.map(|rule| parse_done_when(place, &rule)).transpose()?;
             }
             "base" => self.base = take_text(map)?.map(|base| check_command(place, base)).transpose()?,
             "verify" => edit.verify = take_commands(place, map)?,
@@ -85,7 +85,7 @@ impl<'de> PlanRecord<'de> for PlanRunHeader {
             "max_cost" => edit.max_cost_micros = take_dollars(place, map)?.map(Some),
             "task_max_cost" => edit.task_cost_micros = take_dollars(place, map)?.map(Some),
             "max_tokens" => {
-                edit.max_tokens = take_count(place, map, u32::MAX)?.map(|tokens| Some(tokens.into()))
+                edit.max_tokens = take_count(place, map, u32::MAX)?.map(|tokens| Some(tokens.into()));
             }
             "task_max_tokens" => {
                 edit.task_tokens = take_count(place, map, u32::MAX)?.map(|tokens| Some(tokens.into()));

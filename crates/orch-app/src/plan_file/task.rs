@@ -119,7 +119,7 @@ impl<'de> PlanRecord<'de> for TaskRecord<'_> {
         match field {
             "key" => self.key = take_text(map)?.map(|key| record::check_slug(place, &key)).transpose()?,
             "title" => {
-                self.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?
+                self.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?;
             }
             "spec" => {
                 if let Some(spec) = take_text(map)? {
@@ -133,7 +133,7 @@ impl<'de> PlanRecord<'de> for TaskRecord<'_> {
                 }
             }
             "after" => {
-                self.after = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?
+                self.after = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?;
             }
             "priority" => {
                 let most = u32::from(limit::PRIORITY_MAX);
@@ -142,16 +142,16 @@ impl<'de> PlanRecord<'de> for TaskRecord<'_> {
                 self.priority = priority.and_then(|priority| u8::try_from(priority).ok());
             }
             "accept" => {
-                self.accept = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?
+                self.accept = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?;
             }
             "verify" => {
-                self.verify = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?
+                self.verify = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?;
             }
             "labels" => {
-                self.labels = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?
+                self.labels = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?;
             }
             "agent" => {
-                self.agent = Some(take_text(map)?.map(|name| record::check_slug(place, &name)).transpose()?)
+                self.agent = Some(take_text(map)?.map(|name| record::check_slug(place, &name)).transpose()?);
             }
             "max_attempts" => {
                 let tries = take_number(map)?;

@@ -70,7 +70,7 @@ fn who_looks_while_a_store_is_made_sees_none_or_all_of_it() {
             match ended.program_reply() {
                 ProgramReply::Ok { data, .. } => assert_eq!(data["total"], 0),
                 ProgramReply::Refused { code, .. } => {
-                    assert_eq!(code, "store_not_found", "round {round}: {ended}")
+                    assert_eq!(code, "store_not_found", "round {round}: {ended}");
                 }
                 _ => panic!("round {round}: {ended}"),
             }

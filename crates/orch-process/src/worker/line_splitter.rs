@@ -71,7 +71,7 @@ mod tests {
         let mut found = Vec::new();
         let mut lines = LineSplitter::new(bytes_max);
         let mut take = |line: OutputLine<'_>| {
-            found.push((String::from_utf8(line.bytes.to_vec()).unwrap(), line.cut_bytes))
+            found.push((String::from_utf8(line.bytes.to_vec()).unwrap(), line.cut_bytes));
         };
         for bytes in stream.chunks(piece) {
             lines.push_bytes(bytes, &mut take);

@@ -175,7 +175,7 @@ impl<'b> WorkerGuard<'b> {
                 }
             }
             Err(Error::Refused(_)) if self.reported_at.is_none() && !seen.ending => {
-                self.why = EndReason::Lost
+                self.why = EndReason::Lost;
             }
             Err(_) => self.next = now + AGAIN,
         }

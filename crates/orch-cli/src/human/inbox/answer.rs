@@ -46,7 +46,7 @@ impl HumanReadable for RenewResponse {
     fn render_human(&self, paper: &mut TextPage) {
         match self.lease.expires_at {
             Some(expires_at) => {
-                paper.write_line(format!("The lease expires {}.", paper.relative_time(expires_at)))
+                paper.write_line(format!("The lease expires {}.", paper.relative_time(expires_at)));
             }
             None => paper.write_line("A question is open; the lease does not run."),
         }

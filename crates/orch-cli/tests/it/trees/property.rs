@@ -106,7 +106,7 @@ fn the_same_holds_when_all_of_it_happens_at_once() {
         for number in 0..4 {
             let (place, changes, over) = (&world.place, &changes, &over);
             scope.spawn(move || {
-                run_worker(place, &mut PropertyRng::new(seed, number + 1), number, changes, over)
+                run_worker(place, &mut PropertyRng::new(seed, number + 1), number, changes, over);
             });
         }
         let second = scope.spawn(|| run_lead(&world.place, &mut PropertyRng::new(seed, 10)));
