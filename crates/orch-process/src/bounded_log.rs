@@ -1,4 +1,4 @@
-//! A log that cannot grow: the beginning and the end of an output, with a mark where its middle was.
+//! A log of bounded size: the beginning and the end of an output, with a marker in place of its middle.
 
 use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -8,31 +8,31 @@ use std::path::Path;
 
 use crate::limit::{CHECK_LOG_BYTES_MIN, CHECK_TAIL_BYTES};
 
-/// Room for the mark.
-const MARK_BYTES_MAX: u64 = 64;
+/// The space that is reserved for the marker.
+const MARKER_BYTES_MAX: u64 = 64;
 
-/// A log file under way; [`finish`](BoundedLog::finish) writes its end.
+/// An open log file; [`finish`](BoundedLog::finish) writes its end.
 #[derive(Debug)]
 pub(crate) struct BoundedLog {
     file: File,
-    /// How many more bytes go straight to the file.
+    /// How many more bytes belong to the beginning, which is written at once.
     head_left: usize,
-    /// The newest bytes that did not.
+    /// The newest bytes behind the beginning.
     tail: TailBuffer,
-    /// The newest bytes of all.
+    /// The newest bytes of the whole output.
     recent: TailBuffer,
 }
 
 impl BoundedLog {
-    /// Begins a log, in place of one that is there.
+    /// Creates a log or truncates an existing one.
     pub(crate) fn create(path: &Path, bytes_max: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let room = bytes_max.max(CHECK_LOG_BYTES_MIN) - MARK_BYTES_MAX;
-        let head = usize::try_from(room / 2).unwrap_or(usize::MAX);
-        let tail = usize::try_from(room - room / 2).unwrap_or(usize::MAX);
+        let space = bytes_max.max(CHECK_LOG_BYTES_MIN) - MARKER_BYTES_MAX;
+        let head = usize::try_from(space / 2).unwrap_or(usize::MAX);
+        let tail = usize::try_from(space - space / 2).unwrap_or(usize::MAX);
         Ok(Self {
             file,
             head_left: head,
@@ -41,7 +41,7 @@ impl BoundedLog {
         })
     }
 
-    /// Adds output.
+    /// Appends output.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.recent.add(bytes);
         let (head, rest) = bytes.split_at(bytes.len().min(self.head_left));
@@ -51,10 +51,10 @@ impl BoundedLog {
         Ok(())
     }
 
-    /// Writes the end, and answers with the newest bytes as text.
+    /// Writes the end and returns the newest bytes as text.
     pub(crate) fn finish(mut self) -> io::Result<String> {
-        if self.tail.lost > 0 {
-            writeln!(self.file, "\n[... {} bytes left out ...]", self.tail.lost)?;
+        if self.tail.dropped > 0 {
+            writeln!(self.file, "\n[... {} bytes left out ...]", self.tail.dropped)?;
         }
         let (front, back) = self.tail.bytes.as_slices();
         self.file.write_all(front)?;
@@ -62,39 +62,39 @@ impl BoundedLog {
         Ok(self.recent.into_text())
     }
 
-    /// The newest bytes as text, of a log that cannot be finished.
+    /// Returns the newest bytes as text without writing the end.
     pub(crate) fn into_tail(self) -> String {
         self.recent.into_text()
     }
 }
 
-/// The last so many bytes of a stream.
+/// The last bytes of a stream, up to a limit.
 #[derive(Debug)]
-pub(super) struct TailBuffer {
+pub(crate) struct TailBuffer {
     bytes: VecDeque<u8>,
     bytes_max: usize,
-    /// How many are no longer here.
-    lost: u64,
+    /// How many bytes were dropped from the front.
+    dropped: u64,
 }
 
 impl TailBuffer {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes: VecDeque::new(), bytes_max, lost: 0 }
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { bytes: VecDeque::new(), bytes_max, dropped: 0 }
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         let kept = &bytes[bytes.len().saturating_sub(self.bytes_max)..];
         let over = (self.bytes.len() + kept.len()).saturating_sub(self.bytes_max);
         self.bytes.drain(..over);
         self.bytes.extend(kept);
-        self.lost += (over + bytes.len() - kept.len()) as u64;
+        self.dropped += (over + bytes.len() - kept.len()) as u64;
     }
 
-    /// As text; a character that was cut in two at the front is left out.
-    pub(super) fn into_text(mut self) -> String {
+    /// Returns the bytes as text, without a partial character at the front.
+    pub(crate) fn into_text(mut self) -> String {
         let bytes = self.bytes.make_contiguous();
         let cut =
-            if self.lost == 0 { 0 } else { bytes.iter().take_while(|byte| **byte >> 6 == 0b10).count() };
+            if self.dropped == 0 { 0 } else { bytes.iter().take_while(|byte| **byte >> 6 == 0b10).count() };
         String::from_utf8_lossy(&bytes[cut..]).into_owned()
     }
 }
@@ -103,30 +103,30 @@ impl TailBuffer {
 mod tests {
     use super::*;
 
-    /// The log and the text that this output leaves, given in pieces.
-    fn write_bounded_log(bytes_max: u64, pieces: &[&[u8]]) -> (Vec<u8>, String) {
+    /// Returns the log file and the tail of an output that arrives in chunks.
+    fn write_bounded_log(bytes_max: u64, chunks: &[&[u8]]) -> (Vec<u8>, String) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/check.log");
         let mut log = BoundedLog::create(&path, bytes_max).unwrap();
-        for piece in pieces {
-            log.add(piece).unwrap();
+        for chunk in chunks {
+            log.add(chunk).unwrap();
         }
         let recent = log.finish().unwrap();
         (std::fs::read(&path).unwrap(), recent)
     }
 
     #[test]
-    fn what_fits_is_kept_whole() {
+    fn an_output_below_the_limit_is_kept_completely() {
         let whole = vec![b'x'; 960];
         assert_eq!(write_bounded_log(1024, &[&whole[..500], &whole[500..]]).0, whole);
         assert_eq!(write_bounded_log(1024, &[]), (Vec::new(), String::new()));
     }
 
     #[test]
-    fn the_middle_gives_way() {
+    fn the_middle_of_a_long_output_is_dropped() {
         let lines: Vec<u8> = (0..1000).flat_map(|line| format!("line {line:04}\n").into_bytes()).collect();
-        for pieces in [vec![&lines[..]], lines.chunks(7).collect(), lines.chunks(481).collect()] {
-            let (kept, recent) = write_bounded_log(1024, &pieces);
+        for chunks in [vec![&lines[..]], lines.chunks(7).collect(), lines.chunks(481).collect()] {
+            let (kept, recent) = write_bounded_log(1024, &chunks);
             assert!(kept.len() <= 1024, "{} bytes", kept.len());
             assert_eq!(kept[..480], lines[..480]);
             assert!(kept.ends_with(&lines[lines.len() - 480..]));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_character_is_left_out_of_the_text() {
+    fn a_partial_character_is_removed_from_the_tail() {
         let text = "é".repeat(CHECK_TAIL_BYTES);
         let (_, recent) = write_bounded_log(1024, &[text.as_bytes(), b"!"]);
         assert_eq!(recent, format!("{}!", "é".repeat(CHECK_TAIL_BYTES / 2 - 1)));
@@ -145,7 +145,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_log_is_for_its_owner() {
+    fn a_log_is_readable_by_its_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/check.log");

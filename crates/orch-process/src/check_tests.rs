@@ -1,4 +1,4 @@
-//! Checks as real processes.
+//! Tests of checks with real processes.
 
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder to run checks in.
+/// A folder in which checks run.
 struct CheckFixture {
     folder: TempDir,
     environment: EnvironmentVariables,
@@ -46,17 +46,17 @@ impl CheckFixture {
         String::from_utf8(std::fs::read(&self.log).unwrap()).unwrap()
     }
 
-    /// Whether the process whose number a check wrote to this file still runs.
+    /// Returns whether the process whose pid a check wrote to this file still runs.
     fn is_process_running(&self, file: &str) -> bool {
-        let number = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", number.trim()));
+        let pid = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
         stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim().starts_with('Z')))
     }
 }
 
 #[test]
-fn the_end_is_told_apart() {
-    let place = CheckFixture::new();
+fn exit_codes_signals_and_start_failures_are_distinguished() {
+    let fixture = CheckFixture::new();
     for (command, expected) in [
         ("exit 0", "Exited(0)"),
         ("exit 3", "Exited(3)"),
@@ -65,33 +65,33 @@ fn the_end_is_told_apart() {
         ("kill -ABRT $$", "Signalled(6)"),
         ("if", "Exited(2)"),
     ] {
-        assert_eq!(format!("{:?}", place.run_command(command).outcome), expected, "{command}");
+        assert_eq!(format!("{:?}", fixture.run_command(command).outcome), expected, "{command}");
     }
 }
 
 #[test]
-fn a_check_sees_its_folder_and_its_environment_only() {
-    let place = CheckFixture::new();
+fn a_check_has_its_working_directory_and_its_environment_only() {
+    let fixture = CheckFixture::new();
     let run = run_check(&CheckCommand {
         limit: Duration::from_secs(30),
-        ..place.check_command("pwd -P; cat; echo \"$HOME-$GIT_DIR\" >&2; env | wc -l")
+        ..fixture.check_command("pwd -P; cat; echo \"$HOME-$GIT_DIR\" >&2; env | wc -l")
     });
-    let folder = place.folder.path().canonicalize().unwrap();
+    let folder = fixture.folder.path().canonicalize().unwrap();
     let lines: Vec<&str> = run.tail.lines().collect();
     assert_eq!(lines[..2], [folder.to_str().unwrap(), "-"]);
     assert!(lines[2].trim().parse::<u32>().unwrap() <= 4, "PATH and what the shell adds: {}", lines[2]);
-    assert_eq!(place.logged_text(), run.tail);
+    assert_eq!(fixture.logged_text(), run.tail);
 }
 
 #[test]
-fn a_gigabyte_of_output_stays_bounded() {
-    let place = CheckFixture::new();
+fn a_gigabyte_of_output_keeps_the_log_bounded() {
+    let fixture = CheckFixture::new();
     let run = run_check(&CheckCommand {
         log_bytes_max: 100_000,
-        ..place.check_command("echo first; head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo last")
+        ..fixture.check_command("echo first; head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo last")
     });
     assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
-    let log = place.logged_text();
+    let log = fixture.logged_text();
     assert!(log.len() <= 100_000, "{} bytes", log.len());
     assert!(log.starts_with("first\nxxx") && log.ends_with("xxx\nlast\n"));
     assert!(log.contains(" bytes left out ...]\n"));
@@ -99,11 +99,11 @@ fn a_gigabyte_of_output_stays_bounded() {
 }
 
 #[test]
-fn at_the_limit_it_is_asked_first() {
-    let place = CheckFixture::new();
+fn at_the_time_limit_sigterm_comes_first() {
+    let fixture = CheckFixture::new();
     let run = run_check(&CheckCommand {
         limit: Duration::from_millis(1_500),
-        ..place.check_command("trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done")
+        ..fixture.check_command("trap 'echo asked; exit 0' TERM; echo on; while :; do sleep 0.01; done")
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.tail.starts_with("on\n") && run.tail.ends_with("asked\n"), "{}", run.tail);
@@ -111,25 +111,26 @@ fn at_the_limit_it_is_asked_first() {
 }
 
 #[test]
-fn one_that_does_not_listen_is_killed_with_its_children() {
-    let place = CheckFixture::new();
-    let deaf = "trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! >child; wait; wait";
+fn a_check_that_ignores_sigterm_is_killed_with_its_children() {
+    let fixture = CheckFixture::new();
+    let ignores_term =
+        "trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! >child; wait; wait";
     let run = run_check(&CheckCommand {
         limit: Duration::from_millis(1_500),
         grace: Duration::from_millis(300),
-        ..place.check_command(deaf)
+        ..fixture.check_command(ignores_term)
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.duration_ms >= 1_800, "{} ms", run.duration_ms);
-    assert!(!place.is_process_running("child"));
+    assert!(!fixture.is_process_running("child"));
 }
 
 #[test]
-fn a_stopped_one_is_ended_too() {
-    let place = CheckFixture::new();
+fn a_stopped_check_is_terminated_too() {
+    let fixture = CheckFixture::new();
     let run = run_check(&CheckCommand {
         limit: Duration::from_millis(200),
-        ..place.check_command("echo on; kill -STOP $$; echo never")
+        ..fixture.check_command("echo on; kill -STOP $$; echo never")
     });
     assert!(matches!(run.outcome, CheckOutcome::TimedOut), "{:?}", run.outcome);
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
@@ -137,11 +138,11 @@ fn a_stopped_one_is_ended_too() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn only_the_command_stands_in_its_folder() {
-    let place = CheckFixture::new();
+fn only_the_command_uses_the_working_directory() {
+    let fixture = CheckFixture::new();
     let run = run_check(&CheckCommand {
         limit: Duration::from_secs(30),
-        ..place.check_command(
+        ..fixture.check_command(
             "read -r guard rest </proc/$$/task/$$/children\n\
              until [ \"$(readlink /proc/$guard/cwd)\" = / ]; do sleep 0.01; done",
         )
@@ -150,50 +151,54 @@ fn only_the_command_stands_in_its_folder() {
 }
 
 #[test]
-fn what_it_leaves_behind_is_ended() {
-    let place = CheckFixture::new();
-    let run = place.run_command("sleep 1000 & echo $! >child; echo started");
+fn background_processes_are_terminated() {
+    let fixture = CheckFixture::new();
+    let run = fixture.run_command("sleep 1000 & echo $! >child; echo started");
     assert!(matches!(run.outcome, CheckOutcome::Exited(0)), "{:?}", run.outcome);
     assert_eq!(run.tail, "started\n");
-    assert!(run.duration_ms < 9_000, "it listens, so nobody waits for the grace: {} ms", run.duration_ms);
-    assert!(!place.is_process_running("child"));
+    assert!(
+        run.duration_ms < 9_000,
+        "it exits on SIGTERM, before the grace period is over: {} ms",
+        run.duration_ms
+    );
+    assert!(!fixture.is_process_running("child"));
 }
 
 #[test]
-fn one_that_left_its_group_holds_nobody_up() {
-    let place = CheckFixture::new();
-    let run = place.run_command("setsid sleep 1000 & echo $! >child; exit 4");
+fn a_process_that_left_the_group_is_not_waited_for() {
+    let fixture = CheckFixture::new();
+    let run = fixture.run_command("setsid sleep 1000 & echo $! >child; exit 4");
     assert!(matches!(run.outcome, CheckOutcome::Exited(4)), "{:?}", run.outcome);
     assert!(run.duration_ms < 9_000, "{} ms", run.duration_ms);
-    let left = std::fs::read_to_string(place.folder.path().join("child")).unwrap();
+    let left = std::fs::read_to_string(fixture.folder.path().join("child")).unwrap();
     if let Some(left) = left.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(left, rustix::process::Signal::KILL);
     }
 }
 
 #[test]
-fn the_caller_can_stop_it() {
-    let place = CheckFixture::new();
+fn the_caller_can_interrupt_a_check() {
+    let fixture = CheckFixture::new();
     let (stop, ask) = io::pipe().unwrap();
     drop(ask);
-    let run = run_check(&CheckCommand { stop: Some(stop.as_fd()), ..place.check_command("sleep 1000") });
+    let run = run_check(&CheckCommand { stop: Some(stop.as_fd()), ..fixture.check_command("sleep 1000") });
     assert!(matches!(run.outcome, CheckOutcome::Interrupted), "{:?}", run.outcome);
 }
 
 #[test]
-fn closed_outputs_are_no_end() {
-    let place = CheckFixture::new();
-    let run = place.run_command("echo on; exec >&- 2>&-; sleep 0.2; exit 5");
+fn a_check_may_close_its_outputs_before_it_exits() {
+    let fixture = CheckFixture::new();
+    let run = fixture.run_command("echo on; exec >&- 2>&-; sleep 0.2; exit 5");
     assert!(matches!(run.outcome, CheckOutcome::Exited(5)), "{:?}", run.outcome);
     assert!(run.duration_ms >= 200, "{} ms", run.duration_ms);
     assert_eq!(run.tail, "on\n");
 }
 
 #[test]
-fn faults_of_the_world_are_not_blamed_on_the_tree() {
-    let place = CheckFixture::new();
-    let missing = place.folder.path().join("missing");
-    let run = run_check(&CheckCommand { folder: &missing, ..place.check_command("true") });
+fn system_failures_are_not_check_failures() {
+    let fixture = CheckFixture::new();
+    let missing = fixture.folder.path().join("missing");
+    let run = run_check(&CheckCommand { folder: &missing, ..fixture.check_command("true") });
     assert!(
         matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoFolder)),
         "{:?}",
@@ -201,15 +206,15 @@ fn faults_of_the_world_are_not_blamed_on_the_tree() {
     );
     let full = PathBuf::from("/dev/full");
     if full.exists() {
-        let run = run_check(&CheckCommand { log: &full, ..place.check_command("echo x; sleep 1000") });
+        let run = run_check(&CheckCommand { log: &full, ..fixture.check_command("echo x; sleep 1000") });
         assert!(
             matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoLog(_))),
             "{:?}",
             run.outcome
         );
     }
-    let folder = place.folder.path().to_owned();
-    let run = run_check(&CheckCommand { log: &folder, ..place.check_command("true") });
+    let folder = fixture.folder.path().to_owned();
+    let run = run_check(&CheckCommand { log: &folder, ..fixture.check_command("true") });
     assert!(
         matches!(run.outcome, CheckOutcome::CouldNotStart(CheckStartFault::NoLog(_))),
         "{:?}",
@@ -217,43 +222,43 @@ fn faults_of_the_world_are_not_blamed_on_the_tree() {
     );
 }
 
-/// How the victim is told where to run a check that never ends.
+/// The variable that tells the victim process where to run a check that never ends.
 const VICTIM: &str = "ORCH_TEST_CHECK";
 
-/// Not a test of its own: what the victim does that the next test kills.
+/// Not a test of its own: the process that the next test kills.
 #[test]
-fn the_victim() {
+fn victim_process() {
     let Some(folder) = std::env::var_os(VICTIM) else { return };
-    let place = CheckFixture::new();
-    let check = place
+    let fixture = CheckFixture::new();
+    let check = fixture
         .check_command("trap '' TERM; echo $$ >leader; sleep 1000 & echo $! >child; echo >ready; wait; wait");
     let folder = PathBuf::from(folder);
     let _ = run_check(&CheckCommand { folder: &folder, grace: Duration::from_secs(1), ..check });
 }
 
 #[test]
-fn when_we_are_killed_it_ends_by_itself() {
-    let place = CheckFixture::new();
+fn a_check_terminates_by_itself_when_its_parent_is_killed() {
+    let fixture = CheckFixture::new();
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "check::tests::the_victim", "--test-threads=1"])
-        .env(VICTIM, place.folder.path())
+        .args(["--exact", "check::tests::victim_process", "--test-threads=1"])
+        .env(VICTIM, fixture.folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let ready = place.folder.path().join("ready");
+    let ready = fixture.folder.path().join("ready");
     wait_until(|| ready.exists());
-    assert!(place.is_process_running("leader") && place.is_process_running("child"));
+    assert!(fixture.is_process_running("leader") && fixture.is_process_running("child"));
     victim.kill().unwrap();
     victim.wait().unwrap();
-    wait_until(|| !place.is_process_running("leader") && !place.is_process_running("child"));
+    wait_until(|| !fixture.is_process_running("leader") && !fixture.is_process_running("child"));
 }
 
-/// Waits for what other processes do, of which nothing tells.
-#[expect(clippy::disallowed_methods, reason = "nothing tells of the end of a process that is not our child")]
+/// Waits for a condition that other processes cause.
+#[expect(clippy::disallowed_methods, reason = "no event reports the exit of a process that is not our child")]
 fn wait_until(holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
-        assert!(Instant::now() < deadline, "it does not come to pass");
+        assert!(Instant::now() < deadline, "the condition was not met in time");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

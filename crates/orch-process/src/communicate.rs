@@ -1,30 +1,29 @@
-//! One question and one answer: a program is given its input and asked for its output, within bounds.
+//! Running a program with input to its exit, with bounds on output and time.
 
-use std::io::{self, Read, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::process::{Child, ChildStdin, ExitStatus};
+use std::io;
+use std::ops::ControlFlow;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use super::poll::{PollTarget, poll_files, poll_readable, poll_writable};
-use crate::limit::PIPE_BYTES;
+use super::process_loop::{LoopObserver, OutputStream, ProcessLoop, StopCause};
 
-/// What a program may cost.
+/// Limits of one program run.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandLimits {
-    /// How much it may answer.
+    /// The most output; a program that writes more is killed.
     pub stdout_bytes_max: usize,
-    /// How much of its complaints is kept; the rest is read and forgotten.
+    /// How much of stderr is kept; the rest is read and discarded.
     pub stderr_bytes_max: usize,
-    /// How long it may take.
+    /// The time limit.
     pub limit: Duration,
 }
 
-/// What came of it.
+/// The result of a program run.
 #[derive(Debug)]
 pub struct CapturedOutput {
-    /// What it answered, up to the bound.
+    /// Its output, up to the limit.
     pub stdout: Vec<u8>,
-    /// The beginning of its complaints.
+    /// The beginning of its stderr.
     pub stderr: Vec<u8>,
     /// How it ended.
     pub end: ProgramEnd,
@@ -33,163 +32,55 @@ pub struct CapturedOutput {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgramEnd {
-    /// By itself.
+    /// It exited.
     Status(ExitStatus),
-    /// By us, because it answered more than it may.
+    /// It was killed because it wrote too much.
     OutputExceeded,
-    /// By us, because it took too long.
+    /// It was killed at the time limit.
     TimedOut,
 }
 
-/// Gives the child its input and collects its outputs, all three as it is ready for them.
-pub fn communicate(mut child: Child, input: &[u8], bounds: CommandLimits) -> io::Result<CapturedOutput> {
-    let talk = transfer_streams(&mut child, input, bounds);
-    let (stdout, stderr, over) = match talk {
-        Ok(talk) => talk,
-        Err(error) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(error);
-        }
+/// Writes the input to a child, captures its output, and waits for its exit.
+///
+/// The child's standard streams that are pipes are used; the child ends when it has closed both outputs.
+pub fn communicate(mut child: Child, input: &[u8], limits: CommandLimits) -> io::Result<CapturedOutput> {
+    let mut captured = OutputCapture { stdout: Vec::new(), stderr: Vec::new(), limits };
+    let outputs = [child.stdout.take().map(Into::into), child.stderr.take().map(Into::into)];
+    let mut process_loop = ProcessLoop::new(child.stdin.take(), input, outputs);
+    process_loop.deadline = Some(Instant::now() + limits.limit);
+    let cause = process_loop.run(&mut captured).cause;
+    if cause != StopCause::Exited {
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    let end = match cause {
+        StopCause::Exited => ProgramEnd::Status(status),
+        StopCause::DeadlinePassed => ProgramEnd::TimedOut,
+        StopCause::Observer | StopCause::StopRequested => ProgramEnd::OutputExceeded,
     };
-    let end = match over {
-        // A program that closed both outputs has nothing left to do but to end.
-        TransferEnd::Closed => ProgramEnd::Status(child.wait()?),
-        TransferEnd::OutputExceeded | TransferEnd::TimedOut => {
-            let _ = child.kill();
-            child.wait()?;
-            if matches!(over, TransferEnd::OutputExceeded) {
-                ProgramEnd::OutputExceeded
-            } else {
-                ProgramEnd::TimedOut
-            }
-        }
-    };
-    Ok(CapturedOutput { stdout, stderr, end })
+    Ok(CapturedOutput { stdout: captured.stdout, stderr: captured.stderr, end })
 }
 
-/// Why the talk was over.
-enum TransferEnd {
-    Closed,
-    OutputExceeded,
-    TimedOut,
+/// Both outputs, each kept up to its limit.
+struct OutputCapture {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    limits: CommandLimits,
 }
 
-fn transfer_streams(
-    child: &mut Child,
-    input: &[u8],
-    bounds: CommandLimits,
-) -> io::Result<(Vec<u8>, Vec<u8>, TransferEnd)> {
-    let deadline = Instant::now() + bounds.limit;
-    let mut feed = StdinWriter::new(child.stdin.take(), input)?;
-    let mut stdout = BoundedReader::new(child.stdout.take(), bounds.stdout_bytes_max)?;
-    let mut stderr = BoundedReader::new(child.stderr.take(), bounds.stderr_bytes_max)?;
-    while stdout.is_open() || stderr.is_open() {
-        if Instant::now() >= deadline {
-            return Ok((stdout.kept, stderr.kept, TransferEnd::TimedOut));
+impl LoopObserver for OutputCapture {
+    fn on_output(&mut self, stream: OutputStream, bytes: &[u8]) -> ControlFlow<()> {
+        let (buffer, bytes_max) = match stream {
+            OutputStream::Stdout => (&mut self.stdout, self.limits.stdout_bytes_max),
+            OutputStream::Stderr => (&mut self.stderr, self.limits.stderr_bytes_max),
+        };
+        let kept = bytes.len().min(bytes_max - buffer.len());
+        buffer.extend_from_slice(&bytes[..kept]);
+        if stream == OutputStream::Stdout && kept < bytes.len() {
+            return ControlFlow::Break(());
         }
-        let places =
-            [feed.poll_descriptor().and_then(poll_writable), stdout.poll_target(), stderr.poll_target()];
-        let ([can_write, stdout_came, stderr_came], _) =
-            poll_files(places, std::iter::empty(), Some(deadline));
-        if can_write {
-            feed.write_available()?;
-        }
-        if stdout_came && stdout.read_available()? > 0 {
-            return Ok((stdout.kept, stderr.kept, TransferEnd::OutputExceeded));
-        }
-        if stderr_came {
-            stderr.read_available()?;
-        }
+        ControlFlow::Continue(())
     }
-    Ok((stdout.kept, stderr.kept, TransferEnd::Closed))
-}
-
-/// Input that is written as the program takes it.
-pub(super) struct StdinWriter<'a> {
-    stdin: Option<ChildStdin>,
-    left: &'a [u8],
-}
-
-impl<'a> StdinWriter<'a> {
-    pub(super) fn new(stdin: Option<ChildStdin>, input: &'a [u8]) -> io::Result<Self> {
-        if let Some(stdin) = &stdin {
-            rustix::io::ioctl_fionbio(stdin, true)?;
-        }
-        let mut feed = Self { stdin, left: input };
-        feed.close_when_done();
-        Ok(feed)
-    }
-
-    /// Where it goes, as long as there is more of it.
-    pub(super) fn poll_descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.stdin.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Writes what is taken now.
-    pub(super) fn write_available(&mut self) -> io::Result<()> {
-        let Some(stdin) = &mut self.stdin else { return Ok(()) };
-        match stdin.write(self.left) {
-            Ok(length) => self.left = &self.left[length..],
-            Err(error) if is_would_block(&error) => {}
-            // It ended, or wants no more; its status says whether that is wrong.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.left = &[],
-            Err(error) => return Err(error),
-        }
-        self.close_when_done();
-        Ok(())
-    }
-
-    fn close_when_done(&mut self) {
-        if self.left.is_empty() {
-            self.stdin = None;
-        }
-    }
-}
-
-/// Output that is kept up to a bound.
-struct BoundedReader<R> {
-    from: Option<R>,
-    kept: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl<R: Read + AsFd> BoundedReader<R> {
-    fn new(from: Option<R>, bytes_max: usize) -> io::Result<Self> {
-        if let Some(from) = &from {
-            rustix::io::ioctl_fionbio(from, true)?;
-        }
-        Ok(Self { from, kept: Vec::new(), bytes_max })
-    }
-
-    fn is_open(&self) -> bool {
-        self.from.is_some()
-    }
-
-    fn poll_target(&self) -> PollTarget<'_> {
-        self.from.as_ref().and_then(|from| poll_readable(from.as_fd()))
-    }
-
-    /// Reads what is there once; says how much of it was not kept.
-    fn read_available(&mut self) -> io::Result<usize> {
-        let Some(from) = &mut self.from else { return Ok(0) };
-        let mut buffer = [0; PIPE_BYTES];
-        match from.read(&mut buffer) {
-            Ok(0) => self.from = None,
-            Ok(length) => {
-                let kept = length.min(self.bytes_max - self.kept.len());
-                self.kept.extend_from_slice(&buffer[..kept]);
-                return Ok(length - kept);
-            }
-            Err(error) if is_would_block(&error) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(0)
-    }
-}
-
-fn is_would_block(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
@@ -198,10 +89,10 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: CommandLimits =
+    const LIMITS: CommandLimits =
         CommandLimits { stdout_bytes_max: 4 << 20, stderr_bytes_max: 10, limit: Duration::from_secs(60) };
 
-    fn communicate_with_shell(script: &str, input: &[u8], bounds: CommandLimits) -> CapturedOutput {
+    fn communicate_with_shell(script: &str, input: &[u8], limits: CommandLimits) -> CapturedOutput {
         let child = Command::new("/bin/sh")
             .args(["-c", script])
             .stdin(Stdio::piped())
@@ -209,7 +100,7 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        communicate(child, input, bounds).unwrap()
+        communicate(child, input, limits).unwrap()
     }
 
     fn exit_code(end: ProgramEnd) -> Option<i32> {
@@ -220,37 +111,37 @@ mod tests {
     }
 
     #[test]
-    fn input_and_output_flow_at_once() {
+    fn input_and_output_are_transferred_concurrently() {
         let input = vec![7; 3 << 20];
-        let answer = communicate_with_shell("cat", &input, BOUNDS);
-        assert!(answer.stdout == input, "{} bytes came back", answer.stdout.len());
-        assert_eq!(exit_code(answer.end), Some(0));
+        let output = communicate_with_shell("cat", &input, LIMITS);
+        assert!(output.stdout == input, "{} bytes came back", output.stdout.len());
+        assert_eq!(exit_code(output.end), Some(0));
     }
 
     #[test]
-    fn complaints_are_cut_and_do_not_block() {
-        let answer = communicate_with_shell("head -c 300000 /dev/zero >&2; echo out; exit 3", b"", BOUNDS);
+    fn stderr_is_truncated_and_does_not_block() {
+        let output = communicate_with_shell("head -c 300000 /dev/zero >&2; echo out; exit 3", b"", LIMITS);
         assert_eq!(
-            (answer.stdout, answer.stderr.len(), exit_code(answer.end)),
+            (output.stdout, output.stderr.len(), exit_code(output.end)),
             (b"out\n".to_vec(), 10, Some(3))
         );
     }
 
     #[test]
-    fn unread_input_is_no_error() {
-        let answer = communicate_with_shell("exec <&-; echo done", &vec![1; 1 << 20], BOUNDS);
-        assert_eq!((answer.stdout, exit_code(answer.end)), (b"done\n".to_vec(), Some(0)));
+    fn unread_input_is_not_an_error() {
+        let output = communicate_with_shell("exec <&-; echo done", &vec![1; 1 << 20], LIMITS);
+        assert_eq!((output.stdout, exit_code(output.end)), (b"done\n".to_vec(), Some(0)));
     }
 
     #[test]
-    fn too_much_and_too_long_are_ended() {
-        let answer = communicate_with_shell("yes", b"", CommandLimits { stdout_bytes_max: 1000, ..BOUNDS });
-        assert_eq!((answer.stdout.len(), answer.end), (1000, ProgramEnd::OutputExceeded));
-        let answer = communicate_with_shell(
+    fn a_program_is_killed_at_its_output_limit_and_its_time_limit() {
+        let output = communicate_with_shell("yes", b"", CommandLimits { stdout_bytes_max: 1000, ..LIMITS });
+        assert_eq!((output.stdout.len(), output.end), (1000, ProgramEnd::OutputExceeded));
+        let output = communicate_with_shell(
             "exec sleep 1000",
             b"",
-            CommandLimits { limit: Duration::from_millis(50), ..BOUNDS },
+            CommandLimits { limit: Duration::from_millis(50), ..LIMITS },
         );
-        assert_eq!(answer.end, ProgramEnd::TimedOut);
+        assert_eq!(output.end, ProgramEnd::TimedOut);
     }
 }

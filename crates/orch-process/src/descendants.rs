@@ -1,4 +1,4 @@
-//! The processes that descend from us, even when those between have ended: they become our children.
+//! Our descendants, including those whose parent has exited: they are reparented to us.
 
 use std::collections::HashSet;
 
@@ -8,60 +8,58 @@ use super::identity::ProcessIdentity;
 use super::pidfd;
 use super::proc_stat::{self, ProcessStat};
 
-/// The children that we have got since a moment, whoever started them.
+/// Tells the children that appeared since tracking started from those that existed before.
 ///
-/// Where one worker is started, no other child may be started meanwhile: it would be taken for one of the worker's.
+/// While a worker runs, no other child may be started: it would count as one of the worker's processes.
 #[derive(Clone, Debug)]
-pub(super) struct DescendantTracker {
-    had_before: HashSet<ProcessIdentity>,
-    /// The one that we started, and wait for ourselves; 0 where there is none yet.
+pub(crate) struct DescendantTracker {
+    preexisting: HashSet<ProcessIdentity>,
+    /// The pid of the worker, which is reaped elsewhere; 0 before it was started.
     worker: u32,
 }
 
 impl DescendantTracker {
-    /// All children from now on; those of our descendants that lose their parent come to us, for good.
-    pub(super) fn start_tracking() -> Self {
+    /// Becomes a child subreaper for good and starts to track new children.
+    pub(crate) fn start_tracking() -> Self {
         become_subreaper();
-        let had_before =
+        let preexisting =
             proc_stat::list_processes().filter(is_our_child).map(ProcessIdentity::from_stat).collect();
-        Self { had_before, worker: 0 }
+        Self { preexisting, worker: 0 }
     }
 
-    /// The same, when we have started this one.
-    pub(super) fn with_worker(self, worker: u32) -> Self {
+    /// Sets the worker, once it was started.
+    pub(crate) fn with_worker(self, worker: u32) -> Self {
         Self { worker, ..self }
     }
 
-    /// Whether this is such a child.
-    pub(super) fn is_descendant(&self, entry: &ProcessStat) -> bool {
-        is_our_child(entry) && !self.had_before.contains(&ProcessIdentity::from_stat(*entry))
+    /// Returns whether a process is a child of ours that appeared since tracking started.
+    pub(crate) fn is_descendant(&self, process: &ProcessStat) -> bool {
+        is_our_child(process) && !self.preexisting.contains(&ProcessIdentity::from_stat(*process))
     }
 
-    /// Takes note of one that is dead, but for the worker; says whether it was one.
-    ///
-    /// Nobody else does, and it would stay for ever.
-    pub(super) fn reap_process(&self, entry: &ProcessStat) -> bool {
-        let concerns = !entry.runs && entry.pid != self.worker && self.is_descendant(entry);
-        concerns && rustix::process::waitpid(pidfd::to_pid(entry.pid), WaitOptions::NOHANG).is_ok()
+    /// Reaps a tracked child that has exited, except the worker; returns whether it was one.
+    pub(crate) fn reap_process(&self, process: &ProcessStat) -> bool {
+        let is_orphan = !process.runs && process.pid != self.worker && self.is_descendant(process);
+        is_orphan && rustix::process::waitpid(pidfd::to_pid(process.pid), WaitOptions::NOHANG).is_ok()
     }
 
-    /// Takes note of all that are dead.
-    pub(super) fn reap_all(&self) {
-        let dead = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // It is asked first whether there is any: to look at every process costs a thousand times as much.
-        if matches!(rustix::process::waitid(WaitId::All, dead), Ok(Some(_))) {
-            for entry in proc_stat::list_processes() {
-                self.reap_process(&entry);
+    /// Reaps all tracked children that have exited, except the worker.
+    pub(crate) fn reap_all(&self) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Asking for any zombie first costs a thousandth of a scan of all processes.
+        if matches!(rustix::process::waitid(WaitId::All, options), Ok(Some(_))) {
+            for process in proc_stat::list_processes() {
+                self.reap_process(&process);
             }
         }
     }
 }
 
-fn is_our_child(entry: &ProcessStat) -> bool {
-    entry.parent == std::process::id()
+fn is_our_child(process: &ProcessStat) -> bool {
+    process.parent == std::process::id()
 }
 
-/// A system that does not know of this leaves us without those whose parent has ended.
+/// Makes orphaned descendants our children, where the system supports it.
 #[cfg(target_os = "linux")]
 fn become_subreaper() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));

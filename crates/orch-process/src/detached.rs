@@ -1,4 +1,4 @@
-//! Starting a program that outlives us: in a session of its own, without our terminal, input and output.
+//! Starting a program that outlives this process: in a session of its own, without our terminal and standard streams.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -11,27 +11,24 @@ use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 
 use crate::EnvironmentVariables;
 
-/// A program that was started and goes on without us.
+/// A detached program.
 #[derive(Debug)]
 pub struct DetachedProcess(Box<dyn ChildWrapper>);
 
 impl DetachedProcess {
-    /// Its number.
+    /// Returns its pid.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// Whether it has ended, as far as we are its parent; it is then no longer counted among the dead.
+    /// Returns whether it has exited, and reaps it if it has.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
     }
 }
 
-/// Starts a program. What it prints goes to the end of a file, or nowhere.
-///
-/// # Errors
-/// It cannot be started, or the file cannot be written.
+/// Starts a program that appends its output to a log file, or discards it.
 pub fn start_detached(
     words: &[OsString],
     folder: &Path,

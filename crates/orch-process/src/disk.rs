@@ -1,12 +1,9 @@
-//! How much room a disk has left.
+//! Free disk space.
 
 use std::io;
 use std::path::Path;
 
-/// Says how many bytes may still be written to the file system that a path lies on, or would lie on.
-///
-/// # Errors
-/// The file system does not tell.
+/// Returns the free space of the file system that contains a path, or would contain it.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
     let found = rustix::fs::statvfs(existing)?;
@@ -18,10 +15,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_to_be_made_counts_as_its_folder() {
+    fn a_missing_path_counts_as_its_nearest_existing_folder() {
         let folder = tempfile::tempdir().unwrap();
         let free = free_bytes(&folder.path().join("not/there/yet")).unwrap();
-        assert!(free > 0, "the tests themselves need room");
+        assert!(free > 0, "the tests need disk space too");
         assert!(free_bytes(Path::new("relative/and/not/there")).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! The variables that a program is started with.
+//! The environment variables of a program.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,28 +7,30 @@ use std::process::Command;
 
 use super::reexec;
 
-/// The whole environment of a program: what is not in here, it does not see.
+/// The complete environment of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentVariables(Vec<(OsString, OsString)>);
 
 impl EnvironmentVariables {
-    /// No variable at all.
+    /// Returns an environment without variables.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// What this process was started with, without what it has set for itself, and without `GIT_*`: a hook or an alias
-    /// that starts us sets variables that would turn our git, and that of a check, to another repository or index.
+    /// Returns the environment of this process without `GIT_*` and without the variables of a re-exec.
+    ///
+    /// A git hook or alias that starts us sets `GIT_*`, which would point our git, and that of a check, to another
+    /// repository or index.
     #[must_use]
     pub fn inherit_sanitized() -> Self {
-        let foreign = |(name, value): &(OsString, OsString)| {
+        let is_inherited = |(name, value): &(OsString, OsString)| {
             !name.as_bytes().starts_with(b"GIT_") && !reexec::is_reexec_variable(name, value)
         };
-        Self(std::env::vars_os().filter(foreign).collect())
+        Self(std::env::vars_os().filter(is_inherited).collect())
     }
 
-    /// The same with this variable set.
+    /// Sets a variable.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         let name = name.into();
@@ -37,22 +39,28 @@ impl EnvironmentVariables {
         self
     }
 
-    /// The same without the variables whose name begins like this.
+    /// Removes all variables whose name has this prefix.
     #[must_use]
     pub fn without_prefix(mut self, prefix: &str) -> Self {
         self.0.retain(|(name, _)| !name.as_bytes().starts_with(prefix.as_bytes()));
         self
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Where a program of this name lies, as a shell with this `PATH` would find it.
+    /// Returns all variables with their values.
+    #[must_use]
+    pub fn as_pairs(&self) -> &[(OsString, OsString)] {
+        &self.0
+    }
+
+    /// Finds a program on this environment's `PATH`.
     ///
-    /// Resolving it once lets each start be a cheap `posix_spawn`, which cannot search a changed `PATH`.
+    /// A resolved path allows each start to use the cheap `posix_spawn`, which cannot search a changed `PATH`.
     #[must_use]
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
         std::env::split_paths(self.get("PATH")?)
@@ -61,7 +69,7 @@ impl EnvironmentVariables {
             .find(|path| is_executable(path))
     }
 
-    /// Makes this the command's environment.
+    /// Replaces a command's environment by this one.
     pub fn apply_to(&self, command: &mut Command) {
         command.env_clear().envs(self.0.iter().map(|(name, value)| (name, value)));
     }
@@ -76,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_value_counts() {
+    fn the_last_value_of_a_variable_wins() {
         let environment = EnvironmentVariables::empty()
             .with_variable("A", "1")
             .with_variable("ORCH_RUN", "x")
@@ -86,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_git_is_inherited() {
+    fn git_variables_are_not_inherited() {
         let names: Vec<OsString> =
             EnvironmentVariables::inherit_sanitized().0.into_iter().map(|(name, _)| name).collect();
         assert!(names.iter().all(|name| !name.as_bytes().starts_with(b"GIT_")), "{names:?}");
     }
 
     #[test]
-    fn programs_are_found_where_the_path_says() {
+    fn programs_are_found_on_the_path() {
         let environment =
             EnvironmentVariables::empty().with_variable("PATH", "nowhere:/nowhere:/bin:/usr/bin");
         assert!(environment.find_program("sh").is_some_and(|path| path.is_absolute()));

@@ -1,7 +1,7 @@
-//! Who a process is, and on which host: a number alone may belong to another process tomorrow.
+//! The identity of a process across pid reuse and reboots, and the identity of the host.
 //!
-//! An identity is made to be stored as text and asked about later, by another program.
-//! Where there is no `/proc`, it is the number alone, and whoever has that number passes for the process.
+//! An identity can be stored as text and later tested by another program.
+//! Without `/proc` it is the pid alone, and any process with that pid matches.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,54 +12,54 @@ use sha2::{Digest as _, Sha256};
 
 use super::proc_stat;
 
-/// A process of this host: its number, when it started, and since which start of the system.
+/// The identity of a process of this host: its pid, its start time and the boot it belongs to.
 ///
-/// As text it is `PID-STARTED-BOOT`, of `a-z0-9-` alone.
+/// The text form is `PID-STARTED-BOOT`, in the characters `a-z0-9-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessIdentity {
     pid: u32,
-    /// In clock ticks since the system started.
+    /// The start time, in clock ticks since boot.
     started: u64,
-    /// The boot id; 0 where it is not known.
+    /// The boot id; 0 if unknown.
     boot: u128,
 }
 
-/// A text that is no identity of a process.
+/// The text is not the identity of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the identity of a process")]
 pub struct InvalidProcessIdentity;
 
 impl ProcessIdentity {
-    /// The process that has this number now, even if it is dead and its parent has not noticed.
+    /// Returns the identity of the process with this pid, which may be a zombie.
     #[must_use]
     pub fn of_pid(pid: u32) -> Option<Self> {
         if let Some(entry) = proc_stat::find_process(pid) {
             return Some(Self::from_stat(entry));
         }
-        let there = !proc_stat::is_proc_available() && is_pid_in_use(pid);
-        there.then_some(Self { pid, started: 0, boot: 0 })
+        let exists = !proc_stat::is_proc_available() && is_pid_in_use(pid);
+        exists.then_some(Self { pid, started: 0, boot: 0 })
     }
 
-    /// This process.
+    /// Returns the identity of this process.
     #[must_use]
     pub fn of_current_process() -> Self {
         Self::of_own_or_child(std::process::id())
     }
 
-    /// This process, or a child that nobody has waited for: it has this number, even if the system hides it.
+    /// Returns the identity of this process or of an unreaped child, even if `/proc` hides it.
     pub(crate) fn of_own_or_child(pid: u32) -> Self {
         Self::of_pid(pid).unwrap_or(Self { pid, started: 0, boot: 0 })
     }
 
-    /// Its number.
+    /// Returns its pid.
     #[must_use]
     pub fn pid(self) -> u32 {
         self.pid
     }
 
-    /// Whether it still runs: its number is taken, by a process that started when it did, and it is not dead.
+    /// Returns whether the process still runs and is not a zombie.
     ///
-    /// Only the [`host_id`] that it was seen on can tell.
+    /// The answer is valid only on the host of the process, see [`host_id`].
     #[must_use]
     pub fn is_alive(self) -> bool {
         match proc_stat::find_process(self.pid) {
@@ -91,15 +91,15 @@ impl FromStr for ProcessIdentity {
             started: started.parse().map_err(|_| InvalidProcessIdentity)?,
             boot: u128::from_str_radix(boot, 16).map_err(|_| InvalidProcessIdentity)?,
         };
-        // One identity has one text, so that texts can be compared.
+        // Each identity has exactly one text form, so that texts can be compared.
         if identity.to_string() == text { Ok(identity) } else { Err(InvalidProcessIdentity) }
     }
 }
 
-/// A stable text for this host, of `a-z0-9-` alone: a digest of its machine id, else of its name.
+/// Returns a stable identifier of this host in the characters `a-z0-9`: a digest of its machine id, else of its name.
 ///
-/// In a container, or a sandbox with process numbers of its own, it is another text than outside:
-/// nobody can tell from one side whether a process of the other is alive.
+/// Inside a container or a sandbox with its own pid namespace it differs from the outside, because neither side can
+/// tell whether a process of the other is alive.
 #[must_use]
 pub fn host_id() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
@@ -109,10 +109,10 @@ pub fn host_id() -> &'static str {
     })
 }
 
-/// A machine id is not for others to see (machine-id(5)), and a name may hold anything.
-fn host_digest(machine: &str, numbers: Option<&str>) -> String {
+/// Hashes the machine id, which must not be exposed (machine-id(5)), and the host name, which may contain anything.
+fn host_digest(machine: &str, namespace: Option<&str>) -> String {
     let mut digest = Sha256::new();
-    for part in ["orch host", machine, numbers.unwrap_or_default()] {
+    for part in ["orch host", machine, namespace.unwrap_or_default()] {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
@@ -132,16 +132,16 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The name of our process numbers, where they are not those of the whole host.
+/// Returns the name of our pid namespace, unless it is the host's initial one.
 fn pid_namespace() -> Option<String> {
-    /// What the kernel calls the numbers of the host itself, always.
-    const OF_THE_HOST: &str = "pid:[4026531836]";
+    /// The kernel's fixed name of the initial namespace.
+    const INITIAL: &str = "pid:[4026531836]";
     let name = std::fs::read_link("/proc/self/ns/pid").ok()?;
     let name = name.to_str()?;
-    (name != OF_THE_HOST).then(|| name.to_owned())
+    (name != INITIAL).then(|| name.to_owned())
 }
 
-/// When the system was started, as a name; 0 where it has none.
+/// Returns the boot id; 0 if the system has none.
 fn boot_id() -> u128 {
     static BOOT: OnceLock<u128> = OnceLock::new();
     *BOOT.get_or_init(|| {
@@ -150,7 +150,7 @@ fn boot_id() -> u128 {
     })
 }
 
-/// Whether somebody has this number, be it a process that we may not signal.
+/// Returns whether a process has this pid, even one that we may not signal.
 fn is_pid_in_use(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
     matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_are_alive_and_have_a_text() {
+    fn our_own_identity_is_alive_and_has_a_text_form() {
         let own = ProcessIdentity::of_current_process();
         assert!(own.is_alive());
         assert_eq!(own.pid(), std::process::id());
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_no_identity() {
+    fn invalid_texts_are_rejected() {
         let boot = "0eeacdfc259c483dad92d007ad581cce";
         assert!(format!("1-2-{boot}").parse::<ProcessIdentity>().is_ok());
         for text in [
@@ -193,10 +193,9 @@ mod tests {
         }
     }
 
-    /// A number that was given to another process, or to one of another start of the system.
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_number_alone_does_not_make_it_alive() {
+    fn a_reused_pid_and_another_boot_are_not_alive() {
         let own = ProcessIdentity::of_current_process();
         assert!(!ProcessIdentity { started: own.started + 1, ..own }.is_alive());
         assert!(!ProcessIdentity { boot: own.boot ^ 1, ..own }.is_alive());
@@ -205,7 +204,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_dead_are_not_alive() {
+    fn a_zombie_is_not_alive() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let identity = ProcessIdentity::of_pid(child.id()).unwrap();
         assert!(identity.is_alive());
@@ -213,18 +212,14 @@ mod tests {
         let pid = Pid::from_child(&child);
         let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
-        assert_eq!(
-            ProcessIdentity::of_pid(child.id()),
-            Some(identity),
-            "it is dead, and its number still its own"
-        );
+        assert_eq!(ProcessIdentity::of_pid(child.id()), Some(identity), "a zombie keeps its pid");
         assert!(!identity.is_alive());
         child.wait().unwrap();
         assert!(!identity.is_alive());
     }
 
     #[test]
-    fn a_host_has_one_text() {
+    fn the_host_id_is_stable_and_hides_the_machine_id() {
         let text = host_id();
         assert_eq!(text, host_id());
         assert!(text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text}");
@@ -238,7 +233,7 @@ mod tests {
             assert!(!texts[..index].contains(text));
         }
         if let Some(id) = machine_id() {
-            assert!(!text.contains(&id), "a machine id is not told");
+            assert!(!text.contains(&id), "the machine id is not exposed");
         }
     }
 }

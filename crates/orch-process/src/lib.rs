@@ -1,10 +1,13 @@
-//! Commands that judge a tree and workers that change it: logged within bounds, ended to the last process.
+//! Processes: start, observe and terminate whole process trees, with bounded logs.
 //!
-//! [`run_check`] runs a command with a limit, [`run_worker`] one that lasts and is watched.
-//! [`terminate_tagged`] ends what a worker left when its wrapper was killed; a [`ProcessIdentity`] can be stored
-//! and asked later whether it is alive. Below them, `handle`, `kin`, `table` and [`tag`] tell who is who,
-//! [`termination`] and [`group`] end processes, `exchange` talks to a program that answers and ends, and by [`reexec`] ours
-//! becomes its own program again.
+//! [`run_check`] runs a command with a time limit, [`run_worker`] one that runs long and is observed, and
+//! [`communicate`](communicate::communicate) one that reads input and writes output; `process_loop` runs all three.
+//! [`terminate_tagged`] terminates what a worker left behind when its wrapper was killed.
+//! A [`ProcessIdentity`] can be stored and later tested for liveness.
+//! `pidfd`, `descendants`, `proc_stat` and [`tag`] identify processes, and [`termination`] and [`group`] terminate them.
+//! With [`reexec`] a process replaces itself by a fresh image of its program.
+//!
+//! The crate knows no other crate of this workspace.
 
 pub(crate) mod bounded_log;
 pub mod check;
@@ -19,6 +22,7 @@ pub mod limit;
 mod pidfd;
 mod poll;
 pub(crate) mod proc_stat;
+mod process_loop;
 pub mod reexec;
 pub mod tag;
 pub mod termination;

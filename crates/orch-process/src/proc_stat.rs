@@ -1,47 +1,47 @@
-//! What `/proc` tells of processes; where there is none, nobody is seen.
+//! Processes as `/proc` shows them; without `/proc`, none are found.
 
 use std::fs::File;
 use std::io::Read as _;
 
-/// A process as it was when it was looked at.
+/// A process at the time when its line was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessStat {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
     pub(crate) group: u32,
-    /// Not dead and merely waiting for its parent to notice.
+    /// Whether it is not a zombie.
     pub(crate) runs: bool,
-    /// When it started, in clock ticks since the system did.
+    /// Its start time, in clock ticks since boot.
     pub(crate) started: u64,
 }
 
-/// Every process that is seen from here, each looked at when it is its turn.
+/// Lists all visible processes, each read when the iterator reaches it.
 pub(crate) fn list_processes() -> impl Iterator<Item = ProcessStat> {
     let folder = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     folder.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(find_process)
 }
 
-/// How much of a line of `/proc/PID/stat` is read: its fifty numbers and its name of at most 64 bytes are shorter.
+/// The read size for `/proc/PID/stat`: fifty numbers and a name of at most 64 bytes are shorter.
 const STAT_BYTES_MAX: usize = 2048;
 
-/// The process of this number.
+/// Returns the process with this pid.
 pub(crate) fn find_process(pid: u32) -> Option<ProcessStat> {
     let mut line = [0; STAT_BYTES_MAX];
-    // The system gives the line whole, and of hundreds of processes each further call would count.
+    // One read returns the whole line; with hundreds of processes, each further system call would count.
     let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
     parse_stat(pid, &line[..length])
 }
 
-/// Whether there is a `/proc` that tells of processes, ourselves at least.
+/// Returns whether `/proc` shows processes, at least this one.
 pub(crate) fn is_proc_available() -> bool {
     find_process(std::process::id()).is_some()
 }
 
-/// Reads `/proc/PID/stat`, whose second field may hold anything but ends at the last `)`.
+/// Parses `/proc/PID/stat`, whose second field may contain anything and ends at the last `)`.
 fn parse_stat(pid: u32, stat: &[u8]) -> Option<ProcessStat> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    // Fields are numbered from 1 in proc(5); the first one here is the third.
+    // proc(5) numbers the fields from 1; the first one here is the third.
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).copied();
     let threads: u32 = field(20)?.parse().ok()?;
@@ -49,7 +49,7 @@ fn parse_stat(pid: u32, stat: &[u8]) -> Option<ProcessStat> {
         pid,
         parent: field(4)?.parse().ok()?,
         group: field(5)?.parse().ok()?,
-        // A first thread that ended before the others looks dead, but the process goes on.
+        // A main thread that exited before the others looks like a zombie, but the process runs.
         runs: !matches!(field(3)?, "Z" | "X" | "x") || threads > 1,
         started: field(22)?.parse().ok()?,
     })
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stat_line_is_read_behind_any_name() {
+    fn a_stat_line_is_parsed_with_any_process_name() {
         let line = |name: &[u8], state: &str, threads: u32| {
             let rest = format!(" {state} 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 4711 0 0");
             [b"17 (", name, b")", rest.as_bytes()].concat()
@@ -82,7 +82,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn we_are_seen() {
+    fn our_own_process_is_found() {
         let own = std::process::id();
         assert!(is_proc_available());
         assert!(list_processes().any(|entry| entry.pid == own && entry.runs));

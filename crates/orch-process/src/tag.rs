@@ -1,4 +1,4 @@
-//! A variable that a process and all that it starts bear, by which they are found wherever they went.
+//! Tags: an environment variable that a process passes on to everything it starts, by which all of them are found.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
@@ -7,34 +7,35 @@ use super::identity::ProcessIdentity;
 use super::proc_stat;
 use crate::limit::ENVIRON_BYTES_MAX;
 
-/// A variable with a value that no other undertaking has.
+/// An environment variable with a value that no other unit of work has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag<'a> {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'a str,
-    /// What tells this undertaking from others.
+    /// The value that identifies the unit of work.
     pub value: &'a str,
 }
 
-/// The running processes that were started with this variable, as far as the system lets us see; never ourselves.
+/// Returns the running processes that were started with this tag, as far as `/proc` shows them; never ourselves.
 ///
-/// One that was given another environment is not among them, nor one of another user.
+/// Processes with a cleaned environment and those of other users are not found.
 #[must_use]
 pub fn find_tagged_processes(tag: Tag<'_>) -> Vec<ProcessIdentity> {
     let own = std::process::id();
-    let bears =
-        |entry: &proc_stat::ProcessStat| entry.runs && entry.pid != own && tag.marks_process(entry.pid);
-    proc_stat::list_processes().filter(bears).map(ProcessIdentity::from_stat).collect()
+    proc_stat::list_processes()
+        .filter(|process| process.runs && process.pid != own && tag.marks_process(process.pid))
+        .map(ProcessIdentity::from_stat)
+        .collect()
 }
 
 impl Tag<'_> {
-    /// Whether the process of this number was started with this variable.
+    /// Returns whether the process with this pid was started with this tag.
     pub(crate) fn marks_process(self, pid: u32) -> bool {
         let Ok(environ) = File::open(format!("/proc/{pid}/environ")) else { return false };
         self.is_in_environ(environ)
     }
 
-    /// Looks through variables that each end in a NUL, holding one at a time.
+    /// Searches NUL-terminated variables, holding one in memory at a time.
     fn is_in_environ(self, environ: impl Read) -> bool {
         let mut variables = BufReader::with_capacity(4096, environ.take(ENVIRON_BYTES_MAX));
         let mut variable = Vec::new();
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_variable_counts() {
+    fn only_a_whole_variable_matches() {
         let tag = Tag { name: "TAG", value: "a-1" };
         for (environ, expected) in [
             (&b"TAG=a-1\0"[..], true),

@@ -1,7 +1,7 @@
-//! Ends processes to the last one: asks them, waits, kills them, and looks again until nobody is found.
+//! Terminates processes down to the last one: SIGTERM, a grace period, SIGKILL, and rescans until none is found.
 //!
-//! They are known by a variable that they bear, by their descent from us, and by their group.
-//! Each is held by a handle of its own, so that a signal reaches no other process that was given its number.
+//! The processes are found by their tag, by their descent from us, and by their process group.
+//! Each is tracked by a pidfd, so that no signal reaches another process with a reused pid.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -16,82 +16,89 @@ use super::pidfd;
 use super::poll::{poll_files, poll_readable};
 use super::proc_stat::{self, ProcessStat};
 use super::tag::Tag;
-use crate::limit::{HANDLES_MAX, KILL_LOOK, KILL_ROUND, KILL_WAIT};
+use crate::limit::{EXIT_POLL_INTERVAL, KILL_WAIT, PIDFDS_MAX, RESCAN_INTERVAL};
 
-/// What became of processes that were to end.
+/// The result of a termination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TerminationReport {
-    /// How many there were, those included that are left.
+    /// How many processes were found, survivors included.
     pub processes: usize,
-    /// Those that did not go even when they were killed, or that we may not kill.
+    /// The processes that did not exit after SIGKILL, or that we may not signal.
     pub survivors: Vec<ProcessIdentity>,
-    /// Whether some to the last kept starting others and ending before they could be held, so that more may be left.
+    /// Whether processes kept starting others and exiting before they could be tracked, so that some may survive.
     pub restless: bool,
 }
 
-/// Ends every process that bears this variable, and all that descend from one; returns when none is left.
+/// Terminates every process with this tag and all their descendants; returns when none is left.
 ///
-/// They are asked first, and killed when the grace is over. We are never among them, even if we bear it.
-/// A chain of processes that each start the next and end at once may be missed, since nothing but the
-/// variable tells of it; [`run_worker`](super::run_worker) does not miss one. Without `/proc` nobody is found.
+/// SIGKILL follows SIGTERM after the grace period.
+/// We are never among them, even if we have the tag ourselves.
+/// A chain of processes that each start the next and exit at once may be missed, because only the tag leads to it;
+/// [`run_worker`](super::run_worker) does not miss one.
+/// Without `/proc` no process is found.
 #[must_use]
 pub fn terminate_tagged(tag: Tag<'_>, grace: Duration) -> TerminationReport {
-    let mut ending = ProcessTermination::begin(KillTarget { tag, kin: None, group: None }, grace);
-    while !ending.is_over() {
-        poll_files([], ending.handles(), Some(ending.due()));
-        ending.escalate_if_due();
+    let target = KillTarget { tag: Some(tag), descendants: None, group: None };
+    let mut termination = ProcessTermination::begin(target, grace);
+    while !termination.is_over() {
+        poll_files([], termination.handles(), Some(termination.due()));
+        termination.escalate_if_due();
     }
-    ending.into_report()
+    termination.into_report()
 }
 
-/// Whose end is wanted.
-pub(super) struct KillTarget<'a> {
-    pub(super) tag: Tag<'a>,
-    /// Our children, but for those that we had before, and all their descendants.
-    pub(super) kin: Option<DescendantTracker>,
-    pub(super) group: Option<ProcessGroup>,
+/// Which processes to terminate: those that match any of the criteria.
+pub(crate) struct KillTarget<'a> {
+    /// Processes with this tag, and their descendants.
+    pub(crate) tag: Option<Tag<'a>>,
+    /// Our new children, and their descendants.
+    pub(crate) descendants: Option<DescendantTracker>,
+    /// The processes of this group.
+    pub(crate) group: Option<ProcessGroup>,
 }
 
-/// What a look brought.
+/// The result of one scan of all processes.
 struct ProcessScan {
     running: Vec<ProcessStat>,
-    /// Whether one had died since the look before: it may have started another that was not seen.
-    dead: bool,
+    /// Whether a zombie was found: that process may have started another one that the scan missed.
+    found_zombie: bool,
 }
 
 impl KillTarget<'_> {
     fn scan_processes(&self) -> ProcessScan {
         let own = std::process::id();
-        let (mut running, mut others, mut dead) = (Vec::new(), Vec::new(), false);
-        for entry in proc_stat::list_processes() {
-            if !entry.runs {
-                dead |= self.kin.as_ref().is_some_and(|kin| kin.reap_process(&entry));
-            } else if entry.pid == own || entry.pid == 1 {
-                // We are no step of a descent: our other children are not concerned, even if we bear the tag.
-            } else if self.is_direct_target(&entry) {
-                running.push(entry);
+        let (mut running, mut others, mut found_zombie) = (Vec::new(), Vec::new(), false);
+        for process in proc_stat::list_processes() {
+            if !process.runs {
+                let tracker = self.descendants.as_ref();
+                found_zombie |= tracker.is_some_and(|tracker| tracker.reap_process(&process));
+            } else if process.pid == own || process.pid == 1 {
+                // Our other children are no target, even if we have the tag ourselves.
+            } else if self.matches_directly(&process) {
+                running.push(process);
             } else {
-                others.push(entry);
+                others.push(process);
             }
         }
-        let mut reached = 0;
-        while reached < running.len() {
-            let parent = running[reached].pid;
-            running.extend(others.extract_if(.., |entry| entry.parent == parent));
-            reached += 1;
+        // A process that left the group is no target of a group alone.
+        let mut visited = if self.tag.is_none() && self.descendants.is_none() { running.len() } else { 0 };
+        while visited < running.len() {
+            let parent = running[visited].pid;
+            running.extend(others.extract_if(.., |process| process.parent == parent));
+            visited += 1;
         }
-        ProcessScan { running, dead }
+        ProcessScan { running, found_zombie }
     }
 
-    /// Whether it is one of them, whatever it descends from.
-    fn is_direct_target(&self, entry: &ProcessStat) -> bool {
-        self.kin.as_ref().is_some_and(|kin| kin.is_descendant(entry))
-            || self.group.is_some_and(|group| group.contains_process(entry))
-            || self.tag.marks_process(entry.pid)
+    /// Returns whether a process matches by itself, and not only through its ancestors.
+    fn matches_directly(&self, process: &ProcessStat) -> bool {
+        self.descendants.as_ref().is_some_and(|tracker| tracker.is_descendant(process))
+            || self.group.is_some_and(|group| group.contains_process(process))
+            || self.tag.is_some_and(|tag| tag.marks_process(process.pid))
     }
 }
 
-/// How far an ending has come.
+/// The stage of a termination.
 #[derive(Clone, Copy)]
 enum EscalationStage {
     TermSent { kill_at: Instant },
@@ -99,225 +106,222 @@ enum EscalationStage {
     Finished,
 }
 
-/// Processes that are being ended.
-pub(super) struct ProcessTermination<'a> {
-    quarry: KillTarget<'a>,
-    held: Vec<TrackedProcess>,
-    met: HashSet<ProcessIdentity>,
-    /// Whether the last look told that there may be one more than it found.
+/// A termination under way.
+pub(crate) struct ProcessTermination<'a> {
+    target: KillTarget<'a>,
+    tracked: Vec<TrackedProcess>,
+    /// All processes that were ever tracked.
+    seen: HashSet<ProcessIdentity>,
+    /// Whether the last scan may have missed a process.
     restless: bool,
-    pressure: EscalationStage,
-    /// When to look again, though nothing tells of anything.
-    look_at: Option<Instant>,
+    stage: EscalationStage,
+    /// When to scan again even if no pidfd is readable.
+    rescan_at: Option<Instant>,
 }
 
 impl<'a> ProcessTermination<'a> {
-    /// Asks all of them to end.
-    pub(super) fn begin(quarry: KillTarget<'a>, grace: Duration) -> Self {
-        let pressure = EscalationStage::TermSent { kill_at: Instant::now() + grace };
-        let (held, met) = (Vec::new(), HashSet::new());
-        let mut ending = Self { quarry, held, met, restless: false, pressure, look_at: None };
-        // They are held first, so that those who end at once are counted too.
-        let sight = ending.quarry.scan_processes();
-        let is_quiet = sight.running.is_empty() && !sight.dead;
-        for entry in sight.running {
-            ending.track_process(entry);
+    /// Sends SIGTERM to all processes of the target.
+    pub(crate) fn begin(target: KillTarget<'a>, grace: Duration) -> Self {
+        let stage = EscalationStage::TermSent { kill_at: Instant::now() + grace };
+        let (tracked, seen) = (Vec::new(), HashSet::new());
+        let mut termination = Self { target, tracked, seen, restless: false, stage, rescan_at: None };
+        // Tracked before they are signalled, so that processes that exit at once are counted too.
+        let scan = termination.target.scan_processes();
+        let is_quiet = scan.running.is_empty() && !scan.found_zombie;
+        for process in scan.running {
+            termination.track_process(process);
         }
-        ending.send_term();
-        if ending.held.is_empty() {
-            ending.rescan_until_quiet(usize::from(is_quiet));
+        termination.send_term();
+        if termination.tracked.is_empty() {
+            termination.rescan_until_quiet(usize::from(is_quiet));
         } else {
-            ending.look_at = ending.next_scan_at(KILL_LOOK);
+            termination.rescan_at = termination.next_scan_at(EXIT_POLL_INTERVAL);
         }
-        ending
+        termination
     }
 
-    /// Becomes readable whenever one of them has ended.
-    pub(super) fn handles(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.held.iter().filter_map(|held| held.handle.as_ref().map(OwnedFd::as_fd))
+    /// Returns files that become readable when a process exits.
+    pub(crate) fn handles(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.tracked.iter().filter_map(|tracked| tracked.pidfd.as_ref().map(OwnedFd::as_fd))
     }
 
-    /// When to go on, even if no handle is readable.
-    pub(super) fn due(&self) -> Instant {
-        let due = match self.pressure {
+    /// Returns when to call [`escalate_if_due`](Self::escalate_if_due) even if no handle is readable.
+    pub(crate) fn due(&self) -> Instant {
+        let due = match self.stage {
             EscalationStage::TermSent { kill_at } => kill_at,
             EscalationStage::KillSent { give_up_at } => give_up_at,
             EscalationStage::Finished => Instant::now(),
         };
-        self.look_at.map_or(due, |look_at| look_at.min(due))
+        self.rescan_at.map_or(due, |rescan_at| rescan_at.min(due))
     }
 
-    /// Whether nobody is left, or those that are will not go.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.pressure, EscalationStage::Finished)
+    /// Returns whether no process is left, or the termination gave up on the rest.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.stage, EscalationStage::Finished)
     }
 
-    /// How many there were, and who is left.
-    pub(super) fn into_report(mut self) -> TerminationReport {
-        self.held.retain(|held| !held.has_exited());
-        let survivors = self.held.iter().map(|held| held.identity).collect();
-        TerminationReport { processes: self.met.len(), survivors, restless: self.restless }
+    pub(crate) fn into_report(mut self) -> TerminationReport {
+        self.tracked.retain(|tracked| !tracked.has_exited());
+        let survivors = self.tracked.iter().map(|tracked| tracked.identity).collect();
+        TerminationReport { processes: self.seen.len(), survivors, restless: self.restless }
     }
 
-    /// Whether this process was among them.
-    pub(super) fn has_seen(&self, identity: ProcessIdentity) -> bool {
-        self.met.contains(&identity)
+    /// Returns whether a process was among those that were tracked.
+    pub(crate) fn has_seen(&self, identity: ProcessIdentity) -> bool {
+        self.seen.contains(&identity)
     }
 
-    /// Looks who is gone, and goes on to the next means when the one before has had its time.
-    ///
-    /// To be called when a handle is readable or it is due.
-    pub(super) fn escalate_if_due(&mut self) {
-        self.held.retain(|held| !held.has_exited());
+    /// Drops the processes that have exited, and escalates when a stage's time is over.
+    pub(crate) fn escalate_if_due(&mut self) {
+        self.tracked.retain(|tracked| !tracked.has_exited());
         let now = Instant::now();
-        match self.pressure {
+        match self.stage {
             EscalationStage::TermSent { kill_at } if now >= kill_at => {
-                self.pressure = EscalationStage::KillSent { give_up_at: now + KILL_WAIT };
+                self.stage = EscalationStage::KillSent { give_up_at: now + KILL_WAIT };
                 self.kill_tracked();
             }
             EscalationStage::KillSent { give_up_at } if now >= give_up_at => {
-                self.pressure = EscalationStage::Finished;
+                self.stage = EscalationStage::Finished;
             }
             EscalationStage::KillSent { .. }
-                if self.held.is_empty() || self.look_at.is_none_or(|at| now >= at) =>
+                if self.tracked.is_empty() || self.rescan_at.is_none_or(|at| now >= at) =>
             {
                 self.kill_tracked();
             }
-            // Whoever is new while others take their time may be what they need for that.
-            EscalationStage::TermSent { .. } if self.held.is_empty() => self.rescan_until_quiet(0),
-            EscalationStage::TermSent { .. } => self.look_at = self.next_scan_at(KILL_LOOK),
+            // While some still shut down, new processes may be part of that.
+            EscalationStage::TermSent { .. } if self.tracked.is_empty() => self.rescan_until_quiet(0),
+            EscalationStage::TermSent { .. } => self.rescan_at = self.next_scan_at(EXIT_POLL_INTERVAL),
             EscalationStage::KillSent { .. } | EscalationStage::Finished => {}
         }
     }
 
-    /// Asks those that are held, each once: the second time means haste to some.
+    /// Sends SIGTERM to each tracked process once: some programs skip their cleanup after a second one.
     fn send_term(&self) {
-        let group = self.quarry.group;
+        let group = self.target.group;
         if let Some(group) = group {
             group.request_termination();
         }
-        for held in
-            self.held.iter().filter(|held| group.is_none_or(|group| !group.contains_process(&held.entry)))
-        {
-            held.send_term();
-        }
+        let is_outside =
+            |tracked: &&TrackedProcess| group.is_none_or(|group| !group.contains_process(&tracked.stat));
+        self.tracked.iter().filter(is_outside).for_each(TrackedProcess::send_term);
     }
 
-    /// Kills those that are held, and those that have come since.
+    /// Sends SIGKILL to the tracked processes and to new ones.
     fn kill_tracked(&mut self) {
-        if let Some(group) = self.quarry.group {
+        if let Some(group) = self.target.group {
             group.kill();
         }
-        for held in &self.held {
-            held.send_signal(Signal::KILL);
+        for tracked in &self.tracked {
+            tracked.send_signal(Signal::KILL);
         }
         self.rescan_until_quiet(0);
     }
 
-    /// Holds those that are new, and signals them.
+    /// Tracks and signals new processes; finishes after two quiet scans in a row.
     ///
-    /// Nobody is left only when two looks in a row found nobody, and nobody who had just died:
-    /// while we look, one may start another and end. So many were quiet already.
-    fn rescan_until_quiet(&mut self, quiet: usize) {
-        for _ in quiet..2 {
-            let sight = self.quarry.scan_processes();
-            self.restless = sight.dead;
-            for entry in &sight.running {
-                match (self.track_process(*entry), self.pressure) {
+    /// A quiet scan finds neither a process nor a fresh zombie.
+    /// One is not enough: during a scan, a process may start another one and exit.
+    fn rescan_until_quiet(&mut self, quiet_scans: usize) {
+        for _ in quiet_scans..2 {
+            let scan = self.target.scan_processes();
+            self.restless = scan.found_zombie;
+            for process in scan.running {
+                match (self.track_process(process), self.stage) {
                     (TrackOutcome::New(index), EscalationStage::TermSent { .. }) => {
-                        self.held[index].send_term();
+                        self.tracked[index].send_term();
                     }
                     (
                         TrackOutcome::New(index),
                         EscalationStage::KillSent { .. } | EscalationStage::Finished,
                     ) => {
-                        self.held[index].send_signal(Signal::KILL);
+                        self.tracked[index].send_signal(Signal::KILL);
                     }
                     (TrackOutcome::Known, _) => {}
-                    (TrackOutcome::Gone, _) => self.restless = true,
+                    (TrackOutcome::Exited, _) => self.restless = true,
                 }
             }
-            if self.restless || !self.held.is_empty() {
-                self.look_at = self.next_scan_at(if self.restless { KILL_LOOK } else { KILL_ROUND });
+            if self.restless || !self.tracked.is_empty() {
+                let interval = if self.restless { EXIT_POLL_INTERVAL } else { RESCAN_INTERVAL };
+                self.rescan_at = self.next_scan_at(interval);
                 return;
             }
         }
-        let group_is_left =
-            !proc_stat::is_proc_available() && self.quarry.group.is_some_and(ProcessGroup::is_alive);
-        if group_is_left {
-            self.look_at = Some(Instant::now() + KILL_LOOK);
+        let group_survives =
+            !proc_stat::is_proc_available() && self.target.group.is_some_and(ProcessGroup::has_processes);
+        if group_survives {
+            self.rescan_at = Some(Instant::now() + EXIT_POLL_INTERVAL);
         } else {
-            self.pressure = EscalationStage::Finished;
+            self.stage = EscalationStage::Finished;
         }
     }
 
-    fn track_process(&mut self, entry: ProcessStat) -> TrackOutcome {
-        let identity = ProcessIdentity::from_stat(entry);
-        if self.held.iter().any(|held| held.identity == identity) {
+    fn track_process(&mut self, process: ProcessStat) -> TrackOutcome {
+        let identity = ProcessIdentity::from_stat(process);
+        if self.tracked.iter().any(|tracked| tracked.identity == identity) {
             return TrackOutcome::Known;
         }
-        let Some(held) = TrackedProcess::open_tracked(entry, self.held.len() < HANDLES_MAX) else {
-            return TrackOutcome::Gone;
+        let Some(tracked) = TrackedProcess::open(process, self.tracked.len() < PIDFDS_MAX) else {
+            return TrackOutcome::Exited;
         };
-        self.met.insert(identity);
-        self.held.push(held);
-        TrackOutcome::New(self.held.len() - 1)
+        self.seen.insert(identity);
+        self.tracked.push(tracked);
+        TrackOutcome::New(self.tracked.len() - 1)
     }
 
-    /// When nothing tells of what is awaited: newcomers, and the end of those that have no handle.
-    fn next_scan_at(&self, soon: Duration) -> Option<Instant> {
-        let all_tell = self.held.iter().all(|held| held.handle.is_some());
-        let soon = match self.pressure {
-            EscalationStage::TermSent { .. } if all_tell && !self.held.is_empty() => return None,
-            EscalationStage::TermSent { .. } | EscalationStage::Finished => KILL_LOOK,
-            EscalationStage::KillSent { .. } => soon,
+    /// Returns when to scan for what no pidfd reports: new processes, and the exit of those without a pidfd.
+    fn next_scan_at(&self, interval: Duration) -> Option<Instant> {
+        let all_have_pidfd = self.tracked.iter().all(|tracked| tracked.pidfd.is_some());
+        let interval = match self.stage {
+            EscalationStage::TermSent { .. } if all_have_pidfd && !self.tracked.is_empty() => return None,
+            EscalationStage::TermSent { .. } | EscalationStage::Finished => EXIT_POLL_INTERVAL,
+            EscalationStage::KillSent { .. } => interval,
         };
-        Some(Instant::now() + soon)
+        Some(Instant::now() + interval)
     }
 }
 
-/// What came of taking hold of a process.
+/// The result of tracking a process.
 enum TrackOutcome {
-    /// It is the one in this place.
+    /// It is now tracked, at this index.
     New(usize),
     Known,
-    Gone,
+    Exited,
 }
 
-/// A process that cannot be taken for another.
+/// A process that cannot be confused with another one that reuses its pid.
 struct TrackedProcess {
-    entry: ProcessStat,
+    stat: ProcessStat,
     identity: ProcessIdentity,
-    /// Where the system gives none, its identity is looked at before each signal.
-    handle: Option<OwnedFd>,
+    /// Without a pidfd, the identity is verified before each signal.
+    pidfd: Option<OwnedFd>,
 }
 
 impl TrackedProcess {
-    /// Nothing if it is gone, even if another has its number now.
-    fn open_tracked(entry: ProcessStat, with_handle: bool) -> Option<Self> {
-        let handle = if with_handle { pidfd::open_pidfd(entry.pid) } else { None };
-        let identity = ProcessIdentity::from_stat(entry);
-        // The handle is of whoever had the number when it was opened; that it was this one is seen afterwards.
-        identity.is_alive().then_some(Self { entry, identity, handle })
+    /// Returns `None` if the process has exited, even if another one has its pid now.
+    fn open(stat: ProcessStat, with_pidfd: bool) -> Option<Self> {
+        let pidfd = if with_pidfd { pidfd::open_pidfd(stat.pid) } else { None };
+        let identity = ProcessIdentity::from_stat(stat);
+        // Verified after opening: if the process is alive now, the pidfd refers to it.
+        identity.is_alive().then_some(Self { stat, identity, pidfd })
     }
 
-    /// A stopped one is let go on, or it could not hear.
+    /// Sends SIGTERM, and SIGCONT so that a stopped process receives it.
     fn send_term(&self) {
         self.send_signal(Signal::TERM);
         self.send_signal(Signal::CONT);
     }
 
     fn has_exited(&self) -> bool {
-        let Some(handle) = &self.handle else { return !self.identity.is_alive() };
-        let ([ended], _) =
-            poll_files([poll_readable(handle.as_fd())], std::iter::empty(), Some(Instant::now()));
-        ended
+        let Some(pidfd) = &self.pidfd else { return !self.identity.is_alive() };
+        let ([exited], _) =
+            poll_files([poll_readable(pidfd.as_fd())], std::iter::empty(), Some(Instant::now()));
+        exited
     }
 
-    /// One that is gone has nothing to hear, and one that we may not signal is left in the end.
+    /// Sends a signal; processes that have exited or that we may not signal are skipped.
     fn send_signal(&self, signal: Signal) {
-        if let Some(handle) = &self.handle {
-            pidfd::signal_pidfd(handle, signal);
+        if let Some(pidfd) = &self.pidfd {
+            pidfd::signal_pidfd(pidfd, signal);
         } else if let Some(pid) = pidfd::to_pid(self.identity.pid()).filter(|_| self.identity.is_alive()) {
             let _ = rustix::process::kill_process(pid, signal);
         }
@@ -331,30 +335,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_is_anothers_now_is_not_touched() {
-        for with_handle in [true, false] {
+    fn a_process_with_a_reused_pid_is_not_signalled() {
+        for with_pidfd in [true, false] {
             let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-            let entry = proc_stat::find_process(child.id()).unwrap();
-            let earlier = ProcessStat { started: entry.started - 1, ..entry };
-            assert!(TrackedProcess::open_tracked(earlier, with_handle).is_none());
+            let stat = proc_stat::find_process(child.id()).unwrap();
+            let earlier = ProcessStat { started: stat.started - 1, ..stat };
+            assert!(TrackedProcess::open(earlier, with_pidfd).is_none());
 
             let identity = ProcessIdentity::from_stat(earlier);
-            let held = TrackedProcess { entry: earlier, identity, handle: None };
-            assert!(held.has_exited());
-            held.send_signal(Signal::KILL);
+            let tracked = TrackedProcess { stat: earlier, identity, pidfd: None };
+            assert!(tracked.has_exited());
+            tracked.send_signal(Signal::KILL);
 
-            let held = TrackedProcess::open_tracked(entry, with_handle).unwrap();
-            assert_eq!(held.handle.is_some(), with_handle);
-            assert!(!held.has_exited());
+            let tracked = TrackedProcess::open(stat, with_pidfd).unwrap();
+            assert_eq!(tracked.pidfd.is_some(), with_pidfd);
+            assert!(!tracked.has_exited());
             drop(child.stdin.take());
-            assert!(child.wait().unwrap().success(), "the signal for another did not reach it");
-            assert!(held.has_exited());
-            held.send_signal(Signal::KILL);
+            assert!(child.wait().unwrap().success(), "the signal for the earlier process did not reach it");
+            assert!(tracked.has_exited());
+            tracked.send_signal(Signal::KILL);
         }
     }
 
     #[test]
-    fn nobody_is_ended_at_once() {
+    fn termination_without_processes_returns_at_once() {
         let tag = Tag { name: "ORCH_TEST_TAG", value: "nobody" };
         assert_eq!(terminate_tagged(tag, Duration::from_secs(60)), TerminationReport::default());
     }

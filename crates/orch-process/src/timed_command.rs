@@ -1,24 +1,23 @@
-//! Telling another program something: it gets a text, some variables and little time, and nobody waits for more.
+//! Running a program with input and a time limit, without its output.
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::ops::ControlFlow;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::communicate::StdinWriter;
 use super::group::ProcessGroup;
-use super::pidfd::child_exit_handle;
-use super::poll::{poll_files, poll_readable, poll_writable};
+use super::process_loop::{LoopObserver, OutputStream, ProcessLoop, StopCause, WatchedChild};
 use crate::EnvironmentVariables;
 
-/// Runs a program with this input, in a group of its own; what it prints is nobody's. `None` where it took too long:
-/// it was ended then, with what it had started.
+/// Runs a program with this input in a process group of its own and discards its output.
+///
+/// Returns `None` if the program exceeded the time limit; its process group was then killed.
 ///
 /// # Errors
-/// It cannot be started.
+/// The program cannot be started.
 pub fn run_with_timeout(
     words: &[OsString],
     folder: &Path,
@@ -32,31 +31,25 @@ pub fn run_with_timeout(
     environment.apply_to(&mut command);
     command.args(arguments).current_dir(folder).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let due = Instant::now() + limit;
-    let group = ProcessGroup::led_by(child.id());
-    let told = (|| {
-        let ended = child_exit_handle(child.id())?;
-        let mut feed = StdinWriter::new(child.stdin.take(), input)?;
-        loop {
-            let places = [feed.poll_descriptor().and_then(poll_writable), poll_readable(ended.as_fd())];
-            let ([takes, ended], _) = poll_files(places, std::iter::empty(), Some(due));
-            if ended {
-                return Ok(true);
-            }
-            if Instant::now() >= due {
-                return Ok(false);
-            }
-            if takes {
-                feed.write_available()?;
-            }
-        }
-    })();
-    if !matches!(told, Ok(true)) {
-        group.kill();
+    let mut process = command.spawn()?;
+    let mut process_loop = ProcessLoop::new(process.stdin.take(), input, [None, None]);
+    process_loop.child = Some(WatchedChild::watch_leader(process.id())?);
+    process_loop.deadline = Some(Instant::now() + limit);
+    let has_exited = process_loop.run(&mut NoObserver).cause == StopCause::Exited;
+    if !has_exited {
+        ProcessGroup::led_by(process.id()).kill();
     }
-    let status = child.wait()?;
-    told.map(|ended: bool| ended.then_some(status))
+    let status = process.wait()?;
+    Ok(has_exited.then_some(status))
+}
+
+/// Observes a program without output.
+struct NoObserver;
+
+impl LoopObserver for NoObserver {
+    fn on_output(&mut self, _stream: OutputStream, _bytes: &[u8]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 #[cfg(test)]
@@ -67,27 +60,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let words = ["/bin/sh", "-c", script].map(OsString::from);
         let input = vec![b'x'; 1_000_000];
-        let environment = EnvironmentVariables::empty().with_variable("SAID", "it");
+        let environment = EnvironmentVariables::empty().with_variable("SET", "yes");
         let status = run_with_timeout(&words, folder.path(), &environment, &input, limit)?;
         Ok(status.and_then(|status| status.code()))
     }
 
     #[test]
-    fn it_ends_by_itself_or_by_us() {
+    fn a_program_exits_or_is_killed_at_its_time_limit() {
         let long = Duration::from_secs(60);
         assert_eq!(
-            run_script("read -r line; [ ${#line} = 1000000 ] && [ $SAID = it ]", long).unwrap(),
+            run_script("read -r line; [ ${#line} = 1000000 ] && [ $SET = yes ]", long).unwrap(),
             Some(0)
         );
-        assert_eq!(run_script("exit 3", long).unwrap(), Some(3), "it need not listen");
-        let begun = Instant::now();
-        let hangs = "trap '' TERM; exec <&-; while :; do read line; done";
-        assert_eq!(run_script(hangs, Duration::from_millis(50)).unwrap(), None);
-        assert!(begun.elapsed() < long);
+        assert_eq!(run_script("exit 3", long).unwrap(), Some(3), "it may leave its input unread");
+        let started = Instant::now();
+        let ignores_term = "trap '' TERM; exec <&-; while :; do read line; done";
+        assert_eq!(run_script(ignores_term, Duration::from_millis(50)).unwrap(), None);
+        assert!(started.elapsed() < long);
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_told() {
+    fn a_missing_program_is_an_error() {
         let words = [OsString::from("/nowhere/to/be/found")];
         let environment = EnvironmentVariables::empty();
         let limit = Duration::from_secs(1);

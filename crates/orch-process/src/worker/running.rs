@@ -1,254 +1,160 @@
-//! A worker under way: one loop that waits for its outputs, its end, the stop, and what is due.
+//! A running worker: its output, its ticks, and the reaping of its orphans.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus};
-
-use super::output::WorkerOutput;
-use super::rotating_log::RotatingLog;
-use super::{
+use super::command::{
     TickDecision, WorkerCommand, WorkerExit, WorkerInput, WorkerObserver, WorkerResult, WorkerStartFault,
-    WorkerTiming, spawn,
+    WorkerTiming,
 };
-use crate::communicate::StdinWriter;
+use super::line_splitter::LineSplitter;
+use super::rotating_log::RotatingLog;
+use super::spawn;
+use crate::bounded_log::TailBuffer;
 use crate::descendants::DescendantTracker;
-use crate::group::ProcessGroup;
 use crate::identity::ProcessIdentity;
-use crate::limit::{OUTPUT_READS, OUTPUT_READS_LAST, REAP_LOOK};
-use crate::pidfd::{self, child_exit_handle};
-use crate::poll::{poll_files, poll_readable, poll_writable};
-use crate::termination::{KillTarget, ProcessTermination, TerminationReport};
+use crate::limit::{REAP_INTERVAL, WORKER_READ_BYTES, WORKER_TAIL_BYTES};
+use crate::process_loop::{
+    ChildExit, LoopObserver, LoopOutcome, OutputStream, ProcessLoop, StopCause, WatchedChild,
+};
+use crate::termination::{KillTarget, TerminationReport};
 
-/// What a worker is taken to have said where the system does not tell.
-const EXIT_UNTOLD: i32 = 255;
+/// Runs a worker until all of its processes have exited.
+#[must_use]
+pub fn run_worker(worker: &WorkerCommand<'_>, observer: &mut dyn WorkerObserver) -> WorkerResult {
+    run_observed(worker, observer).unwrap_or_else(|fault| WorkerResult {
+        outcome: WorkerExit::CouldNotStart(fault),
+        duration_ms: 0,
+        last_output_ms: None,
+        tail: String::new(),
+        left_behind: TerminationReport::default(),
+        log_fault: None,
+    })
+}
 
-/// A worker under way.
-pub(super) struct RunningWorker<'a> {
-    worker: &'a WorkerCommand<'a>,
-    began: Instant,
-    identity: ProcessIdentity,
-    kin: DescendantTracker,
-    feed: Option<StdinWriter<'a>>,
-    output: WorkerOutput,
-    /// Becomes readable when the worker has ended.
-    ended: OwnedFd,
-    exit: Option<WorkerExit>,
-    /// Why its processes are being ended.
-    ending: Option<(TerminationCause, ProcessTermination<'a>)>,
+fn run_observed(
+    worker: &WorkerCommand<'_>,
+    observer: &mut dyn WorkerObserver,
+) -> Result<WorkerResult, WorkerStartFault> {
+    let command = spawn::prepare_command(worker)?;
+    let log = RotatingLog::open(worker.log, worker.log_bytes_max).map_err(WorkerStartFault::NoLog)?;
+    let descendants = DescendantTracker::start_tracking();
+    let started_at = Instant::now();
+    let spawned = spawn::start_worker(command)?;
+    let child = WatchedChild::watch_leader(spawned.pid).map_err(WorkerStartFault::NoProcess)?;
+    let descendants = descendants.with_worker(spawned.pid);
+    let identity = ProcessIdentity::of_own_or_child(spawned.pid);
+    let target = KillTarget {
+        tag: Some(worker.tag),
+        descendants: Some(descendants.clone()),
+        group: Some(child.group()),
+    };
+    let input = match worker.input {
+        WorkerInput::Bytes(bytes) => bytes,
+        WorkerInput::Nothing | WorkerInput::File(_) => &[],
+    };
+    let outputs = [Some(spawned.stdout.into()), Some(spawned.stderr.into())];
+    let mut process_loop = ProcessLoop::new(spawned.stdin, input, outputs);
+    process_loop.child = Some(child);
+    process_loop.stop = worker.stop;
+    process_loop.target = Some((target, worker.grace));
+    process_loop.read_bytes = WORKER_READ_BYTES;
+    observer.on_start(identity);
+    let mut running = RunningWorker {
+        observer,
+        started_at,
+        last_output_at: None,
+        log,
+        tail: TailBuffer::new(WORKER_TAIL_BYTES),
+        lines: LineSplitter::new(worker.line_bytes_max),
+        descendants,
+        reap_at: started_at + REAP_INTERVAL,
+    };
+    let outcome = process_loop.run(&mut running);
+    Ok(running.into_result(outcome, identity))
+}
+
+/// Handles the events of a worker under way.
+struct RunningWorker<'a> {
+    observer: &'a mut dyn WorkerObserver,
+    started_at: Instant,
+    last_output_at: Option<Instant>,
+    log: RotatingLog,
+    tail: TailBuffer,
+    lines: LineSplitter,
+    descendants: DescendantTracker,
     reap_at: Instant,
 }
 
-/// Why processes are being ended.
-#[derive(Clone, Copy)]
-enum TerminationCause {
-    /// The worker has ended, and may have left others behind.
-    Exit,
-    Stop,
-    Observer,
-}
-
-impl<'a> RunningWorker<'a> {
-    pub(super) fn start(worker: &'a WorkerCommand<'a>) -> Result<Self, WorkerStartFault> {
-        let command = spawn::prepare_command(worker)?;
-        let log = RotatingLog::open(worker.log, worker.log_bytes_max).map_err(WorkerStartFault::NoLog)?;
-        let kin = DescendantTracker::start_tracking();
-        let began = Instant::now();
-        let started = spawn::start_worker(command)?;
-        let ended = child_exit_handle(started.pid).map_err(|error| {
-            ProcessGroup::led_by(started.pid).kill();
-            let _ = rustix::process::waitid(WaitId::Pid(child_pid(started.pid)), WaitIdOptions::EXITED);
-            WorkerStartFault::NoProcess(error)
-        })?;
-        let input = match worker.input {
-            WorkerInput::Bytes(bytes) => bytes,
-            WorkerInput::Nothing | WorkerInput::File(_) => &[],
-        };
-        Ok(Self {
-            worker,
-            began,
-            identity: ProcessIdentity::of_own_or_child(started.pid),
-            kin: kin.with_worker(started.pid),
-            feed: StdinWriter::new(started.stdin, input).ok(),
-            output: WorkerOutput::new(started.stdout, started.stderr, log, worker.line_bytes_max),
-            ended,
-            exit: None,
-            ending: None,
-            reap_at: began + REAP_LOOK,
-        })
-    }
-
-    pub(super) fn run_to_end(mut self, watcher: &mut dyn WorkerObserver) -> WorkerResult {
-        watcher.on_start(self.identity);
-        while !self.is_over() {
-            let look = self.poll_events(watcher.next_tick_at());
-            self.transfer_streams(&look, watcher);
-            self.collect_exit(look.ended);
-            self.handle_stop_request(look.stop);
-            self.reap_if_due();
-            self.tick_if_due(watcher);
-            self.escalate_if_due(look.handles);
+impl LoopObserver for RunningWorker<'_> {
+    fn on_output(&mut self, stream: OutputStream, bytes: &[u8]) -> ControlFlow<()> {
+        if !bytes.is_empty() {
+            self.last_output_at = Some(Instant::now());
+            self.log.add(bytes);
+            self.tail.add(bytes);
         }
-        self.into_result(watcher)
-    }
-
-    /// Whether all its processes are gone, or will not go.
-    fn is_over(&self) -> bool {
-        self.ending.as_ref().is_some_and(|(_, ending)| ending.is_over())
-    }
-
-    /// Waits until something happens or is due.
-    fn poll_events(&self, due: Option<Instant>) -> WorkerPollResult {
-        let output = &self.output;
-        let places = [
-            output.stdout.as_ref().and_then(|stdout| poll_readable(stdout.as_fd())),
-            output.stderr.as_ref().and_then(|stderr| poll_readable(stderr.as_fd())),
-            self.feed.as_ref().and_then(StdinWriter::poll_descriptor).and_then(poll_writable),
-            if self.exit.is_none() { poll_readable(self.ended.as_fd()) } else { None },
-            self.worker.stop.filter(|_| self.ending.is_none()).and_then(poll_readable),
-        ];
-        let ending = self.ending.as_ref().map(|(_, ending)| ending);
-        let handles = ending.into_iter().flat_map(ProcessTermination::handles);
-        let due = due.into_iter().chain(ending.map(ProcessTermination::due)).min();
-        let ([stdout, stderr, stdin, ended, stop], handles) = poll_files(places, handles, due);
-        WorkerPollResult { stdout, stderr, stdin, ended, stop, handles }
-    }
-
-    fn transfer_streams(&mut self, look: &WorkerPollResult, watcher: &mut dyn WorkerObserver) {
-        if look.stdout {
-            self.output.drain_stdout(OUTPUT_READS, watcher);
-        }
-        if look.stderr {
-            self.output.drain_stderr(OUTPUT_READS);
-        }
-        // One that wants no more input has said all that there is to say about it.
-        if look.stdin && self.feed.as_mut().is_some_and(|feed| feed.write_available().is_err()) {
-            self.feed = None;
-        }
-    }
-
-    /// Sees how the worker ended, and ends those that it left behind.
-    ///
-    /// It is not waited for yet: as long as it is there, its number, and its group's, is nobody else's.
-    fn collect_exit(&mut self, ended: bool) {
-        if !ended || self.exit.is_some() {
-            return;
-        }
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.exit = match rustix::process::waitid(WaitId::Pid(child_pid(self.identity.pid())), options) {
-            Ok(Some(status)) => Some(exit_from_status(&status)),
-            Ok(None) => return,
-            // Who started us may have had it that nobody waits for children.
-            Err(_) => Some(WorkerExit::Exited(EXIT_UNTOLD)),
-        };
-        self.begin_termination(TerminationCause::Exit);
-    }
-
-    fn handle_stop_request(&mut self, stop: bool) {
-        if stop {
-            self.begin_termination(TerminationCause::Stop);
-        }
-    }
-
-    fn tick_if_due(&mut self, watcher: &mut dyn WorkerObserver) {
-        let now = Instant::now();
-        if watcher.next_tick_at().is_none_or(|due| now < due) {
-            return;
-        }
-        let seen = WorkerTiming {
-            running: now - self.began,
-            silent: now - self.output.last.unwrap_or(self.began),
-            ending: self.ending.is_some(),
-        };
-        match watcher.on_tick(seen) {
-            TickDecision::Continue => {}
-            TickDecision::Terminate => self.begin_termination(TerminationCause::Observer),
-        }
-    }
-
-    /// Begins to end its processes, if nobody has.
-    fn begin_termination(&mut self, cause: TerminationCause) {
-        if self.ending.is_none() {
-            let group = Some(ProcessGroup::led_by(self.identity.pid()));
-            let quarry = KillTarget { tag: self.worker.tag, kin: Some(self.kin.clone()), group };
-            self.ending = Some((cause, ProcessTermination::begin(quarry, self.worker.grace)));
-        }
-    }
-
-    fn escalate_if_due(&mut self, ended: bool) {
-        if let Some((_, ending)) = &mut self.ending
-            && (ended || Instant::now() >= ending.due())
-        {
-            ending.escalate_if_due();
-        }
-    }
-
-    /// Takes note of the dead, now and then: there is no hurry, and nothing is woken for it.
-    fn reap_if_due(&mut self) {
-        let now = Instant::now();
-        if now >= self.reap_at {
-            self.kin.reap_all();
-            self.reap_at = now + REAP_LOOK;
-        }
-    }
-
-    fn into_result(mut self, watcher: &mut dyn WorkerObserver) -> WorkerResult {
-        // What the last process wrote may still be in the pipes.
-        self.output.drain_stdout(OUTPUT_READS_LAST, watcher);
-        self.output.drain_stderr(OUTPUT_READS_LAST);
-        self.collect_exit(true);
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        let _ = rustix::process::waitid(WaitId::Pid(child_pid(self.identity.pid())), options);
-        // Where it was the only one, nobody is left to be looked for.
-        self.kin.reap_all();
-
-        let (outcome, left_behind) = match self.ending {
-            Some((cause, ending)) => {
-                let had_worker = usize::from(ending.has_seen(self.identity));
-                let swept = ending.into_report();
-                let left_behind = TerminationReport { processes: swept.processes - had_worker, ..swept };
-                (exit_by_cause(cause, self.exit), left_behind)
+        if stream == OutputStream::Stdout {
+            if bytes.is_empty() {
+                self.lines.finish(|line| self.observer.on_line(line));
             }
-            None => (exit_by_cause(TerminationCause::Exit, self.exit), TerminationReport::default()),
+            self.lines.push_bytes(bytes, |line| self.observer.on_line(line));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn next_wake_at(&self) -> Option<Instant> {
+        self.observer.next_tick_at()
+    }
+
+    fn on_wake(&mut self, is_terminating: bool) -> ControlFlow<()> {
+        let now = Instant::now();
+        // Zombies do no harm, so reaping wakes nothing up by itself.
+        if now >= self.reap_at {
+            self.descendants.reap_all();
+            self.reap_at = now + REAP_INTERVAL;
+        }
+        if self.observer.next_tick_at().is_none_or(|due| now < due) {
+            return ControlFlow::Continue(());
+        }
+        let timing = WorkerTiming {
+            running: now - self.started_at,
+            silent: now - self.last_output_at.unwrap_or(self.started_at),
+            ending: is_terminating,
         };
-        let last_output_ms = self.output.last.map(|last| milliseconds(last - self.began));
-        let (tail, log_fault) = self.output.finish(watcher);
-        let duration_ms = milliseconds(self.began.elapsed());
-        WorkerResult { outcome, duration_ms, last_output_ms, tail, left_behind, log_fault }
+        match self.observer.on_tick(timing) {
+            TickDecision::Continue => ControlFlow::Continue(()),
+            TickDecision::Terminate => ControlFlow::Break(()),
+        }
     }
 }
 
-/// What there is to do.
-struct WorkerPollResult {
-    stdout: bool,
-    stderr: bool,
-    stdin: bool,
-    ended: bool,
-    stop: bool,
-    handles: bool,
-}
-
-/// The number of our child.
-fn child_pid(number: u32) -> Pid {
-    pidfd::to_pid(number).expect("a child's number is positive")
+impl RunningWorker<'_> {
+    fn into_result(mut self, outcome: LoopOutcome<'_>, worker: ProcessIdentity) -> WorkerResult {
+        // A worker without descendants had no scan that reaped them.
+        self.descendants.reap_all();
+        self.lines.finish(|line| self.observer.on_line(line));
+        let left_behind = outcome.termination.map_or_else(TerminationReport::default, |termination| {
+            let found_worker = usize::from(termination.has_seen(worker));
+            let report = termination.into_report();
+            TerminationReport { processes: report.processes - found_worker, ..report }
+        });
+        let exit = match (outcome.cause, outcome.exit) {
+            (StopCause::Exited, ChildExit::Code(code)) => WorkerExit::Exited(code),
+            (StopCause::Exited, ChildExit::Signal(signal)) => WorkerExit::Signalled(signal),
+            (StopCause::StopRequested, _) => WorkerExit::Stopped,
+            (StopCause::Observer | StopCause::DeadlinePassed, _) => WorkerExit::EndedByObserver,
+        };
+        WorkerResult {
+            outcome: exit,
+            duration_ms: milliseconds(self.started_at.elapsed()),
+            last_output_ms: self.last_output_at.map(|last| milliseconds(last - self.started_at)),
+            tail: self.tail.into_text(),
+            left_behind,
+            log_fault: self.log.into_fault(),
+        }
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn exit_from_status(status: &WaitIdStatus) -> WorkerExit {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => WorkerExit::Exited(code),
-        (None, Some(signal)) => WorkerExit::Signalled(signal),
-        (None, None) => WorkerExit::Exited(EXIT_UNTOLD),
-    }
-}
-
-fn exit_by_cause(cause: TerminationCause, exit: Option<WorkerExit>) -> WorkerExit {
-    match cause {
-        TerminationCause::Exit => exit.unwrap_or(WorkerExit::Exited(EXIT_UNTOLD)),
-        TerminationCause::Stop => WorkerExit::Stopped,
-        TerminationCause::Observer => WorkerExit::EndedByObserver,
-    }
 }

@@ -1,4 +1,4 @@
-//! How a worker comes to run: everything that may be missing is looked for first, so that it can be named.
+//! Starting a worker: what may be missing is checked first, so that the error can name it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -8,9 +8,9 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use process_wrap::std::{CommandWrap, ProcessSession};
 
-use super::{WorkerCommand, WorkerInput, WorkerStartFault};
+use super::command::{WorkerCommand, WorkerInput, WorkerStartFault};
 
-/// A worker that runs.
+/// A started worker.
 pub(super) struct SpawnedWorker {
     pub(super) pid: u32,
     pub(super) stdin: Option<ChildStdin>,
@@ -18,7 +18,7 @@ pub(super) struct SpawnedWorker {
     pub(super) stderr: PipeReader,
 }
 
-/// Makes the command that is to run as the worker; nothing has happened yet.
+/// Builds the command of a worker.
 pub(super) fn prepare_command(worker: &WorkerCommand<'_>) -> Result<Command, WorkerStartFault> {
     if !worker.folder.is_dir() {
         return Err(WorkerStartFault::NoFolder);
@@ -31,7 +31,7 @@ pub(super) fn prepare_command(worker: &WorkerCommand<'_>) -> Result<Command, Wor
     Ok(command)
 }
 
-/// Starts the command as the leader of a session and a group of its own.
+/// Starts the command as the leader of a new session and process group.
 pub(super) fn start_worker(command: Command) -> Result<SpawnedWorker, WorkerStartFault> {
     spawn_in_session(command).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => WorkerStartFault::NotFound,
@@ -40,7 +40,7 @@ pub(super) fn start_worker(command: Command) -> Result<SpawnedWorker, WorkerStar
     })
 }
 
-/// The program, as a shell with the worker's `PATH` would find it, but never in its folder.
+/// Resolves the program as a shell with the worker's `PATH` would, but never in the worker's folder.
 fn resolve_program(worker: &WorkerCommand<'_>, name: &OsStr) -> Result<OsString, WorkerStartFault> {
     if name.as_bytes().contains(&b'/') {
         return Ok(name.to_owned());
@@ -58,14 +58,10 @@ fn open_stdin(input: WorkerInput<'_>) -> Result<Stdio, WorkerStartFault> {
 }
 
 fn spawn_in_session(mut command: Command) -> io::Result<SpawnedWorker> {
-    let (stdout, write) = io::pipe()?;
-    command.stdout(write);
-    let (stderr, write) = io::pipe()?;
-    command.stderr(write);
-    for output in [&stdout, &stderr] {
-        rustix::io::ioctl_fionbio(output, true)?;
-    }
-    // The writing ends go with the command, so that only the worker's processes keep the pipes open.
+    let (stdout, stdout_writer) = io::pipe()?;
+    let (stderr, stderr_writer) = io::pipe()?;
+    // The command owns the writers and is dropped here, so that only the worker's processes keep the pipes open.
+    command.stdout(stdout_writer).stderr(stderr_writer);
     let mut command = CommandWrap::from(command);
     let mut child = command.wrap(ProcessSession).spawn()?;
     Ok(SpawnedWorker { pid: child.id(), stdin: child.stdin().take(), stdout, stderr })

@@ -1,4 +1,4 @@
-//! Workers as real processes. A program of its own, because it becomes the parent of every orphan.
+//! Tests of workers with real processes, in a test program of their own because it becomes a child subreaper.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Where the workers of these tests run, and who watches them.
+//! The sandbox in which the workers of these tests run, and their observer.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -14,22 +14,22 @@ use orch_process::worker::{
 use orch_process::{ProcessIdentity, Tag, WorkerCommand, run_worker};
 use tempfile::TempDir;
 
-/// The variable that the workers are known by.
+/// The variable of the tag.
 pub(crate) const TAG: &str = "ORCH_TEST_TAG";
 
-/// A process has one worker at a time, however many tests it runs at once.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Serialises the tests, because a process runs one worker at a time.
+static ONE_WORKER: Mutex<()> = Mutex::new(());
 
-/// A folder to run a worker in.
+/// A folder in which a worker runs.
 pub(crate) struct WorkerSandbox {
     pub(crate) folder: TempDir,
     pub(crate) environment: EnvironmentVariables,
     pub(crate) log: PathBuf,
     tag: String,
-    _alone: MutexGuard<'static, ()>,
+    _one_worker: MutexGuard<'static, ()>,
 }
 
-/// What a test may want otherwise.
+/// Settings of a worker that tests vary.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkerOptions<'a> {
     pub(crate) input: WorkerInput<'a>,
@@ -39,7 +39,7 @@ pub(crate) struct WorkerOptions<'a> {
     pub(crate) stop: Option<BorrowedFd<'a>>,
 }
 
-pub(crate) const WISH: WorkerOptions<'static> = WorkerOptions {
+pub(crate) const DEFAULT_OPTIONS: WorkerOptions<'static> = WorkerOptions {
     input: WorkerInput::Nothing,
     log_bytes_max: 1 << 20,
     line_bytes_max: 1 << 16,
@@ -49,58 +49,58 @@ pub(crate) const WISH: WorkerOptions<'static> = WorkerOptions {
 
 impl WorkerSandbox {
     pub(crate) fn new() -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let one_worker = ONE_WORKER.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("logs/worker.log");
         let environment = EnvironmentVariables::empty().with_variable("PATH", "/usr/bin:/bin");
         let tag = format!("test-{}", ProcessIdentity::of_current_process());
-        Self { folder, environment, log, tag, _alone: alone }
+        Self { folder, environment, log, tag, _one_worker: one_worker }
     }
 
     pub(crate) fn tag(&self) -> Tag<'_> {
         Tag { name: TAG, value: &self.tag }
     }
 
-    /// The worker that runs a script.
+    /// Returns the command of a worker.
     pub(crate) fn worker<'a>(
         &'a self,
         command: &'a [OsString],
-        wish: WorkerOptions<'a>,
+        options: WorkerOptions<'a>,
     ) -> WorkerCommand<'a> {
         WorkerCommand {
             command,
             folder: self.folder.path(),
             environment: &self.environment,
             tag: self.tag(),
-            input: wish.input,
+            input: options.input,
             log: &self.log,
-            log_bytes_max: wish.log_bytes_max,
-            line_bytes_max: wish.line_bytes_max,
-            grace: wish.grace,
-            stop: wish.stop,
+            log_bytes_max: options.log_bytes_max,
+            line_bytes_max: options.line_bytes_max,
+            grace: options.grace,
+            stop: options.stop,
         }
     }
 
     pub(crate) fn run(
         &self,
         script: &str,
-        wish: WorkerOptions<'_>,
-        watcher: &mut dyn WorkerObserver,
+        options: WorkerOptions<'_>,
+        observer: &mut dyn WorkerObserver,
     ) -> WorkerResult {
-        run_worker(&self.worker(&shell_command(script), wish), watcher)
+        run_worker(&self.worker(&shell_command(script), options), observer)
     }
 
-    /// What the log holds, the older part first.
+    /// Returns the content of both log files, the older one first.
     pub(crate) fn read_log(&self) -> String {
         let older = std::fs::read(self.log.with_extension("log.1")).unwrap_or_default();
         let newer = std::fs::read(&self.log).unwrap();
         String::from_utf8([older, newer].concat()).unwrap()
     }
 
-    /// The process whose number a script wrote to this file, if it still runs.
+    /// Returns the process whose pid a script wrote to this file, if it still runs.
     pub(crate) fn running(&self, file: &str) -> Option<ProcessIdentity> {
-        let number = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
-        ProcessIdentity::of_pid(number.trim().parse().unwrap()).filter(|identity| identity.is_alive())
+        let pid = std::fs::read_to_string(self.folder.path().join(file)).unwrap();
+        ProcessIdentity::of_pid(pid.trim().parse().unwrap()).filter(|identity| identity.is_alive())
     }
 }
 
@@ -108,19 +108,19 @@ pub(crate) fn shell_command(script: &str) -> Vec<OsString> {
     ["/bin/sh", "-c", script].map(OsString::from).to_vec()
 }
 
-/// Keeps what it sees, and ends the worker when it writes this line, or at its first tick.
+/// Records events, and terminates the worker at a given line or at its first tick.
 #[derive(Default)]
 pub(crate) struct RecordingWatcher {
     pub(crate) end_at: Option<&'static str>,
-    /// How often to tick; never where it is not said.
+    /// The tick interval; `None` for no ticks.
     pub(crate) every: Option<Duration>,
-    /// Whether a tick changes nothing.
+    /// Whether a tick lets the worker continue.
     pub(crate) patient: bool,
     pub(crate) worker: Option<ProcessIdentity>,
     pub(crate) lines: Vec<(String, u64)>,
     pub(crate) ticks: Vec<WorkerTiming>,
-    /// How often anything happened.
-    pub(crate) looks: Cell<u32>,
+    /// How often the loop woke up.
+    pub(crate) wakeups: Cell<u32>,
     pub(crate) due: Option<Instant>,
 }
 
@@ -145,7 +145,7 @@ impl WorkerObserver for RecordingWatcher {
     }
 
     fn next_tick_at(&self) -> Option<Instant> {
-        self.looks.set(self.looks.get() + 1);
+        self.wakeups.set(self.wakeups.get() + 1);
         self.due
     }
 
@@ -156,12 +156,12 @@ impl WorkerObserver for RecordingWatcher {
     }
 }
 
-/// Waits for what other processes do, of which nothing tells.
-#[expect(clippy::disallowed_methods, reason = "nothing tells of what a process does that is not our child")]
+/// Waits for a condition that other processes cause.
+#[expect(clippy::disallowed_methods, reason = "no event reports what a process does that is not our child")]
 pub(crate) fn wait_until(holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
-        assert!(Instant::now() < deadline, "it does not come to pass");
+        assert!(Instant::now() < deadline, "the condition was not met in time");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
