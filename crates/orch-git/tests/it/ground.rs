@@ -68,9 +68,8 @@ impl GitFixture {
 
     /// Our git, which may read this folder and not write it.
     ///
-    /// The superuser may write everything, so for it git runs as somebody else.
+    /// The superuser may write everything, so for it git runs without the right to override permissions.
     pub(crate) fn program_that_may_not_write(&self, folder: &Path) -> Git {
-        self.git(["config", "--global", "safe.directory", "*"]);
         each_folder(folder, &|folder| set_mode(folder, 0o555));
         if !rustix::process::geteuid().is_root() {
             return self.program();
@@ -78,11 +77,10 @@ impl GitFixture {
         let real = self.environment.find_program("git").unwrap();
         let bin = self.beside("bin");
         let script = format!(
-            "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {} \"$@\"\n",
+            "#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search {} \"$@\"\n",
             real.display()
         );
         write_program(&bin.join("git"), &script);
-        set_mode(self.folder.path(), 0o755);
         let mut path = bin.into_os_string();
         path.push(":");
         path.push(self.environment.get("PATH").unwrap());
