@@ -1,4 +1,4 @@
-//! A page that is drawn again and again in the same place of a terminal, below what stood there before.
+//! A page that is redrawn in place on a terminal, below the earlier output.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -11,24 +11,24 @@ pub struct TerminalSize {
     pub rows: usize,
 }
 
-/// What stands on the terminal.
+/// The page currently shown on the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalFrame {
     lines: usize,
     columns: usize,
 }
 
-/// Ends a line: what stood there before and was longer goes.
+/// Ends a line and erases the rest of the previous, longer one.
 const LINE_END: &str = "\u{1b}[K\n";
 
-/// Removes everything below.
+/// Erases everything below the cursor.
 const BELOW: &str = "\u{1b}[J";
 
 impl TerminalFrame {
-    /// What puts a page in the place of the last one, in one write, so that nothing flickers.
+    /// Returns the bytes that replace the previous page, for one write, so that nothing flickers.
     ///
-    /// Lines are cut at the edge, and those that there is no room for are left out: a page that scrolled could not be
-    /// drawn over.
+    /// Lines are cut at the right edge, and lines that do not fit are left out: a page that scrolled could not
+    /// be redrawn.
     #[must_use]
     pub fn draw_page(&mut self, page: &str, size: TerminalSize) -> String {
         let mut text = self.cursor_to_start(size.columns);
@@ -50,7 +50,7 @@ impl TerminalFrame {
         text
     }
 
-    /// What takes the page away.
+    /// Returns the bytes that erase the page.
     #[must_use]
     pub fn erase_page(&mut self, size: TerminalSize) -> String {
         let back = self.cursor_to_start(size.columns);
@@ -58,34 +58,34 @@ impl TerminalFrame {
         if back.is_empty() { back } else { back + BELOW }
     }
 
-    /// Leaves the page where it is: the next one begins below.
+    /// Leaves the page on the terminal; the next one starts below it.
     pub fn keep_page(&mut self) {
         self.lines = 0;
     }
 
-    /// Back to the beginning of the last page.
+    /// Moves the cursor to the first line of the previous page.
     fn cursor_to_start(&self, columns: usize) -> String {
         if self.lines == 0 {
             return String::new();
         }
         if self.columns != columns {
-            // Its lines were broken anew, nobody knows where.
+            // The terminal was resized and has rewrapped the lines: their positions are unknown.
             return "\u{1b}[H\u{1b}[2J".to_owned();
         }
         format!("\r\u{1b}[{}A", self.lines)
     }
 }
 
-/// A line, which may be painted, cut to a width.
+/// Cuts a line, which may contain colour sequences, to a width.
 fn truncate_painted(line: &str, width: usize) -> String {
     let mut shown = String::with_capacity(line.len());
     let (mut used, mut painted) = (0, false);
     let mut rest = line.chars();
-    // Where the cut would be, if there were one.
+    // The length of the text at the last possible cut.
     let mut cut = 0;
     while let Some(character) = rest.next() {
         if character == '\u{1b}' {
-            // Only our own paint is left in a page.
+            // Only our own colour sequences are left in a page.
             painted = true;
             shown.push(character);
             for part in rest.by_ref() {

@@ -1,6 +1,6 @@
-//! Answers for people: files parallel to the commands, over the same views.
+//! Text for people: one file per command, over the views that JSON shows.
 //!
-//! Nothing here decides or looks anything up; a renderer writes to a [`TextPage`] what its view holds.
+//! A renderer writes the contents of a view to a [`TextPage`]; it decides nothing and looks nothing up.
 
 pub mod frame;
 pub mod inbox;
@@ -17,13 +17,13 @@ pub use orch_app::escape::escape_controls;
 pub use paint::{TextPainter, TextTone};
 pub use table::{TableCell, TextTable};
 
-/// An answer that can be rendered for people.
+/// A response that can be rendered as text.
 pub trait HumanReadable {
-    /// Writes the answer.
+    /// Writes the response to a page.
     fn render_human(&self, paper: &mut TextPage);
 }
 
-/// What a renderer writes on.
+/// The page that renderers write to.
 #[derive(Debug)]
 pub struct TextPage {
     text: String,
@@ -33,31 +33,31 @@ pub struct TextPage {
 }
 
 impl TextPage {
-    /// An empty page.
+    /// Creates an empty page.
     #[must_use]
     pub fn new(paint: TextPainter, width: usize, now: Time) -> Self {
         Self { text: String::new(), paint, width, now }
     }
 
-    /// How texts are painted.
+    /// The painter for single words in a line.
     #[must_use]
     pub fn painter(&self) -> TextPainter {
         self.paint
     }
 
-    /// How many columns there are.
+    /// The width of the page in columns.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.now
     }
 
-    /// Writes a line; what the store holds must have been made [`escape`](escape_controls()).
+    /// Writes a line; text from the store must have passed [`escape_controls`].
     pub fn write_line(&mut self, text: impl AsRef<str>) {
         self.text.push_str(text.as_ref());
         self.text.push('\n');
@@ -76,13 +76,13 @@ impl TextPage {
         self.write_line(painted);
     }
 
-    /// Writes a remark.
+    /// Writes a remark in a faint tone.
     pub fn write_note(&mut self, text: &str) {
         let painted = self.paint.paint_text(TextTone::Faint, text);
         self.write_line(painted);
     }
 
-    /// Writes a text of several lines, indented, made harmless.
+    /// Writes a text of several lines, escaped and indented.
     pub fn write_block(&mut self, text: &str, indent: usize) {
         for line in text.lines() {
             let line = format!("{:indent$}{}", "", escape_controls(line));
@@ -96,20 +96,20 @@ impl TextPage {
         self.text.push_str(&rendered);
     }
 
-    /// Writes that a list was cut, and how it goes on.
+    /// Writes that a list was cut, and the option that continues it.
     pub fn write_truncation(&mut self, shown: usize, total: u64, next: Option<&str>) {
         if let Some(next) = next {
-            self.write_note(&format!("{shown} of {total} shown; the next ones: --after {next}"));
+            self.write_note(&format!("{shown} of {total} shown; continue with --after {next}"));
         }
     }
 
-    /// How long ago, or in how long: `3m ago`, `in 2h`.
+    /// Formats a time relative to now: `3m ago`, `in 2h`.
     #[must_use]
     pub fn relative_time(&self, stamp: UtcTimestamp) -> String {
         time::relative_time(self.now, stamp.0)
     }
 
-    /// The page.
+    /// Returns the text of the page.
     #[must_use]
     pub fn into_text(self) -> String {
         self.text

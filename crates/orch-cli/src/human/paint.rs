@@ -1,36 +1,36 @@
-//! Colours, by meaning; a text means the same without them.
+//! Colours by meaning; a text means the same without them.
 
 use anstyle::{AnsiColor, Style};
 
-/// What a piece of text is.
+/// The meaning of a piece of text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TextTone {
-    /// Nothing special.
+    /// Plain text.
     #[default]
     Plain,
     /// A heading or a name.
     Strong,
-    /// Less important than the rest.
+    /// Less important text.
     Faint,
-    /// It went well.
+    /// A success.
     Good,
-    /// It went wrong.
+    /// A failure.
     Bad,
-    /// It is under way.
+    /// Something in progress.
     Busy,
-    /// Somebody should look at it.
+    /// Something that needs attention.
     Attention,
 }
 
-/// How texts are painted.
+/// Paints texts, if colours are enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextPainter {
-    /// Whether there are colours at all.
+    /// Whether colours are enabled.
     pub colour: bool,
 }
 
 impl TextPainter {
-    /// A text in its tone; the text must have been made harmless.
+    /// Paints a text in its tone; the text must have been escaped.
     #[must_use]
     pub fn paint_text(self, tone: TextTone, text: &str) -> String {
         let style = tone_style(tone);

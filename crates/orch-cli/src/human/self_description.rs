@@ -20,9 +20,9 @@ impl HumanReadable for InitResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let place = escape_controls(&self.store.location).into_owned();
         if self.store.created {
-            paper.write_line(format!("Made a store at {place}."));
+            paper.write_line(format!("Created a store at {place}."));
         } else {
-            paper.write_line(format!("The store at {place} was there already."));
+            paper.write_line(format!("The store at {place} already exists."));
         }
     }
 }

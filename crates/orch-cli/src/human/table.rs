@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::escape_controls;
 use super::paint::{TextPainter, TextTone};
 
-/// One cell.
+/// A table cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableCell {
     text: String,
@@ -13,20 +13,20 @@ pub struct TableCell {
 }
 
 impl TableCell {
-    /// A cell in a tone; the text is made harmless.
+    /// Creates a cell with a tone; the text is escaped.
     #[must_use]
     pub fn new(text: impl AsRef<str>, tone: TextTone) -> Self {
         Self { text: escape_controls(text.as_ref()).into_owned(), tone }
     }
 
-    /// A cell without a tone; the text is made harmless.
+    /// Creates a cell without a tone; the text is escaped.
     #[must_use]
     pub fn plain(text: impl AsRef<str>) -> Self {
         Self::new(text, TextTone::Plain)
     }
 }
 
-/// A table: a heading, rows, and at most one column that gives way when the terminal is narrow.
+/// A table: a heading, rows, and at most one elastic column that shrinks on a narrow terminal.
 #[derive(Clone, Debug)]
 pub struct TextTable {
     heading: Vec<&'static str>,
@@ -34,39 +34,39 @@ pub struct TextTable {
     elastic: Option<usize>,
 }
 
-/// What stands between two columns.
+/// The separator of two columns.
 const GAP: usize = 2;
 
-/// An elastic column keeps at least this width.
+/// The minimum width of an elastic column.
 const ELASTIC_MIN: usize = 12;
 
 impl TextTable {
-    /// An empty table with this heading.
+    /// Creates an empty table with this heading.
     #[must_use]
     pub fn new(heading: &[&'static str]) -> Self {
         Self { heading: heading.to_vec(), rows: Vec::new(), elastic: None }
     }
 
-    /// Lets a column give way.
+    /// Makes a column elastic.
     #[must_use]
     pub fn with_elastic_column(mut self, column: usize) -> Self {
         self.elastic = Some(column);
         self
     }
 
-    /// Adds a row, which has as many cells as the heading.
+    /// Adds a row with as many cells as the heading.
     pub fn push_row(&mut self, cells: Vec<TableCell>) {
         debug_assert_eq!(cells.len(), self.heading.len(), "a row has as many cells as its heading");
         self.rows.push(cells);
     }
 
-    /// Whether there is no row.
+    /// Whether the table has no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The table as text.
+    /// Renders the table.
     #[must_use]
     pub fn render(&self, paint: TextPainter, width: usize) -> String {
         let widths = self.column_widths(width);
@@ -78,7 +78,7 @@ impl TextTable {
             for (cell, width) in row.iter().zip(&widths) {
                 let shown = truncate_to_width(&cell.text, *width);
                 let free = width - shown.width();
-                // Padding is written before the next cell, so that no line ends in spaces.
+                // Padding is written before the next cell, so no line ends in spaces.
                 if !shown.is_empty() {
                     text.extend(std::iter::repeat_n(' ', padding));
                     text.push_str(&paint.paint_text(cell.tone, &shown));
@@ -106,7 +106,7 @@ impl TextTable {
     }
 }
 
-/// The text, cut to a width with `…` where it is longer.
+/// Cuts a text to a width, with `…` where it was longer.
 #[must_use]
 pub fn truncate_to_width(text: &str, width: usize) -> String {
     if text.width() <= width {

@@ -1,10 +1,11 @@
-//! Times as people say them.
+//! Times relative to now, and lengths of time.
 
 use orch_core::time::{Time, TimeSpan};
 
-/// How long ago, or in how long: `just now`, `3m ago`, `in 2h`.
+/// Formats a time relative to now: `just now`, `3m ago`, `in 2h`.
 ///
-/// The past is rounded down, the future to the nearest: a lease of 15 minutes given a moment ago expires in 15.
+/// Past times are rounded down, future times to the nearest unit: a lease of 15 minutes given a moment ago
+/// expires in 15.
 #[must_use]
 pub fn relative_time(now: Time, then: Time) -> String {
     let past = now - then;
@@ -19,14 +20,14 @@ pub fn relative_time(now: Time, then: Time) -> String {
 
 const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
 
-/// A length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
+/// Formats a length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
 #[must_use]
 pub fn coarse_span(span: TimeSpan) -> String {
     let unit = UNITS.into_iter().find(|(ms, _)| span.0 >= *ms);
     unit.map_or_else(|| format!("{}ms", span.0), |(ms, name)| format!("{}{name}", span.0 / ms))
 }
 
-/// The same, rounded to the nearest second, minute, hour or day.
+/// Formats a length of time in its largest unit, rounded to the nearest.
 fn nearest_span(span: TimeSpan) -> String {
     let rounded = UNITS
         .into_iter()
@@ -35,7 +36,7 @@ fn nearest_span(span: TimeSpan) -> String {
     coarse_span(TimeSpan(rounded))
 }
 
-/// A length of time in its two largest units: `1h 5m`, `15m`, `1m 30s`.
+/// Formats a length of time in its two largest units: `1h 5m`, `15m`, `1m 30s`.
 #[must_use]
 pub fn fine_span(span: TimeSpan) -> String {
     let Some(first) = UNITS.iter().position(|(ms, _)| span.0 >= *ms) else { return format!("{}ms", span.0) };

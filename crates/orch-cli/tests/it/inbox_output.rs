@@ -39,7 +39,7 @@ fn text_errors_go_to_stderr_with_a_hint() {
 fn a_worker_can_read_every_text() {
     let place = TestEnvironment::new();
     let made = TestEnvironment::without_store();
-    assert!(made.inbox(&["init"]).text().starts_with("Made a store at sqlite:"));
+    assert!(made.inbox(&["init"]).text().starts_with("Created a store at sqlite:"));
     let sent = place
         .inbox(&["send", "--to", "q", "--as", "lead", "--subject", "Build it", "--body", "All.\nOf it."])
         .text();
@@ -78,7 +78,7 @@ fn a_worker_can_read_every_text() {
     assert!(held(&["release", "th-1"]).starts_with("th-1  queued"));
     assert!(place.inbox(&["agents"]).text().contains("lead "));
     assert!(place.inbox(&["cancel", "th-1"]).text().starts_with("th-1  cancelled"));
-    assert_eq!(place.inbox(&["claim", "--for", "q", "--empty-ok"]).text(), "There is nothing to claim.\n");
+    assert_eq!(place.inbox(&["claim", "--for", "q", "--empty-ok"]).text(), "Nothing to claim.\n");
     let nothing =
         place.inbox(&["wait", "--for", "q", "--after", "m-6", "--timeout", "1ms", "--empty-ok"]).text();
     assert_eq!(nothing, "Nothing came after m-6.\n");

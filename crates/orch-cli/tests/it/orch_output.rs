@@ -65,7 +65,7 @@ fn every_command_has_a_text() {
         ("why behind", "ship/behind  ⊘ skipped\n- "),
         ("why free", "- Nobody is named to do it.\n  orch dispatch ship/free --to AGENT\n"),
         ("task edit free --agent w9", "ship/free  ○ ready  Do it  w9\n"),
-        ("why free", "It can be dispatched now.\n  orch dispatch ship/free\n"),
+        ("why free", "The task can be dispatched now.\n  orch dispatch ship/free\n"),
         ("dispatch free --to w1", "ship/free → w1  as ship/free@1 in th-4\n"),
         ("tell free Hello", "Told w1 as m-"),
         ("recall free", "ship/free  ○ ready  Do it"),

@@ -1,4 +1,4 @@
-//! What the changing commands of `inbox`, its waits and its list of agents tell people.
+//! Text for the changing commands of `inbox`, its waits and its list of agents.
 
 use orch_contract::inbox::{
     AskResponse, ClaimResponse, CloseResponse, InboxAgentsResponse, MessageAckResponse, MessageWaitResponse,
@@ -22,7 +22,7 @@ impl HumanReadable for SendResponse {
 impl HumanReadable for ClaimResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let Some(thread) = &self.thread else {
-            paper.write_line("There is nothing to claim.");
+            paper.write_line("Nothing to claim.");
             return;
         };
         write_thread_facts(paper, thread);
@@ -48,7 +48,7 @@ impl HumanReadable for RenewResponse {
             Some(expires_at) => {
                 paper.write_line(format!("The lease expires {}.", paper.relative_time(expires_at)));
             }
-            None => paper.write_line("A question is open; the lease does not run."),
+            None => paper.write_line("A question is open; the lease is suspended."),
         }
         write_unread(paper, self.unread, &self.messages);
     }
@@ -151,7 +151,7 @@ impl HumanReadable for InboxAgentsResponse {
     }
 }
 
-/// Writes a message that is shown whole.
+/// Writes a message with its full text.
 fn write_full_message(paper: &mut TextPage, message: &MessageOrSummary) {
     if let MessageOrSummary::Full(message) = message {
         paper.write_gap();
@@ -159,7 +159,7 @@ fn write_full_message(paper: &mut TextPage, message: &MessageOrSummary) {
     }
 }
 
-/// Writes what a holder has not read.
+/// Writes how many messages the holder has not read.
 fn write_unread(paper: &mut TextPage, count: u64, notes: &[MessageView]) {
     if count == 0 {
         return;
@@ -171,7 +171,7 @@ fn write_unread(paper: &mut TextPage, count: u64, notes: &[MessageView]) {
     write_ack_hint(paper, notes);
 }
 
-/// Writes how to acknowledge messages, which are all to one agent.
+/// Writes how to acknowledge messages, which are all addressed to one agent.
 fn write_ack_hint(paper: &mut TextPage, messages: &[MessageView]) {
     let Some(last) = messages.last() else { return };
     let they = if messages.len() == 1 { "it is" } else { "they are" };

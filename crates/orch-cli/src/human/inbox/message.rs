@@ -1,4 +1,4 @@
-//! Messages for people.
+//! Text for messages.
 
 use orch_contract::MessageView;
 use orch_core::message::MessageKind;
@@ -6,7 +6,7 @@ use orch_core::message::MessageKind;
 use crate::human::table::truncate_to_width;
 use crate::human::{TextPage, TextTone, escape_controls};
 
-/// Writes messages, each with its text.
+/// Writes messages with their texts.
 pub fn write_messages(paper: &mut TextPage, messages: &[MessageView]) {
     for (index, message) in messages.iter().enumerate() {
         if index > 0 {
@@ -33,7 +33,7 @@ fn write_message(paper: &mut TextPage, message: &MessageView) {
         paper.write_note(&format!("  default: {}", escape_controls(default)));
     }
     if let Some(payload) = &message.payload {
-        // It is for programs; people see that it is there.
+        // The payload is for programs; people only see that there is one.
         let line = format!("  payload: {}", escape_controls(&payload.to_string()));
         paper.write_note(&truncate_to_width(&line, paper.width()));
     }

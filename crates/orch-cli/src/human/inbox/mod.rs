@@ -1,4 +1,4 @@
-//! The answers of `inbox` for people.
+//! Text for the responses of `inbox`.
 
 mod answer;
 mod message;

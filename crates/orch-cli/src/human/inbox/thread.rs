@@ -1,4 +1,4 @@
-//! Threads for people.
+//! Text for threads.
 
 use orch_contract::ThreadView;
 use orch_contract::inbox::{ThreadListResponse, ThreadShowResponse};
@@ -8,7 +8,7 @@ use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, esca
 
 use super::message::write_messages;
 
-/// How a state is painted.
+/// Returns the tone of a thread's state.
 #[must_use]
 pub fn state_tone(state: ThreadStatus) -> TextTone {
     match state {
@@ -21,7 +21,7 @@ pub fn state_tone(state: ThreadStatus) -> TextTone {
     }
 }
 
-/// Writes a thread's facts.
+/// Writes the facts of a thread.
 pub fn write_thread_facts(paper: &mut TextPage, thread: &ThreadView) {
     let paint = paper.painter();
     let state = paint.paint_text(state_tone(thread.state.0), thread.state.0.name());

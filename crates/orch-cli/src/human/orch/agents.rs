@@ -1,4 +1,4 @@
-//! Agents and their work, for people.
+//! Text for agents and their work.
 
 use orch_contract::orch::agents::AgentsResponse;
 

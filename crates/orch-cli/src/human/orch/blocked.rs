@@ -1,4 +1,4 @@
-//! Questions and stuck tasks for people.
+//! Text for questions and stuck tasks.
 
 use orch_contract::ReasonView;
 use orch_contract::orch::blocked::{BlockedResponse, QuestionView, StuckTaskView};
@@ -21,13 +21,13 @@ impl HumanReadable for BlockedResponse {
     }
 }
 
-/// Writes what will not move by itself; tasks that the same command repairs share a line.
+/// Writes the stuck tasks; tasks with the same next command share a line.
 fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
     if list.is_empty() {
         return;
     }
     paper.write_gap();
-    paper.write_heading("Will not move by themselves");
+    paper.write_heading("Stuck");
     let mut groups: Vec<(&ReasonView, Vec<&str>)> = Vec::new();
     for (stuck, reason) in
         list.iter().flat_map(|stuck| stuck.reasons.iter().map(move |reason| (stuck, reason)))
@@ -53,7 +53,7 @@ fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
     }
 }
 
-/// Writes a question with what it offers.
+/// Writes a question with its options.
 pub(super) fn write_question(paper: &mut TextPage, question: &QuestionView) {
     let paint = paper.painter();
     let task = paint.paint_text(TextTone::Attention, &format!("? {}", question.task));

@@ -1,4 +1,5 @@
-//! What a lead reads that knows nothing any more: plain text, at most 4 KB, the same on a terminal and in a pipe.
+//! The brief of a lead that starts without memory: plain text of at most 4 KB, identical on a terminal and in
+//! a pipe.
 
 use orch_contract::orch::brief::BriefResponse;
 use orch_core::task::TaskState;
@@ -7,7 +8,7 @@ use orch_core::time::TimeSpan;
 use crate::human::time::fine_span;
 use crate::human::{HumanReadable, TextPage};
 
-/// The page.
+/// Renders the brief.
 #[must_use]
 pub fn brief_text(brief: &BriefResponse) -> String {
     let mut lines = vec![brief_header(brief)];
@@ -79,7 +80,7 @@ fn brief_header(brief: &BriefResponse) -> String {
     )
 }
 
-/// A heading, which says how many there are where not all are shown.
+/// Writes a heading, with the total when not all entries are shown.
 fn push_section(lines: &mut Vec<String>, heading: &str, shown: usize, total: i64) {
     if shown == 0 {
         return;

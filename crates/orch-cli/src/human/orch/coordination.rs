@@ -1,4 +1,4 @@
-//! What workers were told, and what moved, for people.
+//! Text for notes to workers, answers, and the changes that reconciliation made.
 
 use orch_contract::MessageOrSummary;
 use orch_contract::orch::cursor::{EventAckResponse, EventWaitResponse};
@@ -54,12 +54,12 @@ impl HumanReadable for ReconcileResponse {
             paper.write_line(format!("{mark} {} of {of}{}", one.kind, problem.unwrap_or_default()));
         }
         for path in &self.swept {
-            paper.write_line(format!("A worktree of no attempt is not needed: {}", escape_controls(path)));
+            paper.write_line(format!("Unused worktree of no attempt: {}", escape_controls(path)));
         }
         if !self.orphans.is_empty() {
             paper.write_gap();
             let count = counted_noun(self.orphans.len(), "thing", "things");
-            paper.write_line(format!("{count} here the store does not know:"));
+            paper.write_line(format!("{count} unknown to the store:"));
         }
         for one in &self.orphans {
             paper.write_line(format!("  {} {}", one.kind, escape_controls(&one.name)));
@@ -68,7 +68,7 @@ impl HumanReadable for ReconcileResponse {
     }
 }
 
-/// The steps that tasks took, as a table.
+/// Writes the transitions of tasks as a table.
 fn write_transitions(paper: &mut TextPage, changes: &[ReconcileStep]) {
     let mut table = TextTable::new(&["TASK", "ATTEMPT", "FROM", "TO", "WHY"]).with_elastic_column(4);
     for change in changes {
@@ -91,7 +91,7 @@ impl HumanReadable for WhyResponse {
         let name = paint.paint_text(TextTone::Strong, &self.task);
         paper.write_line(format!("{name}  {}", state::painted_state(paint, self.state.0)));
         if self.reasons.is_empty() {
-            paper.write_line("It can be dispatched now.");
+            paper.write_line("The task can be dispatched now.");
             paper.write_note(&format!("  orch dispatch {}", self.task));
         }
         for reason in &self.reasons {

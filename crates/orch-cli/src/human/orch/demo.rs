@@ -1,4 +1,4 @@
-//! What the demo came to.
+//! Text for the result of the demo.
 
 use orch_contract::orch::demo::{DemoEnd, DemoLine};
 

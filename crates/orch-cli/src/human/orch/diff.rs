@@ -1,4 +1,4 @@
-//! What an attempt changed, on a terminal.
+//! Text for the changes of an attempt.
 
 use orch_contract::orch::diff::DiffResponse;
 
@@ -11,12 +11,12 @@ impl HumanReadable for DiffResponse {
             None => self.stat.lines().for_each(|line| paper.write_line(escape_controls(line))),
         }
         if self.files_total == 0 {
-            paper.write_note(&format!("{} has committed nothing.", self.attempt));
+            paper.write_note(&format!("{} has no commits.", self.attempt));
         }
     }
 }
 
-/// Lines as git paints them; tabs stay, because what is between them is in columns.
+/// Paints a line as git does; tabs stay, because git aligns columns with them.
 fn write_patch(paper: &mut TextPage, diff: &str) {
     let paint = paper.painter();
     let mut is_head = true;

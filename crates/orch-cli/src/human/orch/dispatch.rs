@@ -1,4 +1,4 @@
-//! What was dispatched, for people.
+//! Text for dispatched tasks.
 
 use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask};
 

@@ -1,4 +1,4 @@
-//! What a supervisor shows, and the processes that work, for people.
+//! Text for a supervisor's events and for the list of workers.
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView};
 use orch_contract::orch::drive::{
@@ -57,7 +57,7 @@ fn write_detached(paper: &mut TextPage, detached: &DetachedSupervisor) {
 impl HumanReadable for PsResponse {
     fn render_human(&self, paper: &mut TextPage) {
         if self.workers.is_empty() && self.supervisors.is_empty() {
-            paper.write_line("Nothing runs.");
+            paper.write_line("No workers are running.");
         }
         write_workers(paper, &self.workers);
         for one in &self.supervisors {

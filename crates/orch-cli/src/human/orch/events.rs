@@ -1,4 +1,4 @@
-//! The history for people: one event a line, so that it can be followed.
+//! Text for the history: one event per line, so that it can be followed.
 
 use orch_contract::EventView;
 use orch_contract::orch::events::EventsResponse;
@@ -17,7 +17,7 @@ impl HumanReadable for EventsResponse {
     }
 }
 
-/// Writes events, one a line.
+/// Writes events, one per line.
 pub(super) fn write_events(paper: &mut TextPage, events: &[EventView]) {
     for event in events {
         let paint = paper.painter();
@@ -41,10 +41,10 @@ pub(super) fn write_events(paper: &mut TextPage, events: &[EventView]) {
     }
 }
 
-/// However narrow the terminal, this much of what an event says is shown: a reason that is cut off says nothing.
+/// The minimum width of an event's details, however narrow the terminal: a truncated reason is useless.
 const SAID_WIDTH_MIN: usize = 60;
 
-/// What else the event says, in one line; the states that its kind already names are left out.
+/// Formats an event's data in one line, without the states that its kind implies.
 fn event_summary(event: &EventView, width: usize) -> String {
     let kind = event.kind.0.name();
     let parts: Vec<String> = event

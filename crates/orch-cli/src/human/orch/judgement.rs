@@ -1,4 +1,4 @@
-//! What was judged and merged, for people.
+//! Text for checks, judgements and merges.
 
 use orch_contract::CheckView;
 use orch_contract::orch::judgement::{IntegrateResponse, VerifyResponse};
@@ -12,7 +12,7 @@ impl HumanReadable for VerifyResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let id = paper.painter().paint_text(TextTone::Strong, TaskLine::from(&self.task).id);
         if self.checks.is_empty() {
-            paper.write_line(format!("{id}: there is nothing to check."));
+            paper.write_line(format!("{id}: nothing to check."));
         } else {
             paper.write_line(format!("{id}: {} passed.", counted_noun(self.checks.len(), "check", "checks")));
         }
@@ -25,7 +25,7 @@ impl HumanReadable for VerifyResponse {
     }
 }
 
-/// A check as a line.
+/// Writes a check as one line.
 pub(super) fn write_check(paper: &mut TextPage, check: &CheckView) {
     let (mark, tone) = match check.state.0 {
         CheckState::Passed => ("✓", TextTone::Good),
@@ -42,7 +42,7 @@ impl HumanReadable for IntegrateResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let branch = self.branch.as_deref().unwrap_or("the run's branch");
         if self.integrated.is_empty() && self.rejected.is_empty() && self.faults.is_empty() {
-            paper.write_line("There is nothing to merge.");
+            paper.write_line("Nothing to merge.");
             return;
         }
         if !self.integrated.is_empty() {

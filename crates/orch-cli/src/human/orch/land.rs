@@ -1,4 +1,4 @@
-//! What landed, and what did not, for people.
+//! Text for a landing: what landed and what did not.
 
 use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
 use orch_core::task::ChecksStatus;
@@ -16,7 +16,7 @@ impl HumanReadable for LandResponse {
         write_more(paper, self.landed.len(), self.landed_total);
         if self.unchecked_total > 0 {
             let tasks = counted_noun(self.unchecked_total, "task", "tasks");
-            let text = format!("Nothing has checked {tasks} of it.");
+            let text = format!("No check covered {tasks}.");
             paper.write_line(paper.painter().paint_text(TextTone::Attention, &text));
         }
         if !self.left.is_empty() {
@@ -32,20 +32,20 @@ impl HumanReadable for LandResponse {
         paper.write_line(format!("  {}", escape_controls(&self.push)));
         if let Some(undo) = &self.undo {
             paper.write_line(format!("  {}", escape_controls(undo)));
-            paper.write_note("The second one takes it back.");
+            paper.write_note("The second command undoes the landing.");
         }
     }
 }
 
-/// Writes where it is now, and what was checked there.
+/// Writes the new position of the branch, and the checks that ran on it.
 pub(super) fn write_headline(paper: &mut TextPage, answer: &LandResponse) {
     let commit = &answer.commit[..answer.commit.len().min(10)];
     let run = paper.painter().paint_text(TextTone::Strong, &answer.run);
     let branch = escape_controls(&answer.branch);
     if answer.already {
-        paper.write_line(format!("{run} is on {branch} already, which is at {commit}."));
+        paper.write_line(format!("{run} is already on {branch} (now at {commit})."));
     } else {
-        paper.write_line(format!("{run} landed on {branch}, which is at {commit} now."));
+        paper.write_line(format!("{run} landed on {branch} (now at {commit})."));
     }
     for one in &answer.checks {
         write_check(paper, one);

@@ -1,4 +1,4 @@
-//! What a worker printed, for people; `orch log` itself prints it piece by piece.
+//! Text for a worker's log; `orch log` itself prints it piece by piece.
 
 use orch_contract::orch::log::LogResponse;
 

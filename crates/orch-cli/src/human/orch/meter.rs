@@ -1,4 +1,4 @@
-//! What our own output cost, for people.
+//! Text for the amount of output that commands printed.
 
 use orch_contract::orch::meter::{MeterLine, MeterResponse};
 

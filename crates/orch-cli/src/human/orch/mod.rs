@@ -1,4 +1,4 @@
-//! The answers of `orch` for people.
+//! Text for the responses of `orch`.
 
 mod agents;
 mod blocked;
@@ -23,7 +23,7 @@ mod task;
 mod timeline;
 mod worktree;
 
-/// A number with its noun: `1 task`, `3 tasks`.
+/// Formats a number with its noun: `1 task`, `3 tasks`.
 fn counted_noun(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { many })

@@ -1,4 +1,4 @@
-//! Runs for people.
+//! Text for runs.
 
 use orch_contract::orch::run::{RunListResponse, RunRemoveResponse, RunResponse, RunShowResponse};
 use orch_contract::run::{RunPauseView, RunProgress};
@@ -12,7 +12,7 @@ use super::{counted_noun, state};
 use crate::human::time::fine_span;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-/// Writes a run's name, title and state, and why it is paused.
+/// Writes a run's name, title, state and the reason of a pause.
 pub(super) fn write_run_header(
     paper: &mut TextPage,
     id: &str,
@@ -34,7 +34,7 @@ pub(super) fn write_run_header(
     }
 }
 
-/// A bar of the tasks that are done: `[████░░░░] 3 of 8 done`.
+/// Draws a progress bar: `[████░░░░] 3 of 8 done`.
 pub(super) fn progress_bar(paper: &TextPage, progress: RunProgress) -> String {
     const WIDTH: i64 = 24;
     let filled = if progress.total > 0 { progress.done * WIDTH / progress.total } else { 0 };
@@ -60,10 +60,10 @@ fn write_full_run(paper: &mut TextPage, run: &RunView) {
         facts.push(format!("at most {max} at once"));
     }
     facts.push(counted_noun(run.max_attempts, "try", "tries"));
-    facts.push(format!("{} before the next", fine_span(TimeSpan(run.retry_delay_ms))));
+    facts.push(format!("retry delay {}", fine_span(TimeSpan(run.retry_delay_ms))));
     facts.push(format!("lease {}", fine_span(TimeSpan(run.lease_ms))));
     if let Some(after) = run.answer_after_ms {
-        facts.push(format!("defaults answer after {}", fine_span(TimeSpan(after))));
+        facts.push(format!("default answers after {}", fine_span(TimeSpan(after))));
     }
     paper.write_note(&format!("  {}", facts.join(", ")));
     let times = format!(
@@ -83,7 +83,7 @@ impl HumanReadable for RunResponse {
 impl HumanReadable for RunRemoveResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let run = paper.painter().paint_text(TextTone::Strong, &self.run);
-        paper.write_line(format!("{run} is gone, with {}.", counted_noun(self.tasks, "task", "tasks")));
+        paper.write_line(format!("Removed run {run} with {}.", counted_noun(self.tasks, "task", "tasks")));
         for reference in self.salvage.iter().take(SALVAGE_SHOWN) {
             paper.write_line(format!("  kept: {}", escape_controls(reference)));
         }
@@ -99,14 +99,14 @@ impl HumanReadable for RunRemoveResponse {
     }
 }
 
-/// How many references a page names.
+/// The most references that a page lists.
 const SALVAGE_SHOWN: usize = 10;
 
 impl HumanReadable for RunListResponse {
     fn render_human(&self, paper: &mut TextPage) {
         if self.runs.is_empty() {
             paper.write_line("No runs.");
-            paper.write_note("Begin one: orch run init TITLE");
+            paper.write_note("Create one: orch run init TITLE");
             return;
         }
         let mut table = TextTable::new(&["RUN", "STATE", "DONE", "UPDATED", "TITLE"]).with_elastic_column(4);

@@ -1,4 +1,4 @@
-//! How states look to people: a glyph, a word and a colour, so that each alone is enough.
+//! States for people: a glyph, a word and a colour, each sufficient alone.
 
 use orch_contract::run::TaskCountsView;
 use orch_core::run::{RunOutcome, RunStatus};
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::human::{TableCell, TextPage, TextPainter, TextTone};
 
-/// The glyph of a task's state.
+/// Returns the glyph of a task's state.
 pub(super) fn state_glyph(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting => "·",
@@ -24,7 +24,7 @@ pub(super) fn state_glyph(state: TaskState) -> &'static str {
     }
 }
 
-/// How a task's state is painted.
+/// Returns the tone of a task's state.
 pub(super) fn state_tone(state: TaskState) -> TextTone {
     match state {
         TaskState::Waiting | TaskState::Skipped | TaskState::Cancelled => TextTone::Faint,
@@ -36,7 +36,7 @@ pub(super) fn state_tone(state: TaskState) -> TextTone {
     }
 }
 
-/// How a run's state is painted.
+/// Returns the tone of a run's state.
 pub(super) fn run_tone(state: RunStatus, outcome: Option<RunOutcome>) -> TextTone {
     match (state, outcome) {
         (RunStatus::Open, _) => TextTone::Busy,
@@ -48,7 +48,7 @@ pub(super) fn run_tone(state: RunStatus, outcome: Option<RunOutcome>) -> TextTon
     }
 }
 
-/// A run's state in words: `open`, `finished, succeeded`.
+/// Formats a run's state: `open`, `finished, succeeded`.
 pub(super) fn run_state_text(state: RunStatus, outcome: Option<RunOutcome>) -> String {
     match outcome {
         Some(outcome) => format!("{}, {}", state.name(), outcome.name()),
@@ -56,18 +56,19 @@ pub(super) fn run_state_text(state: RunStatus, outcome: Option<RunOutcome>) -> S
     }
 }
 
-/// A task's state as a cell.
+/// Formats a task's state as a table cell.
 pub(super) fn state_cell(state: TaskState) -> TableCell {
     TableCell::new(format!("{} {}", state_glyph(state), state.name()), state_tone(state))
 }
 
-/// A task's state in a sentence.
+/// Formats a task's state for a sentence.
 pub(super) fn painted_state(paint: TextPainter, state: TaskState) -> String {
     paint.paint_text(state_tone(state), &format!("{} {}", state_glyph(state), state.name()))
 }
 
-/// How many tasks are in which state, those with none left out: `✓ 3 done  ○ 1 ready`; on several lines where one
-/// is too narrow.
+/// Formats the number of tasks in each state, without empty ones: `✓ 3 done  ○ 1 ready`; on several lines if
+/// one is
+/// too narrow.
 pub(super) fn format_tally(paint: TextPainter, width: usize, count: impl Fn(TaskState) -> i64) -> String {
     let some = TaskState::ALL.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0);
     let (mut text, mut used) = (String::new(), 0);
@@ -86,7 +87,7 @@ pub(super) fn format_tally(paint: TextPainter, width: usize, count: impl Fn(Task
     text
 }
 
-/// The tally of a run's counts.
+/// Formats the counts of a run.
 pub(super) fn format_counts(paper: &TextPage, counts: &TaskCountsView) -> String {
     format_tally(paper.painter(), paper.width(), |state| counts.count(state))
 }

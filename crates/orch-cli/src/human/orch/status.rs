@@ -1,4 +1,4 @@
-//! A run at a glance: how far it is, who works, who asks, what to type next.
+//! A run at a glance: progress, workers, questions, and the next commands.
 
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
 use orch_core::limit;
@@ -15,7 +15,7 @@ use super::task::{TaskLine, write_task_table};
 use crate::human::time::fine_span;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-/// Writes how it is, without what to type next.
+/// Writes the status without the next commands.
 pub(super) fn write_overview(paper: &mut TextPage, status: &StatusResponse) {
     write_progress(paper, status);
     write_active(paper, &status.active);
@@ -35,7 +35,7 @@ pub(super) fn write_overview(paper: &mut TextPage, status: &StatusResponse) {
     }
 }
 
-/// Writes what the run is and how far.
+/// Writes the run and its progress.
 pub(super) fn write_progress(paper: &mut TextPage, status: &StatusResponse) {
     let run = &status.run;
     write_run_header(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
@@ -48,10 +48,10 @@ pub(super) fn write_progress(paper: &mut TextPage, status: &StatusResponse) {
     }
 }
 
-/// How long the rest will take; nobody measures that in less than seconds.
+/// Formats the estimated time left, in whole seconds at the finest.
 fn remaining_time(eta: TimeSpan) -> String {
     if eta < TimeSpan::from_seconds(1) {
-        return "about a second left".to_owned();
+        return "about 1s left".to_owned();
     }
     format!("about {} left", fine_span(eta))
 }
@@ -81,7 +81,7 @@ fn write_more(paper: &mut TextPage, shown: usize, total: i64) {
     }
 }
 
-/// What can be dispatched, and how many ready tasks still wait for their next try.
+/// Writes the tasks that can be dispatched, and how many ready tasks are in their retry delay.
 fn write_ready(paper: &mut TextPage, status: &StatusResponse) {
     let delayed = delayed_count(status);
     if status.ready.is_empty() && delayed == 0 {
@@ -98,7 +98,7 @@ fn write_ready(paper: &mut TextPage, status: &StatusResponse) {
     }
 }
 
-/// Writes how many tasks wait for their next try, where there are any.
+/// Writes how many tasks are in their retry delay, if any.
 pub(super) fn write_delayed_note(paper: &mut TextPage, status: &StatusResponse) {
     let delayed = delayed_count(status);
     if delayed > 0 {
@@ -115,7 +115,8 @@ fn write_delayed_count(paper: &mut TextPage, delayed: i64) {
     ));
 }
 
-/// How many ready tasks cannot be dispatched yet; unknown, so none, where the list is cut or the run is paused.
+/// Counts the ready tasks that cannot be dispatched yet; 0 when unknown, because the list is cut or the run is
+/// paused.
 fn delayed_count(status: &StatusResponse) -> i64 {
     let shown = i64::try_from(status.ready.len()).unwrap_or(i64::MAX);
     let whole = shown < i64::from(limit::STATUS_SHOWN) && status.run.state.0 == RunStatus::Open;
@@ -177,7 +178,7 @@ pub(super) fn write_failed(paper: &mut TextPage, list: &[FailedTask], total: i64
     write_more(paper, list.len(), total);
 }
 
-/// The literal next commands, the most useful first.
+/// Returns the next commands, the most useful first.
 fn next_commands(status: &StatusResponse) -> Vec<String> {
     let run = &status.run.id;
     let mut commands = Vec::new();

@@ -1,4 +1,4 @@
-//! The store's health, and requests, for people.
+//! Text for the store's health and for requests.
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
 use orch_contract::orch::request::RequestShowResponse;
@@ -17,7 +17,7 @@ impl HumanReadable for DoctorResponse {
     }
 }
 
-/// Writes what was found.
+/// Writes the findings.
 pub(super) fn write_findings(paper: &mut TextPage, findings: &[FindingView]) {
     let mut table = TextTable::new(&["CHECK", "LEVEL", "FINDING"]);
     for finding in findings {

@@ -1,4 +1,4 @@
-//! Tasks and dependencies for people.
+//! Text for tasks and dependencies.
 
 use orch_contract::orch::dependency::{DependencyEditResponse, DependencyListResponse, DependencyView};
 use orch_contract::orch::plan::{PlanResponse, TaskAddResponse};
@@ -10,7 +10,7 @@ use orch_core::task::TaskState;
 use super::{counted_noun, state};
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-/// What a list shows of a task, short or whole.
+/// A task in a list, as a summary or in full.
 pub(super) struct TaskLine<'a> {
     pub(super) id: &'a str,
     pub(super) key: &'a str,
@@ -55,7 +55,7 @@ impl<'a> From<&'a TaskOrSummary> for TaskLine<'a> {
     }
 }
 
-/// Writes a table of tasks; keys alone where all are of one run.
+/// Writes a table of tasks, with keys alone if all belong to one run.
 pub(super) fn write_task_table<'a>(paper: &mut TextPage, tasks: impl Iterator<Item = TaskLine<'a>>) {
     let lines: Vec<TaskLine<'_>> = tasks.collect();
     let run = |line: &TaskLine<'_>| line.id.split('/').next().map(str::to_owned);
@@ -76,7 +76,7 @@ pub(super) fn write_task_table<'a>(paper: &mut TextPage, tasks: impl Iterator<It
     paper.write_table(&table);
 }
 
-/// The first keys of a list, and how many more there are.
+/// Formats the first keys of a list and the number of the others.
 fn first_keys(keys: &[String]) -> String {
     const SHOWN: usize = 2;
     let mut text = keys.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -86,7 +86,7 @@ fn first_keys(keys: &[String]) -> String {
     text
 }
 
-/// Writes one task in a line: its name, state and title.
+/// Writes a task in one line: name, state and title.
 pub(super) fn write_task_line(paper: &mut TextPage, task: &TaskLine<'_>) {
     let paint = paper.painter();
     let agent = task.agent.map(|agent| format!("  {agent}")).unwrap_or_default();
@@ -102,7 +102,7 @@ pub(super) fn write_task_line(paper: &mut TextPage, task: &TaskLine<'_>) {
     ));
 }
 
-/// Writes a task that was changed, whole when that was asked for.
+/// Writes a changed task, in full if that was requested.
 pub(super) fn write_changed_task(paper: &mut TextPage, task: &TaskOrSummary) {
     match task {
         TaskOrSummary::Short(short) => write_task_line(paper, &short.into()),
@@ -133,7 +133,7 @@ fn write_full_task(paper: &mut TextPage, task: &TaskView) {
         paper.write_note(&format!("  labels {}", task.labels.join(", ")));
     }
     if let Some(not_before) = task.not_before.filter(|stamp| stamp.0 > paper.now()) {
-        paper.write_note(&format!("  not again before {not_before}, {}", paper.relative_time(not_before)));
+        paper.write_note(&format!("  next try after {not_before}, {}", paper.relative_time(not_before)));
     }
     if let Some(spec) = &task.spec {
         paper.write_gap();

@@ -1,4 +1,4 @@
-//! A run's attempts over time: a line for each, as wide as the terminal.
+//! A run's attempts over time: one line each, as wide as the terminal.
 
 use orch_contract::orch::timeline::{TimelineBar, TimelineResponse};
 use orch_core::attempt::AttemptState;
@@ -9,13 +9,13 @@ use crate::human::table::truncate_to_width;
 use crate::human::time::fine_span;
 use crate::human::{HumanReadable, TextPage, TextTone};
 
-/// The widest that names may become.
+/// The maximum width of names.
 const NAME_MAX: usize = 32;
 
-/// The least room for the bars.
+/// The minimum width of the bars.
 const BARS_MIN: usize = 10;
 
-/// What stands between two columns.
+/// The separator of two columns.
 const GAP: usize = 2;
 
 impl HumanReadable for TimelineResponse {
@@ -34,7 +34,7 @@ impl HumanReadable for TimelineResponse {
     }
 }
 
-/// Where what stands in a line.
+/// The columns of a line.
 struct TimelineScale {
     start: Time,
     span_ms: i64,
@@ -52,14 +52,14 @@ impl TimelineScale {
         let state = widest(&|bar| bar.state.0.name().to_owned());
         let took = widest(&bar_duration);
         let rest = state + took + 3 * GAP;
-        // Names give way before the bars do.
+        // Names are shortened before the bars.
         let room = width.saturating_sub(rest + BARS_MIN).max(6);
         let name = widest(&bar_name).min(NAME_MAX).min(room);
         let bars = width.saturating_sub(rest + name).max(BARS_MIN);
         Self { start, span_ms: (end - start).0.max(1), name, state, took, bars }
     }
 
-    /// The column of a time.
+    /// Returns the column of a time.
     fn column_at(&self, at: Time) -> usize {
         let passed = i128::from((at - self.start).0.clamp(0, self.span_ms));
         let bars = i128::try_from(self.bars).unwrap_or(i128::MAX);
@@ -98,7 +98,7 @@ fn write_bar(paper: &mut TextPage, bar: &TimelineBar, scale: &TimelineScale) {
     paper.write_line(text);
 }
 
-/// How the time of an attempt is drawn; without colour the marks still tell the kinds apart.
+/// Returns how a phase of an attempt is drawn; the marks distinguish the kinds without colour.
 fn bar_style(state: AttemptState) -> (char, TextTone) {
     match state {
         AttemptState::Preparing | AttemptState::Dispatched => ('░', TextTone::Faint),
@@ -162,7 +162,7 @@ mod tests {
     fn every_line_fits_and_bars_lie_where_they_were() {
         for width in [20, 40, 80, 200] {
             let text = draw_timeline(width);
-            // Narrower than its columns it cannot become.
+            // The timeline cannot be narrower than its columns.
             let least = width.max(8 + 7 + 3 * GAP + 6 + BARS_MIN);
             assert!(text.lines().all(|line| line.width() <= least), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Worktrees, for people.
+//! Text for worktrees.
 
 use orch_contract::orch::worktree::{
     InspectedWorktree, PruneResponse, WorktreeListResponse, WorktreeResponse, WorktreeShowResponse,
@@ -8,7 +8,7 @@ use orch_core::worktree::{WorktreePresence, WorktreeState};
 use super::counted_noun;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
-/// What is to be said of a worktree in a word or two.
+/// Describes a worktree in a word or two.
 fn tree_summary(tree: &InspectedWorktree) -> (String, TextTone) {
     match (tree.state.0, tree.found.0) {
         (WorktreeState::Present, WorktreePresence::There) => ("present".to_owned(), TextTone::Good),
@@ -21,7 +21,7 @@ fn tree_summary(tree: &InspectedWorktree) -> (String, TextTone) {
         (
             WorktreeState::Removed,
             WorktreePresence::There | WorktreePresence::Missing | WorktreePresence::Foreign,
-        ) => ("removed, and something is there".to_owned(), TextTone::Attention),
+        ) => ("removed, but the path is occupied".to_owned(), TextTone::Attention),
     }
 }
 
@@ -48,7 +48,7 @@ impl HumanReadable for WorktreeListResponse {
         paper.write_table(&table);
         if !self.spares.is_empty() {
             let spares = counted_noun(self.spares.len(), "finished worktree is", "finished worktrees are");
-            paper.write_note(&format!("{spares} kept for the next attempts."));
+            paper.write_note(&format!("{spares} kept for reuse."));
         }
         paper.write_truncation(self.worktrees.len(), self.total, self.next.as_deref());
     }
@@ -97,21 +97,21 @@ impl HumanReadable for WorktreeShowResponse {
             .map_or_else(|| "no branch".to_owned(), |name| escape_controls(name).into_owned());
         paper.write_line(format!("  at {commit} on {on}"));
         if let Some(operation) = &contents.operation {
-            let text = format!("  A {operation} waits to be finished.");
+            let text = format!("  A {operation} is in progress.");
             paper.write_line(paper.painter().paint_text(TextTone::Attention, &text));
         }
         if contents.clean {
-            paper.write_line("  Nothing is changed.");
+            paper.write_line("  No uncommitted changes.");
         } else {
-            let files = counted_noun(contents.dirty_total, "file is", "files are");
-            paper.write_line(format!("  {files} changed and not committed:"));
+            let files = counted_noun(contents.dirty_total, "file", "files");
+            paper.write_line(format!("  {files} with uncommitted changes:"));
         }
         for file in &contents.dirty {
             paper.write_line(format!("    {}", escape_controls(file)));
         }
         if !contents.processes.is_empty() {
             let numbers: Vec<String> = contents.processes.iter().map(ToString::to_string).collect();
-            paper.write_line(format!("  Worked in by process {}.", numbers.join(", ")));
+            paper.write_line(format!("  In use by process {}.", numbers.join(", ")));
         }
     }
 }
@@ -125,10 +125,10 @@ impl HumanReadable for PruneResponse {
         }
         for one in &self.removed {
             let name = paper.painter().paint_text(TextTone::Strong, &one.attempt);
-            paper.write_line(format!("{name} {is} taken away: {}", escape_controls(&one.path)));
+            paper.write_line(format!("{name} {is} removed: {}", escape_controls(&one.path)));
         }
         for path in &self.spares {
-            paper.write_line(format!("A spare {is} taken away: {}", escape_controls(path)));
+            paper.write_line(format!("A spare {is} removed: {}", escape_controls(path)));
         }
         for one in &self.stayed {
             let name = paper.painter().paint_text(TextTone::Strong, &one.attempt);

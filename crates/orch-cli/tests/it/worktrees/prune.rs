@@ -45,7 +45,7 @@ fn what_cannot_be_kept_stays() {
     orchard.yard.commit_all_in(&inner, "of somebody else");
     orchard.fail_task("b");
     let text = orchard.orch(&["worktree", "prune"]).text();
-    assert!(text.contains("r/b@1 was taken away") && text.contains("r/a@1 stays:"), "{text}");
+    assert!(text.contains("r/b@1 was removed") && text.contains("r/a@1 stays:"), "{text}");
     assert!(inner.exists());
     assert_eq!(orchard.worktree_states(), ["a@1 present there", "b@1 removed nothing"]);
     orchard.check_sound();

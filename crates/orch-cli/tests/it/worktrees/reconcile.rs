@@ -62,7 +62,7 @@ fn what_the_store_does_not_know_is_named_and_stays() {
     );
     assert!(stray.exists() && other.exists());
     let text = orchard.orch(&["reconcile"]).text();
-    assert!(text.contains("6 things here the store does not know:"), "{text}");
+    assert!(text.contains("6 things unknown to the store:"), "{text}");
 }
 
 #[test]

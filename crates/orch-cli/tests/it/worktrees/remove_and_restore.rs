@@ -172,7 +172,7 @@ fn people_read_it_too() {
         "{text}"
     );
     let text = orchard.orch(&["worktree", "show", "a"]).text();
-    assert!(text.contains("2 files are changed and not committed:\n    a.txt\n    new/file.txt\n"), "{text}");
+    assert!(text.contains("2 files with uncommitted changes:\n    a.txt\n    new/file.txt\n"), "{text}");
     let text = orchard.orch(&["worktree", "remove", "a"]).text();
     assert!(text.contains("kept as refs/orch/salvage/r/a.1"), "{text}");
     assert!(text.ends_with("orch worktree restore r/a@1\n"), "{text}");

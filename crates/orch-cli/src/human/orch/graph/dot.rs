@@ -1,4 +1,4 @@
-//! A graph in Graphviz' language.
+//! A graph in the DOT language of Graphviz.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use orch_core::task::TaskState;
 use super::{GraphDrawing, short_label};
 use crate::human::orch::state;
 
-/// Draws the graph; work flows downwards.
+/// Draws the graph from top to bottom.
 #[must_use]
 pub fn render_dot(drawing: &GraphDrawing<'_>) -> String {
     let mut page = format!(
@@ -49,7 +49,7 @@ fn fill_colour(state: TaskState) -> &'static str {
     }
 }
 
-/// A text in quotation marks; a backslash would begin an escape of Graphviz' own.
+/// Quotes a text for DOT, where a backslash would start an escape sequence.
 fn quote_dot(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 2);
     safe.push('"');

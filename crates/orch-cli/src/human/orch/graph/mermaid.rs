@@ -7,7 +7,7 @@ use orch_core::task::TaskState;
 use super::{GraphDrawing, short_label};
 use crate::human::orch::state;
 
-/// Draws the graph; work flows downwards.
+/// Draws the graph from top to bottom.
 #[must_use]
 pub fn render_mermaid(drawing: &GraphDrawing<'_>) -> String {
     let mut page = String::from("flowchart TD\n");
@@ -28,7 +28,7 @@ pub fn render_mermaid(drawing: &GraphDrawing<'_>) -> String {
     page
 }
 
-/// How boxes of a state look; readable on light and dark pages.
+/// The style of a state's nodes; readable on light and dark pages.
 fn state_class(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting => "fill:#f3f4f6,stroke:#9ca3af,color:#374151",
@@ -44,7 +44,7 @@ fn state_class(state: TaskState) -> &'static str {
     }
 }
 
-/// Writes what Mermaid or HTML would read as their own as entity codes.
+/// Replaces characters that Mermaid or HTML would interpret by entity codes.
 fn escape_mermaid(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

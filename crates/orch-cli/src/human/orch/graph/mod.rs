@@ -15,12 +15,12 @@ use orch_core::time::Time;
 
 use crate::human::{HumanReadable, TextPage, TextPainter, escape_controls};
 
-/// What a drawing shows.
+/// The nodes and edges of a drawing.
 #[derive(Debug)]
 pub struct GraphDrawing<'a> {
     /// The run's name.
     pub run: &'a str,
-    /// Its tasks, oldest first.
+    /// The tasks, oldest first.
     pub nodes: Vec<GraphNode<'a>>,
     /// Pairs of indices into `nodes`: the first waits for the second.
     pub edges: Vec<(usize, usize)>,
@@ -29,16 +29,16 @@ pub struct GraphDrawing<'a> {
 /// A task of a drawing.
 #[derive(Clone, Copy, Debug)]
 pub struct GraphNode<'a> {
-    /// Its key.
+    /// The task's key.
     pub key: &'a str,
-    /// Its title.
+    /// The task's title.
     pub title: &'a str,
-    /// Its state.
+    /// The task's state.
     pub state: TaskState,
 }
 
 impl<'a> GraphDrawing<'a> {
-    /// The drawing of a graph.
+    /// Collects the nodes and edges of a graph.
     #[must_use]
     pub fn from_graph(graph: &'a GraphResponse) -> Self {
         let nodes: Vec<GraphNode<'a>> = graph
@@ -58,7 +58,7 @@ impl<'a> GraphDrawing<'a> {
     }
 }
 
-/// The graph as text without colours, for files and pipes.
+/// Renders the graph as text without colours, for files and pipes.
 #[must_use]
 pub fn render_plain(graph: &GraphResponse) -> String {
     const WIDTH: usize = 80;
@@ -76,7 +76,7 @@ impl HumanReadable for GraphOrDrawing {
     }
 }
 
-/// The level of each node: one more than the highest level of what it waits for, from 0.
+/// Returns the level of each node, from 0: one more than the highest level among its dependencies.
 fn node_levels(drawing: &GraphDrawing<'_>) -> Vec<usize> {
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); drawing.nodes.len()];
     let mut waits = vec![0_usize; drawing.nodes.len()];
@@ -98,7 +98,7 @@ fn node_levels(drawing: &GraphDrawing<'_>) -> Vec<usize> {
     levels
 }
 
-/// The start of a title, for a label: of one line, harmless wherever the drawing is looked at.
+/// Returns the start of a title for a label: one line, escaped for every viewer.
 fn short_label(title: &str) -> String {
     const LENGTH: usize = 60;
     let start: String = title.chars().take(LENGTH).collect();

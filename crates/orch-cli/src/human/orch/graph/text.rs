@@ -1,4 +1,4 @@
-//! A graph for a terminal: level by level, each task with its state and what it waits for.
+//! A graph for a terminal, level by level: each task with its state and its dependencies.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -7,7 +7,7 @@ use crate::human::orch::{counted_noun, state};
 use crate::human::table::truncate_to_width;
 use crate::human::{TextPage, TextTone, escape_controls};
 
-/// The most tasks that are drawn one by one; larger graphs are summed up by level.
+/// The most tasks that are drawn individually; larger graphs are summarised by level.
 const TASKS_DRAWN: usize = 120;
 
 /// The most levels of a summary.
@@ -70,7 +70,7 @@ fn draw_each_task(paper: &mut TextPage, drawing: &GraphDrawing<'_>, by_level: &[
     }
 }
 
-/// Glyph, key, title and what the task waits for, in `width` columns; the title gives way first.
+/// Formats glyph, key, title and dependencies in `width` columns; the title is shortened first.
 fn task_row(paper: &TextPage, node: GraphNode<'_>, waits_for: &[&str], keys: usize, width: usize) -> String {
     let paint = paper.painter();
     let key = truncate_to_width(node.key, keys);
@@ -83,7 +83,7 @@ fn task_row(paper: &TextPage, node: GraphNode<'_>, waits_for: &[&str], keys: usi
     format!("{name}{padding}  {title}{}", paint.paint_text(TextTone::Faint, &waits))
 }
 
-/// "  ← a, b, +3" in at most `width` columns; empty for a task that waits for nothing.
+/// Formats `  ← a, b, +3` in at most `width` columns; empty for a task without dependencies.
 fn wait_list(keys: &[&str], width: usize) -> String {
     let Some((first, others)) = keys.split_first() else { return String::new() };
     let mut list = format!("  ← {first}");
@@ -128,7 +128,7 @@ fn draw_summary(paper: &mut TextPage, drawing: &GraphDrawing<'_>, by_level: &[Ve
     }
 }
 
-/// How many tasks are in which state.
+/// Writes how many tasks are in each state.
 fn level_tally<'a>(
     paper: &TextPage,
     width: usize,

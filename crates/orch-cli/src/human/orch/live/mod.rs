@@ -1,5 +1,6 @@
-//! The live view of a supervisor: what moves, what asks, what happened lately. It has to fit a small terminal, so it
-//! says less than a status.
+//! The live view of a supervisor: workers, questions and recent events. It must fit a small terminal, so it
+//! shows
+//! less than `orch status`.
 
 use orch_contract::EventView;
 use orch_contract::orch::drive::{DriveView, WorkerView};
@@ -28,7 +29,7 @@ impl HumanReadable for DriveView {
     }
 }
 
-/// Writes what somebody should know, on as many lines as it needs: what to do about it often stands at its end.
+/// Writes a warning on as many lines as it needs, because the remedy is often at its end.
 fn write_notice(paper: &mut TextPage, note: &str) {
     paper.write_gap();
     let mark = paper.painter().paint_text(TextTone::Attention, "!");
@@ -51,9 +52,9 @@ fn write_notice(paper: &mut TextPage, note: &str) {
     put(&line);
 }
 
-/// Who does what, since when, and when they last gave a sign; and what is being checked and merged.
+/// Writes each worker with its activity, age and last sign of life, and what is being checked and merged.
 fn write_active(paper: &mut TextPage, view: &DriveView) {
-    // As wide as what usually stands below, so that columns stand still.
+    // As wide as the usual contents, so that columns do not jump.
     let mut table = TextTable::new(&["UNDER WAY ", "STATE     ", "WORKER ", "SINCE   ", "LAST SIGN", "SAYS"])
         .with_elastic_column(SAYS);
     let worker_of = |one: &ActiveTask| view.workers.iter().find(|worker| worker.attempt == one.task.attempt);
@@ -63,7 +64,7 @@ fn write_active(paper: &mut TextPage, view: &DriveView) {
     let known =
         |worker: &&WorkerView| view.status.active.iter().any(|one| one.task.attempt == worker.attempt);
     for worker in view.workers.iter().filter(|worker| !known(worker)) {
-        // Its work is out of its hands, and it takes a moment to end.
+        // The attempt has reported; its process takes a moment to exit.
         let mut cells = vec![
             TableCell::new(short_name(worker.attempt.as_deref().unwrap_or(&worker.thread)), TextTone::Faint),
             TableCell::new("ending", TextTone::Faint),
@@ -77,7 +78,7 @@ fn write_active(paper: &mut TextPage, view: &DriveView) {
     }
 }
 
-/// The column that gives way.
+/// The elastic column.
 const SAYS: usize = 5;
 
 fn active_row(
@@ -108,7 +109,7 @@ fn active_row(
     cells
 }
 
-/// Who it is, since when, the last sign of life, and what it says.
+/// Formats a worker: name, age, last sign of life, and activity.
 fn worker_cells(paper: &TextPage, worker: &WorkerView) -> [TableCell; 4] {
     let sign = worker.output_at.max(worker.commit_at).unwrap_or(worker.started_at);
     let (sign, tone) = match worker.alive {
@@ -124,7 +125,7 @@ fn worker_cells(paper: &TextPage, worker: &WorkerView) -> [TableCell; 4] {
     ]
 }
 
-/// How far an attempt is; a report that is being judged says by what.
+/// Formats the progress of an attempt; for a report under judgement, the running check.
 fn progress_cell(view: &DriveView, one: &ActiveTask) -> TableCell {
     let state = one.task.state.0;
     let merges = view.status.run.done_when.0 == DoneWhen::Integrated;
@@ -149,7 +150,7 @@ fn progress_cell(view: &DriveView, one: &ActiveTask) -> TableCell {
     TableCell::new(format!("{} {word}", state::state_glyph(state)), state::state_tone(state))
 }
 
-/// What waits for the reader: the question and the command that answers it.
+/// Writes the open questions, each with the command that answers it.
 fn write_questions(paper: &mut TextPage, view: &DriveView) {
     if view.status.questions.is_empty() {
         return;
@@ -169,7 +170,7 @@ fn write_questions(paper: &mut TextPage, view: &DriveView) {
     }
 }
 
-/// Writes what happened, oldest first.
+/// Writes recent events, oldest first.
 pub(super) fn write_recent_events(paper: &mut TextPage, heading: &'static str, events: &[EventView]) {
     if events.is_empty() {
         return;
@@ -188,8 +189,8 @@ pub(super) fn write_recent_events(paper: &mut TextPage, heading: &'static str, e
     paper.write_table(&table);
 }
 
-/// What is told of an event to somebody who looks on, and the field that says more; the other kinds are steps among
-/// others.
+/// Returns how the live view shows an event, and the data field with its details; `None` for intermediate
+/// steps.
 const TOLD: [(EventKind, &str, TextTone, &str, &str); 9] = [
     (EventKind::Question, "?", TextTone::Attention, "asks", "question"),
     (EventKind::Answered, "→", TextTone::Plain, "is answered", "answer"),
@@ -202,7 +203,7 @@ const TOLD: [(EventKind, &str, TextTone, &str, &str); 9] = [
     (EventKind::Done, "✓", TextTone::Good, "done", ""),
 ];
 
-/// Mark, tone and words of an event, where it is one to be told of.
+/// Returns the mark, tone and words of an event that the live view shows.
 fn event_note(event: &EventView) -> Option<(&'static str, TextTone, String)> {
     let (_, mark, tone, what, field) = TOLD.iter().find(|(kind, ..)| *kind == event.kind.0)?;
     let more = event.data.get(*field).and_then(serde_json::Value::as_str);
@@ -210,17 +211,17 @@ fn event_note(event: &EventView) -> Option<(&'static str, TextTone, String)> {
     Some((mark, *tone, said))
 }
 
-/// Whether a live view tells of an event.
+/// Whether the live view shows an event.
 pub(crate) fn is_event_shown(event: &EventView) -> bool {
     TOLD.iter().any(|(kind, ..)| *kind == event.kind.0)
 }
 
-/// A name without its run.
+/// Returns a name without its run.
 fn short_name(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
-/// The first line of a text, with a sign where there are more.
+/// Returns the first line of a text, with an ellipsis if there are more.
 fn first_line(text: &str) -> String {
     match text.trim().split_once('\n') {
         Some((first, _)) => format!("{} …", first.trim_end()),

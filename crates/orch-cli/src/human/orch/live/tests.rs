@@ -1,4 +1,4 @@
-//! The live view as it stands on a small and on a wide terminal, drawn from a fixed state.
+//! Tests of the live view on a small and a wide terminal, drawn from a fixed state.
 
 use orch_contract::orch::drive::DriveView;
 use orch_core::time::Time;
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::human::frame::{TerminalFrame, TerminalSize};
 use crate::human::{HumanReadable, TextPage, TextPainter};
 
-/// When it is drawn.
+/// The time at which the view is drawn.
 const NOW: &str = "2026-11-25T12:00:00.000Z";
 
 fn task_json(key: &str, state: &str, attempt: Option<&str>, agent: Option<&str>, checks: &str) -> Value {
@@ -49,7 +49,7 @@ fn event_json(number: u32, kind: &str, attempt: Option<&str>, data: Value) -> Va
     })
 }
 
-/// Every kind of thing that a view shows, with texts that want to do more than be read.
+/// A state with every kind of entry, with texts that contain control sequences.
 fn sample_view() -> DriveView {
     let hostile = "\u{1b}[2J\u{1b}]0;mine\u{7}cargo test --workspace --all-features -- --nocapture and then some \
                    more of it, which goes on and on until nobody can follow any more, whatever they have";
@@ -104,7 +104,7 @@ fn sample_view() -> DriveView {
     serde_json::from_value(view).unwrap()
 }
 
-/// The view as a terminal of this size gets it, without what moves its cursor.
+/// Draws the view for a terminal of this size and removes the cursor movements.
 fn draw_view(columns: usize, rows: usize, colour: bool) -> String {
     let now =
         serde_json::from_value::<orch_contract::UtcTimestamp>(json!(NOW)).map_or(Time(0), |stamp| stamp.0);
