@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod run;
 pub mod shell;
 pub mod task;
+pub mod text;
 pub mod thread;
 pub mod time;
 pub mod worker;

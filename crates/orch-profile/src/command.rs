@@ -1,35 +1,37 @@
-//! Commands with placeholders, and what stands for them at a start.
+//! Commands with placeholders, and the values that replace them when a worker is started.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::limit;
 
-/// A name in braces that a start replaces. There are no others.
+/// A name in braces that is replaced when a worker is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CommandPlaceholder {
-    /// The folder that the attempt works in.
+    /// The attempt's working directory.
     Worktree,
-    /// The brief itself.
+    /// The text of the brief.
     Brief,
-    /// A file that holds the brief.
+    /// The path of a file that contains the brief.
     BriefFile,
-    /// The session: chosen by us at the first start, the client's own at a resumption.
+    /// The session id: chosen by the wrapper for a new session, recorded for a resumed one.
     Session,
-    /// The folder of the store, which a sandbox must let the worker write.
+    /// The folder of the store, which the worker must be able to write.
     StoreDir,
-    /// The worktree's own git folder.
+    /// The worktree's git directory.
     GitDir,
-    /// The git folder that all worktrees share.
+    /// The git directory that all worktrees share.
     GitCommonDir,
-    /// Our program `inbox`.
+    /// The path of the program `inbox`.
     Inbox,
-    /// Our program `orch`.
+    /// The path of the program `orch`.
     Orch,
 }
 
 impl CommandPlaceholder {
-    /// All of them.
+    /// All placeholders.
     pub const ALL: [Self; 9] = [
         Self::Worktree,
         Self::Brief,
@@ -42,7 +44,7 @@ impl CommandPlaceholder {
         Self::Orch,
     ];
 
-    /// The name between the braces.
+    /// Returns the name between the braces.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,18 +65,18 @@ impl CommandPlaceholder {
     }
 }
 
-/// Why a word of a command makes no sense.
+/// Why a word of a command is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandWordError {
-    /// The name between braces is none of ours.
-    #[error("`{{{0}}}` is no placeholder; those are {known}, and a brace is written {{{{ or }}}}",
+    /// The name between braces is not a placeholder's.
+    #[error("`{{{0}}}` is not a placeholder; those are {known}, and a brace is written {{{{ or }}}}",
         known = list_placeholders())]
     Unknown(String),
-    /// A brace stands alone.
-    #[error("a brace stands alone: write {{{{ or }}}} for a brace")]
-    LooseBrace,
-    /// It holds a character that no argument can hold.
-    #[error("it holds a NUL character")]
+    /// A brace has no partner.
+    #[error("a brace is unbalanced: write {{{{ or }}}} for a brace")]
+    UnbalancedBrace,
+    /// The word contains a NUL character, which no argument can contain.
+    #[error("it contains a NUL character")]
     Nul,
 }
 
@@ -83,7 +85,8 @@ fn list_placeholders() -> String {
 }
 
 /// A text with placeholders.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct CommandWord(Vec<WordPiece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +96,10 @@ enum WordPiece {
 }
 
 impl CommandWord {
-    /// Reads a text with placeholders.
+    /// Parses a text with placeholders.
     ///
     /// # Errors
-    /// A name is unknown, or a brace stands alone.
+    /// A placeholder is unknown, or a brace is unbalanced.
     pub fn parse(text: &str) -> Result<Self, CommandWordError> {
         if text.contains('\0') {
             return Err(CommandWordError::Nul);
@@ -114,13 +117,13 @@ impl CommandWord {
                 continue;
             }
             let end = rest.find(['{', '}']).filter(|end| brace == "{" && rest[*end..].starts_with('}'));
-            let name = end.map(|end| &rest[..end]).ok_or(CommandWordError::LooseBrace)?;
-            let place = CommandPlaceholder::from_name(name)
+            let name = end.map(|end| &rest[..end]).ok_or(CommandWordError::UnbalancedBrace)?;
+            let placeholder = CommandPlaceholder::from_name(name)
                 .ok_or_else(|| CommandWordError::Unknown(name.to_owned()))?;
             if !plain.is_empty() {
                 pieces.push(WordPiece::Text(std::mem::take(&mut plain)));
             }
-            pieces.push(WordPiece::Placeholder(place));
+            pieces.push(WordPiece::Placeholder(placeholder));
             rest = &rest[name.len() + 1..];
         }
         plain.push_str(rest);
@@ -130,61 +133,81 @@ impl CommandWord {
         Ok(Self(pieces))
     }
 
-    /// Its text, with placeholders by their names.
+    /// Returns the text with placeholders in braces.
     pub(super) fn to_source_text(&self) -> String {
         self.0
             .iter()
             .map(|piece| match piece {
                 WordPiece::Text(text) => text.clone(),
-                WordPiece::Placeholder(place) => format!("{{{}}}", place.name()),
+                WordPiece::Placeholder(placeholder) => format!("{{{}}}", placeholder.name()),
             })
             .collect()
     }
 
-    /// Whether this placeholder stands in it.
+    /// Whether the word contains a placeholder.
     #[must_use]
     pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
         self.0.contains(&WordPiece::Placeholder(placeholder))
     }
 
-    /// The text of this start.
+    /// Replaces the placeholders by their values.
     ///
     /// # Errors
-    /// There is nothing that could stand for a placeholder, or the text is too long for an argument.
+    /// A placeholder has no value in this start, or the text is too long for an argument.
     pub fn expand_placeholders(&self, launch: &PlaceholderValues<'_>) -> Result<OsString, PlaceholderError> {
-        let mut filled = OsString::new();
+        let mut expanded = OsString::new();
         for piece in &self.0 {
             match piece {
-                WordPiece::Text(text) => filled.push(text),
-                WordPiece::Placeholder(place) => filled.push(launch.value_of(*place)?),
+                WordPiece::Text(text) => expanded.push(text),
+                WordPiece::Placeholder(placeholder) => expanded.push(launch.value_of(*placeholder)?),
             }
         }
-        match filled.len() {
+        match expanded.len() {
             bytes if bytes > limit::ARGUMENT_BYTES_MAX => Err(PlaceholderError::TooLong { bytes }),
-            _ => Ok(filled),
+            _ => Ok(expanded),
         }
     }
 }
 
-/// A program and its arguments, with placeholders. There is always a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl TryFrom<String> for CommandWord {
+    type Error = CommandWordError;
+
+    fn try_from(text: String) -> Result<Self, CommandWordError> {
+        Self::parse(&text)
+    }
+}
+
+/// A program and its arguments, with placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<CommandWord>")]
 pub struct CommandLine {
     program: CommandWord,
     arguments: Vec<CommandWord>,
 }
 
-impl CommandLine {
-    pub(super) const fn new(program: CommandWord, arguments: Vec<CommandWord>) -> Self {
-        Self { program, arguments }
-    }
+/// A list of words that does not begin with a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a command begins with a program, which must not be empty")]
+pub struct CommandLineError;
 
-    /// The program as it stands in the profile, for looking whether it is there.
+impl TryFrom<Vec<CommandWord>> for CommandLine {
+    type Error = CommandLineError;
+
+    fn try_from(words: Vec<CommandWord>) -> Result<Self, CommandLineError> {
+        let mut words = words.into_iter();
+        let program = words.next().filter(|word| *word != CommandWord(vec![WordPiece::Text(String::new())]));
+        Ok(Self { program: program.ok_or(CommandLineError)?, arguments: words.collect() })
+    }
+}
+
+impl CommandLine {
+    /// Returns the program with placeholders in braces, for a check that it exists.
     #[must_use]
     pub fn program_text(&self) -> String {
         self.program.to_source_text()
     }
 
-    /// Whether this placeholder stands in one of its words.
+    /// Whether a word of the command contains a placeholder.
     #[must_use]
     pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
         std::iter::once(&self.program)
@@ -192,10 +215,10 @@ impl CommandLine {
             .any(|word| word.contains_placeholder(placeholder))
     }
 
-    /// The program and the arguments of this start.
+    /// Returns the program and the arguments with placeholders replaced.
     ///
     /// # Errors
-    /// As [`CommandWord::expand_placeholders`].
+    /// See [`CommandWord::expand_placeholders`].
     pub fn expand_placeholders(
         &self,
         launch: &PlaceholderValues<'_>,
@@ -206,33 +229,33 @@ impl CommandLine {
     }
 }
 
-/// What stands for the placeholders at one start. All paths are absolute.
+/// The values of the placeholders in one start. All paths are absolute.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceholderValues<'a> {
-    /// The folder that the attempt works in.
+    /// The attempt's working directory.
     pub worktree: &'a Path,
-    /// What the worker is told.
+    /// The text of the brief.
     pub brief: &'a str,
-    /// A file that holds the same.
+    /// The path of a file that contains the brief.
     pub brief_file: &'a Path,
-    /// The session: [`super::session_uuid`] where the profile lets us choose, the recorded one at a resumption.
+    /// The session id: a [`super::session_uuid`] for a new session, the recorded id for a resumed one.
     pub session: Option<&'a str>,
     /// The folder of the store.
     pub store_dir: &'a Path,
-    /// The worktree's own git folder, inside a repository.
+    /// The worktree's git directory, inside a repository.
     pub git_dir: Option<&'a Path>,
-    /// The git folder that all worktrees share, inside a repository.
+    /// The git directory that all worktrees share, inside a repository.
     pub git_common_dir: Option<&'a Path>,
-    /// Our program `inbox`.
+    /// The path of the program `inbox`.
     pub inbox: &'a Path,
-    /// Our program `orch`.
+    /// The path of the program `orch`.
     pub orch: &'a Path,
 }
 
 impl<'a> PlaceholderValues<'a> {
-    fn value_of(&self, place: CommandPlaceholder) -> Result<&'a OsStr, PlaceholderError> {
-        let missing = PlaceholderError::Missing { placeholder: place.name() };
-        Ok(match place {
+    fn value_of(&self, placeholder: CommandPlaceholder) -> Result<&'a OsStr, PlaceholderError> {
+        let missing = PlaceholderError::Missing { placeholder: placeholder.name() };
+        Ok(match placeholder {
             CommandPlaceholder::Worktree => self.worktree.as_os_str(),
             CommandPlaceholder::Brief => OsStr::new(self.brief),
             CommandPlaceholder::BriefFile => self.brief_file.as_os_str(),
@@ -246,19 +269,19 @@ impl<'a> PlaceholderValues<'a> {
     }
 }
 
-/// Why a command cannot be written out for a start.
+/// Why a command's placeholders cannot be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceholderError {
-    /// This start has nothing of the kind: there is no repository, or no session to resume.
-    #[error("nothing stands for {{{placeholder}}} here")]
+    /// The placeholder has no value in this start: there is no repository, or no session to resume.
+    #[error("the placeholder {{{placeholder}}} has no value here")]
     Missing {
-        /// What the profile asks for.
+        /// The placeholder's name.
         placeholder: &'static str,
     },
-    /// The system takes no argument of this length; a brief can go in by stdin or in a file instead.
-    #[error("an argument has {bytes} bytes, more than {}", limit::ARGUMENT_BYTES_MAX)]
+    /// The argument is longer than the system accepts; a brief can be delivered by stdin or in a file instead.
+    #[error("an argument has {bytes} bytes, more than the limit of {}", limit::ARGUMENT_BYTES_MAX)]
     TooLong {
-        /// Its length.
+        /// The argument's length.
         bytes: usize,
     },
 }
@@ -282,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_filled() {
+    fn placeholders_are_replaced() {
         for (text, expected) in [
             ("plain", "plain"),
             ("", ""),
@@ -293,21 +316,21 @@ mod tests {
             ("{{\"a\":{{}}}} {orch}", "{\"a\":{}} /bin/orch"),
             ("{{worktree}}", "{worktree}"),
         ] {
-            let filled =
+            let expanded =
                 CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values("Do {it}."));
-            assert_eq!(filled, Ok(OsString::from(expected)), "{text}");
+            assert_eq!(expanded, Ok(OsString::from(expected)), "{text}");
         }
     }
 
     #[test]
-    fn unknown_names_and_loose_braces_are_wrong() {
+    fn unknown_placeholders_and_unbalanced_braces_are_invalid() {
         for (text, expected) in [
             ("{Worktree}", CommandWordError::Unknown("Worktree".to_owned())),
             ("x{}", CommandWordError::Unknown(String::new())),
             ("{work tree}", CommandWordError::Unknown("work tree".to_owned())),
-            ("{worktree", CommandWordError::LooseBrace),
-            ("worktree}", CommandWordError::LooseBrace),
-            ("{worktree{brief}", CommandWordError::LooseBrace),
+            ("{worktree", CommandWordError::UnbalancedBrace),
+            ("worktree}", CommandWordError::UnbalancedBrace),
+            ("{worktree{brief}", CommandWordError::UnbalancedBrace),
             ("a\0b", CommandWordError::Nul),
         ] {
             assert_eq!(CommandWord::parse(text), Err(expected), "{text}");
@@ -315,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_must_have_what_the_command_names() {
+    fn a_placeholder_needs_a_value() {
         let fill = |text: &str, brief: &str| {
             CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values(brief))
         };

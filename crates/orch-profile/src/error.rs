@@ -1,23 +1,18 @@
-//! What can be wrong with a profile, and where.
+//! Errors of profiles, with file, line and field.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 
 use orch_core::id::{Slug, SlugError};
-use orch_core::time::SpanError;
 
-use super::command::CommandWordError;
-use super::events::JsonPathError;
-use super::limit;
-use super::variables::VariableError;
+use super::text_file::TextFileError;
 
-/// Where a profile comes from.
+/// Where a profile was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileOrigin {
-    /// From the program itself.
+    /// The program itself.
     BuiltIn,
-    /// From a file.
+    /// A file.
     File(PathBuf),
 }
 
@@ -30,50 +25,32 @@ impl fmt::Display for ProfileOrigin {
     }
 }
 
-/// Why there is no profile to work with.
+/// Why a profile could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// The system says no.
-    #[error("the profile {} cannot be read", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It is larger than any profile may be.
-    #[error("the profile {} is longer than {} bytes", path.display(), limit::PROFILE_BYTES_MAX)]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not text.
-    #[error("the profile {} is not valid UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Something in it makes no sense.
-    #[error("{origin}, line {line}{} is wrong", field_suffix(field.as_deref()))]
-    Wrong {
-        /// Where the profile comes from.
+    /// The file could not be read.
+    #[error(transparent)]
+    File(#[from] TextFileError),
+    /// The profile is invalid.
+    #[error("{origin}, line {line}{} is invalid", field_suffix(field.as_deref()))]
+    Invalid {
+        /// Where the profile was read from.
         origin: ProfileOrigin,
         /// The line, from 1.
-        line: u32,
-        /// The field, with those around it, where it is one field's fault: `events.tokens.input`.
+        line: usize,
+        /// The path of the invalid field, such as `events.tokens.input`; `None` when no single field is invalid.
         field: Option<String>,
-        /// What is wrong.
+        /// The problem.
         #[source]
         problem: FieldProblem,
     },
-    /// Nothing is called so.
-    #[error("there is no profile `{name}`")]
+    /// No profile has this name.
+    #[error("no profile is called `{name}`")]
     Unknown {
         /// The name.
         name: Slug,
-        /// Where it was looked for, beside the built-in ones.
-        looked: Vec<PathBuf>,
+        /// The files that were looked for before the built-in profiles.
+        searched: Vec<PathBuf>,
     },
 }
 
@@ -81,78 +58,48 @@ fn field_suffix(field: Option<&str>) -> String {
     field.map(|field| format!(", field `{field}`")).unwrap_or_default()
 }
 
-/// Why a text names no profile.
+/// A text that is neither the name of a profile nor the path of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a profile is named, or is the path of a .toml file")]
+#[error("a profile is given by its name or by the path of a .toml file")]
 pub struct InvalidProfileReference(#[source] pub SlugError);
 
-/// What is wrong with a field.
+/// The problem with a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
-    /// It is not TOML, not of the right type, not known, or missing.
+    /// The file is not TOML, or a field is unknown, missing, or has a wrong type or value.
     #[error("{message}")]
     Toml {
-        /// What the parser says.
+        /// The message of the TOML parser or of the field's own type.
         message: String,
     },
-    /// The name is none.
-    #[error(transparent)]
-    Name(#[from] SlugError),
-    /// The file was found under another name than it gives itself.
+    /// The file's name differs from the profile's name.
     #[error("the profile is called `{name}`, but its file `{file}`")]
     OtherName {
-        /// Its own name.
+        /// The profile's name.
         name: Slug,
-        /// The name that was looked for.
+        /// The name of the file, without its extension.
         file: Slug,
     },
-    /// A word of a command makes no sense.
-    #[error(transparent)]
-    Word(#[from] CommandWordError),
-    /// A list that needs an entry, or an entry that needs a character, has none.
-    #[error("it must not be empty")]
-    Empty,
-    /// The brief would go in twice, or not at all.
-    #[error("the brief goes in by `{brief}`, so {needed}")]
+    /// The command does not match the brief's delivery.
+    #[error("the brief is delivered by `{brief}`, so {needed}")]
     BriefDelivery {
-        /// The way.
+        /// The delivery.
         brief: &'static str,
-        /// What the command lacks, or holds too much.
+        /// What the command must or must not contain.
         needed: &'static str,
     },
-    /// Only a command or a file of the worker's own can hold this placeholder.
-    #[error("`{{brief}}` can stand in a command only")]
-    BriefInSetting,
-    /// The session would be unknown.
+    /// The profile can resume a session, but no rule says how to learn its id.
     #[error(
-        "`{{session}}` is unknown: put it into `command` to choose it, or say in `events.session` where it is told"
+        "`{{session}}` is unknown: use it in `command` to choose the id, or name the event that reports it in `events.session`"
     )]
     NoSession,
-    /// Without it each resumption would begin anew.
-    #[error("`{{session}}` is missing, so that the client cannot know which session to resume")]
+    /// The command that resumes a session does not name it.
+    #[error("`{{session}}` is missing, so the client cannot know which session to resume")]
     ResumeWithoutSession,
-    /// Both ways to give a template.
-    #[error("a template is given by `template` or by `template_file`, not by both")]
+    /// Both a template and a template file are given.
+    #[error("use either `template` or `template_file`, not both")]
     TwoTemplates,
-    /// No duration.
-    #[error(transparent)]
-    Duration(#[from] SpanError),
-    /// No time at all.
-    #[error("it must be longer than nothing")]
-    NoTime,
-    /// A variable that a profile cannot have.
-    #[error(transparent)]
-    Variable(#[from] VariableError),
-    /// No path into an event.
-    #[error(transparent)]
-    Path(#[from] JsonPathError),
-    /// A condition that compares with something that is no plain value.
-    #[error("a condition compares with a text, a whole number, true or false, or with a list of these")]
-    Condition,
-    /// Words to look for in a text that is nowhere.
-    #[error("it looks for words, so `path` must say where")]
-    ContainsNowhere,
-    /// No exit status.
-    #[error("an exit status is a number from 0 to 255")]
-    Status,
+    /// A path has no character.
+    #[error("a path must not be empty")]
+    EmptyPath,
 }

@@ -1,140 +1,121 @@
-//! What the end of a client means: its exit status and what it told, weighed by its profile.
+//! The meaning of a client's exit: its exit status and its reported failures, interpreted by its profile.
 
 use std::collections::BTreeMap;
 
-use super::events::ClientSummary;
+use serde::Deserialize;
 
-/// Whose fault it is that a client did not get on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailureSource {
-    /// The work's or the client's own: the attempt failed.
-    Own,
-    /// The provider's: the profile is paused, and the attempt does not count.
-    Provider(ProviderFailure),
-}
-
-/// Why a provider does not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProviderFailure {
-    /// Too many requests, or the allowance is used up: later it works again.
-    Quota,
-    /// It cannot be reached, or is overloaded: soon it works again.
-    Network,
-    /// It does not accept who asks: a person has to see to it.
-    Access,
-}
-
-impl ProviderFailure {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quota => "quota",
-            Self::Network => "network",
-            Self::Access => "access",
-        }
-    }
-}
+use super::events::{ClientSummary, FailureCause};
 
 /// What a profile says an exit status means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExitMeaning {
-    /// The client ended in its own time.
+    /// The client finished.
     Normal,
-    /// Something was wrong.
-    Failed(FailureSource),
-    /// It never ran.
+    /// The client failed.
+    Failed,
+    /// The provider refused further requests.
+    Quota,
+    /// The provider was unreachable or overloaded.
+    Network,
+    /// The provider rejected the credentials.
+    Access,
+    /// The client never ran.
     CouldNotStart,
 }
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessExit {
-    /// By itself, with a status.
+    /// It exited with this status.
     Status(i32),
-    /// By a signal.
+    /// This signal terminated it.
     Signal(i32),
 }
 
 impl ProcessExit {
-    /// Reads what the system says; neither status nor signal is a status that no program gives.
+    /// Describes the exit in words.
     #[must_use]
-    pub fn from_status(status: std::process::ExitStatus) -> Self {
-        use std::os::unix::process::ExitStatusExt as _;
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Self::Status(code),
-            (None, Some(signal)) => Self::Signal(signal),
-            (None, None) => Self::Status(-1),
-        }
-    }
-
-    fn describe_exit(self) -> String {
+    pub fn describe_exit(self) -> String {
         match self {
-            Self::Status(status) => format!("it ended with exit status {status}"),
-            Self::Signal(signal) => format!("it was ended by signal {signal}"),
+            Self::Status(status) => format!("it exited with status {status}"),
+            Self::Signal(signal) => format!("it was terminated by signal {signal}"),
         }
     }
 }
 
-/// What the end of a client means. It never means that the work is done: that stands in the inbox or nowhere.
+/// The meaning of a client's exit. It never means that the work is done: only the inbox knows that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEnd {
-    /// It ended in its own time.
+    /// The client finished.
     Normal,
-    /// It failed.
+    /// The client, or its provider, failed.
     Failed {
-        /// What it said, else how it ended.
+        /// The cause.
+        cause: FailureCause,
+        /// The client's own message, or else how it exited.
         text: String,
     },
-    /// Its provider failed it.
-    Provider {
-        /// Why.
-        cause: ProviderFailure,
-        /// What it said, else how it ended.
-        text: String,
-    },
-    /// It never ran.
+    /// The client never ran.
     CouldNotStart {
-        /// How it ended.
+        /// How it exited.
         text: String,
     },
 }
 
-/// What exit statuses mean. Those that a profile leaves out: 0 is normal; 126 and 127 say that the program could
-/// not be started, unless it told something; every other, and every signal, is a failure.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExitTable(pub(super) BTreeMap<i32, ExitMeaning>);
+/// The meanings of exit statuses.
+///
+/// A status that is not listed is normal if it is 0; 126 and 127 mean that the program could not be started, unless it
+/// printed an event; every other status, and every signal, is a failure.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ExitTable(BTreeMap<ExitStatusCode, ExitMeaning>);
+
+/// An exit status as the key of a TOML table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct ExitStatusCode(u8);
+
+impl TryFrom<String> for ExitStatusCode {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let number = text.parse::<u8>().ok().filter(|number| number.to_string() == text);
+        number.map(Self).ok_or("an exit status is a number from 0 to 255")
+    }
+}
 
 impl ExitTable {
-    /// Weighs an end: a provider's failure that the client told of or whose status it is comes first,
-    /// then another failure that it told of and did not overcome, whatever its status, then the status.
+    /// Interprets an exit. A provider's failure that the client reported or that its status means takes precedence, then
+    /// another failure that the client reported and did not recover from, then the status.
     #[must_use]
-    pub fn interpret_exit(&self, exit: ProcessExit, story: &ClientSummary) -> ClientEnd {
+    pub fn interpret_exit(&self, exit: ProcessExit, summary: &ClientSummary) -> ClientEnd {
         let by_status = match exit {
-            ProcessExit::Status(status) => self.status_meaning(status, story.told),
-            ProcessExit::Signal(_) => ExitMeaning::Failed(FailureSource::Own),
+            ProcessExit::Status(status) => self.status_meaning(status, summary.has_events),
+            ProcessExit::Signal(_) => ExitMeaning::Failed,
         };
-        let told = story.failure.as_ref();
-        let text = told.map(|failure| failure.text.clone()).filter(|text| !text.is_empty());
+        let reported = summary.failure.as_ref();
+        let text = reported.map(|failure| failure.text.clone()).filter(|text| !text.is_empty());
         let text = text.unwrap_or_else(|| exit.describe_exit());
-        match (told.map(|failure| failure.fault), by_status) {
-            (Some(FailureSource::Provider(cause)), _)
-            | (_, ExitMeaning::Failed(FailureSource::Provider(cause))) => ClientEnd::Provider { cause, text },
-            (Some(FailureSource::Own), _) | (None, ExitMeaning::Failed(FailureSource::Own)) => {
-                ClientEnd::Failed { text }
-            }
-            (None, ExitMeaning::Normal) => ClientEnd::Normal,
-            (None, ExitMeaning::CouldNotStart) => ClientEnd::CouldNotStart { text },
-        }
+        let by_status = match by_status {
+            ExitMeaning::Normal if reported.is_none() => return ClientEnd::Normal,
+            ExitMeaning::CouldNotStart if reported.is_none() => return ClientEnd::CouldNotStart { text },
+            ExitMeaning::Normal | ExitMeaning::CouldNotStart | ExitMeaning::Failed => FailureCause::Client,
+            ExitMeaning::Quota => FailureCause::Quota,
+            ExitMeaning::Network => FailureCause::Network,
+            ExitMeaning::Access => FailureCause::Access,
+        };
+        let reported = reported.map(|failure| failure.cause).filter(|cause| *cause != FailureCause::Client);
+        ClientEnd::Failed { cause: reported.unwrap_or(by_status), text }
     }
 
-    fn status_meaning(&self, status: i32, told: bool) -> ExitMeaning {
+    fn status_meaning(&self, status: i32, has_events: bool) -> ExitMeaning {
         let unlisted = match status {
             0 => ExitMeaning::Normal,
-            126 | 127 if !told => ExitMeaning::CouldNotStart,
-            _ => ExitMeaning::Failed(FailureSource::Own),
+            126 | 127 if !has_events => ExitMeaning::CouldNotStart,
+            _ => ExitMeaning::Failed,
         };
-        self.0.get(&status).copied().unwrap_or(unlisted)
+        let code = u8::try_from(status).ok().map(ExitStatusCode);
+        code.and_then(|code| self.0.get(&code)).copied().unwrap_or(unlisted)
     }
 }
 
@@ -144,72 +125,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_weighed() {
-        let quota = FailureSource::Provider(ProviderFailure::Quota);
+    fn an_exit_is_interpreted() {
+        use FailureCause::{Access, Client, Quota};
         let table = ExitTable(BTreeMap::from([
-            (3, ExitMeaning::Normal),
-            (41, ExitMeaning::Failed(FailureSource::Provider(ProviderFailure::Access))),
-            (127, ExitMeaning::Failed(FailureSource::Own)),
+            (ExitStatusCode(3), ExitMeaning::Normal),
+            (ExitStatusCode(41), ExitMeaning::Access),
+            (ExitStatusCode(127), ExitMeaning::Failed),
         ]));
-        let text = |text: &str| text.to_owned();
-        let failed = |said: &str| ClientEnd::Failed { text: text(said) };
-        let provider = |cause, said: &str| ClientEnd::Provider { cause, text: text(said) };
-        for (exit, told, failure, expected) in [
+        let failed = |cause, text: &str| ClientEnd::Failed { cause, text: text.to_owned() };
+        for (exit, has_events, failure, expected) in [
             (ProcessExit::Status(0), false, None, ClientEnd::Normal),
             (ProcessExit::Status(3), false, None, ClientEnd::Normal),
-            (ProcessExit::Status(1), false, None, failed("it ended with exit status 1")),
-            (ProcessExit::Status(1), true, Some((FailureSource::Own, "bad")), failed("bad")),
-            (
-                ProcessExit::Status(1),
-                true,
-                Some((FailureSource::Own, "")),
-                failed("it ended with exit status 1"),
-            ),
-            (
-                ProcessExit::Status(1),
-                true,
-                Some((quota, "slow down")),
-                provider(ProviderFailure::Quota, "slow down"),
-            ),
-            // Some clients end with 0 whatever happens.
-            (
-                ProcessExit::Status(0),
-                true,
-                Some((quota, "slow down")),
-                provider(ProviderFailure::Quota, "slow down"),
-            ),
-            (ProcessExit::Status(0), true, Some((FailureSource::Own, "bad")), failed("bad")),
-            (
-                ProcessExit::Status(41),
-                true,
-                None,
-                provider(ProviderFailure::Access, "it ended with exit status 41"),
-            ),
-            (
-                ProcessExit::Status(41),
-                true,
-                Some((FailureSource::Own, "bad")),
-                provider(ProviderFailure::Access, "bad"),
-            ),
+            (ProcessExit::Status(1), false, None, failed(Client, "it exited with status 1")),
+            (ProcessExit::Status(1), true, Some((Client, "bad")), failed(Client, "bad")),
+            (ProcessExit::Status(1), true, Some((Client, "")), failed(Client, "it exited with status 1")),
+            (ProcessExit::Status(1), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
+            // Some clients exit with 0 after every failure.
+            (ProcessExit::Status(0), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
+            (ProcessExit::Status(0), true, Some((Client, "bad")), failed(Client, "bad")),
+            (ProcessExit::Status(41), true, None, failed(Access, "it exited with status 41")),
+            (ProcessExit::Status(41), true, Some((Client, "bad")), failed(Access, "bad")),
             (
                 ProcessExit::Status(126),
                 false,
                 None,
-                ClientEnd::CouldNotStart { text: text("it ended with exit status 126") },
+                ClientEnd::CouldNotStart { text: "it exited with status 126".to_owned() },
             ),
-            (ProcessExit::Status(126), true, None, failed("it ended with exit status 126")),
-            (ProcessExit::Status(127), false, None, failed("it ended with exit status 127")),
-            (ProcessExit::Signal(9), true, None, failed("it was ended by signal 9")),
-            (
-                ProcessExit::Signal(15),
-                true,
-                Some((quota, "slow down")),
-                provider(ProviderFailure::Quota, "slow down"),
-            ),
+            (ProcessExit::Status(126), true, None, failed(Client, "it exited with status 126")),
+            (ProcessExit::Status(127), false, None, failed(Client, "it exited with status 127")),
+            (ProcessExit::Signal(9), true, None, failed(Client, "it was terminated by signal 9")),
+            (ProcessExit::Signal(15), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
         ] {
-            let failure = failure.map(|(fault, said)| ReportedFailure { fault, text: text(said) });
-            let story = ClientSummary { told, failure, ..ClientSummary::default() };
-            assert_eq!(table.interpret_exit(exit, &story), expected, "{exit:?} {story:?}");
+            let failure = failure.map(|(cause, text)| ReportedFailure { cause, text: text.to_owned() });
+            let summary = ClientSummary { has_events, failure, ..ClientSummary::default() };
+            assert_eq!(table.interpret_exit(exit, &summary), expected, "{exit:?} {summary:?}");
         }
     }
 }

@@ -1,28 +1,30 @@
-//! Where profiles are found: a path, the store's folder, the user's folder, the program itself.
+//! Finding profiles and templates: by path, in the store's folder, in the user's folder, or built in.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use orch_core::id::Slug;
 
 use super::brief::{BriefTemplate, TemplateError};
-use super::{
-    FieldProblem, InvalidProfileReference, Profile, ProfileError, ProfileOrigin, TemplateSource,
-    built_in_profile, limit, read,
-};
+use super::builtin::built_in_profile;
+use super::error::{InvalidProfileReference, ProfileError, ProfileOrigin};
+use super::limit;
+use super::profile::{Profile, TemplateSource};
+use super::read::parse_profile;
+use super::text_file::TextFileKind;
 
-/// The file of the template that takes the place of the built-in one.
+/// The file of the template that overrides the built-in one.
 const TEMPLATE: &str = "brief.jinja";
 
-/// How a profile is asked for: by its name, or by the path of its file.
+const PROFILE_FILE: TextFileKind = TextFileKind { name: "the profile", bytes_max: limit::PROFILE_BYTES_MAX };
+
+/// How a user refers to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileReference {
     /// By its name.
     Name(Slug),
-    /// By a path.
+    /// By the path of its file.
     Path(PathBuf),
 }
 
@@ -38,7 +40,7 @@ impl fmt::Display for ProfileReference {
 impl FromStr for ProfileReference {
     type Err = InvalidProfileReference;
 
-    /// A path has a slash in it, or ends in `.toml`.
+    /// Parses a path, which contains a slash or ends in `.toml`, or else a name.
     fn from_str(text: &str) -> Result<Self, InvalidProfileReference> {
         if text.contains('/') || text.ends_with(".toml") {
             return Ok(Self::Path(PathBuf::from(text)));
@@ -47,53 +49,46 @@ impl FromStr for ProfileReference {
     }
 }
 
-/// The folders in which profiles and templates are looked for, in this order, before the built-in ones.
+/// The folders that are searched for profiles and templates, in this order, before the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileRegistry {
     folders: Vec<PathBuf>,
 }
 
 impl ProfileRegistry {
-    /// The folder of the store, then the user's folder for our settings where there is one.
-    /// Profiles lie in `profiles/` there, and beside it `brief.jinja`.
+    /// Searches the folder of the store, then the user's configuration folder.
+    /// Each may contain the profiles `profiles/NAME.toml` and the template `brief.jinja`.
     #[must_use]
     pub fn new(store_dir: &Path, user_dir: Option<&Path>) -> Self {
         Self { folders: std::iter::once(store_dir).chain(user_dir).map(Path::to_owned).collect() }
     }
 
-    /// Finds and reads a profile.
+    /// Finds and parses a profile.
     ///
     /// # Errors
-    /// There is none, it cannot be read, or something in it is wrong.
+    /// The profile does not exist, cannot be read, or is invalid.
     pub fn load_profile(&self, reference: &ProfileReference) -> Result<Profile, ProfileError> {
         match reference {
             ProfileReference::Path(path) => {
-                let text = read_profile_file(path)?.ok_or_else(|| ProfileError::Io {
-                    path: path.clone(),
-                    source: io::Error::from(io::ErrorKind::NotFound),
-                })?;
-                Profile::parse(&text, ProfileOrigin::File(path.clone()))
+                Profile::parse(&PROFILE_FILE.read(path)?, ProfileOrigin::File(path.clone()))
             }
             ProfileReference::Name(name) => self.load_by_name(name),
         }
     }
 
-    /// The template of a profile's briefs: its own, else the one that lies in a folder, else the built-in one.
+    /// Loads the template of a profile's briefs: its own, or else one in a folder, or else the built-in one.
     ///
     /// # Errors
-    /// It cannot be read, or something in it is wrong.
+    /// The template cannot be read or is invalid.
     pub fn load_template(&self, profile: &Profile) -> Result<BriefTemplate, TemplateError> {
         match &profile.template {
             TemplateSource::Text(text) => {
                 BriefTemplate::parse(text, &format!("{}, field `template`", profile.origin))
             }
-            TemplateSource::File(path) => BriefTemplate::load_file(path)?.ok_or_else(|| TemplateError::Io {
-                path: path.clone(),
-                source: io::Error::from(io::ErrorKind::NotFound),
-            }),
+            TemplateSource::File(path) => BriefTemplate::load_file(path),
             TemplateSource::Standard => {
                 for folder in &self.folders {
-                    if let Some(template) = BriefTemplate::load_file(&folder.join(TEMPLATE))? {
+                    if let Some(template) = BriefTemplate::load_if_exists(&folder.join(TEMPLATE))? {
                         return Ok(template);
                     }
                 }
@@ -103,36 +98,17 @@ impl ProfileRegistry {
     }
 
     fn load_by_name(&self, name: &Slug) -> Result<Profile, ProfileError> {
+        let file = format!("{name}.toml");
         let files: Vec<PathBuf> =
-            self.folders.iter().map(|folder| folder.join("profiles").join(format!("{name}.toml"))).collect();
+            self.folders.iter().map(|folder| folder.join("profiles").join(&file)).collect();
         for path in &files {
-            let Some(text) = read_profile_file(path)? else { continue };
-            let profile = Profile::parse(&text, ProfileOrigin::File(path.clone()))?;
-            if profile.name == *name {
-                return Ok(profile);
+            if let Some(text) = PROFILE_FILE.read_if_exists(path)? {
+                return parse_profile(&text, ProfileOrigin::File(path.clone()), Some(name));
             }
-            let problem = FieldProblem::OtherName { name: profile.name, file: name.clone() };
-            return Err(read::field_error(&text, profile.origin, &["name"], problem));
         }
         match built_in_profile(name.as_str()) {
             Some(text) => Profile::parse(text, ProfileOrigin::BuiltIn),
-            None => Err(ProfileError::Unknown { name: name.clone(), looked: files }),
+            None => Err(ProfileError::Unknown { name: name.clone(), searched: files }),
         }
     }
-}
-
-/// The text of a file; `None` when there is none.
-fn read_profile_file(path: &Path) -> Result<Option<String>, ProfileError> {
-    let io_error = |source| ProfileError::Io { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io_error(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit::PROFILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(io_error)?;
-    if bytes.len() > limit::PROFILE_BYTES_MAX {
-        return Err(ProfileError::TooLong { path: path.to_owned() });
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| ProfileError::NotText { path: path.to_owned() })
 }

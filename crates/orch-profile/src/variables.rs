@@ -1,26 +1,31 @@
-//! The variables of a worker: ours, those of the profile, and those that pass.
+//! The environment variables of a worker: those it inherits, those its profile sets, and those that identify it.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use super::command::{CommandWord, PlaceholderError, PlaceholderValues};
 use orch_process::EnvironmentVariables;
+use serde::Deserialize;
 
-/// Who the worker is.
+use super::command::{
+    CommandPlaceholder, CommandWord, CommandWordError, PlaceholderError, PlaceholderValues,
+};
+
+/// The worker's agent name.
 pub const AGENT: &str = "INBOX_AGENT";
 /// The thread of its attempt.
 pub const THREAD: &str = "INBOX_THREAD";
 /// The token of its lease.
 pub const LEASE: &str = "INBOX_LEASE";
-/// Where the store is.
+/// The location of the store.
 pub const STORE: &str = "ORCH_STORE";
-/// The run that it works for.
+/// Its run.
 pub const RUN: &str = "ORCH_RUN";
 /// Its task.
 pub const TASK: &str = "ORCH_TASK";
-/// Its attempt; also the mark by which its processes are found.
+/// Its attempt; also the tag by which its processes are found.
 pub const ATTEMPT: &str = "ORCH_ATTEMPT";
 
-/// What passes to every worker: where it lives, its language, how it reaches the network, where tools are installed.
+/// The variables that every worker inherits: user, locale, network access and tool locations.
 pub const ALWAYS: [&str; 32] = [
     "PATH",
     "HOME",
@@ -56,92 +61,135 @@ pub const ALWAYS: [&str; 32] = [
     "VIRTUAL_ENV",
 ];
 
-/// What never passes: a worker's own variables are given to it, and those of git would turn its git elsewhere.
+/// Prefixes that are never inherited: the worker gets its own identity, and git's variables would redirect its git.
 const NEVER: [&str; 3] = ["ORCH_", "INBOX_", "GIT_"];
 
-/// What a profile may not touch, because it says who a worker is.
-const OURS: [&str; 2] = ["ORCH_", "INBOX_"];
+/// Prefixes that a profile may not use, because they identify a worker.
+const RESERVED: [&str; 2] = ["ORCH_", "INBOX_"];
 
-/// Why a name of a variable is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a profile may not use a variable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
-    /// It is no name.
-    #[error("a variable's name is letters, digits and `_`, and does not begin with a digit")]
-    NotAName,
-    /// It is ours.
-    #[error("variables that begin with ORCH_ or INBOX_ say who a worker is; a profile leaves them alone")]
-    Ours,
-    /// It would turn the worker's git elsewhere.
-    #[error("variables of git do not pass; a profile can set them")]
+    /// The name is not a variable's name.
+    #[error("the name of a variable consists of letters, digits and `_`, and does not begin with a digit")]
+    InvalidName,
+    /// The name has a reserved prefix.
+    #[error("variables that begin with ORCH_ or INBOX_ identify a worker, so a profile cannot use them")]
+    Reserved,
+    /// The variable configures git.
+    #[error("variables that begin with GIT_ are not inherited; a profile can set them")]
     Git,
+    /// The value has an invalid placeholder.
+    #[error(transparent)]
+    Value(CommandWordError),
+    /// The value contains the brief.
+    #[error("`{{brief}}` is allowed in a command only")]
+    BriefInValue,
 }
 
-/// Names that pass, the last of them maybe a beginning: `LC_*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedVariables(Vec<String>);
+/// The name of a variable that a profile sets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct VariableName(String);
+
+impl VariableName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for VariableName {
+    type Error = VariableError;
+
+    fn try_from(text: String) -> Result<Self, VariableError> {
+        if !is_variable_name(&text) {
+            return Err(VariableError::InvalidName);
+        }
+        if has_any_prefix(&text, &RESERVED) { Err(VariableError::Reserved) } else { Ok(Self(text)) }
+    }
+}
+
+/// The value of a variable that a profile sets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct VariableValue(CommandWord);
+
+impl TryFrom<String> for VariableValue {
+    type Error = VariableError;
+
+    fn try_from(text: String) -> Result<Self, VariableError> {
+        let value = CommandWord::parse(&text).map_err(VariableError::Value)?;
+        let has_brief = value.contains_placeholder(CommandPlaceholder::Brief);
+        if has_brief { Err(VariableError::BriefInValue) } else { Ok(Self(value)) }
+    }
+}
+
+/// The variables that a profile sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct VariableSettings(BTreeMap<VariableName, VariableValue>);
+
+impl VariableSettings {
+    /// Whether a variable is set.
+    #[must_use]
+    pub fn sets_variable(&self, name: &str) -> bool {
+        self.0.keys().any(|known| known.0 == name)
+    }
+}
+
+/// A variable's name, or a prefix followed by `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct VariablePattern(String);
+
+impl TryFrom<String> for VariablePattern {
+    type Error = VariableError;
+
+    fn try_from(text: String) -> Result<Self, VariableError> {
+        let stem = text.strip_suffix('*').unwrap_or(&text);
+        if !(is_variable_name(stem) || text == "*") {
+            return Err(VariableError::InvalidName);
+        }
+        if has_any_prefix(stem, &RESERVED) {
+            return Err(VariableError::Reserved);
+        }
+        if has_any_prefix(stem, &NEVER) { Err(VariableError::Git) } else { Ok(Self(text)) }
+    }
+}
+
+/// The variables that a worker inherits in addition to [`ALWAYS`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct PassedVariables(Vec<VariablePattern>);
 
 impl PassedVariables {
-    /// Checks names; `*` at the end of one stands for anything.
-    pub(super) fn check_name(text: &str) -> Result<String, VariableError> {
-        let (stem, any) = text.strip_suffix('*').map_or((text, false), |stem| (stem, true));
-        if !(is_variable_name(stem) || (any && stem.is_empty())) {
-            return Err(VariableError::NotAName);
-        }
-        if has_any_prefix(stem, &OURS) {
-            return Err(VariableError::Ours);
-        }
-        if has_any_prefix(stem, &NEVER) { Err(VariableError::Git) } else { Ok(text.to_owned()) }
-    }
-
-    pub(super) const fn new(names: Vec<String>) -> Self {
-        Self(names)
-    }
-
-    /// Whether a variable passes.
+    /// Whether a variable is inherited.
     #[must_use]
     pub fn passes_variable(&self, name: &OsStr) -> bool {
-        // A name that is not text is nobody's on purpose.
+        // No pattern matches a name that is not UTF-8.
         let Some(name) = name.to_str() else { return false };
         let matches = |pattern: &str| match pattern.strip_suffix('*') {
             Some(stem) => name.starts_with(stem),
             None => name == pattern,
         };
-        let listed = ALWAYS.into_iter().chain(self.0.iter().map(String::as_str)).any(matches);
+        let listed = ALWAYS.into_iter().chain(self.0.iter().map(|pattern| pattern.0.as_str())).any(matches);
         listed && !has_any_prefix(name, &NEVER)
     }
 }
 
-/// A variable that a profile sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariableSetting {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: CommandWord,
-}
-
-impl VariableSetting {
-    pub(super) fn check_name(text: &str) -> Result<String, VariableError> {
-        if !is_variable_name(text) {
-            return Err(VariableError::NotAName);
-        }
-        if has_any_prefix(text, &OURS) { Err(VariableError::Ours) } else { Ok(text.to_owned()) }
-    }
-}
-
-/// The environment of a worker, without the variables that say who it is.
+/// Builds a worker's environment, without the variables that identify it.
 pub(super) fn build_environment(
     passing: &PassedVariables,
-    settings: &[VariableSetting],
-    ours: impl IntoIterator<Item = (OsString, OsString)>,
+    settings: &VariableSettings,
+    inherited: impl IntoIterator<Item = (OsString, OsString)>,
     launch: &PlaceholderValues<'_>,
 ) -> Result<EnvironmentVariables, PlaceholderError> {
     let mut environment = EnvironmentVariables::empty();
-    for (name, value) in ours.into_iter().filter(|(name, _)| passing.passes_variable(name)) {
+    for (name, value) in inherited.into_iter().filter(|(name, _)| passing.passes_variable(name)) {
         environment = environment.with_variable(name, value);
     }
-    for setting in settings {
-        environment = environment.with_variable(&setting.name, setting.value.expand_placeholders(launch)?);
+    for (name, value) in &settings.0 {
+        environment = environment.with_variable(&name.0, value.0.expand_placeholders(launch)?);
     }
     Ok(environment)
 }
@@ -151,17 +199,23 @@ fn is_variable_name(text: &str) -> bool {
     text.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && text.bytes().all(fits)
 }
 
-fn has_any_prefix(name: &str, stems: &[&str]) -> bool {
-    stems.iter().any(|stem| name.starts_with(stem))
+fn has_any_prefix(name: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn patterns(texts: &[&str]) -> PassedVariables {
+        PassedVariables(
+            texts.iter().map(|text| VariablePattern::try_from((*text).to_owned()).unwrap()).collect(),
+        )
+    }
+
     #[test]
-    fn names_pass_one_by_one_or_by_their_beginning() {
-        let passing = PassedVariables::new(vec!["ANTHROPIC_*".to_owned(), "MODEL".to_owned()]);
+    fn variables_are_inherited_by_name_or_by_prefix() {
+        let passing = patterns(&["ANTHROPIC_*", "MODEL"]);
         for (name, passes) in [
             ("PATH", true),
             ("HOME", true),
@@ -174,27 +228,27 @@ mod tests {
         ] {
             assert_eq!(passing.passes_variable(OsStr::new(name)), passes, "{name}");
         }
-        let all = PassedVariables::new(vec!["*".to_owned()]);
+        let all = patterns(&["*"]);
         for (name, passes) in [("OPENAI_API_KEY", true), ("GIT_DIR", false), ("ORCH_RUN", false)] {
             assert_eq!(all.passes_variable(OsStr::new(name)), passes, "{name}");
         }
     }
 
     #[test]
-    fn a_profile_leaves_our_variables_alone() {
+    fn a_profile_cannot_use_reserved_variables() {
         for (name, passing, setting) in [
-            ("A_1", Ok("A_1".to_owned()), Ok("A_1".to_owned())),
-            ("A_*", Ok("A_*".to_owned()), Err(VariableError::NotAName)),
-            ("*", Ok("*".to_owned()), Err(VariableError::NotAName)),
-            ("1A", Err(VariableError::NotAName), Err(VariableError::NotAName)),
-            ("A=B", Err(VariableError::NotAName), Err(VariableError::NotAName)),
-            ("", Err(VariableError::NotAName), Err(VariableError::NotAName)),
-            ("INBOX_LEASE", Err(VariableError::Ours), Err(VariableError::Ours)),
-            ("ORCH_*", Err(VariableError::Ours), Err(VariableError::NotAName)),
-            ("GIT_DIR", Err(VariableError::Git), Ok("GIT_DIR".to_owned())),
+            ("A_1", Ok(()), Ok(())),
+            ("A_*", Ok(()), Err(VariableError::InvalidName)),
+            ("*", Ok(()), Err(VariableError::InvalidName)),
+            ("1A", Err(VariableError::InvalidName), Err(VariableError::InvalidName)),
+            ("A=B", Err(VariableError::InvalidName), Err(VariableError::InvalidName)),
+            ("", Err(VariableError::InvalidName), Err(VariableError::InvalidName)),
+            ("INBOX_LEASE", Err(VariableError::Reserved), Err(VariableError::Reserved)),
+            ("ORCH_*", Err(VariableError::Reserved), Err(VariableError::InvalidName)),
+            ("GIT_DIR", Err(VariableError::Git), Ok(())),
         ] {
-            assert_eq!(PassedVariables::check_name(name), passing, "{name}");
-            assert_eq!(VariableSetting::check_name(name), setting, "{name}");
+            assert_eq!(VariablePattern::try_from(name.to_owned()).map(|_| ()), passing, "{name}");
+            assert_eq!(VariableName::try_from(name.to_owned()).map(|_| ()), setting, "{name}");
         }
     }
 }

@@ -46,7 +46,7 @@ const WALLS: [AllowedDependencies; 12] = [
     AllowedDependencies {
         room: "orch-profile",
         ours: &["orch-core", "orch-process"],
-        others: &["minijinja", "serde", "serde_json", "thiserror", "toml"],
+        others: &["minijinja", "serde", "serde_json", "serde_path_to_error", "thiserror", "toml"],
     },
     AllowedDependencies {
         room: "orch-supervisor",

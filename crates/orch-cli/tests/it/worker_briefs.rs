@@ -36,7 +36,7 @@ fn brief_facts(thread: ThreadId, inbox: &str, orch: &str) -> BriefFacts {
         resumable: true,
         answers: Vec::new(),
         earlier: vec![PriorAttempt {
-            attempt: attempt_name(1),
+            attempt: attempt_name(1).to_string(),
             outcome: "failed".to_owned(),
             reason: None,
             log_tail: Some(output),

@@ -1,19 +1,18 @@
-//! Made-up facts with everything in them, to try templates with.
+//! Sample facts, in which every field has a value, for trying a template.
 
 use std::path::PathBuf;
 
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 
-use super::super::ResponsibleParty;
-use super::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer};
+use super::super::profile::ResponsibleParty;
+use super::facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer};
 
-/// Facts in which nothing is missing.
+/// Returns facts in which every field has a value.
 pub(super) fn sample_facts() -> BriefFacts {
     let task =
         TaskName { run: Slug::from_stored("run".to_owned()), key: Slug::from_stored("task".to_owned()) };
-    let attempt = |number| AttemptName { task: task.clone(), number };
     BriefFacts {
-        attempt: attempt(2),
+        attempt: AttemptName { task, number: 2 },
         thread: ThreadId(1),
         title: "Title".to_owned(),
         spec: Some("Spec".to_owned()),
@@ -36,7 +35,7 @@ pub(super) fn sample_facts() -> BriefFacts {
             from: "lead".to_owned(),
         }],
         earlier: vec![PriorAttempt {
-            attempt: attempt(1),
+            attempt: "run/task@1".to_owned(),
             outcome: "failed".to_owned(),
             reason: Some("Reason".to_owned()),
             log_tail: Some("output".to_owned()),

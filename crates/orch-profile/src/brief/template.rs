@@ -1,143 +1,147 @@
-//! Templates of briefs: the built-in one, or a user's own in its place.
+//! Templates of briefs: the built-in one, or a user's own.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
+use orch_core::id::AttemptName;
 
-use super::super::{ResponsibleParty, limit, variables};
-use super::trim::{self, TrimmedFacts};
-use super::{
-    BriefError, BriefFacts, BriefWorktree, PriorAttempt, RenderedBrief, ResumeFacts, quoted_program_path,
-    sample,
-};
+use super::super::profile::ResponsibleParty;
+use super::super::text_file::{TextFileError, TextFileKind};
+use super::super::{limit, variables};
+use super::facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts};
+use super::sample::sample_facts;
+use super::trim::{TrimmedFacts, indent_lines, trim_levels};
 
 const STANDARD: &str = include_str!("brief.jinja");
 const RESUME: &str = include_str!("resume.jinja");
 
-/// The names of the two templates inside.
-const BRIEF: &str = "brief";
-const RESUMED: &str = "resume";
+/// The names of the two templates in the environment.
+const BRIEF_NAME: &str = "brief";
+const RESUME_NAME: &str = "resume";
 
-/// A template that can be followed.
+const TEMPLATE_FILE: TextFileKind =
+    TextFileKind { name: "the template", bytes_max: limit::TEMPLATE_BYTES_MAX };
+
+/// A template that was parsed and tried.
 #[derive(Debug)]
 pub struct BriefTemplate {
     environment: Environment<'static>,
-    /// What it is called in messages.
+    /// The template's name in messages.
     origin: String,
 }
 
-/// What is wrong with a template.
+/// Why a template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The system says no.
-    #[error("the template {} cannot be read", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It is larger than any template may be.
-    #[error("the template {} is longer than {} bytes", path.display(), limit::TEMPLATE_BYTES_MAX)]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not text.
-    #[error("the template {} is not valid UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It breaks the language of templates, or names what there is not.
-    #[error("{origin}, line {line} is wrong")]
-    Wrong {
-        /// Where the template comes from.
+    /// The file could not be read.
+    #[error(transparent)]
+    File(#[from] TextFileError),
+    /// The template is invalid.
+    #[error("{origin}, line {line} is invalid")]
+    Invalid {
+        /// Where the template was read from.
         origin: String,
         /// The line, from 1.
         line: usize,
-        /// What is wrong there.
+        /// The problem.
         #[source]
         problem: TemplateProblem,
     },
 }
 
-/// What is wrong with a line of a template.
+/// The problem with a line of a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateProblem {
-    /// There is nothing of this name. The language does not say which; it stands in the line.
-    #[error("it names what there is not")]
+    /// The line uses an undefined name, which the template engine does not report.
+    #[error("it uses an undefined name")]
     Undefined,
-    /// It breaks the language.
-    #[error("{said}")]
+    /// The template engine rejected the line.
+    #[error("{message}")]
     Language {
-        /// What the language says.
-        said: String,
+        /// The message of the template engine.
+        message: String,
     },
 }
 
+/// Why a brief could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum BriefError {
+    /// The template failed.
+    #[error("the brief of {attempt} cannot be rendered")]
+    Template {
+        /// The attempt.
+        attempt: AttemptName,
+        /// The place in the template, and the problem.
+        #[source]
+        source: TemplateError,
+    },
+    /// A program's path is not UTF-8, so a worker cannot type it.
+    #[error("the path of the program is not valid UTF-8: {}", path.display())]
+    ProgramPath {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+/// A rendered brief.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedBrief {
+    /// The text.
+    pub text: String,
+    /// The parts that were shortened; the text names them too, and says where to read them in full.
+    pub cut: Vec<String>,
+}
+
 impl BriefTemplate {
-    /// The built-in template.
+    /// Returns the built-in template.
     #[must_use]
     pub fn built_in() -> Self {
         Self::compile_template(STANDARD.to_owned(), "the built-in template")
-            .expect("the built-in template is in order")
+            .expect("the built-in template is valid")
     }
 
-    /// Reads a template, and follows it once with made-up facts, so that a name that there is not is found early.
+    /// Parses a template, and renders it once with sample facts to find undefined names early.
     ///
     /// # Errors
-    /// Says what is wrong on which line.
+    /// Names the line that is invalid.
     pub fn parse(text: &str, origin: &str) -> Result<Self, TemplateError> {
         let template = Self::compile_template(text.to_owned(), origin)?;
-        let sample = sample::sample_facts();
-        for mut fitted in trim::trim_levels(&sample).take(1) {
-            fitted.cut.push("something".to_owned());
-            template.render_template(BRIEF, template_variables(&fitted, "/bin/inbox", "/bin/orch"))?;
+        let sample = sample_facts();
+        for mut trimmed in trim_levels(&sample).take(1) {
+            trimmed.cut.push("something".to_owned());
+            template.render_template(BRIEF_NAME, template_variables(&trimmed, "/bin/inbox", "/bin/orch"))?;
         }
         Ok(template)
     }
 
-    /// Reads a template from a file; `None` when there is none.
-    ///
-    /// # Errors
-    /// It cannot be read, or something in it is wrong.
-    pub(crate) fn load_file(path: &Path) -> Result<Option<Self>, TemplateError> {
-        let io_error = |source| TemplateError::Io { path: path.to_owned(), source };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error(error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(limit::TEMPLATE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(io_error)?;
-        if bytes.len() > limit::TEMPLATE_BYTES_MAX {
-            return Err(TemplateError::TooLong { path: path.to_owned() });
-        }
-        let text = String::from_utf8(bytes).map_err(|_| TemplateError::NotText { path: path.to_owned() })?;
-        Self::parse(&text, &path.display().to_string()).map(Some)
+    /// Parses a template file.
+    pub(crate) fn load_file(path: &Path) -> Result<Self, TemplateError> {
+        Self::parse(&TEMPLATE_FILE.read(path)?, &path.display().to_string())
     }
 
-    /// Writes the brief of an attempt: at most 4 KiB without its spec, so far as the facts can be cut to that.
+    /// Parses a template file; `None` when it does not exist.
+    pub(crate) fn load_if_exists(path: &Path) -> Result<Option<Self>, TemplateError> {
+        let text = TEMPLATE_FILE.read_if_exists(path)?;
+        text.map(|text| Self::parse(&text, &path.display().to_string())).transpose()
+    }
+
+    /// Renders the brief of a new attempt, with at most 4 KiB without its spec if the facts can be shortened that far.
     ///
     /// # Errors
-    /// The template names what there is not, or a program's path is no text.
-    pub fn render_brief(&self, given: &BriefFacts) -> Result<RenderedBrief, BriefError> {
-        let (inbox, orch) = (quoted_program_path(&given.inbox)?, quoted_program_path(&given.orch)?);
-        let spec_bytes = |text: &str, fitted: &TrimmedFacts<'_>| {
-            fitted.spec.as_deref().filter(|spec| text.contains(spec)).map_or(0, str::len)
+    /// The template fails, or a program's path is not UTF-8.
+    pub fn render_brief(&self, facts: &BriefFacts) -> Result<RenderedBrief, BriefError> {
+        let (inbox, orch) = (quoted_program_path(&facts.inbox)?, quoted_program_path(&facts.orch)?);
+        let spec_bytes = |text: &str, trimmed: &TrimmedFacts<'_>| {
+            trimmed.spec.as_deref().filter(|spec| text.contains(spec)).map_or(0, str::len)
         };
         let mut last = None;
-        for fitted in trim::trim_levels(given) {
-            let rendered = self.render_template(BRIEF, template_variables(&fitted, &inbox, &orch));
-            let text =
-                rendered.map_err(|source| BriefError::Template { attempt: given.attempt.clone(), source })?;
-            let fits = text.len() - spec_bytes(&text, &fitted) <= limit::BRIEF_BYTES_MAX;
-            last = Some(RenderedBrief { text, cut: fitted.cut });
+        for trimmed in trim_levels(facts) {
+            let text = self
+                .render_template(BRIEF_NAME, template_variables(&trimmed, &inbox, &orch))
+                .map_err(|source| BriefError::Template { attempt: facts.attempt.clone(), source })?;
+            let fits = text.len() - spec_bytes(&text, &trimmed) <= limit::BRIEF_BYTES_MAX;
+            last = Some(RenderedBrief { text, cut: trimmed.cut });
             if fits {
                 break;
             }
@@ -145,27 +149,23 @@ impl BriefTemplate {
         Ok(last.expect("there is at least one level"))
     }
 
-    /// Writes what a worker is told that is started again in its session.
+    /// Renders the brief of a resumed session.
     ///
     /// # Errors
-    /// A program's path is no text.
-    pub fn render_resume_brief(&self, given: &ResumeFacts) -> Result<String, BriefError> {
-        let answered = given.answered.as_ref().map(|answered| {
-            answered_value(
-                &trim::indent_lines(&answered.question),
-                &trim::indent_lines(&answered.answer),
-                &answered.from,
-            )
+    /// The path of a program is not UTF-8.
+    pub fn render_resume_brief(&self, facts: &ResumeFacts) -> Result<String, BriefError> {
+        let answered = facts.answered.as_ref().map(|answered| {
+            answer_value(&indent_lines(&answered.question), &indent_lines(&answered.answer), &answered.from)
         });
-        let facts = context! {
-            task => given.attempt.task.to_string(),
-            attempt => given.attempt.to_string(),
-            thread => given.thread.to_string(),
-            inbox => quoted_program_path(&given.inbox)?,
+        let variables = context! {
+            task => facts.attempt.task.to_string(),
+            attempt => facts.attempt.to_string(),
+            thread => facts.thread.to_string(),
+            inbox => quoted_program_path(&facts.inbox)?,
             answered,
         };
-        self.render_template(RESUMED, facts)
-            .map_err(|source| BriefError::Template { attempt: given.attempt.clone(), source })
+        self.render_template(RESUME_NAME, variables)
+            .map_err(|source| BriefError::Template { attempt: facts.attempt.clone(), source })
     }
 
     fn compile_template(text: String, origin: &str) -> Result<Self, TemplateError> {
@@ -174,21 +174,18 @@ impl BriefTemplate {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         let mut syntax = environment.syntax().to_builder();
         let syntax = syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
-        environment.set_syntax(syntax.expect("the usual delimiters are in order"));
-        let added = environment
-            .add_template_owned(BRIEF, text)
-            .and_then(|()| environment.add_template(RESUMED, RESUME));
-        let origin = origin.to_owned();
-        match added {
-            Ok(()) => Ok(Self { environment, origin }),
-            Err(error) => Err(template_error(&origin, &error)),
-        }
+        environment.set_syntax(syntax.expect("the default delimiters are valid"));
+        environment
+            .add_template_owned(BRIEF_NAME, text)
+            .and_then(|()| environment.add_template(RESUME_NAME, RESUME))
+            .map_err(|error| template_error(origin, &error))?;
+        Ok(Self { environment, origin: origin.to_owned() })
     }
 
-    fn render_template(&self, name: &str, facts: Value) -> Result<String, TemplateError> {
+    fn render_template(&self, name: &str, variables: Value) -> Result<String, TemplateError> {
         let template = self.environment.get_template(name);
         template
-            .and_then(|template| template.render(facts))
+            .and_then(|template| template.render(variables))
             .map_err(|error| template_error(&self.origin, &error))
     }
 }
@@ -196,16 +193,16 @@ impl BriefTemplate {
 fn template_error(origin: &str, error: &minijinja::Error) -> TemplateError {
     let problem = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, None) => TemplateProblem::Undefined,
-        (kind, None) => TemplateProblem::Language { said: kind.to_string() },
-        (_, Some(detail)) => TemplateProblem::Language { said: detail.to_owned() },
+        (kind, None) => TemplateProblem::Language { message: kind.to_string() },
+        (_, Some(detail)) => TemplateProblem::Language { message: detail.to_owned() },
     };
-    TemplateError::Wrong { origin: origin.to_owned(), line: error.line().unwrap_or(1), problem }
+    TemplateError::Invalid { origin: origin.to_owned(), line: error.line().unwrap_or(1), problem }
 }
 
-/// The names that a template can use.
-fn template_variables(fitted: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Value {
-    let given = fitted.given;
-    let worktree = given.worktree.as_ref().map(|worktree| {
+/// Returns the variables of a template.
+fn template_variables(trimmed: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Value {
+    let facts = trimmed.facts;
+    let worktree = facts.worktree.as_ref().map(|worktree| {
         let BriefWorktree { path, branch, base, commit, allow_empty } = worktree;
         let commit = match commit {
             ResponsibleParty::Worker => "worker",
@@ -213,35 +210,40 @@ fn template_variables(fitted: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Val
         };
         context! { path => path.display().to_string(), branch, base, commit, allow_empty }
     });
-    let answers = fitted.answers.iter();
-    let answers: Vec<Value> = answers
-        .map(|answered| answered_value(&answered.question, &answered.answer, &answered.from))
-        .collect();
-    let earlier: Vec<Value> = fitted.earlier.iter().map(earlier_value).collect();
+    let answer =
+        |answered: &QuestionWithAnswer| answer_value(&answered.question, &answered.answer, &answered.from);
+    let answers: Vec<Value> = trimmed.answers.iter().map(answer).collect();
+    let earlier: Vec<Value> = trimmed.earlier.iter().map(prior_attempt_value).collect();
     context! {
-        task => given.attempt.task.to_string(),
-        attempt => given.attempt.to_string(),
-        thread => given.thread.to_string(),
-        title => &fitted.title,
-        spec => fitted.spec.as_deref(),
-        accept => &fitted.accept,
-        verify => &fitted.verify,
+        task => facts.attempt.task.to_string(),
+        attempt => facts.attempt.to_string(),
+        thread => facts.thread.to_string(),
+        title => &trimmed.title,
+        spec => trimmed.spec.as_deref(),
+        accept => &trimmed.accept,
+        verify => &trimmed.verify,
         worktree,
         inbox,
         orch,
         variables => [variables::AGENT, variables::THREAD, variables::LEASE, variables::STORE],
-        resumable => given.resumable,
+        resumable => facts.resumable,
         answers,
         earlier,
-        cut => &fitted.cut,
+        cut => &trimmed.cut,
     }
 }
 
-fn answered_value(question: &str, answer: &str, from: &str) -> Value {
+fn answer_value(question: &str, answer: &str, from: &str) -> Value {
     context! { question, answer, from }
 }
 
-fn earlier_value(earlier: &PriorAttempt) -> Value {
-    let PriorAttempt { attempt, outcome, reason, log_tail } = earlier;
-    context! { attempt => attempt.to_string(), outcome, reason, log_tail }
+fn prior_attempt_value(prior: &PriorAttempt) -> Value {
+    let PriorAttempt { attempt, outcome, reason, log_tail } = prior;
+    context! { attempt, outcome, reason, log_tail }
+}
+
+/// Quotes a program's path for a shell.
+fn quoted_program_path(path: &Path) -> Result<String, BriefError> {
+    let text = path.to_str().ok_or_else(|| BriefError::ProgramPath { path: path.to_owned() })?;
+    Ok(orch_core::shell::quote_word(text))
 }

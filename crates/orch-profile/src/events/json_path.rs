@@ -1,40 +1,41 @@
-//! Where in an event something is, and when a rule is about an event.
+//! Paths into JSON events, and the conditions under which a rule applies to an event.
 
+use serde::Deserialize;
 use serde_json::Value;
 
-/// The way to a value inside an event: names of fields and, in lists, numbers from 0, joined by dots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonPath(Vec<String>);
+/// A path to a value in an event: names of fields and indices of lists, joined by dots.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct JsonPath(String);
 
-/// Why a text is no path.
+/// A text that is not a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a path is names joined by dots, like `item.text` or `content.0.text`")]
+#[error("a path consists of names joined by dots, like `item.text` or `content.0.text`")]
 pub struct JsonPathError;
 
-impl JsonPath {
-    /// Reads a path.
-    ///
-    /// # Errors
-    /// It is empty, or one of its names is.
-    pub fn parse(text: &str) -> Result<Self, JsonPathError> {
-        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
-        if names.iter().any(String::is_empty) { Err(JsonPathError) } else { Ok(Self(names)) }
-    }
+impl TryFrom<String> for JsonPath {
+    type Error = JsonPathError;
 
-    /// The value at the end of the way.
+    fn try_from(text: String) -> Result<Self, JsonPathError> {
+        if text.split('.').any(str::is_empty) { Err(JsonPathError) } else { Ok(Self(text)) }
+    }
+}
+
+impl JsonPath {
+    /// Returns the value at this path.
     #[must_use]
-    pub fn find<'a>(&self, event: &'a Value) -> Option<&'a Value> {
-        self.0.iter().try_fold(event, |value, name| match value {
+    pub fn find_value<'a>(&self, event: &'a Value) -> Option<&'a Value> {
+        self.0.split('.').try_fold(event, |value, name| match value {
             Value::Object(fields) => fields.get(name),
             Value::Array(entries) => entries.get(name.parse::<usize>().ok()?),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         })
     }
 
-    /// The same as text, where it is one, or can be told as one.
+    /// Returns the string, number or boolean at this path as a text that is not blank.
     #[must_use]
     pub fn find_text(&self, event: &Value) -> Option<String> {
-        match self.find(event)? {
+        match self.find_value(event)? {
             Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(flag) => Some(flag.to_string()),
@@ -46,15 +47,27 @@ impl JsonPath {
 /// A value that a condition compares with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonScalar {
-    /// A text.
+    /// A string.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Number(i64),
-    /// True or false.
+    /// A boolean.
     Flag(bool),
 }
 
 impl JsonScalar {
+    fn from_toml(value: toml::Value) -> Option<Self> {
+        match value {
+            toml::Value::String(text) => Some(Self::Text(text)),
+            toml::Value::Integer(number) => Some(Self::Number(number)),
+            toml::Value::Boolean(flag) => Some(Self::Flag(flag)),
+            toml::Value::Float(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_)
+            | toml::Value::Table(_) => None,
+        }
+    }
+
     fn equals_value(&self, value: &Value) -> bool {
         match self {
             Self::Text(text) => value.as_str() == Some(text),
@@ -64,16 +77,55 @@ impl JsonScalar {
     }
 }
 
-/// What must hold for a rule to be about an event: at each path one of the values. None at all always holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventCondition(pub(crate) Vec<(JsonPath, Vec<JsonScalar>)>);
+/// The condition under which a rule applies to an event: each path leads to one of its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Table")]
+pub struct EventCondition(Vec<(JsonPath, Vec<JsonScalar>)>);
+
+/// Why a table is not a condition.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}`: a condition compares with a string, an integer, true or false, or a list of these")]
+pub struct EventConditionError {
+    path: String,
+}
+
+impl TryFrom<toml::Table> for EventCondition {
+    type Error = EventConditionError;
+
+    fn try_from(table: toml::Table) -> Result<Self, EventConditionError> {
+        let mut condition = Self::default();
+        condition.add_table(table, "")?;
+        Ok(condition)
+    }
+}
 
 impl EventCondition {
-    /// Whether it holds.
+    /// Adds the entries of a table. `item.type = "x"` is a nested table, and equals `"item.type" = "x"`.
+    fn add_table(&mut self, table: toml::Table, parent: &str) -> Result<(), EventConditionError> {
+        for (name, value) in table {
+            let path = if parent.is_empty() { name } else { format!("{parent}.{name}") };
+            let values: Option<Vec<JsonScalar>> = match value {
+                toml::Value::Table(inner) => {
+                    self.add_table(inner, &path)?;
+                    continue;
+                }
+                toml::Value::Array(list) if !list.is_empty() => {
+                    list.into_iter().map(JsonScalar::from_toml).collect()
+                }
+                value => JsonScalar::from_toml(value).map(|scalar| vec![scalar]),
+            };
+            let parsed = JsonPath::try_from(path.clone()).ok().zip(values);
+            self.0.push(parsed.ok_or(EventConditionError { path })?);
+        }
+        Ok(())
+    }
+
+    /// Whether the condition is true for an event.
     #[must_use]
     pub fn matches_event(&self, event: &Value) -> bool {
         self.0.iter().all(|(path, allowed)| {
-            path.find(event).is_some_and(|value| allowed.iter().any(|scalar| scalar.equals_value(value)))
+            let value = path.find_value(event);
+            value.is_some_and(|value| allowed.iter().any(|scalar| scalar.equals_value(value)))
         })
     }
 }
@@ -84,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn paths_lead_through_fields_and_lists() {
+    fn paths_go_through_fields_and_lists() {
         let event = json!({"a": {"b": ["x", {"c": 3}], "7": true}, "empty": " ", "nothing": null});
         for (path, expected) in [
             ("a.b.0", Some("x")),
@@ -97,36 +149,33 @@ mod tests {
             ("nothing", None),
             ("none", None),
         ] {
-            let found = JsonPath::parse(path).unwrap().find_text(&event);
+            let found = JsonPath::try_from(path.to_owned()).unwrap().find_text(&event);
             assert_eq!(found.as_deref(), expected, "{path}");
         }
         for bad in ["", ".", "a.", ".a", "a..b"] {
-            assert_eq!(JsonPath::parse(bad), Err(JsonPathError), "{bad}");
+            assert_eq!(JsonPath::try_from(bad.to_owned()), Err(JsonPathError), "{bad}");
         }
     }
 
     #[test]
-    fn conditions_all_hold() {
-        let when = |conditions: Vec<(&str, Vec<JsonScalar>)>| {
-            EventCondition(
-                conditions.into_iter().map(|(path, any)| (JsonPath::parse(path).unwrap(), any)).collect(),
-            )
-        };
-        let event = json!({"type": "result", "error": false, "status": 429});
-        let text = |text: &str| JsonScalar::Text(text.to_owned());
-        for (conditions, holds) in [
-            (vec![], true),
-            (vec![("type", vec![text("result")])], true),
-            (
-                vec![("type", vec![text("init"), text("result")]), ("error", vec![JsonScalar::Flag(false)])],
-                true,
-            ),
-            (vec![("type", vec![text("result")]), ("error", vec![JsonScalar::Flag(true)])], false),
-            (vec![("status", vec![JsonScalar::Number(400), JsonScalar::Number(429)])], true),
-            (vec![("status", vec![text("429")])], false),
-            (vec![("none", vec![JsonScalar::Flag(false)])], false),
+    fn every_entry_of_a_condition_must_match() {
+        let event = json!({"type": "result", "error": false, "status": 429, "item": {"kind": "x"}});
+        for (condition, matches) in [
+            ("", true),
+            ("type = 'result'", true),
+            ("type = ['init', 'result']\nerror = false", true),
+            ("type = 'result'\nerror = true", false),
+            ("status = [400, 429]", true),
+            ("status = '429'", false),
+            ("none = false", false),
+            ("item.kind = 'x'", true),
+            ("'item.kind' = 'y'", false),
         ] {
-            assert_eq!(when(conditions.clone()).matches_event(&event), holds, "{conditions:?}");
+            let parsed: EventCondition = toml::from_str(condition).unwrap();
+            assert_eq!(parsed.matches_event(&event), matches, "{condition}");
+        }
+        for invalid in ["a = 1.5", "a = []", "a = [[1]]", "a = 2020-01-01", "'a..b' = 1", "a = {b = [{}]}"] {
+            assert!(toml::from_str::<EventCondition>(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -1,50 +1,49 @@
-//! Lines out of pieces of any size, within a bound.
+//! Splitting a stream of bytes into lines of bounded length.
 
 use super::super::limit;
 
-/// Collects bytes until a line ends.
+/// Collects bytes until a line is complete.
 #[derive(Clone, Debug)]
 pub(crate) struct EventLineBuffer {
-    begun: Vec<u8>,
-    /// The line grew beyond the bound; its rest is passed over.
-    passing: bool,
+    partial: Vec<u8>,
+    /// The current line exceeded the limit, so the rest of it is discarded.
+    discarding: bool,
     bytes_max: usize,
 }
 
 impl EventLineBuffer {
     pub(crate) const fn new() -> Self {
-        Self { begun: Vec::new(), passing: false, bytes_max: limit::EVENT_LINE_BYTES_MAX }
+        Self { partial: Vec::new(), discarding: false, bytes_max: limit::EVENT_LINE_BYTES_MAX }
     }
 
-    /// Takes more bytes, and hands on each line that they end, without its end.
+    /// Appends bytes, and calls `line` with each completed line, without its newline.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (part, behind) = (&rest[..end], &rest[end + 1..]);
             rest = behind;
-            let whole = !std::mem::take(&mut self.passing) && self.begun.len() + part.len() <= self.bytes_max;
-            match (whole, self.begun.is_empty()) {
-                (true, true) => line(part),
-                (true, false) => {
-                    self.begun.extend_from_slice(part);
-                    line(&self.begun);
-                }
-                (false, _) => {}
+            let fits =
+                !std::mem::take(&mut self.discarding) && self.partial.len() + part.len() <= self.bytes_max;
+            if fits && self.partial.is_empty() {
+                line(part);
+            } else if fits {
+                self.partial.extend_from_slice(part);
+                line(&self.partial);
             }
-            self.begun.clear();
+            self.partial.clear();
         }
-        if self.passing || self.begun.len() + rest.len() > self.bytes_max {
-            self.passing = true;
-            // What a single huge line took is given back at once.
-            self.begun = Vec::new();
+        if self.discarding || self.partial.len() + rest.len() > self.bytes_max {
+            self.discarding = true;
+            // Frees the memory of a huge line at once.
+            self.partial = Vec::new();
         } else {
-            self.begun.extend_from_slice(rest);
+            self.partial.extend_from_slice(rest);
         }
     }
 
-    /// A last line that was not ended.
+    /// Returns a last line without a newline.
     pub(crate) fn into_partial_line(self) -> Option<Vec<u8>> {
-        if self.passing || self.begun.is_empty() { None } else { Some(self.begun) }
+        if self.discarding || self.partial.is_empty() { None } else { Some(self.partial) }
     }
 }
 
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_the_same_however_they_are_cut() {
+    fn lines_do_not_depend_on_the_sizes_of_the_pieces() {
         let text = b"one\n\ntwo is longer\nthree\r\nfour";
         for size in 1..text.len() {
             let mut lines = EventLineBuffer { bytes_max: 8, ..EventLineBuffer::new() };

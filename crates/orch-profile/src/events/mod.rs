@@ -1,271 +1,155 @@
-//! What a client prints while it works: lines that are events, read by what its profile declares.
+//! The output of a client: lines that are events, read by the rules of its profile.
 //!
-//! Nothing here is believed: a signal says what a client says. Whether the work is done, the inbox alone knows.
-//! A line that is no event is plain output, and is passed over.
+//! Nothing here is believed: an update says what the client claims, and only the inbox knows whether the work is done.
+//! A line that is not an event is plain output, and is ignored.
 
 mod json_path;
 mod line_buffer;
+mod rules;
 mod usage;
 
+use orch_core::text::{to_one_line, truncate_end};
 use serde_json::Value;
 
-pub use json_path::{EventCondition, JsonPath, JsonPathError, JsonScalar};
-pub(super) use line_buffer::EventLineBuffer;
-pub use usage::{CostRule, CounterScope, SessionTotals, TokenCounts, TokenRule, UsdMicros};
+pub use json_path::{EventCondition, EventConditionError, JsonPath, JsonPathError, JsonScalar};
+pub use rules::{CostRule, EventRules, FailureCause, FailureRule, ReportedFailure, TextRule, TokenRule};
+pub use usage::{CounterScope, SessionTotals, TokenCounts, UsdMicros};
 
+use self::line_buffer::EventLineBuffer;
 use self::usage::UsageCounter;
-use super::exit_meaning::FailureSource;
 use super::limit;
 
-/// How a client's events are read. Of the rules of one kind, the first that fits is followed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventRules {
-    pub(super) session: Vec<TextRule>,
-    pub(super) activity: Vec<TextRule>,
-    pub(super) result: Vec<TextRule>,
-    pub(super) failure: Vec<FailureRule>,
-    pub(super) tokens: Option<TokenRule>,
-    pub(super) cost: Option<CostRule>,
-}
-
-impl EventRules {
-    /// Whether events tell the id of the session.
-    #[must_use]
-    pub const fn has_session_rule(&self) -> bool {
-        !self.session.is_empty()
-    }
-}
-
-/// Where an event tells a text: at the first of the paths that leads to one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextRule {
-    pub(super) when: EventCondition,
-    pub(super) paths: Vec<JsonPath>,
-}
-
-impl TextRule {
-    fn extract_text(&self, event: &Value) -> Option<String> {
-        if self.when.matches_event(event) { first_text(&self.paths, event) } else { None }
-    }
-}
-
-/// Which events tell that something went wrong, and whose fault that is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailureRule {
-    pub(super) when: EventCondition,
-    pub(super) paths: Vec<JsonPath>,
-    /// In lower case; the text holds one of them. None at all: any text does.
-    pub(super) contains: Vec<String>,
-    pub(super) is: FailureSource,
-}
-
-impl FailureRule {
-    fn extract_failure(&self, event: &Value) -> Option<ReportedFailure> {
-        if !self.when.matches_event(event) {
-            return None;
-        }
-        let text = first_text(&self.paths, event).unwrap_or_default();
-        if !self.contains.is_empty() {
-            let lower = text.to_lowercase();
-            self.contains.iter().find(|part| lower.contains(part.as_str()))?;
-        }
-        Some(ReportedFailure { fault: self.is, text: to_one_line(&text, limit::FAILURE_BYTES) })
-    }
-}
-
-/// What a client says went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportedFailure {
-    /// Whose fault it is.
-    pub fault: FailureSource,
-    /// What it said; may be empty.
-    pub text: String,
-}
-
-/// What one line told.
+/// The facts that one line of output reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientUpdate {
-    /// The client's own id of the session, where it was not known yet.
+    /// The client's id of the session, when it is new.
     pub session: Option<String>,
-    /// What it is doing, on one line.
+    /// The current activity, on one line.
     pub activity: Option<String>,
-    /// What this start has used so far.
+    /// The tokens that this start has used so far.
     pub tokens: Option<TokenCounts>,
-    /// What this start has cost so far.
+    /// The costs of this start so far.
     pub cost: Option<UsdMicros>,
-    /// What it said last.
+    /// The client's last statement.
     pub result: Option<String>,
-    /// What went wrong. It may try again by itself: only at the end is this the reason of it.
+    /// A failure. The client may retry by itself, so it explains the exit only if nothing better follows.
     pub failure: Option<ReportedFailure>,
 }
 
-impl ClientUpdate {
-    /// Whether the client got on, rather than telling that it cannot: a limit on silence begins anew.
-    #[must_use]
-    pub const fn is_progress(&self) -> bool {
-        self.failure.is_none()
-    }
-}
-
-/// What one start of a client told in all.
+/// The facts that one start of a client reported in total.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientSummary {
-    /// Whether it told anything at all in its own format: then it did start.
-    pub told: bool,
-    /// The client's own id of the session.
+    /// Whether the client printed any event, which proves that it started.
+    pub has_events: bool,
+    /// The client's id of the session.
     pub session: Option<String>,
-    /// What it said last.
+    /// The client's last statement.
     pub result: Option<String>,
-    /// What went wrong and was not followed by anything better.
+    /// The last failure that the client did not recover from.
     pub failure: Option<ReportedFailure>,
-    /// What this start has used; `None` when it did not say.
+    /// The tokens that this start used; `None` when the client did not report them.
     pub tokens: Option<TokenCounts>,
-    /// What this start has cost; `None` when it did not say.
+    /// The costs of this start; `None` when the client did not report them.
     pub cost: Option<UsdMicros>,
-    /// What the session has used, for the next reader of the same session.
+    /// The usage of the whole session, for the next reader of this session.
     pub totals: SessionTotals,
 }
 
-/// Reads the output of one start of a client as it comes.
+/// Reads the output of one start of a client as it arrives.
 #[derive(Clone, Debug)]
 pub struct EventReader {
-    /// `None`: the output is plain, and each line says what the client is doing.
-    events: Option<EventRules>,
+    /// `None` for plain output, in which each line is an activity.
+    rules: Option<EventRules>,
     lines: EventLineBuffer,
     usage: UsageCounter,
-    story: ClientSummary,
+    summary: ClientSummary,
 }
 
 impl EventReader {
-    /// `before` is what the session has used until this start: nothing, or the totals of the last story.
+    /// Creates a reader. `before` is the session's usage in earlier starts.
     #[must_use]
-    pub(super) fn new(events: Option<EventRules>, before: SessionTotals) -> Self {
-        let story = ClientSummary { totals: before, ..ClientSummary::default() };
-        Self { events, lines: EventLineBuffer::new(), usage: UsageCounter::starting_from(before), story }
+    pub(super) fn new(rules: Option<EventRules>, before: SessionTotals) -> Self {
+        let summary = ClientSummary { totals: before, ..ClientSummary::default() };
+        Self { rules, lines: EventLineBuffer::new(), usage: UsageCounter::starting_from(before), summary }
     }
 
-    /// Takes what was printed since, and returns what whole lines of it told.
-    ///
-    /// Output that tells nothing is a sign of life all the same, unless it tells of failures only.
+    /// Appends output, and returns the updates from the lines that it completes.
     pub fn feed_output(&mut self, bytes: &[u8]) -> Vec<ClientUpdate> {
-        let mut signals = Vec::new();
-        let Self { events, lines, usage, story } = self;
-        lines.push_bytes(bytes, |line| signals.extend(read_event_line(events.as_ref(), usage, story, line)));
-        signals
+        let mut updates = Vec::new();
+        let Self { rules, lines, usage, summary } = self;
+        lines.push_bytes(bytes, |line| updates.extend(read_event_line(rules.as_ref(), usage, summary, line)));
+        updates
     }
 
-    /// What was told so far.
+    /// Returns the summary of the output so far.
     #[must_use]
     pub const fn current_summary(&self) -> &ClientSummary {
-        &self.story
+        &self.summary
     }
 
-    /// Ends the reading, with a last line that was not ended.
+    /// Reads a last line without a newline, and returns the summary.
     #[must_use]
     pub fn finish(self) -> ClientSummary {
-        let Self { events, lines, mut usage, mut story } = self;
+        let Self { rules, lines, mut usage, mut summary } = self;
         if let Some(line) = lines.into_partial_line() {
-            read_event_line(events.as_ref(), &mut usage, &mut story, &line);
+            read_event_line(rules.as_ref(), &mut usage, &mut summary, &line);
         }
-        story
+        summary
     }
 }
 
-/// What a line tells, which is kept in the story.
+/// Reads one line, and adds it to the summary.
 fn read_event_line(
-    events: Option<&EventRules>,
+    rules: Option<&EventRules>,
     usage: &mut UsageCounter,
-    story: &mut ClientSummary,
+    summary: &mut ClientSummary,
     line: &[u8],
 ) -> Option<ClientUpdate> {
-    let Some(events) = events else {
+    let Some(rules) = rules else {
         let text = to_one_line(&String::from_utf8_lossy(line), limit::ACTIVITY_BYTES);
-        let told = !text.is_empty();
-        return told.then(|| ClientUpdate { activity: Some(text), ..ClientUpdate::default() });
+        let has_text = !text.is_empty();
+        return has_text.then(|| ClientUpdate { activity: Some(text), ..ClientUpdate::default() });
     };
-    // Most lines that are no events are told by their first byte.
+    // The first byte rules out most lines that are not events.
     let event: Value =
         line.trim_ascii_start().strip_prefix(b"{").and_then(|_| serde_json::from_slice(line).ok())?;
-    story.told = true;
-    let mut signal = extract_update(events, usage, &event);
-    // Many clients tell their session with every event; it is news once.
-    signal.session = signal.session.filter(|id| story.session.as_ref() != Some(id));
-    if signal == ClientUpdate::default() {
+    summary.has_events = true;
+    let mut update = extract_update(rules, usage, &event);
+    // Many clients repeat their session id in every event.
+    update.session = update.session.filter(|id| summary.session.as_ref() != Some(id));
+    if update == ClientUpdate::default() {
         return None;
     }
-    if let Some(failure) = &signal.failure {
-        story.failure = Some(failure.clone());
-    } else if signal.activity.is_some() || signal.result.is_some() || signal.tokens.is_some() {
-        // It went on: what had gone wrong was overcome.
-        story.failure = None;
+    if let Some(failure) = &update.failure {
+        summary.failure = Some(failure.clone());
+    } else if update.activity.is_some() || update.result.is_some() || update.tokens.is_some() {
+        // The client continued, so it recovered from the failure.
+        summary.failure = None;
     }
-    story.session = signal.session.clone().or_else(|| story.session.take());
-    story.result = signal.result.clone().or_else(|| story.result.take());
-    story.tokens = usage.tokens();
-    story.cost = usage.cost();
-    story.totals = usage.totals();
-    Some(signal)
+    summary.session = update.session.clone().or_else(|| summary.session.take());
+    summary.result = update.result.clone().or_else(|| summary.result.take());
+    summary.tokens = usage.tokens();
+    summary.cost = usage.cost();
+    summary.totals = usage.totals();
+    Some(update)
 }
 
-fn extract_update(events: &EventRules, usage: &mut UsageCounter, event: &Value) -> ClientUpdate {
-    let first = |rules: &[TextRule]| rules.iter().find_map(|rule| rule.extract_text(event));
-    let failure = events.failure.iter().find_map(|rule| rule.extract_failure(event));
-    let session = first(&events.session).filter(|id| id.len() <= limit::SESSION_BYTES_MAX);
-    let activity = first(&events.activity).map(|text| to_one_line(&text, limit::ACTIVITY_BYTES));
-    let result = first(&events.result).map(|text| truncate_text(text.trim(), limit::RESULT_BYTES));
-    let tokens = events.tokens.as_ref().filter(|rule| rule.when.matches_event(event));
-    let cost = events.cost.as_ref().filter(|rule| rule.when.matches_event(event));
+fn extract_update(rules: &EventRules, usage: &mut UsageCounter, event: &Value) -> ClientUpdate {
+    let failure = rules.failure.iter().find_map(|rule| rule.find_failure(event));
+    // A text in an event that reports a failure repeats the failure; it is not a sign of progress.
+    let text = |found: &[TextRule]| match failure {
+        None => TextRule::find_first(found, event),
+        Some(_) => None,
+    };
+    let tokens = rules.tokens.as_ref().and_then(|rule| Some((rule.counts, rule.find_tokens(event)?)));
+    let cost = rules.cost.as_ref().and_then(|rule| Some((rule.counts, rule.find_cost(event)?)));
     ClientUpdate {
-        session,
-        // What tells a failure in other words does not tell that the client got on.
-        activity: activity.filter(|_| failure.is_none()),
-        tokens: tokens.and_then(|rule| usage.record_tokens(rule, event)),
-        cost: cost.and_then(|rule| usage.record_cost(rule, event)),
-        result: result.filter(|_| failure.is_none()),
+        session: TextRule::find_first(&rules.session, event)
+            .filter(|id| id.len() <= limit::SESSION_BYTES_MAX),
+        activity: text(&rules.activity).map(|text| to_one_line(&text, limit::ACTIVITY_BYTES)),
+        tokens: tokens.map(|(scope, value)| usage.record_tokens(scope, value)),
+        cost: cost.map(|(scope, value)| usage.record_cost(scope, value)),
+        result: text(&rules.result).map(|text| truncate_end(text.trim(), limit::RESULT_BYTES)),
         failure,
-    }
-}
-
-fn first_text(paths: &[JsonPath], event: &Value) -> Option<String> {
-    paths.iter().find_map(|path| path.find_text(event))
-}
-
-/// The words of a text on one line, cut between characters.
-fn to_one_line(text: &str, bytes: usize) -> String {
-    let mut line = String::new();
-    for word in text.split(|character: char| character.is_whitespace() || character.is_control()) {
-        if line.len() > bytes {
-            break;
-        }
-        if !line.is_empty() && !word.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    truncate_text(&line, bytes)
-}
-
-/// The beginning of a text, cut between characters, with a sign where it was cut.
-pub(super) fn truncate_text(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(bytes)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_told_on_one_line() {
-        for (text, bytes, expected) in [
-            ("  a\n\tb\u{1b}[1m  c ", 100, "a b [1m c"),
-            ("éé", 3, "é…"),
-            ("", 5, ""),
-            ("one two three", 7, "one two…"),
-        ] {
-            assert_eq!(to_one_line(text, bytes), expected);
-        }
     }
 }

@@ -1,22 +1,20 @@
-//! Tokens and money, and how a client counts them.
+//! The tokens and costs that a client reports, and how it counts them.
 
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::json_path::JsonPath;
-
-/// Tokens that were used.
+/// A number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenCounts {
-    /// What the model read, the cached part with it.
+    /// Tokens that the model read, including cached ones.
     pub input: u64,
     /// The part of the input that came from a cache.
     pub cached_input: u64,
-    /// What the model wrote, its reasoning with it.
+    /// Tokens that the model wrote, including its reasoning.
     pub output: u64,
 }
 
 impl TokenCounts {
-    /// Input and output.
+    /// Returns input plus output.
     #[must_use]
     pub const fn total(self) -> u64 {
         self.input.saturating_add(self.output)
@@ -28,35 +26,35 @@ impl TokenCounts {
 pub struct UsdMicros(pub u64);
 
 impl UsdMicros {
-    /// From dollars as clients print them; less than nothing, or no number at all, is none.
+    /// Converts a number of dollars; `None` for a negative, non-finite or implausibly large number.
     #[must_use]
     pub fn from_dollars(dollars: f64) -> Option<Self> {
         let micros = (dollars * 1e6).round();
-        // A sum that no client can have spent is a misread one.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "it was just found to lie within"
+            reason = "the range is checked before the cast is used"
         )]
         (0.0..1e15).contains(&micros).then_some(Self(micros as u64))
     }
 }
 
-/// What a number in an event counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The period that a number in an event covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CounterScope {
-    /// What happened since the last such event: the numbers are added up.
+    /// The time since the last such event: numbers are added.
     Each,
-    /// Everything since the client was started: the last one stands.
+    /// The time since the client started: the last number is the total.
     Run,
-    /// Everything since the session began, earlier starts with it: what they used is taken off.
+    /// The time since the session began: the usage of earlier starts is subtracted.
     Session,
 }
 
-/// What a quantity can do for counting.
+/// Arithmetic on a quantity.
 trait CountedQuantity: Copy + Default + PartialEq {
     fn plus(self, more: Self) -> Self;
-    /// `None` when there is less than before: then it is another session that is counted.
+    /// Subtracts `before`; `None` if that is larger, which means that another session is counted.
     fn difference_since(self, before: Self) -> Option<Self>;
 }
 
@@ -88,33 +86,34 @@ impl CountedQuantity for UsdMicros {
     }
 }
 
-/// What a session has used so far, over all starts of the client. To be kept from one start to the next.
+/// The usage of a session over all starts of the client, kept from one start to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionTotals {
     /// Tokens.
     pub tokens: TokenCounts,
-    /// Money.
+    /// Costs.
     pub cost: UsdMicros,
 }
 
-/// One quantity as it grows.
+/// The meter of one quantity.
 #[derive(Clone, Copy, Debug, Default)]
 struct QuantityMeter<Q> {
+    /// The usage of earlier starts in this session.
     before: Q,
-    /// Since the client was started; `None` while nothing was told.
+    /// The usage since the client started; `None` while none was reported.
     run: Option<Q>,
-    /// What stands for `before` at the next start, where the client counts another session.
-    begun_anew: bool,
+    /// The client counts a new session, so `before` no longer applies.
+    is_new_session: bool,
 }
 
 impl<Q: CountedQuantity> QuantityMeter<Q> {
-    fn record_reading(&mut self, counts: CounterScope, value: Q) -> Q {
-        let run = match counts {
+    fn record_reading(&mut self, scope: CounterScope, value: Q) -> Q {
+        let run = match scope {
             CounterScope::Each => self.run.unwrap_or_default().plus(value),
             CounterScope::Run => value,
             CounterScope::Session => {
-                let since = value.difference_since(self.before).filter(|_| !self.begun_anew);
-                self.begun_anew = since.is_none();
+                let since = value.difference_since(self.before).filter(|_| !self.is_new_session);
+                self.is_new_session = since.is_none();
                 since.unwrap_or(value)
             }
         };
@@ -124,11 +123,11 @@ impl<Q: CountedQuantity> QuantityMeter<Q> {
 
     fn total(&self) -> Q {
         let run = self.run.unwrap_or_default();
-        if self.begun_anew { run } else { self.before.plus(run) }
+        if self.is_new_session { run } else { self.before.plus(run) }
     }
 }
 
-/// Counts what one start of a client uses.
+/// Counts the usage of one start of a client.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct UsageCounter {
     tokens: QuantityMeter<TokenCounts>,
@@ -143,14 +142,12 @@ impl UsageCounter {
         usage
     }
 
-    pub(super) fn record_tokens(&mut self, rule: &TokenRule, event: &Value) -> Option<TokenCounts> {
-        let value = rule.extract_tokens(event)?;
-        Some(self.tokens.record_reading(rule.counts, value))
+    pub(super) fn record_tokens(&mut self, scope: CounterScope, value: TokenCounts) -> TokenCounts {
+        self.tokens.record_reading(scope, value)
     }
 
-    pub(super) fn record_cost(&mut self, rule: &CostRule, event: &Value) -> Option<UsdMicros> {
-        let value = UsdMicros::from_dollars(rule.usd.find(event)?.as_f64()?)?;
-        Some(self.cost.record_reading(rule.counts, value))
+    pub(super) fn record_cost(&mut self, scope: CounterScope, value: UsdMicros) -> UsdMicros {
+        self.cost.record_reading(scope, value)
     }
 
     pub(super) const fn tokens(&self) -> Option<TokenCounts> {
@@ -166,46 +163,12 @@ impl UsageCounter {
     }
 }
 
-/// Where an event tells tokens. Several paths for one number are added up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRule {
-    pub(crate) when: super::EventCondition,
-    pub(crate) counts: CounterScope,
-    pub(crate) input: Vec<JsonPath>,
-    pub(crate) cached_input: Vec<JsonPath>,
-    pub(crate) output: Vec<JsonPath>,
-}
-
-impl TokenRule {
-    fn extract_tokens(&self, event: &Value) -> Option<TokenCounts> {
-        let sum = |paths: &[JsonPath]| {
-            let numbers = paths.iter().filter_map(|path| path.find(event)?.as_u64());
-            numbers.reduce(u64::saturating_add)
-        };
-        let (input, cached, output) = (sum(&self.input), sum(&self.cached_input), sum(&self.output));
-        input.or(output)?;
-        Some(TokenCounts {
-            input: input.unwrap_or_default(),
-            cached_input: cached.unwrap_or_default(),
-            output: output.unwrap_or_default(),
-        })
-    }
-}
-
-/// Where an event tells money.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CostRule {
-    pub(crate) when: super::EventCondition,
-    pub(crate) counts: CounterScope,
-    pub(crate) usd: JsonPath,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn dollars_are_read_with_care() {
+    fn implausible_dollars_are_ignored() {
         for (dollars, micros) in [
             (0.0, Some(0)),
             (0.030_000_000_000_000_002, Some(30_000)),
@@ -220,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_what_the_profile_says() {
+    fn readings_are_counted_by_their_scope() {
         let check = |counts, before, told: &[u64], run, total| {
             let mut meter = QuantityMeter { before: UsdMicros(before), ..QuantityMeter::default() };
             for value in told {
@@ -234,7 +197,7 @@ mod tests {
         check(CounterScope::Session, 0, &[4, 6], used(6), 6);
         check(CounterScope::Session, 4, &[6], used(2), 6);
         check(CounterScope::Session, 4, &[4], used(0), 4);
-        // The client began another session: what it tells is all there is.
+        // The client began a new session, so its numbers are the totals.
         check(CounterScope::Session, 9, &[3, 12], used(12), 12);
         check(CounterScope::Session, 9, &[], None, 9);
     }

@@ -1,4 +1,4 @@
-//! What workers are told, word for word: the expected texts lie in `briefs/`.
+//! Rendered briefs, compared with the expected texts in `briefs/`.
 
 use std::error::Error as _;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use orch_profile::brief::{
     BriefError, BriefFacts, BriefTemplate, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts,
     TemplateError,
 };
-use orch_profile::{ProfileRegistry, ResponsibleParty};
+use orch_profile::{ProfileRegistry, ResponsibleParty, TextFileError};
 
 use super::files::parse_profile;
 
@@ -21,7 +21,7 @@ fn attempt_name(number: u32) -> AttemptName {
     AttemptName { task: TaskName { run: slug("ship-it"), key: slug("parser") }, number }
 }
 
-/// A first attempt, outside of git.
+/// Returns the facts of a first attempt outside git.
 fn first_attempt_facts() -> BriefFacts {
     BriefFacts {
         attempt: attempt_name(1),
@@ -40,10 +40,10 @@ fn first_attempt_facts() -> BriefFacts {
     }
 }
 
-/// A third attempt with everything that there can be.
+/// Returns the facts of a third attempt, with every optional field.
 fn third_attempt_facts() -> BriefFacts {
     let earlier = |number, outcome: &str, reason: Option<&str>, log_tail: Option<&str>| PriorAttempt {
-        attempt: attempt_name(number),
+        attempt: attempt_name(number).to_string(),
         outcome: outcome.to_owned(),
         reason: reason.map(str::to_owned),
         log_tail: log_tail.map(str::to_owned),
@@ -80,7 +80,7 @@ fn third_attempt_facts() -> BriefFacts {
     }
 }
 
-/// Where commits are the tool's.
+/// Returns the facts of an attempt whose changes the tool commits.
 fn sandboxed_facts() -> BriefFacts {
     let worktree = third_attempt_facts().worktree.map(|worktree| BriefWorktree {
         commit: ResponsibleParty::Tool,
@@ -121,7 +121,7 @@ fn resumptions_are_as_expected() {
 }
 
 #[test]
-fn a_brief_stays_short_and_says_what_was_cut() {
+fn a_long_brief_is_shortened_and_names_the_shortened_parts() {
     let long = |text: &str| text.repeat(40_000 / text.len());
     let mut facts = third_attempt_facts();
     facts.spec = Some(long("The spec. "));
@@ -168,12 +168,12 @@ fn a_brief_stays_short_and_says_what_was_cut() {
 }
 
 #[test]
-fn what_is_newest_is_cut_last() {
+fn the_newest_attempts_are_shortened_last() {
     let mut facts = third_attempt_facts();
     let tail: String = (1..=200).map(|number| format!("line {number}\n")).collect();
     facts.earlier = (1..=5)
         .map(|number| PriorAttempt {
-            attempt: attempt_name(number),
+            attempt: attempt_name(number).to_string(),
             outcome: "failed".to_owned(),
             reason: Some(format!("reason {number} {}", "x".repeat(150))),
             log_tail: Some(tail.clone()),
@@ -188,7 +188,7 @@ fn what_is_newest_is_cut_last() {
 }
 
 #[test]
-fn a_spec_that_goes_in_as_an_argument_is_bounded() {
+fn a_spec_in_an_argument_is_bounded() {
     let facts = BriefFacts { spec: Some("é".repeat(1_000)), spec_bytes_max: 101, ..first_attempt_facts() };
     let brief = BriefTemplate::built_in().render_brief(&facts).unwrap();
     assert!(brief.text.contains(&format!("\n{}…\n", "é".repeat(50))));
@@ -199,10 +199,10 @@ fn a_spec_that_goes_in_as_an_argument_is_bounded() {
 #[test]
 fn a_profile_or_a_folder_can_have_its_own_template() {
     let folder = tempfile::tempdir().unwrap();
-    let shelf = ProfileRegistry::new(folder.path(), None);
+    let registry = ProfileRegistry::new(folder.path(), None);
     let text = |profile: &str| {
         let profile = parse_profile(&format!("name = 'x'\ncommand = ['a']\n{profile}")).unwrap();
-        shelf
+        registry
             .load_template(&profile)
             .map(|template| template.render_brief(&third_attempt_facts()).unwrap().text)
     };
@@ -214,29 +214,31 @@ fn a_profile_or_a_folder_can_have_its_own_template() {
         "th-12 Read `a.txt` into {{ a }} tree.\n\nKeep the order."
     );
     let missing = text("template_file = 'none.jinja'").unwrap_err();
-    assert!(matches!(missing, TemplateError::Io { path, .. } if path.as_os_str() == "p/none.jinja"));
+    assert!(
+        matches!(missing, TemplateError::File(TextFileError::Io { path, .. }) if path.as_os_str() == "p/none.jinja")
+    );
 }
 
 #[test]
-fn a_template_that_names_what_there_is_not_is_refused() {
+fn a_template_with_an_undefined_name_is_invalid() {
     for (text, line, expected) in [
-        ("a\n{{ titel }}", 2, "it names what there is not"),
-        ("{{ worktree.folder }}", 1, "it names what there is not"),
+        ("a\n{{ titel }}", 2, "it uses an undefined name"),
+        ("{{ worktree.folder }}", 1, "it uses an undefined name"),
         ("a\n\n{% for x in accept %}", 3, "unexpected end of input"),
         ("{{ title | shout }}", 1, "filter shout is unknown"),
     ] {
         let error = BriefTemplate::parse(text, "t").unwrap_err();
-        assert_eq!(error.to_string(), format!("t, line {line} is wrong"));
+        assert_eq!(error.to_string(), format!("t, line {line} is invalid"));
         let source = error.source().unwrap().to_string();
         assert!(source.starts_with(expected), "{source}");
     }
-    // What is missing only here is found when it is written.
+    // A name that is undefined only for these facts is found when the brief is rendered.
     let template = BriefTemplate::parse("{{ worktree.path }}", "t").unwrap();
     assert!(matches!(template.render_brief(&first_attempt_facts()), Err(BriefError::Template { .. })));
 }
 
 #[test]
-fn a_worker_must_be_able_to_type_our_programs() {
+fn the_paths_of_programs_must_be_text() {
     let inbox = PathBuf::from(OsStr::from_bytes(b"/opt/\xff/inbox"));
     let facts = BriefFacts { inbox, ..first_attempt_facts() };
     assert!(matches!(BriefTemplate::built_in().render_brief(&facts), Err(BriefError::ProgramPath { .. })));

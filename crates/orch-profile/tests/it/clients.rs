@@ -1,8 +1,8 @@
-//! Clients that are not built in: each can be written as a file. What they print is as their documents tell.
+//! Clients without a built-in profile: a file is enough for each. Their output is as their documentation shows it.
 
 use orch_profile::{
-    BriefDelivery, ClientEnd, ClientSummary, ProcessExit, Profile, ProviderFailure, SessionTotals,
-    TokenCounts, UsdMicros,
+    BriefDelivery, ClientEnd, ClientSummary, FailureCause, ProcessExit, Profile, SessionTotals, TokenCounts,
+    UsdMicros,
 };
 
 use super::files::parse_profile;
@@ -18,7 +18,7 @@ fn read_events(profile: &Profile, lines: &[&str]) -> ClientSummary {
 #[test]
 fn opencode() {
     let profile = parse_profile(include_str!("clients/opencode.toml")).unwrap();
-    let story = read_events(
+    let summary = read_events(
         &profile,
         &[
             r#"{"type":"step_start","sessionID":"ses_1","part":{"type":"step-start"}}"#,
@@ -28,17 +28,17 @@ fn opencode() {
             r#"{"type":"step_finish","sessionID":"ses_1","part":{"cost":0.02,"tokens":{"input":20,"output":3,"reasoning":0,"cache":{"read":0,"write":0}}}}"#,
         ],
     );
-    assert_eq!(story.session.as_deref(), Some("ses_1"));
-    assert_eq!(story.tokens, Some(TokenCounts { input: 36, cached_input: 5, output: 6 }));
-    assert_eq!(story.cost, Some(UsdMicros(30_000)));
-    assert_eq!(story.result.as_deref(), Some("Finished."));
+    assert_eq!(summary.session.as_deref(), Some("ses_1"));
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 36, cached_input: 5, output: 6 }));
+    assert_eq!(summary.cost, Some(UsdMicros(30_000)));
+    assert_eq!(summary.result.as_deref(), Some("Finished."));
 }
 
 #[test]
 fn gemini() {
     let profile = parse_profile(include_str!("clients/gemini.toml")).unwrap();
     assert_eq!(profile.brief, BriefDelivery::Argument);
-    let story = read_events(
+    let summary = read_events(
         &profile,
         &[
             r#"{"type":"init","session_id":"g-1","model":"m"}"#,
@@ -47,17 +47,17 @@ fn gemini() {
             r#"{"type":"result","status":"success","stats":{"input_tokens":10,"output_tokens":3,"cached":4}}"#,
         ],
     );
-    assert_eq!(story.session.as_deref(), Some("g-1"));
-    assert_eq!(story.tokens, Some(TokenCounts { input: 10, cached_input: 4, output: 3 }));
-    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), ClientEnd::Normal);
-    // Statuses that are an answer of the provider, cut to a byte: 429 is 173.
+    assert_eq!(summary.session.as_deref(), Some("g-1"));
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 10, cached_input: 4, output: 3 }));
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &summary), ClientEnd::Normal);
+    // The exit status is the provider's HTTP status modulo 256: 429 is 173.
     let failed =
         read_events(&profile, &[r#"{"type":"result","status":"error","error":{"message":"slow down"}}"#]);
-    let quota = ClientEnd::Provider { cause: ProviderFailure::Quota, text: "slow down".to_owned() };
+    let quota = ClientEnd::Failed { cause: FailureCause::Quota, text: "slow down".to_owned() };
     assert_eq!(profile.interpret_exit(ProcessExit::Status(173), &failed), quota);
     assert_eq!(
         profile.interpret_exit(ProcessExit::Status(144), &failed),
-        ClientEnd::Failed { text: "slow down".to_owned() }
+        ClientEnd::Failed { cause: FailureCause::Client, text: "slow down".to_owned() }
     );
 }
 
@@ -85,29 +85,29 @@ fn pi() {
         )
     };
     let begin = r#"{"type":"session","id":"p-1"}"#;
-    let story = read_events(&profile, &[begin, &message("toolUse"), &message("stop")]);
-    assert_eq!(story.session.as_deref(), Some("p-1"));
-    assert_eq!(story.tokens, Some(TokenCounts { input: 28, cached_input: 6, output: 4 }));
-    assert_eq!(story.cost, Some(UsdMicros(2_000)));
-    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), ClientEnd::Normal);
-    // It ends with status 0 whatever the provider says.
-    let story = read_events(&profile, &[begin, &message("error")]);
-    let quota = ClientEnd::Provider { cause: ProviderFailure::Quota, text: "429 slow down".to_owned() };
-    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &story), quota);
+    let summary = read_events(&profile, &[begin, &message("toolUse"), &message("stop")]);
+    assert_eq!(summary.session.as_deref(), Some("p-1"));
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 28, cached_input: 6, output: 4 }));
+    assert_eq!(summary.cost, Some(UsdMicros(2_000)));
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &summary), ClientEnd::Normal);
+    // It exits with status 0 after every failure.
+    let summary = read_events(&profile, &[begin, &message("error")]);
+    let quota = ClientEnd::Failed { cause: FailureCause::Quota, text: "429 slow down".to_owned() };
+    assert_eq!(profile.interpret_exit(ProcessExit::Status(0), &summary), quota);
 }
 
 #[test]
 fn cline() {
     let profile = parse_profile(include_str!("clients/cline.toml")).unwrap();
     let end = r#"{"type":"run_result","finishReason":"stop","text":"Finished.","usage":{"inputTokens":10,"outputTokens":2},"totalCost":0.5}"#;
-    let story = read_events(&profile, &[end]);
-    assert_eq!(story.tokens.map(TokenCounts::total), Some(12));
-    assert_eq!(story.cost, Some(UsdMicros(500_000)));
+    let summary = read_events(&profile, &[end]);
+    assert_eq!(summary.tokens.map(TokenCounts::total), Some(12));
+    assert_eq!(summary.cost, Some(UsdMicros(500_000)));
 }
 
 #[test]
 fn aider() {
-    // It offers its model no commands, so it cannot ask or report; its exit status is its word.
+    // Its model cannot run commands, so it cannot ask or report, and its exit status is its report.
     let profile = parse_profile(include_str!("clients/aider.toml")).unwrap();
     assert_eq!(profile.brief, BriefDelivery::File);
     assert!(profile.events.is_none());

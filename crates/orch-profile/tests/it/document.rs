@@ -1,4 +1,4 @@
-//! docs/profiles.md says what there is: its profiles are profiles, and nothing is left out.
+//! Checks docs/profiles.md: its examples are valid profiles, and it explains every field, placeholder and variable.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -11,19 +11,19 @@ use super::files::parse_profile;
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/profiles.md"));
 
-/// What stands between fences of TOML.
+/// Returns the TOML code blocks.
 fn toml_blocks() -> Vec<&'static str> {
     let begun = DOCUMENT.split("```toml\n").skip(1);
     begun.map(|block| block.split("```\n").next().unwrap()).collect()
 }
 
-/// Whatever stands between single backquotes outside of fences.
+/// Returns the words in single backquotes outside code blocks.
 fn quoted_words() -> BTreeSet<&'static str> {
     let outside = DOCUMENT.split("```").step_by(2);
     outside.flat_map(|text| text.lines()).flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The names that the parser would have taken instead of one that there is not.
+/// Returns the fields that the parser lists when it rejects an unknown one.
 fn known_fields(before: &str) -> Vec<String> {
     let text = format!("name = 'x'\ncommand = ['a']\n{before}\nzzz = 1\n");
     let said = parse_profile(&text).unwrap_err().source().unwrap().to_string();
@@ -32,7 +32,7 @@ fn known_fields(before: &str) -> Vec<String> {
 }
 
 #[test]
-fn its_profiles_are_profiles() {
+fn examples_are_valid_profiles() {
     assert!(toml_blocks().len() >= 5);
     for block in toml_blocks() {
         let whole = block.contains("command = ");
@@ -47,7 +47,7 @@ fn its_profiles_are_profiles() {
 }
 
 #[test]
-fn nothing_is_left_out() {
+fn every_name_is_explained() {
     let quoted = quoted_words();
     let rule = "[events]\nformat = 'json-lines'\n";
     let tables = [
@@ -74,7 +74,7 @@ fn nothing_is_left_out() {
 }
 
 #[test]
-fn the_names_of_a_template_are_names() {
+fn the_variables_of_a_template_exist() {
     let table = DOCUMENT.split("| name | meaning |\n").nth(1).unwrap();
     let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with("| `")).collect();
     assert!(rows.len() >= 12);

@@ -1,29 +1,29 @@
-//! Codex and Claude Code as they print: a run, a resumption, and each way not to get on.
+//! The output of Codex and Claude Code: a run, a resumption, and each kind of failure.
 
 use orch_profile::{
-    ClientEnd, ClientSummary, ClientUpdate, FailureSource, ProcessExit, ProfileReference, ProfileRegistry,
-    ProviderFailure, ReportedFailure, SessionTotals, TokenCounts, UsdMicros,
+    ClientEnd, ClientSummary, ClientUpdate, FailureCause, ProcessExit, ProfileReference, ProfileRegistry,
+    ReportedFailure, SessionTotals, TokenCounts, UsdMicros,
 };
 
-/// Reads lines with a built-in profile, in pieces that do not end where lines do.
+/// Reads lines with a built-in profile, in pieces that do not end at the ends of lines.
 fn read_events(profile: &str, before: SessionTotals, lines: &[&str]) -> (Vec<ClientUpdate>, ClientSummary) {
     let profile =
         ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
     let mut reader = profile.event_reader(before);
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let signals = text.as_bytes().chunks(7).flat_map(|piece| reader.feed_output(piece)).collect();
-    (signals, reader.finish())
+    let updates = text.as_bytes().chunks(7).flat_map(|piece| reader.feed_output(piece)).collect();
+    (updates, reader.finish())
 }
 
 fn classify_end(profile: &str, status: i32, lines: &[&str]) -> ClientEnd {
-    let (_, story) = read_events(profile, SessionTotals::default(), lines);
+    let (_, summary) = read_events(profile, SessionTotals::default(), lines);
     let profile =
         ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
-    profile.interpret_exit(ProcessExit::Status(status), &story)
+    profile.interpret_exit(ProcessExit::Status(status), &summary)
 }
 
-fn activities(signals: &[ClientUpdate]) -> Vec<&str> {
-    signals.iter().filter_map(|signal| signal.activity.as_deref()).collect()
+fn activities(updates: &[ClientUpdate]) -> Vec<&str> {
+    updates.iter().filter_map(|update| update.activity.as_deref()).collect()
 }
 
 const CODEX_BEGIN: [&str; 3] = [
@@ -36,60 +36,60 @@ const CODEX_BEGIN: [&str; 3] = [
 fn codex_works_and_is_resumed() {
     let mut lines = CODEX_BEGIN.to_vec();
     lines.extend([
-        "a warning that is no event",
+        "a warning that is not an event",
         r#"{"type":"item.completed","item":{"id":"item_1","type":"agent_message","text":"Writing\nthe file."}}"#,
         r#"{"type":"item.started","item":{"id":"item_2","type":"command_execution","command":"/bin/bash -c 'ls'","aggregated_output":"","exit_code":null,"status":"in_progress"}}"#,
         r#"{"type":"item.completed","item":{"id":"item_2","type":"command_execution","command":"/bin/bash -c 'ls'","aggregated_output":"a\n","exit_code":3,"status":"failed"}}"#,
         r#"{"type":"item.completed","item":{"id":"item_3","type":"agent_message","text":"Finished."}}"#,
         r#"{"type":"turn.completed","usage":{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":200,"reasoning_output_tokens":50}}"#,
     ]);
-    let (signals, story) = read_events("codex", SessionTotals::default(), &lines);
+    let (updates, summary) = read_events("codex", SessionTotals::default(), &lines);
     assert_eq!(
-        activities(&signals),
+        activities(&updates),
         ["Writing the file.", "/bin/bash -c 'ls'", "/bin/bash -c 'ls'", "Finished."]
     );
-    assert_eq!(signals[0].session.as_deref(), Some("01a213ae-31b2-7560-bf07-20223666e516"));
+    assert_eq!(updates[0].session.as_deref(), Some("01a213ae-31b2-7560-bf07-20223666e516"));
     let used = TokenCounts { input: 4000, cached_input: 1000, output: 200 };
-    assert_eq!(story.tokens, Some(used));
-    assert_eq!((story.cost, story.failure.clone()), (None, None));
-    assert_eq!(story.result.as_deref(), Some("Finished."));
-    assert_eq!(story.session.as_deref(), Some("01a213ae-31b2-7560-bf07-20223666e516"));
+    assert_eq!(summary.tokens, Some(used));
+    assert_eq!((summary.cost, summary.failure.clone()), (None, None));
+    assert_eq!(summary.result.as_deref(), Some("Finished."));
+    assert_eq!(summary.session.as_deref(), Some("01a213ae-31b2-7560-bf07-20223666e516"));
 
-    // Its numbers go on where the thread's left off.
+    // Its numbers continue those of the session.
     let again = r#"{"type":"turn.completed","usage":{"input_tokens":6000,"cached_input_tokens":1500,"output_tokens":300}}"#;
-    let (_, resumed) = read_events("codex", story.totals, &[again]);
+    let (_, resumed) = read_events("codex", summary.totals, &[again]);
     assert_eq!(resumed.tokens, Some(TokenCounts { input: 2000, cached_input: 500, output: 100 }));
     assert_eq!(resumed.totals.tokens.total(), 6300);
 }
 
 #[test]
-fn codex_says_why_it_does_not_get_on() {
+fn codex_reports_the_cause_of_a_failure() {
     let end = |message: &str| format!(r#"{{"type":"turn.failed","error":{{"message":"{message}"}}}}"#);
-    let provider = |cause, text: &str| ClientEnd::Provider { cause, text: text.to_owned() };
+    let failed = |cause, text: &str| ClientEnd::Failed { cause, text: text.to_owned() };
     for (message, expected) in [
         (
             "unexpected status 401 Unauthorized: bad key, url: http://x/v1/responses",
-            provider(
-                ProviderFailure::Access,
+            failed(
+                FailureCause::Access,
                 "unexpected status 401 Unauthorized: bad key, url: http://x/v1/responses",
             ),
         ),
         (
             "exceeded retry limit, last status: 429 Too Many Requests",
-            provider(ProviderFailure::Quota, "exceeded retry limit, last status: 429 Too Many Requests"),
+            failed(FailureCause::Quota, "exceeded retry limit, last status: 429 Too Many Requests"),
         ),
         (
             "You've hit your usage limit. Try again at 3:45 PM.",
-            provider(ProviderFailure::Quota, "You've hit your usage limit. Try again at 3:45 PM."),
+            failed(FailureCause::Quota, "You've hit your usage limit. Try again at 3:45 PM."),
         ),
         (
             "We’re currently experiencing high demand, which may cause temporary errors.",
-            provider(
-                ProviderFailure::Network,
+            failed(
+                FailureCause::Network,
                 "We’re currently experiencing high demand, which may cause temporary errors.",
             ),
         ),
-        ("prompt is too long", ClientEnd::Failed { text: "prompt is too long".to_owned() }),
+        ("prompt is too long", failed(FailureCause::Client, "prompt is too long")),
     ] {
         let last = end(message);
         let lines: Vec<&str> = CODEX_BEGIN.into_iter().chain([last.as_str()]).collect();
@@ -98,24 +98,24 @@ fn codex_says_why_it_does_not_get_on() {
 }
 
 #[test]
-fn what_was_overcome_is_no_reason_any_more() {
+fn a_failure_that_the_client_recovered_from_is_forgotten() {
     let waiting = r#"{"type":"error","message":"Reconnecting... waiting for network (Connection failed: error sending request)"}"#;
     let mut lines = CODEX_BEGIN.to_vec();
     lines.push(waiting);
-    let (signals, story) = read_events("codex", SessionTotals::default(), &lines);
-    assert!(signals.last().is_some_and(|signal| !signal.is_progress()));
-    assert_eq!(
-        story.failure.map(|failure| failure.fault),
-        Some(FailureSource::Provider(ProviderFailure::Network))
-    );
-    // Stopped while it waited: the signal that stopped it is not the reason.
+    let (updates, summary) = read_events("codex", SessionTotals::default(), &lines);
+    assert!(updates.last().is_some_and(|update| update.failure.is_some()));
+    assert_eq!(summary.failure.map(|failure| failure.cause), Some(FailureCause::Network));
+    // It was terminated while it waited, and the reason is still the provider's failure.
     assert!(matches!(
         classify_end("codex", 1, &lines),
-        ClientEnd::Provider { cause: ProviderFailure::Network, .. }
+        ClientEnd::Failed { cause: FailureCause::Network, .. }
     ));
     lines.push(r#"{"type":"item.completed","item":{"type":"agent_message","text":"Here again."}}"#);
     assert_eq!(classify_end("codex", 0, &lines), ClientEnd::Normal);
-    assert!(matches!(classify_end("codex", 1, &lines), ClientEnd::Failed { .. }));
+    assert!(matches!(
+        classify_end("codex", 1, &lines),
+        ClientEnd::Failed { cause: FailureCause::Client, .. }
+    ));
 }
 
 const CLAUDE_BEGIN: &str = r#"{"type":"system","subtype":"init","cwd":"/w","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","tools":["Bash"],"model":"m"}"#;
@@ -130,17 +130,17 @@ fn claude_works_and_is_resumed() {
         r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Write","input":{"file_path":"/w/a.txt","content":"x"}}]},"session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90"}"#,
         r#"{"type":"result","subtype":"success","is_error":false,"result":"Finished.","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","num_turns":3,"total_cost_usd":0.025,"usage":{"input_tokens":500,"cache_creation_input_tokens":300,"cache_read_input_tokens":4200,"output_tokens":250},"permission_denials":[],"terminal_reason":"completed","api_error_status":null}"#,
     ];
-    let (signals, story) = read_events("claude", SessionTotals::default(), &lines);
-    assert_eq!(activities(&signals), ["Looking.", "ls", "/w/a.txt"]);
-    assert_eq!(story.tokens, Some(TokenCounts { input: 5000, cached_input: 4200, output: 250 }));
-    assert_eq!(story.cost, Some(UsdMicros(25_000)));
-    assert_eq!(story.result.as_deref(), Some("Finished."));
-    assert_eq!(story.session.as_deref(), Some("5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90"));
+    let (updates, summary) = read_events("claude", SessionTotals::default(), &lines);
+    assert_eq!(activities(&updates), ["Looking.", "ls", "/w/a.txt"]);
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 5000, cached_input: 4200, output: 250 }));
+    assert_eq!(summary.cost, Some(UsdMicros(25_000)));
+    assert_eq!(summary.result.as_deref(), Some("Finished."));
+    assert_eq!(summary.session.as_deref(), Some("5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90"));
     assert_eq!(classify_end("claude", 0, &lines), ClientEnd::Normal);
 
-    // Its tokens begin at nothing, its cost goes on.
+    // Its tokens restart at zero, and its cost is that of the session.
     let again = r#"{"type":"result","subtype":"success","is_error":false,"result":"Resumed.","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","total_cost_usd":0.030000000000000002,"usage":{"input_tokens":1000,"output_tokens":50}}"#;
-    let (_, resumed) = read_events("claude", story.totals, &[again]);
+    let (_, resumed) = read_events("claude", summary.totals, &[again]);
     assert_eq!(resumed.tokens, Some(TokenCounts { input: 1000, cached_input: 0, output: 50 }));
     assert_eq!(resumed.cost, Some(UsdMicros(5_000)));
     assert_eq!(resumed.totals.tokens, TokenCounts { input: 6000, cached_input: 4200, output: 300 });
@@ -148,7 +148,7 @@ fn claude_works_and_is_resumed() {
 }
 
 #[test]
-fn claude_says_why_it_does_not_get_on() {
+fn claude_reports_the_cause_of_a_failure() {
     let retry = |status: &str, error: &str| {
         format!(
             r#"{{"type":"system","subtype":"api_retry","attempt":1,"error_status":{status},"error":"{error}","session_id":"s"}}"#
@@ -160,77 +160,80 @@ fn claude_says_why_it_does_not_get_on() {
         )
     };
     let refused = "API Error: Connection refused (ECONNREFUSED)";
-    let provider = |cause, text: &str| ClientEnd::Provider { cause, text: text.to_owned() };
+    let failed = |cause, text: &str| ClientEnd::Failed { cause, text: text.to_owned() };
     for (status, error, more, text, expected) in [
         (
             "401",
             "authentication_failed",
             "",
             "Failed to authenticate.",
-            provider(ProviderFailure::Access, "Failed to authenticate."),
+            failed(FailureCause::Access, "Failed to authenticate."),
         ),
         (
             "429",
             "rate_limit",
             "",
             "Request rejected (429)",
-            provider(ProviderFailure::Quota, "Request rejected (429)"),
+            failed(FailureCause::Quota, "Request rejected (429)"),
         ),
-        ("500", "server_error", "", "API Error: 500", provider(ProviderFailure::Network, "API Error: 500")),
+        ("500", "server_error", "", "API Error: 500", failed(FailureCause::Network, "API Error: 500")),
         (
             "null",
             "unknown",
             r#","api_error":"connection_failed""#,
             refused,
-            provider(ProviderFailure::Network, refused),
+            failed(FailureCause::Network, refused),
         ),
         (
             "400",
             "invalid_request",
             "",
             "Prompt is too long",
-            ClientEnd::Failed { text: "Prompt is too long".to_owned() },
+            failed(FailureCause::Client, "Prompt is too long"),
         ),
     ] {
         let (trying, last) = (retry(status, error), end(status, more, text));
-        // It tells the failure once more as if the model had said it.
+        // It repeats the failure as a message of the model.
         let said = format!(
             r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{text}"}}]}},"is_api_error_message":true}}"#
         );
         assert_eq!(classify_end("claude", 1, &[CLAUDE_BEGIN, &trying, &said, &last]), expected, "{status}");
-        let (_, story) = read_events("claude", SessionTotals::default(), &[CLAUDE_BEGIN, &trying]);
-        assert_eq!(story.failure.map(|failure| failure.text), Some(error.to_owned()));
+        let (_, summary) = read_events("claude", SessionTotals::default(), &[CLAUDE_BEGIN, &trying]);
+        assert_eq!(summary.failure.map(|failure| failure.text), Some(error.to_owned()));
     }
 }
 
 #[test]
-fn output_that_is_no_event_is_passed_over() {
+fn output_that_is_not_an_event_is_ignored() {
     let lines = ["", "{", "{\"type\":", "[1, 2]", "null", "\u{1b}[1mhello", "{\"type\":\"never seen\"}"];
-    let (signals, story) = read_events("claude", SessionTotals::default(), &lines);
-    assert_eq!(signals, []);
-    assert_eq!(story, ClientSummary { told: true, ..ClientSummary::default() });
-    let (_, story) = read_events("claude", SessionTotals::default(), &lines[..6]);
-    assert!(!story.told);
+    let (updates, summary) = read_events("claude", SessionTotals::default(), &lines);
+    assert_eq!(updates, []);
+    assert_eq!(summary, ClientSummary { has_events: true, ..ClientSummary::default() });
+    let (_, summary) = read_events("claude", SessionTotals::default(), &lines[..6]);
+    assert!(!summary.has_events);
     assert!(matches!(classify_end("claude", 127, &lines[..6]), ClientEnd::CouldNotStart { .. }));
 }
 
 #[test]
-fn plain_output_says_what_is_being_done() {
-    let (signals, story) = read_events("shell", SessionTotals::default(), &["+ make", "", "cc\ta.c"]);
-    assert_eq!(activities(&signals), ["+ make", "cc a.c"]);
-    assert_eq!(story, ClientSummary::default());
+fn plain_output_is_an_activity() {
+    let (updates, summary) = read_events("shell", SessionTotals::default(), &["+ make", "", "cc\ta.c"]);
+    assert_eq!(activities(&updates), ["+ make", "cc a.c"]);
+    assert_eq!(summary, ClientSummary::default());
     assert_eq!(classify_end("shell", 0, &[]), ClientEnd::Normal);
-    // What the script does not find is its own fault.
-    assert!(matches!(classify_end("shell", 127, &["sh: 1: mke: not found"]), ClientEnd::Failed { .. }));
+    // A command that the script cannot find is the script's failure.
+    assert!(matches!(
+        classify_end("shell", 127, &["sh: 1: mke: not found"]),
+        ClientEnd::Failed { cause: FailureCause::Client, .. }
+    ));
 }
 
 #[test]
-fn a_failure_without_words_is_told_by_its_end() {
+fn a_failure_without_a_message_is_described_by_its_exit() {
     let lines = [r#"{"type":"turn.failed"}"#];
-    let (_, story) = read_events("codex", SessionTotals::default(), &lines);
-    assert_eq!(story.failure, Some(ReportedFailure { fault: FailureSource::Own, text: String::new() }));
+    let (_, summary) = read_events("codex", SessionTotals::default(), &lines);
+    assert_eq!(summary.failure, Some(ReportedFailure { cause: FailureCause::Client, text: String::new() }));
     assert_eq!(
         classify_end("codex", 1, &lines),
-        ClientEnd::Failed { text: "it ended with exit status 1".to_owned() }
+        ClientEnd::Failed { cause: FailureCause::Client, text: "it exited with status 1".to_owned() }
     );
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a profile is said with file, line and field; what is right is found where it should be.
+//! An invalid profile is reported with file, line and field, and profiles are found in the documented order.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use orch_core::id::Slug;
 use orch_core::time::TimeSpan;
 use orch_profile::{
     BUILT_IN, BriefDelivery, PlaceholderError, PlaceholderValues, Profile, ProfileError, ProfileOrigin,
-    ProfileReference, ProfileRegistry, ResponsibleParty, TemplateSource, session_uuid,
+    ProfileReference, ProfileRegistry, ResponsibleParty, TemplateSource, TextFileError, session_uuid,
 };
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, ProfileError> {
@@ -19,7 +19,7 @@ fn built_in(name: &str) -> Profile {
     ProfileRegistry::default().load_profile(&name.parse().unwrap()).unwrap()
 }
 
-fn launch_facts<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
+fn placeholder_values<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
     PlaceholderValues {
         worktree: Path::new("/repo.orch/a b"),
         brief: "Do it.",
@@ -33,14 +33,14 @@ fn launch_facts<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
     }
 }
 
-/// The whole command of a start.
+/// Returns the program and the arguments with placeholders replaced.
 fn command_words(profile: &Profile, session: Option<&str>) -> Vec<String> {
-    let (program, arguments) = profile.command.expand_placeholders(&launch_facts(session)).unwrap();
+    let (program, arguments) = profile.command.expand_placeholders(&placeholder_values(session)).unwrap();
     std::iter::once(program).chain(arguments).map(|word| word.into_string().unwrap()).collect()
 }
 
 #[test]
-fn a_name_and_a_command_are_enough() {
+fn a_name_and_a_command_suffice() {
     let profile = parse_profile("name = 'x'\ncommand = ['agent', '--in', '{worktree}']\n").unwrap();
     assert_eq!(command_words(&profile, None), ["agent", "--in", "/repo.orch/a b"]);
     assert_eq!(
@@ -53,8 +53,8 @@ fn a_name_and_a_command_are_enough() {
 }
 
 #[test]
-fn the_command_shows_how_the_brief_goes_in() {
-    for (command, said, expected) in [
+fn the_command_implies_the_delivery_of_the_brief() {
+    for (command, brief, expected) in [
         ("['a']", "", Some(BriefDelivery::Stdin)),
         ("['a', '-p', '{brief}']", "", Some(BriefDelivery::Argument)),
         ("['a', '{brief_file}']", "", Some(BriefDelivery::File)),
@@ -67,23 +67,23 @@ fn the_command_shows_how_the_brief_goes_in() {
         ("['a', '{brief}']", "stdin", None),
         ("['a', '{brief_file}']", "stdin", None),
     ] {
-        let said = if said.is_empty() { String::new() } else { format!("brief = '{said}'\n") };
-        let profile = parse_profile(&format!("name = 'x'\n{said}command = {command}\n"));
-        assert_eq!(profile.as_ref().ok().map(|profile| profile.brief), expected, "{said}{command}");
+        let brief = if brief.is_empty() { String::new() } else { format!("brief = '{brief}'\n") };
+        let profile = parse_profile(&format!("name = 'x'\n{brief}command = {command}\n"));
+        assert_eq!(profile.as_ref().ok().map(|profile| profile.brief), expected, "{brief}{command}");
     }
 }
 
-/// A file is wrong on a line, in a field, for a reason.
-fn assert_wrong(text: &str, line: u32, field: Option<&str>, problem: &str) {
+/// Asserts that a profile is invalid on a line, in a field, with a problem.
+fn assert_invalid(text: &str, line: u32, field: Option<&str>, problem: &str) {
     let error = parse_profile(text).unwrap_err();
     let source = error.source().unwrap().to_string();
     assert!(source.starts_with(problem), "{source}\n{text}");
     let field = field.map(|field| format!(", field `{field}`")).unwrap_or_default();
-    assert_eq!(error.to_string(), format!("p/x.toml, line {line}{field} is wrong"), "{text}");
+    assert_eq!(error.to_string(), format!("p/x.toml, line {line}{field} is invalid"), "{text}");
 }
 
 #[test]
-fn faults_of_commands_have_a_line_and_a_field() {
+fn problems_of_commands_have_a_line_and_a_field() {
     for (text, line, field, problem) in [
         ("name = 'x'\ncommand = [\n", 2, None, "unclosed array, expected `]`"),
         ("command = ['a']\n", 1, None, "missing field `name`"),
@@ -99,13 +99,13 @@ fn faults_of_commands_have_a_line_and_a_field() {
             Some("name"),
             "a name begins with a lower-case letter or a digit",
         ),
-        ("name = 'x'\ncommand = []\n", 2, Some("command"), "it must not be empty"),
-        ("name = 'x'\ncommand = ['']\n", 2, Some("command.0"), "it must not be empty"),
+        ("name = 'x'\ncommand = []\n", 2, Some("command"), "a command begins with a program"),
+        ("name = 'x'\ncommand = ['']\n", 2, Some("command"), "a command begins with a program"),
         (
             "name = 'x'\ncommand = [\n  'a',\n  '{worktre}',\n]\n",
             4,
             Some("command.1"),
-            "`{worktre}` is no placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} \
+            "`{worktre}` is not a placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} \
              {git_dir} {git_common_dir} {inbox} {orch}, and a brace is written {{ or }}",
         ),
         ("name = 'x'\ncommand = ['a']\nresume = ['a']\n", 3, Some("resume"), "`{session}` is missing"),
@@ -119,7 +119,7 @@ fn faults_of_commands_have_a_line_and_a_field() {
             "name = 'x'\ncommand = ['a', '{session}']\nresume = ['a', '{session}', '{brief}']\n",
             3,
             Some("resume"),
-            "the brief goes in by `stdin`",
+            "the brief is delivered by `stdin`",
         ),
         ("name = 'x'\ncommand = ['a']\ncommit = 'me'\n", 3, Some("commit"), "unknown variant `me`"),
         (
@@ -132,21 +132,21 @@ fn faults_of_commands_have_a_line_and_a_field() {
             "name = 'x'\ncommand = ['a']\nsilence = '0s'\n",
             3,
             Some("silence"),
-            "it must be longer than nothing",
+            "a duration must be longer than zero",
         ),
         (
             "name = 'x'\ncommand = ['a']\ntemplate = 'a'\ntemplate_file = 'b'\n",
             4,
             Some("template_file"),
-            "a template is given by",
+            "use either `template` or `template_file`",
         ),
     ] {
-        assert_wrong(text, line, field, problem);
+        assert_invalid(text, line, field, problem);
     }
 }
 
 #[test]
-fn faults_of_tables_have_a_line_and_a_field() {
+fn problems_of_tables_have_a_line_and_a_field() {
     for (text, line, field, problem) in [
         (
             "name = 'x'\ncommand = ['a']\nenvironment = [\n  'A_*',\n  'INBOX_LEASE',\n]\n",
@@ -154,17 +154,17 @@ fn faults_of_tables_have_a_line_and_a_field() {
             Some("environment.1"),
             "variables that begin with ORCH_",
         ),
-        ("name = 'x'\ncommand = ['a']\n[set]\n'A B' = ''\n", 4, Some("set.A B"), "a variable's name is"),
-        ("name = 'x'\ncommand = ['a']\n[set]\nA = '{brief}'\n", 4, Some("set.A"), "`{brief}` can stand"),
+        ("name = 'x'\ncommand = ['a']\n[set]\n'A B' = ''\n", 4, Some("set.A B"), "the name of a variable"),
+        ("name = 'x'\ncommand = ['a']\n[set]\nA = '{brief}'\n", 4, Some("set.A"), "`{brief}` is allowed"),
         ("name = 'x'\ncommand = ['a']\n[exit]\n300 = 'normal'\n", 4, Some("exit.300"), "an exit status is"),
         ("name = 'x'\ncommand = ['a']\n[exit]\n1 = 'good'\n", 4, Some("exit.1"), "unknown variant `good`"),
     ] {
-        assert_wrong(text, line, field, problem);
+        assert_invalid(text, line, field, problem);
     }
 }
 
 #[test]
-fn faults_of_rules_have_a_line_and_a_field() {
+fn problems_of_rules_have_a_line_and_a_field() {
     let events = "name = 'x'\ncommand = ['a']\n[events]\nformat = 'json-lines'\n";
     for (text, line, field, problem) in [
         ("name = 'x'\ncommand = ['a']\n[events]\nx = 1\n", 4, Some("events.x"), "unknown field `x`"),
@@ -177,37 +177,37 @@ fn faults_of_rules_have_a_line_and_a_field() {
         (
             &format!("{events}[[events.activity]]\npath = 'a'\n[[events.activity]]\npath = ['a', 'b..c']\n"),
             8,
-            Some("events.activity.1.path"),
-            "a path is names joined by dots",
+            Some("events.activity.1.path.1"),
+            "a path consists of names",
         ),
         (
             &format!("{events}[[events.result]]\npath = 'a'\nwhen = {{ a = 1.5 }}\n"),
             7,
-            Some("events.result.0.when.a"),
-            "a condition compares with",
+            Some("events.result.0.when"),
+            "`a`: a condition compares with",
         ),
         (
             &format!("{events}[[events.failure]]\nis = 'quota'\ncontains = ['x']\n"),
-            7,
-            Some("events.failure.0.contains"),
-            "it looks for words",
+            5,
+            Some("events.failure.0"),
+            "`contains` needs `path`",
         ),
         (
             &format!("{events}[events.tokens]\ncounts = 'run'\ninput = []\noutput = 'b'\n"),
             7,
             Some("events.tokens.input"),
-            "it must not be empty",
+            "the list must not be empty",
         ),
     ] {
-        assert_wrong(text, line, field, problem);
+        assert_invalid(text, line, field, problem);
     }
 }
 
 #[test]
-fn profiles_are_found_in_their_order() {
+fn profiles_are_searched_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let (store, user) = (folder.path().join("store"), folder.path().join("user"));
-    let shelf = ProfileRegistry::new(&store, Some(&user));
+    let registry = ProfileRegistry::new(&store, Some(&user));
     let write = |folder: &Path, file: &str, name: &str, program: &str| {
         let folder = folder.join("profiles");
         std::fs::create_dir_all(&folder).unwrap();
@@ -216,7 +216,7 @@ fn profiles_are_found_in_their_order() {
         path
     };
     let program = |text: &str| {
-        command_words(&shelf.load_profile(&text.parse().unwrap()).unwrap(), Some("s"))[0].clone()
+        command_words(&registry.load_profile(&text.parse().unwrap()).unwrap(), Some("s"))[0].clone()
     };
     assert_eq!(program("codex"), "codex");
     write(&user, "codex.toml", "codex", "of-the-user");
@@ -227,23 +227,23 @@ fn profiles_are_found_in_their_order() {
     assert_eq!(program(path.to_str().unwrap()), "of-the-path");
 
     let file = write(&user, "alias.toml", "other", "x");
-    let error = shelf.load_profile(&"alias".parse().unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), format!("{}, line 1, field `name` is wrong", file.display()));
+    let error = registry.load_profile(&"alias".parse().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}, line 1, field `name` is invalid", file.display()));
     assert_eq!(error.source().unwrap().to_string(), "the profile is called `other`, but its file `alias`");
 
-    match shelf.load_profile(&"gemini".parse().unwrap()) {
-        Err(ProfileError::Unknown { name, looked }) => {
+    match registry.load_profile(&"gemini".parse().unwrap()) {
+        Err(ProfileError::Unknown { name, searched }) => {
             assert_eq!(name.as_str(), "gemini");
-            assert_eq!(looked, [store, user].map(|folder| folder.join("profiles/gemini.toml")));
+            assert_eq!(searched, [store, user].map(|folder| folder.join("profiles/gemini.toml")));
         }
         other => panic!("{other:?}"),
     }
     let missing = ProfileReference::Path(folder.path().join("none.toml"));
-    assert!(matches!(shelf.load_profile(&missing), Err(ProfileError::Io { .. })));
+    assert!(matches!(registry.load_profile(&missing), Err(ProfileError::File(TextFileError::Io { .. }))));
 }
 
 #[test]
-fn a_profile_is_named_or_is_a_file() {
+fn a_reference_is_a_name_or_a_path() {
     for (text, expected) in [
         ("claude", Some(ProfileReference::Name(Slug::new("claude").unwrap()))),
         ("x.toml", Some(ProfileReference::Path(PathBuf::from("x.toml")))),
@@ -256,7 +256,7 @@ fn a_profile_is_named_or_is_a_file() {
 }
 
 #[test]
-fn the_built_in_profiles_fit_together() {
+fn the_built_in_profiles_are_consistent() {
     assert_eq!(BUILT_IN.map(|(name, _)| built_in(name).name.to_string()), ["shell", "codex", "claude"]);
     let session = session_uuid([7; 16]);
     let (shell, codex, claude) = (built_in("shell"), built_in("codex"), built_in("claude"));
@@ -265,7 +265,7 @@ fn the_built_in_profiles_fit_together() {
         (shell.brief, shell.report, shell.commit),
         (BriefDelivery::File, ResponsibleParty::Tool, ResponsibleParty::Worker)
     );
-    // The sandbox lets the worker write the store, and keeps the repository's own folder closed.
+    // The sandbox lets the worker write the store, but not the repository's git directory.
     assert!(command_words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/repo/.git/orch"]));
     assert_eq!((codex.commit, codex.report), (ResponsibleParty::Tool, ResponsibleParty::Worker));
     assert!(!codex.chooses_session() && codex.resume.is_some());
@@ -277,24 +277,24 @@ fn the_built_in_profiles_fit_together() {
     assert!(claude.chooses_session() && claude.commit == ResponsibleParty::Worker);
     for profile in [codex, claude] {
         let resume = profile.resume.unwrap();
-        let (_, words) = resume.expand_placeholders(&launch_facts(Some("the-session"))).unwrap();
+        let (_, words) = resume.expand_placeholders(&placeholder_values(Some("the-session"))).unwrap();
         assert!(words.contains(&OsString::from("the-session")));
         assert_eq!(
-            resume.expand_placeholders(&launch_facts(None)),
+            resume.expand_placeholders(&placeholder_values(None)),
             Err(PlaceholderError::Missing { placeholder: "session" })
         );
     }
 }
 
 #[test]
-fn a_worker_sees_what_is_on_the_list() {
+fn a_worker_inherits_listed_variables_only() {
     let profile = parse_profile(
         "name = 'x'\ncommand = ['a']\nenvironment = ['KEY', 'X_*']\n[set]\nX_A = 'set'\nPLACE = '{store_dir}/x'\n",
     )
     .unwrap();
     let ours = [("PATH", "/bin"), ("KEY", "k"), ("X_A", "a"), ("X_B", "b"), ("Y", "y"), ("INBOX_LEASE", "l")];
     let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let environment = profile.worker_environment(ours, &launch_facts(None)).unwrap();
+    let environment = profile.worker_environment(ours, &placeholder_values(None)).unwrap();
     for (name, value) in [
         ("PATH", Some("/bin")),
         ("KEY", Some("k")),

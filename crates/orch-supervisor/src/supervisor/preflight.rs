@@ -125,7 +125,7 @@ fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &
         Err(error) => return PreflightFinding::new(&check, FindingSeverity::Error, format!("{error}.")),
     };
     let word = profile.command.program_text();
-    let own_path = profile.settings.iter().any(|setting| setting.name == "PATH");
+    let own_path = profile.settings.sets_variable("PATH");
     let found = if word.contains('{') || (word.contains('/') && !word.starts_with('/')) || own_path {
         // Where that leads is known at the start of a worker alone.
         return PreflightFinding::new(

@@ -22,7 +22,7 @@ use orch_inbox::wake::{PollOutcome, is_readable, wait_until};
 use orch_inbox::{Error, Response, Session};
 use orch_process::worker::WorkerExit as Went;
 use orch_profile::brief::QuestionWithAnswer;
-use orch_profile::{ClientEnd, ProcessExit, ResponsibleParty};
+use orch_profile::{ClientEnd, FailureCause, ProcessExit, ResponsibleParty};
 
 /// What follows from an end.
 pub(super) enum FinishOutcome {
@@ -134,17 +134,16 @@ impl WorkerEndKind {
         let WorkerSource::Profile { profile, .. } = &wrap.what else {
             return match exit {
                 ProcessExit::Status(0) => Self::Normal,
-                ProcessExit::Status(status) => Self::Failed(format!("it ended with exit status {status}")),
-                ProcessExit::Signal(signal) => Self::Failed(format!("it was ended by signal {signal}")),
+                ProcessExit::Status(_) | ProcessExit::Signal(_) => Self::Failed(exit.describe_exit()),
             };
         };
         let story = ran.story.clone().unwrap_or_default();
         match profile.interpret_exit(exit, &story) {
             ClientEnd::Normal => Self::Normal,
-            // What it wanted to be reported was written before it failed.
-            ClientEnd::Failed { .. } if has_report => Self::Normal,
-            ClientEnd::Failed { text } => Self::Failed(text),
-            ClientEnd::Provider { cause, text } => Self::ProviderFailed(format!("{}: {text}", cause.name())),
+            // Its report was recorded before it failed.
+            ClientEnd::Failed { cause: FailureCause::Client, .. } if has_report => Self::Normal,
+            ClientEnd::Failed { cause: FailureCause::Client, text } => Self::Failed(text),
+            ClientEnd::Failed { cause, text } => Self::ProviderFailed(format!("{}: {text}", cause.name())),
             ClientEnd::CouldNotStart { text } => Self::NeverRan(text),
         }
     }

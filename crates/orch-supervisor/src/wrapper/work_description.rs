@@ -97,7 +97,7 @@ impl WorkDescription {
                 "question": answered.question, "answer": answered.answer, "from": answered.from,
             })).collect::<Vec<_>>(),
             "earlier": self.earlier.iter().map(|earlier| json!({
-                "attempt": earlier.attempt.to_string(), "outcome": earlier.outcome,
+                "attempt": earlier.attempt, "outcome": earlier.outcome,
                 "reason": earlier.reason, "log_tail": earlier.log_tail,
             })).collect::<Vec<_>>(),
         })
@@ -160,7 +160,7 @@ fn parse_answer(value: &Value) -> QuestionWithAnswer {
 
 fn parse_prior_attempt(value: &Value) -> Option<PriorAttempt> {
     Some(PriorAttempt {
-        attempt: parse_attempt_name(value["attempt"].as_str()?)?,
+        attempt: json_text(&value["attempt"])?,
         outcome: json_text(&value["outcome"]).unwrap_or_default(),
         reason: json_text(&value["reason"]),
         log_tail: json_text(&value["log_tail"]),
@@ -195,7 +195,7 @@ mod tests {
             }],
             earlier: attempt
                 .map(|attempt| PriorAttempt {
-                    attempt,
+                    attempt: attempt.to_string(),
                     outcome: "failed".to_owned(),
                     reason: Some("no".to_owned()),
                     log_tail: None,

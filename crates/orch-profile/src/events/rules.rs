@@ -1,0 +1,206 @@
+//! The rules by which a profile reads its client's events.
+
+use orch_core::text::to_one_line;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::limit;
+use super::super::one_or_many::deserialize_one_or_many;
+use super::json_path::{EventCondition, JsonPath};
+use super::usage::{CounterScope, TokenCounts, UsdMicros};
+
+/// The rules of a profile. Of the rules of one kind, the first that matches an event applies.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRules {
+    format: EventFormat,
+    #[serde(default)]
+    pub(super) session: Vec<TextRule>,
+    #[serde(default)]
+    pub(super) activity: Vec<TextRule>,
+    #[serde(default)]
+    pub(super) result: Vec<TextRule>,
+    #[serde(default)]
+    pub(super) failure: Vec<FailureRule>,
+    pub(super) tokens: Option<TokenRule>,
+    pub(super) cost: Option<CostRule>,
+}
+
+/// The format of a client's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EventFormat {
+    /// One JSON object per line.
+    JsonLines,
+}
+
+impl EventRules {
+    /// Whether events report the id of the session.
+    #[must_use]
+    pub const fn has_session_rule(&self) -> bool {
+        !self.session.is_empty()
+    }
+}
+
+/// Where an event contains a text: at the first of the paths that leads to one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextRule {
+    #[serde(default)]
+    when: EventCondition,
+    #[serde(deserialize_with = "deserialize_one_or_many")]
+    path: Vec<JsonPath>,
+}
+
+impl TextRule {
+    /// Returns the text that the first matching rule finds.
+    pub(super) fn find_first(rules: &[Self], event: &Value) -> Option<String> {
+        let mut matching = rules.iter().filter(|rule| rule.when.matches_event(event));
+        matching.find_map(|rule| first_text(&rule.path, event))
+    }
+}
+
+/// The cause of a client's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCause {
+    /// The work or the client itself: the attempt failed.
+    #[serde(rename = "failed")]
+    Client,
+    /// The provider refused further requests: they may succeed later.
+    Quota,
+    /// The provider was unreachable or overloaded: a request may succeed soon.
+    Network,
+    /// The provider rejected the credentials: a person has to act.
+    Access,
+}
+
+impl FailureCause {
+    /// Returns the word that profiles use for the cause.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "failed",
+            Self::Quota => "quota",
+            Self::Network => "network",
+            Self::Access => "access",
+        }
+    }
+}
+
+/// Which events report a failure, and its cause.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "FailureRuleFields")]
+pub struct FailureRule(FailureRuleFields);
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailureRuleFields {
+    #[serde(default)]
+    when: EventCondition,
+    #[serde(default, deserialize_with = "deserialize_one_or_many")]
+    path: Vec<JsonPath>,
+    /// The text contains one of these, in upper or lower case; without any, every text matches.
+    #[serde(default)]
+    contains: Vec<String>,
+    is: FailureCause,
+}
+
+impl TryFrom<FailureRuleFields> for FailureRule {
+    type Error = &'static str;
+
+    fn try_from(mut fields: FailureRuleFields) -> Result<Self, &'static str> {
+        if fields.path.is_empty() && !fields.contains.is_empty() {
+            return Err("`contains` needs `path`, which says where to search");
+        }
+        if fields.contains.iter().any(String::is_empty) {
+            return Err("`contains` must not have an empty text");
+        }
+        for part in &mut fields.contains {
+            *part = part.to_lowercase();
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// A failure that a client reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedFailure {
+    /// Its cause.
+    pub cause: FailureCause,
+    /// The client's message; may be empty.
+    pub text: String,
+}
+
+impl FailureRule {
+    /// Returns the failure that an event reports by this rule.
+    pub(super) fn find_failure(&self, event: &Value) -> Option<ReportedFailure> {
+        let FailureRuleFields { when, path, contains, is } = &self.0;
+        if !when.matches_event(event) {
+            return None;
+        }
+        let text = first_text(path, event).unwrap_or_default();
+        let lower = text.to_lowercase();
+        let matches = contains.is_empty() || contains.iter().any(|part| lower.contains(part.as_str()));
+        matches.then(|| ReportedFailure { cause: *is, text: to_one_line(&text, limit::FAILURE_BYTES) })
+    }
+}
+
+/// Where an event reports tokens. The numbers at several paths are added.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRule {
+    #[serde(default)]
+    when: EventCondition,
+    pub(super) counts: CounterScope,
+    #[serde(deserialize_with = "deserialize_one_or_many")]
+    input: Vec<JsonPath>,
+    #[serde(default, deserialize_with = "deserialize_one_or_many")]
+    cached_input: Vec<JsonPath>,
+    #[serde(deserialize_with = "deserialize_one_or_many")]
+    output: Vec<JsonPath>,
+}
+
+impl TokenRule {
+    /// Returns the tokens that an event reports.
+    pub(super) fn find_tokens(&self, event: &Value) -> Option<TokenCounts> {
+        if !self.when.matches_event(event) {
+            return None;
+        }
+        let sum = |paths: &[JsonPath]| {
+            let numbers = paths.iter().filter_map(|path| path.find_value(event)?.as_u64());
+            numbers.reduce(u64::saturating_add)
+        };
+        let (input, cached, output) = (sum(&self.input), sum(&self.cached_input), sum(&self.output));
+        input.or(output)?;
+        Some(TokenCounts {
+            input: input.unwrap_or_default(),
+            cached_input: cached.unwrap_or_default(),
+            output: output.unwrap_or_default(),
+        })
+    }
+}
+
+/// Where an event reports costs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostRule {
+    #[serde(default)]
+    when: EventCondition,
+    pub(super) counts: CounterScope,
+    usd: JsonPath,
+}
+
+impl CostRule {
+    /// Returns the costs that an event reports.
+    pub(super) fn find_cost(&self, event: &Value) -> Option<UsdMicros> {
+        if !self.when.matches_event(event) {
+            return None;
+        }
+        UsdMicros::from_dollars(self.usd.find_value(event)?.as_f64()?)
+    }
+}
+
+fn first_text(paths: &[JsonPath], event: &Value) -> Option<String> {
+    paths.iter().find_map(|path| path.find_text(event))
+}

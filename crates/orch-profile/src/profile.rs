@@ -1,0 +1,153 @@
+//! The profile: how one coding agent's client is started, briefed, read and terminated.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use orch_core::id::Slug;
+use orch_core::time::TimeSpan;
+use orch_process::EnvironmentVariables;
+use serde::Deserialize;
+
+use super::command::{CommandLine, CommandPlaceholder, PlaceholderError, PlaceholderValues};
+use super::error::ProfileOrigin;
+use super::events::{ClientSummary, EventReader, EventRules, SessionTotals};
+use super::exit_meaning::{ClientEnd, ExitTable, ProcessExit};
+use super::limit;
+use super::variables::{self, PassedVariables, VariableSettings};
+
+/// The description of a client. Only `Profile::parse` makes one, so its fields are consistent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Profile {
+    /// The name by which tasks request this profile as their agent.
+    pub name: Slug,
+    /// Where the profile was read from.
+    pub origin: ProfileOrigin,
+    /// The command that starts the client on an attempt.
+    pub command: CommandLine,
+    /// The command that resumes a session; `None` when the client cannot resume.
+    pub resume: Option<CommandLine>,
+    /// How the client receives its brief.
+    pub brief: BriefDelivery,
+    /// The template that briefs are rendered from.
+    pub template: TemplateSource,
+    /// Who commits the changes.
+    pub commit: ResponsibleParty,
+    /// Who reports the result.
+    pub report: ResponsibleParty,
+    /// Environment variables that the client inherits, in addition to the default ones.
+    pub passing: PassedVariables,
+    /// Environment variables that the profile sets.
+    pub settings: VariableSettings,
+    /// How long the client may take to exit after it was asked to.
+    pub grace: TimeSpan,
+    /// How long the client may print nothing before a warning; `None` for no limit.
+    pub silence: Option<TimeSpan>,
+    /// How to read the client's output; `None` for plain text.
+    pub events: Option<EventRules>,
+    /// The meanings of exit statuses.
+    pub exit: ExitTable,
+}
+
+/// How a client receives its brief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BriefDelivery {
+    /// On stdin, which is then closed. With the other deliveries stdin is empty.
+    Stdin,
+    /// As the argument `{brief}`.
+    Argument,
+    /// In a file whose path replaces `{brief_file}`.
+    File,
+}
+
+/// Who is responsible for an action that the worker or the tool can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponsibleParty {
+    /// The client's model, with the commands from its brief.
+    #[default]
+    Worker,
+    /// The wrapper, after the client exited.
+    Tool,
+}
+
+/// Where a brief's template comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateSource {
+    /// The default template.
+    Standard,
+    /// This text.
+    Text(String),
+    /// This file.
+    File(PathBuf),
+}
+
+impl Profile {
+    /// Whether the wrapper chooses a session id before the first start, by [`session_uuid`].
+    #[must_use]
+    pub fn chooses_session(&self) -> bool {
+        self.command.contains_placeholder(CommandPlaceholder::Session)
+    }
+
+    /// Whether the client reports its session id. Without a report, no session exists yet.
+    #[must_use]
+    pub fn reports_session(&self) -> bool {
+        self.events.as_ref().is_some_and(EventRules::has_session_rule)
+    }
+
+    /// Builds the environment of a worker from the wrapper's own, without the variables that identify the worker.
+    ///
+    /// # Errors
+    /// A variable's value contains a placeholder that has no value in this start.
+    pub fn worker_environment(
+        &self,
+        inherited: impl IntoIterator<Item = (OsString, OsString)>,
+        launch: &PlaceholderValues<'_>,
+    ) -> Result<EnvironmentVariables, PlaceholderError> {
+        variables::build_environment(&self.passing, &self.settings, inherited, launch)
+    }
+
+    /// Returns a reader for the output of one start. `before` is the session's usage in earlier starts.
+    #[must_use]
+    pub fn event_reader(&self, before: SessionTotals) -> EventReader {
+        EventReader::new(self.events.clone(), before)
+    }
+
+    /// Interprets how a client's process ended.
+    #[must_use]
+    pub fn interpret_exit(&self, exit: ProcessExit, summary: &ClientSummary) -> ClientEnd {
+        self.exit.interpret_exit(exit, summary)
+    }
+
+    /// The largest part of a spec that a brief may contain, which depends on its delivery.
+    #[must_use]
+    pub const fn spec_bytes_max(&self) -> usize {
+        match self.brief {
+            BriefDelivery::Argument => limit::SPEC_ARGUMENT_BYTES,
+            BriefDelivery::Stdin | BriefDelivery::File => usize::MAX,
+        }
+    }
+}
+
+/// Formats random bytes as a version 4 UUID, for use as a session id.
+#[must_use]
+pub fn session_uuid(random: [u8; 16]) -> String {
+    let mut bytes = random;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| digits[from..to].concat();
+    [part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 16)].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_is_a_version_4_uuid() {
+        assert_eq!(session_uuid([0; 16]), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(session_uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}
