@@ -1,7 +1,7 @@
 //! Why a command failed: everything below the doors turned into the contract's errors.
 
 use orch_contract::{ErrorCode, ErrorView};
-use orch_core::refusal::Refusal;
+use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::shell;
 use orch_git::{GitError, GitFailureCause};
 use orch_inbox::{Error, WaitTarget};
@@ -67,6 +67,10 @@ impl From<Refusal> for AppError {
         let again = match refusal {
             Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
                 Some(RetryAdvice::WithOption("--update"))
+            }
+            // The other process holds it no longer than its own command takes.
+            Refusal::Tree(TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted) => {
+                Some(RetryAdvice::Unchanged)
             }
             _ => None,
         };

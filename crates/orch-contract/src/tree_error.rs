@@ -28,6 +28,7 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
         TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => ErrorCode::AttemptNotFound,
+        TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted => ErrorCode::StoreBusy,
         TreeRefusal::NotSupported { .. } => ErrorCode::NotSupported,
     }
 }
@@ -70,7 +71,10 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::LandConflict { onto, branch, .. } => {
             shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
         }
-        TreeRefusal::MergeConflict { .. } | TreeRefusal::NotSupported { .. } => return None,
+        TreeRefusal::MergeConflict { .. }
+        | TreeRefusal::HeldElsewhere { .. }
+        | TreeRefusal::RequestAborted
+        | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
         TreeRefusal::NotSent { attempt } | TreeRefusal::NotPrepared { attempt, .. } => {
             format!("orch task show {}", attempt.task)
@@ -118,7 +122,8 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             json!({"attempt": attempt.to_string(), "reason": reason})
         }
         TreeRefusal::WorktreeNotFound { attempt } => json!({"attempt": attempt}),
-        TreeRefusal::NotSupported { .. } => Value::Null,
+        TreeRefusal::HeldElsewhere { effect, run } => json!({"effect": effect.name(), "run": run.as_str()}),
+        TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
     }
 }
 
@@ -155,7 +160,18 @@ fn check_details(check: &FailedCheck) -> Value {
 mod tests {
     use super::*;
     use crate::ErrorView;
-    use orch_core::id::ThreadId;
+    use orch_core::effect::EffectKind;
+    use orch_core::id::{Slug, ThreadId};
+
+    #[test]
+    fn a_race_is_retryable() {
+        let run = Slug::from_stored("r".to_owned());
+        let error = ErrorView::from_refusal(
+            &TreeRefusal::HeldElsewhere { effect: EffectKind::Integrate, run }.into(),
+        );
+        assert_eq!(error.message, "Another process is merging into run r; try again.");
+        assert_eq!((error.code.0, error.retryable), (ErrorCode::StoreBusy, true));
+    }
 
     #[test]
     fn a_dirty_worktree_names_its_files_and_what_helps() {

@@ -1,33 +1,158 @@
-//! What is to be done outside the store: recorded with the decision that asks for it, performed after the commit.
+//! Effects: operations outside the store that a decision asks for, as data.
 //!
-//! An effect is held by one performer at a time. Each taking gives it a new number, and only the performer with
-//! the newest number may report; so one that was believed dead and is not changes nothing.
+//! An effect is a row of the transaction that decides on it, and is performed after the commit.
+//! One process at a time holds its lease.
+//! Each acquisition increments the lease number, and only the newest number may report; so a performer that was wrongly believed dead changes nothing.
 
-use crate::id::{AttemptId, EffectId, RunId};
+use crate::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
 use crate::time::Time;
 
-/// What is to be done.
+/// An operation outside the store, with everything that its performer needs besides the rows it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Create the run's branch.
+    CreateBranch,
+    /// Create an attempt's worktree and send its thread.
+    PrepareWorktree {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The lead who dispatched it, to whom its worker reports.
+        lead: Option<Slug>,
+    },
+    /// Run the run's checks on its base commit.
+    CheckBaseline,
+    /// Run the checks on what an attempt reported.
+    VerifyAttempt {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Merge reported attempts into the run's branch.
+    IntegrateRun {
+        /// The merge that was recorded last, as long as it is not known whether the branch has moved.
+        merging: Option<RecordedMerge>,
+    },
+    /// Remove an attempt's worktree after its contents were salvaged.
+    ClearWorktree {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Whether the worktree may be kept as a spare for the run's next attempt.
+        park: bool,
+    },
+    /// Restore an attempt's worktree from its salvage.
+    RestoreWorktree {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The folder to restore it to; its recorded path when not given.
+        to: Option<String>,
+    },
+    /// Merge the run's branch into another branch; `None` in a row that cannot be read, which is given up.
+    LandRun(Option<LandingPlan>),
+    /// Remove what only an unfinished run needs: spare worktrees, and worktrees in which checks ran.
+    SweepWorktrees,
+    /// Delete the run's rows and worktrees, keeping its commits.
+    RemoveRun {
+        /// Who asked for it.
+        requested_by: Option<Slug>,
+    },
+}
+
+/// A merge into the run's branch, recorded before the branch moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedMerge {
+    /// The attempt that is merged.
+    pub attempt: AttemptId,
+    /// The commit that the branch moves to.
+    pub commit: CommitHash,
+}
+
+/// A landing as it was requested, with the step that was recorded before the target branch moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LandingPlan {
+    /// The branch to land on.
+    pub onto: String,
+    /// Whether a part of the run may land.
+    pub partial: bool,
+    /// Who asked for it.
+    pub requested_by: Slug,
+    /// The step of the target branch, once it is decided.
+    pub step: Option<BranchStep>,
+}
+
+/// One step of a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchStep {
+    /// The commit before it.
+    pub from: CommitHash,
+    /// The commit after it.
+    pub to: CommitHash,
+}
+
+impl LandingPlan {
+    /// Whether both ask for the same landing.
+    #[must_use]
+    pub fn is_same_request(&self, other: &Self) -> bool {
+        (&self.onto, self.partial) == (&other.onto, other.partial)
+    }
+}
+
+impl Effect {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> EffectKind {
+        match self {
+            Self::CreateBranch => EffectKind::Branch,
+            Self::PrepareWorktree { .. } => EffectKind::Prepare,
+            Self::CheckBaseline => EffectKind::Baseline,
+            Self::VerifyAttempt { .. } => EffectKind::Verify,
+            Self::IntegrateRun { .. } => EffectKind::Integrate,
+            Self::ClearWorktree { .. } => EffectKind::Clear,
+            Self::RestoreWorktree { .. } => EffectKind::Restore,
+            Self::LandRun(_) => EffectKind::Land,
+            Self::SweepWorktrees => EffectKind::Sweep,
+            Self::RemoveRun { .. } => EffectKind::Remove,
+        }
+    }
+
+    /// The attempt that it is about; `None` for an effect on the whole run.
+    #[must_use]
+    pub fn attempt(&self) -> Option<AttemptId> {
+        match self {
+            Self::PrepareWorktree { attempt, .. }
+            | Self::VerifyAttempt { attempt }
+            | Self::ClearWorktree { attempt, .. }
+            | Self::RestoreWorktree { attempt, .. } => Some(*attempt),
+            Self::CreateBranch
+            | Self::CheckBaseline
+            | Self::IntegrateRun { .. }
+            | Self::LandRun(_)
+            | Self::SweepWorktrees
+            | Self::RemoveRun { .. } => None,
+        }
+    }
+}
+
+/// The kind of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EffectKind {
-    /// Make the run's branch.
+    /// Create the run's branch.
     Branch,
-    /// Make an attempt's worktree and send its thread.
+    /// Create an attempt's worktree and send its thread.
     Prepare,
-    /// Run the run's checks on its base.
+    /// Run the run's checks on its base commit.
     Baseline,
     /// Run the checks on what an attempt reported.
     Verify,
-    /// Merge an attempt into the run's branch.
+    /// Merge reported attempts into the run's branch.
     Integrate,
-    /// Take an attempt's worktree away, keeping what it held.
+    /// Remove an attempt's worktree after its contents were salvaged.
     Clear,
-    /// Bring an attempt's worktree back.
+    /// Restore an attempt's worktree from its salvage.
     Restore,
-    /// Bring the run's branch onto another one.
+    /// Merge the run's branch into another branch.
     Land,
-    /// Take away what only a run under way needs: spare worktrees, and trees in which checks ran.
+    /// Remove what only an unfinished run needs.
     Sweep,
-    /// Forget the run, keeping its work.
+    /// Delete the run's rows and worktrees, keeping its commits.
     Remove,
 }
 
@@ -63,55 +188,84 @@ impl EffectKind {
         }
     }
 
-    /// Reads the public name.
+    /// Parses the public name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// An effect as the store holds it; one that was performed is not held any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// Its key in the store.
-    pub id: EffectId,
-    /// What is to be done.
+/// What identifies a pending effect: at most one of each kind is pending per run and attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectKey {
+    /// The kind.
     pub kind: EffectKind,
-    /// For which run.
+    /// The run.
     pub run: RunId,
-    /// For which attempt, where it is for one.
+    /// The attempt; `None` for an effect on the whole run.
     pub attempt: Option<AttemptId>,
-    /// Who performs it now.
-    pub holder: Option<EffectHolder>,
-    /// How often it was taken.
-    pub taken: u32,
-    /// What its performer wrote down to be found after a crash.
-    pub intent: Option<String>,
 }
 
-/// Who performs an effect.
+impl EffectKey {
+    /// The key of an effect on a whole run.
+    #[must_use]
+    pub fn of_run(kind: EffectKind, run: RunId) -> Self {
+        Self { kind, run, attempt: None }
+    }
+
+    /// The key of an effect on an attempt.
+    #[must_use]
+    pub fn of_attempt(kind: EffectKind, run: RunId, attempt: AttemptId) -> Self {
+        Self { kind, run, attempt: Some(attempt) }
+    }
+}
+
+/// An effect that is still to be performed, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEffect {
+    /// Its key in the store.
+    pub id: EffectId,
+    /// The run.
+    pub run: RunId,
+    /// The operation.
+    pub effect: Effect,
+    /// Who holds its lease.
+    pub holder: Option<EffectHolder>,
+    /// How often its lease was acquired.
+    pub lease_number: u32,
+}
+
+impl PendingEffect {
+    /// What identifies it.
+    #[must_use]
+    pub fn key(&self) -> EffectKey {
+        EffectKey { kind: self.effect.kind(), run: self.run, attempt: self.effect.attempt() }
+    }
+}
+
+/// The process that holds an effect's lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectHolder {
     /// The host.
     pub host: String,
-    /// The process, in a form that tells it from later ones with the same number.
+    /// The process, in a form that differs from every later process with the same number.
     pub process: String,
-    /// Until when it is believed to be alive where nobody can look.
+    /// Until when it is believed to be alive by other hosts.
     pub until: Time,
 }
 
-/// What is known of a holder by the one who looks.
+/// What an observer knows of a lease holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HolderLiveness {
     /// It is a living process of this host.
     Alive,
-    /// It was a process of this host and is gone.
+    /// It was a process of this host and has ended.
     Dead,
-    /// It is of another host.
+    /// It is on another host.
     Elsewhere,
 }
 
-/// Whether an effect may be taken.
+/// Whether an effect's lease may be acquired.
 #[must_use]
 pub fn is_free(
     holder: Option<&EffectHolder>,
@@ -131,10 +285,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_effect_is_taken_from_the_dead_only() {
+    fn a_lease_is_free_only_once_its_holder_is_dead() {
         let holder = EffectHolder { host: "h".into(), process: "1".into(), until: Time(10) };
         let free = |liveness, now| is_free(Some(&holder), |_| liveness, Time(now));
-        assert!(is_free(None, |_| unreachable!("nobody holds it"), Time(0)));
+        assert!(is_free(None, |_| unreachable!("there is no holder"), Time(0)));
         assert!(!free(HolderLiveness::Alive, 99), "a living process keeps it however long it takes");
         assert!(free(HolderLiveness::Dead, 0));
         assert!(!free(HolderLiveness::Elsewhere, 9));

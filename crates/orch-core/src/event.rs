@@ -257,6 +257,20 @@ pub struct EventSubject {
     pub thread: Option<ThreadId>,
 }
 
+impl EventSubject {
+    /// A whole run.
+    #[must_use]
+    pub fn of_run(run: RunId) -> Self {
+        Self { run: Some(run), ..Self::default() }
+    }
+
+    /// A task.
+    #[must_use]
+    pub fn of_task(run: RunId, task: TaskId) -> Self {
+        Self { run: Some(run), task: Some(task), ..Self::default() }
+    }
+}
+
 /// A new event, before the store numbers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {

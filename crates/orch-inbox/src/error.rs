@@ -36,6 +36,25 @@ pub enum Error {
     Entropy(#[source] std::io::Error),
 }
 
+impl Error {
+    /// The error with its causes, in one sentence, to be recorded as a reason.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        if let Self::Refused(Refusal::Tree(refusal)) = self {
+            return refusal.to_string();
+        }
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text.push('.');
+        text
+    }
+}
+
 impl From<TreeRefusal> for Error {
     fn from(refusal: TreeRefusal) -> Self {
         Self::Refused(refusal.into())

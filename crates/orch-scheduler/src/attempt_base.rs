@@ -1,13 +1,12 @@
-//! From which commit an attempt begins: one that has the accepted commits of everything its task waits for.
+//! The base commit of an attempt: one that contains the accepted commits of all tasks that its task depends on.
 //!
-//! Git is asked before the transaction; inside it is only checked that what was asked about is still so.
+//! Git is asked before the transaction, which only checks that the accepted commits are still the same.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::escape;
 use orch_core::id::{AttemptId, AttemptName, CommitHash, RunId, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -19,10 +18,9 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{run as run_table, thread, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::perform::{
-    branch_ref, complete_effect, effect_lease, open_repository, require_run_git, to_commit_id,
-    to_stored_commit,
-};
+use super::perform::complete_effect;
+use super::perform::effect_lease::request_effect;
+use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use super::unit_of_work::read_fresh;
 use super::{TaskSelector, lookup};
 use orch_git::{CommitId, GitError, MergeAllOutcome, Repository};
@@ -32,23 +30,11 @@ use orch_inbox::{Error, Session};
 #[derive(Debug, Default)]
 pub(crate) struct AttemptBases {
     found: BTreeMap<TaskId, Result<AttemptBase, BaseError>>,
-    /// Runs in which nothing can be dispatched; the first task of each is told why.
+    /// Runs in which nothing can be dispatched; the error is recorded for the first task of each.
     unable: BTreeSet<RunId>,
 }
 
-/// Takes in what workers reported, where a base depends on it: git is asked before the decision looks.
-pub(crate) fn reconcile_for_bases(session: &mut Session) -> Result<(), Error> {
-    let wanted = session.read(|tx, now| {
-        let runs = run_table::list_unfinished(tx)?;
-        Ok(runs.iter().any(|run| run.ground.is_some()) && thread::pending_changes(tx, now)?.is_pending())
-    })?;
-    if wanted {
-        read_fresh(session, |_, _| Ok(()))?;
-    }
-    Ok(())
-}
-
-/// Why a task has no base. It can be told more than once, because a transaction may run more than once.
+/// Why a task has no base; it can be cloned, because a transaction may run more than once.
 #[derive(Clone, Debug)]
 enum BaseError {
     Refused(Refusal),
@@ -59,7 +45,7 @@ enum BaseError {
 impl TryFrom<Error> for BaseError {
     type Error = Error;
 
-    /// Any other error is not about one base: it ends the whole operation.
+    /// Any other error ends the whole operation.
     fn try_from(error: Error) -> Result<Self, Error> {
         match error {
             Error::Refused(refusal) => Ok(Self::Refused(refusal)),
@@ -83,52 +69,70 @@ impl From<BaseError> for Error {
     }
 }
 
-/// Where an attempt begins.
+/// The base of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptBase {
     /// The commit.
     commit: CommitHash,
-    /// How many commits of the run's branch it has not.
+    /// How many commits it is away from the run's branch.
     behind: u32,
-    /// The accepted commits that it was made of, to be compared when it is used.
+    /// The accepted commits that it was found for, to be compared when it is used.
     from: Vec<CommitHash>,
 }
 
 impl AttemptBases {
-    /// The base of one task.
+    /// Finds the base of one task, after a reconciliation where the run has worktrees.
     pub(crate) fn find_for_task(session: &mut Session, task: &TaskSelector) -> Result<Self, Error> {
-        reconcile_for_bases(session)?;
-        let found = session.read(|tx, _| {
+        let found = read_fresh_with_git(session, |tx, _| {
             let run = lookup::find_run(tx, task.run.as_ref())?;
-            lookup::find_task_in_run(tx, &run, &task.key)
+            let task = lookup::find_task_in_run(tx, &run, &task.key)?;
+            let from = accepted_commits(tx, &run, &task)?;
+            Ok(BaseQuery { run, tasks: vec![(task, from)] })
         });
         match found {
-            Ok(found) => Self::find_for_tasks(session, std::slice::from_ref(&found)),
-            // Why not is said by the decision, which looks again.
+            Ok(query) => Self::find(session, vec![query]),
+            // The decision, which looks the task up again, refuses it.
             Err(Error::Refused(_)) => Ok(Self::default()),
             Err(other) => Err(other),
         }
     }
 
-    /// The bases of several tasks; those of runs without worktrees have none.
-    pub(crate) fn find_for_tasks(session: &mut Session, tasks: &[Task]) -> Result<Self, Error> {
+    /// Finds the bases of the tasks that `load` returns, after a reconciliation where a run has worktrees.
+    pub(crate) fn find_for_tasks(
+        session: &mut Session,
+        load: impl Fn(&mut Transaction<'_>, Time) -> Result<Vec<(Run, Vec<Task>)>, Error>,
+    ) -> Result<Self, Error> {
+        let queries = read_fresh_with_git(session, |tx, now| {
+            let mut queries = Vec::new();
+            for (run, tasks) in load(tx, now)? {
+                let mut commits = accepted_commits_of_ready(tx, &run)?;
+                let tasks =
+                    tasks.into_iter().map(|task| (commits.remove(&task.id).unwrap_or_default(), task));
+                queries.push(BaseQuery { tasks: tasks.map(|(from, task)| (task, from)).collect(), run });
+            }
+            Ok(queries)
+        })?;
+        Self::find(session, queries)
+    }
+
+    /// Asks git for the bases; tasks of runs without worktrees have none.
+    fn find(session: &mut Session, queries: Vec<BaseQuery>) -> Result<Self, Error> {
         let mut bases = Self::default();
-        let mut grounds: BTreeMap<RunId, Option<RunBranch>> = BTreeMap::new();
-        for task in tasks.iter().filter(|task| task.state == TaskState::Ready) {
-            let ground = match grounds.entry(task.run) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => free.insert(match RunBranch::prepare_run(session, task.run) {
-                    Ok(ground) => ground,
-                    Err(error) => {
-                        bases.found.insert(task.id, Err(error.try_into()?));
-                        bases.unable.insert(task.run);
-                        None
-                    }
-                }),
+        for BaseQuery { run, tasks } in queries {
+            let id = run.id;
+            let mut ready = tasks.into_iter().filter(|(task, _)| task.state == TaskState::Ready).peekable();
+            let Some((first, _)) = ready.peek() else { continue };
+            let branch = match RunBranch::prepare_run(session, run) {
+                Ok(Some(branch)) => branch,
+                Ok(None) => continue,
+                Err(error) => {
+                    bases.found.insert(first.id, Err(error.try_into()?));
+                    bases.unable.insert(id);
+                    continue;
+                }
             };
-            if let Some(ground) = ground {
-                let dependencies = session.read(|tx, _| accepted_commits(tx, task))?;
-                let base = match ground.find_base(dependencies) {
+            for (task, from) in ready {
+                let base = match branch.find_base(from) {
                     Ok(base) => Ok(base),
                     Err(error) => Err(error.try_into()?),
                 };
@@ -143,22 +147,38 @@ impl AttemptBases {
         self.unable.contains(&run)
     }
 
-    /// The base of a task that is being dispatched, if its run has worktrees and what it was made of still counts.
-    pub(crate) fn confirm_base(
-        &self,
-        tx: &mut Transaction<'_>,
-        run: &Run,
-        task: &Task,
-    ) -> Result<Option<AttemptBase>, Error> {
-        if run.ground.is_none() {
+    /// The base of a task that is being dispatched, if the accepted commits that it depends on are still the same.
+    ///
+    /// # Errors
+    /// The task has no base, or became ready after git was asked; the next dispatch will find its base.
+    pub(crate) fn confirm_base(&self, task: &Task, accepted: &[CommitHash]) -> Result<AttemptBase, Error> {
+        let base = self.found.get(&task.id).ok_or_else(|| task_not_ready(task))?.clone()?;
+        if base.from != accepted { Err(task_not_ready(task)) } else { Ok(base) }
+    }
+}
+
+/// A run, and the tasks whose bases are wanted with the accepted commits that they depend on.
+struct BaseQuery {
+    run: Run,
+    tasks: Vec<(Task, Vec<CommitHash>)>,
+}
+
+/// Reads after a reconciliation if an unfinished run has worktrees: a base depends on what workers reported.
+fn read_fresh_with_git<T>(
+    session: &mut Session,
+    work: impl Fn(&mut Transaction<'_>, Time) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let current = session.read(|tx, now| {
+        if thread::pending_changes(tx, now)?.is_pending()
+            && run_table::list_unfinished(tx)?.iter().any(|run| run.ground.is_some())
+        {
             return Ok(None);
         }
-        // It became ready after git was asked; the next dispatch takes it.
-        let base = self.found.get(&task.id).ok_or_else(|| task_not_ready(task))?.clone()?;
-        if base.from != accepted_commits(tx, task)? {
-            return Err(task_not_ready(task));
-        }
-        Ok(Some(base))
+        work(tx, now).map(Some)
+    })?;
+    match current {
+        Some(found) => Ok(found),
+        None => read_fresh(session, work),
     }
 }
 
@@ -167,7 +187,7 @@ fn task_not_ready(task: &Task) -> Error {
 }
 
 impl AttemptBase {
-    /// The worktree that an attempt is to have.
+    /// The worktree that is planned for an attempt.
     pub(crate) fn plan_worktree(
         &self,
         run: &Run,
@@ -196,10 +216,31 @@ impl AttemptBase {
     }
 }
 
-/// The accepted commits of the tasks that a task waits for, oldest dependency first.
-fn accepted_commits(tx: &mut Transaction<'_>, task: &Task) -> Result<Vec<CommitHash>, Error> {
+/// The accepted commits of the tasks that a task depends on, oldest dependency first.
+pub(crate) fn accepted_commits(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    task: &Task,
+) -> Result<Vec<CommitHash>, Error> {
+    if run.ground.is_none() {
+        return Ok(Vec::new());
+    }
     let trees = worktree::list_of_dependencies(tx, task.id)?;
     Ok(trees.iter().map(|tree| tree.accepted_commit().clone()).collect())
+}
+
+/// The accepted commits that each ready task of a run depends on.
+pub(crate) fn accepted_commits_of_ready(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+) -> Result<BTreeMap<TaskId, Vec<CommitHash>>, Error> {
+    let mut commits: BTreeMap<TaskId, Vec<CommitHash>> = BTreeMap::new();
+    if run.ground.is_some() {
+        for (task, commit) in worktree::list_commits_for_ready(tx, run.id)? {
+            commits.entry(task).or_default().push(commit);
+        }
+    }
+    Ok(commits)
 }
 
 /// A run's repository with the tip of its branch.
@@ -210,26 +251,28 @@ struct RunBranch {
 }
 
 impl RunBranch {
-    /// Looks a run up; what has to be there before anything is dispatched is made first: its branch, and the word of
-    /// its checks on its base.
-    fn prepare_run(session: &mut Session, id: RunId) -> Result<Option<Self>, Error> {
-        let run = session.read(|tx, _| lookup::load_run(tx, id))?;
+    /// Prepares a run for its first dispatch: its branch is created, and its baseline checks are run.
+    /// `None` where the run has no worktrees, or is not open.
+    fn prepare_run(session: &mut Session, run: Run) -> Result<Option<Self>, Error> {
         if run.ground.is_none() || run.state.status() != RunStatus::Open {
             return Ok(None);
         }
-        complete_effect(session, EffectKind::Branch, id, None)?;
-        if run_decide::needs_baseline(&run) && !ensure_baseline(session, id)? {
+        let repository = open_repository(session, &run)?;
+        let name = require_run_git(&run)?.branch.clone();
+        let reference = branch_ref(&name)?;
+        let mut tip = repository.read_ref(&reference)?;
+        if tip.is_none() {
+            complete_effect(session, EffectKey::of_run(EffectKind::Branch, run.id))?;
+            tip = repository.read_ref(&reference)?;
+        }
+        let tip = tip.ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(name) }))?;
+        if run_decide::needs_baseline(&run) && !ensure_baseline(session, run.id)? {
             return Ok(None);
         }
-        let repository = open_repository(session, &run)?;
-        let branch = &require_run_git(&run)?.branch;
-        let tip = repository.read_ref(&branch_ref(branch)?)?;
-        let tip =
-            tip.ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(branch.clone()) }))?;
         Ok(Some(Self { run, repository, tip }))
     }
 
-    /// A commit that has all of these: the run's branch, or under other rules their merge.
+    /// Finds a commit that contains all of these: the tip of the run's branch, or in other policies their merge.
     fn find_base(&self, from: Vec<CommitHash>) -> Result<AttemptBase, Error> {
         let wanted = from.iter().map(to_commit_id).collect::<Result<Vec<_>, _>>()?;
         if self.run.policy.done_when == DoneWhen::Integrated {
@@ -257,21 +300,21 @@ impl RunBranch {
     }
 }
 
-/// Runs the run's checks on its base; says whether the run is still open after that.
+/// Runs the run's checks on its base commit; returns whether the run is still open after that.
 fn ensure_baseline(session: &mut Session, run: RunId) -> Result<bool, Error> {
     loop {
         session.write(WriteDurability::Power, |tx, now| {
-            effect_lease::request_effect(tx, EffectKind::Baseline, run, None, now)?;
+            request_effect(tx, run, &Effect::CheckBaseline, now)?;
             Ok(TxEnd::Commit(()))
         })?;
-        let judged = complete_effect(session, EffectKind::Baseline, run, None);
+        let checked = complete_effect(session, EffectKey::of_run(EffectKind::Baseline, run));
         let seen = session.read(|tx, _| lookup::load_run(tx, run))?;
-        // A paused run says why it is paused; one that is not could not run its checks.
+        // A paused run says why it is paused; one that is open could not run its checks.
         if seen.state.status() != RunStatus::Open {
             return Ok(false);
         }
-        judged?;
-        // Another process may have been at them and found nothing out.
+        checked?;
+        // Another process may have run them without a result.
         if !run_decide::needs_baseline(&seen) {
             return Ok(true);
         }

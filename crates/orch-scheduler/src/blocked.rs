@@ -13,7 +13,7 @@ use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread};
 
 use super::unit_of_work::read_fresh;
-use super::{dispatch, lookup};
+use super::{lookup, not_ready};
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
 use orch_inbox::{Error, Session};
@@ -220,7 +220,7 @@ fn reasons_of_ended_task(
     }
     let reasons =
         reasons.into_iter().filter(|reason| matches!(reason, NotReadyReason::DependencyFailed { .. }));
-    dispatch::explain_reasons(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
+    not_ready::explain_reasons(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
 }
 
 fn nonnegative_count(number: i64) -> u64 {

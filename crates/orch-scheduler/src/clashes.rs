@@ -1,4 +1,4 @@
-//! Which attempts under way have changed the same lines: seen while both can still be told, not when the second merges.
+//! Clashes: live attempts that changed the same lines, found while both workers can still be told, not when the second is merged.
 
 use orch_core::escape;
 use orch_core::id::{AttemptName, CommitHash};
@@ -9,20 +9,20 @@ use orch_core::worktree::WorktreeState;
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use super::perform::{open_repository, require_run_git, to_commit_id};
+use super::run_repository::{open_repository, require_run_git, to_commit_id};
 use orch_git::{CommitId, MergeOutcome, RefName};
 use orch_inbox::{Error, Session};
 
-/// Two attempts that do not merge as they are now.
+/// Two attempts whose present commits conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptClash {
     /// Both, the older first.
     pub attempts: [AttemptName; 2],
-    /// The files that contradict each other.
+    /// The files in conflict.
     pub files: Vec<String>,
 }
 
-/// An attempt that may have committed something.
+/// A live attempt whose branch may have commits.
 #[derive(Clone, Debug)]
 pub(crate) struct ClashCandidate {
     name: AttemptName,
@@ -30,7 +30,7 @@ pub(crate) struct ClashCandidate {
     base: CommitHash,
 }
 
-/// The attempts under way whose branches are worth a look; none where there are not at least two.
+/// Lists the live attempts to be compared; none where there are fewer than two.
 pub(crate) fn clash_candidates(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<ClashCandidate>, Error> {
     let under_way = run.counts.active() + run.counts.in_state(TaskState::Reported);
     if run.ground.is_none() || under_way < 2 {
@@ -49,7 +49,7 @@ pub(crate) fn clash_candidates(tx: &mut Transaction<'_>, run: &Run) -> Result<Ve
     Ok(if found.len() < 2 { Vec::new() } else { found })
 }
 
-/// Merges the oldest of them with each other, without touching any checkout.
+/// Merges the oldest candidates with each other, without touching any checkout.
 pub(crate) fn find_clashes(
     session: &Session,
     run: &Run,

@@ -1,49 +1,46 @@
-//! `orch diff`: what an attempt changed since the commit that it began from.
+//! `orch diff`: the changes of an attempt since its base commit.
 
 use orch_core::attempt::Attempt;
 use orch_core::id::CommitHash;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::worktree::{Worktree, WorktreeState};
 
-use super::perform::{branch_ref, kept_ref, open_repository, to_commit_id, to_stored_commit};
+use super::run_repository::{branch_ref, kept_ref, open_repository, to_commit_id, to_stored_commit};
 use super::unit_of_work::read_fresh;
-use super::worktree::AttemptWorktree;
+use super::worktree::subject::AttemptWorktree;
 use super::{AttemptSelector, lookup};
 use orch_git::{CommitId, DiffStyle, FileDiffStat, Repository};
 use orch_inbox::{Error, Session};
 
-/// What an attempt changed.
+/// The changes of an attempt.
 #[derive(Clone, Debug)]
 pub struct AttemptDiff {
     /// The attempt.
     pub attempt: Attempt,
-    /// The commit that it began from.
+    /// Its base commit.
     pub base: CommitHash,
-    /// How far it has come: where its branch is while it is under way, else what its worker reported.
+    /// Its last commit: the tip of its branch while it is live, else what its worker reported.
     pub head: CommitHash,
     /// The changed files.
     pub files: Vec<FileDiffStat>,
-    /// A line for each file.
+    /// A summary line per file.
     pub stat: Vec<u8>,
-    /// Every changed line, where it was wanted.
+    /// The patch, where it was requested.
     pub patch: Option<Vec<u8>>,
-    /// Whether there was more than was wanted.
+    /// Whether the texts were truncated.
     pub is_cut: bool,
 }
 
-/// How much is wanted.
+/// How much of a diff is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiffLimits {
-    /// Whether every changed line is wanted.
+    /// Whether the patch is included.
     pub patch: bool,
-    /// How many bytes at most.
+    /// The maximum length of each text in bytes.
     pub bytes_max: usize,
 }
 
 /// Shows what an attempt has committed since its base.
-///
-/// # Errors
-/// There is no such attempt, it has no worktree, its commits are gone, or the store or git failed.
 pub fn diff_attempt(
     session: &mut Session,
     wanted: &AttemptSelector,
@@ -75,7 +72,7 @@ pub fn diff_attempt(
     })
 }
 
-/// How far an attempt has come.
+/// The last commit of an attempt.
 fn attempt_head(
     repository: &Repository,
     attempt: &Attempt,
@@ -89,7 +86,7 @@ fn attempt_head(
     if let Some(reported) = reported.filter(|_| !attempt.state.is_live()) {
         return Ok(reported);
     }
-    // One that ended without a report may still have come somewhere.
+    // An attempt that ended without a report may have commits.
     for reference in [branch_ref(&tree.branch)?, kept_ref(&attempt.name)?] {
         if let Some(tip) = repository.read_ref(&reference)? {
             return Ok(tip);

@@ -1,6 +1,6 @@
 //! `orch integrate`: merges what was reported and found good into the run's branch.
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{EventId, RunId, Slug};
 use orch_core::run::Run;
@@ -8,26 +8,25 @@ use orch_store::table::event;
 
 use super::lookup;
 use super::operation::Operation;
-use super::perform::{complete_effect, effect_lease, perform_outstanding, require_run_git};
+use super::perform::effect_lease::request_effect;
+use super::perform::{complete_effect, perform_outstanding};
+use super::run_repository::require_run_git;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
-/// What integrating a run came to.
+/// The result of integrating a run.
 #[derive(Clone, Debug)]
 pub struct IntegrateOutcome {
     /// The run, after it.
     pub run: Run,
-    /// What is on the run's branch now, in order; the events that tell it.
+    /// The events of attempts that were merged, in order.
     pub integrated: Vec<Event>,
-    /// What was refused.
+    /// The events of attempts that were rejected.
     pub rejected: Vec<Event>,
-    /// Where the tool itself could not do its work.
+    /// The events of faults of the tool itself.
     pub faults: Vec<Event>,
 }
 
-/// Merges everything that is ready to be merged; checks that have yet to run are run first.
-///
-/// # Errors
-/// The run has no base, or the store or git failed.
+/// Merges all reported attempts of a run that pass their checks; checks that were not run yet are run first.
 pub fn integrate_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, IntegrateOutcome>>,
@@ -36,17 +35,17 @@ pub fn integrate_run(
 ) -> Result<Response<IntegrateOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let run = stage.resolve_run(run)?;
+        |unit| {
+            let run = unit.resolve_run(run)?;
             require_run_git(&run)?;
-            effect_lease::request_effect(stage.tx, EffectKind::Integrate, run.id, None, stage.now)?;
-            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(stage.tx)?.0]))
+            request_effect(unit.tx, run.id, &Effect::IntegrateRun { merging: None }, unit.now)?;
+            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(unit.tx)?.0]))
         },
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
-            complete_effect(session, EffectKind::Branch, run, None)?;
-            complete_effect(session, EffectKind::Integrate, run, None)?;
-            // Trees that an earlier process left behind.
+            complete_effect(session, EffectKey::of_run(EffectKind::Branch, run))?;
+            complete_effect(session, EffectKey::of_run(EffectKind::Integrate, run))?;
+            // Effects that an interrupted process has left.
             let _ = perform_outstanding(session, Some(run))?;
             load_integrate_outcome(session, run, since)
         },

@@ -1,8 +1,8 @@
-//! What becomes of an attempt once it was judged: by checks, by a merge, or by the lead's word.
+//! `orch accept|reject`, and what follows a verdict on an attempt: by checks, by a merge, or by the lead.
 
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
-use orch_core::effect::EffectKind;
+use orch_core::effect::{EffectKey, EffectKind};
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::Slug;
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -14,12 +14,12 @@ use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, effect, task as task_table, worktree};
 
 use super::operation::Operation;
-use super::perform::{open_repository, to_stored_commit};
+use super::run_repository::{open_repository, to_commit_id, to_stored_commit};
 use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
 use super::{TaskOverview, TaskSelector, lookup, operation};
 use orch_inbox::{Error, Receipt, Response, Session};
 
-/// A task with its reported attempt, which is to be judged.
+/// A task with its reported attempt.
 pub(crate) struct ReportedAttempt {
     /// The task.
     pub task: Task,
@@ -36,7 +36,12 @@ impl ReportedAttempt {
         Ok(Self { task, attempt })
     }
 
-    /// Notes what was said of the attempt without ending it.
+    /// The pending verification of the attempt.
+    fn verification(&self) -> EffectKey {
+        EffectKey::of_attempt(EffectKind::Verify, self.task.run, self.attempt.id)
+    }
+
+    /// Records the result of the checks without ending the attempt.
     pub(crate) fn record_checks(
         &mut self,
         stage: &mut UnitOfWork<'_, '_>,
@@ -49,22 +54,22 @@ impl ReportedAttempt {
         Ok(())
     }
 
-    /// Ends the attempt as good: the task is done.
+    /// Accepts the attempt: the task is done.
     pub(crate) fn accept(self, stage: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<Task, Error> {
-        effect::withdraw_effect(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
+        effect::withdraw_effect(stage.tx, self.verification())?;
         let accepted = decide::apply_attempt_event(&self.attempt, AttemptEvent::Accept, stage.now);
         attempt::save(stage.tx, &accepted)?;
         let after = decide::apply_task_event(&self.task, TaskEvent::Accept, stage.now);
-        let told = TransitionEvent {
+        let event = TransitionEvent {
             thread: accepted.thread,
             agent: Some(accepted.agent.clone()),
             ..TransitionEvent::without_data(EventKind::Done, reason)
         };
-        stage.apply_transition(&self.task, &after, told)?;
+        stage.apply_transition(&self.task, &after, event)?;
         Ok(after)
     }
 
-    /// Ends the attempt as not good: the task is tried again, or has failed.
+    /// Rejects the attempt: the task is tried again, or has failed.
     pub(crate) fn reject(
         self,
         stage: &mut UnitOfWork<'_, '_>,
@@ -72,7 +77,7 @@ impl ReportedAttempt {
         tail: Option<&str>,
         data: Vec<(&'static str, EventDatum)>,
     ) -> Result<Task, Error> {
-        effect::withdraw_effect(stage.tx, EffectKind::Verify, self.task.run, Some(self.attempt.id))?;
+        effect::withdraw_effect(stage.tx, self.verification())?;
         let mut rejected = decide::apply_attempt_event(&self.attempt, AttemptEvent::Reject, stage.now);
         rejected.reason = Some(reason.to_owned());
         attempt::save(stage.tx, &rejected)?;
@@ -90,41 +95,41 @@ impl ReportedAttempt {
             stage.now,
         );
         let short: String = reason.chars().take(300).collect();
-        let mut said =
+        let mut event_data =
             vec![("reason", short.into()), ("tries_left", decide::tries_left(&after, &run.policy).into())];
-        said.extend(data);
-        let told = TransitionEvent {
+        event_data.extend(data);
+        let event = TransitionEvent {
             thread: rejected.thread,
             agent: Some(rejected.agent.clone()),
-            data: said,
+            data: event_data,
             ..TransitionEvent::without_data(EventKind::Rejected, "its attempt was rejected")
         };
-        stage.apply_transition(&self.task, &after, told)?;
+        stage.apply_transition(&self.task, &after, event)?;
         Ok(after)
     }
 }
 
-/// How the lead judges by hand.
+/// The lead's verdict on an attempt.
 #[derive(Clone, Debug)]
 pub enum LeadVerdict {
-    /// The attempt is good, whatever its checks say.
+    /// The attempt is accepted, whatever its checks say.
     Accept {
-        /// A commit to take in place of the reported one.
+        /// A commit that replaces the reported one.
         commit: Option<String>,
         /// Why.
         reason: Option<String>,
     },
-    /// The attempt is not good.
+    /// The attempt is rejected.
     Reject {
-        /// Why; the next attempt is told.
+        /// Why; the next attempt is shown this.
         reason: String,
     },
 }
 
-/// Judges a reported attempt by the lead's word, in place of its checks.
+/// Judges a reported attempt by the lead's verdict instead of its checks.
 ///
 /// # Errors
-/// No attempt was reported, there is no such commit, or the store failed.
+/// No attempt is reported, or the named commit does not exist or does not descend from the attempt's base.
 pub fn judge_attempt(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -133,7 +138,7 @@ pub fn judge_attempt(
     verdict: &LeadVerdict,
 ) -> Result<Response<TaskOverview>, Error> {
     let named = match verdict {
-        // A request that was answered before is answered again, whatever became of the revision.
+        // A repeated request is answered as before, even if the revision no longer exists.
         LeadVerdict::Accept { commit: Some(revision), .. } if session.is_new_request(receipt)? => {
             Some(resolve_named_commit(session, task, revision)?)
         }
@@ -153,12 +158,7 @@ pub fn judge_attempt(
                     (None, _) => {}
                 }
                 let reason = reason.clone().unwrap_or_default();
-                let about = orch_core::event::EventSubject {
-                    run: Some(reported.task.run),
-                    task: Some(reported.task.id),
-                    attempt: Some(reported.attempt.id),
-                    thread: reported.attempt.thread,
-                };
+                let about = reported.attempt.event_subject();
                 stage.append_event(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
                 match run.policy.done_when {
                     DoneWhen::Reported | DoneWhen::Verified => {
@@ -172,7 +172,7 @@ pub fn judge_attempt(
     })
 }
 
-/// The commit that the lead names in place of the reported one; it must hold what the attempt began from.
+/// The commit that the lead names to replace the reported one; it must descend from the attempt's base.
 fn resolve_named_commit(
     session: &mut Session,
     task: &TaskSelector,
@@ -195,7 +195,7 @@ fn resolve_named_commit(
         found => found?,
     };
     if let Some(tree) = tree {
-        let base = super::perform::to_commit_id(&tree.base)?;
+        let base = to_commit_id(&tree.base)?;
         if !repository.is_ancestor(&base, &found)? {
             let problem = orch_core::refusal::TreeProblem::NotDescending {
                 base: tree.base,

@@ -1,9 +1,9 @@
-//! `orch land`: brings the run's branch onto another one, if all of it is good there.
+//! `orch land`: merges the run's branch into another one, if its checks pass there.
 
 use std::path::PathBuf;
 
 use orch_core::check::{CheckRun, CheckStage};
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind, LandingPlan};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{EventId, RunId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal, TreeProblem, TreeRefusal};
@@ -13,173 +13,165 @@ use orch_store::table::{check_run, effect, event};
 
 use super::lookup;
 use super::operation::Operation;
-use super::perform::land::{LandingIntent, branch_tip};
-use super::perform::{branch_ref, complete_effect, effect_lease, open_repository, require_run_git};
+use super::perform::complete_effect;
+use super::perform::effect_lease::request_effect;
+use super::run_repository::{branch_ref, branch_tip, open_repository, require_run_git, to_stored_commit};
 use super::task_outcome::{self, BoundedList, TaskOutcome};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
-/// What is to land where.
+/// A request to land a run.
 #[derive(Clone, Debug)]
 pub struct LandRequest {
     /// The run.
     pub run: Option<Slug>,
     /// The branch to land on.
     pub onto: String,
-    /// Whether a part of the run will do.
+    /// Whether a part of the run may land.
     pub partial: bool,
 }
 
-/// What landing came to.
+/// The result of landing a run.
 #[derive(Clone, Debug)]
 pub struct LandOutcome {
     /// The run.
     pub run: Run,
-    /// The branch it is on now.
+    /// The branch that it landed on.
     pub onto: String,
-    /// Where that branch is.
+    /// That branch's commit.
     pub commit: String,
-    /// Where it was before it moved there, as far as that is known.
+    /// That branch's commit before the landing, where it is known.
     pub from: Option<String>,
-    /// Whether nothing had to be done.
+    /// Whether the run had landed before.
     pub already: bool,
     /// The run's checks on the merged tree, where there was something to merge.
     pub checks: Vec<CheckRun>,
-    /// What is on the branch, oldest task first.
+    /// The tasks that are on the branch, oldest first.
     pub landed: BoundedList<TaskOutcome>,
-    /// Tasks that are not.
+    /// The tasks that are not.
     pub left: BoundedList<TaskOutcome>,
-    /// What of it nothing has judged.
+    /// The tasks on the branch without checks.
     pub unchecked: BoundedList<TaskOutcome>,
     /// The worktree that has the branch checked out.
     pub checkout: Option<PathBuf>,
-    /// The repository, where commands may be given.
+    /// The folder of the repository, for commands.
     pub repository: PathBuf,
     /// The remote that the branch would be pushed to.
     pub remote: Option<String>,
 }
 
-/// Lands a run; one that landed before is told as it is.
+/// Lands a run on a branch; landing it again changes nothing.
 ///
 /// # Errors
-/// It is not finished, the branch is not there, its checkout is not clean, the two do not merge, the checks of the
-/// merged tree do not pass, or the store or git failed.
+/// The run is not finished, the branch does not exist or conflicts with the run, its checkout is dirty, or the checks of the merged tree fail.
 pub fn land_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, LandOutcome>>,
     who: &Slug,
     landing: &LandRequest,
 ) -> Result<Response<LandOutcome>, Error> {
-    let wish = LandingIntent::new(&landing.onto, landing.partial, who);
+    let plan = LandingPlan {
+        onto: landing.onto.clone(),
+        partial: landing.partial,
+        requested_by: who.clone(),
+        step: None,
+    };
     if session.is_new_request(receipt)? {
-        finish_other_landing(session, landing.run.as_ref(), &wish)?;
+        finish_other_landing(session, landing.run.as_ref(), &plan)?;
     }
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let run = stage.resolve_run(landing.run.as_ref())?;
+        |unit| {
+            let run = unit.resolve_run(landing.run.as_ref())?;
             let prefix = format!("{}/", require_run_git(&run)?.branch_prefix);
             if landing.onto.starts_with(&prefix) {
-                return Err(
-                    Refusal::Invalid { argument: "--onto", problem: ArgumentProblem::NotApplicable }.into()
-                );
+                let problem = ArgumentProblem::NotApplicable;
+                return Err(Refusal::Invalid { argument: "--onto", problem }.into());
             }
             decide::require_landable(&run, landing.partial)?;
-            match pending_landing(stage.tx, run.id)? {
-                Some(other) if !other.is_same_request(&wish) => {
-                    return Err(landing_in_progress(&run, &other));
+            let plan = match pending_landing(unit.tx, run.id)? {
+                Some(other) if !other.is_same_request(&plan) => {
+                    let problem = TreeProblem::InProgress { operation: format!("Landing on {}", other.onto) };
+                    return Err(TreeRefusal::WorktreeConflict { tree: run.name.to_string(), problem }.into());
                 }
-                Some(_) => effect_lease::request_effect(stage.tx, EffectKind::Land, run.id, None, stage.now)?,
-                None => {
-                    effect_lease::request_effect(stage.tx, EffectKind::Land, run.id, None, stage.now)?;
-                    effect_lease::set_effect_intent(
-                        stage.tx,
-                        EffectKind::Land,
-                        run.id,
-                        &wish.encode_intent(),
-                    )?;
-                }
-            }
-            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(stage.tx)?.0]))
+                Some(pending) => pending,
+                None => plan.clone(),
+            };
+            request_effect(unit.tx, run.id, &Effect::LandRun(Some(plan)), unit.now)?;
+            Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(unit.tx)?.0]))
         },
-        |session, subject| {
-            let (run, since) = (RunId(subject[0]), EventId(subject[1]));
-            complete_effect(session, EffectKind::Land, run, None)?;
-            load_land_outcome(session, run, since, &wish)
+        |session, intent| {
+            let (run, since) = (RunId(intent[0]), EventId(intent[1]));
+            complete_effect(session, EffectKey::of_run(EffectKind::Land, run))?;
+            load_land_outcome(session, run, since, &plan.onto)
         },
     )
 }
 
-/// What is to be landed, or is being landed just now.
-fn pending_landing(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<LandingIntent>, Error> {
-    let found = effect::find_pending(tx, EffectKind::Land, run, None)?;
-    Ok(found.and_then(|effect| effect.intent).as_deref().and_then(LandingIntent::decode_intent))
+/// The pending landing of a run, which a process may be performing.
+fn pending_landing(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<LandingPlan>, Error> {
+    let found = effect::find_pending(tx, EffectKey::of_run(EffectKind::Land, run))?;
+    Ok(found.and_then(|pending| match pending.effect {
+        Effect::LandRun(plan) => plan,
+        _ => None,
+    }))
 }
 
-/// Finishes another landing of the run that a process has begun, whatever comes of it.
-fn finish_other_landing(
-    session: &mut Session,
-    run: Option<&Slug>,
-    wish: &LandingIntent,
-) -> Result<(), Error> {
+/// Completes another landing of the run that was interrupted, whether it succeeds or not.
+fn finish_other_landing(session: &mut Session, run: Option<&Slug>, plan: &LandingPlan) -> Result<(), Error> {
     let found = session.read(|tx, _| {
         let run = lookup::find_run(tx, run)?;
         Ok((run.id, pending_landing(tx, run.id)?))
     });
     match found {
-        Ok((run, Some(other))) if !other.is_same_request(wish) => {
-            match complete_effect(session, EffectKind::Land, run, None) {
+        Ok((run, Some(other))) if !other.is_same_request(plan) => {
+            match complete_effect(session, EffectKey::of_run(EffectKind::Land, run)) {
                 Err(error @ Error::Store(_)) => Err(error),
                 _ => Ok(()),
             }
         }
-        // Why not is said by the decision, which looks again.
+        // The decision, which looks the run up again, refuses it.
         Ok(_) | Err(Error::Refused(_)) => Ok(()),
         Err(other) => Err(other),
     }
 }
 
-fn landing_in_progress(run: &Run, other: &LandingIntent) -> Error {
-    let problem = TreeProblem::InProgress { operation: format!("Landing on {}", other.onto) };
-    TreeRefusal::WorktreeConflict { tree: run.name.to_string(), problem }.into()
-}
-
-/// Looks what came of it: whoever has performed it, the branch says whether the run is there.
+/// Loads the result; whichever process performed the landing, the branch says whether the run is on it.
 fn load_land_outcome(
     session: &mut Session,
     id: RunId,
     since: EventId,
-    wish: &LandingIntent,
+    onto: &str,
 ) -> Result<LandOutcome, Error> {
     let (run, event, checks, lists) = session.read(|tx, _| {
         let run = lookup::load_run(tx, id)?;
-        let event = last_landing(tx, id, &wish.onto)?;
+        let event = last_landing(tx, id, onto)?;
         let checks = check_run::list_by_stage(tx, id, CheckStage::Land)?;
         Ok((run, event, checks, LandingLists::load(tx, id)?))
     })?;
     let repository = open_repository(session, &run)?;
     let tip = branch_tip(&repository, &require_run_git(&run)?.branch)?;
-    let target = branch_tip(&repository, &wish.onto)?;
+    let target = branch_tip(&repository, onto)?;
     let already = event.as_ref().is_none_or(|(event, _)| event.id <= since);
     if already && !repository.is_ancestor(&tip, &target)? {
-        // Somebody else has given it up, or the branch was moved away at once.
+        // Another process gave it up, or the branch was moved back at once.
         return Err(TreeRefusal::WorktreeConflict {
-            tree: wish.onto.clone(),
+            tree: onto.to_owned(),
             problem: TreeProblem::NotDescending {
-                base: super::perform::to_stored_commit(&tip),
-                head: super::perform::to_stored_commit(&target),
+                base: to_stored_commit(&tip),
+                head: to_stored_commit(&target),
             },
         }
         .into());
     }
     let step = event.map(|(_, step)| step).filter(|step| step.to == target.as_str());
-    let name = branch_ref(&wish.onto)?;
+    let name = branch_ref(onto)?;
     let worktrees = repository.list_worktrees()?;
     let is_on = |head: &orch_git::WorktreeHead| head.branch.as_ref() == Some(&name);
     let checkout = worktrees.iter().find(|entry| entry.head.as_ref().is_some_and(is_on));
     let main = worktrees.iter().find(|entry| entry.is_main).map(|entry| entry.path.clone());
     Ok(LandOutcome {
         already,
-        onto: wish.onto.clone(),
+        onto: onto.to_owned(),
         from: step.as_ref().map(|step| step.from.clone()),
         checks: checks.into_iter().filter(|check| check.commit.as_str() == target.as_str()).collect(),
         commit: target.as_str().to_owned(),
@@ -187,7 +179,7 @@ fn load_land_outcome(
         left: lists.left,
         unchecked: lists.unchecked,
         checkout: checkout.map(|entry| entry.path.clone()),
-        remote: repository.push_remote(&wish.onto)?,
+        remote: repository.push_remote(onto)?,
         repository: main.unwrap_or_else(|| repository.common_dir().to_owned()),
         run,
     })

@@ -107,6 +107,5 @@ pub fn tool_transaction<T>(
 /// Nothing was looked up for it, because it was under way when this process found it.
 /// Repeated once more it is a new request.
 pub(crate) fn request_aborted_elsewhere() -> Error {
-    let what = "Going on with a request that has just come to nothing in another process".to_owned();
-    TreeRefusal::NotSupported { what }.into()
+    TreeRefusal::RequestAborted.into()
 }

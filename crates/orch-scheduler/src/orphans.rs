@@ -1,6 +1,6 @@
-//! What lies in our places and no attempt of the store has: it is named, and what becomes of it is left to people.
+//! Orphans: worktrees, branches and references with orch's names that no attempt of the store has.
 //!
-//! Another store may work in the same repository, and a run that was removed leaves what it has kept.
+//! They are reported, and people decide what becomes of them: another store may use the repository, and a removed run leaves references that keep its commits.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,20 +10,21 @@ use orch_core::run::{Run, RunGit};
 use orch_core::worktree::{WorktreeState, spares_wanted};
 use orch_store::table::worktree::{self, AttemptLocation};
 
-use super::perform::sweep::{self, SweepOutcome};
-use super::perform::{checks, open_repository, spare};
+use super::perform::checks;
+use super::run_repository::open_repository;
+use super::worktree_pool::{LeftoverWorktree, WorktreePool};
 use orch_core::shell;
 use orch_git::{RefName, RegisteredWorktree, Repository, canonicalize_existing};
 use orch_inbox::{Error, Session};
 
-/// What an orphan is.
+/// The kind of an orphan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrphanKind {
-    /// A worktree in a folder of ours.
+    /// A worktree in orch's folder.
     Worktree,
-    /// A branch with a name of ours.
+    /// A branch with orch's prefix.
     Branch,
-    /// A reference that keeps something.
+    /// A reference that keeps commits.
     Reference,
 }
 
@@ -42,10 +43,10 @@ impl OrphanKind {
     }
 }
 
-/// Something that the store does not know.
+/// A worktree, branch or reference that the store does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// What.
+    /// Its kind.
     pub kind: OrphanKind,
     /// Its path or name.
     pub name: String,
@@ -53,26 +54,27 @@ pub struct Orphan {
     pub next: String,
 }
 
-/// What was found in the repositories of some runs.
+/// The result of scanning the repositories of some runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OrphanScan {
-    /// What was taken away, or would be.
-    pub swept: SweepOutcome,
-    /// What nobody knows.
+    /// Leftover worktrees that were removed, or would be.
+    pub swept: Vec<PathBuf>,
+    /// The orphans.
     pub orphans: Vec<Orphan>,
 }
 
-/// The places of ours in one repository.
+/// Where orch's names are searched in one repository.
 #[derive(Default)]
 struct RepositoryScope {
-    /// Folders that worktrees of ours lie in, in the folders of their runs.
+    /// Folders of worktrees.
     roots: BTreeSet<PathBuf>,
-    /// What branches of ours begin with.
+    /// Prefixes of branches.
     prefixes: BTreeSet<String>,
     runs: Vec<Run>,
 }
 
-/// Looks in the repositories of these runs; `only` these, or everything of ours there. Sweeps unless it is only a look.
+/// Scans the repositories of these runs, for orphans of `only` these runs or of all.
+/// Leftover worktrees are removed if `sweep` is set.
 pub(crate) fn scan_for_orphans(
     session: &mut Session,
     runs: Vec<Run>,
@@ -88,31 +90,31 @@ pub(crate) fn scan_for_orphans(
         scope.prefixes.insert(prefix);
         scope.runs.push(run);
     }
-    let mut looked = OrphanScan::default();
+    let mut scan = OrphanScan::default();
     for (name, scope) in scopes {
         let Some(run) = scope.runs.first() else { continue };
         let repository = open_repository(session, run)?;
         let known = session.read(|tx, _| Ok(worktree::list_locations(tx, &name)?))?;
         let mut entries = repository.list_worktrees()?;
         for run in &scope.runs {
-            let keep = spares_wanted(run);
-            let swept = match sweep {
-                true => sweep::sweep_leftovers(&repository, run, &entries, keep)?,
-                false => sweep::plan_sweep(run, &entries, keep)?,
+            let (pool, keep) = (WorktreePool::new(&repository, run)?, spares_wanted(run));
+            let swept = if sweep {
+                pool.sweep(&entries, keep)?
+            } else {
+                let leftovers = pool.find_leftovers(&entries, keep)?;
+                leftovers.into_iter().map(LeftoverWorktree::into_path).collect()
             };
-            let gone: HashSet<&PathBuf> = swept.spares.iter().chain(&swept.scratch).collect();
-            entries.retain(|entry| !gone.contains(&entry.path));
-            looked.swept.spares.extend(swept.spares);
-            looked.swept.scratch.extend(swept.scratch);
+            entries.retain(|entry| !swept.contains(&entry.path));
+            scan.swept.extend(swept);
         }
         let orphans = KnownResources::new(&scope, known).collect_orphans(&repository, &entries, only)?;
-        looked.orphans.extend(orphans);
+        scan.orphans.extend(orphans);
     }
-    looked.orphans.truncate(limit::ORPHANS_SHOWN);
-    Ok(looked)
+    scan.orphans.truncate(limit::ORPHANS_SHOWN);
+    Ok(scan)
 }
 
-/// The folder and the beginning of names to look below: the run's own, or what all runs begun like it have in common.
+/// The folder and the branch prefix to search: the run's own, or those that runs like it share.
 fn search_area(ground: &RunGit, only: bool) -> (PathBuf, String) {
     let root = canonicalize_existing(Path::new(&ground.root));
     let prefix = ground.branch_prefix.as_str();
@@ -123,7 +125,7 @@ fn search_area(ground: &RunGit, only: bool) -> (PathBuf, String) {
     (root.parent().unwrap_or(&root).to_owned(), format!("{shared}/"))
 }
 
-/// What the store knows of one repository.
+/// The worktrees, branches and references of one repository that the store knows.
 struct KnownResources<'s> {
     scope: &'s RepositoryScope,
     paths: HashSet<PathBuf>,
@@ -132,15 +134,15 @@ struct KnownResources<'s> {
 }
 
 impl<'s> KnownResources<'s> {
-    fn new(scope: &'s RepositoryScope, places: Vec<AttemptLocation>) -> Self {
+    fn new(scope: &'s RepositoryScope, locations: Vec<AttemptLocation>) -> Self {
         let (mut paths, mut branches, mut leaves) = (HashSet::new(), HashSet::new(), HashSet::new());
-        for place in places {
-            if place.state != WorktreeState::Removed {
-                let path = PathBuf::from(place.path);
+        for location in locations {
+            if location.state != WorktreeState::Removed {
+                let path = PathBuf::from(location.path);
                 paths.insert(canonicalize_existing(&path));
             }
-            branches.insert(place.branch);
-            leaves.insert(place.leaf);
+            branches.insert(location.branch);
+            leaves.insert(location.leaf);
         }
         branches.extend(scope.runs.iter().filter_map(|run| Some(run.ground.as_ref()?.branch.clone())));
         Self { scope, paths, branches, leaves }
@@ -181,17 +183,16 @@ impl<'s> KnownResources<'s> {
         Ok(found)
     }
 
-    /// Whether a worktree is none of our business, or an attempt's, or in use by the tool itself.
+    /// Whether a worktree is outside the search area, or an attempt's, or in use by orch itself.
     fn knows_worktree(&self, repository: &Repository, entry: &RegisteredWorktree) -> Result<bool, Error> {
         let is_below = self.scope.roots.iter().any(|root| entry.path.starts_with(root));
         if entry.is_main || !is_below || self.paths.contains(&entry.path) || entry.is_incomplete() {
             return Ok(true);
         }
         for run in &self.scope.runs {
-            if spare::is_spare_path(run, entry)? {
-                return Ok(
-                    spares_wanted(run) > 0 && spare::untouched_commit(repository, run, entry)?.is_some()
-                );
+            let pool = WorktreePool::new(repository, run)?;
+            if pool.is_spare(entry) {
+                return Ok(spares_wanted(run) > 0 && pool.untouched_commit(entry)?.is_some());
             }
         }
         Ok(checks::is_scratch(entry))
@@ -199,11 +200,11 @@ impl<'s> KnownResources<'s> {
 
     fn knows_reference(&self, reference: &RefName, prefix: &str, only: bool) -> bool {
         let Some(leaf) = reference.as_str().strip_prefix(prefix) else { return true };
-        let is_meant =
+        let is_in_scope =
             !only
                 || self.scope.runs.iter().any(|run| {
                     leaf.strip_prefix(run.name.as_str()).is_some_and(|rest| rest.starts_with('/'))
                 });
-        !is_meant || self.leaves.contains(leaf)
+        !is_in_scope || self.leaves.contains(leaf)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
-use orch_core::effect::{Effect, EffectKind};
+use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptName, RunId, Slug, TaskName, ThreadId};
 use orch_core::reconcile::{ThreadObservation, plan_attempt_steps};
@@ -173,17 +173,17 @@ fn runs_with_git(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Run
 
 fn completed_effect(
     session: &mut Session,
-    done: &Effect,
+    done: &PendingEffect,
     run: Slug,
     outcome: Result<(), Error>,
 ) -> Result<CompletedEffect, Error> {
     session.read(|tx, _| {
-        let attempt = match done.attempt {
+        let attempt = match done.effect.attempt() {
             Some(id) => attempt::load(tx, id)?.map(|attempt| attempt.name),
             None => None,
         };
         let stays = effect::load(tx, done.id)?.is_some();
-        Ok(CompletedEffect { kind: done.kind, run, attempt, problem: outcome.err(), stays })
+        Ok(CompletedEffect { kind: done.effect.kind(), run, attempt, problem: outcome.err(), stays })
     })
 }
 
@@ -197,7 +197,7 @@ fn sweep_and_find_orphans(
     let runs = session.read(|tx, _| runs_with_git(tx, run))?;
     match orphans::scan_for_orphans(session, runs, run.is_some(), sweep) {
         Ok(looked) => {
-            outcome.swept = looked.swept.spares.into_iter().chain(looked.swept.scratch).collect();
+            outcome.swept = looked.swept;
             outcome.orphans = looked.orphans;
             Ok(())
         }

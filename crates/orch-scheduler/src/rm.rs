@@ -1,18 +1,19 @@
-//! `orch run rm`: forgets a run, and keeps its work.
+//! `orch run rm`: removes a run and keeps its commits.
 
 use std::path::Path;
 
-use orch_core::effect::EffectKind;
-use orch_core::event::EventKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug};
 use orch_core::run::{RunStatus, decide};
 use orch_store::table::run as run_table;
 use serde_json::json;
 
-use super::operation::Operation;
+use super::operation::{self, Operation};
+use super::perform::complete_effect;
+use super::perform::effect_lease::request_effect;
 use super::perform::remove::require_no_activity;
-use super::perform::{complete_effect, effect_lease};
-use super::run::{about_run, cancel_idle_tasks};
+use super::run::cancel_idle_tasks;
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 
 /// A run that was removed.
@@ -22,13 +23,13 @@ pub struct RemovedRun {
     pub run: Slug,
     /// How many tasks it had.
     pub tasks: i64,
-    /// The references that keep its work, by name.
+    /// The references that keep its commits.
     pub salvage: Vec<String>,
-    /// Where these are; `None` for a run that had no worktrees.
+    /// The repository of these references; `None` for a run without worktrees.
     pub repository: Option<String>,
 }
 
-/// What is left to say of a run that is gone.
+/// What is reported of a run after its removal.
 struct RemovalIntent {
     id: RunId,
     name: Slug,
@@ -53,10 +54,10 @@ impl RequestIntent for RemovalIntent {
     }
 }
 
-/// Removes every trace of a run but what was salvaged; one that is unfinished is cancelled first.
+/// Removes a run, except the references that keep its commits; an unfinished run is cancelled first.
 ///
 /// # Errors
-/// There is no such run, somebody works on it, something is in the way, or the store or git failed.
+/// The run has a live attempt, or one of its branches or worktrees cannot be removed.
 pub fn remove_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, RemovedRun>>,
@@ -65,43 +66,43 @@ pub fn remove_run(
 ) -> Result<Response<RemovedRun>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let run = stage.resolve_run(Some(run))?;
-            require_no_activity(stage.tx, &run)?;
+        |unit| {
+            let run = unit.resolve_run(Some(run))?;
+            require_no_activity(unit.tx, &run)?;
             if matches!(run.state.status(), RunStatus::Open | RunStatus::Paused)
-                && let Some(after) = decide::cancel_run(&run, stage.now)?
+                && let Some(after) = decide::cancel_run(&run, unit.now)?
             {
-                // Nothing is dispatched while it goes.
-                stage.replace_run(after);
-                cancel_idle_tasks(stage, run.id)?;
-                stage.append_event(EventKind::RunCancelled, about_run(run.id), None, Vec::new())?;
+                // Nothing may be dispatched during the removal.
+                unit.replace_run(after);
+                cancel_idle_tasks(unit, run.id)?;
+                unit.append_event(EventKind::RunCancelled, EventSubject::of_run(run.id), None, Vec::new())?;
             }
-            effect_lease::request_effect(stage.tx, EffectKind::Remove, run.id, None, stage.now)?;
-            effect_lease::set_effect_intent(stage.tx, EffectKind::Remove, run.id, who.as_str())?;
+            let effect = Effect::RemoveRun { requested_by: Some(who.clone()) };
+            request_effect(unit.tx, run.id, &effect, unit.now)?;
             let repository = run.ground.as_ref().map(|ground| ground.repository.clone());
             let intent = RemovalIntent { id: run.id, tasks: run.counts.total(), name: run.name, repository };
             Ok(RequestDecision::Pending(intent))
         },
-        |session, gone| {
-            complete_effect(session, EffectKind::Remove, gone.id, None)?;
-            load_removed_run(session, gone)
+        |session, intent| {
+            complete_effect(session, EffectKey::of_run(EffectKind::Remove, intent.id))?;
+            load_removed_run(session, intent)
         },
     )
 }
 
-fn load_removed_run(session: &mut Session, gone: RemovalIntent) -> Result<RemovedRun, Error> {
-    let is_there =
-        session.read(|tx, _| Ok(run_table::load(tx, gone.id)?.is_some_and(|run| run.name == gone.name)))?;
-    if is_there {
-        return Err(super::perform::integrate::superseded_error());
+fn load_removed_run(session: &mut Session, removed: RemovalIntent) -> Result<RemovedRun, Error> {
+    let still_exists = session
+        .read(|tx, _| Ok(run_table::load(tx, removed.id)?.is_some_and(|run| run.name == removed.name)))?;
+    if still_exists {
+        return Err(operation::request_aborted_elsewhere());
     }
     let mut salvage = Vec::new();
-    let repository = gone.repository.filter(|repository| Path::new(repository).exists());
-    if let Some(place) = &repository {
-        let found = session.world().discover_repository(Path::new(place))?;
-        for entry in found.list_refs(&format!("refs/orch/salvage/{}/", gone.name))? {
+    let repository = removed.repository.filter(|repository| Path::new(repository).exists());
+    if let Some(folder) = &repository {
+        let found = session.world().discover_repository(Path::new(folder))?;
+        for entry in found.list_refs(&format!("refs/orch/salvage/{}/", removed.name))? {
             salvage.push(entry.reference.as_str().to_owned());
         }
     }
-    Ok(RemovedRun { run: gone.name, tasks: gone.tasks, salvage, repository })
+    Ok(RemovedRun { run: removed.name, tasks: removed.tasks, salvage, repository })
 }

@@ -1,19 +1,20 @@
 //! `orch run init|list|show|edit|pause|resume|cancel`.
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, Run, RunEdit, decide};
 use orch_core::task::TaskState;
-use orch_core::thread::Thread;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
-use orch_store::table::{run as run_table, task as task_table, thread};
+use orch_store::table::{run as run_table, task as task_table};
 
 use super::operation::Operation;
-use super::perform::{complete_effect, effect_lease};
+use super::perform::complete_effect;
+use super::perform::effect_lease::request_effect;
 use super::run_location::{GitBase, RunLocation};
+use super::tool_fault::set_run_offered;
 use super::unit_of_work::{UnitOfWork, read_fresh};
 use super::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
@@ -117,7 +118,7 @@ pub fn create_run(
             },
             |session, id| {
                 let id = RunId(id);
-                complete_effect(session, EffectKind::Branch, id, None)?;
+                complete_effect(session, EffectKey::of_run(EffectKind::Branch, id))?;
                 let run = session.read(|tx, _| lookup::load_run(tx, id))?;
                 Ok(CreatedRun { run, dirty })
             },
@@ -156,9 +157,9 @@ impl ResolvedRun<'_> {
             run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
         }
         let data = vec![("title", request.title.as_str().into())];
-        stage.append_event(EventKind::RunCreated, about_run(id), None, data)?;
+        stage.append_event(EventKind::RunCreated, EventSubject::of_run(id), None, data)?;
         if ground.is_some() {
-            effect_lease::request_effect(stage.tx, EffectKind::Branch, id, None, stage.now)?;
+            request_effect(stage.tx, id, &Effect::CreateBranch, stage.now)?;
         }
         Ok(id)
     }
@@ -244,18 +245,13 @@ pub fn change_run(
             RunAction::Resume => set_run_offered(stage, before.id, true)?,
             RunAction::Cancel => cancel_idle_tasks(stage, before.id)?,
         }
-        stage.append_event(kind, about_run(before.id), None, Vec::new())?;
+        stage.append_event(kind, EventSubject::of_run(before.id), None, Vec::new())?;
         Ok(stage.load_run(before.id)?.clone())
     })
 }
 
 /// The states in which tasks are listed when no state is asked for: all of them.
 pub const ALL_STATES: &[TaskState] = &TaskState::ALL;
-
-/// An event about a run as a whole.
-pub fn about_run(run: RunId) -> EventSubject {
-    EventSubject { run: Some(run), ..EventSubject::default() }
-}
 
 /// Changes a run in hand and tells it.
 pub(crate) fn apply_run_edit(
@@ -268,7 +264,7 @@ pub(crate) fn apply_run_edit(
         run_table::save_rules(stage.tx, after.id, &after.rules, &after.budget)?;
     }
     stage.replace_run(after.clone());
-    stage.append_event(EventKind::RunEdited, about_run(after.id), None, Vec::new())?;
+    stage.append_event(EventKind::RunEdited, EventSubject::of_run(after.id), None, Vec::new())?;
     Ok(after)
 }
 
@@ -303,15 +299,6 @@ pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageReques
     let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
     let key = Slug::new(cursor).map_err(|_| invalid_cursor())?;
     task_table::id_by_key(tx, run.id, &key)?.ok_or_else(invalid_cursor)
-}
-
-/// Offers the run's threads that nobody claimed, or withdraws them.
-pub fn set_run_offered(stage: &mut UnitOfWork<'_, '_>, run: RunId, offered: bool) -> Result<(), Error> {
-    for queued in thread::list_queued_by_run(stage.tx, run)? {
-        let thread = Thread { withdrawn: !offered, updated_at: stage.now, ..queued };
-        thread::save(stage.tx, &thread, false)?;
-    }
-    Ok(())
 }
 
 /// Cancels every task that nobody works on; claimed work goes on and may report.

@@ -6,8 +6,7 @@ use orch_core::id::Slug;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::{BaselineStatus, RunGit};
 
-use super::perform::checks::main_worktree;
-use super::perform::to_stored_commit;
+use super::run_repository::{main_worktree, to_stored_commit};
 use orch_git::{CommitId, GitError, RefName, Repository};
 use orch_inbox::{Error, Session};
 

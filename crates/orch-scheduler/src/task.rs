@@ -2,7 +2,7 @@
 
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState};
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{Slug, TaskId};
 use orch_core::message::Message;
@@ -16,7 +16,7 @@ use orch_store::table::{attempt, dependency, effect, message, task as task_table
 
 use super::operation::Operation;
 use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
-use super::{TaskOverview, TaskSelector, dispatch, graph_edit, lookup};
+use super::{TaskOverview, TaskSelector, graph_edit, lookup, not_ready};
 use orch_inbox::cancel as inbox_cancel;
 use orch_inbox::page::cut_page;
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -299,12 +299,13 @@ pub(crate) fn end_attempt(
     ended.reason = Some(reason.to_owned());
     attempt::save(stage.tx, &ended)?;
     if live.state == AttemptState::Reported {
-        effect::withdraw_effect(stage.tx, EffectKind::Verify, live.run, Some(live.id))?;
+        effect::withdraw_effect(stage.tx, EffectKey::of_attempt(EffectKind::Verify, live.run, live.id))?;
     }
     let Some(id) = live.thread else {
         // Nothing was sent yet; what was made of its worktree is taken back.
-        effect::withdraw_effect(stage.tx, EffectKind::Prepare, live.run, Some(live.id))?;
-        effect::insert(stage.tx, EffectKind::Clear, live.run, Some(live.id), stage.now)?;
+        effect::withdraw_effect(stage.tx, EffectKey::of_attempt(EffectKind::Prepare, live.run, live.id))?;
+        let clear = Effect::ClearWorktree { attempt: live.id, park: false };
+        effect::insert(stage.tx, live.run, &clear, stage.now)?;
         return Ok(Some(ended));
     };
     let owned = thread::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("thread", id.0))?;
@@ -323,7 +324,7 @@ fn retry_task(stage: &mut UnitOfWork<'_, '_>, before: &Task) -> Result<Task, Err
     let after = match decide::retry_task(before, stage.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
             let cause = dependency::broken_keys(stage.tx, before.id)?;
-            let root = dispatch::root_cause_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
+            let root = not_ready::root_cause_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
             return Err(Refusal::TaskSkipped { task, cause, root }.into());
         }
         decided => decided?,

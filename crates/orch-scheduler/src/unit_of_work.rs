@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use orch_core::dependency::CounterDelta;
-use orch_core::effect::EffectKind;
+use orch_core::effect::Effect;
 use orch_core::event::{EventDatum, EventKind, EventSubject, NewEvent};
 use orch_core::id::{RunId, Slug, ThreadId};
 use orch_core::run::{Run, RunState, decide as run_decide};
@@ -282,7 +282,7 @@ impl UnitOfWork<'_, '_> {
     /// A run that is over leaves nothing that only its next attempts would need.
     pub(crate) fn request_sweep(&mut self, run: &Run) -> Result<(), Error> {
         if run.ground.is_some() && !run.state.status().is_unfinished() {
-            effect::insert(self.tx, EffectKind::Sweep, run.id, None, self.now)?;
+            effect::insert(self.tx, run.id, &Effect::SweepWorktrees, self.now)?;
         }
         Ok(())
     }

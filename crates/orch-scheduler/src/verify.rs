@@ -1,21 +1,22 @@
-//! `orch verify`: the tool runs the checks of what an attempt reported, and judges it by them.
+//! `orch verify`: runs the checks on what an attempt reported, and judges the attempt by them.
 
 use orch_core::check::{CheckRun, CheckStage};
-use orch_core::effect::EffectKind;
+use orch_core::effect::Effect;
 use orch_core::id::{AttemptId, Slug};
 use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
 use super::operation::Operation;
+use super::perform::effect_lease::request_effect;
 use super::perform::verify::complete_verification;
-use super::perform::{effect_lease, require_run_git};
+use super::run_repository::require_run_git;
 use super::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// A verified attempt.
 #[derive(Clone, Debug)]
 pub struct VerifyOutcome {
-    /// Its task, after what followed.
+    /// Its task, after the verdict.
     pub task: TaskOverview,
     /// The attempt.
     pub attempt: orch_core::attempt::Attempt,
@@ -28,7 +29,7 @@ pub struct VerifyOutcome {
 /// Runs the checks of the task's reported attempt.
 ///
 /// # Errors
-/// No attempt was reported, a check did not pass (what follows from that is recorded), or the store failed.
+/// No attempt is reported, or a check did not pass; the verdict is recorded.
 pub fn verify_task(
     session: &mut Session,
     receipt: Option<&Receipt<'_, VerifyOutcome>>,
@@ -37,12 +38,12 @@ pub fn verify_task(
 ) -> Result<Response<VerifyOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let run = stage.resolve_run(task.run.as_ref())?;
-            let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
+        |unit| {
+            let run = unit.resolve_run(task.run.as_ref())?;
+            let found = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
             let last = decide::require_judgeable(&found)?;
             require_run_git(&run)?;
-            effect_lease::request_effect(stage.tx, EffectKind::Verify, run.id, Some(last.id), stage.now)?;
+            request_effect(unit.tx, run.id, &Effect::VerifyAttempt { attempt: last.id }, unit.now)?;
             Ok(RequestDecision::Pending(last.id.0))
         },
         |session, id| {

@@ -9,7 +9,7 @@ use orch_store::Transaction;
 use orch_store::table::attempt;
 
 use super::unit_of_work::read_fresh;
-use super::{TaskOverview, TaskSelector, blocked, dispatch, lookup};
+use super::{TaskOverview, TaskSelector, blocked, lookup, not_ready};
 use orch_inbox::{Error, Session};
 
 /// A task and why it does not move.
@@ -41,7 +41,7 @@ fn collect_reasons(
     task: &Task,
     now: Time,
 ) -> Result<Vec<NotReadyReason>, Error> {
-    let mut reasons = dispatch::explain_reasons(
+    let mut reasons = not_ready::explain_reasons(
         tx,
         task,
         decide::not_ready_reasons(run, task, now),

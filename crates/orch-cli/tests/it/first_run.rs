@@ -48,7 +48,7 @@ fn the_demo_does_its_job() {
     assert_eq!(of("failed").len(), 1, "one attempt fails");
     let (conflicts, rejected): (Vec<&Value>, Vec<&Value>) = of("rejected")
         .into_iter()
-        .partition(|event| event["data"]["reason"].as_str().unwrap().contains("does not merge in facts.md"));
+        .partition(|event| event["data"]["reason"].as_str().unwrap().contains("Merge conflict in facts.md"));
     assert_eq!((conflicts.len(), rejected.len()), (1, 1), "one conflict, and one rejected by its checks");
     let told = list_field(&end["happened"], "kind");
     assert_eq!(told.len(), 5, "what did not go straight is told again: {told:?}");
@@ -233,6 +233,6 @@ fn the_tour_of_the_readme_can_be_pasted() {
     for block in shown {
         assert!(printed.contains(block), "not printed today:\n{block}\nbut:\n{printed}");
     }
-    assert!(printed.contains("does not merge in tour-list.md"), "{printed}");
+    assert!(printed.contains("Merge conflict in tour-list.md"), "{printed}");
     assert!(printed.ends_with("one\ntwo\n"), "{printed}");
 }

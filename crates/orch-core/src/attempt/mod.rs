@@ -4,6 +4,7 @@ pub mod state;
 
 pub use state::AttemptState;
 
+use crate::event::EventSubject;
 use crate::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, ThreadId};
 use crate::task::ChecksStatus;
 use crate::time::Time;
@@ -62,4 +63,17 @@ pub struct Attempt {
     pub created_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
+}
+
+impl Attempt {
+    /// What events about it name: the attempt with its run, its task and its thread.
+    #[must_use]
+    pub fn event_subject(&self) -> EventSubject {
+        EventSubject {
+            run: Some(self.run),
+            task: Some(self.task),
+            attempt: Some(self.id),
+            thread: self.thread,
+        }
+    }
 }

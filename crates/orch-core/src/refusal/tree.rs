@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::check::{CheckStage, CheckState};
+use crate::effect::EffectKind;
 use crate::escape;
 use crate::id::{AttemptName, CommitHash, Slug, ThreadId};
 
@@ -155,7 +156,16 @@ pub enum TreeRefusal {
         /// What was asked for.
         attempt: String,
     },
-    /// What was asked for does not exist here.
+    /// Another process performs an operation that this one needs.
+    HeldElsewhere {
+        /// The operation.
+        effect: EffectKind,
+        /// The run.
+        run: Slug,
+    },
+    /// The request was in progress in another process, which has given it up.
+    RequestAborted,
+    /// The request needs something that this program does not support.
     NotSupported {
         /// What, as the beginning of a sentence.
         what: String,
@@ -213,7 +223,29 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             format!("The worktree of {attempt} could not be prepared: {reason}")
         }
         TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
+        TreeRefusal::HeldElsewhere { effect, run } => {
+            format!("Another process is {} run {run}; try again.", effect_activity(*effect))
+        }
+        TreeRefusal::RequestAborted => {
+            "Another process was performing this request and gave it up; try again.".to_owned()
+        }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
+    }
+}
+
+/// What a process that performs an effect does, followed by the run's name.
+fn effect_activity(effect: EffectKind) -> &'static str {
+    match effect {
+        EffectKind::Branch => "creating the branch of",
+        EffectKind::Prepare => "preparing a worktree of",
+        EffectKind::Baseline => "running the baseline checks of",
+        EffectKind::Verify => "running checks of",
+        EffectKind::Integrate => "merging into",
+        EffectKind::Clear => "removing a worktree of",
+        EffectKind::Restore => "restoring a worktree of",
+        EffectKind::Land => "landing",
+        EffectKind::Sweep => "sweeping the worktrees of",
+        EffectKind::Remove => "removing",
     }
 }
 

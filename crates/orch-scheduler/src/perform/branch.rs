@@ -1,19 +1,19 @@
-//! Making the run's branch.
+//! Creating the run's branch.
 
 use super::effect_lease::EffectLease;
-use super::{branch_ref, load_run, open_repository, require_run_git, to_commit_id, tool_transaction};
+use crate::lookup;
+use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id};
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 
-/// Makes the branch; one that is there, wherever it has gone meanwhile, is left alone.
-pub(crate) fn create_run_branch(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    let run = session.read(|tx, _| load_run(tx, taken.effect.run))?;
-    let ground = require_run_git(&run)?;
-    let made = open_repository(session, &run)?
-        .create_ref(&branch_ref(&ground.branch)?, &to_commit_id(&ground.base)?);
-    match made {
-        Ok(()) | Err(GitError::RefExists { .. }) => {}
-        Err(error) => return Err(error.into()),
+/// Creates the branch; an existing one is left alone, wherever it is.
+pub(crate) fn create_run_branch(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {
+    let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
+    let git = require_run_git(&run)?;
+    let created =
+        open_repository(session, &run)?.create_ref(&branch_ref(&git.branch)?, &to_commit_id(&git.base)?);
+    match created {
+        Ok(()) | Err(GitError::RefExists { .. }) => lease.complete_alone(session),
+        Err(error) => Err(error.into()),
     }
-    tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()))
 }

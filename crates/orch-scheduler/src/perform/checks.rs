@@ -1,4 +1,4 @@
-//! Running checks in a tree, one after the other, each with its log.
+//! Running checks in a worktree, one after the other, each with a log of its own.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +9,10 @@ use orch_core::limit;
 use orch_core::refusal::FailedCheck;
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
+use orch_store::Transaction;
+use orch_store::table::check_run;
 
-use super::{log_folder, open_repository, to_commit_id};
+use crate::run_repository::{main_worktree, open_repository, require_run_git, to_commit_id};
 use orch_git::{CheckoutTarget, RegisteredWorktree, Repository, WorktreeSpec};
 use orch_inbox::{Error, Session};
 use orch_process::EnvironmentVariables;
@@ -20,61 +22,69 @@ use orch_process::{CheckCommand, CheckOutcome, run_check};
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// What stands between what was checked and of what, in the reason why a tree for checks is locked.
+/// Follows the stage in the lock reason of a scratch worktree.
 const SCRATCH: &str = " checks of ";
 
-/// A command that is to run.
+/// A check that is to run.
 #[derive(Clone, Debug)]
 pub struct CheckSpec {
-    /// Whose it is.
+    /// Who asked for it.
     pub source: CheckSource,
-    /// What `sh -c` is given.
+    /// The command, for `sh -c`.
     pub command: String,
 }
 
-/// What is judged, and on what.
+/// The commit that checks run on, with the run and the attempt that they judge.
 #[derive(Clone, Debug)]
 pub struct CheckSubject<'a> {
     /// The run.
     pub run: &'a Run,
-    /// The attempt, where it is one.
+    /// The attempt, where the checks judge one.
     pub attempt: Option<(AttemptId, &'a AttemptName)>,
-    /// A small number for ports and databases.
+    /// A small number from which checks derive ports and database names.
     pub slot: u32,
-    /// On what.
+    /// When in an attempt's life they run.
     pub stage: CheckStage,
     /// The commit.
     pub commit: &'a CommitHash,
 }
 
-/// What several checks said.
+/// The results of several checks.
 #[derive(Clone, Debug, Default)]
 pub struct CheckReport {
-    /// Each one.
+    /// The result of each check.
     pub checks: Vec<CheckRun>,
-    /// The end of the output of the first that did not pass.
+    /// The tail of the output of the first check that did not pass.
     pub tail: Option<String>,
 }
 
 impl CheckReport {
-    /// What they come to.
-    pub(crate) fn judgement(&self) -> ChecksVerdict {
+    /// Judges all of them together.
+    pub(crate) fn verdict(&self) -> ChecksVerdict {
         judge_checks(self.checks.iter().map(|check| check.state))
     }
 
-    /// Those that did not pass.
+    /// The checks that did not pass.
     pub(crate) fn failed_checks(&self) -> Vec<FailedCheck> {
         self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed_check).collect()
     }
 
-    /// The same in a sentence, for whoever has to do better.
+    /// The checks that did not pass, in sentences.
     pub(crate) fn failure_summary(&self) -> String {
         let sentences: Vec<String> = self.failed_checks().iter().map(ToString::to_string).collect();
         sentences.join(" ")
     }
+
+    /// Records the result of each check.
+    pub(crate) fn save(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        for check in &self.checks {
+            check_run::insert(tx, check)?;
+        }
+        Ok(())
+    }
 }
 
-/// A check that did not pass, as a refusal tells it.
+/// Converts a check that did not pass to the form that refusals have.
 pub fn failed_check(check: &CheckRun) -> FailedCheck {
     FailedCheck {
         stage: check.stage,
@@ -86,38 +96,38 @@ pub fn failed_check(check: &CheckRun) -> FailedCheck {
     }
 }
 
-/// Runs the orders in a tree. All of them run, so that whoever has to do better sees all there is;
-/// only what could not start ends it, because then nothing is known.
+/// Runs the checks in a folder.
+/// All of them run, so that the next attempt sees every failure; only one that cannot start ends the series, because then nothing is known.
 pub(crate) fn run_checks(
     session: &Session,
     subject: &CheckSubject<'_>,
     folder: &Path,
-    orders: &[CheckSpec],
+    specs: &[CheckSpec],
 ) -> CheckReport {
-    let mut verdict = CheckReport::default();
-    for (index, order) in orders.iter().enumerate() {
-        let (check, tail) = run_one_check(session, subject, folder, order, index);
+    let mut report = CheckReport::default();
+    for (index, spec) in specs.iter().enumerate() {
+        let (check, tail) = run_one_check(session, subject, folder, spec, index);
         let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
-        verdict.checks.push(check);
-        if !passed && verdict.tail.is_none() {
-            verdict.tail = Some(tail);
+        report.checks.push(check);
+        if !passed && report.tail.is_none() {
+            report.tail = Some(tail);
         }
         if unknown {
             break;
         }
     }
-    verdict
+    report
 }
 
 fn run_one_check(
     session: &Session,
     subject: &CheckSubject<'_>,
     folder: &Path,
-    order: &CheckSpec,
+    spec: &CheckSpec,
     index: usize,
 ) -> (CheckRun, String) {
     let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
-    let name = match order.source {
+    let name = match spec.source {
         CheckSource::Setup => format!("{}-setup.log", subject.stage.name()),
         CheckSource::Run | CheckSource::Task | CheckSource::Tool => {
             format!("{}-{}.log", subject.stage.name(), index + 1)
@@ -127,7 +137,7 @@ fn run_one_check(
     let environment = check_environment(session, subject);
     let limit = Duration::from_millis(u64::try_from(subject.run.rules.check_limit.0).unwrap_or(0));
     let ran = run_check(&CheckCommand {
-        command: &order.command,
+        command: &spec.command,
         folder,
         environment: &environment,
         limit,
@@ -146,21 +156,21 @@ fn run_one_check(
         CheckOutcome::Interrupted => (CheckState::CouldNotStart, None, Some("it was interrupted".to_owned())),
         CheckOutcome::CouldNotStart(fault) => (CheckState::CouldNotStart, None, Some(fault.to_string())),
     };
-    // A tree that could not be prepared says nothing about what is in it.
-    let state = match (order.source, state) {
+    // A failed setup says nothing about the commit.
+    let state = match (spec.source, state) {
         (CheckSource::Setup, CheckState::Failed | CheckState::TimedOut) => CheckState::CouldNotStart,
         (_, state) => state,
     };
     let message = message.or_else(|| {
-        (order.source == CheckSource::Setup && state == CheckState::CouldNotStart)
+        (spec.source == CheckSource::Setup && state == CheckState::CouldNotStart)
             .then(|| format!("the setup ended with status {}", exit_status.unwrap_or(-1)))
     });
     let check = CheckRun {
         run: subject.run.id,
         attempt: subject.attempt.map(|(id, _)| id),
         stage: subject.stage,
-        source: order.source,
-        command: order.command.clone(),
+        source: spec.source,
+        command: spec.command.clone(),
         commit: subject.commit.clone(),
         state,
         exit_status,
@@ -172,14 +182,14 @@ fn run_one_check(
     (check, output_tail(&ran.tail))
 }
 
-/// The end of an output, within the bound, cut between characters.
+/// The tail of an output, within the bound, cut between characters.
 fn output_tail(tail: &str) -> String {
     let from = tail.len().saturating_sub(limit::LOG_TAIL_BYTES);
     let from = (from..=tail.len()).find(|from| tail.is_char_boundary(*from)).unwrap_or(tail.len());
     tail[from..].trim_end().to_owned()
 }
 
-/// What commands of ours see: what we were started with, without what makes them take themselves for a worker.
+/// The environment of a check: the one of this process, without the variables by which a worker knows its work.
 pub(crate) fn check_environment(session: &Session, subject: &CheckSubject<'_>) -> EnvironmentVariables {
     let environment = session.world().environment().clone();
     let environment = environment.without_prefix("ORCH_").without_prefix("INBOX_");
@@ -195,21 +205,30 @@ pub(crate) fn check_environment(session: &Session, subject: &CheckSubject<'_>) -
     }
 }
 
-/// The orders of a run and a task, the run's first.
+/// The folder for the logs of a run's checks, or of one attempt's.
+pub(crate) fn log_folder(session: &Session, run: &Run, attempt: Option<&AttemptName>) -> PathBuf {
+    let folder = session.store_folder().join("logs").join(run.name.as_str());
+    match attempt {
+        Some(name) => folder.join(format!("{}.{}", name.task.key, name.number)),
+        None => folder,
+    }
+}
+
+/// The checks of a run and a task, the run's first.
 pub fn check_specs(run_verify: &[String], task_verify: &[String]) -> Vec<CheckSpec> {
-    let order = |source| move |command: &String| CheckSpec { source, command: command.clone() };
+    let spec = |source| move |command: &String| CheckSpec { source, command: command.clone() };
     run_verify
         .iter()
-        .map(order(CheckSource::Run))
-        .chain(task_verify.iter().map(order(CheckSource::Task)))
+        .map(spec(CheckSource::Run))
+        .chain(task_verify.iter().map(spec(CheckSource::Task)))
         .collect()
 }
 
-/// Runs the orders on a commit in a tree that is made for them and taken away again.
+/// Runs the checks on a commit in a worktree that is created for them and removed afterwards.
 pub fn run_in_scratch_worktree(
     session: &Session,
     subject: &CheckSubject<'_>,
-    orders: &[CheckSpec],
+    specs: &[CheckSpec],
 ) -> Result<CheckReport, Error> {
     let repository = open_repository(session, subject.run)?;
     let (path, reason) = scratch_location(subject)?;
@@ -226,15 +245,15 @@ pub fn run_in_scratch_worktree(
     carry_ignored_files(&repository, &tree, &subject.run.rules.copy)?;
     let setup = subject.run.rules.setup.iter();
     let setup = setup.map(|command| CheckSpec { source: CheckSource::Setup, command: command.clone() });
-    let all: Vec<CheckSpec> = setup.chain(orders.iter().cloned()).collect();
-    let mut verdict = run_checks(session, subject, &folder, &all);
+    let all: Vec<CheckSpec> = setup.chain(specs.iter().cloned()).collect();
+    let mut report = run_checks(session, subject, &folder, &all);
     repository.remove_scratch(&path, &reason)?;
-    // A setup that did its work is no check.
-    verdict.checks.retain(|check| check.source != CheckSource::Setup || check.state != CheckState::Passed);
-    Ok(verdict)
+    // A setup that succeeded is no check.
+    report.checks.retain(|check| check.source != CheckSource::Setup || check.state != CheckState::Passed);
+    Ok(report)
 }
 
-/// Brings the ignored files along that a new tree needs.
+/// Copies the ignored files that a new worktree needs from the main worktree.
 pub(crate) fn carry_ignored_files(
     repository: &Repository,
     tree: &orch_git::Worktree<'_>,
@@ -248,16 +267,9 @@ pub(crate) fn carry_ignored_files(
     Ok(())
 }
 
-/// The worktree that files are brought from: none in a bare repository, and git does not know it where the git folder
-/// lies apart, as that of a submodule does.
-pub(crate) fn main_worktree(repository: &Repository) -> Result<Option<orch_git::Worktree<'_>>, Error> {
-    let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
-    Ok(main.and_then(|main| repository.open_worktree(&main.path).ok()))
-}
-
-/// Where a tree for checks lies, and why it is locked; the effect's hold keeps others away from it.
+/// The path and the lock reason of a scratch worktree; the effect's lease keeps other processes away from it.
 fn scratch_location(subject: &CheckSubject<'_>) -> Result<(PathBuf, String), Error> {
-    let root = Path::new(&super::require_run_git(subject.run)?.root);
+    let root = Path::new(&require_run_git(subject.run)?.root);
     let stage = subject.stage.name();
     Ok(match subject.attempt {
         Some((_, name)) => (
@@ -268,7 +280,7 @@ fn scratch_location(subject: &CheckSubject<'_>) -> Result<(PathBuf, String), Err
     })
 }
 
-/// Whether a tree was made for checks by [`run_in_scratch_worktree`].
+/// Whether a worktree was created by [`run_in_scratch_worktree`].
 pub(crate) fn is_scratch(entry: &RegisteredWorktree) -> bool {
     let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
     is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))

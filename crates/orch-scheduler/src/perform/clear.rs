@@ -1,116 +1,165 @@
-//! Taking the worktree of an ended attempt away, after everything in it was kept.
+//! Removing the worktree of an ended attempt, after everything in it was salvaged.
 
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 
 use orch_core::attempt::Attempt;
-use orch_core::effect::EffectKind;
-use orch_core::event::{EventKind, EventSubject};
-use orch_core::id::{AttemptId, RunId};
+use orch_core::effect::{Effect, PendingEffect};
+use orch_core::event::EventKind;
+use orch_core::id::AttemptId;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
+use orch_core::worker::Worker;
 use orch_core::worktree::{Worktree, WorktreeState};
-use orch_store::table::{attempt, worktree};
+use orch_store::Transaction;
+use orch_store::table::{attempt, worker, worktree};
 
 use super::effect_lease::EffectLease;
-use super::{
-    branch_ref, complete_effect, find_attempt_worktree, kept_ref, load_run, open_repository, salvage_ref,
-    spare, to_commit_id, tool_transaction,
+use crate::lookup;
+use crate::operation::tool_transaction;
+use crate::run_repository::{
+    branch_ref, find_attempt_worktree, kept_ref, open_repository, salvage_ref, to_commit_id,
 };
+use crate::worktree_pool::WorktreePool;
 use orch_git::{GitError, RefName, Repository, Salvage, sweep_deleted_folders};
-use orch_inbox::liveness;
+use orch_inbox::liveness::{WrapperLiveness, wrapper_liveness};
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
 
-/// How many worktrees are taken away at once, however many processors there are: they share one repository's locks.
-const AT_ONCE_MAX: usize = 4;
+/// How many worktrees are removed at the same time, however many processors there are: they share one repository's locks.
+const THREADS_MAX: usize = 4;
 
-/// How long what is at work in a worktree has to leave it: the git command that somebody killed has left behind, or
-/// what a worker is still ending.
+/// How long a process that works in the worktree may take to leave it: a git command whose parent was killed, or one that the worker is still ending.
 const LEAVING_MAX: TimeSpan = TimeSpan::from_seconds(1);
 
-/// How often to look whether it has left.
-const LOOK_AGAIN: TimeSpan = TimeSpan(20);
+/// How often the processes in the worktree are listed meanwhile.
+const POLL_INTERVAL: TimeSpan = TimeSpan(20);
 
-/// What is written down where the worktree may serve the run's next attempt.
-pub(crate) const PARK: &str = "park";
+/// An ended attempt whose worktree is to be removed.
+#[derive(Clone, Debug)]
+pub(crate) struct ClearingAttempt {
+    pub run: Run,
+    pub attempt: Attempt,
+    pub tree: Worktree,
+    /// The worker that may still use the worktree, as far as one is known.
+    pub worker: Option<Worker>,
+}
 
-/// Does something that ends attempts one by one, and takes the worktree of each away beside it, as many at once as there
-/// are processors: that takes longer than a merge, and nobody waits for it but the end of all.
+impl ClearingAttempt {
+    /// `None` where the attempt is live, or its worktree was removed already.
+    fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Self>, Error> {
+        let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
+            return Ok(None);
+        };
+        if attempt.state.is_live() || tree.state == WorktreeState::Removed {
+            return Ok(None);
+        }
+        let worker = Self::load_worker(tx, &attempt)?;
+        Ok(Some(Self { run: lookup::load_run(tx, attempt.run)?, attempt, tree, worker }))
+    }
+
+    /// The worker of an attempt, unless it has ended.
+    pub(crate) fn load_worker(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<Worker>, Error> {
+        let Some(thread) = attempt.thread else { return Ok(None) };
+        Ok(worker::load(tx, thread)?.filter(|row| row.end.is_none()))
+    }
+}
+
+/// Runs `work`, which merges attempts one by one and passes each on to be cleared; clears their worktrees on other threads meanwhile.
 ///
-/// What cannot be taken away stays asked for.
+/// Removing a worktree takes longer than a merge, and only the end of all waits for it.
+/// What cannot be removed stays pending.
 pub(super) fn clear_in_background(
     session: &mut Session,
-    run: RunId,
-    work: impl FnOnce(&mut Session, &mut dyn FnMut(AttemptId)) -> Result<(), Error>,
+    work: impl FnOnce(&mut Session, &mut dyn FnMut(Option<PendingEffect>, ClearingAttempt)) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let at_once = std::thread::available_parallelism().map_or(2, usize::from).min(AT_ONCE_MAX);
-    let (tell, ended) = channel();
-    let ended = Mutex::new(ended);
-    let next = || ended.lock().unwrap_or_else(PoisonError::into_inner).recv();
-    let others: Vec<Session> = (0..at_once).filter_map(|_| session.open_connection().ok()).collect();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS_MAX);
+    let (sender, receiver) = channel::<(Option<PendingEffect>, ClearingAttempt)>();
+    let receiver = Mutex::new(receiver);
+    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let sessions: Vec<Session> = (0..threads).filter_map(|_| session.open_connection().ok()).collect();
     std::thread::scope(|scope| {
-        for mut session in others {
+        for mut session in sessions {
             scope.spawn(move || {
-                while let Ok(attempt) = next() {
-                    let _ = complete_effect(&mut session, EffectKind::Clear, run, Some(attempt));
+                while let Ok((requested, clearing)) = next() {
+                    let _ = clear_requested(&mut session, requested, &clearing);
                 }
             });
         }
-        // Its end, however it ends, is theirs once they have done what was told.
-        let tell = tell;
-        work(session, &mut |attempt| {
-            let _ = tell.send(attempt);
+        // Dropped when `work` has ended, however it ends, which ends the threads after the last attempt.
+        let sender = sender;
+        work(session, &mut |requested, clearing| {
+            let _ = sender.send((requested, clearing));
         })
     })
 }
 
-/// Takes it away. One that is worked in, or holds what cannot be kept, stays where it is.
-pub(crate) fn clear_worktree(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    let Some(id) = taken.effect.attempt else { return Ok(()) };
-    let found = session.read(|tx, _| {
-        let run = load_run(tx, taken.effect.run)?;
-        Ok(attempt::load(tx, id)?.zip(worktree::load(tx, id)?).map(|(attempt, tree)| (run, attempt, tree)))
-    })?;
-    let Some((run, attempt, tree)) =
-        found.filter(|(_, attempt, tree)| !attempt.state.is_live() && tree.state != WorktreeState::Removed)
-    else {
-        return tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()));
-    };
-    let park = taken.effect.intent.as_deref() == Some(PARK);
-    // A worker that has reported takes a moment to end; until then the folder is its own.
-    let is_used = match attempt.thread.filter(|_| park) {
-        Some(thread) => session.read(|tx, _| liveness::has_live_wrapper(tx, thread))?,
-        None => false,
-    };
-    let gone = if is_used {
-        Err(GitError::Busy.into())
-    } else {
-        salvage_and_remove(session, &run, &attempt, &tree, park)
-    };
-    if matches!(&gone, Err(Error::Git(GitError::Busy))) {
-        // Somebody is at it just now; it stays to be done.
-        return gone.map(|_| ());
+fn clear_requested(
+    session: &mut Session,
+    requested: Option<PendingEffect>,
+    clearing: &ClearingAttempt,
+) -> Result<(), Error> {
+    match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
+        Some(lease) => lease.perform(session, |session, lease| clear_loaded(session, lease, clearing, true)),
+        // Another thread or process may be clearing it.
+        None => Ok(()),
+    }
+}
+
+/// Performs a pending effect that clears a worktree.
+pub(super) fn perform_clearing(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {
+    match lease.effect {
+        Effect::ClearWorktree { attempt, park } => clear_worktree(session, lease, attempt, park),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the worktree of an attempt.
+/// One that a process works in, or whose contents cannot be salvaged, stays where it is.
+pub(super) fn clear_worktree(
+    session: &mut Session,
+    lease: &EffectLease,
+    id: AttemptId,
+    park: bool,
+) -> Result<(), Error> {
+    match session.read(|tx, _| ClearingAttempt::load(tx, id))? {
+        Some(clearing) => clear_loaded(session, lease, &clearing, park),
+        None => lease.complete_alone(session),
+    }
+}
+
+fn clear_loaded(
+    session: &mut Session,
+    lease: &EffectLease,
+    clearing: &ClearingAttempt,
+    park: bool,
+) -> Result<(), Error> {
+    let ClearingAttempt { run, attempt, tree, worker } = clearing;
+    // A worker that has reported takes a moment to end; until then it may use the folder.
+    let is_used =
+        worker.as_ref().is_some_and(|row| matches!(wrapper_liveness(row), WrapperLiveness::Alive(_)));
+    if park && is_used {
+        return Err(GitError::Busy.into());
+    }
+    let removed = salvage_and_remove(session, run, attempt, tree, park);
+    if matches!(&removed, Err(Error::Git(GitError::Busy))) {
+        // A process is using it; the effect stays pending.
+        return removed.map(|_| ());
     }
     tool_transaction(session, |stage| {
-        if !taken.finish(stage.tx)? {
+        if !lease.complete(stage.tx)? {
             return Ok(());
         }
-        let about = EventSubject {
-            run: Some(run.id),
-            task: Some(attempt.task),
-            attempt: Some(id),
-            thread: attempt.thread,
-        };
-        match &gone {
+        let about = attempt.event_subject();
+        match &removed {
             Ok(salvage) => {
-                let current = worktree::load(stage.tx, id)?.unwrap_or_else(|| tree.clone());
                 let salvage = salvage.as_ref().map(|salvage| salvage.as_str().to_owned());
                 let mut data = vec![("path", tree.path.as_str().into())];
                 data.extend(salvage.as_deref().map(|salvage| ("salvage", salvage.into())));
+                let current = worktree::load(stage.tx, attempt.id)?.unwrap_or_else(|| tree.clone());
                 let removed = Worktree {
                     state: WorktreeState::Removed,
                     salvage: salvage.or_else(|| current.salvage.clone()),
@@ -119,23 +168,23 @@ pub(crate) fn clear_worktree(session: &mut Session, taken: &EffectLease) -> Resu
                 };
                 worktree::save(stage.tx, &removed)?;
                 if park {
-                    // The run may have ended while its worktree was put aside for it.
+                    // The run may have ended while its worktree was returned to the pool.
                     let current = stage.load_run(run.id)?.clone();
                     stage.request_sweep(&current)?;
                 }
                 stage.append_event(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {
-                let reason = super::prepare::describe_error(error);
-                stage.append_event(EventKind::Fault, about, None, vec![("reason", reason.into())])
+                let data = vec![("reason", error.describe().into())];
+                stage.append_event(EventKind::Fault, about, None, data)
             }
         }
     })?;
-    gone.map(|_| ())
+    removed.map(|_| ())
 }
 
-/// Keeps everything, removes the folder or puts it aside for the next attempt, and puts the branch away.
-/// Returns the reference that keeps what was there.
+/// Salvages the contents, removes the folder or returns it to the pool, and archives the branch.
+/// Returns the reference that keeps the contents.
 fn salvage_and_remove(
     session: &mut Session,
     run: &Run,
@@ -152,17 +201,16 @@ fn salvage_and_remove(
         let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
-    let reference = salvage_ref(name)?;
+    let pool = WorktreePool::new(&repository, run)?;
     if path.symlink_metadata().is_err() {
-        spare::remove_half_parked(&repository, run, name)?;
+        pool.discard(name)?;
     }
+    let reference = salvage_ref(name)?;
     let salvage = salvage_worktree(&repository, &reference, attempt, tree)?;
     match &salvage {
+        Some(salvage) if park && pool.put_back(name, salvage)? => {}
         Some(salvage) => {
-            let is_parked = park && spare::park_spare(&repository, run, name, salvage)?;
-            if !is_parked {
-                repository.remove_worktree(salvage)?;
-            }
+            repository.remove_worktree(salvage)?;
         }
         None => repository.unregister_missing_worktree(path)?,
     }
@@ -172,18 +220,18 @@ fn salvage_and_remove(
 
 /// A process that works in this folder and does not leave it.
 fn find_occupant(session: &mut Session, path: &Path) -> Result<Option<u32>, Error> {
-    let mut stays = None;
+    let mut occupant = None;
     wait_until(session, LEAVING_MAX, |session| {
-        stays = processes_working_in(path).first().copied();
-        Ok(match stays {
+        occupant = processes_working_in(path).first().copied();
+        Ok(match occupant {
             None => PollOutcome::Found(()),
-            Some(_) => PollOutcome::NotYet(Some(session.clock_now() + LOOK_AGAIN)),
+            Some(_) => PollOutcome::NotYet(Some(session.clock_now() + POLL_INTERVAL)),
         })
     })?;
-    Ok(stays)
+    Ok(occupant)
 }
 
-/// Keeps what is in the worktree; where it is gone, finds what an earlier try has kept.
+/// Salvages the contents of the worktree; where its folder is missing, finds the salvage of an earlier try.
 fn salvage_worktree(
     repository: &Repository,
     reference: &RefName,
@@ -192,7 +240,7 @@ fn salvage_worktree(
 ) -> Result<Option<Salvage>, Error> {
     let (path, name) = (Path::new(&tree.path), &attempt.name);
     match repository.open_worktree(path) {
-        // What lies where a worktree was only planned is somebody else's.
+        // A worktree that was only planned was created by someone else.
         Ok(_)
             if tree.state == WorktreeState::Planned
                 && find_attempt_worktree(repository, path, name)?.is_none() =>
@@ -206,10 +254,10 @@ fn salvage_worktree(
             let problem = TreeProblem::Gone;
             Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into())
         }
-        // Its folder is gone: an earlier try was cut off, or somebody else took it away.
+        // The folder is missing: an earlier try was interrupted, or a person deleted it.
         Err(GitError::NotAWorktree { .. }) => {
             if let Some(folder) = path.parent() {
-                // What cannot be deleted costs room and nothing else.
+                // A folder that cannot be deleted only takes up space.
                 let _ = sweep_deleted_folders(folder);
             }
             Ok(repository.find_salvage(reference, path)?)
@@ -218,20 +266,21 @@ fn salvage_worktree(
     }
 }
 
-/// Moves a branch out of the way of people, to where it is kept. One that holds nothing is deleted, and one that
-/// somebody has checked out stays.
+/// Moves the attempt's branch to the reference that keeps it.
+/// A branch without commits is deleted, and one that is checked out stays.
 fn archive_branch(repository: &Repository, attempt: &Attempt, tree: &Worktree) -> Result<(), Error> {
     let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(&attempt.name)?);
     let Some(at) = repository.read_ref(&branch)? else { return Ok(()) };
-    let is_checked_out = repository.find_worktree_on_branch(&branch)?.is_some();
-    if tree.state == WorktreeState::Planned && at == to_commit_id(&tree.base)? {
-        return if is_checked_out { Ok(()) } else { Ok(repository.delete_ref(&branch, &at)?) };
+    if tree.state != WorktreeState::Planned || at != to_commit_id(&tree.base)? {
+        match repository.create_ref(&kept, &at) {
+            Ok(()) => {}
+            Err(GitError::RefExists { at: old, .. }) if old == at => {}
+            Err(GitError::RefExists { at: old, .. }) => repository.compare_and_swap(&kept, &at, &old)?,
+            Err(error) => return Err(error.into()),
+        }
     }
-    match repository.create_ref(&kept, &at) {
-        Ok(()) => {}
-        Err(GitError::RefExists { at: old, .. }) if old == at => {}
-        Err(GitError::RefExists { at: old, .. }) => repository.compare_and_swap(&kept, &at, &old)?,
-        Err(error) => return Err(error.into()),
+    if repository.find_worktree_on_branch(&branch)?.is_none() {
+        repository.delete_ref(&branch, &at)?;
     }
-    if is_checked_out { Ok(()) } else { Ok(repository.delete_ref(&branch, &at)?) }
+    Ok(())
 }

@@ -1,191 +1,202 @@
-//! Who performs an effect: taken from nobody, or from a process that is gone.
+//! Leases of effects: which process performs an effect, and which thread of this process.
 //!
-//! The store knows processes, not their threads: which thread of this one is at an effect is known here alone.
+//! The store knows processes, not their threads; which thread of this process performs an effect is known here alone.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use orch_core::effect::{Effect, EffectHolder, EffectKind, HolderLiveness, is_free};
-use orch_core::id::{AttemptId, RunId, Slug};
+use orch_core::effect::{
+    Effect, EffectHolder, EffectKey, EffectKind, HolderLiveness, PendingEffect, is_free,
+};
+use orch_core::id::{EffectId, RunId};
+use orch_core::refusal::TreeRefusal;
 use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::WriteDurability;
-use orch_store::table::effect;
+use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
+use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::{ProcessIdentity, host_id};
 
-/// Until when a holder on another host is believed to be alive.
-const HELD: TimeSpan = TimeSpan::from_hours(4);
+/// How long a holder on another host is believed to be alive.
+const LEASE_LENGTH: TimeSpan = TimeSpan::from_hours(4);
 
-/// An effect that is ours to perform, and no other thread's for as long as this lives.
+/// How long a command waits for another process that performs the effect it needs.
+const WAIT_MAX: TimeSpan = TimeSpan::from_hours(4);
+
+/// How often a waiting command checks whether that process is still alive.
+const RECHECK_INTERVAL: TimeSpan = TimeSpan::from_seconds(1);
+
+/// An effect whose lease this process holds, and that no other thread performs as long as this value lives.
 #[derive(Debug)]
-#[must_use = "an effect that was taken keeps others from performing it"]
+#[must_use = "an effect whose lease is held keeps others from performing it"]
 pub(crate) struct EffectLease {
-    /// The effect, with the number of this taking.
+    /// The run.
+    pub run: RunId,
+    /// The effect.
     pub effect: Effect,
-    /// Never read: its end lets other threads come.
-    _here: InProcessGuard,
-}
-
-/// What an effect is about, and in which store.
-type EffectKey = (PathBuf, EffectKind, RunId, Option<AttemptId>);
-
-/// What the threads of this process are at.
-static UNDER_WAY: Mutex<BTreeSet<EffectKey>> = Mutex::new(BTreeSet::new());
-
-/// One thread is at an effect.
-#[derive(Debug)]
-struct InProcessGuard(EffectKey);
-
-impl InProcessGuard {
-    /// `None` where another thread is at it.
-    fn try_enter(about: EffectKey) -> Option<Self> {
-        effects_in_process().insert(about.clone()).then(|| Self(about))
-    }
-}
-
-impl Drop for InProcessGuard {
-    fn drop(&mut self) {
-        effects_in_process().remove(&self.0);
-    }
-}
-
-/// Whoever panicked meanwhile has left the set whole.
-fn effects_in_process() -> MutexGuard<'static, BTreeSet<EffectKey>> {
-    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What came of asking for an effect.
-pub(crate) enum LeaseAcquisition {
-    /// It was done, or nobody wants it any more.
-    AlreadyDone,
-    /// It is ours.
-    Acquired(EffectLease),
-    /// A living process performs it.
-    HeldElsewhere,
+    id: EffectId,
+    number: u32,
+    /// Lets other threads in when it is dropped.
+    _guard: ThreadGuard,
 }
 
 impl EffectLease {
-    /// Takes the effect away in the transaction that reports it; `false` when somebody else has taken it meanwhile.
-    pub(crate) fn finish(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
-        Ok(effect::delete_performed(tx, self.effect.id, self.effect.taken)?)
+    fn new(pending: PendingEffect, guard: ThreadGuard) -> Self {
+        let PendingEffect { id, run, effect, lease_number, .. } = pending;
+        Self { run, effect, id, number: lease_number, _guard: guard }
     }
 
-    /// Writes down what is about to be done; `false` when somebody else has taken the effect meanwhile.
-    pub(crate) fn record_intent(&self, tx: &mut Transaction<'_>, intent: &str) -> Result<bool, Error> {
-        Ok(effect::record_intent(tx, self.effect.id, self.effect.taken, intent)?)
+    /// Acquires the thread's share of a lease that [`request_effect`] acquired in this process.
+    /// `None` when another thread of this process has performed the effect meanwhile, or is performing it.
+    pub(crate) fn of_request(session: &Session, requested: PendingEffect) -> Option<Self> {
+        let guard = ThreadGuard::enter_first(session.store_folder(), &requested)?;
+        Some(Self::new(requested, guard))
+    }
+
+    /// Acquires an effect's lease, unless a living process or another thread holds it.
+    pub(crate) fn acquire(session: &mut Session, key: EffectKey) -> Result<LeaseAcquisition, Error> {
+        // Entered first, so that the row read next is not one that another thread is just completing.
+        let guard = ThreadGuard::enter(session.store_folder(), key);
+        let seen = session.read(|tx, _| Ok(effect::find_pending(tx, key)?))?;
+        let Some(seen) = seen else { return Ok(LeaseAcquisition::AlreadyDone) };
+        let Some(guard) = guard else { return Ok(LeaseAcquisition::HeldElsewhere) };
+        let own = ProcessIdentity::of_current_process().to_string();
+        if seen.holder.as_ref().is_some_and(|holder| holder.process == own && holder.host == host_id()) {
+            guard.mark_adopted(seen.id);
+            return Ok(LeaseAcquisition::Acquired(Self::new(seen, guard)));
+        }
+        let acquired = session.write(WriteDurability::Power, |tx, now| {
+            let Some(found) = effect::find_pending(tx, key)? else {
+                return Ok(TxEnd::Rollback(Err(LeaseAcquisition::AlreadyDone)));
+            };
+            if !is_unheld(&found, now) {
+                return Ok(TxEnd::Rollback(Err(LeaseAcquisition::HeldElsewhere)));
+            }
+            let lease_number = found.lease_number.saturating_add(1);
+            effect::acquire_lease(tx, found.id, &own_holder(now), lease_number)?;
+            Ok(TxEnd::Commit(Ok(PendingEffect { lease_number, ..found })))
+        })?;
+        Ok(match acquired {
+            Ok(pending) => LeaseAcquisition::Acquired(Self::new(pending, guard)),
+            Err(other) => other,
+        })
+    }
+
+    /// Waits while another process performs the effect, then acquires its lease; `None` when it was performed.
+    pub(crate) fn wait_and_acquire(session: &mut Session, key: EffectKey) -> Result<Option<Self>, Error> {
+        let acquired = wait_until(session, WAIT_MAX, |session| {
+            Ok(match Self::acquire(session, key)? {
+                LeaseAcquisition::AlreadyDone => PollOutcome::Found(None),
+                LeaseAcquisition::Acquired(lease) => PollOutcome::Found(Some(lease)),
+                // Nothing in the store changes when a process dies.
+                LeaseAcquisition::HeldElsewhere => {
+                    PollOutcome::NotYet(Some(session.clock_now() + RECHECK_INTERVAL))
+                }
+            })
+        })?;
+        match acquired {
+            Some(acquired) => Ok(acquired),
+            None => Err(session.read(|tx, _| held_elsewhere(tx, key.kind, key.run))?),
+        }
+    }
+
+    /// Deletes the effect in the transaction that reports it; `false` when another process has acquired the lease.
+    pub(crate) fn complete(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
+        Ok(effect::delete_performed(tx, self.id, self.number)?)
+    }
+
+    /// Deletes the effect in a transaction of its own, where there is nothing to report.
+    pub(crate) fn complete_alone(&self, session: &mut Session) -> Result<(), Error> {
+        session.write(WriteDurability::Power, |tx, _| self.complete(tx).map(|_| TxEnd::Commit(())))
+    }
+
+    /// Records what is about to be done in the effect's payload.
+    ///
+    /// # Errors
+    /// Another process has acquired the lease.
+    pub(crate) fn record_progress(&self, tx: &mut Transaction<'_>, effect: &Effect) -> Result<(), Error> {
+        if effect::save_payload(tx, self.id, self.number, effect)? {
+            return Ok(());
+        }
+        Err(held_elsewhere(tx, effect.kind(), self.run)?)
+    }
+
+    /// Releases the lease without completing the effect.
+    fn release(&self, session: &mut Session) -> Result<(), Error> {
+        session.write(WriteDurability::Power, |tx, _| {
+            effect::release_lease(tx, self.id, self.number)?;
+            Ok(TxEnd::Commit(()))
+        })
+    }
+
+    /// Performs the effect, and releases its lease when that fails without having completed it.
+    pub(crate) fn perform<T>(
+        &self,
+        session: &mut Session,
+        performer: impl FnOnce(&mut Session, &Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let performed = performer(session, self);
+        if performed.is_err() {
+            self.release(session)?;
+        }
+        performed
     }
 }
 
-/// Asks for an effect in the transaction that decides on it, to be performed by this process at once.
+/// What came of asking for a lease.
+pub(crate) enum LeaseAcquisition {
+    /// The effect was performed, or withdrawn.
+    AlreadyDone,
+    /// This process holds the lease.
+    Acquired(EffectLease),
+    /// A living process, or another thread of this one, performs the effect.
+    HeldElsewhere,
+}
+
+/// Performs an effect by `performer`, or waits for the process that performs it.
+pub(crate) fn complete_by(
+    session: &mut Session,
+    key: EffectKey,
+    performer: impl FnOnce(&mut Session, &EffectLease) -> Result<(), Error>,
+) -> Result<(), Error> {
+    match EffectLease::wait_and_acquire(session, key)? {
+        None => Ok(()),
+        Some(lease) => lease.perform(session, performer),
+    }
+}
+
+/// Asks for an effect in the transaction that decides on it, to be performed by this process after the commit.
+/// `None` when the effect is pending already and its lease is held.
 pub(crate) fn request_effect(
     tx: &mut Transaction<'_>,
-    kind: EffectKind,
     run: RunId,
-    attempt: Option<AttemptId>,
+    effect: &Effect,
     now: Time,
-) -> Result<(), Error> {
-    effect::insert(tx, kind, run, attempt, now)?;
-    let Some(wanted) = effect::find_pending(tx, kind, run, attempt)? else { return Ok(()) };
-    if wanted.holder.is_none() {
-        effect::acquire_lease(tx, wanted.id, &current_holder(now), wanted.taken.saturating_add(1))?;
-    }
-    Ok(())
+) -> Result<Option<PendingEffect>, Error> {
+    Ok(effect::insert_held(tx, run, effect, &own_holder(now), now)?)
 }
 
-/// The same for an attempt, with what its performer has to know.
-pub(crate) fn request_effect_with_intent(
-    tx: &mut Transaction<'_>,
-    kind: EffectKind,
-    run: RunId,
-    attempt: AttemptId,
-    intent: &str,
-    now: Time,
-) -> Result<(), Error> {
-    request_effect(tx, kind, run, Some(attempt), now)?;
-    if let Some(asked) = effect::find_pending(tx, kind, run, Some(attempt))? {
-        effect::record_intent(tx, asked.id, asked.taken, intent)?;
-    }
-    Ok(())
-}
-
-/// The same for a worktree: the lead who wants it is whom its worker will report to.
-pub(crate) fn request_worktree(
-    tx: &mut Transaction<'_>,
-    run: RunId,
-    attempt: AttemptId,
-    lead: &Slug,
-    now: Time,
-) -> Result<(), Error> {
-    request_effect_with_intent(tx, EffectKind::Prepare, run, attempt, lead.as_str(), now)
-}
-
-/// Writes down what the performer of an effect for a whole run has to know, in the transaction that asks for it.
-pub(crate) fn set_effect_intent(
-    tx: &mut Transaction<'_>,
-    kind: EffectKind,
-    run: RunId,
-    intent: &str,
-) -> Result<(), Error> {
-    if let Some(asked) = effect::find_pending(tx, kind, run, None)? {
-        effect::record_intent(tx, asked.id, asked.taken, intent)?;
-    }
-    Ok(())
-}
-
-/// Whether nobody alive performs an effect.
-pub fn is_unheld(effect: &Effect, now: Time) -> bool {
+/// Whether no living process performs an effect.
+pub fn is_unheld(effect: &PendingEffect, now: Time) -> bool {
     is_free(effect.holder.as_ref(), holder_liveness, now)
 }
 
-/// Takes an effect, if nobody alive performs it.
-pub(crate) fn acquire_effect_lease(
-    session: &mut Session,
-    kind: EffectKind,
-    run: RunId,
-    attempt: Option<AttemptId>,
-) -> Result<LeaseAcquisition, Error> {
-    // First, so that what is read next is not what another thread is just ending.
-    let here = InProcessGuard::try_enter((session.store_folder().to_owned(), kind, run, attempt));
-    let there = session.read(|tx, _| Ok(effect::find_pending(tx, kind, run, attempt)?))?;
-    let Some(seen) = there else { return Ok(LeaseAcquisition::AlreadyDone) };
-    let Some(here) = here else { return Ok(LeaseAcquisition::HeldElsewhere) };
-    let own_process = ProcessIdentity::of_current_process().to_string();
-    if seen.holder.as_ref().is_some_and(|holder| holder.process == own_process && holder.host == host_id()) {
-        return Ok(LeaseAcquisition::Acquired(EffectLease { effect: seen, _here: here }));
-    }
-    let taken = session.write(WriteDurability::Power, |tx, now| {
-        let Some(found) = effect::find_pending(tx, kind, run, attempt)? else {
-            return Ok(TxEnd::Rollback(Err(LeaseAcquisition::AlreadyDone)));
-        };
-        if !is_free(found.holder.as_ref(), holder_liveness, now) {
-            return Ok(TxEnd::Rollback(Err(LeaseAcquisition::HeldElsewhere)));
-        }
-        let (holder, taken) = (current_holder(now), found.taken.saturating_add(1));
-        effect::acquire_lease(tx, found.id, &holder, taken)?;
-        Ok(TxEnd::Commit(Ok(Effect { holder: Some(holder), taken, ..found })))
-    })?;
-    Ok(match taken {
-        Ok(effect) => LeaseAcquisition::Acquired(EffectLease { effect, _here: here }),
-        Err(other) => other,
+/// The error of a command that meets another process at an effect.
+fn held_elsewhere(tx: &mut Transaction<'_>, effect: EffectKind, run: RunId) -> Result<Error, Error> {
+    Ok(match run_table::load(tx, run)? {
+        Some(run) => TreeRefusal::HeldElsewhere { effect, run: run.name }.into(),
+        None => TreeRefusal::RequestAborted.into(),
     })
 }
 
-/// Gives an effect back undone.
-pub(crate) fn release_effect_lease(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    session.write(WriteDurability::Power, |tx, _| {
-        effect::release_lease(tx, taken.effect.id, taken.effect.taken)?;
-        Ok(TxEnd::Commit(()))
-    })
-}
-
-fn current_holder(now: Time) -> EffectHolder {
+fn own_holder(now: Time) -> EffectHolder {
     EffectHolder {
         host: host_id().to_owned(),
         process: ProcessIdentity::of_current_process().to_string(),
-        until: now + HELD,
+        until: now + LEASE_LENGTH,
     }
 }
 
@@ -196,5 +207,50 @@ fn holder_liveness(holder: &EffectHolder) -> HolderLiveness {
     match holder.process.parse::<ProcessIdentity>() {
         Ok(process) if process.is_alive() => HolderLiveness::Alive,
         _ => HolderLiveness::Dead,
+    }
+}
+
+/// Which effects the threads of this process perform, each with the folder of its store.
+struct ThreadRegistry {
+    under_way: BTreeSet<(PathBuf, EffectKey)>,
+    /// Effects that a thread found held by this process and performed, though another thread may have requested them.
+    adopted: BTreeSet<(PathBuf, EffectId)>,
+}
+
+static THREADS: Mutex<ThreadRegistry> =
+    Mutex::new(ThreadRegistry { under_way: BTreeSet::new(), adopted: BTreeSet::new() });
+
+/// A panic in another thread leaves the sets whole.
+fn thread_registry() -> MutexGuard<'static, ThreadRegistry> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps other threads of this process from performing an effect.
+#[derive(Debug)]
+struct ThreadGuard(PathBuf, EffectKey);
+
+impl ThreadGuard {
+    /// `None` when another thread performs the effect.
+    fn enter(store: &Path, key: EffectKey) -> Option<Self> {
+        thread_registry().under_way.insert((store.to_owned(), key)).then(|| Self(store.to_owned(), key))
+    }
+
+    /// `None` when another thread performs the effect, or has performed it since it was requested.
+    fn enter_first(store: &Path, requested: &PendingEffect) -> Option<Self> {
+        let mut registry = thread_registry();
+        let is_adopted = registry.adopted.contains(&(store.to_owned(), requested.id));
+        let key = requested.key();
+        (!is_adopted && registry.under_way.insert((store.to_owned(), key)))
+            .then(|| Self(store.to_owned(), key))
+    }
+
+    fn mark_adopted(&self, id: EffectId) {
+        thread_registry().adopted.insert((self.0.clone(), id));
+    }
+}
+
+impl Drop for ThreadGuard {
+    fn drop(&mut self) {
+        thread_registry().under_way.remove(&(self.0.clone(), self.1));
     }
 }

@@ -1,17 +1,15 @@
-//! Merging what was reported and found good into the run's branch, one attempt after the other.
+//! Merging verified attempts into the run's branch, one after the other.
 //!
-//! The candidate is made without touching a checkout, checked where it is not what was checked already, written down,
-//! and only then does the branch move, from exactly where it was seen. Cut off in between, the next performer finds
-//! what was written down, and whether the branch has moved.
+//! The candidate commit is created without touching a checkout, checked where its tree was not checked already, and recorded; only then does the branch move, from exactly where it was seen.
+//! After an interruption the next performer finds the recorded merge, and whether the branch has moved.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, ChecksVerdict};
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
-use orch_core::event::{EventDatum, EventKind, EventSubject};
+use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus};
@@ -20,23 +18,21 @@ use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 use orch_store::{Transaction, TxEnd};
-use serde_json::json;
 
 use super::checks::{self, CheckSubject};
-use super::effect_lease::{self, EffectLease};
-use super::verify::{complete_verification, record_tool_fault};
-use super::{
-    branch_ref, clear, complete_effect, load_run, open_repository, require_run_git, to_commit_id,
-    to_stored_commit, tool_transaction,
-};
+use super::clear::{self, ClearingAttempt};
+use super::effect_lease::{EffectLease, complete_by, request_effect};
+use super::merge::{MOVES_MAX, TrackedBranch};
+use super::sweep;
+use super::verify::{self, VerifyingAttempt, complete_verification};
 use crate::judge::ReportedAttempt;
 use crate::lookup;
-use crate::unit_of_work::UnitOfWork;
-use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome, RefName, Repository};
+use crate::operation::tool_transaction;
+use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
+use crate::tool_fault::record_tool_fault;
+use crate::unit_of_work::{UnitOfWork, read_fresh};
+use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome};
 use orch_inbox::{Error, Session};
-
-/// How often a merge is tried again because somebody else moved the run's branch.
-pub(super) const MOVES_MAX: u32 = 20;
 
 /// An attempt that is to be merged.
 struct MergeCandidate {
@@ -47,107 +43,137 @@ struct MergeCandidate {
 }
 
 impl MergeCandidate {
-    fn event_subject(&self) -> EventSubject {
-        EventSubject {
-            run: Some(self.task.run),
-            task: Some(self.task.id),
-            attempt: Some(self.attempt.id),
-            thread: self.attempt.thread,
-        }
+    fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Self>, Error> {
+        let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
+            return Ok(None);
+        };
+        let Some(task) = task_table::load(tx, attempt.task)? else { return Ok(None) };
+        Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree }))
     }
 
     /// The commit that is merged.
-    fn commit_to_merge(&self) -> &CommitHash {
+    fn head(&self) -> &CommitHash {
         self.tree.head.as_ref().unwrap_or(&self.tree.base)
+    }
+
+    /// Whether the attempt is still to be merged as it was loaded.
+    /// It may have been recalled, cancelled, rejected or given another commit while its checks ran.
+    fn is_still_wanted(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
+        let (Some(task), Some(tree)) =
+            (task_table::load(tx, self.task.id)?, worktree::load(tx, self.attempt.id)?)
+        else {
+            return Ok(false);
+        };
+        let is_last = task.attempt.is_some_and(|last| last.id == self.attempt.id);
+        let is_unchanged =
+            task.state == self.task.state && tree.head == self.tree.head && tree.merged.is_none();
+        Ok(is_last && is_unchanged)
+    }
+
+    fn merge_message(&self) -> String {
+        format!("Merge {}: {}\n", self.attempt.name, self.task.title)
     }
 }
 
-/// A branch, as far as this process has moved it.
-pub(super) struct TrackedBranch<'r> {
-    pub(super) repository: &'r Repository,
-    pub(super) name: RefName,
-    pub(super) tip: CommitId,
-    /// The worktree that has it checked out, which must move with it.
-    pub(super) checkout: Option<PathBuf>,
-}
-
-/// Merges everything that is ready to be merged.
-pub(crate) fn merge_reported_attempts(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    let run = session.read(|tx, _| load_run(tx, taken.effect.run))?;
+/// Merges all attempts that may be merged.
+pub(crate) fn merge_reported_attempts(
+    session: &mut Session,
+    lease: &EffectLease,
+    merging: Option<&RecordedMerge>,
+) -> Result<(), Error> {
+    let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
     let repository = open_repository(session, &run)?;
-    let name = branch_ref(&require_run_git(&run)?.branch)?;
-    let tip = repository
-        .read_ref(&name)?
-        .ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(name.to_string()) }))?;
-    let checkout = repository.find_worktree_on_branch(&name)?.map(|entry| entry.path);
-    let mut branch = TrackedBranch { repository: &repository, name, tip, checkout };
-    recover_interrupted_merge(session, taken, &branch)?;
-    clear::clear_in_background(session, run.id, |session, merged| {
-        let mut passed_over = BTreeSet::new();
-        while let Some(candidate) = next_candidate(session, &run, &passed_over)? {
-            passed_over.insert(candidate.attempt.id);
-            if ensure_verified(session, &run, &candidate)?
-                && merge_attempt(session, taken, &run, &candidate, &mut branch)?
-            {
-                merged(candidate.attempt.id);
+    let name = &require_run_git(&run)?.branch;
+    let reference = branch_ref(name)?;
+    let missing = || Error::from(TreeRefusal::BaseNotFound { revision: Some(reference.to_string()) });
+    let tip = repository.read_ref(&reference)?.ok_or_else(missing)?;
+    let mut integration =
+        Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
+    if let Some(merge) = merging {
+        integration.recover_merge(session, merge)?;
+    }
+    clear::clear_in_background(session, |session, clear| {
+        let mut seen = BTreeSet::new();
+        loop {
+            let candidates = next_candidates(session, &run, &seen)?;
+            if candidates.is_empty() {
+                return Ok(());
+            }
+            for candidate in candidates {
+                seen.insert(candidate.attempt.id);
+                if ensure_verified(session, &run, &candidate)?
+                    && let Some((requested, merged)) = integration.merge_attempt(session, &candidate)?
+                {
+                    clear(requested, merged);
+                }
             }
         }
-        Ok(())
     })?;
-    tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()))?;
-    // Where that was the end of the run. What cannot be swept costs room and nothing else, and is tried again.
-    let _ = complete_effect(session, EffectKind::Sweep, run.id, None);
+    lease.complete_alone(session)?;
+    // Where that was the end of the run. A worktree that cannot be swept only takes up space, and stays pending.
+    let _ = complete_by(session, EffectKey::of_run(EffectKind::Sweep, run.id), sweep::sweep_run);
     Ok(())
 }
 
-/// The oldest reported attempt that this performer has not looked at.
-fn next_candidate(
+/// Whether attempts of the run may be merged in its present state.
+fn accepts_merges(run: &Run) -> bool {
+    !matches!(run.state.status(), RunStatus::Paused | RunStatus::Cancelled)
+}
+
+/// The reported attempts that this performer has not seen, oldest first; none in a run that is paused or cancelled.
+fn next_candidates(
     session: &mut Session,
     run: &Run,
-    passed_over: &BTreeSet<AttemptId>,
-) -> Result<Option<MergeCandidate>, Error> {
-    tool_transaction(session, |stage| {
-        let current = stage.load_run(run.id)?;
-        if matches!(current.state.status(), RunStatus::Paused | RunStatus::Cancelled) {
-            return Ok(None);
+    seen: &BTreeSet<AttemptId>,
+) -> Result<Vec<MergeCandidate>, Error> {
+    read_fresh(session, |tx, _| {
+        let current = lookup::load_run(tx, run.id)?;
+        if !accepts_merges(&current) {
+            return Ok(Vec::new());
         }
         let state = match run.policy.done_when {
             DoneWhen::Integrated => TaskState::Reported,
             DoneWhen::Reported | DoneWhen::Verified => TaskState::Done,
         };
-        for id in worktree::list_unmerged_tasks(stage.tx, run.id, state)? {
-            let task = task_table::load(stage.tx, id)?;
-            let last = task.and_then(|task| task.attempt).filter(|last| !passed_over.contains(&last.id));
-            if let Some(last) = last {
-                return load_candidate(stage.tx, last.id);
+        let mut candidates = Vec::new();
+        for id in worktree::list_unmerged_tasks(tx, run.id, state)? {
+            let last = task_table::load(tx, id)?.and_then(|task| task.attempt);
+            if let Some(last) = last.filter(|last| !seen.contains(&last.id)) {
+                candidates.extend(MergeCandidate::load(tx, last.id)?);
             }
         }
-        Ok(None)
+        Ok(candidates)
     })
 }
 
-/// Runs the checks that have yet to run; says whether the attempt may be merged.
+/// Runs the checks of an attempt that were not run yet; `false` where the attempt may not be merged.
 fn ensure_verified(session: &mut Session, run: &Run, candidate: &MergeCandidate) -> Result<bool, Error> {
-    let has_nothing = candidate.attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
-    if has_nothing
-        || matches!(candidate.attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
-        || candidate.task.state == TaskState::Done
+    let MergeCandidate { task, attempt, text, tree } = candidate;
+    let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
+    if has_nothing_to_check
+        || matches!(attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
+        || task.state == TaskState::Done
     {
         return Ok(true);
     }
-    let id = candidate.attempt.id;
-    let asked = session.write(WriteDurability::Power, |tx, now| {
-        let state = attempt::load(tx, id)?.map(|attempt| attempt.state);
-        if state != Some(AttemptState::Reported) {
-            return Ok(TxEnd::Rollback(false));
+    let effect = Effect::VerifyAttempt { attempt: attempt.id };
+    let requested = session.write(WriteDurability::Power, |tx, now| {
+        let state = attempt::load(tx, attempt.id)?.map(|attempt| attempt.state);
+        if state != Some(AttemptState::Reported) || !accepts_merges(&lookup::load_run(tx, run.id)?) {
+            return Ok(TxEnd::Rollback(None));
         }
-        effect_lease::request_effect(tx, EffectKind::Verify, run.id, Some(id), now)?;
-        Ok(TxEnd::Commit(true))
+        Ok(TxEnd::Commit(Some(request_effect(tx, run.id, &effect, now)?)))
     })?;
-    if !asked {
-        return Ok(false);
-    }
-    match complete_verification(session, run.id, id) {
+    let Some(requested) = requested else { return Ok(false) };
+    let verified = match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
+        Some(lease) => {
+            let (run, attempt, text, tree) = (run.clone(), attempt.clone(), text.clone(), tree.clone());
+            let verifying = VerifyingAttempt { run, attempt, text, tree };
+            lease.perform(session, |session, lease| verify::verify_loaded(session, lease, &verifying))
+        }
+        None => complete_verification(session, run.id, attempt.id),
+    };
+    match verified {
         Ok(()) => Ok(true),
         // Recorded already, as a rejection or as a fault.
         Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(false),
@@ -155,279 +181,230 @@ fn ensure_verified(session: &mut Session, run: &Run, candidate: &MergeCandidate)
     }
 }
 
-/// Merges one attempt, again and again while somebody else moves the branch.
-fn merge_attempt(
-    session: &mut Session,
-    taken: &EffectLease,
-    run: &Run,
-    candidate: &MergeCandidate,
-    branch: &mut TrackedBranch<'_>,
-) -> Result<bool, Error> {
-    let head = to_commit_id(candidate.commit_to_merge())?;
-    for _ in 0..MOVES_MAX {
-        let merged = match branch.repository.commit_relation(&branch.tip, &head)? {
-            CommitRelation::UpToDate => {
-                let is_ours = record_merge_intent(session, taken, candidate, &branch.tip)?;
-                if is_ours {
-                    record_merge(session, taken, candidate, &branch.tip)?;
-                }
-                return Ok(is_ours);
+/// Merges into the branch of one run.
+struct Integration<'a> {
+    run: &'a Run,
+    lease: &'a EffectLease,
+    branch: TrackedBranch<'a>,
+}
+
+/// A merged attempt, whose worktree may be removed, with the effect that asks for that.
+type MergedAttempt = (Option<PendingEffect>, ClearingAttempt);
+
+impl Integration<'_> {
+    /// Merges one attempt, again whenever another process moves the branch; `None` where it was not merged.
+    fn merge_attempt(
+        &mut self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+    ) -> Result<Option<MergedAttempt>, Error> {
+        let head = to_commit_id(candidate.head())?;
+        for _ in 0..MOVES_MAX {
+            let repository = self.branch.repository;
+            let merged = match repository.commit_relation(&self.branch.tip, &head)? {
+                CommitRelation::UpToDate => self.branch.tip.clone(),
+                CommitRelation::FastForward => head.clone(),
+                CommitRelation::Diverged => match repository.merge_trees(&self.branch.tip, &head)? {
+                    MergeOutcome::Conflict(conflict) => {
+                        self.reject_conflict(session, candidate, &conflict)?;
+                        return Ok(None);
+                    }
+                    MergeOutcome::Merged { tree } => {
+                        let parents = [self.branch.tip.clone(), head.clone()];
+                        let merged =
+                            repository.write_merge_commit(&tree, &parents, &candidate.merge_message())?;
+                        if !self.check_merged_tree(session, candidate, &merged)? {
+                            return Ok(None);
+                        }
+                        merged
+                    }
+                },
+            };
+            if !self.record_intent(session, candidate, &merged)? {
+                return Ok(None);
             }
-            CommitRelation::FastForward => head.clone(),
-            CommitRelation::Diverged => match branch.repository.merge_trees(&branch.tip, &head)? {
-                MergeOutcome::Conflict(conflict) => {
-                    reject_conflict(session, run, candidate, &conflict)?;
-                    return Ok(false);
+            if merged != self.branch.tip {
+                match self.branch.advance(&merged) {
+                    Ok(()) => self.branch.tip = merged.clone(),
+                    Err(GitError::RefMoved { found: Some(found), .. }) => {
+                        self.branch.tip = found;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                MergeOutcome::Merged { tree } => {
-                    let parents = [branch.tip.clone(), head.clone()];
-                    branch.repository.write_merge_commit(&tree, &parents, &merge_message(candidate))?
-                }
-            },
+            }
+            return self.record_merge(session, candidate, &merged).map(Some);
+        }
+        let tree = self.branch.name.to_string();
+        let problem = TreeProblem::BranchTaken { branch: tree.clone() };
+        Err(TreeRefusal::WorktreeConflict { tree, problem }.into())
+    }
+
+    /// Runs the attempt's checks on the merged tree; `false` where they did not pass, which is recorded.
+    fn check_merged_tree(
+        &self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+        merged: &CommitId,
+    ) -> Result<bool, Error> {
+        let MergeCandidate { attempt, text, tree, .. } = candidate;
+        let specs = checks::check_specs(&text.run_verify, &text.task_verify);
+        if specs.is_empty() || attempt.checks == ChecksStatus::Overridden {
+            return Ok(true);
+        }
+        let merged = to_stored_commit(merged);
+        let subject = CheckSubject {
+            run: self.run,
+            attempt: Some((attempt.id, &attempt.name)),
+            slot: tree.slot,
+            stage: CheckStage::Merge,
+            commit: &merged,
         };
-        if merged != head && !check_merged_tree(session, run, candidate, &merged)? {
-            return Ok(false);
-        }
-        if !record_merge_intent(session, taken, candidate, &merged)? {
-            return Ok(false);
-        }
-        match advance_branch(branch, &merged) {
-            Ok(()) => {
-                branch.tip = merged;
-                record_merge(session, taken, candidate, &branch.tip)?;
-                return Ok(true);
+        let report = checks::run_in_scratch_worktree(session, &subject, &specs)?;
+        let (verdict, summary) = (report.verdict(), report.failure_summary());
+        tool_transaction(session, |stage| {
+            check_run::clear_attempt(stage.tx, attempt.id, CheckStage::Merge)?;
+            report.save(stage.tx)?;
+            match verdict {
+                ChecksVerdict::Good => Ok(()),
+                ChecksVerdict::Unknown => {
+                    record_tool_fault(stage, self.run.id, attempt.event_subject(), &summary)
+                }
+                ChecksVerdict::Bad => {
+                    let reason = format!(
+                        "Its checks pass alone, and fail after the merge with the run's branch: {summary}"
+                    );
+                    let rejection = MergeRejection {
+                        checks: Some(ChecksStatus::Failed),
+                        reason: &reason,
+                        tail: report.tail.as_deref(),
+                        data: Vec::new(),
+                    };
+                    rejection.apply(stage, candidate)
+                }
             }
-            Err(GitError::RefMoved { found: Some(found), .. }) => branch.tip = found,
-            Err(error) => return Err(error.into()),
+        })?;
+        Ok(verdict == ChecksVerdict::Good)
+    }
+
+    fn reject_conflict(
+        &self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+        conflict: &MergeConflict,
+    ) -> Result<(), Error> {
+        let files: Vec<String> = conflict.files.iter().map(|path| escape::path_text(path)).collect();
+        let reason = format!(
+            "Merge conflict in {} with {} (now at {}). The attempt's commits are on {}; begin again from the run's branch.",
+            escape::join_names(files.iter().map(String::as_str)),
+            require_run_git(self.run)?.branch,
+            conflict.ours,
+            candidate.tree.branch
+        );
+        let tail = conflict.messages.join("\n");
+        tool_transaction(session, |stage| {
+            let data =
+                vec![("conflict", files.clone().into()), ("commit", candidate.head().to_string().into())];
+            MergeRejection { checks: None, reason: &reason, tail: Some(&tail), data }.apply(stage, candidate)
+        })
+    }
+
+    /// Records the commit that the branch is about to move to, and the attempt; `false` where the attempt must not be merged.
+    fn record_intent(
+        &self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+        merged: &CommitId,
+    ) -> Result<bool, Error> {
+        let merging = RecordedMerge { attempt: candidate.attempt.id, commit: to_stored_commit(merged) };
+        let effect = Effect::IntegrateRun { merging: Some(merging) };
+        session.write(WriteDurability::Power, |tx, _| {
+            if !candidate.is_still_wanted(tx)? || !accepts_merges(&lookup::load_run(tx, self.run.id)?) {
+                return Ok(TxEnd::Rollback(false));
+            }
+            self.lease.record_progress(tx, &effect)?;
+            Ok(TxEnd::Commit(true))
+        })
+    }
+
+    /// Records that the branch has the attempt: the attempt is accepted, and its worktree may be removed.
+    fn record_merge(
+        &self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+        merged: &CommitId,
+    ) -> Result<MergedAttempt, Error> {
+        let id = candidate.attempt.id;
+        tool_transaction(session, |stage| {
+            let tree = worktree::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
+            let tree = Worktree { merged: Some(to_stored_commit(merged)), updated_at: stage.now, ..tree };
+            worktree::save(stage.tx, &tree)?;
+            let data =
+                vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
+            stage.append_event(EventKind::Integrated, candidate.attempt.event_subject(), None, data)?;
+            let clear = Effect::ClearWorktree { attempt: id, park: true };
+            let requested = request_effect(stage.tx, self.run.id, &clear, stage.now)?;
+            let mut attempt = candidate.attempt.clone();
+            if let Some(reported) = reload_reported(stage, candidate)? {
+                attempt = reported.attempt.clone();
+                reported.accept(stage, "it is on the run's branch")?;
+            }
+            let worker = ClearingAttempt::load_worker(stage.tx, &attempt)?;
+            let run = stage.load_run(self.run.id)?.clone();
+            Ok((requested, ClearingAttempt { run, attempt, tree, worker }))
+        })
+    }
+
+    /// Finishes a merge that was recorded before an interruption: the branch has the commit, or it has not.
+    fn recover_merge(&self, session: &mut Session, merge: &RecordedMerge) -> Result<(), Error> {
+        let Ok(merged) = to_commit_id(&merge.commit) else { return Ok(()) };
+        if !self.branch.repository.is_ancestor(&merged, &self.branch.tip).unwrap_or(false) {
+            return Ok(());
+        }
+        let candidate = session.read(|tx, _| MergeCandidate::load(tx, merge.attempt))?;
+        match candidate.filter(|candidate| candidate.tree.merged.is_none()) {
+            Some(candidate) => self.record_merge(session, &candidate, &merged).map(|_| ()),
+            None => Ok(()),
         }
     }
-    let problem = TreeProblem::BranchTaken { branch: branch.name.to_string() };
-    Err(TreeRefusal::WorktreeConflict { tree: branch.name.to_string(), problem }.into())
-}
-
-fn merge_message(candidate: &MergeCandidate) -> String {
-    format!("Merge {}: {}\n", candidate.attempt.name, candidate.task.title)
-}
-
-/// Moves the branch from where it was seen; where it is checked out its files move along.
-pub(super) fn advance_branch(branch: &TrackedBranch<'_>, to: &CommitId) -> Result<(), GitError> {
-    let Some(path) = &branch.checkout else {
-        return branch.repository.compare_and_swap(&branch.name, to, &branch.tip);
-    };
-    let Err(error) = branch.repository.open_worktree(path)?.fast_forward(to) else { return Ok(()) };
-    // Whoever has it checked out may have committed meanwhile.
-    let found = branch.repository.read_ref(&branch.name)?;
-    if found.as_ref() == Some(&branch.tip) {
-        return Err(error);
-    }
-    Err(GitError::RefMoved { reference: branch.name.clone(), expected: branch.tip.clone(), found })
-}
-
-/// Runs the attempt's checks on the merged tree; what they say is recorded where it is not good.
-fn check_merged_tree(
-    session: &mut Session,
-    run: &Run,
-    candidate: &MergeCandidate,
-    merged: &CommitId,
-) -> Result<bool, Error> {
-    let orders = checks::check_specs(&candidate.text.run_verify, &candidate.text.task_verify);
-    if orders.is_empty() || candidate.attempt.checks == ChecksStatus::Overridden {
-        return Ok(true);
-    }
-    let merged = to_stored_commit(merged);
-    let subject = CheckSubject {
-        run,
-        attempt: Some((candidate.attempt.id, &candidate.attempt.name)),
-        slot: candidate.tree.slot,
-        stage: CheckStage::Merge,
-        commit: &merged,
-    };
-    let verdict = checks::run_in_scratch_worktree(session, &subject, &orders)?;
-    let judgement = verdict.judgement();
-    tool_transaction(session, |stage| {
-        check_run::clear_attempt(stage.tx, candidate.attempt.id, CheckStage::Merge)?;
-        for check in &verdict.checks {
-            check_run::insert(stage.tx, check)?;
-        }
-        match judgement {
-            ChecksVerdict::Good => Ok(()),
-            ChecksVerdict::Unknown => {
-                record_tool_fault(stage, run, candidate.event_subject(), &verdict.failure_summary())
-            }
-            ChecksVerdict::Bad => {
-                let reason = format!(
-                    "It passed alone, and fails merged with the run's branch: {}",
-                    verdict.failure_summary()
-                );
-                reject_candidate(
-                    stage,
-                    candidate,
-                    Some(ChecksStatus::Failed),
-                    &reason,
-                    verdict.tail.as_deref(),
-                    Vec::new(),
-                )
-            }
-        }
-    })?;
-    Ok(judgement == ChecksVerdict::Good)
 }
 
 /// The reported attempt as it is now; `None` when it was ended or judged meanwhile, or its task is done already.
-fn reload_reported_attempt(
+fn reload_reported(
     stage: &mut UnitOfWork<'_, '_>,
     candidate: &MergeCandidate,
 ) -> Result<Option<ReportedAttempt>, Error> {
-    let id = candidate.task.id;
-    let task = task_table::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-    let same = task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
-    if same && task.state == TaskState::Reported {
+    let task = lookup::load_task(stage.tx, candidate.task.id)?;
+    let is_last = task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
+    if is_last && task.state == TaskState::Reported {
         ReportedAttempt::load(stage, task).map(Some)
     } else {
         Ok(None)
     }
 }
 
-/// Rejects an attempt that cannot be merged. One whose task is done already stays as it is; that it is not on the run's
-/// branch is told.
-fn reject_candidate(
-    stage: &mut UnitOfWork<'_, '_>,
-    candidate: &MergeCandidate,
+/// Why an attempt cannot be merged.
+struct MergeRejection<'a> {
     checks: Option<ChecksStatus>,
-    reason: &str,
-    tail: Option<&str>,
+    reason: &'a str,
+    tail: Option<&'a str>,
     data: Vec<(&'static str, EventDatum)>,
-) -> Result<(), Error> {
-    match reload_reported_attempt(stage, candidate)? {
-        Some(mut reported) => {
-            if let Some(checks) = checks {
+}
+
+impl MergeRejection<'_> {
+    /// Rejects the attempt.
+    /// One whose task is done already stays accepted; that it is not on the run's branch is recorded as a fault.
+    fn apply(self, stage: &mut UnitOfWork<'_, '_>, candidate: &MergeCandidate) -> Result<(), Error> {
+        if let Some(mut reported) = reload_reported(stage, candidate)? {
+            if let Some(checks) = self.checks {
                 reported.record_checks(stage, checks)?;
             }
-            reported.reject(stage, reason, tail, data).map(|_| ())
+            return reported.reject(stage, self.reason, self.tail, self.data).map(|_| ());
         }
-        None if is_still_wanted(stage.tx, candidate)? => {
-            let data = [vec![("reason", reason.into())], data].concat();
-            stage.append_event(EventKind::Fault, candidate.event_subject(), None, data)
+        if !candidate.is_still_wanted(stage.tx)? {
+            return Ok(());
         }
-        None => Ok(()),
+        let data = [vec![("reason", self.reason.into())], self.data].concat();
+        stage.append_event(EventKind::Fault, candidate.attempt.event_subject(), None, data)
     }
-}
-
-fn reject_conflict(
-    session: &mut Session,
-    run: &Run,
-    candidate: &MergeCandidate,
-    conflict: &MergeConflict,
-) -> Result<(), Error> {
-    let files: Vec<String> = conflict.files.iter().map(|path| escape::path_text(path)).collect();
-    let branch = require_run_git(run)?.branch.clone();
-    let reason = format!(
-        "It does not merge in {}: {branch} is at {} by now. Its commits are on {}; begin again from the run's branch.",
-        escape::join_names(files.iter().map(String::as_str)),
-        conflict.ours,
-        candidate.tree.branch
-    );
-    let tail = conflict.messages.join("\n");
-    tool_transaction(session, |stage| {
-        let data = vec![
-            ("conflict", files.clone().into()),
-            ("commit", candidate.commit_to_merge().to_string().into()),
-        ];
-        reject_candidate(stage, candidate, None, &reason, Some(&tail), data)
-    })
-}
-
-/// Whether the attempt is still to be merged, as it was looked at: it may have been recalled, cancelled, rejected or
-/// given another commit by hand while its checks ran.
-fn is_still_wanted(tx: &mut Transaction<'_>, candidate: &MergeCandidate) -> Result<bool, Error> {
-    let Some(now) = load_candidate(tx, candidate.attempt.id)? else { return Ok(false) };
-    let is_last = now.task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
-    Ok(is_last
-        && now.task.state == candidate.task.state
-        && now.tree.head == candidate.tree.head
-        && now.tree.merged.is_none())
-}
-
-/// Writes down which commit the branch is about to move to, and for which attempt; `false` where it must not move.
-fn record_merge_intent(
-    session: &mut Session,
-    taken: &EffectLease,
-    candidate: &MergeCandidate,
-    merged: &CommitId,
-) -> Result<bool, Error> {
-    let intent = json!({ "attempt": candidate.attempt.id.0, "commit": merged.as_str() }).to_string();
-    session.write(WriteDurability::Power, |tx, _| {
-        if !is_still_wanted(tx, candidate)? {
-            return Ok(TxEnd::Rollback(false));
-        }
-        if taken.record_intent(tx, &intent)? { Ok(TxEnd::Commit(true)) } else { Err(superseded_error()) }
-    })
-}
-
-pub(crate) fn superseded_error() -> Error {
-    TreeRefusal::NotSupported { what: "Going on after another process took over".to_owned() }.into()
-}
-
-/// Records that the branch has the attempt: it is accepted, and its tree may go.
-fn record_merge(
-    session: &mut Session,
-    taken: &EffectLease,
-    candidate: &MergeCandidate,
-    merged: &CommitId,
-) -> Result<(), Error> {
-    tool_transaction(session, |stage| {
-        taken.record_intent(stage.tx, "")?;
-        let tree = worktree::load(stage.tx, candidate.attempt.id)?
-            .ok_or_else(|| lookup::missing_row("worktree", candidate.attempt.id.0))?;
-        let tree = Worktree { merged: Some(to_stored_commit(merged)), updated_at: stage.now, ..tree };
-        worktree::save(stage.tx, &tree)?;
-        let data = vec![
-            ("commit", merged.as_str().into()),
-            ("head", candidate.commit_to_merge().to_string().into()),
-        ];
-        stage.append_event(EventKind::Integrated, candidate.event_subject(), None, data)?;
-        effect_lease::request_effect_with_intent(
-            stage.tx,
-            EffectKind::Clear,
-            tree.run,
-            tree.attempt,
-            clear::PARK,
-            stage.now,
-        )?;
-        match reload_reported_attempt(stage, candidate)? {
-            Some(reported) => reported.accept(stage, "it is on the run's branch").map(|_| ()),
-            None => Ok(()),
-        }
-    })
-}
-
-/// Finishes what an earlier performer wrote down before it was cut off: the branch has the commit, or it has not.
-fn recover_interrupted_merge(
-    session: &mut Session,
-    taken: &EffectLease,
-    branch: &TrackedBranch<'_>,
-) -> Result<(), Error> {
-    let Some(written) = taken.effect.intent.as_deref().filter(|intent| !intent.is_empty()) else {
-        return Ok(());
-    };
-    let written: serde_json::Value = serde_json::from_str(written).unwrap_or_default();
-    let (Some(id), Some(merged)) =
-        (written["attempt"].as_i64().map(AttemptId), written["commit"].as_str().and_then(CommitId::parse))
-    else {
-        return Ok(());
-    };
-    let there = branch.repository.is_ancestor(&merged, &branch.tip).unwrap_or(false);
-    let candidate = session.read(|tx, _| load_candidate(tx, id))?;
-    match candidate.filter(|candidate| there && candidate.tree.merged.is_none()) {
-        Some(candidate) => record_merge(session, taken, &candidate, &merged),
-        None => Ok(()),
-    }
-}
-
-fn load_candidate(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<MergeCandidate>, Error> {
-    let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
-        return Ok(None);
-    };
-    let Some(task) = task_table::load(tx, attempt.task)? else { return Ok(None) };
-    Ok(Some(MergeCandidate { task, text: attempt::load_text(tx, id)?, attempt, tree }))
 }

@@ -1,12 +1,11 @@
-//! Forgetting a run: first what lies outside the store, in steps that may be repeated, and its rows at the very end.
+//! Removing a run: first its worktrees, branches and logs, in idempotent steps, and its rows at the very end.
 //!
-//! Nothing that exists nowhere else is lost: worktrees are salvaged, and the tips of branches that nothing else has are
-//! kept beside them. What is in the way is told and the whole is given up, so that nothing is removed later without
-//! being asked for again.
+//! No commit is lost: worktrees are salvaged, and the tips of branches that no other reference has are kept beside the salvage.
+//! An obstacle is reported and the removal is given up, so that nothing is removed later without being asked for again.
 
 use std::path::Path;
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::Slug;
 use orch_core::refusal::Refusal;
@@ -15,56 +14,62 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, effect, removal, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::effect_lease::{self, EffectLease};
-use super::{
-    complete_effect, load_run, log_folder, open_repository, sweep, tool_transaction, wait_and_acquire,
-};
+use super::checks::log_folder;
+use super::effect_lease::{EffectLease, complete_by, request_effect};
+use super::{clear, restore};
+use crate::lookup;
+use crate::operation::tool_transaction;
+use crate::run_repository::open_repository;
+use crate::worktree_pool::WorktreePool;
 use orch_git::{GitError, RefName, RefTip, Repository, sweep_deleted_folders};
 use orch_inbox::{Error, Session};
 
-/// How many references of one name are tried.
+/// How many numbered names are tried for a reference that keeps a commit.
 const NAMES_MAX: u32 = 1_000;
 
-/// Removes the run, or says why not.
-pub(crate) fn perform_removal(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    match delete_run(session, taken) {
+/// Removes the run, or gives the removal up.
+pub(super) fn perform_removal(
+    session: &mut Session,
+    lease: &EffectLease,
+    requested_by: Option<&Slug>,
+) -> Result<(), Error> {
+    match delete_run(session, lease, requested_by) {
+        Ok(()) => Ok(()),
         Err(error @ Error::Store(_)) => Err(error),
-        removed => {
-            // Where it is gone the effect is gone with it.
-            tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()))?;
-            removed
+        Err(error) => {
+            lease.complete_alone(session)?;
+            Err(error)
         }
     }
 }
 
-fn delete_run(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
+fn delete_run(session: &mut Session, lease: &EffectLease, requested_by: Option<&Slug>) -> Result<(), Error> {
     let run = session.read(|tx, _| {
-        let run = load_run(tx, taken.effect.run)?;
+        let run = lookup::load_run(tx, lease.run)?;
         require_no_activity(tx, &run)?;
         Ok(run)
     })?;
     finish_pending_effects(session, &run)?;
-    if let Some(ground) = run.ground.as_ref().filter(|ground| Path::new(&ground.repository).exists()) {
+    if let Some(git) = run.ground.as_ref().filter(|git| Path::new(&git.repository).exists()) {
         clear_worktrees(session, &run)?;
         let repository = open_repository(session, &run)?;
-        sweep::sweep_leftovers(&repository, &run, &repository.list_worktrees()?, 0)?;
-        delete_references(&repository, &run, ground)?;
-        remove_folders(Path::new(&ground.root))?;
+        WorktreePool::new(&repository, &run)?.sweep(&repository.list_worktrees()?, 0)?;
+        delete_references(&repository, &run, git)?;
+        remove_folders(Path::new(&git.root))?;
     }
     remove_logs(&log_folder(session, &run, None))?;
-    let who = taken.effect.intent.clone().map(Slug::from_stored);
     tool_transaction(session, |stage| {
         require_no_activity(stage.tx, &run)?;
-        if !taken.finish(stage.tx)? {
+        if !lease.complete(stage.tx)? {
             return Ok(());
         }
         removal::delete_run(stage.tx, run.id)?;
         let data = vec![("run", run.name.as_str().into())];
-        stage.append_event(EventKind::RunRemoved, EventSubject::default(), who.clone(), data)
+        stage.append_event(EventKind::RunRemoved, EventSubject::default(), requested_by.cloned(), data)
     })
 }
 
-/// Refuses a run that somebody works on.
+/// Refuses a run with a live attempt.
 pub(crate) fn require_no_activity(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Error> {
     match attempt::list_live(tx, run.id, 1)?.pop() {
         Some(live) => {
@@ -75,14 +80,14 @@ pub(crate) fn require_no_activity(tx: &mut Transaction<'_>, run: &Run) -> Result
     }
 }
 
-/// Finishes what was begun with worktrees, and lets go of everything else that was asked for.
+/// Completes the pending effects on worktrees, and withdraws all others.
 fn finish_pending_effects(session: &mut Session, run: &Run) -> Result<(), Error> {
     for other in session.read(|tx, _| Ok(effect::list_pending(tx, Some(run.id))?))? {
-        match other.kind {
+        let key = other.key();
+        match key.kind {
             EffectKind::Remove => {}
-            EffectKind::Clear | EffectKind::Restore => {
-                complete_effect(session, other.kind, other.run, other.attempt)?;
-            }
+            EffectKind::Clear => complete_by(session, key, clear::perform_clearing)?,
+            EffectKind::Restore => complete_by(session, key, restore::perform_restore)?,
             EffectKind::Branch
             | EffectKind::Prepare
             | EffectKind::Baseline
@@ -90,8 +95,8 @@ fn finish_pending_effects(session: &mut Session, run: &Run) -> Result<(), Error>
             | EffectKind::Integrate
             | EffectKind::Land
             | EffectKind::Sweep => {
-                if let Some(taken) = wait_and_acquire(session, other.kind, other.run, other.attempt)? {
-                    session.write(WriteDurability::Power, |tx, _| taken.finish(tx).map(TxEnd::Commit))?;
+                if let Some(lease) = EffectLease::wait_and_acquire(session, key)? {
+                    lease.complete_alone(session)?;
                 }
             }
         }
@@ -99,23 +104,28 @@ fn finish_pending_effects(session: &mut Session, run: &Run) -> Result<(), Error>
     Ok(())
 }
 
-/// Takes the worktrees away, after everything in them was kept.
+/// Removes the worktrees, after everything in them was salvaged.
 fn clear_worktrees(session: &mut Session, run: &Run) -> Result<(), Error> {
-    for tree in session.read(|tx, _| Ok(worktree::list_not_removed(tx, run.id)?))? {
-        session.write(WriteDurability::Power, |tx, now| {
-            effect_lease::request_effect(tx, EffectKind::Clear, run.id, Some(tree.attempt), now)
-                .map(TxEnd::Commit)
-        })?;
-        complete_effect(session, EffectKind::Clear, run.id, Some(tree.attempt))?;
+    let trees = session.read(|tx, _| Ok(worktree::list_not_removed(tx, run.id)?))?;
+    session.write(WriteDurability::Power, |tx, now| {
+        for tree in &trees {
+            let effect = Effect::ClearWorktree { attempt: tree.attempt, park: false };
+            request_effect(tx, run.id, &effect, now)?;
+        }
+        Ok(TxEnd::Commit(()))
+    })?;
+    for tree in &trees {
+        let key = EffectKey::of_attempt(EffectKind::Clear, run.id, tree.attempt);
+        complete_by(session, key, clear::perform_clearing)?;
     }
     Ok(())
 }
 
-/// Deletes the run's branches; what is on them and nowhere else is kept beside what was salvaged.
+/// Deletes the run's branches; commits that no other reference has are kept beside the salvage.
 fn delete_references(repository: &Repository, run: &Run, ground: &RunGit) -> Result<(), Error> {
     let places = [format!("refs/heads/{}/", ground.branch_prefix), format!("refs/orch/kept/{}/", run.name)];
     for entry in repository.list_worktrees()? {
-        // Without its branch a checkout of somebody's would stand on nothing.
+        // Without its branch a person's checkout would have no commit.
         let branch = entry.head.and_then(|head| head.branch);
         if let Some(branch) = branch.filter(|branch| branch.as_str().starts_with(&places[0])) {
             return Err(GitError::CheckedOutElsewhere { branch, path: entry.path }.into());
@@ -133,7 +143,7 @@ fn delete_references(repository: &Repository, run: &Run, ground: &RunGit) -> Res
     Ok(repository.delete_refs(&ours)?)
 }
 
-/// Keeps a commit under the name that its branch had; an earlier run of the name may have kept others.
+/// Keeps a commit under its branch's name, numbered where an earlier run of the same name has kept another.
 fn keep_commit(repository: &Repository, run: &Run, leaf: &str, entry: &RefTip) -> Result<(), Error> {
     let name = format!("refs/orch/salvage/{}/branches/{leaf}", run.name);
     for number in 1..NAMES_MAX {
@@ -146,11 +156,11 @@ fn keep_commit(repository: &Repository, run: &Run, leaf: &str, entry: &RefTip) -
     Err(GitError::InvalidName { name }.into())
 }
 
-/// Removes the folder of the run's worktrees and the one that it lies in, as far as they are empty.
+/// Removes the folder of the run's worktrees and its parent, as far as they are empty.
 fn remove_folders(root: &Path) -> Result<(), Error> {
     sweep_deleted_folders(root)?;
     for folder in root.ancestors().take(2) {
-        // Something of others keeps it, or it was never made.
+        // It has other contents, or was never created.
         if std::fs::remove_dir(folder).is_err() {
             break;
         }

@@ -1,58 +1,69 @@
-//! Bringing the worktree of an ended attempt back from what was kept of it.
+//! Restoring the worktree of an ended attempt from its salvage.
 
 use std::path::Path;
 
 use orch_core::attempt::Attempt;
-use orch_core::event::{EventKind, EventSubject};
+use orch_core::effect::Effect;
+use orch_core::event::EventKind;
+use orch_core::id::AttemptId;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
-use orch_core::worktree::{Worktree, WorktreeState, decide_restore as may_restore};
+use orch_core::worktree::{Worktree, WorktreeState, decide_restore};
 use orch_store::table::{attempt, worktree};
 
 use super::effect_lease::EffectLease;
 use super::prepare::require_disk_space;
-use super::{find_attempt_worktree, load_run, open_repository, tool_transaction};
+use crate::lookup;
+use crate::operation::tool_transaction;
+use crate::run_repository::{find_attempt_worktree, open_repository};
 use orch_git::{GitError, RefName};
 use orch_inbox::{Error, Session};
 
-/// Brings it back to the path that was written down. What cannot be brought back stays where it is kept.
-pub(crate) fn perform_restore(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    let Some(id) = taken.effect.attempt else { return Ok(()) };
+/// Performs a pending effect that restores a worktree.
+pub(super) fn perform_restore(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {
+    match &lease.effect {
+        Effect::RestoreWorktree { attempt, to } => restore_worktree(session, lease, *attempt, to.as_deref()),
+        _ => Ok(()),
+    }
+}
+
+/// Restores the worktree to a folder, or to its recorded path.
+/// On failure the effect is given up, and the salvage stays.
+pub(super) fn restore_worktree(
+    session: &mut Session,
+    lease: &EffectLease,
+    id: AttemptId,
+    to: Option<&str>,
+) -> Result<(), Error> {
     let found = session.read(|tx, _| {
-        let run = load_run(tx, taken.effect.run)?;
+        let run = lookup::load_run(tx, lease.run)?;
         Ok(attempt::load(tx, id)?.zip(worktree::load(tx, id)?).map(|(attempt, tree)| (run, attempt, tree)))
     })?;
     let wanted = found.and_then(|(run, attempt, tree)| {
-        let to = taken.effect.intent.clone().unwrap_or_else(|| tree.path.clone());
-        matches!(may_restore(&attempt, &tree, &to), Ok(true)).then_some((run, attempt, tree, to))
+        let to = to.unwrap_or(&tree.path).to_owned();
+        matches!(decide_restore(&attempt, &tree, &to), Ok(true)).then_some((run, attempt, tree, to))
     });
     let Some((run, attempt, tree, to)) = wanted else {
-        return tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()));
+        return lease.complete_alone(session);
     };
-    let back = recreate_worktree(session, &run, &attempt, &tree, Path::new(&to));
+    let restored = recreate_worktree(session, &run, &attempt, &tree, Path::new(&to));
     tool_transaction(session, |stage| {
-        if !taken.finish(stage.tx)? {
+        if !lease.complete(stage.tx)? {
             return Ok(());
         }
-        let Ok(branch) = &back else { return Ok(()) };
+        let Ok(branch) = &restored else { return Ok(()) };
         let current = worktree::load(stage.tx, id)?.unwrap_or_else(|| tree.clone());
         let present =
             Worktree { state: WorktreeState::Present, path: to.clone(), updated_at: stage.now, ..current };
         worktree::save(stage.tx, &present)?;
-        let about = EventSubject {
-            run: Some(run.id),
-            task: Some(attempt.task),
-            attempt: Some(id),
-            thread: attempt.thread,
-        };
         let mut data = vec![("path", to.as_str().into())];
         data.extend(branch.as_ref().and_then(RefName::branch_name).map(|branch| ("branch", branch.into())));
-        stage.append_event(EventKind::WorktreeRestored, about, None, data)
+        stage.append_event(EventKind::WorktreeRestored, attempt.event_subject(), None, data)
     })?;
-    back.map(|_| ())
+    restored.map(|_| ())
 }
 
-/// Makes it on the disk, unless an earlier try has; returns the branch that it is on.
+/// Creates the folder from the salvage, unless an earlier try has; returns the branch that is checked out there.
 fn recreate_worktree(
     session: &Session,
     run: &Run,

@@ -1,43 +1,77 @@
-//! Running the checks on what an attempt reported, and what follows from them.
+//! Running the checks on what an attempt reported, and judging the attempt by them.
 
 use std::path::Path;
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict};
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::escape;
-use orch_core::event::{EventKind, EventSubject};
+use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, CommitHash, RunId};
 use orch_core::refusal::{FailedCheck, TreeRefusal};
-use orch_core::run::{DoneWhen, Run, decide as run_decide};
-use orch_core::task::ChecksStatus;
+use orch_core::run::{DoneWhen, Run};
+use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::time::TimeSpan;
 use orch_core::worktree::Worktree;
-use orch_store::table::{attempt, check_run, task as task_table, worktree};
+use orch_store::Transaction;
+use orch_store::table::{attempt, check_run, worktree};
 
 use super::checks::{self, CheckReport, CheckSubject};
-use super::effect_lease::EffectLease;
-use super::{complete_effect, load_run, open_repository, to_commit_id, tool_transaction};
+use super::effect_lease::{EffectLease, complete_by};
 use crate::judge::ReportedAttempt;
 use crate::lookup;
+use crate::operation::tool_transaction;
+use crate::run_repository::{open_repository, to_commit_id};
+use crate::tool_fault::{clear_tool_faults, record_tool_fault};
 use crate::unit_of_work::UnitOfWork;
 use orch_inbox::{Error, Session};
 
-/// What is judged.
-struct VerificationTarget {
-    run: Run,
-    attempt: Attempt,
-    text: AttemptText,
-    tree: Worktree,
+/// A reported attempt with the facts that it is judged by.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifyingAttempt {
+    pub run: Run,
+    pub attempt: Attempt,
+    pub text: AttemptText,
+    pub tree: Worktree,
 }
 
-/// Sees the checks of an attempt through, by this process or by another that is at them, and tells what came of them.
+impl VerifyingAttempt {
+    /// `None` where the attempt is not reported, or has no worktree.
+    fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Self>, Error> {
+        let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
+            return Ok(None);
+        };
+        if attempt.state != AttemptState::Reported {
+            return Ok(None);
+        }
+        let run = lookup::load_run(tx, attempt.run)?;
+        Ok(Some(Self { run, text: attempt::load_text(tx, id)?, attempt, tree }))
+    }
+
+    fn head(&self) -> &CommitHash {
+        self.tree.head.as_ref().unwrap_or(&self.tree.base)
+    }
+}
+
+/// Completes the verification of an attempt, in this process or in another that is performing it.
+///
+/// # Errors
+/// A check did not pass; its result is recorded.
 pub(crate) fn complete_verification(session: &mut Session, run: RunId, id: AttemptId) -> Result<(), Error> {
-    complete_effect(session, EffectKind::Verify, run, Some(id))?;
+    let key = EffectKey::of_attempt(EffectKind::Verify, run, id);
+    let mut is_performed_here = false;
+    complete_by(session, key, |session, lease| {
+        is_performed_here = true;
+        verify_attempt(session, lease, id)
+    })?;
+    if is_performed_here {
+        return Ok(());
+    }
     let (attempt, ran) =
         session.read(|tx, _| Ok((attempt::load(tx, id)?, check_run::list_by_attempt(tx, id)?)))?;
-    let bad = |check: &&CheckRun| check.stage == CheckStage::Attempt && check.state != CheckState::Passed;
-    let failed: Vec<FailedCheck> = ran.iter().filter(bad).map(checks::failed_check).collect();
+    let has_failed =
+        |check: &&CheckRun| check.stage == CheckStage::Attempt && check.state != CheckState::Passed;
+    let failed: Vec<FailedCheck> = ran.iter().filter(has_failed).map(checks::failed_check).collect();
     match attempt {
         Some(attempt) if !failed.is_empty() => {
             Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
@@ -46,91 +80,86 @@ pub(crate) fn complete_verification(session: &mut Session, run: RunId, id: Attem
     }
 }
 
-/// Judges the attempt. A verdict that is bad, or that could not be reached, is recorded and then told as an error.
-pub(crate) fn verify_attempt(session: &mut Session, taken: &EffectLease) -> Result<(), Error> {
-    let Some(id) = taken.effect.attempt else { return Ok(()) };
-    let judged = session.read(|tx, _| {
-        let run = load_run(tx, taken.effect.run)?;
-        let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
-            return Ok(None);
-        };
-        Ok(Some(VerificationTarget { run, text: attempt::load_text(tx, id)?, attempt, tree }))
-    })?;
-    let Some(judged) = judged.filter(|judged| judged.attempt.state == AttemptState::Reported) else {
-        return tool_transaction(session, |stage| taken.finish(stage.tx).map(|_| ()));
-    };
-    let head = judged.tree.head.clone().unwrap_or_else(|| judged.tree.base.clone());
-    let verdict = run_verification(session, &judged, &head)?;
+/// Runs the checks of an attempt and judges it.
+///
+/// # Errors
+/// A check did not pass; its result is recorded.
+pub(crate) fn verify_attempt(session: &mut Session, lease: &EffectLease, id: AttemptId) -> Result<(), Error> {
+    debug_assert_eq!(lease.effect, Effect::VerifyAttempt { attempt: id });
+    match session.read(|tx, _| VerifyingAttempt::load(tx, id))? {
+        Some(verifying) => verify_loaded(session, lease, &verifying),
+        None => lease.complete_alone(session),
+    }
+}
+
+/// Verifies an attempt whose facts are known.
+///
+/// # Errors
+/// A check did not pass; its result is recorded.
+pub(crate) fn verify_loaded(
+    session: &mut Session,
+    lease: &EffectLease,
+    verifying: &VerifyingAttempt,
+) -> Result<(), Error> {
+    let report = run_attempt_checks(session, verifying)?;
     tool_transaction(session, |stage| {
-        if taken.finish(stage.tx)? {
-            record_check_report(stage, &judged, &verdict)?;
+        if lease.complete(stage.tx)? {
+            record_check_report(stage, verifying, &report)?;
         }
         Ok(())
     })?;
-    match verdict.judgement() {
+    match report.verdict() {
         ChecksVerdict::Good => Ok(()),
-        ChecksVerdict::Bad | ChecksVerdict::Unknown => Err(TreeRefusal::ChecksFailed {
-            subject: judged.attempt.name.to_string(),
-            checks: verdict.failed_checks(),
+        ChecksVerdict::Bad | ChecksVerdict::Unknown => {
+            let subject = verifying.attempt.name.to_string();
+            Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
         }
-        .into()),
     }
 }
 
-/// Looks for changes to protected files, then runs the checks: in the attempt's own tree where that is still what was
-/// reported, else in one made for it.
-fn run_verification(
-    session: &Session,
-    judged: &VerificationTarget,
-    head: &CommitHash,
-) -> Result<CheckReport, Error> {
-    let repository = open_repository(session, &judged.run)?;
-    let (base, at) = (to_commit_id(&judged.tree.base)?, to_commit_id(head)?);
-    let touched = repository.changed_paths_matching(&base, &at, &judged.run.rules.protect)?;
+/// Looks for changes to protected files, then runs the checks: in the attempt's own worktree where that is clean and at the reported commit, else in a scratch worktree.
+fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result<CheckReport, Error> {
+    let VerifyingAttempt { run, attempt, text, tree } = verifying;
+    let repository = open_repository(session, run)?;
+    let (base, head) = (to_commit_id(&tree.base)?, to_commit_id(verifying.head())?);
+    let touched = repository.changed_paths_matching(&base, &head, &run.rules.protect)?;
     if !touched.is_empty() {
         let names: Vec<String> = touched.iter().map(|path| escape::path_text(path)).collect();
-        return Ok(report_protected_files(session, judged, head, &names));
+        return Ok(protected_files_report(session, verifying, &names));
     }
-    let orders = checks::check_specs(&judged.text.run_verify, &judged.text.task_verify);
-    if orders.is_empty() {
+    let specs = checks::check_specs(&text.run_verify, &text.task_verify);
+    if specs.is_empty() {
         return Ok(CheckReport::default());
     }
     let subject = CheckSubject {
-        run: &judged.run,
-        attempt: Some((judged.attempt.id, &judged.attempt.name)),
-        slot: judged.tree.slot,
+        run,
+        attempt: Some((attempt.id, &attempt.name)),
+        slot: tree.slot,
         stage: CheckStage::Attempt,
-        commit: head,
+        commit: verifying.head(),
     };
-    let own = repository.open_worktree(Path::new(&judged.tree.path)).ok().filter(|tree| {
-        tree.read_status().is_ok_and(|state| state.is_clean() && state.commit.as_ref() == Some(&at))
+    let own = repository.open_worktree(Path::new(&tree.path)).ok().filter(|worktree| {
+        worktree.read_status().is_ok_and(|status| status.is_clean() && status.commit.as_ref() == Some(&head))
     });
     match own {
-        Some(tree) => Ok(checks::run_checks(session, &subject, tree.top_level(), &orders)),
-        None => checks::run_in_scratch_worktree(session, &subject, &orders),
+        Some(worktree) => Ok(checks::run_checks(session, &subject, worktree.top_level(), &specs)),
+        None => checks::run_in_scratch_worktree(session, &subject, &specs),
     }
 }
 
-/// What the tool itself says of an attempt that changed protected files.
-fn report_protected_files(
-    session: &Session,
-    judged: &VerificationTarget,
-    head: &CommitHash,
-    names: &[String],
-) -> CheckReport {
+/// The failed check by which the tool rejects an attempt that changed protected files.
+fn protected_files_report(session: &Session, verifying: &VerifyingAttempt, names: &[String]) -> CheckReport {
+    let names = escape::join_names(names.iter().map(String::as_str));
     let check = CheckRun {
-        run: judged.run.id,
-        attempt: Some(judged.attempt.id),
+        run: verifying.run.id,
+        attempt: Some(verifying.attempt.id),
         stage: CheckStage::Attempt,
         source: CheckSource::Tool,
         command: String::new(),
-        commit: head.clone(),
+        commit: verifying.head().clone(),
         state: CheckState::Failed,
         exit_status: None,
-        message: Some(format!(
-            "Protected files were changed: {}",
-            escape::join_names(names.iter().map(String::as_str))
-        )),
+        message: Some(format!("Protected files were changed: {names}")),
         duration: TimeSpan(0),
         log: None,
         at: session.clock_now(),
@@ -140,86 +169,35 @@ fn report_protected_files(
 
 fn record_check_report(
     stage: &mut UnitOfWork<'_, '_>,
-    judged: &VerificationTarget,
-    verdict: &CheckReport,
+    verifying: &VerifyingAttempt,
+    report: &CheckReport,
 ) -> Result<(), Error> {
-    check_run::clear_attempt(stage.tx, judged.attempt.id, CheckStage::Attempt)?;
-    for check in &verdict.checks {
-        check_run::insert(stage.tx, check)?;
-    }
-    let id = judged.attempt.task;
-    let task = task_table::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-    // It may have been recalled, or judged by hand, while the checks ran.
-    let current = task.attempt.is_some_and(|last| last.id == judged.attempt.id);
-    if !current
-        || task.state != orch_core::task::TaskState::Reported
-        || task.checks == ChecksStatus::Overridden
-    {
+    let VerifyingAttempt { run, attempt, text, .. } = verifying;
+    check_run::clear_attempt(stage.tx, attempt.id, CheckStage::Attempt)?;
+    report.save(stage.tx)?;
+    let task = lookup::load_task(stage.tx, attempt.task)?;
+    // The attempt may have been recalled, or judged by the lead, while the checks ran.
+    let is_current = task.attempt.is_some_and(|last| last.id == attempt.id);
+    if !is_current || task.state != TaskState::Reported || task.checks == ChecksStatus::Overridden {
         return Ok(());
     }
-    let mut reported = ReportedAttempt::load(stage, task)?;
-    let about = EventSubject {
-        run: Some(judged.run.id),
-        task: Some(id),
-        attempt: Some(judged.attempt.id),
-        thread: judged.attempt.thread,
+    let about = attempt.event_subject();
+    let status = match report.verdict() {
+        ChecksVerdict::Unknown => {
+            return record_tool_fault(stage, run.id, about, &report.failure_summary());
+        }
+        ChecksVerdict::Good if text.has_no_checks() => ChecksStatus::None,
+        ChecksVerdict::Good => ChecksStatus::Passed,
+        ChecksVerdict::Bad => ChecksStatus::Failed,
     };
-    match verdict.judgement() {
-        ChecksVerdict::Unknown => record_tool_fault(stage, &judged.run, about, &verdict.failure_summary()),
-        ChecksVerdict::Good => {
-            let checks = if judged.text.has_no_checks() { ChecksStatus::None } else { ChecksStatus::Passed };
-            reported.record_checks(stage, checks)?;
-            stage.append_event(EventKind::Checked, about, None, vec![("checks", checks.name().into())])?;
-            clear_tool_faults(stage, judged.run.id)?;
-            match judged.run.policy.done_when {
-                DoneWhen::Reported | DoneWhen::Verified => {
-                    reported.accept(stage, "its checks passed").map(|_| ())
-                }
-                DoneWhen::Integrated => Ok(()),
-            }
-        }
-        ChecksVerdict::Bad => {
-            reported.record_checks(stage, ChecksStatus::Failed)?;
-            stage.append_event(
-                EventKind::Checked,
-                about,
-                None,
-                vec![("checks", ChecksStatus::Failed.name().into())],
-            )?;
-            clear_tool_faults(stage, judged.run.id)?;
-            reported
-                .reject(stage, &verdict.failure_summary(), verdict.tail.as_deref(), Vec::new())
-                .map(|_| ())
-        }
-    }
-}
-
-/// Nothing is known of the attempt, through no fault of its own: no try is used up, and after several such faults in a
-/// row the run is paused.
-pub(crate) fn record_tool_fault(
-    stage: &mut UnitOfWork<'_, '_>,
-    run: &Run,
-    about: EventSubject,
-    reason: &str,
-) -> Result<(), Error> {
-    stage.append_event(EventKind::Fault, about, None, vec![("reason", reason.into())])?;
-    let before = stage.load_run(run.id)?.clone();
-    let counted = run_decide::record_fault(&before, reason, stage.now);
-    let halted = counted.state != before.state;
-    stage.replace_run(counted);
-    if halted {
-        let about = crate::run::about_run(run.id);
-        stage.append_event(EventKind::RunPaused, about, None, vec![("reason", "breaker".into())])?;
-        crate::run::set_run_offered(stage, run.id, false)?;
-    }
-    Ok(())
-}
-
-/// What the tool does works again.
-fn clear_tool_faults(stage: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
-    let run = stage.load_run(run)?.clone();
-    if run.faults > 0 {
-        stage.replace_run(Run { faults: 0, ..run });
+    let mut reported = ReportedAttempt::load(stage, task)?;
+    reported.record_checks(stage, status)?;
+    stage.append_event(EventKind::Checked, about, None, vec![("checks", status.name().into())])?;
+    clear_tool_faults(stage, run.id)?;
+    if status == ChecksStatus::Failed {
+        reported.reject(stage, &report.failure_summary(), report.tail.as_deref(), Vec::new())?;
+    } else if run.policy.done_when != DoneWhen::Integrated {
+        reported.accept(stage, "its checks passed")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `orch worktree list`: the trees of a run's attempts.
+//! `orch worktree list`: the worktrees of a run's attempts.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,11 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, task, worktree};
 
-use super::super::lookup;
-use super::super::perform::{open_repository, spare};
-use super::super::unit_of_work::read_fresh;
-use super::{WorktreeSummary, worktree_presence};
+use super::subject::{WorktreeSummary, worktree_presence};
+use crate::lookup;
+use crate::run_repository::open_repository;
+use crate::unit_of_work::read_fresh;
+use crate::worktree_pool::WorktreePool;
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
 
@@ -23,14 +24,11 @@ pub struct WorktreeList {
     pub run: Run,
     /// The worktrees of its attempts, oldest first.
     pub trees: ResultPage<WorktreeSummary>,
-    /// Finished ones that are kept for the next attempts.
+    /// Spare worktrees that are kept for the next attempts.
     pub spares: Vec<PathBuf>,
 }
 
-/// Lists them, and asks git once what is really there.
-///
-/// # Errors
-/// There is no such run, or several and none was named, or the store or git failed.
+/// Lists the worktrees of a run, and what git finds at their paths.
 pub fn list_worktrees(
     session: &mut Session,
     run: Option<&Slug>,
@@ -51,12 +49,10 @@ pub fn list_worktrees(
     })?;
     let (mut entries, mut spares) = (Vec::new(), Vec::new());
     if run.ground.is_some() {
-        entries = open_repository(session, &run)?.list_worktrees()?;
-        for entry in &entries {
-            if spare::is_spare_path(&run, entry)? {
-                spares.push(entry.path.clone());
-            }
-        }
+        let repository = open_repository(session, &run)?;
+        entries = repository.list_worktrees()?;
+        let pool = WorktreePool::new(&repository, &run)?;
+        spares.extend(entries.iter().filter(|entry| pool.is_spare(entry)).map(|entry| entry.path.clone()));
     }
     let found = |tree: &Worktree| worktree_presence(&entries, Path::new(&tree.path));
     let shown = trees
@@ -70,7 +66,7 @@ pub fn list_worktrees(
     Ok(WorktreeList { run, trees: cut_page(shown, page.limit, total, name), spares })
 }
 
-/// The attempt that a page begins behind, `KEY@N`.
+/// The attempt after which a page begins, `KEY@N`.
 fn parse_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<AttemptId, Error> {
     let Some(cursor) = &page.after else { return Ok(AttemptId(0)) };
     let (key, number) = cursor.split_once('@').ok_or_else(invalid_cursor)?;

@@ -1,8 +1,8 @@
-//! `orch worktree prune`: takes the trees of all ended attempts of a run away.
+//! `orch worktree prune`: removes the worktrees of all ended attempts of a run.
 
 use std::path::PathBuf;
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::id::{AttemptId, AttemptName, RunId, Slug};
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
@@ -10,32 +10,34 @@ use orch_core::worktree::{self as decide, Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use super::super::lookup;
-use super::super::operation::Operation;
-use super::super::perform::{
-    complete_effect, effect_lease, load_run, open_repository, require_run_git, sweep,
-};
-use super::super::unit_of_work::read_fresh;
-use super::AttemptWorktree;
+use super::subject::AttemptWorktree;
+use crate::lookup;
+use crate::operation::Operation;
+use crate::perform::complete_effect;
+use crate::perform::effect_lease::request_effect;
+use crate::run_repository::{open_repository, require_run_git};
+use crate::unit_of_work::read_fresh;
+use crate::worktree_pool::{LeftoverWorktree, WorktreePool};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
-/// What pruning a run came to, or would come to.
+/// The worktrees that pruning a run removed, or would remove.
 #[derive(Debug)]
 pub struct PruneOutcome {
     /// The run.
     pub run: Run,
-    /// The worktrees that were taken away.
+    /// The worktrees that were removed.
     pub removed: Vec<(AttemptName, Worktree)>,
-    /// Those that stay, and why.
+    /// The worktrees that stay, and why.
     pub stayed: Vec<(AttemptName, Worktree, Error)>,
-    /// Spare trees, and trees that processes that ended left behind, which were taken away as well.
+    /// Spares and leftovers of interrupted processes, which were removed too.
     pub spares: Vec<PathBuf>,
 }
 
-/// Takes them away, each as `remove` does; those of live attempts, and what cannot be kept, stay.
+/// Removes the worktrees of ended attempts, each as `remove` does.
+/// Those of live attempts, and those whose contents cannot be salvaged, stay.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, it has no worktrees, or the store failed.
+/// The run has no worktrees.
 pub fn prune_worktrees(
     session: &mut Session,
     receipt: Option<&Receipt<'_, PruneOutcome>>,
@@ -44,38 +46,29 @@ pub fn prune_worktrees(
 ) -> Result<Response<PruneOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let run = stage.resolve_run(run)?;
+        |unit| {
+            let run = unit.resolve_run(run)?;
             require_run_git(&run)?;
-            let mut subject = vec![run.id.0];
-            for tree in worktree::list_not_removed(stage.tx, run.id)? {
-                let attempt = attempt::load(stage.tx, tree.attempt)?
-                    .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
-                if decide::decide_removal(&attempt, &tree).is_ok() {
-                    effect_lease::request_effect(
-                        stage.tx,
-                        EffectKind::Clear,
-                        run.id,
-                        Some(attempt.id),
-                        stage.now,
-                    )?;
-                    subject.push(attempt.id.0);
-                }
+            let mut intent = vec![run.id.0];
+            for (_, tree) in PrunableWorktrees::load(unit.tx, run.id)?.removable {
+                let effect = Effect::ClearWorktree { attempt: tree.attempt, park: false };
+                request_effect(unit.tx, run.id, &effect, unit.now)?;
+                intent.push(tree.attempt.0);
             }
-            Ok(RequestDecision::Pending(subject))
+            Ok(RequestDecision::Pending(intent))
         },
         finish_prune,
     )
 }
 
-fn finish_prune(session: &mut Session, subject: Vec<i64>) -> Result<PruneOutcome, Error> {
-    let id = RunId(subject[0]);
+fn finish_prune(session: &mut Session, intent: Vec<i64>) -> Result<PruneOutcome, Error> {
+    let id = RunId(intent[0]);
     let (mut removed, mut stayed) = (Vec::new(), Vec::new());
-    for attempt in subject[1..].iter().copied().map(AttemptId) {
-        let done = complete_effect(session, EffectKind::Clear, id, Some(attempt));
+    for attempt in intent[1..].iter().copied().map(AttemptId) {
+        let cleared = complete_effect(session, EffectKey::of_attempt(EffectKind::Clear, id, attempt));
         let AttemptWorktree { attempt, tree, .. } =
             session.read(|tx, _| AttemptWorktree::load(tx, attempt))?;
-        match done {
+        match cleared {
             Ok(()) if tree.state == WorktreeState::Removed => removed.push((attempt.name, tree)),
             Ok(()) => {
                 let problem = TreeProblem::Present;
@@ -86,51 +79,49 @@ fn finish_prune(session: &mut Session, subject: Vec<i64>) -> Result<PruneOutcome
             Err(error) => stayed.push((attempt.name, tree, error)),
         }
     }
-    let (run, live) = session.read(|tx, _| Ok((load_run(tx, id)?, live_worktrees(tx, id)?)))?;
+    let (run, live) =
+        session.read(|tx, _| Ok((lookup::load_run(tx, id)?, PrunableWorktrees::load(tx, id)?.live)))?;
     stayed.extend(live);
     let repository = open_repository(session, &run)?;
-    let swept = sweep::sweep_leftovers(&repository, &run, &repository.list_worktrees()?, 0)?;
-    let spares = swept.spares.into_iter().chain(swept.scratch).collect();
+    let spares = WorktreePool::new(&repository, &run)?.sweep(&repository.list_worktrees()?, 0)?;
     Ok(PruneOutcome { run, removed, stayed, spares })
 }
 
-/// Says what pruning would take away, and does nothing.
+/// Returns what pruning would remove, and removes nothing.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, it has no worktrees, or the store or git failed.
+/// The run has no worktrees.
 pub fn plan_prune(session: &mut Session, run: Option<&Slug>) -> Result<PruneOutcome, Error> {
-    let (run, removed, stayed) = read_fresh(session, |tx, _| {
+    let (run, trees) = read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
         require_run_git(&run)?;
-        let mut removed = Vec::new();
-        for tree in worktree::list_not_removed(tx, run.id)? {
-            let attempt = attempt::load(tx, tree.attempt)?
-                .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
-            if decide::decide_removal(&attempt, &tree).is_ok() {
-                removed.push((attempt.name, tree));
-            }
-        }
-        let stayed = live_worktrees(tx, run.id)?;
-        Ok((run, removed, stayed))
+        let trees = PrunableWorktrees::load(tx, run.id)?;
+        Ok((run, trees))
     })?;
-    let entries = open_repository(session, &run)?.list_worktrees()?;
-    let swept = sweep::plan_sweep(&run, &entries, 0)?;
-    let spares = swept.spares.into_iter().chain(swept.scratch).collect();
-    Ok(PruneOutcome { run, removed, stayed, spares })
+    let repository = open_repository(session, &run)?;
+    let leftovers = WorktreePool::new(&repository, &run)?.find_leftovers(&repository.list_worktrees()?, 0)?;
+    let spares = leftovers.into_iter().map(LeftoverWorktree::into_path).collect();
+    Ok(PruneOutcome { run, removed: trees.removable, stayed: trees.live, spares })
 }
 
-/// The worktrees of attempts under way, each with the refusal that keeps it.
-fn live_worktrees(
-    tx: &mut Transaction<'_>,
-    run: RunId,
-) -> Result<Vec<(AttemptName, Worktree, Error)>, Error> {
-    let mut found = Vec::new();
-    for tree in worktree::list_not_removed(tx, run)? {
-        let attempt =
-            attempt::load(tx, tree.attempt)?.ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
-        if let Err(refusal) = decide::decide_removal(&attempt, &tree) {
-            found.push((attempt.name, tree, refusal.into()));
+/// The worktrees of a run that were not removed, by whether they may be.
+struct PrunableWorktrees {
+    removable: Vec<(AttemptName, Worktree)>,
+    /// Those of live attempts, each with the refusal to remove it.
+    live: Vec<(AttemptName, Worktree, Error)>,
+}
+
+impl PrunableWorktrees {
+    fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
+        let mut trees = Self { removable: Vec::new(), live: Vec::new() };
+        for tree in worktree::list_not_removed(tx, run)? {
+            let attempt = attempt::load(tx, tree.attempt)?
+                .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
+            match decide::decide_removal(&attempt, &tree) {
+                Ok(_) => trees.removable.push((attempt.name, tree)),
+                Err(refusal) => trees.live.push((attempt.name, tree, refusal.into())),
+            }
         }
+        Ok(trees)
     }
-    Ok(found)
 }

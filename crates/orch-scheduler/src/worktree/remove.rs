@@ -1,19 +1,19 @@
-//! `orch worktree remove`: takes the tree of an ended attempt away, after everything in it was kept.
+//! `orch worktree remove`: removes the worktree of an ended attempt, after everything in it was salvaged.
 
-use orch_core::effect::EffectKind;
+use orch_core::effect::{Effect, EffectKind};
 use orch_core::id::{AttemptId, Slug};
 use orch_core::worktree;
 
-use super::super::AttemptSelector;
-use super::super::operation::Operation;
-use super::super::perform::{complete_effect, effect_lease};
-use super::{AttemptWorktree, WorktreeSummary, finish_pending_effects, load_summary};
+use super::subject::{AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect};
+use crate::AttemptSelector;
+use crate::operation::Operation;
+use crate::perform::effect_lease::request_effect;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
-/// Takes it away; one that is gone already stays gone.
+/// Removes the worktree; one that was removed already stays so.
 ///
 /// # Errors
-/// Its attempt is under way, somebody works in it, it holds what cannot be kept, or the store or git failed.
+/// Its attempt is live, a process works in it, or its contents cannot be salvaged.
 pub fn remove_worktree(
     session: &mut Session,
     receipt: Option<&Receipt<'_, WorktreeSummary>>,
@@ -25,24 +25,14 @@ pub fn remove_worktree(
     }
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |stage| {
-            let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(stage.tx, wanted)?;
+        |unit| {
+            let AttemptWorktree { run, attempt, tree } = AttemptWorktree::find_named(unit.tx, wanted)?;
             if worktree::decide_removal(&attempt, &tree)? {
-                effect_lease::request_effect(
-                    stage.tx,
-                    EffectKind::Clear,
-                    run.id,
-                    Some(attempt.id),
-                    stage.now,
-                )?;
+                let effect = Effect::ClearWorktree { attempt: attempt.id, park: false };
+                request_effect(unit.tx, run.id, &effect, unit.now)?;
             }
             Ok(RequestDecision::Pending(attempt.id.0))
         },
-        |session, id| {
-            let id = AttemptId(id);
-            let run = session.read(|tx, _| Ok(AttemptWorktree::load(tx, id)?.run.id))?;
-            complete_effect(session, EffectKind::Clear, run, Some(id))?;
-            load_summary(session, id)
-        },
+        |session, id| finish_requested_effect(session, EffectKind::Clear, AttemptId(id)),
     )
 }

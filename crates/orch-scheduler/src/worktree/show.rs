@@ -1,45 +1,42 @@
-//! `orch worktree show`: one tree, with what is in it.
+//! `orch worktree show`: one worktree with its contents.
 
 use std::path::Path;
 
 use orch_core::worktree::WorktreePresence;
 
-use super::super::AttemptSelector;
-use super::super::perform::open_repository;
-use super::super::unit_of_work::read_fresh;
-use super::{AttemptWorktree, WorktreeSummary, worktree_presence};
+use super::subject::{AttemptWorktree, WorktreeSummary, worktree_presence};
+use crate::AttemptSelector;
+use crate::run_repository::open_repository;
+use crate::unit_of_work::read_fresh;
 use orch_git::{DirtyFile, RefName};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
 
-/// A worktree with what is in it.
+/// A worktree with its contents.
 #[derive(Clone, Debug)]
 pub struct WorktreeDetail {
     /// The worktree.
     pub shown: WorktreeSummary,
-    /// What is in it; `None` where it is not there.
+    /// Its contents; `None` where it does not exist.
     pub contents: Option<WorktreeContents>,
 }
 
-/// What is in a worktree just now.
+/// The present contents of a worktree.
 #[derive(Clone, Debug)]
 pub struct WorktreeContents {
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// The branch that is; `None` when it is detached.
+    /// The branch that is checked out; `None` when the head is detached.
     pub branch: Option<String>,
-    /// An operation of git's that waits to be finished.
+    /// A git operation in progress, such as a merge.
     pub operation: Option<&'static str>,
-    /// The files that are changed and not committed.
+    /// The files with uncommitted changes.
     pub dirty: Vec<DirtyFile>,
     /// The processes that work in it.
     pub processes: Vec<u32>,
 }
 
 /// Shows the worktree of an attempt.
-///
-/// # Errors
-/// There is no such attempt, it has none, or the store or git failed.
 pub fn show_worktree(session: &mut Session, wanted: &AttemptSelector) -> Result<WorktreeDetail, Error> {
     let subject = read_fresh(session, |tx, _| AttemptWorktree::find_named(tx, wanted))?;
     let repository = open_repository(session, &subject.run)?;

@@ -27,7 +27,8 @@ statements! {
     const LIST =
         "SELECT name, last_seen_at, message_cursor FROM agent WHERE name > $1 ORDER BY name LIMIT $2";
     const COUNT = "SELECT count(*) FROM agent";
-    const NAME = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, NULL, 0, $2) ON CONFLICT (name) DO NOTHING";
+    const NAME = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, NULL, 0, $2)
+        ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING last_seen_at";
     const SEE = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, $2, 0, $2)
         ON CONFLICT (name) DO UPDATE SET last_seen_at = excluded.last_seen_at";
     const READ_THROUGH = "UPDATE agent SET message_cursor = $2 WHERE name = $1 AND message_cursor < $2";
@@ -68,12 +69,10 @@ pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
     tx.query_number(COUNT, &[])
 }
 
-/// Notes a name that is written to.
-///
-/// # Errors
-/// The store failed.
-pub fn register_name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
-    tx.execute(NAME, &[name.as_str().into(), now.0.into()]).map(|_| ())
+/// Registers the name of an agent that is written to; returns whether the agent was ever seen.
+pub fn register_name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<bool, Fault> {
+    let seen = tx.query_first(NAME, &[name.as_str().into(), now.0.into()], |row| time_or_null(row, 0))?;
+    Ok(seen.flatten().is_some())
 }
 
 /// Whether an agent's row should be touched: it is unknown, or was last seen a while ago.

@@ -1,8 +1,11 @@
-//! What is to be done outside the store.
+//! Pending effects: operations outside the store, each with the lease of the process that performs it.
 
-use orch_core::effect::{Effect, EffectHolder, EffectKind};
-use orch_core::id::{AttemptId, EffectId, RunId};
+use orch_core::effect::{
+    BranchStep, Effect, EffectHolder, EffectKey, EffectKind, LandingPlan, PendingEffect, RecordedMerge,
+};
+use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
 use orch_core::time::Time;
+use serde_json::{Value, json};
 
 use super::{count_column, name_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
@@ -19,149 +22,279 @@ macro_rules! select {
 }
 
 statements! {
-    const INSERT =
-        "INSERT INTO effect (kind, run_id, attempt_id, taken, created_at) VALUES ($1, $2, $3, 0, $4)
+    const ASK = "INSERT INTO effect (kind, run_id, attempt_id, taken, intent, created_at) VALUES ($1, $2, $3, 0, $4, $5)
         ON CONFLICT DO NOTHING";
+    const REQUEST =
+        "INSERT INTO effect (kind, run_id, attempt_id, host, process, held_until, taken, intent, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8)
+        ON CONFLICT (run_id, kind, coalesce(attempt_id, 0)) DO UPDATE SET host = excluded.host,
+        process = excluded.process, held_until = excluded.held_until, taken = effect.taken + 1,
+        intent = coalesce(excluded.intent, effect.intent) WHERE effect.host IS NULL
+        RETURNING id, kind, run_id, attempt_id, host, process, held_until, taken, intent";
     const LOAD = select!("WHERE id = $1");
     const ALL = select!("WHERE (CAST($1 AS BIGINT) IS NULL OR run_id = $1) ORDER BY id");
-    const OF = select!("WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3");
-    const HOLD = "UPDATE effect SET host = $2, process = $3, held_until = $4, taken = $5 WHERE id = $1";
-    const LET_GO =
+    const FIND = select!("WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3");
+    const ACQUIRE = "UPDATE effect SET host = $2, process = $3, held_until = $4, taken = $5 WHERE id = $1";
+    const RELEASE =
         "UPDATE effect SET host = NULL, process = NULL, held_until = NULL WHERE id = $1 AND taken = $2";
-    const INTEND = "UPDATE effect SET intent = $3 WHERE id = $1 AND taken = $2";
-    const FINISH = "DELETE FROM effect WHERE id = $1 AND taken = $2";
-    const DROP = "DELETE FROM effect WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3";
+    const SAVE_PAYLOAD = "UPDATE effect SET intent = $3 WHERE id = $1 AND taken = $2";
+    const COMPLETE = "DELETE FROM effect WHERE id = $1 AND taken = $2";
+    const WITHDRAW = "DELETE FROM effect WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3";
     const ANY = "SELECT EXISTS (SELECT 1 FROM effect)";
 }
 
-fn effect_from_row(row: &dyn SqlRow) -> Result<Effect, Fault> {
+/// What the column `intent` says of a worktree that may be kept as a spare.
+const PARK: &str = "park";
+
+fn effect_from_row(row: &dyn SqlRow) -> Result<PendingEffect, Fault> {
     let holder = match (row.text_or_null(4)?, row.text_or_null(5)?) {
         (Some(host), Some(process)) => Some(EffectHolder { host, process, until: time_column(row, 6)? }),
         _ => None,
     };
-    Ok(Effect {
+    let kind = name_column(row, 1, "effect", EffectKind::parse)?;
+    let attempt = row.int_or_null(3)?.map(AttemptId);
+    let text = row.text_or_null(8)?;
+    Ok(PendingEffect {
         id: EffectId(row.int(0)?),
-        kind: name_column(row, 1, "effect", EffectKind::parse)?,
         run: RunId(row.int(2)?),
-        attempt: row.int_or_null(3)?.map(AttemptId),
+        effect: effect_from_columns(kind, attempt, text).ok_or_else(|| Fault::Value {
+            table: "effect",
+            value: format!("a {} of no attempt", kind.name()),
+        })?,
         holder,
-        taken: count_column(row, 7)?,
-        intent: row.text_or_null(8)?,
+        lease_number: count_column(row, 7)?,
     })
 }
 
-/// Asks for an effect; one that is asked for already stays as it is.
-///
-/// # Errors
-/// The store failed.
-pub fn insert(
-    tx: &mut Transaction<'_>,
+/// Reads an effect from its columns; `None` where the attempt that it needs is missing.
+/// A payload that cannot be read is as good as none.
+fn effect_from_columns(
     kind: EffectKind,
-    run: RunId,
     attempt: Option<AttemptId>,
-    now: Time,
-) -> Result<(), Fault> {
-    let values = [kind.name().into(), run.0.into(), attempt.map(|attempt| attempt.0).into(), now.0.into()];
-    tx.execute(INSERT, &values).map(|_| ())
+    payload: Option<String>,
+) -> Option<Effect> {
+    let json = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
+    Some(match kind {
+        EffectKind::Branch => Effect::CreateBranch,
+        EffectKind::Prepare => {
+            Effect::PrepareWorktree { attempt: attempt?, lead: payload.map(Slug::from_stored) }
+        }
+        EffectKind::Baseline => Effect::CheckBaseline,
+        EffectKind::Verify => Effect::VerifyAttempt { attempt: attempt? },
+        EffectKind::Integrate => {
+            Effect::IntegrateRun { merging: payload.map(json).as_ref().and_then(merge_from_json) }
+        }
+        EffectKind::Clear => {
+            Effect::ClearWorktree { attempt: attempt?, park: payload.as_deref() == Some(PARK) }
+        }
+        EffectKind::Restore => Effect::RestoreWorktree { attempt: attempt?, to: payload },
+        EffectKind::Land => Effect::LandRun(payload.map(json).as_ref().and_then(landing_from_json)),
+        EffectKind::Sweep => Effect::SweepWorktrees,
+        EffectKind::Remove => Effect::RemoveRun { requested_by: payload.map(Slug::from_stored) },
+    })
 }
 
-/// Whether anything is to be done.
-///
-/// # Errors
-/// The store failed.
+/// The payload of an effect as the column `intent` holds it.
+fn payload_text(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::CreateBranch
+        | Effect::CheckBaseline
+        | Effect::VerifyAttempt { .. }
+        | Effect::SweepWorktrees
+        | Effect::IntegrateRun { merging: None }
+        | Effect::ClearWorktree { park: false, .. }
+        | Effect::LandRun(None) => None,
+        Effect::PrepareWorktree { lead: name, .. } | Effect::RemoveRun { requested_by: name } => {
+            name.as_ref().map(ToString::to_string)
+        }
+        Effect::IntegrateRun { merging: Some(merge) } => {
+            Some(json!({ "attempt": merge.attempt.0, "commit": merge.commit.as_str() }).to_string())
+        }
+        Effect::ClearWorktree { park: true, .. } => Some(PARK.to_owned()),
+        Effect::RestoreWorktree { to, .. } => to.clone(),
+        Effect::LandRun(Some(landing)) => {
+            let step = landing.step.as_ref();
+            let text = json!({
+                "onto": landing.onto,
+                "partial": landing.partial,
+                "who": landing.requested_by.as_str(),
+                "from": step.map(|step| step.from.as_str()),
+                "to": step.map(|step| step.to.as_str()),
+            });
+            Some(text.to_string())
+        }
+    }
+}
+
+fn merge_from_json(value: &Value) -> Option<RecordedMerge> {
+    Some(RecordedMerge {
+        attempt: AttemptId(value["attempt"].as_i64()?),
+        commit: commit_from_json(&value["commit"])?,
+    })
+}
+
+fn landing_from_json(value: &Value) -> Option<LandingPlan> {
+    let step = commit_from_json(&value["from"]).zip(commit_from_json(&value["to"]));
+    Some(LandingPlan {
+        onto: value["onto"].as_str()?.to_owned(),
+        partial: value["partial"].as_bool()?,
+        requested_by: Slug::from_stored(value["who"].as_str()?.to_owned()),
+        step: step.map(|(from, to)| BranchStep { from, to }),
+    })
+}
+
+fn commit_from_json(value: &Value) -> Option<CommitHash> {
+    value.as_str().map(|text| CommitHash::from_stored(text.to_owned()))
+}
+
+/// Asks for an effect without acquiring its lease; one that is pending stays as it is.
+pub fn insert(tx: &mut Transaction<'_>, run: RunId, effect: &Effect, now: Time) -> Result<(), Fault> {
+    let payload = payload_text(effect);
+    let values: [SqlParameter<'_>; 5] = [
+        effect.kind().name().into(),
+        run.0.into(),
+        effect.attempt().map(|attempt| attempt.0).into(),
+        payload.as_deref().into(),
+        now.0.into(),
+    ];
+    tx.execute(ASK, &values).map(|_| ())
+}
+
+/// Asks for an effect and acquires its lease; `None` when the effect is pending and another holder has the lease.
+pub fn insert_held(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    effect: &Effect,
+    holder: &EffectHolder,
+    now: Time,
+) -> Result<Option<PendingEffect>, Fault> {
+    let payload = payload_text(effect);
+    let values: [SqlParameter<'_>; 8] = [
+        effect.kind().name().into(),
+        run.0.into(),
+        effect.attempt().map(|attempt| attempt.0).into(),
+        holder.host.as_str().into(),
+        holder.process.as_str().into(),
+        holder.until.0.into(),
+        payload.as_deref().into(),
+        now.0.into(),
+    ];
+    tx.query_first(REQUEST, &values, effect_from_row)
+}
+
+/// Whether any effect is pending.
 pub fn any_pending(tx: &mut Transaction<'_>) -> Result<bool, Fault> {
     tx.query_number(ANY, &[]).map(|any| any != 0)
 }
 
-/// What is to be done, oldest first, of one run or of all.
-///
-/// # Errors
-/// The store failed.
-pub fn list_pending(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Effect>, Fault> {
+/// Lists the pending effects of one run or of all, oldest first.
+pub fn list_pending(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<PendingEffect>, Fault> {
     tx.query_all(ALL, &[run.map(|run| run.0).into()], effect_from_row)
 }
 
-/// An effect by its key; `None` when it was done.
-///
-/// # Errors
-/// The store failed.
-pub fn load(tx: &mut Transaction<'_>, id: EffectId) -> Result<Option<Effect>, Fault> {
+/// Loads a pending effect by its row.
+pub fn load(tx: &mut Transaction<'_>, id: EffectId) -> Result<Option<PendingEffect>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], effect_from_row)
 }
 
-/// An effect by what it is about; `None` when it was done, or was never asked for.
-///
-/// # Errors
-/// The store failed.
-pub fn find_pending(
-    tx: &mut Transaction<'_>,
-    kind: EffectKind,
-    run: RunId,
-    attempt: Option<AttemptId>,
-) -> Result<Option<Effect>, Fault> {
-    let attempt = attempt.map_or(0, |attempt| attempt.0);
-    tx.query_first(OF, &[run.0.into(), kind.name().into(), attempt.into()], effect_from_row)
+/// Finds a pending effect by its key; `None` when it was performed or never asked for.
+pub fn find_pending(tx: &mut Transaction<'_>, key: EffectKey) -> Result<Option<PendingEffect>, Fault> {
+    tx.query_first(FIND, &key_values(key), effect_from_row)
 }
 
-/// Writes who performs an effect, and the number that this taking has.
-///
-/// # Errors
-/// The store failed.
+/// Records the holder of an effect's lease under a new lease number.
 pub fn acquire_lease(
     tx: &mut Transaction<'_>,
     id: EffectId,
     holder: &EffectHolder,
-    taken: u32,
+    lease_number: u32,
 ) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 5] = [
         id.0.into(),
         holder.host.as_str().into(),
         holder.process.as_str().into(),
         holder.until.0.into(),
-        taken.into(),
+        lease_number.into(),
     ];
-    tx.execute(HOLD, &values).map(|_| ())
+    tx.execute(ACQUIRE, &values).map(|_| ())
 }
 
-/// Gives an effect back undone; says whether this taking was the newest.
-///
-/// # Errors
-/// The store failed.
-pub fn release_lease(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
-    tx.execute(LET_GO, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
+/// Releases an effect's lease without completing the effect; `false` when a newer lease exists.
+pub fn release_lease(tx: &mut Transaction<'_>, id: EffectId, lease_number: u32) -> Result<bool, Fault> {
+    tx.execute(RELEASE, &[id.0.into(), lease_number.into()]).map(|rows| rows > 0)
 }
 
-/// Writes down what is about to be done; says whether this taking is the newest.
-///
-/// # Errors
-/// The store failed.
-pub fn record_intent(
+/// Records what is about to be done in the effect's payload; `false` when a newer lease exists.
+pub fn save_payload(
     tx: &mut Transaction<'_>,
     id: EffectId,
-    taken: u32,
-    intent: &str,
+    lease_number: u32,
+    effect: &Effect,
 ) -> Result<bool, Fault> {
-    tx.execute(INTEND, &[id.0.into(), taken.into(), intent.into()]).map(|rows| rows > 0)
+    let payload = payload_text(effect);
+    tx.execute(SAVE_PAYLOAD, &[id.0.into(), lease_number.into(), payload.as_deref().into()])
+        .map(|rows| rows > 0)
 }
 
-/// Takes an effect away that was done; says whether this taking was the newest.
-///
-/// # Errors
-/// The store failed.
-pub fn delete_performed(tx: &mut Transaction<'_>, id: EffectId, taken: u32) -> Result<bool, Fault> {
-    tx.execute(FINISH, &[id.0.into(), taken.into()]).map(|rows| rows > 0)
+/// Deletes an effect that was performed; `false` when a newer lease exists.
+pub fn delete_performed(tx: &mut Transaction<'_>, id: EffectId, lease_number: u32) -> Result<bool, Fault> {
+    tx.execute(COMPLETE, &[id.0.into(), lease_number.into()]).map(|rows| rows > 0)
 }
 
-/// Takes an effect away that nobody wants any more, whoever holds it.
-///
-/// # Errors
-/// The store failed.
-pub fn withdraw_effect(
-    tx: &mut Transaction<'_>,
-    kind: EffectKind,
-    run: RunId,
-    attempt: Option<AttemptId>,
-) -> Result<(), Fault> {
-    let attempt = attempt.map_or(0, |attempt| attempt.0);
-    tx.execute(DROP, &[run.0.into(), kind.name().into(), attempt.into()]).map(|_| ())
+/// Deletes a pending effect that is no longer wanted, even while its lease is held.
+pub fn withdraw_effect(tx: &mut Transaction<'_>, key: EffectKey) -> Result<(), Fault> {
+    tx.execute(WITHDRAW, &key_values(key)).map(|_| ())
+}
+
+fn key_values(key: EffectKey) -> [SqlParameter<'static>; 3] {
+    [key.run.0.into(), key.kind.name().into(), key.attempt.map_or(0, |attempt| attempt.0).into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(effect: &Effect) -> Option<Effect> {
+        effect_from_columns(effect.kind(), effect.attempt(), payload_text(effect))
+    }
+
+    #[test]
+    fn every_effect_is_read_as_it_was_written() {
+        let (attempt, commit) = (AttemptId(4), |digit: &str| CommitHash::from_stored(digit.repeat(40)));
+        let name = || Some(Slug::from_stored("lead".to_owned()));
+        let landing = LandingPlan {
+            onto: "main".to_owned(),
+            partial: true,
+            requested_by: Slug::from_stored("lead".to_owned()),
+            step: None,
+        };
+        let step = Some(BranchStep { from: commit("1"), to: commit("2") });
+        for effect in [
+            Effect::CreateBranch,
+            Effect::PrepareWorktree { attempt, lead: name() },
+            Effect::CheckBaseline,
+            Effect::VerifyAttempt { attempt },
+            Effect::IntegrateRun { merging: None },
+            Effect::IntegrateRun { merging: Some(RecordedMerge { attempt, commit: commit("3") }) },
+            Effect::ClearWorktree { attempt, park: true },
+            Effect::ClearWorktree { attempt, park: false },
+            Effect::RestoreWorktree { attempt, to: Some("/w".to_owned()) },
+            Effect::LandRun(Some(landing.clone())),
+            Effect::LandRun(Some(LandingPlan { step, ..landing })),
+            Effect::SweepWorktrees,
+            Effect::RemoveRun { requested_by: name() },
+        ] {
+            assert_eq!(round_trip(&effect).as_ref(), Some(&effect));
+        }
+    }
+
+    #[test]
+    fn an_unreadable_payload_is_no_payload() {
+        for text in ["", "lead", "{}", r#"{"onto":"a"}"#] {
+            let read = |kind| effect_from_columns(kind, None, Some(text.to_owned()));
+            assert_eq!(read(EffectKind::Land), Some(Effect::LandRun(None)), "{text}");
+            assert_eq!(read(EffectKind::Integrate), Some(Effect::IntegrateRun { merging: None }), "{text}");
+        }
+        assert_eq!(effect_from_columns(EffectKind::Clear, None, None), None);
+    }
 }

@@ -46,6 +46,11 @@ statements! {
         w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
         FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
         WHERE d.task_id = $1 ORDER BY d.on_id";
+    const COMMITS_FOR_READY =
+        "SELECT d.task_id, coalesce(w.merged_commit, w.head_commit, w.base_commit)
+        FROM task t INDEXED BY task_state JOIN dependency d ON d.task_id = t.id JOIN task o ON o.id = d.on_id
+        JOIN worktree w ON w.attempt_id = o.attempt_id
+        WHERE t.run_id = $1 AND t.state = 'ready' ORDER BY d.task_id, d.on_id";
 }
 
 fn worktree_from_row(row: &dyn SqlRow) -> Result<Worktree, Fault> {
@@ -207,4 +212,14 @@ pub fn used_slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
 /// The store failed.
 pub fn list_of_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Worktree>, Fault> {
     tx.query_all(DEPENDENCIES, &[task.0.into()], worktree_from_row)
+}
+
+/// Lists the accepted commits that the ready tasks of a run depend on, by task and then by age of the dependency.
+pub fn list_commits_for_ready(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+) -> Result<Vec<(TaskId, CommitHash)>, Fault> {
+    tx.query_all(COMMITS_FOR_READY, &[run.0.into()], |row| {
+        Ok((TaskId(row.int(0)?), CommitHash::from_stored(row.text(1)?)))
+    })
 }

@@ -2,7 +2,7 @@
 
 use orch_core::attempt::AttemptText;
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
-use orch_core::effect::EffectKind;
+use orch_core::effect::Effect;
 use orch_core::event::{EventKind, EventSubject, NewEvent};
 use orch_core::id::{CommitHash, EventId, MessageId, RunId, Slug, ThreadId};
 use orch_core::lease::TokenDigest;
@@ -143,7 +143,7 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
         at: NOW,
     };
     check_run::insert(tx, &check)?;
-    effect::insert(tx, EffectKind::Prepare, run, Some(id), NOW)?;
+    effect::insert(tx, run, &Effect::PrepareWorktree { attempt: id, lead: None }, NOW)?;
     let (process, host) = (name.to_owned(), "h".to_owned());
     supervisor::upsert(tx, &Supervisor { process, host, run: Some(run), log: None, started_at: NOW })?;
     agent::advance_event_cursor(tx, &test_slug("lead"), Some(run), EventId(1))?;

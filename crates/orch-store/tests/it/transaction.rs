@@ -149,8 +149,9 @@ fn everything_that_is_asked_is_counted(open: StoreOpener<'_>) {
         let cost = store.statement_counts() - before;
         (cost.statements, cost.transactions, cost.write_transactions)
     };
-    let name =
-        |store: &mut Store| write_store(store, |tx| agent::register_name(tx, &test_slug("counted"), NOW));
+    let name = |store: &mut Store| {
+        assert!(!write_store(store, |tx| agent::register_name(tx, &test_slug("counted"), NOW)));
+    };
     let count = |store: &mut Store| assert!(read_store(store, agent::count) > 0);
     // A connection may have to say first how durable its writes are.
     let _ = cost(&name);

@@ -1,7 +1,7 @@
 //! Worktrees, what threads ask of them, the checks that ran in them, and what is to be done with them.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
-use orch_core::effect::{EffectHolder, EffectKind};
+use orch_core::effect::{Effect, EffectHolder, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId};
 use orch_core::run::{BaselineStatus, RunGit};
 use orch_core::task::TaskState;
@@ -91,6 +91,8 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     );
     assert_eq!(list_unmerged_tasks(&mut store, TaskState::Done), []);
     let below = read_store(&mut store, |tx| worktree::list_of_dependencies(tx, waiting));
+    let commits: Vec<_> = below.iter().map(|tree| (waiting, tree.accepted_commit().clone())).collect();
+    assert_eq!(read_store(&mut store, |tx| worktree::list_commits_for_ready(tx, run)), commits);
     assert_eq!(below, [first, test_worktree(ids[1], run, 1)]);
     let at = |store: &mut Store, path: &str| read_store(store, |tx| worktree::load_by_path(tx, path));
     assert_eq!(at(&mut store, "/r.orch/2"), Some(test_worktree(ids[1], run, 1)));
@@ -191,32 +193,51 @@ fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
 
 fn effects(store: &mut Store, run: RunId, attempt: AttemptId) {
     assert!(!read_store(store, effect::any_pending));
+    let verify = Effect::VerifyAttempt { attempt };
+    let keys =
+        [EffectKey::of_attempt(EffectKind::Verify, run, attempt), EffectKey::of_run(EffectKind::Branch, run)];
     for _ in 0..2 {
-        write_store(store, |tx| effect::insert(tx, EffectKind::Verify, run, Some(attempt), NOW));
-        write_store(store, |tx| effect::insert(tx, EffectKind::Branch, run, None, NOW));
+        write_store(store, |tx| effect::insert(tx, run, &verify, NOW));
+        write_store(store, |tx| effect::insert(tx, run, &Effect::CreateBranch, NOW));
     }
     let all = read_store(store, |tx| effect::list_pending(tx, Some(run)));
-    assert_eq!(all.iter().map(|one| one.kind).collect::<Vec<_>>(), [EffectKind::Verify, EffectKind::Branch]);
+    assert_eq!(all.iter().map(PendingEffect::key).collect::<Vec<_>>(), keys);
     assert_eq!(read_store(store, |tx| effect::list_pending(tx, Some(RunId(99)))), []);
     let id = all[0].id;
     let holder = EffectHolder { host: "h".to_owned(), process: "1-2-3".to_owned(), until: Time(99) };
     write_store(store, |tx| effect::acquire_lease(tx, id, &holder, 1));
-    assert!(write_store(store, |tx| effect::record_intent(tx, id, 1, "{}")));
-    let held =
-        read_store(store, |tx| effect::find_pending(tx, EffectKind::Verify, run, Some(attempt))).unwrap();
-    assert_eq!((held.holder.as_ref(), held.taken, held.intent.as_deref()), (Some(&holder), 1, Some("{}")));
+    let held = read_store(store, |tx| effect::find_pending(tx, keys[0])).unwrap();
+    assert_eq!((held.holder.as_ref(), held.lease_number, &held.effect), (Some(&holder), 1, &verify));
+    assert_eq!(write_store(store, |tx| effect::insert_held(tx, run, &verify, &holder, NOW)), None);
     write_store(store, |tx| effect::acquire_lease(tx, id, &holder, 2));
     assert!(
-        !write_store(store, |tx| effect::record_intent(tx, id, 1, "late")),
-        "an older taking writes nothing"
+        !write_store(store, |tx| effect::save_payload(tx, id, 1, &verify)),
+        "an older lease writes nothing"
     );
-    assert!(!write_store(store, |tx| effect::delete_performed(tx, id, 1)), "and ends nothing");
+    assert!(!write_store(store, |tx| effect::delete_performed(tx, id, 1)), "and completes nothing");
     assert!(!write_store(store, |tx| effect::release_lease(tx, id, 1)));
     assert!(write_store(store, |tx| effect::release_lease(tx, id, 2)));
     assert_eq!(read_store(store, |tx| effect::load(tx, id)).unwrap().holder, None);
-    assert!(write_store(store, |tx| effect::delete_performed(tx, id, 2)));
+    let again = write_store(store, |tx| effect::insert_held(tx, run, &verify, &holder, NOW)).unwrap();
+    assert_eq!((again.id, again.lease_number, again.holder), (id, 3, Some(holder.clone())));
+    assert!(write_store(store, |tx| effect::delete_performed(tx, id, 3)));
     assert_eq!(read_store(store, |tx| effect::load(tx, id)), None);
     assert_eq!(read_store(store, |tx| effect::load(tx, EffectId(99))), None);
-    write_store(store, |tx| effect::withdraw_effect(tx, EffectKind::Branch, run, None));
+    recorded_merge(store, run, attempt, &holder);
+    write_store(store, |tx| effect::withdraw_effect(tx, keys[1]));
     assert!(!read_store(store, effect::any_pending));
+}
+
+/// Asking for an effect again keeps what its performer recorded.
+fn recorded_merge(store: &mut Store, run: RunId, attempt: AttemptId, holder: &EffectHolder) {
+    let commit = CommitHash::from_stored("1".repeat(40));
+    let merging = Effect::IntegrateRun { merging: Some(RecordedMerge { attempt, commit }) };
+    let unknown = Effect::IntegrateRun { merging: None };
+    let first = write_store(store, |tx| effect::insert_held(tx, run, &unknown, holder, NOW)).unwrap();
+    assert_eq!((&first.effect, first.lease_number), (&unknown, 1));
+    assert!(write_store(store, |tx| effect::save_payload(tx, first.id, 1, &merging)));
+    assert!(write_store(store, |tx| effect::release_lease(tx, first.id, 1)));
+    let again = write_store(store, |tx| effect::insert_held(tx, run, &unknown, holder, NOW)).unwrap();
+    assert_eq!((&again.effect, again.lease_number), (&merging, 2));
+    assert!(write_store(store, |tx| effect::delete_performed(tx, again.id, 2)));
 }

@@ -156,7 +156,10 @@ impl BackgroundWork {
             });
             let came = match result {
                 Ok(()) => OperationOutcome::Done,
-                Err(Error::Git(GitError::Busy)) => OperationOutcome::Busy,
+                Err(
+                    Error::Git(GitError::Busy)
+                    | Error::Refused(Refusal::Tree(TreeRefusal::HeldElsewhere { .. })),
+                ) => OperationOutcome::Busy,
                 // Said by an event of its own already.
                 Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => {
                     OperationOutcome::Done
@@ -169,7 +172,7 @@ impl BackgroundWork {
                     | Refusal::TaskFinished { .. }
                     | Refusal::CapacityReached { .. },
                 )) => OperationOutcome::Done,
-                Err(error) => OperationOutcome::Failed(perform::prepare::describe_error(&error)),
+                Err(error) => OperationOutcome::Failed(error.describe()),
             };
             // Whoever waits for it may be gone.
             let _ = tell.send((own, came));
@@ -225,10 +228,8 @@ impl BackgroundWork {
             let chore = BackgroundOperation::PendingEffect(effect.id, run);
             let rest = self.resting.get(&chore);
             worth |= rest.is_none_or(|rest| rest.busy || rest.tries < PATIENCE);
-            let (kind, attempt) = (effect.kind, effect.attempt);
-            self.start_operation(chore, move |session, _| {
-                perform::complete_effect(session, kind, run, attempt)
-            });
+            let key = effect.key();
+            self.start_operation(chore, move |session, _| perform::complete_effect(session, key));
         }
         Ok(worth)
     }

@@ -12,7 +12,7 @@ use orch_store::table::{task as task_table, thread, worker};
 use orch_inbox::{Error, Session};
 use orch_scheduler::operation::tool_transaction;
 use orch_scheduler::orphaned;
-use orch_scheduler::run as run_operation;
+use orch_scheduler::tool_fault::set_run_offered;
 
 /// Ends what killed wrappers left behind, and frees their work at once.
 pub(crate) fn reap_orphaned_workers(session: &mut Session, run: Option<RunId>) -> Result<(), Error> {
@@ -91,7 +91,7 @@ impl BudgetWatch {
             return Ok(true);
         }
         if usage.is_near() && self.0.insert((run.id, task, usage.measure)) {
-            let about = EventSubject { task, ..run_operation::about_run(run.id) };
+            let about = EventSubject { task, ..EventSubject::of_run(run.id) };
             let data = vec![
                 ("measure", usage.measure.name().into()),
                 ("used", usage.used.into()),
@@ -129,9 +129,9 @@ fn pause_over_budget(
         let current = stage.load_run(id)?.clone();
         if let Some(halted) = decide::pause_automatically(&current, PauseReason::Budget, &reason, stage.now) {
             stage.replace_run(halted);
-            let about = EventSubject { task, ..run_operation::about_run(id) };
+            let about = EventSubject { task, ..EventSubject::of_run(id) };
             stage.append_event(EventKind::RunPaused, about, None, vec![("reason", "budget".into())])?;
-            run_operation::set_run_offered(stage, id, false)?;
+            set_run_offered(stage, id, false)?;
         }
         Ok(())
     })

@@ -14,7 +14,6 @@ use orch_profile::ProfileReference;
 use orch_scheduler::doctor::FindingSeverity;
 use orch_scheduler::lookup;
 use orch_scheduler::perform::checks::{self, CheckSubject};
-use orch_scheduler::perform::prepare::describe_error;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -86,7 +85,7 @@ fn check_git_identity(session: &Session, run: &Run) -> Result<Option<PreflightFi
             return Ok(Some(PreflightFinding::new(
                 "git",
                 FindingSeverity::Error,
-                describe_error(&error.into()),
+                Error::from(error).describe(),
             )));
         }
     };
@@ -156,7 +155,7 @@ fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>,
     let verdict = match checks::run_in_scratch_worktree(session, &subject, &orders) {
         Ok(verdict) => verdict,
         Err(error) => {
-            return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, describe_error(&error))]);
+            return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, error.describe())]);
         }
     };
     let mut found = vec![PreflightFinding::new(

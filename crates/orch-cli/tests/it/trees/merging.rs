@@ -95,7 +95,8 @@ fn what_passes_alone_and_breaks_together_is_refused() {
     );
     let rejected = &merged["rejected"][0];
     assert!(
-        json_text(&rejected["reason"]).starts_with("It passed alone, and fails merged with the run's branch"),
+        json_text(&rejected["reason"])
+            .starts_with("Its checks pass alone, and fail after the merge with the run's branch"),
         "{rejected}"
     );
     assert_eq!(rejected["files"], json!([]));
@@ -104,7 +105,7 @@ fn what_passes_alone_and_breaks_together_is_refused() {
     let next = place.start_tree_task("b", "b");
     let earlier = &next.payload["earlier"][0];
     assert_eq!((&next.base, &earlier["log_tail"]), (&place.branch_tip(), &"too many".into()));
-    assert!(json_text(&earlier["reason"]).contains("fails merged"), "{earlier}");
+    assert!(json_text(&earlier["reason"]).contains("fail after the merge"), "{earlier}");
     assert!(at("b").exists(), "a rejected attempt keeps its tree");
     let stages: Vec<String> = std::fs::read_to_string(&log)
         .unwrap()
@@ -283,7 +284,7 @@ fn what_was_verified_and_does_not_merge_is_said() {
     let faults = merged["faults"].as_array().unwrap();
     assert_eq!(attempt_names(&merged["faults"]), ["r/b@1", "r/d@1"], "{merged}");
     assert!(json_text(&faults[0]["reason"]).contains("same"), "{merged}");
-    assert!(json_text(&faults[1]["reason"]).contains("fails merged"), "{merged}");
+    assert!(json_text(&faults[1]["reason"]).contains("fail after the merge"), "{merged}");
     assert_eq!((place.task_state("b"), place.task_state("d")), ("done".to_owned(), "done".to_owned()));
     assert!(place.orch(&["integrate"]).text().contains("r/b@1"));
     assert_eq!(place.show_run()["state"], "finished");

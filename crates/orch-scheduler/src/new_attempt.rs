@@ -1,0 +1,225 @@
+//! Creating attempts: their rows, and either their threads or the effects that prepare their worktrees.
+
+use std::collections::BTreeMap;
+
+use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::effect::{Effect, PendingEffect};
+use orch_core::event::EventKind;
+use orch_core::id::{AttemptId, AttemptName, RunId, Slug};
+use orch_core::run::{ResourceUsage, Run};
+use orch_core::task::{ChecksStatus, Task, TaskText, decide};
+use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
+use orch_core::worktree::{Worktree, free_slot};
+use orch_store::table::{agent, attempt, run as run_table, task as task_table, worktree};
+
+use super::attempt_base::{AttemptBase, AttemptBases, accepted_commits};
+use super::not_ready::explain_refusal;
+use super::perform::effect_lease::request_effect;
+use super::perform::prepare::PreparingAttempt;
+use super::unit_of_work::{TransitionEvent, UnitOfWork};
+use super::work_message;
+use orch_inbox::Error;
+use orch_inbox::send;
+
+/// A created attempt.
+#[derive(Debug)]
+pub(crate) struct NewAttempt {
+    /// Its task, dispatched.
+    pub task: Task,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whether its agent was ever seen.
+    pub agent_seen: bool,
+    /// How its work reaches the agent.
+    pub delivery: Delivery,
+}
+
+/// How the work of an attempt reaches its agent.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Its thread was sent.
+    Sent(Thread),
+    /// Its thread is sent once its worktree is prepared.
+    Preparing {
+        /// The effect that prepares it, if this process holds its lease.
+        requested: Option<PendingEffect>,
+        /// The facts that the preparation needs.
+        facts: Box<PreparingAttempt>,
+        /// The lead, to whom the worker will report.
+        lead: Slug,
+    },
+}
+
+/// Creates attempts in one transaction; facts that are the same for all of them are loaded once.
+pub(crate) struct AttemptFactory<'a> {
+    bases: &'a AttemptBases,
+    next_id: Option<AttemptId>,
+    /// The slots of live attempts, in order.
+    slots: Option<Vec<u32>>,
+    /// The agents that were registered, and whether each was ever seen.
+    agents: BTreeMap<Slug, bool>,
+    /// How many attempts each run has used.
+    usage: BTreeMap<RunId, i64>,
+}
+
+/// The parts of an attempt that its thread is made of.
+struct AttemptParts<'a> {
+    run: &'a Run,
+    task: &'a Task,
+    text: &'a TaskText,
+    judged_by: &'a AttemptText,
+    agent: &'a Slug,
+    id: AttemptId,
+    name: &'a AttemptName,
+}
+
+impl<'a> AttemptFactory<'a> {
+    /// A factory for attempts with these bases.
+    pub(crate) fn new(bases: &'a AttemptBases) -> Self {
+        Self { bases, next_id: None, slots: None, agents: BTreeMap::new(), usage: BTreeMap::new() }
+    }
+
+    /// Creates an attempt at a task; its thread is sent at once, or in a run with worktrees when its worktree is prepared.
+    pub(crate) fn create_attempt(
+        &mut self,
+        unit: &mut UnitOfWork<'_, '_>,
+        task: &Task,
+        to: Option<&Slug>,
+    ) -> Result<NewAttempt, Error> {
+        let run = unit.load_run(task.run)?.clone();
+        let agent = match decide::decide_dispatch(&run, task, to, unit.now) {
+            Err(refusal) => return Err(explain_refusal(unit.tx, task, refusal)?.into()),
+            Ok(agent) => agent,
+        };
+        let base = match &run.ground {
+            Some(_) => Some(self.bases.confirm_base(task, &accepted_commits(unit.tx, &run, task)?)?),
+            None => None,
+        };
+        let agent_seen = self.register_agent(unit, &agent)?;
+        let text = task_table::load_text(unit.tx, task.id)?;
+        let judged_by = AttemptText {
+            run_verify: run.rules.verify.clone(),
+            task_verify: text.verify.clone(),
+            log_tail: None,
+        };
+        // Checks run in a worktree.
+        let has_checks = base.is_some() && !judged_by.has_no_checks();
+        let checks = if has_checks { ChecksStatus::Pending } else { ChecksStatus::None };
+        let id = self.take_id(unit)?;
+        let after = decide::start_attempt(task, id, checks, unit.now);
+        let number = after.attempt.map_or(1, |last| last.number);
+        let name = AttemptName { task: task.name.clone(), number };
+        let parts = AttemptParts {
+            run: &run,
+            task,
+            text: &text,
+            judged_by: &judged_by,
+            agent: &agent,
+            id,
+            name: &name,
+        };
+        let thread = match &base {
+            Some(_) => None,
+            None => Some(send_thread(unit, &parts)?),
+        };
+        let row = attempt::NewAttemptRow {
+            id,
+            task,
+            number,
+            agent: &agent,
+            thread: thread.as_ref().map(|thread| thread.id),
+            checks,
+        };
+        let attempt = attempt::insert(unit.tx, row, unit.now)?;
+        *self.usage.entry(run.id).or_default() += 1;
+        if !judged_by.has_no_checks() {
+            attempt::save_text(unit.tx, id, &judged_by)?;
+        }
+        let planned = match &base {
+            Some(base) => Some(self.plan_worktree(unit, base, &attempt, &run)?),
+            None => None,
+        };
+        let event = TransitionEvent {
+            thread: attempt.thread,
+            data: vec![("agent", agent.to_string().into())],
+            ..TransitionEvent::without_data(EventKind::Dispatched, "the lead dispatched it")
+        };
+        unit.apply_transition(task, &after, event)?;
+        let delivery = match (thread, planned) {
+            (Some(thread), _) => Delivery::Sent(thread),
+            (None, Some((tree, requested))) => {
+                let lead = unit.who.clone().unwrap_or(agent);
+                let (task, attempt) = (after.clone(), attempt.clone());
+                let facts = Box::new(PreparingAttempt { run, task, text, attempt, judged_by, tree });
+                Delivery::Preparing { requested, facts, lead }
+            }
+            (None, None) => unreachable!("an attempt without a base was sent"),
+        };
+        Ok(NewAttempt { task: after, attempt, agent_seen, delivery })
+    }
+
+    /// Counts the created attempts in the usage of their runs.
+    pub(crate) fn record_usage(self, unit: &mut UnitOfWork<'_, '_>) -> Result<(), Error> {
+        for (run, attempts) in self.usage {
+            run_table::add_usage(unit.tx, run, ResourceUsage { attempts, ..ResourceUsage::default() })?;
+        }
+        Ok(())
+    }
+
+    fn register_agent(&mut self, unit: &mut UnitOfWork<'_, '_>, agent: &Slug) -> Result<bool, Error> {
+        if let Some(seen) = self.agents.get(agent) {
+            return Ok(*seen);
+        }
+        let seen = agent::register_name(unit.tx, agent, unit.now)?;
+        self.agents.insert(agent.clone(), seen);
+        Ok(seen)
+    }
+
+    fn take_id(&mut self, unit: &mut UnitOfWork<'_, '_>) -> Result<AttemptId, Error> {
+        let id = match self.next_id {
+            Some(id) => id,
+            None => attempt::next_id(unit.tx)?,
+        };
+        self.next_id = Some(AttemptId(id.0 + 1));
+        Ok(id)
+    }
+
+    fn plan_worktree(
+        &mut self,
+        unit: &mut UnitOfWork<'_, '_>,
+        base: &AttemptBase,
+        attempt: &Attempt,
+        run: &Run,
+    ) -> Result<(Worktree, Option<PendingEffect>), Error> {
+        let mut slots = match self.slots.take() {
+            Some(slots) => slots,
+            None => worktree::used_slots(unit.tx)?,
+        };
+        let slot = free_slot(&slots);
+        slots.insert(slots.partition_point(|used| *used < slot), slot);
+        self.slots = Some(slots);
+        let tree = base.plan_worktree(run, attempt.id, &attempt.name, slot, unit.now)?;
+        worktree::insert(unit.tx, &tree)?;
+        let lead = unit.who.clone().unwrap_or_else(|| attempt.agent.clone());
+        let effect = Effect::PrepareWorktree { attempt: attempt.id, lead: Some(lead) };
+        Ok((tree, request_effect(unit.tx, run.id, &effect, unit.now)?))
+    }
+}
+
+/// Sends the thread of an attempt without a worktree.
+fn send_thread(unit: &mut UnitOfWork<'_, '_>, parts: &AttemptParts<'_>) -> Result<Thread, Error> {
+    let AttemptParts { run, task, text, judged_by, agent, id, name } = parts;
+    let work = work_message::write_work_message(unit.tx, task, text, judged_by, name, None)?;
+    let head = NewThread {
+        kind: ThreadKind::Work,
+        subject: task.title.clone(),
+        from: unit.who.clone().unwrap_or_else(|| (*agent).clone()),
+        to: (*agent).clone(),
+        priority: task.priority,
+        lease_length: run.policy.lease,
+        answer_after: run.policy.answer_after,
+        reference: Some(AttemptReference { run: run.id, task: task.id, attempt: *id }),
+    };
+    let (thread, _) = send::begin_thread(unit.tx, head, work.body, Some(work.payload), unit.now)?;
+    Ok(thread)
+}
