@@ -12,7 +12,7 @@ use orch_store::page::PageRequest;
 /// Options that every command of both programs takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct GlobalOptions {
-    /// Where the store is: sqlite:PATH or a path [env: ORCH_STORE]
+    /// The store: sqlite:PATH or a path [env: ORCH_STORE]
     #[arg(long, global = true, value_name = "LOCATION", help_heading = GLOBAL)]
     pub store: Option<String>,
     /// Print one JSON document; the default when stdout is not a terminal [env: ORCH_OUTPUT=json]
@@ -21,10 +21,10 @@ pub struct GlobalOptions {
     /// Print text for people; the default on a terminal [env: ORCH_OUTPUT=text]
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub text: bool,
-    /// Use a store on a network file system all the same
+    /// Allow a store on a network file system
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub allow_network_fs: bool,
-    /// Who runs this command
+    /// The agent that runs this command
     #[arg(long = "as", global = true, value_name = "NAME", value_parser = parse_slug, help_heading = GLOBAL)]
     pub who: Option<Slug>,
 }
@@ -35,7 +35,7 @@ pub const GLOBAL: &str = "Global options";
 /// The option that makes a change repeatable.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RequestIdOption {
-    /// Make this request repeatable: the same key and arguments answer the same and change nothing
+    /// Make the request idempotent: repeating it with the same key and arguments changes nothing
     #[arg(long, value_name = "KEY", value_parser = parse_request_id)]
     pub request_id: Option<String>,
 }
@@ -46,7 +46,7 @@ pub struct PagingOptions {
     /// Show at most this many entries
     #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     pub limit: u32,
-    /// Go on behind this cursor, the `next` of an earlier part
+    /// Continue after this cursor, the `next` of the previous page
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
 }
@@ -62,7 +62,7 @@ impl PagingOptions {
 /// The option that asks for long texts too.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DetailOption {
-    /// Show things whole, with their long texts
+    /// Show full records, including long texts
     #[arg(long)]
     pub full: bool,
 }
@@ -70,7 +70,7 @@ pub struct DetailOption {
 /// The option that makes an empty answer a success.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct EmptyOkOption {
-    /// Exit with status 0 when there is nothing
+    /// Exit with status 0 when nothing is found
     #[arg(long)]
     pub empty_ok: bool,
 }

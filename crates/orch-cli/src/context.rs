@@ -202,7 +202,7 @@ impl<'a> CommandRuntime<'a> {
         init_response(session, &info, repeatable, fingerprint)
     }
 
-    /// Who runs this command, where that is known: `--as`, the program's variable, or its default.
+    /// The agent that runs this command, where that is known: `--as`, the program's variable, or its default.
     ///
     /// # Errors
     /// The variable holds no name.

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Print the JSON Schema of what commands answer
+/// Print the JSON Schemas of responses
 #[derive(Args, Debug)]
 #[command(after_help = "EXAMPLES:\n  inbox schema claim\n  orch schema task add")]
 pub struct SchemaArgs {
-    /// The command; every command of the program when not given
+    /// The command [default: every command of the program]
     #[arg(value_name = "COMMAND")]
     pub command: Vec<String>,
 }
@@ -40,7 +40,7 @@ pub fn schema_response(
     Ok(CommandReply::new(SchemaResponse { schemas }))
 }
 
-/// Print a script that completes commands in a shell
+/// Print a completion script for a shell
 #[derive(Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox completions bash > ~/.local/share/bash-completion/completions/inbox"

@@ -10,16 +10,16 @@ use crate::respond::CommandReply;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Acknowledge the messages to you, through one
+/// Acknowledge messages up to and including one
 ///
 /// The cursor never moves back.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox ack --for lead --through m-12")]
 pub struct InboxAckArgs {
-    /// Whose cursor; yours when not given
+    /// The agent whose cursor moves [default: you]
     #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
-    /// The last message that was dealt with
+    /// The last message to acknowledge
     #[arg(long, value_name = "MESSAGE", value_parser = arguments::parse_message_id)]
     through: MessageId,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::context::CommandRuntime;
 use crate::respond::CommandReply;
 use orch_app::AppError;
 
-/// List agents and what waits for them, by name
+/// List agents and their pending work
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox agents")]
 pub struct InboxAgentsArgs {

@@ -16,10 +16,10 @@ use crate::text_source::{check_entries, check_not_empty};
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Ask a question; the work is blocked until it is answered
+/// Ask a question and block the work until it is answered
 ///
-/// Asking the same again attaches to the open question, or returns its answer. With INBOX_THREAD set, THREAD is
-/// left out.
+/// Repeating the same question attaches to the open one, or returns its answer. Omit THREAD when INBOX_THREAD
+/// is set.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox ask th-1 --token TOKEN 'Which port?' --option 80 --option 8080 --wait 5m"
@@ -28,22 +28,22 @@ pub struct AskArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", allow_hyphen_values = true)]
     first: Option<String>,
-    /// What to ask; `-` reads stdin
+    /// The question; `-` reads stdin
     #[arg(value_name = "QUESTION", allow_hyphen_values = true)]
     second: Option<String>,
     /// Read the question from a file
     #[arg(long, value_name = "FILE")]
     question_file: Option<PathBuf>,
-    /// An answer that is offered; may be repeated
+    /// A suggested answer; may be repeated
     #[arg(long = "option", value_name = "TEXT", allow_hyphen_values = true)]
     options: Vec<String>,
-    /// The answer to go on with when nobody answers
+    /// The answer if nobody replies in time
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     default: Option<String>,
-    /// When the default becomes the answer
+    /// The time after which the default becomes the answer
     #[arg(long, value_name = "DURATION", requires = "default", value_parser = arguments::parse_duration)]
     default_after: Option<TimeSpan>,
-    /// Wait for the answer; 100s when no duration is given
+    /// Wait for the answer, 100s unless a duration is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "100s",
         value_parser = arguments::parse_duration)]
     wait: Option<TimeSpan>,

@@ -21,7 +21,7 @@ pub struct CancelArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
-    /// Why; `-` reads stdin
+    /// The reason; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file

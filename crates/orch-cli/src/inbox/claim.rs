@@ -19,25 +19,25 @@ use orch_app::{AppError, RetryAdvice};
 
 /// Claim the most urgent work of a queue
 ///
-/// The answer holds the token that every later command of the holder needs. Without work it fails with
+/// The response contains the token that every later command of the holder needs. Without work it fails with
 /// `inbox_empty`, exit status 5; with --wait it waits for work first.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox claim --for builders --as ana --wait 60s")]
 pub struct ClaimArgs {
-    /// Whose work; yours when not given
+    /// The queue [default: you]
     #[arg(long = "for", value_name = "QUEUE", value_parser = arguments::parse_slug)]
     queue: Option<Slug>,
-    /// This thread and no other
+    /// Claim only this thread
     #[arg(long, value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
-    /// How long the claim lasts without a sign of life: 1s to 24h; what the thread says when not given
+    /// The lease, 1s to 24h [default: the thread's]
     #[arg(long, value_name = "DURATION", value_parser = arguments::parse_lease)]
     lease: Option<LeaseLength>,
-    /// Wait for work; 100s when no duration is given
+    /// Wait for work, 100s unless a duration is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "100s",
         value_parser = arguments::parse_duration)]
     wait: Option<TimeSpan>,
-    /// Get a new token for a thread that you hold already; the old one is void
+    /// Replace the token of a thread that you hold; the old one becomes invalid
     #[arg(long)]
     again: bool,
     #[command(flatten)]

@@ -17,9 +17,9 @@ use crate::text_source::check_entries;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Close a thread that you hold: the work is done
+/// Report work as done and close its thread
 ///
-/// Repeating it with the same token and result is fine.
+/// Repeating it with the same token and result changes nothing.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox done th-1 --token TOKEN --artifact out/report.pdf --result - <<'EOF'\n  \
@@ -31,10 +31,10 @@ pub struct DoneArgs {
     thread: Option<ThreadId>,
     #[command(flatten)]
     token: TokenOptions,
-    /// What was done; `-` reads stdin
+    /// The result; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     result: Option<String>,
-    /// Read what was done from a file
+    /// Read the result from a file
     #[arg(long, value_name = "FILE", conflicts_with = "result")]
     result_file: Option<PathBuf>,
     /// A JSON document for programs; `-` reads stdin
@@ -43,10 +43,10 @@ pub struct DoneArgs {
     /// Read the JSON document from a file
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
     payload_file: Option<PathBuf>,
-    /// A file that belongs to the result; may be repeated
+    /// A file that is part of the result; may be repeated
     #[arg(long = "artifact", value_name = "PATH", allow_hyphen_values = true)]
     artifacts: Vec<String>,
-    /// Commit what lies in the thread's worktree as it is, where it asks for a clean one
+    /// Commit all changes in the thread's worktree first
     #[arg(long)]
     snapshot: bool,
     #[command(flatten)]

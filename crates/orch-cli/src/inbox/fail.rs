@@ -14,7 +14,7 @@ use crate::respond::CommandReply;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Close a thread that you hold: the work failed
+/// Report work as failed and close its thread
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox fail th-1 --token TOKEN --reason 'The tests do not compile.'")]
 pub struct FailArgs {
@@ -23,13 +23,13 @@ pub struct FailArgs {
     thread: Option<ThreadId>,
     #[command(flatten)]
     token: TokenOptions,
-    /// Why; `-` reads stdin
+    /// The reason; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]
     reason_file: Option<PathBuf>,
-    /// Say that trying again is no use
+    /// Do not retry
     #[arg(long = "final")]
     last: bool,
     #[command(flatten)]

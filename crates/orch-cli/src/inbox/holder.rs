@@ -14,7 +14,7 @@ use orch_app::environment::{LEASE, THREAD, VariableSource};
 /// The options that give the holder's token.
 #[derive(Args, Clone, Debug)]
 pub struct TokenOptions {
-    /// The token that claim gave; `-` reads it from stdin [env: INBOX_LEASE]
+    /// The token from claim; `-` reads it from stdin [env: INBOX_LEASE]
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<String>,
     /// Read the token from a file

@@ -7,10 +7,10 @@ use crate::context::CommandRuntime;
 use crate::respond::CommandReply;
 use orch_app::AppError;
 
-/// Make the store when there is none
+/// Create the store if there is none
 ///
-/// The store is the named one; else, inside a git repository, a file under its git folder that no commit sees;
-/// else `.orch/orch.db` here. Repeating it changes nothing.
+/// The store is the named one; else, inside a git repository, a file under its git folder; else
+/// `.orch/orch.db` here. Repeating it changes nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox init")]
 pub struct InboxInitArgs {

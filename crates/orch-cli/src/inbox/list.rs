@@ -14,11 +14,11 @@ use orch_app::AppError;
 
 /// List threads, most urgent first, then oldest
 ///
-/// Shows the threads sent to an agent or held by it; those of every agent when nobody is named.
+/// Shows the threads sent to an agent or held by it; those of all agents if none is named.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox list --for builders --state queued")]
 pub struct ListArgs {
-    /// Whose threads; yours when not given
+    /// The agent [default: you]
     #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
     /// Only threads in this state

@@ -13,9 +13,9 @@ use crate::respond::CommandReply;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Tell how far the work is, and renew the lease
+/// Report progress and renew the lease
 ///
-/// With INBOX_THREAD set, THREAD is left out.
+/// Omit THREAD when INBOX_THREAD is set.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox progress th-1 --token TOKEN 'Two of three files done.' --percent 66"
@@ -24,13 +24,13 @@ pub struct ProgressArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", allow_hyphen_values = true)]
     first: Option<String>,
-    /// What to tell; `-` reads stdin
+    /// The progress message; `-` reads stdin
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     second: Option<String>,
     /// Read the text from a file
     #[arg(long, value_name = "FILE")]
     text_file: Option<PathBuf>,
-    /// How much is done, 0 to 100
+    /// The percentage done, 0 to 100
     #[arg(long, value_name = "N", value_parser = arguments::parse_percent)]
     percent: Option<u8>,
     #[command(flatten)]

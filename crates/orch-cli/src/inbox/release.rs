@@ -12,7 +12,7 @@ use crate::respond::CommandReply;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Give a thread that you hold back to its queue
+/// Release a claimed thread back to its queue
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox release th-1 --token TOKEN")]
 pub struct ReleaseArgs {

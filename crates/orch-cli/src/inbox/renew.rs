@@ -13,7 +13,7 @@ use crate::respond::CommandReply;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Renew the lease of a thread that you hold
+/// Renew the lease of a claimed thread
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox renew th-1 --token TOKEN --lease 30m")]
 pub struct RenewArgs {
@@ -22,7 +22,7 @@ pub struct RenewArgs {
     thread: Option<ThreadId>,
     #[command(flatten)]
     token: TokenOptions,
-    /// The new length: 1s to 24h; the last one when not given
+    /// The new length, 1s to 24h [default: the last one]
     #[arg(long, value_name = "DURATION", value_parser = arguments::parse_lease)]
     lease: Option<LeaseLength>,
     #[command(flatten)]

@@ -27,40 +27,40 @@ use crate::interrupts;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Run a program on work: claim it, keep its lease, report what the program did not
+/// Claim work and run a program on it, keeping its lease
 ///
-/// The program finds the thread and its token in INBOX_THREAD and INBOX_LEASE, and says `inbox done --result TEXT` by
-/// itself. Exit status 0 without a report is a report where there are new commits, else a failure; any other exit
-/// status is a failure. When it has ended, no process that it started is left.
+/// The program gets the thread and its token as INBOX_THREAD and INBOX_LEASE, and reports with `inbox done
+/// --result TEXT`. Exit status 0 without a report counts as done if there are new commits, else as failed;
+/// any other status is a failure. After it ends, all processes it started are terminated.
 ///
-/// What it prints is passed through and kept in a log. The exit status is 0 when the work is done, else 4.
+/// Its output is passed through and logged. The exit status is 0 when the work is done, else 4.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLES:\n  inbox run --for builders --as ana -- make all\n  \
     inbox run --for claude --profile claude --wait")]
 pub struct InboxRunArgs {
-    /// The thread; the most urgent work of the queue when not given
+    /// The thread [default: the most urgent work of the queue]
     #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
-    /// Whose work; yours when not given
+    /// The queue [default: you]
     #[arg(long = "for", value_name = "QUEUE", value_parser = arguments::parse_slug, conflicts_with = "thread")]
     queue: Option<Slug>,
-    /// How long the claim lasts without a sign of life: 1s to 24h
+    /// The lease, 1s to 24h
     #[arg(long, value_name = "DURATION", value_parser = arguments::parse_lease)]
     lease: Option<LeaseLength>,
-    /// Wait for work; 100s when no duration is given
+    /// Wait for work, 100s unless a duration is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "100s",
         value_parser = arguments::parse_duration)]
     wait: Option<TimeSpan>,
-    /// Start what this profile says, in place of a command: a name or a path
+    /// Start the client of this profile, by name or path, instead of a command
     #[arg(long, value_name = "PROFILE", value_parser = parse_profile_reference, conflicts_with = "command")]
     profile: Option<ProfileReference>,
-    /// How long the program may take
+    /// The time limit of the program
     #[arg(long, value_name = "DURATION", value_parser = arguments::parse_duration)]
     limit: Option<TimeSpan>,
-    /// Let exit status 0 say that the work is done
+    /// Report exit status 0 as done
     #[arg(long, conflicts_with = "profile")]
     exit_reports: bool,
-    /// End a program that prints nothing for longer than its profile allows
+    /// Terminate a program that prints nothing for longer than its profile allows
     #[arg(long, requires = "profile")]
     end_silent: bool,
     #[command(flatten)]

@@ -20,21 +20,21 @@ use orch_app::fingerprint::RequestFingerprint;
 
 /// Send work or a note to an agent
 ///
-/// Begins a new thread; with --thread it adds a note to that one, which keeps its own subject: a subject without a
-/// body is then the note's text.
+/// Starts a new thread, or with --thread adds a note to an existing one, where a subject without a body is
+/// the note's text.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "EXAMPLE:\n  inbox send --to builders --from lead --subject 'Build it' --body - <<'EOF'\n  \
     Use the `release` profile.\n  EOF"
 )]
 pub struct SendArgs {
-    /// Who it is for: an agent, or a queue that several agents share
+    /// The recipient: an agent, or a queue shared by several agents
     #[arg(long, value_name = "AGENT", value_parser = arguments::parse_slug)]
     to: Option<Slug>,
-    /// Who sends it; you when not given
+    /// The sender [default: you]
     #[arg(long, value_name = "AGENT", value_parser = arguments::parse_slug)]
     from: Option<Slug>,
-    /// What it is about, in one line
+    /// The subject, one line
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     subject: Option<String>,
     /// The text; `-` reads stdin
@@ -43,16 +43,16 @@ pub struct SendArgs {
     /// Read the text from a file
     #[arg(long, value_name = "FILE", conflicts_with = "body")]
     body_file: Option<PathBuf>,
-    /// Work to be claimed, or a note to be read; work when not given
+    /// Work to be claimed, or a note to be read [default: work]
     #[arg(long, value_parser = value_parsers::thread_kind_parser())]
     kind: Option<ThreadKind>,
     /// Add a note to this thread
     #[arg(long, value_name = "THREAD", value_parser = arguments::parse_thread_id)]
     thread: Option<ThreadId>,
-    /// 0 (most urgent) to 4; 2 when not given
+    /// The priority, 0 (most urgent) to 4 [default: 2]
     #[arg(long, value_name = "0-4", value_parser = arguments::parse_priority)]
     priority: Option<u8>,
-    /// How long a claim lasts without a sign of life: 1s to 24h; 15m when not given
+    /// The lease of a claim, 1s to 24h [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = arguments::parse_lease)]
     lease: Option<LeaseLength>,
     /// A JSON document for programs; `-` reads stdin

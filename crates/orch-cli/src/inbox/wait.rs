@@ -15,14 +15,14 @@ use crate::inbox::value_parsers;
 use crate::respond::CommandReply;
 use orch_app::AppError;
 
-/// Wait for messages to you
+/// Wait for messages
 ///
-/// Returns at once when there are messages after your acknowledged cursor. Nothing is marked as read: `inbox ack`
-/// does that.
+/// Returns at once if there are messages after your acknowledged cursor. It acknowledges nothing; `inbox ack`
+/// does.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox wait --for lead --kind question --timeout 5m")]
 pub struct InboxWaitArgs {
-    /// Whose messages; yours when not given
+    /// The agent [default: you]
     #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
     agent: Option<Slug>,
     /// Only messages of this thread
@@ -34,7 +34,7 @@ pub struct InboxWaitArgs {
     /// Only messages after this one, instead of the acknowledged cursor
     #[arg(long, value_name = "MESSAGE", value_parser = arguments::parse_message_id)]
     after: Option<MessageId>,
-    /// How long to wait
+    /// The time to wait
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_value = "100s", default_missing_value = "100s",
         value_parser = arguments::parse_duration)]
     timeout: TimeSpan,

@@ -16,17 +16,18 @@ use orch_app::naming::parse_task;
 
 /// Accept a reported attempt by hand, whatever its checks say
 ///
-/// The checks show as overridden from then on. In a run whose tasks are done when integrated, `orch integrate` merges it.
+/// Its checks are shown as `overridden`. In a run with `--done-when integrated`, `orch integrate` merges it
+/// next.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch accept parser --reason 'The failing test is known to be flaky.'")]
 pub struct AcceptArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
-    /// A commit to take in place of the reported one; it must descend from the attempt's base
+    /// A commit to accept instead of the reported one; must descend from the attempt's base
     #[arg(long, value_name = "REV")]
     commit: Option<String>,
-    /// Why; `-` reads stdin
+    /// The reason; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file

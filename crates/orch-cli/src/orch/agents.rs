@@ -10,9 +10,9 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// List agents by name: what they work on, and when they were last seen
+/// List agents, their work, and when they were last seen
 ///
-/// With --run the attempts are those of that run; the agents are all of the store.
+/// With --run only attempts of that run are shown; agents are always those of the whole store.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch agents")]
 pub struct AgentsArgs {

@@ -21,7 +21,7 @@ use orch_app::orch::view;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct AnswerArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     /// The answer; `-` reads stdin

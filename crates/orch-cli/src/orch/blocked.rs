@@ -11,9 +11,9 @@ use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 use orch_app::orch::view;
 
-/// List open questions, and tasks that will not move by themselves
+/// List open questions and stuck tasks
 ///
-/// Questions come first, the oldest before the others; behind them come the tasks.
+/// Questions come first, oldest first, then tasks that need a person.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch blocked")]
 pub struct BlockedArgs {

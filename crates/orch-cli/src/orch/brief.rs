@@ -16,13 +16,13 @@ use crate::human::orch::brief as page;
 use crate::respond::{self, CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Tell a lead that lost its context everything about a run, in at most 4 KB
+/// Summarise a run for a lead that lost its context, in at most 4 KB
 ///
-/// States, open questions, what is stuck and why, what is under way, and the commands to type next.
+/// Shows states, open questions, stuck tasks with reasons, live attempts, and the next commands.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch brief ship")]
 pub struct BriefArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }

@@ -12,17 +12,17 @@ use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 use orch_app::naming::parse_attempt;
 
-/// Show what an attempt has committed since the commit that it began from
+/// Show the commits of an attempt as a diff against its base
 ///
-/// While it is under way this is what lies on its branch; afterwards it is what its worker reported. What git prints is
-/// printed as it is, so that it can be applied elsewhere.
+/// Shows the branch of a live attempt, and the reported commit of an ended one. The output is git's own and
+/// can be applied elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch diff parser\n  orch diff parser@1 --stat")]
 pub struct DiffArgs {
-    /// Which attempt, KEY, KEY@N, RUN/KEY or RUN/KEY@N; the live or last one when no number is given
+    /// The attempt, KEY, KEY@N, RUN/KEY or RUN/KEY@N [default: the live or last one]
     #[arg(value_name = "TASK", value_parser = parse_attempt)]
     attempt: AttemptSelector,
-    /// Show a line for each file only
+    /// Show one line per file
     #[arg(long)]
     stat: bool,
 }

@@ -26,24 +26,24 @@ use orch_app::naming;
 use orch_app::naming::parse_task;
 use orch_app::orch::view;
 
-/// Send a ready task to an agent, or all ready tasks
+/// Dispatch a ready task to an agent, or all ready tasks
 ///
-/// Each dispatch is a new attempt with a thread of its own in the agent's inbox.
+/// Each dispatch creates a new attempt with its own thread in the agent's inbox.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "EXAMPLES:\n  orch dispatch parser --to w1\n  orch dispatch --all --to w1,w2 --limit 8"
 )]
 pub struct DispatchArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task, required_unless_present = "all")]
     task: Option<TaskSelector>,
-    /// Send everything that is ready, in the order of `orch ready`
+    /// Dispatch all ready tasks, in the order of `orch ready`
     #[arg(long, conflicts_with = "task")]
     all: bool,
-    /// To whom, instead of each task's own agent; with --all several share the work
+    /// The agent, instead of each task's own; with --all several agents share the work
     #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = parse_slug)]
     to: Vec<Slug>,
-    /// The most tasks to send [default: 100]
+    /// Dispatch at most this many tasks [default: 100]
     #[arg(long, value_name = "N", conflicts_with = "task", value_parser = parse_list_limit)]
     limit: Option<u32>,
     #[command(flatten)]

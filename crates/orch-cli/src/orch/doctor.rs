@@ -9,7 +9,7 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Look whether the store is sound
+/// Check the health of the store
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch doctor --json")]
 pub struct DoctorArgs {}

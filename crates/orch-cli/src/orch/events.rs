@@ -15,20 +15,20 @@ use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
 use orch_app::AppError;
 use orch_app::naming::parse_task;
 
-/// List what happened, oldest first
+/// List events, oldest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch events --after e-100 --follow")]
 pub struct EventsArgs {
-    /// Only what came after this event
+    /// Only events after this one
     #[arg(long, value_name = "EVENT", value_parser = parse_event_id)]
     after: Option<EventId>,
-    /// Go on with what happens from now on, until interrupted
+    /// Keep printing new events until interrupted
     #[arg(long)]
     follow: bool,
-    /// Only what happened to this task, KEY or RUN/KEY
+    /// Only events of this task, KEY or RUN/KEY
     #[arg(long, value_name = "TASK", value_parser = parse_task)]
     task: Option<TaskSelector>,
-    /// Show at most this many events; followed ones come in parts of this size
+    /// Show at most this many events; with --follow, at most this many per document
     #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
 }

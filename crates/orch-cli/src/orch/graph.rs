@@ -15,11 +15,11 @@ use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
 use orch_app::AppError;
 use orch_app::orch::view;
 
-/// Draw a run's tasks and who waits for whom
+/// Draw the dependency graph of a run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch graph --format mermaid")]
 pub struct GraphArgs {
-    /// How it is drawn; text on a terminal, else json
+    /// The format [default: text on a terminal, else json]
     #[arg(long, value_enum)]
     format: Option<GraphFormat>,
 }

@@ -5,10 +5,10 @@ use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 use orch_app::AppError;
 
-/// Make the store, if there is none
+/// Create the store if there is none
 ///
-/// Inside a git repository it lies in the repository's own folder, shared by all its worktrees; elsewhere in `.orch/`.
-/// A repository gets its own even where a folder above it has one.
+/// Inside a git repository the store lies in the git folder, shared by all worktrees; elsewhere in `.orch/`.
+/// A repository gets its own store even if a folder above it has one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch init")]
 pub struct InitArgs {

@@ -13,14 +13,14 @@ use crate::respond::CommandOutcome;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Merge what was reported and found good into the run's branch
+/// Check reported attempts and merge those that pass into the run's branch
 ///
-/// Checks that have yet to run are run first, and again on the merged tree. No checkout of yours is touched.
-/// What does not merge, or breaks together with the others, is rejected, and its task tried again.
+/// Pending checks run first, and again on the merged tree. None of your checkouts is touched. An attempt with
+/// a merge conflict, or whose checks fail after merging, is rejected and its task retried.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch integrate ship")]
 pub struct IntegrateArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]

@@ -17,21 +17,22 @@ use crate::respond::CommandOutcome;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Bring the run's branch onto another one
+/// Bring the run's branch onto one of your branches
 ///
-/// The branch moves forward if it is where the run began. If it went on since, both are merged and the run's checks
-/// run on what comes of that; what is not good there does not land. Where the branch is checked out its files move
-/// along, and nothing that is not committed is touched. Nothing is pushed: the answer says how.
+/// The branch is fast-forwarded if it has not moved since the run began. Otherwise both are merged and the
+/// run's checks run on the result; if they fail, nothing lands. If the branch is checked out, its files are
+/// updated, and uncommitted changes stay untouched. Nothing is pushed; the answer contains the command for
+/// that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch land ship --onto main\n  orch land ship --onto main --partial")]
 pub struct LandArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
-    /// The branch to land on, which must be there
+    /// The branch to land on; it must exist
     #[arg(long, value_name = "BRANCH")]
     onto: String,
-    /// Land what is on the run's branch, although some of its tasks are not done
+    /// Land the run's branch even though some tasks are not done
     #[arg(long)]
     partial: bool,
     #[command(flatten)]

@@ -13,26 +13,26 @@ use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
 use orch_app::AppError;
 use orch_app::naming::{attempt_text, parse_attempt, task_text};
 
-/// Show what the worker of an attempt printed
+/// Show the output of an attempt's worker
 ///
-/// The end of it is shown as it is; on a terminal nothing in it moves the cursor or paints. Logs are kept of workers
-/// that `orch drive` or `inbox run` started: the newest 8 to 16 MiB of each.
+/// Shows the end of the log; on a terminal control sequences are escaped. Logs exist for workers started by
+/// `orch drive` or `inbox run`: the newest 8 to 16 MiB of each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch log parser --follow\n  orch log ship/parser --attempt 2 --all")]
 pub struct LogArgs {
     /// The task, KEY or RUN/KEY, or one attempt at it, KEY@N or RUN/KEY@N
     #[arg(value_name = "TASK", value_parser = parse_attempt)]
     task: AttemptSelector,
-    /// Which attempt; the last one when not given
+    /// The attempt [default: the last one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
-    /// Go on with what is printed from now on, until the worker has ended
+    /// Keep printing new output until the worker ends
     #[arg(long)]
     follow: bool,
-    /// Show at most this many lines, the last ones
+    /// Show at most this many lines from the end
     #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
-    /// Show everything that is kept
+    /// Show the whole log
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }

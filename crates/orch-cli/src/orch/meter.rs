@@ -11,14 +11,14 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Show what our own output cost the lead and each worker, in bytes and about how many tokens
+/// Show how much output the commands printed for each agent, in bytes and approximate tokens
 ///
-/// Counted is what `orch` and `inbox` print, for commands that are known to be of a run: those of a lead, and those of
-/// a worker that has ORCH_RUN set, as every started worker has. A worker's brief is counted as `inbox run`.
+/// Counts the output of commands that belong to a run: those of a lead, and those of workers with ORCH_RUN
+/// set, as every started worker has. A worker's brief counts as output of `inbox run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch meter ship")]
 pub struct MeterArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }

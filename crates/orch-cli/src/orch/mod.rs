@@ -51,9 +51,9 @@ use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 use orch_app::AppError;
 
-/// Plan a goal as a graph of tasks, dispatch them to workers, follow what they report
+/// Plan a goal as a graph of tasks, dispatch them to workers, check and merge their work
 ///
-/// A lead makes a run, adds tasks and dependencies, and dispatches what is ready to workers' inboxes.
+/// A lead creates a run, adds tasks and dependencies, and dispatches ready tasks to workers.
 /// Workers use the program `inbox`.
 #[derive(Debug, Parser)]
 #[command(name = "orch", version, arg_required_else_help = true)]
@@ -61,7 +61,7 @@ use orch_app::AppError;
 pub struct OrchCli {
     #[command(flatten)]
     globals: GlobalOptions,
-    /// Which run is meant; the only unfinished one when not given [env: ORCH_RUN]
+    /// The run [default: the only unfinished one] [env: ORCH_RUN]
     #[arg(long, global = true, value_name = "RUN", value_parser = parse_slug, help_heading = GLOBAL)]
     run: Option<Slug>,
     #[command(subcommand)]

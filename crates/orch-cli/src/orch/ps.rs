@@ -11,11 +11,11 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// List the processes that work, and the supervisors
+/// List running workers and supervisors
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch ps")]
 pub struct PsArgs {
-    /// Which run; all of them when not given
+    /// The run [default: all]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }

@@ -11,9 +11,9 @@ use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 use orch_app::orch::view;
 
-/// List what can be dispatched now
+/// List tasks that can be dispatched now
 ///
-/// By priority, then the longest chain of work behind it, then age.
+/// Ordered by priority, then the longest chain of dependents, then age.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch ready --limit 10")]
 pub struct ReadyArgs {

@@ -14,16 +14,16 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::parse_task;
 
-/// Take a dispatched task back, without counting the attempt
+/// End the live attempt of a task without counting it
 ///
-/// The task is ready again; what its worker writes later is kept and changes nothing.
+/// The task becomes ready again; later writes of its worker are kept as late messages and change nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch recall parser --reason 'The agent name was mistyped.'")]
 pub struct RecallArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
-    /// Why; `-` reads stdin
+    /// The reason; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file

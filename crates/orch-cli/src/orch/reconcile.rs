@@ -15,16 +15,16 @@ use orch_app::AppError;
 use orch_app::error::error_view;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Let what workers reported move their tasks, and finish what processes that ended have begun
+/// Apply what workers reported, and finish what dead processes began
 ///
 /// Every other command lets reports move their tasks first; this also ends what killed wrappers have left of their
 /// workers, whose work is then lost, makes worktrees, runs checks, merges and tidies up where a process that ended was
 /// at it, and names what lies in our places and the store does not know.
-/// Doing it twice is doing it once.
+/// It is idempotent.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch reconcile --dry-run")]
 pub struct ReconcileArgs {
-    /// Say what would be done and do nothing
+    /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

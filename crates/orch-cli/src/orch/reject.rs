@@ -16,16 +16,16 @@ use orch_app::naming::parse_task;
 
 /// Reject a reported attempt by hand, whatever its checks say
 ///
-/// It counts as a failed one: the task is tried again, and the next attempt is told why.
+/// The attempt counts as failed: the task is retried, and the next attempt is told the reason.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "EXAMPLE:\n  orch reject parser --reason - <<'EOF'\n  Empty input is not handled.\n  EOF"
 )]
 pub struct RejectArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
-    /// Why; the next attempt is told; `-` reads stdin
+    /// The reason, which the next attempt is told; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file

@@ -17,14 +17,14 @@ use crate::respond::{CommandOutcome, CommandReply, WriteOutcome};
 use orch_app::AppError;
 use orch_app::orch::view;
 
-/// Show a run at a glance
+/// Show the progress of a run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch status ship --watch")]
 pub struct StatusArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
-    /// Show it again whenever it changes, until the run ends
+    /// Redraw on every change until the run ends
     #[arg(long)]
     watch: bool,
 }

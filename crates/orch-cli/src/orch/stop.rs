@@ -10,14 +10,14 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// End all workers, with grace, and the supervisors that would start new ones
+/// Stop all workers and supervisors
 ///
-/// Runs are paused, so that nothing begins again; `orch run resume` and `orch drive` go on. Work that was under way is
-/// given back, and counts for nothing.
+/// The runs are paused; `orch run resume` and `orch drive` continue them. Work in progress is released and
+/// counts as no try.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch stop")]
 pub struct StopArgs {
-    /// Which run; all of them when not given
+    /// The run [default: all]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }

@@ -16,13 +16,13 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::parse_task;
 
-/// Write a note to the worker of a task
+/// Send a note to the live worker of a task
 ///
 /// The worker sees it with its next `inbox progress`, `inbox renew` or `inbox wait`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct TellArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     /// The note; `-` reads stdin

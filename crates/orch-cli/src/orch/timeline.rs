@@ -14,11 +14,11 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Show a run's attempts over time
+/// Show the attempts of a run over time
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch timeline ship --limit 40")]
 pub struct TimelineArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]

@@ -15,14 +15,14 @@ use orch_app::naming;
 use orch_app::naming::parse_task;
 use orch_app::orch::view;
 
-/// Run the checks on what an attempt reported, and judge it by them
+/// Run the checks on a reported attempt
 ///
-/// The run's checks run first, then the task's, in the attempt's worktree. An attempt whose checks fail is rejected:
-/// the task is tried again, and the next attempt is told what was wrong. The exit status is 4 then.
+/// The run's checks run first, then the task's, in the attempt's worktree. If a check fails, the attempt is
+/// rejected, the task is retried, and the next attempt gets the reason. The exit status is then 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch verify parser")]
 pub struct VerifyArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     #[command(flatten)]

@@ -17,20 +17,20 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Wait until something needs the lead
+/// Wait for events that need the lead
 ///
-/// Returns at once if something is there that was not acknowledged with `orch ack`.
+/// Returns at once if there are such events after those acknowledged with `orch ack`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch wait --for question,failed,lost,finished --timeout 10m")]
 pub struct WaitArgs {
-    /// What to wait for: question reported done failed lost finished; may be given several times
-    /// [default: question,failed,lost,finished]
+    /// The kinds of events: question reported done failed lost finished; may be repeated [default:
+    /// question,failed,lost,finished]
     #[arg(long = "for", value_name = "KIND", value_delimiter = ',', value_parser = parse_wake)]
     wakes: Vec<AwaitedEvent>,
-    /// Wait for what comes after this event, instead of after the acknowledged ones
+    /// Wait for events after this one, instead of after the acknowledged ones
     #[arg(long, value_name = "EVENT", value_parser = parse_event_id)]
     after: Option<EventId>,
-    /// How long to wait
+    /// The time to wait
     #[arg(long, value_name = "DURATION", default_value = "100s", value_parser = parse_duration)]
     timeout: TimeSpan,
     /// Show at most this many events

@@ -11,11 +11,11 @@ use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 use orch_app::naming::parse_task;
 
-/// Explain why a task is where it is, and what would move it
+/// Explain the state of a task and what would change it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch why release")]
 pub struct WhyArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
 }

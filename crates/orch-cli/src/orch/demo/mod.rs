@@ -33,11 +33,12 @@ use lead::DemoLead;
 use orch_app::AppError;
 use orch_app::environment::{IsolatedEnvironment, STORE};
 
-/// Watch a plan become a branch: three workers, a question, a rejected report, a merge conflict, and all of it landed
+/// Watch three workers turn a plan into a landed branch
 ///
-/// Works in the given folder, in this one if it is empty, else in a new temporary one, and takes less than a minute.
-/// The job is real: in a git repository of the demo's own, the help pages of both programs become a handbook. The
-/// workers are shell scripts; what is driven and landed is what `orch drive` and `orch land` would do.
+/// Takes less than a minute, in FOLDER, else in the current folder if it is empty, else in a new temporary
+/// folder. In a git repository of its own the demo turns the help pages of both programs into a handbook,
+/// with a question, a rejected report and a merge conflict on the way. The workers are shell scripts;
+/// everything else is what `orch drive` and `orch land` do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch demo /tmp/look\n  cd /tmp/look/handbook && ../bin/orch status")]
 pub struct DemoArgs {

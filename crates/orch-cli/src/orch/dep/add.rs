@@ -13,7 +13,7 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::{keys_of_one_run, parse_task};
 
-/// Make a task wait for others
+/// Make a task depend on others
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep add release docs tests    # release waits for docs and tests")]
 pub(super) struct DepAddArgs {

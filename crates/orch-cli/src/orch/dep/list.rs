@@ -12,11 +12,11 @@ use orch_app::AppError;
 use orch_app::naming::parse_task;
 use orch_app::orch::view;
 
-/// List who waits for whom: of one task, or of a whole run
+/// List the dependencies of a task or of a run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep list release")]
 pub(super) struct DepListArgs {
-    /// Only what this task waits for
+    /// Only the dependencies of this task
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: Option<TaskSelector>,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::{keys_of_one_run, parse_task};
 
-/// Let a task no longer wait for another
+/// Remove a dependency
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch dep rm release docs")]
 pub(super) struct DepRmArgs {

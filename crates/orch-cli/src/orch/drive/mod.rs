@@ -34,47 +34,48 @@ use crate::interrupts;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Take a run from plan to branch: start workers, judge what they report, merge it, until everything is done
+/// Run a plan to its end: start workers, check their reports and merge them
 ///
-/// Killing it at any time hurts nobody: workers go on, and the next `orch drive` takes over. Interrupted once, it starts
-/// nothing more and waits for who still works; twice, it ends them. The exit status is 0 when every task is done.
+/// It may be killed at any time: workers continue, and the next `orch drive` takes over. The first interrupt
+/// stops new work and waits for running workers; the second terminates them. The exit status is 0 when every
+/// task is done.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "EXAMPLES:\n  orch drive --plan plan.toml --profile claude=3\n  orch drive ship --profile shell --workers 8\n  \
     orch drive --check --profile codex"
 )]
 pub struct DriveArgs {
-    /// Which run; all unfinished ones when not given
+    /// The run [default: all unfinished ones]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
-    /// Make the run that this plan describes, or go on with it, and drive it
+    /// Create the run that this plan describes, or continue it, and drive it
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Who works, and how many at once: a name or a path, like claude=3; may be repeated
+    /// A profile, by name or path, and its maximum number of workers: claude=3; may be repeated
     #[arg(long = "profile", value_name = "PROFILE[=N]", value_parser = parse_seat)]
     profiles: Vec<(ProfileReference, Option<usize>)>,
-    /// How many workers at once, of all profiles together
+    /// The maximum number of workers of all profiles together
     #[arg(long, value_name = "N", value_parser = parse_worker_count)]
     workers: Option<usize>,
-    /// How many attempts at once at tasks with a label, like gpu=1; may be repeated
+    /// The maximum number of live attempts with a label: gpu=1; may be repeated
     #[arg(long = "label", value_name = "LABEL=N", value_parser = parse_label_limit)]
     labels: Vec<(Slug, usize)>,
-    /// Look whether everything is there that it needs, and start nothing
+    /// Check that everything needed is installed, and start nothing
     #[arg(long)]
     check: bool,
-    /// Go on in the background, without this terminal
+    /// Run in the background, detached from this terminal
     #[arg(long, conflicts_with_all = ["check", "once"])]
     detach: bool,
-    /// End after one pass, and leave the workers to themselves
+    /// Exit after one pass; workers continue
     #[arg(long)]
     once: bool,
-    /// Until when it goes on
+    /// When to exit
     #[arg(long, value_name = "WHEN", default_value = UNTIL_DEFAULT, value_parser = ["finished", "idle"])]
     until: String,
-    /// How long one attempt may take
+    /// The time limit of one attempt
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     attempt_limit: Option<TimeSpan>,
-    /// What happens to a worker that prints nothing for longer than its profile allows
+    /// What to do with a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = ON_SILENCE_DEFAULT, value_parser = ["tell", "end"])]
     on_silence: String,
     /// Where stdout leads, for others to be told
@@ -82,7 +83,7 @@ pub struct DriveArgs {
     printed_to: Option<String>,
 }
 
-/// Until when it goes on when nobody says so.
+/// When to exit when nobody says so.
 const UNTIL_DEFAULT: &str = "finished";
 
 /// What happens to a silent worker when nobody says so.
@@ -184,7 +185,7 @@ impl DriveArgs {
 pub(in crate::orch) struct DriveRequest {
     /// In whose name it leads.
     pub(in crate::orch) who: Slug,
-    /// Which run; all unfinished ones when not given.
+    /// The run [default: all unfinished ones].
     pub(in crate::orch) run: Option<Slug>,
     /// Who works.
     pub(in crate::orch) crew: WorkerPool,

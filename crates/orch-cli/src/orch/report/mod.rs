@@ -13,12 +13,12 @@ use orch_app::AppError;
 
 /// Report on a run, in Markdown
 ///
-/// What landed, what nothing has checked, what was accepted by hand, what was refused and why, what was asked and who
-/// answered, what the tool could not do, and what to type next.
+/// Lists what landed, what no check covered, what was accepted by hand, rejected attempts with reasons,
+/// questions and answers, faults of the tool, and the next commands.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch report ship > report.md")]
 pub struct ReportArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
 }

@@ -8,13 +8,13 @@ use crate::context::CommandRuntime;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// Say whether a request was applied, and what it was answered
+/// Show whether a request was applied, and its recorded response
 ///
-/// Answers are kept for 30 days.
+/// Responses are kept for 30 days.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch request show add-parser-1")]
 pub(super) struct RequestShowArgs {
-    /// The request's id, as `--request-id` had it
+    /// The id given as `--request-id`
     #[arg(value_name = "KEY", value_parser = parse_request_id)]
     key: String,
 }

@@ -8,9 +8,10 @@ use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
 use orch_app::AppError;
 
-/// End a run for good
+/// Cancel a run
 ///
-/// Tasks that nobody works on are cancelled; claimed work may still report. A cancelled run takes no more tasks.
+/// Tasks without a live attempt are cancelled; claimed work may still report. A cancelled run accepts no more
+/// tasks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run cancel ship")]
 pub(super) struct RunCancelArgs {

@@ -23,37 +23,37 @@ use orch_app::values::{parse_max_active, parse_max_attempts};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run edit ship --max-active 8 --retry-delay 30s")]
 pub(super) struct RunEditArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
-    /// One line that says what the run is; `-` reads stdin
+    /// The title, one line; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     title: Option<String>,
-    /// What the run is for; `-` reads stdin
+    /// The goal of the run; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     goal: Option<String>,
     /// Read the goal from a file
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]
     goal_file: Option<PathBuf>,
-    /// How many attempts may be under way at once
+    /// The maximum number of live attempts
     #[arg(long, value_name = "N", value_parser = parse_max_active)]
     max_active: Option<u32>,
-    /// Let any number of attempts be under way at once
+    /// Remove the limit on live attempts
     #[arg(long, conflicts_with = "max_active")]
     no_max_active: bool,
-    /// How many failed attempts a task may have
+    /// The maximum number of failed attempts of a task
     #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// The delay before the second try; it doubles per failure up to 5m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     retry_delay: Option<TimeSpan>,
-    /// The lease of work that is dispatched from now on, from 1s to 24h
+    /// The lease of work dispatched from now on, 1s to 24h
     #[arg(long, value_name = "DURATION", value_parser = parse_lease)]
     lease: Option<LeaseLength>,
-    /// After how long a question's default becomes its answer
+    /// The time after which a question's default becomes its answer
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     answer_after: Option<TimeSpan>,
-    /// Let questions stay open until somebody answers
+    /// Keep questions open until they are answered
     #[arg(long, conflicts_with = "answer_after")]
     no_answer_after: bool,
     #[command(flatten)]

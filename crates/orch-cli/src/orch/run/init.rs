@@ -21,52 +21,52 @@ use crate::respond::CommandOutcome;
 use orch_app::fingerprint::RequestFingerprint;
 use orch_app::{AppError, RetryAdvice};
 
-/// Begin a run: one goal, to be filled with tasks
+/// Create a run: one goal with a graph of tasks
 ///
-/// Makes the store when there is none.
+/// Creates the store if there is none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct RunInitArgs {
-    /// One line that says what the run is; `-` reads stdin
+    /// The title, one line; `-` reads stdin
     #[arg(allow_hyphen_values = true)]
     title: String,
-    /// The run's name; made from the title when not given
+    /// The run's name [default: made from the title]
     #[arg(long, value_name = "NAME", value_parser = parse_slug)]
     name: Option<Slug>,
-    /// What the run is for; `-` reads stdin
+    /// The goal of the run; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     goal: Option<String>,
     /// Read the goal from a file
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]
     goal_file: Option<PathBuf>,
-    /// When a task counts as done: reported, verified or integrated; integrated in a git repository
+    /// When a task counts as done: reported, verified or integrated [default: integrated inside a git repository, else reported]
     #[arg(long, value_name = "RULE", value_parser = parse_done_when)]
     done_when: Option<DoneWhen>,
-    /// The revision to begin from; what is checked out when not given
+    /// The revision to start from [default: HEAD]
     #[arg(long, value_name = "REV")]
     base: Option<String>,
-    /// Give attempts no worktrees, also inside a git repository
+    /// Create no worktrees, even inside a git repository
     #[arg(long, conflicts_with = "base")]
     no_worktrees: bool,
-    /// The folder for worktrees; REPO.orch beside the repository when not given
+    /// The folder for worktrees [default: REPO.orch beside the repository]
     #[arg(long, value_name = "DIR", conflicts_with = "no_worktrees")]
     worktree_root: Option<PathBuf>,
-    /// What the run's branches begin with
+    /// The prefix of the run's branches
     #[arg(long, value_name = "PREFIX", default_value = BRANCH_PREFIX, value_parser = parse_branch_prefix)]
     branch_prefix: String,
-    /// How many attempts may be under way at once
+    /// The maximum number of live attempts
     #[arg(long, value_name = "N", value_parser = parse_max_active)]
     max_active: Option<u32>,
-    /// How many failed attempts a task may have
+    /// The maximum number of failed attempts of a task
     #[arg(long, value_name = "N", default_value_t = limit::ATTEMPTS_DEFAULT, value_parser = parse_max_attempts)]
     max_attempts: u32,
     /// The delay before the second try; it doubles per failure up to 5m
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     retry_delay: TimeSpan,
-    /// The lease of the run's work, from 1s to 24h
+    /// The lease of the run's work, 1s to 24h
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_lease)]
     lease: LeaseLength,
-    /// After how long a question's default becomes its answer; never when not given
+    /// The time after which a question's default becomes its answer [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     answer_after: Option<TimeSpan>,
     #[command(flatten)]

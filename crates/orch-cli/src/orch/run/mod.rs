@@ -67,7 +67,7 @@ pub fn run(
 /// Which run, named in place, and how the change is repeated.
 #[derive(Debug, clap::Args)]
 struct RunSelector {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]

@@ -8,9 +8,9 @@ use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
 use orch_app::AppError;
 
-/// Stop dispatching from a run
+/// Pause a run: nothing new is dispatched or claimed
 ///
-/// Threads that nobody has claimed are withdrawn; claimed work goes on and may report.
+/// Unclaimed threads are withdrawn; claimed work continues and may report.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run pause ship")]
 pub(super) struct RunPauseArgs {

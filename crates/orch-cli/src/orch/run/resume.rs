@@ -8,7 +8,7 @@ use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
 use orch_app::AppError;
 
-/// Let a paused run go on
+/// Resume a paused run
 ///
 /// Threads that the pause withdrew are offered again.
 #[derive(Debug, clap::Args)]

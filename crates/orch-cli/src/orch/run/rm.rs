@@ -11,10 +11,10 @@ use crate::respond::CommandOutcome;
 use orch_app::AppError;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Remove every trace of a run, and keep its work
+/// Remove a run and salvage its unmerged work
 ///
-/// Its tasks, messages, logs, worktrees and branches go. What its worktrees held stays below refs/orch/salvage/, and so
-/// does what was on its branches and is nowhere else. A run that somebody works on is refused; cancel it first.
+/// Removes its tasks, messages, logs, worktrees and branches. The contents of worktrees, and commits that no
+/// other branch has, are kept under refs/orch/salvage/. A run with live attempts is refused; cancel it first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run rm ship")]
 pub(super) struct RunRmArgs {

@@ -12,40 +12,40 @@ use orch_app::fingerprint::RequestFingerprint;
 /// The options.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct RuleOptions {
-    /// A command that judges every attempt, run by `sh -c` in its worktree; may be repeated
+    /// A command that checks every attempt, run by `sh -c` in its worktree; may be repeated
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     verify: Vec<String>,
     /// A command that prepares a new worktree
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     setup: Option<String>,
-    /// Ignored files that a new worktree gets from the main one, such as .env; may be repeated
+    /// Ignored files to copy into each new worktree, such as .env; may be repeated
     #[arg(long, value_name = "GLOB")]
     copy: Vec<String>,
-    /// Files that no attempt may change, such as the checks themselves; may be repeated
+    /// Files that attempts must not change, such as the checks themselves; may be repeated
     #[arg(long, value_name = "GLOB")]
     protect: Vec<String>,
-    /// How long one check, or the setup, may take
+    /// The time limit of one check and of the setup
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     check_limit: Option<TimeSpan>,
-    /// How much wall time the run may take before it is paused
+    /// Pause the run after this much wall time
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_wall: Option<TimeSpan>,
-    /// How much the run may cost, in US dollars, before it is paused
+    /// Pause the run at this cost in US dollars
     #[arg(long, value_name = "USD", value_parser = parse_dollars)]
     max_cost: Option<i64>,
-    /// How many tokens the run may use before it is paused
+    /// Pause the run at this number of tokens
     #[arg(long, value_name = "N", value_parser = parse_token_count)]
     max_tokens: Option<i64>,
-    /// How many attempts the run may make, of all tasks together, before it is paused
+    /// Pause the run at this number of attempts of all tasks together
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     max_all_attempts: Option<u32>,
-    /// How much wall time the attempts at one task may take together before the run is paused
+    /// Pause the run when the attempts of one task took this much wall time together
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     task_max_wall: Option<TimeSpan>,
-    /// How much the attempts at one task may cost, in US dollars, before the run is paused
+    /// Pause the run when the attempts of one task cost this much together, in US dollars
     #[arg(long, value_name = "USD", value_parser = parse_dollars)]
     task_max_cost: Option<i64>,
-    /// How many tokens the attempts at one task may use before the run is paused
+    /// Pause the run when the attempts of one task used this many tokens together
     #[arg(long, value_name = "N", value_parser = parse_token_count)]
     task_max_tokens: Option<i64>,
 }

@@ -17,7 +17,7 @@ use orch_app::orch::view;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch run show ship")]
 pub(super) struct RunShowArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]

@@ -22,13 +22,13 @@ use orch_app::values::parse_max_attempts;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct TaskAddArgs {
-    /// One line that says what the task is; `-` reads stdin
+    /// The title, one line; `-` reads stdin
     #[arg(required_unless_present = "file", allow_hyphen_values = true)]
     title: Option<String>,
-    /// The task's key in its run; t1, t2, … when not given
+    /// The task's key in its run [default: t1, t2, …]
     #[arg(long, value_name = "KEY", value_parser = parse_slug)]
     key: Option<Slug>,
-    /// What to do, in full; `-` reads stdin
+    /// The full specification of the work; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     spec: Option<String>,
     /// Read the spec from a file
@@ -37,22 +37,22 @@ pub(super) struct TaskAddArgs {
     /// 0 is the most urgent, 4 the least
     #[arg(long, value_name = "0-4", default_value_t = limit::PRIORITY_DEFAULT, value_parser = parse_priority)]
     priority: u8,
-    /// A task that this one waits for; may be given several times
+    /// A task that this one depends on; may be repeated
     #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = parse_task)]
     after: Vec<TaskSelector>,
-    /// What must hold for the work to be good, in words; may be given several times
+    /// An acceptance criterion, in words; may be repeated
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     accept: Vec<String>,
-    /// A command that judges the work; may be given several times
+    /// A command that checks the work; may be repeated
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     verify: Vec<String>,
-    /// A name to find the task by; may be given several times
+    /// A label; may be repeated
     #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = parse_slug)]
     labels: Vec<Slug>,
-    /// Who shall do it
+    /// The agent to dispatch it to
     #[arg(long, value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
-    /// How many failed attempts it may have; the run's limit when not given
+    /// The maximum number of failed attempts [default: the run's limit]
     #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// Let an attempt report without a commit

@@ -10,13 +10,13 @@ use crate::respond::CommandOutcome;
 use orch_app::AppError;
 use orch_app::naming::parse_task;
 
-/// Give a task up
+/// Cancel a task
 ///
-/// Its live attempt ends; tasks that wait for it are skipped.
+/// Its live attempt ends, and its dependents are skipped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task cancel ship/docs")]
 pub(super) struct TaskCancelArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     #[command(flatten)]

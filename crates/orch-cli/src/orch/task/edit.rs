@@ -20,17 +20,17 @@ use orch_app::values::parse_max_attempts;
 
 /// Change a task
 ///
-/// While somebody works on it, only its title, priority and labels can change.
+/// While it has a live attempt, only its title, priority and labels can change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct TaskEditArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
-    /// One line that says what the task is; `-` reads stdin
+    /// The title, one line; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     title: Option<String>,
-    /// What to do, in full; `-` reads stdin
+    /// The full specification of the work; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     spec: Option<String>,
     /// Read the spec from a file
@@ -39,37 +39,37 @@ pub(super) struct TaskEditArgs {
     /// 0 is the most urgent, 4 the least
     #[arg(long, value_name = "0-4", value_parser = parse_priority)]
     priority: Option<u8>,
-    /// What must hold for the work to be good, instead of what stood there; may be given several times
+    /// An acceptance criterion, replacing all earlier ones; may be repeated
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     accept: Vec<String>,
-    /// Ask for nothing in words
+    /// Remove all acceptance criteria
     #[arg(long, conflicts_with = "accept")]
     no_accept: bool,
-    /// A command that judges the work, instead of those that stood there; may be given several times
+    /// A command that checks the work, replacing all earlier ones; may be repeated
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     verify: Vec<String>,
-    /// Judge the work by no command
+    /// Remove all checks of the task
     #[arg(long, conflicts_with = "verify")]
     no_verify: bool,
-    /// A name to find the task by, instead of those that stood there; may be given several times
+    /// A label, replacing all earlier ones; may be repeated
     #[arg(long = "label", value_name = "LABEL", value_delimiter = ',', value_parser = parse_slug)]
     labels: Vec<Slug>,
-    /// Take all labels away
+    /// Remove all labels
     #[arg(long, conflicts_with = "labels")]
     no_label: bool,
-    /// Who shall do it
+    /// The agent to dispatch it to
     #[arg(long, value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
-    /// Name nobody to do it
+    /// Remove the agent
     #[arg(long, conflicts_with = "agent")]
     no_agent: bool,
-    /// How many failed attempts it may have
+    /// The maximum number of failed attempts
     #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
     /// Let an attempt report without a commit
     #[arg(long)]
     allow_empty: bool,
-    /// Ask every attempt for a commit
+    /// Require a commit from every attempt
     #[arg(long, conflicts_with = "allow_empty")]
     no_allow_empty: bool,
     #[command(flatten)]

@@ -17,7 +17,7 @@ use orch_app::orch::view;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task list --state failed --state skipped")]
 pub(super) struct TaskListArgs {
-    /// Only tasks in this state; may be given several times
+    /// Only tasks in this state; may be repeated
     #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = parse_task_state)]
     states: Vec<TaskState>,
     /// Only tasks with this label

@@ -21,14 +21,14 @@ use orch_app::plan_file::{self, PlanError, PlanFile, PlanReadError};
 /// The options of a plan.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanOptions {
-    /// Add the tasks of a plan, all or none; `-` reads JSON lines from stdin
+    /// Add the tasks of a plan file, all or nothing; `-` reads JSON lines from stdin
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
     pub(super) file: Option<PathBuf>,
-    /// Say what the plan would come to and keep nothing
+    /// Validate the plan, print the result and change nothing
     #[arg(long, requires = "file", conflicts_with = "title")]
     dry_run: bool,
-    /// Change tasks whose keys are there already; live and finished ones are left alone
+    /// Update tasks whose keys exist; live and finished tasks are never changed
     #[arg(long, requires = "file", conflicts_with = "title")]
     update: bool,
 }

@@ -10,13 +10,14 @@ use crate::respond::CommandOutcome;
 use orch_app::AppError;
 use orch_app::naming::parse_task;
 
-/// Give a failed or cancelled task fresh tries
+/// Retry a failed or cancelled task
 ///
-/// Tasks that were skipped because of it wait for it again. Attempt numbers go on.
+/// Dependents that were skipped wait for it again. It gets its full number of tries; attempt numbers
+/// continue.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task retry parser")]
 pub(super) struct TaskRetryArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     #[command(flatten)]

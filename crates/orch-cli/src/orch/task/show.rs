@@ -15,7 +15,7 @@ use orch_app::orch::view;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch task show ship/parser")]
 pub(super) struct TaskShowArgs {
-    /// Which task, KEY or RUN/KEY
+    /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
 }

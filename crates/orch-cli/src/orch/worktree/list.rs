@@ -11,11 +11,11 @@ use crate::orch::naming::NamedRun;
 use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 
-/// List the worktrees of a run's attempts, oldest first, and what is really there
+/// List the worktrees of a run, oldest first, and their actual state
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree list ship")]
 pub(super) struct WorktreeListArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     #[command(flatten)]

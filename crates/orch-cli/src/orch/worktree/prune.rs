@@ -13,16 +13,16 @@ use orch_app::AppError;
 use orch_app::error as failure;
 use orch_app::fingerprint::RequestFingerprint;
 
-/// Take the worktrees of all ended attempts of a run away, after everything in them was kept
+/// Remove the worktrees of all ended attempts, after salvaging their contents
 ///
-/// Those of attempts under way stay, and so does what somebody works in. `orch worktree restore` brings any of them back.
+/// Worktrees of live attempts, and those a process works in, stay. `orch worktree restore` restores removed ones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree prune ship --dry-run")]
 pub(super) struct WorktreePruneArgs {
-    /// Which run; the only unfinished one when not given
+    /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
-    /// Say what would be done and do nothing
+    /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -13,14 +13,14 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::parse_attempt;
 
-/// Take the worktree of an ended attempt away, after everything in it was kept
+/// Remove the worktree of an ended attempt, after salvaging its contents
 ///
-/// What is tracked, staged, or untracked and not ignored is kept, and so is the branch: `orch worktree restore` brings it back byte for byte.
-/// Ignored files are not kept.
+/// Tracked, staged and untracked files and the branch are kept: `orch worktree restore` restores them byte for byte.
+/// Ignored files are not salvaged.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree remove parser@1")]
 pub(super) struct WorktreeRemoveArgs {
-    /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
+    /// The attempt, KEY, KEY@N or RUN/KEY@N [default: the task's last one]
     #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
     attempt: AttemptSelector,
     #[command(flatten)]

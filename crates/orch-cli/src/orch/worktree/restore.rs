@@ -15,16 +15,16 @@ use orch_app::fingerprint::RequestFingerprint;
 use orch_app::naming;
 use orch_app::naming::parse_attempt;
 
-/// Bring the worktree of an ended attempt back, byte for byte
+/// Restore the removed worktree of an ended attempt, byte for byte
 ///
-/// Its branch comes back as well. Where that has gone on, or is checked out elsewhere, the worktree is on no branch.
+/// Its branch is restored as well. If the branch has moved or is checked out elsewhere, HEAD is detached.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree restore parser@1 --to ../parser-again")]
 pub(super) struct WorktreeRestoreArgs {
-    /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
+    /// The attempt, KEY, KEY@N or RUN/KEY@N [default: the task's last one]
     #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
     attempt: AttemptSelector,
-    /// Where to, instead of where it was
+    /// The new path [default: the old one]
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
     #[command(flatten)]

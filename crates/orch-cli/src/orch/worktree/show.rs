@@ -14,11 +14,11 @@ use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
 use orch_app::naming::parse_attempt;
 
-/// Show the worktree of an attempt and what is changed in it
+/// Show the worktree of an attempt and its uncommitted changes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch worktree show parser@1")]
 pub(super) struct WorktreeShowArgs {
-    /// Which attempt, KEY, KEY@N or RUN/KEY@N; the task's last when N is not given
+    /// The attempt, KEY, KEY@N or RUN/KEY@N [default: the task's last one]
     #[arg(value_name = "ATTEMPT", value_parser = parse_attempt)]
     attempt: AttemptSelector,
 }
