@@ -12,9 +12,9 @@ use orch_supervisor::SupervisorError;
 #[derive(Debug)]
 pub struct AppError {
     /// What people and programs are told.
-    pub error: Box<ErrorView>,
+    pub view: Box<ErrorView>,
     /// How the same command goes on, when it is worth repeating.
-    pub again: Option<RetryAdvice>,
+    pub retry: Option<RetryAdvice>,
 }
 
 /// How a command that timed out, or only lacks an option, is repeated.
@@ -44,27 +44,27 @@ impl AppError {
     /// The same failure with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.error.hint = Some(hint.into());
+        self.view.hint = Some(hint.into());
         self
     }
 
     /// Its code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
-        self.error.code.0
+        self.view.code.0
     }
 }
 
 impl From<ErrorView> for AppError {
     fn from(error: ErrorView) -> Self {
-        Self { error: Box::new(error), again: None }
+        Self { view: Box::new(error), retry: None }
     }
 }
 
 impl From<Refusal> for AppError {
     fn from(refusal: Refusal) -> Self {
-        let error = Box::new(ErrorView::from_refusal(&refusal));
-        let again = match refusal {
+        let view = Box::new(ErrorView::from_refusal(&refusal));
+        let retry = match refusal {
             Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
                 Some(RetryAdvice::WithOption("--update"))
             }
@@ -74,19 +74,19 @@ impl From<Refusal> for AppError {
             }
             _ => None,
         };
-        Self { error, again }
+        Self { view, retry }
     }
 }
 
 impl From<Fault> for AppError {
     fn from(fault: Fault) -> Self {
-        let again = match &fault {
+        let retry = match &fault {
             // Others keep it locked no longer than their own command takes.
             Fault::Busy { .. } => Some(RetryAdvice::Unchanged),
             Fault::NetworkFileSystem { .. } => Some(RetryAdvice::WithOption("--allow-network-fs")),
             _ => None,
         };
-        Self { again, ..fault_view(&fault).into() }
+        Self { retry, ..fault_view(&fault).into() }
     }
 }
 
@@ -119,7 +119,7 @@ impl From<SupervisorError> for AppError {
 
 /// A wait that ended without what it waited for; its hint becomes the same command with its cursor.
 fn timeout_failure(awaited: WaitTarget) -> AppError {
-    let (error, again) = match awaited {
+    let (error, retry) = match awaited {
         WaitTarget::Messages(cursor) => (
             ErrorView::new(ErrorCode::Timeout, format!("No message came after {cursor}."))
                 .with_detail("cursor", cursor.to_string()),
@@ -140,7 +140,7 @@ fn timeout_failure(awaited: WaitTarget) -> AppError {
             RetryAdvice::Unchanged,
         ),
     };
-    AppError { error: Box::new(error), again: Some(again) }
+    AppError { view: Box::new(error), retry: Some(retry) }
 }
 
 /// What an error is to people and programs that does not end the command it came up in.
@@ -290,20 +290,28 @@ fn store_folder(place: &str) -> &str {
     folder.filter(|folder| !folder.is_empty()).unwrap_or(".")
 }
 
-/// The fault and its causes as one sentence.
-fn sentence_with_causes(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    if let Some(first) = text.get(..1).map(str::to_uppercase) {
-        text.replace_range(..1, &first);
-    }
-    let mut cause = fault.source();
+/// Returns an error and its causes as one sentence.
+fn sentence_with_causes(error: &dyn std::error::Error) -> String {
+    error_sentence(&error_chain(error))
+}
+
+/// Returns an error and its causes, joined by colons.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text.push('.');
     text
+}
+
+/// Returns a clause as a sentence: with a capital letter and a period.
+pub(crate) fn error_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase());
+    format!("{}{}.", first.into_iter().flatten().collect::<String>(), letters.as_str())
 }
 
 #[cfg(test)]
@@ -331,7 +339,7 @@ mod tests {
         ] {
             let failure = AppError::from(fault);
             assert_eq!((failure.code().name(), failure.code().exit_status()), (name, exit));
-            assert!(failure.error.message.ends_with('.'), "{}", failure.error.message);
+            assert!(failure.view.message.ends_with('.'), "{}", failure.view.message);
         }
     }
 
@@ -348,7 +356,7 @@ mod tests {
     #[test]
     fn a_timeout_knows_how_to_go_on() {
         let failure = AppError::from(Error::TimedOut(WaitTarget::Events(orch_core::id::EventId(12))));
-        assert_eq!(failure.again, Some(RetryAdvice::AfterCursor("e-12".to_owned())));
+        assert_eq!(failure.retry, Some(RetryAdvice::AfterCursor("e-12".to_owned())));
         assert_eq!(failure.code(), ErrorCode::Timeout);
     }
 }

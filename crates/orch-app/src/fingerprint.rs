@@ -1,105 +1,63 @@
-//! What makes two requests the same: a digest of the command and its arguments.
-//!
-//! Arguments are added after defaults were filled in and files were read.
-//! Output, store and waiting options are left out, because they do not change what is done.
+//! The fingerprint of a request: a digest of its command and its serialised form.
 
-use std::fmt::Display;
 use std::fmt::Write as _;
 
+use orch_contract::ErrorCode;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Collects a command's arguments into a digest.
-pub struct RequestFingerprint(Sha256);
+use crate::error::AppError;
 
-impl RequestFingerprint {
-    /// Begins with the command's canonical name.
-    #[must_use]
-    pub fn for_command(command: &str) -> Self {
-        let mut this = Self(Sha256::new());
-        this.push_bytes(command.as_bytes());
-        this
+/// Returns the fingerprint in hexadecimal.
+///
+/// # Errors
+/// The request has no serialised form, which is a defect.
+pub(crate) fn fingerprint(command: &str, request: &impl Serialize) -> Result<String, AppError> {
+    let form = serde_json::to_vec(&(command, request)).map_err(|error| {
+        AppError::new(ErrorCode::Internal, format!("The request cannot be serialised: {error}."))
+    })?;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(&form) {
+        // Writing to a text never fails.
+        let _ = write!(text, "{byte:02x}");
     }
-
-    /// Adds an argument that always has a value.
-    #[must_use]
-    pub fn with_argument(mut self, name: &str, value: impl Display) -> Self {
-        self.push_bytes(name.as_bytes());
-        self.push_bytes(b"value");
-        self.push_bytes(value.to_string().as_bytes());
-        self
-    }
-
-    /// Adds an argument that may be left out.
-    #[must_use]
-    pub fn with_optional(self, name: &str, value: Option<impl Display>) -> Self {
-        match value {
-            Some(value) => self.with_argument(name, value),
-            None => self.with_absent(name),
-        }
-    }
-
-    /// Adds an argument that may be given several times.
-    #[must_use]
-    pub fn with_list(mut self, name: &str, values: &[impl Display]) -> Self {
-        self.push_bytes(name.as_bytes());
-        self.push_bytes(b"list");
-        self.push_bytes(values.len().to_string().as_bytes());
-        for value in values {
-            self.push_bytes(value.to_string().as_bytes());
-        }
-        self
-    }
-
-    /// The digest in hexadecimal.
-    #[must_use]
-    pub fn into_hex(self) -> String {
-        let mut text = String::with_capacity(64);
-        for byte in self.0.finalize() {
-            // Writing to a text never fails.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
-    }
-
-    fn with_absent(mut self, name: &str) -> Self {
-        self.push_bytes(name.as_bytes());
-        self.push_bytes(b"absent");
-        self
-    }
-
-    /// Adds bytes behind their length, so that no two sequences of parts look alike.
-    fn push_bytes(&mut self, bytes: &[u8]) {
-        self.0.update((bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-    }
+    Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_same_arguments_have_the_same_digest() {
-        let digest = |body: Option<&str>| {
-            RequestFingerprint::for_command("inbox send")
-                .with_argument("to", "a")
-                .with_optional("body", body)
-                .into_hex()
-        };
-        assert_eq!(digest(Some("x")), digest(Some("x")));
-        assert_eq!(digest(None).len(), 64);
-        let different = [digest(None), digest(Some("")), digest(Some("x"))];
-        assert!(different[0] != different[1] && different[1] != different[2]);
+    #[derive(Serialize)]
+    struct Note<'a> {
+        to: &'a str,
+        body: Option<&'a str>,
+        labels: &'a [&'a str],
+    }
+
+    fn digest(command: &str, body: Option<&str>, labels: &[&str]) -> String {
+        fingerprint(command, &Note { to: "a", body, labels }).unwrap()
     }
 
     #[test]
-    fn parts_do_not_run_together() {
-        let list =
-            |values: &[&str]| RequestFingerprint::for_command("x").with_list("option", values).into_hex();
-        assert_ne!(list(&["ab", "c"]), list(&["a", "bc"]));
-        assert_ne!(
-            list(&["a"]),
-            RequestFingerprint::for_command("x").with_argument("option", "a").into_hex()
-        );
+    fn equal_requests_have_one_fingerprint() {
+        let first = digest("inbox send", Some("x"), &["a"]);
+        assert_eq!(first.len(), 64);
+        assert_eq!(first, digest("inbox send", Some("x"), &["a"]));
+    }
+
+    #[test]
+    fn different_requests_have_different_fingerprints() {
+        let digests = [
+            digest("inbox send", Some("x"), &[]),
+            digest("inbox reply", Some("x"), &[]),
+            digest("inbox send", Some(""), &[]),
+            digest("inbox send", None, &[]),
+            digest("inbox send", None, &["ab", "c"]),
+            digest("inbox send", None, &["a", "bc"]),
+        ];
+        for (index, one) in digests.iter().enumerate() {
+            assert!(!digests[..index].contains(one), "{index}");
+        }
     }
 }

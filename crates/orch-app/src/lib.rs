@@ -5,13 +5,19 @@
 //! of an error, how an outcome becomes a view, what a plan file says, who asks and which run is meant.
 //! Nothing here knows clap, terminals, colours or stdout.
 
+pub mod app;
 pub mod environment;
 pub mod error;
 pub mod escape;
-pub mod fingerprint;
+mod fingerprint;
+pub mod inbox;
 pub mod naming;
 pub mod orch;
-pub mod plan_file;
+mod plan_file;
+pub mod request;
 pub mod values;
 
+pub use app::{App, CallOptions, CallerRules, current_time};
 pub use error::{AppError, RetryAdvice};
+pub use orch_scheduler::{AttemptSelector, TaskSelector};
+pub use request::{Paging, Reply, Request};

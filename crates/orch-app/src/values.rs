@@ -8,6 +8,16 @@ use orch_core::run::DoneWhen;
 use orch_core::task::TaskState;
 use orch_core::time::{SpanError, TimeSpan};
 
+pub use orch_profile::ProfileReference;
+
+/// Reads a profile: a name or a path.
+///
+/// # Errors
+/// It is neither.
+pub fn parse_profile(text: &str) -> Result<ProfileReference, String> {
+    text.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())
+}
+
 /// Reads a name.
 ///
 /// # Errors

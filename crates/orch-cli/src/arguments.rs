@@ -1,13 +1,16 @@
 //! Arguments that several commands share, and the strict readers of their values.
 
 use clap::Args;
+
+use orch_app::Paging;
 pub use orch_app::values::{
     parse_duration, parse_event_id, parse_lease, parse_list_limit, parse_message_id, parse_percent,
     parse_priority, parse_request_id, parse_slug, parse_thread_id,
 };
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_store::page::PageRequest;
+
+use crate::respond::RequestedFormat;
 
 /// Options that every command of both programs takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -27,6 +30,14 @@ pub struct GlobalOptions {
     /// The agent that runs this command
     #[arg(long = "as", global = true, value_name = "NAME", value_parser = parse_slug, help_heading = GLOBAL)]
     pub who: Option<Slug>,
+}
+
+impl GlobalOptions {
+    /// Returns the format that the options ask for.
+    #[must_use]
+    pub fn requested_format(&self) -> RequestedFormat {
+        RequestedFormat { json: self.json, text: self.text }
+    }
 }
 
 /// The heading of options that every command takes.
@@ -52,10 +63,10 @@ pub struct PagingOptions {
 }
 
 impl PagingOptions {
-    /// The part that is asked for.
+    /// Returns the part of the list that is asked for.
     #[must_use]
-    pub fn page_request(&self) -> PageRequest {
-        PageRequest { limit: self.limit, after: self.after.clone() }
+    pub fn paging(&self) -> Paging {
+        Paging { limit: self.limit, after: self.after.clone() }
     }
 }
 

@@ -11,9 +11,11 @@ use orch_core::shell;
 use crate::arguments::GlobalOptions;
 use crate::context::{CommandRuntime, ProgramIdentity};
 use crate::interrupts;
-use crate::respond::{CommandOutcome, OutputMode, ReplyPrinter, RequestedFormat, WriteOutcome};
+use crate::respond::{
+    CommandOutcome, OutputMode, ReplyPrinter, RequestedFormat, WriteOutcome, count_printed_bytes,
+};
 use crate::usage::{self, EarlyExit};
-use orch_app::environment::{OUTPUT, ProcessEnvironment, VariableSource};
+use orch_app::environment::{ProcessEnvironment, VariableSource};
 use orch_app::{AppError, RetryAdvice};
 
 /// One of the two programs: its command line, and what its commands do.
@@ -32,8 +34,9 @@ pub trait CliProgram: CommandFactory + FromArgMatches {
     /// The same, where the options of a command are not known before it is met: most of them never are.
     #[must_use]
     fn quick_parser() -> clap::Command {
-        let variable = Self::IDENTITY.agent_variable;
-        let default = Self::IDENTITY.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
+        let variable = Self::IDENTITY.caller.agent_variable;
+        let default =
+            Self::IDENTITY.caller.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
         Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
     }
 
@@ -79,47 +82,23 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
         Ok(read) => read,
         Err(EarlyExit::Document { command, text }) => {
             return exit_status(
-                guess.print_document(&command, &text, is_json_requested(wish, environment)),
+                guess.print_document(&command, &text, wish.is_json_requested(environment)),
                 0,
             );
         }
         Err(EarlyExit::UsageError { command, error }) => return print_failure(guess, &command, &error),
     };
     let globals = program.global_options().clone();
-    let wish = RequestedFormat { json: globals.json, text: globals.text };
+    let wish = globals.requested_format();
     let printer = match OutputMode::choose_mode(wish, environment) {
         Ok(mode) => ReplyPrinter::new(mode, environment),
         Err(failure) => return print_failure(guess, &command, &attach_hint(failure, &command, arguments)),
     };
     let (store, who) = (globals.store.clone(), globals.who.clone());
+    let is_json = wish.is_json_requested(environment);
     let mut context = CommandRuntime::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
-        Ok(outcome) => {
-            let exit = match &outcome {
-                CommandOutcome::Reply(_)
-                | CommandOutcome::Document(_)
-                | CommandOutcome::Raw(..)
-                | CommandOutcome::Streamed => 0,
-                CommandOutcome::StreamedWithStatus(exit) | CommandOutcome::ReplyWithStatus(_, exit) => *exit,
-            };
-            let written = match outcome {
-                CommandOutcome::Reply(answer) => {
-                    printer.print_reply(&command, answer.as_ref(), context.warnings())
-                }
-                CommandOutcome::Document(text) => {
-                    printer.print_document(&command, &text, is_json_requested(wish, environment))
-                }
-                CommandOutcome::Raw(bytes, answer) => {
-                    let json = is_json_requested(wish, environment);
-                    printer.print_raw(&command, &bytes, answer.as_ref(), context.warnings(), json)
-                }
-                CommandOutcome::Streamed | CommandOutcome::StreamedWithStatus(_) => WriteOutcome::Complete,
-                CommandOutcome::ReplyWithStatus(answer, _) => {
-                    printer.print_reply(&command, answer.as_ref(), context.warnings())
-                }
-            };
-            exit_status(written, exit)
-        }
+        Ok(outcome) => print_outcome(printer, &command, outcome, context.app().warnings(), is_json),
         Err(failure) => {
             let mut error = attach_hint(failure, &command, arguments);
             let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));
@@ -127,8 +106,8 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
             print_failure(printer, &command, &error)
         }
     };
-    context.record_meter();
-    context.checkpoint_if_due();
+    context.app().record_meter(count_printed_bytes());
+    context.app().checkpoint_if_due();
     // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
     std::mem::forget(context);
     exit
@@ -156,9 +135,27 @@ fn requested_format(arguments: &[OsString]) -> RequestedFormat {
     })
 }
 
-/// Whether JSON was asked for in so many words.
-fn is_json_requested(wish: RequestedFormat, environment: &dyn VariableSource) -> bool {
-    wish.json || (!wish.text && environment.raw_variable(OUTPUT).is_some_and(|value| value == "json"))
+/// Prints what came of a command, and returns the exit status.
+fn print_outcome(
+    printer: ReplyPrinter,
+    command: &str,
+    outcome: CommandOutcome,
+    warnings: &[String],
+    is_json: bool,
+) -> u8 {
+    let (written, status) = match outcome {
+        CommandOutcome::Reply(answer) => (printer.print_reply(command, answer.as_ref(), warnings), 0),
+        CommandOutcome::ReplyWithStatus(answer, status) => {
+            (printer.print_reply(command, answer.as_ref(), warnings), status)
+        }
+        CommandOutcome::Document(text) => (printer.print_document(command, &text, is_json), 0),
+        CommandOutcome::Raw(bytes, answer) => {
+            (printer.print_raw(command, &bytes, answer.as_ref(), warnings, is_json), 0)
+        }
+        CommandOutcome::Streamed => (WriteOutcome::Complete, 0),
+        CommandOutcome::StreamedWithStatus(status) => (WriteOutcome::Complete, status),
+    };
+    exit_status(written, status)
 }
 
 fn print_failure(printer: ReplyPrinter, command: &str, error: &ErrorView) -> u8 {
@@ -176,10 +173,10 @@ fn exit_status(written: WriteOutcome, status: u8) -> u8 {
 /// A wait that timed out hints at the same command, going on from its cursor; a plan that is there already at its
 /// update; what is wrong with the request itself at the help.
 fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> ErrorView {
-    let mut error = *failure.error;
+    let mut error = *failure.view;
     if error.hint.is_none() {
-        error.hint = match failure.again {
-            Some(again) => Some(retry_command(arguments, &again)),
+        error.hint = match failure.retry {
+            Some(retry) => Some(retry_command(arguments, &retry)),
             // Nothing better is known than how the command is called.
             None if matches!(error.code.0.exit_status(), 2..=4) => Some(format!("{command} --help")),
             None => None,

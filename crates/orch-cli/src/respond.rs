@@ -9,34 +9,16 @@ use orch_contract::{ErrorCode, ErrorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::current_time;
 use crate::human::frame::{TerminalFrame, TerminalSize};
 use crate::human::{HumanReadable, TextPage, TextPainter, TextTone};
-use orch_app::AppError;
 use orch_app::environment::{OUTPUT, VariableSource};
 use orch_app::escape::{escape_controls, is_unsafe_character};
+use orch_app::{AppError, Reply, current_time};
 
 /// What stands in `data`: written, read back when a request is repeated, and rendered for people.
 pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}
 
 impl<T: Serialize + DeserializeOwned + HumanReadable> ResponseBody for T {}
-
-/// What a command answers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CommandReply<V> {
-    /// What stands in `data`.
-    pub data: V,
-    /// Whether this is the recorded answer of an earlier request.
-    pub replayed: bool,
-}
-
-impl<V> CommandReply<V> {
-    /// An answer of now.
-    #[must_use]
-    pub fn new(data: V) -> Self {
-        Self { data, replayed: false }
-    }
-}
 
 /// How a command that did not fail ends.
 pub enum CommandOutcome {
@@ -54,8 +36,8 @@ pub enum CommandOutcome {
     ReplyWithStatus(Box<dyn PrintableReply>, u8),
 }
 
-impl<V: ResponseBody + 'static> From<CommandReply<V>> for CommandOutcome {
-    fn from(reply: CommandReply<V>) -> Self {
+impl<V: ResponseBody + 'static> From<Reply<V>> for CommandOutcome {
+    fn from(reply: Reply<V>) -> Self {
         Self::Reply(Box::new(reply))
     }
 }
@@ -72,7 +54,7 @@ pub trait PrintableReply {
     fn render_text(&self, paper: &mut TextPage);
 }
 
-impl<V: ResponseBody> PrintableReply for CommandReply<V> {
+impl<V: ResponseBody> PrintableReply for Reply<V> {
     fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
         let mut document = SuccessEnvelope::new(command, &self.data);
         document.replayed = self.replayed;
@@ -119,8 +101,16 @@ pub struct RequestedFormat {
     pub text: bool,
 }
 
+impl RequestedFormat {
+    /// Whether JSON was asked for explicitly, by an option or the variable.
+    #[must_use]
+    pub fn is_json_requested(self, environment: &dyn VariableSource) -> bool {
+        self.json || (!self.text && environment.raw_variable(OUTPUT).is_some_and(|value| value == "json"))
+    }
+}
+
 impl OutputMode {
-    /// The mode that the options, the environment and stdout ask for.
+    /// Returns the mode that the options, the environment and stdout ask for.
     ///
     /// # Errors
     /// Both outputs are asked for, or the variable holds neither of them.

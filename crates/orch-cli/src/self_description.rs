@@ -8,8 +8,8 @@ use orch_contract::schema::SchemaResponse;
 use orch_contract::{ErrorCode, ErrorView};
 use serde_json::{Map, Value};
 
-use crate::respond::{CommandOutcome, CommandReply};
-use orch_app::AppError;
+use crate::respond::CommandOutcome;
+use orch_app::{AppError, Reply};
 
 /// Print the JSON Schemas of responses
 #[derive(Args, Debug)]
@@ -28,7 +28,7 @@ pub fn schema_response(
     args: &SchemaArgs,
     program: &str,
     mut schemas: Map<String, Value>,
-) -> Result<CommandReply<SchemaResponse>, AppError> {
+) -> Result<Reply<SchemaResponse>, AppError> {
     let asked = args.command.join(" ");
     let asked = asked.strip_prefix(program).map_or(asked.as_str(), str::trim_start);
     let full = format!("{program} {asked}");
@@ -37,7 +37,7 @@ pub fn schema_response(
         let error = ErrorView::new(ErrorCode::InvalidArgument, format!("There is no command {full}."));
         return Err(error.with_detail("argument", "COMMAND").with_hint(format!("{program} --help")).into());
     }
-    Ok(CommandReply::new(SchemaResponse { schemas }))
+    Ok(Reply::new(SchemaResponse { schemas }))
 }
 
 /// Print a completion script for a shell

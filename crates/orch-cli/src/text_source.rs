@@ -68,6 +68,20 @@ impl TextSource {
         Ok(text)
     }
 
+    /// Reads a JSON document, and keeps it as it was given.
+    ///
+    /// # Errors
+    /// The text cannot be read, or is no JSON document.
+    pub fn read_payload(
+        &mut self,
+        given: Option<&str>,
+        file: Option<&Path>,
+    ) -> Result<Option<String>, AppError> {
+        let text = self.read_text("--payload", given, file)?;
+        text.as_deref().map_or(Ok(()), orch_app::inbox::send::check_payload)?;
+        Ok(text)
+    }
+
     /// All of stdin.
     fn read_stdin(&mut self, argument: &'static str) -> Result<String, AppError> {
         if let Some(other) = self.stdin_taken_by {
@@ -145,7 +159,7 @@ mod tests {
 
     fn read_option(given: Option<&str>, file: Option<&Path>) -> Result<Option<String>, String> {
         let result = TextSource::default().read_text("--body", given, file);
-        result.map_err(|failure| failure.error.message)
+        result.map_err(|failure| failure.view.message)
     }
 
     #[test]

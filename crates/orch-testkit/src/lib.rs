@@ -5,10 +5,12 @@
 //! [`test_repo`] is a git repository of a test's own.
 //! [`program`] starts the built programs, [`storm`] kills them at random moments and then asks whether anything
 //! was lost, [`seeded_rng`] is the randomness: a seed that a failure prints brings the same choices again.
+//! [`crates`] is what the tests of a door look at behind the door.
 //! [`scripted_model`] is a scripted model for real agent clients, and [`agents`] what these live through with it.
 
 pub mod agents;
 pub mod clock;
+pub mod crates;
 pub mod program;
 pub mod scripted_model;
 pub mod seeded_rng;

@@ -1,87 +1,92 @@
-//! From the engine's outcomes to the contract's views.
-
-use orch_contract::task::TaskDetails;
-use orch_contract::{AttemptView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
-use orch_inbox::Session;
-use orch_scheduler as engine;
-use orch_scheduler::blocked::QuestionSummary;
-use orch_scheduler::task::{self, AttemptDetail, DependencyStatus, TaskDetail};
+//! From the scheduler's outcomes to the contract's views.
 
 use orch_contract::orch::blocked::QuestionView;
 use orch_contract::orch::dependency::DependencyView;
+use orch_contract::orch::task::TaskListResponse;
+use orch_contract::task::TaskDetails;
+use orch_contract::{AttemptView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
+use orch_inbox::{Session, ThreadSummary};
+use orch_scheduler::TaskOverview;
+use orch_scheduler::blocked::QuestionSummary;
+use orch_scheduler::task::{AttemptDetail, DependencyStatus, TaskDetail, show_task};
+use orch_store::page::ResultPage;
 
 use crate::error::AppError;
+use crate::naming::parse_task;
 
-/// A task in short form.
-pub fn short_task_view(shown: &engine::TaskOverview) -> TaskSummary {
+/// Returns a task in short form.
+pub(super) fn short_task_view(shown: &TaskOverview) -> TaskSummary {
     TaskSummary::from_task(&shown.task, &shown.waits_for, shown.worker.as_ref())
 }
 
-/// A task in short form, where a long one might stand too.
-pub fn task_view(shown: &engine::TaskOverview) -> TaskOrSummary {
+/// Returns a task in short form, where its long form may stand as well.
+pub(super) fn task_view(shown: &TaskOverview) -> TaskOrSummary {
     TaskOrSummary::Short(short_task_view(shown))
 }
 
-/// Tasks in short form.
-pub fn task_views(shown: &[engine::TaskOverview]) -> Vec<TaskOrSummary> {
+/// Returns tasks in short form.
+pub(super) fn task_views(shown: &[TaskOverview]) -> Vec<TaskOrSummary> {
     shown.iter().map(task_view).collect()
 }
 
-/// A task, whole.
-pub fn full_task_view(detail: &TaskDetail) -> TaskView {
+/// Returns a task with its long texts.
+pub(super) fn full_task_view(detail: &TaskDetail) -> TaskView {
     let shown = &detail.shown;
-    let around = TaskDetails {
+    let details = TaskDetails {
         text: &detail.text,
         waits_for: &shown.waits_for,
         worker: shown.worker.as_ref(),
         run_max_attempts: detail.max_attempts,
     };
-    TaskView::from_task(&shown.task, around)
+    TaskView::from_task(&shown.task, details)
 }
 
-/// Looks the long texts of a task up, when they are asked for.
-///
-/// # Errors
-/// The store failed.
-pub fn add_long_texts(session: &mut Session, task: &mut TaskOrSummary, full: bool) -> Result<(), AppError> {
+/// Returns a part of a list of tasks; with `full`, each with its long texts.
+pub(super) fn task_list_response(
+    session: &mut Session,
+    page: ResultPage<TaskOverview>,
+    full: bool,
+) -> Result<TaskListResponse, AppError> {
+    let mut tasks = task_views(&page.items);
+    add_long_texts_to_all(session, &mut tasks, full)?;
+    Ok(TaskListResponse { tasks, total: page.total, next: page.next })
+}
+
+/// Loads the long texts of a task, when `full` asks for them.
+pub(super) fn add_long_texts(
+    session: &mut Session,
+    task: &mut TaskOrSummary,
+    full: bool,
+) -> Result<(), AppError> {
     if full && let TaskOrSummary::Short(short) = &*task {
-        let named = crate::naming::parse_task(&short.id)
-            .map_err(|error| AppError::invalid_argument("TASK", error))?;
-        *task = TaskOrSummary::Full(Box::new(full_task_view(&task::show_task(session, &named)?)));
+        let named = parse_task(&short.id).map_err(|problem| AppError::invalid_argument("TASK", problem))?;
+        *task = TaskOrSummary::Full(Box::new(full_task_view(&show_task(session, &named)?)));
     }
     Ok(())
 }
 
-/// The same for all tasks of a list.
-///
-/// # Errors
-/// The store failed.
-pub fn add_long_texts_to_all(
+/// Loads the long texts of every task, when `full` asks for them.
+pub(super) fn add_long_texts_to_all(
     session: &mut Session,
     tasks: &mut [TaskOrSummary],
     full: bool,
 ) -> Result<(), AppError> {
-    if full {
-        for task in tasks {
-            add_long_texts(session, task, full)?;
-        }
-    }
-    Ok(())
+    tasks.iter_mut().try_for_each(|task| add_long_texts(session, task, full))
 }
 
-/// An attempt with what closed it.
-pub fn attempt_view(shown: &AttemptDetail) -> AttemptView {
+/// Returns an attempt with the report that closed it.
+pub(super) fn attempt_view(shown: &AttemptDetail) -> AttemptView {
     let view = AttemptView::from_attempt(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
     AttemptView { log_tail: shown.log_tail.clone(), ..view }
 }
 
-/// One edge.
-pub fn dependency_view(shown: &DependencyStatus) -> DependencyView {
+/// Returns a dependency.
+pub(super) fn dependency_view(shown: &DependencyStatus) -> DependencyView {
     DependencyView::between_tasks(&shown.task, &shown.on, shown.met, shown.state)
 }
 
-/// An open question.
-pub fn question_view(shown: &QuestionSummary) -> QuestionView {
+/// Returns an open question.
+pub(super) fn question_view(shown: &QuestionSummary) -> QuestionView {
     let message = MessageView::from_message(&shown.question);
     QuestionView {
         task: shown.task.to_string(),
@@ -95,7 +100,7 @@ pub fn question_view(shown: &QuestionSummary) -> QuestionView {
     }
 }
 
-/// The thread of a new attempt, which nobody holds yet.
-pub fn thread_view(shown: &orch_inbox::ThreadSummary) -> ThreadView {
+/// Returns the thread of a new attempt, which has no holder yet.
+pub(super) fn new_thread_view(shown: &ThreadSummary) -> ThreadView {
     ThreadView::from_thread(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
 }

@@ -23,7 +23,7 @@ use orch_scheduler::plan::TaskPlan;
 
 /// A plan file that is in order.
 #[derive(Debug)]
-pub struct PlanFile {
+pub(crate) struct PlanFile {
     /// What the engine takes.
     pub plan: TaskPlan,
     /// The run that the plan names as its own, if it does.
@@ -34,7 +34,7 @@ pub struct PlanFile {
 
 /// What is wrong with a plan file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanError {
+pub(crate) struct PlanError {
     /// The line, from 1.
     pub line: u32,
     /// The field, where it is one field's fault.
@@ -51,7 +51,7 @@ impl PlanError {
 
 /// The text of a plan and where it came from.
 #[derive(Debug)]
-pub struct PlanText {
+pub(crate) struct PlanText {
     text: String,
     form: PlanFormat,
     folder: PathBuf,
@@ -79,7 +79,7 @@ struct PlanReadOptions<'a> {
 
 /// Why a plan could not be read at all.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanReadError {
+pub(crate) enum PlanReadError {
     /// The system says no.
     #[error("the plan {} cannot be read", path.display())]
     Io {
@@ -111,7 +111,7 @@ pub enum PlanReadError {
 ///
 /// # Errors
 /// It cannot be read, is too long, or is no text.
-pub fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
+pub(crate) fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
     let io_error = |source| PlanReadError::Io { path: named.to_owned(), source };
     let from_stdin = named.as_os_str() == "-";
     let bytes = if from_stdin {
@@ -142,17 +142,17 @@ pub fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanRea
 }
 
 impl PlanText {
-    /// The text itself, for a digest of the request.
+    /// Returns the text itself.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// Reads the plan; the first thing that is wrong ends it.
     ///
     /// # Errors
     /// Says what is wrong on which line.
-    pub fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
+    pub(crate) fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
         let reading = PlanReadOptions { folder: &self.folder, update };
         let (head, tasks) = match self.form {
             PlanFormat::JsonLines => json::read_json_lines(&self.text, reading)?,

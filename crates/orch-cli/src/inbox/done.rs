@@ -2,20 +2,16 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::CloseResponse;
-use orch_contract::{MessageOrSummary, ThreadView};
-use orch_core::id::ThreadId;
-use orch_inbox::close::{self, ThreadCloseOutcome, ThreadCloseRequest, ThreadResult};
-use orch_supervisor::wrapper::DEFER;
-
-use crate::arguments::{self, DetailOption, RequestIdOption};
-use crate::context::{CommandRuntime, current_time};
-use crate::inbox::holder::{self, TokenOptions};
-use crate::inbox::send::read_payload;
-use crate::respond::CommandReply;
-use crate::text_source::check_entries;
 use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
+use orch_app::inbox::ReportDone;
+use orch_app::values::parse_thread_id;
+use orch_core::id::ThreadId;
+
+use crate::arguments::{DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::inbox::holder::TokenOptions;
+use crate::respond::CommandOutcome;
+use crate::text_source::check_entries;
 
 /// Report work as done and close its thread
 ///
@@ -25,9 +21,9 @@ use orch_app::fingerprint::RequestFingerprint;
     after_help = "EXAMPLE:\n  inbox done th-1 --token TOKEN --artifact out/report.pdf --result - <<'EOF'\n  \
     Built with `cargo build --release`.\n  EOF"
 )]
-pub struct DoneArgs {
+pub(super) struct DoneArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
+    #[arg(value_name = "THREAD", value_parser = parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
     token: TokenOptions,
@@ -55,52 +51,25 @@ pub struct DoneArgs {
     repeatable: RequestIdOption,
 }
 
-/// Closes the thread.
-///
-/// # Errors
-/// The token is not the live one, the worktree is not as the thread asks, or the store failed.
-pub fn run(
-    args: &DoneArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<CloseResponse>, AppError> {
-    let thread = holder::resolve_thread(context, args.thread)?;
+pub(super) fn run(args: DoneArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let thread = context.app().resolve_thread(args.thread)?;
     let result = context.text_source().read_required(
         "--result",
         args.result.as_deref(),
         args.result_file.as_deref(),
     )?;
-    let payload = read_payload(context, args.payload.as_deref(), args.payload_file.as_ref())?;
+    let payload =
+        context.text_source().read_payload(args.payload.as_deref(), args.payload_file.as_deref())?;
     check_entries("--artifact", &args.artifacts)?;
-    let token = args.token.read_token(context)?;
-    let fingerprint = RequestFingerprint::for_command("inbox done")
-        .with_argument("thread", thread)
-        .with_argument("token", &token)
-        .with_argument("result", &result)
-        .with_optional("payload", payload.as_ref())
-        .with_list("artifact", &args.artifacts)
-        .with_argument("snapshot", args.snapshot);
-    let outcome = ThreadResult::Done { result, payload, artifacts: args.artifacts.clone() };
-    let here = std::env::current_dir().ok();
-    let defer = context.environment().is_set(DEFER);
-    let request = ThreadCloseRequest { thread, token, outcome, here, snapshot: args.snapshot, defer };
-    let full = args.detail.full;
-    context.run_change(
-        &args.repeatable,
-        fingerprint,
-        |closed| close_response(closed, full),
-        |session, receipt| close::close_thread(session, receipt, &request),
-    )
-}
-
-/// What closing a thread answers.
-#[must_use]
-pub fn close_response(closed: &ThreadCloseOutcome, full: bool) -> CloseResponse {
-    CloseResponse {
-        thread: ThreadView::from_thread(
-            &closed.thread.thread,
-            closed.thread.question.as_ref(),
-            current_time(),
-        ),
-        message: MessageOrSummary::from_message(&closed.message, full),
-    }
+    let request = ReportDone {
+        thread,
+        token: args.token.read_token(context)?,
+        result,
+        payload,
+        artifacts: args.artifacts,
+        snapshot: args.snapshot,
+        folder: std::env::current_dir().ok(),
+        full: args.detail.full,
+    };
+    context.answer(&request, &args.repeatable)
 }

@@ -2,24 +2,22 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::CloseResponse;
-use orch_core::id::ThreadId;
-use orch_inbox::close::{self, ThreadCloseRequest, ThreadResult};
-
-use crate::arguments::{self, DetailOption, RequestIdOption};
-use crate::context::CommandRuntime;
-use crate::inbox::done::close_response;
-use crate::inbox::holder::{self, TokenOptions};
-use crate::respond::CommandReply;
 use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
+use orch_app::inbox::ReportFailure;
+use orch_app::values::parse_thread_id;
+use orch_core::id::ThreadId;
+
+use crate::arguments::{DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::inbox::holder::TokenOptions;
+use crate::respond::CommandOutcome;
 
 /// Report work as failed and close its thread
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox fail th-1 --token TOKEN --reason 'The tests do not compile.'")]
-pub struct FailArgs {
+pub(super) struct FailArgs {
     /// The thread [env: INBOX_THREAD]
-    #[arg(value_name = "THREAD", value_parser = arguments::parse_thread_id)]
+    #[arg(value_name = "THREAD", value_parser = parse_thread_id)]
     thread: Option<ThreadId>,
     #[command(flatten)]
     token: TokenOptions,
@@ -38,33 +36,14 @@ pub struct FailArgs {
     repeatable: RequestIdOption,
 }
 
-/// Closes the thread.
-///
-/// # Errors
-/// The token is not the live one, or the store failed.
-pub fn run(
-    args: &FailArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<CloseResponse>, AppError> {
-    let thread = holder::resolve_thread(context, args.thread)?;
+pub(super) fn run(args: FailArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let thread = context.app().resolve_thread(args.thread)?;
     let reason = context.text_source().read_required(
         "--reason",
         args.reason.as_deref(),
         args.reason_file.as_deref(),
     )?;
     let token = args.token.read_token(context)?;
-    let fingerprint = RequestFingerprint::for_command("inbox fail")
-        .with_argument("thread", thread)
-        .with_argument("token", &token)
-        .with_argument("reason", &reason)
-        .with_argument("final", args.last);
-    let outcome = ThreadResult::Failed { reason, last: args.last };
-    let request = ThreadCloseRequest { thread, token, outcome, here: None, snapshot: false, defer: false };
-    let full = args.detail.full;
-    context.run_change(
-        &args.repeatable,
-        fingerprint,
-        |closed| close_response(closed, full),
-        |session, receipt| close::close_thread(session, receipt, &request),
-    )
+    let request = ReportFailure { thread, token, reason, last: args.last, full: args.detail.full };
+    context.answer(&request, &args.repeatable)
 }

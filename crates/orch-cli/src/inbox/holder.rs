@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use orch_contract::{ErrorCode, ErrorView};
+use orch_app::AppError;
+use orch_app::app::{environment_thread, missing_thread};
+use orch_app::environment::{LEASE, VariableSource};
 use orch_core::id::ThreadId;
 
 use crate::arguments;
 use crate::context::CommandRuntime;
-use orch_app::AppError;
-use orch_app::environment::{LEASE, THREAD, VariableSource};
 
 /// The options that give the holder's token.
 #[derive(Args, Clone, Debug)]
-pub struct TokenOptions {
+pub(super) struct TokenOptions {
     /// The token from claim; `-` reads it from stdin [env: INBOX_LEASE]
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<String>,
@@ -27,12 +27,12 @@ impl TokenOptions {
     ///
     /// # Errors
     /// It is missing or cannot be read.
-    pub fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
+    pub(super) fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
         let given =
             context.text_source().read_text("--token", self.token.as_deref(), self.token_file.as_deref())?;
         let token = match given {
             Some(token) => Some(token),
-            None => context.environment().variable_text(LEASE)?,
+            None => context.app().environment().variable_text(LEASE)?,
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         token.ok_or_else(|| {
@@ -41,36 +41,13 @@ impl TokenOptions {
     }
 }
 
-/// The thread: the positional argument, else the variable.
-///
-/// # Errors
-/// Neither names one.
-pub fn resolve_thread(context: &CommandRuntime<'_>, given: Option<ThreadId>) -> Result<ThreadId, AppError> {
-    match given {
-        Some(thread) => Ok(thread),
-        None => thread_of_environment(context.environment())?.ok_or_else(missing_thread),
-    }
-}
-
-/// The thread that the variable names.
-///
-/// # Errors
-/// It names none.
-pub fn thread_of_environment(environment: &dyn VariableSource) -> Result<Option<ThreadId>, AppError> {
-    let Some(name) = environment.variable_text(THREAD)? else { return Ok(None) };
-    let thread = arguments::parse_thread_id(&name);
-    thread
-        .map(Some)
-        .map_err(|why| AppError::invalid_argument(THREAD, format!("`{name}` in {THREAD}: {why}.")))
-}
-
 /// Takes `[THREAD] [TEXT]` apart: with the variable set, one word alone is the text.
 ///
 /// `text_elsewhere` says that an option gives the text, so that one word alone is the thread.
 ///
 /// # Errors
 /// No thread is named, or a word in its place names none.
-pub fn thread_and_text(
+pub(super) fn thread_and_text(
     environment: &dyn VariableSource,
     words: (Option<&str>, Option<&str>),
     text_elsewhere: bool,
@@ -84,24 +61,21 @@ pub fn thread_and_text(
         (Some(first), Some(second)) => Ok((thread(first)?, Some(second.to_owned()))),
         // A text that names a thread is far more often a thread whose text was forgotten.
         (Some(only), None) if text_elsewhere || ThreadId::parse(only).is_some() => Ok((thread(only)?, None)),
-        (Some(only), None) => match thread_of_environment(environment)? {
+        (Some(only), None) => match environment_thread(environment)? {
             Some(thread) => Ok((thread, Some(only.to_owned()))),
             None => Err(missing_thread()),
         },
-        (None, _) => Ok((thread_of_environment(environment)?.ok_or_else(missing_thread)?, None)),
+        (None, _) => Ok((environment_thread(environment)?.ok_or_else(missing_thread)?, None)),
     }
-}
-
-fn missing_thread() -> AppError {
-    let error =
-        ErrorView::new(ErrorCode::InvalidArgument, format!("THREAD is missing, and {THREAD} is not set."));
-    error.with_detail("argument", "THREAD").with_hint("inbox list").into()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::ffi::OsString;
+
+    use orch_app::environment::THREAD;
+
+    use super::*;
 
     struct FixedEnvironment(Option<&'static str>);
 

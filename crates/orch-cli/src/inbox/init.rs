@@ -1,11 +1,11 @@
 //! `inbox init`: makes the store when there is none.
 
-use orch_contract::store::InitResponse;
+use orch_app::AppError;
+use orch_app::inbox::InitStore;
 
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::respond::CommandReply;
-use orch_app::AppError;
+use crate::respond::CommandOutcome;
 
 /// Create the store if there is none
 ///
@@ -13,18 +13,11 @@ use orch_app::AppError;
 /// `.orch/orch.db` here. Repeating it changes nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox init")]
-pub struct InboxInitArgs {
+pub(super) struct InboxInitArgs {
     #[command(flatten)]
     repeatable: RequestIdOption,
 }
 
-/// Makes the store.
-///
-/// # Errors
-/// It can be neither opened nor made.
-pub fn run(
-    args: &InboxInitArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<InitResponse>, AppError> {
-    context.create_store(&args.repeatable)
+pub(super) fn run(args: InboxInitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    context.answer(&InitStore {}, &args.repeatable)
 }

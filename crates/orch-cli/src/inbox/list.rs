@@ -1,25 +1,24 @@
 //! `inbox list`: threads, most urgent first, then oldest.
 
-use orch_contract::ThreadView;
-use orch_contract::inbox::ThreadListResponse;
+use orch_app::AppError;
+use orch_app::inbox::ListThreads;
+use orch_app::values::parse_slug;
 use orch_core::id::Slug;
 use orch_core::thread::ThreadStatus;
-use orch_inbox::list::{self, ThreadListRequest};
 
-use crate::arguments::{self, PagingOptions};
-use crate::context::{CommandRuntime, current_time};
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
 use crate::inbox::value_parsers;
-use crate::respond::CommandReply;
-use orch_app::AppError;
+use crate::respond::CommandOutcome;
 
 /// List threads, most urgent first, then oldest
 ///
 /// Shows the threads sent to an agent or held by it; those of all agents if none is named.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox list --for builders --state queued")]
-pub struct ListArgs {
+pub(super) struct ListArgs {
     /// The agent [default: you]
-    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
+    #[arg(long = "for", value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
     /// Only threads in this state
     #[arg(long, value_parser = value_parsers::thread_state_parser())]
@@ -31,28 +30,8 @@ pub struct ListArgs {
     paging: PagingOptions,
 }
 
-/// Lists threads.
-///
-/// # Errors
-/// The cursor is not one, or the store failed.
-pub fn run(
-    args: &ListArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ThreadListResponse>, AppError> {
-    let agent = match &args.agent {
-        None if args.unread => Some(context.calling_agent_or("--for", None)?),
-        None => context.calling_agent()?,
-        named => named.clone(),
-    };
-    let request =
-        ThreadListRequest { agent, state: args.state, unread: args.unread, page: args.paging.page_request() };
-    let page = list::list_threads(context.open_session()?, &request)?;
-    let now = current_time();
-    let threads =
-        page.items.iter().map(|shown| ThreadView::from_thread(&shown.thread, shown.question.as_ref(), now));
-    Ok(CommandReply::new(ThreadListResponse {
-        threads: threads.collect(),
-        total: page.total,
-        next: page.next,
-    }))
+pub(super) fn run(args: ListArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().resolve_list_agent(args.agent, args.unread)?;
+    let paging = args.paging.paging();
+    context.show(&ListThreads { agent, state: args.state, unread: args.unread, paging })
 }

@@ -1,28 +1,27 @@
 //! The program `inbox`: the transport's door, one file per command.
 
-pub mod ack;
-pub mod agents;
-pub mod ask;
-pub mod cancel;
-pub mod claim;
-pub mod done;
-pub mod fail;
-pub mod holder;
-pub mod init;
-pub mod list;
-pub mod progress;
-pub mod release;
-pub mod renew;
-pub mod reply;
-pub mod run;
-pub mod send;
-pub mod show;
-pub mod value_parsers;
-pub mod wait;
+mod ack;
+mod agents;
+mod ask;
+mod cancel;
+mod claim;
+mod done;
+mod fail;
+mod holder;
+mod init;
+mod list;
+mod progress;
+mod release;
+mod renew;
+mod reply;
+mod run;
+mod send;
+mod show;
+mod value_parsers;
+mod wait;
 
 use clap::{Parser, Subcommand};
 use orch_contract::{ErrorCode, ErrorView};
-use orch_process::reexec;
 
 use crate::arguments::GlobalOptions;
 use crate::context::{CommandRuntime, ProgramIdentity};
@@ -30,7 +29,8 @@ use crate::entry::CliProgram;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 use crate::usage::EarlyExit;
-use orch_app::AppError;
+use orch_app::inbox::run::take_reexec_payload;
+use orch_app::{AppError, CallerRules};
 
 /// Send work to agents, claim it, report on it
 ///
@@ -81,28 +81,30 @@ enum InboxCommand {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
-    /// What an earlier image of this process has claimed.
+    /// Continues with the work that an earlier image of this process claimed.
     #[command(skip)]
-    GoOn(Box<run::ReexecArguments>),
+    Continue(Box<run::ReexecArguments>),
 }
 
 impl CliProgram for InboxCli {
-    const IDENTITY: ProgramIdentity =
-        ProgramIdentity { program: "inbox", agent_variable: "INBOX_AGENT", agent_default: None };
+    const IDENTITY: ProgramIdentity = ProgramIdentity {
+        program: "inbox",
+        caller: CallerRules { agent_variable: "INBOX_AGENT", agent_default: None },
+    };
 
     fn take_reexec_command() -> Option<Result<(Self, String), EarlyExit>> {
         let command = || "inbox run".to_owned();
         let read = |bytes: std::io::Result<Vec<u8>>| {
             let kept: run::ReexecArguments = serde_json::from_slice(&bytes?)?;
             let globals = kept.global_options();
-            Ok((Self { globals, command: InboxCommand::GoOn(Box::new(kept)) }, command()))
+            Ok((Self { globals, command: InboxCommand::Continue(Box::new(kept)) }, command()))
         };
         let failed = |error: std::io::Error| {
-            let message = format!("What this program kept for itself cannot be read: {error}.");
+            let message = format!("The payload of the re-exec cannot be read: {error}.");
             let error = Box::new(ErrorView::new(ErrorCode::Internal, message));
             EarlyExit::UsageError { command: command(), error }
         };
-        Some(read(reexec::take_reexec_payload()?).map_err(failed))
+        Some(read(take_reexec_payload()?).map_err(failed))
     }
 
     fn global_options(&self) -> &GlobalOptions {
@@ -110,33 +112,33 @@ impl CliProgram for InboxCli {
     }
 
     fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
-        Ok(match self.command {
-            InboxCommand::Init(args) => init::run(&args, context)?.into(),
-            InboxCommand::Send(args) => send::run(&args, context)?.into(),
-            InboxCommand::List(args) => list::run(&args, context)?.into(),
-            InboxCommand::Show(args) => show::run(&args, context)?.into(),
-            InboxCommand::Claim(args) => claim::run(&args, context)?.into(),
-            InboxCommand::Renew(args) => renew::run(&args, context)?.into(),
-            InboxCommand::Progress(args) => progress::run(&args, context)?.into(),
-            InboxCommand::Ask(args) => ask::run(&args, context)?.into(),
-            InboxCommand::Reply(args) => reply::run(&args, context)?.into(),
-            InboxCommand::Wait(args) => wait::run(&args, context)?.into(),
-            InboxCommand::Ack(args) => ack::run(&args, context)?.into(),
-            InboxCommand::Done(args) => done::run(&args, context)?.into(),
-            InboxCommand::Fail(args) => fail::run(&args, context)?.into(),
-            InboxCommand::Release(args) => release::run(&args, context)?.into(),
-            InboxCommand::Cancel(args) => cancel::run(&args, context)?.into(),
-            InboxCommand::Agents(args) => agents::run(&args, context)?.into(),
+        match self.command {
+            InboxCommand::Init(args) => init::run(args, context),
+            InboxCommand::Send(args) => send::run(args, context),
+            InboxCommand::List(args) => list::run(args, context),
+            InboxCommand::Show(args) => show::run(args, context),
+            InboxCommand::Claim(args) => claim::run(args, context),
+            InboxCommand::Renew(args) => renew::run(args, context),
+            InboxCommand::Progress(args) => progress::run(args, context),
+            InboxCommand::Ask(args) => ask::run(args, context),
+            InboxCommand::Reply(args) => reply::run(args, context),
+            InboxCommand::Wait(args) => wait::run(args, context),
+            InboxCommand::Ack(args) => ack::run(args, context),
+            InboxCommand::Done(args) => done::run(args, context),
+            InboxCommand::Fail(args) => fail::run(args, context),
+            InboxCommand::Release(args) => release::run(args, context),
+            InboxCommand::Cancel(args) => cancel::run(args, context),
+            InboxCommand::Agents(args) => agents::run(args, context),
             InboxCommand::Schema(args) => {
-                self_description::schema_response(&args, "inbox", orch_contract::schema::inbox_schemas())?
-                    .into()
+                Ok(self_description::schema_response(&args, "inbox", orch_contract::schema::inbox_schemas())?
+                    .into())
             }
             InboxCommand::Completions(args) => {
-                self_description::completion_script(&args, Self::full_parser())
+                Ok(self_description::completion_script(&args, Self::full_parser()))
             }
-            InboxCommand::Man(args) => self_description::write_manual(&args, Self::full_parser())?,
-            InboxCommand::Run(args) => run::run(args, context)?,
-            InboxCommand::GoOn(kept) => run::continue_after_reexec(*kept, context)?,
-        })
+            InboxCommand::Man(args) => self_description::write_manual(&args, Self::full_parser()),
+            InboxCommand::Run(args) => run::run(args, context),
+            InboxCommand::Continue(kept) => run::continue_after_reexec(*kept, context),
+        }
     }
 }

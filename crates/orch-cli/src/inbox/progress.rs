@@ -2,16 +2,14 @@
 
 use std::path::PathBuf;
 
-use orch_contract::inbox::ProgressResponse;
-use orch_contract::{MessageOrSummary, MessageView};
-use orch_inbox::progress::{self, ProgressOutcome, ProgressRequest};
-
-use crate::arguments::{self, DetailOption, RequestIdOption};
-use crate::context::CommandRuntime;
-use crate::inbox::holder::{self, TokenOptions};
-use crate::respond::CommandReply;
 use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
+use orch_app::inbox::ReportProgress;
+use orch_app::values::parse_percent;
+
+use crate::arguments::{DetailOption, RequestIdOption};
+use crate::context::CommandRuntime;
+use crate::inbox::holder::{TokenOptions, thread_and_text};
+use crate::respond::CommandOutcome;
 
 /// Report progress and renew the lease
 ///
@@ -20,7 +18,7 @@ use orch_app::fingerprint::RequestFingerprint;
 #[command(
     after_help = "EXAMPLE:\n  inbox progress th-1 --token TOKEN 'Two of three files done.' --percent 66"
 )]
-pub struct ProgressArgs {
+pub(super) struct ProgressArgs {
     /// The thread [env: INBOX_THREAD]
     #[arg(value_name = "THREAD", allow_hyphen_values = true)]
     first: Option<String>,
@@ -31,7 +29,7 @@ pub struct ProgressArgs {
     #[arg(long, value_name = "FILE")]
     text_file: Option<PathBuf>,
     /// The percentage done, 0 to 100
-    #[arg(long, value_name = "N", value_parser = arguments::parse_percent)]
+    #[arg(long, value_name = "N", value_parser = parse_percent)]
     percent: Option<u8>,
     #[command(flatten)]
     token: TokenOptions,
@@ -41,31 +39,11 @@ pub struct ProgressArgs {
     repeatable: RequestIdOption,
 }
 
-/// Writes a progress message.
-///
-/// # Errors
-/// The token is not the live one, or the store failed.
-pub fn run(
-    args: &ProgressArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<ProgressResponse>, AppError> {
+pub(super) fn run(args: ProgressArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
-    let (thread, text) = holder::thread_and_text(context.environment(), words, args.text_file.is_some())?;
+    let (thread, text) = thread_and_text(context.app().environment(), words, args.text_file.is_some())?;
     let text = context.text_source().read_required("TEXT", text.as_deref(), args.text_file.as_deref())?;
-    let request =
-        ProgressRequest { thread, token: args.token.read_token(context)?, text, percent: args.percent };
-    let fingerprint = RequestFingerprint::for_command("inbox progress")
-        .with_argument("thread", request.thread)
-        .with_argument("token", &request.token)
-        .with_argument("text", &request.text)
-        .with_optional("percent", request.percent);
-    let full = args.detail.full;
-    let view = |progressed: &ProgressOutcome| ProgressResponse {
-        message: MessageOrSummary::from_message(&progressed.message, full),
-        unread: progressed.unread.count,
-        messages: MessageView::from_messages(&progressed.unread.messages),
-    };
-    context.run_change(&args.repeatable, fingerprint, view, |session, receipt| {
-        progress::report_progress(session, receipt, &request)
-    })
+    let token = args.token.read_token(context)?;
+    let request = ReportProgress { thread, token, text, percent: args.percent, full: args.detail.full };
+    context.answer(&request, &args.repeatable)
 }

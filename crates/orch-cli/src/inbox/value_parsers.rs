@@ -5,22 +5,19 @@ use orch_core::message::MessageKind;
 use orch_core::thread::{ThreadKind, ThreadStatus};
 
 /// A thread's kind.
-#[must_use]
-pub fn thread_kind_parser() -> impl TypedValueParser<Value = ThreadKind> {
+pub(super) fn thread_kind_parser() -> impl TypedValueParser<Value = ThreadKind> {
     PossibleValuesParser::new(["work", "note"])
         .try_map(|name| ThreadKind::parse(&name).ok_or("a kind of thread"))
 }
 
 /// A thread's state.
-#[must_use]
-pub fn thread_state_parser() -> impl TypedValueParser<Value = ThreadStatus> {
+pub(super) fn thread_state_parser() -> impl TypedValueParser<Value = ThreadStatus> {
     PossibleValuesParser::new(ThreadStatus::ALL.map(ThreadStatus::name))
         .try_map(|name| ThreadStatus::parse(&name).ok_or("a thread's state"))
 }
 
 /// A message's kind.
-#[must_use]
-pub fn message_kind_parser() -> impl TypedValueParser<Value = MessageKind> {
+pub(super) fn message_kind_parser() -> impl TypedValueParser<Value = MessageKind> {
     PossibleValuesParser::new(MessageKind::ALL.map(MessageKind::name))
         .try_map(|name| MessageKind::parse(&name).ok_or("a kind of message"))
 }

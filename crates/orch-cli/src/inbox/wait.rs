@@ -1,19 +1,17 @@
 //! `inbox wait`: messages to an agent after its cursor, as soon as there are any.
 
-use orch_contract::MessageView;
-use orch_contract::inbox::MessageWaitResponse;
+use orch_app::AppError;
+use orch_app::inbox::WaitForMessages;
+use orch_app::values::{parse_duration, parse_list_limit, parse_message_id, parse_slug, parse_thread_id};
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::limit;
 use orch_core::message::MessageKind;
 use orch_core::time::TimeSpan;
-use orch_inbox::wait::{self, MessageWaitRequest};
-use orch_inbox::{Error, WaitTarget};
 
-use crate::arguments::{self, EmptyOkOption};
+use crate::arguments::EmptyOkOption;
 use crate::context::CommandRuntime;
 use crate::inbox::value_parsers;
-use crate::respond::CommandReply;
-use orch_app::AppError;
+use crate::respond::CommandOutcome;
 
 /// Wait for messages
 ///
@@ -21,49 +19,39 @@ use orch_app::AppError;
 /// does.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "EXAMPLE:\n  inbox wait --for lead --kind question --timeout 5m")]
-pub struct InboxWaitArgs {
+pub(super) struct InboxWaitArgs {
     /// The agent [default: you]
-    #[arg(long = "for", value_name = "AGENT", value_parser = arguments::parse_slug)]
+    #[arg(long = "for", value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
     /// Only messages of this thread
-    #[arg(long, value_name = "THREAD", value_parser = arguments::parse_thread_id)]
+    #[arg(long, value_name = "THREAD", value_parser = parse_thread_id)]
     thread: Option<ThreadId>,
     /// Only messages of this kind
     #[arg(long, value_parser = value_parsers::message_kind_parser())]
     kind: Option<MessageKind>,
     /// Only messages after this one, instead of the acknowledged cursor
-    #[arg(long, value_name = "MESSAGE", value_parser = arguments::parse_message_id)]
+    #[arg(long, value_name = "MESSAGE", value_parser = parse_message_id)]
     after: Option<MessageId>,
     /// The time to wait
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_value = "100s", default_missing_value = "100s",
-        value_parser = arguments::parse_duration)]
+        value_parser = parse_duration)]
     timeout: TimeSpan,
     /// Return at most this many messages
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = arguments::parse_list_limit)]
+    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
     #[command(flatten)]
     empty_ok: EmptyOkOption,
 }
 
-/// Waits.
-///
-/// # Errors
-/// The wait timed out, or the store failed.
-pub fn run(
-    args: &InboxWaitArgs,
-    context: &mut CommandRuntime<'_>,
-) -> Result<CommandReply<MessageWaitResponse>, AppError> {
-    let request = MessageWaitRequest {
-        agent: context.calling_agent_or("--for", args.agent.as_ref())?,
+pub(super) fn run(args: InboxWaitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let request = WaitForMessages {
+        agent: context.app().calling_agent_or("--for", args.agent.as_ref())?,
         thread: args.thread,
         kind: args.kind,
         after: args.after,
         timeout: args.timeout,
         limit: args.limit,
+        empty_ok: args.empty_ok.empty_ok,
     };
-    let (messages, cursor) = match wait::wait_for_messages(context.open_session()?, &request) {
-        Err(Error::TimedOut(WaitTarget::Messages(cursor))) if args.empty_ok.empty_ok => (Vec::new(), cursor),
-        waited => waited.map(|waited| (MessageView::from_messages(&waited.messages), waited.cursor))?,
-    };
-    Ok(CommandReply::new(MessageWaitResponse { messages, cursor: cursor.to_string() }))
+    context.show(&request)
 }

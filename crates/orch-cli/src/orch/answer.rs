@@ -2,25 +2,18 @@
 
 use std::path::PathBuf;
 
-use orch_contract::MessageOrSummary;
-use orch_contract::orch::tell::AnswerResponse;
-use orch_scheduler::TaskSelector;
-use orch_scheduler::answer::{AnswerOutcome, answer_question};
-
-use super::naming::NamedRun;
-use super::task::ChangeOptions;
-use crate::context::CommandRuntime;
-use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
 use orch_app::naming::parse_task;
-use orch_app::orch::view;
+use orch_app::orch::answer::AnswerQuestion;
+use orch_app::{AppError, TaskSelector};
+
+use crate::context::CommandRuntime;
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Answer the open question of a task's worker
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct AnswerArgs {
+pub(super) struct AnswerArgs {
     /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
@@ -40,33 +33,11 @@ EXAMPLE:
   Both: read `v1`, write `v2`.
   EOF";
 
-/// Runs the command.
-///
-/// # Errors
-/// No question is open, or the store failed.
-pub fn run(
-    args: AnswerArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let task = run.resolve_task(args.task, context)?;
+pub(super) fn run(args: AnswerArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
     let body =
         context.text_source().read_required("BODY", args.body.as_deref(), args.body_file.as_deref())?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("task", naming::task_text(&task))
-        .with_argument("body", &body);
-    let full = args.manner.detail.full;
-    let mut reply = context.run_change(
-        &args.manner.repeatable,
-        fingerprint,
-        |outcome: &AnswerOutcome| AnswerResponse {
-            task: view::task_view(&outcome.task),
-            message: MessageOrSummary::from_message(&outcome.message, full),
-        },
-        |session, receipt| answer_question(session, receipt, &who, &task, &body),
-    )?;
-    view::add_long_texts(context.open_session()?, &mut reply.data.task, full)?;
-    Ok(reply.into())
+    let request = AnswerQuestion { agent, task, body, full: args.manner.detail.full };
+    context.answer(&request, &args.manner.repeatable)
 }

@@ -1,9 +1,11 @@
 //! `orch init`.
 
+use orch_app::AppError;
+use orch_app::inbox::InitOwnStore;
+
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
 
 /// Create the store if there is none
 ///
@@ -11,16 +13,12 @@ use orch_app::AppError;
 /// A repository gets its own store even if a folder above it has one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch init")]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     #[command(flatten)]
     repeatable: RequestIdOption,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// The store can be neither opened nor made.
-pub fn run(args: &InitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
-    context.calling_lead()?;
-    Ok(context.create_own_store(&args.repeatable)?.into())
+pub(super) fn run(args: InitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    context.app().calling_lead()?;
+    context.answer(&InitOwnStore {}, &args.repeatable)
 }

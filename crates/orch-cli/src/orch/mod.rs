@@ -1,45 +1,44 @@
 //! The program `orch`: one file per command, groups as folders.
 
-pub mod accept;
-pub mod ack;
-pub mod agents;
-pub mod answer;
-pub mod blocked;
-pub mod brief;
-pub mod demo;
-pub mod dep;
-pub mod diff;
-pub mod dispatch;
-pub mod doctor;
-pub mod drive;
-pub mod events;
-pub mod graph;
-pub mod init;
-pub mod integrate;
-pub mod land;
-pub mod log;
-pub mod meter;
-mod naming;
+mod accept;
+mod ack;
+mod agents;
+mod answer;
+mod blocked;
+mod brief;
+mod demo;
+mod dep;
+mod diff;
+mod dispatch;
+mod doctor;
+mod drive;
+mod events;
+mod graph;
+mod init;
+mod integrate;
+mod land;
+mod log;
+mod meter;
 #[cfg(test)]
 mod parity;
-pub mod prime;
-pub mod ps;
-pub mod ready;
-pub mod recall;
-pub mod reconcile;
-pub mod reject;
-pub mod report;
-pub mod request;
-pub mod run;
-pub mod status;
-pub mod stop;
-pub mod task;
-pub mod tell;
-pub mod timeline;
-pub mod verify;
-pub mod wait;
-pub mod why;
-pub mod worktree;
+mod prime;
+mod ps;
+mod ready;
+mod recall;
+mod reconcile;
+mod reject;
+mod report;
+mod request;
+mod run;
+mod status;
+mod stop;
+mod task;
+mod tell;
+mod timeline;
+mod verify;
+mod wait;
+mod why;
+mod worktree;
 
 use clap::{Parser, Subcommand};
 use orch_core::id::Slug;
@@ -47,9 +46,10 @@ use orch_core::id::Slug;
 use crate::arguments::{GLOBAL, GlobalOptions, parse_slug};
 use crate::context::{CommandRuntime, ProgramIdentity};
 use crate::entry::CliProgram;
+use crate::inbox::InboxCli;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
-use orch_app::AppError;
+use orch_app::{AppError, CallerRules};
 
 /// Plan a goal as a graph of tasks, dispatch them to workers, check and merge their work
 ///
@@ -126,53 +126,57 @@ enum OrchCommand {
 }
 
 impl CliProgram for OrchCli {
-    const IDENTITY: ProgramIdentity =
-        ProgramIdentity { program: "orch", agent_variable: "ORCH_AGENT", agent_default: Some("lead") };
+    const IDENTITY: ProgramIdentity = ProgramIdentity {
+        program: "orch",
+        caller: CallerRules { agent_variable: "ORCH_AGENT", agent_default: Some("lead") },
+    };
 
     fn global_options(&self) -> &GlobalOptions {
         &self.globals
     }
 
     fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
-        let run = naming::NamedRun { option: self.run };
+        context.app().set_run_option(self.run);
         match self.command {
-            OrchCommand::Init(args) => init::run(&args, context),
-            OrchCommand::Doctor(args) => doctor::run(&args, context),
-            OrchCommand::Run(args) => run::run(args, context, &run),
-            OrchCommand::Task(args) => task::run(args, context, &run),
-            OrchCommand::Dep(args) => dep::run(args, context, &run),
-            OrchCommand::Ready(args) => ready::run(&args, context, &run),
-            OrchCommand::Dispatch(args) => dispatch::run(args, context, &run),
-            OrchCommand::Recall(args) => recall::run(args, context, &run),
-            OrchCommand::Tell(args) => tell::run(args, context, &run),
-            OrchCommand::Reconcile(args) => reconcile::run(&args, context, &run),
-            OrchCommand::Verify(args) => verify::run(args, context, &run),
-            OrchCommand::Accept(args) => accept::run(args, context, &run),
-            OrchCommand::Reject(args) => reject::run(args, context, &run),
-            OrchCommand::Integrate(args) => integrate::run(&args, context, &run),
-            OrchCommand::Land(args) => land::run(args, context, &run),
-            OrchCommand::Diff(args) => diff::run(args, context, &run),
-            OrchCommand::Report(args) => report::run(&args, context, &run),
-            OrchCommand::Drive(args) => drive::run(*args, context, &run),
-            OrchCommand::Ps(args) => ps::run(&args, context, &run),
-            OrchCommand::Stop(args) => stop::run(&args, context, &run),
-            OrchCommand::Worktree(args) => worktree::run(args, context, &run),
-            OrchCommand::Blocked(args) => blocked::run(&args, context, &run),
-            OrchCommand::Answer(args) => answer::run(args, context, &run),
-            OrchCommand::Status(args) => status::run(&args, context, &run),
-            OrchCommand::Why(args) => why::run(args, context, &run),
-            OrchCommand::Wait(args) => wait::run(args, context, &run),
-            OrchCommand::Ack(args) => ack::run(&args, context, &run),
-            OrchCommand::Events(args) => events::run(args, context, &run),
-            OrchCommand::Brief(args) => brief::run(&args, context, &run),
-            OrchCommand::Meter(args) => meter::run(&args, context, &run),
-            OrchCommand::Log(args) => log::run(args, context, &run),
-            OrchCommand::Timeline(args) => timeline::run(&args, context, &run),
-            OrchCommand::Agents(args) => agents::run(&args, context, &run),
-            OrchCommand::Graph(args) => graph::run(&args, context, &run),
+            OrchCommand::Init(args) => init::run(args, context),
+            OrchCommand::Doctor(args) => doctor::run(args, context),
+            OrchCommand::Run(args) => run::run(args, context),
+            OrchCommand::Task(args) => task::run(args, context),
+            OrchCommand::Dep(args) => dep::run(args, context),
+            OrchCommand::Ready(args) => ready::run(args, context),
+            OrchCommand::Dispatch(args) => dispatch::run(args, context),
+            OrchCommand::Recall(args) => recall::run(args, context),
+            OrchCommand::Tell(args) => tell::run(args, context),
+            OrchCommand::Reconcile(args) => reconcile::run(args, context),
+            OrchCommand::Verify(args) => verify::run(args, context),
+            OrchCommand::Accept(args) => accept::run(args, context),
+            OrchCommand::Reject(args) => reject::run(args, context),
+            OrchCommand::Integrate(args) => integrate::run(args, context),
+            OrchCommand::Land(args) => land::run(args, context),
+            OrchCommand::Diff(args) => diff::run(args, context),
+            OrchCommand::Report(args) => report::run(args, context),
+            OrchCommand::Drive(args) => drive::run(*args, context),
+            OrchCommand::Ps(args) => ps::run(args, context),
+            OrchCommand::Stop(args) => stop::run(args, context),
+            OrchCommand::Worktree(args) => worktree::run(args, context),
+            OrchCommand::Blocked(args) => blocked::run(args, context),
+            OrchCommand::Answer(args) => answer::run(args, context),
+            OrchCommand::Status(args) => status::run(args, context),
+            OrchCommand::Why(args) => why::run(args, context),
+            OrchCommand::Wait(args) => wait::run(args, context),
+            OrchCommand::Ack(args) => ack::run(args, context),
+            OrchCommand::Events(args) => events::run(args, context),
+            OrchCommand::Brief(args) => brief::run(args, context),
+            OrchCommand::Meter(args) => meter::run(args, context),
+            OrchCommand::Log(args) => log::run(args, context),
+            OrchCommand::Timeline(args) => timeline::run(args, context),
+            OrchCommand::Agents(args) => agents::run(args, context),
+            OrchCommand::Graph(args) => graph::run(args, context),
             OrchCommand::Request(args) => request::run(args, context),
-            OrchCommand::Demo(args) => demo::run(&args, context),
-            OrchCommand::Prime(args) => prime::run(&args, context),
+            OrchCommand::Demo(args) => {
+                demo::run(args, context, [Self::full_parser(), InboxCli::full_parser()])
+            }
+            OrchCommand::Prime(args) => prime::run(args, context),
             OrchCommand::Schema(args) => {
                 Ok(self_description::schema_response(&args, "orch", orch_contract::schema::orch_schemas())?
                     .into())

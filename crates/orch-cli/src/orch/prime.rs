@@ -1,22 +1,19 @@
 //! `orch prime`.
 
+use orch_app::AppError;
+
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
 
 /// Teach an agent how to use `orch` and `inbox`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch prime")]
-pub struct PrimeArgs {}
+pub(super) struct PrimeArgs {}
 
 /// What an agent is told, as lead and as worker.
-pub const PRIME: &str = include_str!("prime.txt");
+pub(super) const PRIME: &str = include_str!("prime.txt");
 
-/// Runs the command.
-///
-/// # Errors
-/// None.
-pub fn run(_args: &PrimeArgs, _context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+pub(super) fn run(_args: PrimeArgs, _context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     Ok(CommandOutcome::Document(PRIME.to_owned()))
 }
 

@@ -2,24 +2,20 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::recall::recall_attempt;
-
-use super::naming::NamedRun;
-use super::task::{ChangeOptions, run_task_change};
-use crate::context::CommandRuntime;
-use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
 use orch_app::naming::parse_task;
+use orch_app::orch::recall::RecallTask;
+use orch_app::{AppError, TaskSelector};
+
+use crate::context::CommandRuntime;
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// End the live attempt of a task without counting it
 ///
 /// The task becomes ready again; later writes of its worker are kept as late messages and change nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch recall parser --reason 'The agent name was mistyped.'")]
-pub struct RecallArgs {
+pub(super) struct RecallArgs {
     /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
@@ -33,24 +29,11 @@ pub struct RecallArgs {
     manner: ChangeOptions,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// There is no live attempt, or the store failed.
-pub fn run(
-    args: RecallArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let task = run.resolve_task(args.task, context)?;
+pub(super) fn run(args: RecallArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
     let reason =
         context.text_source().read_text("--reason", args.reason.as_deref(), args.reason_file.as_deref())?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("task", naming::task_text(&task))
-        .with_optional("reason", reason.as_ref());
-    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
-        recall_attempt(session, receipt, &who, &task, reason.as_deref())
-    })
+    let request = RecallTask { agent, task, reason, full: args.manner.detail.full };
+    context.answer(&request, &args.manner.repeatable)
 }

@@ -2,17 +2,13 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::judge::{LeadVerdict, judge_attempt};
-
-use super::naming::NamedRun;
-use super::task::{ChangeOptions, run_task_change};
-use crate::context::CommandRuntime;
-use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
 use orch_app::naming::parse_task;
+use orch_app::orch::reject::RejectAttempt;
+use orch_app::{AppError, TaskSelector};
+
+use crate::context::CommandRuntime;
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Reject a reported attempt by hand, whatever its checks say
 ///
@@ -21,7 +17,7 @@ use orch_app::naming::parse_task;
 #[command(
     after_help = "EXAMPLE:\n  orch reject parser --reason - <<'EOF'\n  Empty input is not handled.\n  EOF"
 )]
-pub struct RejectArgs {
+pub(super) struct RejectArgs {
     /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
@@ -35,28 +31,14 @@ pub struct RejectArgs {
     manner: ChangeOptions,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// No attempt was reported, no reason was given, or the store failed.
-pub fn run(
-    args: RejectArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let task = run.resolve_task(args.task, context)?;
+pub(super) fn run(args: RejectArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
     let reason = context.text_source().read_required(
         "--reason",
         args.reason.as_deref(),
         args.reason_file.as_deref(),
     )?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("task", naming::task_text(&task))
-        .with_argument("reason", &reason);
-    let verdict = LeadVerdict::Reject { reason };
-    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
-        judge_attempt(session, receipt, &who, &task, &verdict)
-    })
+    let request = RejectAttempt { agent, task, reason, full: args.manner.detail.full };
+    context.answer(&request, &args.manner.repeatable)
 }

@@ -35,7 +35,7 @@ fn nothing_but_init_makes_a_store() {
     let made = place.orch(&["init"]).ok()["store"].clone();
     assert_eq!(
         (&made["created"], &made["schema"]),
-        (&true.into(), &orch_store::migrate::newest_schema().into())
+        (&true.into(), &orch_testkit::crates::orch_store::migrate::newest_schema().into())
     );
     assert!(json_text(&made["location"]).starts_with("sqlite:/"));
     assert_eq!(place.orch(&["init"]).ok()["store"]["created"], false);

@@ -9,7 +9,9 @@ use orch_cli::inbox::InboxCli;
 use orch_cli::orch::OrchCli;
 use orch_cli::usage;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
-use orch_profile::brief::{BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeFacts};
+use orch_testkit::crates::orch_profile::brief::{
+    BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeFacts,
+};
 use serde_json::Value;
 
 use crate::test_environment::TestEnvironment;

@@ -4,7 +4,7 @@
 
 use std::io::{ErrorKind, PipeReader, Write};
 
-use orch_scheduler::request;
+use orch_testkit::crates::orch_scheduler::request;
 use orch_testkit::program::{ProgramReply, RunningProcess, TestPrograms};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::Value;

@@ -8,7 +8,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::thread::ThreadKind;
-use orch_inbox::send::{SendRequest, send_message};
+use orch_testkit::crates::orch_inbox::send::{SendRequest, send_message};
 use orch_testkit::program::{ProgramReply, TestPrograms};
 
 use crate::fixture::ProcessFixture;

@@ -1,17 +1,13 @@
 //! `orch dep add`.
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::dep::add_dependencies;
+use orch_app::naming::{keys_of_one_run, parse_task};
+use orch_app::orch::dep::add::AddDependencies;
+use orch_app::{AppError, TaskSelector};
 
-use super::{change_dependencies, list_keys};
+use super::{dependency_outcome, list_keys};
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
 use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
-use orch_app::naming::{keys_of_one_run, parse_task};
 
 /// Make a task depend on others
 #[derive(Debug, clap::Args)]
@@ -27,20 +23,12 @@ pub(super) struct DepAddArgs {
     manner: ChangeOptions,
 }
 
-pub(super) fn run(
-    args: DepAddArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let (named, on) = keys_of_one_run(args.task.run, &args.on, "ON")?;
-    let task = run.resolve_task(TaskSelector { run: named, key: args.task.key }, context)?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("task", naming::task_text(&task))
-        .with_list("on", &on);
+pub(super) fn run(args: DepAddArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let (run, on) = keys_of_one_run(args.task.run, &args.on, "ON")?;
+    let task = context.app().resolve_task(TaskSelector { run, key: args.task.key })?;
     let sentence = format!("{} waits for {}.", task.key, list_keys(&on));
-    change_dependencies(context, &args.manner, fingerprint, sentence, |session, receipt| {
-        add_dependencies(session, receipt, &who, &task, &on)
-    })
+    let request = AddDependencies { agent, task, on, full: args.manner.detail.full };
+    let reply = context.app().answer(&request, args.manner.repeatable.request_id.as_deref())?;
+    Ok(dependency_outcome(sentence, reply))
 }

@@ -1,16 +1,12 @@
 //! `orch dep list`.
 
-use orch_contract::orch::dependency::DependencyListResponse;
-use orch_scheduler::TaskSelector;
-use orch_scheduler::dep::{DependencyFilter, list_dependencies};
+use orch_app::naming::parse_task;
+use orch_app::orch::dep::list::ListDependencies;
+use orch_app::{AppError, TaskSelector};
 
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::{CommandOutcome, CommandReply};
-use orch_app::AppError;
-use orch_app::naming::parse_task;
-use orch_app::orch::view;
+use crate::respond::CommandOutcome;
 
 /// List the dependencies of a task or of a run
 #[derive(Debug, clap::Args)]
@@ -23,16 +19,9 @@ pub(super) struct DepListArgs {
     paging: PagingOptions,
 }
 
-pub(super) fn run(
-    args: DepListArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let edges = match args.task {
-        Some(task) => DependencyFilter::Task(run.resolve_task(task, context)?),
-        None => DependencyFilter::Run(run.resolve_run(context)?),
-    };
-    let page = list_dependencies(context.open_session()?, &edges, &args.paging.page_request())?;
-    let dependencies = page.items.iter().map(view::dependency_view).collect();
-    Ok(CommandReply::new(DependencyListResponse { dependencies, total: page.total, next: page.next }).into())
+pub(super) fn run(args: DepListArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let app = context.app();
+    let task = args.task.map(|task| app.resolve_task(task)).transpose()?;
+    let run = if task.is_none() { app.resolve_run()? } else { None };
+    context.show(&ListDependencies { run, task, paging: args.paging.paging() })
 }

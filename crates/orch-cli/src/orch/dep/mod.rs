@@ -5,25 +5,18 @@ mod list;
 mod rm;
 
 use clap::Subcommand;
+use orch_app::{AppError, Reply};
 use orch_contract::orch::dependency::DependencyEditResponse;
-use orch_contract::task::slug_texts;
 use orch_core::id::Slug;
-use orch_inbox::{Error, Receipt, Response, Session};
-use orch_scheduler::TaskOverview;
 
-use super::naming::NamedRun;
-use super::task::ChangeOptions;
 use crate::context::CommandRuntime;
 use crate::human::{TextPage, escape_controls};
-use crate::respond::{CommandOutcome, CommandReply, PrintableReply};
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::orch::view;
+use crate::respond::{CommandOutcome, PrintableReply};
 
 /// Say which task waits for which
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct DepArgs {
+pub(super) struct DepArgs {
     #[command(subcommand)]
     command: DepCommand,
 }
@@ -35,50 +28,23 @@ enum DepCommand {
     List(list::DepListArgs),
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// As the command says.
-pub fn run(
-    args: DepArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
+pub(super) fn run(args: DepArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     match args.command {
-        DepCommand::Add(args) => add::run(args, context, run),
-        DepCommand::Rm(args) => rm::run(args, context, run),
-        DepCommand::List(args) => list::run(args, context, run),
+        DepCommand::Add(args) => add::run(args, context),
+        DepCommand::Rm(args) => rm::run(args, context),
+        DepCommand::List(args) => list::run(args, context),
     }
 }
 
-/// Changes what a task waits for.
-fn change_dependencies(
-    context: &mut CommandRuntime<'_>,
-    manner: &ChangeOptions,
-    fingerprint: RequestFingerprint,
-    sentence: String,
-    operation: impl FnOnce(
-        &mut Session,
-        Option<&Receipt<'_, TaskOverview>>,
-    ) -> Result<Response<TaskOverview>, Error>,
-) -> Result<CommandOutcome, AppError> {
-    let mut reply = context.run_change(
-        &manner.repeatable,
-        fingerprint,
-        |shown| DependencyEditResponse {
-            task: view::task_view(shown),
-            waits_for: slug_texts(&shown.waits_for),
-        },
-        operation,
-    )?;
-    view::add_long_texts(context.open_session()?, &mut reply.data.task, manner.detail.full)?;
-    Ok(CommandOutcome::Reply(Box::new(DependencyReply { sentence, reply })))
+/// Returns the outcome of a changed dependency; people get a sentence in the words of the request.
+fn dependency_outcome(sentence: String, reply: Reply<DependencyEditResponse>) -> CommandOutcome {
+    CommandOutcome::Reply(Box::new(DependencyReply { sentence, reply }))
 }
 
-/// An answer that people are told in the words of the request.
+/// An answer that begins with a sentence for people.
 struct DependencyReply {
     sentence: String,
-    reply: CommandReply<DependencyEditResponse>,
+    reply: Reply<DependencyEditResponse>,
 }
 
 impl PrintableReply for DependencyReply {
@@ -92,7 +58,7 @@ impl PrintableReply for DependencyReply {
     }
 }
 
-/// Keys as a person lists them: "a", "a and b", "a, b and c".
+/// Returns keys as a person lists them: "a", "a and b", "a, b and c".
 fn list_keys(keys: &[Slug]) -> String {
     match keys {
         [] => "nothing".to_owned(),

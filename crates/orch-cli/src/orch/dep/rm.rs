@@ -1,17 +1,13 @@
 //! `orch dep rm`.
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::dep::remove_dependency;
+use orch_app::naming::{keys_of_one_run, parse_task};
+use orch_app::orch::dep::rm::RemoveDependency;
+use orch_app::{AppError, TaskSelector};
 
-use super::change_dependencies;
+use super::dependency_outcome;
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
 use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
-use orch_app::naming::{keys_of_one_run, parse_task};
 
 /// Remove a dependency
 #[derive(Debug, clap::Args)]
@@ -27,21 +23,13 @@ pub(super) struct DepRmArgs {
     manner: ChangeOptions,
 }
 
-pub(super) fn run(
-    args: DepRmArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
+pub(super) fn run(args: DepRmArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
     let on = args.on.key.clone();
-    let (named, _) = keys_of_one_run(args.task.run, &[args.on], "ON")?;
-    let task = run.resolve_task(TaskSelector { run: named, key: args.task.key }, context)?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("task", naming::task_text(&task))
-        .with_argument("on", &on);
+    let (run, _) = keys_of_one_run(args.task.run, &[args.on], "ON")?;
+    let task = context.app().resolve_task(TaskSelector { run, key: args.task.key })?;
     let sentence = format!("{} no longer waits for {on}.", task.key);
-    change_dependencies(context, &args.manner, fingerprint, sentence, |session, receipt| {
-        remove_dependency(session, receipt, &who, &task, &on)
-    })
+    let request = RemoveDependency { agent, task, on, full: args.manner.detail.full };
+    let reply = context.app().answer(&request, args.manner.repeatable.request_id.as_deref())?;
+    Ok(dependency_outcome(sentence, reply))
 }

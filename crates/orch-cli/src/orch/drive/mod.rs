@@ -1,38 +1,23 @@
 //! `orch drive`: takes a run from plan to branch.
 
-mod check;
-mod detach;
-mod plan;
-mod view;
+mod screen;
 
-pub(super) use plan::create_or_update_run;
-pub(super) use view::{FinalScreen, worker_view};
+pub(super) use screen::{FinalScreen, LiveScreen};
 
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use orch_contract::orch::drive::{DriveEnd, DriveLine};
-use orch_contract::run::RunSummary;
-use orch_contract::{ErrorCode, ErrorView};
-use orch_core::event::Event;
-use orch_core::id::Slug;
-use orch_core::shell;
-use orch_core::time::TimeSpan;
-use orch_profile::ProfileReference;
-use orch_supervisor::settings;
-use orch_supervisor::supervisor::notify::EventNotifier;
-use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
-use orch_supervisor::supervisor::{self, DriveConfig, DriveOutcome, DriveUntil, StopReason, SupervisorEvent};
-use orch_supervisor::wrapper::ProgramPaths;
-
-use super::naming::NamedRun;
-use crate::arguments::{parse_duration, parse_slug};
-use crate::context::CommandRuntime;
-use crate::inbox::run::{error_with_causes, own_programs, profile_failure, profile_registry, user_folder};
-use crate::interrupts;
-use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
+use orch_app::orch::drive::DriveRequest;
+use orch_app::values::{ProfileReference, parse_duration, parse_profile, parse_slug};
+use orch_contract::ErrorCode;
+use orch_contract::orch::doctor::FindingLevelView;
+use orch_contract::orch::drive::DriveLine;
+use orch_core::id::Slug;
+use orch_core::time::TimeSpan;
+
+use crate::context::CommandRuntime;
+use crate::interrupts;
+use crate::respond::CommandOutcome;
 
 /// Run a plan to its end: start workers, check their reports and merge them
 ///
@@ -44,7 +29,7 @@ use orch_app::AppError;
     after_help = "EXAMPLES:\n  orch drive --plan plan.toml --profile claude=3\n  orch drive ship --profile shell --workers 8\n  \
     orch drive --check --profile codex"
 )]
-pub struct DriveArgs {
+pub(in crate::orch) struct DriveArgs {
     /// The run [default: all unfinished ones]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
@@ -89,238 +74,61 @@ const UNTIL_DEFAULT: &str = "finished";
 /// What happens to a silent worker when nobody says so.
 const ON_SILENCE_DEFAULT: &str = "tell";
 
-/// How many workers there are at once when nobody says so.
-const WORKERS: usize = 4;
-
-/// The most that may be asked for.
+/// The most workers that may be asked for.
 const WORKERS_MAX: usize = 1_000;
 
-/// Runs the command.
-///
-/// # Errors
-/// There is no such run, a profile cannot be read, or not every task is done in the end.
-pub fn run(
-    args: DriveArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let mut named = run.resolve_run_or(args.named.as_ref(), context)?;
+pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let mut run = context.app().resolve_run_or(args.named.as_ref())?;
     if let Some(path) = &args.plan {
-        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        named = Some(create_or_update_run(path, here, named, &who, context)?);
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let stdin = &mut std::io::stdin().lock();
+        run = Some(context.app().create_or_update_run(path, stdin, folder, run, &agent)?);
     }
-    let crew = build_crew(&args, context)?;
-    if args.check {
-        return check::run(context, named.as_ref(), &crew);
+    let (checks, detaches) = (args.check, args.detach);
+    let mut drive = context.app().set_up_drive(drive_request(args, agent, run))?;
+    if checks {
+        let checked = drive.check(context.app())?;
+        let is_bad = checked.verdict == FindingLevelView::Error;
+        let status = if is_bad { ErrorCode::CheckFailed.exit_status() } else { 0 };
+        let reply = orch_app::Reply::new(DriveLine::Checked(checked));
+        return Ok(CommandOutcome::ReplyWithStatus(Box::new(reply), status));
     }
-    check::check_start(context, named.as_ref(), &crew)?;
-    if args.detach {
-        return detach::run(&args, named.as_ref(), context);
+    drive.check_start(context.app())?;
+    if detaches {
+        let output = if context.is_json_requested() { "--json" } else { "--text" };
+        let detached = drive.detach(context.app(), output)?;
+        return Ok(orch_app::Reply::new(DriveLine::Detached(detached)).into());
     }
-    let (_, store) = context.session_opener()?;
-    let shift = DriveRequest {
-        who,
-        run: named,
-        crew,
-        until: if args.until == "idle" { DriveUntil::Idle } else { DriveUntil::Finished },
-        once: args.once,
-        programs: own_programs()?,
-        stop: interrupts::take_over_interrupts()?,
-        log: args.printed_to.clone(),
-        notifier: build_notifier(context, &store)?,
-        ends: FinalScreen::Shown,
-    };
-    let driven = supervise_run(shift, context, &mut |_| {})?;
-    if driven.interrupted && !driven.complete {
-        context.print_progress(&format!("Interrupted; this goes on: {}", resume_command(&args, &driven)));
+    let stop = interrupts::take_over_interrupts()?;
+    drive.start_notices(context.app())?;
+    let pages = if context.is_redrawable() { Some(drive.pages()?) } else { None };
+    let mut screen = LiveScreen::new(context, pages);
+    let mut driven = drive.supervise(stop, &mut |signal| screen.handle_signal(signal))?;
+    screen.close(FinalScreen::Shown);
+    for complaint in driven.drain_notices() {
+        context.print_progress(&complaint);
+    }
+    if let Some(command) = driven.resume_command() {
+        context.print_progress(&format!("Interrupted; this goes on: {command}"));
         return Ok(CommandOutcome::StreamedWithStatus(130));
     }
-    report_end(&driven)
+    Ok(orch_app::Reply::new(DriveLine::End(Box::new(driven.into_end()?))).into())
 }
 
-/// The command that goes on where this one was interrupted.
-fn resume_command(args: &DriveArgs, driven: &DriveOutcome) -> String {
-    let run = match driven.runs.as_slice() {
-        [run] => Some(&run.name),
-        _ => None,
-    };
-    let options = args.resume_words(run);
-    shell::join_words(["orch", "drive"].into_iter().chain(options.iter().map(String::as_str)))
-}
-
-impl DriveArgs {
-    /// The words of a command that goes on as this one was told to; a plan was taken in already.
-    fn resume_words(&self, run: Option<&Slug>) -> Vec<String> {
-        let mut words: Vec<String> = run.map(ToString::to_string).into_iter().collect();
-        let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-        for (reference, limit) in &self.profiles {
-            let name = match reference {
-                ProfileReference::Name(name) => name.to_string(),
-                ProfileReference::Path(path) => path.display().to_string(),
-            };
-            option("profile", limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
-        }
-        for (label, limit) in &self.labels {
-            option("label", format!("{label}={limit}"));
-        }
-        if let Some(workers) = self.workers {
-            option("workers", workers.to_string());
-        }
-        if let Some(limit) = self.attempt_limit {
-            option("attempt-limit", format!("{}ms", limit.0));
-        }
-        for (name, value, default) in
-            [("until", &self.until, UNTIL_DEFAULT), ("on-silence", &self.on_silence, ON_SILENCE_DEFAULT)]
-        {
-            if value != default {
-                option(name, value.clone());
-            }
-        }
-        words
+fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveRequest {
+    DriveRequest {
+        agent,
+        run,
+        profiles: args.profiles,
+        workers: args.workers,
+        labels: args.labels,
+        until_idle: args.until == "idle",
+        once: args.once,
+        attempt_limit: args.attempt_limit,
+        end_silent: args.on_silence == "end",
+        log: args.printed_to,
     }
-}
-
-/// What is to be seen through, and by whom.
-pub(in crate::orch) struct DriveRequest {
-    /// In whose name it leads.
-    pub(in crate::orch) who: Slug,
-    /// The run [default: all unfinished ones].
-    pub(in crate::orch) run: Option<Slug>,
-    /// Who works.
-    pub(in crate::orch) crew: WorkerPool,
-    /// Until when.
-    pub(in crate::orch) until: DriveUntil,
-    /// Ends after one pass.
-    pub(in crate::orch) once: bool,
-    /// Our own programs.
-    pub(in crate::orch) programs: ProgramPaths,
-    /// Gets a byte for each interrupt.
-    pub(in crate::orch) stop: OwnedFd,
-    /// Where what is printed goes, when there is no terminal.
-    pub(in crate::orch) log: Option<String>,
-    /// Whom the settings want to be told.
-    pub(in crate::orch) notifier: Option<EventNotifier>,
-    /// What becomes of the live view.
-    pub(in crate::orch) ends: FinalScreen,
-}
-
-/// Supervises, shows what happens, and lets the caller hear each event first.
-///
-/// # Errors
-/// There is no such run, or the store failed.
-pub(in crate::orch) fn supervise_run(
-    shift: DriveRequest,
-    context: &mut CommandRuntime<'_>,
-    hear: &mut dyn FnMut(&Event),
-) -> Result<DriveOutcome, AppError> {
-    let (open, store) = context.session_opener()?;
-    let open: supervisor::SessionOpener = Arc::new(open);
-    let mut screen = view::LiveScreen::new(context, &open, shift.run.clone(), shift.notifier)?;
-    let driven = supervisor::drive_runs(DriveConfig {
-        open: Arc::clone(&open),
-        store,
-        who: shift.who,
-        run: shift.run,
-        crew: shift.crew,
-        until: shift.until,
-        once: shift.once,
-        programs: shift.programs,
-        stop: Some(shift.stop),
-        log: shift.log,
-        listen: &mut |said| {
-            if let SupervisorEvent::Event(event) = &said {
-                hear(event);
-            }
-            screen.handle_event(said)
-        },
-    })?;
-    screen.close(shift.ends);
-    Ok(driven)
-}
-
-/// Says how it ended; what is not complete is an error, so that scripts notice.
-fn report_end(driven: &DriveOutcome) -> Result<CommandOutcome, AppError> {
-    let next = next_commands(driven);
-    if driven.complete {
-        let runs = driven.runs.iter().map(RunSummary::from_run).collect();
-        let end = DriveEnd { runs, complete: true, reason: None, next };
-        return Ok(CommandReply::new(DriveLine::End(Box::new(end))).into());
-    }
-    let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
-    let why = driven.reason.as_ref().map_or_else(|| "not every task is done".to_owned(), ToString::to_string);
-    let mut error = ErrorView::new(ErrorCode::RunIncomplete, format!("{}: {why}.", names.join(", ")))
-        .with_detail("runs", names)
-        .with_detail("interrupted", driven.interrupted);
-    if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
-        error = error.with_hint(hint);
-    }
-    Err(error.into())
-}
-
-/// What helps against the reason why it stopped, where that is one command.
-fn remedy_command(driven: &DriveOutcome) -> Option<String> {
-    match driven.reason.as_ref()? {
-        StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
-        StopReason::Paused { run, .. } => Some(format!("orch run resume {run}")),
-        StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
-    }
-}
-
-/// The literal next commands.
-fn next_commands(driven: &DriveOutcome) -> Vec<String> {
-    let mut next = Vec::new();
-    for run in &driven.runs {
-        if driven.complete {
-            if let Some(ground) = &run.ground {
-                let onto = ground.base_branch.as_deref().unwrap_or("BRANCH");
-                next.push(format!("orch land {} --onto {onto}", run.name));
-            }
-        } else {
-            next.push(format!("orch status {}", run.name));
-        }
-    }
-    next
-}
-
-/// Whom the settings want to be told.
-fn build_notifier(context: &mut CommandRuntime<'_>, store: &str) -> Result<Option<EventNotifier>, AppError> {
-    let user = user_folder(context)?;
-    let folder = context.open_session()?.store_folder().to_owned();
-    let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
-    let settings = settings::load_settings(&folders).map_err(|error| {
-        AppError::invalid_argument(settings::FILE, format!("{}.", error_with_causes(&error)))
-    })?;
-    Ok(settings.notify.map(|notify| EventNotifier::new(notify, folder, store.to_owned())))
-}
-
-/// Who works.
-fn build_crew(args: &DriveArgs, context: &mut CommandRuntime<'_>) -> Result<WorkerPool, AppError> {
-    let named: usize = args.profiles.iter().filter_map(|(_, limit)| *limit).sum();
-    let workers = args.workers.unwrap_or(if named > 0 { named } else { WORKERS });
-    let shelf = profile_registry(context)?;
-    let mut seats = Vec::new();
-    for (reference, limit) in &args.profiles {
-        let profile = shelf.load_profile(reference).map_err(|error| profile_failure(&error))?;
-        shelf.load_template(&profile).map_err(|error| profile_failure(&error))?;
-        let reference = match reference {
-            ProfileReference::Name(name) => name.to_string(),
-            // A wrapper starts in another folder.
-            ProfileReference::Path(path) => {
-                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
-            }
-        };
-        seats.push(ProfileSlots {
-            profile: profile.name.clone(),
-            reference,
-            limit: limit.unwrap_or(workers),
-        });
-    }
-    let mut crew = WorkerPool::new(seats, workers, shelf);
-    crew.attempt_limit = args.attempt_limit;
-    crew.labels = args.labels.iter().cloned().collect();
-    crew.ends_silent = args.on_silence == "end";
-    Ok(crew)
 }
 
 /// Reads `PROFILE` or `PROFILE=N`.
@@ -329,7 +137,7 @@ fn parse_seat(text: &str) -> Result<(ProfileReference, Option<usize>), String> {
         Some((name, limit)) => (name, Some(parse_worker_count(limit)?)),
         None => (text, None),
     };
-    let reference = name.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())?;
+    let reference = parse_profile(name)?;
     Ok((reference, limit))
 }
 
@@ -364,7 +172,11 @@ mod tests {
             let line =
                 DriveCommandLine::try_parse_from(std::iter::once("drive").chain(words.split_whitespace()))
                     .unwrap();
-            let again = line.args.resume_words(line.args.named.as_ref()).join(" ");
+            let again = {
+                let named = line.args.named.clone();
+                let request = drive_request(line.args, Slug::from_title("lead"), named);
+                request.resume_words(request.run.as_ref()).join(" ")
+            };
             assert_eq!(again, words.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     }

@@ -1,12 +1,11 @@
 //! `orch request show`.
 
-use orch_contract::orch::request::{RequestShowResponse, RequestView};
-use orch_scheduler::request::show_request;
-
-use crate::arguments::parse_request_id;
-use crate::context::CommandRuntime;
-use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
+use orch_app::orch::request::show::ShowRequest;
+use orch_app::values::parse_request_id;
+
+use crate::context::CommandRuntime;
+use crate::respond::CommandOutcome;
 
 /// Show whether a request was applied, and its recorded response
 ///
@@ -20,19 +19,8 @@ pub(super) struct RequestShowArgs {
 }
 
 pub(super) fn run(
-    args: &RequestShowArgs,
+    args: RequestShowArgs,
     context: &mut CommandRuntime<'_>,
 ) -> Result<CommandOutcome, AppError> {
-    let applied = show_request(context.open_session()?, &args.key)?;
-    let request = RequestView {
-        key: applied.key,
-        applied: true,
-        at: applied.at.into(),
-        answer: applied
-            .answer
-            .as_deref()
-            .and_then(|answer| serde_json::from_str(answer).ok())
-            .unwrap_or_default(),
-    };
-    Ok(CommandReply::new(RequestShowResponse { request }).into())
+    context.show(&ShowRequest { key: args.key })
 }

@@ -1,12 +1,11 @@
 //! `orch run cancel`.
 
-use orch_scheduler::run::RunAction;
-
-use super::{RunSelector, apply_run_verb};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::CommandOutcome;
 use orch_app::AppError;
+use orch_app::orch::run::cancel::CancelRun;
+
+use super::RunSelector;
+use crate::context::CommandRuntime;
+use crate::respond::CommandOutcome;
 
 /// Cancel a run
 ///
@@ -19,10 +18,8 @@ pub(super) struct RunCancelArgs {
     which: RunSelector,
 }
 
-pub(super) fn run(
-    args: &RunCancelArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    apply_run_verb(&args.which, RunAction::Cancel, context, run)
+pub(super) fn run(args: RunCancelArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let run = context.app().resolve_run_or(args.which.named.as_ref())?;
+    context.answer(&CancelRun { agent, run }, &args.which.repeatable)
 }

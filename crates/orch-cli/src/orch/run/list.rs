@@ -1,13 +1,11 @@
 //! `orch run list`.
 
-use orch_contract::orch::run::RunListResponse;
-use orch_contract::run::RunSummary;
-use orch_scheduler::run::list_runs;
+use orch_app::AppError;
+use orch_app::orch::run::list::ListRuns;
 
 use crate::arguments::PagingOptions;
 use crate::context::CommandRuntime;
-use crate::respond::{CommandOutcome, CommandReply};
-use orch_app::AppError;
+use crate::respond::CommandOutcome;
 
 /// List runs, newest first
 #[derive(Debug, clap::Args)]
@@ -17,8 +15,6 @@ pub(super) struct RunListArgs {
     paging: PagingOptions,
 }
 
-pub(super) fn run(args: &RunListArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
-    let page = list_runs(context.open_session()?, &args.paging.page_request())?;
-    let runs = page.items.iter().map(RunSummary::from_run).collect();
-    Ok(CommandReply::new(RunListResponse { runs, total: page.total, next: page.next }).into())
+pub(super) fn run(args: RunListArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    context.show(&ListRuns { paging: args.paging.paging() })
 }

@@ -1,12 +1,11 @@
 //! `orch run pause`.
 
-use orch_scheduler::run::RunAction;
-
-use super::{RunSelector, apply_run_verb};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::CommandOutcome;
 use orch_app::AppError;
+use orch_app::orch::run::pause::PauseRun;
+
+use super::RunSelector;
+use crate::context::CommandRuntime;
+use crate::respond::CommandOutcome;
 
 /// Pause a run: nothing new is dispatched or claimed
 ///
@@ -18,10 +17,8 @@ pub(super) struct RunPauseArgs {
     which: RunSelector,
 }
 
-pub(super) fn run(
-    args: &RunPauseArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    apply_run_verb(&args.which, RunAction::Pause, context, run)
+pub(super) fn run(args: RunPauseArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let run = context.app().resolve_run_or(args.which.named.as_ref())?;
+    context.answer(&PauseRun { agent, run }, &args.which.repeatable)
 }

@@ -7,7 +7,6 @@ use orch_core::time::TimeSpan;
 use crate::arguments::parse_duration;
 use crate::text_source::{check_entries, check_not_empty};
 use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
 
 /// The options.
 #[derive(Clone, Debug, clap::Args)]
@@ -120,22 +119,5 @@ impl RuleOptions {
             task_tokens: self.task_max_tokens.map(Some),
             ..edit
         }
-    }
-
-    /// Adds the options to what makes two requests the same.
-    pub(super) fn extend_fingerprint(&self, fingerprint: RequestFingerprint) -> RequestFingerprint {
-        fingerprint
-            .with_list("verify", &self.verify)
-            .with_optional("setup", self.setup.as_ref())
-            .with_list("copy", &self.copy)
-            .with_list("protect", &self.protect)
-            .with_optional("check-limit", self.check_limit.map(|span| span.0))
-            .with_optional("max-wall", self.max_wall.map(|span| span.0))
-            .with_optional("max-cost", self.max_cost)
-            .with_optional("max-tokens", self.max_tokens)
-            .with_optional("max-all-attempts", self.max_all_attempts)
-            .with_optional("task-max-wall", self.task_max_wall.map(|span| span.0))
-            .with_optional("task-max-cost", self.task_max_cost)
-            .with_optional("task-max-tokens", self.task_max_tokens)
     }
 }

@@ -1,17 +1,13 @@
 //! `orch run show`.
 
-use orch_contract::RunView;
-use orch_contract::orch::run::RunShowResponse;
-use orch_contract::run::TaskCountsView;
-use orch_core::id::Slug;
-use orch_scheduler::run::show_run;
-
-use crate::arguments::{DetailOption, PagingOptions, parse_slug};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
-use orch_app::orch::view;
+use orch_app::orch::run::show::ShowRun;
+use orch_app::values::parse_slug;
+use orch_core::id::Slug;
+
+use crate::arguments::{DetailOption, PagingOptions};
+use crate::context::CommandRuntime;
+use crate::respond::CommandOutcome;
 
 /// Show a run and its tasks, oldest first
 #[derive(Debug, clap::Args)]
@@ -26,22 +22,7 @@ pub(super) struct RunShowArgs {
     detail: DetailOption,
 }
 
-pub(super) fn run(
-    args: &RunShowArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let run = run.resolve_run_or(args.named.as_ref(), context)?;
-    let session = context.open_session()?;
-    let shown = show_run(session, run.as_ref(), &args.paging.page_request())?;
-    let mut tasks = view::task_views(&shown.tasks.items);
-    view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
-    let answer = RunShowResponse {
-        run: RunView::from_run(&shown.run),
-        counts: TaskCountsView::from_counts(&shown.run.counts),
-        tasks,
-        total: shown.tasks.total,
-        next: shown.tasks.next,
-    };
-    Ok(CommandReply::new(answer).into())
+pub(super) fn run(args: RunShowArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let run = context.app().resolve_run_or(args.named.as_ref())?;
+    context.show(&ShowRun { run, paging: args.paging.paging(), full: args.detail.full })
 }

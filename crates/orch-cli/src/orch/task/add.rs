@@ -1,22 +1,18 @@
-//! `orch task add`: one task; with `--file` a plan, see [`super::plan`].
+//! `orch task add`: one task, or a whole plan with `--file`.
 
 use std::path::PathBuf;
 
+use orch_app::naming::{keys_of_one_run, parse_task};
+use orch_app::orch::task::add::AddTask;
+use orch_app::values::{parse_max_attempts, parse_priority, parse_slug};
+use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskText};
-use orch_scheduler::TaskSelector;
-use orch_scheduler::task::add_task;
 
-use super::{ChangeOptions, plan, run_task_change};
-use crate::arguments::{parse_priority, parse_slug};
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
+use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming::{keys_of_one_run, parse_task};
-use orch_app::values::parse_max_attempts;
 
 /// Add a task to a run, or a whole plan of tasks
 #[derive(Debug, clap::Args)]
@@ -59,9 +55,24 @@ pub(super) struct TaskAddArgs {
     #[arg(long)]
     allow_empty: bool,
     #[command(flatten)]
-    plan: plan::PlanOptions,
+    plan: PlanOptions,
     #[command(flatten)]
     manner: ChangeOptions,
+}
+
+/// The options of a plan.
+#[derive(Debug, clap::Args)]
+struct PlanOptions {
+    /// Add the tasks of a plan file, all or nothing; `-` reads JSON lines from stdin
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
+        "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
+    file: Option<PathBuf>,
+    /// Validate the plan, print the result and change nothing
+    #[arg(long, requires = "file", conflicts_with = "title")]
+    dry_run: bool,
+    /// Update tasks whose keys exist; live and finished tasks are never changed
+    #[arg(long, requires = "file", conflicts_with = "title")]
+    update: bool,
 }
 
 const EXAMPLE: &str = "\
@@ -77,28 +88,20 @@ A plan is JSON lines, one JSON document or TOML. In JSON lines the first line ma
   {\"key\": \"b\", \"title\": \"Second\", \"after\": [\"a\"], \"spec_file\": \"specs/b.md\"}
 A task has: key title spec spec_file after priority accept verify labels agent max_attempts allow_empty.";
 
-pub(super) fn run(
-    args: TaskAddArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    if args.plan.file.is_some() {
-        return plan::run(&args.plan, &args.manner, &who, context, run);
+pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    if let Some(file) = &args.plan.file {
+        let options = (args.plan.update, args.plan.dry_run, args.manner.detail.full);
+        let request = context.app().read_plan(file, &mut std::io::stdin().lock(), options)?;
+        return context.answer(&request, &args.manner.repeatable);
     }
-    let (run, after) = keys_of_one_run(run.resolve_run(context)?, &args.after, "--after")?;
+    let agent = context.app().calling_lead()?;
+    let (run, after) = keys_of_one_run(context.app().resolve_run()?, &args.after, "--after")?;
+    let title = context.text_source().read_title("TITLE", args.title.as_deref())?;
+    let spec = context.text_source().read_text("--spec", args.spec.as_deref(), args.spec_file.as_deref())?;
     let task = NewTask {
         key: args.key,
-        title: context.text_source().read_title("TITLE", args.title.as_deref())?,
-        text: TaskText {
-            spec: context.text_source().read_text(
-                "--spec",
-                args.spec.as_deref(),
-                args.spec_file.as_deref(),
-            )?,
-            accept: args.accept,
-            verify: args.verify,
-        },
+        title,
+        text: TaskText { spec, accept: args.accept, verify: args.verify },
         priority: args.priority,
         labels: args.labels,
         agent: args.agent,
@@ -106,30 +109,5 @@ pub(super) fn run(
         allow_empty: args.allow_empty,
         after,
     };
-    let fingerprint = task_add_fingerprint(context, &who, run.as_ref(), &task);
-    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
-        add_task(session, receipt, &who, run.as_ref(), &task)
-    })
-}
-
-fn task_add_fingerprint(
-    context: &CommandRuntime<'_>,
-    who: &Slug,
-    run: Option<&Slug>,
-    task: &NewTask,
-) -> RequestFingerprint {
-    RequestFingerprint::for_command(context.command())
-        .with_argument("as", who)
-        .with_optional("run", run)
-        .with_argument("title", &task.title)
-        .with_optional("key", task.key.as_ref())
-        .with_optional("spec", task.text.spec.as_ref())
-        .with_argument("priority", task.priority)
-        .with_list("after", &task.after)
-        .with_list("accept", &task.text.accept)
-        .with_list("verify", &task.text.verify)
-        .with_list("label", &task.labels)
-        .with_optional("agent", task.agent.as_ref())
-        .with_optional("max-attempts", task.max_attempts)
-        .with_argument("allow-empty", task.allow_empty)
+    context.answer(&AddTask { agent, run, task, full: args.manner.detail.full }, &args.manner.repeatable)
 }

@@ -1,14 +1,12 @@
 //! `orch task cancel`.
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::task::TaskAction;
-
-use super::{ChangeOptions, apply_task_verb};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::CommandOutcome;
-use orch_app::AppError;
 use orch_app::naming::parse_task;
+use orch_app::orch::task::cancel::CancelTask;
+use orch_app::{AppError, TaskSelector};
+
+use crate::context::CommandRuntime;
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Cancel a task
 ///
@@ -26,7 +24,9 @@ pub(super) struct TaskCancelArgs {
 pub(super) fn run(
     args: TaskCancelArgs,
     context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
 ) -> Result<CommandOutcome, AppError> {
-    apply_task_verb(args.task, &args.manner, TaskAction::Cancel, context, run)
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
+    let request = CancelTask { agent, task, full: args.manner.detail.full };
+    context.answer(&request, &args.manner.repeatable)
 }

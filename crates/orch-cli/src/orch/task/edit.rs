@@ -2,21 +2,16 @@
 
 use std::path::PathBuf;
 
+use orch_app::naming::parse_task;
+use orch_app::orch::task::edit::EditTask;
+use orch_app::values::{parse_max_attempts, parse_priority, parse_slug};
+use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::task::TaskEdit;
-use orch_scheduler::TaskSelector;
-use orch_scheduler::task::edit_task;
 
-use super::{ChangeOptions, run_task_change};
-use crate::arguments::{parse_priority, parse_slug};
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
+use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
-use orch_app::naming::parse_task;
-use orch_app::values::parse_max_attempts;
 
 /// Change a task
 ///
@@ -82,19 +77,12 @@ EXAMPLE:
   Parse the new format, and the old one too.
   EOF";
 
-pub(super) fn run(
-    args: TaskEditArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let task = run.resolve_task(args.task, context)?;
-    let title = match &args.title {
-        Some(title) => Some(context.text_source().read_title("--title", Some(title))?),
-        None => None,
-    };
-    let change = TaskEdit {
-        title,
+pub(super) fn run(args: TaskEditArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
+    let title = args.title.as_deref().map(|title| context.text_source().read_title("--title", Some(title)));
+    let edit = TaskEdit {
+        title: title.transpose()?,
         priority: args.priority,
         labels: replacement_list(args.labels, args.no_label),
         spec: context.text_source().read_text("--spec", args.spec.as_deref(), args.spec_file.as_deref())?,
@@ -104,47 +92,10 @@ pub(super) fn run(
         max_attempts: args.max_attempts,
         allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
     };
-    if change.is_empty() {
-        return Err(AppError::invalid_argument("OPTIONS", "Say what to change."));
-    }
-    let fingerprint = task_edit_fingerprint(context, &who, &task, &change);
-    run_task_change(context, &args.manner, fingerprint, |session, receipt| {
-        edit_task(session, receipt, &who, &task, &change)
-    })
+    context.answer(&EditTask { agent, task, edit, full: args.manner.detail.full }, &args.manner.repeatable)
 }
 
-/// A list that takes the place of the old one, which may be the empty one.
+/// Returns the list that replaces the old one; `none` replaces it by an empty list.
 fn replacement_list<T>(list: Vec<T>, none: bool) -> Option<Vec<T>> {
     if list.is_empty() && !none { None } else { Some(list) }
-}
-
-fn task_edit_fingerprint(
-    context: &CommandRuntime<'_>,
-    who: &Slug,
-    task: &TaskSelector,
-    change: &TaskEdit,
-) -> RequestFingerprint {
-    let nobody = || "-".to_owned();
-    let mut fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", who)
-        .with_argument("task", naming::task_text(task))
-        .with_optional("title", change.title.as_ref())
-        .with_optional("priority", change.priority)
-        .with_optional("spec", change.spec.as_ref())
-        .with_optional(
-            "agent",
-            change.agent.as_ref().map(|agent| agent.as_ref().map_or_else(nobody, Slug::to_string)),
-        )
-        .with_optional("max-attempts", change.max_attempts)
-        .with_optional("allow-empty", change.allow_empty);
-    if let Some(labels) = &change.labels {
-        fingerprint = fingerprint.with_list("label", labels);
-    }
-    if let Some(accept) = &change.accept {
-        fingerprint = fingerprint.with_list("accept", accept);
-    }
-    if let Some(verify) = &change.verify {
-        fingerprint = fingerprint.with_list("verify", verify);
-    }
-    fingerprint
 }

@@ -1,17 +1,14 @@
 //! `orch task list`.
 
-use orch_app::values::parse_task_state;
-use orch_contract::orch::task::TaskListResponse;
+use orch_app::AppError;
+use orch_app::orch::task::list::ListTasks;
+use orch_app::values::{parse_slug, parse_task_state};
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
-use orch_scheduler::task::{TaskListRequest, list_tasks};
 
-use crate::arguments::{DetailOption, PagingOptions, parse_slug};
+use crate::arguments::{DetailOption, PagingOptions};
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::{CommandOutcome, CommandReply};
-use orch_app::AppError;
-use orch_app::orch::view;
+use crate::respond::CommandOutcome;
 
 /// List a run's tasks, oldest first
 #[derive(Debug, clap::Args)]
@@ -29,20 +26,13 @@ pub(super) struct TaskListArgs {
     detail: DetailOption,
 }
 
-pub(super) fn run(
-    args: TaskListArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let request = TaskListRequest {
-        run: run.resolve_run(context)?,
+pub(super) fn run(args: TaskListArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let run = context.app().resolve_run()?;
+    context.show(&ListTasks {
+        run,
         states: args.states,
         label: args.label,
-        page: args.paging.page_request(),
-    };
-    let session = context.open_session()?;
-    let page = list_tasks(session, &request)?;
-    let mut tasks = view::task_views(&page.items);
-    view::add_long_texts_to_all(session, &mut tasks, args.detail.full)?;
-    Ok(CommandReply::new(TaskListResponse { tasks, total: page.total, next: page.next }).into())
+        paging: args.paging.paging(),
+        full: args.detail.full,
+    })
 }

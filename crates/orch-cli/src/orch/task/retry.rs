@@ -1,14 +1,12 @@
 //! `orch task retry`.
 
-use orch_scheduler::TaskSelector;
-use orch_scheduler::task::TaskAction;
-
-use super::{ChangeOptions, apply_task_verb};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::CommandOutcome;
-use orch_app::AppError;
 use orch_app::naming::parse_task;
+use orch_app::orch::task::retry::RetryTask;
+use orch_app::{AppError, TaskSelector};
+
+use crate::context::CommandRuntime;
+use crate::orch::task::ChangeOptions;
+use crate::respond::CommandOutcome;
 
 /// Retry a failed or cancelled task
 ///
@@ -24,10 +22,9 @@ pub(super) struct TaskRetryArgs {
     manner: ChangeOptions,
 }
 
-pub(super) fn run(
-    args: TaskRetryArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    apply_task_verb(args.task, &args.manner, TaskAction::Retry, context, run)
+pub(super) fn run(args: TaskRetryArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_lead()?;
+    let task = context.app().resolve_task(args.task)?;
+    let request = RetryTask { agent, task, full: args.manner.detail.full };
+    context.answer(&request, &args.manner.repeatable)
 }

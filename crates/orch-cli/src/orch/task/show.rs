@@ -1,15 +1,11 @@
 //! `orch task show`.
 
-use orch_contract::orch::task::TaskShowResponse;
-use orch_scheduler::TaskSelector;
-use orch_scheduler::task::show_task;
+use orch_app::naming::parse_task;
+use orch_app::orch::task::show::ShowTask;
+use orch_app::{AppError, TaskSelector};
 
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::{CommandOutcome, CommandReply};
-use orch_app::AppError;
-use orch_app::naming::parse_task;
-use orch_app::orch::view;
+use crate::respond::CommandOutcome;
 
 /// Show a task with its spec, dependencies, attempts and results
 #[derive(Debug, clap::Args)]
@@ -20,18 +16,7 @@ pub(super) struct TaskShowArgs {
     task: TaskSelector,
 }
 
-pub(super) fn run(
-    args: TaskShowArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
-    let task = run.resolve_task(args.task, context)?;
-    let detail = show_task(context.open_session()?, &task)?;
-    let answer = TaskShowResponse {
-        task: view::full_task_view(&detail),
-        dependencies: detail.dependencies.iter().map(view::dependency_view).collect(),
-        dependents: detail.dependents.iter().map(view::dependency_view).collect(),
-        attempts: detail.attempts.iter().map(view::attempt_view).collect(),
-    };
-    Ok(CommandReply::new(answer).into())
+pub(super) fn run(args: TaskShowArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let task = context.app().resolve_task(args.task)?;
+    context.show(&ShowTask { task })
 }

@@ -1,15 +1,13 @@
 //! `orch worktree list`.
 
-use orch_contract::orch::worktree::WorktreeListResponse;
-use orch_core::id::Slug;
-use orch_scheduler::worktree::list::list_worktrees;
-
-use super::worktree_view;
-use crate::arguments::{PagingOptions, parse_slug};
-use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
-use crate::respond::{CommandOutcome, CommandReply};
 use orch_app::AppError;
+use orch_app::orch::worktree::list::ListWorktrees;
+use orch_app::values::parse_slug;
+use orch_core::id::Slug;
+
+use crate::arguments::PagingOptions;
+use crate::context::CommandRuntime;
+use crate::respond::CommandOutcome;
 
 /// List the worktrees of a run, oldest first, and their actual state
 #[derive(Debug, clap::Args)]
@@ -23,18 +21,9 @@ pub(super) struct WorktreeListArgs {
 }
 
 pub(super) fn run(
-    args: &WorktreeListArgs,
+    args: WorktreeListArgs,
     context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
 ) -> Result<CommandOutcome, AppError> {
-    let run = run.resolve_run_or(args.named.as_ref(), context)?;
-    let found = list_worktrees(context.open_session()?, run.as_ref(), &args.paging.page_request())?;
-    let answer = WorktreeListResponse {
-        run: found.run.name.to_string(),
-        worktrees: found.trees.items.iter().map(worktree_view).collect(),
-        spares: found.spares.iter().map(|path| path.display().to_string()).collect(),
-        total: found.trees.total,
-        next: found.trees.next,
-    };
-    Ok(CommandReply::new(answer).into())
+    let run = context.app().resolve_run_or(args.named.as_ref())?;
+    context.show(&ListWorktrees { run, paging: args.paging.paging() })
 }

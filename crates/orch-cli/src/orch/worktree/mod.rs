@@ -7,18 +7,15 @@ mod restore;
 mod show;
 
 use clap::Subcommand;
-use orch_contract::orch::worktree::{InspectedWorktree, WorktreeResponse};
-use orch_scheduler::worktree::WorktreeSummary;
+use orch_app::AppError;
 
-use super::naming::NamedRun;
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
 
 /// Look after the worktrees of attempts
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct WorktreeArgs {
+pub(super) struct WorktreeArgs {
     #[command(subcommand)]
     command: WorktreeCommand,
 }
@@ -32,28 +29,12 @@ enum WorktreeCommand {
     Restore(restore::WorktreeRestoreArgs),
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// As the command says.
-pub fn run(
-    args: WorktreeArgs,
-    context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
-) -> Result<CommandOutcome, AppError> {
+pub(super) fn run(args: WorktreeArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     match args.command {
-        WorktreeCommand::List(args) => list::run(&args, context, run),
-        WorktreeCommand::Show(args) => show::run(args, context, run),
-        WorktreeCommand::Remove(args) => remove::run(args, context, run),
-        WorktreeCommand::Prune(args) => prune::run(&args, context, run),
-        WorktreeCommand::Restore(args) => restore::run(args, context, run),
+        WorktreeCommand::List(args) => list::run(args, context),
+        WorktreeCommand::Show(args) => show::run(args, context),
+        WorktreeCommand::Remove(args) => remove::run(args, context),
+        WorktreeCommand::Prune(args) => prune::run(args, context),
+        WorktreeCommand::Restore(args) => restore::run(args, context),
     }
-}
-
-fn worktree_view(shown: &WorktreeSummary) -> InspectedWorktree {
-    InspectedWorktree::from_worktree(&shown.attempt, &shown.tree, shown.found)
-}
-
-fn worktree_response(shown: &WorktreeSummary) -> WorktreeResponse {
-    WorktreeResponse { worktree: worktree_view(shown) }
 }

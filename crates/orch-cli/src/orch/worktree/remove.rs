@@ -1,17 +1,12 @@
 //! `orch worktree remove`.
 
-use orch_scheduler::AttemptSelector;
-use orch_scheduler::worktree::remove::remove_worktree;
+use orch_app::naming::parse_attempt;
+use orch_app::orch::worktree::remove::RemoveWorktree;
+use orch_app::{AppError, AttemptSelector};
 
-use super::worktree_response;
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
-use orch_app::naming::parse_attempt;
 
 /// Remove the worktree of an ended attempt, after salvaging its contents
 ///
@@ -30,16 +25,8 @@ pub(super) struct WorktreeRemoveArgs {
 pub(super) fn run(
     args: WorktreeRemoveArgs,
     context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
 ) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let wanted = run.resolve_attempt(args.attempt, context)?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("attempt", naming::attempt_text(&wanted));
-    let reply =
-        context.run_change(&args.repeatable, fingerprint, worktree_response, |session, receipt| {
-            remove_worktree(session, receipt, &who, &wanted)
-        })?;
-    Ok(reply.into())
+    let agent = context.app().calling_lead()?;
+    let attempt = context.app().resolve_attempt(args.attempt)?;
+    context.answer(&RemoveWorktree { agent, attempt }, &args.repeatable)
 }

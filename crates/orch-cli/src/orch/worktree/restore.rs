@@ -2,18 +2,13 @@
 
 use std::path::PathBuf;
 
-use orch_scheduler::AttemptSelector;
-use orch_scheduler::worktree::restore::restore_worktree;
+use orch_app::naming::parse_attempt;
+use orch_app::orch::worktree::restore::{RestoreWorktree, absolute_target};
+use orch_app::{AppError, AttemptSelector};
 
-use super::worktree_response;
 use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
-use crate::orch::naming::NamedRun;
 use crate::respond::CommandOutcome;
-use orch_app::AppError;
-use orch_app::fingerprint::RequestFingerprint;
-use orch_app::naming;
-use orch_app::naming::parse_attempt;
 
 /// Restore the removed worktree of an ended attempt, byte for byte
 ///
@@ -34,20 +29,9 @@ pub(super) struct WorktreeRestoreArgs {
 pub(super) fn run(
     args: WorktreeRestoreArgs,
     context: &mut CommandRuntime<'_>,
-    run: &NamedRun,
 ) -> Result<CommandOutcome, AppError> {
-    let who = context.calling_lead()?;
-    let wanted = run.resolve_attempt(args.attempt, context)?;
-    let to = args.to.map(std::path::absolute).transpose().map_err(|error| {
-        AppError::invalid_argument("--to", format!("This is no path of a worktree: {error}."))
-    })?;
-    let fingerprint = RequestFingerprint::for_command(context.command())
-        .with_argument("as", &who)
-        .with_argument("attempt", naming::attempt_text(&wanted))
-        .with_optional("to", to.as_ref().map(|to| to.display()));
-    let reply =
-        context.run_change(&args.repeatable, fingerprint, worktree_response, |session, receipt| {
-            restore_worktree(session, receipt, &who, &wanted, to.as_deref())
-        })?;
-    Ok(reply.into())
+    let agent = context.app().calling_lead()?;
+    let attempt = context.app().resolve_attempt(args.attempt)?;
+    let to = absolute_target(args.to)?;
+    context.answer(&RestoreWorktree { agent, attempt, to }, &args.repeatable)
 }

@@ -1,0 +1,407 @@
+//! One call of a door: who asks, which run and which store are meant, and the open store itself.
+
+use std::path::{Path, PathBuf};
+
+use orch_contract::{ErrorCode, ErrorView};
+use orch_core::id::{Slug, ThreadId};
+use orch_core::time::Time;
+use orch_inbox::clock::{Clock, SystemClock};
+use orch_inbox::session::{OpenOptions, OpenedStore};
+use orch_inbox::{Error, Session};
+use orch_profile::ProfileRegistry;
+use orch_scheduler::{AttemptSelector, TaskSelector, meter};
+use orch_store::StoreLocation;
+
+use crate::environment::{self, IsolatedEnvironment, VariableSource};
+use crate::error::AppError;
+use crate::values;
+
+/// How a door finds the agent who calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct CallerRules {
+    /// The variable that names the agent.
+    pub agent_variable: &'static str,
+    /// The agent when neither an option nor the variable names one.
+    pub agent_default: Option<&'static str>,
+}
+
+/// The options of a call that every request shares.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// The store's location, in place of the variable and the search.
+    pub store: Option<String>,
+    /// Opens a store on a network file system as well.
+    pub allow_network_fs: bool,
+    /// The agent, in place of the variable and the default.
+    pub agent: Option<Slug>,
+    /// The run, in place of the variable.
+    pub run: Option<Slug>,
+}
+
+/// One call: it finds the agent, the run and the store, and answers requests.
+pub struct App<'a> {
+    command: String,
+    rules: CallerRules,
+    options: CallOptions,
+    environment: &'a dyn VariableSource,
+    session: Option<Session>,
+    warnings: Vec<String>,
+    /// The run that the request or the environment names, for the meter.
+    named_run: Option<Slug>,
+}
+
+/// Returns the current time.
+#[must_use]
+pub fn current_time() -> Time {
+    SystemClock.now()
+}
+
+impl<'a> App<'a> {
+    /// Returns the call of this command; nothing is opened yet.
+    #[must_use]
+    pub fn new(
+        command: String,
+        rules: CallerRules,
+        options: CallOptions,
+        environment: &'a dyn VariableSource,
+    ) -> Self {
+        Self { command, rules, options, environment, session: None, warnings: Vec::new(), named_run: None }
+    }
+
+    /// Returns a call of the same command in another store, in an environment that names neither store nor agent.
+    #[must_use]
+    pub fn for_store<'b>(&self, store: &Path, environment: &'b IsolatedEnvironment<'_>) -> App<'b> {
+        let options = CallOptions {
+            store: Some(store.display().to_string()),
+            agent: None,
+            run: None,
+            ..self.options.clone()
+        };
+        App::new(self.command.clone(), self.rules, options, environment)
+    }
+
+    /// Returns the command's canonical name, like `inbox claim`.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// Returns the variables that stand in for options.
+    #[must_use]
+    pub fn environment(&self) -> &'a dyn VariableSource {
+        self.environment
+    }
+
+    /// Sets the run that the call names with an option.
+    pub fn set_run_option(&mut self, run: Option<Slug>) {
+        self.options.run = run;
+    }
+
+    /// Adds a warning, a full sentence.
+    pub fn add_warning(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// Returns the warnings that belong to the answer.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Removes and returns the warnings.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Writes the size of the printed answer to the meter, where the agent and the run are known.
+    pub fn record_meter(&mut self, printed_bytes: u64) {
+        let Ok(Some(agent)) = self.calling_agent() else { return };
+        let named = self.named_run.take().or_else(|| self.run_of_environment().ok().flatten());
+        let leads = self.rules.agent_default.is_some();
+        let Some(session) = &mut self.session else { return };
+        let run = match named {
+            // The name of a run that does not exist must not become a file.
+            Some(named) => meter::run_exists(session, &named).then_some(named),
+            None if leads => meter::default_run(session),
+            None => None,
+        };
+        if let Some(run) = run {
+            meter::record_cost(session.store_folder(), &run, &agent, &self.command, printed_bytes);
+        }
+    }
+
+    /// Runs the store's checkpoint when one is due; a door calls it after the answer is printed.
+    pub fn checkpoint_if_due(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.checkpoint_if_due();
+        }
+    }
+}
+
+/// Who asks.
+impl App<'_> {
+    /// Returns the calling agent: the option, the variable, or the door's default.
+    ///
+    /// # Errors
+    /// The variable holds an invalid name.
+    pub fn calling_agent(&self) -> Result<Option<Slug>, AppError> {
+        if let Some(agent) = &self.options.agent {
+            return Ok(Some(agent.clone()));
+        }
+        let variable = self.rules.agent_variable;
+        match self.environment.variable_text(variable)? {
+            Some(name) => parse_slug_variable(variable, &name).map(Some),
+            None => Ok(self.rules.agent_default.map(|name| Slug::from_stored(name.to_owned()))),
+        }
+    }
+
+    /// Returns the named agent, else the calling one.
+    ///
+    /// # Errors
+    /// No agent is known.
+    pub fn calling_agent_or(&self, option: &'static str, named: Option<&Slug>) -> Result<Slug, AppError> {
+        if let Some(named) = named {
+            return Ok(named.clone());
+        }
+        self.calling_agent()?.ok_or_else(|| {
+            let variable = self.rules.agent_variable;
+            let message = match option {
+                "--as" => format!("Say who you are with --as NAME or {variable}."),
+                _ => format!("{option} is missing, and neither --as nor {variable} says who you are."),
+            };
+            AppError::invalid_argument(option, message)
+        })
+    }
+
+    /// Returns the calling lead; a call from a worker's environment counts as the lead's only with `--as`.
+    ///
+    /// # Errors
+    /// A worker calls without `--as`, or the variable holds an invalid name.
+    pub fn calling_lead(&self) -> Result<Slug, AppError> {
+        if self.options.agent.is_none() && self.environment.is_set(environment::THREAD) {
+            let error = ErrorView::new(
+                ErrorCode::NotPermitted,
+                format!(
+                    "{} is set, so a worker runs this; {} changes what the lead decides.",
+                    environment::THREAD,
+                    self.command
+                ),
+            );
+            return Err(error.with_hint("inbox ask TEXT").into());
+        }
+        self.calling_agent_or("--as", None)
+    }
+}
+
+/// Which run, task, attempt or thread is meant.
+impl App<'_> {
+    /// Returns the run of the option or the environment; without one, the operation finds it or covers all.
+    ///
+    /// # Errors
+    /// The variable holds an invalid name.
+    pub fn resolve_run(&mut self) -> Result<Option<Slug>, AppError> {
+        let run = match &self.options.run {
+            Some(run) => Some(run.clone()),
+            None => self.run_of_environment()?,
+        };
+        self.named_run.clone_from(&run);
+        Ok(run)
+    }
+
+    /// Returns the run that the request names itself, else as [`App::resolve_run`].
+    ///
+    /// # Errors
+    /// The request and the option name different runs, or the variable holds an invalid name.
+    pub fn resolve_run_or(&mut self, named: Option<&Slug>) -> Result<Option<Slug>, AppError> {
+        let Some(named) = named else { return self.resolve_run() };
+        if let Some(option) = self.options.run.as_ref().filter(|option| *option != named) {
+            return Err(AppError::invalid_argument(
+                "--run",
+                format!("Two runs are named, {named} and {option}."),
+            ));
+        }
+        self.named_run = Some(named.clone());
+        Ok(Some(named.clone()))
+    }
+
+    /// Returns the task in the run that it names itself, else in the named one.
+    ///
+    /// # Errors
+    /// Two different runs are named, or the variable holds an invalid name.
+    pub fn resolve_task(&mut self, task: TaskSelector) -> Result<TaskSelector, AppError> {
+        Ok(TaskSelector { run: self.resolve_run_or(task.run.as_ref())?, key: task.key })
+    }
+
+    /// Returns the attempt in the run that it names itself, else in the named one.
+    ///
+    /// # Errors
+    /// Two different runs are named, or the variable holds an invalid name.
+    pub fn resolve_attempt(&mut self, attempt: AttemptSelector) -> Result<AttemptSelector, AppError> {
+        Ok(AttemptSelector { task: self.resolve_task(attempt.task)?, number: attempt.number })
+    }
+
+    /// Returns the named thread, else the one of the environment.
+    ///
+    /// # Errors
+    /// Neither names a thread.
+    pub fn resolve_thread(&self, named: Option<ThreadId>) -> Result<ThreadId, AppError> {
+        match named {
+            Some(thread) => Ok(thread),
+            None => environment_thread(self.environment)?.ok_or_else(missing_thread),
+        }
+    }
+
+    fn run_of_environment(&self) -> Result<Option<Slug>, AppError> {
+        let name = self.environment.variable_text(environment::RUN)?;
+        name.map(|name| parse_slug_variable(environment::RUN, &name)).transpose()
+    }
+}
+
+/// Returns the thread that the environment names.
+///
+/// # Errors
+/// The variable holds no thread.
+pub fn environment_thread(environment: &dyn VariableSource) -> Result<Option<ThreadId>, AppError> {
+    let Some(name) = environment.variable_text(environment::THREAD)? else { return Ok(None) };
+    values::parse_thread_id(&name).map(Some).map_err(|problem| {
+        let variable = environment::THREAD;
+        AppError::invalid_argument(variable, format!("`{name}` in {variable}: {problem}."))
+    })
+}
+
+/// Returns the error of a request that names no thread.
+#[must_use]
+pub fn missing_thread() -> AppError {
+    let message = format!("THREAD is missing, and {} is not set.", environment::THREAD);
+    ErrorView::new(ErrorCode::InvalidArgument, message)
+        .with_detail("argument", "THREAD")
+        .with_hint("inbox list")
+        .into()
+}
+
+/// The store.
+impl App<'_> {
+    /// Opens the store, once per call.
+    ///
+    /// # Errors
+    /// There is no store, or it cannot be opened.
+    pub(crate) fn session(&mut self) -> Result<&mut Session, AppError> {
+        if self.session.is_none() {
+            let session = Session::open(&self.find_store()?, self.open_options())?;
+            self.keep_session(session);
+        }
+        self.session.as_mut().ok_or_else(store_not_open)
+    }
+
+    /// Opens the store that is found from here, or creates one.
+    pub(crate) fn open_or_create_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
+        let named = self.named_store()?;
+        let folder = working_folder()?;
+        let location = match orch_store::location::find_store(named.as_deref(), &folder) {
+            Err(orch_store::Fault::NotFound { .. }) => {
+                orch_store::location::default_location(named.as_deref(), &folder)?
+            }
+            found => found?,
+        };
+        self.create_session_at(&location)
+    }
+
+    /// Opens or creates the store of this folder's own repository, even where a parent folder has a store.
+    pub(crate) fn open_or_create_own_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
+        let named = self.named_store()?;
+        let location = orch_store::location::location_for_init(named.as_deref(), &working_folder()?)?;
+        self.create_session_at(&location)
+    }
+
+    /// Returns a function that opens the store again and again, and its location as `ORCH_STORE` takes it.
+    pub(crate) fn session_opener(
+        &self,
+    ) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), AppError> {
+        let location = self.find_store()?;
+        let (text, options) = (location_text(&location), self.open_options());
+        Ok((move || Session::open(&location, options), text))
+    }
+
+    /// Opens the store and gives the connection away, for an operation that closes it early to free memory and files.
+    pub(crate) fn take_session(&mut self) -> Result<Session, AppError> {
+        self.session()?;
+        self.session.take().ok_or_else(store_not_open)
+    }
+
+    /// Returns the registry of profiles: beside the store, then in the user's settings.
+    pub(crate) fn profile_registry(&mut self) -> Result<ProfileRegistry, AppError> {
+        let folder = self.session()?.store_folder().to_owned();
+        self.profile_registry_at(&folder)
+    }
+
+    /// Returns the registry of profiles for a store in this folder.
+    pub(crate) fn profile_registry_at(&self, store_folder: &Path) -> Result<ProfileRegistry, AppError> {
+        Ok(ProfileRegistry::new(store_folder, self.user_folder()?.as_deref()))
+    }
+
+    /// Returns the folder of the user's settings, where there is one.
+    pub(crate) fn user_folder(&self) -> Result<Option<PathBuf>, AppError> {
+        let home = self.environment.variable_text("XDG_CONFIG_HOME")?.map(PathBuf::from).or_else(|| {
+            let home = self.environment.variable_text("HOME").ok().flatten()?;
+            Some(PathBuf::from(home).join(".config"))
+        });
+        Ok(home.map(|folder| folder.join("orch")))
+    }
+
+    fn create_session_at(
+        &mut self,
+        location: &StoreLocation,
+    ) -> Result<(&mut Session, OpenedStore), AppError> {
+        let (session, opened) = Session::open_or_create(location, self.open_options())?;
+        self.keep_session(session);
+        Ok((self.session.as_mut().ok_or_else(store_not_open)?, opened))
+    }
+
+    fn find_store(&self) -> Result<StoreLocation, AppError> {
+        Ok(orch_store::location::find_store(self.named_store()?.as_deref(), &working_folder()?)?)
+    }
+
+    fn keep_session(&mut self, session: Session) {
+        self.warnings.extend_from_slice(session.warnings());
+        self.session = Some(session);
+    }
+
+    fn named_store(&self) -> Result<Option<String>, AppError> {
+        match &self.options.store {
+            Some(named) if named.is_empty() => {
+                Err(AppError::invalid_argument("--store", "--store must not be empty."))
+            }
+            Some(named) => Ok(Some(named.clone())),
+            None => self.environment.variable_text(environment::STORE),
+        }
+    }
+
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions { allow_network_fs: self.options.allow_network_fs }
+    }
+}
+
+/// Returns a store's location as `--store` takes it.
+pub(crate) fn location_text(location: &StoreLocation) -> String {
+    match location {
+        StoreLocation::Sqlite(path) => format!("sqlite:{}", path.display()),
+        StoreLocation::Postgres(address) => address.clone(),
+    }
+}
+
+/// Returns the working folder.
+pub(crate) fn working_folder() -> Result<PathBuf, AppError> {
+    std::env::current_dir().map_err(|error| {
+        AppError::new(ErrorCode::StoreUnavailable, format!("The working folder cannot be read: {error}."))
+    })
+}
+
+fn store_not_open() -> AppError {
+    AppError::new(ErrorCode::Internal, "The store is not open.")
+}
+
+fn parse_slug_variable(variable: &str, name: &str) -> Result<Slug, AppError> {
+    Slug::new(name).map_err(|error| {
+        AppError::invalid_argument(variable, format!("`{name}` in {variable} is not a name: {error}."))
+    })
+}

@@ -1,0 +1,39 @@
+//! `orch blocked`: open questions and stuck tasks.
+
+use orch_contract::ReasonView;
+use orch_contract::orch::blocked::{BlockedResponse, StuckTaskView};
+use orch_core::id::Slug;
+use orch_scheduler::blocked::list_blockers;
+use serde::Serialize;
+
+use super::view::question_view;
+use crate::app::App;
+use crate::request::{Answer, Paging, Reply, Request, RequestKey};
+
+/// Lists open questions and tasks that need the lead.
+#[derive(Debug, Serialize)]
+pub struct ListBlockers {
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+    /// Which part of the list.
+    pub paging: Paging,
+}
+
+impl Request for ListBlockers {
+    const COMMAND: &'static str = "orch blocked";
+    type View = BlockedResponse;
+
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BlockedResponse> {
+        let found = list_blockers(app.session()?, self.run.as_ref(), &self.paging.page_request())?;
+        let stuck = found.stuck.iter().map(|stuck| StuckTaskView {
+            task: stuck.task.to_string(),
+            reasons: ReasonView::from_reasons(&stuck.reasons, &stuck.task),
+        });
+        Ok(Reply::new(BlockedResponse {
+            questions: found.questions.iter().map(question_view).collect(),
+            stuck: stuck.collect(),
+            total: found.questions_total + found.stuck_total,
+            next: found.next,
+        }))
+    }
+}

@@ -1,0 +1,256 @@
+//! `orch brief`: a run for a lead without context, cut to a few kilobytes.
+
+use orch_contract::ReasonView;
+use orch_contract::orch::brief::{BriefActive, BriefQuestion, BriefResponse, BriefTrouble};
+use orch_contract::run::{RunProgress, TaskCountsView};
+use orch_core::id::{Slug, TaskName};
+use orch_core::run::{DoneWhen, RunState, RunStatus};
+use orch_core::task::TaskState;
+use orch_scheduler::brief::{LeadBrief, load_lead_brief};
+use orch_scheduler::ps::WorkerProcess;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::escape::escape_controls;
+use crate::request::{Answer, Reply, Request, RequestKey};
+
+/// Shows a run to a lead without context: its state, what is stuck, and the next commands.
+#[derive(Serialize)]
+pub struct ShowBrief<'a> {
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+    /// Returns the size of an answer with these warnings, as the door will print it.
+    #[serde(skip)]
+    pub measure: &'a dyn Fn(&BriefResponse, &[String]) -> usize,
+}
+
+impl Request for ShowBrief<'_> {
+    const COMMAND: &'static str = "orch brief";
+    type View = BriefResponse;
+
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BriefResponse> {
+        let found = load_lead_brief(app.session()?, self.run.as_ref())?;
+        Ok(Reply::new(fit_to_size(&found, |answer| (self.measure)(answer, app.warnings()))))
+    }
+}
+
+/// The most that a brief has, as text and as a document.
+pub const BYTES_MAX: usize = 4096;
+
+/// How much is shown: how long texts are, and how many entries a list has.
+#[derive(Clone, Copy, Debug)]
+struct BriefSizing {
+    text_bytes: usize,
+    entries: usize,
+}
+
+/// From generous to what fits in any case.
+const MEASURES: [BriefSizing; 9] = [
+    BriefSizing { text_bytes: 400, entries: 10 },
+    BriefSizing { text_bytes: 240, entries: 8 },
+    BriefSizing { text_bytes: 160, entries: 6 },
+    BriefSizing { text_bytes: 120, entries: 5 },
+    BriefSizing { text_bytes: 90, entries: 4 },
+    BriefSizing { text_bytes: 60, entries: 3 },
+    BriefSizing { text_bytes: 40, entries: 2 },
+    BriefSizing { text_bytes: 30, entries: 1 },
+    BriefSizing { text_bytes: 12, entries: 1 },
+];
+
+/// The most generous answer that fits.
+fn fit_to_size(found: &LeadBrief, size: impl Fn(&BriefResponse) -> usize) -> BriefResponse {
+    let [generous @ .., least] = MEASURES;
+    let fitting = generous.into_iter().map(|measure| brief_response(found, measure));
+    let mut fitting = fitting.filter(|answer| size(answer) <= BYTES_MAX);
+    fitting.next().unwrap_or_else(|| brief_response(found, least))
+}
+
+fn brief_response(found: &LeadBrief, measure: BriefSizing) -> BriefResponse {
+    let status = &found.status;
+    let run = &status.run;
+    let pause = match &run.state {
+        RunState::Paused(pause) => {
+            let why = pause.message.as_deref().unwrap_or(pause.reason.name());
+            Some(measure.truncate_text(why))
+        }
+        RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
+    };
+    let outcome = match &run.state {
+        RunState::Finished(outcome) => Some((*outcome).into()),
+        RunState::Open | RunState::Paused(_) | RunState::Cancelled => None,
+    };
+    BriefResponse {
+        run: run.name.to_string(),
+        title: measure.truncate_text(&run.title),
+        goal: run.goal.as_deref().map(|goal| measure.truncate_text(goal)).filter(|goal| !goal.is_empty()),
+        state: run.state.status().into(),
+        outcome,
+        pause,
+        progress: RunProgress::from_counts(&run.counts),
+        eta_ms: status.eta.map(|span| span.0),
+        counts: TaskCountsView::from_counts(&run.counts),
+        questions: brief_questions(found, measure),
+        stuck: stuck_tasks(found, measure),
+        stuck_total: found.stuck_total,
+        active: active_tasks(found, measure),
+        ready: status
+            .ready
+            .iter()
+            .take(measure.entries)
+            .map(|shown| shown.task.name.key.to_string())
+            .collect(),
+        driven: is_driven(found),
+        cursor: found.cursor.to_string(),
+        next: next_commands(found),
+    }
+}
+
+impl BriefSizing {
+    /// A text in one line, with nothing that a terminal obeys, no longer than it may be.
+    fn truncate_text(self, text: &str) -> String {
+        // What is far beyond the end need not be looked at.
+        let near = text.char_indices().nth(self.text_bytes + 1).map_or(text, |(end, _)| &text[..end]);
+        let line = near.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = escape_controls(&line);
+        if line.len() <= self.text_bytes && near.len() == text.len() {
+            return line.into_owned();
+        }
+        let mut end = self.text_bytes.saturating_sub('…'.len_utf8()).min(line.len());
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}…", &line[..end])
+    }
+}
+
+fn brief_questions(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefQuestion> {
+    let shown = found.status.questions.iter().take(measure.entries);
+    let question = shown.map(|asked| BriefQuestion {
+        task: asked.task.to_string(),
+        question: measure.truncate_text(&asked.question.content.body),
+        age_ms: asked.age.0,
+        next: format!("orch answer {} TEXT", asked.task),
+    });
+    question.collect()
+}
+
+/// What failed says why it failed; the others say what they wait for.
+fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
+    let failed = found.status.failed.iter().map(|failed| BriefTrouble {
+        task: failed.shown.task.name.to_string(),
+        title: Some(measure.truncate_text(&failed.shown.task.title)),
+        reason: measure.truncate_text(failed.reason.as_deref().unwrap_or("no reason given")),
+        next: Some(format!("orch task retry {}", failed.shown.task.name)),
+    });
+    let told = |name: &TaskName| found.status.failed.iter().any(|failed| failed.shown.task.name == *name);
+    let others = found.stuck.iter().filter(|stuck| !told(&stuck.task)).filter_map(|stuck| {
+        let reason = ReasonView::from_reason(stuck.reasons.first()?, &stuck.task);
+        let (task, reason, next) =
+            (stuck.task.to_string(), measure.truncate_text(&reason.message), reason.next);
+        Some(BriefTrouble { task, title: None, reason, next })
+    });
+    failed.chain(others).take(measure.entries).collect()
+}
+
+fn active_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefActive> {
+    let status = &found.status;
+    let activity = |task: &TaskName| {
+        let of =
+            |worker: &&WorkerProcess| worker.attempt.as_ref().is_some_and(|attempt| attempt.task == *task);
+        found.processes.workers.iter().find(of).and_then(|worker| worker.row.activity.as_deref())
+    };
+    let shown = status.active.iter().take(measure.entries).map(|active| {
+        let task = &active.shown.task;
+        let at = active.progress.as_deref().or_else(|| activity(&task.name));
+        BriefActive {
+            task: task.name.to_string(),
+            state: task.state.into(),
+            agent: active.shown.worker.as_ref().map(ToString::to_string),
+            for_ms: (status.now - active.since).0.max(0),
+            at: at.map(|at| measure.truncate_text(at)).filter(|at| !at.is_empty()),
+        }
+    });
+    shown.collect()
+}
+
+fn is_driven(found: &LeadBrief) -> bool {
+    found.processes.supervisors.iter().any(|one| one.alive == Some(true))
+}
+
+/// The literal next commands, the most useful first.
+fn next_commands(found: &LeadBrief) -> Vec<String> {
+    let status = &found.status;
+    let (run, counts) = (&status.run, &status.run.counts);
+    let name = &run.name;
+    let mut next = Vec::new();
+    if let Some(asked) = status.questions.first() {
+        next.push(format!("orch answer {} TEXT", asked.task));
+    }
+    if let Some(failed) = status.failed.first() {
+        let task = &failed.shown.task.name;
+        next.push(format!("orch log {task}"));
+        next.push(format!("orch task retry {task}"));
+    }
+    match run.state.status() {
+        RunStatus::Paused => next.push(format!("orch run resume {name}")),
+        RunStatus::Open if counts.total() == 0 => next.push(format!("orch task add TITLE --run {name}")),
+        RunStatus::Open => {
+            if !is_driven(found) {
+                next.push(format!("orch drive {name} --profile PROFILE"));
+                if !status.ready.is_empty() {
+                    next.push(format!("orch dispatch --all --to AGENT --run {name}"));
+                }
+                if counts.in_state(TaskState::Reported) > 0 && run.policy.done_when == DoneWhen::Integrated {
+                    next.push(format!("orch integrate {name}"));
+                }
+            }
+            next.push(format!("orch wait --run {name} --after {}", found.cursor));
+        }
+        RunStatus::Finished => {
+            if let Some(ground) = &run.ground {
+                let onto = ground
+                    .base_branch
+                    .as_deref()
+                    .filter(|branch| is_plain_branch(branch))
+                    .unwrap_or("BRANCH");
+                next.push(format!("orch land {name} --onto {onto}"));
+            }
+            next.push(format!("orch report {name}"));
+        }
+        RunStatus::Cancelled => next.push(format!("orch report {name}")),
+    }
+    next.push(format!("orch ack --run {name} --through {}", found.cursor));
+    next.push(format!("orch status {name}"));
+    next.push("orch prime".to_owned());
+    next
+}
+
+/// Whether a branch's name stands in a command as it is.
+fn is_plain_branch(branch: &str) -> bool {
+    branch.len() <= 64
+        && !branch.starts_with('-')
+        && branch.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_to_bytes_in_one_line() {
+        let measure = BriefSizing { text_bytes: 12, entries: 1 };
+        for (text, shown) in [
+            ("", ""),
+            ("short", "short"),
+            ("two\n  lines", "two lines"),
+            ("exactly 12 b", "exactly 12 b"),
+            ("more than 12 bytes", "more than…"),
+            ("日本語日本語", "日本語…"),
+            ("\u{1b}[2J", "␛[2J"),
+            ("\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}", "␛␛␛…"),
+        ] {
+            assert_eq!(measure.truncate_text(text), shown, "{text:?}");
+        }
+        assert!(measure.truncate_text(&"\n".repeat(1_000_000)).len() <= 12);
+    }
+}

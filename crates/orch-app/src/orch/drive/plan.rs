@@ -1,0 +1,117 @@
+//! The plan of a drive: its run is created, or updated when it exists.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use orch_contract::RunView;
+use orch_core::id::Slug;
+use orch_core::lease::LeaseLength;
+use orch_core::limit;
+use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
+use orch_core::shell;
+use orch_inbox::Response;
+use orch_scheduler::plan::{TaskPlan, add_plan};
+use orch_scheduler::rm::remove_run;
+use orch_scheduler::run::{NewRun, create_run, show_run};
+use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
+use orch_store::page::PageRequest;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::orch::task::plan::{plan_error, read_error};
+use crate::plan_file::{self, PlanFile};
+
+impl App<'_> {
+    /// Creates the run of a plan, in the repository around `folder` where there is one, or updates the existing run.
+    ///
+    /// Returns the run's name.
+    ///
+    /// # Errors
+    /// The plan cannot be read or is refused, or the run cannot be created.
+    pub fn create_or_update_run(
+        &mut self,
+        path: &Path,
+        stdin: &mut dyn Read,
+        folder: PathBuf,
+        named: Option<Slug>,
+        agent: &Slug,
+    ) -> Result<Slug, AppError> {
+        let text = plan_file::read_plan(path, stdin).map_err(|error| read_error(&error))?;
+        let PlanFile { plan, run_name, base } =
+            text.parse(true, false).map_err(|error| plan_error(&error))?;
+        let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
+        let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
+        let (session, _) = self.open_or_create_session()?;
+        let page = PageRequest { limit: 1, after: None };
+        let exists = show_run(session, Some(&name), &page).is_ok();
+        let mut created = None;
+        if !exists {
+            let new = new_run(&plan, name.clone(), title, base, folder);
+            if let Response::Fresh(run) = create_run(session, None, agent, &new)? {
+                created = Some((RunView::from_run(&run.run), run.dirty));
+            }
+        }
+        let run = if exists { plan.run.clone() } else { RunEdit::default() };
+        let tasks = TaskPlan { update: exists, run, ..plan };
+        if let Err(error) = add_plan(session, None, agent, Some(&name), &tasks) {
+            if exists {
+                return Err(error.into());
+            }
+            // A run without its plan would be in the way of the next try; the first error is the one to report.
+            let _ = remove_run(session, None, agent, &name);
+            let path = shell::quote_word(&path.display().to_string()).to_string();
+            return Err(AppError::from(error).with_hint(format!("orch drive --plan {path}")));
+        }
+        if let Some((run, dirty)) = created {
+            self.warn_about_run(&run, dirty);
+        }
+        Ok(name)
+    }
+}
+
+/// Returns the title of a run whose plan has none.
+fn default_title(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "plan".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, folder: PathBuf) -> NewRun {
+    let edit = &plan.run;
+    let required = matches!(plan.done_when, Some(DoneWhen::Verified | DoneWhen::Integrated));
+    NewRun {
+        name: Some(name),
+        title,
+        goal: edit.goal.clone(),
+        done_when: plan.done_when,
+        policy: Policy {
+            done_when: plan.done_when.unwrap_or(DoneWhen::Reported),
+            max_active: edit.max_active.flatten(),
+            max_attempts: edit.max_attempts.unwrap_or(limit::ATTEMPTS_DEFAULT),
+            retry_delay: edit.retry_delay.unwrap_or(limit::RETRY_DELAY_DEFAULT),
+            lease: edit.lease.unwrap_or(LeaseLength::DEFAULT),
+            answer_after: edit.answer_after.flatten(),
+        },
+        rules: AttemptRules {
+            verify: edit.verify.clone().unwrap_or_default(),
+            setup: edit.setup.clone(),
+            copy: edit.copy.clone().unwrap_or_default(),
+            protect: edit.protect.clone().unwrap_or_default(),
+            check_limit: edit.check_limit.unwrap_or(limit::CHECK_LIMIT_DEFAULT),
+        },
+        budget: Budget {
+            max_wall: edit.max_wall.flatten(),
+            max_cost_micros: edit.max_cost_micros.flatten(),
+            max_tokens: edit.max_tokens.flatten(),
+            max_attempts_all: edit.max_attempts_all.flatten(),
+            task_wall: edit.task_wall.flatten(),
+            task_cost_micros: edit.task_cost_micros.flatten(),
+            task_tokens: edit.task_tokens.flatten(),
+        },
+        place: Some(RunLocation {
+            folder,
+            base,
+            required,
+            root: None,
+            branch_prefix: BRANCH_PREFIX.to_owned(),
+        }),
+    }
+}

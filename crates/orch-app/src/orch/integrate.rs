@@ -1,0 +1,79 @@
+//! `orch integrate`: merges reported attempts into the run's branch.
+
+use orch_contract::orch::judgement::{FaultedAttempt, IntegrateResponse, IntegratedAttempt, RejectedAttempt};
+use orch_core::event::Event;
+use orch_core::id::Slug;
+use orch_scheduler::integrate::{IntegrateOutcome, integrate_run};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::request::{Answer, Request, RequestKey};
+
+/// Merges what was reported and passes its checks into the run's branch.
+#[derive(Debug, Serialize)]
+pub struct IntegrateRun {
+    /// The lead who decides.
+    pub agent: Slug,
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+}
+
+impl Request for IntegrateRun {
+    const COMMAND: &'static str = "orch integrate";
+    type View = IntegrateResponse;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<IntegrateResponse> {
+        app.change(key, integrate_response, |session, receipt| {
+            integrate_run(session, receipt, &self.agent, self.run.as_ref())
+        })
+    }
+}
+
+fn integrate_response(outcome: &IntegrateOutcome) -> IntegrateResponse {
+    IntegrateResponse {
+        run: outcome.run.name.to_string(),
+        branch: outcome.run.ground.as_ref().map(|ground| ground.branch.clone()),
+        integrated: outcome.integrated.iter().map(integrated_attempt).collect(),
+        rejected: outcome.rejected.iter().map(rejected_attempt).collect(),
+        faults: outcome.faults.iter().map(faulted_attempt).collect(),
+    }
+}
+
+fn integrated_attempt(event: &Event) -> IntegratedAttempt {
+    let data = event_data(event);
+    IntegratedAttempt {
+        task: event.task.as_ref().map(ToString::to_string),
+        attempt: event.attempt.as_ref().map(ToString::to_string),
+        commit: text_field(&data, "commit"),
+        head_commit: text_field(&data, "head"),
+    }
+}
+
+fn rejected_attempt(event: &Event) -> RejectedAttempt {
+    let data = event_data(event);
+    let files = data.get("conflict").and_then(Value::as_array);
+    let files = files.map(|files| files.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    RejectedAttempt {
+        task: event.task.as_ref().map(ToString::to_string),
+        attempt: event.attempt.as_ref().map(ToString::to_string),
+        reason: text_field(&data, "reason"),
+        files: files.unwrap_or_default(),
+    }
+}
+
+fn faulted_attempt(event: &Event) -> FaultedAttempt {
+    FaultedAttempt {
+        task: event.task.as_ref().map(ToString::to_string),
+        attempt: event.attempt.as_ref().map(ToString::to_string),
+        reason: text_field(&event_data(event), "reason"),
+    }
+}
+
+fn event_data(event: &Event) -> Map<String, Value> {
+    serde_json::from_str(&event.data).unwrap_or_default()
+}
+
+fn text_field(data: &Map<String, Value>, name: &str) -> Option<String> {
+    data.get(name).and_then(Value::as_str).map(str::to_owned)
+}

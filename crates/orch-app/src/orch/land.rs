@@ -1,0 +1,102 @@
+//! `orch land`: merges the run's branch into another one.
+
+use std::path::Path;
+
+use orch_contract::CheckView;
+use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
+use orch_core::id::Slug;
+use orch_core::shell;
+use orch_core::task::ChecksStatus;
+use orch_scheduler::land::{LandOutcome, LandRequest, land_run};
+use orch_scheduler::task_outcome::TaskOutcome;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::request::{Answer, Request, RequestKey};
+
+/// Merges the run's branch into another one.
+#[derive(Debug, Serialize)]
+pub struct LandRun {
+    /// The lead who decides.
+    pub agent: Slug,
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+    /// The branch to land on.
+    pub onto: String,
+    /// Lands although some tasks are not done.
+    pub partial: bool,
+}
+
+impl Request for LandRun {
+    const COMMAND: &'static str = "orch land";
+    type View = LandResponse;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<LandResponse> {
+        let request = LandRequest { run: self.run.clone(), onto: self.onto.clone(), partial: self.partial };
+        app.change(key, land_response, |session, receipt| land_run(session, receipt, &self.agent, &request))
+    }
+}
+
+/// Returns the answer of a landing.
+pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
+    LandResponse {
+        run: outcome.run.name.to_string(),
+        branch: outcome.onto.clone(),
+        commit: outcome.commit.clone(),
+        from_commit: outcome.from.clone(),
+        already: outcome.already,
+        checks: outcome.checks.iter().map(CheckView::from_check).collect(),
+        landed: outcome.landed.first.iter().map(landed_task).collect(),
+        landed_total: outcome.landed.total,
+        left: outcome.left.first.iter().map(left_task).collect(),
+        left_total: outcome.left.total,
+        unchecked: outcome.unchecked.first.iter().map(landed_task).collect(),
+        unchecked_total: outcome.unchecked.total,
+        push: push_command(outcome),
+        undo: outcome.from.as_deref().map(|from| undo_command(outcome, from)),
+    }
+}
+
+fn landed_task(outcome: &TaskOutcome) -> LandedTask {
+    let tree = outcome.tree.as_ref();
+    LandedTask {
+        task: outcome.task.name.to_string(),
+        title: outcome.task.title.clone(),
+        attempt: outcome.attempt.as_ref().map(|attempt| attempt.name.to_string()),
+        head_commit: tree.and_then(|tree| tree.head.as_ref()).map(ToString::to_string),
+        merged_commit: tree.and_then(|tree| tree.merged.as_ref()).map(ToString::to_string),
+        checks: outcome.attempt.as_ref().map_or(ChecksStatus::None, |attempt| attempt.checks).into(),
+    }
+}
+
+fn left_task(outcome: &TaskOutcome) -> LeftTask {
+    LeftTask {
+        task: outcome.task.name.to_string(),
+        title: outcome.task.title.clone(),
+        state: outcome.task.state.into(),
+        attempt: outcome.attempt.as_ref().map(|attempt| attempt.name.to_string()),
+    }
+}
+
+/// The command that publishes the branch.
+fn push_command(outcome: &LandOutcome) -> String {
+    let remote = outcome.remote.as_deref().unwrap_or("REMOTE");
+    git_command(&outcome.repository, &["push", remote, &outcome.onto])
+}
+
+/// The command that takes the landing back: with the files where the branch is checked out, and only from where it
+/// is now where it is not.
+fn undo_command(outcome: &LandOutcome, from: &str) -> String {
+    match &outcome.checkout {
+        Some(checkout) => git_command(checkout, &["reset", "--keep", from]),
+        None => {
+            let branch = format!("refs/heads/{}", outcome.onto);
+            git_command(&outcome.repository, &["update-ref", &branch, from, &outcome.commit])
+        }
+    }
+}
+
+fn git_command(folder: &Path, words: &[&str]) -> String {
+    let folder = folder.display().to_string();
+    shell::join_words(["git", "-C", folder.as_str()].into_iter().chain(words.iter().copied()))
+}

@@ -1,0 +1,294 @@
+//! The report as a page of Markdown, in which nothing that others wrote is more than text.
+
+use std::fmt::Write as _;
+
+use orch_contract::UtcTimestamp;
+use orch_core::run::{RunOutcome, RunState, RunStatus};
+use orch_core::shell;
+use orch_core::task::{ChecksStatus, TaskState};
+use orch_scheduler::report::{AskedQuestion, NotableEvent, RunReport};
+use orch_scheduler::task_outcome::{BoundedList, TaskOutcome};
+
+use crate::escape::escape_controls;
+
+/// How much of what others wrote stands in a line, in characters.
+const TEXT_MAX: usize = 300;
+
+/// How many lines of the goal are repeated.
+const GOAL_LINES_MAX: usize = 40;
+
+/// The whole page.
+pub(super) fn render_report(report: &RunReport) -> String {
+    let mut page = MarkdownPage::default();
+    write_header(&mut page, report);
+    write_landed(&mut page, report);
+    page.write_list("Done", &report.done, done_line);
+    page.write_list("Not done", &report.left, |(one, reason)| left_line(one, reason.as_deref()));
+    page.write_list("Not checked by anything", &report.unchecked, task_with_title);
+    page.write_list("Accepted by hand", &report.overridden, note_line);
+    page.write_list("Attempts that came to nothing", &report.refused, note_line);
+    page.write_list("Questions", &report.questions, question_line);
+    page.write_list("Faults", &report.faults, note_line);
+    let next = next_commands(report);
+    if !next.is_empty() {
+        page.write_heading("Next");
+        page.text.push_str("\n```sh\n");
+        for command in next {
+            page.text.push_str(&command);
+            page.text.push('\n');
+        }
+        page.text.push_str("```\n");
+    }
+    page.text
+}
+
+/// A page under way.
+#[derive(Default)]
+struct MarkdownPage {
+    text: String,
+}
+
+impl MarkdownPage {
+    fn write_heading(&mut self, heading: &str) {
+        let _ = write!(self.text, "\n## {heading}\n");
+    }
+
+    fn write_line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// A heading with a list below it, where there is anything to list.
+    fn write_list<T>(&mut self, heading: &str, list: &BoundedList<T>, line: impl Fn(&T) -> String) {
+        if list.total == 0 {
+            return;
+        }
+        self.write_heading(&format!("{heading} ({})", list.total));
+        self.text.push('\n');
+        for one in &list.first {
+            self.write_line(&format!("- {}", line(one)));
+        }
+        let rest = list.total.saturating_sub(list.first.len() as u64);
+        if rest > 0 {
+            self.write_line(&format!("- … and {rest} more"));
+        }
+    }
+}
+
+fn write_header(page: &mut MarkdownPage, report: &RunReport) {
+    let run = &report.run;
+    page.write_line(&format!("# {}: {}", run.name, escape_inline(&run.title)));
+    if let Some(goal) = &run.goal {
+        page.text.push('\n');
+        for line in goal.lines().take(GOAL_LINES_MAX) {
+            page.write_line(format!("> {}", escape_inline(line)).trim_end());
+        }
+    }
+    let counts = &run.counts;
+    let total = counts.total() - counts.in_state(TaskState::Cancelled);
+    page.write_line(&format!(
+        "\n**{}**: {} of {total} tasks are done.",
+        run_state_text(report),
+        counts.in_state(TaskState::Done)
+    ));
+    let mut facts =
+        format!("Begun {}, last changed {}.", UtcTimestamp(run.created_at), UtcTimestamp(run.updated_at));
+    if let Some(ground) = &run.ground {
+        let on = ground.base_branch.as_deref().map(|branch| format!(" on {}", code_span(branch)));
+        let _ = write!(
+            facts,
+            "\nIts branch {} began from {}{}.",
+            code_span(&ground.branch),
+            code_span(short_commit(ground.base.as_str())),
+            on.unwrap_or_default()
+        );
+    }
+    if run.spent.cost_micros > 0 {
+        let _ = write!(facts, "\nIt has cost {:.2} US dollars.", run.spent.cost_micros as f64 / 1e6);
+    }
+    page.write_line(&format!("\n{facts}"));
+}
+
+fn run_state_text(report: &RunReport) -> &'static str {
+    match &report.run.state {
+        RunState::Open => "under way",
+        RunState::Paused(_) => "paused",
+        RunState::Finished(RunOutcome::Succeeded) => "succeeded",
+        RunState::Finished(RunOutcome::Partial) => "succeeded in part",
+        RunState::Finished(RunOutcome::Failed) => "failed",
+        RunState::Cancelled => "cancelled",
+    }
+}
+
+fn write_landed(page: &mut MarkdownPage, report: &RunReport) {
+    if report.run.ground.is_none() {
+        return;
+    }
+    if report.landings.total == 0 {
+        page.write_heading("Landed");
+        page.write_line("\nNothing has landed.");
+        return;
+    }
+    page.write_list("Landed", &report.landings, |one| {
+        let by = one.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        format!(
+            "on {} at {}, {}{by}",
+            code_span(&one.onto),
+            code_span(short_commit(&one.commit)),
+            UtcTimestamp(one.at)
+        )
+    });
+    if report.has_unlanded {
+        page.write_line("\nMore has been merged into the run's branch since then.");
+    }
+}
+
+/// A task with its title.
+fn task_with_title(one: &TaskOutcome) -> String {
+    let name = match &one.attempt {
+        Some(attempt) => attempt.name.to_string(),
+        None => one.task.name.to_string(),
+    };
+    format!("{} {}", code_span(&name), escape_inline(&one.task.title))
+}
+
+fn done_line(one: &TaskOutcome) -> String {
+    let said = match one.attempt.as_ref().map_or(ChecksStatus::None, |attempt| attempt.checks) {
+        ChecksStatus::None => "not checked",
+        ChecksStatus::Pending => "checks have yet to run",
+        ChecksStatus::Passed => "checks passed",
+        ChecksStatus::Failed => "checks failed",
+        ChecksStatus::Overridden => "accepted by hand",
+    };
+    let merged = one.tree.as_ref().and_then(|tree| tree.merged.as_ref());
+    let merged = merged.map_or_else(String::new, |commit| {
+        format!(", merged as {}", code_span(short_commit(commit.as_str())))
+    });
+    format!("{}: {said}{merged}", task_with_title(one))
+}
+
+fn left_line(one: &TaskOutcome, reason: Option<&str>) -> String {
+    let reason = reason.map_or_else(String::new, |reason| format!(": {}", escape_inline(reason)));
+    format!(
+        "{} {}, {}{reason}",
+        code_span(&one.task.name.to_string()),
+        escape_inline(&one.task.title),
+        one.task.state.name()
+    )
+}
+
+fn note_line(one: &NotableEvent) -> String {
+    let by = one.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+    let reason =
+        one.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", escape_inline(reason)));
+    format!("{} {}{by}{reason}", code_span(&one.about), one.kind.name().replace('_', " "))
+}
+
+fn question_line(one: &AskedQuestion) -> String {
+    let attempt = one
+        .attempt
+        .as_ref()
+        .map_or_else(String::new, |attempt| format!("{} ", code_span(&attempt.to_string())));
+    let by = one.by.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
+    let answer = match &one.answer {
+        Some((from, text)) => {
+            let from = from.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
+            format!("answered by {from}: {}", escape_inline(text))
+        }
+        None if one.is_open => "not answered yet".to_owned(),
+        None => "withdrawn".to_owned(),
+    };
+    format!("{attempt}{by} asked: {}\n  - {answer}", escape_inline(&one.question))
+}
+
+/// The literal next commands, the most useful first.
+fn next_commands(report: &RunReport) -> Vec<String> {
+    let run = &report.run;
+    let (name, counts) = (&run.name, &run.counts);
+    let mut commands = Vec::new();
+    if run.state.status() == RunStatus::Paused {
+        commands.push(format!("orch run resume {name}"));
+    }
+    for open in report.questions.first.iter().filter(|asked| asked.is_open) {
+        if let Some(attempt) = &open.attempt {
+            commands.push(format!("orch answer {} TEXT", attempt.task));
+        }
+    }
+    let failed = report.left.first.iter().find(|(one, _)| one.task.state == TaskState::Failed);
+    if let Some((failed, _)) = failed {
+        commands.push(format!("orch task retry {}", failed.task.name));
+    }
+    if counts.in_state(TaskState::Reported) > 0 {
+        commands.push(format!("orch integrate {name}"));
+    }
+    if run.state.status() == RunStatus::Open && counts.in_state(TaskState::Ready) > 0 {
+        commands.push(format!("orch dispatch --all --to AGENT --run {name}"));
+    }
+    let Some(ground) = &run.ground else { return commands };
+    let over = !run.state.status().is_unfinished();
+    if over && has_unlanded_tasks(report) {
+        let onto = ground.base_branch.as_deref().unwrap_or("BRANCH");
+        let mut words = vec!["orch", "land", name.as_str(), "--onto", onto];
+        if counts.total() > counts.in_state(TaskState::Done) + counts.in_state(TaskState::Cancelled) {
+            words.push("--partial");
+        }
+        commands.push(shell::join_words(words));
+    } else if over {
+        if report.worktrees > 0 {
+            commands.push(format!("orch worktree prune {name}"));
+        }
+        commands.push(format!("orch run rm {name}"));
+    }
+    commands
+}
+
+/// Whether there is something that has not landed.
+fn has_unlanded_tasks(report: &RunReport) -> bool {
+    report.has_unlanded || (report.landings.total == 0 && report.done.total > 0)
+}
+
+fn short_commit(commit: &str) -> &str {
+    &commit[..commit.len().min(10)]
+}
+
+/// A name of ours, or of git's, as code.
+fn code_span(name: &str) -> String {
+    format!("`{}`", escape_controls(name).replace('`', "'"))
+}
+
+/// What others wrote as one line of plain text: nothing in it is a heading, a link, code or a tag.
+fn escape_inline(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown = String::with_capacity(line.len());
+    for (index, character) in escape_controls(&line).chars().enumerate() {
+        if index == TEXT_MAX {
+            shown.push('…');
+            break;
+        }
+        if matches!(character, '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#') {
+            shown.push('\\');
+        }
+        shown.push(character);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_only_text() {
+        for (text, shown) in [
+            ("Ship it.", "Ship it."),
+            ("two\nlines\tof it", "two lines of it"),
+            ("# heading", r"\# heading"),
+            ("[x](y) <b> `c` *d*", r"\[x\](y) \<b\> \`c\` \*d\*"),
+            ("\u{1b}[31mred", "␛\\[31mred"),
+        ] {
+            assert_eq!(escape_inline(text), shown);
+        }
+        assert_eq!(escape_inline(&"é".repeat(TEXT_MAX + 1)), format!("{}…", "é".repeat(TEXT_MAX)));
+        assert_eq!(code_span("a`b\u{1b}"), "`a'b␛`");
+    }
+}

@@ -1,0 +1,28 @@
+//! `orch report`: a report on a run, in Markdown.
+
+mod markdown;
+
+use orch_contract::store::DocumentResponse;
+use orch_core::id::Slug;
+use orch_scheduler::report::load_report;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::request::{Answer, Reply, Request, RequestKey};
+
+/// Reports on a run, in Markdown.
+#[derive(Debug, Serialize)]
+pub struct ReportRun {
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+}
+
+impl Request for ReportRun {
+    const COMMAND: &'static str = "orch report";
+    type View = DocumentResponse;
+
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<DocumentResponse> {
+        let report = load_report(app.session()?, self.run.as_ref())?;
+        Ok(Reply::new(DocumentResponse { document: markdown::render_report(&report) }))
+    }
+}

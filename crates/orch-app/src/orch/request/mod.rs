@@ -1,0 +1,3 @@
+//! `orch request …`: recorded requests.
+
+pub mod show;

@@ -1,0 +1,138 @@
+//! `orch status`: a run at a glance.
+
+use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
+use orch_contract::run::{RunHeader, RunProgress, TaskCountsView};
+use orch_contract::task::slug_texts;
+use orch_core::id::Slug;
+use orch_core::time::TimeSpan;
+use orch_inbox::{Error, Session};
+use orch_scheduler::clashes::AttemptClash;
+use orch_scheduler::events::wait_for_event;
+use orch_scheduler::status::{RunOverview, load_overview, load_overview_without_clashes};
+use serde::Serialize;
+
+use super::view::{question_view, short_task_view};
+use crate::app::App;
+use crate::error::AppError;
+use crate::request::{Answer, Reply, Request, RequestKey};
+
+/// Shows a run at a glance.
+#[derive(Debug, Serialize)]
+pub struct ShowStatus {
+    /// The run; the only unfinished one when absent.
+    pub run: Option<Slug>,
+}
+
+impl Request for ShowStatus {
+    const COMMAND: &'static str = "orch status";
+    type View = StatusResponse;
+
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<StatusResponse> {
+        Ok(Reply::new(load_status(app.session()?, self.run.as_ref())?.0))
+    }
+}
+
+/// How long an unchanged status stays current: it tells ages, which grow.
+const REDRAW: TimeSpan = TimeSpan::from_seconds(5);
+
+/// A status that is shown again whenever it changes, until the run ends.
+#[derive(Debug)]
+pub struct StatusWatch {
+    run: Option<Slug>,
+    last: Option<StatusResponse>,
+    ended: bool,
+}
+
+impl StatusWatch {
+    /// Watches a run; the only unfinished one when none is named.
+    #[must_use]
+    pub fn new(run: Option<Slug>) -> Self {
+        Self { run, last: None, ended: false }
+    }
+
+    /// Waits for the next status; none after the run's end.
+    ///
+    /// With `also_unchanged`, a status whose ages alone have changed is returned as well.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub fn next_status(
+        &mut self,
+        app: &mut App<'_>,
+        also_unchanged: bool,
+    ) -> Result<Option<StatusResponse>, AppError> {
+        while !self.ended {
+            if self.last.is_some() {
+                wait_for_event(app.session()?, REDRAW)?;
+            }
+            let (status, unfinished) = load_status(app.session()?, self.run.as_ref())?;
+            if also_unchanged || self.last.as_ref().is_none_or(|last| has_changed(last, &status)) {
+                // The run that was found first stays the one that is watched.
+                self.run.get_or_insert_with(|| Slug::from_stored(status.run.id.clone()));
+                self.ended = !unfinished;
+                self.last = Some(status.clone());
+                return Ok(Some(status));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether anything but the ages of questions changed.
+fn has_changed(last: &StatusResponse, now: &StatusResponse) -> bool {
+    let ageless = |status: &StatusResponse| {
+        let mut status = status.clone();
+        status.questions.iter_mut().for_each(|question| question.age_ms = 0);
+        status
+    };
+    ageless(last) != ageless(now)
+}
+
+/// Loads the status of a run, and whether the run is unfinished.
+pub(super) fn load_status(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<(StatusResponse, bool), Error> {
+    let status = load_overview(session, run)?;
+    let unfinished = status.run.state.status().is_unfinished();
+    Ok((status_response(&status), unfinished))
+}
+
+/// Loads the status of a run without the clashes, which git would be asked for.
+pub(super) fn load_status_without_clashes(
+    session: &mut Session,
+    run: Option<&Slug>,
+) -> Result<StatusResponse, Error> {
+    Ok(status_response(&load_overview_without_clashes(session, run)?))
+}
+
+fn clash_view(clash: &AttemptClash) -> ClashView {
+    let attempts = clash.attempts.iter().map(ToString::to_string).collect();
+    ClashView { attempts, files: clash.files.clone() }
+}
+
+fn status_response(status: &RunOverview) -> StatusResponse {
+    let active = status.active.iter().map(|active| ActiveTask {
+        task: short_task_view(&active.shown),
+        since: active.since.into(),
+        progress: active.progress.clone(),
+        percent: active.percent,
+        lease_expires_at: active.lease_expires_at.map(Into::into),
+    });
+    let failed = status
+        .failed
+        .iter()
+        .map(|failed| FailedTask { task: short_task_view(&failed.shown), reason: failed.reason.clone() });
+    StatusResponse {
+        run: RunHeader::from_run(&status.run),
+        counts: TaskCountsView::from_counts(&status.run.counts),
+        active: active.collect(),
+        questions: status.questions.iter().map(question_view).collect(),
+        ready: status.ready.iter().map(short_task_view).collect(),
+        failed: failed.collect(),
+        clashes: status.clashes.iter().map(clash_view).collect(),
+        progress: RunProgress::from_counts(&status.run.counts),
+        critical_path: slug_texts(&status.critical_path),
+        eta_ms: status.eta.map(|span| span.0),
+    }
+}

@@ -1,0 +1,33 @@
+//! `orch task retry`: new attempts at a failed or cancelled task.
+
+use orch_contract::orch::task::TaskResponse;
+use orch_core::id::Slug;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::task::{TaskAction, change_task};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::request::{Answer, Request, RequestKey};
+
+/// Allows new attempts at a failed or cancelled task.
+#[derive(Debug, Serialize)]
+pub struct RetryTask {
+    /// The lead who decides.
+    pub agent: Slug,
+    /// The task.
+    pub task: TaskSelector,
+    /// Answers with the long texts.
+    #[serde(skip)]
+    pub full: bool,
+}
+
+impl Request for RetryTask {
+    const COMMAND: &'static str = "orch task retry";
+    type View = TaskResponse;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<TaskResponse> {
+        app.change_task(key, self.full, |session, receipt| {
+            change_task(session, receipt, &self.agent, &self.task, TaskAction::Retry)
+        })
+    }
+}

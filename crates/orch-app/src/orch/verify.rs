@@ -1,0 +1,45 @@
+//! `orch verify`: runs the checks of a reported attempt.
+
+use orch_contract::orch::judgement::VerifyResponse;
+use orch_contract::{AttemptView, CheckView};
+use orch_core::id::Slug;
+use orch_scheduler::TaskSelector;
+use orch_scheduler::verify::{VerifyOutcome, verify_task};
+use serde::Serialize;
+
+use super::view::{add_long_texts, task_view};
+use crate::app::App;
+use crate::request::{Answer, Request, RequestKey};
+
+/// Runs the checks of a reported attempt and judges it by them.
+#[derive(Debug, Serialize)]
+pub struct VerifyTask {
+    /// The lead who decides.
+    pub agent: Slug,
+    /// The task.
+    pub task: TaskSelector,
+    /// Answers with the long texts.
+    #[serde(skip)]
+    pub full: bool,
+}
+
+impl Request for VerifyTask {
+    const COMMAND: &'static str = "orch verify";
+    type View = VerifyResponse;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<VerifyResponse> {
+        let mut reply = app.change(key, verify_response, |session, receipt| {
+            verify_task(session, receipt, &self.agent, &self.task)
+        })?;
+        add_long_texts(app.session()?, &mut reply.data.task, self.full)?;
+        Ok(reply)
+    }
+}
+
+fn verify_response(verified: &VerifyOutcome) -> VerifyResponse {
+    VerifyResponse {
+        task: task_view(&verified.task),
+        attempt: AttemptView::from_attempt(&verified.attempt, verified.worktree.as_ref(), None),
+        checks: verified.checks.iter().map(CheckView::from_check).collect(),
+    }
+}
