@@ -34,7 +34,7 @@ pub fn schema_response(
     let full = format!("{program} {asked}");
     schemas.retain(|command, _| asked.is_empty() || *command == full);
     if schemas.is_empty() {
-        let error = ErrorView::new(ErrorCode::InvalidArgument, format!("There is no command {full}."));
+        let error = ErrorView::new(ErrorCode::InvalidArgument, format!("unknown command '{full}'."));
         return Err(error.with_detail("argument", "COMMAND").with_hint(format!("{program} --help")).into());
     }
     Ok(Reply::new(SchemaResponse { schemas }))

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 use orch_contract::{ErrorCode, ErrorView};
 
-/// A command line that is no command.
+/// A command line that does not parse.
 #[derive(Debug)]
 pub enum EarlyExit {
     /// Help or the version was asked for; it is printed as it is.
@@ -176,15 +176,14 @@ fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&st
             let suggested = error_context(error, ContextKind::SuggestedArg)
                 .filter(|other| starts_with_same_letter(name, other));
             let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
-            let what =
-                if name.starts_with('-') { "is no option of this command" } else { "is not expected here" };
-            format!("{name} {what}.{did_you_mean}")
+            let what = if name.starts_with('-') { "unknown option" } else { "unexpected argument" };
+            format!("{what} '{name}'.{did_you_mean}")
         }
         ErrorKind::InvalidSubcommand => {
             let given = error_context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let suggested = error_context(error, ContextKind::SuggestedSubcommand);
             let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
-            format!("There is no command {given}.{did_you_mean}")
+            format!("unknown command '{given}'.{did_you_mean}")
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             "A command is missing.".to_owned()
@@ -194,12 +193,12 @@ fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&st
         }
         ErrorKind::ValueValidation => {
             let why = error.source().map(ToString::to_string).unwrap_or_default();
-            format!("`{}` does not fit {name}: {why}.", value.unwrap_or_default())
+            format!("invalid value '{}' for {name}: {why}.", value.unwrap_or_default())
         }
         ErrorKind::InvalidValue if value.is_none_or(str::is_empty) => format!("{name} needs a value."),
         ErrorKind::InvalidValue => {
             let possible = error_context(error, ContextKind::ValidValue).unwrap_or_default();
-            format!("`{}` does not fit {name}: it takes {possible}.", value.unwrap_or_default())
+            format!("invalid value '{}' for {name}; allowed: {possible}.", value.unwrap_or_default())
         }
         ErrorKind::ArgumentConflict => {
             let other = error_context(error, ContextKind::PriorArg).unwrap_or_default();

@@ -54,7 +54,7 @@ pub(super) fn thread_and_text(
 ) -> Result<(ThreadId, Option<String>), AppError> {
     let thread = |word: &str| {
         arguments::parse_thread_id(word).map_err(|why| {
-            AppError::invalid_argument("THREAD", format!("`{word}` does not fit THREAD: {why}."))
+            AppError::invalid_argument("THREAD", format!("invalid value '{word}' for THREAD: {why}."))
         })
     };
     match words {

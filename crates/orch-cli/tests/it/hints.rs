@@ -134,7 +134,7 @@ fn help_is_printed_as_asked() {
     let place = TestEnvironment::without_store();
     let document = place.orch(&["help", "run", "init", "--json"]).run();
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
-    assert!(json_text(&document["data"]["document"]).starts_with("Begin a run"), "{document}");
+    assert!(json_text(&document["data"]["document"]).starts_with("Create a run"), "{document}");
     let wrong = place.orch(&["run", "pause", "--reason", "x"]).fails("invalid_argument");
-    assert_eq!(wrong["message"], "--reason is no option of this command.");
+    assert_eq!(wrong["message"], "unknown option '--reason'.");
 }

@@ -26,7 +26,7 @@ fn text_errors_go_to_stderr_with_a_hint() {
     assert_eq!(printed.exit, 3);
     let usage = place.inbox(&["clam", "--text"]).run();
     assert_eq!(usage.stdout, "");
-    assert_eq!(usage.stderr, "error: There is no command clam. Did you mean claim?\nhint: inbox --help\n");
+    assert_eq!(usage.stderr, "error: unknown command 'clam'. Did you mean claim?\nhint: inbox --help\n");
     assert_eq!(usage.exit, 2);
     let deeper = place.orch(&["resume", "r", "--text"]).run();
     assert_eq!(
