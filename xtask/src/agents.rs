@@ -1,7 +1,7 @@
 //! `cargo xtask agents`: real agent clients under our supervisor, against a scripted model on this machine.
 //!
-//! The clients are pinned here and installed beside the build products when they are not there already. They are some
-//! hundred megabytes each and not ours, so continuous integration only says that they were not run.
+//! The clients' versions are pinned here, and missing ones are installed beside the build products.
+//! They take some hundred megabytes each, so continuous integration only reports that they were not run.
 
 use std::env;
 use std::fs;
@@ -37,7 +37,7 @@ pub(crate) struct ClientTestArgs {
     clients: Vec<String>,
 }
 
-/// Installs what is missing, builds our programs, and lets each client live through every story.
+/// Installs missing clients, builds the programs, and runs every scenario with each client.
 pub(crate) fn run(agents: &ClientTestArgs) -> ChoreResult {
     let is_wanted = |pinned: &&PinnedClient| {
         agents.clients.is_empty() || agents.clients.iter().any(|name| name == pinned.name)
@@ -59,7 +59,7 @@ pub(crate) fn run(agents: &ClientTestArgs) -> ChoreResult {
 }
 
 impl PinnedClient {
-    /// Whether this very version is installed: npm takes an older one without a word where it likes that better.
+    /// Whether the pinned version is installed: npm may silently install an older one.
     fn is_installed_in(&self, folder: &Path) -> bool {
         let manifest = folder.join("node_modules").join(self.package).join("package.json");
         let manifest = fs::read(manifest).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());

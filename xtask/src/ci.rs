@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: every check in order, with its time, up to the first failure.
+//! `cargo xtask ci`: runs every check in order, with its time, up to the first failure.
 
 use std::env;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ struct CiStep {
     run: fn() -> ChoreResult,
 }
 
-/// From the cheapest to the dearest, so that a slip shows early.
+/// The checks, cheapest first, so that simple mistakes fail early.
 const STEPS: [CiStep; 9] = [
     CiStep { name: "format", run: check_format },
     CiStep { name: "tidy", run: check_tidy },
@@ -64,9 +64,9 @@ fn run_clippy() -> ChoreResult {
     run_cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[])
 }
 
-/// Checks what ships for macOS, where the toolchain has that target or can add it.
+/// Checks the shipped crates for macOS, if the toolchain has that target or can add it.
 ///
-/// Checking links nothing, so no compiler of C for that system is needed: `true` stands in for the one that would build SQLite.
+/// `cargo check` links nothing, so no C cross-compiler is needed: `true` replaces the one that would build SQLite.
 fn check_for_macos() -> ChoreResult {
     const TARGET: &str = "aarch64-apple-darwin";
     let added = Command::new("rustup").args(["target", "add", TARGET]).stderr(Stdio::null()).status();
@@ -133,9 +133,9 @@ pub(crate) fn cargo_program() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-/// Prints a line at once: what a child prints must come after it.
+/// Prints a line and flushes it, so that it precedes the output of a child process.
 fn print_line(line: &str) {
     println!("{line}");
-    // A closed pipe is no reason to stop checking.
+    // The checks continue if stdout is closed.
     let _ = std::io::stdout().flush();
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask deny`: licences, bans and sources of everything we depend on, by cargo-deny with deny.toml.
 //!
-//! The tool is pinned here and installed beside the build products when it is not there already,
-//! so that a bare machine checks the same thing. See docs/decisions/0015-cargo-deny-is-installed-by-ci.md.
+//! The tool's version is pinned here, and it is installed beside the build products if missing,
+//! so that every machine checks with that version. See docs/decisions/0015-cargo-deny-is-installed-by-ci.md.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::ci::{cargo_program, run_cargo};
 use crate::tree::{ChoreResult, repository_root};
 
-/// The version of cargo-deny whose answers count.
+/// The pinned version of cargo-deny.
 const VERSION: &str = "0.20.2";
 
 /// Checks everything that deny.toml says.
@@ -29,7 +29,7 @@ pub(crate) fn run() -> ChoreResult {
     if status.success() { Ok(()) } else { Err(format!("cargo-deny ended with {status}.")) }
 }
 
-/// The pinned version: ours, else the developer's own.
+/// Finds the pinned version: the one installed here, else one on PATH.
 fn installed_tool() -> Option<PathBuf> {
     let ours = install_folder().join("bin").join("cargo-deny");
     [ours, PathBuf::from("cargo-deny")].into_iter().find(|tool| is_pinned(tool))
@@ -58,7 +58,7 @@ fn install_tool() -> Result<PathBuf, String> {
         &products,
     ];
     run_cargo(&arguments, &[])?;
-    // Some hundred megabytes that nobody needs again; when they stay, only space is lost.
+    // The build folder takes some hundred megabytes and is not needed again; a failure only costs disk space.
     let _ = fs::remove_dir_all(&build);
     Ok(folder.join("bin").join("cargo-deny"))
 }

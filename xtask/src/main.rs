@@ -1,6 +1,6 @@
 //! The repository's own chores: `cargo xtask ci` is what continuous integration runs.
 //!
-//! [`tidy`] holds the laws that no compiler checks, [`docs`] writes the documents that are made from the code,
+//! [`tidy`] checks rules that the compiler does not, [`docs`] generates documents from the code,
 //! [`mod@bench`] measures, and [`ci`] runs everything in order.
 
 #![expect(
@@ -29,7 +29,7 @@ use clap::Parser;
 enum XtaskCommand {
     /// Run everything that a change must pass, in order, and stop at the first failure
     Ci,
-    /// Check the repository's laws
+    /// Check the rules of the repository
     Tidy(tidy::TidyArgs),
     /// Check licences, bans and sources of everything we depend on
     Deny,

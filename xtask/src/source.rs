@@ -1,7 +1,7 @@
-//! Rust source as tokens: what a law about code, comments or messages looks at.
+//! Rust source as tokens, for the rules about code, comments and messages.
 //!
-//! The tokens are those of the compiler's own macros, so that no law trips over a text that looks like code.
-//! Macros are not expanded; what is written between their braces is read as code.
+//! `proc_macro2` tokenises as the compiler does, so a string or comment that looks like code is not mistaken for code.
+//! Macros are not expanded; their arguments are read as code.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -9,12 +9,12 @@ use std::slice::Iter;
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
-/// What a Rust file holds, as far as the laws ask.
+/// The parts of a Rust file that the rules check.
 pub(crate) struct RustSource {
     pub(crate) functions: Vec<FunctionSpan>,
     pub(crate) types: Vec<TypeName>,
     pub(crate) paths: Vec<UsedPath>,
-    /// The modules that it declares, with their content here or in a file of their own.
+    /// The modules that the file declares, inline or in another file.
     pub(crate) modules: Vec<String>,
     pub(crate) texts: Vec<SourceText>,
     /// The lines of items under `#[cfg(test)]`.
@@ -22,7 +22,7 @@ pub(crate) struct RustSource {
 }
 
 impl RustSource {
-    /// A file without anything in it.
+    /// An empty file.
     pub(crate) const EMPTY: Self = Self {
         functions: Vec::new(),
         types: Vec::new(),
@@ -41,11 +41,11 @@ pub(crate) struct FunctionSpan {
     pub(crate) line: usize,
     /// From its `fn` to its closing brace; 0 without a body.
     pub(crate) lines: usize,
-    /// Whether a trait that lies elsewhere may have chosen its name.
+    /// Whether the function implements a trait, which chose its name.
     pub(crate) of_trait_impl: bool,
-    /// Whether it lies in test code.
+    /// Whether it is part of test code.
     pub(crate) test: bool,
-    /// Whether it is a test itself, whose name is a sentence.
+    /// Whether it is a test function, whose name is a sentence.
     pub(crate) is_test: bool,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct TypeName {
     pub(crate) test: bool,
 }
 
-/// A path of at least two names, as an import or in an expression, or the name of a macro with its `!`.
+/// A path of at least two names, in an import or an expression; a macro's name with its `!`; or a method's name with its `.`.
 pub(crate) struct UsedPath {
     pub(crate) names: Vec<String>,
     pub(crate) line: usize,
@@ -69,22 +69,22 @@ pub(crate) struct UsedPath {
 pub(crate) enum PathKind {
     /// In an expression, a type or a pattern.
     Inline,
-    /// By a `use`, under this name.
+    /// In a `use`, under this name.
     Import(String),
-    /// By a `pub use`, under this name.
+    /// In a `pub use`, under this name.
     Reexport(String),
 }
 
 /// A comment or the content of a string literal.
 pub(crate) struct SourceText {
     pub(crate) line: usize,
-    /// The text without marks; each line break is one of the source.
+    /// The text without comment marks or quotes, with the line breaks of the source.
     pub(crate) text: String,
     /// Whether it is a doc comment.
     pub(crate) doc: bool,
 }
 
-/// Where an item lies.
+/// The context of an item.
 #[derive(Clone, Copy)]
 struct ItemScope {
     test: bool,
@@ -98,7 +98,7 @@ enum ScopeKind {
     TraitImpl,
 }
 
-/// Reads a file; the error says where it is not Rust.
+/// Reads the text of a file; the error gives the position of the first invalid token.
 pub(crate) fn read_rust(text: &str) -> Result<RustSource, String> {
     let tokens: TokenStream =
         text.parse().map_err(|error: proc_macro2::LexError| format!("the file is not Rust: {error}."))?;
@@ -108,14 +108,14 @@ pub(crate) fn read_rust(text: &str) -> Result<RustSource, String> {
     Ok(reader.source)
 }
 
-/// What is known of the item under way at one level of braces.
+/// The item being read at one nesting level.
 #[derive(Default)]
 struct ItemProgress {
-    /// What its braces hold.
+    /// The context inside its braces.
     body: Option<ScopeKind>,
-    /// Its place among the functions.
+    /// Its index among the functions, if it is one.
     function: Option<usize>,
-    /// Where it begins, if an attribute marks it as a test.
+    /// Its first line, if an attribute marks it as test code.
     test_from: Option<usize>,
     /// Whether `#[test]` marks it.
     is_test: bool,
@@ -124,7 +124,7 @@ struct ItemProgress {
 
 struct TokenReader<'a> {
     text: &'a str,
-    /// Where the last token ended, in bytes: what lies between two tokens is a comment.
+    /// The end of the last token, in bytes; text between two tokens is a comment.
     end: usize,
     source: RustSource,
 }
@@ -168,7 +168,7 @@ impl TokenReader<'_> {
         }
     }
 
-    /// Reads on from a name, which may be a keyword.
+    /// Reads an identifier or keyword and what belongs to it.
     fn read_name(
         &mut self,
         name: &Ident,
@@ -230,14 +230,14 @@ impl TokenReader<'_> {
         }
     }
 
-    /// Ends an item, at its `;` or its braces.
+    /// Ends an item at its `;` or closing brace.
     fn close_item(&mut self, item: &mut ItemProgress, end: Span) {
         if let Some(from) = std::mem::take(item).test_from {
             self.source.test_lines.push(from..line_of(end) + 1);
         }
     }
 
-    /// Takes note of a token: what lies before it is a comment.
+    /// Advances past a token and records the comment before it.
     fn pass_token(&mut self, span: Span) {
         let range = span.byte_range();
         self.read_comments_before(range.start);
@@ -255,7 +255,7 @@ impl TokenReader<'_> {
         }
     }
 
-    /// Adds a line of a comment, to the comment of the line before where there is one.
+    /// Adds a comment line, joined to the comment on the previous line if one ends there.
     fn add_comment(&mut self, line: usize, text: &str, doc: bool) {
         let text = text.trim().trim_start_matches(['/', '!', '*']).trim_end_matches("*/").trim();
         if text.is_empty() {
@@ -272,7 +272,7 @@ impl TokenReader<'_> {
         self.source.texts.push(SourceText { line, text: text.to_owned(), doc });
     }
 
-    /// Reads a doc comment, which comes as an attribute that covers the comment.
+    /// Reads a doc comment, which the tokeniser returns as an attribute that spans the comment.
     fn read_doc_comment(&mut self, span: Span, rest: &mut TokenCursor<'_>) -> bool {
         let range = span.byte_range();
         self.read_comments_before(range.start);
@@ -295,7 +295,7 @@ impl TokenReader<'_> {
         self.source.texts.push(SourceText { line: line_of(span), text: joined, doc: false });
     }
 
-    /// Reads `a::b::c`, or `name!`, from its first name on.
+    /// Reads a path from its first name, `name!` or `.name`.
     fn read_path(
         &mut self,
         first: &str,
@@ -322,7 +322,7 @@ impl TokenReader<'_> {
         self.source.paths.push(UsedPath { names, line, test: scope.test, kind: PathKind::Inline });
     }
 
-    /// Reads the tree of a `use` up to its `;`.
+    /// Reads a `use` declaration up to its `;`.
     fn read_use(&mut self, rest: &mut TokenCursor<'_>, scope: ItemScope, previous: Option<&TokenTree>) {
         let public = match previous {
             Some(TokenTree::Ident(name)) => *name == "pub",
@@ -374,7 +374,7 @@ impl TokenReader<'_> {
     }
 }
 
-/// Whether an item may begin behind this token; elsewhere `impl` is a type.
+/// Whether an item may start after this token; elsewhere `impl` is part of a type.
 fn starts_item(previous: Option<&TokenTree>) -> bool {
     match previous {
         None | Some(TokenTree::Group(_)) => true,
@@ -384,7 +384,7 @@ fn starts_item(previous: Option<&TokenTree>) -> bool {
     }
 }
 
-/// Whether a union's name is followed by what it holds; elsewhere `union` is a name like others.
+/// Whether this token starts the body or generics of a union; otherwise `union` is an ordinary name.
 fn opens_definition(behind: Option<&TokenTree>) -> bool {
     match behind {
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
@@ -393,7 +393,7 @@ fn opens_definition(behind: Option<&TokenTree>) -> bool {
     }
 }
 
-/// Whether `for` stands between `impl` and its braces, other than in `for<'a>`.
+/// Whether `for` appears between `impl` and its braces, except in `for<'a>`.
 fn implements_trait(mut rest: TokenCursor<'_>) -> bool {
     while let Some(token) = rest.next() {
         match token {
@@ -409,7 +409,7 @@ fn implements_trait(mut rest: TokenCursor<'_>) -> bool {
     false
 }
 
-/// Takes `::`, where a name follows.
+/// Consumes `::` if a name follows.
 fn takes_colons(rest: &mut TokenCursor<'_>) -> bool {
     let mut ahead = rest.clone();
     let colons = (0..2).all(|_| ahead.next().is_some_and(|token| is_mark(token, ':')));

@@ -7,31 +7,31 @@ use std::process::Command;
 
 use crate::source::{self, RustSource};
 
-/// What a chore answers: nothing, or why it failed, for the developer to read.
+/// The result of a chore; the error is a message for the developer.
 pub(crate) type ChoreResult = Result<(), String>;
 
 /// One file of the repository.
 pub(crate) struct SourceFile {
     /// Its path from the root, with `/`.
     pub(crate) path: String,
-    /// What it holds.
+    /// Its content.
     pub(crate) text: String,
     source: OnceCell<Result<RustSource, String>>,
 }
 
 impl SourceFile {
-    /// A file of this content.
+    /// Creates a file with this content.
     pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into(), source: OnceCell::new() }
     }
 
-    /// Its Rust, read once; what the compiler would refuse is empty here, and a breach of its own.
+    /// Returns the parsed Rust source, parsed once; empty if it is invalid, which [`Self::not_rust`] reports.
     pub(crate) fn source(&self) -> &RustSource {
         static EMPTY: RustSource = RustSource::EMPTY;
         self.parsed().as_ref().unwrap_or(&EMPTY)
     }
 
-    /// Why it is not Rust.
+    /// Returns why the file is not valid Rust.
     pub(crate) fn not_rust(&self) -> Option<&str> {
         self.parsed().as_ref().err().map(String::as_str)
     }
@@ -46,7 +46,7 @@ impl SourceFile {
         name.split('.').next().unwrap_or(name)
     }
 
-    /// Whether its name ends so.
+    /// Whether its name has this extension.
     pub(crate) fn has_extension(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }

@@ -114,9 +114,9 @@ impl TryFrom<String> for VariableName {
 /// The value of a variable that a profile sets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-struct VariableValue(CommandWord);
+struct ProfileVariableValue(CommandWord);
 
-impl TryFrom<String> for VariableValue {
+impl TryFrom<String> for ProfileVariableValue {
     type Error = VariableError;
 
     fn try_from(text: String) -> Result<Self, VariableError> {
@@ -128,7 +128,7 @@ impl TryFrom<String> for VariableValue {
 
 /// The variables that a profile sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct VariableSettings(BTreeMap<VariableName, VariableValue>);
+pub struct VariableSettings(BTreeMap<VariableName, ProfileVariableValue>);
 
 impl VariableSettings {
     /// Whether a variable is set.

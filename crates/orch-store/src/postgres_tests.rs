@@ -74,13 +74,13 @@ fn every_statement_is_declared_where_it_is_listed() {
 
 #[test]
 fn every_statement_is_prepared() {
-    let Some(programs) = Programs::find() else {
+    let Some(programs) = PostgresPrograms::find() else {
         let required = std::env::var("ORCH_REQUIRE_TOOLS").unwrap_or_default();
         assert!(!required.split(' ').any(|tool| tool == "postgres"), "this test needs postgres");
         say("NOT RUN: every_statement_is_prepared needs postgres, which this machine does not have.");
         return;
     };
-    let cluster = Cluster::start(programs);
+    let cluster = PostgresCluster::start(programs);
     cluster.run(&schema(), "");
     let statements = statements();
     assert!(statements.len() > 200, "{}", statements.len());
@@ -130,12 +130,12 @@ fn say(line: &str) {
 }
 
 /// The programs of a PostgreSQL.
-struct Programs {
+struct PostgresPrograms {
     folder: PathBuf,
     psql: PathBuf,
 }
 
-impl Programs {
+impl PostgresPrograms {
     /// Finds them on the `PATH`, else where Debian puts them; the newest version counts.
     fn find() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -157,12 +157,12 @@ impl Programs {
 
 /// A user that a server may run as: PostgreSQL refuses to run as root.
 #[derive(Clone, Copy)]
-struct User {
+struct ServerUser {
     id: u32,
     group: u32,
 }
 
-impl User {
+impl ServerUser {
     /// Another user, where this process is root's.
     fn find() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
@@ -191,9 +191,9 @@ impl User {
 }
 
 /// A cluster with one server, reached by a socket in its folder. Both end with the test.
-struct Cluster {
-    programs: Programs,
-    user: Option<User>,
+struct PostgresCluster {
+    programs: PostgresPrograms,
+    user: Option<ServerUser>,
     folder: tempfile::TempDir,
     /// Stops the server when its input ends, and so also when this process dies.
     keeper: Child,
@@ -210,11 +210,11 @@ cat >/dev/null
 "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
 "#;
 
-impl Cluster {
-    fn start(programs: Programs) -> Self {
-        let user = User::find();
+impl PostgresCluster {
+    fn start(programs: PostgresPrograms) -> Self {
+        let user = ServerUser::find();
         let folder = Self::folder(user);
-        let mut command = User::command(user, Path::new("/bin/sh"));
+        let mut command = ServerUser::command(user, Path::new("/bin/sh"));
         command.args(["-c", KEEP, "sh"]).arg(&programs.folder).arg(folder.path());
         // A group of its own, so that whoever ends the test's group leaves the keeper to its work.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -230,7 +230,7 @@ impl Cluster {
     }
 
     /// A new folder of this user, where the user may enter: a temporary folder may be closed to others.
-    fn folder(user: Option<User>) -> tempfile::TempDir {
+    fn folder(user: Option<ServerUser>) -> tempfile::TempDir {
         // The path of a socket has 107 bytes at most.
         const PATH_BYTES_MAX: usize = 60;
         let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into(), "/dev/shm".into()];
@@ -240,7 +240,7 @@ impl Cluster {
                 std::os::unix::fs::chown(folder.path(), Some(user.id), Some(user.group)).unwrap();
             }
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-            let mut enter = User::command(user, Path::new("/bin/sh"));
+            let mut enter = ServerUser::command(user, Path::new("/bin/sh"));
             enter.args(["-c", "cd \"$1\" 2>/dev/null", "sh"]).arg(folder.path());
             if enter.status().unwrap().success() {
                 return folder;
@@ -251,7 +251,7 @@ impl Cluster {
 
     /// Runs a script; returns what it printed and what went wrong.
     fn try_run(&self, script: &str) -> (String, String) {
-        let mut psql = User::command(self.user, &self.programs.psql);
+        let mut psql = ServerUser::command(self.user, &self.programs.psql);
         psql.args(["-X", "-q", "-A", "-t", "-U", "orch", "-d", "postgres", "-h"]).arg(self.folder.path());
         psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = psql.spawn().unwrap();
@@ -270,7 +270,7 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
+impl Drop for PostgresCluster {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         // Nothing can be done about a server that does not end, and a failure has been told already.

@@ -47,16 +47,16 @@ pub(crate) struct SqliteDriver {
     statements: SqlRewriteCache,
     log_pages: Arc<AtomicI64>,
     log_is_named: bool,
-    counter: Counter,
+    counter: StatementCounter,
 }
 
 /// Counts what a connection asks. Every way to the connection goes by it.
-struct Counter {
+struct StatementCounter {
     counts: StatementCounts,
     is_on: bool,
 }
 
-impl Counter {
+impl StatementCounter {
     fn add(&mut self, statements: u64) {
         if self.is_on {
             self.counts.statements += statements;
@@ -98,7 +98,7 @@ impl SqliteDriver {
         connection.set_prepared_statement_cache_capacity(256);
         let (identity, path) = (file_identity(path), path.to_owned());
         let (durability, statements, log_is_named) = (None, SqlRewriteCache::default(), false);
-        let counter = Counter { counts: StatementCounts::default(), is_on: true };
+        let counter = StatementCounter { counts: StatementCounts::default(), is_on: true };
         Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named, counter })
     }
 
@@ -210,7 +210,7 @@ struct SpelledStatement {
 
 impl SqlRewriteCache {
     /// The spelling of a statement that is about to run.
-    fn run(&mut self, statement: Statement, counter: &mut Counter) -> &str {
+    fn run(&mut self, statement: Statement, counter: &mut StatementCounter) -> &str {
         let statement = statement.text();
         let place = (statement.as_ptr().addr(), statement.len());
         let spell = || SpelledStatement { text: statement.replace('$', "?"), times: 0 };

@@ -44,7 +44,7 @@ const STATUSES: [(&str, &str); 9] = [
     ("0", "done"),
     ("1", "a defect, or a store that cannot be used"),
     ("2", "the command line is wrong"),
-    ("3", "something named is not there"),
+    ("3", "a named thing does not exist"),
     ("4", "refused by the state of things"),
     ("5", "nothing to claim, or the wait timed out; `--empty-ok` makes it 0"),
     ("6", "the store is busy or unreachable, or the disk is full"),

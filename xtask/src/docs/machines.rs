@@ -16,9 +16,9 @@ struct StateMachine {
     about: &'static str,
     source: &'static str,
     states: Vec<&'static str>,
-    /// Where one begins.
+    /// The initial state.
     initial: Vec<&'static str>,
-    /// Where nothing happens any more by itself.
+    /// The final states.
     last: Vec<&'static str>,
     events: Vec<&'static str>,
     /// The next state for each state and event, both in the order above.
@@ -81,7 +81,7 @@ fn attempt_machine() -> StateMachine {
     let states = attempt::AttemptState::ALL;
     StateMachine {
         name: "Attempt",
-        about: "One try at a task. An ended attempt never moves again; attempt numbers go on.",
+        about: "One try at a task. An ended attempt never moves again; attempt numbers are never reused.",
         source: "crates/orch-core/src/attempt/state.rs",
         states: states.map(attempt::AttemptState::name).to_vec(),
         initial: vec![attempt::AttemptState::Preparing.name(), attempt::AttemptState::Dispatched.name()],

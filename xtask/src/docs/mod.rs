@@ -61,7 +61,7 @@ fn write_page(page: &GeneratedPage) -> ChoreResult {
     fs::write(&path, &page.text).map_err(failed)
 }
 
-/// Pages of commands that are not there any more.
+/// Pages of commands that no longer exist.
 fn stale_pages(pages: &[GeneratedPage]) -> Result<Vec<String>, String> {
     let Ok(command_schemas) = fs::read_dir(repository_root().join(cli::FOLDER)) else {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Laws about who knows whom: between crates, between the two halves, and who may touch what.
+//! Rules about dependencies: between crates, between transport and scheduling, and on drivers, stdout and the system.
 
 use toml::Table;
 
@@ -6,17 +6,17 @@ use super::{TidyViolation, crate_name, is_shipped};
 use crate::source::UsedPath;
 use crate::tree::SourceFile;
 
-/// What a room may depend on.
+/// The dependencies that a crate may have.
 struct AllowedDependencies {
     room: &'static str,
-    /// Rooms of ours.
+    /// Crates of this workspace.
     ours: &'static [&'static str],
-    /// Crates of others; a new one is argued in the commit that adds it here.
+    /// Third-party crates; the commit that adds one here gives the reasons.
     others: &'static [&'static str],
 }
 
-/// The arrows of ARCHITECTURE.md.
-const WALLS: [AllowedDependencies; 12] = [
+/// The allowed dependencies, as in ARCHITECTURE.md.
+const WALLS: [AllowedDependencies; 13] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
     AllowedDependencies {
         room: "orch-store",
@@ -98,8 +98,14 @@ const WALLS: [AllowedDependencies; 12] = [
         ],
     },
     AllowedDependencies {
+        room: "orch-serve",
+        ours: &["orch-app", "orch-contract", "orch-core"],
+        others: &[],
+    },
+    AllowedDependencies {
         room: "orch-testkit",
         ours: &[
+            "orch-app",
             "orch-contract",
             "orch-core",
             "orch-git",
@@ -114,10 +120,10 @@ const WALLS: [AllowedDependencies; 12] = [
     },
 ];
 
-/// The scheduling half, which the transport half must not know.
+/// The modules of scheduling, which transport must not use.
 const ORCH_HALF: [&str; 7] = ["attempt", "dependency", "orch", "reconcile", "run", "schedule", "task"];
 
-/// The folders of the transport half.
+/// The folders of transport.
 const INBOX_HALF: [&str; 4] = [
     "crates/orch-core/src/thread/",
     "crates/orch-core/src/message/",
@@ -125,29 +131,29 @@ const INBOX_HALF: [&str; 4] = [
     "crates/orch-inbox/src/",
 ];
 
-/// What the pure core must not touch.
+/// The modules of `std` that the pure core must not use.
 const IMPURE: [&str; 7] = ["env", "fs", "io", "net", "process", "thread", "time"];
 
 /// Checks manifests and code.
 pub(super) fn check_dependencies(files: &[SourceFile]) -> Vec<TidyViolation> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for file in files {
         if file.path.ends_with("Cargo.toml") {
-            breaches.extend(check_manifest(file));
+            violations.extend(check_manifest(file));
         }
         if file.has_extension("rs") {
-            breaches.extend(check_driver(file));
-            breaches.extend(check_halves(file));
+            violations.extend(check_driver(file));
+            violations.extend(check_halves(file));
         }
         if is_shipped(file) {
-            breaches.extend(check_output(file));
-            breaches.extend(check_purity(file));
+            violations.extend(check_output(file));
+            violations.extend(check_purity(file));
         }
     }
-    breaches
+    violations
 }
 
-/// A room's manifest names only what its wall lets through.
+/// Checks that a manifest names only allowed dependencies.
 fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
     let Some(room) = crate_name(&file.path) else { return Vec::new() };
     let Ok(table) = file.text.parse::<Table>() else {
@@ -157,10 +163,10 @@ fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
         return vec![TidyViolation::at_line(
             file,
             1,
-            format!("`{room}` has no wall: add it to xtask/src/tidy/dependency_rules.rs."),
+            format!("`{room}` has no entry: add it to xtask/src/tidy/dependency_rules.rs."),
         )];
     };
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     let names = |section: &str| -> Vec<String> {
         table
             .get(section)
@@ -172,7 +178,7 @@ fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
         let known = if name.starts_with("orch-") { wall.ours } else { wall.others };
         if !known.contains(&name.as_str()) {
             let line = file.text.lines().position(|line| line.starts_with(&name)).map_or(1, |line| line + 1);
-            breaches.push(TidyViolation::at_line(
+            violations.push(TidyViolation::at_line(
                 file,
                 line,
                 format!("`{room}` may not depend on `{name}`."),
@@ -182,13 +188,13 @@ fn check_manifest(file: &SourceFile) -> Vec<TidyViolation> {
     for name in names("dev-dependencies") {
         if name.starts_with("orch-") && name != "orch-testkit" && !wall.ours.contains(&name.as_str()) {
             let message = format!("the tests of `{room}` may not depend on `{name}`, only on orch-testkit.");
-            breaches.push(TidyViolation::at_line(file, 1, message));
+            violations.push(TidyViolation::at_line(file, 1, message));
         }
     }
-    breaches
+    violations
 }
 
-/// Only the file of a database, and the migrations, name its driver.
+/// Checks that only the database's file and the migrations use its driver.
 fn check_driver(file: &SourceFile) -> Vec<TidyViolation> {
     let allowed = ["crates/orch-store/src/sqlite", "crates/orch-store/src/migrate"];
     if allowed.iter().any(|start| file.path.starts_with(start))
@@ -203,7 +209,7 @@ fn check_driver(file: &SourceFile) -> Vec<TidyViolation> {
     })
 }
 
-/// The transport half of core and engine knows nothing of runs, tasks and graphs.
+/// Checks that transport uses nothing of runs, tasks and graphs.
 fn check_halves(file: &SourceFile) -> Vec<TidyViolation> {
     if !INBOX_HALF.iter().any(|folder| file.path.starts_with(folder)) {
         return Vec::new();
@@ -214,7 +220,7 @@ fn check_halves(file: &SourceFile) -> Vec<TidyViolation> {
     })
 }
 
-/// The module of core or of its own crate that a path leads to.
+/// Returns the module of orch-core or of the file's own crate that a path starts with.
 fn known_by_path(path: &UsedPath) -> Option<&str> {
     let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
     match names[..] {
@@ -223,7 +229,7 @@ fn known_by_path(path: &UsedPath) -> Option<&str> {
     }
 }
 
-/// Only `respond.rs` writes to stdout.
+/// Checks that only `respond.rs` writes to stdout.
 fn check_output(file: &SourceFile) -> Vec<TidyViolation> {
     if file.path == "crates/orch-cli/src/respond.rs" {
         return Vec::new();
@@ -232,21 +238,21 @@ fn check_output(file: &SourceFile) -> Vec<TidyViolation> {
         ["print!", "println!"].contains(&path.names[0].as_str())
             || path.names.iter().any(|name| name == "stdout")
     };
-    product_breaches(file, writes, |_| "only crates/orch-cli/src/respond.rs may touch stdout.".to_owned())
+    product_violations(file, writes, |_| "only crates/orch-cli/src/respond.rs may touch stdout.".to_owned())
 }
 
-/// The core has no clock, files or processes.
+/// Checks that the core uses no clock, files or processes.
 fn check_purity(file: &SourceFile) -> Vec<TidyViolation> {
     if crate_name(&file.path) != Some("orch-core") {
         return Vec::new();
     }
     let impure = |path: &&UsedPath| path.names[0] == "std" && IMPURE.contains(&path.names[1].as_str());
-    product_breaches(file, impure, |path| {
+    product_violations(file, impure, |path| {
         format!("the core is pure: it may not use `{}`.", path.names.join("::"))
     })
 }
 
-/// A breach for each path of this kind.
+/// Returns a violation for each path of this kind.
 fn count_violations(
     file: &SourceFile,
     is_wrong: impl Fn(&&UsedPath) -> bool,
@@ -256,8 +262,8 @@ fn count_violations(
     wrong.map(|path| TidyViolation::at_line(file, path.line, message(path))).collect()
 }
 
-/// A breach for each path of this kind outside tests.
-fn product_breaches(
+/// Returns a violation for each path of this kind outside tests.
+fn product_violations(
     file: &SourceFile,
     is_wrong: impl Fn(&&UsedPath) -> bool,
     message: impl Fn(&UsedPath) -> String,

@@ -1,9 +1,9 @@
-//! Laws about where files lie.
+//! Rules about file locations.
 
 use super::{TidyViolation, crate_name};
 use crate::tree::SourceFile;
 
-/// Everything that may lie in the root. A new file here is seen by every visitor, so it is added on purpose.
+/// The files and folders allowed in the root, which every visitor sees first.
 const ROOT: [&str; 23] = [
     ".cargo",
     ".ci",
@@ -30,22 +30,22 @@ const ROOT: [&str; 23] = [
     "xtask",
 ];
 
-/// Checks the places of all files.
+/// Checks the locations of all files.
 pub(super) fn check_layout(files: &[SourceFile]) -> Vec<TidyViolation> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for file in files {
         let first = file.path.split('/').next().unwrap_or_default();
         if !ROOT.contains(&first) {
-            let message = format!("`{first}` is not on the list of what may lie in the root.");
-            breaches.push(TidyViolation::at_line(file, 1, message));
+            let message = format!("`{first}` is not on the list of files allowed in the root.");
+            violations.push(TidyViolation::at_line(file, 1, message));
         }
         if is_scattered_test(&file.path) {
             let message = "each file here is a program of its own: move it into tests/it/, or another folder with a main.rs.";
-            breaches.push(TidyViolation::at_line(file, 1, message));
+            violations.push(TidyViolation::at_line(file, 1, message));
         }
     }
-    breaches.extend(forgotten_files(files));
-    breaches
+    violations.extend(forgotten_files(files));
+    violations
 }
 
 /// A Rust file directly under a crate's `tests/` is a program of its own, and each costs a link.
@@ -56,7 +56,7 @@ fn is_scattered_test(path: &str) -> bool {
 
 /// Rust files that no `mod` line names, in source and tests, however deep: they would never be built.
 fn forgotten_files(files: &[SourceFile]) -> Vec<TidyViolation> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for file in files.iter().filter(|file| file.has_extension("rs") && !is_root(&file.path)) {
         let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
         let (folder, module) = match (name, folder.rsplit_once('/')) {
@@ -77,10 +77,10 @@ fn forgotten_files(files: &[SourceFile]) -> Vec<TidyViolation> {
                 .any(|other| other.text.lines().any(|line| line.trim() == by_path));
         if !is_listed {
             let message = format!("no file has `mod {module};` for it: it is never built.");
-            breaches.push(TidyViolation::at_line(file, 1, message));
+            violations.push(TidyViolation::at_line(file, 1, message));
         }
     }
-    breaches
+    violations
 }
 
 /// Whether a file is the root of a crate, or no part of one.

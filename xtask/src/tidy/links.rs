@@ -1,4 +1,4 @@
-//! Laws about links: what a document points at is there.
+//! Rules about links: the target of a link exists.
 
 use std::collections::BTreeSet;
 
@@ -9,26 +9,30 @@ use crate::tree::SourceFile;
 pub(super) fn check_links(files: &[SourceFile]) -> Vec<TidyViolation> {
     let mut there = BTreeSet::new();
     for file in files {
-        // A folder is there when a file is in it.
+        // A folder exists if it contains a file.
         let mut path = file.path.as_str();
         while there.insert(path) {
             path = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         }
     }
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for file in files.iter().filter(|file| file.has_extension("md")) {
         for (index, line) in file.text.lines().enumerate() {
             for target in link_targets(line).filter(|target| is_relative(target)) {
                 if !there.contains(resolve_link(&file.path, target).as_str()) {
-                    breaches.push(TidyViolation::at_line(file, index + 1, format!("{target} is not there.")));
+                    violations.push(TidyViolation::at_line(
+                        file,
+                        index + 1,
+                        format!("{target} does not exist."),
+                    ));
                 }
             }
         }
     }
-    breaches
+    violations
 }
 
-/// What `](…)` points at, for each link of a line.
+/// Returns the target of each `](…)` link of a line.
 fn link_targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
@@ -37,7 +41,7 @@ fn is_relative(target: &str) -> bool {
     !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:")
 }
 
-/// The path from the root that a link in this document points at.
+/// Resolves a link of this document relative to the root.
 fn resolve_link(document: &str, target: &str) -> String {
     let target = target.split('#').next().unwrap_or(target);
     let mut parts: Vec<&str> = document.split('/').collect();
@@ -61,7 +65,7 @@ mod tests {
     #[test]
     fn links_lead_somewhere() {
         let file = |path: &str, text: &str| SourceFile::new(path, text);
-        for (text, breaches) in [
+        for (text, violations) in [
             ("[a](b.md) and [c](../README.md#top)", 0),
             ("[a](decisions/)", 0),
             ("[a](https://example.org/x) [b](#here)", 0),
@@ -74,7 +78,7 @@ mod tests {
                 file("docs/b.md", ""),
                 file("docs/decisions/1.md", ""),
             ];
-            assert_eq!(check_links(&files).len(), breaches, "{text}");
+            assert_eq!(check_links(&files).len(), violations, "{text}");
         }
     }
 }

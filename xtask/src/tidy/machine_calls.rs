@@ -1,7 +1,7 @@
-//! Laws about who touches the machine: files, programs and clocks are reached from the crates that are made for it.
+//! Rules about calls to the operating system: each kind is allowed in the crates responsible for it.
 //!
-//! Clippy's `disallowed-methods` has one list per workspace, and a list per crate would repeat that one.
-//! Here a call is a path; what an import calls otherwise is followed within its file.
+//! Clippy's `disallowed-methods` cannot differ between crates without repeating the whole list.
+//! A call is recognised by its path; imports and their aliases are resolved within the file.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::{TidyViolation, is_shipped};
 use crate::source::{PathKind, UsedPath};
 use crate::tree::SourceFile;
 
-/// A kind of call, and where it may be.
+/// A kind of call and where it is allowed.
 struct MachineCall {
     key: &'static str,
-    /// Whether a path, written out from its crate, is such a call.
+    /// Whether a fully qualified path is such a call.
     is_call: fn(&[&str]) -> bool,
-    /// The folders and files that it is made for.
+    /// The folders and files that may contain such calls.
     allowed: &'static [&'static str],
-    /// What the others do.
+    /// What to use elsewhere.
     instead: &'static str,
 }
 
@@ -26,13 +26,13 @@ const CALLS: [MachineCall; 3] = [
         key: "file-system",
         is_call: is_file_call,
         allowed: &["crates/orch-git/", "crates/orch-process/", "crates/orch-store/"],
-        instead: "ask orch-git, orch-process or orch-store for it",
+        instead: "move the file access to orch-git, orch-process or orch-store",
     },
     MachineCall {
         key: "start-program",
         is_call: |path| path.ends_with(&["Command", "new"]) && path[0] == "std",
         allowed: &["crates/orch-git/", "crates/orch-process/"],
-        instead: "run it by orch-process, which bounds and ends it",
+        instead: "run programs through orch-process, which limits and terminates them",
     },
     MachineCall {
         key: "monotonic-clock",
@@ -44,11 +44,11 @@ const CALLS: [MachineCall; 3] = [
             "crates/orch-process/",
             "crates/orch-store/",
         ],
-        instead: "wait by orch-inbox's wake.rs, or be given the time",
+        instead: "wait through orch-inbox's wake.rs, or take the time as a parameter",
     },
 ];
 
-/// Methods of paths that look at the disk.
+/// Methods of `Path` and `File` that access the file system.
 const PATH_METHODS: [&str; 10] = [
     ".canonicalize",
     ".exists",
@@ -62,7 +62,7 @@ const PATH_METHODS: [&str; 10] = [
     ".try_exists",
 ];
 
-/// Counts the calls outside the places that are made for them.
+/// Counts the calls outside the allowed folders.
 pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
     CALLS.iter().map(|call| RatchetFigure::of_places("calls", call.key, find_calls(files, call))).collect()
 }
@@ -85,7 +85,7 @@ fn find_calls(files: &[SourceFile], call: &MachineCall) -> Vec<TidyViolation> {
     places
 }
 
-/// What each imported name stands for.
+/// Returns the full path of each imported name.
 fn imported_names(file: &SourceFile) -> BTreeMap<&str, Vec<&str>> {
     let mut names = BTreeMap::new();
     for path in &file.source().paths {
@@ -96,7 +96,7 @@ fn imported_names(file: &SourceFile) -> BTreeMap<&str, Vec<&str>> {
     names
 }
 
-/// A path with its first name replaced by what that was imported from.
+/// Returns the fully qualified path, as far as the file's imports tell.
 fn written_out<'a>(path: &'a UsedPath, imports: &BTreeMap<&str, Vec<&'a str>>) -> Vec<&'a str> {
     let names = path.names.iter().map(String::as_str);
     match imports.get(path.names[0].as_str()) {
@@ -107,7 +107,7 @@ fn written_out<'a>(path: &'a UsedPath, imports: &BTreeMap<&str, Vec<&'a str>>) -
     }
 }
 
-/// A function of `std::fs` or `rustix::fs` and of their types, or a method of a path; a type alone is no call.
+/// Whether a path is a function of `std::fs` or `rustix::fs`, an associated function of their types, or a method of `Path`.
 fn is_file_call(path: &[&str]) -> bool {
     let is_function = |name: &&str| name.starts_with(char::is_lowercase);
     match path {

@@ -1,9 +1,8 @@
-//! `cargo xtask tidy`: the repository's laws, checked by machine.
+//! `cargo xtask tidy`: checks the rules of the repository.
 //!
-//! [`text`] looks at lines, [`shape`] at sizes and names, [`layout`] at where files lie, [`links`] at what documents point at,
-//! [`dependency_rules`] at who knows whom, [`prose`] at the language of the documents.
-//! What is only advice is never an error.
-//! [`names`], [`phrases`], [`machine_calls`] and [`sizes`] measure figures that may only fall, which [`ratchet`] keeps.
+//! [`text`] checks lines, [`shape`] file and function sizes, [`layout`] file locations, [`links`] links in documents,
+//! [`dependency_rules`] dependencies between crates and modules. [`prose`] only gives advice.
+//! [`names`], [`phrases`], [`machine_calls`] and [`sizes`] measure figures that may only fall, and [`ratchet`] compares them with their limits.
 
 mod dependency_rules;
 mod layout;
@@ -22,7 +21,7 @@ use std::fmt;
 use self::ratchet::{RatchetFigure, RatchetFile};
 use crate::tree::{self, ChoreResult, SourceFile};
 
-/// One breach of a law.
+/// A violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TidyViolation {
     path: String,
@@ -31,7 +30,7 @@ pub(crate) struct TidyViolation {
 }
 
 impl TidyViolation {
-    /// A breach at a line, from 1.
+    /// Creates a violation at a line, counted from 1.
     fn at_line(file: &SourceFile, line: usize, message: impl Into<String>) -> Self {
         Self { path: file.path.clone(), line, message: message.into() }
     }
@@ -43,24 +42,24 @@ impl fmt::Display for TidyViolation {
     }
 }
 
-/// What is shown besides breaches
+/// Options of the rule checks
 #[derive(Default, clap::Args)]
 pub(crate) struct TidyArgs {
-    /// Also list what is advice and not law
+    /// Also print advice, which never fails the check
     #[arg(long)]
     advice: bool,
-    /// Print the figures that may only fall, and check nothing
+    /// Print all measured figures with their limits instead of checking
     #[arg(long, conflicts_with = "advice")]
     measure: bool,
-    /// List what a figure counts, and check nothing
+    /// Print the locations that a figure counts instead of checking
     #[arg(long, value_name = "FIGURE", conflicts_with_all = ["advice", "measure"])]
     list: Option<String>,
-    /// Write the figures that are better than xtask/ratchet.toml has them
+    /// Update xtask/ratchet.toml with the figures that have fallen
     #[arg(long, conflicts_with_all = ["measure", "list"])]
     tighten: bool,
 }
 
-/// Measures everything that may only fall.
+/// Measures all figures that may only fall.
 fn measure_all(files: &[SourceFile]) -> Vec<RatchetFigure> {
     [names::measure, phrases::measure, machine_calls::measure, sizes::measure]
         .into_iter()
@@ -68,7 +67,7 @@ fn measure_all(files: &[SourceFile]) -> Vec<RatchetFigure> {
         .collect()
 }
 
-/// Checks every law.
+/// Runs the rule checks, or what the options ask for.
 pub(crate) fn run(tidy: &TidyArgs) -> ChoreResult {
     let files = tree::repository_files()?;
     let figures = measure_all(&files);
@@ -92,20 +91,20 @@ fn check(
     ratchet: &RatchetFile,
     advice: bool,
 ) -> ChoreResult {
-    let mut breaches = Vec::new();
-    for law in [
+    let mut violations = Vec::new();
+    for check in [
         text::check_text,
         shape::check_shape,
         layout::check_layout,
         links::check_links,
         dependency_rules::check_dependencies,
     ] {
-        breaches.extend(law(files));
+        violations.extend(check(files));
     }
-    breaches.extend(ratchet.check(figures));
-    breaches.sort();
-    for breach in &breaches {
-        println!("{breach}");
+    violations.extend(ratchet.check(figures));
+    violations.sort();
+    for violation in &violations {
+        println!("{violation}");
     }
     let hints = prose::sentence_advice(files);
     if advice {
@@ -118,23 +117,23 @@ fn check(
     let loose = ratchet.loose(figures);
     if loose > 0 {
         println!(
-            "{loose} figures are better than xtask/ratchet.toml has them; keep them so with `cargo xtask tidy --tighten`."
+            "{loose} figures are below their limits in xtask/ratchet.toml; lower the limits with `cargo xtask tidy --tighten`."
         );
     }
-    if breaches.is_empty() {
-        println!("{} files keep the laws.", files.len());
+    if violations.is_empty() {
+        println!("{} files checked, no violations.", files.len());
         Ok(())
     } else {
-        Err(format!("{} breaches of the repository's laws, listed above.", breaches.len()))
+        Err(format!("{} violations, listed above.", violations.len()))
     }
 }
 
-/// The rooms of the workspace: `crates/orch-core/src/…` is of the room `orch-core`.
+/// Returns the crate of a path: `orch-core` for `crates/orch-core/src/…`.
 fn crate_name(path: &str) -> Option<&str> {
     path.strip_prefix("crates/").and_then(|rest| rest.split('/').next())
 }
 
-/// Whether this is code that ships: under a room's `src/`, and not a file of tests alone.
+/// Whether a file is shipped code: in a crate's `src/` and not a file of tests.
 fn is_shipped(file: &SourceFile) -> bool {
     file.has_extension("rs")
         && file.path.split('/').nth(2) == Some("src")

@@ -1,6 +1,6 @@
-//! Laws about names: types of two words or more, one meaning for each, functions that say what they do to what.
+//! Rules about names: types have two words or more and unique names, functions say what they do to what.
 //!
-//! Code that ships and code that supports tests are measured apart.
+//! Shipped code and test support are measured separately.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,19 @@ use super::ratchet::RatchetFigure;
 use super::{TidyViolation, crate_name, is_shipped};
 use crate::tree::SourceFile;
 
-/// How much of the types may have a name of one word.
+/// The share of types that may have a name of one word.
 const ONE_WORD_TYPES_PERCENT: usize = 20;
 
-/// How much of the types may share their name with another.
+/// The share of types that may share their name with another type.
 const SHARED_TYPES_PERCENT: usize = 8;
 
-/// How much of the functions may have a name of one word.
+/// The share of functions that may have a name of one word.
 const ONE_WORD_FUNCTIONS_PERCENT: usize = 45;
 
-/// Endings that say nothing: behind one word they make no second.
+/// Suffixes without meaning of their own: they do not count as a second word.
 const EMPTY_ENDINGS: [&str; 7] = ["Context", "Data", "Entry", "Info", "Item", "State", "Value"];
 
-/// A name and where it stands.
+/// A name and its location.
 struct FoundName<'a> {
     file: &'a SourceFile,
     /// The crate, or the tests of a crate.
@@ -29,7 +29,7 @@ struct FoundName<'a> {
     line: usize,
 }
 
-/// NameSet of one kind of code.
+/// The names of shipped code or of test support.
 #[derive(Default)]
 struct NameSet<'a> {
     types: Vec<FoundName<'a>>,
@@ -113,14 +113,14 @@ impl NameSet<'_> {
     }
 }
 
-/// The crate that a file belongs to; its tests are another.
+/// Returns the crate of a file; the tests of a crate are a unit of their own.
 fn crate_unit(path: &str, test: bool) -> String {
     let crate_name = crate_name(path).unwrap_or_else(|| path.split('/').next().unwrap_or_default());
     let tests = test || !path.starts_with(&format!("crates/{crate_name}/src/"));
     if tests { format!("{crate_name} tests") } else { crate_name.to_owned() }
 }
 
-/// The words that the glossary explains.
+/// Returns the terms that the glossary defines.
 fn glossary_words(files: &[SourceFile]) -> BTreeSet<String> {
     let text =
         files.iter().find(|file| file.path == "docs/glossary.md").map_or("", |file| file.text.as_str());
@@ -129,7 +129,7 @@ fn glossary_words(files: &[SourceFile]) -> BTreeSet<String> {
     rows.map(|word| word.trim_matches('`').to_lowercase()).collect()
 }
 
-/// The one word of a type's name, if it has no other.
+/// Returns the word of a name that has only one.
 fn one_word(name: &str) -> Option<&str> {
     let stem = EMPTY_ENDINGS
         .iter()
@@ -139,13 +139,13 @@ fn one_word(name: &str) -> Option<&str> {
     (count_words(stem) == 1).then_some(stem)
 }
 
-/// Whether a name has one word, and the glossary explains neither that word nor the whole name.
+/// Whether a name has one word and the glossary defines neither that word nor the whole name.
 fn one_word_unknown(name: &str, glossary: &BTreeSet<String>) -> bool {
     let is_known = |word: &str| glossary.contains(&word.to_lowercase());
     one_word(name).is_some_and(|word| !is_known(word) && !is_known(&spaced(name)))
 }
 
-/// The words of a type's name with spaces between them, as the glossary writes them.
+/// Returns the words of a type's name separated by spaces, as in the glossary.
 fn spaced(name: &str) -> String {
     let mut spaced = String::new();
     for letter in name.chars() {
@@ -157,7 +157,7 @@ fn spaced(name: &str) -> String {
     spaced
 }
 
-/// How many capitals begin a word: `HttpServer` and `HTTPServer` have two.
+/// Counts the words of a name: `HttpServer` and `HTTPServer` have two.
 fn count_words(name: &str) -> usize {
     let letters: Vec<char> = name.chars().collect();
     let begins = |at: &usize| {

@@ -1,6 +1,6 @@
-//! Phrases that may not come back into comments, messages and documents, each with the plain words for it.
+//! Banned phrases in comments, messages and documents, each with its replacement.
 //!
-//! STYLE.md 62, 65 and 66 say why: a reader who knows git, cargo and queues looks for the field's own words.
+//! STYLE.md 62, 65 and 66 give the reason: readers search for the standard terms.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use super::ratchet::RatchetFigure;
 use super::{TidyViolation, crate_name};
 use crate::tree::SourceFile;
 
-/// A phrase in all its forms, and what is written in its place.
+/// The forms of a phrase and its replacement.
 struct BannedPhrase {
     forms: &'static [&'static str],
     plain: &'static str,
@@ -18,10 +18,10 @@ const fn phrase(forms: &'static [&'static str], plain: &'static str) -> BannedPh
     BannedPhrase { forms, plain }
 }
 
-/// How a doc comment may not begin: it stands alone, far from what it would be the same as.
+/// A banned beginning of doc comments: each must be understandable without its neighbours.
 const BEGINNING: &str = "the same";
 
-/// The phrases; the first form names the figure.
+/// The banned phrases; the first form of each is the key of its figure.
 const PHRASES: [BannedPhrase; 45] = [
     phrase(&["the same again", "the same where"], "name what is repeated"),
     phrase(&["whoever", "whomever"], "name the actor: the caller, the process, the worker"),
@@ -74,18 +74,18 @@ const PHRASES: [BannedPhrase; 45] = [
     phrase(&["lies in", "lie in", "lay in", "stands in", "stand in"], "is in, is stored in"),
     phrase(&["is meant", "are meant"], "name the thing: the run to use"),
     phrase(&["counts for nothing", "count for nothing"], "is not counted"),
-    phrase(&["does not fit", "do not fit"], "is invalid, is too long"),
+    phrase(&["does not fit"], "is invalid, is too long"),
     phrase(&["is not expected here"], "unexpected argument"),
     phrase(&["shall"], "should, must"),
 ];
 
-/// A word of a text, with its marks.
+/// A word of a text with its punctuation.
 struct TextWord<'a> {
     line: usize,
     text: &'a str,
 }
 
-/// Counts each phrase.
+/// Counts the occurrences of each phrase.
 pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
     let mut found: Vec<Vec<TidyViolation>> = PHRASES.iter().map(|_| Vec::new()).collect();
     let (forms, mut beginnings) = (index_forms(), Vec::new());
@@ -121,7 +121,7 @@ fn phrase_figure(key: &str, places: Vec<TidyViolation>) -> RatchetFigure {
     RatchetFigure { note: rooms.join(", "), ..RatchetFigure::of_places("phrases", key, places) }
 }
 
-/// Whether its words are chosen here; generated documents repeat those of the code, and two files list the phrases.
+/// Whether a file is checked: generated documents repeat texts of the code, and two files list the phrases.
 fn is_ours(file: &SourceFile) -> bool {
     let path = file.path.as_str();
     let generated =
@@ -138,7 +138,7 @@ fn split_words(text: &str, first: usize) -> Vec<TextWord<'_>> {
         .collect()
 }
 
-/// The forms of all phrases by their first word, each with the number of its phrase.
+/// All forms by their first word, each with the index of its phrase.
 type FormIndex = HashMap<&'static str, Vec<(usize, &'static str)>>;
 
 fn index_forms() -> FormIndex {
@@ -151,7 +151,7 @@ fn index_forms() -> FormIndex {
     forms
 }
 
-/// Adds every place of every phrase.
+/// Records every occurrence of every phrase.
 fn search_phrases(
     file: &SourceFile,
     words: &[TextWord<'_>],
@@ -161,7 +161,7 @@ fn search_phrases(
     for (at, word) in words.iter().enumerate() {
         let mut last = None;
         for (number, form) in forms.get(without_marks(word.text)).into_iter().flatten() {
-            // Of two forms of one phrase the first counts.
+            // Two forms of a phrase at one place count once.
             if last != Some(number) && starts_with(&words[at..], form) {
                 let message = format!("“{form}”: write {}.", PHRASES[*number].plain);
                 found[*number].push(TidyViolation::at_line(file, word.line, message));
@@ -171,7 +171,7 @@ fn search_phrases(
     }
 }
 
-/// A word without the marks around it.
+/// Returns a word without the punctuation around it.
 fn without_marks(word: &str) -> &str {
     let word = word.trim_matches(is_mark);
     word.strip_suffix("'s").unwrap_or(word)
@@ -181,7 +181,7 @@ fn is_mark(character: char) -> bool {
     !character.is_alphanumeric()
 }
 
-/// Whether these words begin a text; no mark may stand between them.
+/// Whether the text starts with this form, without punctuation inside it.
 fn starts_with(words: &[TextWord<'_>], form: &str) -> bool {
     let wanted = form.split(' ').count();
     words.len() >= wanted

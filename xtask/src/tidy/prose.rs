@@ -1,13 +1,13 @@
-//! Advice about the language of the documents: it helps a reader and never stops a change.
+//! Advice about the language of the documents, which never fails the check.
 
 use crate::tree::SourceFile;
 
-/// What ends in a full stop without ending a sentence.
+/// Abbreviations, whose full stop does not end a sentence.
 const SHORT_FORMS: [&str; 5] = ["e.g.", "i.e.", "etc.", "vs.", "cf."];
 
-/// Lines of Markdown that hold more than one sentence.
+/// Returns the lines of Markdown with more than one sentence.
 ///
-/// One sentence per line keeps a change of one sentence one line of the difference.
+/// With one sentence per line, a changed sentence is one changed line.
 pub(super) fn sentence_advice(files: &[SourceFile]) -> Vec<String> {
     let mut advice = Vec::new();
     for file in files.iter().filter(|file| file.has_extension("md") && !file.path.starts_with("docs/cli/")) {

@@ -1,6 +1,6 @@
-//! Figures that may only fall: each has a bar to reach, and until then the best that was reached counts.
+//! Figures that may only fall: until a figure reaches its final limit, its best value so far is the limit.
 //!
-//! The figures are kept in `xtask/ratchet.toml`; `cargo xtask tidy --tighten` writes what is better now.
+//! `xtask/ratchet.toml` records the best values; `cargo xtask tidy --tighten` updates it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,27 +10,27 @@ use toml::{Table, Value};
 use super::TidyViolation;
 use crate::tree::{ChoreResult, SourceFile, repository_root};
 
-/// Where the figures are kept.
+/// The file with the recorded figures.
 const PATH: &str = "xtask/ratchet.toml";
 
-/// Something that is counted.
+/// A measured figure.
 pub(super) struct RatchetFigure {
     /// Its section of the file.
     pub(super) section: &'static str,
     /// Its key in the section.
     pub(super) key: String,
-    /// How often it is found, or how large it is.
+    /// The current value.
     pub(super) measured: usize,
-    /// The most that it may be in the end.
+    /// The final limit.
     pub(super) bar: usize,
-    /// What the number is of, for people.
+    /// An explanation of the value.
     pub(super) note: String,
-    /// What was counted; a message is empty where the place says it all.
+    /// The counted locations.
     pub(super) places: Vec<TidyViolation>,
 }
 
 impl RatchetFigure {
-    /// A figure that is the number of these places, of which there should be none.
+    /// Creates a figure that counts these locations, with a final limit of 0.
     pub(super) fn of_places(
         section: &'static str,
         key: impl Into<String>,
@@ -39,7 +39,7 @@ impl RatchetFigure {
         Self { section, key: key.into(), measured: places.len(), bar: 0, note: String::new(), places }
     }
 
-    /// A figure that is a share of `all`, and may be at most `percent` of it.
+    /// Creates a figure that counts these locations, with a final limit of `percent` of `all`.
     pub(super) fn of_share(
         section: &'static str,
         key: impl Into<String>,
@@ -57,11 +57,11 @@ impl RatchetFigure {
     }
 }
 
-/// The kept figures.
+/// The recorded figures.
 pub(super) struct RatchetFile(Table);
 
 impl RatchetFile {
-    /// Reads the file; nothing is kept where there is none.
+    /// Parses the file; without it, nothing is recorded.
     pub(super) fn read(files: &[SourceFile]) -> Result<Self, String> {
         let text = files.iter().find(|file| file.path == PATH).map_or("", |file| file.text.as_str());
         text.parse().map(Self).map_err(|error| format!("{PATH} is not TOML: {error}"))
@@ -76,25 +76,25 @@ impl RatchetFile {
         self.kept(figure).unwrap_or(0).max(figure.bar)
     }
 
-    /// Each figure that has grown.
+    /// Returns a violation for each figure above its limit.
     pub(super) fn check(&self, figures: &[RatchetFigure]) -> Vec<TidyViolation> {
         let grown = figures.iter().filter(|figure| figure.measured > self.limit(figure));
-        let breach = |figure: &RatchetFigure| {
+        let violation = |figure: &RatchetFigure| {
             let (name, limit, measured) = (figure.name(), self.limit(figure), figure.measured);
             let message = format!(
-                "{name} is {measured}, more than {limit}; see what is counted with `cargo xtask tidy --list '{name}'`."
+                "{name} is {measured}, above its limit of {limit}; list the occurrences with `cargo xtask tidy --list '{name}'`."
             );
             TidyViolation { path: PATH.to_owned(), line: 1, message }
         };
-        grown.map(breach).collect()
+        grown.map(violation).collect()
     }
 
-    /// How many figures are better than they need to be.
+    /// Counts the figures that are below their recorded value.
     pub(super) fn loose(&self, figures: &[RatchetFigure]) -> usize {
         figures.iter().filter(|figure| figure.measured < self.kept(figure).unwrap_or(0)).count()
     }
 
-    /// A table of all figures.
+    /// Formats all figures as a table.
     pub(super) fn table(&self, figures: &[RatchetFigure]) -> String {
         let mut table = format!("{:44} {:>7} {:>7} {:>7}\n", "figure", "now", "allowed", "bar");
         for figure in figures {
@@ -105,10 +105,10 @@ impl RatchetFile {
         table
     }
 
-    /// Writes the figures as they are now, each at most as it was; one that has reached its bar needs no line.
+    /// Records the current figures where they are lower; drops those within their final limit.
     pub(super) fn tighten(&self, figures: &[RatchetFigure]) -> ChoreResult {
         let mut text =
-            "# Figures that may only fall, by `cargo xtask tidy --tighten`; what has reached its bar has no line here.\n"
+            "# Figures that may only fall, updated by `cargo xtask tidy --tighten`. Figures within their final limit are not listed.\n"
                 .to_owned();
         let mut section = "";
         for figure in figures.iter().filter(|figure| figure.measured > figure.bar) {
@@ -124,10 +124,10 @@ impl RatchetFile {
     }
 }
 
-/// What is counted by the figure of this name.
+/// Prints the locations that a figure counts.
 pub(super) fn print_places(figures: &[RatchetFigure], name: &str) -> ChoreResult {
     let Some(figure) = figures.iter().find(|figure| figure.name() == name) else {
-        return Err(format!("There is no figure {name}; `cargo xtask tidy --measure` shows all."));
+        return Err(format!("Unknown figure {name}; list all figures with `cargo xtask tidy --measure`."));
     };
     for place in &figure.places {
         println!("{place}");
@@ -135,7 +135,7 @@ pub(super) fn print_places(figures: &[RatchetFigure], name: &str) -> ChoreResult
     Ok(())
 }
 
-/// A key of TOML, in quotes where it is more than a word.
+/// Formats a TOML key, quoted if necessary.
 fn toml_key(name: &str) -> String {
     let bare = name.chars().all(|character| character.is_ascii_alphanumeric() || "_-".contains(character));
     if bare { name.to_owned() } else { format!("{name:?}") }

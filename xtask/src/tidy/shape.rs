@@ -1,15 +1,15 @@
-//! Laws about sizes and names.
+//! Rules about the size of files and functions, and the names of files.
 
 use super::TidyViolation;
 use crate::tree::SourceFile;
 
-/// A longer file wants to be two.
+/// The maximum number of lines of a file.
 const FILE_LINES_MAX: usize = 600;
 
-/// A longer function wants to be several.
+/// The maximum number of lines of a function.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Names that say nothing of what is inside.
+/// File names that do not describe the content.
 const EMPTY_NAMES: [&str; 12] = [
     "util", "utils", "helper", "helpers", "common", "misc", "imp", "impl", "manager", "stuff", "shared",
     "prelude",
@@ -21,24 +21,24 @@ pub(super) fn check_shape(files: &[SourceFile]) -> Vec<TidyViolation> {
 }
 
 fn check_file(file: &SourceFile) -> Vec<TidyViolation> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     let lines = file.text.lines().count();
     if lines > FILE_LINES_MAX {
         let message = format!("the file has {lines} lines, more than {FILE_LINES_MAX}; split it by nouns.");
-        breaches.push(TidyViolation::at_line(file, lines, message));
+        violations.push(TidyViolation::at_line(file, lines, message));
     }
     if !file.text.lines().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("//!")) {
-        breaches.push(TidyViolation::at_line(
+        violations.push(TidyViolation::at_line(
             file,
             1,
             "the file does not open with `//!`: say what lives here.",
         ));
     }
     if let Some(why) = file.not_rust() {
-        breaches.push(TidyViolation::at_line(file, 1, why));
+        violations.push(TidyViolation::at_line(file, 1, why));
     }
     if let Some(name) = empty_name(&file.path) {
-        breaches.push(TidyViolation::at_line(
+        violations.push(TidyViolation::at_line(
             file,
             1,
             format!("`{name}` says nothing; name the thing that is inside."),
@@ -49,13 +49,13 @@ fn check_file(file: &SourceFile) -> Vec<TidyViolation> {
             let (name, lines) = (&function.name, function.lines);
             let message =
                 format!("`{name}` has {lines} lines, more than {FUNCTION_LINES_MAX}; take it apart.");
-            breaches.push(TidyViolation::at_line(file, function.line, message));
+            violations.push(TidyViolation::at_line(file, function.line, message));
         }
     }
-    breaches
+    violations
 }
 
-/// The first part of a path that is, or ends in, an empty name.
+/// Returns the first component of a path that is, or ends in, such a name.
 fn empty_name(path: &str) -> Option<&str> {
     path.split('/').map(|part| part.strip_suffix(".rs").unwrap_or(part)).find(|part| {
         EMPTY_NAMES.contains(part)

@@ -1,6 +1,6 @@
-//! Laws about the size of the product, of its crates, and of circles of files that import each other.
+//! Rules about the size of the product and its crates, and about import cycles between files.
 //!
-//! Product code is what ships, without its tests; empty lines and comments count.
+//! Product code is shipped code without tests; empty lines and comments count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +9,19 @@ use super::{TidyViolation, crate_name, is_shipped};
 use crate::source::{PathKind, UsedPath};
 use crate::tree::SourceFile;
 
-/// How many lines the product may have.
+/// The maximum number of product lines.
 const PRODUCT_LINES_MAX: usize = 47_000;
 
-/// How many lines a crate may have.
+/// The maximum number of product lines of a crate.
 const CRATE_LINES_MAX: usize = 12_000;
 
-/// How many files of a crate may import each other in a circle.
+/// The maximum number of files in an import cycle.
 const CIRCLE_FILES_MAX: usize = 5;
 
-/// How deep re-exports of re-exports are followed.
+/// The maximum depth at which re-exports are followed.
 const REEXPORTS_MAX: usize = 8;
 
-/// Measures product, crates and circles.
+/// Measures product size, crate sizes and import cycles.
 pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
     let mut crates: BTreeMap<&str, Vec<&SourceFile>> = BTreeMap::new();
     for file in files.iter().filter(|file| is_shipped(file)) {
@@ -54,24 +54,24 @@ pub(super) fn measure(files: &[SourceFile]) -> Vec<RatchetFigure> {
     ]
 }
 
-/// A crate's size, as a place to list.
+/// Returns a crate's size as a location.
 fn crate_size(name: &str, lines: usize) -> TidyViolation {
     TidyViolation { path: format!("crates/{name}/src"), line: lines, message: "lines".to_owned() }
 }
 
-/// The lines of a file outside its tests.
+/// Counts the lines of a file outside its tests.
 fn product_lines(file: &SourceFile) -> usize {
     let tests: usize = file.source().test_lines.iter().map(ExactSizeIterator::len).sum();
     file.text.lines().count().saturating_sub(tests)
 }
 
-/// The modules of a crate by their paths.
+/// The modules of a crate by path.
 struct ModuleTree<'a> {
     files: &'a [&'a SourceFile],
     by_path: BTreeMap<Vec<&'a str>, usize>,
 }
 
-/// The sets of files of a crate that reach each other by imports.
+/// Returns the import cycles: sets of files that import each other, directly or not.
 fn import_circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
     let modules = ModuleTree::of(files);
     let reached: Vec<BTreeSet<usize>> = (0..files.len()).map(|file| modules.reach(file)).collect();
@@ -94,12 +94,12 @@ fn import_circles<'a>(files: &[&'a SourceFile]) -> Vec<Vec<&'a SourceFile>> {
 impl<'a> ModuleTree<'a> {
     fn of(files: &'a [&'a SourceFile]) -> Self {
         let paths = files.iter().enumerate().map(|(index, file)| (module_path(&file.path), index));
-        // Each program of a crate is a crate of its own.
+        // Each binary is the root of a module tree of its own.
         let by_path = paths.filter(|(path, _)| path.first() != Some(&"bin")).collect();
         Self { files, by_path }
     }
 
-    /// Every file that a file reaches by one import or more.
+    /// Returns the files that a file imports, directly or not.
     fn reach(&self, from: usize) -> BTreeSet<usize> {
         let mut reached = BTreeSet::new();
         let mut ahead = vec![from];
@@ -112,14 +112,14 @@ impl<'a> ModuleTree<'a> {
     fn imported(&self, file: usize) -> BTreeSet<usize> {
         let here = module_path(&self.files[file].path);
         let paths = &self.files[file].source().paths;
-        // What is only passed on is imported by those who use it.
+        // A re-export is attributed to the files that import through it.
         let used = paths.iter().filter(|path| !path.test && !matches!(path.kind, PathKind::Reexport(_)));
         used.filter_map(|path| self.resolve(&here, path, REEXPORTS_MAX))
             .filter(|other| *other != file)
             .collect()
     }
 
-    /// The file that defines what a path names, if it is one of this crate.
+    /// Returns the file that defines the target of a path, if it is in this crate.
     fn resolve(&self, here: &[&'a str], path: &UsedPath, depth: usize) -> Option<usize> {
         let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
         let whole = self.absolute(here, &names)?;
@@ -136,7 +136,7 @@ impl<'a> ModuleTree<'a> {
         Some(reexport.and_then(|path| self.resolve(&here, path, depth - 1)).unwrap_or(file))
     }
 
-    /// A path from the root of the crate; nothing for one that leads to another crate.
+    /// Resolves a path relative to the crate root; `None` for a path into another crate.
     fn absolute<'n>(&self, here: &[&'n str], names: &[&'n str]) -> Option<Vec<&'n str>>
     where
         'a: 'n,
@@ -159,7 +159,7 @@ impl<'a> ModuleTree<'a> {
     }
 }
 
-/// The path of the module that a file of a crate holds: none for its root.
+/// Returns the module path of a file; empty for the crate root.
 fn module_path(path: &str) -> Vec<&str> {
     let inside = path.split("/src/").nth(1).unwrap_or_default();
     let mut names: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();

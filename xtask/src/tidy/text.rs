@@ -1,10 +1,10 @@
-//! Laws about single lines.
+//! Rules about single lines.
 
 use super::TidyViolation;
 use crate::source::UsedPath;
 use crate::tree::SourceFile;
 
-/// Paths that exist on one machine only. Put together here, so that this file keeps its own law.
+/// Folders of a developer's machine, concatenated so that this file passes its own rule.
 const MACHINE_FOLDERS: [&str; 4] =
     [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/"), concat!("/wo", "rk/")];
 
@@ -12,61 +12,63 @@ const MACHINE_FOLDERS: [&str; 4] =
 const UNFINISHED: &str = concat!("FIX", "ME");
 const LATER: &str = concat!("TO", "DO");
 
-/// What a merge that did not finish leaves behind.
+/// Markers of an unresolved merge conflict.
 const CONFLICT: [&str; 2] = [concat!("<<<<", "<<< "), concat!(">>>>", ">>> ")];
 
 /// Checks every line of every text file.
 pub(super) fn check_text(files: &[SourceFile]) -> Vec<TidyViolation> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for file in files {
         if is_borrowed(file) {
             continue;
         }
         for (index, line) in file.text.lines().enumerate() {
-            let mut breach =
-                |message: String| breaches.push(TidyViolation::at_line(file, index + 1, message));
+            let mut violation =
+                |message: String| violations.push(TidyViolation::at_line(file, index + 1, message));
             if line.trim_end() != line {
-                breach("there are spaces at the end of the line.".to_owned());
+                violation("there are spaces at the end of the line.".to_owned());
             }
             if file.has_extension("rs") && line.contains('\t') {
-                breach("Rust code is indented by spaces; write a tab in a text as \\t.".to_owned());
+                violation("Rust code is indented by spaces; write a tab in a text as \\t.".to_owned());
             }
             if line.contains(UNFINISHED) {
-                breach(format!("{UNFINISHED} cannot be merged: fix it, or write a {LATER} with a number."));
+                violation(format!(
+                    "{UNFINISHED} cannot be merged: fix it, or write a {LATER} with a number."
+                ));
             }
-            // A document may speak of such marks; code may not hold them.
+            // A document may mention such marks; code may not contain them.
             if !file.has_extension("md")
                 && line
                     .match_indices(LATER)
                     .any(|(at, _)| is_word(line, at) && !is_numbered(&line[at + LATER.len()..]))
             {
-                breach(format!("write {LATER}(#12) for an issue or {LATER}(0007) for a decision."));
+                violation(format!("write {LATER}(#12) for an issue or {LATER}(0007) for a decision."));
             }
             if CONFLICT.into_iter().any(|mark| line.starts_with(mark)) {
-                breach("a merge was left half done here.".to_owned());
+                violation("unresolved merge conflict.".to_owned());
             }
             if let Some(folder) = machine_folder(line) {
-                breach(format!("{folder} is a path of one machine."));
+                violation(format!("{folder} is a path of one machine."));
             }
         }
         if !file.text.is_empty() && !file.text.ends_with('\n') {
-            breaches.push(TidyViolation::at_line(
+            violations.push(TidyViolation::at_line(
                 file,
                 file.text.lines().count(),
                 "the last line does not end.",
             ));
         }
-        breaches.extend(check_unfinished(file));
+        violations.extend(check_unfinished(file));
     }
-    breaches
+    violations
 }
 
-/// Texts that are not ours to change.
+/// Whether a file is third-party or generated text.
 fn is_borrowed(file: &SourceFile) -> bool {
     file.path.starts_with("LICENSE-") || file.path == "Cargo.lock"
 }
 
-/// `todo!` and `unimplemented!`, also where clippy does not look.
+/// Finds `todo!` and `unimplemented!`, also where clippy does not.
 fn check_unfinished(file: &SourceFile) -> Vec<TidyViolation> {
     if !file.has_extension("rs") {
         return Vec::new();
@@ -81,7 +83,7 @@ fn check_unfinished(file: &SourceFile) -> Vec<TidyViolation> {
 fn machine_folder(line: &str) -> Option<&'static str> {
     MACHINE_FOLDERS.into_iter().find(|folder| {
         line.match_indices(folder).any(|(at, _)| {
-            // Inside a relative path or behind the name of a host it is no absolute path.
+            // Inside a relative path or after a host name it is not an absolute path.
             !line[..at].ends_with(|before: char| before.is_alphanumeric() || "-_./:>})".contains(before))
         })
     })
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn lines_are_judged() {
-        for (path, text, breaches) in [
+        for (path, text, violations) in [
             ("a.rs", "fn a() {}\n", 0),
             ("a.rs", "fn a() {} \n", 1),
             ("a.rs", "\tfn a() {}\n", 1),
@@ -125,7 +127,7 @@ mod tests {
             ("a.md", "no end", 1),
             ("a.md", &format!("{}HEAD\n", CONFLICT[0]), 1),
         ] {
-            assert_eq!(violation_messages(path, text), breaches, "{path}: {text}");
+            assert_eq!(violation_messages(path, text), violations, "{path}: {text}");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::time::UtcTimestamp;
 use crate::word::{WireEnum, WireWord};
 
 /// A command and the schema of what it prints.
-type Entry = (&'static str, Schema);
+type CommandSchema = (&'static str, Schema);
 
 /// Derives the schema of what each command of `orch` prints.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn orch_schemas() -> Map<String, Value> {
     by_command(all)
 }
 
-fn run_schemas() -> Vec<Entry> {
+fn run_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<run::RunResponse>("orch run init"),
         derive_schema::<run::RunListResponse>("orch run list"),
@@ -53,7 +53,7 @@ fn run_schemas() -> Vec<Entry> {
     ]
 }
 
-fn task_schemas() -> Vec<Entry> {
+fn task_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<plan::TaskAddResponse>("orch task add"),
         derive_schema::<task::TaskListResponse>("orch task list"),
@@ -67,7 +67,7 @@ fn task_schemas() -> Vec<Entry> {
     ]
 }
 
-fn work_schemas() -> Vec<Entry> {
+fn work_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<task::TaskListResponse>("orch ready"),
         derive_schema::<dispatch::DispatchResponse>("orch dispatch"),
@@ -99,7 +99,7 @@ fn work_schemas() -> Vec<Entry> {
     ]
 }
 
-fn worktree_schemas() -> Vec<Entry> {
+fn worktree_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<worktree::WorktreeListResponse>("orch worktree list"),
         derive_schema::<worktree::WorktreeShowResponse>("orch worktree show"),
@@ -136,12 +136,12 @@ pub fn inbox_schemas() -> Map<String, Value> {
     by_command(all)
 }
 
-fn by_command(entries: Vec<Entry>) -> Map<String, Value> {
+fn by_command(entries: Vec<CommandSchema>) -> Map<String, Value> {
     entries.into_iter().map(|(command, schema)| (command.to_owned(), schema.to_value())).collect()
 }
 
 /// The schema of the whole document that a command with this `data` prints.
-fn derive_schema<T: JsonSchema>(command: &'static str) -> Entry {
+fn derive_schema<T: JsonSchema>(command: &'static str) -> CommandSchema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     (command, settings.into_generator().into_root_schema_for::<Envelope<T>>())
 }

@@ -51,8 +51,8 @@ fn what_moves_no_task_is_no_news() {
 #[test]
 fn every_look_sees_a_report_that_nobody_has_looked_at() {
     /// What a command shows of `b`, which waits for `a`, and of the run.
-    type Shown = fn(&mut Session) -> String;
-    let looks: [(&str, Shown); 10] = [
+    type ShownText = fn(&mut Session) -> String;
+    let looks: [(&str, ShownText); 10] = [
         ("task show", |session| {
             task::show_task(session, &task_ref("b")).unwrap().shown.task.state.name().to_owned()
         }),
