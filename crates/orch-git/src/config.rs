@@ -1,34 +1,34 @@
-//! The user's settings that matter to us.
+//! The parts of the user's git configuration that matter to us.
 
-use super::GitError;
-use super::program::GitCommand;
+use super::error::GitError;
+use super::program::{GitCommand, split_nul};
 
-/// The command that [`GitConfig::read`] runs.
-pub(super) const QUESTION: [&str; 4] =
+/// The command whose output [`GitConfig::read`] parses.
+pub(super) const CONFIG_QUERY: [&str; 4] =
     ["config", "--null", "--get-regexp", r"^(user\.(name|email)|core\.(autocrlf|attributesfile))$"];
 
-/// What the user has set.
+/// The relevant settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GitConfig {
     has_name: bool,
     has_email: bool,
-    converts_line_ends: bool,
-    has_attributes: bool,
+    converts_line_endings: bool,
+    has_attributes_file: bool,
 }
 
-/// The command that [`push_remote`] reads the answer of.
-pub(super) const REMOTES: [&str; 4] = [
+/// The command whose output [`push_remote`] parses.
+pub(super) const REMOTES_QUERY: [&str; 4] = [
     "config",
     "--null",
     "--get-regexp",
     r"^(branch\..*\.(remote|pushremote)|remote\.pushdefault|remote\..*\.url)$",
 ];
 
-/// Where a branch would be pushed: what the user has said of it, else of all branches, else `origin`, else the only
-/// remote there is.
+/// Returns the remote to push a branch to: the one configured for the branch, else for all branches, else `origin`,
+/// else the only remote.
 pub(super) fn push_remote(output: &[u8], branch: &str) -> Option<String> {
     let text = String::from_utf8_lossy(output);
-    let (mut own, mut default, mut upstream, mut remotes) = (None, None, None, Vec::new());
+    let (mut push_remote, mut push_default, mut upstream, mut remotes) = (None, None, None, Vec::new());
     for entry in text.split('\0') {
         let Some((name, value)) = entry.split_once('\n') else { continue };
         let of_branch = |end: &str| {
@@ -38,68 +38,62 @@ pub(super) fn push_remote(output: &[u8], branch: &str) -> Option<String> {
         if let Some(remote) = name.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".url")) {
             remotes.push(remote.to_owned());
         } else if name == "remote.pushdefault" {
-            default = Some(value.to_owned());
+            push_default = Some(value.to_owned());
         } else if let Some(remote) = of_branch(".pushremote") {
-            own = Some(remote);
+            push_remote = Some(remote);
         } else if let Some(remote) = of_branch(".remote") {
             upstream = Some(remote);
         }
     }
     remotes.dedup();
-    // A dot is the repository itself.
-    let said = own.or(default).or(upstream).filter(|remote| remote != ".");
-    let usual = remotes.iter().find(|remote| *remote == "origin").cloned();
-    said.or(usual).or_else(|| (remotes.len() == 1).then(|| remotes.remove(0)))
+    // A dot stands for the repository itself.
+    let configured = push_remote.or(push_default).or(upstream).filter(|remote| remote != ".");
+    let origin = remotes.iter().find(|remote| *remote == "origin").cloned();
+    configured.or(origin).or_else(|| (remotes.len() == 1).then(|| remotes.remove(0)))
 }
 
 impl GitConfig {
-    /// Asks [`QUESTION`] in a repository or one of its worktrees, which may have settings of its own.
-    pub(super) fn read(question: GitCommand) -> Result<Self, GitError> {
-        let answer = question.run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => Ok(Self::parse(&answer.stdout)),
-            // Git says 1 when none is made.
-            Some(1) => Ok(Self::default()),
-            _ => Err(answer.into_error()),
-        }
+    /// Runs a [`CONFIG_QUERY`] command of a repository or a worktree, which may have settings of its own.
+    pub(super) fn read(query: GitCommand) -> Result<Self, GitError> {
+        Ok(query.read_optional(|output| Some(Self::parse(output)))?.unwrap_or_default())
     }
 
-    /// Reads `NAME LF VALUE NUL`; of several values the last one counts.
+    /// Parses entries of `NAME LF VALUE NUL`; the last value of a name wins.
     fn parse(output: &[u8]) -> Self {
-        let mut settings = Self::default();
-        for entry in output.split(|byte| *byte == 0) {
+        let mut config = Self::default();
+        for entry in split_nul(output) {
             let end = entry.iter().position(|byte| *byte == b'\n').unwrap_or(entry.len());
             let (name, value) = (&entry[..end], entry.get(end + 1..).unwrap_or_default());
             match name {
-                b"user.name" => settings.has_name = !value.is_empty(),
-                b"user.email" => settings.has_email = !value.is_empty(),
-                b"core.attributesfile" => settings.has_attributes = !value.is_empty(),
-                // Whatever is not plainly no: git knows several words for yes.
+                b"user.name" => config.has_name = !value.is_empty(),
+                b"user.email" => config.has_email = !value.is_empty(),
+                b"core.attributesfile" => config.has_attributes_file = !value.is_empty(),
+                // Everything except a clear no: git knows several words for yes.
                 b"core.autocrlf" => {
-                    settings.converts_line_ends =
+                    config.converts_line_endings =
                         !matches!(value.to_ascii_lowercase().as_slice(), b"false" | b"no" | b"off" | b"0");
                 }
                 _ => {}
             }
         }
-        settings
+        config
     }
 
-    /// The settings to give to a command that writes a name where the user has none.
+    /// Returns the settings that complete the identity of the user.
     pub(super) fn missing_identity_settings(&self) -> Vec<&'static str> {
         let name = (!self.has_name).then_some("user.name=orch");
         let email = (!self.has_email).then_some("user.email=orch@localhost");
         name.into_iter().chain(email).collect()
     }
 
-    /// Whether line ends are converted everywhere, or the user has attributes for all repositories.
+    /// Returns whether line endings are converted everywhere, or a global attributes file is configured.
     pub(super) fn has_conversions(&self) -> bool {
-        self.converts_line_ends || self.has_attributes
+        self.converts_line_endings || self.has_attributes_file
     }
 
-    /// Whether line ends are converted everywhere.
-    pub(super) fn converts_line_ends(&self) -> bool {
-        self.converts_line_ends
+    /// Returns whether line endings are converted everywhere.
+    pub(super) fn converts_line_endings(&self) -> bool {
+        self.converts_line_endings
     }
 }
 
@@ -108,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_missing_names_are_given() {
+    fn only_the_missing_identity_is_added() {
         let both = ["user.name=orch", "user.email=orch@localhost"];
         for (output, expected) in [
             (&b""[..], &both[..]),
@@ -127,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_pushed_where_the_user_said() {
+    fn the_push_remote_follows_the_configuration() {
         let urls = "remote.origin.url\n/o\0remote.fork.url\n/f\0";
         for (output, expected) in [
             (String::new(), None),
@@ -145,8 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn conversions_are_seen() {
-        for (output, line_ends, any) in [
+    fn conversions_are_detected() {
+        for (output, line_endings, any) in [
             (&b""[..], false, false),
             (b"core.autocrlf\nfalse\0", false, false),
             (b"core.autocrlf\ninput\0", true, true),
@@ -154,9 +148,9 @@ mod tests {
             (b"core.autocrlf\0", true, true),
             (b"core.attributesfile\n~/a\0", false, true),
         ] {
-            let settings = GitConfig::parse(output);
-            let found = (settings.converts_line_ends(), settings.has_conversions());
-            assert_eq!(found, (line_ends, any), "{}", String::from_utf8_lossy(output));
+            let config = GitConfig::parse(output);
+            let found = (config.converts_line_endings(), config.has_conversions());
+            assert_eq!(found, (line_endings, any), "{}", String::from_utf8_lossy(output));
         }
     }
 }

@@ -1,17 +1,16 @@
-//! Making a repository that is nobody's but ours.
+//! Creating a repository that ignores the user's configuration.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::program::{CommandScope, GitCommand};
-use super::{Git, GitError};
+use super::error::GitError;
+use super::program::{CommandScope, Git, GitCommand};
 
-/// Who commits in it, whatever the user is called.
+/// The identity that commits in it.
 const IDENTITY: [(&str, &str); 2] = [("user.name", "orch"), ("user.email", "orch@localhost")];
 
-/// What the user has for all repositories and must not have a hand in this one: hooks, signatures, ignored files,
-/// and what git would start in the background.
-const APART: [(&str, &str); 9] = [
+/// Settings that override the user's global ones: hooks, signatures, ignored files and background processes.
+const ISOLATION: [(&str, &str); 9] = [
     ("core.hooksPath", "/dev/null"),
     ("core.excludesFile", "/dev/null"),
     ("core.attributesFile", "/dev/null"),
@@ -24,28 +23,26 @@ const APART: [(&str, &str); 9] = [
 ];
 
 impl Git {
-    /// Makes a repository of a folder, with everything in it as the first commit of its branch `main`; the user's own
-    /// settings count neither now nor for those who work in it.
+    /// Creates a repository in a folder and commits everything in it to the branch `main`.
     ///
-    /// # Errors
-    /// Git cannot.
+    /// The user's global configuration applies neither now nor to later commands in it.
     pub fn create_repository(&self, folder: &Path, message: &str) -> Result<(), GitError> {
         let run = |arguments: &[&str]| self.isolated_command(folder, arguments).read_stdout().map(drop);
         run(&["init", "--quiet", "--initial-branch=main", "--template="])?;
-        for (name, value) in IDENTITY.iter().chain(&APART) {
+        for (name, value) in IDENTITY.iter().chain(&ISOLATION) {
             run(&["config", name, value])?;
         }
         run(&["add", "--all"])?;
         run(&["commit", "--quiet", "--message", message])
     }
 
-    /// A command that sees no settings but ours and the repository's.
+    /// Builds a command without the user's global configuration.
     fn isolated_command<I>(&self, folder: &Path, arguments: I) -> GitCommand
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        let call = self.command_in(&CommandScope::Search(folder), arguments);
-        call.with_variable("GIT_CONFIG_GLOBAL", "/dev/null").with_variable("GIT_CONFIG_NOSYSTEM", "1")
+        let command = self.command_in(&CommandScope::Search(folder), arguments);
+        command.with_variable("GIT_CONFIG_GLOBAL", "/dev/null").with_variable("GIT_CONFIG_NOSYSTEM", "1")
     }
 }

@@ -1,80 +1,70 @@
-//! What lies between two commits: files, lines, and whether a pattern names any of them.
+//! Differences between two commits: files, line counts, and text.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{CommitId, GitError, Repository};
+use super::error::GitError;
+use super::name::CommitId;
+use super::program::split_nul;
+use super::repository::Repository;
 
-/// A file that two commits have differently. A renamed one is two: one gone, one added.
+/// A file that differs between two commits; a renamed file counts as one deleted and one added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDiffStat {
-    /// Where it lies.
+    /// The path.
     pub path: PathBuf,
-    /// The lines that were added and removed; `None` for what has no lines.
+    /// The added and removed lines; `None` for binary files.
     pub lines: Option<LineCount>,
 }
 
-/// How many lines changed.
+/// The number of changed lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCount {
-    /// Lines that the newer one has and the older has not.
+    /// Lines that only the newer version has.
     pub added: u64,
-    /// Lines that the older one has and the newer has not.
+    /// Lines that only the older version has.
     pub removed: u64,
 }
 
-/// A difference as text.
+/// A diff as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffText {
-    /// As git prints it, in whatever encoding the files are.
+    /// The output of git, in the encoding of the files.
     pub bytes: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the text was truncated.
     pub is_cut: bool,
 }
 
-/// What [`Repository::diff_text`] shows.
+/// The format of [`Repository::diff_text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffStyle {
     /// Every changed line.
     Patch,
-    /// A line for each file.
+    /// One line per file.
     Stat,
 }
 
-/// The files and folders at the top that were changed, by the commit that has the changes.
+/// The changed files and folders of the top level, by the commit with the changes.
 pub type ChangedAreas = HashMap<CommitId, HashSet<Vec<u8>>>;
 
 impl Repository {
     /// Counts the changed lines of each changed file.
-    ///
-    /// # Errors
-    /// One of the commits is not there.
     pub fn diff_stat(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileDiffStat>, GitError> {
-        let answer = self.git_command(diff_tree_arguments(base, head, &["--numstat"])).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        parse_numstat(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        self.git_command(diff_tree_arguments(base, head, &["--numstat"])).read_parsed(parse_numstat)
     }
 
     /// Lists the changed files.
-    ///
-    /// # Errors
-    /// One of the commits is not there.
     pub fn changed_paths(&self, base: &CommitId, head: &CommitId) -> Result<Vec<PathBuf>, GitError> {
         Ok(parse_changed_paths(
             &self.git_command(diff_tree_arguments(base, head, &["--name-only"])).read_stdout()?,
         ))
     }
 
-    /// The files and folders at the top that lie between two commits each, by the second of them.
+    /// Returns the changed files and folders of the top level for pairs of base and head.
     ///
-    /// Changes that contradict each other, also by way of renamed files and folders, have one of these in common.
-    ///
-    /// # Errors
-    /// One of the commits is not there.
+    /// Two changes that conflict, even through renamed files and folders, have at least one of these in common.
     pub fn changed_areas(&self, steps: &[(CommitId, CommitId)]) -> Result<ChangedAreas, GitError> {
         let lines: String = steps.iter().map(|(base, head)| format!("{head} {base}\n")).collect();
         let words = ["diff-tree", "--stdin", "--name-only", "-z", "--no-renames", "--no-ext-diff"];
@@ -82,10 +72,11 @@ impl Repository {
         Ok(parse_changed_areas(&self.git_command(words).with_stdin(lines).read_stdout()?, &heads))
     }
 
-    /// Lists the changed files that one of these patterns names.
+    /// Lists the changed files that match one of these patterns.
     ///
-    /// Patterns are those of `.gitignore`: one without a slash names files in every folder, one that names a
-    /// folder names all below it, `*` stops at a slash and `**` does not. They may not begin with `!`.
+    /// The syntax is that of `.gitignore`: a pattern without a slash matches in every folder, a pattern for a folder
+    /// matches everything below it, and `**` matches slashes while `*` does not.
+    /// A pattern may not begin with `!`.
     ///
     /// # Errors
     /// `InvalidPattern`.
@@ -107,10 +98,7 @@ impl Repository {
         Ok(parse_changed_paths(&self.git_command(words).read_stdout()?))
     }
 
-    /// Shows what changed, at most so many bytes of it.
-    ///
-    /// # Errors
-    /// One of the commits is not there.
+    /// Returns the diff as text, truncated at a size limit.
     pub fn diff_text(
         &self,
         base: &CommitId,
@@ -123,22 +111,19 @@ impl Repository {
             DiffStyle::Stat => "--stat=100",
         };
         let words = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", style];
-        let call = self.git_command(words.into_iter().chain([base.as_str(), head.as_str(), "--"]));
-        let answer = call.truncate_stdout_at(bytes_max).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        Ok(DiffText { is_cut: answer.is_cut, bytes: answer.stdout })
+        let command = self.git_command(words.into_iter().chain([base.as_str(), head.as_str(), "--"]));
+        let output = command.truncate_stdout_at(bytes_max).run_successfully()?;
+        Ok(DiffText { is_cut: output.is_cut, bytes: output.stdout })
     }
 }
 
-fn diff_tree_arguments(base: &CommitId, head: &CommitId, what: &[&str]) -> Vec<OsString> {
+fn diff_tree_arguments(base: &CommitId, head: &CommitId, options: &[&str]) -> Vec<OsString> {
     let words = ["diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"];
-    let words = words.iter().chain(what).copied().chain([base.as_str(), head.as_str()]);
+    let words = words.iter().chain(options).copied().chain([base.as_str(), head.as_str()]);
     words.map(OsString::from).collect()
 }
 
-/// What git is asked for in place of a pattern as in `.gitignore`: what it names, and all below that.
+/// Converts a `.gitignore` pattern to pathspecs: one for what it matches, and one for everything below.
 fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
     let pattern = glob.trim_end_matches('/');
     if pattern.is_empty() || pattern.starts_with('!') || pattern.contains('\0') {
@@ -150,16 +135,14 @@ fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
         None => format!("**/{pattern}"),
     };
     let below = format!(":(top,glob){anchored}/**");
-    // With a slash at its end a pattern names folders only.
-    let itself = if glob.ends_with('/') { below.clone() } else { format!(":(top,glob){anchored}") };
-    Some([itself.into(), below.into()])
+    // A pattern with a slash at its end matches folders only.
+    let exact = if glob.ends_with('/') { below.clone() } else { format!(":(top,glob){anchored}") };
+    Some([exact.into(), below.into()])
 }
 
-/// Reads `ADDED TAB REMOVED TAB PATH`, with `-` for what has no lines.
+/// Parses `ADDED TAB REMOVED TAB PATH`, with `-` for binary files.
 fn parse_numstat(output: &[u8]) -> Option<Vec<FileDiffStat>> {
-    output
-        .split(|byte| *byte == 0)
-        .filter(|entry| !entry.is_empty())
+    split_nul(output)
         .map(|entry| {
             let mut fields = entry.splitn(3, |byte| *byte == b'\t');
             let mut number = || std::str::from_utf8(fields.next()?).ok();
@@ -175,11 +158,11 @@ fn parse_numstat(output: &[u8]) -> Option<Vec<FileDiffStat>> {
         .collect()
 }
 
-/// Reads names, each commit's behind its own.
+/// Parses the names behind each commit.
 fn parse_changed_areas(output: &[u8], heads: &HashSet<&CommitId>) -> ChangedAreas {
     let mut areas = ChangedAreas::new();
     let mut current = None;
-    for entry in output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+    for entry in split_nul(output) {
         let commit = std::str::from_utf8(entry).ok().and_then(CommitId::parse);
         match commit.filter(|commit| heads.contains(commit)) {
             Some(commit) => current = Some(areas.entry(commit).or_default()),
@@ -194,8 +177,7 @@ fn parse_changed_areas(output: &[u8], heads: &HashSet<&CommitId>) -> ChangedArea
 }
 
 fn parse_changed_paths(output: &[u8]) -> Vec<PathBuf> {
-    let entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
-    entries.map(|entry| PathBuf::from(OsStr::from_bytes(entry))).collect()
+    split_nul(output).map(|entry| PathBuf::from(OsStr::from_bytes(entry))).collect()
 }
 
 #[cfg(test)]
@@ -203,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_read() {
+    fn line_counts_are_parsed() {
         let changes = parse_numstat(b"3\t0\ta b\0-\t-\tpic.png\x000\t12\tn\nl\tx\0").unwrap();
         let read: Vec<(&str, Option<(u64, u64)>)> = changes
             .iter()
@@ -219,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn areas_are_read() {
+    fn changed_areas_are_parsed() {
         let [one, two] = ["1", "2"].map(|digit| CommitId::parse(&digit.repeat(40)).unwrap());
         let output = format!("{one}\0a\0d\0{two}\0d\0");
         let read = parse_changed_areas(output.as_bytes(), &HashSet::from([&one, &two]));
@@ -228,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_become_pathspecs() {
+    fn patterns_are_converted_to_pathspecs() {
         for (glob, expected) in [
             ("Cargo.lock", Some([":(top,glob)**/Cargo.lock", ":(top,glob)**/Cargo.lock/**"])),
             ("/Cargo.lock", Some([":(top,glob)Cargo.lock", ":(top,glob)Cargo.lock/**"])),

@@ -1,235 +1,236 @@
-//! Why git could not do what it was asked; a kind of its own wherever a caller decides on it.
+//! Errors of git, with a variant for each case that a caller handles.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{CommitId, DirtyFile, RefName};
+use super::name::{CommitId, RefName};
+use super::status::DirtyFile;
 use crate::limit::GIT_VERSION_MIN;
 
-/// Why something did not happen in a repository. Nothing was changed, unless a variant says so.
+/// An error of a git operation, which then has changed nothing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GitError {
-    /// There is no `git` on the `PATH`.
+    /// `git` is not on the `PATH`.
     #[error("git is not installed, or not on the PATH")]
     NotInstalled,
-    /// The installed git lacks what we need.
+    /// The installed git is too old.
     #[error("git {found} is too old, at least {}.{} is needed", GIT_VERSION_MIN.0, GIT_VERSION_MIN.1)]
     TooOld {
-        /// Its version.
+        /// The installed version.
         found: String,
     },
-    /// The folder belongs to no repository.
+    /// The folder is not inside a repository.
     #[error("{} is not inside a git repository", folder.display())]
     NotARepository {
-        /// Where it was looked for.
+        /// The folder.
         folder: PathBuf,
     },
-    /// The repository, or the branch that is checked out, has no commit yet.
+    /// `HEAD` has no commit yet.
     #[error("HEAD has no commit yet")]
     Unborn,
-    /// No commit is called this.
-    #[error("no commit is called `{revision}`")]
+    /// The revision is not a commit.
+    #[error("`{revision}` is not a commit")]
     NotFound {
-        /// What was asked for.
+        /// The revision.
         revision: String,
     },
-    /// Not a name that git accepts.
-    #[error("`{name}` is not a name that git accepts")]
+    /// The name is invalid for a reference.
+    #[error("`{name}` is not a valid name in git")]
     InvalidName {
-        /// What was given.
+        /// The rejected text.
         name: String,
     },
-    /// Not a pattern that git accepts.
-    #[error("`{pattern}` is not a pattern for files")]
+    /// The pattern is invalid.
+    #[error("`{pattern}` is not a valid file pattern")]
     InvalidPattern {
-        /// What was given.
+        /// The rejected text.
         pattern: String,
     },
-    /// The reference is there already, at another commit than wanted.
+    /// The reference exists already.
     #[error("{reference} exists already, at {at}")]
     RefExists {
-        /// Which.
+        /// The reference.
         reference: RefName,
-        /// Where it is.
+        /// Its commit.
         at: CommitId,
     },
-    /// A reference in the way: git keeps names like folders, so `orch` and `orch/a` cannot both be.
-    #[error("{reference} cannot be made while {existing} exists")]
+    /// Another reference blocks the name: as with paths, `orch` and `orch/a` cannot both exist.
+    #[error("{reference} cannot be created while {existing} exists")]
     RefConflict {
-        /// The one that was wanted.
+        /// The reference to create.
         reference: RefName,
-        /// The one that is there.
+        /// The reference that exists.
         existing: RefName,
     },
-    /// The reference was not where it was expected, so it was left alone.
-    #[error("{reference} is not at {expected} any more")]
+    /// The reference is not at the expected commit.
+    #[error("{reference} is no longer at {expected}")]
     RefMoved {
-        /// Which.
+        /// The reference.
         reference: RefName,
-        /// Where it was expected.
+        /// The expected commit.
         expected: CommitId,
-        /// Where it is; `None` when it is gone.
+        /// Its commit; `None` if the reference does not exist.
         found: Option<CommitId>,
     },
     /// The branch is checked out in another worktree.
     #[error("the branch {branch} is checked out in {}", path.display())]
     CheckedOutElsewhere {
-        /// Which.
+        /// The branch.
         branch: RefName,
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
-    /// Something that is not ours to remove is where a worktree should be.
-    #[error("{} is in the way", path.display())]
+    /// The path of a worktree is occupied by something that we may not remove.
+    #[error("{} is occupied", path.display())]
     PathTaken {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
-    /// The folder is no worktree of this repository.
+    /// The folder is not a worktree of this repository.
     #[error("{} is not a worktree of this repository", path.display())]
     NotAWorktree {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// The main worktree, which is the user's own.
+    /// The path is the main worktree, which belongs to the user.
     #[error("{} is the main worktree", path.display())]
     MainWorktree {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// A worktree that should be clean is not.
-    #[error("{} has changes that are not committed", path.display())]
+    /// The worktree has uncommitted changes.
+    #[error("{} has uncommitted changes", path.display())]
     NotClean {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What is changed.
+        /// The changed files.
         files: Vec<DirtyFile>,
     },
-    /// A worktree that somebody else has locked.
+    /// The worktree has a lock that is not ours.
     #[error("{} is locked: {reason}", path.display())]
     LockedByOthers {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why, as they said.
+        /// The reason of the lock.
         reason: String,
     },
-    /// A merge, rebase or the like is under way in the worktree.
-    #[error("a {operation} is under way in {}", path.display())]
+    /// A merge, rebase or similar operation is in progress in the worktree.
+    #[error("a {operation} is in progress in {}", path.display())]
     InProgress {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What.
+        /// The operation.
         operation: &'static str,
     },
-    /// The worktree is no longer what was salvaged of it; it was left alone.
+    /// The worktree has changed since it was salvaged.
     #[error("{} has changed since it was salvaged", path.display())]
     ChangedSinceSalvage {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// The commit was not made by a salvage.
+    /// The commit is not a salvage.
     #[error("{commit} is not a salvaged worktree")]
     NotASalvage {
-        /// Which.
+        /// The commit.
         commit: CommitId,
     },
-    /// A salvaged file could not be brought back as it was.
-    #[error("{} could not be brought back as it was", path.display())]
+    /// A salvaged file could not be restored exactly.
+    #[error("{} could not be restored exactly", path.display())]
     NotRestored {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// The two commits have no ancestor in common.
+    /// The two commits have no common ancestor.
     #[error("the histories of {ours} and {theirs} are unrelated")]
     Unrelated {
-        /// The one.
+        /// The first commit.
         ours: CommitId,
-        /// The other.
+        /// The second commit.
         theirs: CommitId,
     },
-    /// Something that cannot be kept or brought back, so it is not touched.
-    #[error("{} holds {what}", path.display())]
+    /// The worktree contains something that cannot be salvaged.
+    #[error("{} contains {what}", path.display())]
     Unsupported {
-        /// Which worktree, and where in it.
+        /// The path of the content.
         path: PathBuf,
-        /// What.
+        /// The content.
         what: UnsupportedContent,
     },
-    /// Git was cut off while it wrote a worktree down, and from then on knows none of them.
-    #[error("git cannot read one of the worktrees that are written down in {}", folder.display())]
+    /// Git was killed while it registered a worktree, and can no longer list any.
+    #[error("git cannot read one of the worktree registrations in {}", folder.display())]
     HalfRegistered {
-        /// Where git keeps them, a folder for each.
+        /// The folder with the registrations.
         folder: PathBuf,
     },
-    /// The repository belongs to somebody whom git does not trust.
-    #[error("git does not trust {}, which belongs to somebody else (dubious ownership)", folder.display())]
+    /// Git does not trust the owner of the repository.
+    #[error("git does not trust {}, which belongs to another user (dubious ownership)", folder.display())]
     NotTrusted {
-        /// The repository, as git names it.
+        /// The repository.
         folder: PathBuf,
     },
-    /// Another process has been changing the repository's worktrees for too long.
+    /// Another process holds a lock for too long.
     #[error("another process is changing the worktrees of this repository")]
     Busy,
-    /// A git command answered more than we read.
-    #[error("`git {command}` answered too much")]
+    /// A git command exceeded its output limit.
+    #[error("`git {command}` exceeded its output limit")]
     TooMuchOutput {
-        /// Which.
+        /// The command.
         command: String,
     },
-    /// A git command took too long and was ended.
-    #[error("`git {command}` took too long")]
+    /// A git command exceeded its time limit.
+    #[error("`git {command}` exceeded its time limit")]
     TimedOut {
-        /// Which.
+        /// The command.
         command: String,
     },
-    /// A git command answered something that makes no sense to us.
-    #[error("`git {command}` gave an unexpected answer")]
+    /// The output of a git command could not be parsed.
+    #[error("`git {command}` printed unexpected output")]
     Unreadable {
-        /// Which.
+        /// The command.
         command: String,
     },
     /// A git command failed.
     #[error("`git {command}` failed ({status}): {stderr}")]
     Failed {
-        /// Which.
+        /// The command.
         command: String,
-        /// How it ended.
+        /// The exit status.
         status: std::process::ExitStatus,
-        /// The beginning of what it said.
+        /// The beginning of its stderr.
         stderr: String,
-        /// What that means.
+        /// The cause.
         cause: GitFailureCause,
     },
     /// A file could not be read or written.
     #[error("could not {doing} {}", path.display())]
     Io {
-        /// What was attempted.
+        /// The operation, as a verb.
         doing: &'static str,
-        /// On what.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: Arc<io::Error>,
     },
 }
 
-/// What a failure of git means to a caller.
+/// The cause of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GitFailureCause {
-    /// No room is left.
+    /// The disk is full.
     DiskFull,
-    /// The repository or the folder may not be written.
+    /// Permissions do not allow writing.
     NotPermitted,
-    /// Anything else.
+    /// Another cause.
     Other,
 }
 
-/// What salvage cannot carry.
+/// Content that cannot be salvaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsupportedContent {
-    /// A checked-out submodule, whose commits may be nowhere else.
+    /// A checked-out submodule, which may hold commits that exist nowhere else.
     Submodule,
-    /// A repository of its own inside the tree.
+    /// A nested repository.
     NestedRepository,
 }
 
@@ -237,19 +238,19 @@ impl std::fmt::Display for UnsupportedContent {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Submodule => "a checked-out submodule",
-            Self::NestedRepository => "a repository of its own",
+            Self::NestedRepository => "a nested repository",
         })
     }
 }
 
 impl GitError {
-    /// For `map_err` on file operations.
+    /// Returns a conversion for `map_err` on file operations.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { doing, path, source: Arc::new(source) }
     }
 
-    /// What it means to a caller that only wants to know whom to tell.
+    /// Returns the cause of the failure.
     #[must_use]
     pub fn failure_cause(&self) -> GitFailureCause {
         match self {
@@ -267,12 +268,12 @@ impl GitError {
 }
 
 impl GitFailureCause {
-    /// Reads it from what git says in the C locale.
+    /// Determines the cause from stderr in the C locale.
     pub(super) fn from_stderr(stderr: &str) -> Self {
-        let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
-        if says(&["No space left on device", "Disk quota exceeded"]) {
+        let contains = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
+        if contains(&["No space left on device", "Disk quota exceeded"]) {
             Self::DiskFull
-        } else if says(&["Permission denied", "Read-only file system", "insufficient permission"]) {
+        } else if contains(&["Permission denied", "Read-only file system", "insufficient permission"]) {
             Self::NotPermitted
         } else {
             Self::Other
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_read_from_what_git_says() {
+    fn causes_are_determined_from_stderr() {
         for (stderr, expected) in [
             ("fatal: unable to write file x: No space left on device", GitFailureCause::DiskFull),
             (
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_read_from_what_the_system_says() {
+    fn causes_are_determined_from_io_errors() {
         for (kind, expected) in [
             (io::ErrorKind::StorageFull, GitFailureCause::DiskFull),
             (io::ErrorKind::ReadOnlyFilesystem, GitFailureCause::NotPermitted),

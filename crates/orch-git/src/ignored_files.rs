@@ -1,55 +1,58 @@
-//! Bringing ignored files, such as `.env`, from one worktree to another.
+//! Copying ignored files, such as `.env`, from one worktree to another.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use super::error::GitError;
 use super::index::to_file_path;
-use super::{GitError, Worktree};
+use super::program::split_nul;
+use super::worktree::Worktree;
 
-/// The file at the top of a worktree that names ignored files for others, by patterns as in `.gitignore`.
-const INCLUDE: &str = ".worktreeinclude";
+/// The file at the top of a worktree whose `.gitignore` patterns select ignored files for other worktrees.
+const INCLUDE_FILE: &str = ".worktreeinclude";
 
-/// What was brought along.
+/// The result of copying ignored files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopiedFiles {
-    /// The files that are there now, from the top of the worktree.
+    /// The copied files, relative to the top of the worktree.
     pub copied: Vec<PathBuf>,
-    /// The files that were asked for and left alone, and why.
+    /// The selected files that were not copied, with the reason.
     pub skipped: Vec<(PathBuf, SkipReason)>,
 }
 
-/// Why a file was left alone.
+/// Why a file was not copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
-    /// Something is there already.
+    /// A file exists at its path.
     Exists,
-    /// It is not ignored there, so it would make the worktree dirty.
+    /// It is not ignored in the target, so that it would make the worktree dirty.
     NotIgnored,
-    /// It is a symbolic link that leads out of the worktree.
+    /// It is, or is reached through, a symbolic link that leads out of the worktree.
     EscapesWorktree,
-    /// It is a folder with a repository of its own, or no file at all.
+    /// It is not a regular file.
     NotAFile,
 }
 
 impl Worktree<'_> {
-    /// Copies the files of another worktree that are untracked there, named by these patterns or by its
-    /// `.worktreeinclude`, and ignored here. Nothing that is here is overwritten.
+    /// Copies untracked files of another worktree that match these patterns or its `.worktreeinclude`.
+    ///
+    /// Only files that are ignored in this worktree are copied, and no existing file is overwritten.
     ///
     /// # Errors
-    /// `InvalidPattern`; a file cannot be read or written.
+    /// `InvalidPattern`.
     pub fn copy_ignored_from(&self, other: &Worktree<'_>, globs: &[String]) -> Result<CopiedFiles, GitError> {
-        let mut carried = CopiedFiles::default();
-        let wanted = other.list_untracked_matching(globs)?;
-        // A tracked symbolic link may stand here where the other worktree has a folder.
-        let (apart, inside): (Vec<_>, Vec<_>) =
-            wanted.into_iter().partition(|path| crosses_symlink(self.top_level(), to_file_path(path)));
-        let apart =
-            apart.into_iter().map(|path| (to_file_path(&path).to_owned(), SkipReason::EscapesWorktree));
-        carried.skipped.extend(apart);
+        let mut result = CopiedFiles::default();
+        let selected = other.list_untracked_matching(globs)?;
+        // This worktree may track a symbolic link where the other one has a folder.
+        let (escaping, inside): (Vec<_>, Vec<_>) =
+            selected.into_iter().partition(|path| crosses_symlink(self.top_level(), to_file_path(path)));
+        let escaping = escaping.into_iter().map(|path| to_file_path(&path).to_owned());
+        result.skipped.extend(escaping.map(|path| (path, SkipReason::EscapesWorktree)));
         if inside.is_empty() {
-            return Ok(carried);
+            return Ok(result);
         }
         let ignored = self.filter_ignored(&inside)?;
         for path in inside {
@@ -61,24 +64,24 @@ impl Worktree<'_> {
                 Some(SkipReason::NotIgnored)
             };
             match skipped {
-                Some(why) => carried.skipped.push((relative, why)),
-                None => carried.copied.push(relative),
+                Some(reason) => result.skipped.push((relative, reason)),
+                None => result.copied.push(relative),
             }
         }
-        Ok(carried)
+        Ok(result)
     }
 
-    /// The files that git does not track and that these patterns, or those of `.worktreeinclude`, name.
+    /// Lists the untracked files that match these patterns or those of `.worktreeinclude`.
     fn list_untracked_matching(&self, globs: &[String]) -> Result<Vec<Vec<u8>>, GitError> {
         let mut words: Vec<String> =
             ["ls-files", "-z", "--others", "--ignored"].iter().map(|word| (*word).to_owned()).collect();
-        let include = self.top_level().join(INCLUDE);
+        let include = self.top_level().join(INCLUDE_FILE);
         let has_include = include.symlink_metadata().is_ok_and(|found| found.is_file());
         if !has_include && globs.is_empty() {
             return Ok(Vec::new());
         }
         if has_include {
-            words.push(format!("--exclude-from={INCLUDE}"));
+            words.push(format!("--exclude-from={INCLUDE_FILE}"));
         }
         for glob in globs {
             if glob.is_empty() || glob.contains(['\0', '\n']) {
@@ -87,27 +90,24 @@ impl Worktree<'_> {
             words.push(format!("--exclude={glob}"));
         }
         let output = self.git_command(words).read_stdout()?;
-        let paths = output.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        Ok(paths.map(<[u8]>::to_vec).collect())
+        Ok(split_nul(&output).map(<[u8]>::to_vec).collect())
     }
 
-    /// Which of these paths are ignored here.
-    fn filter_ignored(&self, paths: &[Vec<u8>]) -> Result<std::collections::HashSet<Vec<u8>>, GitError> {
+    /// Returns those of these paths that are ignored in this worktree.
+    fn filter_ignored(&self, paths: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, GitError> {
         let input: Vec<u8> = paths.iter().flat_map(|path| path.iter().copied().chain([0])).collect();
-        let answer = self.git_command(["check-ignore", "-z", "--stdin"]).with_stdin(input).run_to_output()?;
-        match answer.exit_code() {
-            // Git says 1 when it ignores none.
-            Some(0 | 1) => Ok(answer.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()),
-            _ => Err(answer.into_error()),
-        }
+        let command = self.git_command(["check-ignore", "-z", "--stdin"]).with_stdin(input);
+        let ignored =
+            command.read_optional(|output| Some(split_nul(output).map(<[u8]>::to_vec).collect()))?;
+        Ok(ignored.unwrap_or_default())
     }
 }
 
-/// Copies one file, unless there is a reason not to.
+/// Copies one file, or returns why not.
 fn copy_entry(from: &Path, to_top: &Path, relative: &Path) -> io::Result<Option<SkipReason>> {
     let found = match from.symlink_metadata() {
         Ok(found) => found,
-        // It was there a moment ago.
+        // Deleted since it was listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(SkipReason::NotAFile)),
         Err(error) => return Err(error),
     };
@@ -121,8 +121,8 @@ fn copy_entry(from: &Path, to_top: &Path, relative: &Path) -> io::Result<Option<
     let to = to_top.join(relative);
     let Some(folder) = to.parent() else { return Ok(Some(SkipReason::NotAFile)) };
     if let Err(error) = fs::create_dir_all(folder) {
-        let is_taken = matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
-        return if is_taken { Ok(Some(SkipReason::Exists)) } else { Err(error) };
+        let is_occupied = matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
+        return if is_occupied { Ok(Some(SkipReason::Exists)) } else { Err(error) };
     }
     let copied = match target {
         Some(target) => std::os::unix::fs::symlink(target, &to),
@@ -134,7 +134,7 @@ fn copy_entry(from: &Path, to_top: &Path, relative: &Path) -> io::Result<Option<
     }
 }
 
-/// Copies content and mode into a file that was not there.
+/// Copies content and mode into a new file.
 fn copy_content(from: &Path, found: &fs::Metadata, to: &Path) -> io::Result<()> {
     let mut source = fs::File::open(from)?;
     let mut target = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
@@ -143,13 +143,13 @@ fn copy_content(from: &Path, found: &fs::Metadata, to: &Path) -> io::Result<()> 
     target.set_permissions(found.permissions())
 }
 
-/// Whether a folder that the path goes through is a symbolic link.
+/// Returns whether a folder on the path is a symbolic link.
 fn crosses_symlink(top: &Path, relative: &Path) -> bool {
     let folders = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
     folders.into_iter().any(|folder| top.join(folder).is_symlink())
 }
 
-/// Whether a symbolic link at this place of a worktree leads out of it.
+/// Returns whether a symbolic link at this path leads out of the worktree.
 fn escapes_worktree(relative: &Path, target: &Path) -> bool {
     if target.as_os_str().as_bytes().is_empty() {
         return true;
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_that_lead_out_are_seen() {
+    fn links_out_of_the_worktree_are_detected() {
         for (relative, target, expected) in [
             ("a", "b", false),
             ("a", "./b/../c", false),

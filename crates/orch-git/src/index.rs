@@ -1,13 +1,16 @@
-//! Indexes: what git has staged, read from a worktree's own and written to temporary ones.
+//! Index files: reading a worktree's own, and writing temporary ones.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{BlobId, GitError, TreeId, Worktree};
+use super::error::GitError;
+use super::name::{BlobId, TreeId};
+use super::program::{GitCommand, split_nul};
+use super::worktree::Worktree;
 
-/// What git takes a file for.
+/// Git's mode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileMode {
     Plain,
@@ -38,37 +41,40 @@ impl FileMode {
     }
 }
 
-/// A path as git has it: bytes, from the top, with `/`.
+/// A path in git: bytes, relative to the top, with `/`.
 pub(super) type GitPath = Vec<u8>;
 
-/// The file system's path for one of git's.
+/// Converts a path of git to one of the file system.
 pub(super) fn to_file_path(path: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(path))
 }
 
-/// What a path holds.
+/// The mode and content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoredFile {
     pub(super) mode: FileMode,
     pub(super) blob: BlobId,
 }
 
-/// A line of an index.
+/// An entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct IndexEntry {
     pub(super) path: GitPath,
     pub(super) content: StoredFile,
-    /// 0, or in a conflict: 1 for the common ancestor, 2 for ours, 3 for theirs.
+    /// 0, or in a conflict 1 for the merge base, 2 for ours, 3 for theirs.
     pub(super) stage: u8,
-    /// Git was told to take the file for unchanged.
+    /// Whether git assumes that the file is unchanged (`assume-unchanged`).
     pub(super) is_assumed: bool,
-    /// Git was told not to have the file in the worktree.
+    /// Whether git leaves the file out of the worktree (`skip-worktree`).
     pub(super) is_skipped: bool,
 }
 
-/// Reads what `git ls-files -s -v -z` prints: `TAG MODE BLOB STAGE TAB PATH`.
+/// The command whose output [`parse_index_entries`] parses.
+const LIST_INDEX: [&str; 4] = ["ls-files", "-s", "-v", "-z"];
+
+/// Parses entries of `TAG MODE BLOB STAGE TAB PATH`.
 pub(super) fn parse_index_entries(output: &[u8]) -> Option<Vec<IndexEntry>> {
-    output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(parse_index_entry).collect()
+    split_nul(output).map(parse_index_entry).collect()
 }
 
 fn parse_index_entry(entry: &[u8]) -> Option<IndexEntry> {
@@ -87,14 +93,14 @@ fn parse_index_entry(entry: &[u8]) -> Option<IndexEntry> {
     })
 }
 
-/// Adds a line of what `git update-index -z --index-info` reads.
+/// Appends an entry to the input of `git update-index -z --index-info`.
 pub(super) fn append_index_entry(lines: &mut Vec<u8>, path: &[u8], content: &StoredFile, stage: u8) {
     lines.extend_from_slice(format!("{} {} {stage}\t", content.mode.as_str(), content.blob).as_bytes());
     lines.extend_from_slice(path);
     lines.push(0);
 }
 
-/// An index of our own beside the worktree's, gone when it is dropped.
+/// A temporary index in the git directory of a worktree, deleted on drop.
 #[derive(Debug)]
 pub(super) struct TemporaryIndex<'w> {
     worktree: &'w Worktree<'w>,
@@ -102,7 +108,7 @@ pub(super) struct TemporaryIndex<'w> {
 }
 
 impl<'w> TemporaryIndex<'w> {
-    /// An empty one.
+    /// Names a new index, which is empty.
     pub(super) fn new(worktree: &'w Worktree<'w>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -110,7 +116,7 @@ impl<'w> TemporaryIndex<'w> {
         Self { worktree, file }
     }
 
-    /// A copy of the worktree's own, with all that it knows of the files.
+    /// Copies the worktree's own index, with its data about unchanged files.
     pub(super) fn copy_from_worktree(worktree: &'w Worktree<'w>) -> Result<Self, GitError> {
         let index = Self::new(worktree);
         let own = worktree.git_dir().join("index");
@@ -122,28 +128,34 @@ impl<'w> TemporaryIndex<'w> {
         }
     }
 
-    /// The file that git is told to use.
-    pub(super) fn file(&self) -> &Path {
-        &self.file
-    }
-
-    /// Adds entries, as lines of [`append_index_entry`].
+    /// Adds entries from the output of [`append_index_entry`].
     pub(super) fn add_entries(&self, lines: Vec<u8>) -> Result<(), GitError> {
-        let call =
-            self.worktree.git_command(["update-index", "-z", "--index-info"]).with_index_file(&self.file);
-        call.with_stdin(lines).read_stdout().map(drop)
+        self.git_command(["update-index", "-z", "--index-info"]).with_stdin(lines).read_stdout().map(drop)
     }
 
-    /// Writes its content as a tree.
+    /// Writes the entries as a tree.
     pub(super) fn write_tree(&self) -> Result<TreeId, GitError> {
-        let line = self.worktree.git_command(["write-tree"]).with_index_file(&self.file).read_line()?;
-        TreeId::parse(&line).ok_or_else(|| GitError::Unreadable { command: "write-tree".to_owned() })
+        self.git_command(["write-tree"]).read_parsed(TreeId::parse_line)
+    }
+
+    /// Reads the entries.
+    pub(super) fn read_entries(&self) -> Result<Vec<IndexEntry>, GitError> {
+        self.git_command(LIST_INDEX).read_parsed(parse_index_entries)
+    }
+
+    /// Builds a command that uses this index.
+    pub(super) fn git_command<I>(&self, arguments: I) -> GitCommand
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.worktree.git_command(arguments).with_index_file(&self.file)
     }
 }
 
 impl Drop for TemporaryIndex<'_> {
     fn drop(&mut self) {
-        // What cannot be deleted is a small file in a folder that goes with the worktree.
+        // A file that cannot be deleted is small, and is removed together with the worktree.
         let _ = std::fs::remove_file(&self.file);
         let mut lock = self.file.clone().into_os_string();
         lock.push(".lock");
@@ -152,13 +164,9 @@ impl Drop for TemporaryIndex<'_> {
 }
 
 impl Worktree<'_> {
-    /// What it has staged.
+    /// Reads the entries of the worktree's own index.
     pub(super) fn index_entries(&self) -> Result<Vec<IndexEntry>, GitError> {
-        let answer = self.git_command(["ls-files", "-s", "-v", "-z"]).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        parse_index_entries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        self.git_command(LIST_INDEX).read_parsed(parse_index_entries)
     }
 }
 
@@ -167,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_read() {
+    fn entries_are_parsed() {
         let blob = "0cfbf08886fca9a91cb753ec8734c84fcbe52c9f";
         let output = format!(
             "H 100644 {blob} 0\tn\nl\0H 120000 {blob} 0\ta\tb\0h 100755 {blob} 0\tassumed\0\
@@ -197,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_noticed() {
+    fn invalid_output_is_rejected() {
         for output in
             [&b"H 100644 x 0\ta\0"[..], b"H\0", b"H 040000 0cfbf08886fca9a91cb753ec8734c84fcbe52c9f 0\ta\0"]
         {

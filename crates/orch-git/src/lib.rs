@@ -1,14 +1,17 @@
-//! Git, by the `git` program: commits, references, worktrees, merges, and what keeps work from being lost.
+//! Git by the `git` program: commits, references, worktrees, merges, salvage.
 //!
-//! Start at [`Repository`]; [`Worktree`] is one checkout of it.
-//! `program` is the only file that starts git, and what git answers is read by pure parsers.
-//! Nothing here deletes a branch or a file that holds work: removing a worktree takes the proof
-//! that it was salvaged, and references move only from where the caller saw them.
+//! Start at [`Repository`]; a [`Worktree`] is one checkout of it.
+//! `program` is the only file that starts git, and all output of git is parsed by pure functions.
+//! No branch or file that holds work is ever deleted: removing a worktree requires its [`Salvage`], and references move
+//! only from where the caller expects them.
+//!
+//! The crate knows no other crate of this workspace: [`HostPrograms`] is what its caller provides.
 
 mod config;
 mod create;
 mod diff;
 mod error;
+mod host;
 mod ignored_files;
 mod index;
 mod limit;
@@ -25,17 +28,24 @@ mod status;
 mod version;
 mod worktree;
 
+#[cfg(test)]
+extern crate self as orch_git;
+#[cfg(test)]
+#[path = "../tests/it/test_host.rs"]
+mod test_host;
+
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
+pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
 pub use reference::RefTip;
 pub use repository::Repository;
-pub use revision::{AheadBehind, CommitSummary, WorktreeHead};
+pub use revision::AheadBehind;
 pub use salvage::{RestoredWorktree, Salvage};
-pub use status::{DirtyFile, FileChangeKind, WorktreeStatus};
+pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
 pub use worktree::{
     CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,
     canonicalize_existing, sweep_deleted_folders,

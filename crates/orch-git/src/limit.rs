@@ -1,27 +1,27 @@
-//! The bounds of what git may cost: versions, outputs, waits.
+//! Limits of git: versions, output, waiting times.
 
 use std::time::Duration;
 
-/// The oldest git that merges without a checkout (`merge-tree --write-tree`): major and minor.
+/// The oldest supported version, major and minor: the first with `merge-tree --write-tree`.
 pub(crate) const GIT_VERSION_MIN: (u32, u32) = (2, 38);
 
-/// How much of a git command's output is read.
+/// The most output of a git command.
 pub(crate) const GIT_OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How much of what git complains about is kept.
+/// How much of the stderr of a git command is kept.
 pub(crate) const GIT_STDERR_BYTES_MAX: usize = 2_000;
 
-/// How long one git command may take; the checkout of a very large tree is the longest.
+/// The time limit of a git command; the checkout of a very large tree takes longest.
 pub(crate) const GIT_COMMAND_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// How long to wait for other processes that change which worktrees there are: a few short commands each.
-pub(crate) const ADMINISTRATION_WAIT: Duration = Duration::from_secs(120);
+/// How long to wait for other processes that add or remove worktrees, which takes each a few short commands.
+pub(crate) const REGISTRATION_WAIT: Duration = Duration::from_secs(120);
 
-/// How long to wait for another process that writes the files of a tree.
+/// How long to wait for another process that writes the files of a worktree.
 pub(crate) const TREE_WAIT: Duration = Duration::from_secs(20 * 60);
 
-/// How often to try a lock that another process holds.
-pub(crate) const LOCK_RETRY: Duration = Duration::from_millis(2);
+/// The interval at which a lock of another process is tried again.
+pub(crate) const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How many locks the worktrees of one repository share among them.
+/// How many lock files the worktrees of one repository share.
 pub(crate) const TREE_LOCKS: u64 = 1_024;

@@ -1,62 +1,61 @@
-//! Merges that touch no checkout: trees and commits are written, references stay where they are.
+//! Merges without a worktree: they write trees and commits, and move no reference.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::program::GitOutput;
-use super::{CommitId, GitError, Repository, TreeId};
+use super::error::GitError;
+use super::name::{CommitId, TreeId};
+use super::program::GitCommand;
+use super::repository::Repository;
 
-/// What merging two commits gives.
+/// The result of merging two commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MergeOutcome {
-    /// The files of both.
+    /// They merged cleanly.
     Merged {
-        /// As a tree.
+        /// The merged files.
         tree: TreeId,
     },
-    /// They contradict each other.
+    /// They have a merge conflict.
     Conflict(MergeConflict),
 }
 
-/// Where two commits contradict each other.
+/// A merge conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergeConflict {
-    /// The one.
+    /// The first commit.
     pub ours: CommitId,
-    /// The other.
+    /// The second commit.
     pub theirs: CommitId,
-    /// The files, by name.
+    /// The files in conflict, sorted.
     pub files: Vec<PathBuf>,
-    /// What git says about them, a line each.
+    /// Git's messages about them, one line each.
     pub messages: Vec<String>,
 }
 
-/// What merging several commits gives.
+/// The result of merging several commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MergeAllOutcome {
-    /// One that has them all.
+    /// The commit that contains them all.
     Merged(CommitId),
-    /// Two of them contradict each other.
+    /// Two of them have a merge conflict.
     Conflict(MergeConflict),
 }
 
-/// How one commit stands to another that is to be merged into it.
+/// The relation of a commit to one that would be merged into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitRelation {
     /// There is nothing to merge.
     UpToDate,
-    /// Nothing happened on our side, so ours could simply move there.
+    /// Ours is an ancestor of theirs.
     FastForward,
-    /// Both have gone on.
+    /// Both have commits that the other lacks.
     Diverged,
 }
 
 impl Repository {
-    /// Says whether there is something to merge.
-    ///
-    /// # Errors
-    /// One of them is not there.
+    /// Returns the relation of two commits.
     pub fn commit_relation(&self, ours: &CommitId, theirs: &CommitId) -> Result<CommitRelation, GitError> {
         let base = self.merge_base(ours, theirs)?;
         Ok(match base {
@@ -66,43 +65,36 @@ impl Repository {
         })
     }
 
-    /// Merges the files of two commits.
+    /// Merges the trees of two commits.
     ///
     /// # Errors
     /// `Unrelated`.
     pub fn merge_trees(&self, ours: &CommitId, theirs: &CommitId) -> Result<MergeOutcome, GitError> {
         let words =
             ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", ours.as_str(), theirs.as_str()];
-        // Without a checkout there are no attributes, unless git is told whose count, as from 2.41 on it can be.
-        let answer =
+        // Without a worktree git reads attributes only from this source, which it knows since 2.41.
+        let output =
             self.git_command(words).with_variable("GIT_ATTR_SOURCE", ours.as_str()).run_to_output()?;
-        let is_conflict = match answer.exit_code() {
+        let is_conflict = match output.exit_code() {
             Some(0) => false,
-            // Git says 1 to commits that it does not know, too, and then answers nothing.
-            Some(1) if !answer.stdout.is_empty() => true,
-            _ if answer.stderr.contains("refusing to merge unrelated histories") => {
+            // For unknown commits git exits with 1 too, but prints nothing.
+            Some(1) if !output.stdout.is_empty() => true,
+            _ if output.stderr.contains("refusing to merge unrelated histories") => {
                 return Err(GitError::Unrelated { ours: ours.clone(), theirs: theirs.clone() });
             }
-            _ => return Err(answer.into_error()),
+            _ => return Err(output.into_error()),
         };
-        let Some((tree, files, messages)) = parse_merge(&answer.stdout) else {
-            return Err(answer.into_unreadable());
+        let Some((tree, files, messages)) = parse_merge(&output.stdout) else {
+            return Err(output.into_unreadable());
         };
         if !is_conflict {
             return Ok(MergeOutcome::Merged { tree });
         }
-        Ok(MergeOutcome::Conflict(MergeConflict {
-            ours: ours.clone(),
-            theirs: theirs.clone(),
-            files,
-            messages,
-        }))
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        Ok(MergeOutcome::Conflict(MergeConflict { ours, theirs, files, messages }))
     }
 
-    /// Writes a commit of a merged tree.
-    ///
-    /// # Errors
-    /// Git cannot write it.
+    /// Writes a merge commit.
     pub fn write_merge_commit(
         &self,
         tree: &TreeId,
@@ -112,20 +104,21 @@ impl Repository {
         self.write_commit(tree, parents, message, &[])
     }
 
-    /// Merges several commits, one after the other, into one that has them all; a commit that has all
-    /// others is that one itself. The same commits give the same one, whenever they are merged.
+    /// Merges several commits one after the other; equal inputs give an equal commit id at any time.
+    ///
+    /// A commit that contains all others is returned itself.
     ///
     /// # Errors
-    /// `Unrelated`; one of them is not there.
+    /// `Unrelated`.
     ///
     /// # Panics
-    /// There is none to merge.
+    /// If there are no commits.
     pub fn merge_all_commits(
         &self,
         commits: &[CommitId],
         message: &str,
     ) -> Result<MergeAllOutcome, GitError> {
-        let (first, rest) = commits.split_first().expect("the caller has something to merge");
+        let (first, rest) = commits.split_first().expect("there is at least one commit");
         let mut merged = first.clone();
         for next in rest {
             merged = match self.commit_relation(&merged, next)? {
@@ -142,7 +135,7 @@ impl Repository {
         Ok(MergeAllOutcome::Merged(merged))
     }
 
-    /// Writes a merge that is as old as the newer of its parents, so that it gets the same name each time.
+    /// Writes a merge commit with the date of its newer parent, which makes its id reproducible.
     fn write_reproducible_merge(
         &self,
         tree: &TreeId,
@@ -159,21 +152,18 @@ impl Repository {
             theirs.as_str(),
             "--",
         ];
-        let answer = self.git_command(words).run_to_output()?;
-        let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-        let times: Option<Vec<i64>> = text.lines().map(|line| line.parse().ok()).collect();
-        let Some(newest) = times.and_then(|times| times.into_iter().max()) else {
-            return Err(answer.into_error());
-        };
+        let newest = self.git_command(words).read_parsed(parse_newest_time)?;
         let date = format!("@{newest} +0000");
-        let call = self.commit_tree_command(tree, parents).with_variable("GIT_AUTHOR_DATE", &date);
-        let call = call.with_variable("GIT_COMMITTER_DATE", &date).with_config("user.name=orch");
-        parse_commit_output(
-            call.with_config("user.email=orch@localhost").with_stdin(message).run_to_output()?,
-        )
+        self.commit_tree_command(tree, parents)
+            .with_variable("GIT_AUTHOR_DATE", &date)
+            .with_variable("GIT_COMMITTER_DATE", &date)
+            .with_config("user.name=orch")
+            .with_config("user.email=orch@localhost")
+            .with_stdin(message)
+            .read_parsed(CommitId::parse_line)
     }
 
-    /// Writes a commit under these settings.
+    /// Writes a commit with these configuration settings.
     pub(super) fn write_commit(
         &self,
         tree: &TreeId,
@@ -181,12 +171,12 @@ impl Repository {
         message: &str,
         settings: &[&str],
     ) -> Result<CommitId, GitError> {
-        let call = self.with_identity(self.commit_tree_command(tree, parents))?;
-        let call = settings.iter().fold(call, |call, setting| call.with_config(setting));
-        parse_commit_output(call.with_stdin(message).run_to_output()?)
+        let command = self.with_identity(self.commit_tree_command(tree, parents))?;
+        let command = settings.iter().fold(command, |command, setting| command.with_config(setting));
+        command.with_stdin(message).read_parsed(CommitId::parse_line)
     }
 
-    fn commit_tree_command(&self, tree: &TreeId, parents: &[CommitId]) -> super::program::GitCommand {
+    fn commit_tree_command(&self, tree: &TreeId, parents: &[CommitId]) -> GitCommand {
         let mut words = vec!["commit-tree", tree.as_str()];
         for parent in parents {
             words.extend(["-p", parent.as_str()]);
@@ -195,24 +185,25 @@ impl Repository {
         self.git_command(words)
     }
 
-    /// The files of a commit.
+    /// Returns the tree of a commit.
     pub(super) fn tree_of_commit(&self, commit: &CommitId) -> Result<TreeId, GitError> {
         let revision = format!("{commit}^{{tree}}");
-        let line = self.git_command(["rev-parse", "--verify", "--end-of-options", &revision]).read_line()?;
-        TreeId::parse(&line).ok_or_else(|| GitError::Unreadable { command: "rev-parse".to_owned() })
+        self.git_command(["rev-parse", "--verify", "--end-of-options", &revision])
+            .read_parsed(TreeId::parse_line)
     }
 }
 
-fn parse_commit_output(answer: GitOutput) -> Result<CommitId, GitError> {
-    if answer.exit_code() == Some(0) {
-        super::revision::parse_commit_id(answer)
-    } else {
-        Err(answer.into_error())
-    }
+/// Parses lines of commit times and returns the newest.
+fn parse_newest_time(output: &[u8]) -> Option<i64> {
+    let times: Vec<i64> =
+        std::str::from_utf8(output).ok()?.lines().map(|line| line.parse().ok()).collect::<Option<_>>()?;
+    times.into_iter().max()
 }
 
-/// Reads what `git merge-tree --write-tree -z --name-only --messages` prints: the tree; the files in
-/// conflict; behind an empty entry, for each message how many paths it is about, these, a kind and the text.
+/// Parses the output of `git merge-tree --write-tree -z --name-only --messages`.
+///
+/// It is the tree, the files in conflict, an empty entry, and for each message the number of paths that it is about,
+/// these paths, its kind and its text.
 fn parse_merge(output: &[u8]) -> Option<(TreeId, Vec<PathBuf>, Vec<String>)> {
     let mut entries = output.strip_suffix(b"\0")?.split(|byte| *byte == 0);
     let tree = TreeId::parse(std::str::from_utf8(entries.next()?).ok()?)?;
@@ -229,7 +220,7 @@ fn parse_merge(output: &[u8]) -> Option<(TreeId, Vec<PathBuf>, Vec<String>)> {
         let count: usize = std::str::from_utf8(count).ok()?.parse().ok()?;
         let kind_and_text = entries.by_ref().skip(count).take(2).collect::<Vec<_>>();
         let &[kind, text] = kind_and_text.as_slice() else { return None };
-        // What went well is told, too.
+        // Git prints messages about clean merges too.
         if kind.starts_with(b"CONFLICT") {
             messages.push(String::from_utf8_lossy(text).trim_end().to_owned());
         }
@@ -244,7 +235,7 @@ mod tests {
     const TREE: &str = "b1e6c8f79d5285424c348cbc2aa547ec6ad9ed7d";
 
     #[test]
-    fn a_clean_merge_is_a_tree() {
+    fn a_clean_merge_is_parsed() {
         for output in [
             format!("{TREE}\0"),
             format!("{TREE}\0\0"),
@@ -256,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_files_and_says_why() {
+    fn a_conflict_is_parsed_with_files_and_messages() {
         let output = format!(
             "{TREE}\0a\0n\nl\0\0\
              1\0a\0Auto-merging\0Auto-merging a\n\0\
@@ -269,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_noticed() {
+    fn invalid_output_is_rejected() {
         for output in
             ["", "x\0", TREE, &format!("{TREE}\0a\0\0x\0"), &format!("{TREE}\0a\0\0\x31\0a\0CONFLICT\0")]
         {

@@ -1,10 +1,10 @@
-//! Names that git understands: of commits, trees, files' contents and references.
+//! Names of commits, trees, blobs and references.
 
 use std::fmt;
 
-use super::GitError;
+use super::error::GitError;
 
-/// Makes a type for the names of one kind of object, so that a tree is never taken for a commit.
+/// Defines a type for the ids of one kind of object, so that a tree id is never used as a commit id.
 macro_rules! object_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -12,13 +12,19 @@ macro_rules! object_id {
         pub struct $name(String);
 
         impl $name {
-            /// Reads a full name as git writes it: 40 or 64 lower-case hexadecimal digits.
+            /// Parses a full object id: 40 or 64 lower-case hexadecimal digits.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
-                is_object_name(text).then(|| Self(text.to_owned()))
+                is_object_id(text).then(|| Self(text.to_owned()))
             }
 
-            /// The full name.
+            /// Parses a full object id on a line of its own.
+            pub(crate) fn parse_line(line: &[u8]) -> Option<Self> {
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                Self::parse(std::str::from_utf8(line).ok()?)
+            }
+
+            /// Returns the full object id.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -34,21 +40,21 @@ macro_rules! object_id {
 }
 
 object_id! {
-    /// The full name of a commit.
+    /// The id of a commit.
     CommitId
 }
 
 object_id! {
-    /// The full name of a tree: the files of a commit.
+    /// The id of a tree: the files of a commit.
     TreeId
 }
 
 object_id! {
-    /// The full name of a file's content.
+    /// The id of a blob: the content of a file.
     BlobId
 }
 
-fn is_object_name(text: &str) -> bool {
+fn is_object_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -56,14 +62,14 @@ fn is_object_name(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RefName(String);
 
-/// Where branches are.
+/// The prefix of branches.
 const HEADS: &str = "refs/heads/";
 
 impl RefName {
-    /// Takes a full name.
+    /// Parses a full name.
     ///
     /// # Errors
-    /// `InvalidName` where git would refuse it, or where it does not begin with `refs/`.
+    /// `InvalidName` if git would reject it, or if it does not begin with `refs/`.
     pub fn new(name: &str) -> Result<Self, GitError> {
         let below = name.strip_prefix("refs/").is_some_and(|rest| rest.contains('/'));
         if below && is_ref_name(name) {
@@ -73,25 +79,25 @@ impl RefName {
         }
     }
 
-    /// Takes the name of a branch, such as `main`.
+    /// Parses the name of a branch, such as `main`.
     ///
     /// # Errors
-    /// `InvalidName` where git would refuse it.
+    /// `InvalidName` if git would reject it.
     pub fn from_branch_name(name: &str) -> Result<Self, GitError> {
-        // Git gives these a meaning of their own where a branch is expected.
+        // Git gives these a special meaning in place of a branch name.
         if name.starts_with('-') || name == "HEAD" {
             return Err(GitError::InvalidName { name: name.to_owned() });
         }
         Self::new(&format!("{HEADS}{name}")).map_err(|_| GitError::InvalidName { name: name.to_owned() })
     }
 
-    /// The full name.
+    /// Returns the full name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name without `refs/heads/`, of a branch.
+    /// Returns the name without `refs/heads/`; `None` if it is not a branch.
     #[must_use]
     pub fn branch_name(&self) -> Option<&str> {
         self.0.strip_prefix(HEADS)
@@ -104,12 +110,12 @@ impl fmt::Display for RefName {
     }
 }
 
-/// The rules of `git check-ref-format`.
+/// Applies the rules of `git check-ref-format`.
 fn is_ref_name(name: &str) -> bool {
     let forbidden =
         |byte: u8| byte <= b' ' || matches!(byte, 0x7f | b'~' | b'^' | b':' | b'?' | b'*' | b'[' | b'\\');
-    let good_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    name.split('/').all(good_part)
+    let is_valid_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    name.split('/').all(is_valid_part)
         && !name.ends_with('.')
         && !name.contains("..")
         && !name.contains("@{")
@@ -144,9 +150,9 @@ mod tests {
     ];
 
     #[test]
-    fn reference_names_follow_gits_rules() {
-        for (name, good) in NAMES {
-            assert_eq!(RefName::new(name).is_ok(), good, "{name:?}");
+    fn reference_names_follow_the_rules_of_git() {
+        for (name, is_valid) in NAMES {
+            assert_eq!(RefName::new(name).is_ok(), is_valid, "{name:?}");
         }
         for name in ["main", "heads/main", "refs/main", "HEAD"] {
             assert!(RefName::new(name).is_err(), "{name:?}");
@@ -154,15 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn git_has_the_same_rules() {
-        for (name, good) in NAMES {
+    fn git_accepts_the_same_reference_names() {
+        for (name, is_valid) in NAMES {
             let status = std::process::Command::new("git").args(["check-ref-format", name]).status().unwrap();
-            assert_eq!(status.success(), good, "{name:?}");
+            assert_eq!(status.success(), is_valid, "{name:?}");
         }
     }
 
     #[test]
-    fn branches_are_named_as_people_do() {
+    fn branches_have_short_names() {
         let branch = RefName::from_branch_name("orch/run/main").unwrap();
         assert_eq!(
             (branch.as_str(), branch.branch_name()),
@@ -176,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn object_names_are_whole() {
+    fn object_ids_are_full() {
         assert!(CommitId::parse(&"0af".repeat(14)[..40]).is_some());
         assert!(CommitId::parse(&"a".repeat(64)).is_some());
         for text in ["", "abc", "HEAD", &"A".repeat(40), &"a".repeat(41), &"g".repeat(40)] {

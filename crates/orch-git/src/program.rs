@@ -1,65 +1,65 @@
-//! The `git` program: where it is, how old it is, and how each of its commands is run.
+//! The `git` program: finding it, and running its commands.
 //!
-//! Every command gets a clean environment and settings under which it asks nobody, pages nothing,
-//! starts nothing in the background and runs none of the user's hooks.
+//! Every command gets a clean environment and a configuration under which it never prompts, pages, starts background
+//! processes or runs the user's hooks.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 
-use super::error::GitFailureCause;
-use super::{GitError, version};
+use super::error::{GitError, GitFailureCause};
+use super::host::{ExceededLimit, HostPrograms, ProgramLimits};
+use super::version;
 use crate::limit::{GIT_COMMAND_LIMIT, GIT_OUTPUT_BYTES_MAX, GIT_STDERR_BYTES_MAX, GIT_VERSION_MIN};
-use orch_process::EnvironmentVariables;
-use orch_process::communicate::{CommandLimits, ProgramEnd, communicate};
 
-/// Settings of every command, in front of the user's.
-const SETTINGS: [&str; 9] = [
+/// The configuration of every command; it overrides the user's.
+const CONFIG: [&str; 9] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
-    // Together with a split index git loses the files that it has just checked out.
+    // With a split index, `skipHash` makes git lose files that it has just checked out.
     "index.skipHash=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
-    // Somebody else's command holds these for an instant; git gives up after a tenth of a second.
+    // Other commands hold these locks for an instant; by default git gives up after 0.1 seconds.
     "core.filesRefLockTimeout=10000",
     "core.packedRefsTimeout=10000",
     "worktree.guessRemote=false",
 ];
 
-/// Variables of every command.
+/// The variables of every command.
 const VARIABLES: [(&str, &str); 8] = [
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_PAGER", "cat"),
     ("GIT_EDITOR", ":"),
     ("GIT_SEQUENCE_EDITOR", ":"),
     ("GIT_MERGE_AUTOEDIT", "no"),
-    // A look never takes the lock that the worker's own git may want.
+    // A read never takes the index lock, which the worker's own git may need.
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_ADVICE", "0"),
     ("LC_ALL", "C"),
 ];
 
-/// The installed git, known to be new enough.
+/// The installed git program, of a supported version.
 #[derive(Clone, Debug)]
 pub struct Git {
     program: PathBuf,
-    environment: EnvironmentVariables,
+    host: Arc<dyn HostPrograms>,
 }
 
 impl Git {
-    /// Finds git on the `PATH` of this environment, which all its commands will see.
+    /// Finds git on the host's search path and checks its version.
     ///
     /// # Errors
-    /// `NotInstalled`, or `TooOld`.
-    pub fn find_installed(environment: EnvironmentVariables) -> Result<Self, GitError> {
-        let program = environment.find_program("git").ok_or(GitError::NotInstalled)?;
-        let git = Self { program, environment };
-        let answer = git.command_in(&CommandScope::Nowhere, ["version"]).read_stdout()?;
-        let text = String::from_utf8_lossy(&answer);
+    /// `NotInstalled`, `TooOld`.
+    pub fn find_installed(host: impl HostPrograms + 'static) -> Result<Self, GitError> {
+        let program = host.find_program("git").ok_or(GitError::NotInstalled)?;
+        let git = Self { program, host: Arc::new(host) };
+        let output = git.command_in(&CommandScope::Nowhere, ["version"]).read_stdout()?;
+        let text = String::from_utf8_lossy(&output);
         match version::parse_version(&text) {
             Some(found) if found >= GIT_VERSION_MIN => Ok(git),
             _ => {
@@ -69,18 +69,26 @@ impl Git {
         }
     }
 
-    /// Where the user keeps a file for all repositories.
+    /// Returns the host that the commands run on.
+    pub(super) fn host(&self) -> &dyn HostPrograms {
+        &*self.host
+    }
+
+    /// Returns the path of a file with the user's configuration for all repositories.
     pub(super) fn user_config_file(&self, name: &str) -> Option<PathBuf> {
-        let set = |variable: &str| self.environment.get(variable).filter(|value| !value.is_empty());
-        let folder = match set("XDG_CONFIG_HOME") {
+        let value = |variable: &str| {
+            let (_, value) = self.host.environment().iter().find(|(name, _)| name == variable)?;
+            Some(value).filter(|value| !value.is_empty())
+        };
+        let folder = match value("XDG_CONFIG_HOME") {
             Some(folder) => PathBuf::from(folder),
-            None => Path::new(set("HOME")?).join(".config"),
+            None => Path::new(value("HOME")?).join(".config"),
         };
         Some(folder.join("git").join(name))
     }
 
-    /// Prepares a command.
-    pub(super) fn command_in<I>(&self, place: &CommandScope<'_>, arguments: I) -> GitCommand
+    /// Builds a command.
+    pub(super) fn command_in<I>(&self, scope: &CommandScope<'_>, arguments: I) -> GitCommand
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
@@ -88,16 +96,16 @@ impl Git {
         let arguments: Vec<OsString> =
             arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         let mut command = Command::new(&self.program);
-        self.environment.apply_to(&mut command);
+        command.env_clear().envs(self.host.environment().iter().map(|(name, value)| (name, value)));
         command.envs(VARIABLES);
-        for setting in SETTINGS {
+        for setting in CONFIG {
             command.args(["-c", setting]);
         }
-        place.apply_to(&mut command);
-        let name = command_name(&arguments);
+        scope.apply_to(&mut command);
         GitCommand {
+            host: Arc::clone(&self.host),
             command,
-            name,
+            name: command_name(&arguments),
             arguments,
             input: CommandInput::Nothing,
             output_file: None,
@@ -106,48 +114,46 @@ impl Git {
     }
 }
 
-/// Which repository and which files a command is about.
+/// The repository and the worktree that a command works on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CommandScope<'a> {
-    /// None.
+    /// No repository.
     Nowhere,
-    /// Whichever is found from here upwards.
+    /// The repository that git discovers from this folder.
     Search(&'a Path),
-    /// This repository, and no files.
+    /// This repository without a worktree.
     Repository(&'a Path),
-    /// This repository, and these files: named both, so that a worktree that has lost its `.git` is an
-    /// error, and not a command let loose on the repository around it.
+    /// This repository and this worktree.
+    ///
+    /// Both are named, so that a worktree without its `.git` file is an error, and git does not discover the
+    /// repository around it.
     Worktree { git_dir: &'a Path, top: &'a Path },
 }
 
 impl CommandScope<'_> {
     fn apply_to(&self, command: &mut Command) {
-        let flag = |name: &str, path: &Path| {
-            let mut flag = OsString::from(name);
-            flag.push(path);
-            flag
+        let option = |name: &str, path: &Path| {
+            let mut option = OsString::from(name);
+            option.push(path);
+            option
         };
         match self {
-            Self::Nowhere => {}
-            Self::Search(folder) => {
-                command.current_dir(folder);
-            }
-            Self::Repository(git_dir) => {
-                command.current_dir(git_dir).arg(flag("--git-dir=", git_dir));
-            }
+            Self::Nowhere => command,
+            Self::Search(folder) => command.current_dir(folder),
+            Self::Repository(git_dir) => command.current_dir(git_dir).arg(option("--git-dir=", git_dir)),
             Self::Worktree { git_dir, top } => {
-                command.current_dir(top).arg(flag("--git-dir=", git_dir)).arg(flag("--work-tree=", top));
+                command.current_dir(top).arg(option("--git-dir=", git_dir)).arg(option("--work-tree=", top))
             }
-        }
+        };
     }
 }
 
-/// What a command reads.
+/// The stdin of a command.
 #[derive(Debug)]
 enum CommandInput {
     Nothing,
     Bytes(Vec<u8>),
-    /// A lock: it is held as long as the command runs, even if we do not.
+    /// A locked file: the command holds the lock as long as it runs, even if we are killed.
     Lock(File),
 }
 
@@ -155,6 +161,7 @@ enum CommandInput {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct GitCommand {
+    host: Arc<dyn HostPrograms>,
     command: Command,
     name: String,
     arguments: Vec<OsString>,
@@ -163,140 +170,157 @@ pub(super) struct GitCommand {
     output_bytes_max: usize,
 }
 
-/// What a command answered.
+/// The output of a command that has exited.
 #[derive(Debug)]
 pub(super) struct GitOutput {
     name: String,
     status: ExitStatus,
-    /// Whether there was more than was read.
+    /// Whether the output was truncated.
     pub(super) is_cut: bool,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: String,
 }
 
 impl GitCommand {
-    /// Gives it one more setting, in front of the user's.
+    /// Adds a configuration setting.
     pub(super) fn with_config(mut self, setting: &str) -> Self {
         self.command.args(["-c", setting]);
         self
     }
 
-    /// Gives it one more variable.
+    /// Sets an environment variable.
     pub(super) fn with_variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Gives it an index other than the worktree's own.
+    /// Uses another index file than the worktree's own.
     pub(super) fn with_index_file(self, file: &Path) -> Self {
         self.with_variable("GIT_INDEX_FILE", file).with_config("core.splitIndex=false")
     }
 
-    /// Gives it this to read.
+    /// Sets the input.
     pub(super) fn with_stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = CommandInput::Bytes(bytes.into());
         self
     }
 
-    /// Lets it hold a lock together with us.
+    /// Lets the command hold a lock together with us.
     pub(super) fn with_lock(mut self, lock: File) -> Self {
         self.input = CommandInput::Lock(lock);
         self
     }
 
-    /// Reads at most so much of its answer; more is cut off instead of being an error.
+    /// Truncates output above this limit; otherwise too much output is an error.
     pub(super) fn truncate_stdout_at(mut self, bytes_max: usize) -> Self {
         self.output_bytes_max = bytes_max;
         self
     }
 
-    /// Runs it and gives its output, if it succeeds.
+    /// Runs the command and returns its output; any exit code except 0 is an error.
     pub(super) fn read_stdout(self) -> Result<Vec<u8>, GitError> {
-        let answer = self.run_to_output()?;
-        if answer.exit_code() == Some(0) { Ok(answer.stdout) } else { Err(answer.into_error()) }
+        self.run_successfully().map(|output| output.stdout)
     }
 
-    /// Runs it and lets it write into a file, if it succeeds.
+    /// Runs the command and parses its output; any exit code except 0 is an error.
+    pub(super) fn read_parsed<T>(self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, GitError> {
+        let output = self.run_successfully()?;
+        parse(&output.stdout).ok_or_else(|| output.into_unreadable())
+    }
+
+    /// Runs the command and parses its output; returns `None` for exit code 1, with which git says no.
+    pub(super) fn read_optional<T>(
+        self,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, GitError> {
+        let output = self.run_to_output()?;
+        match output.exit_code() {
+            Some(0) => parse(&output.stdout).map(Some).ok_or_else(|| output.into_unreadable()),
+            Some(1) => Ok(None),
+            _ => Err(output.into_error()),
+        }
+    }
+
+    /// Runs the command with its output written to a file; any exit code except 0 is an error.
     pub(super) fn write_stdout_to(mut self, file: File) -> Result<(), GitError> {
         self.output_file = Some(file);
         self.read_stdout().map(drop)
     }
 
-    /// Runs it and gives its output as one line of text, if it succeeds.
-    pub(super) fn read_line(self) -> Result<String, GitError> {
-        let name = self.name.clone();
-        let mut output = self.read_stdout()?;
-        if output.last() == Some(&b'\n') {
-            output.pop();
-        }
-        String::from_utf8(output).map_err(|_| GitError::Unreadable { command: name })
+    /// Runs the command; any exit code except 0 is an error.
+    pub(super) fn run_successfully(self) -> Result<GitOutput, GitError> {
+        let output = self.run_to_output()?;
+        if output.exit_code() == Some(0) { Ok(output) } else { Err(output.into_error()) }
     }
 
-    /// Why it could not be started: the system does not say whether the program or its folder is missing.
-    fn spawn_error(&self, error: std::io::Error, program: PathBuf) -> GitError {
-        match self.command.get_current_dir() {
-            Some(folder) if !folder.is_dir() => GitError::NotAWorktree { path: folder.to_owned() },
-            _ => GitError::io("start", program)(error),
-        }
-    }
-
-    /// Runs it, whatever it says.
+    /// Runs the command and returns its output with any exit code.
     pub(super) fn run_to_output(mut self) -> Result<GitOutput, GitError> {
-        let (stdin, input) = match std::mem::replace(&mut self.input, CommandInput::Nothing) {
+        let (stdin, input) = match self.input {
             CommandInput::Nothing => (Stdio::null(), Vec::new()),
             CommandInput::Bytes(bytes) => (Stdio::piped(), bytes),
             CommandInput::Lock(lock) => (Stdio::from(lock), Vec::new()),
         };
         let stdout = self.output_file.take().map_or_else(Stdio::piped, Stdio::from);
         self.command.args(&self.arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        let program = PathBuf::from(self.command.get_program());
-        let child = match self.command.spawn() {
-            Ok(child) => child,
-            Err(error) => return Err(self.spawn_error(error, program)),
-        };
-        let bounds = CommandLimits {
+        let child = self.command.spawn().map_err(|error| spawn_error(&self.command, error))?;
+        let limits = ProgramLimits {
             stdout_bytes_max: self.output_bytes_max,
             stderr_bytes_max: GIT_STDERR_BYTES_MAX,
-            limit: GIT_COMMAND_LIMIT,
+            duration_max: GIT_COMMAND_LIMIT,
         };
-        let done = communicate(child, &input, bounds).map_err(GitError::io("talk to", program))?;
-        let (status, is_cut) = match done.end {
-            ProgramEnd::Status(status) => (status, false),
-            ProgramEnd::OutputExceeded if self.output_bytes_max < GIT_OUTPUT_BYTES_MAX => {
+        let output = self
+            .host
+            .communicate(child, &input, limits)
+            .map_err(GitError::io("communicate with", self.command.get_program()))?;
+        let (status, is_cut) = match output.status {
+            Ok(status) => (status, false),
+            Err(ExceededLimit::Output) if self.output_bytes_max < GIT_OUTPUT_BYTES_MAX => {
                 (ExitStatus::from_raw(0), true)
             }
-            ProgramEnd::OutputExceeded => return Err(GitError::TooMuchOutput { command: self.name }),
-            ProgramEnd::TimedOut => return Err(GitError::TimedOut { command: self.name }),
+            Err(ExceededLimit::Output) => return Err(GitError::TooMuchOutput { command: self.name }),
+            Err(ExceededLimit::Duration) => return Err(GitError::TimedOut { command: self.name }),
         };
-        let stderr = String::from_utf8_lossy(&done.stderr).trim_end().to_owned();
-        Ok(GitOutput { name: self.name, status, is_cut, stdout: done.stdout, stderr })
+        let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        Ok(GitOutput { name: self.name, status, is_cut, stdout: output.stdout, stderr })
     }
 }
 
 impl GitOutput {
-    /// Its exit status; `None` when a signal ended it.
+    /// Returns the exit code; `None` if a signal terminated the command.
     pub(super) fn exit_code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// The answer as a failure.
+    /// Returns the error that the exit code and stderr describe.
     pub(super) fn into_error(self) -> GitError {
         let cause = GitFailureCause::from_stderr(&self.stderr);
         GitError::Failed { command: self.name, status: self.status, stderr: self.stderr, cause }
     }
 
-    /// The answer as one that makes no sense.
+    /// Returns the error for output that could not be parsed.
     pub(super) fn into_unreadable(self) -> GitError {
         GitError::Unreadable { command: self.name }
     }
 }
 
-/// What a command is called in an error.
+/// Splits the NUL-terminated entries that many commands print.
+pub(super) fn split_nul(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty())
+}
+
+/// Tells a missing working directory from a missing program, which the system does not.
+fn spawn_error(command: &Command, error: std::io::Error) -> GitError {
+    match command.get_current_dir() {
+        Some(folder) if !folder.is_dir() => GitError::NotAWorktree { path: folder.to_owned() },
+        _ => GitError::io("start", command.get_program())(error),
+    }
+}
+
+/// Returns the name of a command in errors.
 fn command_name(arguments: &[OsString]) -> String {
-    let words = arguments.iter().map(|word| word.to_string_lossy());
-    let first = arguments.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    let words_max = if first == "worktree" { 2 } else { 1 };
-    words.take(words_max).collect::<Vec<_>>().join(" ")
+    let words_max = if arguments.first().is_some_and(|first| first == "worktree") { 2 } else { 1 };
+    let words: Vec<_> = arguments.iter().take(words_max).map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -304,45 +328,46 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::test_host::TestHost;
+    use orch_process::EnvironmentVariables;
 
-    /// A folder with a `git` that says this.
-    fn fake_git(script: &str) -> (tempfile::TempDir, EnvironmentVariables) {
+    /// Creates a folder with a `git` that is this shell script.
+    fn fake_git(script: &str) -> (tempfile::TempDir, TestHost) {
         let folder = tempfile::tempdir().unwrap();
         let (text, program) = (folder.path().join("text"), folder.path().join("git"));
         std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
-        // Another process writes it: while one of ours that a test has just started still holds it open, it could not run.
+        // Written by another process: a child of a concurrent test may still hold a file open that we write, which then
+        // cannot be executed.
         assert!(Command::new("cp").args([&text, &program]).status().unwrap().success());
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let environment = EnvironmentVariables::empty().with_variable("PATH", folder.path());
-        (folder, environment)
+        (folder, TestHost(environment))
     }
 
     #[test]
-    fn an_old_git_is_refused_by_name() {
-        let (_folder, environment) = fake_git("echo git version 2.37.9");
-        let error = Git::find_installed(environment).unwrap_err();
+    fn an_old_git_is_rejected_with_its_version() {
+        let (_folder, host) = fake_git("echo git version 2.37.9");
+        let error = Git::find_installed(host).unwrap_err();
         assert_eq!(error.to_string(), "git 2.37.9 is too old, at least 2.38 is needed");
-        let (_folder, environment) = fake_git("echo hello");
-        assert!(
-            matches!(Git::find_installed(environment), Err(GitError::TooOld { found }) if found == "hello")
-        );
+        let (_folder, host) = fake_git("echo hello");
+        assert!(matches!(Git::find_installed(host), Err(GitError::TooOld { found }) if found == "hello"));
     }
 
     #[test]
-    fn no_git_is_its_own_error() {
+    fn a_missing_git_is_an_error_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let environment = EnvironmentVariables::empty().with_variable("PATH", folder.path());
-        assert!(matches!(Git::find_installed(environment), Err(GitError::NotInstalled)));
+        assert!(matches!(Git::find_installed(TestHost(environment)), Err(GitError::NotInstalled)));
     }
 
     #[test]
-    fn each_command_asks_nobody_and_starts_nothing() {
-        let (_folder, environment) = fake_git(
+    fn commands_never_prompt_and_start_no_background_process() {
+        let (_folder, host) = fake_git(
             "case \"$*\" in *version*) echo git version 2.40.0;; \
              *) echo \"$GIT_TERMINAL_PROMPT$GIT_OPTIONAL_LOCKS $GIT_PAGER $GIT_EDITOR $LC_ALL $LEAK\"; \
              echo \"$@\"; esac",
         );
-        let git = Git::find_installed(environment.with_variable("LEAK", "seen")).unwrap();
+        let git = Git::find_installed(TestHost(host.0.with_variable("LEAK", "seen"))).unwrap();
         let answer = git
             .command_in(&CommandScope::Nowhere, ["status", "--short"])
             .with_config("a.b=c")
@@ -360,14 +385,12 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_short_and_named() {
-        let (_folder, environment) = fake_git(
+    fn a_failure_names_its_command_and_truncates_stderr() {
+        let (folder, host) = fake_git(
             "case \"$*\" in *version*) echo git version 2.40.0;; *) head -c 9999 /dev/zero | tr '\\0' x >&2; exit 9; esac",
         );
-        let git = Git::find_installed(
-            environment.with_variable("PATH", format!("{}:/usr/bin:/bin", _folder.path().display())),
-        )
-        .unwrap();
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let git = Git::find_installed(TestHost(host.0.with_variable("PATH", path))).unwrap();
         match git.command_in(&CommandScope::Nowhere, ["worktree", "add", "x"]).read_stdout() {
             Err(GitError::Failed { command, status, stderr, cause: GitFailureCause::Other }) => {
                 assert_eq!((command.as_str(), status.code(), stderr.len()), ("worktree add", Some(9), 2_000));

@@ -1,57 +1,47 @@
-//! References, moved only from where the caller saw them.
+//! References: reading them, and compare-and-swap updates.
 //!
-//! Never by `git branch`: that edits the configuration that all worktrees share, and fights over it.
+//! `git branch` is never used: it edits the configuration that all worktrees share, and fails when its lock is held.
 
+use super::error::{GitError, GitFailureCause};
+use super::name::{CommitId, RefName};
 use super::program::GitCommand;
-use super::revision::parse_commit_id;
-use super::{CommitId, GitError, GitFailureCause, RefName, Repository};
-use orch_process::disk;
+use super::repository::Repository;
 
-/// The setting under which what git writes survives a loss of power; by default it is as safe as the disk is fast.
+/// The setting that makes git's writes survive a power loss; by default git does not flush references.
 pub(super) const DURABLE: &str = "core.fsync=committed,reference";
 
-/// A reference and where it is.
+/// A reference and its commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefTip {
-    /// Its name.
+    /// The name.
     pub reference: RefName,
-    /// The commit it names, through a tag where it names one.
+    /// The commit; an annotated tag is resolved.
     pub commit: CommitId,
 }
 
 impl Repository {
-    /// Says where a reference is; `None` when there is none.
-    ///
-    /// # Errors
-    /// Git cannot read it.
+    /// Returns the commit of a reference, if the reference exists.
     pub fn read_ref(&self, reference: &RefName) -> Result<Option<CommitId>, GitError> {
-        // Unlike `rev-parse`, this never takes `refs/heads/x` for a branch called `refs/heads/x`.
-        let answer =
+        // Unlike `rev-parse`, `show-ref` never reads `refs/heads/x` as a branch with that name.
+        let output =
             self.git_command(["show-ref", "--verify", "--hash", reference.as_str()]).run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => parse_commit_id(answer).map(Some),
-            Some(1 | 128) if answer.stderr.contains("not a valid ref") => Ok(None),
-            _ => Err(answer.into_error()),
+        match output.exit_code() {
+            Some(0) => CommitId::parse_line(&output.stdout).map(Some).ok_or_else(|| output.into_unreadable()),
+            Some(1 | 128) if output.stderr.contains("not a valid ref") => Ok(None),
+            _ => Err(output.into_error()),
         }
     }
 
-    /// Lists the references below a prefix such as `refs/orch/`, by name. Those that name no commit are left out.
-    ///
-    /// # Errors
-    /// Git cannot read them.
+    /// Lists the references below a prefix such as `refs/orch/`, sorted by name, without those that are no commits.
     pub fn list_refs(&self, prefix: &str) -> Result<Vec<RefTip>, GitError> {
         let format = "--format=%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)%00%(refname)";
-        let answer = self.git_command(["for-each-ref", format, "--", prefix]).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        parse_refs(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        self.git_command(["for-each-ref", format, "--", prefix]).read_parsed(parse_refs)
     }
 
-    /// Makes a reference.
+    /// Creates a reference.
     ///
     /// # Errors
-    /// `RefExists`, also at the same commit; `RefConflict`.
+    /// `RefExists`, even at the same commit; `RefConflict`.
     pub fn create_ref(&self, reference: &RefName, commit: &CommitId) -> Result<(), GitError> {
         let Err(error) = self.update_refs(&[RefUpdate::Create { reference, new: commit }]) else {
             return Ok(());
@@ -62,60 +52,58 @@ impl Repository {
         Err(self.find_ref_conflict(reference)?.unwrap_or(error))
     }
 
-    /// Moves a reference, if it is still where the caller saw it.
+    /// Moves a reference from an expected commit to a new one.
     ///
     /// # Errors
-    /// `RefMoved`, with where it is.
+    /// `RefMoved` if the reference is at another commit.
     pub fn compare_and_swap(
         &self,
         reference: &RefName,
         new: &CommitId,
         old: &CommitId,
     ) -> Result<(), GitError> {
-        let moved = self.update_refs(&[RefUpdate::Move { reference, new, old }]);
-        self.check_ref_moved(moved, reference, old)
+        let result = self.update_refs(&[RefUpdate::Move { reference, new, old }]);
+        self.check_ref_moved(result, reference, old)
     }
 
-    /// Deletes a reference, if it is still where the caller saw it; one that is gone already is no error.
+    /// Deletes a reference at an expected commit; a missing reference is not an error.
     ///
     /// # Errors
-    /// `RefMoved`, with where it is.
+    /// `RefMoved` if the reference is at another commit.
     pub fn delete_ref(&self, reference: &RefName, old: &CommitId) -> Result<(), GitError> {
-        let deleted = self.update_refs(&[RefUpdate::Delete { reference, old }]);
-        match self.check_ref_moved(deleted, reference, old) {
+        let result = self.update_refs(&[RefUpdate::Delete { reference, old }]);
+        match self.check_ref_moved(result, reference, old) {
             Err(GitError::RefMoved { found: None, .. }) => Ok(()),
             other => other,
         }
     }
 
-    /// Makes several changes, all of them or none.
+    /// Applies all changes or none.
     ///
-    /// # Errors
-    /// Git's own words; look at the references to know which stood in the way.
+    /// The error does not tell which reference failed.
     pub(super) fn update_refs(&self, updates: &[RefUpdate<'_>]) -> Result<(), GitError> {
-        self.update_ref_command(updates)?
-            .read_stdout()
-            .map(drop)
-            .map_err(|error| self.refine_failure_cause(error))
+        let result = self.update_ref_command(updates)?.read_stdout();
+        result.map(drop).map_err(|error| self.refine_failure_cause(error))
     }
 
-    /// Finds out why, where git does not say.
+    /// Determines the cause of a failure that git does not state.
     fn refine_failure_cause(&self, mut error: GitError) -> GitError {
         if let GitError::Failed { stderr, cause: cause @ GitFailureCause::Other, .. } = &mut error
             && stderr.contains("unable to create directory")
         {
-            let is_full = disk::free_bytes(self.common_dir()).is_ok_and(|bytes| bytes == 0);
+            let is_full =
+                rustix::fs::statvfs(self.common_dir()).is_ok_and(|file_system| file_system.f_bavail == 0);
             *cause = if is_full { GitFailureCause::DiskFull } else { GitFailureCause::NotPermitted };
         }
         error
     }
 
     fn update_ref_command(&self, updates: &[RefUpdate<'_>]) -> Result<GitCommand, GitError> {
-        let call = self.git_command(["update-ref", "--no-deref", "--stdin", "-z", "-m", "orch"]);
-        Ok(self.with_identity(call)?.with_stdin(ref_transaction_input(updates)))
+        let command = self.git_command(["update-ref", "--no-deref", "--stdin", "-z", "-m", "orch"]);
+        Ok(self.with_identity(command)?.with_stdin(ref_transaction_input(updates)))
     }
 
-    /// Makes or moves a reference so that it survives a loss of power.
+    /// Creates or moves a reference so that the change survives a power loss.
     pub(super) fn write_ref_durably(
         &self,
         reference: &RefName,
@@ -134,35 +122,35 @@ impl Repository {
 
     fn check_ref_moved(
         &self,
-        done: Result<(), GitError>,
+        result: Result<(), GitError>,
         reference: &RefName,
         expected: &CommitId,
     ) -> Result<(), GitError> {
-        let Err(error) = done else { return Ok(()) };
+        let Err(error) = result else { return Ok(()) };
         let found = self.read_ref(reference)?;
         if found.as_ref() == Some(expected) {
-            // It is where it was expected, so something else is wrong.
+            // The reference did not move, so that the failure has another cause.
             return Err(error);
         }
         Err(GitError::RefMoved { reference: reference.clone(), expected: expected.clone(), found })
     }
 
-    /// The reference whose name makes this one impossible: a part of its path, or something below it.
+    /// Finds a reference whose name makes this one impossible: a prefix of its path, or one below it.
     fn find_ref_conflict(&self, reference: &RefName) -> Result<Option<GitError>, GitError> {
         let conflict =
             |existing: RefName| Some(GitError::RefConflict { reference: reference.clone(), existing });
         for (at, _) in reference.as_str().match_indices('/') {
-            let Ok(part) = RefName::new(&reference.as_str()[..at]) else { continue };
-            if self.read_ref(&part)?.is_some() {
-                return Ok(conflict(part));
+            let Ok(prefix) = RefName::new(&reference.as_str()[..at]) else { continue };
+            if self.read_ref(&prefix)?.is_some() {
+                return Ok(conflict(prefix));
             }
         }
         let below = self.list_refs(&format!("{}/", reference.as_str()))?;
-        Ok(below.into_iter().next().and_then(|entry| conflict(entry.reference)))
+        Ok(below.into_iter().next().and_then(|tip| conflict(tip.reference)))
     }
 }
 
-/// One change of a reference.
+/// One change in a reference transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RefUpdate<'a> {
     Create { reference: &'a RefName, new: &'a CommitId },
@@ -170,7 +158,7 @@ pub(super) enum RefUpdate<'a> {
     Delete { reference: &'a RefName, old: &'a CommitId },
 }
 
-/// What `update-ref --stdin -z` reads.
+/// Formats the input of `update-ref --stdin -z`.
 fn ref_transaction_input(updates: &[RefUpdate<'_>]) -> String {
     let mut text = "start\0".to_owned();
     for update in updates {
@@ -185,21 +173,21 @@ fn ref_transaction_input(updates: &[RefUpdate<'_>]) -> String {
     text + "commit\0"
 }
 
-/// Reads lines of five fields; names of references hold neither line ends nor NUL.
+/// Parses lines of five fields; names of references contain neither line breaks nor NUL.
 fn parse_refs(output: &[u8]) -> Option<Vec<RefTip>> {
     let text = String::from_utf8_lossy(output);
-    let mut entries = Vec::new();
+    let mut tips = Vec::new();
     for line in text.lines() {
         let fields: Vec<&str> = line.split('\0').collect();
-        let &[kind, id, inner_kind, inner_id, name] = fields.as_slice() else { return None };
-        let commit = match (kind, inner_kind) {
+        let &[kind, id, tagged_kind, tagged_id, name] = fields.as_slice() else { return None };
+        let commit = match (kind, tagged_kind) {
             ("commit", _) => id,
-            ("tag", "commit") => inner_id,
+            ("tag", "commit") => tagged_id,
             _ => continue,
         };
-        entries.push(RefTip { reference: RefName::new(name).ok()?, commit: CommitId::parse(commit)? });
+        tips.push(RefTip { reference: RefName::new(name).ok()?, commit: CommitId::parse(commit)? });
     }
-    Some(entries)
+    Some(tips)
 }
 
 #[cfg(test)]
@@ -207,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transactions_are_written() {
+    fn a_transaction_is_formatted() {
         let reference = &RefName::from_branch_name("a").unwrap();
         let (one, two) =
             (CommitId::parse(&"1".repeat(40)).unwrap(), CommitId::parse(&"2".repeat(40)).unwrap());
@@ -225,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_read() {
+    fn references_are_parsed() {
         let (one, two) = ("1".repeat(40), "2".repeat(40));
         let output = format!(
             "commit\0{one}\0\0\0refs/heads/a\ntag\0{one}\0commit\0{two}\0refs/tags/v1\ntree\0{one}\0\0\0refs/x/tree\n"

@@ -1,58 +1,41 @@
-//! Commits: what a name means, and how one stands to another.
+//! Commits: resolving revisions, and the ancestry between commits.
 
-use super::program::GitOutput;
-use super::{CommitId, GitError, RefName, Repository};
+use super::error::GitError;
+use super::name::{CommitId, RefName};
+use super::repository::Repository;
+use super::status::WorktreeHead;
 
-/// Where a checkout stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorktreeHead {
-    /// Its commit.
-    pub commit: CommitId,
-    /// The branch that it moves; `None` when it is detached.
-    pub branch: Option<RefName>,
-}
-
-/// How far two commits have gone apart since their common ancestor.
+/// How far two commits have diverged from their merge base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AheadBehind {
-    /// Commits that only the tip has.
+    /// The number of commits that only the tip has.
     pub ahead: u64,
-    /// Commits that only the base has.
+    /// The number of commits that only the base has.
     pub behind: u64,
 }
 
-/// A commit in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitSummary {
-    /// Which.
-    pub commit: CommitId,
-    /// The first line of its message.
-    pub subject: String,
-}
-
 impl Repository {
-    /// Says which commit a revision means.
+    /// Resolves a revision to a commit.
     ///
     /// # Errors
-    /// `NotFound`; for `HEAD` without a commit `Unborn`.
+    /// `NotFound`; `Unborn` for `HEAD` without a commit.
     pub fn resolve_commit(&self, revision: &str) -> Result<CommitId, GitError> {
         let not_found = || GitError::NotFound { revision: revision.to_owned() };
         if revision.is_empty() || revision.contains('\0') {
             return Err(not_found());
         }
         let commit = format!("{revision}^{{commit}}");
-        let answer = self
-            .git_command(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
-            .run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => parse_commit_id(answer),
+        let command = self.git_command(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
+        let output = command.run_to_output()?;
+        match output.exit_code() {
+            Some(0) => CommitId::parse_line(&output.stdout).ok_or_else(|| output.into_unreadable()),
             Some(1 | 128) if revision == "HEAD" && self.head_branch()?.is_some() => Err(GitError::Unborn),
             Some(1 | 128) => Err(not_found()),
-            _ => Err(answer.into_error()),
+            _ => Err(output.into_error()),
         }
     }
 
-    /// Says where the worktree stands that the repository was found from.
+    /// Returns what the worktree has checked out that the repository was opened from.
     ///
     /// # Errors
     /// `Unborn`.
@@ -60,66 +43,31 @@ impl Repository {
         Ok(WorktreeHead { commit: self.resolve_commit("HEAD")?, branch: self.head_branch()? })
     }
 
-    /// The branch that `HEAD` names, whether it has a commit or not.
+    /// Returns the branch that `HEAD` names, even if it has no commit yet.
     fn head_branch(&self) -> Result<Option<RefName>, GitError> {
-        let answer = self.git_command(["symbolic-ref", "--quiet", "HEAD"]).run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => {
-                let name = String::from_utf8(answer.stdout.clone()).ok();
-                let name = name.and_then(|name| RefName::new(name.trim_end_matches('\n')).ok());
-                name.map(Some).ok_or_else(|| answer.into_unreadable())
-            }
-            Some(1) => Ok(None),
-            _ => Err(answer.into_error()),
-        }
+        self.git_command(["symbolic-ref", "--quiet", "HEAD"])
+            .read_optional(|output| RefName::new(std::str::from_utf8(output).ok()?.trim_end()).ok())
     }
 
-    /// Whether a commit is another's ancestor, or is the same.
-    ///
-    /// # Errors
-    /// One of them is not there.
+    /// Returns whether a commit is an ancestor of another one, or the same.
     pub fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<bool, GitError> {
-        let answer = self
-            .git_command(["merge-base", "--is-ancestor", ancestor.as_str(), of.as_str()])
-            .run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
-            _ => Err(answer.into_error()),
-        }
+        let command = self.git_command(["merge-base", "--is-ancestor", ancestor.as_str(), of.as_str()]);
+        Ok(command.read_optional(|_| Some(()))?.is_some())
     }
 
-    /// The newest commit that both descend from.
-    ///
-    /// # Errors
-    /// One of them is not there.
+    /// Returns the merge base of two commits.
     pub fn merge_base(&self, ours: &CommitId, theirs: &CommitId) -> Result<Option<CommitId>, GitError> {
-        let answer = self.git_command(["merge-base", ours.as_str(), theirs.as_str()]).run_to_output()?;
-        match answer.exit_code() {
-            Some(0) => parse_commit_id(answer).map(Some),
-            Some(1) => Ok(None),
-            _ => Err(answer.into_error()),
-        }
+        self.git_command(["merge-base", ours.as_str(), theirs.as_str()]).read_optional(CommitId::parse_line)
     }
 
-    /// How far a tip has gone from a base.
-    ///
-    /// # Errors
-    /// One of them is not there.
+    /// Counts the commits between a base and a tip.
     pub fn ahead_behind(&self, base: &CommitId, tip: &CommitId) -> Result<AheadBehind, GitError> {
         let range = format!("{base}...{tip}");
-        let answer =
-            self.git_command(["rev-list", "--left-right", "--count", &range, "--"]).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        parse_ahead_behind(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        self.git_command(["rev-list", "--left-right", "--count", &range, "--"])
+            .read_parsed(parse_ahead_behind)
     }
 
-    /// Whether a commit has all of these in its history.
-    ///
-    /// # Errors
-    /// One of them is not there.
+    /// Returns whether all of these commits are in the history of a commit.
     pub fn contains_all(&self, candidate: &CommitId, commits: &[CommitId]) -> Result<bool, GitError> {
         if commits.is_empty() {
             return Ok(true);
@@ -129,52 +77,16 @@ impl Repository {
             revisions.push_str(commit.as_str());
             revisions.push('\n');
         }
-        let outside =
+        let missing =
             self.git_command(["rev-list", "--max-count=1", "--stdin"]).with_stdin(revisions).read_stdout()?;
-        Ok(outside.is_empty())
-    }
-
-    /// The commits that a tip has and a base has not, newest first, at most so many.
-    ///
-    /// # Errors
-    /// One of them is not there.
-    pub fn commits_between(
-        &self,
-        base: &CommitId,
-        tip: &CommitId,
-        count_max: u32,
-    ) -> Result<Vec<CommitSummary>, GitError> {
-        let (count, range) = (format!("--max-count={count_max}"), format!("{base}..{tip}"));
-        let arguments = ["rev-list", "--no-commit-header", "--format=%H %s", &count, &range, "--"];
-        let answer = self.git_command(arguments).run_to_output()?;
-        if answer.exit_code() != Some(0) {
-            return Err(answer.into_error());
-        }
-        parse_commit_summaries(&answer.stdout).ok_or_else(|| answer.into_unreadable())
+        Ok(missing.is_empty())
     }
 }
 
-/// Reads an answer that is one full name.
-pub(super) fn parse_commit_id(answer: GitOutput) -> Result<CommitId, GitError> {
-    let text = std::str::from_utf8(&answer.stdout).unwrap_or_default();
-    CommitId::parse(text.trim_end_matches('\n')).ok_or_else(|| answer.into_unreadable())
-}
-
-/// Reads `BEHIND TAB AHEAD`.
+/// Parses `BEHIND TAB AHEAD`.
 fn parse_ahead_behind(output: &[u8]) -> Option<AheadBehind> {
     let (behind, ahead) = std::str::from_utf8(output).ok()?.trim_end().split_once('\t')?;
     Some(AheadBehind { ahead: ahead.parse().ok()?, behind: behind.parse().ok()? })
-}
-
-/// Reads lines of a full name, a space and a subject in any encoding.
-fn parse_commit_summaries(output: &[u8]) -> Option<Vec<CommitSummary>> {
-    let text = String::from_utf8_lossy(output);
-    text.lines()
-        .map(|line| {
-            let (commit, subject) = line.split_once(' ')?;
-            Some(CommitSummary { commit: CommitId::parse(commit)?, subject: subject.to_owned() })
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -182,19 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_are_read() {
+    fn ahead_and_behind_are_parsed() {
         assert_eq!(parse_ahead_behind(b"2\t31\n"), Some(AheadBehind { ahead: 31, behind: 2 }));
         for output in [&b""[..], b"2\n", b"2\tx\n", b"-1\t2\n"] {
             assert_eq!(parse_ahead_behind(output), None);
         }
-    }
-
-    #[test]
-    fn commit_lines_are_read() {
-        let id = "a".repeat(40);
-        let lines = parse_commit_summaries(format!("{id} one two\n{id} \n").as_bytes()).unwrap();
-        assert_eq!((lines[0].subject.as_str(), lines[1].subject.as_str()), ("one two", ""));
-        assert_eq!(parse_commit_summaries(b""), Some(Vec::new()));
-        assert_eq!(parse_commit_summaries(b"commit\n"), None);
     }
 }

@@ -1,27 +1,29 @@
-//! Committing what lies in a worktree as it is.
+//! Committing everything in a worktree.
 
+use super::error::{GitError, UnsupportedContent};
 use super::index::TemporaryIndex;
+use super::name::CommitId;
 use super::reference::DURABLE;
-use super::{CommitId, FileChangeKind, GitError, UnsupportedContent, Worktree};
+use super::status::FileChangeKind;
+use super::worktree::Worktree;
 
 impl Worktree<'_> {
-    /// Commits tracked and untracked files as they are, except ignored ones; where nothing is changed,
-    /// answers with the commit that is there.
+    /// Commits all tracked and untracked files, except ignored ones; without changes, returns the current commit.
     ///
-    /// The commit is made beside the worktree's own index; the branch moves only when it is complete. A
-    /// crash in between is healed by asking again.
+    /// The commit is written with a temporary index, and the branch moves only when it is complete.
+    /// After a crash, repeating the call completes it.
     ///
     /// # Errors
-    /// `InProgress` in the middle of a merge or the like; `Unsupported`; `Unborn`; `RefMoved`.
+    /// `InProgress` during a merge or a similar operation; `Unsupported`; `Unborn`; `RefMoved`.
     pub fn snapshot_commit(&self, message: &str) -> Result<CommitId, GitError> {
-        let _held = self.repository.lock_tree(self.top_level())?;
+        let _lock = self.repository.lock_tree(self.top_level())?;
         self.refuse_operation_in_progress()?;
-        let state = self.read_status()?;
-        let parent = state.commit.clone().ok_or(GitError::Unborn)?;
-        if state.is_clean() {
+        let status = self.read_status()?;
+        let parent = status.commit.clone().ok_or(GitError::Unborn)?;
+        if status.is_clean() {
             return Ok(parent);
         }
-        for file in &state.dirty {
+        for file in &status.dirty {
             if file.change == FileChangeKind::Unmerged {
                 return Err(GitError::InProgress { path: self.top_level().to_owned(), operation: "merge" });
             }
@@ -32,10 +34,7 @@ impl Worktree<'_> {
             }
         }
         let index = TemporaryIndex::copy_from_worktree(self)?;
-        self.git_command(["add", "--all", "--sparse", "--", "."])
-            .with_index_file(index.file())
-            .with_config(DURABLE)
-            .read_stdout()?;
+        index.git_command(["add", "--all", "--sparse", "--", "."]).with_config(DURABLE).read_stdout()?;
         let tree = index.write_tree()?;
         let commit = if tree == self.repository.tree_of_commit(&parent)? {
             parent
@@ -49,22 +48,21 @@ impl Worktree<'_> {
         Ok(commit)
     }
 
-    /// Moves the branch that is checked out, or `HEAD` itself when it is detached.
+    /// Moves the branch that is checked out, or a detached `HEAD`.
     fn advance_head(&self, new: &CommitId, old: &CommitId) -> Result<(), GitError> {
         let words = ["update-ref", "-m", "orch: snapshot", "HEAD", new.as_str(), old.as_str()];
         self.repository.with_identity(self.git_command(words))?.with_config(DURABLE).read_stdout().map(drop)
     }
 
-    /// Makes the index that of a commit; what it knows of unchanged files stays.
+    /// Sets the index to a commit and keeps its data about unchanged files.
     fn reset_index_to(&self, commit: &CommitId) -> Result<(), GitError> {
         self.git_command(["read-tree", "--reset", commit.as_str()]).read_stdout()?;
         self.refresh_index()
     }
 
-    /// Lets the index see which files are as it has them.
+    /// Updates the index's data about unchanged files.
     pub(super) fn refresh_index(&self) -> Result<(), GitError> {
-        // Git says 1 when some are not, which is no failure.
-        let answer = self.git_command(["update-index", "-q", "--refresh"]).run_to_output()?;
-        if matches!(answer.exit_code(), Some(0 | 1)) { Ok(()) } else { Err(answer.into_error()) }
+        // Git exits with 1 if some files differ, which is no failure.
+        self.git_command(["update-index", "-q", "--refresh"]).read_optional(|_| Some(())).map(drop)
     }
 }

@@ -1,66 +1,76 @@
-//! What is changed in a worktree, as `git status --porcelain=v2` tells it.
+//! What a worktree has checked out and what is changed in it, as `git status --porcelain=v2` prints it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{CommitId, RefName, WorktreeHead};
+use super::name::{CommitId, RefName};
+use super::program::split_nul;
 
-/// A file that is not as its commit has it.
+/// A file that differs from the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirtyFile {
-    /// Where it lies, from the top of the worktree.
+    /// The path, relative to the top of the worktree.
     pub path: PathBuf,
-    /// In what way it differs.
+    /// How it differs.
     pub change: FileChangeKind,
 }
 
-/// How a file differs from its commit.
+/// How a file differs from the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileChangeKind {
-    /// Git does not know it, and does not ignore it.
+    /// It is neither tracked nor ignored.
     Untracked,
     /// It was added to the index.
     Added,
-    /// Its content or mode is another.
+    /// Its content or mode changed.
     Modified,
-    /// It is gone.
+    /// It was deleted.
     Deleted,
-    /// A file became a symbolic link or the other way around.
+    /// A file became a symbolic link, or a symbolic link a file.
     TypeChanged,
     /// It was renamed in the index.
     Renamed,
-    /// A merge left it in conflict.
+    /// It has a merge conflict.
     Unmerged,
 }
 
-/// Where a worktree stands and what is changed in it.
+/// What a worktree has checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorktreeHead {
+    /// The commit.
+    pub commit: CommitId,
+    /// The branch; `None` if the head is detached.
+    pub branch: Option<RefName>,
+}
+
+/// What a worktree has checked out and what is changed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorktreeStatus {
-    /// The commit that is checked out; `None` on a branch without one.
+    /// The commit; `None` on a branch without commits.
     pub commit: Option<CommitId>,
-    /// The branch that is checked out; `None` when it is detached.
+    /// The branch; `None` if the head is detached.
     pub branch: Option<RefName>,
-    /// What is not committed.
+    /// The uncommitted changes.
     pub dirty: Vec<DirtyFile>,
 }
 
 impl WorktreeStatus {
-    /// Where it stands; `None` on a branch without a commit.
+    /// Returns what is checked out; `None` on a branch without commits.
     #[must_use]
     pub fn head(&self) -> Option<WorktreeHead> {
         Some(WorktreeHead { commit: self.commit.clone()?, branch: self.branch.clone() })
     }
 
-    /// Whether everything is committed.
+    /// Returns whether there are no uncommitted changes.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.dirty.is_empty()
     }
 }
 
-/// The options that make `git status` answer what [`parse_status`] reads.
-pub(super) const ARGUMENTS: [&str; 7] = [
+/// The command whose output [`parse_status`] parses.
+pub(super) const STATUS_COMMAND: [&str; 7] = [
     "status",
     "--porcelain=v2",
     "-z",
@@ -70,10 +80,10 @@ pub(super) const ARGUMENTS: [&str; 7] = [
     "--ignore-submodules=none",
 ];
 
-/// Reads the answer; `None` where it makes no sense.
+/// Parses the output of [`STATUS_COMMAND`].
 pub(super) fn parse_status(output: &[u8]) -> Option<WorktreeStatus> {
     let (mut commit, mut branch, mut dirty) = (None, None, Vec::new());
-    let mut entries = output.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+    let mut entries = split_nul(output);
     while let Some(entry) = entries.next() {
         if let Some(header) = entry.strip_prefix(b"# ") {
             let header = std::str::from_utf8(header).ok()?;
@@ -87,17 +97,17 @@ pub(super) fn parse_status(output: &[u8]) -> Option<WorktreeStatus> {
         }
         dirty.push(parse_status_entry(entry)?);
         if entry.starts_with(b"2 ") {
-            // The path that it had before.
+            // The path before the rename.
             entries.next()?;
         }
     }
     Some(WorktreeStatus { commit, branch, dirty })
 }
 
-/// Reads one file: `KIND`, for known ones the states of index and worktree, and at its end the path.
+/// Parses one file: its kind, for tracked files the states of index and worktree, and the path at the end.
 fn parse_status_entry(entry: &[u8]) -> Option<DirtyFile> {
     let (kind, rest) = (entry.first()?, entry.get(2..)?);
-    // How many fields stand before the path.
+    // The number of fields before the path.
     let fields = match kind {
         b'1' => 7,
         b'2' => 8,
@@ -118,7 +128,7 @@ fn parse_status_entry(entry: &[u8]) -> Option<DirtyFile> {
     (!path.is_empty()).then(|| DirtyFile { path: PathBuf::from(OsStr::from_bytes(path)), change })
 }
 
-/// What the two states say together; what lies in the worktree counts before what lies in the index.
+/// Combines the states of index and worktree; the worktree takes precedence.
 fn combine_change(index: u8, worktree: u8) -> Option<FileChangeKind> {
     let change = |state| match state {
         b'A' | b'C' => Some(FileChangeKind::Added),
@@ -142,17 +152,17 @@ mod tests {
     const OID: &str = "b6cb5e47eb32268bc2ef2e5ee590b7644bd2a186";
 
     fn parse_changes(output: &[u8]) -> Vec<(String, FileChangeKind)> {
-        let state = parse_status(output).expect("it can be read");
-        state.dirty.into_iter().map(|file| (file.path.to_string_lossy().into_owned(), file.change)).collect()
+        let status = parse_status(output).expect("the output is valid");
+        status.dirty.into_iter().map(|file| (file.path.to_string_lossy().into_owned(), file.change)).collect()
     }
 
     #[test]
-    fn a_clean_tree_is_where_its_head_is() {
+    fn a_clean_worktree_has_a_head() {
         let output = format!("# branch.oid {OID}\0# branch.head orch/run/key.1\0");
-        let state = parse_status(output.as_bytes()).unwrap();
-        let head = state.head().unwrap();
+        let status = parse_status(output.as_bytes()).unwrap();
+        let head = status.head().unwrap();
         assert_eq!((head.commit.as_str(), head.branch.unwrap().branch_name()), (OID, Some("orch/run/key.1")));
-        assert!(state.is_clean());
+        assert!(status.is_clean());
         let detached =
             parse_status(format!("# branch.oid {OID}\0# branch.head (detached)\0").as_bytes()).unwrap();
         assert_eq!(detached.head().unwrap().branch, None);
@@ -161,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_change_is_read() {
+    fn every_kind_of_change_is_parsed() {
         let blob = "975fbec8256d3e8a3797e7a3611380f27c49f4ac";
         let zero = "0".repeat(40);
         let output = format!(
@@ -197,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn names_need_not_be_utf8() {
-        let state = parse_status(b"? \xff\xfe\0").unwrap();
-        assert_eq!(state.dirty[0].path.as_os_str().as_bytes(), b"\xff\xfe");
+    fn paths_need_not_be_utf8() {
+        let status = parse_status(b"? \xff\xfe\0").unwrap();
+        assert_eq!(status.dirty[0].path.as_os_str().as_bytes(), b"\xff\xfe");
     }
 
     #[test]
-    fn nonsense_is_noticed() {
+    fn invalid_output_is_rejected() {
         for output in
             [&b"hello\0"[..], b"1 .M N... 100644\0", b"? \0", b"2 R. N... 1 1 1 a b R100 new\0", b"!\0"]
         {

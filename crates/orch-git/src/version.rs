@@ -1,6 +1,6 @@
-//! How old a git is.
+//! The version of git.
 
-/// Reads major and minor from what `git version` prints.
+/// Parses major and minor from the output of `git version`.
 pub(super) fn parse_version(text: &str) -> Option<(u32, u32)> {
     let number = text.strip_prefix("git version ")?.split_whitespace().next()?;
     let mut parts = number.split(['.', '-']);
@@ -12,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_of_all_builders_are_read() {
+    fn versions_of_all_distributions_are_parsed() {
         for (text, expected) in [
             ("git version 2.47.3\n", Some((2, 47))),
             ("git version 2.39.5 (Apple Git-154)\n", Some((2, 39))),

@@ -1,12 +1,16 @@
-//! What a session reaches git and programs by.
+//! The host of a session: the environment of its programs, and git.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::{Arc, OnceLock};
 
-use orch_git::{Git, GitError, Repository};
-use orch_process::EnvironmentVariables;
+use orch_git::{ExceededLimit, Git, GitError, HostPrograms, ProgramLimits, ProgramOutput, Repository};
+use orch_process::communicate::{CommandLimits, ProgramEnd, communicate};
+use orch_process::{EnvironmentVariables, processes_working_in};
 
-/// What a session reaches the world by; git is looked for when it is first needed.
+/// The environment of a session's programs, and its git, which is searched on first use.
 #[derive(Clone, Debug)]
 pub struct HostEnvironment {
     environment: EnvironmentVariables,
@@ -14,43 +18,73 @@ pub struct HostEnvironment {
 }
 
 impl HostEnvironment {
-    /// A world whose programs see this environment.
+    /// Creates a host whose programs get this environment.
     #[must_use]
     pub fn new(environment: EnvironmentVariables) -> Self {
         Self { environment, git: Arc::default() }
     }
 
-    /// What programs see.
+    /// Returns the environment of programs.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentVariables {
         &self.environment
     }
 
-    /// The installed git.
+    /// Returns the installed git.
     ///
     /// # Errors
-    /// `NotInstalled`, or `TooOld`.
+    /// `NotInstalled`, `TooOld`.
     pub fn git(&self) -> Result<&Git, GitError> {
         if let Some(git) = self.git.get() {
             return Ok(git);
         }
-        let found = Git::find_installed(self.environment.clone())?;
-        Ok(self.git.get_or_init(|| found))
+        let git = Git::find_installed(ProcessHost(self.environment.clone()))?;
+        Ok(self.git.get_or_init(|| git))
     }
 
-    /// The repository that a folder lies in.
+    /// Discovers the repository that contains a folder.
     ///
     /// # Errors
-    /// As [`HostEnvironment::git`], and `NotARepository`.
+    /// Those of [`HostEnvironment::git`]; `NotARepository`.
     pub fn discover_repository(&self, folder: &Path) -> Result<Repository, GitError> {
         Repository::discover(self.git()?, folder)
     }
 
-    /// A repository that was found before, by the folder that its worktrees share.
+    /// Opens a repository that was discovered before, by its common directory.
     ///
     /// # Errors
-    /// As [`HostEnvironment::git`], and `NotARepository`.
+    /// Those of [`HostEnvironment::git`]; `NotARepository`.
     pub fn open_repository(&self, common_dir: &Path) -> Result<Repository, GitError> {
         Repository::open_at(self.git()?, common_dir)
+    }
+}
+
+/// Provides the programs and processes of this host to git.
+#[derive(Debug)]
+struct ProcessHost(EnvironmentVariables);
+
+impl HostPrograms for ProcessHost {
+    fn find_program(&self, name: &str) -> Option<PathBuf> {
+        self.0.find_program(name)
+    }
+
+    fn environment(&self) -> &[(OsString, OsString)] {
+        self.0.as_pairs()
+    }
+
+    fn communicate(&self, child: Child, input: &[u8], limits: ProgramLimits) -> io::Result<ProgramOutput> {
+        let ProgramLimits { stdout_bytes_max, stderr_bytes_max, duration_max: limit } = limits;
+        let captured =
+            communicate(child, input, CommandLimits { stdout_bytes_max, stderr_bytes_max, limit })?;
+        let status = match captured.end {
+            ProgramEnd::Status(status) => Ok(status),
+            ProgramEnd::OutputExceeded => Err(ExceededLimit::Output),
+            ProgramEnd::TimedOut => Err(ExceededLimit::Duration),
+        };
+        Ok(ProgramOutput { stdout: captured.stdout, stderr: captured.stderr, status })
+    }
+
+    fn processes_working_in(&self, folder: &Path) -> Vec<u32> {
+        processes_working_in(folder)
     }
 }

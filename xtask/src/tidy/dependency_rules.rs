@@ -30,7 +30,7 @@ const WALLS: [AllowedDependencies; 13] = [
     },
     AllowedDependencies {
         room: "orch-git",
-        ours: &["orch-process"],
+        ours: &[],
         others: &["getrandom", "rustix", "thiserror"],
     },
     AllowedDependencies {

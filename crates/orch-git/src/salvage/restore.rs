@@ -1,4 +1,4 @@
-//! Bringing a salvaged worktree back: branch, index, and every file byte for byte.
+//! Restoring a salvaged worktree: branch, index, and every file byte for byte.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,71 +8,72 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::capture::{CapturedWorktree, stage_index_lines};
 use super::files::{HashMode, WorktreeFiles};
-use super::{CapturedWorktree, stage_index_lines};
-use crate::index::{FileMode, GitPath, StoredFile, parse_index_entries, to_file_path};
-use crate::{
-    BlobId, CheckoutTarget, CommitId, GitError, RefName, Repository, TreeId, Worktree, WorktreeSpec,
-};
+use crate::error::GitError;
+use crate::index::{FileMode, GitPath, StoredFile, TemporaryIndex, to_file_path};
+use crate::name::{BlobId, CommitId, RefName, TreeId};
+use crate::repository::Repository;
+use crate::worktree::{CheckoutTarget, Worktree, WorktreeSpec, is_path_available};
 
-/// How many bytes of contents are held in memory at once; a larger file goes straight to the disk.
+/// How many bytes of contents are held in memory at once; git writes larger files itself.
 const CONTENTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What was brought back.
+/// A restored worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoredWorktree {
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// The commit that is checked out; `None` on a branch without one.
+    /// The commit that is checked out; `None` on a branch without commits.
     pub commit: Option<CommitId>,
-    /// The branch that is checked out; `None` when it was none, or when it has gone on or is checked out elsewhere.
+    /// The branch that is checked out; `None` if there was none, or if it has moved or is checked out elsewhere.
     pub branch: Option<RefName>,
 }
 
 impl Repository {
-    /// Makes a worktree of what was salvaged. Cut off in the middle, it is made anew by asking again.
+    /// Creates a worktree from a salvage; after a crash, repeating the call creates it again.
     ///
     /// # Errors
-    /// `NotASalvage`, `PathTaken`. Nothing is left behind.
+    /// `NotASalvage`, `PathTaken`.
     pub fn restore_salvage(
         &self,
         salvage: &CommitId,
         path: &Path,
         reason: &str,
     ) -> Result<RestoredWorktree, GitError> {
-        let (record, captured) = self.read_salvage(salvage)?;
-        let held = self.lock_tree(path)?;
+        let (trailers, captured) = self.read_salvage(salvage)?;
+        let lock = self.lock_tree(path)?;
         self.remove_if_incomplete(path)?;
-        if !crate::worktree::is_path_available(path)? || self.find_registration(path)?.is_some() {
+        if !is_path_available(path)? || self.find_registration(path)?.is_some() {
             return Err(GitError::PathTaken { path: path.to_owned() });
         }
-        // On a branch without a commit the index stands in for it until the files are there.
-        let commit = record.commit.as_ref().unwrap_or(&record.index);
-        let (branch, has_made_branch) = self.branch_to_restore(&captured)?;
+        // On a branch without commits, the commit of the index is checked out until the files are restored.
+        let commit = trailers.commit.as_ref().unwrap_or(&trailers.index);
+        let (branch, has_created_branch) = self.branch_to_restore(&captured)?;
         let checkout = match &branch {
-            Some(branch) if record.commit.is_some() => CheckoutTarget::Branch(branch),
+            Some(branch) if trailers.commit.is_some() => CheckoutTarget::Branch(branch),
             _ => CheckoutTarget::Detached,
         };
-        let addition = WorktreeSpec { path, checkout, commit, reason };
-        let restored = self.register_worktree(&addition).and_then(|worktree| {
-            worktree.checkout_files(commit, &held)?;
+        let spec = WorktreeSpec { path, checkout, commit, reason };
+        let restored = self.register_worktree(&spec).and_then(|worktree| {
+            worktree.checkout_files(commit, &lock)?;
             worktree.restore_contents(&captured, salvage)?;
-            if let (None, Some(branch)) = (&record.commit, &branch) {
+            if let (None, Some(branch)) = (&trailers.commit, &branch) {
                 worktree.git_command(["symbolic-ref", "HEAD", branch.as_str()]).read_stdout()?;
             }
-            self.lock_for_use(&addition).map(drop)
+            self.lock_for_use(&spec).map(drop)
         });
         if let Err(error) = restored {
             let _ = self.remove_if_incomplete(path);
-            if let (true, Some(branch)) = (has_made_branch, &branch) {
+            if let (true, Some(branch)) = (has_created_branch, &branch) {
                 let _ = self.delete_ref(branch, commit);
             }
             return Err(error);
         }
-        Ok(RestoredWorktree { path: path.to_owned(), commit: record.commit, branch })
+        Ok(RestoredWorktree { path: path.to_owned(), commit: trailers.commit, branch })
     }
 
-    /// The branch to check out, if it can be, and whether it had to be made again.
+    /// Returns the branch to check out, if possible, and whether it was created again.
     fn branch_to_restore(&self, captured: &CapturedWorktree) -> Result<(Option<RefName>, bool), GitError> {
         let Some(branch) = &captured.branch else { return Ok((None, false)) };
         let at = self.read_ref(branch)?;
@@ -91,14 +92,14 @@ impl Repository {
 }
 
 impl Worktree<'_> {
-    /// Turns a checkout of the commit into what was there.
+    /// Turns a checkout of the commit into the salvaged contents.
     fn restore_contents(&self, captured: &CapturedWorktree, salvage: &CommitId) -> Result<(), GitError> {
         let commit = captured.commit.as_ref();
-        let is_staged = match commit {
+        let has_staged_changes = match commit {
             Some(commit) => self.repository.tree_of_commit(commit)? != captured.index,
             None => false,
         };
-        if is_staged {
+        if has_staged_changes {
             self.git_command(["read-tree", "--reset", captured.index.as_str()]).read_stdout()?;
         }
         if let Some(stages) = &captured.stages {
@@ -112,29 +113,25 @@ impl Worktree<'_> {
         self.refresh_index()
     }
 
-    /// Reads which files a tree has.
+    /// Lists the files of a tree.
     fn list_tree_files(&self, tree: &TreeId) -> Result<WorktreeFiles, GitError> {
-        let index = crate::index::TemporaryIndex::new(self);
-        self.git_command(["read-tree", tree.as_str()]).with_index_file(index.file()).read_stdout()?;
-        let output =
-            self.git_command(["ls-files", "-s", "-v", "-z"]).with_index_file(index.file()).read_stdout()?;
-        let entries = parse_index_entries(&output)
-            .ok_or_else(|| GitError::Unreadable { command: "ls-files".to_owned() })?;
-        Ok(entries.into_iter().map(|entry| (entry.path, entry.content)).collect())
+        let index = TemporaryIndex::new(self);
+        index.git_command(["read-tree", tree.as_str()]).read_stdout()?;
+        Ok(index.read_entries()?.into_iter().map(|entry| (entry.path, entry.content)).collect())
     }
 
-    /// Writes what is not there as it should be; says which files those were.
+    /// Writes the files that differ, and returns their paths.
     fn write_files(&self, wanted: &WorktreeFiles) -> Result<BTreeSet<GitPath>, GitError> {
-        let there = self.scan_files(HashMode::HashOnly)?.files;
+        let existing = self.scan_files(HashMode::HashOnly)?.files;
         let mut changed: BTreeSet<GitPath> = BTreeSet::new();
-        for path in there.keys().chain(wanted.keys()) {
-            if there.get(path) != wanted.get(path) {
+        for path in existing.keys().chain(wanted.keys()) {
+            if existing.get(path) != wanted.get(path) {
                 changed.insert(path.clone());
             }
         }
-        // What is there first makes room: a folder may take the place of a file, or the other way around.
+        // Existing files are deleted first: a folder may replace a file, or a file a folder.
         for path in
-            changed.iter().filter(|path| there.contains_key(*path) && self.file_metadata(path).is_some())
+            changed.iter().filter(|path| existing.contains_key(*path) && self.file_metadata(path).is_some())
         {
             self.remove_obstacle(path)?;
         }
@@ -148,7 +145,7 @@ impl Worktree<'_> {
         Ok(changed)
     }
 
-    /// Deletes a file, and the folders that are empty then.
+    /// Deletes a file, and the folders that become empty.
     fn remove_obstacle(&self, path: &[u8]) -> Result<(), GitError> {
         let full = self.top_level().join(to_file_path(path));
         let removed =
@@ -162,7 +159,7 @@ impl Worktree<'_> {
         Ok(())
     }
 
-    /// Fetches contents from git, as many at once as fit, and writes them.
+    /// Reads contents from git in batches and writes them.
     fn write_contents(&self, contents: &[(&GitPath, &StoredFile)]) -> Result<(), GitError> {
         let sizes = self.blob_sizes(contents)?;
         let mut batch: Vec<(&GitPath, &StoredFile)> = Vec::new();
@@ -182,16 +179,14 @@ impl Worktree<'_> {
         self.write_batch(&batch)
     }
 
-    /// How large contents are.
+    /// Returns the sizes of blobs.
     fn blob_sizes(&self, contents: &[(&GitPath, &StoredFile)]) -> Result<Vec<u64>, GitError> {
-        let call = self
-            .git_command(["cat-file", "--batch-check=%(objectsize)"])
-            .with_stdin(blob_name_lines(contents));
-        let text = call.read_stdout()?;
-        let text = String::from_utf8_lossy(&text);
-        let sizes: Option<Vec<u64>> = text.lines().map(|line| line.parse().ok()).collect();
-        let all = sizes.filter(|sizes| sizes.len() == contents.len());
-        all.ok_or_else(|| GitError::Unreadable { command: "cat-file".to_owned() })
+        let command = self.git_command(["cat-file", "--batch-check=%(objectsize)"]);
+        command.with_stdin(blob_name_lines(contents)).read_parsed(|output| {
+            let lines = std::str::from_utf8(output).ok()?.lines();
+            let sizes = lines.map(|line| line.parse().ok()).collect::<Option<Vec<u64>>>()?;
+            (sizes.len() == contents.len()).then_some(sizes)
+        })
     }
 
     fn write_batch(&self, batch: &[(&GitPath, &StoredFile)]) -> Result<(), GitError> {
@@ -207,7 +202,7 @@ impl Worktree<'_> {
         Ok(())
     }
 
-    /// Lets git write into the file itself.
+    /// Lets git write the file itself.
     fn write_large(&self, path: &GitPath, content: &StoredFile) -> Result<(), GitError> {
         if content.mode == FileMode::Symlink {
             return Err(GitError::Unreadable { command: "cat-file".to_owned() });
@@ -227,25 +222,25 @@ impl Worktree<'_> {
         written.map_err(GitError::io("write", &full))
     }
 
-    /// Makes the folders that a file lies in; a path that leads through a symbolic link is not followed.
+    /// Creates the folders of a file; rejects a path that leads through a symbolic link.
     fn prepare_file_path(&self, path: &[u8]) -> Result<PathBuf, GitError> {
         let full = self.top_level().join(to_file_path(path));
         let folder = full.parent().unwrap_or(self.top_level());
-        DirBuilder::new().recursive(true).create(folder).map_err(GitError::io("make the folder", folder))?;
+        DirBuilder::new().recursive(true).create(folder).map_err(GitError::io("create", folder))?;
         let is_inside = folder.canonicalize().is_ok_and(|real| real == folder);
         if is_inside { Ok(full) } else { Err(GitError::NotRestored { path: full }) }
     }
 
-    /// Reads what was written, to be sure.
+    /// Verifies the written files by reading them again.
     fn verify_restored_files(
         &self,
         wanted: &WorktreeFiles,
         changed: &BTreeSet<GitPath>,
     ) -> Result<(), GitError> {
-        let there = self.read_files(changed, HashMode::HashOnly)?;
+        let existing = self.read_files(changed, HashMode::HashOnly)?;
         for path in changed {
             let expected = wanted.get(path).filter(|content| content.mode != FileMode::Submodule);
-            if there.get(path) != expected {
+            if existing.get(path) != expected {
                 return Err(GitError::NotRestored { path: self.top_level().join(to_file_path(path)) });
             }
         }
@@ -253,12 +248,12 @@ impl Worktree<'_> {
     }
 }
 
-/// Names of contents, a line each.
+/// Returns the ids of blobs, one per line.
 fn blob_name_lines(contents: &[(&GitPath, &StoredFile)]) -> Vec<u8> {
     contents.iter().flat_map(|(_, content)| format!("{}\n", content.blob).into_bytes()).collect()
 }
 
-/// A file that was not there, executable or not as the user's mask has it.
+/// Creates a new file with the permissions that the umask allows.
 fn create_file(path: &Path, mode: FileMode) -> io::Result<File> {
     let bits = if mode == FileMode::Executable { 0o777 } else { 0o666 };
     let file = OpenOptions::new().write(true).create_new(true).mode(bits).open(path)?;
@@ -268,7 +263,7 @@ fn create_file(path: &Path, mode: FileMode) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes one content off the front of what `git cat-file --batch` prints: `NAME blob SIZE LF CONTENT LF`.
+/// Splits the first blob off the output of `git cat-file --batch`: `ID blob SIZE LF CONTENT LF`.
 fn split_batch_blob<'a>(output: &'a [u8], blob: &BlobId) -> Option<(&'a [u8], &'a [u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&output[..end]).ok()?;
@@ -282,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contents_are_taken_one_by_one() {
+    fn blobs_are_split_off_one_by_one() {
         let blob = BlobId::parse(&"a".repeat(40)).unwrap();
         let output = format!("{blob} blob 5\nab\ncd\n{blob} blob 0\n\n");
         let (first, rest) = split_batch_blob(output.as_bytes(), &blob).unwrap();

@@ -1,27 +1,29 @@
-//! What a salvage says about itself, in the message of its commit.
+//! The trailers of a salvage, in the message of its commit.
 
-use super::CapturedWorktree;
-use crate::{CommitId, GitError, RefName, Repository};
+use super::capture::CapturedWorktree;
+use crate::error::GitError;
+use crate::name::{CommitId, RefName};
+use crate::repository::Repository;
 
-/// The lines at the end of a salvage's message.
+/// The trailers of a salvage's commit message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SalvageTrailers {
-    /// `None` on a branch without a commit.
+    /// `None` on a branch without commits.
     pub(super) commit: Option<CommitId>,
-    /// `None` when it was detached.
+    /// `None` if the head was detached.
     pub(super) branch: Option<RefName>,
     pub(super) index: CommitId,
     pub(super) stages: Option<CommitId>,
 }
 
-/// What stands for something that is not there.
+/// The value of an absent trailer.
 const NONE: &str = "none";
 
 impl SalvageTrailers {
-    /// The message of a salvage.
+    /// Formats the commit message.
     pub(super) fn commit_message(&self, subject: &str) -> String {
         let or_none = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
-        // A subject of several lines must not pass for ours.
+        // Lines of a long subject must not be read as trailers.
         let subject: String = subject.split_whitespace().collect::<Vec<_>>().join(" ");
         format!(
             "{subject}\n\nSalvage-Head: {}\nSalvage-Branch: {}\nSalvage-Index: {}\nSalvage-Stages: {}\n",
@@ -32,7 +34,7 @@ impl SalvageTrailers {
         )
     }
 
-    /// Reads it from a commit as `git cat-file commit` prints it.
+    /// Parses the output of `git cat-file commit`.
     fn parse(commit: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(commit).ok()?;
         let (_, message) = text.split_once("\n\n")?;
@@ -58,26 +60,26 @@ impl SalvageTrailers {
 }
 
 impl Repository {
-    /// Reads what a salvage says about itself, and what was there.
+    /// Reads the trailers and the contents of a salvage.
     pub(super) fn read_salvage(
         &self,
         commit: &CommitId,
     ) -> Result<(SalvageTrailers, CapturedWorktree), GitError> {
         let text = self.git_command(["cat-file", "commit", commit.as_str()]).read_stdout()?;
-        let record =
+        let trailers =
             SalvageTrailers::parse(&text).ok_or_else(|| GitError::NotASalvage { commit: commit.clone() })?;
-        let stages = match &record.stages {
+        let stages = match &trailers.stages {
             Some(stages) => Some(self.tree_of_commit(stages)?),
             None => None,
         };
         let captured = CapturedWorktree {
-            commit: record.commit.clone(),
-            branch: record.branch.clone(),
+            commit: trailers.commit.clone(),
+            branch: trailers.branch.clone(),
             tree: self.tree_of_commit(commit)?,
-            index: self.tree_of_commit(&record.index)?,
+            index: self.tree_of_commit(&trailers.index)?,
             stages,
         };
-        Ok((record, captured))
+        Ok((trailers, captured))
     }
 }
 
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_read_as_it_was_written() {
+    fn a_message_is_parsed_as_it_was_formatted() {
         let id = |digit: &str| CommitId::parse(&digit.repeat(40)).unwrap();
         let full = SalvageTrailers {
             commit: Some(id("1")),
@@ -95,15 +97,15 @@ mod tests {
             stages: Some(id("3")),
         };
         let sparse = SalvageTrailers { commit: None, branch: None, index: id("2"), stages: None };
-        for record in [full, sparse] {
-            let message = record.commit_message("what\n\nSalvage-Index: nonsense");
+        for trailers in [full, sparse] {
+            let message = trailers.commit_message("what\n\nSalvage-Index: nonsense");
             let commit = format!("tree {}\nauthor a\n\n{message}", "4".repeat(40));
-            assert_eq!(SalvageTrailers::parse(commit.as_bytes()), Some(record));
+            assert_eq!(SalvageTrailers::parse(commit.as_bytes()), Some(trailers));
         }
     }
 
     #[test]
-    fn other_commits_are_none() {
+    fn other_commits_are_rejected() {
         for commit in ["tree x\n\nhello\n", "tree x\n\na\n\nSalvage-Head: none\n", "tree x", ""] {
             assert_eq!(SalvageTrailers::parse(commit.as_bytes()), None, "{commit}");
         }

@@ -1,43 +1,48 @@
-//! A new worktree, all or nothing, and safe to ask for again after a crash anywhere.
+//! Creating a worktree: all or nothing, and repeatable after a crash at any point.
 //!
-//! The branch is made first, then the worktree is registered without files, under a lock that says that it
-//! is being made; then its files are written, which may take long and needs no lock of the repository's.
-//! Only when everything is as it should be does the lock say what the worktree is for.
-//! A worktree that still says that it is being made has never been worked in, and is made anew.
+//! First the branch is created, then the worktree is registered without files and with a lock whose reason marks it
+//! as incomplete.
+//! Then its files are written, which may take long and does not hold the lock on the registrations.
+//! At the end the reason of the lock becomes the purpose of the worktree.
+//! A worktree that is still marked as incomplete holds no work, and is created again from scratch.
 
 use std::path::Path;
 
-use super::Worktree;
 use super::list::{RegisteredWorktree, canonicalize_existing};
 use super::lock::RepositoryLock;
-use super::lock_reason::{self, BEING_MADE};
+use super::lock_reason::{self, INCOMPLETE};
+use super::open::Worktree;
+use crate::error::GitError;
 use crate::index::to_file_path;
-use crate::{CommitId, DirtyFile, FileChangeKind, GitError, RefName, Repository, WorktreeHead};
+use crate::name::{CommitId, RefName};
+use crate::program::split_nul;
+use crate::repository::Repository;
+use crate::status::{DirtyFile, FileChangeKind, WorktreeHead};
 
-/// A worktree that is wanted.
+/// The specification of a worktree to create.
 #[derive(Clone, Copy, Debug)]
 pub struct WorktreeSpec<'a> {
-    /// Where: a folder that is not there, or empty.
+    /// The path, which must not exist or be an empty folder.
     pub path: &'a Path,
-    /// What it moves with its commits.
+    /// What to check out.
     pub checkout: CheckoutTarget<'a>,
-    /// Where it begins.
+    /// The commit to start from.
     pub commit: &'a CommitId,
-    /// What it is for; git shows it to whoever wants to remove it.
+    /// The purpose, which git prints if someone tries to remove the worktree.
     pub reason: &'a str,
 }
 
-/// What a new worktree has checked out.
+/// What a new worktree checks out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutTarget<'a> {
-    /// A branch of its own, made at the commit unless it is there already.
+    /// A branch, which is created at the commit unless it exists there.
     Branch(&'a RefName),
-    /// No branch.
+    /// A detached head.
     Detached,
 }
 
 impl WorktreeSpec<'_> {
-    /// Where the worktree stands once it is made.
+    /// Returns what the worktree will have checked out.
     fn expected_head(&self) -> WorktreeHead {
         let branch = match self.checkout {
             CheckoutTarget::Branch(branch) => Some(branch.clone()),
@@ -47,132 +52,130 @@ impl WorktreeSpec<'_> {
     }
 }
 
-/// What is at the path of a worktree that is wanted.
+/// What is at the path of a worktree to create.
 enum PathOccupant {
     Nothing,
     Incomplete,
-    /// The very worktree that is wanted, except perhaps for its lock.
+    /// The specified worktree, except perhaps for the reason of its lock.
     Complete,
 }
 
 impl Repository {
-    /// Makes a worktree; one that is exactly as wanted is left as it is.
+    /// Creates a worktree; one that matches the specification is left unchanged.
     ///
     /// # Errors
-    /// `PathTaken`, `CheckedOutElsewhere`, `RefExists` where the branch is at another commit, `RefConflict`,
-    /// `NotClean` where a fresh checkout of this commit never is. Nothing is left behind.
-    pub fn add_worktree(&self, addition: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
-        let held = self.lock_tree(addition.path)?;
-        match self.inspect_path(addition)? {
+    /// `PathTaken`; `CheckedOutElsewhere`; `RefExists` if the branch is at another commit; `RefConflict`; `NotClean` if
+    /// a fresh checkout of the commit is not clean.
+    pub fn add_worktree(&self, spec: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
+        let lock = self.lock_tree(spec.path)?;
+        match self.inspect_path(spec)? {
             PathOccupant::Complete => {
-                self.lock_for_use(addition)?;
-                return self.open_worktree(addition.path);
+                self.lock_for_use(spec)?;
+                return self.open_worktree(spec.path);
             }
-            PathOccupant::Incomplete => self.remove_if_incomplete(addition.path)?,
+            PathOccupant::Incomplete => self.remove_if_incomplete(spec.path)?,
             PathOccupant::Nothing => {}
         }
-        let has_made_branch = self.ensure_branch(addition)?;
-        let made = self.create_worktree(addition, &held);
-        if made.is_err() {
-            self.roll_back_creation(addition, has_made_branch);
+        let has_created_branch = self.ensure_branch(spec)?;
+        let created = self.create_worktree(spec, &lock);
+        if created.is_err() {
+            self.roll_back_creation(spec, has_created_branch);
         }
-        made
+        created
     }
 
-    fn inspect_path(&self, addition: &WorktreeSpec<'_>) -> Result<PathOccupant, GitError> {
-        let taken = || GitError::PathTaken { path: addition.path.to_owned() };
-        let (wanted, head) = (canonicalize_existing(addition.path), addition.expected_head());
+    fn inspect_path(&self, spec: &WorktreeSpec<'_>) -> Result<PathOccupant, GitError> {
+        let path_taken = || GitError::PathTaken { path: spec.path.to_owned() };
+        let (path, head) = (canonicalize_existing(spec.path), spec.expected_head());
         let worktrees = self.list_worktrees()?;
-        let at_path = worktrees.iter().find(|entry| canonicalize_existing(&entry.path) == wanted);
-        match at_path {
-            Some(entry) if entry.is_main => return Err(taken()),
+        match worktrees.iter().find(|entry| canonicalize_existing(&entry.path) == path) {
+            Some(entry) if entry.is_main => return Err(path_taken()),
             Some(entry) if entry.is_incomplete() => return Ok(PathOccupant::Incomplete),
             Some(entry) => {
-                let is_it = entry.head.as_ref() == Some(&head) && entry.prunable.is_none();
-                let is_clean = is_it && self.open_worktree(addition.path)?.read_status()?.is_clean();
-                return if is_clean { Ok(PathOccupant::Complete) } else { Err(taken()) };
+                let has_head = entry.head.as_ref() == Some(&head) && entry.prunable.is_none();
+                let is_complete = has_head && self.open_worktree(spec.path)?.read_status()?.is_clean();
+                return if is_complete { Ok(PathOccupant::Complete) } else { Err(path_taken()) };
             }
             None => {}
         }
         if let Some(branch) = &head.branch {
             refuse_second_checkout(&worktrees, branch)?;
         }
-        if is_path_available(addition.path)? { Ok(PathOccupant::Nothing) } else { Err(taken()) }
+        if is_path_available(spec.path)? { Ok(PathOccupant::Nothing) } else { Err(path_taken()) }
     }
 
-    /// Makes the branch, if there is to be one; says whether it was not there before.
-    pub(super) fn ensure_branch(&self, addition: &WorktreeSpec<'_>) -> Result<bool, GitError> {
-        let CheckoutTarget::Branch(branch) = addition.checkout else { return Ok(false) };
-        match self.create_ref(branch, addition.commit) {
+    /// Creates the branch to check out, if any; returns whether it did not exist before.
+    pub(super) fn ensure_branch(&self, spec: &WorktreeSpec<'_>) -> Result<bool, GitError> {
+        let CheckoutTarget::Branch(branch) = spec.checkout else { return Ok(false) };
+        match self.create_ref(branch, spec.commit) {
             Ok(()) => Ok(true),
-            // Made by an earlier try, or by the caller.
-            Err(GitError::RefExists { at, .. }) if at == *addition.commit => Ok(false),
+            // Created by an interrupted attempt, or by the caller.
+            Err(GitError::RefExists { at, .. }) if at == *spec.commit => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     fn create_worktree(
         &self,
-        addition: &WorktreeSpec<'_>,
-        held: &RepositoryLock,
+        spec: &WorktreeSpec<'_>,
+        lock: &RepositoryLock,
     ) -> Result<Worktree<'_>, GitError> {
-        let worktree = self.register_worktree(addition)?;
-        worktree.checkout_files(addition.commit, held)?;
-        self.verify_and_lock(addition, &worktree)?;
+        let worktree = self.register_worktree(spec)?;
+        worktree.checkout_files(spec.commit, lock)?;
+        self.verify_and_lock(spec, &worktree)?;
         Ok(worktree)
     }
 
-    /// Lets git know of the worktree, without files in it.
-    pub(crate) fn register_worktree(&self, addition: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
-        let administration = self.lock_registrations()?;
-        let mut call = vec!["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", BEING_MADE];
-        let commit_ish = match addition.checkout {
+    /// Registers a worktree without files.
+    pub(crate) fn register_worktree(&self, spec: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
+        let lock = self.lock_registrations()?;
+        let mut words = vec!["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", INCOMPLETE];
+        let commit_ish = match spec.checkout {
             CheckoutTarget::Branch(branch) => branch
                 .branch_name()
                 .ok_or_else(|| GitError::InvalidName { name: branch.as_str().to_owned() })?,
             CheckoutTarget::Detached => {
-                call.push("--detach");
-                addition.commit.as_str()
+                words.push("--detach");
+                spec.commit.as_str()
             }
         };
-        let call = call.iter().map(AsRef::as_ref);
-        let call = call.chain(["--".as_ref(), addition.path.as_os_str(), commit_ish.as_ref()]);
-        self.git_command(call).with_lock(administration.share_handle()?).read_stdout()?;
-        self.open_worktree(addition.path)
+        let words = words.iter().map(AsRef::as_ref);
+        let words = words.chain(["--".as_ref(), spec.path.as_os_str(), commit_ish.as_ref()]);
+        self.git_command(words).with_lock(lock.share_handle()?).read_stdout()?;
+        self.open_worktree(spec.path)
     }
 
-    /// Sees that a worktree is as wanted, and lets its lock say what it is for.
+    /// Verifies that a worktree matches its specification, and makes its purpose the reason of its lock.
     pub(super) fn verify_and_lock(
         &self,
-        addition: &WorktreeSpec<'_>,
+        spec: &WorktreeSpec<'_>,
         worktree: &Worktree<'_>,
     ) -> Result<(), GitError> {
         let files = worktree.find_checkout_defects()?;
         if !files.is_empty() {
             return Err(GitError::NotClean { path: worktree.top_level().to_owned(), files });
         }
-        let entry = self.lock_for_use(addition)?;
-        if entry.head != Some(addition.expected_head()) {
+        let entry = self.lock_for_use(spec)?;
+        if entry.head != Some(spec.expected_head()) {
             return Err(GitError::PathTaken { path: worktree.top_level().to_owned() });
         }
         Ok(())
     }
 
-    /// Locks a worktree with the reason that it was wanted for.
-    pub(crate) fn lock_for_use(&self, addition: &WorktreeSpec<'_>) -> Result<RegisteredWorktree, GitError> {
-        self.set_lock_reason(addition.path, Some(&lock_reason::format_lock_reason(addition.reason)))
+    /// Makes the purpose of a worktree the reason of its lock.
+    pub(crate) fn lock_for_use(&self, spec: &WorktreeSpec<'_>) -> Result<RegisteredWorktree, GitError> {
+        self.set_lock_reason(spec.path, &lock_reason::format_lock_reason(spec.reason))
     }
 
-    /// Takes back what was made: nobody has worked in it.
-    fn roll_back_creation(&self, addition: &WorktreeSpec<'_>, has_made_branch: bool) {
-        // What cannot be taken back is found by the next try; the error that led here is the one to tell.
-        let _ = self.remove_if_incomplete(addition.path);
-        if let (true, CheckoutTarget::Branch(branch)) = (has_made_branch, addition.checkout) {
-            let _ = self.delete_ref(branch, addition.commit);
+    /// Removes what a failed creation left; errors are ignored, because the next attempt repeats the removal.
+    fn roll_back_creation(&self, spec: &WorktreeSpec<'_>, has_created_branch: bool) {
+        let _ = self.remove_if_incomplete(spec.path);
+        if let (true, CheckoutTarget::Branch(branch)) = (has_created_branch, spec.checkout) {
+            let _ = self.delete_ref(branch, spec.commit);
         }
     }
 
-    /// Removes a worktree that was never worked in.
+    /// Removes a worktree that is incomplete and therefore holds no work.
     pub(crate) fn remove_if_incomplete(&self, path: &Path) -> Result<(), GitError> {
         match self.find_registration(path)? {
             Some(entry) if entry.is_incomplete() => self.delete_worktree(path),
@@ -182,49 +185,45 @@ impl Repository {
 }
 
 impl Worktree<'_> {
-    /// The files of a fresh checkout that are not as they should be.
+    /// Returns the files of a fresh checkout that differ from the commit.
     ///
-    /// Git compares contents where times leave it in doubt, as they do for every file of a fresh checkout. That
-    /// is worth its time only where contents can differ from what was written: behind a conversion.
+    /// `git status` would read every file again, because the timestamps of a fresh checkout are ambiguous.
+    /// That is necessary only if a conversion may make contents differ from what was written.
     fn find_checkout_defects(&self) -> Result<Vec<DirtyFile>, GitError> {
         if self.has_conversions()? {
             return Ok(self.read_status()?.dirty);
         }
         let missing = self.git_command(["ls-files", "--deleted", "-z"]).read_stdout()?;
-        let paths = missing.split(|byte| *byte == 0).filter(|path| !path.is_empty());
         let deleted =
             |path: &[u8]| DirtyFile { path: to_file_path(path).to_owned(), change: FileChangeKind::Deleted };
-        Ok(paths.map(deleted).collect())
+        Ok(split_nul(&missing).map(deleted).collect())
     }
 
-    /// Whether anything says that files differ from what git stores.
+    /// Returns whether configuration or attributes may convert files at checkout.
     fn has_conversions(&self) -> Result<bool, GitError> {
         if self.repository.has_conversions()? {
             return Ok(true);
         }
-        let tracked =
+        let attributes_files =
             self.git_command(["ls-files", "-z", "--", ":(top,glob)**/.gitattributes"]).read_stdout()?;
-        Ok(!tracked.is_empty())
+        Ok(!attributes_files.is_empty())
     }
 
-    /// Writes the files of a commit, whatever lies there.
-    pub(crate) fn checkout_files(&self, commit: &CommitId, held: &RepositoryLock) -> Result<(), GitError> {
+    /// Writes the files of a commit and overwrites existing ones.
+    pub(crate) fn checkout_files(&self, commit: &CommitId, lock: &RepositoryLock) -> Result<(), GitError> {
         self.git_command(["read-tree", "--reset", "-u", commit.as_str()])
-            .with_lock(held.share_handle()?)
+            .with_lock(lock.share_handle()?)
             .read_stdout()
             .map(drop)
     }
 }
 
-/// Git checks out a branch in one worktree only.
+/// Rejects a branch that is checked out already: git allows one worktree per branch.
 pub(super) fn refuse_second_checkout(
     worktrees: &[RegisteredWorktree],
     branch: &RefName,
 ) -> Result<(), GitError> {
-    let on_it = |entry: &&RegisteredWorktree| {
-        entry.head.as_ref().and_then(|head| head.branch.as_ref()) == Some(branch)
-    };
-    match worktrees.iter().find(on_it) {
+    match worktrees.iter().find(|entry| entry.is_on_branch(branch)) {
         Some(entry) => {
             Err(GitError::CheckedOutElsewhere { branch: branch.clone(), path: entry.path.clone() })
         }
@@ -232,15 +231,15 @@ pub(super) fn refuse_second_checkout(
     }
 }
 
-/// Whether a worktree can be made there: nothing is there, or an empty folder.
+/// Returns whether a worktree can be created at a path: it does not exist, or is an empty folder.
 pub(crate) fn is_path_available(path: &Path) -> Result<bool, GitError> {
     match std::fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // A symbolic link that leads nowhere is something, too.
+            // A dangling symbolic link occupies the path too.
             Ok(path.symlink_metadata().is_err())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(false),
-        Err(error) => Err(GitError::io("look into", path)(error)),
+        Err(error) => Err(GitError::io("read", path)(error)),
     }
 }

@@ -1,69 +1,70 @@
-//! The worktrees that a repository knows, as `git worktree list --porcelain -z` tells them.
+//! The registered worktrees of a repository, as `git worktree list --porcelain -z` prints them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::lock;
-use crate::{CommitId, GitError, RefName, Repository, WorktreeHead};
+use crate::error::GitError;
+use crate::name::{CommitId, RefName};
+use crate::repository::Repository;
+use crate::status::WorktreeHead;
 
-/// How often git is asked again for its worktrees while one of them is being written down.
+/// How often the list is retried while another process registers a worktree.
 const LIST_TRIES: u32 = 100;
 
-/// A worktree that is registered.
+/// A registered worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredWorktree {
-    /// Its top.
+    /// The path of its top.
     pub path: PathBuf,
-    /// Where it stands; `None` for a bare repository or one without a commit.
+    /// What it has checked out; `None` for a bare repository or a branch without commits.
     pub head: Option<WorktreeHead>,
-    /// Whether it is the first, which is the user's own.
+    /// Whether it is the main worktree, which belongs to the user.
     pub is_main: bool,
-    /// Why it is locked, if it is; may be empty.
+    /// The reason of its lock, which may be empty; `None` if it is not locked.
     pub locked: Option<String>,
-    /// Why its registration could be dropped: its folder is gone.
+    /// Why git would prune it, for example because its folder does not exist.
     pub prunable: Option<String>,
 }
 
 impl Repository {
     /// Lists all worktrees, the main one first.
-    ///
-    /// # Errors
-    /// Git cannot tell.
     pub fn list_worktrees(&self) -> Result<Vec<RegisteredWorktree>, GitError> {
         for _ in 0..LIST_TRIES {
-            let answer = self.git_command(["worktree", "list", "--porcelain", "-z"]).run_to_output()?;
-            if answer.exit_code() == Some(0) {
-                return parse_worktree_list(&answer.stdout).ok_or_else(|| answer.into_unreadable());
+            let output = self.git_command(["worktree", "list", "--porcelain", "-z"]).run_to_output()?;
+            if output.exit_code() == Some(0) {
+                return parse_worktree_list(&output.stdout).ok_or_else(|| output.into_unreadable());
             }
-            // Another git, of ours or a worker's, is just writing down a worktree, and this one stumbles over it.
-            if !answer.stderr.contains("failed to read") {
-                return Err(answer.into_error());
+            // Another git is registering a worktree, and this one read the incomplete registration.
+            if !output.stderr.contains("failed to read") {
+                return Err(output.into_error());
             }
             lock::pause_before_retry();
         }
         Err(GitError::HalfRegistered { folder: self.common_dir().join("worktrees") })
     }
 
-    /// Finds the worktree that has this branch checked out.
-    ///
-    /// # Errors
-    /// Git cannot tell.
+    /// Finds the worktree that has a branch checked out.
     pub fn find_worktree_on_branch(&self, branch: &RefName) -> Result<Option<RegisteredWorktree>, GitError> {
-        let is_on = |entry: &RegisteredWorktree| {
-            entry.head.as_ref().and_then(|head| head.branch.as_ref()) == Some(branch)
-        };
-        Ok(self.list_worktrees()?.into_iter().find(is_on))
+        Ok(self.list_worktrees()?.into_iter().find(|entry| entry.is_on_branch(branch)))
     }
 
-    /// Finds the registration of a folder, whether the folder is there or not.
+    /// Finds the registration of a worktree, even if its folder does not exist.
     pub(crate) fn find_registration(&self, path: &Path) -> Result<Option<RegisteredWorktree>, GitError> {
-        let wanted = canonicalize_existing(path);
-        Ok(self.list_worktrees()?.into_iter().find(|entry| canonicalize_existing(&entry.path) == wanted))
+        let path = canonicalize_existing(path);
+        Ok(self.list_worktrees()?.into_iter().find(|entry| canonicalize_existing(&entry.path) == path))
     }
 }
 
-/// The path without symbolic links, as git keeps it, as far as it exists.
+impl RegisteredWorktree {
+    /// Returns whether it has a branch checked out.
+    pub(super) fn is_on_branch(&self, branch: &RefName) -> bool {
+        self.head.as_ref().and_then(|head| head.branch.as_ref()) == Some(branch)
+    }
+}
+
+/// Resolves symbolic links in the part of a path that exists, as git does.
 #[must_use]
 pub fn canonicalize_existing(path: &Path) -> PathBuf {
     match (path.canonicalize(), path.parent(), path.file_name()) {
@@ -75,72 +76,46 @@ pub fn canonicalize_existing(path: &Path) -> PathBuf {
     }
 }
 
-/// Reads records that are ended by an empty entry; `None` where they make no sense.
+/// Parses records that each end with an empty entry.
 fn parse_worktree_list(output: &[u8]) -> Option<Vec<RegisteredWorktree>> {
     if !(output.is_empty() || output.ends_with(b"\0\0")) {
         return None;
     }
-    let (mut worktrees, mut record): (Vec<RegisteredWorktree>, Option<PartialWorktree>) = (Vec::new(), None);
+    let mut worktrees: Vec<RegisteredWorktree> = Vec::new();
+    let mut record: Option<(RegisteredWorktree, Option<RefName>)> = None;
     for entry in output.split(|byte| *byte == 0) {
         if entry.is_empty() {
-            if let Some(record) = record.take() {
-                let is_main = worktrees.is_empty();
-                worktrees.push(record.into_registered(is_main));
+            if let Some((mut worktree, branch)) = record.take() {
+                if let Some(head) = &mut worktree.head {
+                    head.branch = branch;
+                }
+                worktrees.push(worktree);
             }
             continue;
         }
         let space = entry.iter().position(|byte| *byte == b' ').unwrap_or(entry.len());
         let (name, value) = (&entry[..space], entry.get(space + 1..).unwrap_or_default());
+        let text = String::from_utf8_lossy(value).into_owned();
         match (name, &mut record) {
-            (b"worktree", None) => record = Some(PartialWorktree::new(value)),
-            (_, Some(record)) => record.add_attribute(name, value)?,
+            (b"worktree", None) => {
+                let (path, is_main) = (PathBuf::from(OsStr::from_bytes(value)), worktrees.is_empty());
+                let worktree = RegisteredWorktree { path, head: None, is_main, locked: None, prunable: None };
+                record = Some((worktree, None));
+            }
+            (b"HEAD", Some((worktree, _))) => {
+                // All zeros stand for a branch without commits.
+                let commit = CommitId::parse(&text).filter(|id| !id.as_str().trim_matches('0').is_empty());
+                worktree.head = commit.map(|commit| WorktreeHead { commit, branch: None });
+            }
+            (b"branch", Some((_, branch))) => *branch = Some(RefName::new(&text).ok()?),
+            (b"locked", Some((worktree, _))) => worktree.locked = Some(text),
+            (b"prunable", Some((worktree, _))) => worktree.prunable = Some(text),
+            // `bare`, `detached`, and attributes of later versions.
+            (_, Some(_)) => {}
             (_, None) => return None,
         }
     }
     record.is_none().then_some(worktrees)
-}
-
-/// A worktree as far as it has been read.
-struct PartialWorktree {
-    path: PathBuf,
-    commit: Option<CommitId>,
-    branch: Option<RefName>,
-    locked: Option<String>,
-    prunable: Option<String>,
-}
-
-impl PartialWorktree {
-    fn new(path: &[u8]) -> Self {
-        let path = PathBuf::from(OsStr::from_bytes(path));
-        Self { path, commit: None, branch: None, locked: None, prunable: None }
-    }
-
-    fn add_attribute(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
-        let text = || String::from_utf8_lossy(value).into_owned();
-        match name {
-            // All zeros mean that there is no commit.
-            b"HEAD" => {
-                self.commit = CommitId::parse(&text()).filter(|id| !id.as_str().trim_matches('0').is_empty());
-            }
-            b"branch" => self.branch = Some(RefName::new(&text()).ok()?),
-            b"locked" => self.locked = Some(text()),
-            b"prunable" => self.prunable = Some(text()),
-            // `bare`, `detached`, and what later versions may add.
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn into_registered(self, is_main: bool) -> RegisteredWorktree {
-        let Self { path, commit, branch, locked, prunable } = self;
-        RegisteredWorktree {
-            path,
-            head: commit.map(|commit| WorktreeHead { commit, branch }),
-            is_main,
-            locked,
-            prunable,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -148,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn worktrees_are_read() {
+    fn worktrees_are_parsed() {
         let id = "b6cb5e47eb32268bc2ef2e5ee590b7644bd2a186";
         let output = format!(
             "worktree /a b/re\npo\0HEAD {id}\0branch refs/heads/master\0\0\
@@ -170,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_repository_has_no_head_here() {
+    fn a_bare_repository_has_no_head() {
         let read = parse_worktree_list(b"worktree /r.git\0bare\0\0").unwrap();
         assert_eq!((read.len(), read[0].head.as_ref(), read[0].is_main), (1, None, true));
     }
 
     #[test]
-    fn nonsense_is_noticed() {
+    fn invalid_output_is_rejected() {
         for output in [&b"HEAD x\0\0"[..], b"worktree /a\0HEAD x\0", b"worktree /a\0branch x\0\0"] {
             assert_eq!(parse_worktree_list(output), None, "{}", String::from_utf8_lossy(output));
         }
@@ -184,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_real_as_far_as_it_exists() {
+    fn the_existing_part_of_a_path_is_canonicalized() {
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(&top, top.join("link")).unwrap();

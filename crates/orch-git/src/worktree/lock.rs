@@ -1,7 +1,7 @@
-//! Locks between processes of ours: one per repository for what is registered, and some for what lies in the trees.
+//! Locks between our processes: one per repository for worktree registrations, and a number of them for files.
 //!
-//! A command that changes a worktree holds the lock together with us, by the file that it is given to read.
-//! Should we be killed, whoever comes to repair waits until that command, which goes on, has ended.
+//! A git command that changes a worktree inherits the lock as its stdin.
+//! If we are killed, the command holds the lock until it has finished, and the recovery waits for it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,61 +10,58 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::list::canonicalize_existing;
-use crate::limit::{ADMINISTRATION_WAIT, LOCK_RETRY, TREE_LOCKS, TREE_WAIT};
-use crate::{GitError, Repository};
+use crate::error::GitError;
+use crate::limit::{LOCK_RETRY_INTERVAL, REGISTRATION_WAIT, TREE_LOCKS, TREE_WAIT};
+use crate::repository::Repository;
 
-/// A lock that is held until this and all that was started with it are gone.
+/// A lock that is held until this is dropped and the commands that share it have exited.
 #[derive(Debug)]
 pub(crate) struct RepositoryLock {
     file: File,
 }
 
-/// Keeps others from sweeping a tree that checks run in.
+/// Protects a scratch worktree, in which checks run, from being swept.
 #[derive(Debug)]
-#[must_use = "the tree is in use as long as this is kept"]
+#[must_use = "the worktree is protected only until this is dropped"]
 pub struct ScratchLock {
-    _held: RepositoryLock,
+    _lock: RepositoryLock,
 }
 
 impl RepositoryLock {
-    /// Gives a command its share.
+    /// Duplicates the file, so that a command can share the lock.
     pub(crate) fn share_handle(&self) -> Result<File, GitError> {
         self.file.try_clone().map_err(GitError::io("share", "a lock"))
     }
 }
 
 impl Repository {
-    /// Waits for the right to change which worktrees there are.
+    /// Waits for the lock on the worktree registrations.
     pub(crate) fn lock_registrations(&self) -> Result<RepositoryLock, GitError> {
-        self.lock_file("worktrees.lock", ADMINISTRATION_WAIT)
+        self.lock_file("worktrees.lock", REGISTRATION_WAIT)
     }
 
-    /// Waits for the right to change what lies in a tree. Two trees may share a lock, which costs time only.
+    /// Waits for the lock on the files of a worktree; two worktrees may share one, which costs only time.
     pub(crate) fn lock_tree(&self, path: &Path) -> Result<RepositoryLock, GitError> {
         self.lock_tree_number(tree_lock_number(path))
     }
 
-    /// The same without waiting: `Busy` where somebody has it.
+    /// Tries to acquire the lock on the files of a worktree; fails with `Busy` if another process holds it.
     pub(super) fn try_lock_tree(&self, path: &Path) -> Result<RepositoryLock, GitError> {
         self.lock_file(&format!("tree-{}.lock", tree_lock_number(path)), Duration::ZERO)
     }
 
-    /// Says that a tree for checks is in use, until what is returned is dropped. Several may share a lock.
-    ///
-    /// # Errors
-    /// `Busy` where such trees are being swept all the time; the lock cannot be opened.
+    /// Acquires a shared lock that protects a scratch worktree from being swept.
     pub fn acquire_scratch_lock(&self, path: &Path) -> Result<ScratchLock, GitError> {
-        let held =
-            self.lock_file_with(&scratch_lock_name(path), ADMINISTRATION_WAIT, File::try_lock_shared)?;
-        Ok(ScratchLock { _held: held })
+        let lock = self.lock_file_with(&scratch_lock_name(path), REGISTRATION_WAIT, File::try_lock_shared)?;
+        Ok(ScratchLock { _lock: lock })
     }
 
-    /// Makes sure that nobody uses a tree for checks, without waiting: `Busy` where somebody does.
+    /// Tries to acquire the exclusive lock on a scratch worktree; fails with `Busy` if it is in use.
     pub(super) fn try_lock_scratch(&self, path: &Path) -> Result<RepositoryLock, GitError> {
         self.lock_file(&scratch_lock_name(path), Duration::ZERO)
     }
 
-    /// Waits for one of the locks that the trees share.
+    /// Waits for the lock with this number.
     pub(super) fn lock_tree_number(&self, number: u64) -> Result<RepositoryLock, GitError> {
         self.lock_file(&format!("tree-{number}.lock"), TREE_WAIT)
     }
@@ -73,7 +70,7 @@ impl Repository {
         self.lock_file_with(name, wait, File::try_lock)
     }
 
-    /// The files stay: to delete one would let two processes hold the same lock.
+    /// Lock files are never deleted: otherwise two processes could hold locks on different files of one name.
     fn lock_file_with(
         &self,
         name: &str,
@@ -85,7 +82,7 @@ impl Repository {
             .recursive(true)
             .mode(0o700)
             .create(&folder)
-            .map_err(GitError::io("make the folder", &folder))?;
+            .map_err(GitError::io("create", &folder))?;
         let path = folder.join(name);
         let file = OpenOptions::new()
             .read(true)
@@ -107,22 +104,22 @@ impl Repository {
     }
 }
 
-/// The lock of a tree that checks run in; it is another than the one of what lies in it.
+/// Returns the name of the lock that says that a scratch worktree is in use.
 fn scratch_lock_name(path: &Path) -> String {
     format!("scratch-{}.lock", tree_lock_number(path))
 }
 
-/// Which of the locks that the trees share is a tree's.
+/// Returns the number of the lock of a worktree.
 pub(super) fn tree_lock_number(path: &Path) -> u64 {
     fnv_hash(canonicalize_existing(path).as_os_str().as_bytes()) % TREE_LOCKS
 }
 
-#[expect(clippy::disallowed_methods, reason = "the system tells nobody when a lock with a deadline is free")]
+#[expect(clippy::disallowed_methods, reason = "the system has no lock with a deadline to wait for")]
 pub(super) fn pause_before_retry() {
-    std::thread::sleep(LOCK_RETRY);
+    std::thread::sleep(LOCK_RETRY_INTERVAL);
 }
 
-/// The same number in every version of the program, unlike the standard library's.
+/// Hashes by FNV-1a, which unlike the hash of the standard library is stable across versions.
 fn fnv_hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()
@@ -134,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_a_path_is_fixed() {
+    fn the_hash_is_stable() {
         assert_eq!((fnv_hash(b""), fnv_hash(b"a")), (0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking a worktree away: only one that was salvaged, and only as long as it is what was salvaged.
+//! Removing worktrees: with work only if it was salvaged and has not changed since.
 
 use std::fs;
 use std::io;
@@ -7,24 +7,26 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::list::RegisteredWorktree;
-use super::lock_reason::{self, refuse_foreign_lock};
+use super::lock_reason::{format_lock_reason, refuse_foreign_lock};
 use super::reuse::WorktreeObstacle;
-use crate::{CommitId, GitError, Repository, Salvage, WorktreeHead};
-use orch_process::{ProcessIdentity, processes_working_in};
+use crate::error::GitError;
+use crate::name::CommitId;
+use crate::repository::Repository;
+use crate::salvage::Salvage;
 
-/// How the folder of a worktree is called between being taken away and being deleted.
-const REMOVED: &str = ".orch-removed-";
+/// The prefix of a worktree's folder between its removal and its deletion.
+const REMOVED_PREFIX: &str = ".orch-removed-";
 
 impl Repository {
-    /// Removes a worktree that was salvaged; one that is gone already is no error. Its branch stays.
+    /// Removes a worktree that was salvaged, but not its branch; a missing worktree is not an error.
     ///
     /// # Errors
     /// `ChangedSinceSalvage`, `LockedByOthers`, `MainWorktree`.
     pub fn remove_worktree(&self, salvage: &Salvage) -> Result<(), GitError> {
         let path = &salvage.worktree;
-        let _held = self.lock_tree(path)?;
+        let _lock = self.lock_tree(path)?;
         let Some(entry) = self.find_registration(path)? else {
-            // Deleted by an earlier try that was then cut off.
+            // Removed by an interrupted attempt.
             return if path.exists() { Err(GitError::NotAWorktree { path: path.clone() }) } else { Ok(()) };
         };
         if entry.is_main {
@@ -37,88 +39,83 @@ impl Repository {
         self.delete_worktree(path)
     }
 
-    /// Removes a worktree in which only checks ran, also one that was not made to the end: it must stand on no branch and
-    /// be locked for this reason.
+    /// Removes a scratch worktree, in which only checks ran; a missing worktree is not an error.
     ///
     /// # Errors
-    /// `NotAWorktree` where it is none of that kind; a folder that is gone is no error.
+    /// `NotAWorktree` if it is complete and has a branch checked out or another purpose.
     pub fn remove_scratch(&self, path: &Path, reason: &str) -> Result<(), GitError> {
-        let _held = self.lock_tree(path)?;
+        let _lock = self.lock_tree(path)?;
         let Some(entry) = self.find_registration(path)? else { return Ok(()) };
-        let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
-        let is_scratch = entry.locked.as_deref() == Some(&lock_reason::format_lock_reason(reason));
-        if !(entry.is_incomplete() || is_detached && is_scratch) {
+        if !(entry.is_incomplete() || entry.is_detached() && entry.has_purpose(reason)) {
             return Err(GitError::NotAWorktree { path: path.to_owned() });
         }
         self.delete_worktree(path)
     }
 
-    /// Removes what is left of a tree that was being made when its maker ended; says whether there was any.
+    /// Removes a worktree whose creation was interrupted; returns whether there was one.
     ///
     /// # Errors
-    /// `Busy` where it is being made just now.
+    /// `Busy` if it is being created now.
     pub fn sweep_incomplete(&self, path: &Path) -> Result<bool, GitError> {
-        let Some(entry) = self.find_registration(path)?.filter(RegisteredWorktree::is_incomplete) else {
-            return Ok(false);
+        let is_incomplete = || {
+            Ok(self.find_registration(path)?.is_some_and(|entry: RegisteredWorktree| entry.is_incomplete()))
         };
-        let _held = self.try_lock_tree(path)?;
-        match self.find_registration(path)? {
-            Some(still) if still.is_incomplete() && still.path == entry.path => {
-                self.delete_worktree(path).map(|()| true)
-            }
-            _ => Ok(false),
+        if !is_incomplete()? {
+            return Ok(false);
         }
+        let _lock = self.try_lock_tree(path)?;
+        // Its creation may have been completed before the lock was acquired.
+        if !is_incomplete()? {
+            return Ok(false);
+        }
+        self.delete_worktree(path).map(|()| true)
     }
 
-    /// Removes a tree of checks whose process has ended; says whether it did.
+    /// Removes a scratch worktree that a killed process left behind; returns whether there was one.
     ///
     /// # Errors
-    /// As [`Repository::remove_scratch`]; `Busy` where checks run in it.
+    /// Those of [`Repository::remove_scratch`]; `Busy` if checks run in it.
     pub fn sweep_scratch(&self, path: &Path, reason: &str) -> Result<bool, GitError> {
-        let _unused = self.try_lock_scratch(path)?;
+        let _lock = self.try_lock_scratch(path)?;
         if self.find_registration(path)?.is_none() {
             return Ok(false);
         }
-        if !processes_working_in(path).is_empty() {
+        if !self.processes_working_in(path).is_empty() {
             return Err(GitError::Busy);
         }
         self.remove_scratch(path, reason).map(|()| true)
     }
 
-    /// Removes a worktree that nobody works in: on no branch, at this commit, clean, and locked for this reason.
-    /// Answers with why it is left alone, where it is.
+    /// Removes a clean worktree that has a detached head at this commit and this purpose.
     ///
-    /// # Errors
-    /// Git cannot tell, or cannot do it.
+    /// Returns why it was kept, if it was.
     pub fn remove_unused_worktree(
         &self,
         path: &Path,
         reason: &str,
         at: &CommitId,
     ) -> Result<Option<WorktreeObstacle>, GitError> {
-        let _held = self.lock_tree(path)?;
-        // Taken by somebody else meanwhile.
+        let _lock = self.lock_tree(path)?;
+        // Another process may have reused it.
         let Some(entry) = self.find_registration(path)? else { return Ok(None) };
-        let expected = WorktreeHead { commit: at.clone(), branch: None };
-        if entry.head != Some(expected)
-            || entry.locked.as_deref() != Some(&lock_reason::format_lock_reason(reason))
-        {
+        let is_at_commit = entry.head.as_ref().is_some_and(|head| head.commit == *at);
+        if !(is_at_commit && entry.is_detached() && entry.has_purpose(reason)) {
             return Ok(Some(WorktreeObstacle::NotClean));
         }
         if path.exists()
-            && let Some(unfit) = self.open_worktree(path)?.find_obstacle(at)?
+            && let Some(obstacle) = self.open_worktree(path)?.find_obstacle(at)?
         {
-            return Ok(Some(unfit));
+            return Ok(Some(obstacle));
         }
         self.delete_worktree(path).map(|()| None)
     }
 
-    /// Drops the registration of a worktree whose folder somebody else deleted.
+    /// Deletes the registration of a worktree whose folder was deleted.
     ///
     /// # Errors
     /// `LockedByOthers`.
     pub fn unregister_missing_worktree(&self, path: &Path) -> Result<(), GitError> {
-        let _held = self.lock_tree(path)?;
+        let _lock = self.lock_tree(path)?;
         match self.find_registration(path)? {
             Some(entry) if !entry.is_main && path.symlink_metadata().is_err() => {
                 refuse_foreign_lock(&entry)?;
@@ -128,41 +125,49 @@ impl Repository {
         }
     }
 
-    /// Takes the folder away at once, then its registration, and deletes the files without holding anybody up.
+    /// Renames the folder, deletes the registration, and then deletes the files without holding a lock.
     pub(super) fn delete_worktree(&self, path: &Path) -> Result<(), GitError> {
-        let aside = trash_path(path);
-        let administration = self.lock_registrations()?;
+        let trash = trash_path(path);
+        let lock = self.lock_registrations()?;
         if path.symlink_metadata().is_ok() {
-            fs::rename(path, &aside).map_err(GitError::io("move away", path))?;
+            fs::rename(path, &trash).map_err(GitError::io("rename", path))?;
         }
-        // Twice: also one that is locked. Of a folder that is gone only the registration is removed.
+        // `--force` twice includes a locked worktree; without its folder only the registration is deleted.
         let words = ["worktree", "remove", "--force", "--force", "--"].map(AsRef::as_ref);
         let removed = self
             .git_command(words.into_iter().chain([path.as_os_str()]))
-            .with_lock(administration.share_handle()?)
+            .with_lock(lock.share_handle()?)
             .read_stdout();
         if let Err(error) = removed {
-            let _ = fs::rename(&aside, path);
+            let _ = fs::rename(&trash, path);
             return Err(error);
         }
-        drop(administration);
-        delete_folder(&aside).map_err(GitError::io("delete", aside))
+        drop(lock);
+        delete_folder(&trash).map_err(GitError::io("delete", trash))
     }
 }
 
-/// Deletes what is left in a folder of worktrees that were taken away by processes that then ended.
-///
-/// # Errors
-/// Something cannot be deleted.
+impl RegisteredWorktree {
+    fn is_detached(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.branch.is_none())
+    }
+
+    /// Returns whether a lock of ours has this reason.
+    fn has_purpose(&self, reason: &str) -> bool {
+        self.locked.as_deref() == Some(&format_lock_reason(reason))
+    }
+}
+
+/// Deletes the folders of removed worktrees that killed processes left in a folder.
 pub fn sweep_deleted_folders(folder: &Path) -> Result<(), GitError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let Some(maker) = name.strip_prefix(REMOVED) else { continue };
-        let maker = maker.split('-').next().and_then(|number| number.parse().ok());
-        // One that is alive deletes it itself.
-        if maker.is_none_or(|maker| maker == std::process::id() || !is_process_alive(maker)) {
+        let Some(name) = name.strip_prefix(REMOVED_PREFIX) else { continue };
+        let remover = name.split('-').next().and_then(|pid| pid.parse().ok());
+        // A process that is alive deletes its folders itself.
+        if remover.is_none_or(|remover| remover == std::process::id() || !is_process_alive(remover)) {
             let path = entry.path();
             delete_folder(&path).map_err(GitError::io("delete", path))?;
         }
@@ -170,22 +175,23 @@ pub fn sweep_deleted_folders(folder: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-fn is_process_alive(process: u32) -> bool {
-    ProcessIdentity::of_pid(process).is_some_and(ProcessIdentity::is_alive)
+fn is_process_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
 }
 
-/// A name beside the folder that nobody else uses.
+/// Returns a unique path beside a folder.
 fn trash_path(path: &Path) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut random = [0; 8];
-    // Without randomness the process and the number are still ours alone on this machine.
+    // Without randomness the pid and the number are still unique on this machine.
     let _ = getrandom::fill(&mut random);
     let random = u64::from_le_bytes(random);
-    path.with_file_name(format!("{REMOVED}{}-{number}-{random:016x}", std::process::id()))
+    path.with_file_name(format!("{REMOVED_PREFIX}{}-{number}-{random:016x}", std::process::id()))
 }
 
-/// Deletes a folder, also where tools made folders in it read-only.
+/// Deletes a folder, even if tools made folders in it read-only.
 fn delete_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -197,7 +203,7 @@ fn delete_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets the owner change every folder in here.
+/// Makes every folder below this one writable for its owner.
 fn make_folders_writable(folder: &Path) -> io::Result<()> {
     let mut permissions = folder.symlink_metadata()?.permissions();
     permissions.set_mode(permissions.mode() | 0o700);
@@ -216,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_that_may_not_be_changed_are_deleted_too() {
+    fn read_only_folders_are_deleted_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         fs::create_dir_all(path.join("a/b")).unwrap();
@@ -233,15 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_taken_away_is_swept() {
+    fn only_removed_folders_are_swept() {
         let folder = tempfile::tempdir().unwrap();
-        let (gone, kept) = (trash_path(&folder.path().join("x")), folder.path().join("kept"));
-        assert_ne!(gone, trash_path(&folder.path().join("x")));
-        for path in [&gone, &kept] {
+        let (removed, kept) = (trash_path(&folder.path().join("x")), folder.path().join("kept"));
+        assert_ne!(removed, trash_path(&folder.path().join("x")));
+        for path in [&removed, &kept] {
             fs::create_dir_all(path.join("inside")).unwrap();
         }
         sweep_deleted_folders(folder.path()).unwrap();
-        assert!(kept.exists() && !gone.exists());
+        assert!(kept.exists() && !removed.exists());
         sweep_deleted_folders(&folder.path().join("missing")).unwrap();
     }
 }

@@ -1,102 +1,103 @@
-//! A finished worktree for the next attempt: only the files that differ are written.
+//! Reusing a finished worktree for the next attempt: only the files that differ are written.
 //!
-//! What comes out has the same tracked files, byte for byte, as a fresh worktree, and no others.
-//! Wherever that is not sure the worktree is left as it is, and the caller makes a fresh one.
+//! The result has exactly the tracked files of a fresh worktree, byte for byte, and no others.
+//! If that is not certain, the worktree is left unchanged, and the caller creates a fresh one.
 
 use std::path::Path;
 
-use super::Worktree;
 use super::add::{CheckoutTarget, WorktreeSpec, is_path_available, refuse_second_checkout};
-use super::list::RegisteredWorktree;
-use super::lock::RepositoryLock;
+use super::list::{RegisteredWorktree, canonicalize_existing};
+use super::lock::{RepositoryLock, tree_lock_number};
 use super::lock_reason::refuse_foreign_lock;
-use crate::{CommitId, GitError, Repository};
-use orch_process::processes_working_in;
+use super::open::Worktree;
+use crate::error::GitError;
+use crate::index::FileMode;
+use crate::name::CommitId;
+use crate::repository::Repository;
 
-/// What came of asking for a worktree to be used again.
+/// The result of a request to reuse a worktree.
 #[derive(Debug)]
 pub enum ReuseOutcome<'r> {
-    /// It is where and what was wanted.
+    /// It now matches the specification.
     Reused(Worktree<'r>),
-    /// It is left as it was.
+    /// It was left unchanged.
     Obstructed(WorktreeObstacle),
 }
 
-/// Why a worktree is not used again.
+/// Why a worktree cannot be reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorktreeObstacle {
-    /// It holds changes that are not committed.
+    /// It has uncommitted changes.
     NotClean,
-    /// A merge or the like is under way in it.
+    /// A merge or a similar operation is in progress.
     InProgress,
-    /// These processes work in it.
+    /// Processes with these pids work in it.
     Occupied(Vec<u32>),
-    /// Git was told not to look at some of its files.
+    /// Some of its files are marked `assume-unchanged` or `skip-worktree`.
     HiddenFiles,
-    /// It has settings of its own.
+    /// It has a configuration of its own.
     OwnSettings,
     /// It has submodules.
     Submodules,
-    /// What turns git's contents into files differs between the two commits.
+    /// The attributes, which convert files at checkout, differ between the two commits.
     Attributes,
 }
 
 impl Repository {
-    /// Turns a clean worktree, whose work is kept elsewhere, into the one that is wanted.
+    /// Turns a clean worktree, whose commits are kept elsewhere, into the specified one.
     ///
-    /// Its ignored files are deleted. Cut off in the middle, it says that it is being made, and
-    /// [`add_worktree`](Repository::add_worktree) makes it anew.
+    /// Its ignored files are deleted.
+    /// If that is interrupted, the worktree is incomplete and [`add_worktree`](Repository::add_worktree) creates it again.
     ///
     /// # Errors
-    /// Those of `add_worktree`, and `NotAWorktree` or `LockedByOthers` for the one that is to be used again.
-    pub fn reuse_worktree(
-        &self,
-        from: &Path,
-        addition: &WorktreeSpec<'_>,
-    ) -> Result<ReuseOutcome<'_>, GitError> {
-        let held = self.lock_trees(from, addition.path)?;
+    /// Those of `add_worktree`; `NotAWorktree` and `LockedByOthers` for the worktree to reuse.
+    pub fn reuse_worktree(&self, from: &Path, spec: &WorktreeSpec<'_>) -> Result<ReuseOutcome<'_>, GitError> {
+        let (lock, _other_lock) = self.lock_trees(from, spec.path)?;
         let worktrees = self.list_worktrees()?;
         let worktree = self.open_worktree(from)?;
-        let entry = worktrees.iter().find(|entry| entry.path == worktree.top_level());
-        let entry = entry.ok_or_else(|| GitError::NotAWorktree { path: from.to_owned() })?;
+        let (entries, others): (Vec<RegisteredWorktree>, _) =
+            worktrees.into_iter().partition(|entry| entry.path == worktree.top_level());
+        let entry = entries.first().ok_or_else(|| GitError::NotAWorktree { path: from.to_owned() })?;
         if entry.is_main {
             return Err(GitError::MainWorktree { path: from.to_owned() });
         }
         refuse_foreign_lock(entry)?;
-        let stays = worktree.top_level() == super::list::canonicalize_existing(addition.path);
-        if !stays && !is_path_available(addition.path)? {
-            return Err(GitError::PathTaken { path: addition.path.to_owned() });
+        let is_in_place = worktree.top_level() == canonicalize_existing(spec.path);
+        if !is_in_place && !is_path_available(spec.path)? {
+            return Err(GitError::PathTaken { path: spec.path.to_owned() });
         }
-        if let CheckoutTarget::Branch(branch) = addition.checkout {
-            let others: Vec<RegisteredWorktree> =
-                worktrees.iter().filter(|other| other.path != entry.path).cloned().collect();
+        if let CheckoutTarget::Branch(branch) = spec.checkout {
             refuse_second_checkout(&others, branch)?;
         }
-        if let Some(unfit) = worktree.find_obstacle(addition.commit)? {
-            return Ok(ReuseOutcome::Obstructed(unfit));
+        if let Some(obstacle) = worktree.find_obstacle(spec.commit)? {
+            return Ok(ReuseOutcome::Obstructed(obstacle));
         }
-        self.ensure_branch(addition)?;
+        self.ensure_branch(spec)?;
         self.mark_incomplete(from)?;
-        if !stays {
-            self.move_worktree(from, addition.path)?;
+        if !is_in_place {
+            self.move_worktree(from, spec.path)?;
         }
-        let worktree = self.open_worktree(addition.path)?;
-        worktree.reset_to_spec(addition, &held)?;
-        self.verify_and_lock(addition, &worktree)?;
+        let worktree = self.open_worktree(spec.path)?;
+        worktree.reset_to_spec(spec, &lock)?;
+        self.verify_and_lock(spec, &worktree)?;
         Ok(ReuseOutcome::Reused(worktree))
     }
 
-    /// Locks both trees, in an order that all processes keep.
-    fn lock_trees(&self, one: &Path, other: &Path) -> Result<Vec<RepositoryLock>, GitError> {
-        let mut numbers = vec![super::lock::tree_lock_number(one), super::lock::tree_lock_number(other)];
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().map(|number| self.lock_tree_number(number)).collect()
+    /// Locks the files of two worktrees, in an order that prevents deadlocks.
+    fn lock_trees(
+        &self,
+        one: &Path,
+        other: &Path,
+    ) -> Result<(RepositoryLock, Option<RepositoryLock>), GitError> {
+        let (one, other) = (tree_lock_number(one), tree_lock_number(other));
+        let first = self.lock_tree_number(one.min(other))?;
+        let second = if one == other { None } else { Some(self.lock_tree_number(one.max(other))?) };
+        Ok((first, second))
     }
 
     fn move_worktree(&self, from: &Path, to: &Path) -> Result<(), GitError> {
-        let administration = self.lock_registrations()?;
-        // Into a folder that is there git would move it, instead of to its place.
+        let lock = self.lock_registrations()?;
+        // Git would move the worktree into an existing folder.
         match std::fs::remove_dir(to) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(GitError::io("replace", to)(error));
@@ -104,20 +105,20 @@ impl Repository {
             _ => {}
         }
         if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent).map_err(GitError::io("make the folder", parent))?;
+            std::fs::create_dir_all(parent).map_err(GitError::io("create", parent))?;
         }
-        // Twice: also one that is locked.
+        // `--force` twice includes a locked worktree.
         let words = ["worktree", "move", "--force", "--force", "--"].map(AsRef::as_ref);
         let paths = [from.as_os_str(), to.as_os_str()];
         self.git_command(words.into_iter().chain(paths))
-            .with_lock(administration.share_handle()?)
+            .with_lock(lock.share_handle()?)
             .read_stdout()
             .map(drop)
     }
 }
 
 impl Worktree<'_> {
-    /// Why this worktree could become another than a fresh one would be.
+    /// Returns why this worktree, checked out at a commit, might differ from a fresh one.
     pub(super) fn find_obstacle(&self, commit: &CommitId) -> Result<Option<WorktreeObstacle>, GitError> {
         if self.operation_in_progress().is_some() {
             return Ok(Some(WorktreeObstacle::InProgress));
@@ -125,19 +126,19 @@ impl Worktree<'_> {
         if self.git_dir().join("config.worktree").exists() {
             return Ok(Some(WorktreeObstacle::OwnSettings));
         }
-        let workers = processes_working_in(self.top_level());
-        if !workers.is_empty() {
-            return Ok(Some(WorktreeObstacle::Occupied(workers)));
+        let pids = self.repository.processes_working_in(self.top_level());
+        if !pids.is_empty() {
+            return Ok(Some(WorktreeObstacle::Occupied(pids)));
         }
-        let state = self.read_status()?;
-        let Some(head) = state.commit.as_ref().filter(|_| state.is_clean()) else {
+        let status = self.read_status()?;
+        let Some(head) = status.commit.as_ref().filter(|_| status.is_clean()) else {
             return Ok(Some(WorktreeObstacle::NotClean));
         };
         let entries = self.index_entries()?;
         if entries.iter().any(|entry| entry.is_assumed || entry.is_skipped) {
             return Ok(Some(WorktreeObstacle::HiddenFiles));
         }
-        if entries.iter().any(|entry| entry.content.mode == crate::index::FileMode::Submodule) {
+        if entries.iter().any(|entry| entry.content.mode == FileMode::Submodule) {
             return Ok(Some(WorktreeObstacle::Submodules));
         }
         let attributes = [".gitattributes".to_owned()];
@@ -147,28 +148,26 @@ impl Worktree<'_> {
         Ok(None)
     }
 
-    /// Leaves nothing of what was, and has what is wanted.
-    fn reset_to_spec(&self, addition: &WorktreeSpec<'_>, held: &[RepositoryLock]) -> Result<(), GitError> {
-        let share = || held.first().map(RepositoryLock::share_handle).transpose();
-        let hold = |call: crate::program::GitCommand| -> Result<_, GitError> {
-            Ok(match share()? {
-                Some(lock) => call.with_lock(lock),
-                None => call,
-            })
-        };
-        hold(self.git_command(["clean", "-ffdx", "--quiet"]))?.read_stdout()?;
-        let head = match addition.checkout {
+    /// Deletes untracked and ignored files and checks out the specified head.
+    fn reset_to_spec(&self, spec: &WorktreeSpec<'_>, lock: &RepositoryLock) -> Result<(), GitError> {
+        let clean = self.git_command(["clean", "-ffdx", "--quiet"]);
+        clean.with_lock(lock.share_handle()?).read_stdout()?;
+        let head = match spec.checkout {
             CheckoutTarget::Branch(branch) => {
                 self.git_command(["symbolic-ref", "-m", "orch", "HEAD", branch.as_str()])
             }
             CheckoutTarget::Detached => {
-                self.git_command(["update-ref", "--no-deref", "-m", "orch", "HEAD", addition.commit.as_str()])
+                self.git_command(["update-ref", "--no-deref", "-m", "orch", "HEAD", spec.commit.as_str()])
             }
         };
         self.repository.with_identity(head)?.read_stdout()?;
-        // Times may be set back, but not that of the last change; and a mode is part of the file.
-        let read = self.git_command(["read-tree", "--reset", "-u", addition.commit.as_str()]);
-        let read = read.with_config("core.trustctime=true").with_config("core.checkStat=default");
-        hold(read.with_config("core.fileMode=true"))?.read_stdout().map(drop)
+        // Tools can reset modification times, but not change times; and modes count.
+        self.git_command(["read-tree", "--reset", "-u", spec.commit.as_str()])
+            .with_config("core.trustctime=true")
+            .with_config("core.checkStat=default")
+            .with_config("core.fileMode=true")
+            .with_lock(lock.share_handle()?)
+            .read_stdout()
+            .map(drop)
     }
 }

@@ -11,6 +11,7 @@ use orch_git::{CommitId, Git, RefName, Repository, ReuseOutcome, WorktreeSpec, s
 use orch_process::EnvironmentVariables;
 
 use super::ground::{GitFixture, addition, tree_contents, write, write_program};
+use super::test_host::TestHost;
 
 /// How the victim is told what to do.
 const STORY: &str = "ORCH_TEST_STORY";
@@ -201,9 +202,8 @@ fn the_victim() {
     let Ok(story) = std::env::var(STORY) else { return };
     let story = STORIES.iter().find(|known| known.name == story).unwrap();
     let top = std::env::current_dir().unwrap();
-    let repository =
-        Repository::discover(&Git::find_installed(EnvironmentVariables::inherit_sanitized()).unwrap(), &top)
-            .unwrap();
+    let host = TestHost(EnvironmentVariables::inherit_sanitized());
+    let repository = Repository::discover(&Git::find_installed(host).unwrap(), &top).unwrap();
     (story.act)(&repository, &ScenarioPaths::new(&repository, top.parent().unwrap()));
 }
 

@@ -11,6 +11,8 @@ use orch_git::{CheckoutTarget, CommitId, Git, RefName, Repository, Worktree, Wor
 use orch_process::EnvironmentVariables;
 use tempfile::TempDir;
 
+use super::test_host::TestHost;
+
 /// A folder with a home and a repository with one commit on `main`.
 pub(crate) struct GitFixture {
     folder: TempDir,
@@ -61,9 +63,14 @@ impl GitFixture {
         self.environment.clone()
     }
 
+    /// The host with this environment.
+    fn host(&self) -> TestHost {
+        TestHost(self.environment())
+    }
+
     /// Our git.
     pub(crate) fn program(&self) -> Git {
-        Git::find_installed(self.environment()).unwrap()
+        Git::find_installed(self.host()).unwrap()
     }
 
     /// Our git, which may read this folder and not write it.
@@ -84,7 +91,7 @@ impl GitFixture {
         let mut path = bin.into_os_string();
         path.push(":");
         path.push(self.environment.get("PATH").unwrap());
-        Git::find_installed(self.environment().with_variable("PATH", path)).unwrap()
+        Git::find_installed(TestHost(self.environment().with_variable("PATH", path))).unwrap()
     }
 
     /// Lets this folder be written again.

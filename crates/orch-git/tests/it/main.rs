@@ -12,4 +12,5 @@ mod repository;
 mod reuse;
 mod salvage;
 mod snapshot;
+mod test_host;
 mod worktrees;

@@ -37,7 +37,7 @@ fn a_branch_in_the_way_is_named() {
     let (repository, commit) = (ground.repository(), ground.head());
     ground.git(["branch", "orch"]);
     let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
-    assert_eq!(error.to_string(), "orch/run/main cannot be made while orch exists");
+    assert_eq!(error.to_string(), "orch/run/main cannot be created while orch exists");
     ground.git(["pack-refs", "--all"]);
     let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert!(

@@ -6,6 +6,7 @@ use std::path::Path;
 use orch_git::{AheadBehind, CommitId, Git, GitError, RefName, Repository};
 
 use super::ground::{GitFixture, addition, write};
+use super::test_host::TestHost;
 
 fn discover(ground: &GitFixture, folder: &Path) -> Result<Repository, GitError> {
     Repository::discover(&ground.program(), folder)
@@ -56,7 +57,8 @@ fn an_inherited_environment_leads_nowhere_else() {
         .with_variable("GIT_INDEX_FILE", "/nowhere/index")
         .without_prefix("GIT_DIR")
         .without_prefix("GIT_INDEX");
-    let repository = Repository::discover(&Git::find_installed(environment).unwrap(), &ground.top).unwrap();
+    let repository =
+        Repository::discover(&Git::find_installed(TestHost(environment)).unwrap(), &ground.top).unwrap();
     assert_eq!(repository.top_level(), Some(ground.top.as_path()));
 }
 
@@ -149,10 +151,6 @@ fn commits_stand_in_relation() {
     let contains = |commits: &[CommitId]| repository.contains_all(&two, commits).unwrap();
     assert!(contains(&[]) && contains(&[base.clone(), one.clone(), two.clone()]));
     assert!(!contains(&[base.clone(), side.clone()]) && !contains(std::slice::from_ref(&other)));
-    let lines = repository.commits_between(&base, &two, 10).unwrap();
-    let subjects: Vec<&str> = lines.iter().map(|line| line.subject.as_str()).collect();
-    assert_eq!((subjects, &lines[0].commit), (vec!["two", "one"], &two));
-    assert_eq!(repository.commits_between(&base, &two, 1).unwrap().len(), 1);
     let unknown = CommitId::parse(&"1".repeat(40)).unwrap();
     for result in [repository.is_ancestor(&unknown, &two), repository.contains_all(&two, &[unknown])] {
         assert!(matches!(result, Err(GitError::Failed { .. })), "{result:?}");

@@ -163,7 +163,7 @@ fn what_is_not_ours_to_use_is_refused() {
     assert!(matches!(reuse(&ground.beside("missing"), &path, &name), Err(GitError::NotAWorktree { .. })));
     assert!(matches!(reuse(&from, &ground.top, &name), Err(GitError::PathTaken { .. })));
     assert!(matches!(reuse(&from, &path, &branch_name("main")), Err(GitError::CheckedOutElsewhere { .. })));
-    repository.unlock_worktree(&from).unwrap();
+    ground.git(["worktree", "unlock", from.to_str().unwrap()]);
     ground.git(["worktree", "lock", "--reason", "mine", from.to_str().unwrap()]);
     assert!(matches!(reuse(&from, &path, &name), Err(GitError::LockedByOthers { .. })));
     assert!(from.exists() && !path.exists());

@@ -53,7 +53,7 @@ fn what_is_there_already_is_left_as_it_is() {
     let wanted = addition(&path, &name, &commit);
     repository.add_worktree(&wanted).unwrap();
     let before = fs::metadata(path.join("a.txt")).unwrap().modified().unwrap();
-    repository.unlock_worktree(&path).unwrap();
+    ground.git(["worktree", "unlock", path.to_str().unwrap()]);
     repository.add_worktree(&wanted).unwrap();
     assert_eq!(fs::metadata(path.join("a.txt")).unwrap().modified().unwrap(), before);
     assert_eq!(listed_entry(&repository, &path).unwrap().locked.as_deref(), Some("orch: run/key@1"));
@@ -248,26 +248,18 @@ fn a_lock_of_ours_holds_against_git_and_one_of_others_against_us() {
     let path = worktree.top_level().to_owned();
     let removed = ground.try_git_in(&ground.top, ["worktree", "remove", "--force", path.to_str().unwrap()]);
     assert!(!removed.status.success());
-    repository.lock_worktree(&path, "run/key@1").unwrap();
-    repository.lock_worktree(&path, "another reason").unwrap();
+    let (name, commit) = (branch_name("orch/run/key.1"), ground.head());
+    let other_reason = WorktreeSpec { reason: "another reason", ..addition(&path, &name, &commit) };
+    repository.add_worktree(&other_reason).unwrap();
     assert_eq!(listed_entry(&repository, &path).unwrap().locked.as_deref(), Some("orch: another reason"));
-    repository.unlock_worktree(&path).unwrap();
-    repository.unlock_worktree(&path).unwrap();
-    assert_eq!(listed_entry(&repository, &path).unwrap().locked, None);
+    ground.git(["worktree", "unlock", path.to_str().unwrap()]);
     ground.git(["worktree", "lock", "--reason", "on a stick", path.to_str().unwrap()]);
     let salvage = worktree.salvage_to_ref(&RefName::new("refs/orch/salvage/a").unwrap(), "x").unwrap();
-    for result in [
-        repository.lock_worktree(&path, "x"),
-        repository.unlock_worktree(&path),
-        repository.remove_worktree(&salvage),
-    ] {
+    for result in [repository.add_worktree(&other_reason).map(drop), repository.remove_worktree(&salvage)] {
         assert!(
             matches!(&result, Err(GitError::LockedByOthers { reason, .. }) if reason == "on a stick"),
             "{result:?}"
         );
-    }
-    for other in [&ground.top, &ground.beside("missing")] {
-        assert!(matches!(repository.lock_worktree(other, "x"), Err(GitError::NotAWorktree { .. })));
     }
 }
 

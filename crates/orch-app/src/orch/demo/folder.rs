@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use orch_contract::ErrorCode;
-use orch_git::Git;
 use orch_inbox::Error;
+use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
 use orch_supervisor::wrapper::ProgramPaths;
 
@@ -42,7 +42,8 @@ impl DemoFolder {
     /// The named folder is not empty, git is not installed, or a file cannot be written.
     pub fn prepare_in(named: Option<&Path>, pages: &[(String, String)]) -> Result<Self, AppError> {
         let demo = Self { folder: empty_folder(named)?, pages: pages.len() };
-        let git = Git::find_installed(EnvironmentVariables::inherit_sanitized()).map_err(Error::from)?;
+        let host = HostEnvironment::new(EnvironmentVariables::inherit_sanitized());
+        let git = host.git().map_err(Error::from)?;
         place_programs(&demo.folder)?;
         let repository = demo.repository();
         for folder in ["", "pages", "workers"] {

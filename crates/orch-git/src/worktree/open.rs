@@ -1,0 +1,163 @@
+//! An open worktree: its status, its operation in progress, and commands in it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::list::canonicalize_existing;
+use crate::error::GitError;
+use crate::name::CommitId;
+use crate::program::GitCommand;
+use crate::repository::Repository;
+use crate::status::{self, WorktreeStatus};
+
+/// A worktree of a repository.
+#[derive(Clone, Debug)]
+pub struct Worktree<'r> {
+    pub(crate) repository: &'r Repository,
+    top: PathBuf,
+    git_dir: PathBuf,
+}
+
+/// Files in a worktree's git directory that exist while an operation is in progress, and the operation.
+const OPERATIONS: [(&str, &str); 7] = [
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer", "cherry-pick"),
+    ("BISECT_LOG", "bisect"),
+];
+
+impl Repository {
+    /// Opens the worktree with this top.
+    ///
+    /// # Errors
+    /// `NotAWorktree`.
+    pub fn open_worktree(&self, top: &Path) -> Result<Worktree<'_>, GitError> {
+        let not_a_worktree = || GitError::NotAWorktree { path: top.to_owned() };
+        let top = top.canonicalize().map_err(|_| not_a_worktree())?;
+        let git_dir = self.find_git_dir(&top).ok_or_else(not_a_worktree)?;
+        Ok(Worktree { repository: self, top, git_dir })
+    }
+
+    /// Returns the git directory of a worktree, if the two refer to each other.
+    fn find_git_dir(&self, top: &Path) -> Option<PathBuf> {
+        if self.top_level() == Some(top) {
+            return Some(self.git_dir().to_owned());
+        }
+        let common = self.common_dir().canonicalize().ok()?;
+        let dot_git = top.join(".git");
+        if dot_git.is_dir() {
+            return (dot_git.canonicalize().ok()? == common).then_some(dot_git);
+        }
+        let text = std::fs::read(&dot_git).ok()?;
+        let git_dir = parse_path_file(text.strip_prefix(b"gitdir: ")?);
+        let git_dir = top.join(git_dir).canonicalize().ok()?;
+        if git_dir == common {
+            return Some(git_dir);
+        }
+        let named_common = parse_path_file(&std::fs::read(git_dir.join("commondir")).ok()?);
+        let named_back = parse_path_file(&std::fs::read(git_dir.join("gitdir")).ok()?);
+        let is_ours = git_dir.join(named_common).canonicalize().ok()? == common;
+        (is_ours && canonicalize_existing(&git_dir.join(named_back)) == dot_git).then_some(git_dir)
+    }
+}
+
+/// Parses a file of git that contains a path and a line terminator.
+fn parse_path_file(text: &[u8]) -> PathBuf {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    PathBuf::from(OsStr::from_bytes(&text[..end]))
+}
+
+impl Worktree<'_> {
+    /// Returns its top, without symbolic links.
+    #[must_use]
+    pub fn top_level(&self) -> &Path {
+        &self.top
+    }
+
+    /// Returns its git directory.
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Returns whether it is a linked worktree, and not the main one.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.top.join(".git").is_file()
+    }
+
+    /// Reads what is checked out and what is changed.
+    pub fn read_status(&self) -> Result<WorktreeStatus, GitError> {
+        self.git_command(status::STATUS_COMMAND).read_parsed(status::parse_status)
+    }
+
+    /// Returns the operation in progress, such as a merge with unresolved conflicts.
+    #[must_use]
+    pub fn operation_in_progress(&self) -> Option<&'static str> {
+        OPERATIONS.iter().find(|(file, _)| self.git_dir.join(file).exists()).map(|(_, operation)| *operation)
+    }
+
+    /// Rejects a worktree with an operation in progress.
+    pub(crate) fn refuse_operation_in_progress(&self) -> Result<(), GitError> {
+        match self.operation_in_progress() {
+            Some(operation) => Err(GitError::InProgress { path: self.top.clone(), operation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until commands that a killed process left behind have finished.
+    pub fn wait_until_unlocked(&self) -> Result<(), GitError> {
+        self.repository.lock_tree(&self.top).map(drop)
+    }
+
+    /// Fast-forwards its branch, index and files to a commit.
+    ///
+    /// # Errors
+    /// `NotClean` if uncommitted changes or untracked files would be overwritten.
+    pub fn fast_forward(&self, to: &CommitId) -> Result<(), GitError> {
+        let lock = self.repository.lock_tree(&self.top)?;
+        let command = self.git_command([
+            "merge",
+            "--ff-only",
+            // By default git overwrites ignored files.
+            "--no-overwrite-ignore",
+            "--no-autostash",
+            "--quiet",
+            "--no-verify",
+            "--no-stat",
+            to.as_str(),
+        ]);
+        match self.repository.with_identity(command)?.with_lock(lock.share_handle()?).read_stdout() {
+            Err(GitError::Failed { stderr, .. }) if stderr.contains("would be overwritten by merge") => {
+                Err(GitError::NotClean { path: self.top.clone(), files: self.read_status()?.dirty })
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Builds a command in it.
+    pub(crate) fn git_command<I>(&self, arguments: I) -> GitCommand
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.repository.worktree_command(&self.git_dir, &self.top, arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_file_loses_only_its_line_terminator() {
+        for (text, expected) in
+            [(&b"/a b\n"[..], "/a b"), (b"/a\nb\n", "/a\nb"), (b"../..\r\n", "../.."), (b"\n", "")]
+        {
+            assert_eq!(parse_path_file(text), Path::new(expected));
+        }
+    }
+}
