@@ -203,10 +203,10 @@ fn git_error_view(error: &GitError) -> ErrorView {
         | GitError::ChangedSinceSalvage { .. } => {
             (ErrorCode::WorktreeConflict, Some("git worktree list".to_owned()))
         }
-        GitError::HalfRegistered { folder } => {
+        GitError::HalfRegistered(folder) => {
             (ErrorCode::WorktreeConflict, Some(shell::join_words(["ls", "-l", &place(folder)])))
         }
-        GitError::NotTrusted { folder } => {
+        GitError::NotTrusted(folder) => {
             let words = ["git", "config", "--global", "--add", "safe.directory", &place(folder)];
             (ErrorCode::NotPermitted, Some(shell::join_words(words)))
         }

@@ -93,7 +93,7 @@ impl Repository {
         words.push("--".into());
         for glob in globs {
             let specs = pathspecs_for_glob(glob);
-            words.extend(specs.ok_or_else(|| GitError::InvalidPattern { pattern: glob.clone() })?);
+            words.extend(specs.ok_or_else(|| GitError::InvalidPattern(glob.clone()))?);
         }
         Ok(parse_changed_paths(&self.git_command(words).read_stdout()?))
     }

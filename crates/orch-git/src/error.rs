@@ -15,38 +15,23 @@ pub enum GitError {
     #[error("git is not installed, or not on the PATH")]
     NotInstalled,
     /// The installed git is too old.
-    #[error("git {found} is too old, at least {}.{} is needed", GIT_VERSION_MIN.0, GIT_VERSION_MIN.1)]
-    TooOld {
-        /// The installed version.
-        found: String,
-    },
+    #[error("git {} is too old, at least {}.{} is needed", .0, GIT_VERSION_MIN.0, GIT_VERSION_MIN.1)]
+    TooOld(String),
     /// The folder is not inside a repository.
-    #[error("{} is not inside a git repository", folder.display())]
-    NotARepository {
-        /// The folder.
-        folder: PathBuf,
-    },
+    #[error("{} is not inside a git repository", .0.display())]
+    NotARepository(PathBuf),
     /// `HEAD` has no commit yet.
     #[error("HEAD has no commit yet")]
     Unborn,
     /// The revision is not a commit.
-    #[error("`{revision}` is not a commit")]
-    NotFound {
-        /// The revision.
-        revision: String,
-    },
+    #[error("`{0}` is not a commit")]
+    NotFound(String),
     /// The name is invalid for a reference.
-    #[error("`{name}` is not a valid name in git")]
-    InvalidName {
-        /// The rejected text.
-        name: String,
-    },
+    #[error("`{0}` is not a valid name in git")]
+    InvalidName(String),
     /// The pattern is invalid.
-    #[error("`{pattern}` is not a valid file pattern")]
-    InvalidPattern {
-        /// The rejected text.
-        pattern: String,
-    },
+    #[error("`{0}` is not a valid file pattern")]
+    InvalidPattern(String),
     /// The reference exists already.
     #[error("{reference} exists already, at {at}")]
     RefExists {
@@ -82,23 +67,14 @@ pub enum GitError {
         path: PathBuf,
     },
     /// The path of a worktree is occupied by something that we may not remove.
-    #[error("{} is occupied", path.display())]
-    PathTaken {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} is occupied", .0.display())]
+    PathTaken(PathBuf),
     /// The folder is not a worktree of this repository.
-    #[error("{} is not a worktree of this repository", path.display())]
-    NotAWorktree {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} is not a worktree of this repository", .0.display())]
+    NotAWorktree(PathBuf),
     /// The path is the main worktree, which belongs to the user.
-    #[error("{} is the main worktree", path.display())]
-    MainWorktree {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} is the main worktree", .0.display())]
+    MainWorktree(PathBuf),
     /// The worktree has uncommitted changes.
     #[error("{} has uncommitted changes", path.display())]
     NotClean {
@@ -124,23 +100,14 @@ pub enum GitError {
         operation: &'static str,
     },
     /// The worktree has changed since it was salvaged.
-    #[error("{} has changed since it was salvaged", path.display())]
-    ChangedSinceSalvage {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} has changed since it was salvaged", .0.display())]
+    ChangedSinceSalvage(PathBuf),
     /// The commit is not a salvage.
-    #[error("{commit} is not a salvaged worktree")]
-    NotASalvage {
-        /// The commit.
-        commit: CommitId,
-    },
+    #[error("{0} is not a salvaged worktree")]
+    NotASalvage(CommitId),
     /// A salvaged file could not be restored exactly.
-    #[error("{} could not be restored exactly", path.display())]
-    NotRestored {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} could not be restored exactly", .0.display())]
+    NotRestored(PathBuf),
     /// The two commits have no common ancestor.
     #[error("the histories of {ours} and {theirs} are unrelated")]
     Unrelated {
@@ -158,38 +125,23 @@ pub enum GitError {
         what: UnsupportedContent,
     },
     /// Git was killed while it registered a worktree, and can no longer list any.
-    #[error("git cannot read one of the worktree registrations in {}", folder.display())]
-    HalfRegistered {
-        /// The folder with the registrations.
-        folder: PathBuf,
-    },
+    #[error("git cannot read one of the worktree registrations in {}", .0.display())]
+    HalfRegistered(PathBuf),
     /// Git does not trust the owner of the repository.
-    #[error("git does not trust {}, which belongs to another user (dubious ownership)", folder.display())]
-    NotTrusted {
-        /// The repository.
-        folder: PathBuf,
-    },
+    #[error("git does not trust {}, which belongs to another user (dubious ownership)", .0.display())]
+    NotTrusted(PathBuf),
     /// Another process holds a lock for too long.
     #[error("another process is changing the worktrees of this repository")]
     Busy,
     /// A git command exceeded its output limit.
-    #[error("`git {command}` exceeded its output limit")]
-    TooMuchOutput {
-        /// The command.
-        command: String,
-    },
+    #[error("`git {0}` exceeded its output limit")]
+    TooMuchOutput(String),
     /// A git command exceeded its time limit.
-    #[error("`git {command}` exceeded its time limit")]
-    TimedOut {
-        /// The command.
-        command: String,
-    },
+    #[error("`git {0}` exceeded its time limit")]
+    TimedOut(String),
     /// The output of a git command could not be parsed.
-    #[error("`git {command}` printed unexpected output")]
-    Unreadable {
-        /// The command.
-        command: String,
-    },
+    #[error("`git {0}` printed unexpected output")]
+    Unreadable(String),
     /// A git command failed.
     #[error("`git {command}` failed ({status}): {stderr}")]
     Failed {

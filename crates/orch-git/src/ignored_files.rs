@@ -85,7 +85,7 @@ impl Worktree<'_> {
         }
         for glob in globs {
             if glob.is_empty() || glob.contains(['\0', '\n']) {
-                return Err(GitError::InvalidPattern { pattern: glob.clone() });
+                return Err(GitError::InvalidPattern(glob.clone()));
             }
             words.push(format!("--exclude={glob}"));
         }

@@ -75,7 +75,7 @@ impl RefName {
         if below && is_ref_name(name) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(GitError::InvalidName { name: name.to_owned() })
+            Err(GitError::InvalidName(name.to_owned()))
         }
     }
 
@@ -86,9 +86,9 @@ impl RefName {
     pub fn from_branch_name(name: &str) -> Result<Self, GitError> {
         // Git gives these a special meaning in place of a branch name.
         if name.starts_with('-') || name == "HEAD" {
-            return Err(GitError::InvalidName { name: name.to_owned() });
+            return Err(GitError::InvalidName(name.to_owned()));
         }
-        Self::new(&format!("{HEADS}{name}")).map_err(|_| GitError::InvalidName { name: name.to_owned() })
+        Self::new(&format!("{HEADS}{name}")).map_err(|_| GitError::InvalidName(name.to_owned()))
     }
 
     /// Returns the full name.

@@ -64,7 +64,7 @@ impl Git {
             Some(found) if found >= GIT_VERSION_MIN => Ok(git),
             _ => {
                 let found = text.trim().trim_start_matches("git version ").to_owned();
-                Err(GitError::TooOld { found })
+                Err(GitError::TooOld(found))
             }
         }
     }
@@ -277,8 +277,8 @@ impl GitCommand {
             Err(ExceededLimit::Output) if self.output_bytes_max < GIT_OUTPUT_BYTES_MAX => {
                 (ExitStatus::from_raw(0), true)
             }
-            Err(ExceededLimit::Output) => return Err(GitError::TooMuchOutput { command: self.name }),
-            Err(ExceededLimit::Duration) => return Err(GitError::TimedOut { command: self.name }),
+            Err(ExceededLimit::Output) => return Err(GitError::TooMuchOutput(self.name)),
+            Err(ExceededLimit::Duration) => return Err(GitError::TimedOut(self.name)),
         };
         let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
         Ok(GitOutput { name: self.name, status, is_cut, stdout: output.stdout, stderr })
@@ -299,7 +299,7 @@ impl GitOutput {
 
     /// Returns the error for output that could not be parsed.
     pub(super) fn into_unreadable(self) -> GitError {
-        GitError::Unreadable { command: self.name }
+        GitError::Unreadable(self.name)
     }
 }
 
@@ -311,7 +311,7 @@ pub(super) fn split_nul(output: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Tells a missing working directory from a missing program, which the system does not.
 fn spawn_error(command: &Command, error: std::io::Error) -> GitError {
     match command.get_current_dir() {
-        Some(folder) if !folder.is_dir() => GitError::NotAWorktree { path: folder.to_owned() },
+        Some(folder) if !folder.is_dir() => GitError::NotAWorktree(folder.to_owned()),
         _ => GitError::io("start", command.get_program())(error),
     }
 }
@@ -350,7 +350,7 @@ mod tests {
         let error = Git::find_installed(host).unwrap_err();
         assert_eq!(error.to_string(), "git 2.37.9 is too old, at least 2.38 is needed");
         let (_folder, host) = fake_git("echo hello");
-        assert!(matches!(Git::find_installed(host), Err(GitError::TooOld { found }) if found == "hello"));
+        assert!(matches!(Git::find_installed(host), Err(GitError::TooOld(found)) if found == "hello"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Repository {
     /// # Errors
     /// `NotARepository`, `NotTrusted`.
     pub fn discover(git: &Git, folder: &Path) -> Result<Self, GitError> {
-        let not_found = || GitError::NotARepository { folder: folder.to_owned() };
+        let not_found = || GitError::NotARepository(folder.to_owned());
         // Git prints real paths, and relative ones are relative to a real path.
         let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(not_found)?;
         let rev_parse = |query: &[&str]| -> Result<Vec<u8>, GitError> {
@@ -39,7 +39,7 @@ impl Repository {
             } else if output.stderr.contains("not a git repository") {
                 Err(not_found())
             } else if let Some(folder) = parse_untrusted_folder(&output.stderr) {
-                Err(GitError::NotTrusted { folder })
+                Err(GitError::NotTrusted(folder))
             } else {
                 Err(output.into_error())
             }
@@ -47,7 +47,7 @@ impl Repository {
         let output = rev_parse(&DISCOVERY_QUERY)?;
         let lines: Vec<&[u8]> = output.split(|byte| *byte == b'\n').collect();
         let &[is_inside, cdup, ref paths @ ..] = lines.as_slice() else {
-            return Err(GitError::Unreadable { command: "rev-parse".to_owned() });
+            return Err(GitError::Unreadable("rev-parse".to_owned()));
         };
         let top = (is_inside == b"true").then(|| resolve_cdup(&folder, cdup));
         let (git_dir, common_dir) = match *paths {
@@ -71,7 +71,7 @@ impl Repository {
         let exists =
             common_dir.join("HEAD").symlink_metadata().is_ok() && common_dir.join("objects").is_dir();
         if !exists {
-            return Err(GitError::NotARepository { folder: common_dir.to_owned() });
+            return Err(GitError::NotARepository(common_dir.to_owned()));
         }
         let (git_dir, common_dir) = (common_dir.to_owned(), common_dir.to_owned());
         Ok(Self { git: git.clone(), git_dir, common_dir, top: None, config: OnceLock::new() })

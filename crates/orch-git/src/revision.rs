@@ -20,7 +20,7 @@ impl Repository {
     /// # Errors
     /// `NotFound`; `Unborn` for `HEAD` without a commit.
     pub fn resolve_commit(&self, revision: &str) -> Result<CommitId, GitError> {
-        let not_found = || GitError::NotFound { revision: revision.to_owned() };
+        let not_found = || GitError::NotFound(revision.to_owned());
         if revision.is_empty() || revision.contains('\0') {
             return Err(not_found());
         }

@@ -45,7 +45,7 @@ impl Repository {
         let lock = self.lock_tree(path)?;
         self.remove_if_incomplete(path)?;
         if !is_path_available(path)? || self.find_registration(path)?.is_some() {
-            return Err(GitError::PathTaken { path: path.to_owned() });
+            return Err(GitError::PathTaken(path.to_owned()));
         }
         // On a branch without commits, the commit of the index is checked out until the files are restored.
         let commit = trailers.commit.as_ref().unwrap_or(&trailers.index);
@@ -104,7 +104,7 @@ impl Worktree<'_> {
         }
         if let Some(stages) = &captured.stages {
             let lines = stage_index_lines(&self.list_tree_files(stages)?)
-                .ok_or_else(|| GitError::NotASalvage { commit: salvage.clone() })?;
+                .ok_or_else(|| GitError::NotASalvage(salvage.clone()))?;
             self.git_command(["update-index", "-z", "--index-info"]).with_stdin(lines).read_stdout()?;
         }
         let wanted = self.list_tree_files(&captured.tree)?;
@@ -190,7 +190,7 @@ impl Worktree<'_> {
     }
 
     fn write_batch(&self, batch: &[(&GitPath, &StoredFile)]) -> Result<(), GitError> {
-        let unreadable = || GitError::Unreadable { command: "cat-file".to_owned() };
+        let unreadable = || GitError::Unreadable("cat-file".to_owned());
         let output =
             self.git_command(["cat-file", "--batch"]).with_stdin(blob_name_lines(batch)).read_stdout()?;
         let mut rest = output.as_slice();
@@ -205,7 +205,7 @@ impl Worktree<'_> {
     /// Lets git write the file itself.
     fn write_large(&self, path: &GitPath, content: &StoredFile) -> Result<(), GitError> {
         if content.mode == FileMode::Symlink {
-            return Err(GitError::Unreadable { command: "cat-file".to_owned() });
+            return Err(GitError::Unreadable("cat-file".to_owned()));
         }
         let full = self.prepare_file_path(path)?;
         let file = create_file(&full, content.mode).map_err(GitError::io("write", &full))?;
@@ -228,7 +228,7 @@ impl Worktree<'_> {
         let folder = full.parent().unwrap_or(self.top_level());
         DirBuilder::new().recursive(true).create(folder).map_err(GitError::io("create", folder))?;
         let is_inside = folder.canonicalize().is_ok_and(|real| real == folder);
-        if is_inside { Ok(full) } else { Err(GitError::NotRestored { path: full }) }
+        if is_inside { Ok(full) } else { Err(GitError::NotRestored(full)) }
     }
 
     /// Verifies the written files by reading them again.
@@ -241,7 +241,7 @@ impl Worktree<'_> {
         for path in changed {
             let expected = wanted.get(path).filter(|content| content.mode != FileMode::Submodule);
             if existing.get(path) != expected {
-                return Err(GitError::NotRestored { path: self.top_level().join(to_file_path(path)) });
+                return Err(GitError::NotRestored(self.top_level().join(to_file_path(path))));
             }
         }
         Ok(())

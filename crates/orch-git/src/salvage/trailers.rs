@@ -66,8 +66,7 @@ impl Repository {
         commit: &CommitId,
     ) -> Result<(SalvageTrailers, CapturedWorktree), GitError> {
         let text = self.git_command(["cat-file", "commit", commit.as_str()]).read_stdout()?;
-        let trailers =
-            SalvageTrailers::parse(&text).ok_or_else(|| GitError::NotASalvage { commit: commit.clone() })?;
+        let trailers = SalvageTrailers::parse(&text).ok_or_else(|| GitError::NotASalvage(commit.clone()))?;
         let stages = match &trailers.stages {
             Some(stages) => Some(self.tree_of_commit(stages)?),
             None => None,

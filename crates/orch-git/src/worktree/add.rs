@@ -85,7 +85,7 @@ impl Repository {
     }
 
     fn inspect_path(&self, spec: &WorktreeSpec<'_>) -> Result<PathOccupant, GitError> {
-        let path_taken = || GitError::PathTaken { path: spec.path.to_owned() };
+        let path_taken = || GitError::PathTaken(spec.path.to_owned());
         let (path, head) = (canonicalize_existing(spec.path), spec.expected_head());
         let worktrees = self.list_worktrees()?;
         match worktrees.iter().find(|entry| canonicalize_existing(&entry.path) == path) {
@@ -131,9 +131,9 @@ impl Repository {
         let lock = self.lock_registrations()?;
         let mut words = vec!["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", INCOMPLETE];
         let commit_ish = match spec.checkout {
-            CheckoutTarget::Branch(branch) => branch
-                .branch_name()
-                .ok_or_else(|| GitError::InvalidName { name: branch.as_str().to_owned() })?,
+            CheckoutTarget::Branch(branch) => {
+                branch.branch_name().ok_or_else(|| GitError::InvalidName(branch.as_str().to_owned()))?
+            }
             CheckoutTarget::Detached => {
                 words.push("--detach");
                 spec.commit.as_str()
@@ -157,7 +157,7 @@ impl Repository {
         }
         let entry = self.lock_for_use(spec)?;
         if entry.head != Some(spec.expected_head()) {
-            return Err(GitError::PathTaken { path: worktree.top_level().to_owned() });
+            return Err(GitError::PathTaken(worktree.top_level().to_owned()));
         }
         Ok(())
     }

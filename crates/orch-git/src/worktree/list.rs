@@ -42,7 +42,7 @@ impl Repository {
             }
             lock::pause_before_retry();
         }
-        Err(GitError::HalfRegistered { folder: self.common_dir().join("worktrees") })
+        Err(GitError::HalfRegistered(self.common_dir().join("worktrees")))
     }
 
     /// Finds the worktree that has a branch checked out.

@@ -55,7 +55,7 @@ impl Repository {
     pub(super) fn set_lock_reason(&self, path: &Path, reason: &str) -> Result<RegisteredWorktree, GitError> {
         let lock = self.lock_registrations()?;
         let entry = self.find_registration(path)?.filter(|entry| !entry.is_main);
-        let entry = entry.ok_or_else(|| GitError::NotAWorktree { path: path.to_owned() })?;
+        let entry = entry.ok_or_else(|| GitError::NotAWorktree(path.to_owned()))?;
         if entry.locked.as_deref() == Some(reason) {
             return Ok(entry);
         }

@@ -36,7 +36,7 @@ impl Repository {
     /// # Errors
     /// `NotAWorktree`.
     pub fn open_worktree(&self, top: &Path) -> Result<Worktree<'_>, GitError> {
-        let not_a_worktree = || GitError::NotAWorktree { path: top.to_owned() };
+        let not_a_worktree = || GitError::NotAWorktree(top.to_owned());
         let top = top.canonicalize().map_err(|_| not_a_worktree())?;
         let git_dir = self.find_git_dir(&top).ok_or_else(not_a_worktree)?;
         Ok(Worktree { repository: self, top, git_dir })

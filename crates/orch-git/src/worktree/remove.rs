@@ -27,14 +27,14 @@ impl Repository {
         let _lock = self.lock_tree(path)?;
         let Some(entry) = self.find_registration(path)? else {
             // Removed by an interrupted attempt.
-            return if path.exists() { Err(GitError::NotAWorktree { path: path.clone() }) } else { Ok(()) };
+            return if path.exists() { Err(GitError::NotAWorktree(path.clone())) } else { Ok(()) };
         };
         if entry.is_main {
-            return Err(GitError::MainWorktree { path: path.clone() });
+            return Err(GitError::MainWorktree(path.clone()));
         }
         refuse_foreign_lock(&entry)?;
         if path.exists() && self.open_worktree(path)?.capture_contents()? != salvage.captured {
-            return Err(GitError::ChangedSinceSalvage { path: path.clone() });
+            return Err(GitError::ChangedSinceSalvage(path.clone()));
         }
         self.delete_worktree(path)
     }
@@ -47,7 +47,7 @@ impl Repository {
         let _lock = self.lock_tree(path)?;
         let Some(entry) = self.find_registration(path)? else { return Ok(()) };
         if !(entry.is_incomplete() || entry.is_detached() && entry.has_purpose(reason)) {
-            return Err(GitError::NotAWorktree { path: path.to_owned() });
+            return Err(GitError::NotAWorktree(path.to_owned()));
         }
         self.delete_worktree(path)
     }

@@ -57,14 +57,14 @@ impl Repository {
         let worktree = self.open_worktree(from)?;
         let (entries, others): (Vec<RegisteredWorktree>, _) =
             worktrees.into_iter().partition(|entry| entry.path == worktree.top_level());
-        let entry = entries.first().ok_or_else(|| GitError::NotAWorktree { path: from.to_owned() })?;
+        let entry = entries.first().ok_or_else(|| GitError::NotAWorktree(from.to_owned()))?;
         if entry.is_main {
-            return Err(GitError::MainWorktree { path: from.to_owned() });
+            return Err(GitError::MainWorktree(from.to_owned()));
         }
         refuse_foreign_lock(entry)?;
         let is_in_place = worktree.top_level() == canonicalize_existing(spec.path);
         if !is_in_place && !is_path_available(spec.path)? {
-            return Err(GitError::PathTaken { path: spec.path.to_owned() });
+            return Err(GitError::PathTaken(spec.path.to_owned()));
         }
         if let CheckoutTarget::Branch(branch) = spec.checkout {
             refuse_second_checkout(&others, branch)?;

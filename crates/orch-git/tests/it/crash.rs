@@ -1,7 +1,7 @@
-//! Killed before and after each git command that it runs, whatever was begun is healed by asking again.
+//! Tests that an operation killed before or after any of its git commands is completed by repeating it.
 //!
-//! The victim is this test program itself, started once more with a `git` in front of the real one that
-//! counts its calls and at the chosen one kills whoever called it.
+//! The victim is this test program, started again with a wrapper of `git` that counts its calls and kills its caller at
+//! a given one.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,13 @@ use orch_process::EnvironmentVariables;
 use super::ground::{GitFixture, addition, tree_contents, write, write_program};
 use super::test_host::TestHost;
 
-/// How the victim is told what to do.
-const STORY: &str = "ORCH_TEST_STORY";
+/// The variable with the scenario of the victim.
+const SCENARIO: &str = "ORCH_TEST_SCENARIO";
 
-/// More commands than any story runs.
+/// More commands than any scenario runs.
 const COMMANDS_MAX: u32 = 60;
 
-/// What a victim does, and what must hold once it was done to the end.
+/// An operation of the victim, and what holds after it was completed.
 struct CrashScenario {
     name: &'static str,
     prepare: fn(&GitFixture),
@@ -27,7 +27,7 @@ struct CrashScenario {
     check: fn(&GitFixture, &Repository),
 }
 
-/// What a victim knows.
+/// The paths and names of a scenario.
 struct ScenarioPaths {
     tree: std::path::PathBuf,
     next: std::path::PathBuf,
@@ -60,7 +60,7 @@ impl ScenarioPaths {
     }
 }
 
-const STORIES: [CrashScenario; 5] = [
+const SCENARIOS: [CrashScenario; 5] = [
     CrashScenario {
         name: "add",
         prepare: |_| {},
@@ -68,27 +68,27 @@ const STORIES: [CrashScenario; 5] = [
             let worktree = repository.add_worktree(&place.addition()).unwrap();
             assert!(worktree.read_status().unwrap().is_clean());
         },
-        check: |ground, repository| {
+        check: |fixture, repository| {
             let entry = repository.list_worktrees().unwrap().remove(1);
             assert_eq!(entry.locked.as_deref(), Some("orch: run/key@1"));
-            assert_eq!(tree_contents(&entry.path), tree_contents(&ground.top));
+            assert_eq!(tree_contents(&entry.path), tree_contents(&fixture.top));
         },
     },
     CrashScenario {
         name: "snapshot",
-        prepare: |ground| {
-            let repository = ground.repository();
-            let worktree = ground.add_attempt_worktree(&repository, "key.1");
+        prepare: |fixture| {
+            let repository = fixture.repository();
+            let worktree = fixture.add_attempt_worktree(&repository, "key.1");
             write(worktree.top_level(), "a.txt", "changed\n");
             write(worktree.top_level(), "new.txt", "new\n");
         },
         act: |repository, place| {
             repository.open_worktree(&place.tree).unwrap().snapshot_commit("snapshot").unwrap();
         },
-        check: |ground, repository| {
-            let tree = ground.beside("key.1");
+        check: |fixture, repository| {
+            let tree = fixture.beside("key.1");
             assert!(repository.open_worktree(&tree).unwrap().read_status().unwrap().is_clean());
-            assert_eq!(ground.git_in(&tree, ["rev-list", "--count", "main..HEAD"]), "1");
+            assert_eq!(fixture.git_in(&tree, ["rev-list", "--count", "main..HEAD"]), "1");
             assert_eq!(fs::read_to_string(tree.join("new.txt")).unwrap(), "new\n");
         },
     },
@@ -98,15 +98,15 @@ const STORIES: [CrashScenario; 5] = [
         act: |repository, place| {
             let salvage = match repository.open_worktree(&place.tree) {
                 Ok(worktree) => worktree.salvage_to_ref(&place.salvage, "key.1").unwrap(),
-                // Killed after the folder was gone, there is nothing left to salvage.
+                // Killed after the folder was deleted: nothing is left to salvage.
                 Err(_) => repository.find_salvage(&place.salvage, &place.tree).unwrap().unwrap(),
             };
             repository.remove_worktree(&salvage).unwrap();
             sweep_deleted_folders(place.tree.parent().unwrap()).unwrap();
         },
-        check: |ground, repository| {
+        check: |fixture, repository| {
             assert_eq!(repository.list_worktrees().unwrap().len(), 1);
-            let left: Vec<_> = fs::read_dir(ground.beside("")).unwrap().flatten().collect();
+            let left: Vec<_> = fs::read_dir(fixture.beside("")).unwrap().flatten().collect();
             assert!(
                 !left.iter().any(|entry| entry.file_name().to_string_lossy().contains("key.1")),
                 "{left:?}"
@@ -116,17 +116,17 @@ const STORIES: [CrashScenario; 5] = [
                 "{left:?}"
             );
             let commit = repository.read_ref(&RefName::new("refs/orch/salvage/run/key.1").unwrap()).unwrap();
-            let path = ground.beside("back");
+            let path = fixture.beside("back");
             repository.restore_salvage(&commit.unwrap(), &path, "r").unwrap();
-            assert_eq!(tree_contents(&path), expected_files(ground));
+            assert_eq!(tree_contents(&path), expected_files(fixture));
         },
     },
     CrashScenario {
         name: "restore",
-        prepare: |ground| {
-            change_everything(ground);
-            let repository = ground.repository();
-            let place = ScenarioPaths::new(&repository, &ground.beside(""));
+        prepare: |fixture| {
+            change_everything(fixture);
+            let repository = fixture.repository();
+            let place = ScenarioPaths::new(&repository, &fixture.beside(""));
             let salvage =
                 repository.open_worktree(&place.tree).unwrap().salvage_to_ref(&place.salvage, "x").unwrap();
             repository.remove_worktree(&salvage).unwrap();
@@ -135,83 +135,83 @@ const STORIES: [CrashScenario; 5] = [
             let commit = repository.read_ref(&place.salvage).unwrap().unwrap();
             match repository.restore_salvage(&commit, &place.restored, "r") {
                 Ok(_) => {}
-                // Killed at the very end, it is there.
+                // Killed at the very end: the worktree exists.
                 Err(error) => {
                     let entry = repository.list_worktrees().unwrap().remove(1);
                     assert_eq!(entry.locked.as_deref(), Some("orch: r"), "{error}");
                 }
             }
         },
-        check: |ground, _| assert_eq!(tree_contents(&ground.beside("restored")), expected_files(ground)),
+        check: |fixture, _| assert_eq!(tree_contents(&fixture.beside("restored")), expected_files(fixture)),
     },
     CrashScenario {
         name: "reuse",
-        prepare: |ground| {
-            let repository = ground.repository();
-            let worktree = ground.add_attempt_worktree(&repository, "key.1");
+        prepare: |fixture| {
+            let repository = fixture.repository();
+            let worktree = fixture.add_attempt_worktree(&repository, "key.1");
             write(worktree.top_level(), "work.txt", "w\n");
-            ground.commit_in(worktree.top_level(), "work");
-            ground.write("later.txt", "l\n");
-            ground.commit("later");
+            fixture.commit_in(worktree.top_level(), "work");
+            fixture.write("later.txt", "l\n");
+            fixture.commit("later");
         },
         act: |repository, place| {
-            // As a caller does: a fresh one where there is none to use again.
+            // As a caller does: a fresh worktree if there is none to reuse.
             let reused = repository.reuse_worktree(&place.tree, &place.next_addition());
             if !matches!(reused, Ok(ReuseOutcome::Reused(_))) {
                 repository.add_worktree(&place.next_addition()).unwrap();
             }
         },
-        check: |ground, repository| {
-            let path = ground.beside("key.2");
+        check: |fixture, repository| {
+            let path = fixture.beside("key.2");
             let state = repository.open_worktree(&path).unwrap().read_status().unwrap();
             assert!(
                 state.is_clean()
                     && state.branch == Some(RefName::from_branch_name("orch/run/key.2").unwrap())
             );
-            assert_eq!(tree_contents(&path), tree_contents(&ground.top));
-            let work = ground.git(["show", "orch/run/key.1:work.txt"]);
-            assert_eq!(work, "w", "what was committed in the old one is kept");
+            assert_eq!(tree_contents(&path), tree_contents(&fixture.top));
+            let work = fixture.git(["show", "orch/run/key.1:work.txt"]);
+            assert_eq!(work, "w", "the commits of the old worktree are kept");
         },
     },
 ];
 
-/// A worktree with changes of every kind.
-fn change_everything(ground: &GitFixture) {
-    ground.write("gone.txt", "g\n");
-    ground.commit("more");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+/// Makes changes of every kind.
+fn change_everything(fixture: &GitFixture) {
+    fixture.write("gone.txt", "g\n");
+    fixture.commit("more");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     write(worktree.top_level(), "a.txt", "staged\n");
-    ground.git_in(worktree.top_level(), ["add", "a.txt"]);
+    fixture.git_in(worktree.top_level(), ["add", "a.txt"]);
     write(worktree.top_level(), "a.txt", "changed\n");
     write(worktree.top_level(), "new/file.txt", "n\n");
     fs::remove_file(worktree.top_level().join("gone.txt")).unwrap();
 }
 
-fn expected_files(ground: &GitFixture) -> std::collections::BTreeMap<std::path::PathBuf, (char, Vec<u8>)> {
-    let mut expected = tree_contents(&ground.top);
+fn expected_files(fixture: &GitFixture) -> std::collections::BTreeMap<std::path::PathBuf, (char, Vec<u8>)> {
+    let mut expected = tree_contents(&fixture.top);
     expected.remove(Path::new("gone.txt"));
     expected.insert("a.txt".into(), ('f', b"changed\n".to_vec()));
     expected.insert("new/file.txt".into(), ('f', b"n\n".to_vec()));
     expected
 }
 
-/// Not a test of its own: what the victim does when a story is told.
+/// Not a test of its own: the process that the tests kill.
 #[test]
-fn the_victim() {
-    let Ok(story) = std::env::var(STORY) else { return };
-    let story = STORIES.iter().find(|known| known.name == story).unwrap();
+fn victim_process() {
+    let Ok(scenario) = std::env::var(SCENARIO) else { return };
+    let scenario = SCENARIOS.iter().find(|known| known.name == scenario).unwrap();
     let top = std::env::current_dir().unwrap();
     let host = TestHost(EnvironmentVariables::inherit_sanitized());
     let repository = Repository::discover(&Git::find_installed(host).unwrap(), &top).unwrap();
-    (story.act)(&repository, &ScenarioPaths::new(&repository, top.parent().unwrap()));
+    (scenario.act)(&repository, &ScenarioPaths::new(&repository, top.parent().unwrap()));
 }
 
-/// Puts a `git` in front that kills its caller before or after its command of this number.
-fn install_deadly_git(ground: &GitFixture, number: u32, is_after: bool) -> std::ffi::OsString {
-    let real = ground.environment().find_program("git").unwrap();
-    let bin = ground.beside("deadly");
-    let count = ground.beside("count");
+/// Installs a wrapper of `git` that kills its caller before or after the command with this number.
+fn install_killing_git(fixture: &GitFixture, number: u32, is_after: bool) -> std::ffi::OsString {
+    let real = fixture.environment().find_program("git").unwrap();
+    let bin = fixture.beside("killing");
+    let count = fixture.beside("count");
     fs::write(&count, "").unwrap();
     let (real, count) = (real.display(), count.display());
     let (before, after) =
@@ -223,75 +223,75 @@ fn install_deadly_git(ground: &GitFixture, number: u32, is_after: bool) -> std::
     write_program(&bin.join("git"), &script);
     let mut path = bin.into_os_string();
     path.push(":");
-    path.push(ground.environment().get("PATH").unwrap());
+    path.push(fixture.environment().get("PATH").unwrap());
     path
 }
 
-/// Runs the victim; says whether it lived.
-fn run_victim(ground: &GitFixture, story: &CrashScenario, path: &std::ffi::OsStr) -> bool {
+/// Runs the victim; returns whether it survived.
+fn run_victim(fixture: &GitFixture, scenario: &CrashScenario, path: &std::ffi::OsStr) -> bool {
     let mut victim = Command::new(std::env::current_exe().unwrap());
-    victim.args(["--exact", "crash::the_victim", "--test-threads=1"]).env_clear();
+    victim.args(["--exact", "crash::victim_process", "--test-threads=1"]).env_clear();
     for name in ["HOME", "XDG_CONFIG_HOME"] {
-        victim.env(name, ground.environment().get(name).unwrap());
+        victim.env(name, fixture.environment().get(name).unwrap());
     }
     let output = victim
         .env("PATH", path)
-        .env(STORY, story.name)
-        .current_dir(&ground.top)
+        .env(SCENARIO, scenario.name)
+        .current_dir(&fixture.top)
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let killed = std::os::unix::process::ExitStatusExt::signal(&output.status) == Some(9);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(killed || output.status.success(), "{}: {said}", story.name);
+    assert!(killed || output.status.success(), "{}: {said}", scenario.name);
     !killed
 }
 
-fn run_scenario(story: &CrashScenario) {
+fn run_scenario(scenario: &CrashScenario) {
     let mut deaths = 0;
     for number in 1..=COMMANDS_MAX {
         let mut has_lived = false;
         for is_after in [false, true] {
-            let ground = GitFixture::new();
-            (story.prepare)(&ground);
-            let path = install_deadly_git(&ground, number, is_after);
-            has_lived = run_victim(&ground, story, &path);
+            let fixture = GitFixture::new();
+            (scenario.prepare)(&fixture);
+            let path = install_killing_git(&fixture, number, is_after);
+            has_lived = run_victim(&fixture, scenario, &path);
             deaths += u32::from(!has_lived);
-            let repository = ground.repository();
-            let place = ScenarioPaths::new(&repository, &ground.beside(""));
-            (story.act)(&repository, &place);
-            (story.check)(&ground, &repository);
-            ground.check_integrity();
+            let repository = fixture.repository();
+            let place = ScenarioPaths::new(&repository, &fixture.beside(""));
+            (scenario.act)(&repository, &place);
+            (scenario.check)(&fixture, &repository);
+            fixture.check_integrity();
         }
         if has_lived {
-            assert!(deaths > 5, "{} was killed {deaths} times only", story.name);
+            assert!(deaths > 5, "{} was killed {deaths} times only", scenario.name);
             return;
         }
     }
-    panic!("{} runs more than {COMMANDS_MAX} commands", story.name);
+    panic!("{} runs more than {COMMANDS_MAX} commands", scenario.name);
 }
 
 #[test]
-fn making_a_worktree_is_healed() {
-    run_scenario(&STORIES[0]);
+fn creating_a_worktree_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[0]);
 }
 
 #[test]
-fn a_snapshot_is_healed() {
-    run_scenario(&STORIES[1]);
+fn a_snapshot_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[1]);
 }
 
 #[test]
-fn removing_a_worktree_is_healed() {
-    run_scenario(&STORIES[2]);
+fn removing_a_worktree_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[2]);
 }
 
 #[test]
-fn restoring_a_worktree_is_healed() {
-    run_scenario(&STORIES[3]);
+fn restoring_a_worktree_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[3]);
 }
 
 #[test]
-fn reusing_a_worktree_is_healed() {
-    run_scenario(&STORIES[4]);
+fn reusing_a_worktree_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[4]);
 }

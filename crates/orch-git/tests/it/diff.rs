@@ -1,4 +1,4 @@
-//! What lies between two commits.
+//! Tests of differences between two commits.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,17 @@ use super::ground::{GitFixture, set_mode};
 
 #[test]
 fn files_and_lines_are_counted() {
-    let ground = GitFixture::new();
-    ground.write("old name", "1\n2\n3\n4\n5\n");
-    ground.write("same", "same\n");
-    let base = ground.commit("base");
-    ground.write("a.txt", "one\ntwo\n");
-    ground.write("pic", [0, 1, 2, 0]);
-    ground.write("two\nlines\tand a tab", "x\n");
-    ground.git(["mv", "old name", "new name"]);
-    set_mode(&ground.top.join("same"), 0o755);
-    let head = ground.commit("head");
-    let repository = ground.repository();
+    let fixture = GitFixture::new();
+    fixture.write("old name", "1\n2\n3\n4\n5\n");
+    fixture.write("same", "same\n");
+    let base = fixture.commit("base");
+    fixture.write("a.txt", "one\ntwo\n");
+    fixture.write("pic", [0, 1, 2, 0]);
+    fixture.write("two\nlines\tand a tab", "x\n");
+    fixture.git(["mv", "old name", "new name"]);
+    set_mode(&fixture.top.join("same"), 0o755);
+    let head = fixture.commit("head");
+    let repository = fixture.repository();
     let changes = repository.diff_stat(&base, &head).unwrap();
     let expected = [
         ("a.txt", Some((1, 0))),
@@ -38,9 +38,9 @@ fn files_and_lines_are_counted() {
 }
 
 #[test]
-fn patterns_are_those_of_gitignore() {
-    let ground = GitFixture::new();
-    let base = ground.head();
+fn patterns_have_the_syntax_of_gitignore() {
+    let fixture = GitFixture::new();
+    let base = fixture.head();
     for path in [
         "Cargo.lock",
         "sub/Cargo.lock",
@@ -50,10 +50,10 @@ fn patterns_are_those_of_gitignore() {
         "src/deep/d.rs",
         "tests.txt",
     ] {
-        ground.write(path, "x\n");
+        fixture.write(path, "x\n");
     }
-    let head = ground.commit("head");
-    let repository = ground.repository();
+    let head = fixture.commit("head");
+    let repository = fixture.repository();
     let matched = |globs: &[&str]| -> Vec<String> {
         let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
         let paths = repository.changed_paths_matching(&base, &head, &globs).unwrap();
@@ -84,28 +84,28 @@ fn patterns_are_those_of_gitignore() {
 }
 
 #[test]
-fn a_file_that_left_its_protected_place_is_seen() {
-    let ground = GitFixture::new();
-    ground.write("tests/a.rs", "1\n2\n3\n");
-    let base = ground.commit("base");
-    ground.write("aside/.keep", "");
-    ground.git(["mv", "tests/a.rs", "aside/a.rs"]);
-    let head = ground.commit("moved");
-    let matched = ground.repository().changed_paths_matching(&base, &head, &["tests/".to_owned()]).unwrap();
+fn a_file_moved_out_of_a_protected_folder_is_listed() {
+    let fixture = GitFixture::new();
+    fixture.write("tests/a.rs", "1\n2\n3\n");
+    let base = fixture.commit("base");
+    fixture.write("aside/.keep", "");
+    fixture.git(["mv", "tests/a.rs", "aside/a.rs"]);
+    let head = fixture.commit("moved");
+    let matched = fixture.repository().changed_paths_matching(&base, &head, &["tests/".to_owned()]).unwrap();
     assert_eq!(matched, [Path::new("tests/a.rs")]);
 }
 
 #[test]
-fn the_text_is_gits_own_and_bounded() {
-    let ground = GitFixture::new();
-    let base = ground.head();
-    ground.write("a.txt", "two\n");
-    ground.write("long.txt", "x\n".repeat(10_000));
-    let head = ground.commit("head");
-    // What a user shows differences with is not run.
-    ground.git(["config", "diff.external", "false"]);
-    ground.git(["config", "color.ui", "always"]);
-    let repository = ground.repository();
+fn the_text_is_the_output_of_git_and_bounded() {
+    let fixture = GitFixture::new();
+    let base = fixture.head();
+    fixture.write("a.txt", "two\n");
+    fixture.write("long.txt", "x\n".repeat(10_000));
+    let head = fixture.commit("head");
+    // The user's external diff program is not run.
+    fixture.git(["config", "diff.external", "false"]);
+    fixture.git(["config", "color.ui", "always"]);
+    let repository = fixture.repository();
     let show = |style, bytes_max| repository.diff_text(&base, &head, style, bytes_max).unwrap();
     let patch = show(DiffStyle::Patch, 1 << 20);
     let text = String::from_utf8(patch.bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A repository to test in, which nothing of the machine's reaches and which reaches nothing of the machine's.
+//! A test repository that is isolated from the configuration of the machine.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::test_host::TestHost;
 
-/// A folder with a home and a repository with one commit on `main`.
+/// A temporary folder with a home and a repository.
 pub(crate) struct GitFixture {
     folder: TempDir,
     environment: EnvironmentVariables,
@@ -21,20 +21,20 @@ pub(crate) struct GitFixture {
 }
 
 impl GitFixture {
-    /// A repository with a user and one commit of `a.txt`.
+    /// Creates a repository with one commit of `a.txt` on `main`.
     pub(crate) fn new() -> Self {
         Self::with_name("repo")
     }
 
-    /// The same in a folder of this name.
+    /// Creates a repository in a folder of this name.
     pub(crate) fn with_name(name: &str) -> Self {
-        let ground = Self::without_commit(name);
-        ground.write("a.txt", "one\n");
-        ground.commit("first");
-        ground
+        let fixture = Self::without_commit(name);
+        fixture.write("a.txt", "one\n");
+        fixture.commit("first");
+        fixture
     }
 
-    /// A repository without a commit.
+    /// Creates a repository without commits.
     pub(crate) fn without_commit(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap();
@@ -47,33 +47,34 @@ impl GitFixture {
             .with_variable("HOME", &home)
             .with_variable("XDG_CONFIG_HOME", home.join("config"))
             .with_variable("GIT_CONFIG_NOSYSTEM", "1");
-        let ground = Self { folder, environment, top };
-        fs::write(ground.beside("home/.gitconfig"), "[user]\nname = Ada\nemail = ada@example.org\n").unwrap();
-        ground.git(["init", "--quiet", "--initial-branch=main"]);
-        ground
+        let fixture = Self { folder, environment, top };
+        fs::write(fixture.beside("home/.gitconfig"), "[user]\nname = Ada\nemail = ada@example.org\n")
+            .unwrap();
+        fixture.git(["init", "--quiet", "--initial-branch=main"]);
+        fixture
     }
 
-    /// A path beside the repository.
+    /// Returns a path beside the repository.
     pub(crate) fn beside(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
-    /// What programs see here.
+    /// Returns the environment of programs.
     pub(crate) fn environment(&self) -> EnvironmentVariables {
         self.environment.clone()
     }
 
-    /// The host with this environment.
+    /// Returns the host with this environment.
     fn host(&self) -> TestHost {
         TestHost(self.environment())
     }
 
-    /// Our git.
+    /// Returns the git under test.
     pub(crate) fn program(&self) -> Git {
         Git::find_installed(self.host()).unwrap()
     }
 
-    /// Our git, which may read this folder and not write it.
+    /// Returns the git under test, without permission to write a folder.
     ///
     /// The superuser may write everything, so for it git runs without the right to override permissions.
     pub(crate) fn program_that_may_not_write(&self, folder: &Path) -> Git {
@@ -94,17 +95,17 @@ impl GitFixture {
         Git::find_installed(TestHost(self.environment().with_variable("PATH", path))).unwrap()
     }
 
-    /// Lets this folder be written again.
+    /// Makes a folder writable again.
     pub(crate) fn allow_writes(&self, folder: &Path) {
         each_folder(folder, &|folder| set_mode(folder, 0o755));
     }
 
-    /// The repository as found from its top.
+    /// Returns the repository, discovered from its top.
     pub(crate) fn repository(&self) -> Repository {
         Repository::discover(&self.program(), &self.top).unwrap()
     }
 
-    /// Runs git as a user would, at the top.
+    /// Runs git as the user, at the top.
     pub(crate) fn git<I>(&self, arguments: I) -> String
     where
         I: IntoIterator,
@@ -113,7 +114,7 @@ impl GitFixture {
         self.git_in(&self.top, arguments)
     }
 
-    /// Runs git as a user would, in this folder; it must succeed.
+    /// Runs git as the user, in a folder; it must succeed.
     pub(crate) fn git_in<I>(&self, folder: &Path, arguments: I) -> String
     where
         I: IntoIterator,
@@ -125,7 +126,7 @@ impl GitFixture {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Runs git as a user would, whatever it says.
+    /// Runs git as the user, with any exit code.
     pub(crate) fn try_git_in<I>(&self, folder: &Path, arguments: I) -> std::process::Output
     where
         I: IntoIterator,
@@ -156,46 +157,46 @@ impl GitFixture {
         self.head_in(folder)
     }
 
-    /// The commit at the top.
+    /// Returns the commit at the top.
     pub(crate) fn head(&self) -> CommitId {
         self.head_in(&self.top)
     }
 
-    /// The commit of a worktree.
+    /// Returns the commit of a worktree.
     pub(crate) fn head_in(&self, folder: &Path) -> CommitId {
         CommitId::parse(&self.git_in(folder, ["rev-parse", "HEAD"])).unwrap()
     }
 
-    /// A new worktree beside the repository, on a branch of its name that begins at the top's commit.
+    /// Adds a worktree beside the repository, on a branch of its name that starts at the current commit.
     pub(crate) fn add_attempt_worktree<'r>(&self, repository: &'r Repository, name: &str) -> Worktree<'r> {
         let branch = RefName::from_branch_name(&format!("orch/run/{name}")).unwrap();
         let commit = self.head();
         repository.add_worktree(&addition(&self.beside(name), &branch, &commit)).unwrap()
     }
 
-    /// What git says is wrong with the repository.
+    /// Asserts that `git fsck` finds no problem.
     pub(crate) fn check_integrity(&self) {
         let output = self.try_git_in(&self.top, ["fsck", "--full", "--strict"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-/// A worktree of a branch.
+/// Returns the specification of a worktree on a branch.
 pub(crate) fn addition<'a>(path: &'a Path, branch: &'a RefName, commit: &'a CommitId) -> WorktreeSpec<'a> {
     WorktreeSpec { path, checkout: CheckoutTarget::Branch(branch), commit, reason: "run/key@1" }
 }
 
-/// Writes a file, with the folders that it lies in.
+/// Writes a file and creates its folders.
 pub(crate) fn write(top: &Path, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
     let path = top.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
-/// Writes a program.
+/// Writes an executable script.
 ///
-/// By another process: one of ours that is started meanwhile would hold the file open for writing until it has
-/// become the program that it is to be, and the system starts no program that is being written.
+/// It is written by another process: a child of a concurrent test may inherit a file that we write until it executes
+/// its own program, and a file that is open for writing cannot be executed.
 pub(crate) fn write_program(path: &Path, script: &str) {
     let text = path.with_extension("text");
     write(path.parent().unwrap(), &text, script);
@@ -203,7 +204,7 @@ pub(crate) fn write_program(path: &Path, script: &str) {
     set_mode(path, 0o755);
 }
 
-/// Makes a file executable, or not.
+/// Sets the mode of a file.
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -218,7 +219,7 @@ fn each_folder(folder: &Path, act: &dyn Fn(&Path)) {
     act(folder);
 }
 
-/// Every file below a folder, except what is git's: its kind, whether it is executable, and what it holds.
+/// Returns every file below a folder, except `.git`, with its kind and content.
 pub(crate) fn tree_contents(top: &Path) -> BTreeMap<PathBuf, (char, Vec<u8>)> {
     let mut found = BTreeMap::new();
     collect_files(top, top, &mut found);

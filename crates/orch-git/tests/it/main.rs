@@ -1,6 +1,6 @@
-//! Tests of what touches git, against the real program in folders of its own.
+//! Tests with the real git program in temporary folders.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod carry;
 mod crash;

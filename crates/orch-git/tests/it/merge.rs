@@ -1,4 +1,4 @@
-//! Merges without a checkout.
+//! Tests of merges without a worktree.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use orch_git::{CommitId, CommitRelation, GitError, MergeAllOutcome, MergeOutcome
 
 use super::ground::{GitFixture, tree_contents};
 
-/// Makes a commit on a branch of its own that begins at `main`, and goes back there.
-fn commit_on_branch(ground: &GitFixture, name: &str, changes: &[(&str, &str)]) -> CommitId {
-    ground.git(["switch", "--quiet", "--force-create", name, "main"]);
+/// Commits on a new branch that starts at `main`, and switches back.
+fn commit_on_branch(fixture: &GitFixture, name: &str, changes: &[(&str, &str)]) -> CommitId {
+    fixture.git(["switch", "--quiet", "--force-create", name, "main"]);
     for (path, content) in changes {
-        ground.write(path, content);
+        fixture.write(path, content);
     }
-    let commit = ground.commit(name);
-    ground.git(["switch", "--quiet", "main"]);
+    let commit = fixture.commit(name);
+    fixture.git(["switch", "--quiet", "main"]);
     commit
 }
 
@@ -26,51 +26,51 @@ fn merge_commits(repository: &Repository, ours: &CommitId, theirs: &CommitId) ->
     }
 }
 
-/// What a commit has at a path.
-fn content_at(ground: &GitFixture, commit: &CommitId, path: &str) -> String {
-    ground.git(["show", &format!("{commit}:{path}")])
+/// Returns the content of a file in a commit.
+fn content_at(fixture: &GitFixture, commit: &CommitId, path: &str) -> String {
+    fixture.git(["show", &format!("{commit}:{path}")])
 }
 
 #[test]
-fn both_sides_are_in_the_merge_and_nothing_else_moves() {
-    let ground = GitFixture::new();
+fn a_merge_contains_both_sides_and_moves_no_reference() {
+    let fixture = GitFixture::new();
     let (one, two) = (
-        commit_on_branch(&ground, "one", &[("b.txt", "b\n")]),
-        commit_on_branch(&ground, "two", &[("a.txt", "two\n")]),
+        commit_on_branch(&fixture, "one", &[("b.txt", "b\n")]),
+        commit_on_branch(&fixture, "two", &[("a.txt", "two\n")]),
     );
-    ground.write("dirty.txt", "mine\n");
+    fixture.write("dirty.txt", "mine\n");
     let before =
-        (tree_contents(&ground.top), ground.git(["for-each-ref"]), ground.git(["status", "--porcelain"]));
-    let repository = ground.repository();
+        (tree_contents(&fixture.top), fixture.git(["for-each-ref"]), fixture.git(["status", "--porcelain"]));
+    let repository = fixture.repository();
     let commit = merge_commits(&repository, &one, &two);
     assert_eq!(
-        (content_at(&ground, &commit, "a.txt"), content_at(&ground, &commit, "b.txt")),
+        (content_at(&fixture, &commit, "a.txt"), content_at(&fixture, &commit, "b.txt")),
         ("two".into(), "b".into())
     );
     assert!(repository.contains_all(&commit, &[one, two]).unwrap());
-    let shown = ground.git(["show", "--no-patch", "--format=%an <%ae>%n%B", commit.as_str()]);
+    let shown = fixture.git(["show", "--no-patch", "--format=%an <%ae>%n%B", commit.as_str()]);
     assert_eq!(shown, "Ada <ada@example.org>\nmerge\n\nboth");
     let after =
-        (tree_contents(&ground.top), ground.git(["for-each-ref"]), ground.git(["status", "--porcelain"]));
+        (tree_contents(&fixture.top), fixture.git(["for-each-ref"]), fixture.git(["status", "--porcelain"]));
     assert_eq!(before, after);
 }
 
 #[test]
 fn a_conflict_names_every_file() {
-    let ground = GitFixture::new();
-    ground.write("two\nlines", "x\n");
-    ground.write("gone.txt", "x\n");
-    ground.commit("more");
+    let fixture = GitFixture::new();
+    fixture.write("two\nlines", "x\n");
+    fixture.write("gone.txt", "x\n");
+    fixture.commit("more");
     let one = commit_on_branch(
-        &ground,
+        &fixture,
         "one",
         &[("a.txt", "1\n"), ("two\nlines", "1\n"), ("gone.txt", "1\n"), ("ok", "1")],
     );
-    commit_on_branch(&ground, "two", &[("a.txt", "2\n"), ("two\nlines", "2\n")]);
-    ground.git(["switch", "--quiet", "two"]);
-    std::fs::remove_file(ground.top.join("gone.txt")).unwrap();
-    let two = ground.commit("without a file");
-    match ground.repository().merge_trees(&one, &two).unwrap() {
+    commit_on_branch(&fixture, "two", &[("a.txt", "2\n"), ("two\nlines", "2\n")]);
+    fixture.git(["switch", "--quiet", "two"]);
+    std::fs::remove_file(fixture.top.join("gone.txt")).unwrap();
+    let two = fixture.commit("without a file");
+    match fixture.repository().merge_trees(&one, &two).unwrap() {
         MergeOutcome::Conflict(conflict) => {
             assert_eq!(conflict.files, ["a.txt", "gone.txt", "two\nlines"].map(PathBuf::from));
             assert_eq!((&conflict.ours, &conflict.theirs), (&one, &two));
@@ -82,46 +82,46 @@ fn a_conflict_names_every_file() {
 }
 
 #[test]
-fn what_cannot_be_merged_is_an_error_and_no_conflict() {
-    let ground = GitFixture::new();
-    let main = ground.head();
-    ground.git(["checkout", "--quiet", "--orphan", "other"]);
-    let other = ground.commit("other");
-    let repository = ground.repository();
+fn unrelated_and_unknown_commits_are_errors_and_no_conflicts() {
+    let fixture = GitFixture::new();
+    let main = fixture.head();
+    fixture.git(["checkout", "--quiet", "--orphan", "other"]);
+    let other = fixture.commit("other");
+    let repository = fixture.repository();
     assert!(matches!(repository.merge_trees(&main, &other), Err(GitError::Unrelated { .. })));
     let unknown = CommitId::parse(&"1".repeat(40)).unwrap();
     assert!(matches!(repository.merge_trees(&main, &unknown), Err(GitError::Failed { .. })));
 }
 
 #[test]
-fn attributes_of_our_side_count() {
-    let ground = GitFixture::new();
-    ground.write(".gitattributes", "log.txt merge=union\n");
-    ground.write("log.txt", "start\n");
-    ground.commit("a log");
-    let one = commit_on_branch(&ground, "one", &[("log.txt", "start\none\n")]);
-    let two = commit_on_branch(&ground, "two", &[("log.txt", "start\ntwo\n")]);
-    let repository = ground.repository();
-    let version = ground.git(["version"]);
+fn the_attributes_of_our_side_apply() {
+    let fixture = GitFixture::new();
+    fixture.write(".gitattributes", "log.txt merge=union\n");
+    fixture.write("log.txt", "start\n");
+    fixture.commit("a log");
+    let one = commit_on_branch(&fixture, "one", &[("log.txt", "start\none\n")]);
+    let two = commit_on_branch(&fixture, "two", &[("log.txt", "start\ntwo\n")]);
+    let repository = fixture.repository();
+    let version = fixture.git(["version"]);
     let minor: u32 = version.split(['.', ' ']).nth(3).unwrap().parse().unwrap();
     if minor < 41 {
-        // Git could not be told yet whose attributes count without a checkout.
+        // Older versions of git read no attributes without a worktree.
         assert!(
             matches!(repository.merge_trees(&one, &two).unwrap(), MergeOutcome::Conflict(_)),
             "{version}"
         );
     } else {
         let commit = merge_commits(&repository, &one, &two);
-        assert_eq!(content_at(&ground, &commit, "log.txt"), "start\none\ntwo");
+        assert_eq!(content_at(&fixture, &commit, "log.txt"), "start\none\ntwo");
     }
 }
 
 #[test]
-fn relations_are_seen() {
-    let ground = GitFixture::new();
-    let base = ground.head();
-    let (one, two) = (commit_on_branch(&ground, "one", &[]), commit_on_branch(&ground, "two", &[]));
-    let repository = ground.repository();
+fn relations_are_determined() {
+    let fixture = GitFixture::new();
+    let base = fixture.head();
+    let (one, two) = (commit_on_branch(&fixture, "one", &[]), commit_on_branch(&fixture, "two", &[]));
+    let repository = fixture.repository();
     for (ours, theirs, expected) in [
         (&base, &one, CommitRelation::FastForward),
         (&one, &base, CommitRelation::UpToDate),
@@ -133,15 +133,15 @@ fn relations_are_seen() {
 }
 
 #[test]
-fn several_commits_become_one_that_is_always_the_same() {
-    let ground = GitFixture::new();
-    let base = ground.head();
+fn merging_several_commits_is_reproducible() {
+    let fixture = GitFixture::new();
+    let base = fixture.head();
     let sides: Vec<CommitId> = ["one", "two", "three"]
         .iter()
-        .map(|name| commit_on_branch(&ground, name, &[(*name, *name)]))
+        .map(|name| commit_on_branch(&fixture, name, &[(*name, *name)]))
         .chain([base.clone()])
         .collect();
-    let repository = ground.repository();
+    let repository = fixture.repository();
     let all = |commits: &[CommitId]| match repository.merge_all_commits(commits, "dependencies").unwrap() {
         MergeAllOutcome::Merged(commit) => commit,
         MergeAllOutcome::Conflict(conflict) => panic!("{conflict:?}"),
@@ -151,17 +151,17 @@ fn several_commits_become_one_that_is_always_the_same() {
     assert_eq!(all(&[sides[0].clone(), base]), sides[0]);
     let commit = all(&sides);
     assert!(repository.contains_all(&commit, &sides).unwrap());
-    assert_eq!(content_at(&ground, &commit, "three"), "three");
-    // Whoever merges them, and when.
-    ground.git(["config", "user.name", "Somebody Else"]);
+    assert_eq!(content_at(&fixture, &commit, "three"), "three");
+    // Independent of the committer and the time.
+    fixture.git(["config", "user.name", "Somebody Else"]);
     assert_eq!(
-        match ground.repository().merge_all_commits(&sides, "dependencies").unwrap() {
+        match fixture.repository().merge_all_commits(&sides, "dependencies").unwrap() {
             MergeAllOutcome::Merged(commit) => commit,
             MergeAllOutcome::Conflict(conflict) => panic!("{conflict:?}"),
         },
         commit
     );
-    let against = commit_on_branch(&ground, "against", &[("two", "not two")]);
+    let against = commit_on_branch(&fixture, "against", &[("two", "not two")]);
     match repository.merge_all_commits(&[sides[0].clone(), sides[1].clone(), against.clone()], "x").unwrap() {
         MergeAllOutcome::Conflict(conflict) => {
             assert_eq!((conflict.files, conflict.theirs), (vec![PathBuf::from("two")], against));
@@ -171,20 +171,21 @@ fn several_commits_become_one_that_is_always_the_same() {
 }
 
 #[test]
-fn who_has_no_name_gets_ours_and_who_has_one_keeps_it() {
-    let ground = GitFixture::new();
-    let (one, two) = (commit_on_branch(&ground, "one", &[]), commit_on_branch(&ground, "two", &[("b", "b")]));
-    let author = |ground: &GitFixture| {
-        let commit = merge_commits(&ground.repository(), &one, &two);
-        ground.git(["show", "--no-patch", "--format=%an <%ae> %cn <%ce>", commit.as_str()])
+fn our_identity_is_used_only_if_the_user_has_none() {
+    let fixture = GitFixture::new();
+    let (one, two) =
+        (commit_on_branch(&fixture, "one", &[]), commit_on_branch(&fixture, "two", &[("b", "b")]));
+    let author = |fixture: &GitFixture| {
+        let commit = merge_commits(&fixture.repository(), &one, &two);
+        fixture.git(["show", "--no-patch", "--format=%an <%ae> %cn <%ce>", commit.as_str()])
     };
-    ground.git(["config", "user.name", "Local"]);
-    assert_eq!(author(&ground), "Local <ada@example.org> Local <ada@example.org>");
-    ground.git(["config", "--unset", "user.name"]);
-    ground.git(["config", "--global", "--remove-section", "user"]);
-    ground.git(["config", "--global", "user.useConfigOnly", "true"]);
-    assert_eq!(author(&ground), "orch <orch@localhost> orch <orch@localhost>");
-    // References are written under that name, too.
-    let repository = ground.repository();
+    fixture.git(["config", "user.name", "Local"]);
+    assert_eq!(author(&fixture), "Local <ada@example.org> Local <ada@example.org>");
+    fixture.git(["config", "--unset", "user.name"]);
+    fixture.git(["config", "--global", "--remove-section", "user"]);
+    fixture.git(["config", "--global", "user.useConfigOnly", "true"]);
+    assert_eq!(author(&fixture), "orch <orch@localhost> orch <orch@localhost>");
+    // Reflogs are written with that identity too.
+    let repository = fixture.repository();
     repository.create_ref(&RefName::from_branch_name("orch/run/main").unwrap(), &one).unwrap();
 }

@@ -1,4 +1,4 @@
-//! References: made once, moved only from where they were seen, deleted only there.
+//! Tests of references: created once, and moved or deleted only at the expected commit.
 
 use orch_git::{GitError, GitFailureCause, RefName, Repository};
 
@@ -9,10 +9,10 @@ fn branch_name(name: &str) -> RefName {
 }
 
 #[test]
-fn a_reference_is_made_moved_and_deleted() {
-    let ground = GitFixture::new();
-    let (repository, first) = (ground.repository(), ground.head());
-    let second = ground.commit("second");
+fn a_reference_is_created_moved_and_deleted() {
+    let fixture = GitFixture::new();
+    let (repository, first) = (fixture.repository(), fixture.head());
+    let second = fixture.commit("second");
     let name = branch_name("orch/run/main");
     assert_eq!(repository.read_ref(&name).unwrap(), None);
     repository.create_ref(&name, &first).unwrap();
@@ -32,13 +32,13 @@ fn a_reference_is_made_moved_and_deleted() {
 }
 
 #[test]
-fn a_branch_in_the_way_is_named() {
-    let ground = GitFixture::new();
-    let (repository, commit) = (ground.repository(), ground.head());
-    ground.git(["branch", "orch"]);
+fn a_conflicting_branch_is_named_in_the_error() {
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
+    fixture.git(["branch", "orch"]);
     let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert_eq!(error.to_string(), "orch/run/main cannot be created while orch exists");
-    ground.git(["pack-refs", "--all"]);
+    fixture.git(["pack-refs", "--all"]);
     let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert!(
         matches!(&error, GitError::RefConflict { existing, .. } if *existing == branch_name("orch")),
@@ -53,23 +53,23 @@ fn a_branch_in_the_way_is_named() {
 }
 
 #[test]
-fn a_branch_with_the_name_of_a_path_is_not_taken_for_it() {
-    let ground = GitFixture::new();
-    ground.git(["branch", "refs/heads/odd"]);
-    let repository = ground.repository();
+fn a_branch_named_like_a_full_reference_is_not_confused_with_it() {
+    let fixture = GitFixture::new();
+    fixture.git(["branch", "refs/heads/odd"]);
+    let repository = fixture.repository();
     assert_eq!(repository.read_ref(&branch_name("odd")).unwrap(), None);
-    assert_eq!(repository.read_ref(&branch_name("refs/heads/odd")).unwrap(), Some(ground.head()));
+    assert_eq!(repository.read_ref(&branch_name("refs/heads/odd")).unwrap(), Some(fixture.head()));
 }
 
 #[test]
 fn references_are_listed_with_their_commits() {
-    let ground = GitFixture::new();
-    let (repository, commit) = (ground.repository(), ground.head());
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
     let names = ["refs/orch/kept/run/b.1", "refs/orch/salvage/run/a.1", "refs/orch/salvage/run/a.2"];
     for name in names {
         repository.create_ref(&RefName::new(name).unwrap(), &commit).unwrap();
     }
-    ground.git(["tag", "-a", "-m", "x", "v1"]);
+    fixture.git(["tag", "-a", "-m", "x", "v1"]);
     let list = |prefix: &str| -> Vec<String> {
         let entries = repository.list_refs(prefix).unwrap();
         assert!(entries.iter().all(|entry| entry.commit == commit));
@@ -82,16 +82,16 @@ fn references_are_listed_with_their_commits() {
 }
 
 #[test]
-fn of_many_that_move_it_at_once_one_wins_each_time() {
+fn of_concurrent_updates_exactly_one_succeeds() {
     const ROUNDS: usize = 3;
     const WORKERS: usize = 6;
-    let ground = GitFixture::new();
-    let repository = ground.repository();
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
     let name = branch_name("orch/run/main");
-    let mut at = ground.head();
+    let mut at = fixture.head();
     repository.create_ref(&name, &at).unwrap();
     for round in 0..ROUNDS {
-        let next = ground.commit(&format!("round {round}"));
+        let next = fixture.commit(&format!("round {round}"));
         let start = std::sync::Barrier::new(WORKERS);
         let wins: usize = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..WORKERS)
@@ -117,15 +117,15 @@ fn of_many_that_move_it_at_once_one_wins_each_time() {
 }
 
 #[test]
-fn a_repository_that_may_not_be_written_says_so() {
-    let ground = GitFixture::new();
-    let commit = ground.head();
-    let git_dir = ground.top.join(".git");
-    let program = ground.program_that_may_not_write(&git_dir);
-    let repository = Repository::discover(&program, &ground.top).unwrap();
+fn a_read_only_repository_fails_with_the_cause() {
+    let fixture = GitFixture::new();
+    let commit = fixture.head();
+    let git_dir = fixture.top.join(".git");
+    let program = fixture.program_that_may_not_write(&git_dir);
+    let repository = Repository::discover(&program, &fixture.top).unwrap();
     assert_eq!(repository.head().unwrap().commit, commit, "it can still be read");
     let error = repository.create_ref(&branch_name("orch/run/main"), &commit).unwrap_err();
     assert_eq!(error.failure_cause(), GitFailureCause::NotPermitted, "{error}");
-    ground.allow_writes(&git_dir);
+    fixture.allow_writes(&git_dir);
     repository.read_ref(&branch_name("main")).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Nothing that a worktree holds is lost: hashed before it is removed and after it is brought back.
+//! Tests that a salvage keeps every file: contents are compared before the removal and after the restore.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,64 +14,64 @@ fn salvage_reference() -> RefName {
     RefName::new("refs/orch/salvage/run/key.1").unwrap()
 }
 
-/// All that git shows of a worktree: where it stands, what is staged, what is changed.
-fn git_view(ground: &GitFixture, top: &Path) -> [String; 4] {
+/// Returns what git reports about a worktree: its head, its index and its changes.
+fn git_view(fixture: &GitFixture, top: &Path) -> [String; 4] {
     [
-        ground.git_in(top, ["rev-parse", "HEAD"]),
-        String::from_utf8_lossy(&ground.try_git_in(top, ["symbolic-ref", "-q", "HEAD"]).stdout).into_owned(),
-        ground.git_in(top, ["ls-files", "-s", "-z"]),
-        ground.git_in(top, ["status", "--porcelain=v2", "-z", "--untracked-files=all"]),
+        fixture.git_in(top, ["rev-parse", "HEAD"]),
+        String::from_utf8_lossy(&fixture.try_git_in(top, ["symbolic-ref", "-q", "HEAD"]).stdout).into_owned(),
+        fixture.git_in(top, ["ls-files", "-s", "-z"]),
+        fixture.git_in(top, ["status", "--porcelain=v2", "-z", "--untracked-files=all"]),
     ]
 }
 
-/// Salvages and removes a worktree, restores it elsewhere, and sees that nothing differs.
+/// Salvages and removes a worktree, restores it elsewhere, and asserts that nothing differs.
 fn round_trip(
-    ground: &GitFixture,
+    fixture: &GitFixture,
     repository: &Repository,
     worktree: &Worktree<'_>,
 ) -> (CommitId, RestoredWorktree) {
     let top = worktree.top_level().to_owned();
-    let before = (tree_contents(&top), git_view(ground, &top));
+    let before = (tree_contents(&top), git_view(fixture, &top));
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "what was there").unwrap();
-    assert_eq!((tree_contents(&top), git_view(ground, &top)), before, "salvage only looks");
+    assert_eq!((tree_contents(&top), git_view(fixture, &top)), before, "salvage changes nothing");
     repository.remove_worktree(&salvage).unwrap();
     assert!(!top.exists());
     assert_eq!(repository.list_worktrees().unwrap().len(), 1);
     repository.remove_worktree(&salvage).unwrap();
-    ground.git(["gc", "--quiet", "--prune=now"]);
+    fixture.git(["gc", "--quiet", "--prune=now"]);
     let restored =
-        repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
-    let after = (tree_contents(&restored.path), git_view(ground, &restored.path));
+        repository.restore_salvage(&salvage.commit, &fixture.beside("restored"), "run/key@1").unwrap();
+    let after = (tree_contents(&restored.path), git_view(fixture, &restored.path));
     assert_eq!(after, before);
-    ground.check_integrity();
+    fixture.check_integrity();
     (salvage.commit, restored)
 }
 
 #[test]
-fn a_tree_in_every_disorder_comes_back() {
-    let ground = GitFixture::new();
-    ground.write(".gitignore", "*.log\n");
+fn changes_of_every_kind_are_restored() {
+    let fixture = GitFixture::new();
+    fixture.write(".gitignore", "*.log\n");
     for path in
         ["deleted", "staged deleted", "became folder", "became link", "mode", "gone/only/file", "folder/x"]
     {
-        ground.write(path, format!("{path}\n"));
+        fixture.write(path, format!("{path}\n"));
     }
-    symlink("a.txt", ground.top.join("link")).unwrap();
-    ground.commit("more");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    symlink("a.txt", fixture.top.join("link")).unwrap();
+    fixture.commit("more");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let top = worktree.top_level();
     write(top, "committed", "in the attempt\n");
-    ground.commit_in(top, "work");
+    fixture.commit_in(top, "work");
     write(top, "a.txt", "staged\n");
-    ground.git_in(top, ["add", "a.txt"]);
+    fixture.git_in(top, ["add", "a.txt"]);
     write(top, "a.txt", "staged, then changed\n");
     write(top, "staged new", "n\n");
-    ground.git_in(top, ["add", "staged new"]);
+    fixture.git_in(top, ["add", "staged new"]);
     write(top, "staged, gone", "g\n");
-    ground.git_in(top, ["add", "staged, gone"]);
+    fixture.git_in(top, ["add", "staged, gone"]);
     fs::remove_file(top.join("staged, gone")).unwrap();
-    ground.git_in(top, ["rm", "--quiet", "--cached", "staged deleted"]);
+    fixture.git_in(top, ["rm", "--quiet", "--cached", "staged deleted"]);
     fs::remove_file(top.join("deleted")).unwrap();
     fs::remove_dir_all(top.join("gone")).unwrap();
     fs::remove_file(top.join("became folder")).unwrap();
@@ -93,31 +93,31 @@ fn a_tree_in_every_disorder_comes_back() {
     write(top, "empty", "");
     write(top, "run", "#!/bin/sh\n");
     set_mode(&top.join("run"), 0o700);
-    let (commit, restored) = round_trip(&ground, &repository, &worktree);
+    let (commit, restored) = round_trip(&fixture, &repository, &worktree);
     assert_eq!(restored.branch, Some(RefName::from_branch_name("orch/run/key.1").unwrap()));
-    let subject = ground.git(["show", "--no-patch", "--format=%s %P", commit.as_str()]);
+    let subject = fixture.git(["show", "--no-patch", "--format=%s %P", commit.as_str()]);
     assert!(subject.starts_with("what was there "), "{subject}");
-    assert_eq!(ground.git(["show", &format!("{commit}:a.txt")]), "staged, then changed");
-    assert_eq!(ground.git(["show", &format!("{commit}^2:a.txt")]), "staged");
-    assert_eq!(ground.git(["show", &format!("{commit}^1:a.txt")]), "one");
+    assert_eq!(fixture.git(["show", &format!("{commit}:a.txt")]), "staged, then changed");
+    assert_eq!(fixture.git(["show", &format!("{commit}^2:a.txt")]), "staged");
+    assert_eq!(fixture.git(["show", &format!("{commit}^1:a.txt")]), "one");
 }
 
 #[test]
 fn ignored_files_are_not_kept() {
-    let ground = GitFixture::new();
-    ground.write(".gitignore", "*.log\n");
-    ground.commit("ignores");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let fixture = GitFixture::new();
+    fixture.write(".gitignore", "*.log\n");
+    fixture.commit("ignores");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     write(worktree.top_level(), "out.log", "x");
     fs::create_dir(worktree.top_level().join("empty")).unwrap();
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
-    assert_eq!(ground.git(["ls-tree", "--name-only", salvage.commit.as_str()]), ".gitignore\na.txt");
+    assert_eq!(fixture.git(["ls-tree", "--name-only", salvage.commit.as_str()]), ".gitignore\na.txt");
     repository.remove_worktree(&salvage).unwrap();
 }
 
 #[test]
-fn line_ends_and_keywords_come_back_as_they_were() {
+fn line_endings_and_keywords_are_restored_exactly() {
     for (attributes, autocrlf) in [
         ("*.txt text eol=crlf\n*.id ident\n", "false"),
         ("* text=auto\n*.bin -text\n", "true"),
@@ -125,149 +125,149 @@ fn line_ends_and_keywords_come_back_as_they_were() {
         ("", "input"),
         ("*.utf text working-tree-encoding=UTF-16LE\n", "false"),
     ] {
-        let ground = GitFixture::new();
-        ground.write(".gitattributes", attributes);
+        let fixture = GitFixture::new();
+        fixture.write(".gitattributes", attributes);
         for path in ["one.txt", "two.txt", "three.bin", "four.id", "five.utf"] {
-            ground.write(
+            fixture.write(
                 path,
                 b"l\0i\0n\0e\0\n\0".map(|byte| if path == "five.utf" { byte } else { byte | 32 }),
             );
         }
-        ground.write("one.txt", "a\nb\n");
-        ground.write("two.txt", "a\nb\n");
-        ground.write("four.id", "$Id$\n");
-        ground.commit("files");
-        ground.git(["config", "core.autocrlf", autocrlf]);
-        let repository = ground.repository();
-        let worktree = ground.add_attempt_worktree(&repository, "key.1");
+        fixture.write("one.txt", "a\nb\n");
+        fixture.write("two.txt", "a\nb\n");
+        fixture.write("four.id", "$Id$\n");
+        fixture.commit("files");
+        fixture.git(["config", "core.autocrlf", autocrlf]);
+        let repository = fixture.repository();
+        let worktree = fixture.add_attempt_worktree(&repository, "key.1");
         let top = worktree.top_level();
-        // To git this is no change at all, if it converts; the bytes are other ones all the same.
+        // With conversion, git sees no change, although the bytes differ.
         let flipped =
             if fs::read(top.join("one.txt")).unwrap() == b"a\r\nb\r\n" { "a\nb\n" } else { "a\r\nb\r\n" };
         write(top, "one.txt", flipped);
         write(top, "two.txt", "a\r\nmixed\n");
         write(top, "four.id", "$Id: something else $\n");
         write(top, "new.txt", "n\r\nn\n");
-        round_trip_files(&ground, &repository, &worktree, &format!("{attributes:?} {autocrlf}"));
+        round_trip_files(&fixture, &repository, &worktree, &format!("{attributes:?} {autocrlf}"));
     }
 }
 
-/// As [`round_trip`], where git may take the same bytes for changed or not by their times alone.
-fn round_trip_files(ground: &GitFixture, repository: &Repository, worktree: &Worktree<'_>, what: &str) {
+/// Like [`round_trip`], but without the status of git, which depends on timestamps.
+fn round_trip_files(fixture: &GitFixture, repository: &Repository, worktree: &Worktree<'_>, what: &str) {
     let before = tree_contents(worktree.top_level());
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
-    let path = ground.beside("restored");
+    let path = fixture.beside("restored");
     repository.restore_salvage(&salvage.commit, &path, "run/key@1").unwrap();
     assert_eq!(tree_contents(&path), before, "{what}");
 }
 
 #[test]
-fn a_file_behind_a_program_is_kept_as_it_is_when_changed_and_by_name_when_not() {
-    let ground = GitFixture::new();
-    ground.write(".gitattributes", "*.big filter=store\n");
-    ground.git(["config", "filter.store.clean", "sed s/large/pointer/"]);
-    ground.git(["config", "filter.store.smudge", "sed s/pointer/large/"]);
-    ground.write("same.big", "large same\n");
-    ground.write("changed.big", "large old\n");
-    ground.commit("large files");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn a_filtered_file_is_kept_by_content_if_changed_and_by_pointer_if_not() {
+    let fixture = GitFixture::new();
+    fixture.write(".gitattributes", "*.big filter=store\n");
+    fixture.git(["config", "filter.store.clean", "sed s/large/pointer/"]);
+    fixture.git(["config", "filter.store.smudge", "sed s/pointer/large/"]);
+    fixture.write("same.big", "large same\n");
+    fixture.write("changed.big", "large old\n");
+    fixture.commit("large files");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     assert_eq!(fs::read_to_string(worktree.top_level().join("same.big")).unwrap(), "large same\n");
     write(worktree.top_level(), "changed.big", "large new\n");
     write(worktree.top_level(), "new.big", "large and pointer\n");
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
-    let kept = |path: &str| ground.git(["cat-file", "blob", &format!("{}:{path}", salvage.commit)]);
+    let kept = |path: &str| fixture.git(["cat-file", "blob", &format!("{}:{path}", salvage.commit)]);
     assert_eq!((kept("same.big"), kept("changed.big")), ("pointer same".into(), "large new".into()));
-    round_trip_files(&ground, &repository, &worktree, "filter");
+    round_trip_files(&fixture, &repository, &worktree, "filter");
 }
 
 #[test]
-fn files_that_git_was_told_not_to_look_at_count() {
-    let ground = GitFixture::new();
+fn files_hidden_from_git_are_salvaged() {
+    let fixture = GitFixture::new();
     for path in ["assumed", "assumed gone", "skipped", "skipped gone"] {
-        ground.write(path, "old\n");
+        fixture.write(path, "old\n");
     }
-    ground.commit("files");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    fixture.commit("files");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let top = worktree.top_level();
-    ground.git_in(top, ["update-index", "--assume-unchanged", "assumed", "assumed gone"]);
-    ground.git_in(top, ["update-index", "--skip-worktree", "skipped", "skipped gone"]);
+    fixture.git_in(top, ["update-index", "--assume-unchanged", "assumed", "assumed gone"]);
+    fixture.git_in(top, ["update-index", "--skip-worktree", "skipped", "skipped gone"]);
     write(top, "assumed", "new\n");
     write(top, "skipped", "new\n");
     fs::remove_file(top.join("assumed gone")).unwrap();
-    ground.git_in(top, ["config", "core.fileMode", "false"]);
+    fixture.git_in(top, ["config", "core.fileMode", "false"]);
     set_mode(&top.join("a.txt"), 0o755);
-    assert!(worktree.read_status().unwrap().is_clean(), "git sees nothing of it");
-    round_trip_files(&ground, &repository, &worktree, "hidden files");
+    assert!(worktree.read_status().unwrap().is_clean(), "git reports no change");
+    round_trip_files(&fixture, &repository, &worktree, "hidden files");
 }
 
 #[test]
-fn the_sides_of_a_conflict_come_back() {
-    let ground = GitFixture::new();
-    ground.write("kept.txt", "k\n");
-    ground.commit("more");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
-    ground.write("a.txt", "main\n");
-    fs::remove_file(ground.top.join("kept.txt")).unwrap();
-    ground.commit("main");
+fn conflict_stages_are_restored() {
+    let fixture = GitFixture::new();
+    fixture.write("kept.txt", "k\n");
+    fixture.commit("more");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
+    fixture.write("a.txt", "main\n");
+    fs::remove_file(fixture.top.join("kept.txt")).unwrap();
+    fixture.commit("main");
     write(worktree.top_level(), "a.txt", "side\n");
     write(worktree.top_level(), "kept.txt", "changed\n");
-    ground.commit_in(worktree.top_level(), "side");
-    assert!(!ground.try_git_in(worktree.top_level(), ["merge", "main"]).status.success());
+    fixture.commit_in(worktree.top_level(), "side");
+    assert!(!fixture.try_git_in(worktree.top_level(), ["merge", "main"]).status.success());
     assert_eq!(worktree.operation_in_progress(), Some("merge"));
-    let (commit, _) = round_trip(&ground, &repository, &worktree);
-    let parents = ground.git(["show", "--no-patch", "--format=%P", commit.as_str()]);
+    let (commit, _) = round_trip(&fixture, &repository, &worktree);
+    let parents = fixture.git(["show", "--no-patch", "--format=%P", commit.as_str()]);
     assert_eq!(parents.split(' ').count(), 3);
 }
 
 #[test]
-fn a_branch_without_a_commit_comes_back() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
-    ground.git_in(worktree.top_level(), ["checkout", "--quiet", "--orphan", "fresh"]);
+fn a_branch_without_commits_is_restored() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
+    fixture.git_in(worktree.top_level(), ["checkout", "--quiet", "--orphan", "fresh"]);
     write(worktree.top_level(), "new.txt", "n\n");
     let before = tree_contents(worktree.top_level());
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_eq!(salvage.head(), None);
     repository.remove_worktree(&salvage).unwrap();
     let restored =
-        repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "run/key@1").unwrap();
+        repository.restore_salvage(&salvage.commit, &fixture.beside("restored"), "run/key@1").unwrap();
     assert_eq!((restored.commit, restored.branch), (None, Some(RefName::from_branch_name("fresh").unwrap())));
     assert_eq!(tree_contents(&restored.path), before);
     assert_eq!(repository.read_ref(&RefName::from_branch_name("fresh").unwrap()).unwrap(), None);
 }
 
 #[test]
-fn a_branch_that_went_on_is_left_where_it_is() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
-    let at = ground.head();
+fn a_branch_that_moved_is_left_unchanged() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
+    let at = fixture.head();
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
     let branch = RefName::from_branch_name("orch/run/key.1").unwrap();
-    let next = ground.commit("next");
+    let next = fixture.commit("next");
     repository.compare_and_swap(&branch, &next, &at).unwrap();
-    let restored = repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "r").unwrap();
+    let restored = repository.restore_salvage(&salvage.commit, &fixture.beside("restored"), "r").unwrap();
     assert_eq!((restored.commit.as_ref(), restored.branch), (Some(&at), None));
     assert_eq!(repository.read_ref(&branch).unwrap(), Some(next.clone()));
-    // One that is gone is made again; one that is checked out is not taken away.
+    // A deleted branch is created again; one that is checked out elsewhere is left there.
     repository.delete_ref(&branch, &next).unwrap();
-    let again = repository.restore_salvage(&salvage.commit, &ground.beside("again"), "r").unwrap();
+    let again = repository.restore_salvage(&salvage.commit, &fixture.beside("again"), "r").unwrap();
     assert_eq!((again.branch.as_ref(), repository.read_ref(&branch).unwrap()), (Some(&branch), Some(at)));
-    let third = repository.restore_salvage(&salvage.commit, &ground.beside("third"), "r").unwrap();
+    let third = repository.restore_salvage(&salvage.commit, &fixture.beside("third"), "r").unwrap();
     assert_eq!(third.branch, None);
 }
 
 #[test]
-fn salvaging_again_writes_only_what_is_new() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn salvaging_again_writes_only_changes() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     write(worktree.top_level(), "new.txt", "1\n");
     let first = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_eq!(worktree.salvage_to_ref(&salvage_reference(), "x").unwrap().commit, first.commit);
@@ -277,21 +277,21 @@ fn salvaging_again_writes_only_what_is_new() {
     assert_eq!(fs::read_to_string(worktree.top_level().join("new.txt")).unwrap(), "2\n");
     let second = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
     assert_ne!(second.commit, first.commit);
-    assert!(repository.is_ancestor(&first.commit, &second.commit).unwrap(), "the first is not lost");
+    assert!(repository.is_ancestor(&first.commit, &second.commit).unwrap(), "the first salvage is kept");
     repository.remove_worktree(&second).unwrap();
-    let old = repository.restore_salvage(&first.commit, &ground.beside("old"), "r").unwrap();
+    let old = repository.restore_salvage(&first.commit, &fixture.beside("old"), "r").unwrap();
     assert_eq!(fs::read_to_string(old.path.join("new.txt")).unwrap(), "1\n");
 }
 
 #[test]
-fn repositories_inside_are_refused() {
-    let ground = GitFixture::new();
+fn nested_repositories_are_rejected() {
+    let fixture = GitFixture::new();
     let library = GitFixture::new();
-    ground.git(["config", "--global", "protocol.file.allow", "always"]);
-    ground.git(["submodule", "add", "--quiet", library.top.to_str().unwrap(), "sub"]);
-    ground.commit("a submodule");
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    fixture.git(["config", "--global", "protocol.file.allow", "always"]);
+    fixture.git(["submodule", "add", "--quiet", library.top.to_str().unwrap(), "sub"]);
+    fixture.commit("a submodule");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     assert!(worktree.read_status().unwrap().is_clean());
     let reference = salvage_reference();
     let refused = |expected: UnsupportedContent, at: &str| {
@@ -301,52 +301,52 @@ fn repositories_inside_are_refused() {
             "{error}"
         );
     };
-    ground.git_in(worktree.top_level(), ["submodule", "update", "--quiet", "--init"]);
+    fixture.git_in(worktree.top_level(), ["submodule", "update", "--quiet", "--init"]);
     refused(UnsupportedContent::Submodule, "sub");
-    ground.git_in(worktree.top_level(), ["submodule", "deinit", "--quiet", "--all"]);
-    ground.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
+    fixture.git_in(worktree.top_level(), ["submodule", "deinit", "--quiet", "--all"]);
+    fixture.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
     refused(UnsupportedContent::NestedRepository, "nested");
     fs::remove_dir_all(worktree.top_level().join("nested")).unwrap();
     let salvage = worktree.salvage_to_ref(&reference, "x").unwrap();
     repository.remove_worktree(&salvage).unwrap();
-    let restored = repository.restore_salvage(&salvage.commit, &ground.beside("restored"), "r").unwrap();
+    let restored = repository.restore_salvage(&salvage.commit, &fixture.beside("restored"), "r").unwrap();
     assert!(repository.open_worktree(&restored.path).unwrap().read_status().unwrap().is_clean());
 }
 
 #[test]
-fn only_salvages_are_restored_and_only_where_there_is_room() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let error = repository.restore_salvage(&ground.head(), &ground.beside("x"), "r").unwrap_err();
+fn only_salvages_are_restored_and_only_to_available_paths() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let error = repository.restore_salvage(&fixture.head(), &fixture.beside("x"), "r").unwrap_err();
     assert!(matches!(&error, GitError::NotASalvage { .. }), "{error}");
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let salvage = worktree.salvage_to_ref(&salvage_reference(), "x").unwrap();
-    for taken in [worktree.top_level(), &ground.top] {
+    for taken in [worktree.top_level(), &fixture.top] {
         let error = repository.restore_salvage(&salvage.commit, taken, "r").unwrap_err();
         assert!(matches!(&error, GitError::PathTaken { .. }), "{error}");
     }
-    let main = repository.open_worktree(&ground.top).unwrap();
+    let main = repository.open_worktree(&fixture.top).unwrap();
     let main = main.salvage_to_ref(&RefName::new("refs/orch/salvage/main").unwrap(), "x").unwrap();
     assert!(matches!(repository.remove_worktree(&main), Err(GitError::MainWorktree { .. })));
-    assert!(ground.top.join("a.txt").exists());
+    assert!(fixture.top.join("a.txt").exists());
 }
 
 #[test]
-fn large_contents_come_back_without_being_held() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn large_files_are_restored_without_buffering() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let block: Vec<u8> =
         (0..1 << 20).map(|number: u32| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     write(worktree.top_level(), "large", block.repeat(20));
     for number in 0..12 {
         write(worktree.top_level(), format!("medium {number}"), block.repeat(2));
     }
-    round_trip(&ground, &repository, &worktree);
+    round_trip(&fixture, &repository, &worktree);
 }
 
 mod random {
-    //! Any sequence of changes, staged or not, comes back.
+    //! Any sequence of changes, staged or not, is restored.
 
     use proptest::prelude::*;
 
@@ -364,7 +364,7 @@ mod random {
         Commit,
     }
 
-    /// Some are files where others are folders.
+    /// Paths, some of which are files where others are folders.
     const PATHS: [&str; 8] = ["a.txt", "b", "b/c", "b/c/d", "e\nf", "g h", "i/j", "ö"];
 
     fn any_step() -> impl Strategy<Value = FileStep> {
@@ -382,18 +382,18 @@ mod random {
         ]
     }
 
-    /// Does a step as far as it can be done.
-    fn apply_step(ground: &GitFixture, top: &Path, step: &FileStep) {
+    /// Performs a step as far as possible.
+    fn apply_step(fixture: &GitFixture, top: &Path, step: &FileStep) {
         let full = |path: &usize| top.join(PATHS[*path]);
         let clear = |path: &PathBuf| {
             let _ = fs::remove_file(path);
             let _ = fs::remove_dir_all(path);
         };
-        let git = |words: &[&str]| drop(ground.try_git_in(top, words));
+        let git = |words: &[&str]| drop(fixture.try_git_in(top, words));
         match step {
             FileStep::Write(path, content) => {
                 let path = full(path);
-                // A file may be where the folder should be.
+                // A file may occupy the path of the folder.
                 let folder = path.parent().unwrap();
                 if !folder.is_dir() {
                     clear(&folder.to_owned());
@@ -424,13 +424,13 @@ mod random {
 
         #[test]
         fn any_changes_come_back(steps in proptest::collection::vec(any_step(), 0..12)) {
-            let ground = GitFixture::new();
-            let repository = ground.repository();
-            let worktree = ground.add_attempt_worktree(&repository, "key.1");
+            let fixture = GitFixture::new();
+            let repository = fixture.repository();
+            let worktree = fixture.add_attempt_worktree(&repository, "key.1");
             for step in &steps {
-                apply_step(&ground, worktree.top_level(), step);
+                apply_step(&fixture, worktree.top_level(), step);
             }
-            round_trip(&ground, &repository, &worktree);
+            round_trip(&fixture, &repository, &worktree);
         }
     }
 }

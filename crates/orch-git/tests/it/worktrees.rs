@@ -1,4 +1,4 @@
-//! Worktrees: made whole or not at all, made again after a crash, and many at once.
+//! Tests of worktrees: created completely or not at all, after crashes and concurrently.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn listed_entry(repository: &Repository, path: &Path) -> Option<RegisteredWorktr
     repository.list_worktrees().unwrap().into_iter().find(|entry| entry.path == path)
 }
 
-/// Nothing of a worktree is left: no folder, no registration, no branch.
+/// Asserts that a worktree has no folder, no registration and no branch.
 fn assert_no_trace(repository: &Repository, path: &Path, name: &RefName) {
     assert!(!path.exists(), "{}", path.display());
     assert_eq!(listed_entry(repository, path), None);
@@ -27,13 +27,13 @@ fn assert_no_trace(repository: &Repository, path: &Path, name: &RefName) {
 
 #[test]
 fn a_new_worktree_is_a_clean_checkout_of_its_commit() {
-    let ground = GitFixture::new();
-    let first = ground.head();
-    ground.write("b.txt", "later\n");
-    ground.commit("second");
-    ground.write("dirty.txt", "not committed\n");
-    let repository = ground.repository();
-    let (path, name) = (ground.beside("repo.orch/run/key.1"), branch_name("orch/run/key.1"));
+    let fixture = GitFixture::new();
+    let first = fixture.head();
+    fixture.write("b.txt", "later\n");
+    fixture.commit("second");
+    fixture.write("dirty.txt", "not committed\n");
+    let repository = fixture.repository();
+    let (path, name) = (fixture.beside("repo.orch/run/key.1"), branch_name("orch/run/key.1"));
     let worktree = repository.add_worktree(&addition(&path, &name, &first)).unwrap();
     let state = worktree.read_status().unwrap();
     assert_eq!((state.commit.as_ref(), state.branch.as_ref()), (Some(&first), Some(&name)));
@@ -41,26 +41,26 @@ fn a_new_worktree_is_a_clean_checkout_of_its_commit() {
     assert_eq!(tree_contents(&path).keys().collect::<Vec<_>>(), [Path::new("a.txt")]);
     assert_eq!(listed_entry(&repository, &path).unwrap().locked.as_deref(), Some("orch: run/key@1"));
     assert_eq!(repository.find_worktree_on_branch(&name).unwrap().unwrap().path, path);
-    let settings = ground.git(["config", "--list", "--local", "--name-only"]);
+    let settings = fixture.git(["config", "--list", "--local", "--name-only"]);
     assert!(!settings.contains("branch."), "no upstream is set: {settings}");
 }
 
 #[test]
-fn what_is_there_already_is_left_as_it_is() {
-    let ground = GitFixture::new();
-    let (repository, commit) = (ground.repository(), ground.head());
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
+fn a_matching_worktree_is_left_unchanged() {
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
     let wanted = addition(&path, &name, &commit);
     repository.add_worktree(&wanted).unwrap();
     let before = fs::metadata(path.join("a.txt")).unwrap().modified().unwrap();
-    ground.git(["worktree", "unlock", path.to_str().unwrap()]);
+    fixture.git(["worktree", "unlock", path.to_str().unwrap()]);
     repository.add_worktree(&wanted).unwrap();
     assert_eq!(fs::metadata(path.join("a.txt")).unwrap().modified().unwrap(), before);
     assert_eq!(listed_entry(&repository, &path).unwrap().locked.as_deref(), Some("orch: run/key@1"));
-    // As soon as somebody has worked in it, it is not what was asked for.
+    // A worktree with changes does not match.
     write(&path, "new.txt", "work\n");
     assert!(matches!(repository.add_worktree(&wanted), Err(GitError::PathTaken { .. })));
-    ground.commit_in(&path, "work");
+    fixture.commit_in(&path, "work");
     assert!(matches!(
         repository.add_worktree(&wanted),
         Err(GitError::RefExists { .. } | GitError::PathTaken { .. })
@@ -69,32 +69,32 @@ fn what_is_there_already_is_left_as_it_is() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_named_and_left_alone() {
-    let ground = GitFixture::new();
-    let (repository, first) = (ground.repository(), ground.head());
-    let second = ground.commit("second");
+fn an_occupied_path_is_named_and_left_unchanged() {
+    let fixture = GitFixture::new();
+    let (repository, first) = (fixture.repository(), fixture.head());
+    let second = fixture.commit("second");
     let name = branch_name("orch/run/key.1");
     let add = |path: &Path, name: &RefName| {
         repository
             .add_worktree(&addition(path, name, &second))
             .map(|worktree| worktree.top_level().to_owned())
     };
-    write(&ground.beside("full"), "precious", "x");
-    fs::write(ground.beside("file"), "x").unwrap();
-    std::os::unix::fs::symlink("nowhere", ground.beside("link")).unwrap();
+    write(&fixture.beside("full"), "precious", "x");
+    fs::write(fixture.beside("file"), "x").unwrap();
+    std::os::unix::fs::symlink("nowhere", fixture.beside("link")).unwrap();
     for taken in ["full", "file", "link", "repo"] {
-        let error = add(&ground.beside(taken), &name).unwrap_err();
+        let error = add(&fixture.beside(taken), &name).unwrap_err();
         assert!(matches!(&error, GitError::PathTaken { .. }), "{taken}: {error}");
         assert_eq!(repository.read_ref(&name).unwrap(), None);
     }
-    let free = ground.beside("free");
+    let free = fixture.beside("free");
     let error = add(&free, &branch_name("main")).unwrap_err();
-    assert!(matches!(&error, GitError::CheckedOutElsewhere { path, .. } if *path == ground.top), "{error}");
+    assert!(matches!(&error, GitError::CheckedOutElsewhere { path, .. } if *path == fixture.top), "{error}");
     repository.create_ref(&name, &first).unwrap();
     let error = add(&free, &name).unwrap_err();
     assert!(matches!(&error, GitError::RefExists { at, .. } if *at == first), "{error}");
     assert_eq!(repository.read_ref(&name).unwrap(), Some(first));
-    ground.git(["branch", "orch2"]);
+    fixture.git(["branch", "orch2"]);
     let error = add(&free, &branch_name("orch2/run/key.1")).unwrap_err();
     assert!(matches!(&error, GitError::RefConflict { .. }), "{error}");
     let gone = CommitId::parse(&"1".repeat(40)).unwrap();
@@ -106,10 +106,10 @@ fn what_stands_in_the_way_is_named_and_left_alone() {
 }
 
 #[test]
-fn one_without_a_branch_is_for_looking() {
-    let ground = GitFixture::new();
-    let (repository, commit) = (ground.repository(), ground.head());
-    let path = ground.beside("scratch");
+fn a_worktree_may_have_a_detached_head() {
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
+    let path = fixture.beside("scratch");
     let wanted =
         WorktreeSpec { path: &path, checkout: CheckoutTarget::Detached, commit: &commit, reason: "checks" };
     let worktree = repository.add_worktree(&wanted).unwrap();
@@ -121,38 +121,38 @@ fn one_without_a_branch_is_for_looking() {
     repository.remove_scratch(&path, "checks").unwrap();
     repository.remove_scratch(&path, "checks").unwrap();
     assert_eq!((path.exists(), listed_entry(&repository, &path)), (false, None));
-    let attempt = ground.add_attempt_worktree(&repository, "key.1");
+    let attempt = fixture.add_attempt_worktree(&repository, "key.1");
     let error = repository.remove_scratch(attempt.top_level(), "run/key@1").unwrap_err();
     assert!(matches!(&error, GitError::NotAWorktree { .. }), "{error}");
     assert!(attempt.top_level().exists());
 }
 
 #[test]
-fn a_checkout_that_cannot_be_made_leaves_nothing() {
-    let ground = GitFixture::new();
-    ground.write(".gitattributes", "*.bin filter=broken\n");
-    ground.write("x.bin", "x\n");
-    let commit = ground.commit("filtered");
-    ground.git(["config", "filter.broken.smudge", "false"]);
-    ground.git(["config", "filter.broken.required", "true"]);
-    let repository = ground.repository();
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
+fn a_failed_checkout_leaves_nothing_behind() {
+    let fixture = GitFixture::new();
+    fixture.write(".gitattributes", "*.bin filter=broken\n");
+    fixture.write("x.bin", "x\n");
+    let commit = fixture.commit("filtered");
+    fixture.git(["config", "filter.broken.smudge", "false"]);
+    fixture.git(["config", "filter.broken.required", "true"]);
+    let repository = fixture.repository();
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
     let error = repository.add_worktree(&addition(&path, &name, &commit)).unwrap_err();
     assert!(matches!(&error, GitError::Failed { command, .. } if command == "read-tree"), "{error}");
     assert_no_trace(&repository, &path, &name);
 }
 
 #[test]
-fn a_checkout_that_is_never_clean_is_refused_with_its_files() {
-    let ground = GitFixture::new();
-    ground.write("dos.txt", "one\r\n");
-    ground.commit("with line ends of its own");
-    ground.write(".gitattributes", "*.txt text\n");
-    ground.git(["add", ".gitattributes"]);
-    ground.git(["commit", "--quiet", "-m", "now they count as text"]);
-    let repository = ground.repository();
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
-    match repository.add_worktree(&addition(&path, &name, &ground.head())) {
+fn a_checkout_that_is_never_clean_is_rejected_with_its_files() {
+    let fixture = GitFixture::new();
+    fixture.write("dos.txt", "one\r\n");
+    fixture.commit("with line ends of its own");
+    fixture.write(".gitattributes", "*.txt text\n");
+    fixture.git(["add", ".gitattributes"]);
+    fixture.git(["commit", "--quiet", "-m", "now they count as text"]);
+    let repository = fixture.repository();
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
+    match repository.add_worktree(&addition(&path, &name, &fixture.head())) {
         Err(GitError::NotClean { files, .. }) => assert_eq!(files[0].path, Path::new("dos.txt")),
         other => panic!("{other:?}"),
     }
@@ -160,14 +160,14 @@ fn a_checkout_that_is_never_clean_is_refused_with_its_files() {
 }
 
 #[test]
-fn one_that_was_being_made_is_made_anew() {
-    let ground = GitFixture::new();
-    let (repository, commit) = (ground.repository(), ground.head());
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
+fn an_incomplete_worktree_is_created_again() {
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
     let wanted = addition(&path, &name, &commit);
     let register = |reason: &str| {
         let path = path.to_str().unwrap();
-        ground.git([
+        fixture.git([
             "worktree",
             "add",
             "-q",
@@ -185,7 +185,7 @@ fn one_that_was_being_made_is_made_anew() {
         ("some files, and the lock of a git that was killed", &|| {
             register("orch: being made");
             write(&path, "a.txt", "half");
-            fs::write(ground.top.join(".git/worktrees/key.1/index.lock"), "").unwrap();
+            fs::write(fixture.top.join(".git/worktrees/key.1/index.lock"), "").unwrap();
         }),
         ("killed inside git", &|| register("initializing")),
         ("its folder is gone", &|| {
@@ -194,34 +194,35 @@ fn one_that_was_being_made_is_made_anew() {
         }),
     ];
     for (what, prepare) in steps {
-        ground.git(["branch", "orch/run/key.1"]);
+        fixture.git(["branch", "orch/run/key.1"]);
         prepare();
         let worktree = repository.add_worktree(&wanted).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(worktree.read_status().unwrap().is_clean(), "{what}");
         assert_eq!(fs::read_to_string(path.join("a.txt")).unwrap(), "one\n", "{what}");
-        ground.git(["worktree", "remove", "--force", "--force", path.to_str().unwrap()]);
-        ground.git(["branch", "--quiet", "-D", "orch/run/key.1"]);
+        fixture.git(["worktree", "remove", "--force", "--force", path.to_str().unwrap()]);
+        fixture.git(["branch", "--quiet", "-D", "orch/run/key.1"]);
     }
     let beside: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().flatten().collect();
     let left = beside.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(".orch")).count();
-    assert_eq!(left, 0, "what was taken away is deleted");
+    assert_eq!(left, 0, "removed folders are deleted");
 }
 
 #[test]
-fn eight_at_once_never_fail() {
-    let ground = GitFixture::new();
+fn eight_concurrent_creations_succeed() {
+    let fixture = GitFixture::new();
     for file in 0..200 {
-        ground.write(format!("d{}/f{file}", file % 7), format!("{file}\n"));
+        fixture.write(format!("d{}/f{file}", file % 7), format!("{file}\n"));
     }
-    let commit = ground.commit("many files");
-    let program = ground.program();
+    let commit = fixture.commit("many files");
+    let program = fixture.program();
     let start = std::sync::Barrier::new(8);
     std::thread::scope(|scope| {
         for number in 0..8 {
-            let (ground, program, commit, start) = (&ground, &program, &commit, &start);
+            let (fixture, program, commit, start) = (&fixture, &program, &commit, &start);
             scope.spawn(move || {
-                let repository = Repository::discover(program, &ground.top).unwrap();
-                let (path, name) = (ground.beside(format!("key.{number}")), format!("orch/run/key.{number}"));
+                let repository = Repository::discover(program, &fixture.top).unwrap();
+                let (path, name) =
+                    (fixture.beside(format!("key.{number}")), format!("orch/run/key.{number}"));
                 start.wait();
                 let worktree =
                     repository.add_worktree(&addition(&path, &branch_name(&name), commit)).unwrap();
@@ -234,26 +235,26 @@ fn eight_at_once_never_fail() {
             });
         }
     });
-    let repository = ground.repository();
+    let repository = fixture.repository();
     assert_eq!(repository.list_worktrees().unwrap().len(), 1 + 4);
     assert_eq!(repository.list_refs("refs/heads/orch/").unwrap().len(), 8);
-    ground.check_integrity();
+    fixture.check_integrity();
 }
 
 #[test]
-fn a_lock_of_ours_holds_against_git_and_one_of_others_against_us() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn our_lock_stops_git_and_a_foreign_lock_stops_us() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let path = worktree.top_level().to_owned();
-    let removed = ground.try_git_in(&ground.top, ["worktree", "remove", "--force", path.to_str().unwrap()]);
+    let removed = fixture.try_git_in(&fixture.top, ["worktree", "remove", "--force", path.to_str().unwrap()]);
     assert!(!removed.status.success());
-    let (name, commit) = (branch_name("orch/run/key.1"), ground.head());
+    let (name, commit) = (branch_name("orch/run/key.1"), fixture.head());
     let other_reason = WorktreeSpec { reason: "another reason", ..addition(&path, &name, &commit) };
     repository.add_worktree(&other_reason).unwrap();
     assert_eq!(listed_entry(&repository, &path).unwrap().locked.as_deref(), Some("orch: another reason"));
-    ground.git(["worktree", "unlock", path.to_str().unwrap()]);
-    ground.git(["worktree", "lock", "--reason", "on a stick", path.to_str().unwrap()]);
+    fixture.git(["worktree", "unlock", path.to_str().unwrap()]);
+    fixture.git(["worktree", "lock", "--reason", "on a stick", path.to_str().unwrap()]);
     let salvage = worktree.salvage_to_ref(&RefName::new("refs/orch/salvage/a").unwrap(), "x").unwrap();
     for result in [repository.add_worktree(&other_reason).map(drop), repository.remove_worktree(&salvage)] {
         assert!(
@@ -264,50 +265,50 @@ fn a_lock_of_ours_holds_against_git_and_one_of_others_against_us() {
 }
 
 #[test]
-fn a_folder_that_is_no_worktree_of_ours_is_not_touched() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn a_folder_that_is_not_a_worktree_of_the_repository_is_left_unchanged() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     let path = worktree.top_level().to_owned();
-    // Inside the repository, so that a search upwards would find the wrong one.
-    let inside = ground.top.join("inside");
+    // Inside the repository, so that a discovery would find the wrong one.
+    let inside = fixture.top.join("inside");
     fs::create_dir(&inside).unwrap();
-    let copy = ground.beside("copy");
+    let copy = fixture.beside("copy");
     fs::create_dir(&copy).unwrap();
     fs::copy(path.join(".git"), copy.join(".git")).unwrap();
     let other = GitFixture::new();
-    for folder in [&inside, &copy, &other.top, &ground.beside("missing")] {
+    for folder in [&inside, &copy, &other.top, &fixture.beside("missing")] {
         assert!(
             matches!(repository.open_worktree(folder), Err(GitError::NotAWorktree { .. })),
             "{}",
             folder.display()
         );
     }
-    let gone = ground.add_attempt_worktree(&repository, "key.2");
+    let gone = fixture.add_attempt_worktree(&repository, "key.2");
     fs::remove_dir_all(gone.top_level()).unwrap();
     assert!(matches!(gone.read_status(), Err(GitError::NotAWorktree { .. })));
     fs::remove_file(path.join(".git")).unwrap();
     assert!(matches!(repository.open_worktree(&path), Err(GitError::NotAWorktree { .. })));
-    assert!(repository.open_worktree(&ground.top).unwrap().read_status().unwrap().is_clean());
+    assert!(repository.open_worktree(&fixture.top).unwrap().read_status().unwrap().is_clean());
 }
 
 #[test]
 fn hooks_of_the_user_are_not_run() {
-    let ground = GitFixture::new();
+    let fixture = GitFixture::new();
     for hook in ["post-checkout", "reference-transaction", "post-merge", "pre-commit", "post-index-change"] {
-        let path = ground.top.join(".git/hooks").join(hook);
+        let path = fixture.top.join(".git/hooks").join(hook);
         write(
-            &ground.top,
-            path.strip_prefix(&ground.top).unwrap(),
-            format!("#!/bin/sh\ntouch {}/ran-{hook}\n", ground.beside("home").display()),
+            &fixture.top,
+            path.strip_prefix(&fixture.top).unwrap(),
+            format!("#!/bin/sh\ntouch {}/ran-{hook}\n", fixture.beside("home").display()),
         );
         set_mode(&path, 0o755);
     }
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     write(worktree.top_level(), "new.txt", "x");
     worktree.snapshot_commit("snapshot").unwrap();
-    let ran: Vec<_> = fs::read_dir(ground.beside("home"))
+    let ran: Vec<_> = fs::read_dir(fixture.beside("home"))
         .unwrap()
         .flatten()
         .map(|entry| entry.file_name().into_string().unwrap())
@@ -318,111 +319,111 @@ fn hooks_of_the_user_are_not_run() {
 
 #[test]
 fn a_sparse_checkout_stays_sparse() {
-    let ground = GitFixture::new();
-    ground.write("in/a", "a\n");
-    ground.write("out/b", "b\n");
-    ground.commit("two folders");
-    ground.git(["sparse-checkout", "set", "in"]);
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+    let fixture = GitFixture::new();
+    fixture.write("in/a", "a\n");
+    fixture.write("out/b", "b\n");
+    fixture.commit("two folders");
+    fixture.git(["sparse-checkout", "set", "in"]);
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     assert!(worktree.read_status().unwrap().is_clean());
     assert!(worktree.top_level().join("in/a").exists() && !worktree.top_level().join("out").exists());
     let salvage = worktree.salvage_to_ref(&RefName::new("refs/orch/salvage/a").unwrap(), "x").unwrap();
-    assert_eq!(ground.git(["ls-tree", "-r", "--name-only", salvage.commit.as_str()]), "a.txt\nin/a\nout/b");
+    assert_eq!(fixture.git(["ls-tree", "-r", "--name-only", salvage.commit.as_str()]), "a.txt\nin/a\nout/b");
     repository.remove_worktree(&salvage).unwrap();
 }
 
 #[test]
-fn a_repository_that_may_not_be_written_gets_no_worktree() {
-    let ground = GitFixture::new();
-    let (git_dir, commit) = (ground.top.join(".git"), ground.head());
-    let program = ground.program_that_may_not_write(&git_dir);
-    let repository = Repository::discover(&program, &ground.top).unwrap();
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
+fn a_read_only_repository_gets_no_worktree() {
+    let fixture = GitFixture::new();
+    let (git_dir, commit) = (fixture.top.join(".git"), fixture.head());
+    let program = fixture.program_that_may_not_write(&git_dir);
+    let repository = Repository::discover(&program, &fixture.top).unwrap();
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
     let error = repository.add_worktree(&addition(&path, &name, &commit)).unwrap_err();
     assert_eq!(error.failure_cause(), GitFailureCause::NotPermitted, "{error}");
-    ground.allow_writes(&git_dir);
-    assert_no_trace(&ground.repository(), &path, &name);
+    fixture.allow_writes(&git_dir);
+    assert_no_trace(&fixture.repository(), &path, &name);
 }
 
 #[test]
-fn a_full_disk_is_told_apart_and_leaves_nothing() {
-    let ground = GitFixture::new();
-    ground.write(".gitattributes", "*.bin filter=full\n");
-    ground.write("x.bin", "x\n");
-    let commit = ground.commit("filtered");
-    // What git says then, without filling a disk.
-    ground.git(["config", "filter.full.smudge", "echo 'error: No space left on device' >&2; exit 1"]);
-    ground.git(["config", "filter.full.required", "true"]);
-    let repository = ground.repository();
-    let (path, name) = (ground.beside("key.1"), branch_name("orch/run/key.1"));
+fn a_full_disk_is_reported_and_leaves_nothing_behind() {
+    let fixture = GitFixture::new();
+    fixture.write(".gitattributes", "*.bin filter=full\n");
+    fixture.write("x.bin", "x\n");
+    let commit = fixture.commit("filtered");
+    // The error message of git, without filling a disk.
+    fixture.git(["config", "filter.full.smudge", "echo 'error: No space left on device' >&2; exit 1"]);
+    fixture.git(["config", "filter.full.required", "true"]);
+    let repository = fixture.repository();
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
     let error = repository.add_worktree(&addition(&path, &name, &commit)).unwrap_err();
     assert_eq!(error.failure_cause(), GitFailureCause::DiskFull, "{error}");
     assert_no_trace(&repository, &path, &name);
 }
 
 #[test]
-fn a_fast_forward_moves_a_checkout_with_its_branch() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
-    let worktree = ground.add_attempt_worktree(&repository, "key.1");
+fn a_fast_forward_moves_branch_and_files() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     write(worktree.top_level(), "a.txt", "two\n");
     write(worktree.top_level(), "b.txt", "new\n");
-    let next = ground.commit_in(worktree.top_level(), "next");
-    let main = repository.open_worktree(&ground.top).unwrap();
-    ground.write("b.txt", "in the way\n");
+    let next = fixture.commit_in(worktree.top_level(), "next");
+    let main = repository.open_worktree(&fixture.top).unwrap();
+    fixture.write("b.txt", "in the way\n");
     assert!(main.fast_forward(&next).is_err());
-    assert_eq!(fs::read_to_string(ground.top.join("a.txt")).unwrap(), "one\n");
-    fs::remove_file(ground.top.join("b.txt")).unwrap();
-    // Not even a user who wants it so has changes put aside and back.
-    ground.git(["config", "merge.autoStash", "true"]);
-    ground.write("a.txt", "not committed\n");
+    assert_eq!(fs::read_to_string(fixture.top.join("a.txt")).unwrap(), "one\n");
+    fs::remove_file(fixture.top.join("b.txt")).unwrap();
+    // Even with `merge.autoStash`, changes are not stashed.
+    fixture.git(["config", "merge.autoStash", "true"]);
+    fixture.write("a.txt", "not committed\n");
     assert!(main.fast_forward(&next).is_err());
-    assert_eq!(fs::read_to_string(ground.top.join("a.txt")).unwrap(), "not committed\n");
-    ground.write("a.txt", "one\n");
+    assert_eq!(fs::read_to_string(fixture.top.join("a.txt")).unwrap(), "not committed\n");
+    fixture.write("a.txt", "one\n");
     main.fast_forward(&next).unwrap();
-    assert_eq!((ground.head(), main.read_status().unwrap().is_clean()), (next, true));
-    ground.commit("gone on");
-    assert!(worktree.fast_forward(&ground.head()).is_ok());
-    ground.commit_in(worktree.top_level(), "apart");
-    let apart = ground.head_in(worktree.top_level());
-    ground.commit("apart as well");
+    assert_eq!((fixture.head(), main.read_status().unwrap().is_clean()), (next, true));
+    fixture.commit("gone on");
+    assert!(worktree.fast_forward(&fixture.head()).is_ok());
+    fixture.commit_in(worktree.top_level(), "apart");
+    let apart = fixture.head_in(worktree.top_level());
+    fixture.commit("apart as well");
     assert!(main.fast_forward(&apart).is_err());
 }
 
 #[test]
 fn leftovers_of_removed_worktrees_are_swept() {
-    let ground = GitFixture::new();
-    // No process has the highest number; the first is always there, and deletes its own.
-    let (left, busy) = (ground.beside(".orch-removed-4194304-0-0"), ground.beside(".orch-removed-1-0-0"));
+    let fixture = GitFixture::new();
+    // No process has the highest pid; process 1 is always alive, and deletes its own folders.
+    let (left, busy) = (fixture.beside(".orch-removed-4194304-0-0"), fixture.beside(".orch-removed-1-0-0"));
     for folder in [&left, &busy] {
         write(folder, "deep/file", "x");
     }
-    sweep_deleted_folders(&ground.beside("")).unwrap();
-    assert!(!left.exists() && busy.exists() && ground.top.exists());
+    sweep_deleted_folders(&fixture.beside("")).unwrap();
+    assert!(!left.exists() && busy.exists() && fixture.top.exists());
 }
 
 #[test]
-fn what_nobody_comes_back_for_is_taken_away_unless_it_is_in_use() {
-    let ground = GitFixture::new();
-    let repository = ground.repository();
+fn abandoned_worktrees_are_swept_unless_they_are_in_use() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
     let head = repository.resolve_commit("main").unwrap();
     let detached = |path: &Path, reason: &str| {
         let addition = WorktreeSpec { path, checkout: CheckoutTarget::Detached, commit: &head, reason };
         repository.add_worktree(&addition).unwrap();
     };
-    let scratch = ground.beside("scratch");
+    let scratch = fixture.beside("scratch");
     detached(&scratch, "merge checks of r/a@1");
     let held = repository.acquire_scratch_lock(&scratch).unwrap();
     let sweep = || repository.sweep_scratch(&scratch, "merge checks of r/a@1");
     assert!(matches!(sweep(), Err(GitError::Busy)));
     drop(held);
     assert!(matches!(sweep(), Ok(true)) && !scratch.exists());
-    assert!(matches!(sweep(), Ok(false)), "it is gone already");
+    assert!(matches!(sweep(), Ok(false)), "it was removed already");
 
-    let spare = ground.beside("spare");
+    let spare = fixture.beside("spare");
     detached(&spare, "spare of r");
-    assert!(matches!(repository.sweep_incomplete(&spare), Ok(false)), "it was made to the end");
+    assert!(matches!(repository.sweep_incomplete(&spare), Ok(false)), "it is complete");
     write(&spare, "mine.txt", "mine\n");
     assert_eq!(
         repository.remove_unused_worktree(&spare, "spare of r", &head).unwrap(),

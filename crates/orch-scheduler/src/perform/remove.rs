@@ -153,7 +153,7 @@ fn keep_commit(repository: &Repository, run: &Run, leaf: &str, entry: &RefTip) -
             kept => return Ok(kept?),
         }
     }
-    Err(GitError::InvalidName { name }.into())
+    Err(GitError::InvalidName(name).into())
 }
 
 /// Removes the folder of the run's worktrees and its parent, as far as they are empty.

@@ -78,7 +78,7 @@ fn recreate_worktree(
     require_disk_space(to)?;
     match repository.restore_salvage(&salvage, to, &attempt.name.to_string()) {
         Ok(restored) => Ok(restored.branch),
-        Err(GitError::PathTaken { path }) => match find_attempt_worktree(&repository, to, &attempt.name)? {
+        Err(GitError::PathTaken(path)) => match find_attempt_worktree(&repository, to, &attempt.name)? {
             Some(entry) => Ok(entry.head.and_then(|head| head.branch)),
             None => {
                 let tree = path.display().to_string();
