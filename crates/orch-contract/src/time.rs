@@ -1,10 +1,13 @@
 //! Points in time as the contract writes them: RFC 3339, UTC, milliseconds.
 
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
-use jiff::Timestamp;
 use orch_core::time::Time;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The last millisecond that RFC 3339 can write.
+const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 /// A point in time, written like `2026-11-22T13:15:00.123Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +21,9 @@ impl From<Time> for UtcTimestamp {
 
 impl fmt::Display for UtcTimestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A time outside the calendar can only come from a damaged clock; the nearest one that can be written is shown.
-        let nearest = if self.0.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
-        let timestamp = Timestamp::from_millisecond(self.0.0).unwrap_or(nearest);
-        write!(formatter, "{timestamp:.3}")
+        // A time outside 1970 to 9999 can only come from a damaged clock; the nearest one within is shown.
+        let millis = self.0.0.clamp(0, MILLIS_MAX).unsigned_abs();
+        humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(millis)).fmt(formatter)
     }
 }
 
@@ -34,8 +36,10 @@ impl Serialize for UtcTimestamp {
 impl<'de> Deserialize<'de> for UtcTimestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let timestamp: Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(Time(timestamp.as_millisecond())))
+        let time = humantime::parse_rfc3339(&text).map_err(serde::de::Error::custom)?;
+        let since_epoch = time.duration_since(UNIX_EPOCH).map_err(serde::de::Error::custom)?;
+        let millis = since_epoch.as_millis().try_into().map_err(serde::de::Error::custom)?;
+        Ok(Self(Time(millis)))
     }
 }
 
@@ -49,12 +53,15 @@ mod tests {
             (0, "1970-01-01T00:00:00.000Z"),
             (1_795_353_300_123, "2026-11-22T13:15:00.123Z"),
             (1_795_353_300_120, "2026-11-22T13:15:00.120Z"),
+            (1_709_164_800_000, "2024-02-29T00:00:00.000Z"),
+            (MILLIS_MAX, "9999-12-31T23:59:59.999Z"),
         ] {
             let stamp = UtcTimestamp(Time(millis));
             assert_eq!(stamp.to_string(), text);
             let json = serde_json::to_string(&stamp).unwrap();
             assert_eq!(serde_json::from_str::<UtcTimestamp>(&json).unwrap(), stamp);
         }
-        assert!(UtcTimestamp(Time(i64::MAX)).to_string().starts_with("9999-"));
+        assert_eq!(UtcTimestamp(Time(i64::MAX)).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(UtcTimestamp(Time(-1)).to_string(), "1970-01-01T00:00:00.000Z");
     }
 }

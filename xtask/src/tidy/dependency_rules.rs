@@ -64,7 +64,7 @@ const WALLS: [AllowedDependencies; 13] = [
     AllowedDependencies {
         room: "orch-contract",
         ours: &["orch-core"],
-        others: &["jiff", "schemars", "serde", "serde_json", "thiserror"],
+        others: &["humantime", "schemars", "serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
         room: "orch-app",
