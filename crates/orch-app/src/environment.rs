@@ -1,6 +1,6 @@
-//! The variables that stand in for options, read once.
+//! The environment variables that stand in for options.
 //!
-//! An empty variable counts as one that is not set.
+//! An empty variable counts as unset.
 
 use std::ffi::OsString;
 
@@ -8,26 +8,26 @@ use orch_contract::{ErrorCode, ErrorView};
 
 use crate::error::AppError;
 
-/// Where the store is, as `--store` takes it.
+/// The store's location, as `--store` takes it.
 pub const STORE: &str = "ORCH_STORE";
-/// `json` or `text`.
+/// The format of answers: `json` or `text`.
 pub const OUTPUT: &str = "ORCH_OUTPUT";
-/// The run that `orch` commands are about.
+/// The run of `orch` commands.
 pub const RUN: &str = "ORCH_RUN";
-/// The thread that `inbox` commands are about.
+/// The thread of `inbox` commands.
 pub const THREAD: &str = "INBOX_THREAD";
 /// The token of that thread's lease.
 pub const LEASE: &str = "INBOX_LEASE";
 
 /// Looks variables up.
 pub trait VariableSource {
-    /// The variable's value as the system has it.
+    /// Returns the raw value of a variable.
     fn raw_variable(&self, name: &str) -> Option<OsString>;
 
-    /// The variable's value, where it is set and not empty.
+    /// Returns the value of a variable that is set and not empty.
     ///
     /// # Errors
-    /// It is not UTF-8.
+    /// The value is not UTF-8.
     fn variable_text(&self, name: &str) -> Result<Option<String>, AppError> {
         let Some(value) = self.raw_variable(name).filter(|value| !value.is_empty()) else { return Ok(None) };
         value.into_string().map(Some).map_err(|_| {
@@ -52,7 +52,7 @@ impl VariableSource for ProcessEnvironment {
     }
 }
 
-/// The same environment without the variables that say which store, run or work is meant, and who asks.
+/// An environment without the variables that name the store, the run, the thread and the agent.
 #[derive(Clone, Copy)]
 pub struct IsolatedEnvironment<'a>(pub &'a dyn VariableSource);
 

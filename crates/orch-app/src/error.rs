@@ -1,4 +1,4 @@
-//! Why a command failed: everything below the doors turned into the contract's errors.
+//! From every error below the doors to the contract's errors: code, sentence, hint, and advice how to retry.
 
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -8,47 +8,47 @@ use orch_inbox::{Error, WaitTarget};
 use orch_store::Fault;
 use orch_supervisor::SupervisorError;
 
-/// Why a command failed.
+/// The error of a request.
 #[derive(Debug)]
 pub struct AppError {
-    /// What people and programs are told.
+    /// The error as the contract has it.
     pub view: Box<ErrorView>,
-    /// How the same command goes on, when it is worth repeating.
+    /// The advice how to repeat the request, where that is worthwhile.
     pub retry: Option<RetryAdvice>,
 }
 
-/// How a command that timed out, or only lacks an option, is repeated.
+/// The advice how to repeat a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryAdvice {
-    /// With this cursor as `--after`.
+    /// Repeat it from this cursor.
     AfterCursor(String),
-    /// As it was.
+    /// Repeat it unchanged.
     Unchanged,
-    /// With this option as well.
+    /// Repeat it with this option as well.
     WithOption(&'static str),
 }
 
 impl AppError {
-    /// A failure without hint and details.
+    /// Returns an error without hint and details.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         ErrorView::new(code, message).into()
     }
 
-    /// An argument is wrong.
+    /// Returns the error of an invalid argument.
     #[must_use]
     pub fn invalid_argument(argument: &str, message: impl Into<String>) -> Self {
         ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("argument", argument).into()
     }
 
-    /// The same failure with a hint.
+    /// Returns the error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.view.hint = Some(hint.into());
         self
     }
 
-    /// Its code.
+    /// Returns the code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.view.code.0
@@ -68,7 +68,7 @@ impl From<Refusal> for AppError {
             Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
                 Some(RetryAdvice::WithOption("--update"))
             }
-            // The other process holds it no longer than its own command takes.
+            // The other process holds it for the duration of its own command at most.
             Refusal::Tree(TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted) => {
                 Some(RetryAdvice::Unchanged)
             }
@@ -81,7 +81,7 @@ impl From<Refusal> for AppError {
 impl From<Fault> for AppError {
     fn from(fault: Fault) -> Self {
         let retry = match &fault {
-            // Others keep it locked no longer than their own command takes.
+            // The other process holds the lock for the duration of its own command at most.
             Fault::Busy { .. } => Some(RetryAdvice::Unchanged),
             Fault::NetworkFileSystem { .. } => Some(RetryAdvice::WithOption("--allow-network-fs")),
             _ => None,
@@ -117,7 +117,7 @@ impl From<SupervisorError> for AppError {
     }
 }
 
-/// A wait that ended without what it waited for; its hint becomes the same command with its cursor.
+/// Returns the error of a wait that timed out.
 fn timeout_failure(awaited: WaitTarget) -> AppError {
     let (error, retry) = match awaited {
         WaitTarget::Messages(cursor) => (
@@ -143,7 +143,7 @@ fn timeout_failure(awaited: WaitTarget) -> AppError {
     AppError { view: Box::new(error), retry: Some(retry) }
 }
 
-/// What an error is to people and programs that does not end the command it came up in.
+/// Converts an error of an operation, without advice how to retry.
 pub fn error_view(error: &Error) -> ErrorView {
     match error {
         Error::Refused(refusal) => ErrorView::from_refusal(refusal),
@@ -172,7 +172,7 @@ pub fn error_view(error: &Error) -> ErrorView {
     }
 }
 
-/// What git could not do, to people and programs.
+/// Converts an error of git.
 fn git_error_view(error: &GitError) -> ErrorView {
     let message = sentence_with_causes(error);
     let place = |path: &std::path::Path| path.display().to_string();
@@ -236,7 +236,7 @@ fn git_error_view(error: &GitError) -> ErrorView {
     }
 }
 
-/// What a fault of the store is to people and programs.
+/// Converts a fault of the store.
 fn fault_view(fault: &Fault) -> ErrorView {
     let message = sentence_with_causes(fault);
     match fault {
@@ -278,13 +278,13 @@ fn fault_view(fault: &Fault) -> ErrorView {
                 format!("This program cannot open stores of this kind ({kind}); name an SQLite file.");
             ErrorView::new(ErrorCode::NotSupported, message).with_detail("kind", *kind)
         }
-        // What stands in a row was put there by no program of ours.
+        // A program of another origin wrote the value.
         Fault::Value { .. } => ErrorView::new(ErrorCode::StoreCorrupt, message).with_hint("orch doctor"),
         Fault::Database { .. } => ErrorView::new(ErrorCode::Internal, message).with_hint("orch doctor"),
     }
 }
 
-/// The folder that a store lies in.
+/// Returns the folder of a store.
 fn store_folder(place: &str) -> &str {
     let folder = std::path::Path::new(place).parent().and_then(std::path::Path::to_str);
     folder.filter(|folder| !folder.is_empty()).unwrap_or(".")

@@ -1,8 +1,8 @@
-//! Makes texts of strangers safe to show: nothing they hold may move the cursor, paint, or hide other text.
+//! Escapes untrusted text, so that it can neither move a terminal's cursor nor paint or hide other text.
 
 use std::borrow::Cow;
 
-/// The text with control characters, escape sequences and direction overrides made visible.
+/// Returns the text with visible control characters, escape sequences and direction overrides.
 ///
 /// Tabs and line feeds become spaces and `⏎`, so that a line stays a line.
 #[must_use]
@@ -25,13 +25,13 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a terminal would do something else with it than show it.
+/// Whether a terminal would obey the character instead of showing it.
 #[must_use]
 pub fn is_unsafe_character(character: char) -> bool {
     orch_core::escape::is_harmful(character)
 }
 
-/// The picture of a C0 control.
+/// Returns the picture of a C0 control character.
 fn control_picture(control: char) -> char {
     char::from_u32(0x2400 + u32::from(control)).unwrap_or('�')
 }

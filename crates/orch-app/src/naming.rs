@@ -5,10 +5,10 @@ use orch_scheduler::{AttemptSelector, TaskSelector};
 
 use crate::error::AppError;
 
-/// Reads an attempt's name, `KEY`, `KEY@N`, `RUN/KEY` or `RUN/KEY@N`.
+/// Parses an attempt's name, `KEY`, `KEY@N`, `RUN/KEY` or `RUN/KEY@N`.
 ///
 /// # Errors
-/// It is none.
+/// The text is no attempt's name.
 pub fn parse_attempt(text: &str) -> Result<AttemptSelector, String> {
     let Some((name, number)) = text.split_once('@') else {
         return Ok(AttemptSelector { task: parse_task(text)?, number: None });
@@ -18,7 +18,7 @@ pub fn parse_attempt(text: &str) -> Result<AttemptSelector, String> {
     Ok(AttemptSelector { task: parse_task(name)?, number: Some(number) })
 }
 
-/// The command line's name of an attempt, for fingerprints.
+/// Returns the name of an attempt as [`parse_attempt`] reads it.
 #[must_use]
 pub fn attempt_text(attempt: &AttemptSelector) -> String {
     match attempt.number {
@@ -27,10 +27,10 @@ pub fn attempt_text(attempt: &AttemptSelector) -> String {
     }
 }
 
-/// Reads a task's name, `KEY` or `RUN/KEY`.
+/// Parses a task's name, `KEY` or `RUN/KEY`.
 ///
 /// # Errors
-/// It is none.
+/// The text is no task's name.
 pub fn parse_task(text: &str) -> Result<TaskSelector, String> {
     if text.contains('@') {
         return Err("this names an attempt; a task is KEY or RUN/KEY".to_owned());
@@ -43,7 +43,7 @@ pub fn parse_task(text: &str) -> Result<TaskSelector, String> {
     Ok(TaskSelector { run: run.map(slug).transpose()?, key: slug(key)? })
 }
 
-/// The keys of tasks that must all be of one run, and that run where any of them names it.
+/// Returns the keys of tasks of one run, and the run where one of them names it.
 ///
 /// # Errors
 /// Two of them name different runs.
@@ -66,7 +66,7 @@ pub fn keys_of_one_run(
     Ok((run, tasks.iter().map(|task| task.key.clone()).collect()))
 }
 
-/// The command line's name of a task, for fingerprints.
+/// Returns the name of a task as [`parse_task`] reads it.
 #[must_use]
 pub fn task_text(task: &TaskSelector) -> String {
     match &task.run {

@@ -10,93 +10,93 @@ use orch_core::time::{SpanError, TimeSpan};
 
 pub use orch_profile::ProfileReference;
 
-/// Reads a profile: a name or a path.
+/// Parses a profile: a name or a path.
 ///
 /// # Errors
-/// It is neither.
+/// The text is neither.
 pub fn parse_profile(text: &str) -> Result<ProfileReference, String> {
     text.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())
 }
 
-/// Reads a name.
+/// Parses a name.
 ///
 /// # Errors
-/// It breaks a rule of names.
+/// The text breaks a rule of names.
 pub fn parse_slug(text: &str) -> Result<Slug, SlugError> {
     Slug::new(text)
 }
 
-/// Reads a thread's number.
+/// Parses a thread's number.
 ///
 /// # Errors
-/// It is none.
+/// The text is no thread's number.
 pub fn parse_thread_id(text: &str) -> Result<ThreadId, String> {
     ThreadId::parse(text).ok_or_else(|| "a thread is named th-N, like th-3".to_owned())
 }
 
-/// Reads a message's number.
+/// Parses a message's number.
 ///
 /// # Errors
-/// It is none.
+/// The text is no message's number.
 pub fn parse_message_id(text: &str) -> Result<MessageId, String> {
     MessageId::parse(text).ok_or_else(|| "a message is named m-N, like m-12".to_owned())
 }
 
-/// Reads an event's number.
+/// Parses an event's number.
 ///
 /// # Errors
-/// It is none.
+/// The text is no event's number.
 pub fn parse_event_id(text: &str) -> Result<EventId, String> {
     EventId::parse(text).ok_or_else(|| "an event is named e-N, like e-12".to_owned())
 }
 
-/// Reads a duration: whole numbers of `ms`, `s`, `m`, `h` or `d`.
+/// Parses a duration: whole numbers of `ms`, `s`, `m`, `h` or `d`.
 ///
 /// # Errors
-/// It is none, or longer than a year.
+/// The text is no duration, or the duration is longer than a year.
 pub fn parse_duration(text: &str) -> Result<TimeSpan, SpanError> {
     TimeSpan::parse(text)
 }
 
-/// Reads a lease's length.
+/// Parses a lease's length.
 ///
 /// # Errors
-/// It is no duration, or not from 1 s to 24 h.
+/// The text is no duration from 1 s to 24 h.
 pub fn parse_lease(text: &str) -> Result<LeaseLength, String> {
     let span = parse_duration(text).map_err(|error| error.to_string())?;
     LeaseLength::new(span).map_err(|error| error.to_string())
 }
 
-/// Reads a priority.
+/// Parses a priority.
 ///
 /// # Errors
-/// It is not from 0 to 4.
+/// The number is not from 0 to 4.
 pub fn parse_priority(text: &str) -> Result<u8, String> {
     let priority = text.parse().ok().filter(|priority| *priority <= limit::PRIORITY_MAX);
     priority.ok_or_else(|| "a priority is 0 (most urgent) to 4".to_owned())
 }
 
-/// Reads a percentage.
+/// Parses a percentage.
 ///
 /// # Errors
-/// It is not from 0 to 100.
+/// The number is not from 0 to 100.
 pub fn parse_percent(text: &str) -> Result<u8, String> {
     text.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| "a percentage is 0 to 100".to_owned())
 }
 
-/// Reads the size of a list's part.
+/// Parses the size of a page.
 ///
 /// # Errors
-/// It is not from 1 to the most that a list shows.
+/// The number is not from 1 to the largest page.
 pub fn parse_list_limit(text: &str) -> Result<u32, String> {
     let limit = text.parse().ok().filter(|limit| (1..=limit::LIST_MAX).contains(limit));
     limit.ok_or_else(|| format!("a limit is 1 to {}", limit::LIST_MAX))
 }
 
-/// Reads a request id: 1 to 200 bytes without control characters, so that it can be shown and typed again.
+/// Parses a request id: 1 to 200 bytes without control characters.
 ///
 /// # Errors
-/// It is none.
+/// The text is no request id.
 pub fn parse_request_id(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > limit::REQUEST_KEY_BYTES_MAX || text.contains(char::is_control) {
         return Err(format!(
@@ -107,7 +107,7 @@ pub fn parse_request_id(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Reads an amount of dollars as millionths.
+/// Parses an amount of dollars as millionths.
 pub fn parse_dollars(text: &str) -> Result<i64, &'static str> {
     const SHAPE: &str = "it is an amount in US dollars, like 5 or 2.50";
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -124,34 +124,34 @@ pub fn parse_dollars(text: &str) -> Result<i64, &'static str> {
         .ok_or(SHAPE)
 }
 
-/// Reads a number of tokens.
+/// Parses a number of tokens.
 pub fn parse_token_count(text: &str) -> Result<i64, &'static str> {
     text.parse().ok().filter(|tokens| *tokens > 0).ok_or("it is a number from 1")
 }
 
-/// Reads what branches begin with: a name that git accepts.
+/// Parses the prefix of branches: names that git accepts, joined by `/`.
 pub fn parse_branch_prefix(text: &str) -> Result<String, String> {
     let good = !text.is_empty() && text.split('/').all(|part| Slug::new(&part.to_ascii_lowercase()).is_ok());
     if good { Ok(text.to_owned()) } else { Err("it is a name, or names joined by `/`".to_owned()) }
 }
 
-/// Reads when a task counts as done.
+/// Parses when a task counts as done.
 pub fn parse_done_when(text: &str) -> Result<DoneWhen, &'static str> {
     DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
 }
 
-/// Reads how many attempts may be under way at once.
+/// Parses the most attempts at once.
 pub fn parse_max_active(text: &str) -> Result<u32, &'static str> {
     text.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max)).ok_or("it is a number from 1")
 }
 
-/// Reads how many failed attempts a task may have.
+/// Parses the most failed attempts of a task.
 pub fn parse_max_attempts(text: &str) -> Result<u32, String> {
     let max = text.parse().ok().filter(|max| (1..=limit::ATTEMPTS_MAX).contains(max));
     max.ok_or_else(|| format!("it is a number from 1 to {}", limit::ATTEMPTS_MAX))
 }
 
-/// Reads a state of tasks.
+/// Parses a task's state.
 pub fn parse_task_state(text: &str) -> Result<TaskState, String> {
     TaskState::parse(text).ok_or_else(|| {
         let names = TaskState::ALL.map(TaskState::name);
@@ -159,7 +159,7 @@ pub fn parse_task_state(text: &str) -> Result<TaskState, String> {
     })
 }
 
-/// Reads a kind of event that can be waited for.
+/// Parses a kind of event that can be awaited.
 pub fn parse_wake(text: &str) -> Result<AwaitedEvent, String> {
     AwaitedEvent::parse(text).ok_or_else(|| {
         let names = AwaitedEvent::ALL.map(AwaitedEvent::name);

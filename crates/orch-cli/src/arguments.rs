@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and the strict readers of their values.
+//! Arguments that several commands share.
 
 use clap::Args;
 
@@ -43,7 +43,7 @@ impl GlobalOptions {
 /// The heading of options that every command takes.
 pub const GLOBAL: &str = "Global options";
 
-/// The option that makes a change repeatable.
+/// The request id of a change.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RequestIdOption {
     /// Make the request idempotent: repeating it with the same key and arguments changes nothing
@@ -70,7 +70,7 @@ impl PagingOptions {
     }
 }
 
-/// The option that asks for long texts too.
+/// The option for long texts.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DetailOption {
     /// Show full records, including long texts
@@ -84,4 +84,23 @@ pub struct EmptyOkOption {
     /// Exit with status 0 when nothing is found
     #[arg(long)]
     pub empty_ok: bool,
+}
+
+/// The options of a change that is answered with a task.
+#[derive(Args, Debug)]
+pub(crate) struct ChangeOptions {
+    #[command(flatten)]
+    pub(crate) repeatable: RequestIdOption,
+    #[command(flatten)]
+    pub(crate) detail: DetailOption,
+}
+
+/// A run named in place, and the request id of its change.
+#[derive(Args, Debug)]
+pub(crate) struct RunSelector {
+    /// The run [default: the only unfinished one]
+    #[arg(value_name = "RUN", value_parser = parse_slug)]
+    pub(crate) named: Option<Slug>,
+    #[command(flatten)]
+    pub(crate) repeatable: RequestIdOption,
 }

@@ -1,16 +1,15 @@
-//! The way of every command: parse, run, print, tend.
+//! The entry of every command: parse, run, print, checkpoint.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::Slug;
 use orch_core::shell;
 
-use crate::arguments::GlobalOptions;
-use crate::context::{CommandRuntime, ProgramIdentity};
+use crate::context::CommandRuntime;
 use crate::interrupts;
+use crate::program::CliProgram;
 use crate::respond::{
     CommandOutcome, OutputMode, ReplyPrinter, RequestedFormat, WriteOutcome, count_printed_bytes,
 };
@@ -18,44 +17,7 @@ use crate::usage::{self, EarlyExit};
 use orch_app::environment::{ProcessEnvironment, VariableSource};
 use orch_app::{AppError, RetryAdvice};
 
-/// One of the two programs: its command line, and what its commands do.
-pub trait CliProgram: CommandFactory + FromArgMatches {
-    /// Which one it is.
-    const IDENTITY: ProgramIdentity;
-
-    /// The command line as the parser knows it, with the options of every command.
-    #[must_use]
-    fn full_parser() -> clap::Command {
-        let mut parser = Self::quick_parser();
-        parser.build();
-        parser
-    }
-
-    /// The same, where the options of a command are not known before it is met: most of them never are.
-    #[must_use]
-    fn quick_parser() -> clap::Command {
-        let variable = Self::IDENTITY.caller.agent_variable;
-        let default =
-            Self::IDENTITY.caller.agent_default.map(|name| format!(", else {name}")).unwrap_or_default();
-        Self::command().mut_arg("who", |who| who.help(format!("Who you are{default} [env: {variable}]")))
-    }
-
-    /// The command that this process goes on with after it has become its program again, and its name.
-    fn take_reexec_command() -> Option<Result<(Self, String), EarlyExit>> {
-        None
-    }
-
-    /// The options that every command takes.
-    fn global_options(&self) -> &GlobalOptions;
-
-    /// Does what the command line asks for.
-    ///
-    /// # Errors
-    /// The command failed; nothing was changed.
-    fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError>;
-}
-
-/// Runs the program that the file was called as: `inbox` under that name, else `orch`.
+/// Runs the program of the executable's name: `inbox` under that name, else `orch`.
 #[must_use]
 pub fn run_by_file_name() -> ExitCode {
     let name = std::env::args_os().next().map(std::path::PathBuf::from);
@@ -70,7 +32,7 @@ pub fn run_by_file_name() -> ExitCode {
 pub fn run_to_exit_code<P: CliProgram>() -> ExitCode {
     interrupts::exit_on_interrupt();
     let name = OsString::from(P::IDENTITY.program);
-    // The program's own name is fixed, so that help and hints do not change with how it was called.
+    // The program's own name is fixed, so that help and hints do not depend on the executable's path.
     let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
     ExitCode::from(run_with_arguments::<P>(&arguments, &ProcessEnvironment))
 }
@@ -108,12 +70,12 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
     };
     context.app().record_meter(count_printed_bytes());
     context.app().checkpoint_if_due();
-    // The process ends here, and takes memory, files and locks with it sooner than they are given back one by one.
+    // The process exits here; the system frees memory, files and locks faster than destructors do.
     std::mem::forget(context);
     exit
 }
 
-/// Understands the command line.
+/// Parses the command line.
 fn parse_program<P: CliProgram>(arguments: &[OsString]) -> Result<(P, String), EarlyExit> {
     let (matches, command) = usage::parse_quickly(P::quick_parser(), P::full_parser, arguments)?;
     match P::from_arg_matches(&matches) {
@@ -126,7 +88,7 @@ fn parse_program<P: CliProgram>(arguments: &[OsString]) -> Result<(P, String), E
     }
 }
 
-/// What the command line asks for, read without understanding it: good enough to report that it is wrong.
+/// Finds the requested format without parsing the command line, to report that it does not parse.
 fn requested_format(arguments: &[OsString]) -> RequestedFormat {
     let options = arguments.iter().take_while(|argument| *argument != "--");
     options.fold(RequestedFormat::default(), |wish, argument| RequestedFormat {
@@ -135,7 +97,7 @@ fn requested_format(arguments: &[OsString]) -> RequestedFormat {
     })
 }
 
-/// Prints what came of a command, and returns the exit status.
+/// Prints the outcome of a command and returns the exit status.
 fn print_outcome(
     printer: ReplyPrinter,
     command: &str,
@@ -162,7 +124,7 @@ fn print_failure(printer: ReplyPrinter, command: &str, error: &ErrorView) -> u8 
     exit_status(printer.print_failure(command, error), error.code.0.exit_status())
 }
 
-/// The exit status: a reader who went away is none of our business, an answer that could not be written is.
+/// Returns the exit status: a closed pipe is no error, an answer that could not be written is.
 fn exit_status(written: WriteOutcome, status: u8) -> u8 {
     match written {
         WriteOutcome::Complete | WriteOutcome::NoReader => status,
@@ -170,14 +132,13 @@ fn exit_status(written: WriteOutcome, status: u8) -> u8 {
     }
 }
 
-/// A wait that timed out hints at the same command, going on from its cursor; a plan that is there already at its
-/// update; what is wrong with the request itself at the help.
+/// Adds the hint: the command to repeat, where the error has advice for it, else the help of a wrong request.
 fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.view;
     if error.hint.is_none() {
         error.hint = match failure.retry {
             Some(retry) => Some(retry_command(arguments, &retry)),
-            // Nothing better is known than how the command is called.
+            // The help is the best hint for a request that is wrong.
             None if matches!(error.code.0.exit_status(), 2..=4) => Some(format!("{command} --help")),
             None => None,
         };
@@ -185,7 +146,7 @@ fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> Erro
     error
 }
 
-/// The same command for the store that was named on the command line: pasted, it must find that one.
+/// Adds the store of the command line to a hint, so that the pasted command finds that store.
 fn add_store_option(hint: String, store: Option<&str>) -> String {
     let Some(store) = store else { return hint };
     let ours = hint.starts_with("orch ") || hint.starts_with("inbox ");
@@ -193,7 +154,7 @@ fn add_store_option(hint: String, store: Option<&str>) -> String {
     if !ours || needs_none { hint } else { format!("{hint} --store {}", shell::quote_word(store)) }
 }
 
-/// The same command by who was named on the command line: nobody else may be meant, or nobody at all.
+/// Adds the agent of the command line to a hint, so that the pasted command runs as that agent.
 fn add_agent_option(hint: String, program: &str, who: Option<&Slug>) -> String {
     let Some(who) = who else { return hint };
     let ours = hint.split(' ').next() == Some(program);
@@ -233,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_goes_on_from_its_cursor() {
+    fn a_wait_continues_from_its_cursor() {
         let after = RetryAdvice::AfterCursor("m-9".to_owned());
         for (line, expected) in [
             ("inbox wait --timeout 1s", "inbox wait --timeout 1s --after m-9"),
@@ -281,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wish_is_read_up_to_the_double_dash() {
+    fn the_requested_format_is_read_up_to_the_double_dash() {
         assert_eq!(
             requested_format(&split_words("inbox list --json")),
             RequestedFormat { json: true, text: false }

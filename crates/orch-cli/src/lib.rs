@@ -1,8 +1,8 @@
-//! The doors without async: the programs `orch` and `inbox`.
+//! The doors at a terminal: the programs `orch` and `inbox`.
 //!
-//! A command is one file with its arguments and a `run` that calls one operation and returns what it answers.
+//! A command is one file with its arguments and a `run` that builds a request for `orch-app` and returns the answer.
 //! No command prints: [`respond`] is the only writer of stdout, [`human`] renders answers for people.
-//! Start with [`entry`], which shows the way of every command, then any file under [`inbox`] or [`orch`].
+//! Start with [`entry`], which every command passes through, then any file under [`inbox`] or [`orch`].
 
 pub mod arguments;
 pub mod context;
@@ -11,6 +11,7 @@ pub mod human;
 pub mod inbox;
 mod interrupts;
 pub mod orch;
+pub mod program;
 pub mod respond;
 pub mod self_description;
 pub mod text_source;

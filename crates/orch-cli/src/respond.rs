@@ -15,24 +15,24 @@ use orch_app::environment::{OUTPUT, VariableSource};
 use orch_app::escape::{escape_controls, is_unsafe_character};
 use orch_app::{AppError, Reply, current_time};
 
-/// What stands in `data`: written, read back when a request is repeated, and rendered for people.
+/// The `data` of an answer, which can be rendered for people.
 pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}
 
 impl<T: Serialize + DeserializeOwned + HumanReadable> ResponseBody for T {}
 
-/// How a command that did not fail ends.
+/// The outcome of a command that did not fail.
 pub enum CommandOutcome {
-    /// With an answer.
+    /// An answer.
     Reply(Box<dyn PrintableReply>),
-    /// With a document that is no answer and is printed as it is, unless JSON is asked for.
+    /// A document that is printed as it is, unless JSON is requested.
     Document(String),
-    /// With bytes that are no answer, printed as they are; on a terminal, and where JSON is asked for, with an answer.
+    /// Bytes that are printed as they are; a terminal, and a caller that requests JSON, get the answer instead.
     Raw(Vec<u8>, Box<dyn PrintableReply>),
-    /// Everything was printed already, document by document.
+    /// A stream of documents that are printed already.
     Streamed,
-    /// The same, and what came of it is told by this exit status.
+    /// A stream that is printed already, with this exit status.
     StreamedWithStatus(u8),
-    /// With an answer and this exit status.
+    /// An answer with this exit status.
     ReplyWithStatus(Box<dyn PrintableReply>, u8),
 }
 
@@ -44,13 +44,13 @@ impl<V: ResponseBody + 'static> From<Reply<V>> for CommandOutcome {
 
 /// An answer of any type.
 pub trait PrintableReply {
-    /// The document for programs.
+    /// Returns the document for programs.
     ///
     /// # Errors
     /// The answer cannot be written as JSON, which is a defect.
     fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String>;
 
-    /// The text for people.
+    /// Renders the text for people.
     fn render_text(&self, paper: &mut TextPage);
 }
 
@@ -70,29 +70,29 @@ impl<V: ResponseBody> PrintableReply for Reply<V> {
     }
 }
 
-/// How answers are written.
+/// The format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputMode {
-    /// For programs.
+    /// JSON for programs.
     Json,
-    /// For people.
+    /// Text for people.
     Text(TerminalCapabilities),
 }
 
-/// What a text may look like.
+/// The capabilities of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminalCapabilities {
     /// Whether stdout is a terminal.
     pub terminal: bool,
-    /// Whether what was drawn can be drawn over.
+    /// Whether a drawn page can be redrawn.
     pub redrawable: bool,
-    /// Whether colours are wanted.
+    /// Whether text is coloured.
     pub colour: bool,
-    /// How many columns there are.
+    /// The number of columns.
     pub width: usize,
 }
 
-/// What was asked for, before it is known whether the command line makes sense.
+/// The format that the command line asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestedFormat {
     /// `--json` was given.
@@ -136,7 +136,7 @@ impl OutputMode {
         })
     }
 
-    /// The same as far as it can be told when something is wrong.
+    /// Returns the mode, or JSON where the options or the variable are invalid.
     #[must_use]
     pub fn guess_mode(wish: RequestedFormat, environment: &dyn VariableSource) -> Self {
         Self::choose_mode(wish, environment).unwrap_or(Self::Json)
@@ -144,7 +144,7 @@ impl OutputMode {
 }
 
 impl TerminalCapabilities {
-    /// Without a terminal: no colours, 80 columns.
+    /// No terminal: no colours, 80 columns.
     pub const PLAIN: Self = Self { terminal: false, redrawable: false, colour: false, width: 80 };
 
     fn for_stdout(terminal: bool, environment: &dyn VariableSource) -> Self {
@@ -156,32 +156,32 @@ impl TerminalCapabilities {
     }
 }
 
-/// How large the terminal is now.
+/// Returns the present size of the terminal.
 fn current_terminal_size() -> TerminalSize {
     let (columns, rows) =
         terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
     TerminalSize { columns: usize::from(columns), rows: usize::from(rows) }
 }
 
-/// Whether a terminal may be painted.
+/// Whether text on a terminal may be coloured.
 fn allows_colour(environment: &dyn VariableSource) -> bool {
     !environment.is_set("NO_COLOR") && !is_dumb_terminal(environment)
 }
 
-/// Whether the terminal knows no more than letters.
+/// Whether the terminal has no escape sequences.
 fn is_dumb_terminal(environment: &dyn VariableSource) -> bool {
     environment.raw_variable("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Whether what was written still has a reader.
+/// The outcome of a write to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum WriteOutcome {
-    /// All of it was written.
+    /// Everything was written.
     Complete,
-    /// Nobody reads stdout any more.
+    /// Stdout is a closed pipe.
     NoReader,
-    /// It could not be written; stderr says so.
+    /// The write failed; stderr has the error.
     Failed,
 }
 
@@ -193,14 +193,14 @@ pub struct ReplyPrinter {
 }
 
 impl ReplyPrinter {
-    /// A printer for this mode.
+    /// Returns a printer for this mode.
     #[must_use]
     pub fn new(mode: OutputMode, environment: &dyn VariableSource) -> Self {
         let colour = std::io::stderr().is_terminal() && allows_colour(environment);
         Self { mode, error_paint: TextPainter { colour } }
     }
 
-    /// How answers are written.
+    /// Returns the format of answers.
     #[must_use]
     pub fn mode(&self) -> OutputMode {
         self.mode
@@ -229,7 +229,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes a page in the place of the last one; in JSON one more document.
+    /// Redraws the page; in JSON writes one more document.
     pub fn print_frame(
         &self,
         command: &str,
@@ -251,12 +251,12 @@ impl ReplyPrinter {
         }
     }
 
-    /// Takes the last page away.
+    /// Erases the last page.
     pub fn erase_frame(&self, frame: &mut TerminalFrame) -> WriteOutcome {
         write_stdout(&frame.erase_page(current_terminal_size()))
     }
 
-    /// Writes a document that is no answer: as it is, unless JSON was asked for in so many words.
+    /// Writes a document as it is, unless JSON is requested explicitly.
     pub fn print_document(&self, command: &str, text: &str, json_wanted: bool) -> WriteOutcome {
         if !json_wanted {
             return write_stdout(text);
@@ -268,8 +268,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes bytes that are no answer: as they are, unless JSON was asked for in so many words or a terminal would
-    /// have to show them.
+    /// Writes bytes as they are, unless JSON is requested explicitly or stdout is a terminal.
     pub fn print_raw(
         &self,
         command: &str,
@@ -288,7 +287,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes why the command failed: to stdout for programs, to stderr for people.
+    /// Writes an error: to stdout for programs, to stderr for people.
     pub fn print_failure(&self, command: &str, error: &ErrorView) -> WriteOutcome {
         match self.mode {
             OutputMode::Json => {
@@ -309,7 +308,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes what another program printed, as it is; on a terminal control characters are made harmless.
+    /// Writes a line of another program; on a terminal control characters are escaped.
     pub fn print_foreign_line(&self, line: &[u8]) -> WriteOutcome {
         match self.mode {
             OutputMode::Text(look) if look.terminal => write_stdout_bytes(
@@ -319,7 +318,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes lines that another program printed, as they are; on a terminal control characters are made harmless.
+    /// Writes lines of another program; on a terminal control characters are escaped.
     pub fn print_foreign_lines(&self, lines: &[u8]) -> WriteOutcome {
         match self.mode {
             OutputMode::Text(look) if look.terminal => {
@@ -335,7 +334,7 @@ impl ReplyPrinter {
         }
     }
 
-    /// Writes a line about what is going on to stderr.
+    /// Writes a line about progress to stderr.
     pub fn print_progress(&self, line: &str) {
         write_stderr(&format!("{}\n", escape_controls(line)));
     }
@@ -351,7 +350,7 @@ impl ReplyPrinter {
     }
 }
 
-/// How many bytes an answer's document has.
+/// Returns the size of an answer's document in bytes.
 pub fn document_size<V: ResponseBody>(command: &str, data: &V, warnings: &[String]) -> usize {
     let mut document = SuccessEnvelope::new(command, data);
     document.warnings = warnings.to_vec();
@@ -364,9 +363,9 @@ fn render_reply(answer: &dyn PrintableReply, look: TerminalCapabilities) -> Stri
     paper.into_text()
 }
 
-/// A JSON document as a line, in which everything that a terminal might obey is written as an escape.
+/// Returns a JSON document as a line, with escapes for every character that a terminal might obey.
 ///
-/// The serializer escapes the C0 controls; what is left can only stand inside strings.
+/// The serialiser escapes the C0 controls; the others can only stand inside strings.
 fn escape_document(mut document: String) -> String {
     if document.contains(is_unsafe_character) {
         let mut escaped = String::with_capacity(document.len() + 16);
@@ -383,10 +382,10 @@ fn escape_document(mut document: String) -> String {
     document
 }
 
-/// How much this process has printed of its own, for `orch meter`.
+/// The bytes that this process has printed, for `orch meter`.
 static PRINTED: AtomicU64 = AtomicU64::new(0);
 
-/// How many bytes were printed until now, on both outputs; what another program printed and we hand on is not counted.
+/// Returns how many bytes were printed on both outputs, without the output of other programs.
 #[must_use]
 pub fn count_printed_bytes() -> u64 {
     PRINTED.load(Ordering::Relaxed)
@@ -396,7 +395,7 @@ fn add_printed_bytes(bytes: usize) {
     PRINTED.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-/// Writes to stdout at once.
+/// Writes to stdout and flushes it.
 fn write_stdout(text: &str) -> WriteOutcome {
     add_printed_bytes(text.len());
     write_stdout_bytes(text.as_bytes())
@@ -414,7 +413,7 @@ fn write_stdout_bytes(bytes: &[u8]) -> WriteOutcome {
     }
 }
 
-/// Writes to stderr; what cannot be said there cannot be said anywhere.
+/// Writes to stderr; an error of that write cannot be reported.
 fn write_stderr(text: &str) {
     if !text.is_empty() {
         add_printed_bytes(text.len());
@@ -427,7 +426,7 @@ mod tests {
     use super::escape_document;
 
     #[test]
-    fn a_document_holds_nothing_that_a_terminal_obeys() {
+    fn a_document_has_no_character_that_a_terminal_obeys() {
         let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "a\u{1b}[2J\n\0"];
         let line = escape_document(serde_json::to_string(&texts).unwrap());
         assert!(!line.trim_end_matches('\n').contains(super::is_unsafe_character), "{line}");

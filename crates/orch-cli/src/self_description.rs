@@ -1,4 +1,4 @@
-//! What both programs tell about themselves: schemas, shell completions, manual pages.
+//! The descriptions of both programs: schemas, shell completions, manual pages.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct SchemaArgs {
     pub command: Vec<String>,
 }
 
-/// Picks the schemas that are asked for.
+/// Returns the requested schemas.
 ///
 /// # Errors
 /// There is no such command.
@@ -50,7 +50,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// The completion script.
+/// Returns the completion script.
 #[must_use]
 pub fn completion_script(args: &CompletionsArgs, mut parser: Command) -> CommandOutcome {
     let name = parser.get_name().to_owned();
@@ -68,7 +68,7 @@ pub struct ManArgs {
     pub folder: PathBuf,
 }
 
-/// Writes the manual pages and tells where they are.
+/// Writes the manual pages and returns their folder.
 ///
 /// # Errors
 /// The folder cannot be written.

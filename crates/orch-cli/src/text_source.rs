@@ -15,10 +15,10 @@ pub struct TextSource {
 }
 
 impl TextSource {
-    /// The text of an option: given in place, `-` for stdin, or the name of a file; `None` when neither was given.
+    /// Reads the text of an option: the option's value, stdin for `-`, or a file.
     ///
     /// # Errors
-    /// Both were given, the text is too long, holds NUL or is not UTF-8, or it cannot be read.
+    /// Both a value and a file are given, or the text is too long, has a NUL, is not UTF-8 or cannot be read.
     pub fn read_text(
         &mut self,
         argument: &'static str,
@@ -41,10 +41,10 @@ impl TextSource {
         }
     }
 
-    /// The same for a text that must be there and must not be empty.
+    /// Reads a text that must not be missing or empty.
     ///
     /// # Errors
-    /// As [`TextSource::read_text`]; or it is missing or empty.
+    /// As [`TextSource::read_text`]; or the text is missing or empty.
     pub fn read_required(
         &mut self,
         argument: &'static str,
@@ -58,10 +58,10 @@ impl TextSource {
         Ok(text)
     }
 
-    /// The same for a line that names something: blanks alone name nothing.
+    /// Reads a title, which must not be blank.
     ///
     /// # Errors
-    /// As [`TextSource::read_text`]; or it is missing, empty or blank.
+    /// As [`TextSource::read_text`]; or the title is missing or blank.
     pub fn read_title(&mut self, argument: &'static str, given: Option<&str>) -> Result<String, AppError> {
         let text = self.read_required(argument, given, None)?;
         check_not_empty(argument, text.trim())?;
@@ -82,7 +82,7 @@ impl TextSource {
         Ok(text)
     }
 
-    /// All of stdin.
+    /// Reads all of stdin.
     fn read_stdin(&mut self, argument: &'static str) -> Result<String, AppError> {
         if let Some(other) = self.stdin_taken_by {
             return Err(AppError::invalid_argument(
@@ -95,7 +95,7 @@ impl TextSource {
     }
 }
 
-/// Refuses an empty text.
+/// Checks that a text is not empty.
 ///
 /// # Errors
 /// The text is empty.
@@ -109,7 +109,7 @@ pub fn check_not_empty(argument: &str, text: &str) -> Result<(), AppError> {
 /// Checks the entries of an option that may be repeated.
 ///
 /// # Errors
-/// There are too many, or one is empty.
+/// There are too many entries, or one is empty.
 pub fn check_entries(argument: &str, texts: &[String]) -> Result<(), AppError> {
     if texts.len() > FIELD_ENTRIES_MAX {
         let message = format!("{argument} is given more than {FIELD_ENTRIES_MAX} times.");
@@ -124,7 +124,7 @@ fn read_file(argument: &str, path: &Path) -> Result<String, AppError> {
     read_bounded(argument, file, &name)
 }
 
-/// Reads at most the longest text and one byte more, so that a file of any size is refused cheaply.
+/// Reads one byte more than the longest text at most, so that a file of any size is refused quickly.
 fn read_bounded(argument: &str, source: impl Read, name: &str) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     let limit = TEXT_BYTES_MAX as u64 + 1;
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn required_texts_are_there() {
+    fn required_texts_are_not_empty() {
         let mut source = TextSource::default();
         assert!(source.read_required("TEXT", None, None).is_err());
         assert!(source.read_required("TEXT", Some(""), None).is_err());

@@ -1,4 +1,4 @@
-//! From the command line to a command, and from what the parser refuses to the contract's errors.
+//! From the command line to a command, and from the parser's errors to the contract's.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -10,26 +10,26 @@ use orch_contract::{ErrorCode, ErrorView};
 /// A command line that does not parse.
 #[derive(Debug)]
 pub enum EarlyExit {
-    /// Help or the version was asked for; it is printed as it is.
+    /// Help or the version, printed as it is.
     Document {
-        /// The command that was named as far as it goes.
+        /// The named command, as far as it parses.
         command: String,
         /// The text.
         text: String,
     },
-    /// The command line is wrong.
+    /// The command line is invalid.
     UsageError {
-        /// The command that was meant, as far as it can be told.
+        /// The most likely command.
         command: String,
-        /// What is wrong with it.
+        /// The error.
         error: Box<ErrorView>,
     },
 }
 
-/// Reads the command line, and knows every command only where it must: to explain, or to help.
+/// Parses the command line with the quick parser, and with the full one to explain errors and to print help.
 ///
 /// # Errors
-/// Help was asked for, or the command line is wrong.
+/// Help is requested, or the command line is invalid.
 pub fn parse_quickly(
     mut quick: Command,
     whole: impl FnOnce() -> Command,
@@ -44,7 +44,7 @@ pub fn parse_quickly(
     }
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
 /// Help was asked for, or the command line is wrong.
@@ -88,7 +88,7 @@ pub fn parse_arguments(
     }
 }
 
-/// The names of the command and the commands around it.
+/// Returns the names of the program, the groups and the command.
 fn command_path(program: &str, matches: &ArgMatches) -> String {
     let mut path = program.to_owned();
     let mut level = matches;
@@ -100,7 +100,7 @@ fn command_path(program: &str, matches: &ArgMatches) -> String {
     path
 }
 
-/// The command that a wrong command line most likely means: every word that names a command, as far as they nest.
+/// Returns the most likely command of an invalid command line: the nested names of commands in it.
 fn likely_command(parser: &Command, arguments: &[OsString]) -> String {
     let mut path = parser.get_name().to_owned();
     let mut level = parser;
@@ -117,7 +117,7 @@ fn likely_command(parser: &Command, arguments: &[OsString]) -> String {
     path
 }
 
-/// The commands of this name that stand one level deeper, where people forget what they belong to.
+/// Returns the commands of this name inside groups, for people who leave out the group.
 fn commands_in_groups(parser: &Command, name: &str) -> Vec<String> {
     let program = parser.get_name();
     let groups = parser.get_subcommands().filter(|group| !group.is_hide_set());
@@ -127,16 +127,16 @@ fn commands_in_groups(parser: &Command, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Lets `help` stand with the options that say how it is printed, which the parser takes for commands there.
+/// Removes output options after `help`, where the parser takes them for commands.
 fn help_without_output_options(arguments: &[OsString]) -> Vec<OsString> {
     let help = arguments.get(1).is_some_and(|command| command == "help");
     let output = |argument: &&OsString| *argument == "--json" || *argument == "--text";
     arguments.iter().filter(|argument| !(help && output(argument))).cloned().collect()
 }
 
-/// Lets `--wait` stand before a text: `ask --wait "RunSelector one?"` waits the usual time.
+/// Inserts the default duration after a `--wait` before a text, as in `ask --wait "Which one?"`.
 ///
-/// The parser cannot know that a text is no duration before it has refused it.
+/// The parser finds out that the text is no duration only by an error.
 fn insert_default_wait(error: &clap::Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
     let wait_refused = error.kind() == ErrorKind::ValueValidation
         && error_context(error, ContextKind::InvalidArg)
@@ -151,7 +151,7 @@ fn insert_default_wait(error: &clap::Error, arguments: &[OsString]) -> Option<Ve
     Some(repaired)
 }
 
-/// What the parser refused, as the contract says it.
+/// Converts an error of the parser.
 fn usage_error_view(error: &clap::Error, command: &str) -> ErrorView {
     let argument = error_context(error, ContextKind::InvalidArg);
     let argument_name = argument.as_deref().map(first_word);
@@ -218,13 +218,13 @@ fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&st
     }
 }
 
-/// Whether two options begin with the same letter: a mistyped one does, another one seldom.
+/// Whether two options begin with one letter, as a mistyped option and the intended one do.
 fn starts_with_same_letter(one: &str, other: &str) -> bool {
     let first = |option: &str| option.trim_start_matches('-').chars().next();
     first(one) == first(other)
 }
 
-/// A piece of the parser's account of an error.
+/// Returns one part of the context of a parser's error.
 fn error_context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text.clone()),
@@ -233,7 +233,7 @@ fn error_context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// `--lease <D>` is named `--lease`, `<THREAD>` and `[THREAD]` are named `THREAD`.
+/// Returns an argument's name: `--lease` for `--lease <D>`, `THREAD` for `<THREAD>` and `[THREAD]`.
 fn first_word(text: &str) -> &str {
     let word = text.split(' ').next().unwrap_or(text);
     if word.starts_with('-') { word } else { word.trim_matches(['<', '>', '[', ']', '.']) }

@@ -79,7 +79,7 @@ const WALLS: [AllowedDependencies; 13] = [
             "orch-store",
             "orch-supervisor",
         ],
-        others: &["serde", "serde_json", "sha2", "thiserror", "toml"],
+        others: &["serde", "serde_json", "serde_path_to_error", "sha2", "thiserror", "toml"],
     },
     AllowedDependencies {
         room: "orch-cli",

@@ -19,7 +19,7 @@ use orch_supervisor::wrapper::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ClaimWork;
+use super::claim::ClaimWork;
 use crate::app::App;
 use crate::error::{AppError, error_chain, error_sentence};
 use crate::values;

@@ -34,17 +34,17 @@ impl Request for ShowBrief<'_> {
     }
 }
 
-/// The most that a brief has, as text and as a document.
+/// The most bytes of a brief, as text and as a document.
 pub const BYTES_MAX: usize = 4096;
 
-/// How much is shown: how long texts are, and how many entries a list has.
+/// The length of texts and lists in a brief.
 #[derive(Clone, Copy, Debug)]
 struct BriefSizing {
     text_bytes: usize,
     entries: usize,
 }
 
-/// From generous to what fits in any case.
+/// The sizes of a brief, from generous to one that always fits.
 const MEASURES: [BriefSizing; 9] = [
     BriefSizing { text_bytes: 400, entries: 10 },
     BriefSizing { text_bytes: 240, entries: 8 },
@@ -57,7 +57,7 @@ const MEASURES: [BriefSizing; 9] = [
     BriefSizing { text_bytes: 12, entries: 1 },
 ];
 
-/// The most generous answer that fits.
+/// Returns the longest answer that fits.
 fn fit_to_size(found: &LeadBrief, size: impl Fn(&BriefResponse) -> usize) -> BriefResponse {
     let [generous @ .., least] = MEASURES;
     let fitting = generous.into_iter().map(|measure| brief_response(found, measure));
@@ -106,9 +106,9 @@ fn brief_response(found: &LeadBrief, measure: BriefSizing) -> BriefResponse {
 }
 
 impl BriefSizing {
-    /// A text in one line, with nothing that a terminal obeys, no longer than it may be.
+    /// Returns a text as one escaped line, cut to the size.
     fn truncate_text(self, text: &str) -> String {
-        // What is far beyond the end need not be looked at.
+        // The rest of a long text need not be read.
         let near = text.char_indices().nth(self.text_bytes + 1).map_or(text, |(end, _)| &text[..end]);
         let line = near.split_whitespace().collect::<Vec<_>>().join(" ");
         let line = escape_controls(&line);
@@ -134,7 +134,7 @@ fn brief_questions(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefQuestion
     question.collect()
 }
 
-/// What failed says why it failed; the others say what they wait for.
+/// Returns failed tasks with the reason of their failure, then waiting tasks with what they wait for.
 fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
     let failed = found.status.failed.iter().map(|failed| BriefTrouble {
         task: failed.shown.task.name.to_string(),
@@ -177,7 +177,7 @@ fn is_driven(found: &LeadBrief) -> bool {
     found.processes.supervisors.iter().any(|one| one.alive == Some(true))
 }
 
-/// The literal next commands, the most useful first.
+/// Returns the next commands, the most useful first.
 fn next_commands(found: &LeadBrief) -> Vec<String> {
     let status = &found.status;
     let (run, counts) = (&status.run, &status.run.counts);
@@ -225,7 +225,7 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
     next
 }
 
-/// Whether a branch's name stands in a command as it is.
+/// Whether a branch's name needs no quotes in a command.
 fn is_plain_branch(branch: &str) -> bool {
     branch.len() <= 64
         && !branch.starts_with('-')

@@ -1,115 +1,87 @@
-//! Plans in JSON: one object a line, or one document.
+//! Plans in JSON: one object per line, or one document.
 
 use orch_scheduler::plan::PlannedTask;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::record::{FieldTracker, PlanRecord, RecordSeed};
-use super::run::PlanRunHeader;
-use super::task::TaskRecord;
-use super::{PlanError, PlanFormat, PlanReadOptions, check_task_count, line_after};
+use super::run::RunFields;
+use super::task::TaskFields;
+use super::{PlanError, PlanFormat, PlanReadOptions, check_task_count, line_after, serde_plan_error};
 
-/// Tells lines from a document: a document's first line is incomplete, or names the tasks.
+/// Tells lines from a document: the first line of a document is incomplete, or has the tasks.
 pub(super) fn detect_format(text: &str) -> PlanFormat {
     let Some(first) = text.lines().find(|line| !line.trim().is_empty()) else { return PlanFormat::JsonLines };
     match serde_json::from_str::<IgnoredAny>(first) {
         Err(error) if error.is_eof() => PlanFormat::JsonDocument,
-        Ok(_) if is_document(first) => PlanFormat::JsonDocument,
+        Ok(_) if PlanDocument::of_line(first).is_some_and(|document| document.tasks.is_some()) => {
+            PlanFormat::JsonDocument
+        }
         Ok(_) | Err(_) => PlanFormat::JsonLines,
     }
 }
 
-/// Whether a line is a whole document.
-fn is_document(line: &str) -> bool {
-    read_object(line, PlanDocument::default(), 1).is_ok_and(|document| document.tasks.is_some())
-}
-
-/// Reads a plan of one object a line. Empty lines are passed over.
+/// Reads a plan of one object per line. Empty lines are skipped.
 pub(super) fn read_json_lines(
     text: &str,
     reading: PlanReadOptions<'_>,
-) -> Result<(PlanRunHeader, Vec<PlannedTask>), PlanError> {
-    let mut head = PlanRunHeader::default();
-    let mut tasks = Vec::new();
-    let mut first = true;
-    for (number, line) in (1_u32..).zip(text.lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        if std::mem::take(&mut first)
-            && let Some(run) = header_of_line(line)
+) -> Result<(RunFields, Vec<PlannedTask>), PlanError> {
+    let (mut run, mut tasks) = (RunFields::default(), Vec::new());
+    let lines = (1_u32..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    for (index, (number, line)) in lines.enumerate() {
+        if index == 0
+            && let Some(PlanDocument { run: Some(header), tasks: None }) = PlanDocument::of_line(line)
         {
-            head = read_object(run.get(), PlanRunHeader::default(), number)?;
+            run = read_object(header.get(), number, "a run")?;
             continue;
         }
         check_task_count(tasks.len(), number)?;
-        tasks.push(read_object(line, TaskRecord::new(reading), number)?.into_planned_task(number));
+        tasks.push(read_task(line, number, reading)?);
     }
-    Ok((head, tasks))
-}
-
-/// The run of a first line that holds nothing else.
-fn header_of_line(line: &str) -> Option<&RawValue> {
-    let document = read_object(line, PlanDocument::default(), 1).ok()?;
-    if document.tasks.is_some() { None } else { document.run }
+    Ok((run, tasks))
 }
 
 /// Reads a plan of one document.
 pub(super) fn read_json_document(
     text: &str,
     reading: PlanReadOptions<'_>,
-) -> Result<(PlanRunHeader, Vec<PlannedTask>), PlanError> {
-    let document = read_object(text, PlanDocument::default(), 1)?;
-    let mut head = PlanRunHeader::default();
-    if let Some(run) = document.run {
-        head = read_object(run.get(), head, LineCounter::new(text).line_of(run))?;
-    }
+) -> Result<(RunFields, Vec<PlannedTask>), PlanError> {
+    let document: PlanDocument<'_> =
+        serde_json::from_str(text).map_err(|error| json_plan_error(&error, None, 1, "a plan"))?;
+    let run = match document.run {
+        Some(run) => read_object(run.get(), LineCounter::new(text).line_of(run), "a run")?,
+        None => RunFields::default(),
+    };
     let mut planned = Vec::new();
     if let Some(tasks) = document.tasks {
         let mut lines = LineCounter::new(text);
         let line = lines.line_of(tasks);
-        let list: Vec<&RawValue> = serde_json::from_str(tasks.get()).map_err(|error| PlanError {
-            field: Some("tasks".to_owned()),
-            ..PlanError::at_line(line, serde_problem(&error))
-        })?;
+        let list: Vec<&RawValue> = serde_json::from_str(tasks.get())
+            .map_err(|error| json_plan_error(&error, Some("tasks".to_owned()), line, "a plan"))?;
         planned.reserve(list.len());
         for raw in list {
             let line = lines.line_of(raw);
             check_task_count(planned.len(), line)?;
-            planned.push(read_object(raw.get(), TaskRecord::new(reading), line)?.into_planned_task(line));
+            planned.push(read_task(raw.get(), line, reading)?);
         }
     }
-    Ok((head, planned))
+    Ok((run, planned))
 }
 
 /// A whole plan whose parts are not read yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PlanDocument<'a> {
+    #[serde(borrow)]
     run: Option<&'a RawValue>,
+    #[serde(borrow)]
     tasks: Option<&'a RawValue>,
 }
 
-impl<'de> PlanRecord<'de> for PlanDocument<'de> {
-    const FIELDS: &'static [&'static str] = &["run", "tasks"];
-    const WHAT: &'static str = "a plan";
-
-    fn take_field<A: MapAccess<'de>>(
-        &mut self,
-        field: &'static str,
-        map: &mut A,
-        _place: &FieldTracker,
-    ) -> Result<(), A::Error> {
-        let part = map.next_value()?;
-        if field == "run" {
-            self.run = Some(part);
-        } else {
-            self.tasks = Some(part);
-        }
-        Ok(())
-    }
-
-    fn check_complete<E: Error>(&self, _place: &FieldTracker) -> Result<(), E> {
-        Ok(())
+impl<'a> PlanDocument<'a> {
+    /// Returns the document on a line, where there is one.
+    fn of_line(line: &'a str) -> Option<Self> {
+        serde_json::from_str(line).ok()
     }
 }
 
@@ -125,7 +97,7 @@ impl<'a> LineCounter<'a> {
         Self { text, passed: 0, line: 1 }
     }
 
-    /// The line on which a part of the text begins.
+    /// Returns the line on which a part of the text begins.
     fn line_of(&mut self, part: &RawValue) -> u32 {
         let offset = (part.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         if let Some(between) = self.text.as_bytes().get(self.passed..offset) {
@@ -136,24 +108,31 @@ impl<'a> LineCounter<'a> {
     }
 }
 
-/// Reads one object that begins on `line`.
-fn read_object<'de, R: PlanRecord<'de>>(text: &'de str, record: R, line: u32) -> Result<R, PlanError> {
-    let place = FieldTracker::default();
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = RecordSeed { record, place: &place }
-        .deserialize(&mut deserializer)
-        .and_then(|record| deserializer.end().map(|()| record));
-    read.map_err(|error| {
-        let within = u32::try_from(error.line().saturating_sub(1)).unwrap_or(u32::MAX);
-        place.into_error(line.saturating_add(within), &serde_problem(&error))
+/// Reads a task that begins on `line`.
+fn read_task(text: &str, line: u32, reading: PlanReadOptions<'_>) -> Result<PlannedTask, PlanError> {
+    let fields: TaskFields = read_object(text, line, "a task")?;
+    fields.into_planned_task(reading, line).map_err(|(field, problem)| {
+        let before = text.find(&format!("\"{field}\"")).map_or("", |offset| &text[..offset]);
+        PlanError { line: line_after(line, before.as_bytes()), field: Some(field.to_owned()), problem }
     })
 }
 
-/// What serde_json says, without the place, which is named otherwise.
-fn serde_problem(error: &serde_json::Error) -> String {
+/// Reads one object that begins on `line`.
+fn read_object<T: DeserializeOwned>(text: &str, line: u32, what: &str) -> Result<T, PlanError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = super::field_of_path(error.path());
+        json_plan_error(error.inner(), field, line, what)
+    })?;
+    deserializer.end().map_err(|error| json_plan_error(&error, None, line, what))?;
+    Ok(read)
+}
+
+/// Converts an error in an object that begins on `line`.
+fn json_plan_error(error: &serde_json::Error, field: Option<String>, line: u32, what: &str) -> PlanError {
+    let within = u32::try_from(error.line().saturating_sub(1)).unwrap_or(u32::MAX);
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
+    // The position at the end of the text counts from the object.
+    let problem = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
+    serde_plan_error(problem, field, line.saturating_add(within), what)
 }

@@ -1,12 +1,11 @@
-//! Plan files: a run's tasks in JSON lines, in one JSON document or in TOML, read into the engine's [`TaskPlan`].
+//! Plan files: a run's tasks in JSON lines, in one JSON document or in TOML, read into a [`TaskPlan`].
 //!
-//! Everything that can be judged without the store is judged here, with the line and the field:
-//! unknown fields, wrong types, bad names, empty titles, texts that are too long.
-//! Which form a file has is told by its extension, else by how it begins.
-//! `json` and `table` split a file into tasks; `task` and `run` know the fields; `record` reads fields one by one.
+//! Everything that can be checked without the store is checked here, and an error names the line and the field.
+//! The format follows from the file's extension, else from its beginning.
+//! `json` and `table` split a file into objects, `task` and `run` have their fields, `fields` checks single values.
 
+mod fields;
 mod json;
-mod record;
 mod run;
 mod table;
 mod task;
@@ -21,25 +20,25 @@ use orch_core::id::Slug;
 use orch_core::limit;
 use orch_scheduler::plan::TaskPlan;
 
-/// A plan file that is in order.
+/// A valid plan file.
 #[derive(Debug)]
 pub(crate) struct PlanFile {
-    /// What the engine takes.
+    /// The tasks and the run.
     pub plan: TaskPlan,
-    /// The run that the plan names as its own, if it does.
+    /// The name of the run that the plan is for.
     pub run_name: Option<Slug>,
-    /// The revision that its run begins from, where the plan makes it.
+    /// The revision that the run begins from, where the plan creates it.
     pub base: Option<String>,
 }
 
-/// What is wrong with a plan file, and where.
+/// A problem in a plan file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanError {
     /// The line, from 1.
     pub line: u32,
-    /// The field, where it is one field's fault.
+    /// The field, where one field has the problem.
     pub field: Option<String>,
-    /// What is wrong: a clause that goes on after "line N:".
+    /// The problem: a clause that continues "line N:".
     pub problem: String,
 }
 
@@ -49,7 +48,7 @@ impl PlanError {
     }
 }
 
-/// The text of a plan and where it came from.
+/// The text of a plan, its format and its folder.
 #[derive(Debug)]
 pub(crate) struct PlanText {
     text: String,
@@ -57,10 +56,10 @@ pub(crate) struct PlanText {
     folder: PathBuf,
 }
 
-/// How a plan is written.
+/// The format of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlanFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
     /// One JSON object with `run` and `tasks`.
     JsonDocument,
@@ -68,28 +67,28 @@ enum PlanFormat {
     Toml,
 }
 
-/// How the reading of a task goes on beyond the line itself.
+/// The options for reading a task.
 #[derive(Clone, Copy, Debug)]
 struct PlanReadOptions<'a> {
-    /// Where `spec_file` is relative to.
+    /// The folder that `spec_file` is relative to.
     folder: &'a Path,
-    /// Whether the fields that a task names are noted, for tasks that are there already.
+    /// Whether the fields that a task names are kept apart, to update an existing task.
     update: bool,
 }
 
-/// Why a plan could not be read at all.
+/// The error of a plan file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanReadError {
-    /// The system says no.
+    /// The file cannot be read.
     #[error("the plan {} cannot be read", path.display())]
     Io {
         /// The named file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// It is not text.
+    /// The file is not text.
     #[error("the plan {} is not valid UTF-8", path.display())]
     NotText {
         /// The named file.
@@ -97,7 +96,7 @@ pub(crate) enum PlanReadError {
         /// The line of the first bad byte.
         line: u32,
     },
-    /// It is larger than any plan may be.
+    /// The file is longer than any plan may be.
     #[error("the plan {} is longer than {max} bytes", path.display())]
     TooLong {
         /// The named file.
@@ -110,7 +109,7 @@ pub(crate) enum PlanReadError {
 /// Reads a plan's text; `-` is standard input.
 ///
 /// # Errors
-/// It cannot be read, is too long, or is no text.
+/// The file cannot be read, is too long, or is not UTF-8.
 pub(crate) fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
     let io_error = |source| PlanReadError::Io { path: named.to_owned(), source };
     let from_stdin = named.as_os_str() == "-";
@@ -148,20 +147,45 @@ impl PlanText {
         self.text
     }
 
-    /// Reads the plan; the first thing that is wrong ends it.
+    /// Reads the plan up to its first problem.
     ///
     /// # Errors
-    /// Says what is wrong on which line.
+    /// The plan is invalid; the error names the line.
     pub(crate) fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
         let reading = PlanReadOptions { folder: &self.folder, update };
-        let (head, tasks) = match self.form {
+        let (run, tasks) = match self.form {
             PlanFormat::JsonLines => json::read_json_lines(&self.text, reading)?,
             PlanFormat::JsonDocument => json::read_json_document(&self.text, reading)?,
             PlanFormat::Toml => table::read_toml_document(&self.text, reading)?,
         };
-        let plan = TaskPlan { run: head.edit, done_when: head.done_when, tasks, update, dry_run };
-        Ok(PlanFile { plan, run_name: head.name, base: head.base })
+        let (run_name, base, done_when) = (run.name.clone(), run.base.clone(), run.done_when);
+        let plan = TaskPlan { run: run.into_edit(), done_when, tasks, update, dry_run };
+        Ok(PlanFile { plan, run_name, base })
     }
+}
+
+/// Returns the top-level field of a path inside an object.
+fn field_of_path(path: &serde_path_to_error::Path) -> Option<String> {
+    path.iter().find_map(|segment| match segment {
+        serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+        _ => None,
+    })
+}
+
+/// Converts an error of a deserializer: unknown and repeated fields are described in words of our own.
+fn serde_plan_error(problem: &str, field: Option<String>, line: u32, what: &str) -> PlanError {
+    let mut names = problem.split('`').skip(1).step_by(2);
+    if problem.starts_with("unknown field ") {
+        let field = names.next().map(str::to_owned);
+        let known: Vec<&str> = names.collect();
+        let problem = format!("is no field of {what}; those are {}", known.join(" "));
+        return PlanError { line, field, problem };
+    }
+    if problem.starts_with("duplicate field ") {
+        let field = names.next().map(str::to_owned);
+        return PlanError { line, field, problem: "stands there twice".to_owned() };
+    }
+    PlanError { line, field, problem: problem.to_owned() }
 }
 
 /// Refuses one task more than a plan may have.
@@ -173,14 +197,14 @@ fn check_task_count(tasks: usize, line: u32) -> Result<(), PlanError> {
     }
 }
 
-/// Reads to the end; `None` when there is more than `max` bytes.
+/// Reads to the end; returns `None` when there are more than `max` bytes.
 fn read_at_most(source: &mut dyn Read, max: usize) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     source.take(max as u64 + 1).read_to_end(&mut bytes)?;
     Ok(if bytes.len() > max { None } else { Some(bytes) })
 }
 
-/// The line on which a text ends that begins on `line`.
+/// Returns the line on which a text ends that begins on `line`.
 fn line_after(line: u32, bytes: &[u8]) -> u32 {
     let breaks = bytes.iter().filter(|byte| **byte == b'\n').count();
     line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX))

@@ -7,50 +7,56 @@ use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_scheduler::plan::PlannedTask;
-use serde::de::{Error, MapAccess};
+use serde::Deserialize;
 
-use super::record::{self, FieldTracker, PlanRecord, WholeNumber};
-use super::{PlanReadOptions, read_at_most};
+use super::{PlanReadOptions, fields, read_at_most};
 
 /// A task as the plan has it.
-#[derive(Debug)]
-pub(super) struct TaskRecord<'a> {
-    reading: PlanReadOptions<'a>,
-    title: Option<String>,
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TaskFields {
+    #[serde(deserialize_with = "fields::slug")]
     key: Option<Slug>,
+    #[serde(deserialize_with = "fields::title")]
+    title: Option<String>,
+    #[serde(deserialize_with = "fields::text")]
     spec: Option<String>,
+    spec_file: Option<String>,
+    #[serde(deserialize_with = "fields::slugs")]
     after: Option<Vec<Slug>>,
+    #[serde(deserialize_with = "fields::priority")]
     priority: Option<u8>,
+    #[serde(deserialize_with = "fields::texts")]
     accept: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::texts")]
     verify: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::slugs")]
     labels: Option<Vec<Slug>>,
+    #[serde(deserialize_with = "fields::nullable_slug")]
     agent: Option<Option<Slug>>,
+    #[serde(deserialize_with = "fields::max_attempts")]
     max_attempts: Option<u32>,
     allow_empty: Option<bool>,
 }
 
-impl<'a> TaskRecord<'a> {
-    /// A task that names nothing yet.
-    pub(super) fn new(reading: PlanReadOptions<'a>) -> Self {
-        Self {
-            reading,
-            title: None,
-            key: None,
-            spec: None,
-            after: None,
-            priority: None,
-            accept: None,
-            verify: None,
-            labels: None,
-            agent: None,
-            max_attempts: None,
-            allow_empty: None,
+impl TaskFields {
+    /// Returns the task that begins on `line`; the error names the field and the problem.
+    pub(super) fn into_planned_task(
+        mut self,
+        reading: PlanReadOptions<'_>,
+        line: u32,
+    ) -> Result<PlannedTask, (&'static str, String)> {
+        if self.title.is_none() && !(reading.update && self.key.is_some()) {
+            return Err(("title", "is missing".to_owned()));
         }
-    }
-
-    /// The task for the engine.
-    pub(super) fn into_planned_task(self, line: u32) -> PlannedTask {
-        let named = if self.reading.update { self.to_task_edit() } else { TaskEdit::default() };
+        if let Some(path) = &self.spec_file {
+            if self.spec.is_some() {
+                return Err(("spec_file", "a task has `spec` or `spec_file`, not both".to_owned()));
+            }
+            let spec = read_spec(&reading.folder.join(path)).map_err(|problem| ("spec_file", problem))?;
+            self.spec = Some(spec);
+        }
+        let named = if reading.update { self.task_edit() } else { TaskEdit::default() };
         let names_after = self.after.is_some();
         let task = NewTask {
             key: self.key,
@@ -67,10 +73,10 @@ impl<'a> TaskRecord<'a> {
             allow_empty: self.allow_empty.unwrap_or(false),
             after: self.after.unwrap_or_default(),
         };
-        PlannedTask { task, named, names_after, line }
+        Ok(PlannedTask { task, named, names_after, line })
     }
 
-    fn to_task_edit(&self) -> TaskEdit {
+    fn task_edit(&self) -> TaskEdit {
         TaskEdit {
             title: self.title.clone(),
             priority: self.priority,
@@ -83,121 +89,15 @@ impl<'a> TaskRecord<'a> {
             allow_empty: self.allow_empty,
         }
     }
-
-    fn take_spec<E: Error>(&mut self, place: &FieldTracker, spec: String) -> Result<(), E> {
-        if self.spec.is_some() {
-            return Err(place.refuse_field("a task has `spec` or `spec_file`, not both"));
-        }
-        self.spec = Some(record::check_text(place, spec)?);
-        Ok(())
-    }
-}
-
-impl<'de> PlanRecord<'de> for TaskRecord<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "key",
-        "title",
-        "spec",
-        "spec_file",
-        "after",
-        "priority",
-        "accept",
-        "verify",
-        "labels",
-        "agent",
-        "max_attempts",
-        "allow_empty",
-    ];
-    const WHAT: &'static str = "a task";
-
-    fn take_field<A: MapAccess<'de>>(
-        &mut self,
-        field: &'static str,
-        map: &mut A,
-        place: &FieldTracker,
-    ) -> Result<(), A::Error> {
-        match field {
-            "key" => self.key = take_text(map)?.map(|key| record::check_slug(place, &key)).transpose()?,
-            "title" => {
-                self.title = take_text(map)?.map(|title| record::check_title(place, title)).transpose()?;
-            }
-            "spec" => {
-                if let Some(spec) = take_text(map)? {
-                    self.take_spec(place, spec)?;
-                }
-            }
-            "spec_file" => {
-                if let Some(path) = take_text(map)? {
-                    let spec = read_spec(place, &self.reading.folder.join(path))?;
-                    self.take_spec(place, spec)?;
-                }
-            }
-            "after" => {
-                self.after = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?;
-            }
-            "priority" => {
-                let most = u32::from(limit::PRIORITY_MAX);
-                let priority =
-                    take_number(map)?.map(|value| record::check_range(place, value, 0, most)).transpose()?;
-                self.priority = priority.and_then(|priority| u8::try_from(priority).ok());
-            }
-            "accept" => {
-                self.accept = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?;
-            }
-            "verify" => {
-                self.verify = take_list(map)?.map(|texts| record::check_texts(place, texts)).transpose()?;
-            }
-            "labels" => {
-                self.labels = take_list(map)?.map(|names| record::check_slugs(place, &names)).transpose()?;
-            }
-            "agent" => {
-                self.agent = Some(take_text(map)?.map(|name| record::check_slug(place, &name)).transpose()?);
-            }
-            "max_attempts" => {
-                let tries = take_number(map)?;
-                self.max_attempts = tries
-                    .map(|value| record::check_range(place, value, 1, limit::ATTEMPTS_MAX))
-                    .transpose()?;
-            }
-            _ => self.allow_empty = map.next_value()?,
-        }
-        Ok(())
-    }
-
-    fn check_complete<E: Error>(&self, place: &FieldTracker) -> Result<(), E> {
-        if self.title.is_none() && !(self.reading.update && self.key.is_some()) {
-            return Err(place.missing_field("title"));
-        }
-        Ok(())
-    }
-}
-
-fn take_text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::Error> {
-    map.next_value()
-}
-
-fn take_list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Vec<String>>, A::Error> {
-    map.next_value()
-}
-
-fn take_number<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<WholeNumber>, A::Error> {
-    map.next_value()
 }
 
 /// Reads a spec from its own file.
-fn read_spec<E: Error>(place: &FieldTracker, path: &Path) -> Result<String, E> {
-    let said = |error: std::io::Error| {
-        place.refuse_field(format_args!("{} cannot be read: {error}", path.display()))
-    };
-    let mut file = File::open(path).map_err(said)?;
-    let bytes = read_at_most(&mut file, limit::TEXT_BYTES_MAX).map_err(said)?;
-    let Some(bytes) = bytes else {
-        return Err(place.refuse_field(format_args!(
-            "{} is longer than {} bytes",
-            path.display(),
-            limit::TEXT_BYTES_MAX
-        )));
-    };
-    String::from_utf8(bytes)
-        .map_err(|_| place.refuse_field(format_args!("{} is not valid UTF-8", path.display())))
+fn read_spec(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let bytes = File::open(path)
+        .and_then(|mut file| read_at_most(&mut file, limit::TEXT_BYTES_MAX))
+        .map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let bytes = bytes.ok_or_else(|| format!("{name} is longer than {} bytes", limit::TEXT_BYTES_MAX))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not valid UTF-8"))?;
+    fields::check_text(text).map_err(|problem| problem.to_string())
 }

@@ -1,4 +1,4 @@
-//! What plan files say, and what is wrong with them.
+//! Valid plan files, and the places of problems in invalid ones.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn parse_plan(text: &str, form: PlanFormat) -> Result<PlanFile, PlanError> {
     plan_text(text, form).parse(false, false)
 }
 
-/// What is wrong with a plan: line, field, and whether it is merely not supported.
+/// Returns the line and the field of a plan's problem.
 fn plan_fault(text: &str, form: PlanFormat) -> (u32, String) {
     let error = parse_plan(text, form).expect_err(text);
     assert!(!error.problem.is_empty() && !error.problem.contains("refused"), "{error:?}");

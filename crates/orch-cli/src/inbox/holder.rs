@@ -1,4 +1,4 @@
-//! How a command names its thread and proves that it holds it.
+//! The arguments that name a thread and give the token of its lease.
 
 use std::path::PathBuf;
 
@@ -23,10 +23,10 @@ pub(super) struct TokenOptions {
 }
 
 impl TokenOptions {
-    /// The token: from the option, stdin, a file, or the variable.
+    /// Reads the token: from the option, stdin, a file, or the variable.
     ///
     /// # Errors
-    /// It is missing or cannot be read.
+    /// The token is missing or cannot be read.
     pub(super) fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
         let given =
             context.text_source().read_text("--token", self.token.as_deref(), self.token_file.as_deref())?;
@@ -41,9 +41,9 @@ impl TokenOptions {
     }
 }
 
-/// Takes `[THREAD] [TEXT]` apart: with the variable set, one word alone is the text.
+/// Splits `[THREAD] [TEXT]`: with the variable set, a single word is the text.
 ///
-/// `text_elsewhere` says that an option gives the text, so that one word alone is the thread.
+/// With `text_elsewhere` an option gives the text, and a single word is the thread.
 ///
 /// # Errors
 /// No thread is named, or a word in its place names none.
@@ -59,7 +59,7 @@ pub(super) fn thread_and_text(
     };
     match words {
         (Some(first), Some(second)) => Ok((thread(first)?, Some(second.to_owned()))),
-        // A text that names a thread is far more often a thread whose text was forgotten.
+        // A single word like `th-3` is far more often a thread without its text.
         (Some(only), None) if text_elsewhere || ThreadId::parse(only).is_some() => Ok((thread(only)?, None)),
         (Some(only), None) => match environment_thread(environment)? {
             Some(thread) => Ok((thread, Some(only.to_owned()))),

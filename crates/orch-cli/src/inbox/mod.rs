@@ -25,7 +25,7 @@ use orch_contract::{ErrorCode, ErrorView};
 
 use crate::arguments::GlobalOptions;
 use crate::context::{CommandRuntime, ProgramIdentity};
-use crate::entry::CliProgram;
+use crate::program::CliProgram;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 use crate::usage::EarlyExit;
@@ -57,7 +57,7 @@ pub struct InboxCli {
 }
 
 #[derive(Debug, Subcommand)]
-// A command's options are built when it is met: building those of all took longer than reading the store.
+// A command's options are built when the command is parsed: building all of them takes longer than reading the store.
 #[command(defer = true)]
 enum InboxCommand {
     Init(init::InboxInitArgs),

@@ -7,8 +7,8 @@ use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::limit;
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Dispatch a ready task to an agent, or all ready tasks

@@ -45,8 +45,8 @@ use orch_core::id::Slug;
 
 use crate::arguments::{GLOBAL, GlobalOptions, parse_slug};
 use crate::context::{CommandRuntime, ProgramIdentity};
-use crate::entry::CliProgram;
 use crate::inbox::InboxCli;
+use crate::program::CliProgram;
 use crate::respond::CommandOutcome;
 use crate::self_description::{self, CompletionsArgs, ManArgs, SchemaArgs};
 use orch_app::{AppError, CallerRules};
@@ -79,7 +79,7 @@ EXAMPLES:
 An agent learns both programs by `orch prime`.";
 
 #[derive(Debug, Subcommand)]
-// A command's options are built when it is met: building those of all took longer than reading the store.
+// A command's options are built when the command is parsed: building all of them takes longer than reading the store.
 #[command(defer = true)]
 enum OrchCommand {
     Init(init::InitArgs),

@@ -6,8 +6,8 @@ use clap::Command;
 
 use super::OrchCli;
 use super::prime::PRIME;
-use crate::entry::CliProgram;
 use crate::inbox::InboxCli;
+use crate::program::CliProgram;
 use crate::usage::EarlyExit;
 
 /// Every command of a program that does something, with its name from the program down.

@@ -6,8 +6,8 @@ use orch_app::naming::parse_task;
 use orch_app::orch::recall::RecallTask;
 use orch_app::{AppError, TaskSelector};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// End the live attempt of a task without counting it

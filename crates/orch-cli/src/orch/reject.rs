@@ -6,8 +6,8 @@ use orch_app::naming::parse_task;
 use orch_app::orch::reject::RejectAttempt;
 use orch_app::{AppError, TaskSelector};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Reject a reported attempt by hand, whatever its checks say

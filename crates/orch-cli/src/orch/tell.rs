@@ -6,8 +6,8 @@ use orch_app::naming::parse_task;
 use orch_app::orch::tell::TellWorker;
 use orch_app::{AppError, TaskSelector};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Send a note to the live worker of a task

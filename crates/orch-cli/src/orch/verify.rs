@@ -4,8 +4,8 @@ use orch_app::naming::{parse_task, task_text};
 use orch_app::orch::verify::VerifyTask;
 use orch_app::{AppError, TaskSelector};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Run the checks on a reported attempt

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use orch_cli::entry::CliProgram as _;
 use orch_cli::orch::OrchCli;
+use orch_cli::program::CliProgram as _;
 use orch_cli::usage;
 use serde_json::{Value, json};
 

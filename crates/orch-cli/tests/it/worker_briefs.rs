@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use orch_cli::entry::CliProgram as _;
 use orch_cli::inbox::InboxCli;
 use orch_cli::orch::OrchCli;
+use orch_cli::program::CliProgram as _;
 use orch_cli::usage;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_testkit::crates::orch_profile::brief::{

@@ -1,4 +1,4 @@
-//! The report as a page of Markdown, in which nothing that others wrote is more than text.
+//! The report as a page of Markdown, in which untrusted text has no markup.
 
 use std::fmt::Write as _;
 
@@ -11,13 +11,13 @@ use orch_scheduler::task_outcome::{BoundedList, TaskOutcome};
 
 use crate::escape::escape_controls;
 
-/// How much of what others wrote stands in a line, in characters.
+/// The most characters of an untrusted text in a line.
 const TEXT_MAX: usize = 300;
 
-/// How many lines of the goal are repeated.
+/// The most lines of the goal.
 const GOAL_LINES_MAX: usize = 40;
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn render_report(report: &RunReport) -> String {
     let mut page = MarkdownPage::default();
     write_header(&mut page, report);
@@ -42,7 +42,7 @@ pub(super) fn render_report(report: &RunReport) -> String {
     page.text
 }
 
-/// A page under way.
+/// A page that is being written.
 #[derive(Default)]
 struct MarkdownPage {
     text: String,
@@ -58,7 +58,7 @@ impl MarkdownPage {
         self.text.push('\n');
     }
 
-    /// A heading with a list below it, where there is anything to list.
+    /// Writes a heading with a list below it, unless the list is empty.
     fn write_list<T>(&mut self, heading: &str, list: &BoundedList<T>, line: impl Fn(&T) -> String) {
         if list.total == 0 {
             return;
@@ -143,7 +143,7 @@ fn write_landed(page: &mut MarkdownPage, report: &RunReport) {
     }
 }
 
-/// A task with its title.
+/// Returns the line of a task with its title.
 fn task_with_title(one: &TaskOutcome) -> String {
     let name = match &one.attempt {
         Some(attempt) => attempt.name.to_string(),
@@ -201,7 +201,7 @@ fn question_line(one: &AskedQuestion) -> String {
     format!("{attempt}{by} asked: {}\n  - {answer}", escape_inline(&one.question))
 }
 
-/// The literal next commands, the most useful first.
+/// Returns the next commands, the most useful first.
 fn next_commands(report: &RunReport) -> Vec<String> {
     let run = &report.run;
     let (name, counts) = (&run.name, &run.counts);
@@ -242,7 +242,7 @@ fn next_commands(report: &RunReport) -> Vec<String> {
     commands
 }
 
-/// Whether there is something that has not landed.
+/// Whether a finished task has not landed.
 fn has_unlanded_tasks(report: &RunReport) -> bool {
     report.has_unlanded || (report.landings.total == 0 && report.done.total > 0)
 }
@@ -251,12 +251,12 @@ fn short_commit(commit: &str) -> &str {
     &commit[..commit.len().min(10)]
 }
 
-/// A name of ours, or of git's, as code.
+/// Returns a name as a code span.
 fn code_span(name: &str) -> String {
     format!("`{}`", escape_controls(name).replace('`', "'"))
 }
 
-/// What others wrote as one line of plain text: nothing in it is a heading, a link, code or a tag.
+/// Returns an untrusted text as one line without markup.
 fn escape_inline(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown = String::with_capacity(line.len());

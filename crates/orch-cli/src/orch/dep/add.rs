@@ -5,8 +5,8 @@ use orch_app::orch::dep::add::AddDependencies;
 use orch_app::{AppError, TaskSelector};
 
 use super::{dependency_outcome, list_keys};
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Make a task depend on others

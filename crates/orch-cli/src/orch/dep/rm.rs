@@ -5,8 +5,8 @@ use orch_app::orch::dep::rm::RemoveDependency;
 use orch_app::{AppError, TaskSelector};
 
 use super::dependency_outcome;
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Remove a dependency

@@ -12,10 +12,7 @@ mod show;
 
 use clap::Subcommand;
 use orch_app::AppError;
-use orch_app::values::parse_slug;
-use orch_core::id::Slug;
 
-use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
@@ -50,14 +47,4 @@ pub(super) fn run(args: RunArgs, context: &mut CommandRuntime<'_>) -> Result<Com
         RunCommand::Cancel(args) => cancel::run(args, context),
         RunCommand::Rm(args) => rm::run(args, context),
     }
-}
-
-/// A run named in place, and the request id of its change.
-#[derive(Debug, clap::Args)]
-struct RunSelector {
-    /// The run [default: the only unfinished one]
-    #[arg(value_name = "RUN", value_parser = parse_slug)]
-    named: Option<Slug>,
-    #[command(flatten)]
-    repeatable: RequestIdOption,
 }

@@ -3,7 +3,7 @@
 use orch_app::AppError;
 use orch_app::orch::run::pause::PauseRun;
 
-use super::RunSelector;
+use crate::arguments::RunSelector;
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 

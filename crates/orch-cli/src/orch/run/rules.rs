@@ -1,4 +1,4 @@
-//! The options of a run that say what prepares and judges its attempts, and what it may spend.
+//! The options of a run for the rules of its attempts and for its budgets.
 
 use orch_app::values::{parse_dollars, parse_token_count};
 use orch_core::run::{AttemptRules, Budget, RunEdit};
@@ -8,7 +8,7 @@ use crate::arguments::parse_duration;
 use crate::text_source::{check_entries, check_not_empty};
 use orch_app::AppError;
 
-/// The options.
+/// The rules of a run's attempts, and its budgets.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct RuleOptions {
     /// A command that checks every attempt, run by `sh -c` in its worktree; may be repeated
@@ -50,16 +50,16 @@ pub(super) struct RuleOptions {
 }
 
 impl RuleOptions {
-    /// Refuses texts that are no commands or patterns.
+    /// Checks the commands and patterns.
     ///
     /// # Errors
-    /// One is empty or too long, or there are too many.
+    /// A text is empty or too long, or there are too many.
     pub(super) fn check_texts(&self, may_clear: bool) -> Result<(), AppError> {
         for (name, given) in
             [("--verify", &self.verify), ("--copy", &self.copy), ("--protect", &self.protect)]
         {
             check_entries(name, given)?;
-            // A single empty one takes all of them away.
+            // A single empty text removes all of them.
             let clears = may_clear && given.len() == 1;
             for text in given.iter().filter(|text| !(clears && text.is_empty())) {
                 check_not_empty(name, text)?;
@@ -77,7 +77,7 @@ impl RuleOptions {
         Ok(())
     }
 
-    /// What a new run has.
+    /// Returns the rules and the budget of a new run.
     pub(super) fn new_run_rules(&self) -> (AttemptRules, Budget) {
         let rules = AttemptRules {
             verify: self.verify.clone(),
@@ -98,7 +98,7 @@ impl RuleOptions {
         (rules, budget)
     }
 
-    /// What changes of a run.
+    /// Adds the options to the changes of a run.
     pub(super) fn apply_to_edit(&self, edit: RunEdit) -> RunEdit {
         let list = |given: &[String]| {
             let kept: Vec<String> = given.iter().filter(|text| !text.is_empty()).cloned().collect();

@@ -10,8 +10,8 @@ use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskText};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Add a task to a run, or a whole plan of tasks

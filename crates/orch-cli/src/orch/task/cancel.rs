@@ -4,8 +4,8 @@ use orch_app::naming::parse_task;
 use orch_app::orch::task::cancel::CancelTask;
 use orch_app::{AppError, TaskSelector};
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Cancel a task

@@ -9,8 +9,8 @@ use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::task::TaskEdit;
 
+use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
-use crate::orch::task::ChangeOptions;
 use crate::respond::CommandOutcome;
 
 /// Change a task

@@ -10,7 +10,6 @@ mod show;
 use clap::Subcommand;
 use orch_app::AppError;
 
-use crate::arguments::{DetailOption, RequestIdOption};
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
@@ -41,13 +40,4 @@ pub(super) fn run(args: TaskArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         TaskCommand::Cancel(args) => cancel::run(args, context),
         TaskCommand::Retry(args) => retry::run(args, context),
     }
-}
-
-/// The options of a change that is answered with a task.
-#[derive(Debug, clap::Args)]
-pub(super) struct ChangeOptions {
-    #[command(flatten)]
-    pub(super) repeatable: RequestIdOption,
-    #[command(flatten)]
-    pub(super) detail: DetailOption,
 }
