@@ -310,7 +310,7 @@ pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
 /// Returns a clause as a sentence: with a capital letter and a period.
 pub(crate) fn error_sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase());
+    let first = letters.next().map(char::to_uppercase);
     format!("{}{}.", first.into_iter().flatten().collect::<String>(), letters.as_str())
 }
 

@@ -46,6 +46,7 @@ pub(super) fn read_json_document(
     text: &str,
     reading: PlanReadOptions<'_>,
 ) -> Result<(RunFields, Vec<PlannedTask>), PlanError> {
+    refuse_array(text, 1, "a plan")?;
     let document: PlanDocument<'_> =
         serde_json::from_str(text).map_err(|error| json_plan_error(&error, None, 1, "a plan"))?;
     let run = match document.run {
@@ -81,7 +82,7 @@ struct PlanDocument<'a> {
 impl<'a> PlanDocument<'a> {
     /// Returns the document on a line, where there is one.
     fn of_line(line: &'a str) -> Option<Self> {
-        serde_json::from_str(line).ok()
+        if is_array(line) { None } else { serde_json::from_str(line).ok() }
     }
 }
 
@@ -119,13 +120,23 @@ fn read_task(text: &str, line: u32, reading: PlanReadOptions<'_>) -> Result<Plan
 
 /// Reads one object that begins on `line`.
 fn read_object<T: DeserializeOwned>(text: &str, line: u32, what: &str) -> Result<T, PlanError> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = super::field_of_path(error.path());
-        json_plan_error(error.inner(), field, line, what)
-    })?;
-    deserializer.end().map_err(|error| json_plan_error(&error, None, line, what))?;
-    Ok(read)
+    refuse_array(text, line, what)?;
+    serde_json::from_str(text).map_err(|error| {
+        // The path of the field costs an allocation for each key, so it is looked for only after an error.
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let tracked = serde_path_to_error::deserialize::<_, T>(&mut deserializer);
+        let field = tracked.err().and_then(|tracked| super::field_of_path(tracked.path()));
+        json_plan_error(&error, field, line, what)
+    })
+}
+
+/// Refuses an array: serde reads a struct from one as well.
+fn refuse_array(text: &str, line: u32, what: &str) -> Result<(), PlanError> {
+    if is_array(text) { Err(super::array_error(line, what)) } else { Ok(()) }
+}
+
+fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
 }
 
 /// Converts an error in an object that begins on `line`.

@@ -188,6 +188,11 @@ fn serde_plan_error(problem: &str, field: Option<String>, line: u32, what: &str)
     PlanError { line, field, problem: problem.to_owned() }
 }
 
+/// Returns the error of an array in the place of an object.
+fn array_error(line: u32, what: &str) -> PlanError {
+    PlanError::at_line(line, format!("invalid type: sequence, expected {what}"))
+}
+
 /// Refuses one task more than a plan may have.
 fn check_task_count(tasks: usize, line: u32) -> Result<(), PlanError> {
     if tasks < limit::PLAN_TASKS_MAX {

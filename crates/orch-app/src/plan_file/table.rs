@@ -80,6 +80,9 @@ impl<'a, 'de> PlanTable<'a, 'de> {
     }
 
     fn read<T: DeserializeOwned>(self, what: &str) -> Result<T, PlanError> {
+        if self.value.get_ref().as_array().is_some() {
+            return Err(super::array_error(self.line, what));
+        }
         let deserializer = ValueDeserializer::from(self.value);
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let field = super::field_of_path(error.path());

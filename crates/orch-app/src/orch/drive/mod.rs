@@ -260,10 +260,8 @@ fn forward_signal(
     let signal = match signal {
         SupervisorEvent::Event(event) => {
             let view = EventView::from_event(event);
-            if let Some(notifier) = notifier {
-                if !send_notice(notifier, event, &view) {
-                    complaints.push("The command of [notify] is too slow; a notice was left out.".to_owned());
-                }
+            if notifier.is_some_and(|notifier| !send_notice(notifier, event, &view)) {
+                complaints.push("The command of [notify] is too slow; a notice was left out.".to_owned());
             }
             DriveSignal::Event(view)
         }

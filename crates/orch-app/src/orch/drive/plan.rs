@@ -59,7 +59,7 @@ impl App<'_> {
             }
             // A run without its plan would be in the way of the next try; the first error is the one to report.
             let _ = remove_run(session, None, agent, &name);
-            let path = shell::quote_word(&path.display().to_string()).to_string();
+            let path = shell::quote_word(&path.display().to_string());
             return Err(AppError::from(error).with_hint(format!("orch drive --plan {path}")));
         }
         if let Some((run, dirty)) = created {
