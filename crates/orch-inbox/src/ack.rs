@@ -1,4 +1,4 @@
-//! `inbox ack`: moves an agent's cursor; nothing else does.
+//! `inbox ack`: advances an agent's cursor, which no other command moves.
 
 use orch_core::id::{MessageId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal};
@@ -7,19 +7,19 @@ use orch_store::table::{agent, message};
 
 use crate::{Error, Receipt, Response, Session};
 
-/// How far an agent has read.
+/// An acknowledgement of messages.
 #[derive(Clone, Debug)]
 pub struct MessageAckRequest {
-    /// Whose cursor.
+    /// The agent whose cursor advances.
     pub agent: Slug,
-    /// Through which message. A cursor never moves back.
+    /// The last message that was read. A cursor never moves back.
     pub through: MessageId,
 }
 
-/// Moves the cursor and returns where it is now.
+/// Advances the cursor and returns its position.
 ///
 /// # Errors
-/// The agent is unknown, the message lies beyond the newest, or the store failed.
+/// The agent is unknown, or the message is beyond the newest one.
 pub fn acknowledge_messages(
     session: &mut Session,
     receipt: Option<&Receipt<'_, MessageId>>,
@@ -33,7 +33,7 @@ pub fn acknowledge_messages(
             let problem = ArgumentProblem::BeyondMessages { newest };
             return Err(Refusal::Invalid { argument: "--through", problem }.into());
         }
-        agent::record_sighting(tx, &request.agent, now)?;
+        agent::record_sighting_after(tx, &request.agent, known.last_seen_at, now)?;
         agent::advance_cursor(tx, &request.agent, request.through)?;
         Ok(TxEnd::Commit(known.cursor.max(request.through)))
     })

@@ -7,33 +7,33 @@ use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::time::{Time, TimeSpan};
-use orch_store::table::{agent, lease_token, message, thread};
+use orch_store::table::{lease_token, message, thread};
 use orch_store::{Transaction, TxEnd};
 
-use super::{
-    append_thread_event, apply_due_defaults, is_lease_lost, reject_late_write, save_thread_transition,
-    write_message,
-};
 use crate::error::WaitTarget;
+use crate::thread_write::{
+    OpenedThread, append_thread_event, is_lease_lost, missing_message, reject_late_write,
+    save_thread_transition, write_message, write_to_thread,
+};
 use crate::wake::{PollOutcome, wait_until};
-use crate::{Error, Receipt, Response, Session, token};
+use crate::{Error, Receipt, Response, Session, apply_due_defaults, token};
 
 /// A question.
 #[derive(Clone, Debug)]
 pub struct AskRequest {
-    /// Which thread.
+    /// The thread.
     pub thread: ThreadId,
     /// The holder's token.
     pub token: String,
     /// The text.
     pub question: String,
-    /// Answers it offers.
+    /// Suggested answers.
     pub options: Vec<String>,
-    /// The answer it takes when nobody gives one.
+    /// The answer that is used when nobody gives one.
     pub default: Option<String>,
-    /// After how long; the thread's own setting when not given.
+    /// When the default is used; the thread's own setting when not given.
     pub default_after: Option<TimeSpan>,
-    /// How long to wait for the answer; `None` does not wait.
+    /// The longest wait for the answer; `None` does not wait.
     pub wait: Option<TimeSpan>,
 }
 
@@ -42,32 +42,34 @@ pub struct AskRequest {
 pub struct AskOutcome {
     /// The question's message.
     pub question: Message,
-    /// The answer's message, if there is one by now.
+    /// The answer's message, if there is one.
     pub answer: Option<Message>,
 }
 
-/// Asks a question, or attaches to the same one asked before.
+/// Asks a question, or attaches to an identical one that was asked before.
 ///
-/// A repeated request answers with the question and with whatever answer there is by then.
+/// A repeated request returns the question with the answer that it has by then.
 ///
 /// # Errors
-/// The token is not the live one, another question is open, the wait timed out, or the store failed.
+/// The token is not the current one, another question is open, or the wait timed out.
 pub fn ask_question(
     session: &mut Session,
     receipt: Option<&Receipt<'_, AskOutcome>>,
     request: &AskRequest,
 ) -> Result<Response<AskOutcome>, Error> {
     let digest = token::digest_token(&request.token);
-    let answer = session.write_idempotent(receipt, |tx, now| record_question(tx, request, &digest, now))?;
-    let Some(timeout) = request.wait else { return Ok(answer) };
-    match answer {
+    let response = write_to_thread(session, receipt, request.thread, |tx, opened, now| {
+        record_question(tx, request, opened, &digest, now)
+    })?;
+    let Some(timeout) = request.wait else { return Ok(response) };
+    match response {
         Response::Fresh(asked) if asked.answer.is_some() => Ok(Response::Fresh(asked)),
         Response::Fresh(asked) => {
             await_answer(session, request, &asked.question, timeout).map(Response::Fresh)
         }
         Response::Replayed(recorded) => {
             let Some(receipt) = receipt else { return Ok(Response::Replayed(recorded)) };
-            let Some(question) = session.read(|tx, _| find_repeated_question(tx, request, &digest))? else {
+            let Some(question) = session.query(|tx| find_repeated_question(tx, request, &digest))? else {
                 return Ok(Response::Replayed(recorded));
             };
             let asked = await_answer(session, request, &question, timeout)?;
@@ -76,27 +78,28 @@ pub fn ask_question(
     }
 }
 
-/// Asks, attaches, or returns the answer that was given before.
+/// Records a question, attaches to an identical one, or returns the answer that was given before.
 fn record_question(
     tx: &mut Transaction<'_>,
     request: &AskRequest,
+    opened: OpenedThread,
     digest: &TokenDigest,
     now: Time,
 ) -> Result<TxEnd<AskOutcome, Error>, Error> {
-    let before = super::load_thread(tx, request.thread, now)?;
-    if let Some(asked) = find_earlier_answer(tx, &before, request, digest)? {
+    let before = &opened.thread;
+    if let Some(asked) = find_earlier_answer(tx, before, request, digest)? {
         return Ok(TxEnd::Commit(asked));
     }
-    let last = current_question(tx, &before)?;
+    let last = current_question(tx, before)?;
     let question = decide::NewQuestion {
         text: &request.question,
         has_default: request.default.is_some(),
         default_after: request.default_after,
     };
     let text = last.as_ref().map(|message| message.content.body.as_str());
-    let blocking = match decide::ask_question(&before, digest, question, text, now) {
+    let blocking = match decide::ask_question(before, digest, question, text, now) {
         Err(refusal) if is_lease_lost(&refusal) => {
-            return reject_late_write(tx, before, digest, &request.question, now);
+            return reject_late_write(tx, opened.thread, digest, &request.question, now);
         }
         Ok(decide::AskDecision::Attach(open)) => return Ok(TxEnd::Commit(load_ask_outcome(tx, open, None)?)),
         Ok(decide::AskDecision::Answered(answered)) => {
@@ -105,8 +108,8 @@ fn record_question(
         Ok(decide::AskDecision::Block(blocking)) => blocking,
         Err(refusal) => return Err(refusal.into()),
     };
-    let (from, to) = (before.working_agent().clone(), before.head.from.clone());
-    agent::record_sighting(tx, &from, now)?;
+    opened.record_sighting(tx, now)?;
+    let OpenedThread { thread: mut before, worker: from, .. } = opened;
     let extra = MessageExtras {
         options: request.options.clone(),
         default: request.default.clone(),
@@ -114,29 +117,22 @@ fn record_question(
     };
     let draft = MessageDraft {
         from: from.clone(),
-        to,
+        to: before.head.from.clone(),
         kind: MessageKind::Question,
         body: request.question.clone(),
         extra,
     };
-    let mut counted = before;
-    let question = write_message(tx, &mut counted, draft, now)?;
-    let thread = Thread { message_count: counted.message_count, ..blocking.into_thread(question.id) };
+    let question = write_message(tx, &mut before, draft, now)?;
+    let thread = Thread { message_count: before.message_count, ..blocking.into_thread(question.id) };
     save_thread_transition(tx, &thread)?;
-    append_thread_event(
-        tx,
-        EventKind::Question,
-        &thread,
-        &from,
-        vec![("question", question.content.body.as_str().into())],
-        now,
-    )?;
+    let data = vec![("question", question.content.body.as_str().into())];
+    append_thread_event(tx, EventKind::Question, &thread, &from, data, now)?;
     Ok(TxEnd::Commit(AskOutcome { question, answer: None }))
 }
 
-/// The same question asked since the claim, with its answer, although others were asked and answered in between.
+/// Finds an identical question that was asked and answered since the claim, even if others followed it.
 ///
-/// A worker that begins anew asks its way through the same questions.
+/// A worker that is restarted asks its questions again, one by one.
 fn find_earlier_answer(
     tx: &mut Transaction<'_>,
     thread: &Thread,
@@ -153,7 +149,7 @@ fn find_earlier_answer(
     Ok(answer.map(|answer| AskOutcome { question, answer: Some(answer) }))
 }
 
-/// The thread's open or last answered question.
+/// Loads the thread's open question, or its last answered one.
 fn current_question(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Option<Message>, Error> {
     let id = match &thread.state {
         ThreadState::Blocked { question, .. } => Some(question.message),
@@ -166,7 +162,7 @@ fn current_question(tx: &mut Transaction<'_>, thread: &Thread) -> Result<Option<
     Ok(id.map(|id| message::load(tx, id)).transpose()?.flatten())
 }
 
-/// The question that this request asked the first time; others may have followed it.
+/// Finds the question that a repeated request asked the first time.
 fn find_repeated_question(
     tx: &mut Transaction<'_>,
     request: &AskRequest,
@@ -183,15 +179,11 @@ fn load_ask_outcome(
     question: MessageId,
     answer: Option<MessageId>,
 ) -> Result<AskOutcome, Error> {
-    let question = message::load(tx, question)?.ok_or_else(|| super::missing_message(question))?;
-    let answer = match answer {
-        Some(id) => Some(message::load(tx, id)?.ok_or_else(|| super::missing_message(id))?),
-        None => None,
-    };
-    Ok(AskOutcome { question, answer })
+    let mut load = |id| message::load(tx, id)?.ok_or_else(|| missing_message(id));
+    Ok(AskOutcome { question: load(question)?, answer: answer.map(load).transpose()? })
 }
 
-/// Waits until the question is answered, or can no longer be.
+/// Waits until the question is answered, or can no longer be answered.
 fn await_answer(
     session: &mut Session,
     request: &AskRequest,
@@ -200,13 +192,11 @@ fn await_answer(
 ) -> Result<AskOutcome, Error> {
     let found = wait_until(session, timeout, |session| {
         apply_due_defaults(session)?;
-        session.read(|tx, _| {
-            // The thread knows its last question only, and that may be a later one by now.
+        session.query(|tx| {
+            // The thread refers to its last question only, which may be a later one.
             if let Some(answer) = message::find_answer(tx, request.thread, question.id)? {
-                return Ok(PollOutcome::Found(AskOutcome {
-                    question: question.clone(),
-                    answer: Some(answer),
-                }));
+                let question = question.clone();
+                return Ok(PollOutcome::Found(AskOutcome { question, answer: Some(answer) }));
             }
             let thread = thread::load(tx, request.thread)?
                 .ok_or(Refusal::ThreadNotFound { thread: request.thread })?;

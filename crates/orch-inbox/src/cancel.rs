@@ -1,4 +1,4 @@
-//! `inbox cancel`: ends a thread from outside.
+//! `inbox cancel`: cancels a thread that its holder has not closed.
 
 use orch_core::event::EventKind;
 use orch_core::id::{Slug, ThreadId};
@@ -8,41 +8,41 @@ use orch_core::time::Time;
 use orch_store::table::{agent, thread};
 use orch_store::{Transaction, TxEnd};
 
-use super::{
+use crate::thread_write::{
     ThreadSummary, append_thread_event, plain_draft, save_thread_transition, thread_summary, write_message,
+    write_to_thread,
 };
 use crate::{Error, Receipt, Response, Session};
 
-/// What is cancelled, and why.
+/// A request to cancel a thread.
 #[derive(Clone, Debug)]
 pub struct CancelRequest {
-    /// Which thread.
+    /// The thread.
     pub thread: ThreadId,
-    /// Who cancels, where it is known.
+    /// The agent that cancels, where it is known.
     pub from: Option<Slug>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// Cancels the thread; repeating it changes nothing.
+/// Cancels a thread; a thread that is cancelled already stays as it is.
 ///
 /// # Errors
-/// Its holder closed it before, it is unknown, or the store failed.
+/// The thread is unknown, or its holder has closed it.
 pub fn cancel_thread(
     session: &mut Session,
     receipt: Option<&Receipt<'_, ThreadSummary>>,
     request: &CancelRequest,
 ) -> Result<Response<ThreadSummary>, Error> {
-    session.write_idempotent(receipt, |tx, now| {
-        let before = super::load_thread(tx, request.thread, now)?;
+    write_to_thread(session, receipt, request.thread, |tx, opened, now| {
+        let before = opened.thread;
         let from = request.from.clone().unwrap_or_else(|| before.head.from.clone());
         if request.from.is_some() {
             agent::record_sighting(tx, &from, now)?;
         }
-        let owned = before.head.reference.is_some();
         let after = match end_thread(tx, &before, &from, request.reason.as_deref(), now)? {
             Some(ended) => {
-                if owned {
+                if before.head.reference.is_some() {
                     save_thread_transition(tx, &ended)?;
                 }
                 ended
@@ -53,7 +53,9 @@ pub fn cancel_thread(
     })
 }
 
-/// Ends a thread from outside; `None` when it was ended so before. Its owner is not told: it may be the one who asks.
+/// Cancels a thread within a transaction; returns `None` if it is cancelled already.
+///
+/// The thread is not marked dirty for its owner, which may be the caller.
 pub fn end_thread(
     tx: &mut Transaction<'_>,
     before: &Thread,

@@ -3,39 +3,40 @@
 use std::path::PathBuf;
 
 use orch_core::event::EventKind;
-use orch_core::id::{MessageId, ThreadId};
+use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::TokenDigest;
 use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
-use orch_store::table::{agent, message, thread_condition, worker};
+use orch_store::table::{message, thread_condition, worker};
 use orch_store::{Transaction, TxEnd};
 
-use super::{
-    ThreadSummary, append_thread_event, is_lease_lost, reject_late_write, save_thread_transition,
-    thread_summary, worktree_condition, write_message,
+use crate::thread_write::{
+    OpenedThread, ThreadSummary, append_thread_event, is_lease_lost, missing_message, plain_draft,
+    reject_late_write, save_thread_transition, save_without_transition, thread_summary, write_message,
+    write_to_thread,
 };
-use crate::{Error, Receipt, Response, Session, token};
+use crate::{Error, Receipt, Response, Session, token, worktree_condition};
 
-/// How the work ended.
+/// A request to close a thread.
 #[derive(Clone, Debug)]
 pub struct ThreadCloseRequest {
-    /// Which thread.
+    /// The thread.
     pub thread: ThreadId,
     /// The holder's token.
     pub token: String,
-    /// How.
+    /// The result.
     pub outcome: ThreadResult,
-    /// The folder that the command was given in: nobody reports from the worktree of other work.
+    /// The working directory of the command; the worktree of other work is refused.
     pub here: Option<PathBuf>,
-    /// Commits what lies in the thread's worktree as it is, before it is looked at.
+    /// Commits the uncommitted changes of the thread's worktree first.
     pub snapshot: bool,
-    /// Leaves the closing to the wrapper that started the worker, for when it has ended; without one it is done now.
+    /// Leaves the closing to the wrapper that started the worker; without a wrapper the thread is closed at once.
     pub defer: bool,
 }
 
-/// Done, or failed.
+/// The result of a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThreadResult {
     /// The work is done.
@@ -44,14 +45,14 @@ pub enum ThreadResult {
         result: String,
         /// A JSON document.
         payload: Option<String>,
-        /// Paths of files that belong to it.
+        /// Paths of artifacts.
         artifacts: Vec<String>,
     },
-    /// The work is given up.
+    /// The work failed.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// Trying again is no use.
+        /// Whether another attempt is pointless.
         last: bool,
     },
 }
@@ -65,10 +66,10 @@ pub struct ThreadCloseOutcome {
     pub message: Message,
 }
 
-/// Closes the thread; an exact repeat answers the same again.
+/// Closes a thread; an exact repetition returns the first outcome.
 ///
 /// # Errors
-/// The token is not the live one, the worktree is not as the thread asks, or the store failed.
+/// The token is not the current one, or the worktree does not meet the thread's condition.
 pub fn close_thread(
     session: &mut Session,
     receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
@@ -79,32 +80,29 @@ pub fn close_thread(
         return Ok(deferred);
     }
     let found = worktree_condition::check_worktree_condition(session, request, &digest)?;
-    session.write_idempotent(receipt, |tx, now| {
-        let before = super::load_thread(tx, request.thread, now)?;
-        let ending = request.outcome.ending_kind();
-        match decide::close_thread(&before, &digest, ending, now) {
+    write_to_thread(session, receipt, request.thread, |tx, opened, now| {
+        match decide::close_thread(&opened.thread, &digest, request.outcome.ending_kind(), now) {
             Err(refusal) if is_lease_lost(&refusal) => {
-                reject_late_write(tx, before, &digest, request.outcome.closing_text(), now)
+                reject_late_write(tx, opened.thread, &digest, request.outcome.closing_text(), now)
             }
             Err(refusal) => Err(refusal.into()),
             Ok(decide::CloseDecision::Repeat(message)) => {
-                repeat_close(tx, before, request, &digest, message, now)
+                repeat_close(tx, opened.thread, request, &digest, message, now)
             }
             Ok(decide::CloseDecision::Close(closing)) => {
-                let (from, to) = (before.working_agent().clone(), before.head.from.clone());
-                agent::record_sighting(tx, &from, now)?;
-                let draft = request.outcome.closing_draft(from.clone(), to);
-                let mut counted = before;
-                let message = write_message(tx, &mut counted, draft, now)?;
+                opened.record_sighting(tx, now)?;
+                let OpenedThread { thread: mut before, worker: from, .. } = opened;
+                let draft = request.outcome.closing_draft(from.clone(), before.head.from.clone());
+                let message = write_message(tx, &mut before, draft, now)?;
                 let thread =
-                    Thread { message_count: counted.message_count, ..closing.into_thread(message.id) };
+                    Thread { message_count: before.message_count, ..closing.into_thread(message.id) };
                 if let Some(found) = &found {
                     thread_condition::save_snapshot(tx, thread.id, found)?;
                 }
                 save_thread_transition(tx, &thread)?;
-                let kind = match ending {
-                    decide::ThreadOutcome::Done => EventKind::ThreadDone,
-                    decide::ThreadOutcome::Failed => EventKind::ThreadFailed,
+                let kind = match request.outcome {
+                    ThreadResult::Done { .. } => EventKind::ThreadDone,
+                    ThreadResult::Failed { .. } => EventKind::ThreadFailed,
                 };
                 append_thread_event(tx, kind, &thread, &from, Vec::new(), now)?;
                 Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }))
@@ -113,7 +111,7 @@ pub fn close_thread(
     })
 }
 
-/// Writes down what is to be reported once the worker has ended; `None` where nobody waits for its end.
+/// Records the result for the wrapper to report after the worker has ended; returns `None` if there is no wrapper.
 fn defer_close(
     session: &mut Session,
     receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
@@ -121,29 +119,29 @@ fn defer_close(
     digest: &TokenDigest,
 ) -> Result<Option<Response<ThreadCloseOutcome>>, Error> {
     let ThreadResult::Done { result, .. } = &request.outcome else { return Ok(None) };
-    let watched = |row: &Worker| row.end.is_none();
-    let waits = request.defer
-        && session.read(|tx, _| Ok(worker::load(tx, request.thread)?.is_some_and(|row| watched(&row))))?;
-    if !waits {
+    let has_wrapper = request.defer
+        && session
+            .query(|tx| Ok(worker::load(tx, request.thread)?.is_some_and(|worker| worker.end.is_none())))?;
+    if !has_wrapper {
         return Ok(None);
     }
-    let answer = session.write_idempotent(receipt, |tx, now| {
-        let mut thread = super::load_thread(tx, request.thread, now)?;
+    let response = write_to_thread(session, receipt, request.thread, |tx, opened, now| {
+        let mut thread = opened.thread;
         decide::verify_token(&thread, digest)?;
-        let (from, to) = (thread.working_agent().clone(), thread.head.from.clone());
+        let (from, to) = (opened.worker, thread.head.from.clone());
         if let Some(row) = worker::load(tx, thread.id)? {
             worker::upsert(tx, &Worker { report: Some(result.clone()), ..row })?;
         }
-        let draft = super::plain_draft(&from, &to, MessageKind::Progress, result);
+        let draft = plain_draft(&from, &to, MessageKind::Progress, result);
         let message = write_message(tx, &mut thread, draft, now)?;
-        super::save_without_transition(tx, &thread)?;
+        save_without_transition(tx, &thread)?;
         append_thread_event(tx, EventKind::Noted, &thread, &from, vec![("to", to.to_string().into())], now)?;
         Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }))
     })?;
-    Ok(Some(answer))
+    Ok(Some(response))
 }
 
-/// What a failure message carries when trying again is no use.
+/// The payload of a failure message that rules out another attempt.
 pub const LAST: &str = r#"{"final":true}"#;
 
 impl ThreadResult {
@@ -161,7 +159,7 @@ impl ThreadResult {
         }
     }
 
-    fn closing_draft(&self, from: orch_core::id::Slug, to: orch_core::id::Slug) -> MessageDraft {
+    fn closing_draft(&self, from: Slug, to: Slug) -> MessageDraft {
         let (kind, extra) = match self {
             Self::Done { payload, artifacts, .. } => {
                 let extra = MessageExtras {
@@ -180,7 +178,9 @@ impl ThreadResult {
     }
 }
 
-/// The thread was closed with this token before: an exact repeat is answered again, anything else is late.
+/// Answers a close of a thread that was closed with this token before.
+///
+/// An exact repetition gets the first response; any other message is late.
 fn repeat_close(
     tx: &mut Transaction<'_>,
     thread: Thread,
@@ -189,7 +189,7 @@ fn repeat_close(
     message: MessageId,
     now: Time,
 ) -> Result<TxEnd<ThreadCloseOutcome, Error>, Error> {
-    let message = message::load(tx, message)?.ok_or_else(|| super::missing_message(message))?;
+    let message = message::load(tx, message)?.ok_or_else(|| missing_message(message))?;
     let again = request.outcome.closing_draft(message.content.from.clone(), message.content.to.clone());
     if again == message.content {
         return Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }));

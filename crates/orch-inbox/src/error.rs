@@ -1,38 +1,37 @@
-//! The three ways in which an operation does not succeed.
+//! The error of an operation.
 
 use orch_core::id::{EventId, MessageId, ThreadId};
 use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_git::GitError;
 use orch_store::Fault;
 
-use orch_git::GitError;
-
-/// Why an operation has no answer.
+/// The reason why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The domain says no.
+    /// The request was refused by a rule of the domain.
     #[error("the request was refused")]
     Refused(Refusal),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] Fault),
-    /// Git could not do what was asked of it.
-    #[error("git could not do it")]
+    /// A git command failed.
+    #[error("git failed")]
     Git(#[from] GitError),
     /// A file or folder could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File {
-        /// What was attempted.
+        /// The verb: "read", "write", …
         doing: &'static str,
-        /// On what.
+        /// The file or folder.
         path: std::path::PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A wait ended without what it waited for.
+    /// A wait timed out.
     #[error("the wait timed out")]
     TimedOut(WaitTarget),
-    /// The operating system gave no random bytes for a token.
-    #[error("the system has no randomness to give")]
+    /// The operating system returned no random bytes for a token.
+    #[error("the system has no random bytes")]
     Entropy(#[source] std::io::Error),
 }
 
@@ -67,7 +66,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What a wait that timed out was waiting for, with the cursor to go on from.
+/// What a wait that timed out was waiting for, with the cursor to continue from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitTarget {
     /// Messages after this one.

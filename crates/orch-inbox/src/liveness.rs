@@ -1,4 +1,4 @@
-//! Whether the process that holds a thread lives, and asking it to end its worker.
+//! Whether the process that holds a thread is alive, and requests to stop its worker.
 
 use orch_core::id::ThreadId;
 use orch_core::worker::Worker;
@@ -8,21 +8,21 @@ use orch_store::table::worker;
 use crate::{Error, Session};
 use orch_process::{ProcessIdentity, host_id, request_termination};
 
-/// The variable by which the processes of a worker are known.
+/// The environment variable that marks the processes of a worker.
 pub const TAG: &str = "ORCH_WORKER";
 
-/// What is known of a worker's wrapper.
+/// The state of a worker's wrapper process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrapperLiveness {
-    /// It runs here.
+    /// It runs on this host.
     Alive(ProcessIdentity),
-    /// It ran here and is gone.
+    /// It ran on this host and has ended.
     Dead,
-    /// It is of another host.
+    /// It belongs to another host.
     Elsewhere,
 }
 
-/// Looks after a worker's wrapper.
+/// Returns the state of a worker's wrapper process.
 #[must_use]
 pub fn wrapper_liveness(row: &Worker) -> WrapperLiveness {
     if row.host != host_id() {
@@ -34,25 +34,33 @@ pub fn wrapper_liveness(row: &Worker) -> WrapperLiveness {
     }
 }
 
-/// Whether a thread's lease is kept by a wrapper that lives on this host, however late its renewal is: a machine that
-/// slept, or that is very busy, loses no work.
-pub fn has_live_wrapper(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<bool, Error> {
-    let row = worker::load(tx, thread)?.filter(|row| row.end.is_none());
-    Ok(row.is_some_and(|row| matches!(wrapper_liveness(&row), WrapperLiveness::Alive(_))))
+/// Returns whether a worker has not ended and its wrapper runs on this host.
+///
+/// Such a wrapper keeps its lease however late it renews it: a busy or suspended machine loses no work.
+#[must_use]
+pub fn is_kept_alive(worker: &Worker) -> bool {
+    worker.end.is_none() && matches!(wrapper_liveness(worker), WrapperLiveness::Alive(_))
 }
 
-/// Asks the wrappers of threads that were ended to end their workers.
+/// Returns whether a live wrapper on this host works on a thread.
+pub fn has_live_wrapper(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<bool, Error> {
+    Ok(worker::load(tx, thread)?.as_ref().is_some_and(is_kept_alive))
+}
+
+/// Asks the wrappers of some threads to stop their workers.
 pub fn stop_workers_of(session: &mut Session, threads: &[ThreadId]) -> Result<(), Error> {
-    for thread in threads {
-        let row = session.read(|tx, _| Ok(worker::load(tx, *thread)?))?;
-        if let Some(row) = row.filter(|row| row.end.is_none()) {
-            request_stop(&row);
+    if threads.is_empty() {
+        return Ok(());
+    }
+    for worker in session.query(|tx| Ok(worker::load_many(tx, threads)?))? {
+        if worker.end.is_none() {
+            request_stop(&worker);
         }
     }
     Ok(())
 }
 
-/// Asks a worker's wrapper to end it; says whether there is one here.
+/// Asks a worker's wrapper to stop it; returns whether there is one on this host.
 pub fn request_stop(row: &Worker) -> bool {
     match wrapper_liveness(row) {
         WrapperLiveness::Alive(process) => request_termination(process),

@@ -9,6 +9,7 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::request;
 use orch_store::{Transaction, TxEnd};
 
+use crate::session::read_time;
 use crate::{Error, Session, token};
 
 /// What makes a request repeatable: its id, its fingerprint and the encoding of its response.
@@ -98,7 +99,19 @@ impl Session {
         receipt: Option<&Receipt<'_, T>>,
         mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<Response<T>, Error> {
-        let begun = self.begin_request(receipt, |tx, now| Ok(map_end(work(tx, now)?, complete)))?;
+        self.write_idempotent_after(receipt, read_time, |tx, now, ()| work(tx, now))
+    }
+
+    /// Runs a change whose first statement reads the time together with something else, at most once per request id.
+    pub(crate) fn write_idempotent_after<O, T>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        mut work: impl FnMut(&mut Transaction<'_>, Time, O) -> Result<TxEnd<T, Error>, Error>,
+    ) -> Result<Response<T>, Error> {
+        let begun = self.begin_request_after(receipt, open, |tx, now, opened| {
+            Ok(map_end(work(tx, now, opened)?, RequestDecision::<T, ()>::Complete))
+        })?;
         match begun {
             BegunRequest::Complete(response) => Ok(response),
             BegunRequest::Pending { intent: (), .. } => Err(invalid_intent("null")),
@@ -126,13 +139,26 @@ impl Session {
         receipt: Option<&Receipt<'_, T>>,
         mut decide: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<RequestDecision<T, S>, Error>, Error>,
     ) -> Result<BegunRequest<T, S>, Error> {
-        self.write(WriteDurability::Power, |tx, now| {
+        self.begin_request_after(receipt, read_time, |tx, now, ()| decide(tx, now))
+    }
+
+    fn begin_request_after<O, T, S: RequestIntent>(
+        &mut self,
+        receipt: Option<&Receipt<'_, T>>,
+        open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        mut decide: impl FnMut(
+            &mut Transaction<'_>,
+            Time,
+            O,
+        ) -> Result<TxEnd<RequestDecision<T, S>, Error>, Error>,
+    ) -> Result<BegunRequest<T, S>, Error> {
+        self.write_after(WriteDurability::Power, open, |tx, now, opened| {
             if let Some(receipt) = receipt
                 && let Some(prior) = find_prior_request(tx, receipt, now)?
             {
                 return Ok(TxEnd::Commit(prior));
             }
-            let end = decide(tx, now)?;
+            let end = decide(tx, now, opened)?;
             if let (Some(receipt), TxEnd::Commit(decision)) = (receipt, &end) {
                 insert_receipt(tx, receipt, decision, now)?;
             }
@@ -171,12 +197,8 @@ impl Session {
     pub fn is_new_request<T>(&mut self, receipt: Option<&Receipt<'_, T>>) -> Result<bool, Error> {
         let Some(receipt) = receipt else { return Ok(true) };
         let key = token::digest_request_id(receipt.key);
-        self.read(|tx, _| Ok(request::load(tx, &key)?.is_none()))
+        self.query(|tx| Ok(request::load(tx, &key)?.is_none()))
     }
-}
-
-fn complete<T>(outcome: T) -> RequestDecision<T, ()> {
-    RequestDecision::Complete(outcome)
 }
 
 fn map_end<T, U>(end: TxEnd<T, Error>, map: impl FnOnce(T) -> U) -> TxEnd<U, Error> {

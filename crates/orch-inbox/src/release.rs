@@ -1,18 +1,19 @@
-//! `inbox release`: the holder gives the thread back to its queue.
+//! `inbox release`: the holder returns the thread to its queue.
 
 use orch_core::event::EventKind;
 use orch_core::id::ThreadId;
 use orch_core::thread::decide;
 use orch_store::TxEnd;
-use orch_store::table::agent;
 
-use super::{ThreadSummary, append_thread_event, save_thread_transition, thread_summary};
+use crate::thread_write::{
+    ThreadSummary, append_thread_event, save_thread_transition, thread_summary, write_to_thread,
+};
 use crate::{Error, Receipt, Response, Session, token};
 
-/// Gives the thread back.
+/// Returns the thread to its queue.
 ///
 /// # Errors
-/// The token is not the live one, or the store failed.
+/// The token is not the current one.
 pub fn release_thread(
     session: &mut Session,
     receipt: Option<&Receipt<'_, ThreadSummary>>,
@@ -20,12 +21,11 @@ pub fn release_thread(
     token: &str,
 ) -> Result<Response<ThreadSummary>, Error> {
     let digest = token::digest_token(token);
-    session.write_idempotent(receipt, |tx, now| {
-        let before = super::load_thread(tx, thread, now)?;
-        let released = decide::release_thread(&before, &digest, now)?;
-        agent::record_sighting(tx, before.working_agent(), now)?;
+    write_to_thread(session, receipt, thread, |tx, opened, now| {
+        let released = decide::release_thread(&opened.thread, &digest, now)?;
+        opened.record_sighting(tx, now)?;
         save_thread_transition(tx, &released)?;
-        append_thread_event(tx, EventKind::Released, &released, before.working_agent(), Vec::new(), now)?;
+        append_thread_event(tx, EventKind::Released, &released, &opened.worker, Vec::new(), now)?;
         Ok(TxEnd::Commit(thread_summary(tx, released)?))
     })
 }

@@ -7,16 +7,18 @@ use orch_core::message::Message;
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{agent, message, thread};
+use orch_store::table::{agent, message};
 use orch_store::{Transaction, TxEnd};
 
-use super::save_without_transition;
+use crate::thread_write::{
+    OpenedThread, load_context, open_thread, save_without_transition, write_to_thread,
+};
 use crate::{Error, Receipt, Response, Session, token};
 
-/// Whose lease is renewed.
+/// A request for a new lease.
 #[derive(Clone, Debug)]
 pub struct RenewRequest {
-    /// Which thread.
+    /// The thread.
     pub thread: ThreadId,
     /// The holder's token.
     pub token: String,
@@ -27,57 +29,68 @@ pub struct RenewRequest {
 /// A renewed lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenewOutcome {
-    /// When it expires now; `None` while a question is open.
+    /// When the lease expires now; `None` while a question is open.
     pub expires_at: Option<Time>,
-    /// What waits to be read.
+    /// Unread messages to the holder.
     pub unread: UnreadMessages,
 }
 
-/// Messages to the holder in this thread that it was not shown when it claimed and has not acknowledged.
+/// The messages to a thread's holder that it has neither acknowledged nor been shown when it claimed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnreadMessages {
-    /// How many.
+    /// How many there are.
     pub count: u64,
     /// The newest few, oldest first.
     pub messages: Vec<Message>,
 }
 
-/// Renews the lease. This alone may fall back to its previous expiry when power is lost.
+/// Renews the lease. Only this change may be lost with the machine's power: it then has the previous expiry.
 ///
 /// # Errors
-/// The token is not the live one, or the store failed.
+/// The token is not the current one.
 pub fn renew_lease(
     session: &mut Session,
     receipt: Option<&Receipt<'_, RenewOutcome>>,
     request: &RenewRequest,
 ) -> Result<Response<RenewOutcome>, Error> {
     let digest = token::digest_token(&request.token);
-    let work = |tx: &mut Transaction<'_>, now: Time| {
-        let thread = super::load_thread(tx, request.thread, now)?;
-        let thread = decide::renew_lease(&thread, &digest, request.lease, now)?;
-        agent::record_sighting(tx, thread.working_agent(), now)?;
+    let work = |tx: &mut Transaction<'_>, opened: OpenedThread, now: Time| {
+        let thread = decide::renew_lease(&opened.thread, &digest, request.lease, now)?;
+        opened.record_sighting(tx, now)?;
         save_without_transition(tx, &thread)?;
         let expires_at = decide::running_lease(&thread).map(|lease| lease.expires_at);
-        Ok(RenewOutcome { expires_at, unread: load_unread_messages(tx, &thread)? })
+        Ok(RenewOutcome { expires_at, unread: load_unread_messages(tx, &thread, opened.unread)? })
     };
     if receipt.is_none() {
-        let renewed = session.write(WriteDurability::Process, |tx, now| {
-            // A default answer that is given on the way is more than a renewal, and must survive loss of power.
-            let due = thread::load(tx, request.thread)?.and_then(|found| decide::due_default(&found, now));
-            Ok(if due.is_some() { TxEnd::Rollback(None) } else { TxEnd::Commit(Some(work(tx, now)?)) })
+        let id = request.thread;
+        let open = |tx: &mut Transaction<'_>, clock: Time| load_context(tx, id, clock);
+        let renewed = session.write_after(WriteDurability::Process, open, |tx, now, found| {
+            // A default answer that is due is more than a renewal, and must survive a loss of power.
+            let due = found.as_ref().and_then(|found| decide::due_default(&found.thread, now));
+            if due.is_some() {
+                return Ok(TxEnd::Rollback(None));
+            }
+            let opened = open_thread(tx, id, found, now)?;
+            Ok(TxEnd::Commit(Some(work(tx, opened, now)?)))
         })?;
         if let Some(renewed) = renewed {
             return Ok(Response::Fresh(renewed));
         }
     }
-    session.write_idempotent(receipt, |tx, now| work(tx, now).map(TxEnd::Commit))
+    write_to_thread(session, receipt, request.thread, |tx, opened, now| {
+        work(tx, opened, now).map(TxEnd::Commit)
+    })
 }
 
-/// What the holder of a thread has yet to read in it.
+/// Loads the unread messages to a thread's holder, of which so many are known to be there.
 pub(crate) fn load_unread_messages(
     tx: &mut Transaction<'_>,
     thread: &Thread,
+    count: u64,
 ) -> Result<UnreadMessages, Error> {
+    if count == 0 {
+        return Ok(UnreadMessages::default());
+    }
     let holder = thread.working_agent();
     let cursor = agent::load(tx, holder)?.map_or(thread.shown, |agent| agent.cursor.max(thread.shown));
     let (messages, count) = message::list_unread(tx, thread.id, holder, cursor, limit::UNREAD_SHOWN)?;

@@ -1,4 +1,4 @@
-//! `inbox send`: begins a thread, or adds a message to one.
+//! `inbox send`: starts a thread, or adds a message to one.
 
 use orch_core::event::EventKind;
 use orch_core::id::{Slug, ThreadId};
@@ -10,38 +10,40 @@ use orch_core::time::Time;
 use orch_store::table::{agent, message, thread};
 use orch_store::{Transaction, TxEnd};
 
-use super::{ThreadSummary, append_thread_event, save_without_transition, thread_summary, write_message};
+use crate::thread_write::{
+    ThreadSummary, append_thread_event, load_thread, save_without_transition, thread_summary, write_message,
+};
 use crate::{Error, Receipt, Response, Session};
 
-/// A new thread, or one more message of a thread.
+/// A request to send a message.
 #[derive(Clone, Debug)]
 pub enum SendRequest {
-    /// Begins a thread.
+    /// Starts a thread.
     NewThread {
-        /// Who sends it.
+        /// The sender.
         from: Slug,
-        /// Who it is for.
+        /// The recipient.
         to: Slug,
-        /// One line.
+        /// The subject, one line.
         subject: String,
-        /// The first message's text.
+        /// The text of the first message.
         body: String,
         /// Work or note.
         kind: ThreadKind,
-        /// 0 to 4.
+        /// The priority, 0 (highest) to 4.
         priority: u8,
-        /// The lease a claim gets.
+        /// The length of a claim's lease.
         lease: LeaseLength,
         /// A JSON document.
         payload: Option<String>,
     },
     /// Adds a note to a thread.
     AddNote {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
-        /// Who writes.
+        /// The sender.
         from: Slug,
-        /// Who it is for; the other side of the thread when not given.
+        /// The recipient; the other side of the thread when not given.
         to: Option<Slug>,
         /// The text.
         body: String,
@@ -50,7 +52,7 @@ pub enum SendRequest {
     },
 }
 
-/// What was sent.
+/// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendOutcome {
     /// The thread.
@@ -59,10 +61,10 @@ pub struct SendOutcome {
     pub message: Message,
 }
 
-/// Sends.
+/// Sends a message.
 ///
 /// # Errors
-/// The thread is closed or unknown, or the store failed.
+/// The thread is closed or unknown.
 pub fn send_message(
     session: &mut Session,
     receipt: Option<&Receipt<'_, SendOutcome>>,
@@ -86,7 +88,7 @@ pub fn send_message(
             }
             SendRequest::AddNote { thread, from, to, body, payload } => {
                 agent::record_sighting(tx, from, now)?;
-                let thread = super::load_thread(tx, *thread, now)?;
+                let thread = load_thread(tx, *thread, now)?;
                 add_note(tx, thread, from, to.as_ref(), body, payload.clone(), now)?
             }
         };
@@ -94,7 +96,7 @@ pub fn send_message(
     })
 }
 
-/// Begins a thread with its first message.
+/// Starts a thread with its first message.
 pub fn begin_thread(
     tx: &mut Transaction<'_>,
     head: NewThread,
@@ -116,7 +118,7 @@ pub fn begin_thread(
     Ok((thread, message))
 }
 
-/// Adds a note to a thread; without a recipient it is for the other side.
+/// Adds a note to a thread, to its other side when no recipient is given.
 pub fn add_note(
     tx: &mut Transaction<'_>,
     mut thread: Thread,
@@ -134,13 +136,8 @@ pub fn add_note(
     let to = to.unwrap_or(other).clone();
     agent::register_name(tx, &to, now)?;
     let extra = MessageExtras { payload, ..MessageExtras::default() };
-    let draft = MessageDraft {
-        from: from.clone(),
-        to: to.clone(),
-        kind: MessageKind::Note,
-        body: body.to_owned(),
-        extra,
-    };
+    let (kind, body) = (MessageKind::Note, body.to_owned());
+    let draft = MessageDraft { from: from.clone(), to: to.clone(), kind, body, extra };
     let message = write_message(tx, &mut thread, draft, now)?;
     save_without_transition(tx, &thread)?;
     append_thread_event(tx, EventKind::Noted, &thread, from, vec![("to", to.to_string().into())], now)?;

@@ -1,4 +1,4 @@
-//! One door's connection to the store, with a clock.
+//! A connection to a store, with a clock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::world::HostEnvironment;
 use crate::{Error, wake};
 use orch_process::EnvironmentVariables;
 
-/// An open store with everything an operation needs.
+/// An open store with everything that an operation needs.
 pub struct Session {
     store: Store,
     location: StoreLocation,
@@ -26,49 +26,41 @@ pub struct Session {
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
-    /// Opens a store on a network file system all the same.
+    /// Opens a store on a network file system, which is refused otherwise.
     pub allow_network_fs: bool,
 }
 
-/// A store that was opened or made.
+/// A store that was opened or created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedStore {
-    /// Where it is.
+    /// The location.
     pub location: StoreLocation,
-    /// Whether it was made just now.
+    /// Whether this call created it.
     pub created: bool,
-    /// Its schema.
+    /// The version of its schema.
     pub schema: i64,
 }
 
 impl Session {
-    /// Opens a store that is there.
-    ///
-    /// # Errors
-    /// There is none, or it cannot be opened.
+    /// Opens an existing store.
     pub fn open(location: &StoreLocation, options: OpenOptions) -> Result<Self, Error> {
         let store = Store::open(location, options.allow_network_fs)?;
         let warnings = match store.file_system() {
             FileSystem::Local => Vec::new(),
             FileSystem::Network(kind) => {
-                vec![format!("The store lies on a network file system ({kind}): SQLite may lose data there.")]
+                vec![format!("The store is on a network file system ({kind}): SQLite may lose data there.")]
             }
-            FileSystem::Unknown => {
-                vec![
-                    "The store lies on a file system that is not known to be safe for several processes."
-                        .to_owned(),
-                ]
-            }
+            FileSystem::Unknown => vec![
+                "The store is on a file system that is not known to be safe for several processes."
+                    .to_owned(),
+            ],
         };
         let world = HostEnvironment::new(EnvironmentVariables::inherit_sanitized());
         let (location, clock) = (location.clone(), Arc::new(SystemClock));
         Ok(Self { store, location, options, clock, world, warnings })
     }
 
-    /// Opens a store, making it when there is none.
-    ///
-    /// # Errors
-    /// It cannot be made or opened.
+    /// Opens a store, and creates it if it does not exist.
     pub fn open_or_create(
         location: &StoreLocation,
         options: OpenOptions,
@@ -79,56 +71,53 @@ impl Session {
         Ok((session, info))
     }
 
-    /// The same session with another clock, for tests and simulations.
+    /// Replaces the clock, for tests and simulations.
     #[must_use]
     pub fn with_clock(self, clock: Box<dyn Clock>) -> Self {
         Self { clock: clock.into(), ..self }
     }
 
-    /// Another connection to the same store, for another thread.
+    /// Opens another connection to the store, for another thread of this process.
     pub fn open_connection(&self) -> Result<Self, Error> {
         let other = Self::open(&self.location, self.options)?;
         Ok(Self { clock: Arc::clone(&self.clock), world: self.world.clone(), ..other })
     }
 
-    /// The same session with another world, for tests.
+    /// Replaces the environment of programs, for tests.
     #[must_use]
     pub fn with_world(self, world: HostEnvironment) -> Self {
         Self { world, ..self }
     }
 
-    /// What reaches git and processes.
+    /// Returns the access to git and to other programs.
     #[must_use]
     pub fn world(&self) -> &HostEnvironment {
         &self.world
     }
 
-    /// Warnings that came up when the store was opened, for people: full sentences.
+    /// Returns the warnings about the store, as full sentences for people.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Does what may wait until the answer is printed: a checkpoint when one is due. Failure costs nothing but speed.
+    /// Runs a checkpoint when one is due; call it after the response is printed.
     pub fn checkpoint_if_due(&mut self) {
         self.store.checkpoint_if_due();
     }
 
-    /// How the database carries out each statement that ran in this session, for tests that hold them to their indexes.
-    ///
-    /// # Errors
-    /// It cannot be asked.
+    /// Returns the query plan of each statement that ran in this session, for tests.
     pub fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Error> {
         Ok(self.store.query_plans()?)
     }
 
-    /// How much this session has asked of the database, for tests that hold operations to their cost.
+    /// Returns how many statements and transactions this session has run, for tests.
     #[must_use]
     pub fn statement_counts(&self) -> StatementCounts {
         self.store.statement_counts()
     }
 
-    /// The store itself, for the operations that look at its soundness.
+    /// Returns the store, for operations that check its integrity.
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }
@@ -139,20 +128,17 @@ impl Session {
         self.store.folder()
     }
 
-    /// What the clock says.
+    /// Returns the time of the clock.
     pub fn clock_now(&self) -> Time {
         self.clock.now()
     }
 
-    /// A number that grows with each commit of another connection.
-    ///
-    /// # Errors
-    /// The store failed.
+    /// Returns a number that grows with each commit of another connection.
     pub fn change_counter(&mut self) -> Result<i64, Error> {
         Ok(self.store.change_counter()?)
     }
 
-    /// Reads one consistent state.
+    /// Reads one consistent state, with the time of the transaction.
     pub fn read<T>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>, Time) -> Result<T, Error>,
@@ -164,19 +150,42 @@ impl Session {
         })
     }
 
-    /// Runs a decision in a transaction of its own, then wakes whoever waits.
+    /// Reads one consistent state where the time does not matter: one statement less than [`Session::read`].
+    pub fn query<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.store.read(work)
+    }
+
+    /// Runs a change in a transaction, then wakes the processes that wait.
     pub fn write<T>(
         &mut self,
         durability: WriteDurability,
         mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<T, Error> {
+        self.write_after(durability, read_time, |tx, now, ()| work(tx, now))
+    }
+
+    /// Runs a change whose first statement reads the time together with something else.
+    pub(crate) fn write_after<O, T>(
+        &mut self,
+        durability: WriteDurability,
+        mut open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        mut work: impl FnMut(&mut Transaction<'_>, Time, O) -> Result<TxEnd<T, Error>, Error>,
+    ) -> Result<T, Error> {
         let clock = self.clock.now();
         let outcome = self.store.write(durability, |tx| {
-            let now = tx.transaction_time(clock)?;
-            work(tx, now)
+            let (now, opened) = open(tx, clock)?;
+            work(tx, now, opened)
         });
-        // A refusal may have kept something as well; a needless wake costs one look.
+        // A refused write may have been committed as well; a needless wake-up costs one query.
         wake::signal_waiters(self.store.folder());
         outcome
     }
+}
+
+/// Opens a transaction that needs nothing but its time.
+pub(crate) fn read_time(tx: &mut Transaction<'_>, clock: Time) -> Result<(Time, ()), Error> {
+    Ok((tx.transaction_time(clock)?, ()))
 }

@@ -6,9 +6,9 @@ use orch_core::refusal::Refusal;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{message, thread};
 
-use super::{ThreadSummary, apply_due_defaults, thread_summary};
 use crate::page::{cut_page, invalid_cursor};
-use crate::{Error, Session};
+use crate::thread_write::{ThreadSummary, thread_summary};
+use crate::{Error, Session, apply_due_defaults};
 
 /// A thread and its messages.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct ThreadDetail {
 /// Shows a thread.
 ///
 /// # Errors
-/// It is unknown, or the store failed.
+/// The thread is unknown.
 pub fn show_thread(
     session: &mut Session,
     thread: ThreadId,
@@ -33,7 +33,7 @@ pub fn show_thread(
         None => MessageId(0),
         Some(cursor) => MessageId::parse(cursor).ok_or_else(invalid_cursor)?,
     };
-    session.read(|tx, _| {
+    session.query(|tx| {
         let found = thread::load(tx, thread)?.ok_or(Refusal::ThreadNotFound { thread })?;
         let total = u64::from(found.message_count);
         let messages = message::list_by_thread(tx, thread, after, page.limit.saturating_add(1))?;

@@ -1,4 +1,4 @@
-//! Lease tokens and other digests. Only digests are ever stored.
+//! Lease tokens and digests. Only digests are stored.
 
 use orch_core::id::ThreadId;
 use orch_core::lease::TokenDigest;
@@ -6,39 +6,39 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// Digits of a token: base 32 without look-alikes of other digits (Crockford's alphabet, in lower case).
+/// The digits of a token: Crockford's base 32 in lower case, which has no look-alike digits.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// A new token with 160 random bits.
+/// Generates a token with 160 random bits.
 ///
 /// # Errors
-/// The system has no randomness to give.
+/// `Entropy`: the system returned no random bytes.
 pub(crate) fn random_token() -> Result<String, Error> {
     let mut bytes = [0_u8; 20];
     getrandom::fill(&mut bytes).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
     Ok(encode_token(&bytes))
 }
 
-/// The token that a claim with this request id gets for this thread.
+/// Derives the token of a claim with this request id for a thread.
 ///
-/// A repeated claim must give the same token again, and tokens are not stored: so it is derived from the request id,
-/// which is not stored either. It is as hard to guess as the request id.
+/// A repeated claim must return its first token, and tokens are not stored.
+/// The request id is not stored either, and the token is as hard to guess as the id.
 pub(crate) fn derive_token(key: &str, thread: ThreadId) -> String {
     let digest = hash_parts(&["orch claim token", key, &thread.to_string()]);
     encode_token(&digest[..20])
 }
 
-/// What is stored of a token.
+/// Returns the digest under which a token is stored.
 pub fn digest_token(token: &str) -> TokenDigest {
     TokenDigest(encode_hex(&hash_parts(&["orch lease token", token])))
 }
 
-/// What is stored of a request id.
+/// Returns the digest under which a request id is stored.
 pub fn digest_request_id(key: &str) -> String {
     encode_hex(&hash_parts(&["orch request id", key]))
 }
 
-/// Parts are separated, so that no two lists of parts have the same digest.
+/// Hashes parts with their lengths, so that no two lists of parts have one digest.
 fn hash_parts(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -57,18 +57,18 @@ fn encode_hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Writes bytes in groups of five bits, behind a prefix that says what it is.
+/// Encodes bytes in groups of five bits, after the prefix `lt-`.
 fn encode_token(bytes: &[u8]) -> String {
     let mut text = String::from("lt-");
-    let (mut held, mut bits) = (0_u32, 0);
+    let (mut pending, mut bits) = (0_u32, 0);
     for byte in bytes {
-        held = (held << 8) | u32::from(*byte);
+        pending = (pending << 8) | u32::from(*byte);
         bits += 8;
         while bits >= 5 {
             bits -= 5;
-            text.push(char::from(DIGITS[(held >> bits) as usize & 31]));
+            text.push(char::from(DIGITS[(pending >> bits) as usize & 31]));
         }
-        held &= (1 << bits) - 1;
+        pending &= (1 << bits) - 1;
     }
     text
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_long_and_differ() {
+    fn tokens_are_long_and_unique() {
         let (one, other) = (random_token().unwrap(), random_token().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 3 + 32);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_gets_its_token_again() {
+    fn a_repeated_request_gets_its_first_token() {
         let token = derive_token("r-1", ThreadId(7));
         assert_eq!(token, derive_token("r-1", ThreadId(7)));
         assert_ne!(token, derive_token("r-1", ThreadId(8)));

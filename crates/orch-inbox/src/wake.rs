@@ -1,8 +1,8 @@
-//! Waking processes that wait, within a fraction of a millisecond.
+//! Wakes waiting processes within a fraction of a millisecond.
 //!
-//! A waiter binds a datagram socket in a folder beside the store, then looks, then blocks.
-//! Whoever commits sends one byte to every socket there. A lost byte costs latency, never correctness:
-//! once a second a waiter looks at the store's change counter by itself.
+//! A waiter binds a datagram socket in a folder beside the store, then polls the store, then blocks.
+//! A process that commits sends one byte to every socket there.
+//! A lost byte costs latency, never correctness: once a second a waiter reads the store's change counter.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
@@ -15,21 +15,21 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::{Error, Session};
 
-/// How often a waiter looks at the change counter when nobody wakes it.
-const NET: Duration = Duration::from_secs(1);
+/// How often a waiter reads the change counter when nothing wakes it.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it does where no socket can be bound.
-const NET_WITHOUT_SOCKET: Duration = Duration::from_millis(50);
+/// How often a waiter reads the change counter when no socket can be bound.
+const POLL_INTERVAL_WITHOUT_SOCKET: Duration = Duration::from_millis(50);
 
-/// The longest path of a socket that every system takes.
+/// The longest socket path that every system supports.
 const PATH_BYTES_MAX: usize = 100;
 
-/// Where waiters of a store have their sockets.
+/// Returns the folder for the sockets of a store's waiters.
 fn sockets_folder(store_folder: &Path) -> PathBuf {
     store_folder.join("wake")
 }
 
-/// Tells every waiter of the store to look. Nothing here may fail a command that has committed.
+/// Wakes every waiter of a store. An error is ignored: the command has committed.
 pub fn signal_waiters(store_folder: &Path) {
     let folder = sockets_folder(store_folder);
     let Ok(entries) = std::fs::read_dir(&folder) else { return };
@@ -37,21 +37,21 @@ pub fn signal_waiters(store_folder: &Path) {
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    let Ok(reach) = SocketFolder::open_folder(&folder) else { return };
+    let Ok(sockets) = SocketFolder::open_folder(&folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        match socket.send_to(&[1], reach.socket_path(Path::new(&name))) {
-            // Its process is gone.
+        match socket.send_to(&[1], sockets.socket_path(Path::new(&name))) {
+            // Its process has ended.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 let _ = std::fs::remove_file(entry.path());
             }
-            // A full buffer means that it has been told already.
+            // A full buffer means that the waiter has a signal already.
             _ => {}
         }
     }
 }
 
-/// A folder's path in a form short enough for a socket's address.
+/// A folder of sockets, with a path that is short enough for a socket address.
 struct SocketFolder {
     base: PathBuf,
     _open: Option<std::fs::File>,
@@ -72,7 +72,7 @@ impl SocketFolder {
     }
 }
 
-/// A socket that commits of others reach.
+/// A socket that receives a byte for each commit of another process.
 struct WakeSocket {
     socket: Option<UnixDatagram>,
     path: PathBuf,
@@ -95,25 +95,24 @@ impl WakeSocket {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        // A process of the same number may have left one behind.
+        // An earlier process with this id may have left a socket behind.
         let _ = std::fs::remove_file(folder.join(name));
         let socket = UnixDatagram::bind(SocketFolder::open_folder(folder)?.socket_path(name))?;
-        // It is read when there is something, and waited for together with others.
+        // It is polled together with other files.
         socket.set_nonblocking(true)?;
-        // Like every other file of the store, it is its owner's alone.
+        // Every file of the store is private to its owner.
         let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(folder.join(name), owner_only)?;
         Ok(socket)
     }
 
-    /// How long it may block before the change counter is looked at.
-    fn fallback_interval(&self) -> Duration {
-        if self.socket.is_some() { NET } else { NET_WITHOUT_SOCKET }
+    /// Returns how long to block before the change counter is read.
+    fn poll_interval(&self) -> Duration {
+        if self.socket.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_WITHOUT_SOCKET }
     }
 
-    /// Blocks until told, until one of these files can be read, or until `limit` has passed; says whether it was not the
-    /// last.
-    #[expect(clippy::disallowed_methods, reason = "without a socket nobody can wake it")]
+    /// Blocks until a commit, until one of these files is readable, or until `limit`; returns `false` for the limit.
+    #[expect(clippy::disallowed_methods, reason = "nothing can wake a waiter without a socket")]
     fn block_until_readable(&self, limit: Duration, files: &[BorrowedFd<'_>]) -> bool {
         let limit = limit.max(Duration::from_micros(100));
         if self.socket.is_none() && files.is_empty() {
@@ -122,22 +121,22 @@ impl WakeSocket {
         }
         let socket = self.socket.as_ref().map(AsFd::as_fd);
         let all = socket.iter().chain(files);
-        let mut places: Vec<PollFd<'_>> =
+        let mut polled: Vec<PollFd<'_>> =
             all.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        // An interrupted call is as good as one that timed out.
-        let told = rustix::event::poll(&mut places, Timespec::try_from(limit).ok().as_ref());
+        // An interrupted call counts as a timeout.
+        let ready = rustix::event::poll(&mut polled, Timespec::try_from(limit).ok().as_ref());
         if let Some(socket) = &self.socket {
             while socket.recv(&mut [0; 8]).is_ok() {}
         }
-        told.is_ok_and(|told| told > 0)
+        ready.is_ok_and(|ready| ready > 0)
     }
 }
 
-/// Whether a file can be read now, or has come to its end.
+/// Returns whether a file is readable now, or at its end.
 pub fn is_readable(file: BorrowedFd<'_>) -> bool {
-    let mut places = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
+    let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
     let none = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut places, Some(&none)).is_ok_and(|ready| ready > 0)
+    rustix::event::poll(&mut polled, Some(&none)).is_ok_and(|ready| ready > 0)
 }
 
 impl Drop for WakeSocket {
@@ -148,85 +147,86 @@ impl Drop for WakeSocket {
     }
 }
 
-/// What commits ring, for a reader that also looks at something outside the store.
+/// Waits for commits, for a reader that also reads something outside the store.
 pub struct CommitListener(WakeSocket);
 
 impl CommitListener {
-    /// From now on it rings.
+    /// Starts listening.
     pub fn bind(store_folder: &Path) -> Self {
         Self(WakeSocket::bind(store_folder))
     }
 
-    /// Blocks until it rings or `limit` has passed.
+    /// Blocks until a commit, or until `limit`.
     pub fn wait(&self, limit: Duration) {
-        self.0.block_until_readable(limit.min(self.0.fallback_interval()), &[]);
+        self.0.block_until_readable(limit.min(self.0.poll_interval()), &[]);
     }
 }
 
-/// What a look at the store found.
+/// The result of polling the store.
 pub enum PollOutcome<T> {
-    /// What was waited for.
+    /// The awaited value.
     Found(T),
-    /// Nothing yet; something may come at that time by itself. A time that has come already is not waited for:
-    /// what was due at the look and still stands is for somebody else to take.
+    /// Nothing yet. At this time something may become due without a commit.
+    ///
+    /// A time that has passed is ignored: what was due at the poll is another process's to take.
     NotYet(Option<Time>),
 }
 
-/// Looks until something is found or the time is up; `None` when it is up.
+/// Polls until something is found; returns `None` at the timeout.
 pub fn wait_until<T>(
     session: &mut Session,
     timeout: TimeSpan,
-    look: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
+    poll: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
 ) -> Result<Option<T>, Error> {
-    wait_with_files(session, timeout, &[], look)
+    wait_with_files(session, timeout, &[], poll)
 }
 
-/// The same; it is also looked when one of these files can be read. The look has to find something then.
+/// Polls until something is found, also when one of these files is readable; `poll` must find something then.
 pub fn wait_with_files<T>(
     session: &mut Session,
     timeout: TimeSpan,
     files: &[BorrowedFd<'_>],
-    mut look: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
+    mut poll: impl FnMut(&mut Session) -> Result<PollOutcome<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
-    if let PollOutcome::Found(found) = look(session)? {
+    if let PollOutcome::Found(found) = poll(session)? {
         return Ok(Some(found));
     }
-    let waiter = WakeSocket::bind(session.store_folder());
+    let socket = WakeSocket::bind(session.store_folder());
     loop {
-        let seen = session.change_counter()?;
-        let looked_at = session.clock_now();
-        let until = match look(session)? {
+        let counter = session.change_counter()?;
+        let polled_at = session.clock_now();
+        let until = match poll(session)? {
             PollOutcome::Found(found) => return Ok(Some(found)),
-            PollOutcome::NotYet(until) => until.filter(|at| *at > looked_at),
+            PollOutcome::NotYet(until) => until.filter(|at| *at > polled_at),
         };
-        if !block_until_change(session, (&waiter, files), deadline, until, seen)? {
+        if !block_until_change(session, (&socket, files), deadline, until, counter)? {
             return Ok(None);
         }
     }
 }
 
-/// Blocks until there may be something new; `false` when the time is up.
+/// Blocks until there may be something new; returns `false` at the deadline.
 fn block_until_change(
     session: &mut Session,
-    (waiter, files): (&WakeSocket, &[BorrowedFd<'_>]),
+    (socket, files): (&WakeSocket, &[BorrowedFd<'_>]),
     deadline: Instant,
     until: Option<Time>,
-    seen: i64,
+    counter: i64,
 ) -> Result<bool, Error> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(false);
         }
-        // Asked each time: the clock goes on while the machine sleeps, and may be set.
+        // Read each time: the clock advances while the machine is suspended, and can be set.
         let ahead = until.map(|at| (at - session.clock_now()).0);
         if ahead.is_some_and(|ahead| ahead <= 0) {
             return Ok(true);
         }
         let ahead = ahead.map_or(left, |ahead| Duration::from_millis(u64::try_from(ahead).unwrap_or(0)));
-        let told = waiter.block_until_readable(ahead.min(left).min(waiter.fallback_interval()), files);
-        if told || session.change_counter()? != seen {
+        let is_woken = socket.block_until_readable(ahead.min(left).min(socket.poll_interval()), files);
+        if is_woken || session.change_counter()? != counter {
             return Ok(true);
         }
     }

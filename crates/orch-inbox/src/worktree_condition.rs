@@ -1,4 +1,4 @@
-//! What a thread asks of a worktree: looked at before the thread is closed as done.
+//! The condition of a worktree under which its thread may be closed as done.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,17 @@ use orch_core::thread::{Thread, decide};
 use orch_store::table::{thread, thread_condition};
 use serde_json::json;
 
-use super::close::{ThreadCloseRequest, ThreadResult};
+use crate::close::{ThreadCloseRequest, ThreadResult};
 use crate::{Error, Session};
 use orch_git::{CommitId, GitError, RefName, Repository, Worktree};
 
-/// How many files with changes a refusal names.
-const FILES_SAID: usize = 20;
+/// How many uncommitted files a refusal names.
+const DIRTY_FILES_NAMED: usize = 20;
 
-/// Looks at the tree of the thread that is to be closed as done; `None` where it asks for nothing, or where the
-/// request is refused for another reason anyway.
-pub(super) fn check_worktree_condition(
+/// Checks the worktree of a thread that is to be closed as done.
+///
+/// Returns `None` if the thread has no condition, or if the request will be refused for another reason.
+pub(crate) fn check_worktree_condition(
     session: &mut Session,
     request: &ThreadCloseRequest,
     digest: &TokenDigest,
@@ -28,11 +29,11 @@ pub(super) fn check_worktree_condition(
     if matches!(request.outcome, ThreadResult::Failed { .. }) {
         return Ok(None);
     }
-    let asked = session.read(|tx, _| {
+    let found = session.query(|tx| {
         let Some(condition) = thread_condition::load(tx, request.thread)? else { return Ok(None) };
         Ok(thread::load(tx, request.thread)?.map(|thread| (thread, condition)))
     })?;
-    let Some((thread, condition)) = asked else { return Ok(None) };
+    let Some((thread, condition)) = found else { return Ok(None) };
     if thread.state.status().is_closed() || decide::verify_token(&thread, digest).is_err() {
         return Ok(None);
     }
@@ -56,7 +57,7 @@ fn inspect_worktree(
         Err(GitError::NotAWorktree { .. }) => return Err(conflict(TreeProblem::Gone)),
         found => found?,
     };
-    // Something else may lie in its place by now.
+    // Another repository may be at this path now.
     if !tree.is_linked() {
         return Err(conflict(TreeProblem::Gone));
     }
@@ -91,14 +92,14 @@ fn observe_worktree(
     };
     let base = base_commit(condition)?;
     let descends = match repository.is_ancestor(&base, &head) {
-        // A worktree of another repository, in the place of this one.
+        // A worktree of another repository is at this path.
         Err(_) if matches!(repository.resolve_commit(base.as_str()), Err(GitError::NotFound { .. })) => {
             return Err(conflict(TreeProblem::Gone));
         }
         found => found?,
     };
     let dirty: Vec<String> =
-        state.dirty.iter().take(FILES_SAID).map(|file| escape::path_text(&file.path)).collect();
+        state.dirty.iter().take(DIRTY_FILES_NAMED).map(|file| escape::path_text(&file.path)).collect();
     Ok(TreeStatus {
         descends,
         branch,
@@ -114,7 +115,7 @@ fn base_commit(condition: &TreeCondition) -> Result<CommitId, Error> {
     })
 }
 
-/// Which files were changed since the base, and by how many lines; the names of a great many are left out.
+/// Summarizes the files that changed since the base, as JSON; only the first are named.
 fn summarize_changes(
     repository: &Repository,
     condition: &TreeCondition,
@@ -127,7 +128,7 @@ fn summarize_changes(
         added += lines.added;
         removed += lines.removed;
     }
-    let named: Vec<_> = files
+    let changed: Vec<_> = files
         .iter()
         .take(limit::FILES_KEPT)
         .map(|file| {
@@ -139,10 +140,10 @@ fn summarize_changes(
             })
         })
         .collect();
-    Ok(json!({ "files": files.len(), "added": added, "removed": removed, "changed": named }).to_string())
+    Ok(json!({ "files": files.len(), "added": added, "removed": removed, "changed": changed }).to_string())
 }
 
-/// The worktree of other work that the command was given in, if it was.
+/// Returns the other worktree in which the command was run, if it was.
 fn other_worktree(
     session: &Session,
     repository: &Repository,

@@ -8,8 +8,8 @@ use orch_core::limit;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, worker};
 
+use super::fresh_read::read_fresh;
 use super::lookup;
-use super::unit_of_work::read_fresh;
 use orch_inbox::agents::{self, AgentSummary};
 use orch_inbox::{Error, Session};
 

@@ -7,7 +7,8 @@ use orch_core::task::TaskState;
 
 use super::operation::Operation;
 use super::tell::live_thread;
-use super::{TaskOverview, TaskSelector, lookup, reconcile};
+use super::thread_reconcile::reconcile_threads;
+use super::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::reply;
 use orch_inbox::{Error, Receipt, Response, Session};
 
@@ -38,7 +39,7 @@ pub fn answer_question(
         }
         let owned = live_thread(stage, &blocked)?;
         let (replied, message) = reply::answer_open_question(stage.tx, owned, who, body, stage.now)?;
-        reconcile::reconcile_thread(stage, &replied)?;
+        reconcile_threads(stage, &[replied])?;
         let goes_on = lookup::find_task(stage.tx, task)?;
         Ok(AnswerOutcome { task: lookup::task_overview(stage.tx, goes_on)?, message })
     })

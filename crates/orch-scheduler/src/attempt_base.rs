@@ -15,13 +15,13 @@ use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::driver::WriteDurability;
-use orch_store::table::{run as run_table, thread, worktree};
+use orch_store::table::{run as run_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
+use super::fresh_read::read_fresh;
 use super::perform::complete_effect;
 use super::perform::effect_lease::request_effect;
 use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
-use super::unit_of_work::read_fresh;
 use super::{TaskSelector, lookup};
 use orch_git::{CommitId, GitError, MergeAllOutcome, Repository};
 use orch_inbox::{Error, Session};

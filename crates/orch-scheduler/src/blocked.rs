@@ -1,18 +1,21 @@
-//! `orch blocked`: open questions, and what will not move by itself.
+//! `orch blocked`: open questions, and tasks that will not proceed by themselves.
 
-use orch_core::id::{AttemptName, MessageId, Slug, TaskId, TaskName};
+use std::collections::HashMap;
+
+use orch_core::attempt::Attempt;
+use orch_core::id::{AttemptId, AttemptName, MessageId, Slug, TaskId, TaskName};
 use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::refusal::NotReadyReason;
 use orch_core::run::Run;
 use orch_core::task::{Task, TaskState, decide};
-use orch_core::thread::ThreadState;
+use orch_core::thread::{Thread, ThreadState};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Transaction;
 use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread};
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{lookup, not_ready};
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
@@ -25,7 +28,7 @@ pub struct QuestionSummary {
     pub task: TaskName,
     /// Its attempt.
     pub attempt: AttemptName,
-    /// Who asks.
+    /// The agent that asks.
     pub agent: Slug,
     /// The question.
     pub question: Message,
@@ -35,209 +38,259 @@ pub struct QuestionSummary {
     pub age: TimeSpan,
 }
 
-/// A task that will not move by itself.
+/// A task that will not proceed by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckTask {
-    /// Which task.
+    /// The task.
     pub task: TaskName,
-    /// Why.
+    /// The reasons.
     pub reasons: Vec<NotReadyReason>,
 }
 
-/// What holds things up: a list of open questions, oldest first, and behind them of tasks that will not move by themselves.
+/// A page of blockers: open questions, oldest first, then stuck tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockerPage {
-    /// The questions of this part.
+    /// The questions of this page.
     pub questions: Vec<QuestionSummary>,
     /// How many questions are open.
     pub questions_total: u64,
-    /// The tasks of this part: run by run failed ones, what they hold up, and work sent to a name that was never seen.
+    /// The stuck tasks of this page, by run: failed tasks, skipped tasks, and work for a name that was never seen.
     pub stuck: Vec<StuckTask>,
-    /// How many such tasks there are.
+    /// How many tasks are stuck.
     pub stuck_total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
 /// Lists open questions and stuck tasks.
 ///
 /// # Errors
-/// There is no such run, the cursor is not one, or the store failed.
+/// The run does not exist, or the cursor is invalid.
 pub fn list_blockers(
     session: &mut Session,
     run: Option<&Slug>,
     page: &PageRequest,
 ) -> Result<BlockerPage, Error> {
-    let passed = parse_offset(page)?;
+    let offset = parse_offset(page)?;
     read_fresh(session, |tx, now| {
-        let mut part = PageWindow { passed, left: page.limit.into() };
+        let mut window = PageWindow { offset, remaining: page.limit.into() };
         let mut blocked = BlockerPage::default();
         let runs = lookup::find_runs(tx, run)?;
-        let mut asking = Vec::new();
+        let mut open = OpenQuestions::default();
         for run in &runs {
             blocked.questions_total += nonnegative_count(run.counts.in_state(TaskState::Blocked));
-            asking.extend(blocked_tasks(tx, run, part.entries_needed())?);
+            open.extend(OpenQuestions::load(tx, run, window.entries_needed())?);
         }
-        asking.sort_by_key(|thread| thread.question);
-        for asks in part.take_from_list(asking, blocked.questions_total) {
-            blocked.questions.extend(load_open_question(tx, &asks.task, now)?);
-        }
+        open.0.sort_by_key(|(question, ..)| *question);
+        open.0 = window.take_from_list(open.0, blocked.questions_total);
+        blocked.questions = open.load_messages_and_summarize(tx, now)?;
         for run in &runs {
-            blocked.stuck_total += collect_stuck_tasks(tx, run, now, &mut part, &mut blocked.stuck)?;
+            blocked.stuck_total += collect_stuck_tasks(tx, run, now, &mut window, &mut blocked.stuck)?;
         }
         let shown = blocked.questions.len() + blocked.stuck.len();
-        blocked.next = offset_cursor(passed, shown, blocked.questions_total + blocked.stuck_total);
+        blocked.next = offset_cursor(offset, shown, blocked.questions_total + blocked.stuck_total);
         Ok(blocked)
     })
 }
 
-/// What is still to be read of a part of a list that is made of several.
+/// The part of a page that the next of several concatenated lists has to fill.
 struct PageWindow {
-    passed: u64,
-    left: u64,
+    offset: u64,
+    remaining: u64,
 }
 
 impl PageWindow {
-    /// How many entries of the next list have to be read.
+    /// Returns how many entries of the next list have to be read.
     fn entries_needed(&self) -> u32 {
-        if self.left == 0 { 0 } else { u32::try_from(self.passed + self.left).unwrap_or(u32::MAX) }
+        if self.remaining == 0 { 0 } else { u32::try_from(self.offset + self.remaining).unwrap_or(u32::MAX) }
     }
 
-    /// Cuts out what is wanted of the first entries of a list, and goes on behind it.
+    /// Cuts the entries of the page out of the first entries of a list, and moves the window behind the list.
     fn take_from_list<T>(&mut self, first: Vec<T>, total: u64) -> Vec<T> {
-        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let cut: Vec<T> = first.into_iter().skip(place(self.passed)).take(place(self.left)).collect();
-        self.passed = self.passed.saturating_sub(total);
-        self.left -= cut.len() as u64;
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let cut: Vec<T> = first.into_iter().skip(count(self.offset)).take(count(self.remaining)).collect();
+        self.offset = self.offset.saturating_sub(total);
+        self.remaining -= cut.len() as u64;
         cut
     }
 }
 
-/// A blocked task, and the question it waits for.
-struct BlockedTask {
-    question: MessageId,
-    task: Task,
-}
+/// Blocked tasks, each with its question and the thread in which it was asked.
+#[derive(Default)]
+pub(crate) struct OpenQuestions(Vec<(MessageId, Thread, Task)>);
 
-/// A run's blocked tasks, the oldest question first.
-fn blocked_tasks(tx: &mut Transaction<'_>, run: &Run, limit: u32) -> Result<Vec<BlockedTask>, Error> {
-    let mut asking = Vec::new();
-    if run.counts.in_state(TaskState::Blocked) == 0 {
-        return Ok(asking);
+impl OpenQuestions {
+    /// Loads the blocked tasks of a run, the oldest question first.
+    pub(crate) fn load(tx: &mut Transaction<'_>, run: &Run, limit: u32) -> Result<Self, Error> {
+        if run.counts.in_state(TaskState::Blocked) == 0 || limit == 0 {
+            return Ok(Self::default());
+        }
+        let threads = thread::list_with_question(tx, run.id, limit)?;
+        let ids: Vec<TaskId> = threads
+            .iter()
+            .filter_map(|thread| thread.head.reference)
+            .map(|reference| reference.task)
+            .collect();
+        let tasks: HashMap<TaskId, Task> =
+            task_table::load_many(tx, &ids)?.into_iter().map(|task| (task.id, task)).collect();
+        let open = threads.into_iter().filter_map(|thread| {
+            let reference = thread.head.reference?;
+            let ThreadState::Blocked { question, .. } = &thread.state else { return None };
+            let (question, task) = (question.message, tasks.get(&reference.task)?.clone());
+            // An earlier attempt's question is not the task's.
+            let is_current = task.attempt.is_some_and(|last| last.id == reference.attempt);
+            is_current.then_some((question, thread, task))
+        });
+        Ok(Self(open.collect()))
     }
-    for thread in thread::list_with_question(tx, run.id, limit)? {
-        let (ThreadState::Blocked { question, .. }, Some(reference)) = (thread.state, thread.head.reference)
-        else {
-            continue;
+
+    /// Loads the question of one blocked task.
+    fn load_for_task(tx: &mut Transaction<'_>, task: &Task) -> Result<Self, Error> {
+        let Some(last) = task.attempt else { return Ok(Self::default()) };
+        let Some(id) = attempt::load(tx, last.id)?.and_then(|attempt| attempt.thread) else {
+            return Ok(Self::default());
         };
-        asking.push(BlockedTask { question: question.message, task: lookup::load_task(tx, reference.task)? });
+        let Some(owned) = thread::load(tx, id)? else { return Ok(Self::default()) };
+        let ThreadState::Blocked { question, .. } = &owned.state else { return Ok(Self::default()) };
+        Ok(Self(vec![(question.message, owned, task.clone())]))
     }
-    Ok(asking)
+
+    fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
+    /// Returns the ids of the questions' messages.
+    pub(crate) fn message_ids(&self) -> impl Iterator<Item = MessageId> {
+        self.0.iter().map(|(question, ..)| *question)
+    }
+
+    fn load_messages_and_summarize(
+        self,
+        tx: &mut Transaction<'_>,
+        now: Time,
+    ) -> Result<Vec<QuestionSummary>, Error> {
+        let ids: Vec<MessageId> = self.message_ids().collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let messages = message::load_many(tx, &ids)?.into_iter().map(|message| (message.id, message));
+        self.summarize(&messages.collect(), now)
+    }
+
+    /// Summarizes the questions with their messages.
+    pub(crate) fn summarize(
+        self,
+        messages: &HashMap<MessageId, Message>,
+        now: Time,
+    ) -> Result<Vec<QuestionSummary>, Error> {
+        let mut questions = Vec::with_capacity(self.0.len());
+        for (id, thread, task) in self.0 {
+            let ThreadState::Blocked { question, hold, .. } = thread.state else { continue };
+            let Some(attempt) = decide::attempt_name(&task) else { continue };
+            let asked = messages.get(&id).ok_or_else(|| missing_message(id))?.clone();
+            questions.push(QuestionSummary {
+                task: task.name,
+                attempt,
+                agent: hold.holder,
+                default_at: question.default_at,
+                age: now - asked.created_at,
+                question: asked,
+            });
+        }
+        Ok(questions)
+    }
 }
 
-/// A run's open questions, oldest first.
-pub(crate) fn open_questions(
-    tx: &mut Transaction<'_>,
-    run: &Run,
-    now: Time,
-    limit: u32,
-) -> Result<Vec<QuestionSummary>, Error> {
-    let mut questions = Vec::new();
-    for asks in blocked_tasks(tx, run, limit)? {
-        questions.extend(load_open_question(tx, &asks.task, now)?);
-    }
-    Ok(questions)
-}
-
-/// The question that a blocked task waits for.
+/// Loads the question that a blocked task waits for.
 pub(crate) fn load_open_question(
     tx: &mut Transaction<'_>,
     task: &Task,
     now: Time,
 ) -> Result<Option<QuestionSummary>, Error> {
-    let Some((last, name)) = task.attempt.zip(decide::attempt_name(task)) else { return Ok(None) };
-    let Some(attempt) = attempt::load(tx, last.id)? else { return Ok(None) };
-    let Some(id) = attempt.thread else { return Ok(None) };
-    let Some(owned) = thread::load(tx, id)? else { return Ok(None) };
-    let ThreadState::Blocked { question, hold, .. } = &owned.state else { return Ok(None) };
-    let asked = message::load(tx, question.message)?.ok_or_else(|| missing_message(question.message))?;
-    Ok(Some(QuestionSummary {
-        task: task.name.clone(),
-        attempt: name,
-        agent: hold.holder.clone(),
-        default_at: question.default_at,
-        age: now - asked.created_at,
-        question: asked,
-    }))
+    Ok(OpenQuestions::load_for_task(tx, task)?.load_messages_and_summarize(tx, now)?.into_iter().next())
 }
 
-/// Adds those of a run's tasks that will not move by themselves and belong to the part; says how many there are.
+/// Adds the stuck tasks of a run that belong to the page; returns how many the run has.
 fn collect_stuck_tasks(
     tx: &mut Transaction<'_>,
     run: &Run,
     now: Time,
-    part: &mut PageWindow,
+    window: &mut PageWindow,
     found: &mut Vec<StuckTask>,
 ) -> Result<u64, Error> {
     let mut all = 0;
     for state in [TaskState::Failed, TaskState::Skipped] {
         let total = nonnegative_count(run.counts.in_state(state));
         all += total;
-        let first = match part.entries_needed() {
+        let first = match window.entries_needed() {
             0 => Vec::new(),
-            _ if total <= part.passed => Vec::new(),
-            reach => task_table::list_in_state(tx, run.id, state, TaskId(0), reach)?,
+            _ if total <= window.offset => Vec::new(),
+            needed => task_table::list_in_state(tx, run.id, state, TaskId(0), needed)?,
         };
-        for task in part.take_from_list(first, total) {
-            found.push(StuckTask { reasons: reasons_of_ended_task(tx, run, &task, now)?, task: task.name });
-        }
+        let tasks = window.take_from_list(first, total);
+        found.extend(explain_ended_tasks(tx, run, tasks, now)?);
     }
     if run.counts.in_state(TaskState::Dispatched) > 0 {
         let total = nonnegative_count(thread::count_queued_for_unseen(tx, run.id)?);
         all += total;
-        let first = thread::list_queued_for_unseen(tx, run.id, part.entries_needed())?;
-        for id in part.take_from_list(first, total) {
-            let task = lookup::load_task(tx, id)?;
-            found.push(StuckTask {
-                reasons: unclaimed_reason(tx, &task)?.into_iter().collect(),
-                task: task.name,
-            });
-        }
+        let first = thread::list_queued_for_unseen(tx, run.id, window.entries_needed())?;
+        let tasks = task_table::load_many(tx, &window.take_from_list(first, total))?;
+        found.extend(explain_unclaimed_tasks(tx, tasks)?);
     }
     Ok(all)
 }
 
-/// Why a failed or skipped task will not move by itself.
-fn reasons_of_ended_task(
+/// Explains why failed or skipped tasks will not proceed by themselves.
+fn explain_ended_tasks(
     tx: &mut Transaction<'_>,
     run: &Run,
-    task: &Task,
+    tasks: Vec<Task>,
     now: Time,
-) -> Result<Vec<NotReadyReason>, Error> {
-    let reasons = decide::not_ready_reasons(run, task, now);
-    if task.state != TaskState::Skipped {
-        return Ok(reasons);
-    }
-    let reasons =
-        reasons.into_iter().filter(|reason| matches!(reason, NotReadyReason::DependencyFailed { .. }));
-    not_ready::explain_reasons(tx, task, reasons.collect(), limit::CAUSE_STEPS_LISTED)
+) -> Result<Vec<StuckTask>, Error> {
+    let skipped: Vec<TaskId> =
+        tasks.iter().filter(|task| task.state == TaskState::Skipped).map(|task| task.id).collect();
+    let causes = not_ready::load_failure_causes(tx, &skipped, limit::CAUSE_STEPS_LISTED)?;
+    let explain = |task: Task| {
+        let mut reasons = decide::not_ready_reasons(run, &task, now);
+        if task.state == TaskState::Skipped {
+            reasons.retain(|reason| matches!(reason, NotReadyReason::DependencyFailed { .. }));
+            not_ready::fill_failure_cause(&mut reasons, causes.get(&task.id));
+        }
+        StuckTask { reasons, task: task.name }
+    };
+    Ok(tasks.into_iter().map(explain).collect())
 }
 
 fn nonnegative_count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// A dispatched task whose agent was never seen: its name may be mistyped.
+/// Explains dispatched tasks whose agent was never seen: its name may be mistyped.
+fn explain_unclaimed_tasks(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result<Vec<StuckTask>, Error> {
+    let ids: Vec<AttemptId> = tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let attempts: HashMap<AttemptId, Attempt> =
+        attempt::load_many(tx, &ids)?.into_iter().map(|attempt| (attempt.id, attempt)).collect();
+    let names: Vec<&Slug> = attempts.values().map(|attempt| &attempt.agent).collect();
+    let seen = agent::list_seen(tx, &names)?;
+    let explain = |task: Task| {
+        let attempt = task.attempt.and_then(|last| attempts.get(&last.id));
+        // An attempt without a thread was not sent to anybody yet.
+        let unclaimed = attempt.filter(|attempt| attempt.thread.is_some() && !seen.contains(&attempt.agent));
+        let reasons =
+            unclaimed.map(|attempt| NotReadyReason::Unclaimed { agent: attempt.agent.clone() }).into_iter();
+        StuckTask { reasons: reasons.collect(), task: task.name }
+    };
+    Ok(tasks.into_iter().map(explain).collect())
+}
+
+/// Returns the reason of a dispatched task whose agent was never seen.
 pub(crate) fn unclaimed_reason(
     tx: &mut Transaction<'_>,
     task: &Task,
 ) -> Result<Option<NotReadyReason>, Error> {
-    let Some(last) = task.attempt else { return Ok(None) };
-    let Some(attempt) = attempt::load(tx, last.id)? else { return Ok(None) };
-    // Nothing was sent yet to anybody.
-    if attempt.thread.is_none() {
-        return Ok(None);
-    }
-    let seen = agent::load(tx, &attempt.agent)?.is_some_and(|agent| agent.last_seen_at.is_some());
-    Ok((!seen).then_some(NotReadyReason::Unclaimed { agent: attempt.agent }))
+    let explained = explain_unclaimed_tasks(tx, vec![task.clone()])?;
+    Ok(explained.into_iter().flat_map(|stuck| stuck.reasons).next())
 }

@@ -5,9 +5,9 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{dependency, task as task_table};
 
+use super::fresh_read::read_fresh;
 use super::operation::Operation;
 use super::task::DependencyStatus;
-use super::unit_of_work::read_fresh;
 use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, Response, Session};

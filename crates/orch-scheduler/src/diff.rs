@@ -5,8 +5,8 @@ use orch_core::id::CommitHash;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::worktree::{Worktree, WorktreeState};
 
+use super::fresh_read::read_fresh;
 use super::run_repository::{branch_ref, kept_ref, open_repository, to_commit_id, to_stored_commit};
-use super::unit_of_work::read_fresh;
 use super::worktree::subject::AttemptWorktree;
 use super::{AttemptSelector, lookup};
 use orch_git::{CommitId, DiffStyle, FileDiffStat, Repository};

@@ -7,7 +7,7 @@ use orch_store::Transaction;
 use orch_store::page::ResultPage;
 use orch_store::table::{event, thread};
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::wait::require_known_event;
 use super::{TaskSelector, lookup};
 use orch_inbox::page::cut_page;

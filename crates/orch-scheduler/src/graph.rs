@@ -1,4 +1,4 @@
-//! `orch graph`: all tasks and edges of a run, for drawing.
+//! `orch graph`: all tasks and dependencies of a run.
 
 use std::collections::HashMap;
 
@@ -6,40 +6,36 @@ use orch_core::id::{Slug, TaskId};
 use orch_core::run::Run;
 use orch_store::table::{dependency, task as task_table};
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{TaskOverview, lookup};
 use orch_inbox::{Error, Session};
 
-/// A run's whole graph.
+/// The dependency graph of a run.
 #[derive(Clone, Debug)]
 pub struct TaskGraph {
     /// The run.
     pub run: Run,
-    /// Its tasks, oldest first; `waits_for` is left empty, the edges say it.
+    /// Its tasks, oldest first; `waits_for` is empty, because the edges contain it.
     pub tasks: Vec<TaskOverview>,
-    /// Pairs of indices into `tasks`: the first waits for the second.
+    /// Pairs of indices into `tasks`: the first depends on the second.
     pub edges: Vec<(usize, usize)>,
 }
 
-/// Reads a run's graph.
+/// Loads the dependency graph of a run.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn load_graph(session: &mut Session, run: Option<&Slug>) -> Result<TaskGraph, Error> {
     read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
         let tasks = task_table::list(tx, run.id, TaskId(0), u32::MAX)?;
-        let places: HashMap<TaskId, usize> =
-            tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
+        let indices: HashMap<TaskId, usize> =
+            tasks.iter().enumerate().map(|(index, task)| (task.id, index)).collect();
         let edges = dependency::list_by_run(tx, run.id)?;
-        let edges = edges.iter().filter_map(|(task, on)| Some((*places.get(task)?, *places.get(on)?)));
+        let edges = edges.iter().filter_map(|(task, on)| Some((*indices.get(task)?, *indices.get(on)?)));
         let edges = edges.collect();
-        let mut shown = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            let worker =
-                if task.state.is_live() { lookup::task_overview(tx, task.clone())?.worker } else { None };
-            shown.push(TaskOverview { task, waits_for: Vec::new(), worker });
-        }
-        Ok(TaskGraph { run, tasks: shown, edges })
+        let tasks = lookup::task_overviews(tx, tasks)?;
+        let tasks = tasks.into_iter().map(|task| TaskOverview { waits_for: Vec::new(), ..task }).collect();
+        Ok(TaskGraph { run, tasks, edges })
     })
 }

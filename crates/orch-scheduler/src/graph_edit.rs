@@ -1,6 +1,6 @@
-//! Growing and rewiring a run's graph: keys, counters, ranks, and what keeps it acyclic.
+//! Changes of a run's dependency graph: keys, counters, ranks and the refusal of cycles.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use orch_core::dependency::{CounterDelta, may_close_cycle, rank_before};
 use orch_core::event::{EventKind, EventSubject};
@@ -16,32 +16,48 @@ use super::unit_of_work::UnitOfWork;
 use orch_inbox::Error;
 
 /// Adds one task with its dependencies.
-pub(crate) fn add_task(stage: &mut UnitOfWork<'_, '_>, run: &Run, new: &NewTask) -> Result<Task, Error> {
+pub(crate) fn add_task(unit: &mut UnitOfWork<'_, '_>, run: &Run, new: &NewTask) -> Result<Task, Error> {
     orch_core::run::decide::require_not_cancelled(run)?;
     let key = match &new.key {
         Some(key) => key.clone(),
-        None => next_free_key(stage, run)?,
+        None => next_free_keys(unit, run, 1, |_| false)?.remove(0),
     };
     let name = TaskName { run: run.name.clone(), key: key.clone() };
-    if task::id_by_key(stage.tx, run.id, &key)?.is_some() {
+    let existing = load_named(unit.tx, run, std::iter::once(&key).chain(&new.after))?;
+    if existing.contains_key(&key) {
         return Err(Refusal::TaskExists { task: name }.into());
     }
-    let on = resolve_dependencies(stage.tx, run, &name, &new.after)?;
-    let mut shift = CounterDelta::default();
+    let on = resolve_dependencies(run, &name, &new.after, &existing)?;
+    let mut delta = CounterDelta::default();
     for dependency in &on {
         let one = CounterDelta::for_new_dependency(dependency.state);
-        shift = CounterDelta { unmet: shift.unmet + one.unmet, broken: shift.broken + one.broken };
+        delta = CounterDelta { unmet: delta.unmet + one.unmet, broken: delta.broken + one.broken };
     }
-    let (unmet, broken) = shift.apply(0, 0);
-    let id = insert_task(stage, run, &key, new, GraphPlacement { unmet, broken, rank: 0 })?;
-    for dependency in &on {
-        dependency::insert(stage.tx, id, dependency.id)?;
-        raise_rank(stage.tx, dependency.id, rank_before(0))?;
+    let (unmet, broken) = delta.apply(0, 0);
+    let id = insert_task(unit, run, &key, new, GraphPlacement { unmet, broken, rank: 0 })?;
+    if !on.is_empty() {
+        let ids: Vec<TaskId> = on.iter().map(|dependency| dependency.id).collect();
+        dependency::insert_many(unit.tx, id, &ids)?;
+        raise_ranks(unit.tx, ids.into_iter().map(|id| (id, rank_before(0))))?;
     }
-    task::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))
+    lookup::load_task(unit.tx, id)
 }
 
-/// Where a new task stands in its graph.
+/// Loads the tasks of a run that have one of these keys, by key.
+pub(crate) fn load_named<'a>(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    keys: impl Iterator<Item = &'a Slug>,
+) -> Result<HashMap<Slug, Task>, Error> {
+    if run.counts.total() == 0 {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<&Slug> = keys.collect();
+    let tasks = task::load_by_keys(tx, run.id, &keys)?;
+    Ok(tasks.into_iter().map(|task| (task.name.key.clone(), task)).collect())
+}
+
+/// The position of a new task in the graph.
 #[derive(Clone, Copy)]
 pub(crate) struct GraphPlacement {
     pub unmet: u32,
@@ -50,15 +66,15 @@ pub(crate) struct GraphPlacement {
 }
 
 impl GraphPlacement {
-    /// The state that a new task begins in.
+    /// Returns the initial state of the task.
     pub(crate) fn initial_state(self) -> TaskState {
         TaskReadiness::from_counters(self.unmet, self.broken).task_state()
     }
 }
 
-/// Writes a new task, counts it and tells it; its edges are the caller's.
+/// Inserts a task, counts it and appends its event; the caller inserts its edges.
 pub(crate) fn insert_task(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     run: &Run,
     key: &Slug,
     new: &NewTask,
@@ -82,31 +98,41 @@ pub(crate) fn insert_task(
         allow_empty: new.allow_empty,
         text: &new.text,
     };
-    let id = task::insert(stage.tx, row, stage.now)?;
-    stage.count_new_task(run.id, state)?;
+    let id = task::insert(unit.tx, row, unit.now)?;
+    unit.count_new_task(run.id, state)?;
     let about = EventSubject { run: Some(run.id), task: Some(id), ..EventSubject::default() };
-    stage.append_event(EventKind::TaskAdded, about, None, vec![("to", state.name().into())])?;
+    unit.append_event(EventKind::TaskAdded, about, None, vec![("to", state.name().into())])?;
     Ok(id)
 }
 
-/// The next free key of the form `t1`, `t2`, ….
-pub(crate) fn next_free_key(stage: &mut UnitOfWork<'_, '_>, run: &Run) -> Result<Slug, Error> {
-    loop {
-        let held = stage.load_run(run.id)?;
-        held.keys_made = held.keys_made.saturating_add(1);
-        let key = Slug::from_stored(format!("t{}", held.keys_made));
-        if task::id_by_key(stage.tx, run.id, &key)?.is_none() {
-            return Ok(key);
-        }
+/// Returns the next free keys of the form `t1`, `t2`, … that are not reserved.
+pub(crate) fn next_free_keys(
+    unit: &mut UnitOfWork<'_, '_>,
+    run: &Run,
+    count: usize,
+    is_reserved: impl Fn(&Slug) -> bool,
+) -> Result<Vec<Slug>, Error> {
+    let mut keys = Vec::with_capacity(count);
+    while keys.len() < count {
+        let missing = u32::try_from(count - keys.len()).unwrap_or(u32::MAX);
+        let cached = unit.load_run(run.id)?;
+        let first = cached.keys_made;
+        cached.keys_made = first.saturating_add(missing);
+        let last = cached.keys_made;
+        let candidates: Vec<Slug> =
+            (first + 1..=last).map(|number| Slug::from_stored(format!("t{number}"))).collect();
+        let taken = load_named(unit.tx, run, candidates.iter())?;
+        keys.extend(candidates.into_iter().filter(|key| !taken.contains_key(key) && !is_reserved(key)));
     }
+    Ok(keys)
 }
 
-/// The tasks that a task is to wait for: each is there, none is itself, none comes twice.
+/// Resolves the dependencies of a task: each exists, none is the task itself, and none is named twice.
 fn resolve_dependencies(
-    tx: &mut Transaction<'_>,
     run: &Run,
     name: &TaskName,
     keys: &[Slug],
+    existing: &HashMap<Slug, Task>,
 ) -> Result<Vec<Task>, Error> {
     let mut found: Vec<Task> = Vec::with_capacity(keys.len());
     for key in keys {
@@ -114,61 +140,66 @@ fn resolve_dependencies(
             let path = vec![key.clone(), key.clone()];
             return Err(Refusal::DependencyCycle { run: None, path }.into());
         }
-        let on = lookup::find_task_in_run(tx, run, key)?;
+        let task = TaskName { run: run.name.clone(), key: key.clone() };
+        let on = existing.get(key).ok_or(Refusal::TaskNotFound { task })?;
         if found.iter().any(|other| other.id == on.id) {
-            return Err(Refusal::DependencyExists { task: name.clone(), on: on.name }.into());
+            return Err(Refusal::DependencyExists { task: name.clone(), on: on.name.clone() }.into());
         }
-        found.push(on);
+        found.push(on.clone());
     }
     Ok(found)
 }
 
-/// Makes a task that is there wait for others that are there.
+/// Adds dependencies between existing tasks.
 pub(crate) fn add_edges(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     id: TaskId,
     run: &Run,
     on: &[Slug],
 ) -> Result<Task, Error> {
     orch_core::run::decide::require_not_cancelled(run)?;
-    let mut task = task::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
+    let mut task = unit.load_task(id)?;
     decide::require_rewirable(&task)?;
-    for other in resolve_dependencies(stage.tx, run, &task.name.clone(), on)? {
-        if dependency::exists(stage.tx, task.id, other.id)? {
+    let existing = load_named(unit.tx, run, on.iter())?;
+    let present = dependency::dependency_keys(unit.tx, id)?;
+    for other in resolve_dependencies(run, &task.name.clone(), on, &existing)? {
+        if present.contains(&other.name.key) {
             return Err(Refusal::DependencyExists { task: task.name, on: other.name }.into());
         }
-        refuse_cycle(stage.tx, &task, &other)?;
-        dependency::insert(stage.tx, task.id, other.id)?;
-        raise_rank(stage.tx, other.id, rank_before(task.rank))?;
-        let shift = CounterDelta::for_new_dependency(other.state);
-        task = stage.adjust_dependency_counters(&task, shift, EventKind::DependencyAdded, &other.name.key)?;
+        // An edge before this one may have raised the rank.
+        let other = unit.load_task(other.id)?;
+        refuse_cycle(unit.tx, &task, &other)?;
+        dependency::insert_many(unit.tx, task.id, &[other.id])?;
+        raise_ranks(unit.tx, [(other.id, rank_before(task.rank))])?;
+        let delta = CounterDelta::for_new_dependency(other.state);
+        task = unit.adjust_dependency_counters(&task, delta, EventKind::DependencyAdded, &other.name.key)?;
     }
     Ok(task)
 }
 
-/// Lets a task no longer wait for another.
+/// Removes a dependency.
 pub(crate) fn remove_edge(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     id: TaskId,
     run: &Run,
     on: &Slug,
 ) -> Result<Task, Error> {
     orch_core::run::decide::require_not_cancelled(run)?;
-    let task = task::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-    let other = lookup::find_task_in_run(stage.tx, run, on)?;
-    if !dependency::exists(stage.tx, task.id, other.id)? {
+    let task = unit.load_task(id)?;
+    let other = lookup::find_task_in_run(unit.tx, run, on)?;
+    if !dependency::exists(unit.tx, task.id, other.id)? {
         return Err(Refusal::DependencyNotFound { task: task.name, on: other.name }.into());
     }
     decide::require_rewirable(&task)?;
-    dependency::delete(stage.tx, task.id, other.id)?;
-    lower_rank(stage.tx, other.id)?;
-    let shift = CounterDelta::for_new_dependency(other.state).reversed();
-    stage.adjust_dependency_counters(&task, shift, EventKind::DependencyRemoved, &other.name.key)
+    dependency::delete(unit.tx, task.id, other.id)?;
+    lower_rank(unit.tx, other.id)?;
+    let delta = CounterDelta::for_new_dependency(other.state).reversed();
+    unit.adjust_dependency_counters(&task, delta, EventKind::DependencyRemoved, &other.name.key)
 }
 
-/// Refuses an edge that would close a cycle, with the cycle.
+/// Refuses a dependency that would close a cycle.
 ///
-/// Searches what waits for `task`, breadth first, and only where the ranks leave room for `on` behind it.
+/// Searches the dependents of `task` breadth first, as far as their ranks allow `on` behind them.
 fn refuse_cycle(tx: &mut Transaction<'_>, task: &Task, on: &Task) -> Result<(), Error> {
     if !may_close_cycle(task.rank, on.rank) {
         return Ok(());
@@ -191,7 +222,7 @@ fn refuse_cycle(tx: &mut Transaction<'_>, task: &Task, on: &Task) -> Result<(), 
     Ok(())
 }
 
-/// The cycle that an edge from `task` to `on` would close: each waits for the next.
+/// Returns the cycle that an edge from `task` to `on` would close: each task depends on the next.
 fn cycle_path(
     tx: &mut Transaction<'_>,
     task: &Task,
@@ -209,30 +240,46 @@ fn cycle_path(
 }
 
 fn key_of(tx: &mut Transaction<'_>, id: TaskId) -> Result<Slug, Error> {
-    Ok(task::load(tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?.name.key)
+    Ok(lookup::load_task(tx, id)?.name.key)
 }
 
-/// Raises a task's rank, and the ranks of what it waits for, as far as they are too low.
-pub(crate) fn raise_rank(tx: &mut Transaction<'_>, id: TaskId, at_least: u32) -> Result<(), Error> {
-    let mut queue = VecDeque::from([(id, at_least)]);
-    while let Some((id, at_least)) = queue.pop_front() {
-        let task = task::load(tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-        if task.rank >= at_least {
-            continue;
+/// Raises the ranks of some tasks, and of their transitive dependencies, where they are too low.
+pub(crate) fn raise_ranks(
+    tx: &mut Transaction<'_>,
+    ranks: impl IntoIterator<Item = (TaskId, u32)>,
+) -> Result<(), Error> {
+    let mut level: BTreeMap<TaskId, u32> = BTreeMap::new();
+    for (id, at_least) in ranks {
+        let rank = level.entry(id).or_default();
+        *rank = at_least.max(*rank);
+    }
+    while !level.is_empty() {
+        let low: Vec<(TaskId, u32)> = task::load_many(tx, &level.keys().copied().collect::<Vec<_>>())?
+            .into_iter()
+            .filter_map(|task| {
+                level.get(&task.id).filter(|at_least| task.rank < **at_least).map(|at| (task.id, *at))
+            })
+            .collect();
+        level.clear();
+        for (id, at_least) in low {
+            task::set_rank(tx, id, at_least)?;
+            let needed = rank_before(at_least);
+            for (on, rank) in dependency::ranked_dependencies(tx, id)? {
+                if rank < needed {
+                    let raised = level.entry(on).or_default();
+                    *raised = needed.max(*raised);
+                }
+            }
         }
-        task::set_rank(tx, id, at_least)?;
-        let needed = rank_before(at_least);
-        let low = dependency::ranked_dependencies(tx, id)?.into_iter().filter(|(_, rank)| *rank < needed);
-        queue.extend(low.map(|(on, _)| (on, needed)));
     }
     Ok(())
 }
 
-/// Lowers a task's rank to what its dependents ask for, and so on for what it waits for.
+/// Lowers a task's rank to what its dependents require, and those of its transitive dependencies.
 fn lower_rank(tx: &mut Transaction<'_>, id: TaskId) -> Result<(), Error> {
     let mut queue = VecDeque::from([id]);
     while let Some(id) = queue.pop_front() {
-        let task = task::load(tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
+        let task = lookup::load_task(tx, id)?;
         let rank = dependency::longest_dependent(tx, id)?.map_or(0, rank_before);
         if rank < task.rank {
             task::set_rank(tx, id, rank)?;

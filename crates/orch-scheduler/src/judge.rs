@@ -13,9 +13,10 @@ use orch_core::task::{ChecksStatus, Task};
 use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, effect, task as task_table, worktree};
 
+use super::fresh_read::read_fresh;
 use super::operation::Operation;
 use super::run_repository::{open_repository, to_commit_id, to_stored_commit};
-use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
+use super::unit_of_work::{TransitionEvent, UnitOfWork};
 use super::{TaskOverview, TaskSelector, lookup, operation};
 use orch_inbox::{Error, Receipt, Response, Session};
 

@@ -12,7 +12,7 @@ use orch_core::refusal::Refusal;
 use orch_store::Transaction;
 use orch_store::table::{attempt, worker};
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{AttemptSelector, lookup};
 use orch_inbox::liveness::{self, WrapperLiveness};
 use orch_inbox::wake::CommitListener;

@@ -1,6 +1,9 @@
-//! Which run, which runs, which task: how names that were not given are settled.
+//! Finding runs and tasks by name, and the defaults for names that were not given.
 
-use orch_core::id::{RunId, Slug, TaskId, TaskName};
+use std::collections::HashMap;
+
+use orch_core::attempt::Attempt;
+use orch_core::id::{AttemptId, RunId, Slug, TaskId, TaskName};
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
 use orch_core::task::Task;
@@ -10,7 +13,7 @@ use orch_store::table::{attempt, dependency, run, task};
 use super::{TaskOverview, TaskSelector};
 use orch_inbox::Error;
 
-/// The named run; else the only unfinished one; else the one that changed last.
+/// Finds the named run, else the only unfinished run, else the run that changed last.
 pub fn find_run(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Run, Error> {
     if let Some(name) = name {
         let found = run::load_by_name(tx, name)?;
@@ -27,7 +30,7 @@ pub fn find_run(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Run, Er
     }
 }
 
-/// The named run; else all unfinished ones; else the one that changed last, if there is any.
+/// Finds the named run, else all unfinished runs, else the run that changed last, if there is one.
 pub fn find_runs(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Vec<Run>, Error> {
     if name.is_some() {
         return Ok(vec![find_run(tx, name)?]);
@@ -36,40 +39,77 @@ pub fn find_runs(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Vec<Ru
     if unfinished.is_empty() { Ok(run::load_last_changed(tx)?.into_iter().collect()) } else { Ok(unfinished) }
 }
 
-/// The run with this key.
+/// Loads a run by its id.
 pub fn load_run(tx: &mut Transaction<'_>, id: RunId) -> Result<Run, Error> {
     run::load(tx, id)?.ok_or_else(|| missing_row("run", id.0))
 }
 
-/// The task that was named.
+/// Finds a task by its selector.
 pub(crate) fn find_task(tx: &mut Transaction<'_>, wanted: &TaskSelector) -> Result<Task, Error> {
     let run = find_run(tx, wanted.run.as_ref())?;
     find_task_in_run(tx, &run, &wanted.key)
 }
 
-/// The task of a run with this key.
+/// Finds a task of a run by its key.
 pub(crate) fn find_task_in_run(tx: &mut Transaction<'_>, run: &Run, key: &Slug) -> Result<Task, Error> {
     task::load_by_key(tx, run.id, key)?.ok_or_else(|| {
         Refusal::TaskNotFound { task: TaskName { run: run.name.clone(), key: key.clone() } }.into()
     })
 }
 
-/// The task with this number.
+/// Loads a task by its id.
 pub(crate) fn load_task(tx: &mut Transaction<'_>, id: TaskId) -> Result<Task, Error> {
     task::load(tx, id)?.ok_or_else(|| missing_row("task", id.0))
 }
 
-/// What the short form of a task shows.
+/// Loads an attempt by its id.
+pub(crate) fn load_attempt(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Attempt, Error> {
+    attempt::load(tx, id)?.ok_or_else(|| missing_row("attempt", id.0))
+}
+
+/// Loads what the short form of a task shows.
 pub(crate) fn task_overview(tx: &mut Transaction<'_>, task: Task) -> Result<TaskOverview, Error> {
-    let waits_for = if task.unmet > task.broken { dependency::waits_for(tx, task.id)? } else { Vec::new() };
-    let worker = match task.attempt.filter(|_| task.state.is_live()) {
-        Some(last) => attempt::load(tx, last.id)?.map(|attempt| attempt.agent),
+    let waits_for =
+        if has_open_dependencies(&task) { dependency::waits_for(tx, task.id)? } else { Vec::new() };
+    let worker = match live_attempt(&task) {
+        Some(id) => attempt::load(tx, id)?.map(|attempt| attempt.agent),
         None => None,
     };
     Ok(TaskOverview { task, waits_for, worker })
 }
 
-/// A row that another row names and that is not there: the store is damaged.
+/// Loads what the short form of several tasks shows, in two statements at most.
+pub(crate) fn task_overviews(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result<Vec<TaskOverview>, Error> {
+    let waiting: Vec<TaskId> =
+        tasks.iter().filter(|task| has_open_dependencies(task)).map(|task| task.id).collect();
+    let mut waits_for: HashMap<TaskId, Vec<Slug>> = HashMap::new();
+    if !waiting.is_empty() {
+        for (task, key) in dependency::waits_for_many(tx, &waiting)? {
+            waits_for.entry(task).or_default().push(key);
+        }
+    }
+    let live: Vec<AttemptId> = tasks.iter().filter_map(live_attempt).collect();
+    let mut workers: HashMap<AttemptId, Slug> = HashMap::new();
+    if !live.is_empty() {
+        workers.extend(attempt::load_many(tx, &live)?.into_iter().map(|attempt| (attempt.id, attempt.agent)));
+    }
+    let overview = |task: Task| TaskOverview {
+        waits_for: waits_for.remove(&task.id).unwrap_or_default(),
+        worker: live_attempt(&task).and_then(|id| workers.get(&id).cloned()),
+        task,
+    };
+    Ok(tasks.into_iter().map(overview).collect())
+}
+
+fn has_open_dependencies(task: &Task) -> bool {
+    task.unmet > task.broken
+}
+
+fn live_attempt(task: &Task) -> Option<AttemptId> {
+    task.attempt.filter(|_| task.state.is_live()).map(|last| last.id)
+}
+
+/// Returns the error of a row that another row refers to and that does not exist: the store is damaged.
 pub(crate) fn missing_row(table: &'static str, id: i64) -> Error {
     orch_store::Fault::Value { table, value: format!("no row {id}") }.into()
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
 
+use super::fresh_read::read_fresh;
 use super::lookup;
-use super::unit_of_work::read_fresh;
 use orch_inbox::{Error, Session};
 
 /// How large a file becomes before its lines are added up.

@@ -1,73 +1,94 @@
-//! Why a task is not ready: the dependencies that a refusal is about, and the task that its skipping goes back to.
+//! Why a task cannot be dispatched: the failed tasks behind its reasons.
+
+use std::collections::HashMap;
 
 use orch_core::id::{Slug, TaskId};
 use orch_core::limit;
 use orch_core::refusal::{NotReadyReason, Refusal};
-use orch_core::task::{Task, TaskState};
+use orch_core::task::Task;
 use orch_store::Transaction;
 use orch_store::table::dependency;
 
 use orch_inbox::Error;
 
-/// Names the dependencies that a refusal is about.
+/// How many broken dependencies a reason names.
+const BROKEN_NAMED: usize = 100;
+
+/// What keeps a skipped task from running.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FailureCause {
+    /// The keys of its dependencies that failed, were cancelled or were skipped.
+    pub on: Vec<Slug>,
+    /// The failed or cancelled task at the end of the first path back.
+    pub root: Option<Slug>,
+}
+
+/// Loads the causes of several tasks in two statements, looking at most so many steps back.
+pub(crate) fn load_failure_causes(
+    tx: &mut Transaction<'_>,
+    tasks: &[TaskId],
+    steps: usize,
+) -> Result<HashMap<TaskId, FailureCause>, Error> {
+    let mut causes: HashMap<TaskId, FailureCause> = HashMap::new();
+    if tasks.is_empty() {
+        return Ok(causes);
+    }
+    for (task, key) in dependency::broken_keys_many(tx, tasks)? {
+        let cause = causes.entry(task).or_default();
+        if cause.on.len() < BROKEN_NAMED {
+            cause.on.push(key);
+        }
+    }
+    for (task, key) in dependency::root_causes(tx, tasks, steps)? {
+        causes.entry(task).or_default().root = Some(key);
+    }
+    Ok(causes)
+}
+
+/// Loads the cause of one task.
+pub(crate) fn load_failure_cause(
+    tx: &mut Transaction<'_>,
+    task: TaskId,
+    steps: usize,
+) -> Result<FailureCause, Error> {
+    Ok(load_failure_causes(tx, &[task], steps)?.remove(&task).unwrap_or_default())
+}
+
+/// Completes reasons with the cause of a failed dependency.
+pub(crate) fn fill_failure_cause(reasons: &mut [NotReadyReason], cause: Option<&FailureCause>) {
+    for reason in reasons {
+        if let (NotReadyReason::DependencyFailed { on, root }, Some(cause)) = (reason, cause) {
+            on.clone_from(&cause.on);
+            root.clone_from(&cause.root);
+        }
+    }
+}
+
+/// Completes a refusal to dispatch with the dependencies that it is about.
 pub(crate) fn explain_refusal(
     tx: &mut Transaction<'_>,
     task: &Task,
     refusal: Refusal,
 ) -> Result<Refusal, Error> {
     let Refusal::TaskNotReady { task: name, reasons } = refusal else { return Ok(refusal) };
-    Ok(Refusal::TaskNotReady {
-        task: name,
-        reasons: explain_reasons(tx, task, reasons, limit::CAUSE_STEPS_MAX)?,
-    })
+    Ok(Refusal::TaskNotReady { task: name, reasons: explain_reasons(tx, task, reasons)? })
 }
 
-/// Fills in the dependencies that the reasons are about, and their root causes, up to so many steps back.
+/// Completes reasons with the dependencies that they are about.
 pub(crate) fn explain_reasons(
     tx: &mut Transaction<'_>,
     task: &Task,
     mut reasons: Vec<NotReadyReason>,
-    cause_steps: usize,
 ) -> Result<Vec<NotReadyReason>, Error> {
+    let has_failed = reasons.iter().any(|reason| matches!(reason, NotReadyReason::DependencyFailed { .. }));
+    if has_failed {
+        let cause = load_failure_cause(tx, task.id, limit::CAUSE_STEPS_MAX)?;
+        fill_failure_cause(&mut reasons, Some(&cause));
+    }
     for reason in &mut reasons {
-        match reason {
-            NotReadyReason::WaitingDependency { on } => *on = dependency::waits_for(tx, task.id)?,
-            NotReadyReason::DependencyFailed { on, root } => {
-                *on = dependency::broken_keys(tx, task.id)?;
-                *root = root_cause_of(tx, task.id, cause_steps)?;
-            }
-            NotReadyReason::Live { .. }
-            | NotReadyReason::Backoff { .. }
-            | NotReadyReason::RunPaused { .. }
-            | NotReadyReason::Capacity { .. }
-            | NotReadyReason::Question { .. }
-            | NotReadyReason::Checks { .. }
-            | NotReadyReason::Merge { .. }
-            | NotReadyReason::MergeConflict { .. }
-            | NotReadyReason::Budget { .. }
-            | NotReadyReason::NoAgent
-            | NotReadyReason::Unclaimed { .. }
-            | NotReadyReason::Finished { .. }
-            | NotReadyReason::Cancelled
-            | NotReadyReason::RunCancelled { .. } => {}
+        if let NotReadyReason::WaitingDependency { on } = reason {
+            *on = dependency::waits_for(tx, task.id)?;
         }
     }
     Ok(reasons)
-}
-
-/// The failed or cancelled task because of which a task was skipped, along the first path of dependencies.
-pub(crate) fn root_cause_of(
-    tx: &mut Transaction<'_>,
-    skipped: TaskId,
-    steps: usize,
-) -> Result<Option<Slug>, Error> {
-    let mut id = skipped;
-    for _ in 0..steps {
-        match dependency::worst_dependency(tx, id)? {
-            Some((next, _, TaskState::Skipped)) => id = next,
-            Some((_, key, _)) => return Ok(Some(key)),
-            None => return Ok(None),
-        }
-    }
-    Ok(None)
 }

@@ -56,7 +56,7 @@ impl<'a, T> Operation<'a, T> {
         let response = session.write_idempotent(self.receipt, |tx, now| {
             let mut unit = UnitOfWork::begin_reconciled(tx, now, self.actor)?;
             let end = work(&mut unit)?;
-            cancelled = unit.save_and_close()?.cancelled_threads;
+            cancelled = unit.save_and_close()?;
             Ok(end)
         })?;
         liveness::stop_workers_of(session, &cancelled)?;
@@ -77,7 +77,7 @@ impl<'a, T> Operation<'a, T> {
         let begun = session.begin_request(self.receipt, |tx, now| {
             let mut unit = UnitOfWork::begin_reconciled(tx, now, self.actor)?;
             let decision = decide(&mut unit)?;
-            cancelled = unit.save_and_close()?.cancelled_threads;
+            cancelled = unit.save_and_close()?;
             Ok(TxEnd::Commit(decision))
         })?;
         liveness::stop_workers_of(session, &cancelled)?;

@@ -1,4 +1,4 @@
-//! `orch ready`: what can be dispatched now: by priority, then the longest chain of work behind it, then age.
+//! `orch ready`: the tasks that can be dispatched now, by priority, then the longest chain behind them, then age.
 
 use std::cmp::Reverse;
 
@@ -10,31 +10,33 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::task as task_table;
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{TaskOverview, lookup};
 use orch_inbox::page::{offset_cursor, parse_offset};
 use orch_inbox::{Error, Session};
 
-/// Which tasks are wanted.
+/// A selection of ready tasks.
 #[derive(Clone, Debug)]
 pub struct ReadyRequest {
-    /// Of which run; of all unfinished ones when not given.
+    /// Only tasks of this run; of all unfinished runs when not given.
     pub run: Option<Slug>,
-    /// With this label.
+    /// Only tasks with this label.
     pub label: Option<Slug>,
-    /// Which part.
+    /// The page.
     pub page: PageRequest,
 }
 
-/// Lists what is ready. Tasks of paused runs and tasks that failed a moment ago are not.
+/// Lists the tasks that can be dispatched now.
+///
+/// Tasks of paused runs, and tasks that wait for a retry delay, are left out.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist, or the cursor is invalid.
 pub fn list_ready_tasks(
     session: &mut Session,
     request: &ReadyRequest,
 ) -> Result<ResultPage<TaskOverview>, Error> {
-    let passed = parse_offset(&request.page)?;
+    let offset = parse_offset(&request.page)?;
     read_fresh(session, |tx, now| {
         let mut runs = lookup::find_runs(tx, request.run.as_ref())?;
         runs.retain(|run| run.state.status() == RunStatus::Open);
@@ -44,15 +46,13 @@ pub fn list_ready_tasks(
             total += count_ready_tasks(tx, run, label, now)?;
         }
         let total = u64::try_from(total).unwrap_or(0);
-        let tasks = select_in_order(tx, &runs, label, now, request.page.limit, passed)?;
-        let next = offset_cursor(passed, tasks.len(), total);
-        let items =
-            tasks.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<_, _>>()?;
-        Ok(ResultPage { items, total, next })
+        let tasks = select_in_order(tx, &runs, label, now, request.page.limit, offset)?;
+        let next = offset_cursor(offset, tasks.len(), total);
+        Ok(ResultPage { items: lookup::task_overviews(tx, tasks)?, total, next })
     })
 }
 
-/// How many tasks of a run can be dispatched now.
+/// Counts the tasks of a run that can be dispatched now.
 fn count_ready_tasks(
     tx: &mut Transaction<'_>,
     run: &Run,
@@ -65,30 +65,30 @@ fn count_ready_tasks(
     }
 }
 
-/// A task's place in the order of several runs: by priority, then the longest chain of work behind it, then age.
+/// Returns the sort key of a task among the ready tasks of several runs.
 pub(crate) fn dispatch_order(task: &Task) -> (u8, Reverse<u32>, TaskId) {
     (task.priority, Reverse(task.rank), task.id)
 }
 
-/// The tasks of several runs in one order.
+/// Lists the ready tasks of several runs in one order.
 fn select_in_order(
     tx: &mut Transaction<'_>,
     runs: &[Run],
     label: Option<&Slug>,
     now: Time,
     limit: u32,
-    passed: u64,
+    offset: u64,
 ) -> Result<Vec<Task>, Error> {
     if let [run] = runs {
-        return Ok(task_table::list_ready(tx, run.id, label, now, limit, passed)?);
+        return Ok(task_table::list_ready(tx, run.id, label, now, limit, offset)?);
     }
-    let reach = u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(limit);
+    let end = u32::try_from(offset).unwrap_or(u32::MAX).saturating_add(limit);
     let mut tasks = Vec::new();
     for run in runs {
-        tasks.extend(task_table::list_ready(tx, run.id, label, now, reach, 0)?);
+        tasks.extend(task_table::list_ready(tx, run.id, label, now, end, 0)?);
     }
     tasks.sort_by_key(dispatch_order);
-    let passed = usize::try_from(passed).unwrap_or(usize::MAX);
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(tasks.into_iter().skip(passed).take(limit).collect())
+    Ok(tasks.into_iter().skip(offset).take(limit).collect())
 }

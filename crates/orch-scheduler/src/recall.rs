@@ -6,7 +6,7 @@ use orch_core::id::Slug;
 use orch_core::task::decide;
 
 use super::operation::Operation;
-use super::task::end_attempt;
+use super::task_end::end_attempt;
 use super::unit_of_work::TransitionEvent;
 use super::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};

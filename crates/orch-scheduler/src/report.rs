@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orch_core::attempt::AttemptState;
+use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{AttemptName, EventId, RunId, Slug, ThreadId};
 use orch_core::run::Run;
@@ -12,8 +12,8 @@ use orch_store::Transaction;
 use orch_store::table::{event, worktree};
 use serde_json::Value;
 
+use super::fresh_read::read_fresh;
 use super::task_outcome::{self, BoundedList, TaskOutcome};
-use super::unit_of_work::read_fresh;
 use super::{lookup, work_message};
 use orch_inbox::{Error, Session};
 
@@ -134,12 +134,19 @@ impl OutcomeLists {
             }
             tasks.done.push(outcome);
         })?;
-        for (outcome, reason) in &mut tasks.left.first {
-            if let Some(attempt) =
-                outcome.attempt.as_ref().filter(|attempt| ended_without_success(attempt.state))
-            {
-                *reason = work_message::end_reason_of(tx, attempt)?;
-            }
+        let ended: Vec<(usize, Attempt)> = tasks
+            .left
+            .first
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (outcome, _))| {
+                let attempt = outcome.attempt.as_ref()?;
+                ended_without_success(attempt.state).then(|| (index, attempt.clone()))
+            })
+            .collect();
+        let attempts: Vec<&Attempt> = ended.iter().map(|(_, attempt)| attempt).collect();
+        for ((index, _), reason) in ended.iter().zip(work_message::load_end_reasons(tx, &attempts)?) {
+            tasks.left.first[*index].1 = reason;
         }
         Ok(tasks)
     }

@@ -10,12 +10,13 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{run as run_table, task as task_table};
 
+use super::fresh_read::read_fresh;
 use super::operation::Operation;
 use super::perform::complete_effect;
 use super::perform::effect_lease::request_effect;
 use super::run_location::{GitBase, RunLocation};
 use super::tool_fault::set_run_offered;
-use super::unit_of_work::{UnitOfWork, read_fresh};
+use super::unit_of_work::UnitOfWork;
 use super::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
@@ -193,8 +194,7 @@ pub fn show_run(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -
         let run = lookup::find_run(tx, run)?;
         let after = task_cursor(tx, &run, page)?;
         let tasks = task_table::list(tx, run.id, after, page.limit.saturating_add(1))?;
-        let shown =
-            tasks.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<Vec<_>, _>>()?;
+        let shown = lookup::task_overviews(tx, tasks)?;
         let total = u64::try_from(run.counts.total()).unwrap_or(0);
         let tasks =
             cut_page(shown, page.limit, total, |shown: &TaskOverview| shown.task.name.key.to_string());
@@ -310,7 +310,7 @@ pub(crate) fn cancel_idle_tasks(stage: &mut UnitOfWork<'_, '_>, run: RunId) -> R
     // The ends of chains first, so that no task is skipped on its way to being cancelled.
     tasks.sort_by_key(|task| (task.rank, task.id));
     for task in tasks {
-        super::task::cancel_task(stage, task.id, "the run was cancelled")?;
+        super::task_end::cancel_task(stage, task.id, "the run was cancelled")?;
     }
     Ok(())
 }

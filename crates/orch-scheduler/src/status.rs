@@ -1,31 +1,34 @@
-//! `orch status`: one run at a glance. Costs what it shows, never what the run holds.
+//! `orch status`: an overview of one run. Its cost does not grow with the run.
 
-use orch_core::id::{Slug, TaskId};
+use std::collections::HashMap;
+
+use orch_core::attempt::Attempt;
+use orch_core::id::{AttemptId, MessageId, Slug, TaskId};
 use orch_core::limit;
-use orch_core::message::MessageKind;
+use orch_core::message::Message;
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
-use orch_core::thread::decide as thread_decide;
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Transaction;
-use orch_store::table::{attempt, dependency, message, task as task_table, thread};
+use orch_store::table::attempt::AttemptActivity;
+use orch_store::table::{attempt, message, task as task_table};
 
-use super::blocked::{self, QuestionSummary};
+use super::blocked::{OpenQuestions, QuestionSummary};
 use super::clashes::AttemptClash;
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{TaskOverview, clashes, lookup, work_message};
 use orch_inbox::{Error, Session};
 
-/// A task under way.
+/// A task with a live attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskUnderWay {
     /// The task.
     pub shown: TaskOverview,
-    /// Since when its attempt is under way.
+    /// When its attempt began.
     pub since: Time,
-    /// What its worker last said of its progress.
+    /// The worker's last progress message.
     pub progress: Option<String>,
-    /// How far it says it is, 0 to 100.
+    /// The worker's last progress in percent, 0 to 100.
     pub percent: Option<u8>,
     /// When the lease of its thread expires.
     pub lease_expires_at: Option<Time>,
@@ -40,44 +43,44 @@ pub struct TaskFailure {
     pub reason: Option<String>,
 }
 
-/// One run at a glance. Each list has at most 20 entries; the run's counts say how many there are.
+/// An overview of one run. Each list has at most 20 entries; the run's counts say how many there are.
 #[derive(Clone, Debug)]
 pub struct RunOverview {
     /// The run, with its counts.
     pub run: Run,
-    /// Tasks under way, oldest first.
+    /// Tasks with a live attempt, oldest first.
     pub active: Vec<TaskUnderWay>,
     /// Open questions, oldest first.
     pub questions: Vec<QuestionSummary>,
-    /// What can be dispatched now, in order.
+    /// Tasks that can be dispatched now, in order.
     pub ready: Vec<TaskOverview>,
     /// Failed tasks, oldest first.
     pub failed: Vec<TaskFailure>,
-    /// Attempts under way that do not merge with each other as they are now.
+    /// Live attempts that conflict with each other.
     pub clashes: Vec<AttemptClash>,
-    /// Keys of the longest chain of unfinished tasks, in order; its first 20.
+    /// The keys of the longest chain of unfinished tasks, in order; the first 20.
     pub critical_path: Vec<Slug>,
-    /// How long the rest will take, where finished attempts tell.
+    /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta: Option<TimeSpan>,
-    /// When this was true.
+    /// The time of the overview.
     pub now: Time,
 }
 
-/// Shows a run's status.
+/// Loads the overview of a run.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, or the store failed.
+/// The run does not exist, or it is not named and there are several.
 pub fn load_overview(session: &mut Session, run: Option<&Slug>) -> Result<RunOverview, Error> {
     let (mut status, candidates) = collect_overview(session, run)?;
-    // A repository that cannot be asked keeps nobody from seeing how the run is.
+    // A repository that cannot be read must not hide the rest.
     status.clashes = clashes::find_clashes(session, &status.run, candidates).unwrap_or_default();
     Ok(status)
 }
 
-/// Shows the same but the clashes, for which git would have to be asked.
+/// Loads the overview of a run without clashes, which need git.
 ///
 /// # Errors
-/// As [`load_overview`].
+/// The errors of [`load_overview`].
 pub fn load_overview_without_clashes(
     session: &mut Session,
     run: Option<&Slug>,
@@ -96,15 +99,21 @@ fn collect_overview(
         } else {
             Vec::new()
         };
-        let critical = critical_path(tx, &run)?;
+        let path_shown = u32::try_from(limit::CRITICAL_PATH_SHOWN).unwrap_or(u32::MAX);
+        let critical = task_table::critical_path(tx, run.id, path_shown)?;
         let candidates = clashes::clash_candidates(tx, &run)?;
+        let tasks = ShownTasks::load(tx, &run)?;
+        let open = OpenQuestions::load(tx, &run, limit::STATUS_SHOWN)?;
+        let messages = tasks.load_messages(tx, &open)?;
+        let (active, failed, ready) = tasks.into_lists(tx, ready, &messages)?;
+        let chain = critical.first().map_or(0, |(_, rank)| rank + 1);
         let status = RunOverview {
-            active: tasks_under_way(tx, &run)?,
-            questions: blocked::open_questions(tx, &run, now, limit::STATUS_SHOWN)?,
-            ready: ready.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<_, _>>()?,
-            failed: task_failures(tx, &run)?,
-            eta: estimate_remaining(tx, &run, critical.length)?,
-            critical_path: critical.keys,
+            active,
+            questions: open.summarize(&messages, now)?,
+            ready,
+            failed,
+            eta: estimate_remaining(tx, &run, chain)?,
+            critical_path: critical.into_iter().map(|(key, _)| key).collect(),
             clashes: Vec::new(),
             now,
             run,
@@ -113,94 +122,95 @@ fn collect_overview(
     })
 }
 
-/// The states of tasks under way.
+/// The states of tasks with a live attempt.
 const UNDER_WAY: [TaskState; 4] =
     [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
 
-/// Tasks in some states, oldest first, as many as a status shows.
-fn tasks_in_states(tx: &mut Transaction<'_>, run: &Run, states: &[TaskState]) -> Result<Vec<Task>, Error> {
-    let mut tasks = Vec::new();
-    for state in states.iter().filter(|state| run.counts.in_state(**state) > 0) {
-        tasks.extend(task_table::list_in_state(tx, run.id, *state, TaskId(0), limit::STATUS_SHOWN)?);
-    }
-    tasks.sort_by_key(|task| task.id);
-    tasks.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
-    Ok(tasks)
+/// The tasks that a status shows with facts about their attempts.
+struct ShownTasks {
+    active: Vec<Task>,
+    failed: Vec<Task>,
+    activity: HashMap<AttemptId, AttemptActivity>,
+    failed_attempts: HashMap<AttemptId, Attempt>,
 }
 
-fn tasks_under_way(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<TaskUnderWay>, Error> {
-    let mut active = Vec::new();
-    for task in tasks_in_states(tx, run, &UNDER_WAY)? {
-        let Some(last) = task.attempt else { continue };
-        let Some(attempt) = attempt::load(tx, last.id)? else { continue };
-        let (mut lease, mut progress) = (None, None);
-        if let Some(id) = attempt.thread {
-            lease = thread::load(tx, id)?.as_ref().and_then(thread_decide::running_lease);
-            progress = message::last_of_kind(tx, id, MessageKind::Progress)?;
+impl ShownTasks {
+    fn load(tx: &mut Transaction<'_>, run: &Run) -> Result<Self, Error> {
+        let mut states = UNDER_WAY.to_vec();
+        states.push(TaskState::Failed);
+        states.retain(|state| run.counts.in_state(*state) > 0);
+        let tasks = task_table::list_in_states(tx, run.id, &states, TaskId(0), limit::STATUS_SHOWN)?;
+        let (failed, mut active): (Vec<Task>, Vec<Task>) =
+            tasks.into_iter().partition(|task| task.state == TaskState::Failed);
+        active.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
+        let attempts_of = |tasks: &[Task]| -> Vec<AttemptId> {
+            tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect()
+        };
+        let (mut activity, mut failed_attempts) = (HashMap::new(), HashMap::new());
+        if !active.is_empty() {
+            let found = attempt::load_activity(tx, &attempts_of(&active))?;
+            activity.extend(found.into_iter().map(|one| (one.attempt, one)));
         }
-        active.push(TaskUnderWay {
-            since: attempt.created_at,
-            percent: progress.as_ref().and_then(|message| message.content.extra.percent),
-            progress: progress.map(|message| message.content.body),
-            lease_expires_at: lease.map(|lease| lease.expires_at),
-            shown: lookup::task_overview(tx, task)?,
-        });
-    }
-    Ok(active)
-}
-
-fn task_failures(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<TaskFailure>, Error> {
-    let mut failed = Vec::new();
-    for task in tasks_in_states(tx, run, &[TaskState::Failed])? {
-        let mut reason = None;
-        if let Some(attempt) = task.attempt.map(|last| attempt::load(tx, last.id)).transpose()?.flatten() {
-            reason = work_message::end_reason_of(tx, &attempt)?;
+        if !failed.is_empty() {
+            let found = attempt::load_many(tx, &attempts_of(&failed))?;
+            failed_attempts.extend(found.into_iter().map(|attempt| (attempt.id, attempt)));
         }
-        failed.push(TaskFailure { reason, shown: lookup::task_overview(tx, task)? });
+        Ok(Self { active, failed, activity, failed_attempts })
     }
-    Ok(failed)
+
+    /// Loads all messages that the status shows.
+    fn load_messages(
+        &self,
+        tx: &mut Transaction<'_>,
+        open: &OpenQuestions,
+    ) -> Result<HashMap<MessageId, Message>, Error> {
+        let mut ids: Vec<MessageId> = open.message_ids().collect();
+        ids.extend(self.activity.values().filter_map(|activity| activity.progress));
+        ids.extend(self.failed_attempts.values().filter_map(|attempt| attempt.outcome));
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(message::load_many(tx, &ids)?.into_iter().map(|message| (message.id, message)).collect())
+    }
+
+    /// Returns the lists of active, failed and ready tasks.
+    fn into_lists(
+        self,
+        tx: &mut Transaction<'_>,
+        ready: Vec<Task>,
+        messages: &HashMap<MessageId, Message>,
+    ) -> Result<(Vec<TaskUnderWay>, Vec<TaskFailure>, Vec<TaskOverview>), Error> {
+        let Self { active, failed, activity, failed_attempts } = self;
+        let (active_count, failed_count) = (active.len(), failed.len());
+        let tasks = active.into_iter().chain(failed).chain(ready).collect();
+        let mut overviews = lookup::task_overviews(tx, tasks)?;
+        let ready = overviews.split_off(active_count + failed_count);
+        let failed = overviews.split_off(active_count);
+        let under_way = |shown: TaskOverview| {
+            let activity = activity.get(&shown.task.attempt?.id)?;
+            let progress = activity.progress.and_then(|id| messages.get(&id));
+            Some(TaskUnderWay {
+                shown,
+                since: activity.created_at,
+                progress: progress.map(|message| message.content.body.clone()),
+                percent: progress.and_then(|message| message.content.extra.percent),
+                lease_expires_at: activity.lease_expires_at,
+            })
+        };
+        let failure = |shown: TaskOverview| {
+            let attempt = shown.task.attempt.and_then(|last| failed_attempts.get(&last.id));
+            let outcome = attempt.and_then(|attempt| attempt.outcome).and_then(|id| messages.get(&id));
+            let reason = attempt.and_then(|attempt| work_message::end_reason(attempt, outcome));
+            TaskFailure { reason, shown }
+        };
+        let active = overviews.into_iter().filter_map(under_way).collect();
+        Ok((active, failed.into_iter().map(failure).collect(), ready))
+    }
 }
 
-/// The longest chain of unfinished tasks.
-#[derive(Default)]
-struct CriticalPath {
-    /// The keys of its first tasks.
-    keys: Vec<Slug>,
-    /// How many tasks it has.
-    length: u32,
-}
-
-/// Follows the ranks from the unfinished task that the most work waits for.
+/// Estimates the remaining time: the median duration of the last done tasks times the length of the longest chain.
 ///
-/// Such a task is ready or under way: whatever a waiting task waits for has a higher rank.
-fn critical_path(tx: &mut Transaction<'_>, run: &Run) -> Result<CriticalPath, Error> {
-    let mut first: Option<Task> = None;
-    let mut consider = |task: Task| {
-        if first.as_ref().is_none_or(|best| (task.rank, best.id) > (best.rank, task.id)) {
-            first = Some(task);
-        }
-    };
-    for priority in 0..=limit::PRIORITY_MAX {
-        task_table::longest_ready(tx, run.id, priority)?.into_iter().for_each(&mut consider);
-    }
-    task_table::longest_live(tx, run.id)?.into_iter().for_each(&mut consider);
-    let Some(first) = first else { return Ok(CriticalPath::default()) };
-    let mut path = CriticalPath { length: first.rank + 1, keys: vec![first.name.key.clone()] };
-    let (mut at, mut rank) = (first.id, first.rank);
-    while rank > 0 && path.keys.len() < limit::CRITICAL_PATH_SHOWN {
-        let next = dependency::ranked_dependents(tx, at)?.into_iter().find(|(_, behind)| behind + 1 == rank);
-        let Some((id, behind)) = next else { break };
-        let task = task_table::load(tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-        path.keys.push(task.name.key);
-        (at, rank) = (id, behind);
-    }
-    Ok(path)
-}
-
-/// The median time of the last done tasks, as often as the longest chain has tasks: one that took unusually long does
-/// not make the rest look long.
-///
-/// More work than agents takes longer than its longest chain; this is the least it will take.
+/// The median ignores tasks that took unusually long. With fewer agents than parallel tasks the run takes longer.
 fn estimate_remaining(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result<Option<TimeSpan>, Error> {
     if chain == 0 || run.counts.in_state(TaskState::Done) == 0 {
         return Ok(None);
@@ -209,7 +219,7 @@ fn estimate_remaining(tx: &mut Transaction<'_>, run: &Run, chain: u32) -> Result
     Ok(median_span(&mut measured).map(|each| TimeSpan(each.0.saturating_mul(i64::from(chain)))))
 }
 
-/// The middle one; of two the mean.
+/// Returns the median.
 fn median_span(spans: &mut [TimeSpan]) -> Option<TimeSpan> {
     spans.sort_unstable();
     let upper = spans.get(spans.len() / 2)?;
@@ -225,8 +235,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_took_long_does_not_count_for_more() {
-        for (measured, middle) in [
+    fn an_unusually_long_duration_does_not_move_the_median() {
+        for (measured, median) in [
             (vec![], None),
             (vec![7], Some(7)),
             (vec![9, 1], Some(5)),
@@ -234,7 +244,7 @@ mod tests {
             (vec![1, 2, 4, 1_000_000], Some(3)),
         ] {
             let mut spans: Vec<TimeSpan> = measured.iter().copied().map(TimeSpan).collect();
-            assert_eq!(median_span(&mut spans), middle.map(TimeSpan), "{measured:?}");
+            assert_eq!(median_span(&mut spans), median.map(TimeSpan), "{measured:?}");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! `orch task add|list|show|edit|cancel|retry`.
 
-use orch_core::attempt::state::AttemptEvent;
-use orch_core::attempt::{Attempt, AttemptState};
-use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::attempt::Attempt;
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{Slug, TaskId};
 use orch_core::message::Message;
@@ -12,12 +10,14 @@ use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide};
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
-use orch_store::table::{attempt, dependency, effect, message, task as task_table, thread, worktree};
+use orch_store::table::{attempt, dependency, message, task as task_table, worktree};
 
+use super::fresh_read::read_fresh;
+use super::not_ready::{FailureCause, load_failure_cause};
 use super::operation::Operation;
-use super::unit_of_work::{TransitionEvent, UnitOfWork, read_fresh};
-use super::{TaskOverview, TaskSelector, graph_edit, lookup, not_ready};
-use orch_inbox::cancel as inbox_cancel;
+use super::task_end::cancel_task;
+use super::unit_of_work::{TransitionEvent, UnitOfWork};
+use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::cut_page;
 use orch_inbox::{Error, Receipt, Response, Session};
 
@@ -116,8 +116,7 @@ pub fn list_tasks(
         let run = lookup::find_run(tx, request.run.as_ref())?;
         let after = super::run::task_cursor(tx, &run, &request.page)?;
         let (tasks, total) = select_tasks(tx, &run, request, after)?;
-        let shown =
-            tasks.into_iter().map(|task| lookup::task_overview(tx, task)).collect::<Result<Vec<_>, _>>()?;
+        let shown = lookup::task_overviews(tx, tasks)?;
         let total = u64::try_from(total).unwrap_or(0);
         Ok(cut_page(shown, request.page.limit, total, |shown: &TaskOverview| shown.task.name.key.to_string()))
     })
@@ -273,59 +272,14 @@ pub(crate) fn apply_task_edit(
     Ok(after)
 }
 
-/// Cancels a task; a live attempt ends and its thread is closed.
-pub(crate) fn cancel_task(stage: &mut UnitOfWork<'_, '_>, id: TaskId, reason: &str) -> Result<Task, Error> {
-    let before = task_table::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-    let Some(after) = decide::cancel_task(&before, stage.now)? else { return Ok(before) };
-    let ended = end_attempt(stage, &before, AttemptEvent::Cancel, reason)?;
-    let told = TransitionEvent {
-        thread: ended.and_then(|attempt| attempt.thread),
-        ..TransitionEvent::without_data(EventKind::Cancelled, reason)
-    };
-    stage.apply_transition(&before, &after, told)?;
-    Ok(after)
-}
-
-/// Ends a task's live attempt from the lead's side, and closes its thread.
-pub(crate) fn end_attempt(
-    stage: &mut UnitOfWork<'_, '_>,
-    task: &Task,
-    event: AttemptEvent,
-    reason: &str,
-) -> Result<Option<Attempt>, Error> {
-    let Some(last) = task.attempt.filter(|_| task.state.is_live()) else { return Ok(None) };
-    let live = attempt::load(stage.tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
-    let mut ended = decide::apply_attempt_event(&live, event, stage.now);
-    ended.reason = Some(reason.to_owned());
-    attempt::save(stage.tx, &ended)?;
-    if live.state == AttemptState::Reported {
-        effect::withdraw_effect(stage.tx, EffectKey::of_attempt(EffectKind::Verify, live.run, live.id))?;
-    }
-    let Some(id) = live.thread else {
-        // Nothing was sent yet; what was made of its worktree is taken back.
-        effect::withdraw_effect(stage.tx, EffectKey::of_attempt(EffectKind::Prepare, live.run, live.id))?;
-        let clear = Effect::ClearWorktree { attempt: live.id, park: false };
-        effect::insert(stage.tx, live.run, &clear, stage.now)?;
-        return Ok(Some(ended));
-    };
-    let owned = thread::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("thread", id.0))?;
-    if !owned.state.status().is_closed() {
-        stage.cancelled_threads.push(id);
-        let by = stage.who.clone().unwrap_or_else(|| owned.head.from.clone());
-        let text = format!("This attempt was ended: {reason}.");
-        inbox_cancel::end_thread(stage.tx, &owned, &by, Some(&text), stage.now)?;
-    }
-    Ok(Some(ended))
-}
-
 fn retry_task(stage: &mut UnitOfWork<'_, '_>, before: &Task) -> Result<Task, Error> {
     let run = stage.load_run(before.run)?.clone();
     orch_core::run::decide::require_not_cancelled(&run)?;
     let after = match decide::retry_task(before, stage.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
-            let cause = dependency::broken_keys(stage.tx, before.id)?;
-            let root = not_ready::root_cause_of(stage.tx, before.id, orch_core::limit::CAUSE_STEPS_MAX)?;
-            return Err(Refusal::TaskSkipped { task, cause, root }.into());
+            let steps = orch_core::limit::CAUSE_STEPS_MAX;
+            let FailureCause { on, root } = load_failure_cause(stage.tx, before.id, steps)?;
+            return Err(Refusal::TaskSkipped { task, cause: on, root }.into());
         }
         decided => decided?,
     };

@@ -1,7 +1,9 @@
-//! What became of the tasks of a run: which of them are on its branch, by which attempt, and judged how.
+//! The outcomes of a run's tasks: which are on its branch, by which attempt, with which verdict.
+
+use std::collections::HashMap;
 
 use orch_core::attempt::Attempt;
-use orch_core::id::{RunId, TaskId};
+use orch_core::id::{AttemptId, RunId, TaskId};
 use orch_core::limit;
 use orch_core::task::{ChecksStatus, Task, TaskState};
 use orch_core::worktree::Worktree;
@@ -10,40 +12,40 @@ use orch_store::table::{attempt, task as task_table, worktree};
 
 use orch_inbox::Error;
 
-/// How many tasks are read at once.
+/// The number of tasks per query.
 const PAGE: u32 = 1_000;
 
-/// A task with the attempt that decides what became of it.
+/// A task with the attempt that decides its outcome.
 #[derive(Clone, Debug)]
 pub struct TaskOutcome {
     /// The task.
     pub task: Task,
-    /// Its live or last attempt.
+    /// The live or last attempt.
     pub attempt: Option<Attempt>,
-    /// That attempt's worktree.
+    /// The worktree of the attempt.
     pub tree: Option<Worktree>,
 }
 
 impl TaskOutcome {
-    /// Whether it is on the run's branch.
+    /// Returns whether the task is on the run's branch.
     #[must_use]
     pub fn is_merged(&self) -> bool {
         self.task.state == TaskState::Done && self.tree.as_ref().is_some_and(|tree| tree.merged.is_some())
     }
 
-    /// Whether nothing has judged it.
+    /// Returns whether the attempt has no verdict.
     #[must_use]
     pub fn is_unchecked(&self) -> bool {
         self.attempt.as_ref().is_none_or(|attempt| attempt.checks == ChecksStatus::None)
     }
 }
 
-/// The beginning of a list, and how long it is.
+/// The first entries of a list, with its length.
 #[derive(Clone, Debug)]
 pub struct BoundedList<T> {
-    /// The first of them.
+    /// The first entries.
     pub first: Vec<T>,
-    /// How many there are.
+    /// The length of the list.
     pub total: u64,
 }
 
@@ -54,33 +56,36 @@ impl<T> Default for BoundedList<T> {
 }
 
 impl<T> BoundedList<T> {
-    /// Adds one more, which is kept as long as the list is not too long to be shown.
-    pub(crate) fn push(&mut self, one: T) {
+    /// Counts an entry, and keeps it if it is among the first.
+    pub(crate) fn push(&mut self, entry: T) {
         self.total += 1;
         if self.first.len() < limit::LIST_DEFAULT as usize {
-            self.first.push(one);
+            self.first.push(entry);
         }
     }
 }
 
-/// Looks at every task of a run, oldest first.
+/// Calls a function with every task of a run, oldest first.
 pub(crate) fn for_each_task(
     tx: &mut Transaction<'_>,
     run: RunId,
-    mut look: impl FnMut(TaskOutcome),
+    mut visit: impl FnMut(TaskOutcome),
 ) -> Result<(), Error> {
     let mut after = TaskId(0);
     loop {
         let tasks = task_table::list(tx, run, after, PAGE)?;
         let Some(last) = tasks.last() else { return Ok(()) };
         after = last.id;
+        let ids: Vec<AttemptId> = tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect();
+        let attempts = attempt::load_many(tx, &ids)?.into_iter().map(|attempt| (attempt.id, attempt));
+        let mut attempts: HashMap<AttemptId, Attempt> = attempts.collect();
+        let trees = worktree::load_many(tx, &ids)?.into_iter().map(|tree| (tree.attempt, tree));
+        let mut trees: HashMap<AttemptId, Worktree> = trees.collect();
         for task in tasks {
-            let (mut attempt, mut tree) = (None, None);
-            if let Some(last) = task.attempt {
-                attempt = attempt::load(tx, last.id)?;
-                tree = worktree::load(tx, last.id)?;
-            }
-            look(TaskOutcome { task, attempt, tree });
+            let last = task.attempt.map(|last| last.id);
+            let attempt = last.and_then(|id| attempts.remove(&id));
+            let tree = last.and_then(|id| trees.remove(&id));
+            visit(TaskOutcome { task, attempt, tree });
         }
     }
 }

@@ -8,8 +8,8 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, task as task_table};
 
+use super::fresh_read::read_fresh;
 use super::lookup;
-use super::unit_of_work::read_fresh;
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
 

@@ -1,133 +1,177 @@
-//! Moving tasks inside one transaction: every change of state is saved, counted, told and carried to dependents here.
+//! A unit of work: every transition of a task is saved, counted, recorded as an event and propagated here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use orch_core::dependency::CounterDelta;
 use orch_core::effect::Effect;
 use orch_core::event::{EventDatum, EventKind, EventSubject, NewEvent};
-use orch_core::id::{RunId, Slug, ThreadId};
+use orch_core::id::{AttemptName, RunId, Slug, TaskId, TaskName, ThreadId};
 use orch_core::run::{Run, RunState, decide as run_decide};
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::time::Time;
-use orch_store::driver::WriteDurability;
-use orch_store::table::{agent, dependency, effect, event, run, task, thread};
-use orch_store::{Fault, Transaction, TxEnd};
+use orch_store::Transaction;
+use orch_store::table::{dependency, effect, event, run, task};
 
-use super::reconcile::TaskTransition;
-use super::{lookup, reconcile};
-use orch_inbox::{Error, Session};
+use super::lookup;
+use orch_inbox::Error;
 
-/// A transaction with what the scheduler keeps in hand until it ends: the runs whose counts change.
+/// A transition of a task's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskTransition {
+    /// The task.
+    pub task: TaskName,
+    /// The attempt, if the transition was caused by one.
+    pub attempt: Option<AttemptName>,
+    /// The state before.
+    pub from: &'static str,
+    /// The state after.
+    pub to: &'static str,
+    /// The reason.
+    pub reason: String,
+}
+
+/// A transaction with the rows that are saved when it ends.
 pub struct UnitOfWork<'a, 't> {
     /// The transaction.
     pub tx: &'a mut Transaction<'t>,
-    /// Its time.
+    /// The time of the transaction.
     pub now: Time,
-    /// Who acts; `None` when it is the tool itself.
+    /// The agent that acts; `None` for the tool itself.
     pub who: Option<Slug>,
-    /// Every change of a task's state so far.
+    /// The transitions so far.
     pub changes: Vec<TaskTransition>,
     /// Threads of attempts that were cancelled here; their workers are stopped after the commit.
     pub cancelled_threads: Vec<ThreadId>,
-    runs: BTreeMap<RunId, CachedRun>,
+    runs: BTreeMap<RunId, CachedRow<Run>>,
+    tasks: Option<TaskCache>,
 }
 
-/// What a unit of work leaves to be done after its commit.
-pub(crate) struct UnitOutcome {
-    /// The transitions of tasks, in order.
-    pub transitions: Vec<TaskTransition>,
-    /// Threads whose workers are to be stopped.
-    pub cancelled_threads: Vec<ThreadId>,
+/// A row in memory.
+struct CachedRow<T> {
+    row: T,
+    is_dirty: bool,
 }
 
-/// A run in hand.
-struct CachedRun {
-    run: Run,
-    changed: bool,
+/// Tasks that are loaded in batches and saved once.
+#[derive(Default)]
+struct TaskCache {
+    tasks: BTreeMap<TaskId, CachedRow<Task>>,
+    dependents: HashMap<TaskId, Vec<TaskId>>,
 }
 
-/// What is said of a task's change of state.
+/// The event of a task's transition.
 pub(crate) struct TransitionEvent {
     /// The event's kind.
     pub kind: EventKind,
-    /// The thread it is about.
+    /// The thread that it is about.
     pub thread: Option<ThreadId>,
-    /// Who caused it, where it is not the one who acts.
+    /// The agent that caused it, if it is not the one that acts.
     pub agent: Option<Slug>,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// What else the event says.
+    /// The event's data besides the states.
     pub data: Vec<(&'static str, EventDatum)>,
 }
 
 impl TransitionEvent {
-    /// An event without more to say.
+    /// Creates an event without further data.
     pub(crate) fn without_data(kind: EventKind, reason: &str) -> Self {
         Self { kind, thread: None, agent: None, reason: reason.to_owned(), data: Vec::new() }
     }
 }
 
 impl<'a, 't> UnitOfWork<'a, 't> {
-    /// Begins a unit of work by an agent, or by the tool itself.
-    ///
-    /// The store is reconciled first, as if in a transaction of its own.
-    pub(crate) fn begin_reconciled(
-        tx: &'a mut Transaction<'t>,
-        now: Time,
-        actor: Option<&Slug>,
-    ) -> Result<Self, Error> {
-        if let Some(actor) = actor {
-            agent::record_sighting(tx, actor, now)?;
-        }
-        let mut unit = Self {
-            tx,
-            now,
-            who: None,
-            changes: Vec::new(),
-            cancelled_threads: Vec::new(),
-            runs: BTreeMap::new(),
-        };
-        reconcile::reconcile_store(&mut unit)?;
-        unit.save_runs()?;
-        unit.who = actor.cloned();
-        Ok(unit)
+    /// Begins a unit of work of the tool itself.
+    pub(crate) fn begin(tx: &'a mut Transaction<'t>, now: Time) -> Self {
+        let (changes, cancelled_threads, runs) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { tx, now, who: None, changes, cancelled_threads, runs, tasks: None }
     }
 
-    /// A run, with its counts as they are by now.
+    /// Loads a run, with its current counts.
     pub fn load_run(&mut self, id: RunId) -> Result<&mut Run, Error> {
         if !self.runs.contains_key(&id) {
-            let run = lookup::load_run(self.tx, id)?;
-            self.runs.insert(id, CachedRun { run, changed: false });
+            let row = lookup::load_run(self.tx, id)?;
+            self.runs.insert(id, CachedRow { row, is_dirty: false });
         }
-        self.runs.get_mut(&id).map(|held| &mut held.run).ok_or_else(|| lookup::missing_row("run", id.0))
+        self.runs.get_mut(&id).map(|cached| &mut cached.row).ok_or_else(|| lookup::missing_row("run", id.0))
     }
 
-    /// The named run, or the one that is meant when none is named.
+    /// Finds the named run, or the default run.
     pub(crate) fn resolve_run(&mut self, name: Option<&Slug>) -> Result<Run, Error> {
-        let run = lookup::find_run(self.tx, name)?;
-        let held = self.runs.entry(run.id).or_insert(CachedRun { run, changed: false });
-        Ok(held.run.clone())
+        let row = lookup::find_run(self.tx, name)?;
+        let cached = self.runs.entry(row.id).or_insert(CachedRow { row, is_dirty: false });
+        Ok(cached.row.clone())
     }
 
-    /// Puts a changed run back in hand.
+    /// Replaces a run, which is saved when the unit of work ends.
     pub fn replace_run(&mut self, run: Run) {
-        self.runs.insert(run.id, CachedRun { run, changed: true });
+        self.runs.insert(run.id, CachedRow { row: run, is_dirty: true });
     }
 
-    /// Counts a task that was added in this state.
+    /// Counts a new task in its run.
     pub(crate) fn count_new_task(&mut self, run: RunId, state: TaskState) -> Result<(), Error> {
+        self.update_run(run, |run| run.counts.add_task(state))
+    }
+
+    fn update_run(&mut self, id: RunId, update: impl FnOnce(&mut Run)) -> Result<(), Error> {
         let now = self.now;
-        let held = self.load_run(run)?;
-        held.counts.add_task(state);
-        held.updated_at = now;
-        self.mark_changed(run);
+        let run = self.load_run(id)?;
+        update(run);
+        run.updated_at = now;
+        if let Some(cached) = self.runs.get_mut(&id) {
+            cached.is_dirty = true;
+        }
         Ok(())
     }
 
-    fn mark_changed(&mut self, id: RunId) {
-        if let Some(held) = self.runs.get_mut(&id) {
-            held.changed = true;
+    /// Loads several tasks with the edges to their dependents, and keeps tasks in memory until [`Self::save_tasks`].
+    ///
+    /// Until then every task must be loaded and saved by the unit of work.
+    pub(crate) fn cache_tasks(&mut self, ids: &[TaskId]) -> Result<(), Error> {
+        let mut dependents: HashMap<TaskId, Vec<TaskId>> = ids.iter().map(|id| (*id, Vec::new())).collect();
+        let mut wanted = ids.to_vec();
+        for (on, dependent) in dependency::list_dependents_many(self.tx, ids)? {
+            dependents.entry(on).or_default().push(dependent);
+            wanted.push(dependent);
         }
+        let tasks = task::load_many(self.tx, &wanted)?;
+        let rows = tasks.into_iter().map(|row| (row.id, CachedRow { row, is_dirty: false }));
+        self.tasks = Some(TaskCache { tasks: rows.collect(), dependents });
+        Ok(())
+    }
+
+    /// Saves the tasks in memory that changed, each once, and ends the caching.
+    pub(crate) fn save_tasks(&mut self) -> Result<(), Error> {
+        for cached in self.tasks.take().unwrap_or_default().tasks.into_values().filter(|task| task.is_dirty) {
+            task::save(self.tx, &cached.row)?;
+        }
+        Ok(())
+    }
+
+    /// Loads a task by its id.
+    pub(crate) fn load_task(&mut self, id: TaskId) -> Result<Task, Error> {
+        if let Some(cached) = self.tasks.as_ref().and_then(|cache| cache.tasks.get(&id)) {
+            return Ok(cached.row.clone());
+        }
+        lookup::load_task(self.tx, id)
+    }
+
+    /// Saves the state, the counters and the attempt of a task.
+    pub(crate) fn save_task(&mut self, task: &Task) -> Result<(), Error> {
+        match &mut self.tasks {
+            Some(cache) => {
+                cache.tasks.insert(task.id, CachedRow { row: task.clone(), is_dirty: true });
+                Ok(())
+            }
+            None => Ok(task::save(self.tx, task)?),
+        }
+    }
+
+    fn list_dependents(&mut self, on: TaskId) -> Result<Vec<TaskId>, Error> {
+        if let Some(dependents) = self.tasks.as_ref().and_then(|cache| cache.dependents.get(&on)) {
+            return Ok(dependents.clone());
+        }
+        Ok(dependency::list_dependents(self.tx, on)?)
     }
 
     /// Appends an event.
@@ -143,143 +187,138 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         Ok(())
     }
 
-    /// Saves a task that moved; a change of state is told, counted, and carried to the tasks that wait for it.
+    /// Saves a task whose state changed; the transition is counted, recorded and propagated to its dependents.
     pub(crate) fn apply_transition(
         &mut self,
         before: &Task,
         after: &Task,
-        told: TransitionEvent,
+        event: TransitionEvent,
     ) -> Result<(), Error> {
-        task::save(self.tx, after)?;
-        self.record_transition(before, after, told)?;
+        self.save_task(after)?;
+        self.record_transition(before, after, event)?;
         self.propagate_to_dependents(before, after)
     }
 
-    /// Tells and counts a change of state.
-    fn record_transition(&mut self, before: &Task, after: &Task, told: TransitionEvent) -> Result<(), Error> {
-        let attempt = after.attempt;
-        let mut data = told.data;
-        data.insert(0, ("to", after.state.name().into()));
-        data.insert(0, ("from", before.state.name().into()));
+    /// Counts a transition and appends its event.
+    fn record_transition(
+        &mut self,
+        before: &Task,
+        after: &Task,
+        event: TransitionEvent,
+    ) -> Result<(), Error> {
+        let mut data = vec![("from", before.state.name().into()), ("to", after.state.name().into())];
+        data.extend(event.data);
         let about = EventSubject {
             run: Some(after.run),
             task: Some(after.id),
-            attempt: attempt.map(|attempt| attempt.id),
-            thread: told.thread,
+            attempt: after.attempt.map(|attempt| attempt.id),
+            thread: event.thread,
         };
-        self.append_event(told.kind, about, told.agent, data)?;
-        let now = self.now;
-        let run = self.load_run(after.run)?;
-        run.counts.move_task(before.state, after.state);
-        run.updated_at = now;
-        self.mark_changed(after.run);
+        self.append_event(event.kind, about, event.agent, data)?;
+        self.update_run(after.run, |run| run.counts.move_task(before.state, after.state))?;
         self.changes.push(TaskTransition {
             task: after.name.clone(),
             attempt: decide::attempt_name(after),
             from: before.state.name(),
             to: after.state.name(),
-            reason: told.reason,
+            reason: event.reason,
         });
         Ok(())
     }
 
-    /// Carries a task's change of state to its dependents, and theirs to theirs, breadth first.
+    /// Propagates a transition to all transitive dependents, breadth first.
     fn propagate_to_dependents(&mut self, before: &Task, after: &Task) -> Result<(), Error> {
         let mut queue =
             VecDeque::from([(after.clone(), CounterDelta::between_states(before.state, after.state))]);
-        while let Some((moved, shift)) = queue.pop_front() {
-            if shift.is_none() {
+        while let Some((moved, delta)) = queue.pop_front() {
+            if delta.is_none() {
                 continue;
             }
-            for id in dependency::list_dependents(self.tx, moved.id)? {
-                let dependent = task::load(self.tx, id)?.ok_or_else(|| lookup::missing_row("task", id.0))?;
-                let stood = self.recompute_readiness(&dependent, shift, &moved)?;
-                queue.push_back((stood.clone(), CounterDelta::between_states(dependent.state, stood.state)));
+            for id in self.list_dependents(moved.id)? {
+                let dependent = self.load_task(id)?;
+                let updated = self.recompute_readiness(&dependent, delta, &moved)?;
+                let next = CounterDelta::between_states(dependent.state, updated.state);
+                queue.push_back((updated, next));
             }
         }
         Ok(())
     }
 
-    /// One dependent after a dependency of it moved.
+    /// Updates a dependent after one of its dependencies moved.
     fn recompute_readiness(
         &mut self,
         dependent: &Task,
-        shift: CounterDelta,
-        because: &Task,
+        delta: CounterDelta,
+        cause: &Task,
     ) -> Result<Task, Error> {
-        let (unmet, broken) = shift.apply(dependent.unmet, dependent.broken);
-        let stood = decide::recompute_readiness(dependent, unmet, broken, self.now);
-        task::save(self.tx, &stood)?;
-        if stood.state != dependent.state {
-            let reason = format!("{} is {}", because.name.key, because.state.name());
-            let data = vec![("because", because.name.key.to_string().into())];
-            let told = TransitionEvent {
-                data,
-                ..TransitionEvent::without_data(readiness_event_kind(stood.state), &reason)
+        let (unmet, broken) = delta.apply(dependent.unmet, dependent.broken);
+        let updated = decide::recompute_readiness(dependent, unmet, broken, self.now);
+        self.save_task(&updated)?;
+        if updated.state != dependent.state {
+            let reason = format!("{} is {}", cause.name.key, cause.state.name());
+            let event = TransitionEvent {
+                data: vec![("because", cause.name.key.to_string().into())],
+                ..TransitionEvent::without_data(readiness_event_kind(updated.state), &reason)
             };
-            self.record_transition(dependent, &stood, told)?;
+            self.record_transition(dependent, &updated, event)?;
         }
-        Ok(stood)
+        Ok(updated)
     }
 
-    /// Moves a task's dependency counters, and its state where it follows them; the event is the caller's kind.
+    /// Changes a task's dependency counters, and the state that follows from them, with an event of this kind.
     pub(crate) fn adjust_dependency_counters(
         &mut self,
         before: &Task,
-        shift: CounterDelta,
+        delta: CounterDelta,
         kind: EventKind,
         on: &Slug,
     ) -> Result<Task, Error> {
-        let (unmet, broken) = shift.apply(before.unmet, before.broken);
+        let (unmet, broken) = delta.apply(before.unmet, before.broken);
         let after = decide::recompute_readiness(before, unmet, broken, self.now);
-        let told = TransitionEvent {
+        let event = TransitionEvent {
             data: vec![("on", on.to_string().into())],
             ..TransitionEvent::without_data(kind, "its dependencies were changed")
         };
         if after.state == before.state {
-            task::save(self.tx, &after)?;
+            self.save_task(&after)?;
             let about =
                 EventSubject { run: Some(after.run), task: Some(after.id), ..EventSubject::default() };
-            self.append_event(kind, about, None, told.data)?;
+            self.append_event(kind, about, None, event.data)?;
         } else {
-            self.apply_transition(before, &after, told)?;
+            self.apply_transition(before, &after, event)?;
         }
         Ok(after)
     }
 
-    /// Saves what is still in memory and ends the unit of work.
-    pub(crate) fn save_and_close(mut self) -> Result<UnitOutcome, Error> {
+    /// Saves what is still in memory; returns the threads whose workers are to be stopped after the commit.
+    pub(crate) fn save_and_close(mut self) -> Result<Vec<ThreadId>, Error> {
+        self.save_tasks()?;
         self.save_runs()?;
-        Ok(UnitOutcome { transitions: self.changes, cancelled_threads: self.cancelled_threads })
+        Ok(self.cancelled_threads)
     }
 
-    /// Saves the runs that changed; one without unfinished tasks is finished, one that got work is open again.
+    /// Saves the runs that changed.
+    ///
+    /// A run without unfinished tasks becomes finished, and a finished run with new work is reopened.
     pub(crate) fn save_runs(&mut self) -> Result<(), Error> {
-        for (id, held) in std::mem::take(&mut self.runs) {
-            let mut run = held.run;
-            if !held.changed {
+        for (id, cached) in std::mem::take(&mut self.runs) {
+            if !cached.is_dirty {
                 continue;
             }
-            let settled = run_decide::derive_run_state(&run.state, &run.counts);
-            if let Some(state) = settled {
+            let mut run = cached.row;
+            if let Some(state) = run_decide::derive_run_state(&run.state, &run.counts) {
                 run.state = state;
                 let (kind, data) = run_state_event(&run.state);
-                self.append_event(
-                    kind,
-                    EventSubject { run: Some(id), ..EventSubject::default() },
-                    None,
-                    data,
-                )?;
+                let about = EventSubject { run: Some(id), ..EventSubject::default() };
+                self.append_event(kind, about, None, data)?;
                 self.request_sweep(&run)?;
             }
             run::save(self.tx, &run)?;
         }
         Ok(())
     }
-}
 
-impl UnitOfWork<'_, '_> {
-    /// A run that is over leaves nothing that only its next attempts would need.
+    /// Requests the removal of what only the next attempts of a run would need, if the run has ended.
     pub(crate) fn request_sweep(&mut self, run: &Run) -> Result<(), Error> {
         if run.ground.is_some() && !run.state.status().is_unfinished() {
             effect::insert(self.tx, run.id, &Effect::SweepWorktrees, self.now)?;
@@ -288,7 +327,7 @@ impl UnitOfWork<'_, '_> {
     }
 }
 
-/// What is told of a run whose tasks changed its state.
+/// Returns the event of a run whose tasks changed its state.
 fn run_state_event(state: &RunState) -> (EventKind, Vec<(&'static str, EventDatum)>) {
     match state {
         RunState::Finished(outcome) => (EventKind::Finished, vec![("outcome", outcome.name().into())]),
@@ -296,7 +335,7 @@ fn run_state_event(state: &RunState) -> (EventKind, Vec<(&'static str, EventDatu
     }
 }
 
-/// The event of a standing that a task takes by its dependencies.
+/// Returns the event of a state that follows from a task's dependencies.
 fn readiness_event_kind(state: TaskState) -> EventKind {
     match state {
         TaskState::Ready => EventKind::Ready,
@@ -309,28 +348,5 @@ fn readiness_event_kind(state: TaskState) -> EventKind {
         | TaskState::Done
         | TaskState::Failed
         | TaskState::Cancelled => EventKind::Waiting,
-    }
-}
-
-/// Reads as if everything the store knows had just been reconciled; writes only when there is news.
-pub fn read_fresh<T>(
-    session: &mut Session,
-    work: impl Fn(&mut Transaction<'_>, Time) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let current = session.read(|tx, now| {
-        if thread::pending_changes(tx, now)?.is_pending() { Ok(None) } else { work(tx, now).map(Some) }
-    })?;
-    if let Some(outcome) = current {
-        return Ok(outcome);
-    }
-    let settled = session.write(WriteDurability::Power, |tx, now| {
-        UnitOfWork::begin_reconciled(tx, now, None)?.save_and_close()?;
-        // What the reader is refused must not undo what was reconciled.
-        Ok(TxEnd::Commit(work(tx, now)))
-    });
-    match settled {
-        // Nothing can be written here: what is known is told as it stands.
-        Err(Error::Store(Fault::ReadOnly { .. })) => session.read(work),
-        settled => settled?,
     }
 }

@@ -10,8 +10,8 @@ use orch_core::time::TimeSpan;
 use orch_store::Transaction;
 use orch_store::table::{agent, event, run as run_table, thread};
 
+use super::fresh_read::read_fresh;
 use super::lookup;
-use super::unit_of_work::read_fresh;
 use orch_inbox::error::WaitTarget;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};

@@ -1,6 +1,5 @@
-//! `orch why`: why a task is where it is, and what would move it.
+//! `orch why`: why a task is in its state, and what would change it.
 
-use orch_core::limit;
 use orch_core::refusal::NotReadyReason;
 use orch_core::run::Run;
 use orch_core::task::{ChecksStatus, Task, TaskState, decide};
@@ -8,23 +7,23 @@ use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::attempt;
 
-use super::unit_of_work::read_fresh;
+use super::fresh_read::read_fresh;
 use super::{TaskOverview, TaskSelector, blocked, lookup, not_ready};
 use orch_inbox::{Error, Session};
 
-/// A task and why it does not move.
+/// A task and the reasons why it does not proceed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskExplanation {
     /// The task.
     pub shown: TaskOverview,
-    /// Why; empty for a task that can be dispatched now.
+    /// The reasons; empty for a task that can be dispatched now.
     pub reasons: Vec<NotReadyReason>,
 }
 
-/// Explains a task.
+/// Explains the state of a task.
 ///
 /// # Errors
-/// There is no such task, or the store failed.
+/// The task does not exist.
 pub fn explain_task(session: &mut Session, task: &TaskSelector) -> Result<TaskExplanation, Error> {
     read_fresh(session, |tx, now| {
         let task = lookup::find_task(tx, task)?;
@@ -34,19 +33,15 @@ pub fn explain_task(session: &mut Session, task: &TaskSelector) -> Result<TaskEx
     })
 }
 
-/// Every reason, the decisive one first.
+/// Collects every reason, the decisive one first.
 fn collect_reasons(
     tx: &mut Transaction<'_>,
     run: &Run,
     task: &Task,
     now: Time,
 ) -> Result<Vec<NotReadyReason>, Error> {
-    let mut reasons = not_ready::explain_reasons(
-        tx,
-        task,
-        decide::not_ready_reasons(run, task, now),
-        limit::CAUSE_STEPS_MAX,
-    )?;
+    let reasons = decide::not_ready_reasons(run, task, now);
+    let mut reasons = not_ready::explain_reasons(tx, task, reasons)?;
     match task.state {
         TaskState::Blocked => {
             if let Some(asked) = blocked::load_open_question(tx, task, now)? {
@@ -58,14 +53,14 @@ fn collect_reasons(
             if let Some(max) = run.policy.max_active.filter(|_| decide::require_capacity(run).is_err()) {
                 reasons.push(NotReadyReason::Capacity { max });
             }
-            // Naming somebody helps only where nothing else is in the way.
+            // A missing agent matters only if nothing else prevents the dispatch.
             if task.agent.is_none() && reasons.is_empty() {
                 reasons.push(NotReadyReason::NoAgent);
             }
         }
         TaskState::Reported => {
             if let Some(reason) = judging_reason(tx, run, task)? {
-                // That an attempt is under way says less than what it waits for.
+                // What the attempt waits for says more than that it is live.
                 reasons.retain(|reason| !matches!(reason, NotReadyReason::Live { .. }));
                 reasons.insert(0, reason);
             }
@@ -80,7 +75,7 @@ fn collect_reasons(
     Ok(reasons)
 }
 
-/// What a reported attempt waits for: its checks, or to be merged.
+/// Returns what a reported attempt waits for: its checks, or its merge.
 fn judging_reason(tx: &mut Transaction<'_>, run: &Run, task: &Task) -> Result<Option<NotReadyReason>, Error> {
     let Some((last, name)) = task.attempt.zip(decide::attempt_name(task)) else { return Ok(None) };
     let Some(reported) = attempt::load(tx, last.id)? else { return Ok(None) };

@@ -66,11 +66,11 @@ pub(crate) fn write_work_message(
     attempts.retain(|attempt| attempt.name.number < name.number);
     attempts.truncate(usize::try_from(limit::EARLIER_SHOWN).unwrap_or(usize::MAX));
     attempts.reverse();
+    let reasons = load_end_reasons(tx, &attempts.iter().collect::<Vec<_>>())?;
     let mut answers = Vec::new();
     let mut earlier = Vec::new();
-    for attempt in attempts {
+    for (attempt, reason) in attempts.into_iter().zip(reasons) {
         answers.extend(answers_of(tx, &attempt)?);
-        let reason = end_reason_of(tx, &attempt)?;
         let log_tail = attempt::load_text(tx, attempt.id)?.log_tail;
         let tree = worktree::load(tx, attempt.id)?;
         earlier.push(EarlierAttempt { reason, log_tail, tree, attempt });
@@ -150,15 +150,25 @@ fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<Earlier
     Ok(answers)
 }
 
-/// Why an earlier attempt ended: what was said against it, or else its worker's words; cut to a bounded length.
-pub(crate) fn end_reason_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<String>, Error> {
-    // What its worker reported says nothing about why that was refused.
-    let words = match (&attempt.reason, attempt.outcome) {
-        (Some(reason), _) => Some(reason.clone()),
-        (None, Some(id)) => message::load(tx, id)?.map(|message| message.content.body),
-        (None, None) => None,
+/// Returns why an attempt ended: the reason that was given, or else its worker's message, cut to a bounded length.
+pub(crate) fn end_reason(attempt: &Attempt, outcome: Option<&Message>) -> Option<String> {
+    // The message of a rejected attempt reports success, and does not say why it was rejected.
+    let reason = attempt.reason.as_deref().or_else(|| outcome.map(|message| message.content.body.as_str()));
+    reason.map(|reason| truncate_text(reason, limit::EARLIER_TEXT_BYTES))
+}
+
+/// Loads the end reasons of several attempts in one statement.
+pub(crate) fn load_end_reasons(
+    tx: &mut Transaction<'_>,
+    attempts: &[&Attempt],
+) -> Result<Vec<Option<String>>, Error> {
+    let outcomes: Vec<MessageId> = attempts.iter().filter_map(|attempt| attempt.outcome).collect();
+    let messages = if outcomes.is_empty() { Vec::new() } else { message::load_many(tx, &outcomes)? };
+    let reason = |attempt: &&Attempt| {
+        let outcome = messages.iter().find(|message| Some(message.id) == attempt.outcome);
+        end_reason(attempt, outcome)
     };
-    Ok(words.map(|words| truncate_text(&words, limit::EARLIER_TEXT_BYTES)))
+    Ok(attempts.iter().map(reason).collect())
 }
 
 /// The beginning of a text, cut between characters.

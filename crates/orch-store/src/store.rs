@@ -10,7 +10,7 @@ use crate::driver::{
 use crate::file_system::FileSystem;
 use crate::migrate::StoreFileKind;
 use crate::sqlite::{APPLICATION_ID, SqliteDriver};
-use crate::statement::statements;
+use crate::table::thread::{self, StoreTimers};
 use crate::{Fault, Statement, StoreLocation, file_system, migrate};
 
 /// Whether each write closure is run twice, first on trial: it may run more than once, so it must not matter.
@@ -116,7 +116,7 @@ impl Store {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.driver.begin(TransactionMode::Read)?;
-        let outcome = work(&mut Transaction { driver: self.driver.as_mut() });
+        let outcome = work(&mut Transaction::new(self.driver.as_mut()));
         self.driver.rollback();
         outcome
     }
@@ -134,7 +134,7 @@ impl Store {
         if REHEARSES_WRITES {
             self.rehearse(durability, &mut work)?;
         }
-        match work(&mut Transaction { driver: self.driver.as_mut() }) {
+        match work(&mut Transaction::new(self.driver.as_mut())) {
             Ok(TxEnd::Commit(outcome)) => self.commit().map(|()| outcome).map_err(E::from),
             Ok(TxEnd::CommitThenFail(error)) => {
                 self.commit()?;
@@ -159,7 +159,7 @@ impl Store {
     ) -> Result<(), Fault> {
         self.driver.set_counting(false);
         // Only the second outcome counts.
-        let _ = work(&mut Transaction { driver: self.driver.as_mut() });
+        let _ = work(&mut Transaction::new(self.driver.as_mut()));
         self.driver.rollback();
         let begun = self.driver.begin(TransactionMode::Write(durability));
         self.driver.set_counting(true);
@@ -213,16 +213,27 @@ fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> 
     }
 }
 
-statements! {
-    const NEWEST_TIME = "SELECT at FROM event ORDER BY id DESC LIMIT 1";
-}
-
 /// A transaction under way. The functions of the tables take it.
 pub struct Transaction<'a> {
     driver: &'a mut dyn DatabaseDriver,
+    timers: Option<StoreTimers>,
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    fn new(driver: &'a mut dyn DatabaseDriver) -> Self {
+        Self { driver, timers: None }
+    }
+
+    /// Returns the timers of the store as they were when they were first asked for in this transaction.
+    pub fn timers(&mut self) -> Result<StoreTimers, Fault> {
+        if let Some(timers) = self.timers {
+            return Ok(timers);
+        }
+        let timers = thread::load_timers(self)?;
+        self.timers = Some(timers);
+        Ok(timers)
+    }
+
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
@@ -276,6 +287,6 @@ impl Transaction<'_> {
     /// # Errors
     /// The store failed.
     pub fn transaction_time(&mut self, clock: Time) -> Result<Time, Fault> {
-        Ok(clock.max(Time(self.query_number(NEWEST_TIME, &[])?)))
+        Ok(self.timers()?.now(clock))
     }
 }

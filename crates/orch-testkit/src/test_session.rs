@@ -12,6 +12,7 @@ use orch_inbox::{Error, Response, Session};
 use orch_inbox::{ask, cancel, claim, close, progress, release, renew, reply, send, show};
 use orch_scheduler::{
     TaskOverview, TaskSelector, dep, dispatch, events, recall, reconcile, run as run_operation, task,
+    unit_of_work,
 };
 use orch_store::invariant;
 use orch_store::page::PageRequest;
@@ -271,7 +272,7 @@ impl TestSession {
     ///
     /// # Errors
     /// What the operation says.
-    pub fn reconcile_all(&mut self) -> Result<Vec<reconcile::TaskTransition>, Error> {
+    pub fn reconcile_all(&mut self) -> Result<Vec<unit_of_work::TaskTransition>, Error> {
         reconcile::reconcile_runs(&mut self.session, None, None, false).map(|done| expect_fresh(done).changes)
     }
 

@@ -10,9 +10,9 @@ use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{attempt, task, worktree};
 
 use super::subject::{WorktreeSummary, worktree_presence};
+use crate::fresh_read::read_fresh;
 use crate::lookup;
 use crate::run_repository::open_repository;
-use crate::unit_of_work::read_fresh;
 use crate::worktree_pool::WorktreePool;
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};

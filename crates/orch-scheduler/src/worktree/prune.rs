@@ -11,12 +11,12 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
 use super::subject::AttemptWorktree;
+use crate::fresh_read::read_fresh;
 use crate::lookup;
 use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
 use crate::run_repository::{open_repository, require_run_git};
-use crate::unit_of_work::read_fresh;
 use crate::worktree_pool::{LeftoverWorktree, WorktreePool};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 

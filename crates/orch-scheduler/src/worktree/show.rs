@@ -6,8 +6,8 @@ use orch_core::worktree::WorktreePresence;
 
 use super::subject::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use crate::AttemptSelector;
+use crate::fresh_read::read_fresh;
 use crate::run_repository::open_repository;
-use crate::unit_of_work::read_fresh;
 use orch_git::{DirtyFile, RefName};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;

@@ -24,11 +24,16 @@ const SEEN_EVERY: TimeSpan = TimeSpan::from_seconds(10);
 
 statements! {
     const LOAD = "SELECT name, last_seen_at, message_cursor FROM agent WHERE name = $1";
-    const LIST =
-        "SELECT name, last_seen_at, message_cursor FROM agent WHERE name > $1 ORDER BY name LIMIT $2";
     const COUNT = "SELECT count(*) FROM agent";
     const NAME = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, NULL, 0, $2)
         ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING last_seen_at";
+    const LOADS = "SELECT name, last_seen_at, message_cursor,
+        (SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder = agent.name),
+        (SELECT count(*) FROM thread INDEXED BY thread_queue
+        WHERE to_agent = agent.name AND kind = 'work' AND state = 'queued' AND withdrawn = 0),
+        (SELECT count(*) FROM message WHERE to_agent = agent.name AND id > agent.message_cursor)
+        FROM agent WHERE name > $1 ORDER BY name LIMIT $2";
+    const SEEN_MANY = "SELECT name FROM agent WHERE last_seen_at IS NOT NULL AND name IN (SELECT value FROM json_each($1))";
     const SEE = "INSERT INTO agent (name, last_seen_at, message_cursor, created_at) VALUES ($1, $2, 0, $2)
         ON CONFLICT (name) DO UPDATE SET last_seen_at = excluded.last_seen_at";
     const READ_THROUGH = "UPDATE agent SET message_cursor = $2 WHERE name = $1 AND message_cursor < $2";
@@ -53,14 +58,6 @@ pub fn load(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Agent>, Faul
     tx.query_first(LOAD, &[name.as_str().into()], agent_from_row)
 }
 
-/// Agents by name, behind `after`.
-///
-/// # Errors
-/// The store failed.
-pub fn list(tx: &mut Transaction<'_>, after: &str, limit: u32) -> Result<Vec<Agent>, Fault> {
-    tx.query_all(LIST, &[after.into(), limit.into()], agent_from_row)
-}
-
 /// How many agents there are.
 ///
 /// # Errors
@@ -75,13 +72,59 @@ pub fn register_name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result
     Ok(seen.flatten().is_some())
 }
 
-/// Whether an agent's row should be touched: it is unknown, or was last seen a while ago.
-///
-/// # Errors
-/// The store failed.
+/// Returns whether a sighting should be recorded: the agent was never seen, or not for a while.
+#[must_use]
+pub fn is_sighting_due(seen_at: Option<Time>, now: Time) -> bool {
+    seen_at.is_none_or(|at| now - at >= SEEN_EVERY || at > now)
+}
+
+/// Returns whether a sighting of an agent should be recorded.
 pub fn sighting_due(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<bool, Fault> {
-    let seen = load(tx, name)?.and_then(|agent| agent.last_seen_at);
-    Ok(seen.is_none_or(|at| now - at >= SEEN_EVERY || at > now))
+    Ok(is_sighting_due(load(tx, name)?.and_then(|agent| agent.last_seen_at), now))
+}
+
+/// Records a sighting of an agent whose last one is known, to the nearest ten seconds.
+pub fn record_sighting_after(
+    tx: &mut Transaction<'_>,
+    name: &Slug,
+    seen_at: Option<Time>,
+    now: Time,
+) -> Result<(), Fault> {
+    if is_sighting_due(seen_at, now) {
+        tx.execute(SEE, &[name.as_str().into(), now.0.into()])?;
+    }
+    Ok(())
+}
+
+/// An agent with its load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLoad {
+    /// The agent.
+    pub agent: Agent,
+    /// How many threads it holds.
+    pub held: u64,
+    /// How much work is queued for it.
+    pub queued: u64,
+    /// How many messages to it come after its cursor.
+    pub unread: u64,
+}
+
+/// Lists agents by name behind `after`, each with its load.
+pub fn list_loads(tx: &mut Transaction<'_>, after: &str, limit: u32) -> Result<Vec<AgentLoad>, Fault> {
+    tx.query_all(LOADS, &[after.into(), limit.into()], |row| {
+        Ok(AgentLoad {
+            agent: agent_from_row(row)?,
+            held: row.int(3)?.unsigned_abs(),
+            queued: row.int(4)?.unsigned_abs(),
+            unread: row.int(5)?.unsigned_abs(),
+        })
+    })
+}
+
+/// Returns those of some names that were ever seen.
+pub fn list_seen(tx: &mut Transaction<'_>, names: &[&Slug]) -> Result<Vec<Slug>, Fault> {
+    let names = super::name_list(names.iter().map(|name| name.as_str()));
+    tx.query_all(SEEN_MANY, &[names.as_str().into()], |row| slug_column(row, 0))
 }
 
 /// Notes that an agent does something, to the nearest ten seconds.
@@ -89,10 +132,8 @@ pub fn sighting_due(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<
 /// # Errors
 /// The store failed.
 pub fn record_sighting(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
-    if sighting_due(tx, name, now)? {
-        tx.execute(SEE, &[name.as_str().into(), now.0.into()])?;
-    }
-    Ok(())
+    let seen_at = load(tx, name)?.and_then(|agent| agent.last_seen_at);
+    record_sighting_after(tx, name, seen_at, now)
 }
 
 /// Moves an agent's cursor forward; says whether it moved.

@@ -5,7 +5,9 @@ use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, Task
 use orch_core::task::{ChecksStatus, Task};
 use orch_core::time::{Time, TimeSpan};
 
-use super::{count_column, list_column, list_text, name_column, slug_column, time_column, time_or_null};
+use super::{
+    count_column, id_list, list_column, list_text, name_column, slug_column, time_column, time_or_null,
+};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -36,6 +38,11 @@ statements! {
         log_tail = excluded.log_tail";
     const TEXT = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
     const LOAD = select!("WHERE a.id = $1");
+    const LOAD_MANY = select!("WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY a.id");
+    const ACTIVITY = "SELECT a.id, a.created_at, th.expires_at,
+        (SELECT m.id FROM message m INDEXED BY message_thread
+        WHERE m.thread_id = a.thread_id AND m.kind = 'progress' ORDER BY m.id DESC LIMIT 1)
+        FROM attempt a LEFT JOIN thread th ON th.id = a.thread_id AND th.state = 'claimed' WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const NUMBERED = select!("WHERE a.task_id = $1 AND a.number = $2");
     const OF_TASK = select!("WHERE a.task_id = $1 ORDER BY a.number DESC LIMIT $2");
     const LIVE_OF_ALL = select!("WHERE a.ended_at IS NULL ORDER BY a.id LIMIT $1");
@@ -240,4 +247,36 @@ pub fn list_by_run(
 /// The store failed.
 pub fn recent_durations(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<TimeSpan>, Fault> {
     tx.query_all(DURATIONS, &[run.0.into()], |row| row.int(0).map(TimeSpan))
+}
+
+/// Loads several attempts, in the order of their ids; ids without a row are left out.
+pub fn load_many(tx: &mut Transaction<'_>, ids: &[AttemptId]) -> Result<Vec<Attempt>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[ids.as_str().into()], attempt_from_row)
+}
+
+/// How an attempt under way is getting on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptActivity {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// When it was created.
+    pub created_at: Time,
+    /// When the running lease of its thread expires.
+    pub lease_expires_at: Option<Time>,
+    /// The last progress message of its thread.
+    pub progress: Option<MessageId>,
+}
+
+/// Loads the activity of several attempts.
+pub fn load_activity(tx: &mut Transaction<'_>, ids: &[AttemptId]) -> Result<Vec<AttemptActivity>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(ACTIVITY, &[ids.as_str().into()], |row| {
+        Ok(AttemptActivity {
+            attempt: AttemptId(row.int(0)?),
+            created_at: time_column(row, 1)?,
+            lease_expires_at: time_or_null(row, 2)?,
+            progress: row.int_or_null(3)?.map(MessageId),
+        })
+    })
 }

@@ -3,7 +3,7 @@
 use orch_core::id::{RunId, Slug, TaskId, TaskName};
 use orch_core::task::TaskState;
 
-use super::{count_column, name_column, slug_column};
+use super::{count_column, id_list, name_column, slug_column};
 use crate::driver::SqlRow;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -20,22 +20,38 @@ macro_rules! edges {
 
 statements! {
     const INSERT = "INSERT INTO dependency (task_id, on_id) VALUES ($1, $2)";
+    const INSERT_MANY =
+        "INSERT INTO dependency (task_id, on_id) SELECT CAST($1 AS BIGINT), CAST(value AS BIGINT) FROM json_each($2)";
     const DELETE = "DELETE FROM dependency WHERE task_id = $1 AND on_id = $2";
     const EXISTS = "SELECT count(*) FROM dependency WHERE task_id = $1 AND on_id = $2";
     const DEPENDENTS = "SELECT task_id FROM dependency WHERE on_id = $1 ORDER BY task_id";
+    const DEPENDENTS_MANY = "SELECT on_id, task_id FROM dependency
+        WHERE on_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY on_id, task_id";
     const RANKED_DEPENDENTS = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1 ORDER BY d.task_id";
     const RANKED_DEPENDENCIES = "SELECT t.id, t.rank FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
     const LONGEST_DEPENDENT =
         "SELECT max(t.rank) FROM dependency d JOIN task t ON t.id = d.task_id WHERE d.on_id = $1";
     const WAITS_FOR = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
         WHERE d.task_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY d.on_id";
-    const BROKEN = "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id
-        WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.on_id LIMIT 100";
-    const WORST = "SELECT t.id, t.key, t.state FROM dependency d JOIN task t ON t.id = d.on_id
-        WHERE d.task_id = $1 AND t.state IN ('failed', 'skipped', 'cancelled')
-        ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1";
+    const WAITS_FOR_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
+        AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY d.task_id, d.on_id";
+    const BROKEN_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
+        AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.task_id, d.on_id";
+    // Back from each task to its first dependency that failed or was cancelled, through those that were skipped.
+    const ROOT_CAUSES = "WITH RECURSIVE back (origin, id, state, step) AS (
+        SELECT CAST(value AS BIGINT), CAST(value AS BIGINT), CAST('skipped' AS TEXT), 0 FROM json_each($1)
+        UNION ALL SELECT back.origin, w.id, w.state, back.step + 1 FROM back JOIN task w ON w.id = (
+        SELECT t.id FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id = back.id AND t.state IN ('failed', 'skipped', 'cancelled')
+        ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1)
+        WHERE back.state = 'skipped' AND back.step < $2)
+        SELECT t.key, back.origin FROM back JOIN task t ON t.id = back.id WHERE back.state <> 'skipped'";
     const KEYS =
         "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
+    const KEYS_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
+        WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY d.task_id, d.on_id";
     const OF_RUN = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
         WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
     const EDGES_OF_RUN =
@@ -145,24 +161,22 @@ pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fa
     tx.query_all(WAITS_FOR, &[task.0.into()], |row| slug_column(row, 0))
 }
 
-/// Keys of a task's dependencies that failed, were cancelled or were skipped, oldest first; at most 100.
-///
-/// # Errors
-/// The store failed.
-pub fn broken_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
-    tx.query_all(BROKEN, &[task.0.into()], |row| slug_column(row, 0))
+/// Lists the keys of the dependencies of several tasks that failed, were cancelled or were skipped: by task, then oldest
+/// first.
+pub fn broken_keys_many(tx: &mut Transaction<'_>, tasks: &[TaskId]) -> Result<Vec<(TaskId, Slug)>, Fault> {
+    list_keys(tx, BROKEN_MANY, tasks)
 }
 
-/// A task's first dependency that failed or was cancelled, else the first that was skipped.
-///
-/// # Errors
-/// The store failed.
-pub fn worst_dependency(
+/// Finds the failed or cancelled tasks because of which several tasks were skipped, at most so many steps back.
+pub fn root_causes(
     tx: &mut Transaction<'_>,
-    task: TaskId,
-) -> Result<Option<(TaskId, Slug, TaskState)>, Fault> {
-    tx.query_first(WORST, &[task.0.into()], |row| {
-        Ok((TaskId(row.int(0)?), slug_column(row, 1)?, name_column(row, 2, "task", TaskState::parse)?))
+    skipped: &[TaskId],
+    steps: usize,
+) -> Result<Vec<(TaskId, Slug)>, Fault> {
+    let skipped = id_list(skipped.iter().map(|id| id.0));
+    let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+    tx.query_all(ROOT_CAUSES, &[skipped.as_str().into(), steps.into()], |row| {
+        Ok((TaskId(row.int(1)?), slug_column(row, 0)?))
     })
 }
 
@@ -221,4 +235,38 @@ pub fn edges_on_task(
     limit: u32,
 ) -> Result<Vec<DependencyEdge>, Fault> {
     tx.query_all(EDGES_ON_TASK, &[on.0.into(), after.0.into(), limit.into()], edge_from_row)
+}
+
+/// Adds edges from one task to several that it waits for.
+pub fn insert_many(tx: &mut Transaction<'_>, task: TaskId, on: &[TaskId]) -> Result<(), Fault> {
+    let on = id_list(on.iter().map(|id| id.0));
+    tx.execute(INSERT_MANY, &[task.0.into(), on.as_str().into()]).map(|_| ())
+}
+
+/// Lists the keys of the unfinished dependencies of several tasks: by task, then oldest first.
+pub fn waits_for_many(tx: &mut Transaction<'_>, tasks: &[TaskId]) -> Result<Vec<(TaskId, Slug)>, Fault> {
+    list_keys(tx, WAITS_FOR_MANY, tasks)
+}
+
+/// Lists the keys of all dependencies of several tasks: by task, then oldest first.
+pub fn dependency_keys_many(
+    tx: &mut Transaction<'_>,
+    tasks: &[TaskId],
+) -> Result<Vec<(TaskId, Slug)>, Fault> {
+    list_keys(tx, KEYS_MANY, tasks)
+}
+
+fn list_keys(
+    tx: &mut Transaction<'_>,
+    statement: crate::Statement,
+    tasks: &[TaskId],
+) -> Result<Vec<(TaskId, Slug)>, Fault> {
+    let tasks = id_list(tasks.iter().map(|id| id.0));
+    tx.query_all(statement, &[tasks.as_str().into()], |row| Ok((TaskId(row.int(1)?), slug_column(row, 0)?)))
+}
+
+/// Lists the dependents of several tasks, as pairs (task, dependent).
+pub fn list_dependents_many(tx: &mut Transaction<'_>, on: &[TaskId]) -> Result<Vec<(TaskId, TaskId)>, Fault> {
+    let on = id_list(on.iter().map(|id| id.0));
+    tx.query_all(DEPENDENTS_MANY, &[on.as_str().into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
 }

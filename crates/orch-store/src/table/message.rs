@@ -5,7 +5,7 @@ use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::time::Time;
 
 use super::id_high_water::highest;
-use super::{list_column, list_text, name_column, slug_column, time_column};
+use super::{id_list, list_column, list_text, name_column, slug_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -28,6 +28,7 @@ statements! {
         ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
     );
     const LOAD = select!("WHERE id = $1");
+    const LOAD_MANY = select!("WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id");
     const OF_THREAD = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     const LAST_OF_THREAD = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
     const LAST_OF_KIND = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
@@ -264,4 +265,10 @@ pub fn find_late_duplicate(
     body: &str,
 ) -> Result<Option<Message>, Fault> {
     tx.query_first(LATE_TWIN, &[thread.0.into(), from.as_str().into(), body.into()], message_from_row)
+}
+
+/// Loads several messages, in the order of their ids; ids without a row are left out.
+pub fn load_many(tx: &mut Transaction<'_>, ids: &[MessageId]) -> Result<Vec<Message>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[ids.as_str().into()], message_from_row)
 }

@@ -96,6 +96,16 @@ fn slugs_column(row: &dyn SqlRow, column: usize) -> Result<Vec<Slug>, Fault> {
     Ok(list_column(row, column)?.into_iter().map(Slug::from_stored).collect())
 }
 
+/// Encodes ids as a parameter that a statement reads with `json_each`.
+fn id_list(ids: impl IntoIterator<Item = i64>) -> String {
+    serde_json::Value::from_iter(ids).to_string()
+}
+
+/// Encodes names as a parameter that a statement reads with `json_each`.
+fn name_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(names).to_string()
+}
+
 /// The statements of every table, each with its table and its name.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate::Statement)])> {

@@ -6,8 +6,8 @@ use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 
 use super::{
-    count_column, count_or_null, list_column, list_text, name_column, slug_column, slug_or_null,
-    slugs_column, slugs_text, time_column, time_or_null,
+    count_column, count_or_null, id_list, list_column, list_text, name_column, name_list, slug_column,
+    slug_or_null, slugs_column, slugs_text, time_column, time_or_null,
 };
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
@@ -20,6 +20,18 @@ macro_rules! select {
             t.not_before, t.attempt_id, t.attempt_number, t.failures, t.losses, t.max_attempts, t.allow_empty, t.checks,
             t.created_at, t.updated_at, r.name FROM task t ",
             $rest
+        )
+    };
+}
+
+/// The ready task of a priority with the longest chain of dependents; each priority has its part of the index.
+macro_rules! longest_ready {
+    ($priority:literal) => {
+        concat!(
+            "SELECT id, rank FROM (SELECT id, rank FROM task INDEXED BY task_ready WHERE run_id = $1 AND state = 'ready' AND priority = ",
+            $priority,
+            " ORDER BY rank DESC, id LIMIT 1) AS ready_",
+            $priority
         )
     };
 }
@@ -44,6 +56,10 @@ statements! {
         FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
     const SET_RANK = "UPDATE task SET rank = $2 WHERE id = $1";
     const LOAD = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
+    const LOAD_MANY = select!("JOIN run r ON r.id = t.run_id WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY t.id");
+    const BY_KEYS = select!(
+        "JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key IN (SELECT value FROM json_each($2)) ORDER BY t.id"
+    );
     const BY_KEY = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
     const ID_BY_KEY = "SELECT id FROM task WHERE run_id = $1 AND key = $2";
     const LIST = select!(
@@ -51,6 +67,16 @@ statements! {
     );
     const LIST_STATE = select!(
         "INDEXED BY task_state JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.state = $4 AND t.id > $2 ORDER BY t.id LIMIT $3"
+    );
+    // At most five states; those that are not wanted are given as null.
+    const LIST_STATES = select!(
+        "JOIN run r ON r.id = t.run_id WHERE t.id IN (
+        SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $4 AND id > $2 ORDER BY id LIMIT $3) AS a
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $5 AND id > $2 ORDER BY id LIMIT $3) AS b
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $6 AND id > $2 ORDER BY id LIMIT $3) AS c
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $7 AND id > $2 ORDER BY id LIMIT $3) AS d
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $8 AND id > $2 ORDER BY id LIMIT $3) AS e)
+        ORDER BY t.id"
     );
     const LIST_LABEL = select!(
         "JOIN run r ON r.id = t.run_id JOIN task_label l ON l.task_id = t.id
@@ -68,16 +94,23 @@ statements! {
         WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
     const BACKOFF_COUNT = "SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
     const BACKOFF_NEXT = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
-    const READY_OF_PRIORITY = select!(
-        "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
-        WHERE t.run_id = $1 AND t.state = 'ready' AND t.priority = $2 ORDER BY t.rank DESC, t.id LIMIT 1"
+    // The first task of the chain is ready or has a live attempt; each next one is the oldest of the highest rank.
+    const CRITICAL_PATH = concat!(
+        "WITH RECURSIVE candidate (id, rank) AS (",
+        longest_ready!(0), " UNION ALL ", longest_ready!(1), " UNION ALL ", longest_ready!(2), " UNION ALL ",
+        longest_ready!(3), " UNION ALL ", longest_ready!(4), " UNION ALL
+        SELECT id, rank FROM (SELECT id, rank FROM task INDEXED BY task_live
+        WHERE run_id = $1 AND state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY rank DESC, id LIMIT 1) AS live),
+        chain (id, rank, step) AS (
+        SELECT id, rank, 1 FROM (SELECT id, rank FROM candidate ORDER BY rank DESC, id LIMIT 1) AS first
+        UNION ALL SELECT (SELECT d.task_id FROM dependency d JOIN task n ON n.id = d.task_id
+        WHERE d.on_id = chain.id AND n.rank + 1 = chain.rank ORDER BY d.task_id LIMIT 1), chain.rank - 1, chain.step + 1
+        FROM chain WHERE chain.id IS NOT NULL AND chain.rank > 0 AND chain.step < $2)
+        SELECT t.key, t.rank FROM chain JOIN task t ON t.id = chain.id ORDER BY chain.step"
     );
-    const LONGEST_LIVE = select!(
-        "INDEXED BY task_live JOIN run r ON r.id = t.run_id
-        WHERE t.run_id = $1 AND t.state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY t.rank DESC, t.id LIMIT 1"
-    );
-    const IS_READY = "SELECT count(*) FROM task WHERE id = $1 AND state = 'ready'";
+    const COUNT_READY = "SELECT count(*) FROM task WHERE state = 'ready' AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const TEXT = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
+    const TEXTS = "SELECT spec, accept, verify, task_id FROM task_text WHERE task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
 }
 
 fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
@@ -185,14 +218,18 @@ pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Resul
 /// # Errors
 /// The store failed.
 pub fn load_text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
-    let found = tx.query_first(TEXT, &[id.0.into()], |row| {
-        Ok(TaskText {
-            spec: row.text_or_null(0)?,
-            accept: list_column(row, 1)?,
-            verify: list_column(row, 2)?,
-        })
-    })?;
-    Ok(found.unwrap_or_default())
+    Ok(tx.query_first(TEXT, &[id.0.into()], text_from_row)?.unwrap_or_default())
+}
+
+/// Loads the long texts of several tasks; a task without texts is left out.
+pub fn load_texts(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<Vec<(TaskId, TaskText)>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    let read = |row: &dyn SqlRow| Ok((TaskId(row.int(3)?), text_from_row(row)?));
+    tx.query_all(TEXTS, &[ids.as_str().into()], read)
+}
+
+fn text_from_row(row: &dyn SqlRow) -> Result<TaskText, Fault> {
+    Ok(TaskText { spec: row.text_or_null(0)?, accept: list_column(row, 1)?, verify: list_column(row, 2)? })
 }
 
 /// Writes what moves: state, counters, attempt, tries.
@@ -391,26 +428,48 @@ pub fn next_retry_time(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Resul
     Ok(tx.query_first(BACKOFF_NEXT, &[run.0.into(), now.0.into()], |row| time_or_null(row, 0))?.flatten())
 }
 
-/// The ready task of a priority with the longest chain behind it.
-///
-/// # Errors
-/// The store failed.
-pub fn longest_ready(tx: &mut Transaction<'_>, run: RunId, priority: u8) -> Result<Option<Task>, Fault> {
-    tx.query_first(READY_OF_PRIORITY, &[run.0.into(), priority.into()], task_from_row)
+/// Loads several tasks, in the order of their ids; ids without a row are left out.
+pub fn load_many(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<Vec<Task>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[ids.as_str().into()], task_from_row)
 }
 
-/// The task with a live attempt that has the longest chain behind it.
-///
-/// # Errors
-/// The store failed.
-pub fn longest_live(tx: &mut Transaction<'_>, run: RunId) -> Result<Option<Task>, Fault> {
-    tx.query_first(LONGEST_LIVE, &[run.0.into()], task_from_row)
+/// Loads the tasks of a run that have one of these keys, oldest first.
+pub fn load_by_keys(tx: &mut Transaction<'_>, run: RunId, keys: &[&Slug]) -> Result<Vec<Task>, Fault> {
+    let keys = name_list(keys.iter().map(|key| key.as_str()));
+    tx.query_all(BY_KEYS, &[run.0.into(), keys.as_str().into()], task_from_row)
 }
 
-/// Whether a task is ready.
-///
-/// # Errors
-/// The store failed.
-pub fn is_ready(tx: &mut Transaction<'_>, id: TaskId) -> Result<bool, Fault> {
-    tx.query_number(IS_READY, &[id.0.into()]).map(|count| count > 0)
+/// The most states that [`list_in_states`] takes.
+pub const STATES_MAX: usize = 5;
+
+/// Lists a run's tasks in some states behind one, oldest first: at most `limit` of each state.
+pub fn list_in_states(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    states: &[TaskState],
+    after: TaskId,
+    limit: u32,
+) -> Result<Vec<Task>, Fault> {
+    let mut tasks = Vec::new();
+    for states in states.chunks(STATES_MAX) {
+        let mut values = vec![run.0.into(), after.0.into(), limit.into()];
+        values.extend(states.iter().map(|state| SqlParameter::from(state.name())));
+        values.resize(3 + STATES_MAX, SqlParameter::Null);
+        tasks.extend(tx.query_all(LIST_STATES, &values, task_from_row)?);
+    }
+    tasks.sort_by_key(|task| task.id);
+    Ok(tasks)
+}
+
+/// Returns the first tasks of a run's longest chain of unfinished tasks, each with its rank.
+pub fn critical_path(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<(Slug, u32)>, Fault> {
+    let read = |row: &dyn SqlRow| Ok((slug_column(row, 0)?, count_column(row, 1)?));
+    tx.query_all(CRITICAL_PATH, &[run.0.into(), limit.into()], read)
+}
+
+/// Counts those of some tasks that are ready.
+pub fn count_ready(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<u64, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    Ok(tx.query_number(COUNT_READY, &[ids.as_str().into()])?.unsigned_abs())
 }

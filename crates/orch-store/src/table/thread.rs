@@ -10,26 +10,34 @@ use orch_core::time::{Time, TimeSpan};
 
 use super::id_high_water::highest;
 use super::{
-    count_column, name_column, require_present, slug_column, slug_or_null, span_or_null, time_column,
-    time_or_null,
+    count_column, id_list, name_column, require_present, slug_column, slug_or_null, span_or_null,
+    time_column, time_or_null,
 };
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
+
+macro_rules! columns {
+    () => {
+        "SELECT id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms, run_id, task_id, attempt_id,
+        state, withdrawn, holder, token, held_lease_ms, expires_at, question_id, default_at,
+        answered_question_id, answer_id, closing_id, releases, shown_id, message_count, created_at, updated_at"
+    };
+}
 
 macro_rules! select {
     ($rest:literal) => {
         select!("thread", $rest)
     };
     ($from:literal, $rest:literal) => {
-        concat!(
-            "SELECT id, kind, subject, from_agent, to_agent, priority, lease_ms, answer_after_ms, run_id, task_id, attempt_id,
-            state, withdrawn, holder, token, held_lease_ms, expires_at, question_id, default_at,
-            answered_question_id, answer_id, closing_id, releases, shown_id, message_count, created_at, updated_at FROM ",
-            $from,
-            " ",
-            $rest
-        )
+        concat!(columns!(), " FROM ", $from, " ", $rest)
+    };
+}
+
+/// The time of the newest event.
+macro_rules! newest_event {
+    () => {
+        "(SELECT at FROM event ORDER BY id DESC LIMIT 1)"
     };
 }
 
@@ -46,12 +54,34 @@ statements! {
         expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
         closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
     const SEEN = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
+    const SEEN_MANY = "UPDATE thread SET news = 0 WHERE news = 1 AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const LOAD = select!("WHERE id = $1");
+    const LOAD_MANY = select!("WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id");
+    const LOAD_WITH_CONTEXT = concat!(
+        columns!(),
+        ", ",
+        newest_event!(),
+        ", (SELECT last_seen_at FROM agent WHERE name = thread.holder),
+        (SELECT count(*) FROM message m INDEXED BY message_thread WHERE m.thread_id = thread.id AND m.to_agent = thread.holder
+        AND m.id > thread.shown_id AND m.id > coalesce((SELECT message_cursor FROM agent WHERE name = thread.holder), 0))
+        FROM thread WHERE id = $1"
+    );
+    const CLAIMABLE = concat!(
+        columns!(),
+        ", ",
+        newest_event!(),
+        ", (SELECT last_seen_at FROM agent WHERE name = $3), (SELECT last_seen_at FROM agent WHERE name = $1)
+        FROM thread WHERE id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
+        WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1) AS queued
+        UNION ALL SELECT id FROM (SELECT id FROM thread INDEXED BY thread_lapsing
+        WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL
+        AND lost_at <= (SELECT max(at) FROM (SELECT at FROM ",
+        newest_event!(),
+        " AS newest UNION ALL SELECT CAST($2 AS BIGINT)) AS clock) ORDER BY priority, id LIMIT 1) AS lapsed)
+        ORDER BY priority, id LIMIT 1"
+    );
     const QUEUED = select!(
         "INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1"
-    );
-    const LAPSED = select!(
-        "INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL AND lost_at <= $2 ORDER BY priority, id LIMIT 1"
     );
     const LAPSING_NEXT = "SELECT min(lost_at) FROM thread INDEXED BY thread_lapsing WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL";
     const QUEUE_LENGTH = "SELECT count(*) FROM thread INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0";
@@ -63,12 +93,13 @@ statements! {
     const DEFAULTS_DUE = select!(
         "INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1 ORDER BY default_at, id"
     );
-    const NEWS_OF = "SELECT EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
-        EXISTS (SELECT 1 FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL AND lost_at <= $1),
-        EXISTS (SELECT 1 FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL AND default_at <= $1)";
-    const NEXT_TIMER = "SELECT min(at) FROM (
-        SELECT min(lost_at) AS at FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL
-        UNION ALL SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) AS timers";
+    const TIMERS = concat!(
+        "SELECT ",
+        newest_event!(),
+        ", EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
+        (SELECT min(lost_at) FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL),
+        (SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL)"
+    );
     const NEXT_DEFAULT =
         "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
     const ASKING = select!(
@@ -303,14 +334,60 @@ pub fn load(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Thread>, Fa
     tx.query_first(LOAD, &[id.0.into()], thread_from_row)
 }
 
-/// The most urgent work of a queue: queued, or left behind by a holder whose lease was lost.
-///
-/// # Errors
-/// The store failed.
-pub fn find_claimable(tx: &mut Transaction<'_>, queue: &Slug, now: Time) -> Result<Option<Thread>, Fault> {
-    let queued = tx.query_first(QUEUED, &[queue.as_str().into()], thread_from_row)?;
-    let lapsed = tx.query_first(LAPSED, &[queue.as_str().into(), now.0.into()], thread_from_row)?;
-    Ok(queued.into_iter().chain(lapsed).min_by_key(|thread| (thread.head.priority, thread.id)))
+/// A thread with the facts that a write of its holder needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadContext {
+    /// The thread.
+    pub thread: Thread,
+    /// The time of the newest event.
+    pub newest_event: Option<Time>,
+    /// When the holder was last seen.
+    pub holder_seen_at: Option<Time>,
+    /// How many messages to the holder it has neither acknowledged nor been shown when it claimed.
+    pub unread: u64,
+}
+
+/// Loads a thread with the facts that a write of its holder needs, in one statement.
+pub fn load_with_context(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<ThreadContext>, Fault> {
+    tx.query_first(LOAD_WITH_CONTEXT, &[id.0.into()], |row| {
+        Ok(ThreadContext {
+            thread: thread_from_row(row)?,
+            newest_event: time_or_null(row, 27)?,
+            holder_seen_at: time_or_null(row, 28)?,
+            unread: row.int(29)?.unsigned_abs(),
+        })
+    })
+}
+
+/// The most urgent work of a queue with the facts that claiming it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimCandidate {
+    /// The thread.
+    pub thread: Thread,
+    /// The time of the newest event.
+    pub newest_event: Option<Time>,
+    /// When the agent that claims was last seen.
+    pub claimer_seen_at: Option<Time>,
+    /// When the agent of the queue was last seen.
+    pub queue_seen_at: Option<Time>,
+}
+
+/// Finds the most urgent work of a queue: queued, or left behind by a holder whose lease is lost.
+pub fn find_claimable(
+    tx: &mut Transaction<'_>,
+    queue: &Slug,
+    claimer: &Slug,
+    clock: Time,
+) -> Result<Option<ClaimCandidate>, Fault> {
+    let values = [queue.as_str().into(), clock.0.into(), claimer.as_str().into()];
+    tx.query_first(CLAIMABLE, &values, |row| {
+        Ok(ClaimCandidate {
+            thread: thread_from_row(row)?,
+            newest_event: time_or_null(row, 27)?,
+            claimer_seen_at: time_or_null(row, 28)?,
+            queue_seen_at: time_or_null(row, 29)?,
+        })
+    })
 }
 
 /// The most urgent work of a queue that nobody has claimed.
@@ -370,7 +447,7 @@ pub fn list_due_defaults(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thre
     tx.query_all(DEFAULTS_DUE, &[now.0.into()], thread_from_row)
 }
 
-/// Which of the three lists above have an entry.
+/// The changes of a store that wait to be reconciled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PendingChanges {
     /// Threads changed since their owner last looked.
@@ -382,30 +459,67 @@ pub struct PendingChanges {
 }
 
 impl PendingChanges {
-    /// Whether there is any at all.
+    /// Returns whether any change is pending.
     #[must_use]
     pub fn is_pending(self) -> bool {
         self.threads || self.lapsed || self.defaults
     }
 }
 
-/// Whether there is news: the one question that every `orch` command asks first.
-///
-/// # Errors
-/// The store failed.
-pub fn pending_changes(tx: &mut Transaction<'_>, now: Time) -> Result<PendingChanges, Fault> {
-    let news = tx.query_first(NEWS_OF, &[now.0.into()], |row| {
-        Ok(PendingChanges { threads: row.int(0)? != 0, lapsed: row.int(1)? != 0, defaults: row.int(2)? != 0 })
-    })?;
-    Ok(news.unwrap_or_default())
+/// The answer to the one question that every transaction of the scheduler begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreTimers {
+    /// The time of the newest event.
+    pub newest_event: Option<Time>,
+    /// Whether threads changed since their owner last looked.
+    pub has_dirty_threads: bool,
+    /// When the next lease of an owned thread is lost.
+    pub next_loss: Option<Time>,
+    /// When the next default answer is due.
+    pub next_default: Option<Time>,
 }
 
-/// When the next lease of an owned thread is lost, or the next default is due.
-///
-/// # Errors
-/// The store failed.
+impl StoreTimers {
+    /// Returns the time of a transaction: the clock's, but never earlier than the newest event.
+    #[must_use]
+    pub fn now(self, clock: Time) -> Time {
+        self.newest_event.map_or(clock, |newest| clock.max(newest))
+    }
+
+    /// Returns the changes that are pending at a time.
+    #[must_use]
+    pub fn pending(self, now: Time) -> PendingChanges {
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        PendingChanges {
+            threads: self.has_dirty_threads,
+            lapsed: is_due(self.next_loss),
+            defaults: is_due(self.next_default),
+        }
+    }
+
+    /// Returns when the next lease of an owned thread is lost, or the next default is due.
+    #[must_use]
+    pub fn next(self) -> Option<Time> {
+        self.next_loss.into_iter().chain(self.next_default).min()
+    }
+}
+
+/// Loads the newest time, the pending changes and the next timers.
+pub fn load_timers(tx: &mut Transaction<'_>) -> Result<StoreTimers, Fault> {
+    let timers = tx.query_first(TIMERS, &[], |row| {
+        Ok(StoreTimers {
+            newest_event: time_or_null(row, 0)?,
+            has_dirty_threads: row.int(1)? != 0,
+            next_loss: time_or_null(row, 2)?,
+            next_default: time_or_null(row, 3)?,
+        })
+    })?;
+    Ok(timers.unwrap_or_default())
+}
+
+/// Loads when the next lease of an owned thread is lost, or the next default is due.
 pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
-    Ok(tx.query_first(NEXT_TIMER, &[], |row| time_or_null(row, 0))?.flatten())
+    Ok(load_timers(tx)?.next())
 }
 
 /// When the next default is due.
@@ -493,4 +607,16 @@ pub fn list(tx: &mut Transaction<'_>, search: &ThreadFilter<'_>) -> Result<(Vec<
     };
     let threads = tx.query_all(list, &[&part[..], &wanted].concat(), thread_from_row)?;
     Ok((threads, tx.query_number(count, &wanted)?))
+}
+
+/// Loads several threads, in the order of their ids; ids without a row are left out.
+pub fn load_many(tx: &mut Transaction<'_>, ids: &[ThreadId]) -> Result<Vec<Thread>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[ids.as_str().into()], thread_from_row)
+}
+
+/// Clears the mark of several threads that their owner has looked at.
+pub fn clear_dirty_many(tx: &mut Transaction<'_>, ids: &[ThreadId]) -> Result<(), Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.execute(SEEN_MANY, &[ids.as_str().into()]).map(|_| ())
 }

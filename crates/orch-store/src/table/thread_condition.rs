@@ -13,6 +13,8 @@ statements! {
         "SELECT tree, branch, base_commit, needs_commit FROM thread_condition WHERE thread_id = $1";
     const FOUND =
         "SELECT head_commit, changes FROM thread_condition WHERE thread_id = $1 AND head_commit IS NOT NULL";
+    const FOUND_MANY =
+        "SELECT head_commit, changes, thread_id FROM thread_condition WHERE head_commit IS NOT NULL AND thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const NOTE = "UPDATE thread_condition SET head_commit = $2, changes = $3 WHERE thread_id = $1";
 }
 
@@ -66,7 +68,19 @@ pub fn save_snapshot(
 /// # Errors
 /// The store failed.
 pub fn load_snapshot(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<ClosingSnapshot>, Fault> {
-    tx.query_first(FOUND, &[thread.0.into()], |row| {
-        Ok(ClosingSnapshot { head: CommitHash::from_stored(row.text(0)?), changes: row.text_or_null(1)? })
-    })
+    tx.query_first(FOUND, &[thread.0.into()], snapshot_from_row)
+}
+
+/// Loads what was found when several threads were closed; threads without a snapshot are left out.
+pub fn load_snapshots(
+    tx: &mut Transaction<'_>,
+    threads: &[ThreadId],
+) -> Result<Vec<(ThreadId, ClosingSnapshot)>, Fault> {
+    let threads = super::id_list(threads.iter().map(|id| id.0));
+    let read = |row: &dyn SqlRow| Ok((ThreadId(row.int(2)?), snapshot_from_row(row)?));
+    tx.query_all(FOUND_MANY, &[threads.as_str().into()], read)
+}
+
+fn snapshot_from_row(row: &dyn SqlRow) -> Result<ClosingSnapshot, Fault> {
+    Ok(ClosingSnapshot { head: CommitHash::from_stored(row.text(0)?), changes: row.text_or_null(1)? })
 }

@@ -4,7 +4,7 @@ use orch_core::id::{RunId, ThreadId};
 use orch_core::time::TimeSpan;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 
-use super::{require_present, slug_column, slug_or_null, time_column, time_or_null};
+use super::{id_list, require_present, slug_column, slug_or_null, time_column, time_or_null};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -31,6 +31,7 @@ statements! {
         cost_micros = excluded.cost_micros, report = excluded.report, ended_at = excluded.ended_at,
         outcome = excluded.outcome, detail = excluded.detail";
     const LOAD = select!("WHERE w.thread_id = $1");
+    const LOAD_MANY = select!("WHERE w.thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY w.thread_id");
     const LIVE = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
     const LIVE_OF_RUN = select!(
         "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id
@@ -118,4 +119,10 @@ pub fn list_live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Wor
         Some(run) => tx.query_all(LIVE_OF_RUN, &[run.0.into()], worker_from_row),
         None => tx.query_all(LIVE, &[], worker_from_row),
     }
+}
+
+/// Loads the last workers of several threads, in the order of the threads; threads without one are left out.
+pub fn load_many(tx: &mut Transaction<'_>, threads: &[ThreadId]) -> Result<Vec<Worker>, Fault> {
+    let threads = id_list(threads.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[threads.as_str().into()], worker_from_row)
 }

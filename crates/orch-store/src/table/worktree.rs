@@ -4,7 +4,7 @@ use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
 use orch_core::task::TaskState;
 use orch_core::worktree::{Worktree, WorktreeState};
 
-use super::{count_column, name_column, time_column};
+use super::{count_column, id_list, name_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -25,6 +25,7 @@ statements! {
     const SAVE = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
         updated_at = $8 WHERE attempt_id = $1";
     const LOAD = select!("WHERE attempt_id = $1");
+    const LOAD_MANY = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY attempt_id");
     const OF_RUN =
         select!("INDEXED BY worktree_run WHERE run_id = $1 AND attempt_id > $2 ORDER BY attempt_id LIMIT $3");
     const THERE =
@@ -222,4 +223,10 @@ pub fn list_commits_for_ready(
     tx.query_all(COMMITS_FOR_READY, &[run.0.into()], |row| {
         Ok((TaskId(row.int(0)?), CommitHash::from_stored(row.text(1)?)))
     })
+}
+
+/// Loads the worktrees of several attempts, in the order of the attempts; attempts without one are left out.
+pub fn load_many(tx: &mut Transaction<'_>, attempts: &[AttemptId]) -> Result<Vec<Worktree>, Fault> {
+    let attempts = id_list(attempts.iter().map(|id| id.0));
+    tx.query_all(LOAD_MANY, &[attempts.as_str().into()], worktree_from_row)
 }

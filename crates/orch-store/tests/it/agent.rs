@@ -30,13 +30,21 @@ fn names_and_sightings(open: StoreOpener<'_>) {
 
     write_store(&mut store, |tx| agent::record_sighting(tx, &v, Time(1)));
     let names = |store: &mut _, after: &str| {
-        let found = read_store(store, |tx| agent::list(tx, after, 1));
-        found.into_iter().map(|agent| agent.name.to_string()).collect::<Vec<_>>()
+        let found = read_store(store, |tx| agent::list_loads(tx, after, 1));
+        found.into_iter().map(|load| load.agent.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(&mut store, ""), ["v"]);
     assert_eq!(names(&mut store, "v"), ["w"]);
     assert_eq!(names(&mut store, "w"), [""; 0]);
     assert_eq!(read_store(&mut store, agent::count), 2);
+    write_store(&mut store, |tx| agent::register_name(tx, &test_slug("unseen"), Time(1)));
+    let asked = [&w, &test_slug("unseen"), &test_slug("unknown")];
+    assert_eq!(read_store(&mut store, |tx| agent::list_seen(tx, &asked)), [w.clone()]);
+    write_store(&mut store, |tx| agent::record_sighting_after(tx, &w, Some(Time(5)), Time(6)));
+    assert_eq!(last_seen(&mut store), Some(Time(5)), "seen a moment ago");
+    write_store(&mut store, |tx| agent::record_sighting_after(tx, &w, None, Time(6)));
+    assert_eq!(last_seen(&mut store), Some(Time(6)));
+    assert!(agent::is_sighting_due(Some(Time(9)), Time(8)), "a clock that was set back");
 }
 
 fn cursors(open: StoreOpener<'_>) {

@@ -30,6 +30,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert!(read_store(tx, |tx| dependency::exists(tx, d, a)));
     assert!(!read_store(tx, |tx| dependency::exists(tx, a, d)));
     assert_eq!(read_store(tx, |tx| dependency::list_dependents(tx, c)), [d]);
+    assert_eq!(read_store(tx, |tx| dependency::list_dependents_many(tx, &[c, d, a])), [(a, d), (c, d)]);
     assert_eq!(read_store(tx, |tx| dependency::ranked_dependents(tx, c)), [(d, 0)]);
     assert_eq!(read_store(tx, |tx| dependency::ranked_dependencies(tx, d)), [(a, 1), (b, 5), (c, 3)]);
     assert_eq!(read_store(tx, |tx| dependency::longest_dependent(tx, c)), Some(0));
@@ -37,12 +38,9 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let names = |keys: Vec<Slug>| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(read_store(tx, |tx| dependency::dependency_keys(tx, d))), ["a", "b", "c"]);
     assert_eq!(names(read_store(tx, |tx| dependency::waits_for(tx, d))), ["c"], "what may still come");
-    assert_eq!(names(read_store(tx, |tx| dependency::broken_keys(tx, d))), ["b"]);
-    assert_eq!(
-        read_store(tx, |tx| dependency::worst_dependency(tx, d)),
-        Some((b, test_slug("b"), TaskState::Failed))
-    );
-    assert_eq!(read_store(tx, |tx| dependency::worst_dependency(tx, a)), None);
+    assert_eq!(read_store(tx, |tx| dependency::broken_keys_many(tx, &[a, d])), [(d, test_slug("b"))]);
+    assert_eq!(read_store(tx, |tx| dependency::root_causes(tx, &[a, d], 9)), [(d, test_slug("b"))]);
+    assert_eq!(read_store(tx, |tx| dependency::root_causes(tx, &[d], 0)), []);
 
     assert_eq!(read_store(tx, |tx| dependency::list_by_run(tx, run)), [(d, a), (d, b), (d, c)]);
     let none = TaskId(0);

@@ -7,6 +7,7 @@
 
 mod agent;
 mod attempt;
+mod batches;
 mod dependency;
 mod event;
 mod fixture;

@@ -23,6 +23,11 @@ fn attempt() {
 }
 
 #[test]
+fn batches() {
+    run_on_sqlite(crate::batches::check_conformance);
+}
+
+#[test]
 fn dependency() {
     run_on_sqlite(crate::dependency::check_conformance);
 }

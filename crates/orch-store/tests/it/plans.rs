@@ -56,7 +56,7 @@ impl PlanRecorder {
 
 /// Whether a step looks through a whole table; an index of a few rows may be walked.
 fn scans_whole_table(step: &str) -> bool {
-    const FEW: [&str; 7] = [
+    const FEW: [&str; 9] = [
         "attempt_live",
         "thread_news",
         "thread_defaulting",
@@ -64,6 +64,8 @@ fn scans_whole_table(step: &str) -> bool {
         "run_unfinished",
         "CONSTANT ROW",
         "SCAN timers",
+        "json_each",
+        "SCAN event",
     ];
     step.starts_with("SCAN ") && !FEW.iter().any(|few| step.contains(few))
 }
@@ -76,7 +78,7 @@ const THREAD: ThreadId = ThreadId(1);
 fn what_every_command_asks_goes_by_its_index() {
     let explained = PlanRecorder::new();
     let news = ["thread_news", "thread_owned_lapsing", "thread_defaulting"];
-    explained.check_plan("news", &news, |tx| thread::pending_changes(tx, NOW));
+    explained.check_plan("news", &news, |tx| thread::load_timers(tx));
     explained.check_plan("unfinished", &["run_unfinished"], run::list_unfinished);
     explained.check_plan("request", &[], |tx| request::load(tx, "k"));
     explained.check_plan("agent", &[], |tx| agent::load(tx, &test_slug("w")));
@@ -98,7 +100,7 @@ fn claims_and_reports_go_by_their_indexes() {
     let token = orch_core::lease::TokenDigest("t".to_owned());
     explained.check_plan("token", &[], |tx| lease_token::find_holder(tx, THREAD, &token));
     // What lapsed is sorted by urgency, but not more than that.
-    let plans = explained.plan_steps(|tx| thread::find_claimable(tx, &test_slug("w"), NOW));
+    let plans = explained.plan_steps(|tx| thread::find_claimable(tx, &test_slug("w"), &test_slug("v"), NOW));
     assert!(plans.iter().any(|plan| plan.contains("thread_queue")), "{plans:#?}");
     assert!(plans.iter().any(|plan| plan.contains("thread_lapsing")), "{plans:#?}");
     assert!(!plans.iter().any(|plan| scans_whole_table(plan)), "{plans:#?}");
@@ -137,11 +139,17 @@ fn tasks_are_found_by_their_indexes() {
     explained.check_plan("ready", &["task_ready"], |tx| {
         task::list_ready(tx, RUN, Some(&test_slug("ui")), NOW, 10, 0)
     });
-    explained.check_plan("longest_ready", &["task_ready"], |tx| task::longest_ready(tx, RUN, 2));
-    explained.check_plan("longest_live", &["task_live"], |tx| task::longest_live(tx, RUN));
+    explained.check_plan("critical_path", &["task_ready", "task_live", "dependency_on"], |tx| {
+        task::critical_path(tx, RUN, 20)
+    });
+    explained.check_plan("in_states", &["task_state"], |tx| {
+        task::list_in_states(tx, RUN, &[TaskState::Ready, TaskState::Failed], TASK, 10)
+    });
+    explained.check_plan("load_many", &[], |tx| task::load_many(tx, &[TASK]));
+    explained.check_plan("load_by_keys", &["task_key"], |tx| task::load_by_keys(tx, RUN, &[&test_slug("a")]));
     explained.check_plan("backing_off", &["task_backoff"], |tx| task::count_backing_off(tx, RUN, NOW));
     explained.check_plan("next_try", &["task_backoff"], |tx| task::next_retry_time(tx, RUN, NOW));
-    explained.check_plan("is_ready", &[], |tx| task::is_ready(tx, TASK));
+    explained.check_plan("count_ready", &[], |tx| task::count_ready(tx, &[TASK]));
     explained.check_plan("text", &[], |tx| task::load_text(tx, TASK));
     explained
         .check_plan("labelled", &[], |tx| task::list_labelled(tx, RUN, &test_slug("ui"), None, TASK, 10));
@@ -168,7 +176,8 @@ fn edges_are_found_from_both_ends() {
     explained.check_plan("exists", &[], |tx| dependency::exists(tx, TASK, TASK));
     explained.check_plan("ranked_dependencies", &[], |tx| dependency::ranked_dependencies(tx, TASK));
     explained.check_plan("waits_for", &[], |tx| dependency::waits_for(tx, TASK));
-    explained.check_plan("broken", &[], |tx| dependency::broken_keys(tx, TASK));
+    explained.check_plan("broken", &[], |tx| dependency::broken_keys_many(tx, &[TASK]));
+    explained.check_plan("root_causes", &[], |tx| dependency::root_causes(tx, &[TASK], 9));
     explained.check_plan("keys", &[], |tx| dependency::dependency_keys(tx, TASK));
     explained.check_plan("edges_of_task", &[], |tx| dependency::edges_of_task(tx, TASK, TASK, 10));
 }

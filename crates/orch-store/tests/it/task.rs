@@ -121,7 +121,7 @@ fn moves_and_edits(store: &mut Store, before: Task) {
     };
     write_store(store, |tx| task::save(tx, &moved));
     assert_eq!(read_store(store, |tx| load_task(tx, moved.id)), moved);
-    assert!(read_store(store, |tx| task::is_ready(tx, moved.id)));
+    assert_eq!(read_store(store, |tx| task::count_ready(tx, &[moved.id, TaskId(999)])), 1);
     let edited = Task {
         title: "Another".to_owned(),
         priority: 4,
@@ -195,20 +195,18 @@ fn ready_order(store: &mut Store, run: RunId) {
     assert_eq!(read_store(store, |tx| task::count_backing_off(tx, run, Time(NOW.0 + 1))), 0);
     assert_eq!(read_store(store, |tx| task::next_retry_time(tx, run, NOW)), Some(Time(NOW.0 + 1)));
     assert_eq!(read_store(store, |tx| task::next_retry_time(tx, run, Time(NOW.0 + 1))), None);
-    let longest = |store: &mut Store, priority| {
-        read_store(store, |tx| task::longest_ready(tx, run, priority)).map(|task| task.name.key.to_string())
+    let first_of_chain = |store: &mut Store| {
+        let path = read_store(store, |tx| task::critical_path(tx, run, 1));
+        path.first().map(|(key, rank)| (key.to_string(), *rank))
     };
-    assert_eq!(longest(store, 2).as_deref(), Some("long"));
-    let live = |store: &mut Store| {
-        read_store(store, |tx| task::longest_live(tx, run)).map(|task| task.name.key.to_string())
-    };
-    assert_eq!(live(store).as_deref(), Some("b"), "the only one that is running");
+    assert_eq!(first_of_chain(store), Some(("soon".to_owned(), 9)));
     for (key, rank, state) in
-        [("x", 4, TaskState::Blocked), ("y", 4, TaskState::Reported), ("z", 9, TaskState::Done)]
+        [("x", 6, TaskState::Blocked), ("y", 6, TaskState::Reported), ("z", 9, TaskState::Done)]
     {
         let made = write_store(store, |tx| ready_task(tx, run, key, 2, rank, &[]));
         write_store(store, |tx| task::save(tx, &Task { state, ..made.clone() }));
     }
-    assert_eq!(live(store).as_deref(), Some("x"));
-    assert_eq!(longest(store, 3), None);
+    let soon = read_store(store, |tx| task::load_by_keys(tx, run, &[&test_slug("soon")])).remove(0);
+    write_store(store, |tx| task::save(tx, &Task { state: TaskState::Done, ..soon.clone() }));
+    assert_eq!(first_of_chain(store), Some(("x".to_owned(), 6)), "a live task, and the older one of two");
 }

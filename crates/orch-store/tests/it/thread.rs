@@ -34,7 +34,7 @@ fn test_hold(name: &str) -> ThreadHold {
 }
 
 /// A lease of 8 seconds from a time on: it expires after 8 and is lost after 10.
-fn claimed_state(name: &str, from: Time) -> ThreadState {
+pub(crate) fn claimed_state(name: &str, from: Time) -> ThreadState {
     let length = LeaseLength::new(TimeSpan::from_seconds(8)).unwrap();
     ThreadState::Claimed { hold: test_hold(name), lease: length.lease_from(from) }
 }
@@ -85,8 +85,9 @@ fn every_state_is_kept(store: &mut Store) {
 
 fn queues(store: &mut Store) {
     let most_urgent = |store: &mut Store, queue: &str, now| {
-        read_store(store, |tx| thread::find_claimable(tx, &test_slug(queue), Time(now)))
-            .map(|thread| thread.id)
+        let queue = test_slug(queue);
+        read_store(store, |tx| thread::find_claimable(tx, &queue, &test_slug("w"), Time(now)))
+            .map(|candidate| candidate.thread.id)
     };
     assert_eq!(most_urgent(store, "q", 0), None);
     let [late, early, urgent] =
@@ -124,7 +125,7 @@ fn queues(store: &mut Store) {
 
 fn dirty_marks_and_timers(store: &mut Store) {
     let news = |store: &mut Store, now| {
-        let found = read_store(store, |tx| thread::pending_changes(tx, Time(now)));
+        let found = read_store(store, thread::load_timers).pending(Time(now));
         (found.threads, found.lapsed, found.defaults)
     };
     assert_eq!(news(store, i64::MAX), (false, false, false));

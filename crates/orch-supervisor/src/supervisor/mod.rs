@@ -37,7 +37,7 @@ use orch_inbox::liveness;
 use orch_inbox::wake::{PollOutcome, is_readable, wait_with_files};
 use orch_inbox::{Error, Session, wake};
 use orch_process::{ProcessIdentity, host_id};
-use orch_scheduler::unit_of_work::read_fresh;
+use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::{lookup, ps};
 pub use stop_reason::StopReason;
 use worker_pool::WorkerPool;
