@@ -119,13 +119,7 @@ impl<'a> App<'a> {
         let named = self.named_run.take().or_else(|| self.run_of_environment().ok().flatten());
         let leads = self.rules.agent_default.is_some();
         let Some(session) = &mut self.session else { return };
-        let run = match named {
-            // The name of a run that does not exist must not become a file.
-            Some(named) => meter::run_exists(session, &named).then_some(named),
-            None if leads => meter::default_run(session),
-            None => None,
-        };
-        if let Some(run) = run {
+        if let Some(run) = meter::charged_run(session, named, leads) {
             meter::record_cost(session.store_folder(), &run, &agent, &self.command, printed_bytes);
         }
     }

@@ -29,7 +29,7 @@ pub struct AskRequest {
     pub question: String,
     /// Suggested answers.
     pub options: Vec<String>,
-    /// The answer that is used when nobody gives one.
+    /// The answer that is used when none is given.
     pub default: Option<String>,
     /// When the default is used; the thread's own setting when not given.
     pub default_after: Option<TimeSpan>,

@@ -10,7 +10,7 @@ pub fn invalid_cursor() -> Error {
     Refusal::Invalid { argument: "--after", problem: ArgumentProblem::NotApplicable }.into()
 }
 
-/// Cuts a list to a page; one entry more than the limit shows that there is a next page.
+/// Cuts a list to a page; one entry more than the limit shows that a next page exists.
 pub fn cut_page<T>(
     mut items: Vec<T>,
     limit: u32,

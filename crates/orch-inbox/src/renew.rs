@@ -82,7 +82,7 @@ pub fn renew_lease(
     })
 }
 
-/// Loads the unread messages to a thread's holder, of which so many are known to be there.
+/// Loads the unread messages to a thread's holder, unless their known count is zero.
 pub(crate) fn load_unread_messages(
     tx: &mut Transaction<'_>,
     thread: &Thread,

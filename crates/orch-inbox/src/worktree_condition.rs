@@ -18,7 +18,7 @@ use orch_git::{CommitId, GitError, RefName, Repository, Worktree};
 /// How many uncommitted files a refusal names.
 const DIRTY_FILES_NAMED: usize = 20;
 
-/// Checks the worktree of a thread that is to be closed as done.
+/// Checks the worktree of a thread before it is closed as done.
 ///
 /// Returns `None` if the thread has no condition, or if the request will be refused for another reason.
 pub(crate) fn check_worktree_condition(

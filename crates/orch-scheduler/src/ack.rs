@@ -1,4 +1,4 @@
-//! `orch ack`: moves a lead's cursor; nothing else does.
+//! `orch ack`: advances a lead's cursor, which no other command moves.
 
 use orch_core::id::{EventId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal};
@@ -8,21 +8,21 @@ use orch_store::table::{agent, event};
 use super::lookup;
 use orch_inbox::{Error, Receipt, Response, Session};
 
-/// How far a lead has seen.
+/// An acknowledgement of events.
 #[derive(Clone, Debug)]
 pub struct EventAckRequest {
-    /// Whose cursor.
+    /// The lead whose cursor advances.
     pub agent: Slug,
-    /// Of one run; of the whole store when not given.
+    /// Only for this run; for the whole store when not given.
     pub run: Option<Slug>,
-    /// Through which event. A cursor never moves back.
+    /// The last event that was seen. A cursor never moves back.
     pub through: EventId,
 }
 
-/// Moves the cursor and returns where it is now.
+/// Advances the cursor and returns its position.
 ///
 /// # Errors
-/// The event lies beyond the newest, there is no such run, or the store failed.
+/// The event is beyond the newest one, or the run does not exist.
 pub fn acknowledge_events(
     session: &mut Session,
     receipt: Option<&Receipt<'_, EventId>>,
@@ -40,7 +40,7 @@ pub fn acknowledge_events(
         }
         agent::record_sighting(tx, &request.agent, now)?;
         agent::advance_event_cursor(tx, &request.agent, run, request.through)?;
-        let now_at = agent::load_event_cursor(tx, &request.agent, run)?;
-        Ok(TxEnd::Commit(now_at.unwrap_or(request.through)))
+        let cursor = agent::load_event_cursor(tx, &request.agent, run)?;
+        Ok(TxEnd::Commit(cursor.unwrap_or(request.through)))
     })
 }

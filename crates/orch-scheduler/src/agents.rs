@@ -1,4 +1,4 @@
-//! `orch agents`: every name that works or was written to, with what it works on.
+//! `orch agents`: every agent, with its live attempts.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use super::lookup;
 use orch_inbox::agents::{self, AgentSummary};
 use orch_inbox::{Error, Session};
 
-/// An agent with its work.
+/// An agent with its attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentWorkload {
     /// The agent and its inbox.
     pub agent: AgentSummary,
-    /// What profile its workers have, where we started them.
+    /// The profile of its workers, if the tool started them.
     pub profile: Option<Slug>,
     /// Its live attempts, oldest first; at most 20.
     pub attempts: Vec<AttemptName>,
-    /// How many it has.
+    /// How many live attempts it has.
     pub attempts_total: u64,
 }
 
-/// Lists agents by name; their attempts of one run or of all.
+/// Lists agents by name, with their attempts of one run or of all runs.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn list_agents(
     session: &mut Session,
     run: Option<&Slug>,
@@ -67,5 +67,5 @@ pub fn list_agents(
     })
 }
 
-/// How many attempts of one agent are named.
+/// How many attempts of an agent are listed.
 const SHOWN: usize = 20;

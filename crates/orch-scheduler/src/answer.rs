@@ -1,4 +1,4 @@
-//! `orch answer`: answers the live attempt's question.
+//! `orch answer`: answers the question of the live attempt.
 
 use orch_core::id::Slug;
 use orch_core::message::Message;
@@ -15,16 +15,16 @@ use orch_inbox::{Error, Receipt, Response, Session};
 /// An answered question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerOutcome {
-    /// The task, which goes on.
+    /// The task, which is running again.
     pub task: TaskOverview,
     /// The answer's message.
     pub message: Message,
 }
 
-/// Answers.
+/// Answers the open question of a task.
 ///
 /// # Errors
-/// No question is open, or the store failed.
+/// No question is open.
 pub fn answer_question(
     session: &mut Session,
     receipt: Option<&Receipt<'_, AnswerOutcome>>,
@@ -32,15 +32,15 @@ pub fn answer_question(
     task: &TaskSelector,
     body: &str,
 ) -> Result<Response<AnswerOutcome>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let blocked = lookup::find_task(stage.tx, task)?;
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let blocked = lookup::find_task(unit.tx, task)?;
         if blocked.state != TaskState::Blocked {
             return Err(Refusal::TaskNotBlocked { task: blocked.name, state: blocked.state }.into());
         }
-        let owned = live_thread(stage, &blocked)?;
-        let (replied, message) = reply::answer_open_question(stage.tx, owned, who, body, stage.now)?;
-        reconcile_threads(stage, &[replied])?;
-        let goes_on = lookup::find_task(stage.tx, task)?;
-        Ok(AnswerOutcome { task: lookup::task_overview(stage.tx, goes_on)?, message })
+        let owned = live_thread(unit, &blocked)?;
+        let (replied, message) = reply::answer_open_question(unit.tx, owned, who, body, unit.now)?;
+        reconcile_threads(unit, &[replied])?;
+        let resumed = lookup::find_task(unit.tx, task)?;
+        Ok(AnswerOutcome { task: lookup::task_overview(unit.tx, resumed)?, message })
     })
 }

@@ -169,7 +169,7 @@ fn read_fresh_with_git<T>(
     work: impl Fn(&mut Transaction<'_>, Time) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let current = session.read(|tx, now| {
-        if thread::pending_changes(tx, now)?.is_pending()
+        if tx.timers()?.pending(now).is_pending()
             && run_table::list_unfinished(tx)?.iter().any(|run| run.ground.is_some())
         {
             return Ok(None);

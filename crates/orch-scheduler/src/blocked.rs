@@ -277,7 +277,7 @@ fn explain_unclaimed_tasks(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result
     let seen = agent::list_seen(tx, &names)?;
     let explain = |task: Task| {
         let attempt = task.attempt.and_then(|last| attempts.get(&last.id));
-        // An attempt without a thread was not sent to anybody yet.
+        // An attempt without a thread was not sent yet.
         let unclaimed = attempt.filter(|attempt| attempt.thread.is_some() && !seen.contains(&attempt.agent));
         let reasons =
             unclaimed.map(|attempt| NotReadyReason::Unclaimed { agent: attempt.agent.clone() }).into_iter();

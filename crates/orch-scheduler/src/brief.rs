@@ -1,4 +1,4 @@
-//! `orch brief`: everything a lead that lost its context needs, from what the other looks at a run show.
+//! `orch brief`: what a lead that lost its context needs to know about a run.
 
 use orch_core::id::{EventId, Slug};
 use orch_store::page::PageRequest;
@@ -9,31 +9,31 @@ use super::ps::{self, ProcessList};
 use super::status::{self, RunOverview};
 use orch_inbox::{Error, Session};
 
-/// What a brief is made of.
+/// The parts of a brief.
 #[derive(Clone, Debug)]
 pub struct LeadBrief {
-    /// The run at a glance.
+    /// The overview of the run.
     pub status: RunOverview,
-    /// Tasks that will not move by themselves; the first few.
+    /// The first tasks that will not proceed by themselves.
     pub stuck: Vec<StuckTask>,
-    /// How many there are.
+    /// How many such tasks there are.
     pub stuck_total: u64,
-    /// The processes that work on it.
+    /// The processes that work on the run.
     pub processes: ProcessList,
-    /// An event of which, like of all before it, the rest tells.
+    /// The newest event that the brief covers.
     pub cursor: EventId,
 }
 
-/// How many questions and stuck tasks are looked at.
+/// How many questions and stuck tasks are loaded.
 const SHOWN: u32 = 40;
 
-/// Looks at everything.
+/// Loads a brief.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, or the store failed.
+/// The run does not exist, or it is not named and there are several.
 pub fn load_lead_brief(session: &mut Session, run: Option<&Slug>) -> Result<LeadBrief, Error> {
-    // Asked first: what happens while the rest is looked at is told again, and nothing is passed over.
-    let cursor = session.read(|tx, _| Ok(event::newest_id(tx)?))?;
+    // Read first, so that no event is missed: an event meanwhile is shown again later.
+    let cursor = session.query(|tx| Ok(event::newest_id(tx)?))?;
     let status = status::load_overview(session, run)?;
     let name = status.run.name.clone();
     let page = PageRequest { limit: SHOWN, after: None };

@@ -1,4 +1,4 @@
-//! `orch dep add|rm|list`: TASK waits for ON.
+//! `orch dep add|rm|list`: dependencies between tasks.
 
 use orch_core::id::{Slug, TaskId};
 use orch_store::Transaction;
@@ -12,10 +12,10 @@ use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, Response, Session};
 
-/// Makes a task wait for others, all or none.
+/// Adds dependencies of a task, all or none.
 ///
 /// # Errors
-/// It would close a cycle, an edge is there already, an end is unknown, the task is finished or live, or the store failed.
+/// A dependency would close a cycle, exists already, or has an unknown end; or the task is finished or live.
 pub fn add_dependencies(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -23,18 +23,18 @@ pub fn add_dependencies(
     task: &TaskSelector,
     on: &[Slug],
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let run = stage.resolve_run(task.run.as_ref())?;
-        let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
-        let after = graph_edit::add_edges(stage, waiting.id, &run, on)?;
-        lookup::task_overview(stage.tx, after)
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let run = unit.resolve_run(task.run.as_ref())?;
+        let dependent = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
+        let after = graph_edit::add_edges(unit, dependent.id, &run, on)?;
+        lookup::task_overview(unit.tx, after)
     })
 }
 
-/// Lets a task no longer wait for another.
+/// Removes a dependency of a task.
 ///
 /// # Errors
-/// There is no such edge, the task is finished or live, or the store failed.
+/// The dependency does not exist, or the task is finished or live.
 pub fn remove_dependency(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -42,27 +42,27 @@ pub fn remove_dependency(
     task: &TaskSelector,
     on: &Slug,
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let run = stage.resolve_run(task.run.as_ref())?;
-        let waiting = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
-        let after = graph_edit::remove_edge(stage, waiting.id, &run, on)?;
-        lookup::task_overview(stage.tx, after)
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let run = unit.resolve_run(task.run.as_ref())?;
+        let dependent = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
+        let after = graph_edit::remove_edge(unit, dependent.id, &run, on)?;
+        lookup::task_overview(unit.tx, after)
     })
 }
 
-/// Which edges are wanted.
+/// A selection of dependencies.
 #[derive(Clone, Debug)]
 pub enum DependencyFilter {
-    /// All of a run.
+    /// All dependencies of a run.
     Run(Option<Slug>),
-    /// What one task waits for.
+    /// The dependencies of one task.
     Task(TaskSelector),
 }
 
-/// Lists edges, by the age of the waiting task, then of the other.
+/// Lists dependencies by the age of the dependent task, then of the other.
 ///
 /// # Errors
-/// There is no such run or task, or the store failed.
+/// The run or task does not exist.
 pub fn list_dependencies(
     session: &mut Session,
     edges: &DependencyFilter,
@@ -90,7 +90,7 @@ pub fn list_dependencies(
     })
 }
 
-/// The edge that a page begins behind, `TASK:ON`.
+/// Parses the cursor of a page: `TASK:ON` is the last dependency of the page before.
 fn edge_cursor(
     tx: &mut Transaction<'_>,
     run: orch_core::id::RunId,

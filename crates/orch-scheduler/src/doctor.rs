@@ -1,4 +1,4 @@
-//! `orch doctor`: is the store sound?
+//! `orch doctor`: checks the integrity of the store.
 
 use std::path::Path;
 
@@ -7,32 +7,29 @@ use orch_store::{invariant, migrate};
 
 use orch_inbox::{Error, Session};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingSeverity {
-    /// All is well.
+    /// No problem.
     Ok,
-    /// Worth knowing.
+    /// A possible problem.
     Warning,
-    /// Something is wrong.
+    /// A problem.
     Error,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthFinding {
-    /// A short stable name: `sqlite`, `schema`, `integrity`, `file_system`, `wal`, `permissions`, or an invariant's name.
+    /// A stable name: `sqlite`, `schema`, `integrity`, `file_system`, `wal`, `permissions`, or an invariant's name.
     pub check: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub level: FindingSeverity,
     /// A full sentence.
     pub message: String,
 }
 
-/// Looks at everything; the order is fixed.
-///
-/// # Errors
-/// The store failed.
+/// Runs all checks, in a fixed order.
 pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error> {
     let store = session.store_mut();
     let mut findings = vec![
@@ -48,7 +45,7 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
     if let Some(first) = defects.first() {
         let message = format!("The file is damaged. The first of {} defects: {first}.", defects.len());
         findings.push(HealthFinding { check: "integrity", level: FindingSeverity::Error, message });
-        // What such a file says of its tasks is worth nothing, and asking may fail.
+        // Queries of a damaged file may fail or return wrong rows.
         return Ok(findings);
     }
     findings.push(ok_finding("integrity", "Every page and index of the file is sound.".to_owned()));
@@ -56,19 +53,19 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
     Ok(findings)
 }
 
-/// The laws of docs/invariants.md.
+/// Checks the invariants of docs/invariants.md.
 fn check_invariants(session: &mut Session) -> Result<Vec<HealthFinding>, Error> {
-    let breaches = session.read(|tx, _| Ok(invariant::find_violations(tx)?))?;
-    if breaches.is_empty() {
+    let violations = session.query(|tx| Ok(invariant::find_violations(tx)?))?;
+    if violations.is_empty() {
         let laws = invariant::ALL.len();
         return Ok(vec![ok_finding("invariants", format!("All {laws} laws of docs/invariants.md hold."))]);
     }
-    let broken = |breach: invariant::InvariantViolation| HealthFinding {
-        check: breach.invariant.name,
+    let finding = |violation: invariant::InvariantViolation| HealthFinding {
+        check: violation.invariant.name,
         level: FindingSeverity::Error,
-        message: format!("{} Broken by: {}.", breach.invariant.law, breach.subjects.join(", ")),
+        message: format!("{} Broken by: {}.", violation.invariant.law, violation.subjects.join(", ")),
     };
-    Ok(breaches.into_iter().map(broken).collect())
+    Ok(violations.into_iter().map(finding).collect())
 }
 
 fn ok_finding(check: &'static str, message: String) -> HealthFinding {
@@ -90,7 +87,7 @@ fn check_file_system(found: FileSystem) -> HealthFinding {
     HealthFinding { check: "file_system", level, message }
 }
 
-/// The store may hold secrets of the project: nobody else should read it.
+/// Checks that only the owner can read the store, which may contain secrets of the project.
 fn check_permissions(folder: &Path) -> HealthFinding {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(folder).map(|found| found.permissions().mode() & 0o777);

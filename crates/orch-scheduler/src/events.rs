@@ -14,23 +14,23 @@ use orch_inbox::page::cut_page;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 
-/// Which events are wanted.
+/// A selection of events.
 #[derive(Clone, Debug)]
 pub struct EventsRequest {
-    /// Of one run; without one and without a task, of all unfinished runs and of threads that belong to none.
+    /// Only events of this run. Without a run and a task: of all unfinished runs, and of threads outside of runs.
     pub run: Option<Slug>,
-    /// Of one task.
+    /// Only events of this task.
     pub task: Option<TaskSelector>,
-    /// After this one.
+    /// Only events after this one.
     pub after: Option<EventId>,
-    /// The most to return.
+    /// The most events to return.
     pub limit: u32,
 }
 
 /// Lists events.
 ///
 /// # Errors
-/// There is no such run or task, they are to begin beyond the newest event, or the store failed.
+/// The run or task does not exist, or the list would begin beyond the newest event.
 pub fn list_events(session: &mut Session, request: &EventsRequest) -> Result<ResultPage<Event>, Error> {
     read_fresh(session, |tx, _| {
         let (events, total) = select_events(tx, request)?;
@@ -39,10 +39,10 @@ pub fn list_events(session: &mut Session, request: &EventsRequest) -> Result<Res
     })
 }
 
-/// Waits until there are events, for `--follow`; an empty list when there are none after `at_most`.
+/// Waits for events, for `--follow`; returns an empty list at the timeout.
 ///
 /// # Errors
-/// There is no such run or task, they are to begin beyond the newest event, or the store failed.
+/// The run or task does not exist, or the list would begin beyond the newest event.
 pub fn follow_events(
     session: &mut Session,
     request: &EventsRequest,
@@ -62,10 +62,7 @@ pub fn follow_events(
     Ok(found.unwrap_or_default())
 }
 
-/// Waits until anything was committed to the store, for `status --watch`; returns early when something was.
-///
-/// # Errors
-/// The store failed.
+/// Waits for a commit to the store, for `status --watch`.
 pub fn wait_for_event(session: &mut Session, at_most: TimeSpan) -> Result<(), Error> {
     let mut first = None;
     wait_until(session, at_most, |session| {
@@ -77,7 +74,7 @@ pub fn wait_for_event(session: &mut Session, at_most: TimeSpan) -> Result<(), Er
     Ok(())
 }
 
-/// The events that are wanted, one more than the limit, and how many there are in all.
+/// Selects events, one more than the limit, and counts them.
 fn select_events(tx: &mut Transaction<'_>, request: &EventsRequest) -> Result<(Vec<Event>, i64), Error> {
     require_known_event(tx, request.after)?;
     let after = request.after.unwrap_or(EventId(0));

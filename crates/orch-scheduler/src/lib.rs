@@ -58,31 +58,31 @@ use orch_core::id::Slug;
 use orch_core::task::Task;
 use serde::Serialize;
 
-/// A task as the caller names it: by key, in a named run or in the only one that makes sense.
+/// A selection of one task: its key, in a named run or in the default run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TaskSelector {
-    /// The run, where it was named.
+    /// The run, if it is named.
     pub run: Option<Slug>,
     /// The task's key.
     pub key: Slug,
 }
 
-/// An attempt as the caller names it: the task, and which try; the last one when not given.
+/// A selection of one attempt of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttemptSelector {
     /// The task.
     pub task: TaskSelector,
-    /// Which try, from 1.
+    /// The number of the attempt, from 1; the last attempt when not given.
     pub number: Option<u32>,
 }
 
-/// A task with what its short form shows besides its own facts.
+/// A task with what its short form shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOverview {
     /// The task.
     pub task: Task,
-    /// Keys of its unfinished dependencies, oldest first.
+    /// The keys of its unfinished dependencies, oldest first.
     pub waits_for: Vec<Slug>,
-    /// Who works on its live attempt.
+    /// The agent of its live attempt.
     pub worker: Option<Slug>,
 }

@@ -1,4 +1,4 @@
-//! `orch log`: what the worker of an attempt printed, from the files that its wrapper keeps.
+//! `orch log`: the output of an attempt's worker, from the log files of its wrapper.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -18,41 +18,42 @@ use orch_inbox::liveness::{self, WrapperLiveness};
 use orch_inbox::wake::CommitListener;
 use orch_inbox::{Error, Session};
 
-/// Where the output of an attempt's worker is.
+/// The log of an attempt's worker.
 #[derive(Clone, Debug)]
 pub struct AttemptLog {
     /// The attempt.
     pub attempt: AttemptName,
-    /// The file that is written; the one before it lies beside it.
+    /// The current log file; the rotated file is beside it.
     pub file: PathBuf,
-    /// Whether a worker of ours was started on it.
+    /// Whether the tool started a worker on the attempt.
     pub kept: bool,
-    /// Whether nothing more will be printed.
+    /// Whether the log is complete.
     pub ended: bool,
 }
 
 /// The end of a log.
 #[derive(Debug)]
 pub struct LogTail {
-    /// What it holds.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// How much of what is kept comes before that.
+    /// The number of bytes in the files before the content.
     pub skipped_bytes: u64,
-    /// Where it goes on.
-    place: LogPosition,
+    /// Where the next output will be.
+    position: LogPosition,
 }
 
-/// How much is read at once.
-const PIECE_BYTES: usize = 64 * 1024;
+/// The most bytes per read.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How often a followed log is read when no commit wakes the reader.
-/// Only Linux tells of a write to a file without a thread or a library, so the log is polled everywhere.
+/// The interval at which a followed log is read when no commit wakes the reader.
+///
+/// Only Linux can report writes to a file without a thread or a library, so the log is polled on every system.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Finds the log of an attempt, of the last one when none is named; `None` where there is no such attempt.
+/// Finds the log of an attempt, or `None` if the attempt does not exist.
 ///
 /// # Errors
-/// There is no such task, or the store failed.
+/// The task does not exist.
 pub fn find_log(session: &mut Session, wanted: &AttemptSelector) -> Result<Option<AttemptLog>, Error> {
     let folder = session.store_folder().to_owned();
     read_fresh(session, |tx, _| locate_log(tx, &folder, wanted))
@@ -75,23 +76,23 @@ fn locate_log(
         None => None,
     };
     let name = &found.name;
-    let usual = folder
+    let default_file = folder
         .join("logs")
         .join(name.task.run.as_str())
         .join(format!("{}.{}", name.task.key, name.number))
         .join("worker.log");
-    let gone = row
+    let has_stopped = row
         .as_ref()
         .is_none_or(|row| row.end.is_some() || liveness::wrapper_liveness(row) == WrapperLiveness::Dead);
     Ok(Some(AttemptLog {
         kept: row.is_some(),
-        file: row.map_or(usual, |row| PathBuf::from(row.log)),
-        ended: gone && !may_be_started(&found),
+        file: row.map_or(default_file, |row| PathBuf::from(row.log)),
+        ended: has_stopped && !may_be_started(&found),
         attempt: found.name,
     }))
 }
 
-/// Whether a worker may yet be started on it, or started again.
+/// Returns whether a worker may still be started on an attempt, or started again.
 fn may_be_started(attempt: &Attempt) -> bool {
     match attempt.state {
         AttemptState::Preparing
@@ -108,10 +109,10 @@ fn may_be_started(attempt: &Attempt) -> bool {
     }
 }
 
-/// Reads the last lines of a log, at most so many bytes of them; without bounds, all that is kept.
+/// Reads the last lines of a log, at most so many bytes.
 ///
 /// # Errors
-/// A file cannot be read.
+/// A log file cannot be read.
 pub fn tail_log(log: &AttemptLog, lines: Option<u32>, bytes_max: u64) -> Result<LogTail, Error> {
     read_tail(&log.file, lines, bytes_max).map_err(|source| log_read_error(&log.file, source))
 }
@@ -121,11 +122,11 @@ fn log_read_error(path: &Path, source: io::Error) -> Error {
 }
 
 fn read_tail(path: &Path, lines: Option<u32>, bytes_max: u64) -> io::Result<LogTail> {
-    let mut aside = path.to_owned().into_os_string();
-    aside.push(".1");
+    let mut rotated = path.to_owned().into_os_string();
+    rotated.push(".1");
     let mut newer = open_log(path)?;
-    let older = open_log(Path::new(&aside))?;
-    // Between the two looks the file may have been put aside: it is read once.
+    let older = open_log(Path::new(&rotated))?;
+    // The file may be rotated between the two calls; it is read once.
     let same =
         |one: &File, other: &File| Ok::<_, io::Error>(one.metadata()?.ino() == other.metadata()?.ino());
     let mut older = match (older, &newer) {
@@ -146,16 +147,16 @@ fn read_tail(path: &Path, lines: Option<u32>, bytes_max: u64) -> io::Result<LogT
     let from = tail_offset(&bytes, lines, all > bytes.len() as u64);
     bytes.drain(..from);
     let skipped_bytes = all.saturating_sub(bytes.len() as u64);
-    Ok(LogTail { bytes, skipped_bytes, place: LogPosition { path: path.to_owned(), file: newer } })
+    Ok(LogTail { bytes, skipped_bytes, position: LogPosition { path: path.to_owned(), file: newer } })
 }
 
-/// Where the last lines begin; a line of which the beginning is not there is left out.
+/// Returns where the last lines begin; a line whose beginning is missing is left out.
 fn tail_offset(bytes: &[u8], lines: Option<u32>, cut: bool) -> usize {
     let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
     let mut breaks = bytes[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
     let wanted = lines.and_then(|lines| usize::try_from(lines).ok()?.checked_sub(1));
-    let nth = wanted.and_then(|nth| breaks.nth(nth)).map(|(place, _)| place + 1);
-    let whole = || bytes[..end].iter().position(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+    let nth = wanted.and_then(|nth| breaks.nth(nth)).map(|(index, _)| index + 1);
+    let whole = || bytes[..end].iter().position(|byte| *byte == b'\n').map_or(0, |index| index + 1);
     nth.unwrap_or_else(|| if cut { whole() } else { 0 })
 }
 
@@ -167,7 +168,7 @@ fn open_log(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// A place in a log that grows and is put aside now and then.
+/// A position in a log that grows and is rotated.
 #[derive(Debug)]
 struct LogPosition {
     path: PathBuf,
@@ -175,39 +176,40 @@ struct LogPosition {
 }
 
 impl LogPosition {
-    /// What has come since, as far as it is read at once; nothing when there is nothing yet.
+    /// Reads the next output, which is empty if there is none yet.
     fn read_more(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if self.file.is_none() {
                 self.file = open_log(&self.path)?;
             }
             let Some(file) = &mut self.file else { return Ok(Vec::new()) };
-            // Asked before the read: what was put aside by then grows no more.
-            let replaced = match std::fs::metadata(&self.path) {
+            // Checked before the read: a rotated file does not grow.
+            let is_rotated = match std::fs::metadata(&self.path) {
                 Ok(current) => current.ino() != file.metadata()?.ino(),
                 Err(_) => false,
             };
-            let mut piece = vec![0; PIECE_BYTES];
-            let length = file.read(&mut piece)?;
-            piece.truncate(length);
-            if length > 0 || !replaced {
-                return Ok(piece);
+            let mut chunk = vec![0; CHUNK_BYTES];
+            let length = file.read(&mut chunk)?;
+            chunk.truncate(length);
+            if length > 0 || !is_rotated {
+                return Ok(chunk);
             }
             self.file = None;
         }
     }
 }
 
-/// A log that is followed.
+/// Follows a log.
 pub struct LogFollower {
     wanted: AttemptSelector,
-    place: LogPosition,
-    bell: CommitListener,
-    seen: Option<(i64, bool)>,
+    position: LogPosition,
+    commits: CommitListener,
+    /// The change counter of the store, and whether the worker had ended then.
+    checked: Option<(i64, bool)>,
 }
 
 impl LogFollower {
-    /// Goes on behind a tail.
+    /// Starts following after a tail.
     #[must_use]
     pub fn new(session: &Session, log: &AttemptLog, tail: LogTail) -> Self {
         let task = super::TaskSelector {
@@ -215,49 +217,50 @@ impl LogFollower {
             key: log.attempt.task.key.clone(),
         };
         let wanted = AttemptSelector { task, number: Some(log.attempt.number) };
-        let bell = CommitListener::bind(session.store_folder());
-        Self { wanted, place: tail.place, bell, seen: None }
+        let commits = CommitListener::bind(session.store_folder());
+        Self { wanted, position: tail.position, commits, checked: None }
     }
 
-    /// Waits for what is printed next; `None` when the worker has ended and everything was read.
+    /// Waits for the next output; returns `None` at the end of the log of a worker that has ended.
     ///
     /// # Errors
-    /// The file cannot be read, or the store failed.
+    /// The log file cannot be read.
     pub fn next_chunk(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>, Error> {
         loop {
-            // Asked before the read: what a worker that has ended printed is all there.
+            // Checked before the read: the log of a worker that has ended is complete.
             let ended = self.has_ended(session)?;
-            let piece = self.place.read_more().map_err(|source| log_read_error(&self.place.path, source))?;
-            if !piece.is_empty() {
-                return Ok(Some(piece));
+            let chunk =
+                self.position.read_more().map_err(|source| log_read_error(&self.position.path, source))?;
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
             }
             if ended {
                 return Ok(None);
             }
-            self.bell.wait(POLL_INTERVAL);
+            self.commits.wait(POLL_INTERVAL);
         }
     }
 
-    /// Whether the worker has ended; the store is asked when it has changed.
+    /// Returns whether the worker has ended; queries the store only if it has changed.
     fn has_ended(&mut self, session: &mut Session) -> Result<bool, Error> {
         let counter = session.change_counter()?;
-        if let Some((seen, ended)) = self.seen
-            && seen == counter
+        if let Some((checked, ended)) = self.checked
+            && checked == counter
         {
             return Ok(ended);
         }
         let ended = match find_log(session, &self.wanted) {
             Ok(Some(log)) => {
-                self.place.path = log.file;
+                self.position.path = log.file;
                 log.ended
             }
-            // Its run was removed meanwhile.
+            // The run was removed.
             Ok(None) | Err(Error::Refused(Refusal::RunNotFound { .. } | Refusal::TaskNotFound { .. })) => {
                 true
             }
             Err(error) => return Err(error),
         };
-        self.seen = Some((counter, ended));
+        self.checked = Some((counter, ended));
         Ok(ended)
     }
 }
@@ -267,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_holds_whole_lines_of_both_files() {
+    fn a_tail_has_whole_lines_of_both_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.log");
         std::fs::write(folder.path().join("w.log.1"), "one\ntwo\n").unwrap();
@@ -290,17 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_put_aside_is_read_to_its_end() {
+    fn a_rotated_log_is_read_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.log");
         std::fs::write(&path, "one\n").unwrap();
-        let mut place = read_tail(&path, None, u64::MAX).unwrap().place;
-        assert!(place.read_more().unwrap().is_empty());
+        let mut position = read_tail(&path, None, u64::MAX).unwrap().position;
+        assert!(position.read_more().unwrap().is_empty());
         std::fs::write(&path, "one\ntwo\n").unwrap();
         std::fs::rename(&path, folder.path().join("w.log.1")).unwrap();
         std::fs::write(&path, "three\n").unwrap();
-        assert_eq!(place.read_more().unwrap(), b"two\n");
-        assert_eq!(place.read_more().unwrap(), b"three\n");
-        assert!(place.read_more().unwrap().is_empty());
+        assert_eq!(position.read_more().unwrap(), b"two\n");
+        assert_eq!(position.read_more().unwrap(), b"three\n");
+        assert!(position.read_more().unwrap().is_empty());
     }
 }

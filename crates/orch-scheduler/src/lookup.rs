@@ -1,5 +1,6 @@
 //! Finding runs and tasks by name, and the defaults for names that were not given.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use orch_core::attempt::Attempt;
@@ -15,19 +16,33 @@ use orch_inbox::Error;
 
 /// Finds the named run, else the only unfinished run, else the run that changed last.
 pub fn find_run(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Run, Error> {
-    if let Some(name) = name {
-        let found = run::load_by_name(tx, name)?;
-        return found.ok_or_else(|| Refusal::RunNotFound { run: Some(name.clone()) }.into());
-    }
-    let mut unfinished = run::list_unfinished(tx)?;
-    match unfinished.len() {
-        0 => run::load_last_changed(tx)?.ok_or_else(|| Refusal::RunNotFound { run: None }.into()),
-        1 => Ok(unfinished.remove(0)),
-        _ => {
-            let runs = unfinished.into_iter().map(|run| run.name).collect();
-            Err(Refusal::RunAmbiguous { runs }.into())
+    let found = match name {
+        Some(name) => run::load_by_name(tx, name)?,
+        None => {
+            let mut unfinished = run::list_unfinished(tx)?;
+            match unfinished.len() {
+                0 => run::load_last_changed(tx)?,
+                1 => Some(unfinished.remove(0)),
+                _ => {
+                    let runs = unfinished.into_iter().map(|run| run.name).collect();
+                    return Err(Refusal::RunAmbiguous { runs }.into());
+                }
+            }
         }
-    }
+    };
+    let found = found.ok_or_else(|| Refusal::RunNotFound { run: name.cloned() })?;
+    FOUND_RUN.set(Some(found.name.clone()));
+    Ok(found)
+}
+
+thread_local! {
+    /// The last run that this thread found, for the meter.
+    static FOUND_RUN: Cell<Option<Slug>> = const { Cell::new(None) };
+}
+
+/// Returns the last run that this thread found, and forgets it.
+pub(crate) fn take_found_run() -> Option<Slug> {
+    FOUND_RUN.take()
 }
 
 /// Finds the named run, else all unfinished runs, else the run that changed last, if there is one.

@@ -1,7 +1,6 @@
-//! `orch meter`: what our own output cost whoever read it, from a file beside the store that each command adds a line to.
+//! `orch meter`: how much output the commands printed, from a file beside the store to which each command adds a line.
 //!
-//! Reading a run must not write to the database, so this is kept apart, and nothing of it is a promise: a line that
-//! cannot be written is left out.
+//! A query must not write to the database. The file is best effort: a line that cannot be written is left out.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
@@ -15,21 +14,21 @@ use super::fresh_read::read_fresh;
 use super::lookup;
 use orch_inbox::{Error, Session};
 
-/// How large a file becomes before its lines are added up.
+/// The size at which the lines of a file are added up.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// How many lines are left then; what cost least is told as one.
+/// How many lines remain then; the cheapest are added up to one.
 const LINES_KEPT: usize = 2_000;
 
-/// The agent and command of what is told as one.
+/// The agent and command of that line.
 const OTHERS: &str = "*";
 
-/// What something cost.
+/// The cost of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputCost {
-    /// How often we were called.
+    /// The number of calls.
     pub calls: u64,
-    /// How much we printed.
+    /// The number of printed bytes.
     pub bytes: u64,
 }
 
@@ -40,26 +39,26 @@ impl OutputCost {
     }
 }
 
-/// What our output cost in one run.
+/// The cost of output in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunMeter {
     /// The run.
     pub run: Slug,
-    /// In all.
+    /// The total.
     pub total: OutputCost,
-    /// For each agent, the dearest first.
+    /// The cost by agent, the most expensive first.
     pub agents: Vec<(String, OutputCost)>,
-    /// For each command, the dearest first.
+    /// The cost by command, the most expensive first.
     pub commands: Vec<(String, OutputCost)>,
 }
 
-/// By agent and command.
+/// Costs by agent and command.
 type CostTable = BTreeMap<(String, String), OutputCost>;
 
-/// Adds up what was written down.
+/// Loads the costs of a run.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn load_meter(session: &mut Session, run: Option<&Slug>) -> Result<RunMeter, Error> {
     let run = read_fresh(session, |tx, _| Ok(lookup::find_run(tx, run)?.name))?;
     let text = std::fs::read_to_string(meter_file(session.store_folder(), &run)).unwrap_or_default();
@@ -72,22 +71,28 @@ pub fn load_meter(session: &mut Session, run: Option<&Slug>) -> Result<RunMeter,
     Ok(RunMeter { run, total, agents: sort_by_cost(agents), commands: sort_by_cost(commands) })
 }
 
-/// The run that is meant when none is named, for whoever writes down what it cost.
+/// Returns the run that the output of this thread's last operation is charged to.
+///
+/// `named` is the run that the caller named; without one the default run is charged if `has_default`.
+/// The store is queried only if the operation has not found the run already.
 #[must_use]
-pub fn default_run(session: &mut Session) -> Option<Slug> {
-    session.read(|tx, _| Ok(lookup::find_run(tx, None)?.name)).ok()
+pub fn charged_run(session: &mut Session, named: Option<Slug>, has_default: bool) -> Option<Slug> {
+    let found = lookup::take_found_run();
+    let mut find = |name: Option<&Slug>| session.query(|tx| Ok(lookup::find_run(tx, name)?.name)).ok();
+    let charged = match named {
+        Some(named) if found.as_ref() == Some(&named) => Some(named),
+        // The name of a run that does not exist must not become a file.
+        Some(named) => find(Some(&named)),
+        None if has_default => found.or_else(|| find(None)),
+        None => None,
+    };
+    lookup::take_found_run();
+    charged
 }
 
-/// Whether there is a run of this name.
-#[must_use]
-pub fn run_exists(session: &mut Session, run: &Slug) -> bool {
-    session.read(|tx, _| Ok(lookup::find_run(tx, Some(run))?.name)).is_ok()
-}
-
-/// Writes down what a command printed; what cannot be written is left out.
+/// Records the output of a command; an error is ignored.
 pub fn record_cost(store_folder: &Path, run: &Slug, agent: &Slug, command: &str, bytes: u64) {
     let path = meter_file(store_folder, run);
-    // Somebody's first line makes the folder.
     let written = append_lines(&path, &format_line(agent.as_str(), command, OutputCost { calls: 1, bytes }));
     if written.is_ok_and(|length| length > FILE_BYTES_MAX) {
         fold_file(&path);
@@ -102,7 +107,7 @@ fn format_line(agent: &str, command: &str, cost: OutputCost) -> String {
     format!("{agent}\t{command}\t{}\t{}\n", cost.calls, cost.bytes)
 }
 
-/// Adds lines by one write, and says how long the file is.
+/// Appends lines with one write; returns the size of the file.
 fn append_lines(path: &Path, lines: &str) -> std::io::Result<u64> {
     let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     let mut file = match (open(), path.parent()) {
@@ -116,7 +121,7 @@ fn append_lines(path: &Path, lines: &str) -> std::io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-/// Adds the lines of a file up. It is put aside first, so that others go on with a new one.
+/// Adds up the lines of a file, which is renamed first so that other processes start a new one.
 fn fold_file(path: &Path) {
     let aside = path.with_extension(format!("{}.folded", std::process::id()));
     if std::fs::rename(path, &aside).is_err() {
@@ -128,7 +133,7 @@ fn fold_file(path: &Path) {
     }
 }
 
-/// One line for each agent and command, of a bounded number.
+/// Formats one line for each agent and command, up to a bounded number.
 fn fold_costs(costs: CostTable) -> String {
     let mut ordered = sort_by_cost(costs);
     let mut others = OutputCost::default();
@@ -141,7 +146,7 @@ fn fold_costs(costs: CostTable) -> String {
     lines
 }
 
-/// Reads lines; what is none is passed over.
+/// Parses lines; invalid ones are skipped.
 fn parse_costs(text: &str) -> CostTable {
     let mut costs = CostTable::new();
     for line in text.lines() {
@@ -168,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_stays_small_and_keeps_its_sum() {
+    fn a_file_stays_small_and_keeps_its_total() {
         let folder = tempfile::tempdir().unwrap();
         let run = Slug::new("r").unwrap();
         let mut bytes = 0;
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_passed_over() {
+    fn invalid_lines_are_skipped() {
         let costs = parse_costs("a\tb\t1\t2\n\nnonsense\na\tb\tx\t2\na\tb\t1\t3");
         assert_eq!(
             costs.into_iter().collect::<Vec<_>>(),

@@ -91,7 +91,7 @@ impl<'a, T> Operation<'a, T> {
     }
 }
 
-/// Runs a change of the tool itself that nobody repeats by a request id.
+/// Runs a change of the tool itself, without a request id.
 pub fn tool_transaction<T>(
     session: &mut Session,
     work: impl FnMut(&mut UnitOfWork<'_, '_>) -> Result<T, Error>,
@@ -104,8 +104,8 @@ pub fn tool_transaction<T>(
 
 /// Returns the error of a resumed request that another process aborted before it was answered.
 ///
-/// Nothing was looked up for it, because it was under way when this process found it.
-/// Repeated once more it is a new request.
+/// Nothing was looked up for it, because it was in progress when this process found it.
+/// Repeated again, it is a new request.
 pub(crate) fn request_aborted_elsewhere() -> Error {
     TreeRefusal::RequestAborted.into()
 }

@@ -1,6 +1,8 @@
-//! `orch ps` and `orch stop`: the processes that work, and the end of all of them.
+//! `orch ps` and `orch stop`: lists and stops the processes of workers and supervisors.
 
-use orch_core::id::{AttemptName, RunId, Slug, ThreadId};
+use std::collections::BTreeMap;
+
+use orch_core::id::{AttemptId, AttemptName, RunId, Slug, ThreadId};
 use orch_core::run::{Run, RunStatus};
 use orch_core::time::TimeSpan;
 use orch_core::worker::Worker;
@@ -15,33 +17,33 @@ use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::{ProcessIdentity, host_id, request_termination};
 
-/// A worker with what is known of it.
+/// A worker with the state of its process.
 #[derive(Clone, Debug)]
 pub struct WorkerProcess {
     /// The worker.
     pub row: Worker,
-    /// Its attempt, where it is one.
+    /// Its attempt, if it works on one.
     pub attempt: Option<AttemptName>,
-    /// The number of its wrapper.
+    /// The process id of its wrapper.
     pub pid: Option<u32>,
-    /// Whether that runs here; `None` where it is of another host.
+    /// Whether the wrapper runs on this host; `None` for another host.
     pub alive: Option<bool>,
 }
 
-/// A supervisor with what is known of it.
+/// A supervisor with the state of its process.
 #[derive(Clone, Debug)]
 pub struct SupervisorProcess {
     /// The supervisor.
     pub row: Supervisor,
-    /// The run that it drives.
+    /// The run that it drives; all runs when not given.
     pub run: Option<Slug>,
-    /// Its number.
+    /// Its process id.
     pub pid: Option<u32>,
-    /// Whether it runs here; `None` where it is of another host.
+    /// Whether it runs on this host; `None` for another host.
     pub alive: Option<bool>,
 }
 
-/// All processes.
+/// The processes of a store.
 #[derive(Clone, Debug)]
 pub struct ProcessList {
     /// Workers, by thread.
@@ -50,23 +52,23 @@ pub struct ProcessList {
     pub supervisors: Vec<SupervisorProcess>,
 }
 
-/// What stopping came to.
+/// The outcome of stopping.
 #[derive(Clone, Debug, Default)]
 pub struct StopOutcome {
     /// Runs that were paused.
     pub paused: Vec<Slug>,
-    /// How many supervisors were asked to end.
+    /// How many supervisors were asked to stop.
     pub supervisors: u64,
-    /// How many workers were asked to end.
+    /// How many workers were asked to stop.
     pub workers: u64,
-    /// Those that have not.
+    /// The threads of workers that are still running.
     pub left: Vec<ThreadId>,
 }
 
-/// Lists processes, of one run or of all.
+/// Lists processes, of one run or of all runs.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn list_processes(session: &mut Session, run: Option<&Slug>) -> Result<ProcessList, Error> {
     session.read(|tx, _| {
         let only = match run {
@@ -77,24 +79,33 @@ pub fn list_processes(session: &mut Session, run: Option<&Slug>) -> Result<Proce
     })
 }
 
-/// Workers under way.
+/// Lists workers that have not ended.
 pub fn list_workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<WorkerProcess>, Error> {
-    let mut shown = Vec::new();
-    for row in worker::list_live(tx, run)? {
-        let reference = thread::load(tx, row.thread)?.and_then(|thread| thread.head.reference);
-        let attempt = match reference {
-            Some(reference) => attempt::load(tx, reference.attempt)?.map(|attempt| attempt.name),
-            None => None,
-        };
-        let alive = match liveness::wrapper_liveness(&row) {
+    let rows = worker::list_live(tx, run)?;
+    let threads: Vec<ThreadId> = rows.iter().map(|row| row.thread).collect();
+    let owners: BTreeMap<ThreadId, AttemptId> = if threads.is_empty() {
+        BTreeMap::new()
+    } else {
+        let threads = thread::load_many(tx, &threads)?.into_iter();
+        threads.filter_map(|thread| Some((thread.id, thread.head.reference?.attempt))).collect()
+    };
+    let attempts: Vec<AttemptId> = owners.values().copied().collect();
+    let mut names: BTreeMap<AttemptId, AttemptName> = BTreeMap::new();
+    if !attempts.is_empty() {
+        let attempts = attempt::load_many(tx, &attempts)?.into_iter();
+        names.extend(attempts.map(|attempt| (attempt.id, attempt.name)));
+    }
+    let describe = |row: Worker| WorkerProcess {
+        attempt: owners.get(&row.thread).and_then(|attempt| names.get(attempt)).cloned(),
+        pid: parse_pid(&row.process),
+        alive: match liveness::wrapper_liveness(&row) {
             WrapperLiveness::Alive(_) => Some(true),
             WrapperLiveness::Dead => Some(false),
             WrapperLiveness::Elsewhere => None,
-        };
-        let pid = parse_pid(&row.process);
-        shown.push(WorkerProcess { row, attempt, pid, alive });
-    }
-    Ok(shown)
+        },
+        row,
+    };
+    Ok(rows.into_iter().map(describe).collect())
 }
 
 fn list_supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec<SupervisorProcess>, Error> {
@@ -118,17 +129,19 @@ fn parse_pid(process: &str) -> Option<u32> {
     process.parse::<ProcessIdentity>().ok().map(ProcessIdentity::pid)
 }
 
-/// How long workers may take beyond their own grace.
+/// How long to wait beyond the workers' own grace period.
 const PATIENCE: TimeSpan = TimeSpan::from_seconds(5);
 
-/// How soon a process that is about to be gone is looked for again.
-const INSTANT: TimeSpan = TimeSpan(10);
+/// Poll interval while waiting for a process to exit.
+const EXIT_POLL_INTERVAL: TimeSpan = TimeSpan(10);
 
-/// Ends all workers, with grace: runs are paused so that nothing is started again, supervisors and wrappers are asked
-/// to end, and what killed wrappers left behind is ended.
+/// Stops all workers gracefully.
+///
+/// Runs are paused so that nothing is started again, supervisors and wrappers are asked to stop, and the processes of
+/// killed wrappers are terminated.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn stop_all_workers(session: &mut Session, who: &Slug, run: Option<&Slug>) -> Result<StopOutcome, Error> {
     let found = list_processes(session, run)?;
     let mut stopped = StopOutcome::default();
@@ -161,7 +174,7 @@ pub fn stop_all_workers(session: &mut Session, who: &Slug, run: Option<&Slug>) -
     Ok(stopped)
 }
 
-/// Waits until the workers have ended; those that have not are named.
+/// Waits until the workers have ended; returns the threads of those that have not.
 fn wait_for_end(
     session: &mut Session,
     found: &ProcessList,
@@ -178,7 +191,7 @@ fn wait_for_end(
                 .collect::<Vec<_>>())
         })
     };
-    // A wrapper writes down its end first, and is gone an instant later, of which nobody tells.
+    // A wrapper records its end a moment before it exits, and nothing signals the exit.
     let ours = found.workers.iter().filter(|one| one.alive == Some(true));
     let wrappers: Vec<ProcessIdentity> = ours.filter_map(|one| one.row.process.parse().ok()).collect();
     wait_until(session, at_most, |session| {
@@ -187,7 +200,7 @@ fn wait_for_end(
         }
         let goes = wrappers.iter().any(|wrapper| wrapper.is_alive());
         Ok(if goes {
-            PollOutcome::NotYet(Some(session.clock_now() + INSTANT))
+            PollOutcome::NotYet(Some(session.clock_now() + EXIT_POLL_INTERVAL))
         } else {
             PollOutcome::Found(())
         })

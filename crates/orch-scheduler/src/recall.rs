@@ -1,4 +1,4 @@
-//! `orch recall`: ends the live attempt without counting it.
+//! `orch recall`: ends the live attempt without counting a failure.
 
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::event::EventKind;
@@ -11,10 +11,10 @@ use super::unit_of_work::TransitionEvent;
 use super::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
 
-/// Recalls.
+/// Recalls the live attempt of a task.
 ///
 /// # Errors
-/// There is no live attempt, or the store failed.
+/// The task has no live attempt.
 pub fn recall_attempt(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -22,18 +22,18 @@ pub fn recall_attempt(
     task: &TaskSelector,
     reason: Option<&str>,
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let before = lookup::find_task(stage.tx, task)?;
-        let status = stage.load_run(before.run)?.state.status();
-        let after = decide::recall_attempt(&before, status, stage.now)?;
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let before = lookup::find_task(unit.tx, task)?;
+        let status = unit.load_run(before.run)?.state.status();
+        let after = decide::recall_attempt(&before, status, unit.now)?;
         let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
-        let ended = end_attempt(stage, &before, AttemptEvent::Recall, reason)?;
-        let told = TransitionEvent {
+        let ended = end_attempt(unit, &before, AttemptEvent::Recall, reason)?;
+        let event = TransitionEvent {
             thread: ended.and_then(|attempt| attempt.thread),
             data: vec![("reason", reason.into())],
             ..TransitionEvent::without_data(EventKind::Recalled, "the lead recalled it")
         };
-        stage.apply_transition(&before, &after, told)?;
-        lookup::task_overview(stage.tx, after)
+        unit.apply_transition(&before, &after, event)?;
+        lookup::task_overview(unit.tx, after)
     })
 }

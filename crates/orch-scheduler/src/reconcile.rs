@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::operation::Operation;
 use super::orphans::{self, Orphan};
 use super::perform::{effect_lease, perform_outstanding};
-use super::unit_of_work::TaskTransition;
+pub use super::unit_of_work::TaskTransition;
 use super::{lookup, orphaned};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 

@@ -1,4 +1,4 @@
-//! `orch report`: what became of a run, from its tasks and its history.
+//! `orch report`: the results of a run, from its tasks and its events.
 
 use std::collections::BTreeMap;
 
@@ -17,81 +17,81 @@ use super::task_outcome::{self, BoundedList, TaskOutcome};
 use super::{lookup, work_message};
 use orch_inbox::{Error, Session};
 
-/// How many events are read at once.
+/// The number of events per query.
 const PAGE: u32 = 1_000;
 
-/// What became of a run. Lists are in the order in which things happened, and have at most 100 entries.
+/// The results of a run. Lists are in chronological order, and have at most 100 entries.
 #[derive(Clone, Debug)]
 pub struct RunReport {
     /// The run.
     pub run: Run,
-    /// Where it landed.
+    /// Its landings.
     pub landings: BoundedList<LandingRecord>,
-    /// Whether its branch has something that has not landed yet.
+    /// Whether its branch has commits that have not landed.
     pub has_unlanded: bool,
     /// Tasks that are done.
     pub done: BoundedList<TaskOutcome>,
-    /// Tasks that are not, each with why its last attempt ended.
+    /// Tasks that are not done, each with the reason why its last attempt ended.
     pub left: BoundedList<(TaskOutcome, Option<String>)>,
-    /// Done tasks that nothing has judged.
+    /// Done tasks without a verdict.
     pub unchecked: BoundedList<TaskOutcome>,
     /// Attempts that the lead accepted by hand.
     pub overridden: BoundedList<NotableEvent>,
-    /// Attempts that came to nothing.
+    /// Attempts that failed, were lost, recalled or rejected.
     pub refused: BoundedList<NotableEvent>,
-    /// What workers asked.
+    /// The questions of workers.
     pub questions: BoundedList<AskedQuestion>,
-    /// What the tool itself could not do.
+    /// The failures of the tool itself.
     pub faults: BoundedList<NotableEvent>,
-    /// How many worktrees are there.
+    /// How many worktrees exist.
     pub worktrees: usize,
 }
 
-/// The run on another branch.
+/// A landing of the run on another branch.
 #[derive(Clone, Debug)]
 pub struct LandingRecord {
     /// The branch.
     pub onto: String,
-    /// Where it was then.
+    /// The commit of the branch after the landing.
     pub commit: String,
-    /// Who wanted it.
+    /// The agent that requested it.
     pub by: Option<Slug>,
     /// When.
     pub at: Time,
 }
 
-/// Something that happened to an attempt, with the reason that was told.
+/// An event with its reason.
 #[derive(Clone, Debug)]
 pub struct NotableEvent {
-    /// What.
+    /// The kind of the event.
     pub kind: EventKind,
-    /// Which attempt, or the task or run that it was about.
+    /// The attempt, or else the task or the run.
     pub about: String,
-    /// Who caused it.
+    /// The agent that caused it.
     pub by: Option<Slug>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// A question and what was answered.
+/// A question with its answer.
 #[derive(Clone, Debug)]
 pub struct AskedQuestion {
-    /// Which attempt.
+    /// The attempt.
     pub attempt: Option<AttemptName>,
-    /// Who asks.
+    /// The agent that asked.
     pub by: Option<Slug>,
     /// The question.
     pub question: String,
-    /// The answer, and who gave it.
+    /// The answer, and the agent that gave it.
     pub answer: Option<(Option<Slug>, String)>,
-    /// Whether it still waits for an answer.
+    /// Whether it is open.
     pub is_open: bool,
 }
 
-/// Tells what became of a run.
+/// Loads the report of a run.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, or the store failed.
+/// The run does not exist, or it is not named and there are several.
 pub fn load_report(session: &mut Session, run: Option<&Slug>) -> Result<RunReport, Error> {
     read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
@@ -113,7 +113,7 @@ pub fn load_report(session: &mut Session, run: Option<&Slug>) -> Result<RunRepor
     })
 }
 
-/// What the tasks of a run came to.
+/// The tasks of a run by outcome.
 #[derive(Default)]
 struct OutcomeLists {
     done: BoundedList<TaskOutcome>,
@@ -156,7 +156,7 @@ fn ended_without_success(state: AttemptState) -> bool {
     !state.is_live() && state != AttemptState::Accepted
 }
 
-/// What the events of a run tell.
+/// The history of a run, collected from its events.
 #[derive(Default)]
 struct RunHistory {
     landings: BoundedList<LandingRecord>,
@@ -165,7 +165,7 @@ struct RunHistory {
     refused: BoundedList<NotableEvent>,
     questions: BoundedList<AskedQuestion>,
     faults: BoundedList<NotableEvent>,
-    /// Where the open question of a thread is in the list; `None` where the list is too long for it.
+    /// The index of each thread's open question; `None` if the list is full.
     open: BTreeMap<ThreadId, Option<usize>>,
 }
 
@@ -192,10 +192,10 @@ impl RunHistory {
                 self.refused.push(notable_event(&event));
             }
             EventKind::Fault | EventKind::RunPaused => {
-                // A pause that the lead asked for has no reason, and is nobody's fault.
-                let told = notable_event(&event);
-                if told.reason.is_some() {
-                    self.faults.push(told);
+                // A pause by the lead has no reason, and is no failure.
+                let fault = notable_event(&event);
+                if fault.reason.is_some() {
+                    self.faults.push(fault);
                 }
             }
             EventKind::Question => self.add_question(event),
@@ -221,11 +221,11 @@ impl RunHistory {
 
     fn add_question(&mut self, event: Event) {
         let question = text_field(&event_data(&event), "question").unwrap_or_default();
-        let place = self.questions.first.len();
+        let index = self.questions.first.len();
         let (attempt, by) = (event.attempt, event.agent);
         self.questions.push(AskedQuestion { attempt, by, question, answer: None, is_open: true });
         if let Some(thread) = event.thread {
-            self.open.insert(thread, (self.questions.first.len() > place).then_some(place));
+            self.open.insert(thread, (self.questions.first.len() > index).then_some(index));
         }
     }
 
@@ -240,10 +240,10 @@ impl RunHistory {
         self.close_question(event);
     }
 
-    /// The question of a thread that is open no more.
+    /// Closes the open question of an event's thread.
     fn close_question(&mut self, event: &Event) -> Option<&mut AskedQuestion> {
-        let place = self.open.remove(&event.thread?)??;
-        let asked = self.questions.first.get_mut(place)?;
+        let index = self.open.remove(&event.thread?)??;
+        let asked = self.questions.first.get_mut(index)?;
         asked.is_open = false;
         Some(asked)
     }

@@ -1,4 +1,4 @@
-//! `orch request show`: whether a request id was applied.
+//! `orch request show`: the response of an earlier request id.
 
 use orch_core::refusal::Refusal;
 use orch_core::time::Time;
@@ -6,25 +6,25 @@ use orch_store::table::request;
 
 use orch_inbox::{Error, Session, token};
 
-/// A request that was applied.
+/// A request with a known request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedRequest {
     /// The request id.
     pub key: String,
     /// The digest of its command and arguments.
     pub fingerprint: String,
-    /// When.
+    /// When it was made.
     pub at: Time,
-    /// The `data` it was answered with, as JSON; `None` while what it asked for is under way.
+    /// The `data` of its response, as JSON; `None` while its effects are pending.
     pub answer: Option<String>,
 }
 
-/// Looks a request id up.
+/// Shows the request with a request id.
 ///
 /// # Errors
-/// It was not applied (or longer than 30 days ago), or the store failed.
+/// The request id was not used in the last 30 days.
 pub fn show_request(session: &mut Session, key: &str) -> Result<AppliedRequest, Error> {
-    session.read(|tx, _| {
+    session.query(|tx| {
         let found = request::load(tx, &token::digest_request_id(key))?;
         let found = found.ok_or_else(|| Refusal::RequestNotFound { key: key.to_owned() })?;
         let request::RequestReceipt { fingerprint, at, answer, .. } = found;

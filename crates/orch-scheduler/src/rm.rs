@@ -91,6 +91,8 @@ pub fn remove_run(
 }
 
 fn load_removed_run(session: &mut Session, removed: RemovalIntent) -> Result<RemovedRun, Error> {
+    // No output is charged to a removed run.
+    super::lookup::take_found_run();
     let still_exists = session
         .read(|tx, _| Ok(run_table::load(tx, removed.id)?.is_some_and(|run| run.name == removed.name)))?;
     if still_exists {

@@ -21,24 +21,24 @@ use super::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
-/// What a new run is made of.
+/// The settings of a new run.
 #[derive(Clone, Debug)]
 pub struct NewRun {
-    /// Its name; made from the title when not given.
+    /// The name; derived from the title when not given.
     pub name: Option<Slug>,
-    /// One line.
+    /// The title, one line.
     pub title: String,
-    /// What it is for.
+    /// The goal.
     pub goal: Option<String>,
-    /// When a task counts as done; where not given, `integrated` on a base and `reported` without one.
+    /// When a task counts as done; by default `integrated` on a base, and `reported` without one.
     pub done_when: Option<DoneWhen>,
-    /// Its limits; its rule for when a task is done is filled in.
+    /// The limits; `done_when` is filled in.
     pub policy: Policy,
-    /// What prepares and judges its attempts.
+    /// How attempts are prepared and checked.
     pub rules: AttemptRules,
-    /// What it may spend.
+    /// The budget.
     pub budget: Budget,
-    /// Where it is begun; `None` for a run without worktrees.
+    /// The location of the base; `None` for a run without worktrees.
     pub place: Option<RunLocation>,
 }
 
@@ -47,18 +47,18 @@ pub struct NewRun {
 pub struct CreatedRun {
     /// The run.
     pub run: Run,
-    /// How many files of the checkout are not committed, and so not in what the run begins from.
+    /// How many uncommitted files of the checkout are missing in the base.
     pub dirty: usize,
 }
 
-/// What happens to a run.
+/// A change of a run's state by the lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunAction {
-    /// Nothing new is dispatched; threads nobody claimed are withdrawn.
+    /// Stops dispatching, and withdraws unclaimed threads.
     Pause,
-    /// Withdrawn threads are offered again.
+    /// Starts dispatching again, and offers withdrawn threads.
     Resume,
-    /// The run ends; tasks nobody works on are cancelled.
+    /// Ends the run, and cancels the tasks without a worker.
     Cancel,
 }
 
@@ -71,10 +71,10 @@ pub struct RunTasks {
     pub tasks: ResultPage<TaskOverview>,
 }
 
-/// Makes a run and, where it has a base, its branch.
+/// Creates a run and, if it has a base, its branch.
 ///
 /// # Errors
-/// The given name is taken, the base is not there, branches are in the way, or the store failed.
+/// The name is taken, the base does not exist, or branches conflict with those of the run.
 pub fn create_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, CreatedRun>>,
@@ -82,39 +82,39 @@ pub fn create_run(
     request: &NewRun,
 ) -> Result<Response<CreatedRun>, Error> {
     let is_new = session.is_new_request(receipt)?;
-    let footing = match &request.place {
+    let git_base = match &request.place {
         Some(place) if is_new => GitBase::resolve_location(session, place)?,
         Some(_) | None => None,
     };
-    if let Some(footing) = footing.as_ref().filter(|_| !request.rules.copy.is_empty()) {
-        footing.require_main_tree()?;
+    if let Some(git_base) = git_base.as_ref().filter(|_| !request.rules.copy.is_empty()) {
+        git_base.require_main_tree()?;
     }
-    let dirty = footing.as_ref().map_or(0, |footing| footing.dirty);
-    let default = if footing.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
+    let dirty = git_base.as_ref().map_or(0, |git_base| git_base.dirty);
+    let default = if git_base.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
     let done_when = request.done_when.unwrap_or(default);
-    if is_new && footing.is_none() && done_when != DoneWhen::Reported {
+    if is_new && git_base.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
     let wanted = ResolvedRun {
         request,
         policy: Policy { done_when, ..request.policy.clone() },
-        footing: footing.as_ref(),
+        git_base: git_base.as_ref(),
         is_new,
     };
     loop {
         let name = match is_new {
-            true => find_free_name(session, request, footing.as_ref())?,
-            // It has its name; this one is not looked at.
+            true => find_free_name(session, request, git_base.as_ref())?,
+            // A repeated request has its name already, and does not use this one.
             false => Slug::from_title(&request.title),
         };
         let made = Operation::by_lead(receipt, who).run_with_effects(
             session,
-            |stage| {
-                let id = wanted.insert_run(stage, &name)?;
-                if wanted.footing.is_some() {
+            |unit| {
+                let id = wanted.insert_run(unit, &name)?;
+                if wanted.git_base.is_some() {
                     return Ok(RequestDecision::Pending(id.0));
                 }
-                let run = lookup::load_run(stage.tx, id)?;
+                let run = lookup::load_run(unit.tx, id)?;
                 Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0 }))
             },
             |session, id| {
@@ -125,51 +125,48 @@ pub fn create_run(
             },
         );
         match made {
-            // Another process has just taken the name that was free: a name of our own choice is another then.
+            // Another process has just taken the free name: choose another one.
             Err(Error::Refused(Refusal::RunExists { .. })) if request.name.is_none() => {}
             other => return other,
         }
     }
 }
 
-/// A run that is wanted, with all that was looked up for it.
+/// A request for a new run, with everything that was looked up for it.
 struct ResolvedRun<'a> {
     request: &'a NewRun,
     policy: Policy,
-    footing: Option<&'a GitBase>,
-    /// Whether anything was looked up at all.
+    git_base: Option<&'a GitBase>,
+    /// Whether the request is new, so that anything was looked up.
     is_new: bool,
 }
 
 impl ResolvedRun<'_> {
-    fn insert_run(&self, stage: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<RunId, Error> {
-        let Self { request, policy, footing, is_new } = self;
+    fn insert_run(&self, unit: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<RunId, Error> {
+        let Self { request, policy, git_base, is_new } = self;
         if !is_new {
             return Err(operation::request_aborted_elsewhere());
         }
-        if run_table::name_exists(stage.tx, name)? {
+        if run_table::name_exists(unit.tx, name)? {
             return Err(Refusal::RunExists { run: name.clone() }.into());
         }
-        let ground = footing.map(|footing| footing.run_git(name));
+        let ground = git_base.map(|git_base| git_base.run_git(name));
         let goal = request.goal.as_deref();
         let new = run_table::NewRunRow { name, title: &request.title, goal, policy, ground: ground.as_ref() };
-        let id = run_table::insert(stage.tx, new, stage.now)?;
+        let id = run_table::insert(unit.tx, new, unit.now)?;
         if request.rules != AttemptRules::default() || request.budget != Budget::default() {
-            run_table::save_rules(stage.tx, id, &request.rules, &request.budget)?;
+            run_table::save_rules(unit.tx, id, &request.rules, &request.budget)?;
         }
         let data = vec![("title", request.title.as_str().into())];
-        stage.append_event(EventKind::RunCreated, EventSubject::of_run(id), None, data)?;
+        unit.append_event(EventKind::RunCreated, EventSubject::of_run(id), None, data)?;
         if ground.is_some() {
-            request_effect(stage.tx, id, &Effect::CreateBranch, stage.now)?;
+            request_effect(unit.tx, id, &Effect::CreateBranch, unit.now)?;
         }
         Ok(id)
     }
 }
 
 /// Lists runs, newest first.
-///
-/// # Errors
-/// The store failed.
 pub fn list_runs(session: &mut Session, page: &PageRequest) -> Result<ResultPage<Run>, Error> {
     let before = match &page.after {
         None => RunId(i64::MAX),
@@ -188,7 +185,7 @@ pub fn list_runs(session: &mut Session, page: &PageRequest) -> Result<ResultPage
 /// Shows a run and its tasks.
 ///
 /// # Errors
-/// There is no such run, or several and none was named, or the store failed.
+/// The run does not exist, or it is not named and there are several.
 pub fn show_run(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
     read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
@@ -202,10 +199,10 @@ pub fn show_run(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -
     })
 }
 
-/// Changes title, goal or policy.
+/// Edits the title, goal or policy of a run.
 ///
 /// # Errors
-/// There is no such run, it is cancelled, or the store failed.
+/// The run does not exist, or is cancelled.
 pub fn edit_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Run>>,
@@ -213,16 +210,16 @@ pub fn edit_run(
     run: Option<&Slug>,
     edit: &RunEdit,
 ) -> Result<Response<Run>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let before = stage.resolve_run(run)?;
-        apply_run_edit(stage, &before, edit)
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let before = unit.resolve_run(run)?;
+        apply_run_edit(unit, &before, edit)
     })
 }
 
-/// Pauses, resumes or cancels; repeating it changes nothing.
+/// Pauses, resumes or cancels a run; it is idempotent.
 ///
 /// # Errors
-/// There is no such run, its state does not allow it, or the store failed.
+/// The run does not exist, or its state does not allow the change.
 pub fn change_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, Run>>,
@@ -230,47 +227,52 @@ pub fn change_run(
     run: Option<&Slug>,
     verb: RunAction,
 ) -> Result<Response<Run>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let before = stage.resolve_run(run)?;
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let before = unit.resolve_run(run)?;
         let (after, kind) = match verb {
-            RunAction::Pause => (decide::pause_run(&before, stage.now)?, EventKind::RunPaused),
-            RunAction::Resume => (decide::resume_run(&before, stage.now)?, EventKind::RunResumed),
-            RunAction::Cancel => (decide::cancel_run(&before, stage.now)?, EventKind::RunCancelled),
+            RunAction::Pause => (decide::pause_run(&before, unit.now)?, EventKind::RunPaused),
+            RunAction::Resume => (decide::resume_run(&before, unit.now)?, EventKind::RunResumed),
+            RunAction::Cancel => (decide::cancel_run(&before, unit.now)?, EventKind::RunCancelled),
         };
         let Some(after) = after else { return Ok(before) };
-        stage.request_sweep(&after)?;
-        stage.replace_run(after);
+        unit.request_sweep(&after)?;
+        unit.replace_run(after);
         match verb {
-            RunAction::Pause => set_run_offered(stage, before.id, false)?,
-            RunAction::Resume => set_run_offered(stage, before.id, true)?,
-            RunAction::Cancel => cancel_idle_tasks(stage, before.id)?,
+            RunAction::Pause => set_run_offered(unit, before.id, false)?,
+            RunAction::Resume => set_run_offered(unit, before.id, true)?,
+            RunAction::Cancel => cancel_idle_tasks(unit, before.id)?,
         }
-        stage.append_event(kind, EventSubject::of_run(before.id), None, Vec::new())?;
-        Ok(stage.load_run(before.id)?.clone())
+        unit.append_event(kind, EventSubject::of_run(before.id), None, Vec::new())?;
+        Ok(unit.load_run(before.id)?.clone())
     })
 }
 
-/// The states in which tasks are listed when no state is asked for: all of them.
+/// The states of tasks that are listed by default: all of them.
 pub const ALL_STATES: &[TaskState] = &TaskState::ALL;
 
-/// Changes a run in hand and tells it.
+/// Edits a run within a unit of work, and appends the event.
 pub(crate) fn apply_run_edit(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     before: &Run,
     edit: &RunEdit,
 ) -> Result<Run, Error> {
-    let after = decide::edit_run(before, edit, stage.now)?;
+    let after = decide::edit_run(before, edit, unit.now)?;
     if after.rules != before.rules || after.budget != before.budget {
-        run_table::save_rules(stage.tx, after.id, &after.rules, &after.budget)?;
+        run_table::save_rules(unit.tx, after.id, &after.rules, &after.budget)?;
     }
-    stage.replace_run(after.clone());
-    stage.append_event(EventKind::RunEdited, EventSubject::of_run(after.id), None, Vec::new())?;
+    unit.replace_run(after.clone());
+    unit.append_event(EventKind::RunEdited, EventSubject::of_run(after.id), None, Vec::new())?;
     Ok(after)
 }
 
-/// The given name where it is free; else the first free one that the title makes. Branches of a run that another
-/// store has known are not taken over.
-fn find_free_name(session: &mut Session, request: &NewRun, footing: Option<&GitBase>) -> Result<Slug, Error> {
+/// Returns the given name, or the first free name that the title allows.
+///
+/// A name is not free if there are branches of a run with this name, even of another store.
+fn find_free_name(
+    session: &mut Session,
+    request: &NewRun,
+    git_base: Option<&GitBase>,
+) -> Result<Slug, Error> {
     let base = request.name.clone().unwrap_or_else(|| Slug::from_title(&request.title));
     let mut name = base.clone();
     let mut number = 1;
@@ -279,13 +281,13 @@ fn find_free_name(session: &mut Session, request: &NewRun, footing: Option<&GitB
         if taken && request.name.is_some() {
             return Err(Refusal::RunExists { run: name }.into());
         }
-        let branches = match footing {
-            Some(footing) if !taken => footing.branch_conflict(&name)?,
+        let branches = match git_base {
+            Some(git_base) if !taken => git_base.branch_conflict(&name)?,
             _ => None,
         };
         match branches {
             None if !taken => return Ok(name),
-            // A branch that is in the way of every name, or of the one that was asked for.
+            // The branch conflicts with every name, or with the given one.
             Some(error) if request.name.is_some() || number > 1_000 => return Err(error),
             Some(_) | None => {}
         }
@@ -294,23 +296,23 @@ fn find_free_name(session: &mut Session, request: &NewRun, footing: Option<&GitB
     }
 }
 
-/// The task that a page of a run's tasks begins behind.
+/// Parses the cursor of a page: the key of the last task of the page before.
 pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<TaskId, Error> {
     let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
     let key = Slug::new(cursor).map_err(|_| invalid_cursor())?;
     task_table::id_by_key(tx, run.id, &key)?.ok_or_else(invalid_cursor)
 }
 
-/// Cancels every task that nobody works on; claimed work goes on and may report.
-pub(crate) fn cancel_idle_tasks(stage: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
+/// Cancels every task without a worker; claimed work continues and may report.
+pub(crate) fn cancel_idle_tasks(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
     let mut tasks = Vec::new();
     for state in [TaskState::Waiting, TaskState::Ready, TaskState::Dispatched] {
-        tasks.extend(task_table::list_in_state(stage.tx, run, state, TaskId(0), u32::MAX)?);
+        tasks.extend(task_table::list_in_state(unit.tx, run, state, TaskId(0), u32::MAX)?);
     }
-    // The ends of chains first, so that no task is skipped on its way to being cancelled.
+    // Dependents first, so that no task is skipped before it is cancelled.
     tasks.sort_by_key(|task| (task.rank, task.id));
     for task in tasks {
-        super::task_end::cancel_task(stage, task.id, "the run was cancelled")?;
+        super::task_end::cancel_task(unit, task.id, "the run was cancelled")?;
     }
     Ok(())
 }

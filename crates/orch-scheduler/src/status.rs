@@ -105,7 +105,7 @@ fn collect_overview(
         let tasks = ShownTasks::load(tx, &run)?;
         let open = OpenQuestions::load(tx, &run, limit::STATUS_SHOWN)?;
         let messages = tasks.load_messages(tx, &open)?;
-        let (active, failed, ready) = tasks.into_lists(tx, ready, &messages)?;
+        let StatusLists { active, failed, ready } = tasks.into_lists(tx, ready, &messages)?;
         let chain = critical.first().map_or(0, |(_, rank)| rank + 1);
         let status = RunOverview {
             active,
@@ -125,6 +125,13 @@ fn collect_overview(
 /// The states of tasks with a live attempt.
 const UNDER_WAY: [TaskState; 4] =
     [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
+
+/// The lists of tasks in a status.
+struct StatusLists {
+    active: Vec<TaskUnderWay>,
+    failed: Vec<TaskFailure>,
+    ready: Vec<TaskOverview>,
+}
 
 /// The tasks that a status shows with facts about their attempts.
 struct ShownTasks {
@@ -173,13 +180,13 @@ impl ShownTasks {
         Ok(message::load_many(tx, &ids)?.into_iter().map(|message| (message.id, message)).collect())
     }
 
-    /// Returns the lists of active, failed and ready tasks.
+    /// Combines the tasks with the facts about them.
     fn into_lists(
         self,
         tx: &mut Transaction<'_>,
         ready: Vec<Task>,
         messages: &HashMap<MessageId, Message>,
-    ) -> Result<(Vec<TaskUnderWay>, Vec<TaskFailure>, Vec<TaskOverview>), Error> {
+    ) -> Result<StatusLists, Error> {
         let Self { active, failed, activity, failed_attempts } = self;
         let (active_count, failed_count) = (active.len(), failed.len());
         let tasks = active.into_iter().chain(failed).chain(ready).collect();
@@ -203,8 +210,11 @@ impl ShownTasks {
             let reason = attempt.and_then(|attempt| work_message::end_reason(attempt, outcome));
             TaskFailure { reason, shown }
         };
-        let active = overviews.into_iter().filter_map(under_way).collect();
-        Ok((active, failed.into_iter().map(failure).collect(), ready))
+        Ok(StatusLists {
+            active: overviews.into_iter().filter_map(under_way).collect(),
+            failed: failed.into_iter().map(failure).collect(),
+            ready,
+        })
     }
 }
 

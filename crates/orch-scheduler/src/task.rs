@@ -2,7 +2,7 @@
 
 use orch_core::attempt::Attempt;
 use orch_core::event::{EventKind, EventSubject};
-use orch_core::id::{Slug, TaskId};
+use orch_core::id::{AttemptId, MessageId, Slug, TaskId};
 use orch_core::message::Message;
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
@@ -21,75 +21,75 @@ use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::cut_page;
 use orch_inbox::{Error, Receipt, Response, Session};
 
-/// Which tasks are wanted.
+/// A selection of tasks.
 #[derive(Clone, Debug)]
 pub struct TaskListRequest {
-    /// Of which run.
+    /// The run.
     pub run: Option<Slug>,
-    /// In one of these states; all when empty.
+    /// Only tasks in these states; all states when empty.
     pub states: Vec<TaskState>,
-    /// With this label.
+    /// Only tasks with this label.
     pub label: Option<Slug>,
-    /// Which part.
+    /// The page.
     pub page: PageRequest,
 }
 
-/// One edge as a list shows it.
+/// A dependency with the state of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DependencyStatus {
-    /// The task that waits.
+    /// The dependent task.
     pub task: orch_core::id::TaskName,
-    /// The task it waits for.
+    /// The task that it depends on.
     pub on: orch_core::id::TaskName,
-    /// Whether that one is done.
+    /// Whether `on` is done.
     pub met: bool,
     /// The state of the other end: of `on` in a list of dependencies, of `task` in a list of dependents.
     pub state: TaskState,
 }
 
-/// An attempt with the text that closed it.
+/// An attempt with its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptDetail {
     /// The attempt.
     pub attempt: Attempt,
     /// The message that closed its thread.
     pub outcome: Option<Message>,
-    /// Where it works.
+    /// Its worktree.
     pub worktree: Option<Worktree>,
-    /// The end of what the check printed that refused it.
+    /// The end of the output of the check that rejected it.
     pub log_tail: Option<String>,
 }
 
-/// Everything about a task.
+/// All details of a task.
 #[derive(Clone, Debug)]
 pub struct TaskDetail {
     /// The task.
     pub shown: TaskOverview,
     /// Its long texts.
     pub text: TaskText,
-    /// The run's limit of failures, which holds when the task has none of its own.
+    /// The run's limit of failures, for a task without a limit of its own.
     pub max_attempts: u32,
-    /// What it waits for or waited for, oldest first; at most 100.
+    /// Its dependencies, oldest first; at most 100.
     pub dependencies: Vec<DependencyStatus>,
-    /// What waits for it, oldest first; at most 100.
+    /// Its dependents, oldest first; at most 100.
     pub dependents: Vec<DependencyStatus>,
     /// Its attempts, newest first; at most 20.
     pub attempts: Vec<AttemptDetail>,
 }
 
-/// What happens to a task.
+/// A change of a task's state by the lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskAction {
-    /// It is given up.
+    /// Cancels the task.
     Cancel,
-    /// A failed or cancelled one gets fresh tries.
+    /// Retries a failed or cancelled task.
     Retry,
 }
 
 /// Adds one task.
 ///
 /// # Errors
-/// The key is taken, a dependency is unknown or ended badly for good, the run is cancelled, or the store failed.
+/// The key is taken, a dependency does not exist, or the run is cancelled.
 pub fn add_task(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -97,17 +97,17 @@ pub fn add_task(
     run: Option<&Slug>,
     task: &NewTask,
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let run = stage.resolve_run(run)?;
-        let added = graph_edit::add_task(stage, &run, task)?;
-        lookup::task_overview(stage.tx, added)
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let run = unit.resolve_run(run)?;
+        let added = graph_edit::add_task(unit, &run, task)?;
+        lookup::task_overview(unit.tx, added)
     })
 }
 
 /// Lists tasks, oldest first.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist.
 pub fn list_tasks(
     session: &mut Session,
     request: &TaskListRequest,
@@ -122,23 +122,17 @@ pub fn list_tasks(
     })
 }
 
-/// Shows everything about a task.
+/// Shows all details of a task.
 ///
 /// # Errors
-/// There is no such task, or the store failed.
+/// The task does not exist.
 pub fn show_task(session: &mut Session, task: &TaskSelector) -> Result<TaskDetail, Error> {
     read_fresh(session, |tx, _| {
         let task = lookup::find_task(tx, task)?;
         let max_attempts = lookup::load_run(tx, task.run)?.policy.max_attempts;
         let (dependencies, _) = dependency::edges_of_task(tx, task.id, TaskId(0), EDGES_SHOWN)?;
         let dependents = dependency::edges_on_task(tx, task.id, TaskId(0), EDGES_SHOWN)?;
-        let mut attempts = Vec::new();
-        for attempt in attempt::list_by_task(tx, task.id, ATTEMPTS_SHOWN)? {
-            let outcome = attempt.outcome.map(|id| message::load(tx, id)).transpose()?.flatten();
-            let worktree = worktree::load(tx, attempt.id)?;
-            let log_tail = attempt::load_text(tx, attempt.id)?.log_tail;
-            attempts.push(AttemptDetail { attempt, outcome, worktree, log_tail });
-        }
+        let attempts = load_attempt_details(tx, &task)?;
         Ok(TaskDetail {
             text: task_table::load_text(tx, task.id)?,
             max_attempts,
@@ -150,10 +144,29 @@ pub fn show_task(session: &mut Session, task: &TaskSelector) -> Result<TaskDetai
     })
 }
 
-/// Changes a task.
+fn load_attempt_details(tx: &mut Transaction<'_>, task: &Task) -> Result<Vec<AttemptDetail>, Error> {
+    if task.attempt.is_none() {
+        return Ok(Vec::new());
+    }
+    let attempts = attempt::list_by_task(tx, task.id, ATTEMPTS_SHOWN)?;
+    let ids: Vec<AttemptId> = attempts.iter().map(|attempt| attempt.id).collect();
+    let outcomes: Vec<MessageId> = attempts.iter().filter_map(|attempt| attempt.outcome).collect();
+    let messages = message::load_many(tx, &outcomes)?;
+    let worktrees = worktree::load_many(tx, &ids)?;
+    let mut texts = attempt::load_texts(tx, &ids)?;
+    let detail = |attempt: Attempt| AttemptDetail {
+        outcome: messages.iter().find(|message| Some(message.id) == attempt.outcome).cloned(),
+        worktree: worktrees.iter().find(|tree| tree.attempt == attempt.id).cloned(),
+        log_tail: texts.remove(&attempt.id).and_then(|text| text.log_tail),
+        attempt,
+    };
+    Ok(attempts.into_iter().map(detail).collect())
+}
+
+/// Edits a task.
 ///
 /// # Errors
-/// It is finished, its run is cancelled, a live attempt works on it, or the store failed.
+/// The task is finished or live, or its run is cancelled.
 pub fn edit_task(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -161,17 +174,17 @@ pub fn edit_task(
     task: &TaskSelector,
     edit: &TaskEdit,
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let before = lookup::find_task(stage.tx, task)?;
-        let after = apply_task_edit(stage, &before, edit)?;
-        lookup::task_overview(stage.tx, after)
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let before = lookup::find_task(unit.tx, task)?;
+        let after = apply_task_edit(unit, &before, edit)?;
+        lookup::task_overview(unit.tx, after)
     })
 }
 
 /// Cancels or retries a task.
 ///
 /// # Errors
-/// Its state does not allow it, or the store failed.
+/// The state of the task does not allow it.
 pub fn change_task(
     session: &mut Session,
     receipt: Option<&Receipt<'_, TaskOverview>>,
@@ -179,37 +192,37 @@ pub fn change_task(
     task: &TaskSelector,
     verb: TaskAction,
 ) -> Result<Response<TaskOverview>, Error> {
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let before = lookup::find_task(stage.tx, task)?;
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let before = lookup::find_task(unit.tx, task)?;
         let after = match verb {
-            TaskAction::Cancel => cancel_task(stage, before.id, "the lead cancelled it")?,
-            TaskAction::Retry => retry_task(stage, &before)?,
+            TaskAction::Cancel => cancel_task(unit, before.id, "the lead cancelled it")?,
+            TaskAction::Retry => retry_task(unit, &before)?,
         };
-        lookup::task_overview(stage.tx, after)
+        lookup::task_overview(unit.tx, after)
     })
 }
 
-/// How many edges each way a task's detail shows.
+/// How many dependencies, and how many dependents, the details show.
 const EDGES_SHOWN: u32 = 100;
 
-/// How many attempts a task's detail shows.
+/// How many attempts the details show.
 const ATTEMPTS_SHOWN: u32 = 20;
 
 impl DependencyStatus {
-    /// An edge as what its waiting end depends on.
+    /// Describes a dependency for a list of dependencies.
     pub(crate) fn by_dependency(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.on_state }
     }
 
-    /// An edge as who depends on its other end.
+    /// Describes a dependency for a list of dependents.
     pub(crate) fn by_dependent(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.task_state }
     }
 }
 
-/// The tasks that a list wants, one more than its limit, and how many there are in all.
+/// Selects tasks, one more than the limit, and counts them.
 fn select_tasks(
     tx: &mut Transaction<'_>,
     run: &Run,
@@ -224,11 +237,7 @@ fn select_tasks(
         if states.is_empty() {
             return Ok((task_table::list(tx, run.id, after, limit)?, run.counts.total()));
         }
-        let mut tasks = Vec::new();
-        for state in &states {
-            tasks.extend(task_table::list_in_state(tx, run.id, *state, after, limit)?);
-        }
-        tasks.sort_by_key(|task| task.id);
+        let tasks = task_table::list_in_states(tx, run.id, &states, after, limit)?;
         return Ok((tasks, states.iter().map(|state| run.counts.in_state(*state)).sum()));
     };
     if states.is_empty() {
@@ -244,18 +253,17 @@ fn select_tasks(
     Ok((tasks, total))
 }
 
-/// Changes a task and tells it.
+/// Edits a task and appends the event.
 pub(crate) fn apply_task_edit(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     before: &Task,
     edit: &TaskEdit,
 ) -> Result<Task, Error> {
-    // Nothing could be made of it in a cancelled run.
-    orch_core::run::decide::require_not_cancelled(stage.load_run(before.run)?)?;
-    let after = decide::edit_task(before, edit, stage.now)?;
-    task_table::save_head(stage.tx, before, &after)?;
+    orch_core::run::decide::require_not_cancelled(unit.load_run(before.run)?)?;
+    let after = decide::edit_task(before, edit, unit.now)?;
+    task_table::save_head(unit.tx, before, &after)?;
     if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() {
-        let mut text = task_table::load_text(stage.tx, before.id)?;
+        let mut text = task_table::load_text(unit.tx, before.id)?;
         if let Some(spec) = &edit.spec {
             text.spec = Some(spec.clone()).filter(|spec| !spec.is_empty());
         }
@@ -265,25 +273,25 @@ pub(crate) fn apply_task_edit(
         if let Some(verify) = &edit.verify {
             text.verify.clone_from(verify);
         }
-        task_table::save_text(stage.tx, before.id, &text)?;
+        task_table::save_text(unit.tx, before.id, &text)?;
     }
     let about = EventSubject { run: Some(after.run), task: Some(after.id), ..EventSubject::default() };
-    stage.append_event(EventKind::TaskEdited, about, None, Vec::new())?;
+    unit.append_event(EventKind::TaskEdited, about, None, Vec::new())?;
     Ok(after)
 }
 
-fn retry_task(stage: &mut UnitOfWork<'_, '_>, before: &Task) -> Result<Task, Error> {
-    let run = stage.load_run(before.run)?.clone();
+fn retry_task(unit: &mut UnitOfWork<'_, '_>, before: &Task) -> Result<Task, Error> {
+    let run = unit.load_run(before.run)?.clone();
     orch_core::run::decide::require_not_cancelled(&run)?;
-    let after = match decide::retry_task(before, stage.now) {
+    let after = match decide::retry_task(before, unit.now) {
         Err(Refusal::TaskSkipped { task, .. }) => {
             let steps = orch_core::limit::CAUSE_STEPS_MAX;
-            let FailureCause { on, root } = load_failure_cause(stage.tx, before.id, steps)?;
+            let FailureCause { on, root } = load_failure_cause(unit.tx, before.id, steps)?;
             return Err(Refusal::TaskSkipped { task, cause: on, root }.into());
         }
         decided => decided?,
     };
-    stage.apply_transition(
+    unit.apply_transition(
         before,
         &after,
         TransitionEvent::without_data(EventKind::Retried, "the lead gave it fresh tries"),

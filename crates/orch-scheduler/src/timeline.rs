@@ -1,4 +1,4 @@
-//! `orch timeline`: the attempts of a run over time.
+//! `orch timeline`: the attempts of a run with their times.
 
 use orch_core::attempt::Attempt;
 use orch_core::id::{Slug, TaskId};
@@ -18,16 +18,16 @@ use orch_inbox::{Error, Session};
 pub struct RunTimeline {
     /// The run.
     pub run: Run,
-    /// Its attempts by task, oldest first, and number.
+    /// Its attempts by task, oldest first, then by number.
     pub attempts: ResultPage<Attempt>,
-    /// When this was true.
+    /// The time of the list.
     pub now: Time,
 }
 
 /// Lists the attempts of a run.
 ///
 /// # Errors
-/// There is no such run, the cursor is not one, or the store failed.
+/// The run does not exist, or the cursor is invalid.
 pub fn load_timeline(
     session: &mut Session,
     run: Option<&Slug>,
@@ -43,7 +43,7 @@ pub fn load_timeline(
     })
 }
 
-/// Behind which attempt a part begins: `KEY@N`.
+/// Parses the cursor of a page: `KEY@N` is the last attempt of the page before.
 fn parse_cursor(tx: &mut Transaction<'_>, run: &Run, cursor: Option<&str>) -> Result<(TaskId, u32), Error> {
     let Some(cursor) = cursor else { return Ok((TaskId(0), 0)) };
     let (key, number) = cursor.split_once('@').ok_or_else(invalid_cursor)?;

@@ -290,7 +290,7 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         Ok(after)
     }
 
-    /// Saves what is still in memory; returns the threads whose workers are to be stopped after the commit.
+    /// Saves what is still in memory; returns the threads whose workers must be stopped after the commit.
     pub(crate) fn save_and_close(mut self) -> Result<Vec<ThreadId>, Error> {
         self.save_tasks()?;
         self.save_runs()?;

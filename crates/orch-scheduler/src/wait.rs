@@ -1,4 +1,4 @@
-//! `orch wait`: returns as soon as something unacknowledged needs the lead.
+//! `orch wait`: returns as soon as an unacknowledged event needs the lead.
 
 use std::cell::Cell;
 
@@ -16,42 +16,42 @@ use orch_inbox::error::WaitTarget;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 
-/// What is waited for.
+/// A request to wait for events.
 #[derive(Clone, Debug)]
 pub struct EventWaitRequest {
-    /// Who waits.
+    /// The lead.
     pub agent: Slug,
-    /// In which run; in all unfinished ones when not given.
+    /// Only events of this run; of all unfinished runs when not given.
     pub run: Option<Slug>,
-    /// For what.
+    /// The kinds of events.
     pub wakes: Vec<AwaitedEvent>,
-    /// After this event; the acknowledged cursor when not given.
+    /// Only events after this one; after the acknowledged cursor when not given.
     pub after: Option<EventId>,
-    /// How long.
+    /// The longest wait.
     pub timeout: TimeSpan,
     /// The most events to return.
     pub limit: u32,
 }
 
-/// What happened.
+/// The events that ended a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventWaitOutcome {
     /// The events, oldest first.
     pub events: Vec<Event>,
-    /// The last one's number: what to acknowledge, or to wait after.
+    /// The number of the last event: what to acknowledge, or to wait after.
     pub cursor: EventId,
-    /// Runs named in the events that ended with unfinished work (failed, skipped or cancelled as a whole).
+    /// The runs of these events that ended with tasks that are not done.
     pub incomplete: Vec<Slug>,
 }
 
-/// Waits; nothing is marked as seen.
+/// Waits for events; no cursor moves.
 ///
 /// # Errors
-/// The wait timed out, it is to begin beyond the newest event, or the store failed.
+/// `TimedOut`: no event came in time. `Invalid`: the wait would begin beyond the newest event.
 pub fn wait_for_events(session: &mut Session, request: &EventWaitRequest) -> Result<EventWaitOutcome, Error> {
     let scope = session.read(|tx, _| WaitScope::resolve_scope(tx, request))?;
-    // Whatever was there at the last look was none of what is waited for.
-    let looked_through = Cell::new(scope.after);
+    // Every event up to this one was examined, and is not awaited.
+    let examined = Cell::new(scope.after);
     let kinds: Vec<EventKind> = request.wakes.iter().flat_map(|wake| wake.event_kinds()).copied().collect();
     let found = wait_until(session, request.timeout, |session| {
         read_fresh(session, |tx, _| {
@@ -62,21 +62,21 @@ pub fn wait_for_events(session: &mut Session, request: &EventWaitRequest) -> Res
             events.sort_by_key(|event| event.id);
             events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
             let Some(last) = events.last().map(|event| event.id) else {
-                looked_through.set(event::newest_id(tx)?);
+                examined.set(event::newest_id(tx)?);
                 return Ok(PollOutcome::NotYet(thread::next_timer(tx)?));
             };
             let incomplete = incomplete_runs(tx, &events)?;
             Ok(PollOutcome::Found(EventWaitOutcome { events, cursor: last, incomplete }))
         })
     })?;
-    found.ok_or(Error::TimedOut(WaitTarget::Events(looked_through.get())))
+    found.ok_or(Error::TimedOut(WaitTarget::Events(examined.get())))
 }
 
-/// Which runs a wait looks at, and after which event in each.
+/// The runs of a wait, each with the event after which it begins.
 struct WaitScope {
     runs: Vec<(RunId, EventId)>,
-    /// Whether runs that are made later count as well.
-    open: bool,
+    /// Whether runs that are created later belong to it.
+    includes_new_runs: bool,
     after: EventId,
 }
 
@@ -87,13 +87,13 @@ impl WaitScope {
         let after = request.after.or(whole).unwrap_or(EventId(0));
         let mut runs: Vec<RunId> =
             lookup::find_runs(tx, request.run.as_ref())?.iter().map(|run| run.id).collect();
-        // A run that ended since the lead last looked is still news, even if other runs go on.
+        // A run that ended after the cursor counts, even if other runs are unfinished.
         if request.run.is_none() && after > EventId(0) {
             runs.extend(event::runs_ended_after(tx, after)?);
             runs.sort_unstable();
             runs.dedup();
         }
-        let mut scope = Self { runs: Vec::new(), open: request.run.is_none(), after };
+        let mut scope = Self { runs: Vec::new(), includes_new_runs: request.run.is_none(), after };
         for run in runs {
             let own = agent::load_event_cursor(tx, &request.agent, Some(run))?.unwrap_or(EventId(0));
             let after = request.after.unwrap_or_else(|| after.max(own));
@@ -102,10 +102,10 @@ impl WaitScope {
         Ok(scope)
     }
 
-    /// The runs, with those that were made while waiting.
+    /// Returns the runs, with those that were created during the wait.
     fn current_runs(&self, tx: &mut Transaction<'_>) -> Result<Vec<(RunId, EventId)>, Error> {
         let mut runs = self.runs.clone();
-        if self.open {
+        if self.includes_new_runs {
             for run in run_table::list_unfinished(tx)? {
                 if !runs.iter().any(|(known, _)| *known == run.id) {
                     runs.push((run.id, self.after));
@@ -116,7 +116,7 @@ impl WaitScope {
     }
 }
 
-/// Nothing can have been seen beyond the newest event: who goes on from there would miss what comes next.
+/// Refuses a cursor beyond the newest event: a wait from there would miss the next events.
 pub(crate) fn require_known_event(tx: &mut Transaction<'_>, after: Option<EventId>) -> Result<(), Error> {
     let newest = event::newest_id(tx)?;
     if after.is_some_and(|after| after > newest) {
@@ -126,13 +126,15 @@ pub(crate) fn require_known_event(tx: &mut Transaction<'_>, after: Option<EventI
     Ok(())
 }
 
-/// Runs that ended, as the events say, with work that is not done.
+/// Returns the runs that ended, according to the events, with tasks that are not done.
 fn incomplete_runs(tx: &mut Transaction<'_>, events: &[Event]) -> Result<Vec<Slug>, Error> {
-    let mut names = Vec::new();
-    for name in events.iter().filter(|event| AwaitedEvent::Finished.event_kinds().contains(&event.kind)) {
-        let Some(name) = &name.run else { continue };
-        let run = run_table::load_by_name(tx, name)?;
-        if run.as_ref().is_some_and(ended_incomplete) && !names.contains(name) {
+    let kinds = AwaitedEvent::Finished.event_kinds();
+    let mut names: Vec<Slug> = Vec::new();
+    for name in
+        events.iter().filter(|event| kinds.contains(&event.kind)).filter_map(|event| event.run.as_ref())
+    {
+        if !names.contains(name) && run_table::load_by_name(tx, name)?.as_ref().is_some_and(ended_incomplete)
+        {
             names.push(name.clone());
         }
     }

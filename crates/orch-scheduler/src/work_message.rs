@@ -1,9 +1,10 @@
-//! The message that a worker gets: the same once for programs and once for readers.
+//! The work message of an attempt: a JSON payload for programs, and a text for readers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use orch_core::attempt::{Attempt, AttemptText};
-use orch_core::id::{AttemptName, CommitHash, MessageId};
+use orch_core::id::{AttemptId, AttemptName, CommitHash, MessageId};
 use orch_core::limit;
 use orch_core::message::{Message, MessageKind};
 use orch_core::task::{Task, TaskText};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use orch_inbox::Error;
 
-/// The most messages of an earlier attempt that are looked through for questions.
+/// The most messages of an earlier attempt that are searched for questions.
 const MESSAGES_READ: u32 = 1_000;
 
 /// A question of an earlier attempt with its answer.
@@ -24,7 +25,7 @@ struct EarlierAnswer {
     from: String,
 }
 
-/// What earlier attempts left behind.
+/// An earlier attempt with its result.
 struct EarlierAttempt {
     attempt: Attempt,
     reason: Option<String>,
@@ -32,7 +33,7 @@ struct EarlierAttempt {
     tree: Option<Worktree>,
 }
 
-/// What goes around the task's own texts.
+/// The parts of the message besides the task's own texts.
 struct MessageParts<'a> {
     judged_by: &'a AttemptText,
     name: &'a AttemptName,
@@ -41,11 +42,11 @@ struct MessageParts<'a> {
     earlier: &'a [EarlierAttempt],
 }
 
-/// Everything a work message says.
+/// A work message.
 pub(crate) struct WorkMessage {
-    /// For programs.
+    /// The payload for programs.
     pub payload: String,
-    /// For readers.
+    /// The text for readers.
     pub body: String,
 }
 
@@ -62,17 +63,22 @@ pub(crate) fn write_work_message(
         Some(_) => attempt::list_by_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
         None => Vec::new(),
     };
-    // The attempt that this message is for may be there already.
+    // The attempt of this message may exist already.
     attempts.retain(|attempt| attempt.name.number < name.number);
     attempts.truncate(usize::try_from(limit::EARLIER_SHOWN).unwrap_or(usize::MAX));
     attempts.reverse();
     let reasons = load_end_reasons(tx, &attempts.iter().collect::<Vec<_>>())?;
+    let ids: Vec<AttemptId> = attempts.iter().map(|attempt| attempt.id).collect();
+    let (mut texts, mut trees) = (BTreeMap::new(), Vec::new());
+    if !ids.is_empty() {
+        (texts, trees) = (attempt::load_texts(tx, &ids)?, worktree::load_many(tx, &ids)?);
+    }
     let mut answers = Vec::new();
     let mut earlier = Vec::new();
     for (attempt, reason) in attempts.into_iter().zip(reasons) {
         answers.extend(answers_of(tx, &attempt)?);
-        let log_tail = attempt::load_text(tx, attempt.id)?.log_tail;
-        let tree = worktree::load(tx, attempt.id)?;
+        let log_tail = texts.remove(&attempt.id).and_then(|text| text.log_tail);
+        let tree = trees.iter().find(|tree| tree.attempt == attempt.id).cloned();
         earlier.push(EarlierAttempt { reason, log_tail, tree, attempt });
     }
     let payload = json!({
@@ -121,7 +127,7 @@ fn earlier_json(earlier: &EarlierAttempt) -> Value {
     })
 }
 
-/// What an earlier attempt asked, and what it was told.
+/// Loads the questions of an earlier attempt with their answers.
 fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<EarlierAnswer>, Error> {
     let mut open: Option<Message> = None;
     let mut answers = Vec::new();
@@ -171,7 +177,7 @@ pub(crate) fn load_end_reasons(
     Ok(attempts.iter().map(reason).collect())
 }
 
-/// The beginning of a text, cut between characters.
+/// Truncates a text between characters.
 fn truncate_text(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
@@ -180,29 +186,29 @@ fn truncate_text(text: &str, bytes: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-fn render_body(task: &Task, text: &TaskText, around: &MessageParts<'_>) -> String {
-    let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, around.name);
+fn render_body(task: &Task, text: &TaskText, parts: &MessageParts<'_>) -> String {
+    let mut body = format!("# {}\n\nTask {}, attempt {}.\n", task.title, task.name, parts.name);
     if let Some(spec) = text.spec.as_deref().filter(|spec| !spec.is_empty()) {
         push_paragraph(&mut body, &format!("\n{spec}\n"));
     }
     push_section(&mut body, "It is good when", text.accept.iter().map(String::as_str));
-    let verify = around.judged_by.all_checks();
+    let verify = parts.judged_by.all_checks();
     push_section(&mut body, "It is checked by", verify.iter().map(String::as_str));
-    if let Some(tree) = around.tree {
+    if let Some(tree) = parts.tree {
         push_paragraph(&mut body, &worktree_section(tree));
     }
-    let answered: Vec<String> = around
+    let answered: Vec<String> = parts
         .answers
         .iter()
         .map(|answered| format!("{}\n  {} ({})", answered.question, answered.answer, answered.from))
         .collect();
     push_section(&mut body, "Asked and answered before", answered.iter().map(String::as_str));
-    let before: Vec<String> = around.earlier.iter().map(earlier_attempt_section).collect();
+    let before: Vec<String> = parts.earlier.iter().map(earlier_attempt_section).collect();
     push_section(&mut body, "Earlier attempts", before.iter().map(String::as_str));
     body
 }
 
-/// Where to work, and what must not be done there.
+/// Formats where to work, and what not to do there.
 fn worktree_section(tree: &Worktree) -> String {
     format!(
         "\nWork in {}, which is yours alone, on the branch {}; it began from {}.\n\
@@ -211,7 +217,7 @@ fn worktree_section(tree: &Worktree) -> String {
     )
 }
 
-/// An earlier attempt as a reader is told of it.
+/// Formats an earlier attempt.
 fn earlier_attempt_section(earlier: &EarlierAttempt) -> String {
     let reason = earlier.reason.as_deref().unwrap_or("no reason given");
     let mut text = format!("{} {}: {reason}", earlier.attempt.name, earlier.attempt.state.name());
@@ -245,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_cut_between_characters() {
+    fn texts_are_truncated_between_characters() {
         assert_eq!(truncate_text("abc", 3), "abc");
         assert_eq!(truncate_text("aéé", 2), "a…");
         assert_eq!(truncate_text("abcd", 2), "ab…");

@@ -25,12 +25,13 @@ use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::merge::{MOVES_MAX, TrackedBranch};
 use super::sweep;
 use super::verify::{self, VerifyingAttempt, complete_verification};
+use crate::fresh_read::read_fresh;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use crate::tool_fault::record_tool_fault;
-use crate::unit_of_work::{UnitOfWork, read_fresh};
+use crate::unit_of_work::UnitOfWork;
 use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome};
 use orch_inbox::{Error, Session};
 

@@ -77,9 +77,9 @@ fn a_task_that_is_not_ready_says_why() {
         refusal_reasons(desk.dispatch_task("b", "w")),
         [NotReadyReason::WaitingDependency { on: vec![parse_slug("a")] }]
     );
-    let nobody =
+    let refused =
         dispatch::dispatch_task(&mut desk.session, None, &desk.lead, &task_ref("a"), None).map(expect_fresh);
-    assert_eq!(refusal_reasons(nobody), [NotReadyReason::NoAgent]);
+    assert_eq!(refusal_reasons(refused), [NotReadyReason::NoAgent]);
     let held = desk.start_task("a", "w").unwrap();
     let refused = desk.dispatch_task("a", "w").unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::AttemptLive { .. })), "{refused:?}");

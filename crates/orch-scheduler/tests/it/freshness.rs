@@ -43,7 +43,7 @@ fn what_moves_no_task_is_no_news() {
     assert!(writes_to_store(&mut desk, read_status), "a question is news");
     desk.report_progress(&held, "Waiting.").unwrap();
     desk.reply_to_thread(held.thread, "The left one.").unwrap();
-    desk.report_progress(&held, "Going on.").unwrap();
+    desk.report_progress(&held, "Half done.").unwrap();
     assert_eq!(desk.task_state("a").name(), "running", "what is no news hides none");
     assert_eq!(desk.broken_invariants(), []);
 }

@@ -130,7 +130,7 @@ fn ranks_after_any_edits_equal_those_of_a_fresh_layout() {
         for _ in 0..60 {
             let task = chance.pick(&lines).unwrap();
             let on = chance.pick(&lines).unwrap();
-            // Half of these are refused: they are there already, or would close a cycle.
+            // Half of these are refused: they exist already, or would close a cycle.
             let _ = if chance.is_within_percent(33) {
                 desk.remove_dependency(task, on)
             } else {

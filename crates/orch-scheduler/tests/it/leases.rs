@@ -178,7 +178,7 @@ fn three_times_the_tries_may_be_lost() {
 
     desk.change_task("a", TaskAction::Retry).unwrap();
     assert_eq!(desk.task_states(&["a", "b"]), ["ready", "waiting"], "fresh tries");
-    assert_eq!(desk.dispatch_task("a", "w").unwrap().attempt.name.number, 7, "attempt numbers go on");
+    assert_eq!(desk.dispatch_task("a", "w").unwrap().attempt.name.number, 7, "attempt numbers continue");
     assert_eq!(desk.broken_invariants(), []);
 }
 

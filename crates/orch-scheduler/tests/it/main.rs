@@ -1,6 +1,6 @@
 //! Stories of the engine's operations, one module per subject, on a store of their own with a clock they advance.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod attempts;
 mod costs;

@@ -11,7 +11,7 @@ fn a_note_is_seen_with_the_next_progress_renewal_and_wait_until_it_is_acknowledg
     let thread = desk.dispatch_task("a", "crew").unwrap().attempt.thread.unwrap();
     tell::tell_worker(&mut desk.session, None, &desk.lead, &task_ref("a"), "Before the claim.").unwrap();
     let held = desk.claim_thread("w", thread).unwrap();
-    assert_eq!(desk.renew_lease(&held).unwrap().unread.count, 0, "a claim shows what is there");
+    assert_eq!(desk.renew_lease(&held).unwrap().unread.count, 0, "a claim shows the messages so far");
 
     let told = tell::tell_worker(&mut desk.session, None, &desk.lead, &task_ref("a"), "Mind the gap.");
     let told = expect_fresh(told.unwrap());

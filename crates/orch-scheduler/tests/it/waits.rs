@@ -128,11 +128,11 @@ fn woken_by<T: Send>(
     })
 }
 
-/// The waiter is about to block as soon as its socket is there.
+/// The waiter is about to block as soon as its socket exists.
 fn wait_for_wake_socket(place: &TestStore) {
     let began = Instant::now();
     while std::fs::read_dir(place.folder().join("wake")).map_or(0, Iterator::count) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(10), "nobody waits");
+        assert!(began.elapsed() < Duration::from_secs(10), "no process waits");
         std::thread::yield_now();
     }
 }

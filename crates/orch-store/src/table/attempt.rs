@@ -1,5 +1,7 @@
 //! Attempts.
 
+use std::collections::BTreeMap;
+
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, TaskName, ThreadId};
 use orch_core::task::{ChecksStatus, Task};
@@ -37,6 +39,8 @@ statements! {
         ON CONFLICT (attempt_id) DO UPDATE SET run_verify = excluded.run_verify, task_verify = excluded.task_verify,
         log_tail = excluded.log_tail";
     const TEXT = "SELECT run_verify, task_verify, log_tail FROM attempt_text WHERE attempt_id = $1";
+    const TEXTS = "SELECT run_verify, task_verify, log_tail, attempt_id FROM attempt_text
+        WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const LOAD = select!("WHERE a.id = $1");
     const LOAD_MANY = select!("WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY a.id");
     const ACTIVITY = "SELECT a.id, a.created_at, th.expires_at,
@@ -201,14 +205,25 @@ pub fn save_text(tx: &mut Transaction<'_>, id: AttemptId, text: &AttemptText) ->
 /// # Errors
 /// The store failed.
 pub fn load_text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Fault> {
-    let found = tx.query_first(TEXT, &[id.0.into()], |row| {
-        Ok(AttemptText {
-            run_verify: list_column(row, 0)?,
-            task_verify: list_column(row, 1)?,
-            log_tail: row.text_or_null(2)?,
-        })
-    })?;
-    Ok(found.unwrap_or_default())
+    Ok(tx.query_first(TEXT, &[id.0.into()], text_from_row)?.unwrap_or_default())
+}
+
+/// Loads the long texts of several attempts; an attempt without texts is left out.
+pub fn load_texts(
+    tx: &mut Transaction<'_>,
+    ids: &[AttemptId],
+) -> Result<BTreeMap<AttemptId, AttemptText>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    let read = |row: &dyn SqlRow| Ok((AttemptId(row.int(3)?), text_from_row(row)?));
+    Ok(tx.query_all(TEXTS, &[ids.as_str().into()], read)?.into_iter().collect())
+}
+
+fn text_from_row(row: &dyn SqlRow) -> Result<AttemptText, Fault> {
+    Ok(AttemptText {
+        run_verify: list_column(row, 0)?,
+        task_verify: list_column(row, 1)?,
+        log_tail: row.text_or_null(2)?,
+    })
 }
 
 /// A task's attempts, newest first.

@@ -40,14 +40,14 @@ statements! {
         WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
         AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.task_id, d.on_id";
     // Back from each task to its first dependency that failed or was cancelled, through those that were skipped.
-    const ROOT_CAUSES = "WITH RECURSIVE back (origin, id, state, step) AS (
+    const ROOT_CAUSES = "WITH RECURSIVE part_back (origin, id, state, step) AS (
         SELECT CAST(value AS BIGINT), CAST(value AS BIGINT), CAST('skipped' AS TEXT), 0 FROM json_each($1)
-        UNION ALL SELECT back.origin, w.id, w.state, back.step + 1 FROM back JOIN task w ON w.id = (
+        UNION ALL SELECT part_back.origin, w.id, w.state, part_back.step + 1 FROM part_back JOIN task w ON w.id = (
         SELECT t.id FROM dependency d JOIN task t ON t.id = d.on_id
-        WHERE d.task_id = back.id AND t.state IN ('failed', 'skipped', 'cancelled')
+        WHERE d.task_id = part_back.id AND t.state IN ('failed', 'skipped', 'cancelled')
         ORDER BY CASE t.state WHEN 'skipped' THEN 1 ELSE 0 END, t.id LIMIT 1)
-        WHERE back.state = 'skipped' AND back.step < $2)
-        SELECT t.key, back.origin FROM back JOIN task t ON t.id = back.id WHERE back.state <> 'skipped'";
+        WHERE part_back.state = 'skipped' AND part_back.step < CAST($2 AS BIGINT))
+        SELECT t.key, part_back.origin FROM part_back JOIN task t ON t.id = part_back.id WHERE part_back.state <> 'skipped'";
     const KEYS =
         "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
     const KEYS_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
@@ -167,7 +167,7 @@ pub fn broken_keys_many(tx: &mut Transaction<'_>, tasks: &[TaskId]) -> Result<Ve
     list_keys(tx, BROKEN_MANY, tasks)
 }
 
-/// Finds the failed or cancelled tasks because of which several tasks were skipped, at most so many steps back.
+/// Finds the failed or cancelled tasks because of which several tasks were skipped, at most so many steps part_back.
 pub fn root_causes(
     tx: &mut Transaction<'_>,
     skipped: &[TaskId],

@@ -30,7 +30,7 @@ macro_rules! longest_ready {
         concat!(
             "SELECT id, rank FROM (SELECT id, rank FROM task INDEXED BY task_ready WHERE run_id = $1 AND state = 'ready' AND priority = ",
             $priority,
-            " ORDER BY rank DESC, id LIMIT 1) AS ready_",
+            " ORDER BY rank DESC, id LIMIT 1) AS part_ready_",
             $priority
         )
     };
@@ -58,7 +58,7 @@ statements! {
     const LOAD = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
     const LOAD_MANY = select!("JOIN run r ON r.id = t.run_id WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY t.id");
     const BY_KEYS = select!(
-        "JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key IN (SELECT value FROM json_each($2)) ORDER BY t.id"
+        "INDEXED BY task_key JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key IN (SELECT value FROM json_each($2))"
     );
     const BY_KEY = select!("JOIN run r ON r.id = t.run_id WHERE t.run_id = $1 AND t.key = $2");
     const ID_BY_KEY = "SELECT id FROM task WHERE run_id = $1 AND key = $2";
@@ -71,11 +71,11 @@ statements! {
     // At most five states; those that are not wanted are given as null.
     const LIST_STATES = select!(
         "JOIN run r ON r.id = t.run_id WHERE t.id IN (
-        SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $4 AND id > $2 ORDER BY id LIMIT $3) AS a
-        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $5 AND id > $2 ORDER BY id LIMIT $3) AS b
-        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $6 AND id > $2 ORDER BY id LIMIT $3) AS c
-        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $7 AND id > $2 ORDER BY id LIMIT $3) AS d
-        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $8 AND id > $2 ORDER BY id LIMIT $3) AS e)
+        SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $4 AND id > $2 ORDER BY id LIMIT $3) AS part_a
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $5 AND id > $2 ORDER BY id LIMIT $3) AS part_b
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $6 AND id > $2 ORDER BY id LIMIT $3) AS part_c
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $7 AND id > $2 ORDER BY id LIMIT $3) AS part_d
+        UNION ALL SELECT id FROM (SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state = $8 AND id > $2 ORDER BY id LIMIT $3) AS part_e)
         ORDER BY t.id"
     );
     const LIST_LABEL = select!(
@@ -96,17 +96,17 @@ statements! {
     const BACKOFF_NEXT = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
     // The first task of the chain is ready or has a live attempt; each next one is the oldest of the highest rank.
     const CRITICAL_PATH = concat!(
-        "WITH RECURSIVE candidate (id, rank) AS (",
+        "WITH RECURSIVE part_candidate (id, rank) AS (",
         longest_ready!(0), " UNION ALL ", longest_ready!(1), " UNION ALL ", longest_ready!(2), " UNION ALL ",
         longest_ready!(3), " UNION ALL ", longest_ready!(4), " UNION ALL
         SELECT id, rank FROM (SELECT id, rank FROM task INDEXED BY task_live
-        WHERE run_id = $1 AND state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY rank DESC, id LIMIT 1) AS live),
-        chain (id, rank, step) AS (
-        SELECT id, rank, 1 FROM (SELECT id, rank FROM candidate ORDER BY rank DESC, id LIMIT 1) AS first
+        WHERE run_id = $1 AND state IN ('dispatched', 'running', 'blocked', 'reported') ORDER BY rank DESC, id LIMIT 1) AS part_live),
+        part_chain (id, rank, step) AS (
+        SELECT id, rank, 1 FROM (SELECT id, rank FROM part_candidate ORDER BY rank DESC, id LIMIT 1) AS part_first
         UNION ALL SELECT (SELECT d.task_id FROM dependency d JOIN task n ON n.id = d.task_id
-        WHERE d.on_id = chain.id AND n.rank + 1 = chain.rank ORDER BY d.task_id LIMIT 1), chain.rank - 1, chain.step + 1
-        FROM chain WHERE chain.id IS NOT NULL AND chain.rank > 0 AND chain.step < $2)
-        SELECT t.key, t.rank FROM chain JOIN task t ON t.id = chain.id ORDER BY chain.step"
+        WHERE d.on_id = part_chain.id AND n.rank + 1 = part_chain.rank ORDER BY d.task_id LIMIT 1), part_chain.rank - 1, part_chain.step + 1
+        FROM part_chain WHERE part_chain.id IS NOT NULL AND part_chain.rank > 0 AND part_chain.step < CAST($2 AS BIGINT))
+        SELECT t.key, t.rank FROM part_chain JOIN task t ON t.id = part_chain.id ORDER BY part_chain.step"
     );
     const COUNT_READY = "SELECT count(*) FROM task WHERE state = 'ready' AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const TEXT = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
@@ -437,7 +437,9 @@ pub fn load_many(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<Vec<Task>, 
 /// Loads the tasks of a run that have one of these keys, oldest first.
 pub fn load_by_keys(tx: &mut Transaction<'_>, run: RunId, keys: &[&Slug]) -> Result<Vec<Task>, Fault> {
     let keys = name_list(keys.iter().map(|key| key.as_str()));
-    tx.query_all(BY_KEYS, &[run.0.into(), keys.as_str().into()], task_from_row)
+    let mut tasks = tx.query_all(BY_KEYS, &[run.0.into(), keys.as_str().into()], task_from_row)?;
+    tasks.sort_by_key(|task| task.id);
+    Ok(tasks)
 }
 
 /// The most states that [`list_in_states`] takes.

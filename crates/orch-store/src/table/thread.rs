@@ -72,12 +72,12 @@ statements! {
         newest_event!(),
         ", (SELECT last_seen_at FROM agent WHERE name = $3), (SELECT last_seen_at FROM agent WHERE name = $1)
         FROM thread WHERE id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
-        WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1) AS queued
+        WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1) AS part_queued
         UNION ALL SELECT id FROM (SELECT id FROM thread INDEXED BY thread_lapsing
         WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL
         AND lost_at <= (SELECT max(at) FROM (SELECT at FROM ",
         newest_event!(),
-        " AS newest UNION ALL SELECT CAST($2 AS BIGINT)) AS clock) ORDER BY priority, id LIMIT 1) AS lapsed)
+        " AS part_newest UNION ALL SELECT CAST($2 AS BIGINT)) AS part_clock) ORDER BY priority, id LIMIT 1) AS part_lapsed)
         ORDER BY priority, id LIMIT 1"
     );
     const QUEUED = select!(

@@ -138,6 +138,10 @@ fn attempts_and_threads(store: &mut Store) {
     worktrees_and_snapshots(store, first, held.id);
     let text = AttemptText::default();
     assert_eq!(read_store(store, |tx| attempt::load_text(tx, first)), text);
+    let text = AttemptText { log_tail: Some("failed".to_owned()), ..text };
+    write_store(store, |tx| attempt::save_text(tx, first, &text));
+    let texts = read_store(store, |tx| attempt::load_texts(tx, &[first, second]));
+    assert_eq!(texts.into_iter().collect::<Vec<_>>(), [(first, text)]);
 }
 
 fn worktrees_and_snapshots(store: &mut Store, attempt: AttemptId, thread: ThreadId) {
