@@ -1,16 +1,43 @@
 //! `orch dep add|rm|list`: dependencies between tasks.
 
-use orch_core::id::{Slug, TaskId};
+use orch_core::id::{Slug, TaskId, TaskName};
+use orch_core::task::TaskState;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{dependency, task as task_table};
 
 use super::fresh_read::read_fresh;
 use super::operation::Operation;
-use super::task::DependencyStatus;
 use super::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, Response, Session};
+
+/// A dependency with the state of one end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DependencyStatus {
+    /// The dependent task.
+    pub task: TaskName,
+    /// The task that it depends on.
+    pub on: TaskName,
+    /// Whether `on` is done.
+    pub met: bool,
+    /// The state of the other end: of `on` in a list of dependencies, of `task` in a list of dependents.
+    pub state: TaskState,
+}
+
+impl DependencyStatus {
+    /// Describes a dependency for a list of dependencies.
+    pub(crate) fn by_dependency(edge: dependency::DependencyEdge) -> Self {
+        let met = edge.on_state == TaskState::Done;
+        Self { task: edge.task_name, on: edge.on_name, met, state: edge.on_state }
+    }
+
+    /// Describes a dependency for a list of dependents.
+    pub(crate) fn by_dependent(edge: dependency::DependencyEdge) -> Self {
+        let met = edge.on_state == TaskState::Done;
+        Self { task: edge.task_name, on: edge.on_name, met, state: edge.task_state }
+    }
+}
 
 /// Adds dependencies of a task, all or none.
 ///

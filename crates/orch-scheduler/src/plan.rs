@@ -13,7 +13,7 @@ use orch_store::table::{dependency, task};
 use super::graph_edit::{self, GraphPlacement};
 use super::operation::Operation;
 use super::run::apply_run_edit;
-use super::task::apply_task_edit;
+use super::task::edit::apply_task_edit;
 use super::unit_of_work::UnitOfWork;
 use super::{TaskOverview, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
