@@ -32,7 +32,7 @@ impl DescendantTracker {
         Self { worker, ..self }
     }
 
-    /// Returns whether a process is a child of ours that appeared since tracking started.
+    /// Returns whether a process is our child and appeared since tracking started.
     pub(crate) fn is_descendant(&self, process: &ProcessStat) -> bool {
         is_our_child(process) && !self.preexisting.contains(&ProcessIdentity::from_stat(*process))
     }

@@ -70,7 +70,7 @@ pub(crate) struct WatchedChild {
     exit_handle: OwnedFd,
 }
 
-/// A child under way, with everything that the loop waits for.
+/// A running child, with everything that the loop waits for.
 pub(crate) struct ProcessLoop<'a> {
     stdin: Option<ChildStdin>,
     input: &'a [u8],

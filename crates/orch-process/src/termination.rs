@@ -106,7 +106,7 @@ enum EscalationStage {
     Finished,
 }
 
-/// A termination under way.
+/// A termination in progress.
 pub(crate) struct ProcessTermination<'a> {
     target: KillTarget<'a>,
     tracked: Vec<TrackedProcess>,
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn termination_without_processes_returns_at_once() {
-        let tag = Tag { name: "ORCH_TEST_TAG", value: "nobody" };
+        let tag = Tag { name: "ORCH_TEST_TAG", value: "unused" };
         assert_eq!(terminate_tagged(tag, Duration::from_secs(60)), TerminationReport::default());
     }
 }

@@ -16,7 +16,7 @@ pub(super) const INCOMPLETE: &str = "orch: being made";
 /// Git's own reason while it registers a worktree.
 const INITIALIZING: &str = "initializing";
 
-/// Returns the text of a lock of ours.
+/// Returns the text of our lock.
 pub(super) fn format_lock_reason(reason: &str) -> String {
     format!("{REASON_PREFIX}{reason}")
 }

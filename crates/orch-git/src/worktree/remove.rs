@@ -152,7 +152,7 @@ impl RegisteredWorktree {
         self.head.as_ref().is_some_and(|head| head.branch.is_none())
     }
 
-    /// Returns whether a lock of ours has this reason.
+    /// Returns whether our lock has this reason.
     fn has_purpose(&self, reason: &str) -> bool {
         self.locked.as_deref() == Some(&format_lock_reason(reason))
     }

@@ -242,8 +242,8 @@ fn run_victim(fixture: &GitFixture, scenario: &CrashScenario, path: &std::ffi::O
         .output()
         .unwrap();
     let killed = std::os::unix::process::ExitStatusExt::signal(&output.status) == Some(9);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(killed || output.status.success(), "{}: {said}", scenario.name);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(killed || output.status.success(), "{}: {stdout}", scenario.name);
     !killed
 }
 

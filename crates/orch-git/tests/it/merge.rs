@@ -153,7 +153,7 @@ fn merging_several_commits_is_reproducible() {
     assert!(repository.contains_all(&commit, &sides).unwrap());
     assert_eq!(content_at(&fixture, &commit, "three"), "three");
     // Independent of the committer and the time.
-    fixture.git(["config", "user.name", "Somebody Else"]);
+    fixture.git(["config", "user.name", "Grace"]);
     assert_eq!(
         match fixture.repository().merge_all_commits(&sides, "dependencies").unwrap() {
             MergeAllOutcome::Merged(commit) => commit,

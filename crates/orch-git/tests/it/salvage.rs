@@ -32,7 +32,7 @@ fn round_trip(
 ) -> (CommitId, RestoredWorktree) {
     let top = worktree.top_level().to_owned();
     let before = (tree_contents(&top), git_view(fixture, &top));
-    let salvage = worktree.salvage_to_ref(&salvage_reference(), "what was there").unwrap();
+    let salvage = worktree.salvage_to_ref(&salvage_reference(), "contents of key.1").unwrap();
     assert_eq!((tree_contents(&top), git_view(fixture, &top)), before, "salvage changes nothing");
     repository.remove_worktree(&salvage).unwrap();
     assert!(!top.exists());
@@ -96,7 +96,7 @@ fn changes_of_every_kind_are_restored() {
     let (commit, restored) = round_trip(&fixture, &repository, &worktree);
     assert_eq!(restored.branch, Some(RefName::from_branch_name("orch/run/key.1").unwrap()));
     let subject = fixture.git(["show", "--no-patch", "--format=%s %P", commit.as_str()]);
-    assert!(subject.starts_with("what was there "), "{subject}");
+    assert!(subject.starts_with("contents of key.1 "), "{subject}");
     assert_eq!(fixture.git(["show", &format!("{commit}:a.txt")]), "staged, then changed");
     assert_eq!(fixture.git(["show", &format!("{commit}^2:a.txt")]), "staged");
     assert_eq!(fixture.git(["show", &format!("{commit}^1:a.txt")]), "one");

@@ -188,7 +188,7 @@ fn an_incomplete_worktree_is_created_again() {
             fs::write(fixture.top.join(".git/worktrees/key.1/index.lock"), "").unwrap();
         }),
         ("killed inside git", &|| register("initializing")),
-        ("its folder is gone", &|| {
+        ("its folder was deleted", &|| {
             register("orch: being made");
             fs::remove_dir_all(&path).unwrap();
         }),
@@ -371,7 +371,7 @@ fn a_fast_forward_moves_branch_and_files() {
     write(worktree.top_level(), "b.txt", "new\n");
     let next = fixture.commit_in(worktree.top_level(), "next");
     let main = repository.open_worktree(&fixture.top).unwrap();
-    fixture.write("b.txt", "in the way\n");
+    fixture.write("b.txt", "untracked\n");
     assert!(main.fast_forward(&next).is_err());
     assert_eq!(fs::read_to_string(fixture.top.join("a.txt")).unwrap(), "one\n");
     fs::remove_file(fixture.top.join("b.txt")).unwrap();
@@ -383,7 +383,7 @@ fn a_fast_forward_moves_branch_and_files() {
     fixture.write("a.txt", "one\n");
     main.fast_forward(&next).unwrap();
     assert_eq!((fixture.head(), main.read_status().unwrap().is_clean()), (next, true));
-    fixture.commit("gone on");
+    fixture.commit("more");
     assert!(worktree.fast_forward(&fixture.head()).is_ok());
     fixture.commit_in(worktree.top_level(), "apart");
     let apart = fixture.head_in(worktree.top_level());

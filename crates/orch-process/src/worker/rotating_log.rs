@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_rotated_loses_new_output() {
         let fixture = LogFixture::new();
-        std::fs::create_dir_all(fixture.previous.join("in the way")).unwrap();
+        std::fs::create_dir_all(fixture.previous.join("not-empty")).unwrap();
         let mut log = RotatingLog::open(&fixture.path, 4096).unwrap();
         log.add(&[b'x'; 2048]);
         log.add(b"more");

@@ -74,7 +74,7 @@ fn run_observed(
     Ok(running.into_result(outcome, identity))
 }
 
-/// Handles the events of a worker under way.
+/// Handles the events of a running worker.
 struct RunningWorker<'a> {
     observer: &'a mut dyn WorkerObserver,
     started_at: Instant,
