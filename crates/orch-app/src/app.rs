@@ -1,4 +1,4 @@
-//! One call of a door: who asks, which run and which store are meant, and the open store itself.
+//! One call of a door: the calling agent, the run and the store to use, and the open store itself.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ impl<'a> App<'a> {
         &self.command
     }
 
-    /// Returns the variables that stand in for options.
+    /// Returns the variables that replace options.
     #[must_use]
     pub fn environment(&self) -> &'a dyn VariableSource {
         self.environment
@@ -187,7 +187,7 @@ impl App<'_> {
     }
 }
 
-/// Which run, task, attempt or thread is meant.
+/// The run, task, attempt or thread of a request.
 impl App<'_> {
     /// Returns the run of the option or the environment; without one, the operation finds it or covers all.
     ///

@@ -1,4 +1,4 @@
-//! The environment variables that stand in for options.
+//! The environment variables that replace options.
 //!
 //! An empty variable counts as unset.
 

@@ -29,14 +29,14 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Note<'a> {
+    struct NoteFields<'a> {
         to: &'a str,
         body: Option<&'a str>,
         labels: &'a [&'a str],
     }
 
     fn digest(command: &str, body: Option<&str>, labels: &[&str]) -> String {
-        fingerprint(command, &Note { to: "a", body, labels }).unwrap()
+        fingerprint(command, &NoteFields { to: "a", body, labels }).unwrap()
     }
 
     #[test]

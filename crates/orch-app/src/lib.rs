@@ -2,7 +2,7 @@
 //!
 //! A door builds a request, gives it to this crate and renders the answer.
 //! Everything that two doors could disagree about lives here: what makes two requests the same, the code and the hint
-//! of an error, how an outcome becomes a view, what a plan file says, who asks and which run is meant.
+//! of an error, how an outcome becomes a view, what a plan file says, who asks, and the run to use.
 //! Nothing here knows clap, terminals, colours or stdout.
 
 pub mod app;

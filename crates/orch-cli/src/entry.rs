@@ -124,7 +124,7 @@ fn print_failure(printer: ReplyPrinter, command: &str, error: &ErrorView) -> u8 
     exit_status(printer.print_failure(command, error), error.code.0.exit_status())
 }
 
-/// Returns the exit status: a closed pipe is no error, an answer that could not be written is.
+/// Returns the exit status: a closed pipe is not an error, an answer that could not be written is.
 fn exit_status(written: WriteOutcome, status: u8) -> u8 {
     match written {
         WriteOutcome::Complete | WriteOutcome::NoReader => status,

@@ -23,7 +23,7 @@ pub struct SchemaArgs {
 /// Returns the requested schemas.
 ///
 /// # Errors
-/// There is no such command.
+/// The command is unknown.
 pub fn schema_response(
     args: &SchemaArgs,
     program: &str,

@@ -22,7 +22,7 @@ pub struct AskQuestion {
     pub question: String,
     /// The answers that it offers.
     pub options: Vec<String>,
-    /// The answer when nobody answers.
+    /// The answer when no agent answers in time.
     pub default: Option<String>,
     /// When the default becomes the answer.
     pub default_after: Option<TimeSpan>,

@@ -49,10 +49,10 @@ pub struct ClaimTarget {
 impl App<'_> {
     /// Returns the queue and the holder of a claim; whatever is not named is the calling agent.
     ///
-    /// A thread that is claimed by nobody in particular is claimed by the agent it was sent to.
+    /// Without a calling agent, the holder of a named thread is the agent it was sent to.
     ///
     /// # Errors
-    /// No agent is known, or there is no such thread.
+    /// No agent is known, or the thread is unknown.
     pub fn resolve_claim(
         &mut self,
         queue: Option<Slug>,

@@ -53,7 +53,7 @@ pub struct ReexecWork {
 pub struct WorkerDoor<'a> {
     /// Receives each line that the worker prints.
     pub echo: &'a mut dyn FnMut(&[u8]),
-    /// Takes interrupts over; the descriptor becomes readable when the worker is to be terminated.
+    /// Takes interrupts over; the descriptor becomes readable when the worker must end.
     pub take_over_interrupts: &'a dyn Fn() -> Result<OwnedFd, AppError>,
 }
 

@@ -50,7 +50,7 @@ impl ListEvents {
     /// Waits for the next events and moves the cursor behind them.
     ///
     /// # Errors
-    /// There is no such run or task.
+    /// The run or the task is unknown.
     pub fn next_batch(&mut self, app: &mut App<'_>) -> Result<EventsResponse, AppError> {
         loop {
             let batch = follow_events(app.session()?, &self.request(), STREAM_WAIT)?;

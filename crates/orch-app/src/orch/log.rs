@@ -35,7 +35,7 @@ impl App<'_> {
     /// Opens the log of an attempt and reads its last lines; all of it without a limit.
     ///
     /// # Errors
-    /// There is no such attempt, or its log cannot be read.
+    /// The attempt is unknown, or its log cannot be read.
     pub fn open_log(&mut self, attempt: &AttemptSelector, lines: Option<u32>) -> Result<OpenedLog, AppError> {
         let log = find_log(self.session()?, attempt)?.ok_or_else(|| missing_attempt(attempt))?;
         let bytes_max = lines.map_or(u64::MAX, |lines| u64::from(lines) * LINE_BYTES);

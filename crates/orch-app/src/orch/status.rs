@@ -55,7 +55,7 @@ impl StatusWatch {
     /// With `also_unchanged`, a status whose ages alone have changed is returned as well.
     ///
     /// # Errors
-    /// There is no such run.
+    /// The run is unknown.
     pub fn next_status(
         &mut self,
         app: &mut App<'_>,

@@ -64,7 +64,7 @@ readers! {
     done_when: DoneWhen, String => check_done_when;
 }
 
-/// Reads a name that `null` removes: the outer option says whether the field is there.
+/// Reads a name that `null` removes: the outer option says whether the field exists.
 pub(super) fn nullable_slug<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Slug>>, D::Error> {

@@ -30,7 +30,7 @@ use crate::error::AppError;
 
 pub use folder::DemoFolder;
 
-/// The events that the end of the demo tells of.
+/// The events that the end of the demo reports.
 const TURNING_POINTS: [EventKind; 5] =
     [EventKind::Question, EventKind::Answered, EventKind::Rejected, EventKind::Failed, EventKind::Lost];
 

@@ -14,7 +14,7 @@ impl DriveSetup {
     /// Checks the store and every prerequisite of the workers.
     ///
     /// # Errors
-    /// There is no such run.
+    /// The run is unknown.
     pub fn check(&self, app: &mut App<'_>) -> Result<DoctorResponse, AppError> {
         let session = app.session()?;
         let mut findings: Vec<FindingView> = diagnose_store(session)?.iter().map(store_finding).collect();
@@ -26,7 +26,7 @@ impl DriveSetup {
     /// Refuses to start without a prerequisite, and warns of the rest, as far as the checks are quick.
     ///
     /// # Errors
-    /// A prerequisite is missing, or there is no such run.
+    /// A prerequisite is missing, or the run is unknown.
     pub fn check_start(&self, app: &mut App<'_>) -> Result<(), AppError> {
         let run = self.request.run.as_ref();
         for found in preflight::run_quick_preflight(app.session()?, run, &self.pool)? {

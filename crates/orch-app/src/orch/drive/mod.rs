@@ -211,7 +211,7 @@ impl DriveSetup {
     /// Supervises the runs until they are finished or the door stops it; each byte of `stop` is an interrupt.
     ///
     /// # Errors
-    /// There is no such run, or the store failed.
+    /// The run is unknown, or the store failed.
     pub fn supervise(
         self,
         stop: OwnedFd,

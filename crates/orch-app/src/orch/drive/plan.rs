@@ -57,7 +57,7 @@ impl App<'_> {
             if exists {
                 return Err(error.into());
             }
-            // A run without its plan would be in the way of the next try; the first error is the one to report.
+            // A run without its plan would conflict with the next try; the first error is the one to report.
             let _ = remove_run(session, None, agent, &name);
             let path = shell::quote_word(&path.display().to_string());
             return Err(AppError::from(error).with_hint(format!("orch drive --plan {path}")));

@@ -68,10 +68,10 @@ pub(in crate::orch) struct DriveArgs {
     printed_to: Option<String>,
 }
 
-/// When to exit when nobody says so.
+/// When to exit by default.
 const UNTIL_DEFAULT: &str = "finished";
 
-/// What happens to a silent worker when nobody says so.
+/// What happens to a silent worker by default.
 const ON_SILENCE_DEFAULT: &str = "tell";
 
 /// The most workers that may be asked for.

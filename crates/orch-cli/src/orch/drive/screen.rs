@@ -15,16 +15,16 @@ use crate::respond::WriteOutcome;
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(200);
 
-/// The longest time between two frames while work is under way: a page tells ages.
+/// The longest time between two frames while work is running: a page tells ages.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The longest time between two frames while no work is under way.
+/// The longest time between two frames while no work is running.
 const TICK_IDLE: Duration = Duration::from_secs(10);
 
 /// The number of recent events on a page.
 const LATELY: usize = 6;
 
-/// What becomes of a live view at the end of its drive.
+/// The last action of a live view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::orch) enum FinalScreen {
     /// The last page stays.
@@ -39,7 +39,7 @@ pub(in crate::orch) struct LiveScreen<'a, 'b> {
     /// The pages of a live view; without them each event is a line.
     pages: Option<DrivePages>,
     drawn: Option<Instant>,
-    /// Whether work was under way on the last page.
+    /// Whether work was running on the last page.
     is_busy: bool,
     lately: VecDeque<EventView>,
     note: Option<String>,
