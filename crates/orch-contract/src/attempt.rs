@@ -19,27 +19,27 @@ pub struct AttemptView {
     pub id: String,
     /// The task, `RUN/KEY`.
     pub task: String,
-    /// Which try, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
-    /// Who works on it: the claimer once there is one, before that whom it was sent to.
+    /// The agent: the one that claimed it, or the recipient until then.
     pub agent: String,
     /// Its state.
     pub state: WireWord<AttemptState>,
-    /// Its thread, `th-N`; null until its worktree is there.
+    /// Its thread, `th-N`; null until its worktree exists.
     pub thread: Option<String>,
-    /// Where it works; null for a run without worktrees.
+    /// Its worktree; null for a run without worktrees.
     pub worktree: Option<WorktreeView>,
-    /// What the checks said.
+    /// The status of its checks.
     pub checks: WireWord<ChecksStatus>,
-    /// What its worker reported.
+    /// The result that its worker reported.
     pub result: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: UtcTimestamp,
     /// When it ended.
     pub ended_at: Option<UtcTimestamp>,
     /// Why it ended without a result.
     pub reason: Option<String>,
-    /// The end of what the check printed that refused it.
+    /// The end of the output of the failed check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_tail: Option<String>,
 }
@@ -52,33 +52,33 @@ pub struct WorktreeView {
     pub path: String,
     /// Its branch.
     pub branch: String,
-    /// The commit it began from.
+    /// Its base commit.
     pub base_commit: String,
     /// The commit that its worker reported.
     pub head_commit: Option<String>,
-    /// The commit of the run's branch that has it.
+    /// The merge commit on the run's branch.
     pub merged_commit: Option<String>,
-    /// Whether it is there.
+    /// Its state.
     pub state: WireWord<WorktreeState>,
     /// A small number that no other live attempt has, for ports and databases.
     pub slot: u32,
-    /// How many commits of the run's branch its base had not.
+    /// How many commits of the run's branch its base lacks.
     pub behind: u32,
-    /// What the report changed.
+    /// The changes of the report.
     pub changes: Option<ChangesView>,
 }
 
-/// What a report changed since the attempt's base.
+/// The changes of a report since the attempt's base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangesView {
-    /// How many files.
+    /// The number of changed files.
     pub files: u64,
-    /// Lines that are new.
+    /// Added lines.
     pub added: u64,
-    /// Lines that are gone.
+    /// Removed lines.
     pub removed: u64,
-    /// The files by name; the names of a great many are left out.
+    /// The changed files; empty when there are too many.
     pub changed: Vec<FileChangeView>,
 }
 
@@ -86,16 +86,16 @@ pub struct ChangesView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileChangeView {
-    /// Where it lies, from the top of the worktree.
+    /// Its path, relative to the worktree.
     pub path: String,
-    /// Lines that are new; null for what has no lines.
+    /// Added lines; null for binary files.
     pub added: Option<u64>,
-    /// Lines that are gone; null for what has no lines.
+    /// Removed lines; null for binary files.
     pub removed: Option<u64>,
 }
 
 impl WorktreeView {
-    /// The worktree.
+    /// Returns the worktree.
     #[must_use]
     pub fn from_worktree(tree: &worktree::Worktree) -> Self {
         Self {
@@ -113,7 +113,7 @@ impl WorktreeView {
 }
 
 impl AttemptView {
-    /// The attempt with its worktree and the message that closed its thread.
+    /// Converts an attempt with its worktree and the message that closed its thread.
     #[must_use]
     pub fn from_attempt(
         attempt: &core::Attempt,

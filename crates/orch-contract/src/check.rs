@@ -1,4 +1,4 @@
-//! Checks that the tool ran.
+//! Checks that orch ran.
 
 use orch_core::check as core;
 use orch_core::check::{CheckSource, CheckStage, CheckState};
@@ -11,21 +11,21 @@ use crate::word::WireWord;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckView {
-    /// What was run; empty for what the tool itself found.
+    /// The command; empty for a built-in check.
     pub command: String,
-    /// How it ended.
+    /// Its final state.
     pub state: WireWord<CheckState>,
-    /// Its exit status, where it ended with one.
+    /// Its exit status, if it exited with one.
     pub exit_status: Option<i32>,
-    /// Why, where its exit status does not say it.
+    /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
-    /// On what it ran.
+    /// Its stage.
     pub stage: WireWord<CheckStage>,
-    /// Whose it is.
+    /// Where it is defined.
     pub source: WireWord<CheckSource>,
-    /// The commit it ran on.
+    /// The commit that it ran on.
     pub commit: String,
-    /// How long it took.
+    /// Its duration.
     pub duration_ms: i64,
     /// The file that holds its output.
     pub log: Option<String>,
@@ -34,7 +34,7 @@ pub struct CheckView {
 }
 
 impl CheckView {
-    /// The check.
+    /// Returns the check.
     #[must_use]
     pub fn from_check(check: &core::CheckRun) -> Self {
         Self {

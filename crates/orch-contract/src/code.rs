@@ -4,20 +4,20 @@ use std::fmt;
 
 use crate::word::{WireEnum, WireWord};
 
-/// Defines the codes: name, exit status, and whether the same request may succeed later by itself.
+/// Defines the codes: name, exit status, and whether an unchanged request may succeed later.
 macro_rules! codes {
     ($(#[doc = $meaning:literal] $variant:ident = $name:literal, exit $exit:literal, retryable $retryable:literal;)*) => {
-        /// Why a command failed, for programs.
+        /// A stable error code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $(#[doc = $meaning] $variant,)*
         }
 
         impl ErrorCode {
-            /// Every code, in the contract's order.
+            /// All codes, in the order of the contract.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// What it means, in a sentence.
+            /// Returns its meaning, a sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self {
@@ -25,7 +25,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The public name, the exit status, and whether the same request may succeed later by itself.
+            /// Returns the public name, the exit status, and whether an unchanged request may succeed later.
             fn facts(self) -> (&'static str, u8, bool) {
                 match self {
                     $(Self::$variant => ($name, $exit, $retryable),)*
@@ -36,110 +36,110 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An argument is wrong.
+    /// An argument is invalid.
     InvalidArgument = "invalid_argument", exit 2, retryable false;
-    /// There is no store.
+    /// No store was found.
     StoreNotFound = "store_not_found", exit 3, retryable false;
     /// A newer program wrote the store.
     StoreTooNew = "store_too_new", exit 1, retryable false;
-    /// Others kept the store locked.
+    /// Other processes kept the store locked.
     StoreBusy = "store_busy", exit 6, retryable true;
     /// The store cannot be reached.
     StoreUnavailable = "store_unavailable", exit 6, retryable true;
-    /// The store is damaged, or no store.
+    /// The file is damaged, or not a store.
     StoreCorrupt = "store_corrupt", exit 1, retryable false;
     /// The store cannot be written.
     StoreReadOnly = "store_read_only", exit 7, retryable false;
     /// The disk is full.
     DiskFull = "disk_full", exit 6, retryable true;
-    /// No such run.
+    /// The run does not exist.
     RunNotFound = "run_not_found", exit 3, retryable false;
-    /// The run's state does not allow it.
+    /// The run's state does not allow the request.
     RunNotOpen = "run_not_open", exit 4, retryable false;
-    /// The run's name is taken.
+    /// A run with this name exists.
     RunExists = "run_exists", exit 4, retryable false;
-    /// The run ended with unfinished work.
+    /// Tasks of the run are not done.
     RunIncomplete = "run_incomplete", exit 4, retryable false;
-    /// No such task.
+    /// The task does not exist.
     TaskNotFound = "task_not_found", exit 3, retryable false;
-    /// The task's key is taken.
+    /// A task with this key exists.
     TaskExists = "task_exists", exit 4, retryable false;
     /// The task cannot be dispatched, or retried, now.
     TaskNotReady = "task_not_ready", exit 4, retryable false;
-    /// The task's worker asked nothing.
+    /// The task has no open question.
     TaskNotBlocked = "task_not_blocked", exit 4, retryable false;
     /// The task is finished.
     TaskFinished = "task_finished", exit 4, retryable false;
     /// The dependency would close a cycle.
     DependencyCycle = "dependency_cycle", exit 4, retryable false;
-    /// The dependency is there already.
+    /// The dependency exists already.
     DependencyExists = "dependency_exists", exit 4, retryable false;
-    /// No such dependency.
+    /// The dependency does not exist.
     DependencyNotFound = "dependency_not_found", exit 3, retryable false;
-    /// An attempt is under way.
+    /// An attempt is live.
     AttemptLive = "attempt_live", exit 4, retryable false;
-    /// No attempt is under way.
+    /// The task has no live attempt.
     AttemptNotFound = "attempt_not_found", exit 3, retryable false;
-    /// No such agent.
+    /// The agent does not exist.
     AgentNotFound = "agent_not_found", exit 3, retryable false;
-    /// No such thread.
+    /// The thread does not exist.
     ThreadNotFound = "thread_not_found", exit 3, retryable false;
     /// The thread is closed.
     ThreadClosed = "thread_closed", exit 4, retryable false;
-    /// Nobody holds the thread.
+    /// The thread is not claimed.
     NotClaimed = "not_claimed", exit 4, retryable false;
-    /// Somebody holds the thread.
+    /// Another agent holds the thread.
     AlreadyClaimed = "already_claimed", exit 4, retryable false;
-    /// The token is not the live one.
+    /// The token is not the current one.
     LeaseLost = "lease_lost", exit 4, retryable false;
     /// Another question is open.
     QuestionOpen = "question_open", exit 4, retryable false;
     /// No question is open.
     NoQuestion = "no_question", exit 4, retryable false;
-    /// There is nothing to claim.
+    /// No work can be claimed.
     InboxEmpty = "inbox_empty", exit 5, retryable true;
-    /// The wait ended without what it waited for.
+    /// The wait timed out.
     Timeout = "timeout", exit 5, retryable true;
     /// The request id was used with other arguments.
     RequestConflict = "request_conflict", exit 4, retryable false;
-    /// No request of this id was applied.
+    /// No request with this id was applied.
     RequestNotFound = "request_not_found", exit 3, retryable false;
-    /// The run has no free place.
+    /// The run's limit of live attempts is reached.
     CapacityReached = "capacity_reached", exit 4, retryable true;
-    /// The worktree has changes that are not committed.
+    /// The worktree has uncommitted changes.
     WorktreeDirty = "worktree_dirty", exit 4, retryable false;
-    /// No such base revision.
+    /// The base revision does not exist.
     BaseNotFound = "base_not_found", exit 3, retryable false;
-    /// The worktree's HEAD does not descend from its base.
+    /// The worktree is not in the required state, such as on its branch at a descendant of its base.
     WorktreeConflict = "worktree_conflict", exit 4, retryable false;
-    /// There is no commit since the base.
+    /// The worktree has no commit since its base.
     NoChanges = "no_changes", exit 4, retryable false;
     /// A check failed.
     CheckFailed = "check_failed", exit 4, retryable false;
-    /// The commits do not merge.
+    /// The commits have a merge conflict.
     MergeConflict = "merge_conflict", exit 4, retryable false;
-    /// The caller may not do this.
+    /// The caller has no permission.
     NotPermitted = "not_permitted", exit 7, retryable false;
-    /// This program cannot do it.
+    /// The request is not supported.
     NotSupported = "not_supported", exit 4, retryable false;
     /// A defect of this program.
     Internal = "internal", exit 1, retryable false;
 }
 
 impl ErrorCode {
-    /// The public name.
+    /// Returns the public name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.facts().0
     }
 
-    /// The exit status of a command that fails with it.
+    /// Returns the exit status of a command that fails with it.
     #[must_use]
     pub fn exit_status(self) -> u8 {
         self.facts().1
     }
 
-    /// Whether the same request may succeed later by itself.
+    /// Returns whether an unchanged request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         self.facts().2
@@ -164,7 +164,7 @@ impl WireEnum for ErrorCode {
     }
 }
 
-/// A code as an answer holds it.
+/// A code in a response.
 pub type ErrorCodeWord = WireWord<ErrorCode>;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What stands around every answer.
+//! The envelope of every response.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::error::ErrorView;
 /// The version of the envelope and of everything in it.
 pub const SCHEMA: u32 = 1;
 
-/// The answer of a command that did what it was asked to do.
+/// The response of a successful command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SuccessEnvelope<T> {
@@ -17,20 +17,20 @@ pub struct SuccessEnvelope<T> {
     /// Always true.
     #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub ok: bool,
-    /// True when this is the recorded answer of an earlier request with the same id.
+    /// True when this is the recorded response of an earlier request with this request id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
     /// The command, without its options.
     pub command: String,
-    /// What it answers.
+    /// The data of the command.
     pub data: T,
-    /// What deserves attention, in full sentences.
+    /// Warnings, in full sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 impl<T> SuccessEnvelope<T> {
-    /// An answer of `command`.
+    /// Returns a response of `command`.
     #[must_use]
     pub fn new(command: &str, data: T) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl<T> SuccessEnvelope<T> {
     }
 }
 
-/// The answer of a command that did nothing.
+/// The response of a failed command, which changed nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureEnvelope {
@@ -61,21 +61,21 @@ pub struct FailureEnvelope {
 }
 
 impl FailureEnvelope {
-    /// The failure of `command`.
+    /// Returns the failure of `command`.
     #[must_use]
     pub fn new(command: &str, error: ErrorView) -> Self {
         Self { schema: SCHEMA, ok: false, command: command.to_owned(), error }
     }
 }
 
-/// Either answer.
+/// A response of either kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Envelope<T> {
-    /// It did what it was asked to do.
+    /// The command succeeded.
     Success(SuccessEnvelope<T>),
-    /// It did nothing.
+    /// The command failed.
     Failure(FailureEnvelope),
 }
 
@@ -103,11 +103,11 @@ mod tests {
     fn a_failure_has_every_field() {
         let failure = FailureEnvelope::new(
             "inbox claim",
-            ErrorView::new(ErrorCode::InboxEmpty, "There is nothing to claim."),
+            ErrorView::new(ErrorCode::InboxEmpty, "No work can be claimed."),
         );
         assert_eq!(
             serde_json::to_string(&failure).unwrap(),
-            r#"{"schema":1,"ok":false,"command":"inbox claim","error":{"code":"inbox_empty","message":"There is nothing to claim.","hint":null,"retryable":true,"details":null}}"#
+            r#"{"schema":1,"ok":false,"command":"inbox claim","error":{"code":"inbox_empty","message":"No work can be claimed.","hint":null,"retryable":true,"details":null}}"#
         );
     }
 }

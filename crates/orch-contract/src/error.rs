@@ -1,4 +1,4 @@
-//! From the domain's refusals to codes, sentences, hints and details: each a match that names every refusal.
+//! Converts refusals to error codes, messages, hints and details.
 
 use orch_core::id::{MessageId, Slug, TaskName, ThreadId};
 use orch_core::refusal::{ArgumentProblem, Refusal};
@@ -13,24 +13,24 @@ use crate::task::slug_texts;
 use crate::tree_error;
 use crate::word::WireWord;
 
-/// Why a command did nothing.
+/// An error, with which a command changed nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorView {
-    /// For programs.
+    /// The code, for programs.
     pub code: ErrorCodeWord,
-    /// In a full sentence.
+    /// The message, a full sentence.
     pub message: String,
-    /// The literal next command, where there is one.
+    /// The next command to run, if there is one.
     pub hint: Option<String>,
-    /// Whether the same request may succeed later by itself.
+    /// Whether an unchanged request may succeed later.
     pub retryable: bool,
-    /// What else a program may want to know; the fields depend on the code.
+    /// Further details; the fields depend on the code.
     pub details: Option<Map<String, Value>>,
 }
 
 impl ErrorView {
-    /// An error without a hint and details.
+    /// Returns an error without a hint and details.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
@@ -42,28 +42,28 @@ impl ErrorView {
         }
     }
 
-    /// The same error with a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same error with one more detail.
+    /// Adds a detail.
     #[must_use]
     pub fn with_detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.get_or_insert_default().insert(name.to_owned(), value.into());
         self
     }
 
-    /// What a refusal is to people and programs.
+    /// Converts a refusal.
     #[must_use]
     pub fn from_refusal(refusal: &Refusal) -> Self {
         if let Refusal::InPlan { line, field, refusal } = refusal {
             let mut view =
                 Self::from_refusal(refusal).with_detail("line", *line).with_detail("field", *field);
             view.message = format!("Line {line} of the plan, field {field}: {}", view.message);
-            // The command itself, with `--update`, helps more: its door says so.
+            // The command layer hints at `--update` instead.
             view.hint.take_if(|_| matches!(refusal.as_ref(), Refusal::TaskExists { .. }));
             return view;
         }
@@ -82,12 +82,12 @@ impl ErrorView {
     }
 }
 
-/// The code of a refusal.
+/// Returns the code of a refusal.
 ///
-/// Three refusals have no code of their own.
-/// A withdrawn thread is `inbox_empty`: it is there, but not on offer.
-/// A conversation that somebody tries to claim is `invalid_argument`: no state of it would allow that.
-/// A skipped task, and one that never ended, that somebody tries to retry is `task_not_ready`: its own state says no.
+/// Some refusals share a code.
+/// A withdrawn thread is `inbox_empty`: it exists but cannot be claimed.
+/// Claiming a conversation is `invalid_argument`: no state of it allows that.
+/// Retrying a skipped or unfinished task is `task_not_ready`.
 fn refusal_code(refusal: &Refusal) -> ErrorCode {
     match refusal {
         Refusal::InPlan { refusal, .. } => refusal_code(refusal),
@@ -125,36 +125,36 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
     }
 }
 
-/// The longest way round that a message tells whole.
+/// The length of the longest cycle that a message lists completely.
 const PATH_SAID: usize = 10;
 
-/// The longest way round that the details tell whole.
+/// The length of the longest cycle that the details list completely.
 const PATH_LISTED: usize = 100;
 
-/// Which tasks would wait for each other.
+/// Returns the message that lists the tasks of a cycle.
 fn cycle_sentence(path: &[Slug]) -> String {
     if let [task, _] = path {
-        return format!("Task {task} cannot wait for itself.");
+        return format!("Task {task} cannot depend on itself.");
     }
     let names: Vec<&str> = path.iter().map(Slug::as_str).collect();
     let chain = match names.as_slice() {
-        // Both ends of a long way round are enough for a sentence; the details name more.
+        // The ends of a long cycle are enough for a message; the details list more.
         [first, second, third, .., last] if names.len() > PATH_SAID => {
             let between = names.len() - 4;
             format!("{first} waits for {second} waits for {third} waits, over {between} more, for {last}")
         }
         _ => names.join(" waits for "),
     };
-    format!("The tasks would wait for each other: {chain}.")
+    format!("Dependency cycle: {chain}.")
 }
 
-/// A sentence as the end of another, which begins in lower case; no reason begins with a name.
+/// Lowercases the first letter of a sentence, for use after a colon; no reason begins with a name.
 fn as_clause(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// That a task is not ready, with the first reason.
+/// Returns the message that a task is not ready, with the first reason.
 fn not_ready_sentence(task: &TaskName, reasons: &[orch_core::refusal::NotReadyReason]) -> String {
     match reasons.first() {
         Some(reason) => {
@@ -164,76 +164,73 @@ fn not_ready_sentence(task: &TaskName, reasons: &[orch_core::refusal::NotReadyRe
     }
 }
 
-/// Says that a token no longer holds a thread, and where a late message was kept.
+/// Returns the message that a token is no longer valid, and where a late message was kept.
 fn lease_lost_sentence(thread: ThreadId, kept: Option<MessageId>) -> String {
     match kept {
-        None => format!("The token does not hold thread {thread}; nothing was changed."),
+        None => format!("The token is not valid for thread {thread}; nothing was changed."),
         Some(message) => format!(
-            "The token no longer holds thread {thread}; what you wrote was kept as {message} and changed nothing."
+            "The lease of thread {thread} is lost; the text was kept as {message} and nothing else was changed."
         ),
     }
 }
 
-/// What is refused, in a full sentence.
+/// Returns the message, a full sentence.
 fn refusal_message(refusal: &Refusal) -> String {
     match refusal {
         Refusal::InPlan { refusal, .. } => refusal_message(refusal),
         Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
-        Refusal::RunNotFound { run: Some(run) } => format!("There is no run {run}."),
-        Refusal::RunNotFound { run: None } => "There is no run yet.".to_owned(),
+        Refusal::RunNotFound { run: Some(run) } => format!("Run {run} not found."),
+        Refusal::RunNotFound { run: None } => "The store has no runs.".to_owned(),
         Refusal::RunAmbiguous { runs } => {
-            format!("Several runs are unfinished ({}); say which one with --run.", list_keys(runs))
+            format!("Several runs are open ({}); choose one with --run.", list_keys(runs))
         }
-        Refusal::RunNotOpen { run, status } => format!("The run {run} is {}.", status.name()),
-        Refusal::RunExists { run } => format!("There is a run {run} already."),
-        Refusal::TaskNotFound { task } => format!("There is no task {task}."),
-        Refusal::TaskExists { task } => format!("There is a task {task} already."),
+        Refusal::RunNotOpen { run, status } => format!("Run {run} is {}.", status.name()),
+        Refusal::RunExists { run } => format!("Run {run} already exists."),
+        Refusal::TaskNotFound { task } => format!("Task {task} not found."),
+        Refusal::TaskExists { task } => format!("Task {task} already exists."),
         Refusal::KeyTwice { task } => {
-            format!("An earlier task of the plan has the key {} already.", task.key)
+            format!("Duplicate key {}: an earlier task of the plan has it.", task.key)
         }
         Refusal::TaskNotReady { task, reasons } => not_ready_sentence(task, reasons),
         Refusal::TaskNotBlocked { task, state } => {
-            format!("Task {task} is {}; its worker asks nothing.", state.name())
+            format!("Task {task} is {}; it has no open question.", state.name())
         }
         Refusal::TaskFinished { task, state } => format!("Task {task} is {}.", state.name()),
         Refusal::TaskSkipped { task, cause, root } => {
             let from = root.clone().map_or_else(|| cause.clone(), |root| vec![root]);
-            format!(
-                "Task {task} is skipped because {} did not end well; retry that instead.",
-                list_keys(&from)
-            )
+            format!("Task {task} is skipped because of {}; retry that instead.", list_keys(&from))
         }
         Refusal::NothingToRetry { task, state } => {
-            format!("Task {task} is {}; only failed and cancelled tasks are retried.", state.name())
+            format!("Task {task} is {}; only failed and cancelled tasks can be retried.", state.name())
         }
         Refusal::DependencyCycle { path, .. } => cycle_sentence(path),
-        Refusal::DependencyExists { task, on } => format!("Task {task} waits for {on} already."),
-        Refusal::DependencyNotFound { task, on } => format!("Task {task} does not wait for {on}."),
+        Refusal::DependencyExists { task, on } => format!("Task {task} already depends on {on}."),
+        Refusal::DependencyNotFound { task, on } => format!("Task {task} does not depend on {on}."),
         Refusal::AttemptLive { task, attempt } => {
-            format!("Attempt {attempt} at task {task} is under way.")
+            format!("Attempt {attempt} at task {task} is live.")
         }
         Refusal::RunLive { run, attempt, .. } => {
-            format!("The run {run} is worked on: attempt {attempt} is under way.")
+            format!("Run {run} has live attempts: {attempt}.")
         }
-        Refusal::AttemptNotFound { task } => format!("No attempt at task {task} is under way."),
+        Refusal::AttemptNotFound { task } => format!("Task {task} has no live attempt."),
         Refusal::CapacityReached { run, max, active } => {
-            format!("The run {run} allows {max} attempts at once, and {active} are under way.")
+            format!("Run {run} is at its limit of {max} live attempts ({active} are live).")
         }
-        Refusal::AgentNotFound { agent } => format!("No agent {agent} was ever seen or written to."),
-        Refusal::ThreadNotFound { thread } => format!("There is no thread {thread}."),
+        Refusal::AgentNotFound { agent } => format!("Agent {agent} not found."),
+        Refusal::ThreadNotFound { thread } => format!("Thread {thread} not found."),
         Refusal::ThreadClosed { thread, status } => format!("Thread {thread} is {}.", status.name()),
         Refusal::NotWork { thread } => {
-            format!("Thread {thread} is a conversation; only work is claimed.")
+            format!("Thread {thread} is a conversation; only work can be claimed.")
         }
-        Refusal::Withdrawn { thread } => format!("Thread {thread} is withdrawn by its sender for now."),
-        Refusal::NotClaimed { thread } => format!("Nobody holds thread {thread}."),
+        Refusal::Withdrawn { thread } => format!("Thread {thread} is withdrawn by its sender."),
+        Refusal::NotClaimed { thread } => format!("Thread {thread} is not claimed."),
         Refusal::AlreadyClaimed { thread, holder } => format!("Thread {thread} is held by {holder}."),
         Refusal::LeaseLost { thread, kept } => lease_lost_sentence(*thread, *kept),
         Refusal::QuestionOpen { thread, question } => {
             format!("Question {question} of thread {thread} is still open.")
         }
         Refusal::NoQuestion { thread } => format!("No question is open in thread {thread}."),
-        Refusal::InboxEmpty { queue } => format!("There is nothing to claim for {queue}."),
+        Refusal::InboxEmpty { queue } => format!("No claimable work for {queue}."),
         Refusal::RequestConflict { key } => {
             format!("The request id {key} was used with other arguments.")
         }
@@ -244,7 +241,7 @@ fn refusal_message(refusal: &Refusal) -> String {
     }
 }
 
-/// The next command to run, where one makes sense.
+/// Returns the next command to run, if there is one.
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
         Refusal::InPlan { refusal, .. } => return refusal_hint(refusal),
@@ -280,7 +277,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         },
         Refusal::NothingToRetry { task, .. } => format!("orch why {task}"),
         Refusal::DependencyCycle { run, path } => match (run, path.as_slice()) {
-            // The edge that closes the cycle was not kept; the first of the others can be taken away.
+            // The edge that closes the cycle was not added; the first of the others can be removed.
             (Some(run), [_, task, on, ..]) => format!("orch dep rm {run}/{task} {on}"),
             _ => return None,
         },
@@ -288,7 +285,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             format!("orch dep list {task}")
         }
         Refusal::AttemptLive { task, .. } => format!("orch recall {task}"),
-        // Cancelling leaves what is claimed to its worker.
+        // Cancelling does not end claimed work.
         Refusal::RunLive { attempt, status: RunStatus::Cancelled, .. } => {
             format!("orch recall {}", attempt.task)
         }
@@ -314,7 +311,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
     Some(hint)
 }
 
-/// What programs may want to know besides.
+/// Returns further details for programs.
 fn refusal_details(refusal: &Refusal) -> Value {
     match refusal {
         Refusal::InPlan { refusal, .. } => refusal_details(refusal),
@@ -381,7 +378,7 @@ fn refusal_details(refusal: &Refusal) -> Value {
     }
 }
 
-/// Which argument is wrong, and the limit it breaks.
+/// Returns the invalid argument and the limit that it exceeds.
 fn argument_details(argument: &str, problem: ArgumentProblem) -> Value {
     match problem {
         ArgumentProblem::TooLong { max } => json!({"argument": argument, "bytes_max": max}),
@@ -419,7 +416,7 @@ mod tests {
             serde_json::to_value(&error).unwrap(),
             json!({
                 "code": "inbox_empty",
-                "message": "There is nothing to claim for builders.",
+                "message": "No claimable work for builders.",
                 "hint": "inbox claim --for builders --wait 100s",
                 "retryable": true,
                 "details": {"for": "builders"},
@@ -443,20 +440,20 @@ mod tests {
         let path = ["a", "b", "c", "a"].map(slug).to_vec();
         let run = Some(slug("r"));
         let error = ErrorView::from_refusal(&Refusal::DependencyCycle { run, path: path.clone() });
-        assert_eq!(
-            error.message,
-            "The tasks would wait for each other: a waits for b waits for c waits for a."
-        );
+        assert_eq!(error.message, "Dependency cycle: a waits for b waits for c waits for a.");
         assert_eq!(error.hint.as_deref(), Some("orch dep rm r/b c"));
         let planned = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path });
-        assert_eq!((planned.message, planned.hint), (error.message, None), "no edge of a plan is there");
+        assert_eq!(
+            (planned.message, planned.hint),
+            (error.message, None),
+            "a plan's edges are not stored yet"
+        );
         let itself = ["a", "a"].map(slug).to_vec();
         let itself = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path: itself });
-        assert_eq!(itself.message, "Task a cannot wait for itself.");
+        assert_eq!(itself.message, "Task a cannot depend on itself.");
         let long = (0..1_000).map(|number| Slug::from_stored(format!("t{}", number % 999))).collect();
         let long = ErrorView::from_refusal(&Refusal::DependencyCycle { run: None, path: long });
-        let said =
-            "The tasks would wait for each other: t0 waits for t1 waits for t2 waits, over 996 more, for t0.";
+        let said = "Dependency cycle: t0 waits for t1 waits for t2 waits, over 996 more, for t0.";
         assert_eq!(long.message, said);
         let details = long.details.unwrap();
         assert_eq!((details["path"].as_array().unwrap().len(), &details["length"]), (100, &999.into()));

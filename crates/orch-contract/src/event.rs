@@ -16,7 +16,7 @@ pub struct EventView {
     pub id: String,
     /// When it happened.
     pub at: UtcTimestamp,
-    /// What it tells.
+    /// Its kind.
     pub kind: WireWord<EventKind>,
     /// The run.
     pub run: Option<String>,
@@ -26,14 +26,14 @@ pub struct EventView {
     pub attempt: Option<String>,
     /// The thread, `th-N`.
     pub thread: Option<String>,
-    /// Who caused it.
+    /// The agent that caused it.
     pub agent: Option<String>,
     /// What else there is to say; the fields depend on the kind.
     pub data: Map<String, Value>,
 }
 
 impl EventView {
-    /// The event.
+    /// Returns the event.
     #[must_use]
     pub fn from_event(event: &core::Event) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl EventView {
         }
     }
 
-    /// The events of a list.
+    /// Returns the events of a list.
     #[must_use]
     pub fn from_events(events: &[core::Event]) -> Vec<Self> {
         events.iter().map(Self::from_event).collect()

@@ -1,9 +1,9 @@
-//! What is promised: the answers of every command, their envelope, error codes and JSON Schema.
+//! The public contract: the responses of every command, their envelope, error codes and JSON Schema.
 //!
-//! The types here are twins of the facts in `orch-core`, converted by hand, so that a change inside never
-//! changes what programs outside rely on.
+//! The types here are views of the entities of `orch-core`, converted by hand, so that an internal change never
+//! changes what other programs rely on.
 //! Nothing here opens a store or prints.
-//! Start with [`envelope`], then the objects ([`task`], [`thread`], [`message`], …), then the answers ([`inbox`]).
+//! Start with [`envelope`], then the objects ([`task`], [`thread`], [`message`], …), then the responses ([`inbox`]).
 
 pub mod attempt;
 pub mod check;

@@ -1,4 +1,4 @@
-//! Messages: whole, or without their texts.
+//! Messages: complete, or without their texts.
 
 use orch_core::message as core;
 use orch_core::message::MessageKind;
@@ -9,7 +9,7 @@ use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// One entry of a thread, whole.
+/// A message with its texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageView {
@@ -17,40 +17,40 @@ pub struct MessageView {
     pub id: String,
     /// Its thread, `th-N`.
     pub thread: String,
-    /// Who wrote it.
+    /// The sender.
     pub from: String,
-    /// Who it is for.
+    /// The recipient.
     pub to: String,
-    /// What it is about.
+    /// Its kind.
     pub kind: WireWord<MessageKind>,
-    /// The text, where there is one.
-    // A short form has no such field, and is told from a whole one by that.
+    /// The text, if any.
+    // The field is required, so that the summary, which lacks it, is not read as a complete message.
     #[serde(deserialize_with = "Option::deserialize")]
     pub body: Option<String>,
-    /// A JSON document for programs.
+    /// A JSON document.
     pub payload: Option<Value>,
     /// When it was written.
     pub created_at: UtcTimestamp,
     /// Paths of files that belong to a result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
-    /// Answers that a question offers.
+    /// The answer options of a question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// The answer a question takes when nobody gives one.
+    /// The default answer of a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
-    /// How far the work is, 0 to 100.
+    /// The progress in percent, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
 }
 
 impl MessageView {
-    /// The message with everything it says.
+    /// Converts a message with all of its fields.
     #[must_use]
     pub fn from_message(message: &core::Message) -> Self {
         let core::MessageDraft { from, to, kind, body, extra } = &message.content;
-        // A payload was checked before it was stored; one that is no JSON after all is shown as the text it is.
+        // A payload was validated before it was stored; one that is not JSON all the same is shown as text.
         let payload = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
         Self {
             id: message.id.to_string(),
@@ -68,14 +68,14 @@ impl MessageView {
         }
     }
 
-    /// The messages of a list, whole.
+    /// Converts messages with all of their fields.
     #[must_use]
     pub fn from_messages(messages: &[core::Message]) -> Vec<Self> {
         messages.iter().map(Self::from_message).collect()
     }
 }
 
-/// A message without its texts, as the answer to a change shows it.
+/// A message without its texts, as in the response to a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageSummary {
@@ -83,29 +83,29 @@ pub struct MessageSummary {
     pub id: String,
     /// Its thread, `th-N`.
     pub thread: String,
-    /// Who wrote it.
+    /// The sender.
     pub from: String,
-    /// Who it is for.
+    /// The recipient.
     pub to: String,
-    /// What it is about.
+    /// Its kind.
     pub kind: WireWord<MessageKind>,
     /// When it was written.
     pub created_at: UtcTimestamp,
 }
 
-/// A message in one of its two forms.
+/// A message, complete or as a summary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum MessageOrSummary {
-    /// Whole, as `--full` asks for.
+    /// The complete form, with `--full`.
     Full(MessageView),
-    /// Without its texts.
+    /// The summary.
     Short(MessageSummary),
 }
 
 impl MessageOrSummary {
-    /// The message, whole only when that is asked for.
+    /// Converts a message, with its texts if `full`.
     #[must_use]
     pub fn from_message(message: &core::Message, full: bool) -> Self {
         if full {
@@ -131,7 +131,7 @@ impl MessageOrSummary {
         }
     }
 
-    /// Who it is for.
+    /// Returns who it is for.
     #[must_use]
     pub fn to(&self) -> &str {
         match self {

@@ -12,11 +12,11 @@ use crate::word::{WireEnum, WireWord};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReasonView {
-    /// For programs.
+    /// The code, for programs.
     pub code: WireWord<ReasonCode>,
-    /// In a full sentence.
+    /// The message, a full sentence.
     pub message: String,
-    /// The literal next command, where there is one.
+    /// The next command to run, if there is one.
     pub next: Option<String>,
 }
 
@@ -47,25 +47,25 @@ macro_rules! reason_codes {
 reason_codes! {
     /// Dependencies are not done.
     WaitingDependency = "waiting_dependency";
-    /// An attempt is under way.
+    /// An attempt is live.
     Live = "live";
-    /// It failed a moment ago.
+    /// It failed recently and waits for its retry delay.
     Backoff = "backoff";
     /// The run is paused.
     RunPaused = "run_paused";
-    /// The run has no free place.
+    /// The run's limit of live attempts is reached.
     Capacity = "capacity";
-    /// The run's budget is spent.
+    /// The run's budget is used up.
     Budget = "budget";
     /// Its worker waits for an answer.
     Question = "question";
-    /// Checks have yet to run or failed.
+    /// Checks have not run yet or failed.
     Checks = "checks";
     /// It waits to be merged.
     Merge = "merge";
-    /// Its base does not merge.
+    /// Its dependencies have a merge conflict.
     MergeConflict = "merge_conflict";
-    /// Nobody is named to do it, or nobody has taken it.
+    /// It has no agent, or the agent has not claimed it.
     NoAgent = "no_agent";
     /// Dependencies failed, were cancelled or were skipped.
     DependencyFailed = "dependency_failed";
@@ -76,7 +76,7 @@ reason_codes! {
 }
 
 impl ReasonView {
-    /// The reason why `task` does not move.
+    /// Returns the reason why `task` does not move.
     #[must_use]
     pub fn from_reason(reason: &core::NotReadyReason, task: &TaskName) -> Self {
         let (code, message, next) = match reason {
@@ -87,22 +87,22 @@ impl ReasonView {
             ),
             core::NotReadyReason::Live { attempt } => (
                 ReasonCode::Live,
-                format!("Attempt {attempt} is under way."),
+                format!("Attempt {attempt} is live."),
                 Some(format!("orch task show {task}")),
             ),
             core::NotReadyReason::Backoff { until } => (
                 ReasonCode::Backoff,
-                format!("It failed a moment ago and may be tried again from {}.", UtcTimestamp(*until)),
+                format!("It failed and can be retried from {}.", UtcTimestamp(*until)),
                 None,
             ),
             core::NotReadyReason::RunPaused { run } => (
                 ReasonCode::RunPaused,
-                format!("The run {run} is paused."),
+                format!("Run {run} is paused."),
                 Some(format!("orch run resume {run}")),
             ),
             core::NotReadyReason::Capacity { max } => (
                 ReasonCode::Capacity,
-                format!("The run allows {max} attempts at once, and all are under way."),
+                format!("The run is at its limit of {max} live attempts."),
                 Some(format!("orch wait --for reported,done,failed,lost --run {}", task.run)),
             ),
             core::NotReadyReason::Question { text } => (
@@ -116,12 +116,12 @@ impl ReasonView {
             | core::NotReadyReason::Budget { .. } => Self::judging_reason(reason, task),
             core::NotReadyReason::NoAgent => (
                 ReasonCode::NoAgent,
-                "Nobody is named to do it.".to_owned(),
+                "It has no agent.".to_owned(),
                 Some(format!("orch dispatch {task} --to AGENT")),
             ),
             core::NotReadyReason::Unclaimed { agent } => (
                 ReasonCode::NoAgent,
-                format!("It was sent to {agent}, and nobody has claimed it."),
+                format!("It was sent to {agent}, which has not claimed it."),
                 Some(format!("orch recall {task}")),
             ),
             core::NotReadyReason::DependencyFailed { on, root } => {
@@ -137,24 +137,24 @@ impl ReasonView {
                 Some(format!("orch task retry {task}")),
             ),
             core::NotReadyReason::RunCancelled { run } => {
-                (ReasonCode::Cancelled, format!("The run {run} is cancelled."), None)
+                (ReasonCode::Cancelled, format!("Run {run} is cancelled."), None)
             }
         };
         Self { code: WireWord(code), message, next }
     }
 
-    /// What comes of dependencies that did not end well.
+    /// Describes failed dependencies.
     fn broken_reason(
         on: &[Slug],
         root: Option<&Slug>,
         task: &TaskName,
     ) -> (ReasonCode, String, Option<String>) {
         let from = match root {
-            Some(root) if !on.contains(root) => format!("; it began with {root}"),
+            Some(root) if !on.contains(root) => format!(" (root cause: {root})"),
             Some(_) | None => String::new(),
         };
-        let message = format!("It cannot become ready, because {} did not end well{from}.", list_keys(on));
-        // Only what failed or was cancelled can be retried; a skipped task leads on to what it waits for.
+        let message = format!("It is skipped because of {}{from}.", list_keys(on));
+        // Only failed and cancelled tasks can be retried; for a skipped one `why` shows its dependencies.
         let next = match root {
             Some(root) => Some(format!("orch task retry {}/{root}", task.run)),
             None => on.first().map(|key| format!("orch why {}/{key}", task.run)),
@@ -162,7 +162,7 @@ impl ReasonView {
         (ReasonCode::DependencyFailed, message, next)
     }
 
-    /// What has to do with judging, merging and spending.
+    /// Describes reasons about checks, merges and budgets.
     fn judging_reason(
         reason: &core::NotReadyReason,
         task: &TaskName,
@@ -170,34 +170,36 @@ impl ReasonView {
         match reason {
             core::NotReadyReason::Checks { attempt } => (
                 ReasonCode::Checks,
-                format!("Attempt {attempt} was reported, and its checks have yet to run."),
+                format!("Attempt {attempt} was reported; its checks have not run yet."),
                 Some(format!("orch verify {task}")),
             ),
             core::NotReadyReason::Merge { attempt } => (
                 ReasonCode::Merge,
-                format!("Attempt {attempt} was reported, and is yet to be merged into the run's branch."),
+                format!("Attempt {attempt} was reported; it is not merged into the run's branch yet."),
                 Some(format!("orch integrate {}", task.run)),
             ),
             core::NotReadyReason::MergeConflict { files } => (
                 ReasonCode::MergeConflict,
-                format!("What it waits for does not merge: {}.", files.join(", ")),
+                format!("Its dependencies have a merge conflict in: {}.", files.join(", ")),
                 Some(format!("orch dep list {task}")),
             ),
-            core::NotReadyReason::Budget { what } => {
-                (ReasonCode::Budget, format!("{what} is spent."), Some(format!("orch run edit {}", task.run)))
-            }
+            core::NotReadyReason::Budget { what } => (
+                ReasonCode::Budget,
+                format!("Budget used up: {what}."),
+                Some(format!("orch run edit {}", task.run)),
+            ),
             _ => unreachable!("the caller names these alone"),
         }
     }
 
-    /// The reasons of a list.
+    /// Converts a list of reasons.
     #[must_use]
     pub fn from_reasons(reasons: &[core::NotReadyReason], task: &TaskName) -> Vec<Self> {
         reasons.iter().map(|reason| Self::from_reason(reason, task)).collect()
     }
 }
 
-/// Keys as a person lists them: the first few, then how many more.
+/// Joins the first keys and appends how many more there are.
 pub(crate) fn list_keys(keys: &[Slug]) -> String {
     const SHOWN: usize = 5;
     let mut text = keys.iter().take(SHOWN).map(Slug::as_str).collect::<Vec<_>>().join(", ");

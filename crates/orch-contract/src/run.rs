@@ -1,4 +1,4 @@
-//! Runs: whole, as a line of a list, and as the head of a status.
+//! Runs: complete, as a line of a list, and as the header of a status.
 
 use orch_core::run as core;
 use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts};
@@ -10,99 +10,99 @@ use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// One goal with its policy.
+/// A run with its policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunView {
     /// Its name.
     pub id: String,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
-    /// What it is for.
+    /// Its goal.
     pub goal: Option<String>,
     /// Its state.
     pub state: WireWord<RunStatus>,
-    /// How it went, once it is finished.
+    /// Its outcome, once it is finished.
     pub outcome: Option<WireWord<RunOutcome>>,
-    /// Why it is paused, while it is.
+    /// Its pause, while it is paused.
     pub pause: Option<RunPauseView>,
-    /// When a task counts as done.
+    /// When a task is done.
     pub done_when: WireWord<DoneWhen>,
-    /// The commit it began from; null for a run without one.
+    /// Its base commit; null for a run without worktrees.
     pub base: Option<RunBaseView>,
-    /// Its branch; null for a run without one.
+    /// Its branch; null for a run without worktrees.
     pub branch: Option<String>,
-    /// How many attempts may be under way at once; null is no limit.
+    /// The limit of live attempts; null is no limit.
     pub max_active: Option<u32>,
-    /// How many failed attempts a task may have.
+    /// The limit of failed attempts of a task.
     pub max_attempts: u32,
-    /// The delay before the second try; it doubles per failure.
+    /// The delay before the second attempt; it doubles per failure.
     pub retry_delay_ms: i64,
-    /// The lease of its threads.
+    /// The lease length of its threads.
     pub lease_ms: i64,
-    /// After how long a question's default becomes its answer.
+    /// The delay after which a question's default becomes its answer.
     pub answer_after_ms: Option<i64>,
-    /// Commands that judge every attempt.
+    /// The commands that verify every attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<String>,
-    /// What they say of the base itself; null for a run without one.
+    /// The status of the baseline checks; null for a run without worktrees.
     pub baseline: Option<WireWord<BaselineStatus>>,
-    /// The command that prepares a new worktree.
+    /// The setup command of a new worktree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
-    /// Patterns of ignored files that a new worktree gets.
+    /// Patterns of ignored files that are copied into a new worktree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copy: Vec<String>,
     /// Patterns of files that no attempt may change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,
-    /// How long one check, or the setup, may take.
+    /// The time limit of one check, or of the setup.
     pub check_limit_ms: i64,
-    /// How much wall time it may take; null is no limit.
+    /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
-    /// How much it may cost, in US dollars; null is no limit.
+    /// The limit of cost in US dollars; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cost: Option<f64>,
-    /// How many tokens it may use; null is no limit.
+    /// The limit of tokens; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<i64>,
-    /// How many attempts it may make, of all tasks together; null is no limit.
+    /// The limit of attempts of all tasks; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_all_attempts: Option<u32>,
-    /// How much wall time the attempts at one task may take; null is no limit.
+    /// The limit of wall time of one task; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_max_wall_ms: Option<i64>,
-    /// How much the attempts at one task may cost, in US dollars; null is no limit.
+    /// The limit of cost of one task in US dollars; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_max_cost: Option<f64>,
-    /// How many tokens the attempts at one task may use; null is no limit.
+    /// The limit of tokens of one task; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_max_tokens: Option<i64>,
-    /// What its attempts have used; only where it is bounded or known.
+    /// The resources that its attempts have used, if limited or known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<ResourceUsageView>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: UtcTimestamp,
-    /// When it, or one of its tasks, last changed.
+    /// When it or one of its tasks last changed.
     pub updated_at: UtcTimestamp,
 }
 
-/// The commit a run began from.
+/// The base commit of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunBaseView {
     /// The commit.
     pub commit: String,
-    /// The branch it was on.
+    /// The branch that was checked out at the base commit.
     pub branch: Option<String>,
 }
 
-/// What the attempts of a run have used, as far as their profiles tell.
+/// The resources that the attempts of a run have used, as far as their profiles report them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResourceUsageView {
-    /// How many there were.
+    /// The number of attempts.
     pub attempts: i64,
     /// Their tokens.
     pub tokens: i64,
@@ -114,18 +114,18 @@ pub struct ResourceUsageView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunPauseView {
-    /// Why, for programs.
+    /// Its reason.
     pub reason: WireWord<PauseReason>,
-    /// Why, in words.
+    /// The reason in words.
     pub message: Option<String>,
-    /// Since when.
+    /// When it began.
     pub at: UtcTimestamp,
-    /// Until when, where it ends by itself.
+    /// When it ends automatically, if it does.
     pub until: Option<UtcTimestamp>,
 }
 
 impl RunView {
-    /// The run.
+    /// Returns the run.
     #[must_use]
     pub fn from_run(run: &core::Run) -> Self {
         let policy = &run.policy;
@@ -167,14 +167,14 @@ impl RunView {
     }
 }
 
-/// What was used, where there is something to know or to bound.
+/// Returns the resource usage if a budget is set or something was used.
 fn usage_view(run: &core::Run) -> Option<ResourceUsageView> {
     let core::ResourceUsage { cost_micros, tokens, attempts } = run.spent;
     let is_told = run.budget != core::Budget::default() || cost_micros > 0 || tokens > 0;
     is_told.then(|| ResourceUsageView { attempts, tokens, cost: micros_to_dollars(cost_micros) })
 }
 
-/// Millionths of a dollar as dollars.
+/// Converts millionths of a dollar to dollars.
 #[expect(clippy::cast_precision_loss, reason = "budgets are far below what a float holds exactly")]
 fn micros_to_dollars(micros: i64) -> f64 {
     micros as f64 / 1e6
@@ -186,20 +186,20 @@ fn micros_to_dollars(micros: i64) -> f64 {
 pub struct RunSummary {
     /// Its name.
     pub id: String,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
     /// Its state.
     pub state: WireWord<RunStatus>,
-    /// How it went, once it is finished.
+    /// Its outcome, once it is finished.
     pub outcome: Option<WireWord<RunOutcome>>,
-    /// How far it is.
+    /// Its progress.
     pub progress: RunProgress,
-    /// When it, or one of its tasks, last changed.
+    /// When it or one of its tasks last changed.
     pub updated_at: UtcTimestamp,
 }
 
 impl RunSummary {
-    /// The run.
+    /// Returns the run.
     #[must_use]
     pub fn from_run(run: &core::Run) -> Self {
         Self {
@@ -213,34 +213,34 @@ impl RunSummary {
     }
 }
 
-/// A run as the head of its status.
+/// A run as the header of its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunHeader {
     /// Its name.
     pub id: String,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
-    /// What it is for.
+    /// Its goal.
     pub goal: Option<String>,
     /// Its state.
     pub state: WireWord<RunStatus>,
-    /// How it went, once it is finished.
+    /// Its outcome, once it is finished.
     pub outcome: Option<WireWord<RunOutcome>>,
-    /// Why it is paused, while it is.
+    /// Its pause, while it is paused.
     pub pause: Option<RunPauseView>,
-    /// When a task counts as done.
+    /// When a task is done.
     pub done_when: WireWord<DoneWhen>,
-    /// The branch that it began from, where it has a branch of its own and began on one.
+    /// The branch that was checked out at its base commit, if any.
     pub base_branch: Option<String>,
-    /// How many attempts may be under way at once; null is no limit.
+    /// The limit of live attempts; null is no limit.
     pub max_active: Option<u32>,
-    /// When it, or one of its tasks, last changed.
+    /// When it or one of its tasks last changed.
     pub updated_at: UtcTimestamp,
 }
 
 impl RunHeader {
-    /// The run.
+    /// Returns the run.
     #[must_use]
     pub fn from_run(run: &core::Run) -> Self {
         Self {
@@ -258,7 +258,7 @@ impl RunHeader {
     }
 }
 
-/// How many tasks of a run are done, of those that were not cancelled.
+/// The progress of a run: done tasks, of those that are not cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunProgress {
@@ -269,7 +269,7 @@ pub struct RunProgress {
 }
 
 impl RunProgress {
-    /// The progress that the counts tell.
+    /// Derives the progress from the counts.
     #[must_use]
     pub fn from_counts(counts: &TaskCounts) -> Self {
         Self {
@@ -279,21 +279,21 @@ impl RunProgress {
     }
 }
 
-/// How many tasks a run has in each state; every state is named.
+/// The number of tasks in each state; every state is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct TaskCountsView(pub Map<String, serde_json::Value>);
 
 impl TaskCountsView {
-    /// The counts.
+    /// Returns the counts.
     #[must_use]
     pub fn from_counts(counts: &TaskCounts) -> Self {
         let entry = |state: TaskState| (state.name().to_owned(), counts.in_state(state).into());
         Self(TaskState::ALL.into_iter().map(entry).collect())
     }
 
-    /// How many tasks are in a state.
+    /// Returns how many tasks are in a state.
     #[must_use]
     pub fn count(&self, state: TaskState) -> i64 {
         self.0.get(state.name()).and_then(serde_json::Value::as_i64).unwrap_or(0)

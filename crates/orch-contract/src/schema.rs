@@ -28,7 +28,7 @@ fn complete_schemas(document: &str) -> Map<String, Value> {
 /// The key of a schema that holds its definitions.
 const DEFINITIONS: &str = "$defs";
 
-/// What `schema` answers.
+/// The response of `schema`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SchemaResponse {

@@ -1,20 +1,20 @@
-//! The store, as `init` shows it.
+//! The store, as shown by `init`.
 
 use serde::{Deserialize, Serialize};
 
-/// A store that was made, or was there.
+/// A store that was created or existed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoreView {
-    /// Where it is, as `--store` takes it.
+    /// Its location, in the syntax of `--store`.
     pub location: String,
-    /// Whether it was made just now.
+    /// Whether it was created by this command.
     pub created: bool,
     /// The version of its schema.
     pub schema: i64,
 }
 
-/// What `init` answers.
+/// The response of `init`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InitResponse {
@@ -22,7 +22,7 @@ pub struct InitResponse {
     pub store: StoreView,
 }
 
-/// What a document that is no answer (help, completions, drawings) becomes when JSON is asked for.
+/// The JSON form of a text document (help, completions, drawings).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DocumentResponse {

@@ -1,4 +1,4 @@
-//! Tasks: short in lists and answers to changes, whole in `task show` and with `--full`.
+//! Tasks: a summary in lists and responses to changes, complete in `task show` and with `--full`.
 
 use orch_core::id::Slug;
 use orch_core::task as core;
@@ -9,7 +9,7 @@ use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// A task as lists and answers to changes show it.
+/// A summary of a task, for lists and responses to changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskSummary {
@@ -17,26 +17,26 @@ pub struct TaskSummary {
     pub id: String,
     /// Its key in the run.
     pub key: String,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
     /// Its state.
     pub state: WireWord<TaskState>,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
-    /// Keys of the unfinished tasks it waits for.
+    /// Keys of its unfinished dependencies.
     pub waits_for: Vec<String>,
     /// The live or last attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
-    /// Who works on the live attempt, else who it is dispatched to.
+    /// The agent of the live attempt, else the default agent.
     pub agent: Option<String>,
-    /// What the checks said of the live or last attempt.
+    /// The status of the checks of the live or last attempt.
     pub checks: WireWord<ChecksStatus>,
     /// When it last changed.
     pub updated_at: UtcTimestamp,
 }
 
 impl TaskSummary {
-    /// The task with the keys it waits for and the worker of its live attempt.
+    /// Converts a task with its unfinished dependencies and the agent of its live attempt.
     #[must_use]
     pub fn from_task(task: &core::Task, waits_for: &[Slug], worker: Option<&Slug>) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl TaskSummary {
     }
 }
 
-/// A task, whole.
+/// A task with all of its fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskView {
@@ -64,33 +64,33 @@ pub struct TaskView {
     pub run: String,
     /// Its key in the run.
     pub key: String,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
-    /// What to do.
+    /// The instructions.
     pub spec: Option<String>,
-    /// What must hold for the work to be good, in words.
+    /// The acceptance criteria, in words.
     pub accept: Vec<String>,
-    /// Commands that judge the work.
+    /// The commands that verify the work.
     pub verify: Vec<String>,
-    /// Names that it can be found by.
+    /// Its labels.
     pub labels: Vec<String>,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
-    /// Who works on the live attempt, else who it is dispatched to.
+    /// The agent of the live attempt, else the default agent.
     pub agent: Option<String>,
     /// Its state.
     pub state: WireWord<TaskState>,
-    /// Keys of the unfinished tasks it waits for.
+    /// Keys of its unfinished dependencies.
     pub waits_for: Vec<String>,
-    /// Before this it is left out of the ready list.
+    /// It is not dispatched before this time.
     pub not_before: Option<UtcTimestamp>,
     /// The live or last attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
-    /// What the checks said of the live or last attempt.
+    /// The status of the checks of the live or last attempt.
     pub checks: WireWord<ChecksStatus>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
-    /// How many failed attempts it may have: its own limit, else the run's.
+    /// The limit of failed attempts: its own, else the run's.
     pub max_attempts: u32,
     /// When it was added.
     pub created_at: UtcTimestamp,
@@ -100,25 +100,25 @@ pub struct TaskView {
     pub failures: u32,
     /// Lost and released attempts since the last retry.
     pub losses: u32,
-    /// How many tasks the longest chain of work behind it has.
+    /// The length of its longest chain of dependents, in tasks.
     pub rank: u32,
 }
 
-/// What a whole task shows besides its own facts.
+/// Further facts that a complete task shows.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskDetails<'a> {
     /// Its long texts.
     pub text: &'a TaskText,
-    /// Keys of the unfinished tasks it waits for.
+    /// Keys of its unfinished dependencies.
     pub waits_for: &'a [Slug],
-    /// Who works on its live attempt.
+    /// The agent of its live attempt.
     pub worker: Option<&'a Slug>,
     /// The run's limit of failures.
     pub run_max_attempts: u32,
 }
 
 impl TaskView {
-    /// The task with everything around it.
+    /// Converts a task with its details.
     #[must_use]
     pub fn from_task(task: &core::Task, around: TaskDetails<'_>) -> Self {
         Self {
@@ -148,18 +148,18 @@ impl TaskView {
     }
 }
 
-/// A task in one of its two forms.
+/// A task, complete or as a summary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum TaskOrSummary {
-    /// Whole, as `--full` asks for.
+    /// The complete form, with `--full`.
     Full(Box<TaskView>),
     /// Short.
     Short(TaskSummary),
 }
 
-/// The keys of a list as texts.
+/// Returns the keys of a list as texts.
 #[must_use]
 pub fn slug_texts(slugs: &[Slug]) -> Vec<String> {
     slugs.iter().map(Slug::to_string).collect()

@@ -1,6 +1,6 @@
-//! Texts of people: the empty one is absent.
+//! Optional texts: an empty one is absent.
 
-/// The text, unless it is empty: what is absent is `null`, never `""`.
+/// Returns the text, or `None` if it is empty: absent texts are `null`, never `""`.
 pub(crate) fn none_if_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }

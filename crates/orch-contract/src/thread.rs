@@ -18,13 +18,13 @@ pub struct ThreadView {
     pub id: String,
     /// Work to be claimed, or a conversation.
     pub kind: WireWord<ThreadKind>,
-    /// One line that says what it is about.
+    /// The subject line.
     pub subject: String,
     /// Who sent it.
     pub from: String,
-    /// Who it is for: an agent, or a queue that several agents share.
+    /// The recipient: an agent, or a queue that several agents share.
     pub to: String,
-    /// Who holds it.
+    /// The holder.
     pub holder: Option<String>,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
@@ -56,7 +56,7 @@ pub struct ThreadLeaseView {
 }
 
 impl ThreadView {
-    /// The thread as it is at `now`, with its open question.
+    /// Returns the thread as it is at `now`, with its open question.
     #[must_use]
     pub fn from_thread(thread: &core::Thread, question: Option<&core_message::Message>, now: Time) -> Self {
         let core::NewThread { kind, subject, from, to, priority, .. } = &thread.head;

@@ -1,4 +1,4 @@
-//! What refusals that have to do with worktrees, checks and merges are to people and programs.
+//! Converts refusals about worktrees, checks and merges.
 
 use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
 use orch_core::shell;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::code::ErrorCode;
 
-/// The code of a refusal. A worktree is found by its attempt, so one that is not there is an attempt that is not.
+/// Returns the code of a refusal. A worktree is identified by its attempt, so a missing worktree is a missing attempt.
 pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
     match refusal {
         TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => ErrorCode::BaseNotFound,
@@ -33,12 +33,12 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
     }
 }
 
-/// What is refused, in a full sentence.
+/// Returns the message, a full sentence.
 pub(crate) fn tree_refusal_message(refusal: &TreeRefusal) -> String {
     refusal.to_string()
 }
 
-/// The next command to run, where one makes sense.
+/// Returns the next command to run, if there is one.
 pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
@@ -88,7 +88,7 @@ fn git_status_command(tree: &str) -> String {
     shell::join_words(["git", "-C", tree, "status"])
 }
 
-/// What programs may want to know besides.
+/// Returns further details for programs.
 pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
@@ -179,7 +179,7 @@ mod tests {
         let thread = Some(ThreadId(3));
         let refusal = TreeRefusal::WorktreeDirty { thread, tree: "/t".to_owned(), files, total: 9 };
         let error = ErrorView::from_refusal(&refusal.into());
-        assert_eq!(error.message, "/t has changes that are not committed: f0, f1, f2, f3, f4 and 4 more.");
+        assert_eq!(error.message, "/t has uncommitted changes: f0, f1, f2, f3, f4 and 4 more.");
         assert_eq!(error.hint.as_deref(), Some("inbox done th-3 --snapshot --result TEXT"));
         assert_eq!(error.code.0, ErrorCode::WorktreeDirty);
     }

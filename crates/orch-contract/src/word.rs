@@ -20,10 +20,10 @@ pub trait WireEnum: Copy + 'static {
     /// The name of the set in the schema.
     const SET: &'static str;
 
-    /// Every member.
+    /// Returns every member.
     fn all() -> Vec<Self>;
 
-    /// A member's public name.
+    /// Returns a member's public name.
     fn word(self) -> &'static str;
 }
 

@@ -1,135 +1,75 @@
-//! Commands that the tool runs to judge an attempt, and what they said.
+//! Checks: commands that orch runs to verify an attempt, and their results.
 
 use crate::id::{AttemptId, CommitHash, RunId};
 use crate::time::{Time, TimeSpan};
 
-/// On what a check ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CheckStage {
-    /// On the commit that the run began from.
-    Baseline,
-    /// On the commit that an attempt reported.
-    Attempt,
-    /// On an attempt merged with the run's branch.
-    Merge,
-    /// On the run's branch merged with the branch it lands on.
-    Land,
-}
-
-impl CheckStage {
-    /// Every stage.
-    pub const ALL: [Self; 4] = [Self::Baseline, Self::Attempt, Self::Merge, Self::Land];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Attempt => "attempt",
-            Self::Merge => "merge",
-            Self::Land => "land",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.name() == name)
+named_enum! {
+    /// The commit that a check ran on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum CheckStage {
+        /// The run's base commit.
+        Baseline = "baseline",
+        /// The commit that an attempt reported.
+        Attempt = "attempt",
+        /// The merge of an attempt into the run's branch.
+        Merge = "merge",
+        /// The merge of the run's branch into the branch that it lands on.
+        Land = "land",
     }
 }
 
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CheckState {
-    /// It ended with status 0.
-    Passed,
-    /// It ended otherwise.
-    Failed,
-    /// It was ended at its time limit.
-    TimedOut,
-    /// It says nothing about the tree, because it could not do its work.
-    CouldNotStart,
-}
-
-impl CheckState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::TimedOut, Self::CouldNotStart];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::CouldNotStart => "could_not_start",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+named_enum! {
+    /// How a check ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum CheckState {
+        /// It exited with status 0.
+        Passed = "passed",
+        /// It exited with another status or by a signal.
+        Failed = "failed",
+        /// It was terminated at its time limit.
+        TimedOut = "timed_out",
+        /// It could not run, so the result is unknown.
+        CouldNotStart = "could_not_start",
     }
 }
 
-/// Whose check it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CheckSource {
-    /// Every attempt of the run is judged by it.
-    Run,
-    /// The attempts of one task are judged by it.
-    Task,
-    /// It prepares a tree; it judges nothing.
-    Setup,
-    /// No command: what the tool itself finds, such as a change to a protected file.
-    Tool,
-}
-
-impl CheckSource {
-    /// Every source.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Task, Self::Setup, Self::Tool];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Task => "task",
-            Self::Setup => "setup",
-            Self::Tool => "tool",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.name() == name)
+named_enum! {
+    /// Where a check is defined.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum CheckSource {
+        /// By the run, for every attempt.
+        Run = "run",
+        /// By a task, for its attempts.
+        Task = "task",
+        /// The setup command of a worktree, which verifies nothing.
+        Setup = "setup",
+        /// A built-in check, such as for changes to protected files.
+        Tool = "tool",
     }
 }
 
-/// A check that ran, as the store holds it.
+/// The result of a check, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRun {
     /// The run.
     pub run: RunId,
-    /// The attempt that was judged; `None` where it was a branch as a whole.
+    /// The attempt that was checked; `None` for a check of a branch.
     pub attempt: Option<AttemptId>,
-    /// On what it ran.
+    /// Its stage.
     pub stage: CheckStage,
-    /// Whose it is.
+    /// Where it is defined.
     pub source: CheckSource,
-    /// What `sh -c` was given.
+    /// The command, run by `sh -c`.
     pub command: String,
-    /// The commit it ran on.
+    /// The commit that it ran on.
     pub commit: CommitHash,
-    /// How it ended.
+    /// Its final state.
     pub state: CheckState,
-    /// Its exit status, where it ended with one.
+    /// Its exit status, if it exited with one.
     pub exit_status: Option<i32>,
-    /// Why, where its exit status does not say it.
+    /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
-    /// How long it took.
+    /// Its duration.
     pub duration: TimeSpan,
     /// The file that holds its output.
     pub log: Option<String>,
@@ -137,18 +77,18 @@ pub struct CheckRun {
     pub at: Time,
 }
 
-/// What several checks come to.
+/// The verdict of several checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChecksVerdict {
-    /// There was none, or all passed.
+    /// All passed, or none ran.
     Good,
     /// At least one failed or timed out.
     Bad,
-    /// One could not do its work, so nothing is known.
+    /// One could not run, so the verdict is unknown.
     Unknown,
 }
 
-/// What checks that ran in order come to; the first that did not pass decides.
+/// Returns the verdict of checks that ran in order; the first that did not pass decides.
 #[must_use]
 pub fn judge_checks(states: impl IntoIterator<Item = CheckState>) -> ChecksVerdict {
     for state in states {

@@ -51,7 +51,7 @@ pub enum Effect {
     SweepWorktrees,
     /// Delete the run's rows and worktrees, keeping its commits.
     RemoveRun {
-        /// Who asked for it.
+        /// The agent that requested it.
         requested_by: Option<Slug>,
     },
 }
@@ -72,7 +72,7 @@ pub struct LandingPlan {
     pub onto: String,
     /// Whether a part of the run may land.
     pub partial: bool,
-    /// Who asked for it.
+    /// The agent that requested it.
     pub requested_by: Slug,
     /// The step of the target branch, once it is decided.
     pub step: Option<BranchStep>,
@@ -88,7 +88,7 @@ pub struct BranchStep {
 }
 
 impl LandingPlan {
-    /// Whether both ask for the same landing.
+    /// Returns whether both ask for the same landing.
     #[must_use]
     pub fn is_same_request(&self, other: &Self) -> bool {
         (&self.onto, self.partial) == (&other.onto, other.partial)
@@ -113,7 +113,7 @@ impl Effect {
         }
     }
 
-    /// The attempt that it is about; `None` for an effect on the whole run.
+    /// Returns the attempt that it is about; `None` for an effect on the whole run.
     #[must_use]
     pub fn attempt(&self) -> Option<AttemptId> {
         match self {
@@ -131,71 +131,34 @@ impl Effect {
     }
 }
 
-/// The kind of an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EffectKind {
-    /// Create the run's branch.
-    Branch,
-    /// Create an attempt's worktree and send its thread.
-    Prepare,
-    /// Run the run's checks on its base commit.
-    Baseline,
-    /// Run the checks on what an attempt reported.
-    Verify,
-    /// Merge reported attempts into the run's branch.
-    Integrate,
-    /// Remove an attempt's worktree after its contents were salvaged.
-    Clear,
-    /// Restore an attempt's worktree from its salvage.
-    Restore,
-    /// Merge the run's branch into another branch.
-    Land,
-    /// Remove what only an unfinished run needs.
-    Sweep,
-    /// Delete the run's rows and worktrees, keeping its commits.
-    Remove,
-}
-
-impl EffectKind {
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::Branch,
-        Self::Prepare,
-        Self::Baseline,
-        Self::Verify,
-        Self::Integrate,
-        Self::Clear,
-        Self::Restore,
-        Self::Land,
-        Self::Sweep,
-        Self::Remove,
-    ];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Branch => "branch",
-            Self::Prepare => "prepare",
-            Self::Baseline => "baseline",
-            Self::Verify => "verify",
-            Self::Integrate => "integrate",
-            Self::Clear => "clear",
-            Self::Restore => "restore",
-            Self::Land => "land",
-            Self::Sweep => "sweep",
-            Self::Remove => "remove",
-        }
-    }
-
-    /// Parses the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+named_enum! {
+    /// The kind of an effect.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum EffectKind {
+        /// Create the run's branch.
+        Branch = "branch",
+        /// Create an attempt's worktree and send its thread.
+        Prepare = "prepare",
+        /// Run the run's checks on its base commit.
+        Baseline = "baseline",
+        /// Run the checks on what an attempt reported.
+        Verify = "verify",
+        /// Merge reported attempts into the run's branch.
+        Integrate = "integrate",
+        /// Remove an attempt's worktree after its contents were salvaged.
+        Clear = "clear",
+        /// Restore an attempt's worktree from its salvage.
+        Restore = "restore",
+        /// Merge the run's branch into another branch.
+        Land = "land",
+        /// Remove what only an unfinished run needs.
+        Sweep = "sweep",
+        /// Delete the run's rows and worktrees, keeping its commits.
+        Remove = "remove",
     }
 }
 
-/// What identifies a pending effect: at most one of each kind is pending per run and attempt.
+/// The key of a pending effect: at most one of each kind is pending per run and attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EffectKey {
     /// The kind.
@@ -207,20 +170,20 @@ pub struct EffectKey {
 }
 
 impl EffectKey {
-    /// The key of an effect on a whole run.
+    /// Returns the key of an effect on a whole run.
     #[must_use]
     pub fn of_run(kind: EffectKind, run: RunId) -> Self {
         Self { kind, run, attempt: None }
     }
 
-    /// The key of an effect on an attempt.
+    /// Returns the key of an effect on an attempt.
     #[must_use]
     pub fn of_attempt(kind: EffectKind, run: RunId, attempt: AttemptId) -> Self {
         Self { kind, run, attempt: Some(attempt) }
     }
 }
 
-/// An effect that is still to be performed, as the store holds it.
+/// An effect that has not been performed yet, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingEffect {
     /// Its key in the store.
@@ -229,14 +192,14 @@ pub struct PendingEffect {
     pub run: RunId,
     /// The operation.
     pub effect: Effect,
-    /// Who holds its lease.
+    /// The process that holds its lease.
     pub holder: Option<EffectHolder>,
     /// How often its lease was acquired.
     pub lease_number: u32,
 }
 
 impl PendingEffect {
-    /// What identifies it.
+    /// Returns its key.
     #[must_use]
     pub fn key(&self) -> EffectKey {
         EffectKey { kind: self.effect.kind(), run: self.run, attempt: self.effect.attempt() }
@@ -254,7 +217,7 @@ pub struct EffectHolder {
     pub until: Time,
 }
 
-/// What an observer knows of a lease holder.
+/// What an observer knows about a lease holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HolderLiveness {
     /// It is a living process of this host.
@@ -265,7 +228,7 @@ pub enum HolderLiveness {
     Elsewhere,
 }
 
-/// Whether an effect's lease may be acquired.
+/// Returns whether an effect's lease may be acquired.
 #[must_use]
 pub fn is_free(
     holder: Option<&EffectHolder>,

@@ -1,11 +1,11 @@
-//! Names of strangers, such as files, within sentences of ours: on one line, and with nothing that a terminal obeys.
+//! Escapes untrusted names, such as file names, for display: one line, no terminal control sequences.
 //!
-//! Programs get names as they are; this is for what people and workers read.
+//! Machine-readable output has names unescaped.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// The name with line ends, control characters and direction overrides written out: `two\nlines`, `\u{1b}[31m`.
+/// Escapes line ends, control characters and direction overrides of a name: `two\nlines`, `\u{1b}[31m`.
 #[must_use]
 pub fn escape_name(name: &str) -> Cow<'_, str> {
     if !name.chars().any(is_harmful) {
@@ -22,19 +22,19 @@ pub fn escape_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Names in a row, for a sentence.
+/// Joins escaped names with commas.
 #[must_use]
 pub fn join_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(escape_name).collect::<Vec<_>>().join(", ")
 }
 
-/// A path as text; what is not UTF-8 is replaced.
+/// Returns a path as text; invalid UTF-8 is replaced.
 #[must_use]
 pub fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Whether a reader would not see it as it is, or a terminal would do something else with it than show it.
+/// Returns whether a terminal would interpret the character or a reader would not see it.
 #[must_use]
 pub fn is_harmful(character: char) -> bool {
     character.is_control()

@@ -1,193 +1,147 @@
-//! The append-only history: one line per change, written in the change's own transaction.
+//! The append-only event log: one event per change, written in the transaction of the change.
 
 use crate::id::{AttemptId, AttemptName, EventId, RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::time::Time;
 use serde::Serialize;
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What an event tells.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum EventKind {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl EventKind {
-            /// Every kind.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The public name.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-
-            /// Reads the public name.
-            #[must_use]
-            pub fn parse(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|kind| kind.name() == name)
-            }
-        }
-    };
-}
-
-kinds! {
-    /// A thread was sent.
-    Sent = "sent",
-    /// A message was added to a thread.
-    Noted = "noted",
-    /// A thread was claimed.
-    Claimed = "claimed",
-    /// A question was asked.
-    Question = "question",
-    /// A question was answered.
-    Answered = "answered",
-    /// A thread was given back.
-    Released = "released",
-    /// A holder closed its thread as done.
-    ThreadDone = "thread_done",
-    /// A holder closed its thread as failed.
-    ThreadFailed = "thread_failed",
-    /// A thread was ended from outside.
-    ThreadCancelled = "thread_cancelled",
-    /// A write came after its lease was lost and was kept as evidence.
-    Late = "late",
-    /// A run was made.
-    RunCreated = "run_created",
-    /// A run's title, goal or policy was changed.
-    RunEdited = "run_edited",
-    /// A run was paused.
-    RunPaused = "run_paused",
-    /// A run was resumed.
-    RunResumed = "run_resumed",
-    /// A run was cancelled.
-    RunCancelled = "run_cancelled",
-    /// A finished run got work again.
-    RunReopened = "run_reopened",
-    /// A run was removed; it is named, and its own history is gone.
-    RunRemoved = "run_removed",
-    /// A run has no unfinished task any more.
-    Finished = "finished",
-    /// A task was added.
-    TaskAdded = "task_added",
-    /// A task was changed.
-    TaskEdited = "task_edited",
-    /// A task got a dependency.
-    DependencyAdded = "dependency_added",
-    /// A task lost a dependency.
-    DependencyRemoved = "dependency_removed",
-    /// A task has to wait (again).
-    Waiting = "waiting",
-    /// A task can be dispatched.
-    Ready = "ready",
-    /// A dependency of the task failed, was cancelled or was skipped.
-    Skipped = "skipped",
-    /// An attempt was made and sent.
-    Dispatched = "dispatched",
-    /// An attempt's work was claimed, or goes on after an answer.
-    Running = "running",
-    /// An attempt waits for an answer.
-    Blocked = "blocked",
-    /// An attempt was given back and waits to be claimed again.
-    Requeued = "requeued",
-    /// An attempt's worker said that it is done.
-    Reported = "reported",
-    /// A task is done.
-    Done = "done",
-    /// An attempt failed; `data.to` says whether the task has tries left.
-    Failed = "failed",
-    /// An attempt was lost; `data.to` says whether the task has tries left.
-    Lost = "lost",
-    /// An attempt was judged and refused; `data.to` says whether the task has tries left.
-    Rejected = "rejected",
-    /// An attempt's worktree is there and its work was sent.
-    Prepared = "prepared",
-    /// An attempt's worktree could not be prepared, or its checks could not run; no try is used up.
-    Fault = "fault",
-    /// A run, or one of its tasks, has used most of what it may use.
-    Budget = "budget",
-    /// Checks ran on what an attempt reported, or on the run's base.
-    Checked = "checked",
-    /// The lead accepted an attempt by hand.
-    Accepted = "accepted",
-    /// An attempt was merged into the run's branch.
-    Integrated = "integrated",
-    /// The run's branch was brought onto another one.
-    Landed = "landed",
-    /// A worktree was taken away; what it held is kept.
-    WorktreeRemoved = "worktree_removed",
-    /// A worktree was brought back.
-    WorktreeRestored = "worktree_restored",
-    /// The lead ended an attempt without counting it.
-    Recalled = "recalled",
-    /// A task was cancelled.
-    Cancelled = "cancelled",
-    /// A task got fresh tries.
-    Retried = "retried",
+named_enum! {
+    /// The kind of an event.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum EventKind {
+        /// A thread was sent.
+        Sent = "sent",
+        /// A message was added to a thread.
+        Noted = "noted",
+        /// A thread was claimed.
+        Claimed = "claimed",
+        /// A question was asked.
+        Question = "question",
+        /// A question was answered.
+        Answered = "answered",
+        /// A thread was released.
+        Released = "released",
+        /// A holder closed its thread as done.
+        ThreadDone = "thread_done",
+        /// A holder closed its thread as failed.
+        ThreadFailed = "thread_failed",
+        /// A thread was cancelled.
+        ThreadCancelled = "thread_cancelled",
+        /// A write arrived after its lease was lost and was kept as evidence.
+        Late = "late",
+        /// A run was created.
+        RunCreated = "run_created",
+        /// A run's title, goal or policy was changed.
+        RunEdited = "run_edited",
+        /// A run was paused.
+        RunPaused = "run_paused",
+        /// A run was resumed.
+        RunResumed = "run_resumed",
+        /// A run was cancelled.
+        RunCancelled = "run_cancelled",
+        /// A finished run was reopened.
+        RunReopened = "run_reopened",
+        /// A run was removed, with its own events.
+        RunRemoved = "run_removed",
+        /// All tasks of a run are finished.
+        Finished = "finished",
+        /// A task was added.
+        TaskAdded = "task_added",
+        /// A task was changed.
+        TaskEdited = "task_edited",
+        /// A task got a dependency.
+        DependencyAdded = "dependency_added",
+        /// A task lost a dependency.
+        DependencyRemoved = "dependency_removed",
+        /// A task waits for its dependencies.
+        Waiting = "waiting",
+        /// A task can be dispatched.
+        Ready = "ready",
+        /// A dependency of the task failed, was cancelled or was skipped.
+        Skipped = "skipped",
+        /// An attempt was created and its thread was sent.
+        Dispatched = "dispatched",
+        /// An attempt's thread was claimed, or its question was answered.
+        Running = "running",
+        /// An attempt waits for an answer.
+        Blocked = "blocked",
+        /// An attempt's thread was released and is queued again.
+        Requeued = "requeued",
+        /// An attempt's worker reported that it is done.
+        Reported = "reported",
+        /// A task is done.
+        Done = "done",
+        /// An attempt failed; `data.to` tells whether attempts are left.
+        Failed = "failed",
+        /// An attempt was lost; `data.to` tells whether attempts are left.
+        Lost = "lost",
+        /// An attempt was rejected; `data.to` tells whether attempts are left.
+        Rejected = "rejected",
+        /// An attempt's worktree was created and its thread was sent.
+        Prepared = "prepared",
+        /// An attempt's worktree could not be prepared, or its checks could not run; this is not counted as a failure.
+        Fault = "fault",
+        /// A run, or one of its tasks, has used most of its budget.
+        Budget = "budget",
+        /// Checks ran on an attempt's commit, or on the run's base.
+        Checked = "checked",
+        /// The lead accepted an attempt by hand.
+        Accepted = "accepted",
+        /// An attempt was merged into the run's branch.
+        Integrated = "integrated",
+        /// The run's branch was landed on another branch.
+        Landed = "landed",
+        /// A worktree was removed; its contents are salvaged.
+        WorktreeRemoved = "worktree_removed",
+        /// A worktree was restored.
+        WorktreeRestored = "worktree_restored",
+        /// The lead recalled an attempt, which is not counted.
+        Recalled = "recalled",
+        /// A task was cancelled.
+        Cancelled = "cancelled",
+        /// A task was retried, with its failure counters reset.
+        Retried = "retried",
+    }
 }
 
 impl EventKind {
-    /// Whether a waiting lead may ask for it; the store keeps an index of these.
+    /// Returns whether `orch wait` can wait for it; the store indexes these events.
     #[must_use]
     pub fn wakes_lead(self) -> bool {
         AwaitedEvent::ALL.into_iter().any(|wake| wake.event_kinds().contains(&self))
     }
 }
 
-/// What a lead can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum AwaitedEvent {
-    /// A worker asks.
-    Question,
-    /// A worker said that it is done.
-    Reported,
-    /// A task is done.
-    Done,
-    /// An attempt failed.
-    Failed,
-    /// An attempt was lost.
-    Lost,
-    /// A run ended.
-    Finished,
+named_enum! {
+    /// A kind of event that a lead can wait for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+    pub enum AwaitedEvent {
+        /// A worker asked a question.
+        Question = "question",
+        /// A worker reported that it is done.
+        Reported = "reported",
+        /// A task is done.
+        Done = "done",
+        /// An attempt failed.
+        Failed = "failed",
+        /// An attempt was lost.
+        Lost = "lost",
+        /// A run ended.
+        Finished = "finished",
+    }
 }
 
 impl AwaitedEvent {
-    /// Everything that can be waited for.
-    pub const ALL: [Self; 6] =
-        [Self::Question, Self::Reported, Self::Done, Self::Failed, Self::Lost, Self::Finished];
-
-    /// What a lead waits for when it names nothing.
+    /// The events that `orch wait` waits for by default.
     pub const DEFAULT: [Self; 4] = [Self::Question, Self::Failed, Self::Lost, Self::Finished];
 
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Question => "question",
-            Self::Reported => "reported",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-            Self::Finished => "finished",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|wake| wake.name() == name)
-    }
-
-    /// The kinds of event that satisfy it.
+    /// Returns the kinds of event that satisfy it.
     #[must_use]
     pub fn event_kinds(self) -> &'static [EventKind] {
         match self {
             Self::Question => &[EventKind::Question],
             Self::Reported => &[EventKind::Reported],
             Self::Done => &[EventKind::Done],
-            // Work that was refused is a failed attempt to whoever plans what comes next.
+            // A rejected attempt is a failed one to the lead.
             Self::Failed => &[EventKind::Failed, EventKind::Rejected],
             Self::Lost => &[EventKind::Lost],
             Self::Finished => &[EventKind::Finished, EventKind::RunCancelled],
@@ -244,7 +198,7 @@ impl From<bool> for EventDatum {
     }
 }
 
-/// What an event is about, where the store knows.
+/// What an event is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventSubject {
     /// The run.
@@ -258,13 +212,13 @@ pub struct EventSubject {
 }
 
 impl EventSubject {
-    /// A whole run.
+    /// Returns a run as a subject.
     #[must_use]
     pub fn of_run(run: RunId) -> Self {
         Self { run: Some(run), ..Self::default() }
     }
 
-    /// A task.
+    /// Returns a task as a subject.
     #[must_use]
     pub fn of_task(run: RunId, task: TaskId) -> Self {
         Self { run: Some(run), task: Some(task), ..Self::default() }
@@ -274,24 +228,24 @@ impl EventSubject {
 /// A new event, before the store numbers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
-    /// What it tells.
+    /// Its kind.
     pub kind: EventKind,
-    /// What it is about.
+    /// Its kind.
     pub about: EventSubject,
-    /// Who caused it.
+    /// The agent that caused it.
     pub agent: Option<Slug>,
-    /// What else there is to say. A change of a task's state always has `to`.
+    /// Further data. A change of a task's state always has `to`.
     pub data: Vec<(&'static str, EventDatum)>,
 }
 
-/// An event as the store holds it, with public names.
+/// An event as stored, with public names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its number.
     pub id: EventId,
     /// When it happened.
     pub at: Time,
-    /// What it tells.
+    /// Its kind.
     pub kind: EventKind,
     /// The run.
     pub run: Option<Slug>,
@@ -301,7 +255,7 @@ pub struct Event {
     pub attempt: Option<AttemptName>,
     /// The thread.
     pub thread: Option<ThreadId>,
-    /// Who caused it.
+    /// The agent that caused it.
     pub agent: Option<Slug>,
     /// A JSON object.
     pub data: String,

@@ -1,27 +1,27 @@
-//! The order of a plan: levels, chains, cycles. Works on indices, so that a plan of any size is one pass.
+//! The dependency graph of a plan: ranks, levels, cycles. Works on indices in one pass.
 
 use std::collections::VecDeque;
 
-/// What a whole graph looks like.
+/// The ranks and levels of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphLayout {
-    /// For each task how many tasks the longest chain of dependents behind it has.
+    /// For each task the length of its longest chain of dependents, in tasks.
     pub ranks: Vec<u32>,
     /// How many levels the graph has: the length of its longest chain, in tasks.
     pub levels: u32,
 }
 
-/// The graph holds a cycle; these tasks are one, in order, the first one repeated at the end.
+/// A cycle of the graph: its tasks in order, the first one repeated at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DependencyCycle(pub Vec<usize>);
 
 /// Ranks `tasks` tasks by Kahn's topological sort (1962) from the leaves backwards.
 ///
 /// `edges` are pairs (task, on): `task` waits for `on`.
-/// `floor` gives ranks that tasks have already from dependents outside this graph; missing entries are 0.
+/// `floor` gives the minimum ranks that tasks have from dependents outside this graph; missing entries are 0.
 ///
 /// # Errors
-/// The edges form a cycle, which is returned.
+/// The edges form a cycle.
 pub fn layout_graph(
     tasks: usize,
     edges: &[(usize, usize)],
@@ -52,10 +52,10 @@ pub fn layout_graph(
     Ok(GraphLayout { ranks, levels })
 }
 
-/// Walks from a task that could not be placed until one comes up again.
+/// Walks from a task that could not be ranked until a task repeats.
 ///
-/// A task that could not be placed has a dependent that could not be placed either,
-/// so the walk goes from a task to such a dependent; the cycle is that walk read backwards.
+/// A task that could not be ranked has a dependent that could not be ranked either,
+/// so the walk moves from a task to such a dependent; the cycle is the reversed walk.
 fn find_cycle(forward: &AdjacencyList, dependents_left: &[u32]) -> DependencyCycle {
     let stuck = |task: &usize| dependents_left[*task] > 0;
     let mut dependent_of = vec![usize::MAX; dependents_left.len()];
@@ -79,7 +79,7 @@ fn find_cycle(forward: &AdjacencyList, dependents_left: &[u32]) -> DependencyCyc
     DependencyCycle(cycle)
 }
 
-/// Lists of neighbours in two arrays.
+/// Adjacency lists in two arrays.
 struct AdjacencyList {
     starts: Vec<usize>,
     targets: Vec<usize>,

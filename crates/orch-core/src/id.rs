@@ -1,4 +1,4 @@
-//! Names and numbers: slugs that people choose, integer keys that the store gives.
+//! Identifiers: slugs that people choose, integer keys that the store assigns.
 
 use serde::Serialize;
 use std::fmt;
@@ -18,7 +18,7 @@ macro_rules! public_key {
         key!($(#[$doc])* $name);
 
         impl $name {
-            /// Reads the public name; `None` when it is not one.
+            /// Parses the public name.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 let digits = text.strip_prefix($prefix)?;
@@ -38,19 +38,19 @@ macro_rules! public_key {
 }
 
 key!(
-    /// A run's key inside the store; outside it is named by its slug.
+    /// A run's key in the store; its public name is its slug.
     RunId
 );
 key!(
-    /// A task's key inside the store; outside it is `RUN/KEY`.
+    /// A task's key in the store; its public name is `RUN/KEY`.
     TaskId
 );
 key!(
-    /// An attempt's key inside the store; outside it is `RUN/KEY@N`.
+    /// An attempt's key in the store; its public name is `RUN/KEY@N`.
     AttemptId
 );
 key!(
-    /// An effect's key inside the store; outside it has no name.
+    /// An effect's key in the store; it has no public name.
     EffectId
 );
 public_key!(
@@ -64,7 +64,7 @@ public_key!(
     "m-"
 );
 public_key!(
-    /// An event, `e-N`. Numbers grow in commit order; 0 stands before the first.
+    /// An event, `e-N`. Numbers grow in commit order; 0 is before the first.
     EventId,
     "e-"
 );
@@ -79,7 +79,7 @@ pub struct Slug(String);
 /// Why a text is not a [`Slug`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlugError {
-    /// It has no character at all.
+    /// It is empty.
     #[error("a name must not be empty")]
     Empty,
     /// It is longer than 64 characters.
@@ -103,7 +103,7 @@ impl Slug {
     /// Checks a name.
     ///
     /// # Errors
-    /// Says which rule of the alphabet it breaks.
+    /// The name breaks a rule of its alphabet.
     pub fn new(text: &str) -> Result<Self, SlugError> {
         let Some(first) = text.bytes().next() else { return Err(SlugError::Empty) };
         if text.len() > Self::LENGTH_MAX {
@@ -125,13 +125,13 @@ impl Slug {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes a name that the store holds, which was checked before it was written.
+    /// Wraps a name from the store, which was validated before it was written.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Makes a run's name from its title: words joined by `-`, at most 40 characters; `run` when nothing is left.
+    /// Derives a run's name from its title: words joined by `-`, at most 40 characters; `run` when no character is usable.
     #[must_use]
     pub fn from_title(title: &str) -> Self {
         const LENGTH: usize = 40;
@@ -151,13 +151,13 @@ impl Slug {
         Self(if name.is_empty() { "run".to_owned() } else { name.to_owned() })
     }
 
-    /// The same name with a number behind it, for collisions: `name-2`.
+    /// Appends a number to the name to avoid a collision: `name-2`.
     #[must_use]
     pub fn with_number(&self, number: u32) -> Self {
         Self(format!("{}-{number}", self.0))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -170,18 +170,18 @@ impl fmt::Display for Slug {
     }
 }
 
-/// The full name of a commit, as git gave it; it is carried and compared, and never looked into here.
+/// The full object name of a commit, opaque to this crate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitHash(String);
 
 impl CommitHash {
-    /// Takes a name that git gave, or that the store holds.
+    /// Wraps an object name from git or from the store.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -212,9 +212,9 @@ impl fmt::Display for TaskName {
 /// The public name of an attempt, `RUN/KEY@N`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptName {
-    /// The task it is a try at.
+    /// Its task.
     pub task: TaskName,
-    /// Which try, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
 }
 

@@ -1,13 +1,16 @@
-//! What is true and what may happen: the pure rules behind `inbox` and `orch`.
+//! The pure rules behind `inbox` and `orch`: the entities, their state machines and the decisions on them.
 //!
 //! Nothing here reads a clock, draws a random number, opens a file or knows SQL or JSON.
-//! Every decision is a function from facts, a request and a time to changed facts, messages and events,
+//! Every decision is a function of the current state, a request and a time; it returns the new state, messages and events,
 //! or to a typed [`Refusal`](refusal::Refusal).
 //!
 //! The transport half ([`thread`], [`message`], [`lease`]) knows nothing of the scheduling half
 //! ([`run`], [`task`], [`dependency`], [`attempt`], [`worktree`], [`check`], [`graph`], [`reconcile`]).
-//! What has to be done outside the store is a value of its own, an [`effect`].
+//! Operations outside the store are values: [`effect`].
 //! Start with [`thread::decide`] and [`task::decide`].
+
+#[macro_use]
+mod named;
 
 pub mod attempt;
 pub mod check;
@@ -31,9 +34,7 @@ pub mod time;
 pub mod worker;
 pub mod worktree;
 
-/// A state machine met an event that its state does not allow.
-///
-/// Both are kept, so that the message and the tests can name them.
+/// An event that a state machine does not allow in its current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} is not possible while {state}")]
 pub struct IllegalTransition {

@@ -1,4 +1,4 @@
-//! Every bound of the product in one place: texts, lists, leases, waits, retries.
+//! All limits and defaults: texts, lists, leases, waits, retries.
 
 use crate::time::TimeSpan;
 
@@ -8,10 +8,10 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// The longest `--request-id`, in bytes.
 pub const REQUEST_KEY_BYTES_MAX: usize = 200;
 
-/// How long the answer to a request id is kept.
+/// How long the response to a request id is kept.
 pub const RECEIPT_KEPT: TimeSpan = TimeSpan::from_hours(30 * 24);
 
-/// The lease that a thread gets when nobody says otherwise.
+/// The default lease length of a thread.
 pub const LEASE_DEFAULT: TimeSpan = TimeSpan::from_minutes(15);
 
 /// The shortest lease.
@@ -20,7 +20,7 @@ pub const LEASE_MIN: TimeSpan = TimeSpan::from_seconds(1);
 /// The longest lease.
 pub const LEASE_MAX: TimeSpan = TimeSpan::from_hours(24);
 
-/// A lease is lost after it expired and this part of its length has passed as well.
+/// A lease is lost once this fraction of its length has passed since it expired.
 pub const LEASE_GRACE_DIVISOR: i64 = 4;
 
 /// How long `wait` and `--wait` last when no duration is given.
@@ -35,10 +35,10 @@ pub const LIST_DEFAULT: u32 = 100;
 /// The most entries that `--limit` accepts.
 pub const LIST_MAX: u32 = 100_000;
 
-/// How many messages of a thread a claim answers with, the newest ones.
+/// How many of the newest messages of a thread a claim returns.
 pub const CLAIM_MESSAGES: u32 = 20;
 
-/// How many unread notes `renew` and `progress` carry along.
+/// How many unread messages `renew` and `progress` return.
 pub const UNREAD_SHOWN: u32 = 5;
 
 /// The least urgent priority; 0 is the most urgent.
@@ -47,40 +47,40 @@ pub const PRIORITY_MAX: u8 = 4;
 /// The priority of a task or thread when none is given.
 pub const PRIORITY_DEFAULT: u8 = 2;
 
-/// Failed and rejected attempts that a task may have when the run does not say otherwise.
+/// The default limit of failed and rejected attempts of a task.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 
-/// The most attempts that may be asked for.
+/// The largest limit of attempts.
 pub const ATTEMPTS_MAX: u32 = 1_000;
 
-/// Lost and released attempts have this many times the tries of failed ones.
+/// The limit of lost and released attempts, as a multiple of the limit of failed ones.
 pub const LOSS_FACTOR: u32 = 3;
 
-/// The delay before the second try when the run does not say otherwise.
+/// The default delay before the second attempt.
 pub const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_seconds(10);
 
-/// The delay doubles per failure up to this (or up to the run's own delay where that is longer).
+/// The cap of the delay, which doubles per failure; a longer first delay raises the cap.
 pub const RETRY_DELAY_MAX: TimeSpan = TimeSpan::from_minutes(5);
 
-/// How long one check, or the setup of a worktree, may take when the run does not say otherwise.
+/// The default time limit of one check, or of the setup of a worktree.
 pub const CHECK_LIMIT_DEFAULT: TimeSpan = TimeSpan::from_minutes(30);
 
-/// How much of the end of a failed check's output the next attempt is told, in bytes.
+/// How much of the end of a failed check's output the next attempt gets, in bytes.
 pub const LOG_TAIL_BYTES: usize = 4_000;
 
-/// After how many faults in a row of what the tool itself does a run is paused.
+/// The number of consecutive faults of orch itself after which a run is paused.
 pub const FAULTS_MAX: u32 = 3;
 
-/// How many changed files of an attempt are remembered by name.
+/// How many changed files of an attempt are stored by name.
 pub const FILES_KEPT: usize = 500;
 
-/// How many finished worktrees of a run are kept for its next attempts: making one costs the writing of every file.
+/// How many spare worktrees a run keeps for its next attempts: creating one writes every file.
 pub const SPARES_MAX: i64 = 8;
 
-/// How many orphans `reconcile` names.
+/// How many orphans `reconcile` lists.
 pub const ORPHANS_SHOWN: usize = 100;
 
-/// How many changed files of a worktree are shown by name.
+/// How many uncommitted files of a worktree are listed by name.
 pub const DIRTY_SHOWN: usize = 100;
 
 /// The most tasks one plan may add.
@@ -92,10 +92,10 @@ pub const PLAN_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The most entries of one list field (dependencies, labels, accept, verify, options, artifacts).
 pub const FIELD_ENTRIES_MAX: usize = 1_000;
 
-/// How many steps back the cause of one skipped task is looked for.
+/// The maximum search depth for the root cause of one skipped task.
 pub const CAUSE_STEPS_MAX: usize = 10_000;
 
-/// The same for each of a list of skipped tasks.
+/// The maximum search depth for the root cause of each skipped task of a list.
 pub const CAUSE_STEPS_LISTED: usize = 100;
 
 /// How many tasks of the critical path a status shows.
@@ -104,10 +104,10 @@ pub const CRITICAL_PATH_SHOWN: usize = 20;
 /// How many entries each section of a status shows.
 pub const STATUS_SHOWN: u32 = 20;
 
-/// How many attempts under way a status looks at for changes that contradict each other.
+/// How many live attempts a status checks for conflicting changes.
 pub const CLASHES_LOOKED_AT: usize = 8;
 
-/// How many earlier attempts a work message tells of, the newest ones.
+/// How many of the newest earlier attempts a work message describes.
 pub const EARLIER_SHOWN: u32 = 5;
 
 /// How much of an earlier attempt's result or reason a work message repeats, in bytes.

@@ -1,27 +1,27 @@
-//! What the state of an attempt's thread means to the attempt.
+//! Derives the steps of an attempt from the state of its thread.
 //!
-//! The transport never moves a task. It marks a thread as news, and the next `orch` command looks at the thread
-//! as it is now; steps in between that nobody looked at are walked through, not guessed.
+//! The transport never changes a task. It marks a thread as changed, and the next `orch` command reads the thread
+//! in its current state; the steps in between are replayed.
 
 use crate::attempt::AttemptState;
 use crate::attempt::state::AttemptEvent;
 use crate::thread::ThreadStatus;
 
-/// How the thread of an attempt looks now.
+/// The current state of an attempt's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadObservation {
     /// The thread's state.
     pub status: ThreadStatus,
-    /// Its lease ran out and the grace has passed as well.
+    /// Whether its lease is lost.
     pub lease_lost: bool,
-    /// How often it was given back since the last look.
+    /// How often it was released since the last reconciliation.
     pub released: u32,
 }
 
-/// The steps that bring an attempt from its recorded state to what its thread shows; empty when nothing is new.
+/// Returns the steps from an attempt's recorded state to the state of its thread; empty when nothing has changed.
 ///
-/// A release is one [`AttemptEvent::Release`] where the attempt was under way, however many there were;
-/// counting them is the caller's.
+/// Any number of releases is one [`AttemptEvent::Release`] of a claimed attempt;
+/// the caller counts them.
 #[must_use]
 pub fn plan_attempt_steps(attempt: AttemptState, seen: ThreadObservation) -> Vec<AttemptEvent> {
     use AttemptEvent as E;

@@ -1,4 +1,4 @@
-//! The domain says no: data that the doors turn into a code, a sentence and a hint.
+//! Refusals: why a request is refused, as data that `orch-contract` turns into code, message and hint.
 
 pub mod tree;
 
@@ -10,7 +10,7 @@ use crate::task::TaskState;
 use crate::thread::ThreadStatus;
 use crate::time::Time;
 
-/// Why a task cannot be dispatched, or does not move.
+/// Why a task cannot be dispatched, or makes no progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReadyReason {
     /// Dependencies are not done.
@@ -18,42 +18,42 @@ pub enum NotReadyReason {
         /// Their keys.
         on: Vec<Slug>,
     },
-    /// An attempt is under way.
+    /// An attempt is live.
     Live {
-        /// Which.
+        /// Its name.
         attempt: AttemptName,
     },
-    /// It failed a moment ago.
+    /// It failed recently and waits for its retry delay.
     Backoff {
-        /// When it may be tried again.
+        /// When it may be dispatched again.
         until: Time,
     },
     /// The run is paused.
     RunPaused {
-        /// Which.
+        /// Its name.
         run: Slug,
     },
-    /// The run has no free place.
+    /// The run's limit of live attempts is reached.
     Capacity {
-        /// How many attempts may be under way at once.
+        /// The limit of live attempts.
         max: u32,
     },
     /// Its worker waits for an answer.
     Question {
-        /// What was asked.
+        /// The question.
         text: String,
     },
-    /// It was reported, and its checks have yet to run.
+    /// Its attempt was reported, and the checks have not run yet.
     Checks {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptName,
     },
-    /// It was reported and found good, and is yet to be merged.
+    /// Its attempt was verified and is not merged yet.
     Merge {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptName,
     },
-    /// What it depends on does not merge, so there is no commit to begin from.
+    /// Its dependencies have a merge conflict, so that it has no base commit.
     MergeConflict {
         /// The files.
         files: Vec<String>,
@@ -63,35 +63,35 @@ pub enum NotReadyReason {
         /// Which, in words.
         what: String,
     },
-    /// Nobody is named to do it.
+    /// It has no agent.
     NoAgent,
-    /// Nobody claimed the work for a while.
+    /// Its thread has not been claimed for a while.
     Unclaimed {
-        /// Whom it was sent to.
+        /// The recipient.
         agent: Slug,
     },
     /// Dependencies failed, were cancelled or were skipped.
     DependencyFailed {
         /// Their keys.
         on: Vec<Slug>,
-        /// The failed or cancelled task that it comes from, which a retry would repair; unknown far away.
+        /// The failed or cancelled task that is the root cause, if it was found.
         root: Option<Slug>,
     },
     /// It is done or failed.
     Finished {
-        /// Which of the two.
+        /// Its state.
         state: TaskState,
     },
     /// It was cancelled.
     Cancelled,
-    /// The run was cancelled, so nothing can move it.
+    /// The run was cancelled.
     RunCancelled {
-        /// Which.
+        /// Its name.
         run: Slug,
     },
 }
 
-/// What is wrong with an argument.
+/// Why an argument is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentProblem {
     /// It is empty.
@@ -103,8 +103,8 @@ pub enum ArgumentProblem {
         /// The limit.
         max: usize,
     },
-    /// It holds a NUL character.
-    #[error("holds a NUL character")]
+    /// It contains a NUL character.
+    #[error("contains a NUL character")]
     Nul,
     /// It is outside its range.
     #[error("must be from {min} to {max}")]
@@ -114,31 +114,31 @@ pub enum ArgumentProblem {
         /// The greatest value.
         max: i64,
     },
-    /// Nothing has happened that late.
-    #[error("lies beyond the newest event, {newest}")]
+    /// It is after the newest event.
+    #[error("is after the newest event, {newest}")]
     BeyondEvents {
         /// The newest event.
         newest: EventId,
     },
-    /// Nothing was written that late.
-    #[error("lies beyond the newest message, {newest}")]
+    /// It is after the newest message.
+    #[error("is after the newest message, {newest}")]
     BeyondMessages {
         /// The newest message.
         newest: MessageId,
     },
-    /// There are too many of them.
+    /// It has too many entries.
     #[error("has more than {max} entries")]
     TooMany {
         /// The limit.
         max: usize,
     },
-    /// It was settled when the run was made.
-    #[error("was settled when the run was made, and stays as it is")]
+    /// It was fixed when the run was created.
+    #[error("is fixed when the run is created")]
     Fixed,
-    /// Nothing was given to change.
+    /// Nothing to change was given.
     #[error("must change something")]
     NoChange,
-    /// It does not go with what it is used on.
+    /// It does not apply here.
     #[error("does not apply here")]
     NotApplicable,
 }
@@ -146,218 +146,218 @@ pub enum ArgumentProblem {
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// One line of a plan is refused; nothing of the plan is kept.
+    /// A line of a plan is refused; the whole plan is rejected.
     InPlan {
         /// The line, from 1.
         line: u32,
         /// The field.
         field: &'static str,
-        /// Why.
+        /// The reason.
         refusal: Box<Refusal>,
     },
-    /// An argument is wrong.
+    /// An argument is invalid.
     Invalid {
         /// Its name as on the command line.
         argument: &'static str,
-        /// What is wrong with it.
+        /// Why it is invalid.
         problem: ArgumentProblem,
     },
-    /// No run of this name.
+    /// The run does not exist.
     RunNotFound {
-        /// The name; `None` when the store has no run at all.
+        /// Its name; `None` when the store has no runs.
         run: Option<Slug>,
     },
-    /// Several runs are unfinished and none was named.
+    /// No run was given and several are unfinished.
     RunAmbiguous {
         /// Their names.
         runs: Vec<Slug>,
     },
-    /// The run's state does not allow it.
+    /// The run's state does not allow the request.
     RunNotOpen {
-        /// Which run.
+        /// The run.
         run: Slug,
         /// Its state.
         status: RunStatus,
     },
-    /// The name is taken.
+    /// A run with this name exists.
     RunExists {
         /// The name.
         run: Slug,
     },
-    /// No task of this name.
+    /// The task does not exist.
     TaskNotFound {
         /// The name.
         task: TaskName,
     },
-    /// The key is taken.
+    /// A task with this key exists.
     TaskExists {
         /// The name.
         task: TaskName,
     },
-    /// A plan gives the same key to two tasks.
+    /// Two tasks of a plan have one key.
     KeyTwice {
-        /// The name that both would have.
+        /// Their name.
         task: TaskName,
     },
-    /// It cannot be dispatched now.
+    /// The task cannot be dispatched now.
     TaskNotReady {
-        /// Which task.
+        /// The task.
         task: TaskName,
-        /// Why.
+        /// The reason.
         reasons: Vec<NotReadyReason>,
     },
-    /// Its worker did not ask anything.
+    /// The task has no open question.
     TaskNotBlocked {
-        /// Which task.
+        /// The task.
         task: TaskName,
         /// Its state.
         state: TaskState,
     },
-    /// It is finished.
+    /// The task is finished.
     TaskFinished {
-        /// Which task.
+        /// The task.
         task: TaskName,
         /// Its state.
         state: TaskState,
     },
-    /// A skipped task follows its dependencies and cannot be retried itself.
+    /// The task is skipped, so that its dependencies must be retried instead.
     TaskSkipped {
-        /// Which task.
+        /// The task.
         task: TaskName,
-        /// The dependencies that ended badly.
+        /// The dependencies that failed, were cancelled or were skipped.
         cause: Vec<Slug>,
-        /// The failed or cancelled task that it comes from; unknown far away.
+        /// The failed or cancelled task that is the root cause, if it was found.
         root: Option<Slug>,
     },
-    /// It is not finished, so there is nothing to retry.
+    /// The task is not finished, so that it cannot be retried.
     NothingToRetry {
-        /// Which task.
+        /// The task.
         task: TaskName,
         /// Its state.
         state: TaskState,
     },
-    /// The edge would close a cycle.
+    /// The dependency would close a cycle.
     DependencyCycle {
-        /// The run, where all its edges but the first are there already; nothing where they are a plan's own.
+        /// The run, when all edges but the first exist already; `None` for edges of a plan.
         run: Option<Slug>,
         /// The tasks of the cycle, each waiting for the next, the first repeated at the end.
         path: Vec<Slug>,
     },
-    /// The edge is there already.
+    /// The dependency exists already.
     DependencyExists {
         /// The task that waits.
         task: TaskName,
-        /// The task it waits for.
+        /// The task that it waits for.
         on: TaskName,
     },
-    /// The edge is not there.
+    /// The dependency does not exist.
     DependencyNotFound {
         /// The task.
         task: TaskName,
-        /// The task it does not wait for.
+        /// The task that it does not wait for.
         on: TaskName,
     },
-    /// An attempt is under way.
+    /// An attempt is live.
     AttemptLive {
-        /// Which task.
+        /// The task.
         task: TaskName,
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptName,
     },
-    /// Somebody works on tasks of the run.
+    /// The run has live attempts.
     RunLive {
-        /// Which run.
+        /// The run.
         run: Slug,
         /// Its state.
         status: RunStatus,
-        /// One of the attempts.
+        /// One of them.
         attempt: AttemptName,
     },
-    /// No attempt is under way.
+    /// The task has no live attempt.
     AttemptNotFound {
-        /// Which task.
+        /// The task.
         task: TaskName,
     },
-    /// The run has no free place.
+    /// The run's limit of live attempts is reached.
     CapacityReached {
-        /// Which run.
+        /// The run.
         run: Slug,
-        /// How many attempts may be under way at once.
+        /// The limit of live attempts.
         max: u32,
-        /// How many are.
+        /// The number of live attempts.
         active: i64,
     },
-    /// No agent of this name was ever seen or written to.
+    /// The agent is unknown.
     AgentNotFound {
         /// The name.
         agent: Slug,
     },
-    /// No thread of this number.
+    /// The thread does not exist.
     ThreadNotFound {
         /// The number.
         thread: ThreadId,
     },
     /// The thread is closed.
     ThreadClosed {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
-        /// How it ended.
+        /// Its final state.
         status: ThreadStatus,
     },
     /// The thread is a conversation, not work.
     NotWork {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
     },
-    /// The thread's sender has withdrawn it for now.
+    /// The thread's sender has withdrawn it.
     Withdrawn {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
     },
-    /// Nobody holds the thread.
+    /// The thread is not claimed.
     NotClaimed {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
     },
-    /// Somebody holds the thread.
+    /// Another agent holds the thread.
     AlreadyClaimed {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
-        /// Who.
+        /// The agent.
         holder: Slug,
     },
-    /// The token is not the live one.
+    /// The token is not the current one.
     LeaseLost {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
-        /// The late message that the text was kept as, if the token was once valid.
+        /// The late message that keeps the text, if the token was valid once.
         kept: Option<MessageId>,
     },
     /// Another question is open.
     QuestionOpen {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
-        /// Which question.
+        /// The question.
         question: MessageId,
     },
     /// No question is open.
     NoQuestion {
-        /// Which thread.
+        /// The thread.
         thread: ThreadId,
     },
-    /// There is nothing to claim.
+    /// No work can be claimed.
     InboxEmpty {
-        /// Whose inbox.
+        /// The queue.
         queue: Slug,
     },
-    /// The same request id was used with other arguments.
+    /// The request id was used with other arguments.
     RequestConflict {
         /// The request id.
         key: String,
     },
-    /// Git, worktrees, checks or merges are in the way.
+    /// A refusal of the git side.
     Tree(TreeRefusal),
-    /// No request of this id was applied.
+    /// No request with this id was applied.
     RequestNotFound {
         /// The request id.
         key: String,

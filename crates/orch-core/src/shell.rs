@@ -1,12 +1,12 @@
-//! Writes commands so that they can be pasted into a POSIX shell.
+//! Quotes commands for a POSIX shell.
 
-/// The words as one line of a shell.
+/// Joins words to one shell command line.
 #[must_use]
 pub fn join_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote_word).collect::<Vec<_>>().join(" ")
 }
 
-/// One word, quoted where a shell would take it apart.
+/// Quotes a word where a shell would split or expand it.
 #[must_use]
 pub fn quote_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&byte);

@@ -1,6 +1,6 @@
-//! Shortening texts to a number of bytes, always between characters.
+//! Truncates texts to a number of bytes, always at a character boundary.
 
-/// Marks the place where a text was shortened.
+/// Marks where a text was truncated.
 pub const ELLIPSIS: char = '…';
 
 /// Returns the beginning of a text, with an ellipsis if it was longer than `bytes_max`.

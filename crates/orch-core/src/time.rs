@@ -1,4 +1,4 @@
-//! Points in time and lengths of time, both in whole milliseconds.
+//! Points in time and durations, both in whole milliseconds.
 
 use std::ops::{Add, Sub};
 
@@ -9,44 +9,44 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
 
-/// Why a text is no length of time.
+/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpanError {
-    /// It is not a whole number and a unit.
+    /// It is not a whole number with a unit.
     #[error("a duration is a number with a unit: 500ms, 90s, 15m, 2h, 1d")]
     Shape,
-    /// It is longer than any duration may be.
+    /// It is longer than the longest duration.
     #[error("a duration is at most 365d")]
     TooLong,
 }
 
-/// A length of time in milliseconds.
+/// A duration in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TimeSpan(pub i64);
 
 impl TimeSpan {
-    /// So many seconds.
+    /// Returns a duration in seconds.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds * 1_000)
     }
 
-    /// So many minutes.
+    /// Returns a duration in minutes.
     #[must_use]
     pub const fn from_minutes(minutes: i64) -> Self {
         Self(minutes * 60_000)
     }
 
-    /// So many hours.
+    /// Returns a duration in hours.
     #[must_use]
     pub const fn from_hours(hours: i64) -> Self {
         Self(hours * 3_600_000)
     }
 
-    /// Reads a duration as people write it: a whole number of `ms`, `s`, `m`, `h` or `d`.
+    /// Parses a duration: a whole number of `ms`, `s`, `m`, `h` or `d`.
     ///
     /// # Errors
-    /// It is none, or longer than a year.
+    /// The text is not a duration, or longer than a year.
     pub fn parse(text: &str) -> Result<Self, SpanError> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);

@@ -1,64 +1,33 @@
-//! A process that works on a thread, watched by a wrapper of ours.
+//! Worker processes, each supervised by a wrapper process.
 
 use crate::id::{Slug, ThreadId};
 use crate::time::{Time, TimeSpan};
 
-/// How a worker's process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WorkerOutcome {
-    /// It had reported, or its end counted as its report.
-    Reported,
-    /// It ended well and had said nothing.
-    ExitedWithoutReport,
-    /// It ended badly.
-    Failed,
-    /// Its provider was the reason: no quota, no network, no access.
-    Provider,
-    /// It could not be started.
-    CouldNotStart,
-    /// Somebody ended it.
-    Stopped,
-    /// Its work was taken from it.
-    Lost,
-    /// Its wrapper was killed, and what was left of it was ended.
-    Gone,
+named_enum! {
+    /// How a worker's process ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum WorkerOutcome {
+        /// It reported, or its exit counted as its report.
+        Reported = "reported",
+        /// It exited with status 0 without a report.
+        ExitedWithoutReport = "exited_without_report",
+        /// It exited with another status or by a signal.
+        Failed = "failed",
+        /// Its provider failed: quota, network or access.
+        Provider = "provider",
+        /// It could not be started.
+        CouldNotStart = "could_not_start",
+        /// It was stopped by a user or the supervisor.
+        Stopped = "stopped",
+        /// It lost its lease.
+        Lost = "lost",
+        /// Its wrapper was killed, and its remaining processes were terminated.
+        Gone = "gone",
+    }
 }
 
 impl WorkerOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 8] = [
-        Self::Reported,
-        Self::ExitedWithoutReport,
-        Self::Failed,
-        Self::Provider,
-        Self::CouldNotStart,
-        Self::Stopped,
-        Self::Lost,
-        Self::Gone,
-    ];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::ExitedWithoutReport => "exited_without_report",
-            Self::Failed => "failed",
-            Self::Provider => "provider",
-            Self::CouldNotStart => "could_not_start",
-            Self::Stopped => "stopped",
-            Self::Lost => "lost",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
-    /// Whether giving the work back after it is nobody's failure, and counts for nothing.
+    /// Returns whether the release of the work after this outcome is not counted against the task.
     #[must_use]
     pub fn is_forgiven(self) -> bool {
         match self {
@@ -68,42 +37,42 @@ impl WorkerOutcome {
     }
 }
 
-/// A worker as the store holds it: the last one of its thread.
+/// The last worker of a thread, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// The thread it works on.
     pub thread: ThreadId,
-    /// In whose name.
+    /// The agent that it works for.
     pub agent: Slug,
-    /// On which host.
+    /// The host that it runs on.
     pub host: String,
-    /// The wrapper's process, in a form that tells it from later ones with the same number.
+    /// The identity of the wrapper process, unique even after its process id is reused.
     pub process: String,
-    /// By what its processes are known when the wrapper is gone.
+    /// The marker by which its processes are found after the wrapper has exited.
     pub tag: String,
     /// Its profile, where it has one.
     pub profile: Option<Slug>,
     /// The file that holds its output.
     pub log: String,
-    /// How long its processes may take to end after they were asked to.
+    /// The grace period between the polite signal and the kill.
     pub grace: TimeSpan,
-    /// The client's session, to go on with.
+    /// The client's session, for resuming it.
     pub session: Option<String>,
     /// When it was started.
     pub started_at: Time,
-    /// When it last printed something.
+    /// When it last printed output.
     pub output_at: Option<Time>,
-    /// When it last committed something.
+    /// When it last made a commit.
     pub commit_at: Option<Time>,
-    /// Whether it has printed nothing for longer than it should.
+    /// Whether it has printed no output for longer than its limit.
     pub silent: bool,
-    /// What it is at, in one line.
+    /// Its current activity, in one line.
     pub activity: Option<String>,
     /// How many tokens it has used.
     pub tokens: i64,
-    /// What it has cost, in millionths of a US dollar.
+    /// Its cost in millionths of a US dollar.
     pub cost_micros: i64,
-    /// What it wants to be reported once it has ended.
+    /// The report to deliver when it has exited.
     pub report: Option<String>,
     /// How and when it ended.
     pub end: Option<WorkerEnd>,
@@ -112,11 +81,11 @@ pub struct Worker {
 /// The end of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerEnd {
-    /// When.
+    /// The time.
     pub at: Time,
-    /// How.
+    /// The outcome.
     pub outcome: WorkerOutcome,
-    /// The same in words, or the end of its output.
+    /// The reason in words, or the end of its output.
     pub detail: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The checked-out tree that an attempt works in, made from a commit that is written down.
+//! Worktrees: the checkout that an attempt works in, created from a recorded base commit.
 
 use crate::attempt::Attempt;
 use crate::id::{AttemptId, CommitHash, RunId};
@@ -8,110 +8,77 @@ use crate::run::{Run, RunStatus};
 use crate::task::TaskState;
 use crate::time::Time;
 
-/// How far a worktree is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WorktreeState {
-    /// It is to be made.
-    Planned,
-    /// It is there.
-    Present,
-    /// It was taken away; what it held is kept.
-    Removed,
-}
-
-impl WorktreeState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Planned, Self::Present, Self::Removed];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Present => "present",
-            Self::Removed => "removed",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+named_enum! {
+    /// The state of a worktree.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum WorktreeState {
+        /// It will be created.
+        Planned = "planned",
+        /// It exists.
+        Present = "present",
+        /// It was removed; its contents are salvaged.
+        Removed = "removed",
     }
 }
 
-/// What is really at the place of a worktree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WorktreePresence {
-    /// A worktree that git knows.
-    There,
-    /// Git knows a worktree, and its folder is gone.
-    Missing,
-    /// Something that git does not know as a worktree of this repository.
-    Foreign,
-    /// Nothing.
-    Nothing,
-}
-
-impl WorktreePresence {
-    /// Every finding.
-    pub const ALL: [Self; 4] = [Self::There, Self::Missing, Self::Foreign, Self::Nothing];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::There => "there",
-            Self::Missing => "missing",
-            Self::Foreign => "foreign",
-            Self::Nothing => "nothing",
-        }
+named_enum! {
+    /// What exists at the path of a worktree.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum WorktreePresence {
+        /// A worktree that is registered in git.
+        There = "there",
+        /// A worktree that is registered in git, whose folder is missing.
+        Missing = "missing",
+        /// A folder or file that is not a worktree of this repository.
+        Foreign = "foreign",
+        /// NULL.
+        Nothing = "nothing",
     }
 }
 
-/// The worktree of an attempt as the store holds it.
+/// The worktree of an attempt, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worktree {
-    /// The attempt, which has only one.
+    /// The attempt that owns it.
     pub attempt: AttemptId,
     /// The run.
     pub run: RunId,
-    /// How far it is.
+    /// Its progress.
     pub state: WorktreeState,
     /// Its folder.
     pub path: String,
     /// Its branch, as in `git branch`.
     pub branch: String,
-    /// The commit it began from.
+    /// Its base commit.
     pub base: CommitHash,
-    /// How many commits the base is away from the run's branch.
+    /// How many commits of the run's branch its base lacks.
     pub behind: u32,
-    /// The commit that its worker reported, or that the lead named instead.
+    /// The commit that its worker reported, or that the lead chose instead.
     pub head: Option<CommitHash>,
-    /// The commit of the run's branch that has it.
+    /// The merge commit on the run's branch.
     pub merged: Option<CommitHash>,
-    /// The changed files of the report, a JSON document for programs.
+    /// The changed files of the report, a JSON document.
     pub changes: Option<String>,
-    /// A small number that no other live attempt of the store has, for ports and databases.
+    /// A small number, unique among live attempts, to derive ports and database names from.
     pub slot: u32,
-    /// The reference that keeps what it held when it was taken away.
+    /// The reference that keeps its salvaged contents.
     pub salvage: Option<String>,
     /// When it last changed.
     pub updated_at: Time,
 }
 
 impl Worktree {
-    /// The commit that dependents build on: what was merged, else what was reported, else the base.
+    /// Returns the commit that dependents build on: the merged one, else the reported one, else the base.
     #[must_use]
     pub fn accepted_commit(&self) -> &CommitHash {
         self.merged.as_ref().or(self.head.as_ref()).unwrap_or(&self.base)
     }
 }
 
-/// Whether a worktree may be taken away; `false` where it is gone already.
+/// Returns whether a worktree must be removed; `false` when it is removed already.
 ///
 /// # Errors
-/// Its attempt is under way.
+/// Its attempt is live.
 pub fn decide_removal(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRefusal> {
     if attempt.state.is_live() {
         let problem = TreeProblem::InUse { attempt: attempt.name.clone() };
@@ -120,10 +87,10 @@ pub fn decide_removal(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRe
     Ok(tree.state != WorktreeState::Removed)
 }
 
-/// Whether a worktree is to be brought back to this path; `false` where it is there already.
+/// Returns whether a worktree must be restored to this path; `false` when it exists there already.
 ///
 /// # Errors
-/// Its attempt is under way, it is somewhere else, or nothing of it was kept.
+/// Its attempt is live, it exists at another path, or it was not salvaged.
 pub fn decide_restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bool, TreeRefusal> {
     match tree.state {
         WorktreeState::Present if tree.path == to => Ok(false),
@@ -140,7 +107,7 @@ pub fn decide_restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bo
     }
 }
 
-/// How many finished worktrees are worth keeping for the run's next attempts.
+/// Returns how many spare worktrees to keep for the run's next attempts.
 #[must_use]
 pub fn spares_wanted(run: &Run) -> i64 {
     match run.state.status() {
@@ -154,11 +121,11 @@ pub fn spares_wanted(run: &Run) -> i64 {
     }
 }
 
-/// The smallest number from 0 that is not taken; `taken` is in order.
+/// Returns the smallest slot that is not used; `used` is sorted.
 #[must_use]
-pub fn free_slot(taken: &[u32]) -> u32 {
+pub fn free_slot(used: &[u32]) -> u32 {
     let mut slot = 0;
-    for number in taken {
+    for number in used {
         if *number == slot {
             slot += 1;
         }

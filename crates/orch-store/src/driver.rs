@@ -1,11 +1,11 @@
-//! What the store asks of a database, whichever it is.
+//! The interface that the store needs from a database.
 //!
 use crate::{Fault, Statement};
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlParameter<'a> {
-    /// Nothing.
+    /// NULL.
     Null,
     /// A whole number.
     Int(i64),
@@ -49,32 +49,20 @@ impl<'a, T: Into<SqlParameter<'a>>> From<Option<T>> for SqlParameter<'a> {
     }
 }
 
-/// A row of an answer. Columns count from 0.
+/// A row of a result. Columns are numbered from 0.
 pub trait SqlRow {
-    /// A number that may be absent.
-    ///
-    /// # Errors
-    /// The column holds something else.
+    /// Returns an integer that may be NULL.
     fn int_or_null(&self, column: usize) -> Result<Option<i64>, Fault>;
 
-    /// A text that may be absent.
-    ///
-    /// # Errors
-    /// The column holds something else.
+    /// Returns a text that may be NULL.
     fn text_or_null(&self, column: usize) -> Result<Option<String>, Fault>;
 
-    /// A number.
-    ///
-    /// # Errors
-    /// The column holds something else.
+    /// Returns an integer.
     fn int(&self, column: usize) -> Result<i64, Fault> {
         self.int_or_null(column)?.ok_or_else(|| null_fault(column))
     }
 
-    /// A text.
-    ///
-    /// # Errors
-    /// The column holds something else.
+    /// Returns a text.
     fn text(&self, column: usize) -> Result<String, Fault> {
         self.text_or_null(column)?.ok_or_else(|| null_fault(column))
     }
@@ -84,43 +72,43 @@ fn null_fault(column: usize) -> Fault {
     Fault::Value { table: "answer", value: format!("nothing in column {column}") }
 }
 
-/// What a write must survive.
+/// The durability of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteDurability {
-    /// Loss of power: it is on the disk when the commit returns.
+    /// Survives loss of power: it is on the disk when the commit returns.
     Power,
-    /// The death of every process, but not loss of power. For lease renewals alone.
+    /// Survives a crash of every process, but not loss of power. For lease renewals only.
     Process,
 }
 
-/// How a transaction begins.
+/// The mode of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionMode {
-    /// It only reads, one consistent state.
+    /// It reads a consistent snapshot.
     Read,
-    /// It may write, as if it were alone.
+    /// It reads and writes in isolation.
     Write(WriteDurability),
 }
 
-/// How a database carries out a statement.
+/// The query plan of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryPlan {
     /// The statement.
     pub statement: String,
-    /// The steps, in the database's own words.
+    /// The steps, as the database describes them.
     pub steps: Vec<String>,
-    /// How many times this connection has run it.
+    /// How often this connection has run it.
     pub times: u64,
 }
 
-/// How much a connection has asked of its database.
+/// How many statements and transactions a connection has run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatementCounts {
-    /// Statements of every kind: `BEGIN`, `COMMIT`, `ROLLBACK` and `PRAGMA` count too, because each is a round trip.
+    /// Statements of every kind, including `BEGIN`, `COMMIT`, `ROLLBACK` and `PRAGMA`: each is a round trip.
     pub statements: u64,
-    /// Transactions that were begun, to read or to write.
+    /// Transactions, to read or to write.
     pub transactions: u64,
-    /// Those of them that were begun to write.
+    /// Write transactions.
     pub write_transactions: u64,
 }
 
@@ -141,28 +129,25 @@ pub trait DatabaseDriver: Send {
     /// Begins a transaction.
     ///
     /// # Errors
-    /// Others kept the store locked for too long, or it failed.
+    /// Other processes kept the store locked for too long, or the database failed.
     fn begin(&mut self, mode: TransactionMode) -> Result<(), Fault>;
 
-    /// Commits; when it returns the change is there for everybody.
+    /// Commits; on return the change is visible to every connection.
     ///
     /// # Errors
-    /// The change is not there.
+    /// The change was not committed.
     fn commit(&mut self) -> Result<(), Fault>;
 
-    /// Undoes the transaction. It cannot fail in a way that matters: what is not committed is not there.
+    /// Rolls the transaction back. Failures are ignored: uncommitted changes are discarded in any case.
     fn rollback(&mut self);
 
     /// Runs a statement and returns how many rows it changed.
-    ///
-    /// # Errors
-    /// The database failed.
     fn execute(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<u64, Fault>;
 
-    /// Runs a query and hands over each row.
+    /// Runs a query and passes each row to `each`.
     ///
     /// # Errors
-    /// The database, or `each`, failed.
+    /// The database or `each` failed.
     fn query(
         &mut self,
         statement: Statement,
@@ -170,37 +155,28 @@ pub trait DatabaseDriver: Send {
         each: &mut dyn FnMut(&dyn SqlRow) -> Result<(), Fault>,
     ) -> Result<(), Fault>;
 
-    /// A number that changes when another connection commits.
-    ///
-    /// # Errors
-    /// The database failed.
+    /// Returns a number that changes when another connection commits.
     fn change_counter(&mut self) -> Result<i64, Fault>;
 
-    /// Whether the place that was opened still leads to this database: one that was deleted or replaced would take
-    /// changes that nobody else ever sees.
+    /// Returns whether the opened path still refers to this database: a deleted or replaced file would accept
+    /// changes that no other process ever sees.
     fn is_in_place(&self) -> bool;
 
-    /// Housekeeping that may wait until an answer is printed: a checkpoint when one is due.
+    /// Runs a checkpoint if one is due. Called after a command has printed its output.
     fn checkpoint_if_due(&mut self);
 
-    /// What the database says of its own soundness, one line per defect; empty when there is none.
-    ///
-    /// # Errors
-    /// It cannot be asked.
+    /// Runs the database's integrity check and returns one line per defect.
     fn check_integrity(&mut self) -> Result<Vec<String>, Fault>;
 
-    /// How the database carries out each statement that this connection ran, for tests that hold them to their indexes.
-    ///
-    /// # Errors
-    /// It cannot be asked.
+    /// Returns the plan of each statement that this connection ran, for tests of the use of indexes.
     fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault>;
 
-    /// How much this connection has asked of the database since it was opened.
+    /// Returns the counts of this connection since it was opened.
     fn statement_counts(&self) -> StatementCounts;
 
-    /// Whether what follows is counted. A rehearsal of a write transaction is not.
+    /// Switches counting on or off. A rehearsal of a write transaction is not counted.
     fn set_counting(&mut self, counting: bool);
 
-    /// The engine's name and version, for people.
+    /// Returns the engine's name and version, for display.
     fn engine_version(&self) -> String;
 }

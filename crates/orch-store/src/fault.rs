@@ -1,17 +1,17 @@
-//! The world failed: the store could not be opened, read or written.
+//! Faults: the store could not be opened, read or written.
 
 use std::path::PathBuf;
 
-/// Why the store could not do its part. None of these changed anything.
+/// Why an operation of the store failed. A failed operation changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// There is no store where one was looked for.
+    /// No store was found.
     #[error("no store was found from {}", searched.display())]
     NotFound {
-        /// Where the search began, or the path that was named.
+        /// The start of the search, or the given path.
         searched: PathBuf,
     },
-    /// The store was written by a newer program.
+    /// The store has a newer schema than this program knows.
     #[error("the store has schema {found}; this program knows schemas up to {known}")]
     TooNew {
         /// The store's schema.
@@ -19,8 +19,8 @@ pub enum Fault {
         /// The newest one this program knows.
         known: i64,
     },
-    /// Others kept the store locked for too long.
-    #[error("the store stayed locked by others for {waited_ms} ms")]
+    /// Other processes kept the store locked for too long.
+    #[error("the store was locked by other processes for {waited_ms} ms")]
     Busy {
         /// How long this program waited.
         waited_ms: u64,
@@ -28,16 +28,16 @@ pub enum Fault {
     /// The store cannot be reached.
     #[error("the store at {place} cannot be reached")]
     Unavailable {
-        /// Where it should be.
+        /// The location.
         place: String,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The store lies on a file system that several hosts share.
-    #[error("the store at {place} lies on a network file system ({kind})")]
+    /// The store is on a network file system.
+    #[error("the store at {place} is on a network file system ({kind})")]
     NetworkFileSystem {
-        /// Where it lies.
+        /// The location.
         place: String,
         /// The file system's name.
         kind: &'static str,
@@ -45,51 +45,51 @@ pub enum Fault {
     /// The file is damaged.
     #[error("the store at {place} is damaged")]
     Corrupt {
-        /// Where it lies.
+        /// The location.
         place: String,
-        /// What the database said.
+        /// The error of the database.
         #[source]
         source: DriverError,
     },
-    /// The file is a database, or something else, that is not ours.
+    /// The file is not an orch store.
     #[error("the file at {place} is not an orch store")]
     Foreign {
-        /// Where it lies.
+        /// The location.
         place: String,
     },
-    /// The file or its folder cannot be written.
-    #[error("the store at {place} cannot be written")]
+    /// The file or its folder is not writable.
+    #[error("the store at {place} is not writable")]
     ReadOnly {
-        /// Where it lies.
+        /// The location.
         place: String,
-        /// What the database said.
+        /// The error of the database.
         #[source]
         source: DriverError,
     },
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull {
-        /// Where the store lies.
+        /// The location.
         place: String,
-        /// What the database said.
+        /// The error of the database.
         #[source]
         source: DriverError,
     },
-    /// The kind of store is known but not built into this program.
+    /// The kind of store is not supported by this program.
     #[error("stores of the kind {kind} are not supported by this program")]
     NotSupported {
         /// The kind.
         kind: &'static str,
     },
-    /// The database refused something that is correct: a defect of this program.
-    #[error("the database refused a statement")]
+    /// The database rejected a statement: a defect of this program.
+    #[error("the database rejected a statement")]
     Database {
-        /// What the database said.
+        /// The error of the database.
         #[source]
         source: DriverError,
     },
-    /// A row holds what no row may hold.
-    #[error("the {table} table holds a value that is not one of its own: {value}")]
+    /// A row has an invalid value.
+    #[error("invalid value in the {table} table: {value}")]
     Value {
         /// Which table.
         table: &'static str,
@@ -98,5 +98,5 @@ pub enum Fault {
     },
 }
 
-/// An error of a database driver, whichever it is.
+/// An error of a database driver.
 pub type DriverError = Box<dyn std::error::Error + Send + Sync + 'static>;

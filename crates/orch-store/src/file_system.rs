@@ -1,19 +1,19 @@
-//! Which file system a store lies on: SQLite's log needs memory that all its processes share, so one host.
+//! Detects network file systems: SQLite's WAL needs shared memory, so all processes must be on one host.
 
 use std::path::Path;
 
-/// What a file system means to a store.
+/// The kind of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSystem {
-    /// A disk of this machine.
+    /// A local file system.
     Local,
-    /// Shared by several hosts, where SQLite's locks cannot be trusted.
+    /// A network file system, where SQLite's locks are not reliable.
     Network(&'static str),
-    /// Not known to be either.
+    /// An unknown file system.
     Unknown,
 }
 
-/// File systems of several hosts, by the magic number of `statfs(2)`.
+/// Network file systems, by the magic number of `statfs(2)`.
 const NETWORK: &[(u64, &str)] = &[
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -28,7 +28,7 @@ const NETWORK: &[(u64, &str)] = &[
     (0x7461_636f, "OCFS2"),
 ];
 
-/// File systems of one host: ext2–4, xfs, btrfs, tmpfs, overlayfs, zfs, f2fs, bcachefs, ramfs, reiserfs, jfs, ecryptfs.
+/// Local file systems: ext2–4, xfs, btrfs, tmpfs, overlayfs, zfs, f2fs, bcachefs, ramfs, reiserfs, jfs, ecryptfs.
 const LOCAL: &[u64] = &[
     0xef53,
     0x5846_5342,
@@ -44,16 +44,16 @@ const LOCAL: &[u64] = &[
     0xf15f,
 ];
 
-/// Looks at the file system that `path` lies on.
+/// Detects the file system of `path`.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn detect_file_system(path: &Path) -> FileSystem {
     let Ok(found) = rustix::fs::statfs(path) else { return FileSystem::Unknown };
-    // The kernel's word is signed or not by architecture; the numbers have 32 bits.
+    // The signedness of the field depends on the architecture; the numbers have 32 bits.
     classify_magic(u64::from(found.f_type as u32))
 }
 
-/// Only Linux tells by a number; elsewhere nothing is known.
+/// Other systems than Linux have no magic numbers; the file system is assumed to be local.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn detect_file_system(_path: &Path) -> FileSystem {

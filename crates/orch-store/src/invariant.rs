@@ -358,10 +358,7 @@ WHERE r.id IS NULL OR r.repository IS NULL
 ORDER BY e.id";
 }
 
-/// The laws that are broken now; empty when all hold.
-///
-/// # Errors
-/// The store failed.
+/// Finds the laws that are broken now; empty when all hold.
 pub fn find_violations(tx: &mut Transaction<'_>) -> Result<Vec<InvariantViolation>, Fault> {
     let mut breaches = Vec::new();
     for invariant in ALL {

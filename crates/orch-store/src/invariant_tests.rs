@@ -5,7 +5,7 @@ use crate::driver::WriteDurability;
 use crate::{Store, StoreLocation, TxEnd};
 
 /// A small sound store: a done, b running on it, c waiting for b; d failed, e skipped by it; a blocked plain thread.
-/// In a run with worktrees f is merged and its tree is to be taken away, g is running, and h is preparing.
+/// In a run with worktrees f is merged and its worktree is due for removal, g is running, and h is preparing.
 const SOUND: &[&str] = &[
     // The schema's own checks would refuse much of what is broken below.
     "PRAGMA ignore_check_constraints = 1",
@@ -135,7 +135,7 @@ const BROKEN: [(&str, &str); 54] = [
     ("effects", "UPDATE effect SET run_id = 1 WHERE id = 1"),
 ];
 
-/// The laws that are broken in the sound store after one more statement.
+/// Returns the laws that are broken in the sound store after one more statement.
 fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str> {
     let broken = store.write(WriteDurability::Process, |tx| {
         for statement in SOUND.iter().chain(statements) {

@@ -1,8 +1,8 @@
-//! What is remembered: the one database behind both programs.
+//! The store: the one database behind both programs.
 //!
 //! [`store`] runs transactions, [`table`] holds one file per table with its statements,
-//! [`driver`] is what a database must offer, and only [`sqlite`], [`migrate`] and [`postgres`] name one.
-//! Nothing here decides: rows go in and come out as the facts of `orch-core`.
+//! [`driver`] is the interface of a database, and only [`sqlite`], [`migrate`] and [`postgres`] name one.
+//! It takes no decisions: it reads and writes the entities of `orch-core`.
 
 pub mod driver;
 pub mod fault;
@@ -21,7 +21,7 @@ pub use fault::Fault;
 pub use statement::Statement;
 pub use store::{Store, Transaction, TxEnd};
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreLocation {
     /// An SQLite file.

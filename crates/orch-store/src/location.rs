@@ -1,18 +1,18 @@
-//! Where the store is: named, or found from the working folder.
+//! Finds the store: the given location, or a search from the working folder.
 //!
-//! Reads `.git` and `commondir` itself: asking git would be a third of a command's time.
+//! Reads `.git` and `commondir` itself: running git would take a third of a command's time.
 
 use std::path::{Path, PathBuf};
 
 use crate::{Fault, StoreLocation};
 
-/// The store's file inside its folder.
+/// The name of the store's file.
 const FILE: &str = "orch.db";
 
-/// Finds the store that is there: the named one, else the repository's, else the nearest `.orch/orch.db` upwards.
+/// Finds an existing store: the given one, else the repository's, else the nearest `.orch/orch.db` in a parent folder.
 ///
 /// # Errors
-/// There is none, or the named kind is unknown.
+/// No store exists, or the kind of the location is unknown.
 pub fn find_store(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
     if let Some(named) = named {
         let location = parse_location(named, folder)?;
@@ -31,10 +31,10 @@ pub fn find_store(named: Option<&str>, folder: &Path) -> Result<StoreLocation, F
         .ok_or_else(|| Fault::NotFound { searched: folder.to_owned() })
 }
 
-/// Says where a store is made when there is none: the named place, else the repository's common git folder, else `.orch/` here.
+/// Returns where a store is created: the given location, else the repository's common git folder, else `.orch/` in the folder.
 ///
 /// # Errors
-/// The named kind is unknown.
+/// The kind of the location is unknown.
 pub fn default_location(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
     match named {
         Some(named) => parse_location(named, folder),
@@ -45,10 +45,10 @@ pub fn default_location(named: Option<&str>, folder: &Path) -> Result<StoreLocat
     }
 }
 
-/// Says which store is a place's own: a repository's is, even where it lies below another store that counts until then.
+/// Returns the store that `init` creates or finds: a repository gets its own, even below the folder of another store.
 ///
 /// # Errors
-/// The named kind is unknown.
+/// The kind of the location is unknown.
 pub fn location_for_init(named: Option<&str>, folder: &Path) -> Result<StoreLocation, Fault> {
     match find_store(named, folder) {
         Ok(found) if named.is_some() || git_common_folder(folder).is_none() => Ok(found),
@@ -57,7 +57,7 @@ pub fn location_for_init(named: Option<&str>, folder: &Path) -> Result<StoreLoca
     }
 }
 
-/// Reads `sqlite:PATH`, a bare path, or a PostgreSQL address.
+/// Parses `sqlite:PATH`, a bare path, or a PostgreSQL address.
 fn parse_location(named: &str, folder: &Path) -> Result<StoreLocation, Fault> {
     if named.starts_with("postgres://") || named.starts_with("postgresql://") {
         return Ok(StoreLocation::Postgres(named.to_owned()));
@@ -71,7 +71,7 @@ fn parse_location(named: &str, folder: &Path) -> Result<StoreLocation, Fault> {
     Ok(StoreLocation::Sqlite(if is_folder { path.join(FILE) } else { path }))
 }
 
-/// The folder that a repository's main checkout and all its linked worktrees share.
+/// Returns the folder that a repository's main checkout and all its linked worktrees share.
 fn git_common_folder(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find_map(|ancestor| {
         let dot_git = ancestor.join(".git");
@@ -81,14 +81,14 @@ fn git_common_folder(folder: &Path) -> Option<PathBuf> {
         if let Ok(text) = std::fs::read_to_string(&dot_git) {
             return common_folder(ancestor.join(text.strip_prefix("gitdir:")?.trim()));
         }
-        // A bare repository has no `.git`; its own folder looks like one.
+        // A bare repository has no `.git`; its own folder has the contents of one.
         common_folder(ancestor.to_owned())
     })
 }
 
-/// The common folder of a git folder, which a linked worktree names in its `commondir`.
+/// Returns the common folder of a git folder, which a linked worktree names in its `commondir`.
 ///
-/// A folder without the three entries that git asks for is no git folder, whatever its name is.
+/// A folder without the three entries that git requires is not a git folder, even if it is named `.git`.
 fn common_folder(git: PathBuf) -> Option<PathBuf> {
     let common = match std::fs::read_to_string(git.join("commondir")) {
         Ok(text) => git.join(text.trim()),
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// A folder that looks like a repository with one linked worktree.
+    /// Returns a folder that looks like a repository with one linked worktree.
     fn repository() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let top = root.path().canonicalize().unwrap();

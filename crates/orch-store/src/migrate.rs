@@ -1,7 +1,7 @@
-//! Making a store and bringing an older one up to date.
+//! Creates stores and migrates older ones.
 //!
-//! Migrations are only ever added, never edited. Each runs in one transaction with the version it leads to,
-//! so a process that loses the race, or dies, finds the work done or not begun.
+//! Migrations are only added, never edited. Each runs in one transaction together with its version number,
+//! so after a race or a crash it is applied completely or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::Fault;
 use crate::sqlite::{APPLICATION_ID, busy_handler, fault_from_sqlite};
 
-/// The schemas, oldest first; the first makes version 1.
+/// The migrations, oldest first; the first creates version 1.
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0001.sql"),
     include_str!("../migrations/sqlite/0002.sql"),
@@ -19,24 +19,24 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0004.sql"),
 ];
 
-/// The newest schema this program knows.
+/// Returns the newest schema version that this program knows.
 #[must_use]
 pub fn newest_schema() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// What a file is to this program.
+/// The kind of a file, judged by its markers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreFileKind {
     /// A store with this schema.
     Store(i64),
-    /// Nothing yet: a store that somebody is about to make, or died making.
+    /// An empty database: a store whose creation is in progress or was interrupted.
     Blank,
-    /// Something of somebody else.
+    /// Another database.
     Foreign,
 }
 
-/// Looks at a file, once and for all its marks: another process may be making the store just now.
+/// Determines the kind of a file in one read transaction: another process may be creating the store now.
 pub(crate) fn inspect_file(connection: &Connection, path: &Path) -> Result<StoreFileKind, Fault> {
     let failed = |error| fault_from_sqlite(path, error);
     let look = connection.unchecked_transaction().map_err(failed)?;
@@ -50,7 +50,7 @@ pub(crate) fn inspect_file(connection: &Connection, path: &Path) -> Result<Store
     })
 }
 
-/// Makes an empty store at `path`, unless somebody else just did; says whether it was made here.
+/// Creates an empty store at `path`; returns whether this process created it.
 pub(crate) fn create_store(path: &Path) -> Result<bool, Fault> {
     let unmade = |error| creation_fault(path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -62,20 +62,20 @@ pub(crate) fn create_store(path: &Path) -> Result<bool, Fault> {
     connection.busy_handler(Some(busy_handler())).map_err(|error| fault_from_sqlite(path, error))?;
     match inspect_file(&connection, path)? {
         StoreFileKind::Store(_) => return Ok(false),
-        // A file that holds something of somebody else is not made ours.
+        // A file of another program is not converted to a store.
         StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
         StoreFileKind::Blank => {}
     }
     enter_wal(&connection, path)?;
     let made = run_migrations(&mut connection, path, MIGRATIONS)? == 0;
-    // The new names survive loss of power too: the file's in its folder, and each new folder's in the one above.
+    // Sync the folders, so that the new directory entries survive loss of power.
     for folder in std::iter::once(folder).chain(new_folders.iter().filter_map(|folder| folder.parent())) {
         sync_folder(folder).map_err(unmade)?;
     }
     Ok(made)
 }
 
-/// Brings an older store up to date, after a backup beside it; does nothing for a current one.
+/// Migrates an older store after a backup next to it; does nothing for a current one.
 pub(crate) fn migrate_store(
     connection: &mut Connection,
     path: &Path,
@@ -93,7 +93,7 @@ pub(crate) fn migrate_store(
     Ok(())
 }
 
-/// Tables and indexes that are not as the migrations make them, a sentence each.
+/// Returns a sentence for each table and index that differs from what the migrations create.
 pub(crate) fn schema_defects(connection: &Connection, path: &Path) -> Result<Vec<String>, Fault> {
     let failed = |error| fault_from_sqlite(path, error);
     let mut fresh = Connection::open_in_memory().map_err(failed)?;
@@ -105,15 +105,15 @@ pub(crate) fn schema_defects(connection: &Connection, path: &Path) -> Result<Vec
     Ok(differ.map(|name| format!("{name} is not as this program makes it")).collect())
 }
 
-/// What a schema is made of, by name.
+/// Returns the tables and indexes of a schema, by name.
 fn schema_objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
-    // SQLite keeps tables of its own, such as what `ANALYZE` found out.
+    // SQLite has internal tables, such as the statistics of `ANALYZE`.
     let mut rows =
         connection.prepare("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")?;
     rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Runs what is missing and returns the version before.
+/// Runs the missing migrations and returns the previous version.
 fn run_migrations(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<i64, Fault> {
     let failed = |error| fault_from_sqlite(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -129,7 +129,7 @@ fn run_migrations(connection: &mut Connection, path: &Path, migrations: &[&str])
     Ok(before)
 }
 
-/// Copies the store beside itself, once per version.
+/// Backs up the store next to it, once per version.
 fn back_up(connection: &Connection, path: &Path, found: i64) -> Result<(), Fault> {
     let backup = backup_path(path, found);
     if backup.exists() {
@@ -147,7 +147,7 @@ fn back_up(connection: &Connection, path: &Path, found: i64) -> Result<(), Fault
     sync_folder(path.parent().unwrap_or(Path::new(""))).map_err(unavailable)
 }
 
-/// Where the copy of a store with this schema is put before it is changed.
+/// Returns the path of the backup of a store before its migration from this schema version.
 pub(crate) fn backup_path(path: &Path, version: i64) -> PathBuf {
     let mut name = path.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
     name.push(format!(".schema-{version}.backup"));
@@ -160,7 +160,7 @@ fn schema_version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
         .map_err(|error| fault_from_sqlite(path, error))
 }
 
-/// Switches the file to its write-ahead log. SQLite does not wait for others here, so this does.
+/// Switches the file to WAL mode. SQLite does not wait for locks here, so this function does.
 fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let mut wait = busy_handler();
     let mut times = 0;
@@ -175,7 +175,7 @@ fn enter_wal(connection: &Connection, path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// What it means that a file or folder could not be made.
+/// Converts an error of creating a file or folder to a fault.
 fn creation_fault(path: &Path, error: std::io::Error) -> Fault {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let place = path.display().to_string();
@@ -186,7 +186,7 @@ fn creation_fault(path: &Path, error: std::io::Error) -> Fault {
     }
 }
 
-/// Makes the folder and those above it; returns the new ones.
+/// Creates the folder and its missing parents; returns the created ones.
 fn make_folder(folder: &Path) -> std::io::Result<Vec<&Path>> {
     let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let new = folder.ancestors().take_while(is_new).collect();
@@ -209,13 +209,13 @@ fn make_file(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes the names in a folder survive loss of power.
+/// Syncs a folder, so that its directory entries survive loss of power.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    // The folder above a relative path of one part.
+    // The parent of a relative path of one component.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
-        // It may be written and not read, or its file system knows no such thing; then nobody can ask for it.
+        // The folder may not be readable, or its file system may not support syncing folders; then it cannot be synced.
         Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
         synced => synced,
     }

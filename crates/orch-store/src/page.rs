@@ -1,21 +1,21 @@
-//! Parts of long lists.
+//! Pages of long lists.
 
-/// Which part of a list is wanted.
+/// A request for a page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     /// The most entries to return.
     pub limit: u32,
-    /// The cursor behind which to go on, from an earlier page's `next`.
+    /// The cursor to start after: the `next` of the previous page.
     pub after: Option<String>,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultPage<T> {
     /// The entries.
     pub items: Vec<T>,
-    /// How many the whole list has.
+    /// The length of the whole list.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }

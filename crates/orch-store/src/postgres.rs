@@ -1,4 +1,4 @@
-//! PostgreSQL: how a statement is spelled for it.
+//! Statements in PostgreSQL's syntax.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::Statement;
 /// Returns a statement in PostgreSQL's dialect: without the hints and functions that only SQLite knows.
 ///
 /// `INDEXED BY name` names the index to use and `CROSS JOIN` with a condition fixes the order of a join; neither changes
-/// what a statement means. `json_each($n)` reads a list of ids or names, which PostgreSQL calls
+/// the result of a statement. `json_each($n)` reads a list of ids or names, which PostgreSQL calls
 /// `json_array_elements_text`.
 #[must_use]
 pub fn spelled(statement: Statement) -> Cow<'static, str> {

@@ -39,7 +39,7 @@ fn hints_are_taken_off() {
     }
 }
 
-/// The statements of this crate, each with its module and its name.
+/// Returns the statements of this crate, each with its module and its name.
 fn statements() -> Vec<(String, Statement)> {
     let mut modules = crate::table::statements();
     modules.push(("invariant", crate::invariant::STATEMENTS));
@@ -50,7 +50,7 @@ fn statements() -> Vec<(String, Statement)> {
     modules.into_iter().flat_map(named).collect()
 }
 
-/// What is run is a `Statement`, and what makes one also lists it: the compiler notices a list that nobody reads.
+/// Only a `Statement` can be run, and the macro that makes one also lists it; the compiler reports an unused list.
 #[test]
 fn every_statement_is_declared_where_it_is_listed() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -112,7 +112,7 @@ fn every_statement_is_prepared() {
     assert!(refused.is_empty(), "{}\n{errors}", refused.join("\n"));
 }
 
-/// The schema as PostgreSQL takes it.
+/// Returns the schema as PostgreSQL takes it.
 fn schema() -> String {
     let mut schema = MIGRATIONS.concat();
     for (sqlite, postgres) in [
@@ -128,7 +128,7 @@ fn schema() -> String {
 
 /// Says something that also a test which passes is heard to say.
 fn say(line: &str) {
-    // Nothing more can be done where stderr is gone.
+    // Nothing more can be done where stderr is closed.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
@@ -182,7 +182,7 @@ impl ServerUser {
         Some(named("postgres").or_else(|| named("nobody")).expect("there is a user besides root").1)
     }
 
-    /// A command that runs as this user, in an environment of its own.
+    /// Returns a command that runs as this user, in an environment of its own.
     fn command(user: Option<Self>, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
@@ -219,7 +219,7 @@ impl PostgresCluster {
         let folder = Self::folder(user);
         let mut command = ServerUser::command(user, Path::new("/bin/sh"));
         command.args(["-c", KEEP, "sh"]).arg(&programs.folder).arg(folder.path());
-        // A group of its own, so that whoever ends the test's group leaves the keeper to its work.
+        // A group of its own, so that a signal to the test's process group does not reach the keeper.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().unwrap();
         let mut line = String::new();
@@ -232,7 +232,7 @@ impl PostgresCluster {
         Self { programs, user, folder, keeper }
     }
 
-    /// A new folder of this user, where the user may enter: a temporary folder may be closed to others.
+    /// Returns a new folder of this user, where the user may enter: a temporary folder may be closed to others.
     fn folder(user: Option<ServerUser>) -> tempfile::TempDir {
         // The path of a socket has 107 bytes at most.
         const PATH_BYTES_MAX: usize = 60;
@@ -252,7 +252,7 @@ impl PostgresCluster {
         panic!("no temporary folder can be entered by the user of the server")
     }
 
-    /// Runs a script; returns what it printed and what went wrong.
+    /// Runs a script and returns its output and its errors.
     fn try_run(&self, script: &str) -> (String, String) {
         let mut psql = ServerUser::command(self.user, &self.programs.psql);
         psql.args(["-X", "-q", "-A", "-t", "-U", "orch", "-d", "postgres", "-h"]).arg(self.folder.path());
@@ -267,7 +267,7 @@ impl PostgresCluster {
         (text(output.stdout), text(output.stderr))
     }
 
-    /// Runs a script that must succeed and print this.
+    /// Runs a script that must succeed with this output.
     fn run(&self, script: &str, expected: &str) {
         assert_eq!(self.try_run(script), (expected.to_owned(), String::new()));
     }

@@ -1,7 +1,7 @@
-//! SQLite: the only file, with [`migrate`](crate::migrate), that names its driver.
+//! The SQLite driver; only this file and [`migrate`](crate::migrate) use `rusqlite`.
 //!
-//! Stock SQLite, bundled, at least 3.51.3: older ones can lose commits when a checkpoint races with a writer,
-//! which is the very shape of many short commands on one file.
+//! Stock SQLite, bundled, at least 3.51.3: older versions can lose commits when a checkpoint races with a writer,
+//! which is likely with many short commands on one file.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -20,28 +20,28 @@ use crate::driver::{
 };
 use crate::{Fault, Statement};
 
-/// The oldest SQLite that never loses a commit to a checkpoint.
+/// The oldest SQLite version without the checkpoint race that loses commits.
 const VERSION_MIN: i32 = 3_051_003;
 
 const _: () = assert!(ffi::SQLITE_VERSION_NUMBER >= VERSION_MIN, "the bundled SQLite is too old");
 
-/// Marks a file as ours: "orch" in ASCII.
+/// Identifies a file as an orch store: "orch" in ASCII.
 pub(crate) const APPLICATION_ID: i64 = 0x6f72_6368;
 
-/// A checkpoint is due when the write-ahead log holds this many pages: 1 MiB. Every cold open replays what is in it.
+/// A checkpoint is due when the write-ahead log has this many pages: 1 MiB. Every cold open replays the log.
 const LOG_PAGES_DUE: i64 = 256;
 
-/// How long the file of a log that begins anew may stay: what is due, and one change more.
+/// The size limit of the file of a restarted log: the pages that make a checkpoint due, and one change.
 const LOG_BYTES_KEPT: i64 = 1_280 * 1_024;
 
-/// How long a command waits for others before it says `store_busy`.
+/// How long a command waits for a lock before it fails with `store_busy`.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(30);
 
 /// One connection to an SQLite file.
 pub(crate) struct SqliteDriver {
     connection: Connection,
     path: PathBuf,
-    /// Which file that was when it was opened.
+    /// The device and inode of the file when it was opened.
     identity: Option<(u64, u64)>,
     durability: Option<WriteDurability>,
     statements: SqlRewriteCache,
@@ -50,7 +50,7 @@ pub(crate) struct SqliteDriver {
     counter: StatementCounter,
 }
 
-/// Counts what a connection asks. Every way to the connection goes by it.
+/// Counts the statements of a connection. Every statement passes through it.
 struct StatementCounter {
     counts: StatementCounts,
     is_on: bool,
@@ -72,7 +72,7 @@ impl StatementCounter {
 }
 
 impl SqliteDriver {
-    /// Opens a file that is there.
+    /// Opens an existing file.
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
@@ -85,11 +85,11 @@ impl SqliteDriver {
         assert!(rusqlite::version_number() >= VERSION_MIN, "the SQLite in this process is too old");
         connection.busy_handler(Some(busy_handler())).map_err(failed)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
-        // Without it SQLite looks at the values bound to a statement for a better plan, and so plans it anew each time.
+        // Without it SQLite plans a statement for its bound values, that is, again on each execution.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         let log_pages = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&log_pages);
-        // A hook of our own also switches SQLite's checkpoint inside the commit off.
+        // This hook also disables SQLite's automatic checkpoint on commit.
         let hook = move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
             seen.store(i64::from(pages), Ordering::Relaxed);
             Ok(())
@@ -102,12 +102,12 @@ impl SqliteDriver {
         Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named, counter })
     }
 
-    /// The connection itself, for making and migrating the schema.
+    /// Returns the connection, for creating and migrating the schema.
     pub(crate) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
-    /// A number kept in the file's header.
+    /// Reads a number from the file's header.
     pub(crate) fn read_header(&mut self, pragma: &str) -> Result<i64, Fault> {
         self.counter.add(1);
         self.connection
@@ -124,7 +124,7 @@ impl SqliteDriver {
         prepared.raw_execute().map(|_| ()).map_err(|error| fault_from_sqlite(&self.path, error))
     }
 
-    /// Copies the log into the file as far as nobody is in the way; says whether that was all of it.
+    /// Runs a passive checkpoint; returns whether it copied the whole log into the database file.
     fn checkpoint_log(&mut self) -> bool {
         self.counter.add(1);
         let answer = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
@@ -133,32 +133,32 @@ impl SqliteDriver {
         answer.is_ok_and(|(busy, found, copied)| busy == 0 && found == copied)
     }
 
-    /// Begins a log that was copied whole anew at its beginning, unless somebody is using it.
+    /// Restarts a fully checkpointed log at its beginning, unless another process is using it.
     ///
-    /// That it was copied is known in shared memory only, which ends with the last process: the next one would find
-    /// the whole log again, and a store that knows only short commands would never be rid of it. So one page is
-    /// written at once, as it is, and with it a new header behind which the old pages count no more.
-    /// The file keeps its length, up to the limit: what is written over what is there is on the disk
-    /// sooner than what makes a file longer.
+    /// The checkpoint is recorded only in shared memory, which ends with the last process: the next one would find
+    /// the whole log again, and a store with only short commands would never shrink it. So one page is
+    /// rewritten at once, unchanged, with a new log header that invalidates the old pages.
+    /// The file keeps its length, up to the limit: overwriting existing blocks is faster to sync
+    /// than extending the file.
     fn restart_log(&mut self) {
-        // Not worth a wait: whoever is there now may do it later.
+        // Not worth a wait: another process may do it later.
         if self.connection.busy_handler(None::<fn(i32) -> bool>).is_err() {
             return;
         }
-        // Nothing is lost when this commit is, so it need not reach the disk at once; failing is no harm either.
+        // Losing this commit is harmless, so it need not be synced, and its errors are ignored.
         if self.set_durability(WriteDurability::Process).is_ok() {
             self.counter.add(2);
             let _ = self.connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT);
             let _ = self.connection.pragma_update(None, "application_id", APPLICATION_ID);
         }
-        // A connection that does not wait for locks would still be correct.
+        // A connection that does not wait for locks is still correct.
         let _ = self.connection.busy_handler(Some(busy_handler()));
     }
 
-    /// Makes the log's name in its folder survive loss of power, where that is not known to be done.
+    /// Syncs the folder, so that the log's directory entry survives loss of power, unless that was done already.
     ///
-    /// SQLite would do so with the first commit of every process, which for short commands is every commit;
-    /// it is built not to. The name is as old as the log, and was secured before the log first began anew.
+    /// SQLite would do so at the first commit of every process, which for short commands is every commit;
+    /// it is compiled without that. The entry was synced before the log was restarted for the first time.
     fn sync_log_name(&mut self) -> Result<(), Fault> {
         if !self.log_is_named && !log_was_restarted(&log_path(&self.path)) {
             let folder = self.path.parent().unwrap_or(Path::new(""));
@@ -181,25 +181,25 @@ impl SqliteDriver {
     }
 }
 
-/// The log of the database at `path`.
+/// Returns the path of the write-ahead log of a database.
 fn log_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     PathBuf::from(name)
 }
 
-/// Whether a log has begun anew: its header counts how often, and a log that was just made has not.
+/// Returns whether a log was restarted: its header counts the restarts.
 ///
-/// Nobody locks this file, so closing it here takes no lock away.
+/// No process locks this file, so closing it here releases no lock.
 fn log_was_restarted(log: &Path) -> bool {
     let mut header = [0; 16];
     let read = std::fs::File::open(log).and_then(|mut file| file.read_exact(&mut header));
     read.is_ok() && header[12..] != [0; 4]
 }
 
-/// Statements as SQLite spells them: with `?1`, because `$1` would be a name, numbered by first appearance.
+/// Statements in SQLite's syntax: with `?1`, because `$1` would be a named parameter, numbered by first appearance.
 ///
-/// Found by where their text lies: hashing a whole statement takes longer than binding its values.
+/// The key is the address of the text: hashing a whole statement takes longer than binding its values.
 #[derive(Default)]
 struct SqlRewriteCache(HashMap<(usize, usize), SpelledStatement>);
 
@@ -209,7 +209,7 @@ struct SpelledStatement {
 }
 
 impl SqlRewriteCache {
-    /// The spelling of a statement that is about to run.
+    /// Returns the SQLite text of a statement to run and counts it.
     fn run(&mut self, statement: Statement, counter: &mut StatementCounter) -> &str {
         let statement = statement.text();
         let place = (statement.as_ptr().addr(), statement.len());
@@ -221,7 +221,7 @@ impl SqlRewriteCache {
     }
 }
 
-/// The device and number of the file at a path.
+/// Returns the device and inode of a file.
 fn file_identity(path: &Path) -> Option<(u64, u64)> {
     let found = std::fs::metadata(path).ok()?;
     Some((found.dev(), found.ino()))
@@ -234,10 +234,10 @@ impl DatabaseDriver for SqliteDriver {
             TransactionMode::Read => self.execute_batch("BEGIN"),
             TransactionMode::Write(durability) => {
                 self.set_durability(durability)?;
-                // A lock taken later would fail at once: SQLite does not wait when a reader wants to write.
+                // Upgrading a read lock later would fail at once instead of waiting.
                 self.execute_batch("BEGIN IMMEDIATE")?;
                 match durability {
-                    // Now there is a log for certain.
+                    // The log exists now.
                     WriteDurability::Power => self.sync_log_name().inspect_err(|_| self.rollback()),
                     WriteDurability::Process => Ok(()),
                 }
@@ -250,7 +250,7 @@ impl DatabaseDriver for SqliteDriver {
     }
 
     fn rollback(&mut self) {
-        // After some errors SQLite has rolled back by itself, and says so here.
+        // After some errors SQLite has rolled back already, and this fails.
         let _ = self.execute_batch("ROLLBACK");
     }
 
@@ -294,7 +294,7 @@ impl DatabaseDriver for SqliteDriver {
         if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_DUE {
             return;
         }
-        // It never waits for anybody and nobody waits for it; what it cannot do the next command does.
+        // It neither waits nor blocks; the next command completes an incomplete checkpoint.
         if self.sync_log_name().is_ok() && self.checkpoint_log() {
             self.restart_log();
         }
@@ -306,7 +306,7 @@ impl DatabaseDriver for SqliteDriver {
         let mut prepared = self.connection.prepare("PRAGMA integrity_check(20)").map_err(failed)?;
         let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
         let lines: Result<Vec<String>, _> = lines.collect();
-        // One answer may tell of several defects, a line each, under a headline.
+        // One result may report several defects, a line each, under a headline.
         let lines = lines.map_err(failed)?;
         let defects = lines.iter().flat_map(|answer| answer.lines());
         let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
@@ -338,7 +338,7 @@ impl DatabaseDriver for SqliteDriver {
     }
 }
 
-/// A parameter as SQLite takes it.
+/// A parameter in SQLite's types.
 struct SqliteParameter<'a>(SqlParameter<'a>);
 
 impl ToSql for SqliteParameter<'_> {
@@ -361,7 +361,7 @@ fn bind_values(
     Ok(())
 }
 
-/// A row as SQLite gives it.
+/// A row of SQLite.
 struct SqliteRow<'a, 'b> {
     row: &'a rusqlite::Row<'b>,
     path: &'a Path,
@@ -377,24 +377,24 @@ impl SqlRow for SqliteRow<'_, '_> {
     }
 }
 
-/// The shortest pause between two looks at a locked file, on the average.
+/// The shortest average pause between two attempts to lock.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 
-/// The longest one.
+/// The longest average pause between two attempts to lock.
 const PAUSE_MAX: Duration = Duration::from_millis(16);
 
-/// What part of the time that it has waited already a pause takes.
+/// The divisor of the waited time that gives the next pause.
 const PAUSE_SHARE: u32 = 32;
 
-/// Waits a random time around [`PAUSE_MIN`] between looks at a locked file, up to [`BUSY_LIMIT`] in all.
+/// Waits between attempts to lock the file, a random time that grows from [`PAUSE_MIN`], up to [`BUSY_LIMIT`] in all.
 ///
-/// SQLite's own handler backs off further and further and starves whoever waited longest:
-/// with 8 writers its worst wait was ten times that of a flat one. Only who has waited for long looks more seldom,
-/// at a price of a thirtieth of the wait: 200 who each look a thousand times a second leave the one that has the lock no
-/// processor to finish on.
+/// SQLite's own handler backs off further and further and starves the process that has waited longest:
+/// with 8 writers its worst wait was ten times that of constant pauses. Here the pause grows only slowly,
+/// at a cost of a thirtieth of the wait: 200 processes that each poll a thousand times a second leave the lock holder no
+/// processor time.
 #[expect(
     clippy::disallowed_methods,
-    reason = "SQLite tells nobody when a lock is free: looking again is all there is"
+    reason = "SQLite does not notify waiters when a lock is free: polling is the only way"
 )]
 pub(crate) fn busy_handler() -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
@@ -418,12 +418,12 @@ pub(crate) fn busy_handler() -> impl FnMut(i32) -> bool + Send + 'static {
     }
 }
 
-/// What an error of the driver means.
+/// Converts an error of the driver to a fault.
 pub(crate) fn fault_from_sqlite(path: &Path, error: rusqlite::Error) -> Fault {
     let place = path.display().to_string();
     let code = error.sqlite_error_code();
     let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
-    // No statement asks for a type that its column cannot hold, so the column holds what nobody put there.
+    // Statements read each column with its declared type, so another type means corruption.
     let misread = matches!(
         error,
         rusqlite::Error::InvalidColumnType(..)
@@ -462,7 +462,7 @@ mod tests {
     const REMEMBER: Statement =
         Statement::new("INSERT INTO request (key, fingerprint, at, answer) VALUES ($1, 'f', 1, $2)");
 
-    /// What one short command does to the log: opens, writes, tends, closes.
+    /// Runs one short command on the log: open, write, checkpoint if due, close.
     fn short_command(path: &Path, key: &str) -> u64 {
         let mut sqlite = SqliteDriver::open(path).unwrap();
         sqlite.begin(TransactionMode::Write(WriteDurability::Power)).unwrap();
@@ -477,7 +477,7 @@ mod tests {
         std::fs::metadata(path.with_file_name("orch.db-wal")).unwrap().len()
     }
 
-    /// How many pages of the log somebody who opens the store finds.
+    /// Returns how many log pages a process finds that opens the store.
     fn pages_found(path: &Path) -> i64 {
         let connection = Connection::open(path).unwrap();
         connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()

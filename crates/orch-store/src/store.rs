@@ -1,4 +1,4 @@
-//! The store: one connection, and transactions that behave as if they were alone.
+//! The store: one connection and isolated transactions.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,9 @@ use crate::sqlite::{APPLICATION_ID, SqliteDriver};
 use crate::table::thread::{self, StoreTimers};
 use crate::{Fault, Statement, StoreLocation, file_system, migrate};
 
-/// Whether each write closure is run twice, first on trial: it may run more than once, so it must not matter.
+/// Whether each write closure is run twice, the first time rolled back, to test that it may be repeated.
 ///
-/// `.cargo/config.toml` says so when the workspace is built; a release build has no trace of it.
+/// Set in `.cargo/config.toml` for builds of the workspace; release builds do not contain it.
 const REHEARSES_WRITES: bool = cfg!(debug_assertions)
     && matches!(option_env!("ORCH_TEST_RUN_TWICE"), Some(value) if matches!(value.as_bytes(), b"1"));
 
@@ -29,19 +29,19 @@ pub struct Store {
 /// How a write transaction ends.
 #[derive(Debug)]
 pub enum TxEnd<T, E> {
-    /// What was written stays.
+    /// The changes are committed.
     Commit(T),
-    /// What was written stays, and the caller is told an error all the same.
+    /// The changes are committed, and the caller gets an error.
     CommitThenFail(E),
-    /// What was written is undone; for looking at what a change would do.
+    /// The changes are rolled back, as for a dry run.
     Rollback(T),
 }
 
 impl Store {
-    /// Opens a store that is there; an older one is brought up to date.
+    /// Opens an existing store; an older one is migrated.
     ///
     /// # Errors
-    /// There is none, it is not ours, too new, damaged, or on a network file system.
+    /// The store does not exist, or is foreign, too new, damaged or on a network file system.
     pub fn open(location: &StoreLocation, allow_network: bool) -> Result<Self, Fault> {
         let path = sqlite_path(location)?;
         if !path.exists() {
@@ -56,7 +56,7 @@ impl Store {
                 StoreFileKind::Store(_) => {
                     migrate::migrate_store(sqlite.connection(), path, migrate::MIGRATIONS)?;
                 }
-                // What somebody died making is for `init` to finish.
+                // `init` completes an interrupted creation.
                 StoreFileKind::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
                 StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
             }
@@ -65,52 +65,49 @@ impl Store {
         Ok(Self { driver: Box::new(sqlite), folder, file_system })
     }
 
-    /// Makes a store unless there is one; says whether it was made here.
+    /// Creates a store unless it exists; returns whether it was created.
     ///
     /// # Errors
-    /// It cannot be made, or what is there is not ours.
+    /// The store cannot be created, or the file is not a store.
     pub fn create(location: &StoreLocation, allow_network: bool) -> Result<bool, Fault> {
         let path = sqlite_path(location)?;
         require_local(path, allow_network)?;
         migrate::create_store(path)
     }
 
-    /// The folder that the store and what belongs to it lie in.
+    /// Returns the folder that the store and what belongs to it lie in.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The file system it lies on.
+    /// Returns the file system it lies on.
     #[must_use]
     pub fn file_system(&self) -> FileSystem {
         self.file_system
     }
 
-    /// The database's name and version, for people.
+    /// Returns the database's name and version, for people.
     #[must_use]
     pub fn engine_version(&self) -> String {
         self.driver.engine_version()
     }
 
-    /// How the database carries out each statement that ran here.
-    ///
-    /// # Errors
-    /// It cannot be asked.
+    /// Returns how the database carries out each statement that ran here.
     pub fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault> {
         self.driver.query_plans()
     }
 
-    /// How much has been asked of the database here since it was opened, for tests that hold operations to their cost.
+    /// Returns the statement counts since the store was opened, for tests of the cost of operations.
     #[must_use]
     pub fn statement_counts(&self) -> StatementCounts {
         self.driver.statement_counts()
     }
 
-    /// Reads one consistent state.
+    /// Runs `work` on a consistent snapshot.
     ///
     /// # Errors
-    /// What `work` says, or the store failed.
+    /// `work` or the store failed.
     pub fn read<T, E: From<Fault>>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
@@ -124,7 +121,7 @@ impl Store {
     /// Runs `work` as if it were alone. It may run more than once, so it touches nothing outside.
     ///
     /// # Errors
-    /// What `work` says, in which case nothing of it is kept unless it said otherwise, or the store failed.
+    /// `work` or the store failed; the changes are rolled back, except with [`TxEnd::CommitThenFail`].
     pub fn write<T, E: From<Fault>>(
         &mut self,
         durability: WriteDurability,
@@ -170,10 +167,10 @@ impl Store {
         self.driver.commit().inspect_err(|_| self.driver.rollback())
     }
 
-    /// A number that changes when another connection commits; whoever waits asks for it again and again.
+    /// Returns a number that changes when another connection commits, for polling.
     ///
     /// # Errors
-    /// The store failed, or is not where it was opened any more.
+    /// The store failed, or its file was removed or replaced.
     pub fn change_counter(&mut self) -> Result<i64, Fault> {
         if !self.driver.is_in_place() {
             return Err(Fault::NotFound { searched: self.folder.clone() });
@@ -181,15 +178,12 @@ impl Store {
         self.driver.change_counter()
     }
 
-    /// Does what may wait until an answer is printed.
+    /// Runs a checkpoint if one is due. Called after a command has printed its output.
     pub fn checkpoint_if_due(&mut self) {
         self.driver.checkpoint_if_due();
     }
 
-    /// What the database says of its own soundness; empty when all is well.
-    ///
-    /// # Errors
-    /// It cannot be asked.
+    /// Runs the database's integrity check and returns one line per defect.
     pub fn check_integrity(&mut self) -> Result<Vec<String>, Fault> {
         self.driver.check_integrity()
     }
@@ -202,7 +196,7 @@ fn sqlite_path(location: &StoreLocation) -> Result<&Path, Fault> {
     }
 }
 
-/// Refuses a file system that several hosts share, unless it is allowed.
+/// Rejects a network file system, unless it is allowed.
 fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> {
     let there = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
     match file_system::detect_file_system(there) {
@@ -213,7 +207,7 @@ fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> 
     }
 }
 
-/// A transaction under way. The functions of the tables take it.
+/// An open transaction, which the functions of the tables take.
 pub struct Transaction<'a> {
     driver: &'a mut dyn DatabaseDriver,
     timers: Option<StoreTimers>,
@@ -235,14 +229,11 @@ impl<'a> Transaction<'a> {
     }
 
     /// Runs a statement and returns how many rows it changed.
-    ///
-    /// # Errors
-    /// The store failed.
     pub fn execute(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<u64, Fault> {
         self.driver.execute(statement, values)
     }
 
-    /// All rows of a query.
+    /// Returns all rows of a query.
     ///
     /// # Errors
     /// The store failed, or `row` did.
@@ -260,7 +251,7 @@ impl<'a> Transaction<'a> {
         Ok(rows)
     }
 
-    /// The first row of a query.
+    /// Returns the first row of a query.
     ///
     /// # Errors
     /// The store failed, or `row` did.
@@ -273,19 +264,13 @@ impl<'a> Transaction<'a> {
         Ok(self.query_all(statement, values, row)?.into_iter().next())
     }
 
-    /// The number that a query answers with; 0 when it has no row.
-    ///
-    /// # Errors
-    /// The store failed.
+    /// Returns the number that a query answers with; 0 when it has no row.
     pub fn query_number(&mut self, statement: Statement, values: &[SqlParameter<'_>]) -> Result<i64, Fault> {
         let number = self.query_first(statement, values, |row| row.int_or_null(0))?;
         Ok(number.flatten().unwrap_or(0))
     }
 
-    /// The time of the transaction: the clock's, but never earlier than the newest event.
-    ///
-    /// # Errors
-    /// The store failed.
+    /// Returns the time of the transaction: the clock's, but never earlier than the newest event.
     pub fn transaction_time(&mut self, clock: Time) -> Result<Time, Fault> {
         Ok(self.timers()?.now(clock))
     }

@@ -32,7 +32,7 @@ fn what_is_far_behind_a_failure_is_repaired_by_its_hint() {
         let refused = place.orch(&ask).fails("task_not_ready");
         let why = place.orch(&["why", "d"]).ok()["reasons"][0].clone();
         assert_eq!(why["next"], refused["hint"]);
-        assert_eq!(why["message"], "It cannot become ready, because c did not end well; it began with a.");
+        assert_eq!(why["message"], "It is skipped because of c (root cause: a).");
         place.run_hint(&refused["hint"]).ok();
         assert_eq!(
             (place.task_state("a"), place.task_state("d")),
@@ -63,7 +63,7 @@ fn a_cancelled_run_offers_no_retry() {
     place.orch(&["task", "retry", "a"]).fails("run_not_open");
     let reason = place.orch(&["why", "a"]).ok()["reasons"][0].clone();
     assert_eq!((&reason["code"], &reason["next"]), (&"cancelled".into(), &Value::Null));
-    assert_eq!(reason["message"], "The run r is cancelled.");
+    assert_eq!(reason["message"], "Run r is cancelled.");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_plan_that_needs_more_is_told_what() {
     let twice = twice.stdin("{\"key\":\"b\",\"title\":\"x\"}\n".repeat(2)).fails("task_exists");
     assert_eq!(twice["hint"], "orch task add --help");
     assert!(
-        json_text(&twice["message"]).ends_with("An earlier task of the plan has the key b already."),
+        json_text(&twice["message"]).ends_with("Duplicate key b: an earlier task of the plan has it."),
         "{twice}"
     );
 }

@@ -22,7 +22,7 @@ fn text_errors_go_to_stderr_with_a_hint() {
     let place = TestEnvironment::new();
     let printed = place.inbox(&["show", "th-9", "--text"]).run();
     assert_eq!(printed.stdout, "");
-    assert_eq!(printed.stderr, "error: There is no thread th-9.\nhint: inbox list\n");
+    assert_eq!(printed.stderr, "error: Thread th-9 not found.\nhint: inbox list\n");
     assert_eq!(printed.exit, 3);
     let usage = place.inbox(&["clam", "--text"]).run();
     assert_eq!(usage.stdout, "");

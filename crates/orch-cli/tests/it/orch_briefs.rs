@@ -100,7 +100,7 @@ fn a_brief_says_what_needs_the_lead_and_what_to_type() {
     for line in [
         ": Which port?\n    orch answer r/asks TEXT\n",
         "  r/fails (Do it): No disk.\n    orch task retry r/fails\n",
-        "  r/waits: It cannot become ready",
+        "  r/waits: It is skipped",
         "  r/works running by eve, ",
         ": half way\n",
         "NEXT\n  orch answer r/asks TEXT\n  orch log r/fails\n",

@@ -63,7 +63,7 @@ fn every_command_has_a_text() {
         ("ready", "free  ○ ready  1"),
         ("blocked", "? ship/asks  w2 asked"),
         ("why behind", "ship/behind  ⊘ skipped\n- "),
-        ("why free", "- Nobody is named to do it.\n  orch dispatch ship/free --to AGENT\n"),
+        ("why free", "- It has no agent.\n  orch dispatch ship/free --to AGENT\n"),
         ("task edit free --agent w9", "ship/free  ○ ready  Do it  w9\n"),
         ("why free", "The task can be dispatched now.\n  orch dispatch ship/free\n"),
         ("dispatch free --to w1", "ship/free → w1  as ship/free@1 in th-4\n"),
@@ -93,7 +93,7 @@ fn errors_for_people_go_to_stderr() {
     let place = TestEnvironment::with_run("r");
     let printed = place.orch(&["task", "show", "none", "--text"]).run();
     assert_eq!((printed.exit, printed.stdout.as_str()), (3, ""));
-    assert_eq!(printed.stderr, "error: There is no task r/none.\nhint: orch task list --run r\n");
+    assert_eq!(printed.stderr, "error: Task r/none not found.\nhint: orch task list --run r\n");
     place.add_task("a", &[]);
     let warned = place.orch(&["dispatch", "a", "--to", "w", "--text"]).run();
     assert!(warned.stderr.starts_with("warning: No agent w was ever seen"), "{warned:?}");

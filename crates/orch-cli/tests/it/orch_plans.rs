@@ -97,7 +97,7 @@ fn what_is_not_a_plan_is_refused() {
         .orch(&["task", "add", "--file", "-"])
         .stdin("{\"run\":{\"done_when\":\"integrated\"}}")
         .fails("invalid_argument");
-    assert!(other["message"].as_str().unwrap().contains("settled when the run was made"), "{other}");
+    assert!(other["message"].as_str().unwrap().contains("is fixed when the run is created"), "{other}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The answers of `inbox`, one type per command: what stands in `data`.
+//! The responses of `inbox`, one type per command: the `data` of the envelope.
 
 use orch_core::time::Time;
 use orch_core::worker::WorkerOutcome;
@@ -9,7 +9,7 @@ use crate::thread::ThreadView;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// What `send` answers.
+/// The response of `send`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SendResponse {
@@ -19,7 +19,7 @@ pub struct SendResponse {
     pub message: MessageOrSummary,
 }
 
-/// What `done` and `fail` answer.
+/// The response of `done` and `fail`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CloseResponse {
@@ -29,7 +29,7 @@ pub struct CloseResponse {
     pub message: MessageOrSummary,
 }
 
-/// What `release` and `cancel` answer.
+/// The response of `release` and `cancel`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadResponse {
@@ -37,19 +37,19 @@ pub struct ThreadResponse {
     pub thread: ThreadView,
 }
 
-/// What `list` answers: most urgent first, then oldest.
+/// The response of `list`: the most urgent first, then the oldest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadListResponse {
     /// The threads.
     pub threads: Vec<ThreadView>,
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// The cursor for `--after` when the list was cut.
+    /// The cursor of the next page, for `--after`, if there is one.
     pub next: Option<String>,
 }
 
-/// What `show` answers.
+/// The response of `show`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadShowResponse {
@@ -57,13 +57,13 @@ pub struct ThreadShowResponse {
     pub thread: ThreadView,
     /// Its messages, oldest first.
     pub messages: Vec<MessageView>,
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// The cursor for `--after` when the list was cut.
+    /// The cursor of the next page, for `--after`, if there is one.
     pub next: Option<String>,
 }
 
-/// What `claim` answers.
+/// The response of `claim`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClaimResponse {
@@ -79,21 +79,21 @@ pub struct ClaimResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeaseGrantView {
-    /// The secret that every command of the holder needs; null in the recorded answer of a request.
+    /// The secret token that every command of the holder needs; null in the recorded response of a request.
     pub token: Option<String>,
     /// When the lease expires; null while a question is open.
     pub expires_at: Option<UtcTimestamp>,
 }
 
-/// What `renew` answers.
+/// The response of `renew`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RenewResponse {
     /// The renewed lease.
     pub lease: RenewedLeaseView,
-    /// How many messages to the holder it has not read.
+    /// The number of unread messages to the holder.
     pub unread: u64,
-    /// The newest of them, oldest first.
+    /// The newest unread messages, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageView>,
 }
@@ -107,27 +107,27 @@ pub struct RenewedLeaseView {
 }
 
 impl RenewedLeaseView {
-    /// A lease that expires at a time, or does not run.
+    /// Returns a lease with an expiry time, or one that does not run.
     #[must_use]
     pub fn expiring_at(expires_at: Option<Time>) -> Self {
         Self { expires_at: expires_at.map(UtcTimestamp::from) }
     }
 }
 
-/// What `progress` answers.
+/// The response of `progress`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProgressResponse {
     /// The progress message.
     pub message: MessageOrSummary,
-    /// How many messages to the holder it has not read.
+    /// The number of unread messages to the holder.
     pub unread: u64,
-    /// The newest of them, oldest first.
+    /// The newest unread messages, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageView>,
 }
 
-/// What `ask` answers.
+/// The response of `ask`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskResponse {
@@ -137,7 +137,7 @@ pub struct AskResponse {
     pub answer: Option<MessageView>,
 }
 
-/// What `reply` answers.
+/// The response of `reply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplyResponse {
@@ -145,7 +145,7 @@ pub struct ReplyResponse {
     pub message: MessageOrSummary,
 }
 
-/// What `wait` answers.
+/// The response of `wait`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageWaitResponse {
@@ -155,41 +155,41 @@ pub struct MessageWaitResponse {
     pub cursor: String,
 }
 
-/// What `ack` answers.
+/// The response of `ack`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageAckResponse {
-    /// Where the cursor is now, `m-N`.
+    /// The new cursor, `m-N`.
     pub cursor: String,
 }
 
-/// What `run` answers where JSON is asked for.
+/// The JSON response of `run`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkerRunResponse {
     /// The thread, `th-N`.
     pub thread: String,
-    /// How the worker ended.
+    /// The outcome of the worker.
     pub outcome: WireWord<WorkerOutcome>,
-    /// Its exit status, where it ended with one.
+    /// Its exit status, if it exited with one.
     pub exit_status: Option<i32>,
-    /// The message that closed the thread, where one did.
+    /// The message that closed the thread, if any.
     pub message: Option<MessageView>,
-    /// Why, in words.
+    /// The reason in words.
     pub detail: Option<String>,
     /// The file that holds its output.
     pub log: String,
 }
 
-/// What `agents` answers: by name.
+/// The response of `agents`: by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InboxAgentsResponse {
     /// The agents.
     pub agents: Vec<InboxAgentView>,
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// The cursor for `--after` when the list was cut.
+    /// The cursor of the next page, for `--after`, if there is one.
     pub next: Option<String>,
 }
 
@@ -199,11 +199,11 @@ pub struct InboxAgentsResponse {
 pub struct InboxAgentView {
     /// Its name.
     pub name: String,
-    /// When it last did something; null when it was only written to.
+    /// When it was last active; null when it only received messages.
     pub last_seen_at: Option<UtcTimestamp>,
     /// Threads it holds.
     pub claimed: u64,
-    /// Work queued for it.
+    /// Threads queued for it.
     pub queued: u64,
     /// Messages to it that it has not acknowledged.
     pub unread: u64,

@@ -1,4 +1,4 @@
-//! What `orch blocked` answers.
+//! The response of `orch blocked`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,40 +12,40 @@ pub struct QuestionView {
     pub task: String,
     /// Its attempt, `RUN/KEY@N`.
     pub attempt: String,
-    /// Who asks.
+    /// The agent that asks.
     pub agent: String,
-    /// What is asked.
+    /// The question.
     pub question: String,
-    /// Answers that the question offers.
+    /// Its answer options.
     pub options: Vec<String>,
-    /// The answer that it takes when nobody gives one.
+    /// Its default answer.
     pub default: Option<String>,
-    /// Since when it is open.
+    /// When it was asked.
     pub asked_at: UtcTimestamp,
-    /// For how long.
+    /// Its age.
     pub age_ms: i64,
 }
 
-/// A task that will not move by itself.
+/// A task that makes no progress without action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StuckTaskView {
-    /// Which task, `RUN/KEY`.
+    /// The task, `RUN/KEY`.
     pub task: String,
-    /// Why, and what would help.
+    /// The reasons, with the next commands.
     pub reasons: Vec<ReasonView>,
 }
 
-/// What `orch blocked` answers.
+/// The response of `orch blocked`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BlockedResponse {
-    /// The open questions of this part, oldest first.
+    /// The open questions of this page, oldest first.
     pub questions: Vec<QuestionView>,
     /// The tasks of this part that will not move by themselves; all of them come behind the questions.
     pub stuck: Vec<StuckTaskView>,
-    /// How many questions and tasks there are in all.
+    /// The total number of questions and tasks.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }

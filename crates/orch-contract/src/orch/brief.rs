@@ -1,4 +1,4 @@
-//! What `orch brief` answers when JSON is asked for: at most 4 KB, envelope and all.
+//! The response of `orch brief` as JSON: at most 4 KB, envelope and all.
 
 use orch_core::run::{RunOutcome, RunStatus};
 use orch_core::task::TaskState;
@@ -7,35 +7,35 @@ use serde::{Deserialize, Serialize};
 use crate::WireWord;
 use crate::run::{RunProgress, TaskCountsView};
 
-/// A question that waits for the lead.
+/// An open question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefQuestion {
     /// The blocked task, `RUN/KEY`.
     pub task: String,
-    /// The question, in one line; cut with `…`.
+    /// The question, in one line; truncated with `…`.
     pub question: String,
-    /// For how long it is open.
+    /// Its age.
     pub age_ms: i64,
     /// The command that answers it, with TEXT in place of the answer.
     pub next: String,
 }
 
-/// A task that failed, or that will not move by itself.
+/// A task that failed or makes no progress without action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefTrouble {
     /// The task, `RUN/KEY`.
     pub task: String,
-    /// Its title, cut.
+    /// Its title, truncated.
     pub title: Option<String>,
-    /// Why, in one line; cut.
+    /// The reason, in one line; truncated.
     pub reason: String,
-    /// The command that would help, where there is one.
+    /// The next command, if there is one.
     pub next: Option<String>,
 }
 
-/// A task under way.
+/// A task with a live attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefActive {
@@ -43,50 +43,50 @@ pub struct BriefActive {
     pub task: String,
     /// Its state.
     pub state: WireWord<TaskState>,
-    /// Who works on it.
+    /// The agent.
     pub agent: Option<String>,
-    /// For how long its attempt is under way.
+    /// The age of its attempt.
     pub for_ms: i64,
-    /// What its worker last said, cut.
+    /// The last progress message of its worker, truncated.
     pub at: Option<String>,
 }
 
-/// What a lead needs that knows nothing any more. Lists are cut to fit; `counts` and the totals say how much there is.
+/// A briefing for a lead without context. Lists are truncated to fit; `counts` and the totals are complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefResponse {
     /// The run's name.
     pub run: String,
-    /// What it is, in one line; cut.
+    /// The title, in one line; truncated.
     pub title: String,
-    /// What it is for; cut.
+    /// The goal; truncated.
     pub goal: Option<String>,
     /// Its state.
     pub state: WireWord<RunStatus>,
-    /// How it went, once it is finished.
+    /// Its outcome, once it is finished.
     pub outcome: Option<WireWord<RunOutcome>>,
-    /// Why it is paused, while it is; cut.
+    /// Why it is paused; truncated.
     pub pause: Option<String>,
-    /// How far it is.
+    /// Its progress.
     pub progress: RunProgress,
-    /// How long the rest will take, where finished attempts tell.
+    /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta_ms: Option<i64>,
     /// How many tasks it has in each state.
     pub counts: TaskCountsView,
     /// Open questions, oldest first.
     pub questions: Vec<BriefQuestion>,
-    /// Tasks that failed, and those that will not move by themselves.
+    /// Failed and stuck tasks.
     pub stuck: Vec<BriefTrouble>,
-    /// How many there are of those.
+    /// The number of failed and stuck tasks.
     pub stuck_total: u64,
-    /// Tasks under way, oldest first.
+    /// Tasks with a live attempt, oldest first.
     pub active: Vec<BriefActive>,
-    /// Keys of what can be dispatched now, in order.
+    /// Keys of the dispatchable tasks, in order.
     pub ready: Vec<String>,
-    /// Whether a supervisor drives it on this host.
+    /// Whether a supervisor on this host drives it.
     pub driven: bool,
-    /// The newest event of which this tells, `e-N`.
+    /// The newest event that is included, `e-N`.
     pub cursor: String,
-    /// The literal next commands, the most useful first; AGENT, TEXT, PROFILE and BRANCH are for you to fill in.
+    /// The next commands, the most useful first; AGENT, TEXT, PROFILE and BRANCH are placeholders.
     pub next: Vec<String>,
 }

@@ -1,26 +1,26 @@
-//! What `orch wait` and `orch ack` answer.
+//! The response of `orch wait` and `orch ack`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::EventView;
 
-/// What `orch wait` answers.
+/// The response of `orch wait`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventWaitResponse {
-    /// What happened, oldest first.
+    /// The events, oldest first.
     pub events: Vec<EventView>,
     /// What to acknowledge, or to wait after, `e-N`.
     pub cursor: String,
-    /// The run that was waited for where one was named; acknowledging is for that run alone. Only for the text.
+    /// The run that was waited for, if one was given; used in the text output only.
     #[serde(skip)]
     pub run: Option<String>,
 }
 
-/// What `orch ack` answers.
+/// The response of `orch ack`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventAckResponse {
-    /// Where the cursor is now, `e-N`.
+    /// The new cursor, `e-N`.
     pub cursor: String,
 }

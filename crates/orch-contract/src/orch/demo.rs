@@ -1,4 +1,4 @@
-//! What `orch demo` prints.
+//! The output of `orch demo`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,17 @@ use super::land::LandResponse;
 use super::status::StatusResponse;
 use crate::EventView;
 
-/// One line of `orch demo`: what `orch drive` would print, and the end.
+/// A line of `orch demo`: a line of `orch drive`, or the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DemoLine {
-    /// Something happened.
+    /// An event.
     Happened {
         /// What.
         event: EventView,
     },
-    /// Something that a person should know.
+    /// A note for the user.
     Note {
         /// What, in a sentence.
         note: String,
@@ -26,7 +26,7 @@ pub enum DemoLine {
     End(Box<DemoEnd>),
 }
 
-/// What the demo did, and where to look at it.
+/// The results of the demo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DemoEnd {
@@ -34,9 +34,9 @@ pub struct DemoEnd {
     pub folder: String,
     /// The repository in it.
     pub repository: String,
-    /// The file that all of it was for.
+    /// The file that the run produced.
     pub handbook: String,
-    /// What did not go straight: questions, answers, and attempts that were not good, oldest first.
+    /// Questions, answers and failed attempts, oldest first.
     pub happened: Vec<EventView>,
     /// How the run landed.
     pub land: LandResponse,
@@ -44,6 +44,6 @@ pub struct DemoEnd {
     pub status: StatusResponse,
     /// The run's graph at its end.
     pub graph: GraphResponse,
-    /// What to type next.
+    /// The next commands.
     pub next: Vec<String>,
 }

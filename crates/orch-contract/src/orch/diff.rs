@@ -1,10 +1,10 @@
-//! What `orch diff` answers.
+//! The response of `orch diff`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::FileChangeView;
 
-/// What `orch diff` answers when JSON is asked for.
+/// The response of `orch diff` as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiffResponse {
@@ -12,18 +12,18 @@ pub struct DiffResponse {
     pub task: String,
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
-    /// The commit that it began from.
+    /// Its base commit.
     pub base_commit: String,
-    /// How far it has come.
+    /// Its HEAD commit.
     pub head_commit: String,
     /// The changed files by path, at most 500.
     pub files: Vec<FileChangeView>,
-    /// How many there are.
+    /// Their total number.
     pub files_total: u64,
-    /// A line for each file, as git prints it.
+    /// The output of `git diff --stat`.
     pub stat: String,
-    /// Every changed line, as git prints it; null with `--stat`.
+    /// The output of `git diff`; null with `--stat`.
     pub diff: Option<String>,
-    /// Whether `stat` or `diff` was cut, at 1 MiB.
+    /// Whether `stat` or `diff` was truncated at 1 MiB.
     pub cut: bool,
 }

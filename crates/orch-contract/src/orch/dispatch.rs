@@ -1,4 +1,4 @@
-//! What `orch dispatch` answers.
+//! The response of `orch dispatch`.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,31 +17,31 @@ pub struct DispatchedTask {
     pub thread: Option<ThreadView>,
 }
 
-/// A task that was ready and was not dispatched all the same.
+/// A ready task that was not dispatched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UndispatchedTask {
-    /// Which task, `RUN/KEY`.
+    /// The task, `RUN/KEY`.
     pub task: String,
-    /// Why, as an error's code.
+    /// The reason, as an error code.
     pub code: ErrorCodeWord,
-    /// Why, in words.
+    /// The reason in words.
     pub message: String,
-    /// Why, one by one.
+    /// The reasons.
     pub reasons: Vec<ReasonView>,
 }
 
-/// What `orch dispatch --all` came to.
+/// The result of `orch dispatch --all`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkDispatch {
-    /// What was dispatched, in the order of `orch ready`.
+    /// The dispatched tasks, in the order of `orch ready`.
     pub dispatched: Vec<DispatchedTask>,
-    /// What was ready and was not dispatched; once a run is full, its first such task alone.
+    /// The ready tasks that were not dispatched; of a run at its limit only the first one.
     pub refused: Vec<UndispatchedTask>,
 }
 
-/// What `orch dispatch` answers.
+/// The response of `orch dispatch`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]

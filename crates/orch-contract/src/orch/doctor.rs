@@ -1,37 +1,37 @@
-//! What `orch doctor` answers.
+//! The response of `orch doctor`.
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingLevelView {
-    /// All is well.
+    /// The check passed.
     Ok,
-    /// Worth knowing.
+    /// A possible problem.
     Warning,
-    /// Something is wrong.
+    /// A problem.
     Error,
 }
 
-/// One thing that was looked at.
+/// The result of one diagnostic check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingView {
     /// A short stable name.
     pub check: String,
-    /// How bad it is.
+    /// Its severity.
     pub level: FindingLevelView,
     /// A full sentence.
     pub message: String,
 }
 
-/// What `orch doctor` answers.
+/// The response of `orch doctor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DoctorResponse {
-    /// Everything that was looked at, in a fixed order.
+    /// The findings, in a fixed order.
     pub findings: Vec<FindingView>,
     /// The worst level of all findings.
     pub verdict: FindingLevelView,

@@ -1,4 +1,4 @@
-//! What `orch drive` and `orch ps` print.
+//! The output of `orch drive` and `orch ps`.
 
 use orch_core::worker as core;
 use orch_core::worker::WorkerOutcome;
@@ -8,39 +8,39 @@ use super::status::StatusResponse;
 use crate::run::RunSummary;
 use crate::{EventView, UtcTimestamp, WireWord};
 
-/// A process that works on a thread.
+/// A worker process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkerView {
     /// The thread, `th-N`.
     pub thread: String,
-    /// The attempt, `RUN/KEY@N`, where it is one.
+    /// The attempt, `RUN/KEY@N`, if any.
     pub attempt: Option<String>,
-    /// In whose name it works.
+    /// The agent that it works for.
     pub agent: String,
     /// Its profile, where it has one.
     pub profile: Option<String>,
-    /// The number of its wrapper's process.
+    /// The process id of its wrapper.
     pub pid: Option<u32>,
-    /// Whether that runs on this host; null where it is another.
+    /// Whether that process is alive; null for another host.
     pub alive: Option<bool>,
     /// When it was started.
     pub started_at: UtcTimestamp,
-    /// When it last printed something.
+    /// When it last printed output.
     pub output_at: Option<UtcTimestamp>,
-    /// When it last committed something.
+    /// When it last made a commit.
     pub commit_at: Option<UtcTimestamp>,
-    /// Whether it has printed nothing for longer than it should.
+    /// Whether it has printed no output for longer than its limit.
     pub silent: bool,
-    /// What it is at, in one line.
+    /// Its current activity, in one line.
     pub activity: Option<String>,
     /// How many tokens it has used.
     pub tokens: i64,
-    /// What it has cost, in millionths of a US dollar.
+    /// Its cost in millionths of a US dollar.
     pub cost_micros: i64,
     /// The file that holds its output.
     pub log: String,
-    /// How it ended, where it has.
+    /// Its outcome, once it has ended.
     pub outcome: Option<WireWord<WorkerOutcome>>,
 }
 
@@ -48,39 +48,39 @@ pub struct WorkerView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SupervisorView {
-    /// The number of its process.
+    /// Its process id.
     pub pid: Option<u32>,
-    /// Whether it runs on this host; null where it is another.
+    /// Whether it is alive; null for another host.
     pub alive: Option<bool>,
-    /// The run that it drives; null is all.
+    /// The run that it drives; null for all runs.
     pub run: Option<String>,
-    /// Where what it prints goes, when it has no terminal.
+    /// The file of its output, when it has no terminal.
     pub log: Option<String>,
     /// When it was started.
     pub started_at: UtcTimestamp,
 }
 
-/// What `orch ps` answers.
+/// The response of `orch ps`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PsResponse {
-    /// Processes that work on threads, by thread.
+    /// Worker processes, by thread.
     pub workers: Vec<WorkerView>,
     /// Supervisors, oldest first.
     pub supervisors: Vec<SupervisorView>,
 }
 
-/// What `orch stop` answers.
+/// The response of `orch stop`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopResponse {
-    /// Runs that were paused, so that nothing is started again.
+    /// Runs that were paused, so that no workers are started again.
     pub paused: Vec<String>,
-    /// How many supervisors were asked to end.
+    /// The number of supervisors that were signalled.
     pub supervisors: u64,
-    /// How many workers were asked to end.
+    /// The number of workers that were signalled.
     pub workers: u64,
-    /// Workers that have not ended, by thread.
+    /// The threads of workers that have not exited.
     pub left: Vec<String>,
 }
 
@@ -89,21 +89,21 @@ pub struct StopResponse {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DriveLine {
-    /// Something happened.
+    /// An event.
     Happened {
         /// What.
         event: EventView,
     },
-    /// Something that a person should know.
+    /// A note for the user.
     Note {
         /// What, in a sentence.
         note: String,
     },
     /// The end.
     End(Box<DriveEnd>),
-    /// It goes on in the background.
+    /// The supervisor continues in the background.
     Detached(DetachedSupervisor),
-    /// What `--check` found.
+    /// The result of `--check`.
     Checked(super::doctor::DoctorResponse),
 }
 
@@ -113,11 +113,11 @@ pub enum DriveLine {
 pub struct DriveEnd {
     /// Its runs.
     pub runs: Vec<RunSummary>,
-    /// Whether every task of them is done.
+    /// Whether all of their tasks are done.
     pub complete: bool,
     /// Why it stopped before its runs were finished.
     pub reason: Option<String>,
-    /// The literal next commands.
+    /// The next commands.
     pub next: Vec<String>,
 }
 
@@ -125,30 +125,30 @@ pub struct DriveEnd {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DetachedSupervisor {
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
-    /// The file that it prints to.
+    /// The file of its output.
     pub log: String,
-    /// The literal next commands.
+    /// The next commands.
     pub next: Vec<String>,
 }
 
-/// What a live view shows.
+/// The content of the live view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveView {
     /// The run.
     pub status: StatusResponse,
-    /// Who works.
+    /// The workers.
     pub workers: Vec<WorkerView>,
-    /// What happened lately, oldest first.
+    /// Recent events, oldest first.
     pub lately: Vec<EventView>,
-    /// The last thing that a person should know.
+    /// The last note for the user.
     pub note: Option<String>,
 }
 
 impl WorkerView {
-    /// The worker, with its attempt and what is known of its process.
+    /// Converts a worker with its attempt and the status of its process.
     #[must_use]
     pub fn from_worker(
         row: &core::Worker,

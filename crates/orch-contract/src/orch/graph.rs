@@ -1,4 +1,4 @@
-//! What `orch graph` answers.
+//! The response of `orch graph`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::store::DocumentResponse;
 pub struct GraphEdge {
     /// The task that waits, `RUN/KEY`.
     pub task: String,
-    /// The task it waits for, `RUN/KEY`.
+    /// The task that it waits for, `RUN/KEY`.
     pub on: String,
 }
 
@@ -24,11 +24,11 @@ pub struct GraphResponse {
     pub run: RunHeader,
     /// Its tasks, oldest first.
     pub tasks: Vec<TaskSummary>,
-    /// Who waits for whom.
+    /// The dependencies.
     pub dependencies: Vec<GraphEdge>,
 }
 
-/// What `orch graph` answers.
+/// The response of `orch graph`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]

@@ -1,22 +1,22 @@
-//! What the commands answer that judge, merge and land what workers reported.
+//! The responses of the commands that verify, merge and land reported attempts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AttemptView, CheckView, TaskOrSummary};
 
-/// What `orch verify` answers.
+/// The response of `orch verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyResponse {
-    /// The task, after what followed from its checks.
+    /// The task after the checks.
     pub task: TaskOrSummary,
-    /// The attempt that was judged.
+    /// The attempt that was checked.
     pub attempt: AttemptView,
-    /// The checks that ran, in order; none is an empty list.
+    /// The checks that ran, in order.
     pub checks: Vec<CheckView>,
 }
 
-/// An attempt that is on the run's branch now.
+/// An attempt that was merged into the run's branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntegratedAttempt {
@@ -24,13 +24,13 @@ pub struct IntegratedAttempt {
     pub task: Option<String>,
     /// The attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
-    /// The commit of the run's branch that has it.
+    /// The merge commit on the run's branch.
     pub commit: Option<String>,
     /// The commit that its worker reported.
     pub head_commit: Option<String>,
 }
 
-/// An attempt that was refused.
+/// An attempt that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedAttempt {
@@ -40,11 +40,11 @@ pub struct RejectedAttempt {
     pub attempt: Option<String>,
     /// Why.
     pub reason: Option<String>,
-    /// The files that do not merge; empty where that is not why.
+    /// The conflicting files; empty without a merge conflict.
     pub files: Vec<String>,
 }
 
-/// What the tool itself could not do.
+/// A fault of orch itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FaultedAttempt {
@@ -52,11 +52,11 @@ pub struct FaultedAttempt {
     pub task: Option<String>,
     /// The attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
-    /// What happened.
+    /// The fault.
     pub reason: Option<String>,
 }
 
-/// What `orch integrate` answers.
+/// The response of `orch integrate`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntegrateResponse {
@@ -64,10 +64,10 @@ pub struct IntegrateResponse {
     pub run: String,
     /// The run's branch.
     pub branch: Option<String>,
-    /// What is on the run's branch now, in the order of merging.
+    /// The merged attempts, in the order of merging.
     pub integrated: Vec<IntegratedAttempt>,
-    /// What was refused.
+    /// The rejected attempts.
     pub rejected: Vec<RejectedAttempt>,
-    /// What the tool itself could not do; no try was used up.
+    /// Faults of orch itself, which are not counted as failures.
     pub faults: Vec<FaultedAttempt>,
 }

@@ -1,4 +1,4 @@
-//! What `orch land` answers.
+//! The response of `orch land`.
 
 use orch_core::task::{ChecksStatus, TaskState};
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ pub struct LandedTask {
     pub task: String,
     /// Its title.
     pub title: String,
-    /// The attempt that did it, `RUN/KEY@N`.
+    /// The accepted attempt, `RUN/KEY@N`.
     pub attempt: Option<String>,
     /// The commit that its worker reported.
     pub head_commit: Option<String>,
-    /// The commit of the run's branch that has it.
+    /// The merge commit on the run's branch.
     pub merged_commit: Option<String>,
-    /// What the checks said.
+    /// The status of its checks.
     pub checks: WireWord<ChecksStatus>,
 }
 
@@ -38,36 +38,36 @@ pub struct LeftTask {
     pub attempt: Option<String>,
 }
 
-/// What `orch land` answers. Each list has at most 100 entries, oldest task first; its total says how many there are.
+/// The response of `orch land`. Each list has at most 100 entries, oldest task first; its total says how many there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LandResponse {
     /// The run.
     pub run: String,
-    /// The branch that has it now.
+    /// The target branch.
     pub branch: String,
-    /// Where that branch is.
+    /// The commit of the target branch.
     pub commit: String,
-    /// Where it was before it moved there; null where that is not known.
+    /// The previous commit of the target branch; null if unknown.
     pub from_commit: Option<String>,
-    /// Whether it was there before, and nothing had to be done.
+    /// Whether the target branch contained the run already.
     pub already: bool,
-    /// The run's checks on the merged tree, in order; empty where the branch could simply move forward.
+    /// The run's checks on the merge, in order; empty for a fast-forward.
     pub checks: Vec<CheckView>,
-    /// What landed.
+    /// The landed tasks.
     pub landed: Vec<LandedTask>,
-    /// How much.
+    /// The amount used.
     pub landed_total: u64,
-    /// What did not.
+    /// The tasks that did not land.
     pub left: Vec<LeftTask>,
-    /// How much did not.
+    /// The number of tasks that did not land.
     pub left_total: u64,
-    /// What landed without anything having judged it.
+    /// The landed tasks without checks.
     pub unchecked: Vec<LandedTask>,
-    /// How much of it.
+    /// The number of landed tasks without checks.
     pub unchecked_total: u64,
-    /// The command that publishes it; REMOTE stands for a remote where none is meant.
+    /// The command to push the branch; REMOTE is a placeholder if the remote is unknown.
     pub push: String,
-    /// The command that takes it back; null where it is not known what to go back to.
+    /// The command to undo the landing; null if the previous commit is unknown.
     pub undo: Option<String>,
 }

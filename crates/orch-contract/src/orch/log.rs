@@ -1,19 +1,19 @@
-//! What `orch log` answers when JSON is asked for.
+//! The response of `orch log` as JSON.
 
 use serde::{Deserialize, Serialize};
 
-/// What the worker of an attempt printed, or with `--follow` what it printed since the document before.
+/// The output of an attempt's worker, or with `--follow` the output since the previous document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogResponse {
     /// The attempt, `RUN/KEY@N`.
     pub attempt: String,
-    /// The file that holds it; null where no worker of ours was started.
+    /// The log file; null if orch started no worker.
     pub log: Option<String>,
-    /// What was printed; what is not UTF-8 is replaced.
+    /// The output; invalid UTF-8 is replaced.
     pub document: String,
-    /// How many bytes of what is kept come before that.
+    /// The number of bytes of the log before it.
     pub skipped_bytes: u64,
-    /// Whether nothing more will be printed.
+    /// Whether the log is complete.
     pub ended: bool,
 }

@@ -1,37 +1,37 @@
-//! What `orch meter` answers.
+//! The response of `orch meter`.
 
 use serde::{Deserialize, Serialize};
 
-/// What our own output cost somebody, or came to by one command.
+/// The output size of orch per agent or per command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeterLine {
-    /// The agent's name, or the command; `*` is all that are too many to be told one by one.
+    /// The agent's name or the command; `*` sums up the rest.
     pub name: String,
-    /// How often it was called.
+    /// The number of calls.
     pub calls: u64,
-    /// How many bytes we printed.
+    /// The number of bytes printed.
     pub bytes: u64,
-    /// About how many tokens that is: a quarter of the bytes.
+    /// The approximate number of tokens: a quarter of the bytes.
     pub tokens: u64,
 }
 
-/// What `orch meter` answers.
+/// The response of `orch meter`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeterResponse {
     /// The run.
     pub run: String,
-    /// How often we were called.
+    /// The number of calls.
     pub calls: u64,
-    /// How many bytes we printed.
+    /// The number of bytes printed.
     pub bytes: u64,
-    /// About how many tokens that is: a quarter of the bytes.
+    /// The approximate number of tokens: a quarter of the bytes.
     pub tokens: u64,
-    /// For each agent, the dearest first; at most 100.
+    /// Per agent, largest output first; at most 100.
     pub agents: Vec<MeterLine>,
-    /// How many agents there are.
+    /// The number of agents.
     pub agents_total: u64,
-    /// For each command, the dearest first; at most 100.
+    /// Per command, largest output first; at most 100.
     pub commands: Vec<MeterLine>,
 }

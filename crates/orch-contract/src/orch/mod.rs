@@ -1,4 +1,4 @@
-//! What the commands of `orch` answer, one file per command or group.
+//! The responses of the commands of `orch`, one file per command or group.
 
 pub mod agents;
 pub mod blocked;

@@ -1,10 +1,10 @@
-//! What `orch task add --file` answers.
+//! The response of `orch task add --file`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::TaskOrSummary;
 
-/// What a plan came to, or would come to.
+/// The result of adding a plan, or of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlanResponse {
@@ -16,13 +16,13 @@ pub struct PlanResponse {
     pub dependencies: u64,
     /// Tasks on the longest chain of the plan.
     pub levels: u32,
-    /// How many of its tasks are ready.
+    /// The number of its ready tasks.
     pub ready: u64,
     /// The first 20 of its tasks.
     pub tasks: Vec<TaskOrSummary>,
 }
 
-/// What `orch task add` answers: one task, or what a plan came to.
+/// The response of `orch task add`: a task, or the result of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]

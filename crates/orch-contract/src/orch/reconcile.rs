@@ -1,17 +1,17 @@
-//! What `orch reconcile` answers.
+//! The response of `orch reconcile`.
 
 use orch_core::effect::EffectKind;
 use serde::{Deserialize, Serialize};
 
 use crate::word::WireWord;
 
-/// One step that was taken, or would be.
+/// A state change that was applied, or would be with `--dry-run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReconcileStep {
     /// The task, `RUN/KEY`.
     pub task: String,
-    /// The attempt, `RUN/KEY@N`, where the step is one of an attempt.
+    /// The attempt, `RUN/KEY@N`, if the step is about one.
     pub attempt: Option<String>,
     /// The task's state before.
     pub from: String,
@@ -21,38 +21,38 @@ pub struct ReconcileStep {
     pub reason: String,
 }
 
-/// What `orch reconcile` answers.
+/// The response of `orch reconcile`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReconcileResponse {
-    /// The steps, in the order in which they were taken.
+    /// The steps, in the order of application.
     pub changes: Vec<ReconcileStep>,
-    /// What processes that ended had begun in git, and what came of finishing it; with `--dry-run` what would be tried.
+    /// Operations that crashed processes left unfinished, and whether they are finished now; with `--dry-run` what would be tried.
     pub finished: Vec<FinishedEffect>,
-    /// Worktrees of no attempt that processes that ended left behind, or that nobody needs any more, by path: they were
-    /// taken away, or would be.
+    /// Leftover worktrees of crashed processes, and unused spare ones, by path: they were
+    /// removed, or would be.
     pub swept: Vec<String>,
-    /// Worktrees, branches and references in places of ours that the store does not know; they are left as they are.
+    /// Orphaned worktrees, branches and references, which are not in the store; they are not changed.
     pub orphans: Vec<OrphanView>,
 }
 
-/// Something that was begun and not finished.
+/// An unfinished operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FinishedEffect {
     /// What.
     pub kind: WireWord<EffectKind>,
-    /// For which run.
+    /// The run.
     pub run: String,
-    /// For which attempt, `RUN/KEY@N`, where it is for one.
+    /// The attempt, `RUN/KEY@N`, if any.
     pub attempt: Option<String>,
-    /// Whether it is done; false with `--dry-run`, and where it has to be tried again.
+    /// Whether it is finished; false with `--dry-run`, and when it must be retried.
     pub done: bool,
-    /// What stood in the way.
+    /// Why it could not be finished.
     pub problem: Option<String>,
 }
 
-/// What the store does not know.
+/// An orphan: something in git that is not in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrphanView {
@@ -60,6 +60,6 @@ pub struct OrphanView {
     pub kind: String,
     /// Its path or name.
     pub name: String,
-    /// The command that shows what it holds.
+    /// The command that shows its contents.
     pub next: String,
 }

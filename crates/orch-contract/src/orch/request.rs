@@ -1,4 +1,4 @@
-//! What `orch request show` answers.
+//! The response of `orch request show`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::UtcTimestamp;
 
-/// A request that was applied.
+/// The receipt of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestView {
@@ -16,11 +16,11 @@ pub struct RequestView {
     pub applied: bool,
     /// When.
     pub at: UtcTimestamp,
-    /// The `data` it was answered with; null while what it asked for is under way.
+    /// The `data` of its response; null while the request is in progress.
     pub answer: Value,
 }
 
-/// What `orch request show` answers.
+/// The response of `orch request show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestShowResponse {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::run::{RunSummary, TaskCountsView};
 use crate::{RunView, TaskOrSummary};
 
-/// One run: the answer to a change of it.
+/// A run: the response to a change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunResponse {
@@ -13,19 +13,19 @@ pub struct RunResponse {
     pub run: RunView,
 }
 
-/// What `orch run list` answers.
+/// The response of `orch run list`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunListResponse {
-    /// The runs of this part, newest first.
+    /// The runs of this page, newest first.
     pub runs: Vec<RunSummary>,
-    /// How many the whole list has.
+    /// The length of the whole list.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// What `orch run show` answers.
+/// The response of `orch run show`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunShowResponse {
@@ -33,24 +33,24 @@ pub struct RunShowResponse {
     pub run: RunView,
     /// How many tasks it has in each state.
     pub counts: TaskCountsView,
-    /// The tasks of this part, oldest first.
+    /// The tasks of this page, oldest first.
     pub tasks: Vec<TaskOrSummary>,
-    /// How many tasks it has.
+    /// The number of its tasks.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// What `orch run rm` answers.
+/// The response of `orch run rm`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunRemoveResponse {
-    /// The run that is gone.
+    /// The removed run.
     pub run: String,
-    /// How many tasks it had.
+    /// The number of its tasks.
     pub tasks: i64,
-    /// The references that keep what its worktrees held, and what was on its branches and nowhere else.
+    /// The references that keep the contents of its worktrees and unmerged commits of its branches.
     pub salvage: Vec<String>,
-    /// The repository that these are in; null for a run that had no worktrees.
+    /// The repository of these references; null for a run without worktrees.
     pub repository: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What `orch status` answers.
+//! The response of `orch status`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use super::blocked::QuestionView;
 use crate::run::{RunHeader, RunProgress, TaskCountsView};
 use crate::{TaskSummary, UtcTimestamp};
 
-/// A task under way.
+/// A task with a live attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActiveTask {
     /// The task.
     #[serde(flatten)]
     pub task: TaskSummary,
-    /// Since when its attempt is under way.
+    /// When its attempt was created.
     pub since: UtcTimestamp,
-    /// What its worker last said of its progress.
+    /// The last progress message of its worker.
     pub progress: Option<String>,
-    /// How far it says it is, 0 to 100.
+    /// The progress in percent, 0 to 100.
     pub percent: Option<u8>,
     /// When the lease of its thread expires.
     pub lease_expires_at: Option<UtcTimestamp>,
@@ -34,17 +34,17 @@ pub struct FailedTask {
     pub reason: Option<String>,
 }
 
-/// Two attempts that do not merge with each other as they are now.
+/// Two live attempts with conflicting changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClashView {
-    /// Both, `RUN/KEY@N`, the older first.
+    /// Both attempts, `RUN/KEY@N`, the older first.
     pub attempts: Vec<String>,
-    /// The files that contradict each other.
+    /// The conflicting files.
     pub files: Vec<String>,
 }
 
-/// One run at a glance. Each list has at most 20 entries; `counts` says how many there are.
+/// A summary of a run. Each list has at most 20 entries; `counts` is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusResponse {
@@ -52,21 +52,21 @@ pub struct StatusResponse {
     pub run: RunHeader,
     /// How many tasks it has in each state.
     pub counts: TaskCountsView,
-    /// Tasks under way, oldest first.
+    /// Tasks with a live attempt, oldest first.
     pub active: Vec<ActiveTask>,
     /// Open questions, oldest first.
     pub questions: Vec<QuestionView>,
-    /// What can be dispatched now, in order.
+    /// The dispatchable tasks, in order.
     pub ready: Vec<TaskSummary>,
     /// Failed tasks, oldest first.
     pub failed: Vec<FailedTask>,
-    /// Attempts under way that do not merge with each other; the oldest eight that have committed something are
-    /// looked at.
+    /// Live attempts with conflicting changes; the oldest eight that have commits are
+    /// compared.
     pub clashes: Vec<ClashView>,
-    /// How far it is.
+    /// Its progress.
     pub progress: RunProgress,
     /// Keys of the longest chain of unfinished tasks, in order.
     pub critical_path: Vec<String>,
-    /// How long the rest will take, where finished attempts tell.
+    /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta_ms: Option<i64>,
 }

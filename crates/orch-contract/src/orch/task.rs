@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::dependency::DependencyView;
 use crate::{AttemptView, TaskOrSummary, TaskView};
 
-/// One task: the answer to a change of it.
+/// A task: the response to a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskResponse {
@@ -13,19 +13,19 @@ pub struct TaskResponse {
     pub task: TaskOrSummary,
 }
 
-/// What `orch task list` and `orch ready` answer.
+/// The response of `orch task list` and `orch ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskListResponse {
-    /// The tasks of this part, in the command's order.
+    /// The tasks of this page, in the command's order.
     pub tasks: Vec<TaskOrSummary>,
-    /// How many the whole list has.
+    /// The length of the whole list.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// What `orch task show` answers.
+/// The response of `orch task show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskShowResponse {

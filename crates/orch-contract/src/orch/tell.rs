@@ -1,10 +1,10 @@
-//! What `orch tell` and `orch answer` answer.
+//! The response of `orch tell` and `orch answer`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{MessageOrSummary, TaskOrSummary};
 
-/// What `orch tell` answers.
+/// The response of `orch tell`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TellResponse {
@@ -12,11 +12,11 @@ pub struct TellResponse {
     pub message: MessageOrSummary,
 }
 
-/// What `orch answer` answers.
+/// The response of `orch answer`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AnswerResponse {
-    /// The task, which goes on.
+    /// The task, which continues.
     pub task: TaskOrSummary,
     /// The answer's message.
     pub message: MessageOrSummary,

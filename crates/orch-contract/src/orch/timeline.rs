@@ -1,4 +1,4 @@
-//! What `orch timeline` answers.
+//! The response of `orch timeline`.
 
 use orch_core::attempt::AttemptState;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::run::RunHeader;
 use crate::{UtcTimestamp, WireWord};
 
-/// An attempt in time.
+/// An attempt on the timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineBar {
@@ -14,34 +14,34 @@ pub struct TimelineBar {
     pub attempt: String,
     /// The task's key.
     pub key: String,
-    /// Which try, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
-    /// Who works on it.
+    /// The agent.
     pub agent: String,
     /// Its state.
     pub state: WireWord<AttemptState>,
-    /// When it was made.
+    /// When it was created.
     pub started_at: UtcTimestamp,
     /// When it ended; null while it is live.
     pub ended_at: Option<UtcTimestamp>,
-    /// How long it took, or has taken until now.
+    /// Its duration until its end, or until now.
     pub duration_ms: i64,
 }
 
-/// What `orch timeline` answers.
+/// The response of `orch timeline`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineResponse {
     /// The run.
     pub run: RunHeader,
-    /// The attempts of this part, by task, oldest first, and number.
+    /// The attempts of this page, by task, oldest first, and number.
     pub attempts: Vec<TimelineBar>,
     /// When the first of this part was made; null when there is none.
     pub started_at: Option<UtcTimestamp>,
     /// When the last of this part ended, or now while one is live.
     pub ended_at: Option<UtcTimestamp>,
-    /// How many attempts there are in all.
+    /// The total number of attempts.
     pub total: u64,
-    /// The cursor of the next part, where there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }

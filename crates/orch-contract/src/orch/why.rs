@@ -1,18 +1,18 @@
-//! What `orch why` answers.
+//! The response of `orch why`.
 
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
 use crate::{ReasonView, WireWord};
 
-/// Why a task is where it is.
+/// The reasons for a task's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhyResponse {
-    /// Which task, `RUN/KEY`.
+    /// The task, `RUN/KEY`.
     pub task: String,
     /// Its state.
     pub state: WireWord<TaskState>,
-    /// Why it does not move, and what would help; empty when it can be dispatched now.
+    /// Why it makes no progress, with the next commands; empty when it can be dispatched now.
     pub reasons: Vec<ReasonView>,
 }

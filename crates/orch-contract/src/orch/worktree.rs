@@ -1,4 +1,4 @@
-//! What the commands of `orch worktree` answer.
+//! The responses of the commands of `orch worktree`.
 
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::worktree::{self as core, WorktreePresence, WorktreeState};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// The worktree of an attempt, with what is really there.
+/// The worktree of an attempt, with what exists at its path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InspectedWorktree {
@@ -15,30 +15,30 @@ pub struct InspectedWorktree {
     pub attempt: String,
     /// The attempt's state.
     pub attempt_state: WireWord<AttemptState>,
-    /// Who works on it.
+    /// The agent.
     pub agent: String,
     /// Its folder.
     pub path: String,
     /// Its branch.
     pub branch: String,
-    /// How far it is.
+    /// Its progress.
     pub state: WireWord<WorktreeState>,
-    /// What is really there.
+    /// What exists at its path.
     pub found: WireWord<WorktreePresence>,
-    /// The commit it began from.
+    /// Its base commit.
     pub base_commit: String,
     /// The commit that its worker reported.
     pub head_commit: Option<String>,
-    /// The commit of the run's branch that has it.
+    /// The merge commit on the run's branch.
     pub merged_commit: Option<String>,
-    /// The reference that keeps what it held when it was taken away last.
+    /// The reference that keeps its contents from its last removal.
     pub salvage: Option<String>,
     /// When it last changed.
     pub updated_at: UtcTimestamp,
 }
 
 impl InspectedWorktree {
-    /// The worktree of an attempt.
+    /// Returns the worktree of an attempt.
     #[must_use]
     pub fn from_worktree(attempt: &Attempt, tree: &core::Worktree, found: WorktreePresence) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl InspectedWorktree {
     }
 }
 
-/// What `orch worktree list` answers.
+/// The response of `orch worktree list`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeListResponse {
@@ -66,55 +66,55 @@ pub struct WorktreeListResponse {
     pub run: String,
     /// The worktrees of its attempts, oldest first.
     pub worktrees: Vec<InspectedWorktree>,
-    /// Finished worktrees that are kept for the run's next attempts, by path.
+    /// Spare worktrees, which are kept for the run's next attempts, by path.
     pub spares: Vec<String>,
-    /// How many worktrees there are in all.
+    /// The total number of worktrees.
     pub total: u64,
-    /// The cursor for `--after` to go on; null at the end.
+    /// The cursor of the next page, for `--after`; null at the end.
     pub next: Option<String>,
 }
 
-/// What is in a worktree just now.
+/// The current contents of a worktree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeContentsView {
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// The branch that is; null when it is detached.
+    /// The branch that is checked out; null for a detached HEAD.
     pub branch: Option<String>,
-    /// An operation of git's that waits to be finished, such as `merge`.
+    /// An unfinished git operation, such as `merge`.
     pub operation: Option<String>,
-    /// Whether nothing is changed.
+    /// Whether there are no uncommitted changes.
     pub clean: bool,
-    /// The files that are changed and not committed, at most 100.
+    /// The files with uncommitted changes, at most 100.
     pub dirty: Vec<String>,
-    /// How many there are.
+    /// Their total number.
     pub dirty_total: u64,
-    /// The processes that work in it.
+    /// The processes that use it.
     pub processes: Vec<u32>,
 }
 
-/// What `orch worktree show` answers.
+/// The response of `orch worktree show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeShowResponse {
     /// The worktree.
     pub worktree: InspectedWorktree,
-    /// What is in it; null where it is not there.
+    /// Its contents; null if it does not exist.
     pub contents: Option<WorktreeContentsView>,
-    /// The command that brings it back, where it was taken away.
+    /// The command that restores it, if it was removed.
     pub restore: Option<String>,
 }
 
-/// What `orch worktree remove` and `restore` answer.
+/// The response of `orch worktree remove` and `restore`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeResponse {
-    /// The worktree, after it.
+    /// The worktree after the change.
     pub worktree: InspectedWorktree,
 }
 
-/// A worktree that was taken away, or would be.
+/// A worktree that was removed, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemovedWorktree {
@@ -122,11 +122,11 @@ pub struct RemovedWorktree {
     pub attempt: String,
     /// Its folder.
     pub path: String,
-    /// The reference that keeps what it held.
+    /// The reference that keeps its contents.
     pub salvage: Option<String>,
 }
 
-/// A worktree that stays.
+/// A worktree that was not removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetainedWorktree {
@@ -134,24 +134,24 @@ pub struct RetainedWorktree {
     pub attempt: String,
     /// Its folder.
     pub path: String,
-    /// The code of the error that `orch worktree remove` would be.
+    /// The error code that `orch worktree remove` would return.
     pub code: String,
     /// Why.
     pub reason: String,
 }
 
-/// What `orch worktree prune` answers.
+/// The response of `orch worktree prune`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PruneResponse {
     /// The run.
     pub run: String,
-    /// Whether it was only said what would be done.
+    /// Whether it was a dry run.
     pub dry_run: bool,
-    /// What was taken away, or would be.
+    /// What was removed, or would be.
     pub removed: Vec<RemovedWorktree>,
-    /// What stays, and why.
+    /// The worktrees that were not removed, and why.
     pub stayed: Vec<RetainedWorktree>,
-    /// Worktrees of no attempt that were taken away as well: spares, and what processes that ended left behind.
+    /// Worktrees without an attempt that were removed as well: spare ones, and leftovers of crashed processes.
     pub spares: Vec<String>,
 }

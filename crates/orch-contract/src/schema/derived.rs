@@ -140,7 +140,7 @@ fn by_command(entries: Vec<CommandSchema>) -> Map<String, Value> {
     entries.into_iter().map(|(command, schema)| (command.to_owned(), schema.to_value())).collect()
 }
 
-/// The schema of the whole document that a command with this `data` prints.
+/// Returns the schema of the whole document that a command with this `data` prints.
 fn derive_schema<T: JsonSchema>(command: &'static str) -> CommandSchema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     (command, settings.into_generator().into_root_schema_for::<Envelope<T>>())

@@ -1,4 +1,4 @@
-//! One try at a task by one worker; at most one is live per task.
+//! Attempts: the work of one worker on a task; at most one is live per task.
 
 pub mod state;
 
@@ -9,64 +9,64 @@ use crate::id::{AttemptId, AttemptName, MessageId, RunId, Slug, TaskId, ThreadId
 use crate::task::ChecksStatus;
 use crate::time::Time;
 
-/// The long texts of an attempt, kept apart so that moving an attempt never rewrites them.
+/// The long texts of an attempt, stored apart so that a state change does not rewrite them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptText {
-    /// The run's checks as they were when it was dispatched.
+    /// The run's checks at the time of dispatch.
     pub run_verify: Vec<String>,
-    /// The task's checks as they were when it was dispatched.
+    /// The task's checks at the time of dispatch.
     pub task_verify: Vec<String>,
-    /// The end of what a failed check printed.
+    /// The end of the output of a failed check.
     pub log_tail: Option<String>,
 }
 
 impl AttemptText {
-    /// Whether nothing is to be checked.
+    /// Returns whether no checks are defined.
     #[must_use]
     pub fn has_no_checks(&self) -> bool {
         self.run_verify.is_empty() && self.task_verify.is_empty()
     }
 
-    /// All checks, the run's first.
+    /// Returns all checks, the run's first.
     #[must_use]
     pub fn all_checks(&self) -> Vec<String> {
         self.run_verify.iter().chain(&self.task_verify).cloned().collect()
     }
 }
 
-/// An attempt as the store holds it.
+/// An attempt, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Its key in the store.
     pub id: AttemptId,
     /// The run.
     pub run: RunId,
-    /// The task it is a try at.
+    /// Its task.
     pub task: TaskId,
     /// Its public name.
     pub name: AttemptName,
-    /// Who works on it: the claimer once there is one, before that whom it was sent to.
+    /// The agent: the one that claimed it, or the recipient until then.
     pub agent: Slug,
     /// Its state.
     pub state: AttemptState,
-    /// Its thread; `None` until its worktree is there.
+    /// Its thread; `None` until its worktree exists.
     pub thread: Option<ThreadId>,
-    /// The message that closed the thread, where its worker wrote one.
+    /// The message with which its worker closed the thread.
     pub outcome: Option<MessageId>,
-    /// Why it ended without one.
+    /// Why it ended without a closing message.
     pub reason: Option<String>,
-    /// How many of its thread's releases were counted.
+    /// How many releases of its thread were counted.
     pub releases: u32,
-    /// What the checks said.
+    /// The status of its checks.
     pub checks: ChecksStatus,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
 }
 
 impl Attempt {
-    /// What events about it name: the attempt with its run, its task and its thread.
+    /// Returns the subject of events about it.
     #[must_use]
     pub fn event_subject(&self) -> EventSubject {
         EventSubject {

@@ -1,75 +1,38 @@
-//! The attempt machine.
+//! The state machine of an attempt.
 
 use crate::IllegalTransition;
 
-/// An attempt's state; the first five are live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AttemptState {
-    /// Its worktree is being made; its thread is not sent yet.
-    Preparing,
-    /// Its thread was sent and is not claimed.
-    Dispatched,
-    /// An agent works on it.
-    Running,
-    /// Its agent waits for an answer.
-    Blocked,
-    /// Its agent said that it is done.
-    Reported,
-    /// It counts: the task is done.
-    Accepted,
-    /// Its report was refused.
-    Rejected,
-    /// Its agent gave up, or its worktree could not be prepared.
-    Failed,
-    /// Its agent was not heard of for too long.
-    Lost,
-    /// The lead ended it without counting it.
-    Recalled,
-    /// The task was cancelled.
-    Cancelled,
+named_enum! {
+    /// An attempt's state; the first five are live.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum AttemptState {
+        /// Its worktree is being created; its thread is not sent yet.
+        Preparing = "preparing",
+        /// Its thread was sent and is not claimed.
+        Dispatched = "dispatched",
+        /// An agent works on it.
+        Running = "running",
+        /// Its agent waits for an answer.
+        Blocked = "blocked",
+        /// Its agent reported that it is done.
+        Reported = "reported",
+        /// It was accepted: the task is done.
+        Accepted = "accepted",
+        /// Its report was rejected.
+        Rejected = "rejected",
+        /// Its agent reported a failure, or its worktree could not be prepared.
+        Failed = "failed",
+        /// Its lease was lost.
+        Lost = "lost",
+        /// The lead recalled it, which is not counted.
+        Recalled = "recalled",
+        /// The task was cancelled.
+        Cancelled = "cancelled",
+    }
 }
 
 impl AttemptState {
-    /// Every state.
-    pub const ALL: [Self; 11] = [
-        Self::Preparing,
-        Self::Dispatched,
-        Self::Running,
-        Self::Blocked,
-        Self::Reported,
-        Self::Accepted,
-        Self::Rejected,
-        Self::Failed,
-        Self::Lost,
-        Self::Recalled,
-        Self::Cancelled,
-    ];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::Dispatched => "dispatched",
-            Self::Running => "running",
-            Self::Blocked => "blocked",
-            Self::Reported => "reported",
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-            Self::Recalled => "recalled",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    /// Whether it is still under way.
+    /// Returns whether it has not ended.
     #[must_use]
     pub fn is_live(self) -> bool {
         match self {
@@ -84,76 +47,38 @@ impl AttemptState {
     }
 }
 
-/// What can happen to an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AttemptEvent {
-    /// Its thread was sent.
-    Send,
-    /// Its thread was claimed.
-    Claim,
-    /// Its worker asked a question.
-    Ask,
-    /// The question was answered.
-    Answer,
-    /// Its worker gave the work back.
-    Release,
-    /// Its worker said that it is done.
-    Report,
-    /// Its report counts.
-    Accept,
-    /// Its report was refused.
-    Reject,
-    /// Its worker gave up, or its worktree could not be prepared.
-    Fail,
-    /// Its lease was lost, or it was given back too often.
-    Lose,
-    /// The lead ended it without counting it.
-    Recall,
-    /// The task or the thread was cancelled.
-    Cancel,
-}
-
-impl AttemptEvent {
-    /// Every event.
-    pub const ALL: [Self; 12] = [
-        Self::Send,
-        Self::Claim,
-        Self::Ask,
-        Self::Answer,
-        Self::Release,
-        Self::Report,
-        Self::Accept,
-        Self::Reject,
-        Self::Fail,
-        Self::Lose,
-        Self::Recall,
-        Self::Cancel,
-    ];
-
-    /// The name used in messages and in the generated table.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Claim => "claim",
-            Self::Ask => "ask",
-            Self::Answer => "answer",
-            Self::Release => "release",
-            Self::Report => "report",
-            Self::Accept => "accept",
-            Self::Reject => "reject",
-            Self::Fail => "fail",
-            Self::Lose => "lose",
-            Self::Recall => "recall",
-            Self::Cancel => "cancel",
-        }
+named_enum! {
+    /// An event of the attempt's state machine.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum AttemptEvent {
+        /// Its thread was sent.
+        Send = "send",
+        /// Its thread was claimed.
+        Claim = "claim",
+        /// Its worker asked a question.
+        Ask = "ask",
+        /// The question was answered.
+        Answer = "answer",
+        /// Its worker released the work.
+        Release = "release",
+        /// Its worker reported that it is done.
+        Report = "report",
+        /// Its report was accepted.
+        Accept = "accept",
+        /// Its report was rejected.
+        Reject = "reject",
+        /// Its worker reported a failure, or its worktree could not be prepared.
+        Fail = "fail",
+        /// Its lease was lost, or it was released too often.
+        Lose = "lose",
+        /// The lead recalled it, which is not counted.
+        Recall = "recall",
+        /// The task or the thread was cancelled.
+        Cancel = "cancel",
     }
 }
 
-/// The next state, or why there is none.
-///
-/// # Errors
-/// The state does not allow the event.
+/// Returns the next state, or an error for an event that the state does not allow.
 pub fn next_attempt_state(
     state: AttemptState,
     event: AttemptEvent,

@@ -1,4 +1,4 @@
-//! Task A waits for task B: how one task's state moves the tasks that wait for it, and what keeps the graph acyclic.
+//! Dependencies between tasks: how a state change propagates to dependents, and what keeps the graph acyclic.
 
 use crate::id::TaskId;
 use crate::task::TaskState;
@@ -8,11 +8,11 @@ use crate::task::TaskState;
 pub struct Dependency {
     /// The task that waits.
     pub task: TaskId,
-    /// The task it waits for.
+    /// The task that it waits for.
     pub on: TaskId,
 }
 
-/// How a dependent's counters change.
+/// A change of a dependent's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CounterDelta {
     /// Added to the number of dependencies that are not done.
@@ -22,31 +22,31 @@ pub struct CounterDelta {
 }
 
 impl CounterDelta {
-    /// What a dependency's change of state means to each task that waits for it.
+    /// Returns the change for each dependent of a task that moves between two states.
     #[must_use]
     pub fn between_states(from: TaskState, to: TaskState) -> Self {
         Self::for_new_dependency(to).minus(Self::for_new_dependency(from))
     }
 
-    /// What a new dependency in this state adds.
+    /// Returns the change for a new dependency in this state.
     #[must_use]
     pub fn for_new_dependency(state: TaskState) -> Self {
         Self { unmet: i64::from(state != TaskState::Done), broken: i64::from(state.breaks_dependents()) }
     }
 
-    /// The opposite, for a dependency that is taken away.
+    /// Returns the inverse change, for a removed dependency.
     #[must_use]
     pub fn reversed(self) -> Self {
         Self::default().minus(self)
     }
 
-    /// Whether nothing changes.
+    /// Returns whether the change is zero.
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 
-    /// The counters after the change.
+    /// Returns the counters after the change.
     ///
     /// # Panics
     /// A counter would become negative, which means that it was wrong before.
@@ -64,9 +64,9 @@ impl CounterDelta {
     }
 }
 
-/// Whether an edge `task` → `on` can close a cycle at all, by the stored ranks alone.
+/// Returns whether an edge `task` → `on` can close a cycle at all, by the stored ranks alone.
 ///
-/// If `on` waited for `task`, the chain behind `task` would be longer than the one behind `on`.
+/// If `on` waited for `task`, the rank of `on` would be lower than that of `task`.
 /// Most edges agree with the ranks and need no search.
 /// The idea of ordering nodes so that most insertions need none is that of Pearce and Kelly (2006).
 #[must_use]
@@ -74,7 +74,7 @@ pub fn may_close_cycle(task_rank: u32, on_rank: u32) -> bool {
     task_rank > on_rank
 }
 
-/// The rank a task needs once one with `dependent_rank` waits for it: the longest chain of tasks behind it.
+/// Returns the minimum rank of a task with a dependent of rank `dependent_rank`.
 #[must_use]
 pub fn rank_before(dependent_rank: u32) -> u32 {
     dependent_rank.saturating_add(1)

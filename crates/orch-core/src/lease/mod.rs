@@ -1,7 +1,7 @@
-//! The right to work on a claimed thread until a time, fenced by a token.
+//! Leases: the right to work on a claimed thread until a deadline, fenced by a token.
 //!
-//! A lease expires, and is *lost* only after a grace behind that.
-//! In between its holder may still write, which renews it.
+//! A lease expires at its deadline and is *lost* only after a grace period.
+//! During the grace period its holder may still write, which renews it.
 
 use crate::limit;
 use crate::time::{Time, TimeSpan};
@@ -17,13 +17,13 @@ pub struct LeaseLength(TimeSpan);
 pub struct LeaseLengthError;
 
 impl LeaseLength {
-    /// What a thread gets when nobody says otherwise: 15 minutes.
+    /// The default: 15 minutes.
     pub const DEFAULT: Self = Self(limit::LEASE_DEFAULT);
 
     /// Checks a length.
     ///
     /// # Errors
-    /// It is shorter than 1 s or longer than 24 h.
+    /// The length is shorter than 1 s or longer than 24 h.
     pub fn new(span: TimeSpan) -> Result<Self, LeaseLengthError> {
         if span < limit::LEASE_MIN || span > limit::LEASE_MAX {
             Err(LeaseLengthError)
@@ -32,13 +32,13 @@ impl LeaseLength {
         }
     }
 
-    /// The length as a span.
+    /// Returns the length as a span.
     #[must_use]
     pub fn span(self) -> TimeSpan {
         self.0
     }
 
-    /// A full lease that begins now.
+    /// Returns a full lease that begins now.
     #[must_use]
     pub fn lease_from(self, now: Time) -> Lease {
         Lease { length: self, expires_at: now + self.0 }
@@ -48,26 +48,26 @@ impl LeaseLength {
 /// A running lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What a renewal gives again.
+    /// The length that a renewal grants.
     pub length: LeaseLength,
     /// When it expires.
     pub expires_at: Time,
 }
 
 impl Lease {
-    /// Whether its time has run out; the holder may still write.
+    /// Returns whether its time has run out; the holder may still write.
     #[must_use]
     pub fn is_expired(self, now: Time) -> bool {
         now >= self.expires_at
     }
 
-    /// When others may take the work: a quarter of the length after it expired.
+    /// Returns when other agents may claim the work: a quarter of the length after the lease expired.
     #[must_use]
     pub fn lost_at(self) -> Time {
         self.expires_at + TimeSpan(self.length.0.0 / limit::LEASE_GRACE_DIVISOR)
     }
 
-    /// Whether others may take the work.
+    /// Returns whether other agents may claim the work.
     #[must_use]
     pub fn is_lost(self, now: Time) -> bool {
         now >= self.lost_at()

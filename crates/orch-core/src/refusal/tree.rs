@@ -1,4 +1,4 @@
-//! Refusals that have to do with git: worktrees, bases, checks, merges.
+//! Refusals about git: worktrees, base commits, checks, merges.
 
 use std::fmt;
 
@@ -7,47 +7,47 @@ use crate::effect::EffectKind;
 use crate::escape;
 use crate::id::{AttemptName, CommitHash, Slug, ThreadId};
 
-/// Why a worktree is not where its thread asks it to be.
+/// Why a worktree does not allow the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeProblem {
-    /// Its folder is gone, or is no worktree any more.
+    /// Its folder does not exist, or is not a worktree.
     Gone,
-    /// Another branch, or none, is checked out.
+    /// Another branch is checked out, or HEAD is detached.
     OtherBranch {
-        /// The branch that should be.
+        /// The required branch.
         branch: String,
-        /// The one that is; `None` when it is detached.
+        /// The branch that is checked out; `None` for a detached HEAD.
         found: Option<String>,
     },
-    /// Its commit does not descend from the one it began from.
+    /// Its HEAD does not descend from its base commit.
     NotDescending {
-        /// The commit it began from.
+        /// Its base commit.
         base: CommitHash,
-        /// Where it is.
+        /// The HEAD commit.
         head: CommitHash,
     },
-    /// The command was given in the worktree of other work.
+    /// The command was run in the worktree of other work.
     InOther {
         /// Where.
         here: String,
     },
-    /// A merge, rebase or the like is under way in it.
+    /// A merge, rebase or the like is in progress.
     InProgress {
         /// What.
         operation: String,
     },
-    /// Something that is not ours is where it should be made.
+    /// Its path is occupied by something else.
     Taken,
-    /// It is there already, so that it cannot be brought back to another place.
+    /// It exists already, so that it cannot be restored to another path.
     Present,
-    /// A branch of that name is there already, or one whose name makes it impossible.
+    /// A branch with its name exists, or one whose name conflicts with it.
     BranchTaken {
-        /// The branch that is there.
+        /// The existing branch.
         branch: String,
     },
-    /// It is still worked in.
+    /// Its attempt is live.
     InUse {
-        /// By which attempt.
+        /// The attempt.
         attempt: AttemptName,
     },
 }
@@ -55,54 +55,54 @@ pub enum TreeProblem {
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCheck {
-    /// On what it ran.
+    /// Its stage.
     pub stage: CheckStage,
-    /// What was run.
+    /// The command.
     pub command: String,
-    /// How it ended.
+    /// Its final state.
     pub state: CheckState,
-    /// Its exit status, where it ended with one.
+    /// Its exit status, if it exited with one.
     pub exit_status: Option<i32>,
-    /// Why, where its exit status does not say it.
+    /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
     /// The file that holds its output.
     pub log: Option<String>,
 }
 
-/// Why a request that has to do with worktrees, checks or merges is refused.
+/// Why a request about worktrees, checks or merges is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeRefusal {
-    /// No revision of this name to begin from, or no repository or commit at all.
+    /// The base revision does not exist, or there is no repository or commit.
     BaseNotFound {
-        /// What was asked for; `None` where nothing was, and something is needed.
+        /// The requested revision; `None` when none was given.
         revision: Option<String>,
     },
-    /// No branch of this name.
+    /// The branch does not exist.
     BranchNotFound {
         /// The name.
         branch: String,
     },
-    /// The worktree has changes that are not committed.
+    /// The worktree has uncommitted changes.
     WorktreeDirty {
-        /// The thread that asks for a clean one, where it is one.
+        /// The thread that requires a clean worktree, if any.
         thread: Option<ThreadId>,
         /// The worktree.
         tree: String,
-        /// The first of the files.
+        /// The first of the changed files.
         files: Vec<String>,
-        /// How many there are.
+        /// Their total number.
         total: usize,
     },
-    /// The worktree is not where it has to be.
+    /// The worktree is not in the required state.
     WorktreeConflict {
         /// The worktree.
         tree: String,
-        /// What is wrong.
+        /// The problem.
         problem: TreeProblem,
     },
-    /// There is no commit since the base.
+    /// The worktree has no commit since its base.
     NoChanges {
-        /// The thread that asks for one.
+        /// The thread that requires one.
         thread: ThreadId,
         /// The worktree.
         tree: String,
@@ -111,129 +111,130 @@ pub enum TreeRefusal {
     },
     /// Checks did not pass.
     ChecksFailed {
-        /// What was judged: a task, or a run as a whole.
+        /// What was checked: a task or a run.
         subject: String,
-        /// Those that did not pass.
+        /// The checks that did not pass.
         checks: Vec<FailedCheck>,
     },
-    /// Commits do not merge.
+    /// Commits have a merge conflict.
     MergeConflict {
-        /// What was to be merged.
+        /// What should be merged.
         subject: String,
-        /// The files, by name.
+        /// The conflicting files.
         files: Vec<String>,
     },
-    /// The run's branch does not merge with the one it should land on.
+    /// The run's branch has a merge conflict with the branch that it should land on.
     LandConflict {
-        /// The branch it should land on.
+        /// The target branch.
         onto: String,
         /// The run's branch.
         branch: String,
-        /// The files, by name.
+        /// The conflicting files.
         files: Vec<String>,
     },
-    /// The run has tasks that are not done.
+    /// Tasks of the run are not done.
     RunIncomplete {
-        /// Which run.
+        /// The run.
         run: Slug,
-        /// How many tasks are not done.
+        /// The number of tasks that are not done.
         unfinished: i64,
     },
-    /// The worktree of an attempt is still being prepared, so nobody has its work yet.
+    /// The worktree of an attempt is still being prepared, so that its thread is not sent yet.
     NotSent {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptName,
     },
     /// The worktree of an attempt could not be prepared.
     NotPrepared {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptName,
-        /// Why, in full sentences.
+        /// The reason, in full sentences.
         reason: String,
     },
-    /// There is no worktree of this name.
+    /// The worktree does not exist.
     WorktreeNotFound {
-        /// What was asked for.
+        /// The requested attempt.
         attempt: String,
     },
-    /// Another process performs an operation that this one needs.
+    /// Another process performs a conflicting operation.
     HeldElsewhere {
         /// The operation.
         effect: EffectKind,
         /// The run.
         run: Slug,
     },
-    /// The request was in progress in another process, which has given it up.
+    /// Another process performed the request and aborted it.
     RequestAborted,
     /// The request needs something that this program does not support.
     NotSupported {
-        /// What, as the beginning of a sentence.
+        /// The feature, as the beginning of a sentence.
         what: String,
     },
 }
 
 impl fmt::Display for TreeRefusal {
-    /// As a full sentence.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&refusal_sentence(self))
     }
 }
 
-/// What is refused, in a full sentence.
+/// Returns the message, a full sentence.
 fn refusal_sentence(refusal: &TreeRefusal) -> String {
     match refusal {
         TreeRefusal::BaseNotFound { revision: Some(revision) } => {
-            format!("There is no commit `{revision}` to begin from.")
+            format!("Commit `{revision}` not found.")
         }
         TreeRefusal::BaseNotFound { revision: None } => {
-            "There is no commit to begin from: worktrees and checks need a git repository with a commit."
-                .to_owned()
+            "No base commit: worktrees and checks need a git repository with at least one commit.".to_owned()
         }
         TreeRefusal::BranchNotFound { branch } => {
-            format!("There is no branch `{}`.", escape::escape_name(branch))
+            format!("Branch `{}` not found.", escape::escape_name(branch))
         }
         TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
-            format!("{tree} has changes that are not committed: {}.", abbreviated_list(files, *total))
+            format!("{tree} has uncommitted changes: {}.", abbreviated_list(files, *total))
         }
         TreeRefusal::WorktreeConflict { tree, problem } => conflict_sentence(tree, problem),
         TreeRefusal::NoChanges { tree, base, .. } => format!("{tree} has no commit since its base {base}."),
         TreeRefusal::ChecksFailed { subject, checks } => {
             let sentences: Vec<String> = checks.iter().map(failed_check_sentence).collect();
-            format!("Checks of {subject} did not pass: {}", sentences.join(" "))
+            format!("Checks of {subject} failed: {}", sentences.join(" "))
         }
         TreeRefusal::MergeConflict { subject, files } if files.is_empty() => {
-            format!("{subject} does not have everything that was accepted.")
+            format!("{subject} lacks accepted commits.")
         }
         TreeRefusal::MergeConflict { subject, files } => {
-            format!("{subject} cannot be merged: {}.", abbreviated_list(files, files.len()))
+            format!("Merge conflict in {subject}: {}.", abbreviated_list(files, files.len()))
         }
         TreeRefusal::LandConflict { onto, branch, files } => {
-            format!("{branch} does not merge with {onto}: {}.", abbreviated_list(files, files.len()))
+            format!(
+                "Merge conflict between {branch} and {onto} in: {}.",
+                abbreviated_list(files, files.len())
+            )
         }
         TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
-            format!("The run {run} is not finished: it has no task yet.")
+            format!("Run {run} is incomplete: it has no tasks.")
         }
         TreeRefusal::RunIncomplete { run, unfinished } => {
-            format!("The run {run} is not finished: {unfinished} of its tasks are not done.")
+            format!("Run {run} is incomplete: {unfinished} of its tasks are not done.")
         }
         TreeRefusal::NotSent { attempt } => {
-            format!("The worktree of {attempt} is still being prepared: nobody has its work yet.")
+            format!("The worktree of {attempt} is still being prepared; its work is not sent yet.")
         }
         TreeRefusal::NotPrepared { attempt, reason } => {
             format!("The worktree of {attempt} could not be prepared: {reason}")
         }
-        TreeRefusal::WorktreeNotFound { attempt } => format!("There is no worktree of {attempt}."),
+        TreeRefusal::WorktreeNotFound { attempt } => format!("Attempt {attempt} has no worktree."),
         TreeRefusal::HeldElsewhere { effect, run } => {
             format!("Another process is {} run {run}; try again.", effect_activity(*effect))
         }
         TreeRefusal::RequestAborted => {
-            "Another process was performing this request and gave it up; try again.".to_owned()
+            "Another process was performing this request and aborted it; try again.".to_owned()
         }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
     }
 }
 
-/// What a process that performs an effect does, followed by the run's name.
+/// Returns the activity of a process that performs an effect; the run's name follows.
 fn effect_activity(effect: EffectKind) -> &'static str {
     match effect {
         EffectKind::Branch => "creating the branch of",
@@ -251,29 +252,28 @@ fn effect_activity(effect: EffectKind) -> &'static str {
 
 fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
     match problem {
-        TreeProblem::Gone => format!("{tree} is gone, or is no worktree any more."),
+        TreeProblem::Gone => format!("{tree} does not exist or is not a worktree."),
         TreeProblem::OtherBranch { branch, found: Some(found) } => {
-            format!("{tree} should be on {branch}, and is on {found}.")
+            format!("{tree} must be on branch {branch}, but is on {found}.")
         }
         TreeProblem::OtherBranch { branch, found: None } => {
-            format!("{tree} should be on {branch}, and is on no branch.")
+            format!("{tree} must be on branch {branch}, but its HEAD is detached.")
         }
         TreeProblem::NotDescending { base, head } => {
-            format!("{head}, where {tree} is, does not descend from its base {base}.")
+            format!("The HEAD of {tree}, {head}, does not descend from its base {base}.")
         }
         TreeProblem::InOther { here } => {
-            format!("This work belongs to {tree}, and the command was given in {here}.")
+            format!("The worktree of this work is {tree}, but the command was run in {here}.")
         }
-        TreeProblem::InProgress { operation } => format!("{operation} is under way in {tree}."),
-        TreeProblem::Taken => format!("Something is in the way at {tree}."),
-        TreeProblem::Present => format!("The worktree is there already, at {tree}."),
-        TreeProblem::BranchTaken { branch } => format!("The branch {branch} is in the way."),
-        TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is under way."),
+        TreeProblem::InProgress { operation } => format!("{operation} is in progress in {tree}."),
+        TreeProblem::Taken => format!("{tree} already exists and is not a worktree of this repository."),
+        TreeProblem::Present => format!("The worktree already exists at {tree}."),
+        TreeProblem::BranchTaken { branch } => format!("Branch {branch} already exists."),
+        TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
     }
 }
 
 impl fmt::Display for FailedCheck {
-    /// As a sentence.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&failed_check_sentence(self))
     }
@@ -281,16 +281,16 @@ impl fmt::Display for FailedCheck {
 
 fn failed_check_sentence(check: &FailedCheck) -> String {
     let how = match (check.state, check.exit_status, &check.message) {
-        (CheckState::TimedOut, _, _) => "took too long".to_owned(),
+        (CheckState::TimedOut, _, _) => "timed out".to_owned(),
         (CheckState::CouldNotStart, _, Some(message)) => format!("could not run: {message}"),
         (_, _, Some(message)) => message.clone(),
-        (_, Some(status), None) => format!("ended with status {status}"),
+        (_, Some(status), None) => format!("exited with status {status}"),
         (_, None, None) => "failed".to_owned(),
     };
     if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
 }
 
-/// The first few names, then how many more.
+/// Joins the first names and appends how many more there are.
 fn abbreviated_list(names: &[String], total: usize) -> String {
     const SHOWN: usize = 5;
     let shown = names.len().min(SHOWN);
@@ -316,8 +316,8 @@ mod tests {
             log: Some("/l".to_owned()),
         };
         for (check, sentence) in [
-            (check(CheckState::Failed, Some(2), None), "`make` ended with status 2."),
-            (check(CheckState::TimedOut, None, None), "`make` took too long."),
+            (check(CheckState::Failed, Some(2), None), "`make` exited with status 2."),
+            (check(CheckState::TimedOut, None, None), "`make` timed out."),
             (check(CheckState::CouldNotStart, None, Some("no sh")), "`make` could not run: no sh."),
         ] {
             assert_eq!(check.to_string(), sentence);

@@ -1,4 +1,4 @@
-//! What a run and each of its tasks may use, and how near they are to it.
+//! Budgets of a run and of its tasks, and their usage.
 
 use std::fmt;
 
@@ -6,70 +6,59 @@ use super::ResourceUsage;
 use crate::time::{Time, TimeSpan};
 use serde::Serialize;
 
-/// How much a run, and each of its tasks, may use; `None` is no limit.
+/// The limits of a run and of each of its tasks; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Budget {
-    /// Wall time since it was made.
+    /// Wall time since its creation.
     pub max_wall: Option<TimeSpan>,
     /// Cost in millionths of a US dollar.
     pub max_cost_micros: Option<i64>,
-    /// Tokens of all its attempts together.
+    /// Tokens of all attempts.
     pub max_tokens: Option<i64>,
-    /// How many attempts it may make, of all tasks together.
+    /// Attempts of all tasks.
     pub max_attempts_all: Option<u32>,
-    /// Wall time of the attempts at one task together.
+    /// Wall time of the attempts of one task.
     pub task_wall: Option<TimeSpan>,
-    /// Cost of the attempts at one task, in millionths of a US dollar.
+    /// Cost of the attempts of one task, in millionths of a US dollar.
     pub task_cost_micros: Option<i64>,
-    /// Tokens of the attempts at one task.
+    /// Tokens of the attempts of one task.
     pub task_tokens: Option<i64>,
 }
 
-/// What is bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BudgetMeasure {
-    /// Wall time.
-    Wall,
-    /// Money.
-    Cost,
-    /// Tokens.
-    Tokens,
-    /// Attempts.
-    Attempts,
-}
-
-impl BudgetMeasure {
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wall => "wall",
-            Self::Cost => "cost",
-            Self::Tokens => "tokens",
-            Self::Attempts => "attempts",
-        }
+named_enum! {
+    /// A limited quantity.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum BudgetMeasure {
+        /// Wall time.
+        Wall = "wall",
+        /// Money.
+        Cost = "cost",
+        /// Tokens.
+        Tokens = "tokens",
+        /// Attempts.
+        Attempts = "attempts",
     }
 }
 
-/// How much of one limit is used: milliseconds, millionths of a US dollar, tokens or attempts.
+/// The usage of one limit: milliseconds, millionths of a US dollar, tokens or attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitUsage {
-    /// Of what.
+    /// The quantity.
     pub measure: BudgetMeasure,
-    /// How much.
+    /// The amount used.
     pub used: i64,
-    /// Of how much.
+    /// The limit.
     pub max: i64,
 }
 
 impl LimitUsage {
-    /// Whether nothing is left.
+    /// Returns whether the limit is reached.
     #[must_use]
     pub fn is_over(self) -> bool {
         self.used >= self.max
     }
 
-    /// Whether four fifths are used: somebody should be told while there is time to decide.
+    /// Returns whether 80 % are used, so that the lead is warned in time.
     #[must_use]
     pub fn is_near(self) -> bool {
         self.used.saturating_mul(5) >= self.max.saturating_mul(4)
@@ -88,7 +77,7 @@ impl fmt::Display for LimitUsage {
     }
 }
 
-/// Millionths of a dollar, written with cents, and finer where there are less.
+/// Displays millionths of a dollar with two decimals, or with six when needed.
 struct DollarAmount(i64);
 
 impl fmt::Display for DollarAmount {
@@ -103,7 +92,7 @@ impl fmt::Display for DollarAmount {
 }
 
 impl Budget {
-    /// How a run stands that has spent so much in so much time.
+    /// Returns the usage of each limit of the run.
     pub fn run_usage(
         &self,
         spent: ResourceUsage,
@@ -118,13 +107,13 @@ impl Budget {
         limits.into_iter().filter_map(|(measure, used, max)| Some(LimitUsage { measure, used, max: max? }))
     }
 
-    /// When the time of a run that began then comes near its end, and when it is over.
+    /// Returns the times at which 80 % and 100 % of the wall time of a run that began at `began` are used.
     pub fn wall_time_marks(&self, began: Time) -> impl Iterator<Item = Time> + use<> {
         let near = self.max_wall.map(|max| began + TimeSpan(max.0 / 5 * 4 + max.0 % 5));
         [near, self.max_wall.map(|max| began + max)].into_iter().flatten()
     }
 
-    /// How a task stands whose attempts have spent so much in so much time.
+    /// Returns the usage of each limit of a task.
     pub fn task_usage(
         &self,
         spent: ResourceUsage,
@@ -138,13 +127,13 @@ impl Budget {
         limits.into_iter().filter_map(|(measure, used, max)| Some(LimitUsage { measure, used, max: max? }))
     }
 
-    /// Whether tasks have limits of their own.
+    /// Returns whether tasks have limits.
     #[must_use]
     pub fn bounds_tasks(&self) -> bool {
         self.task_wall.is_some() || self.task_cost_micros.is_some() || self.task_tokens.is_some()
     }
 
-    /// How many attempts may still be made; `None` is any number.
+    /// Returns how many more attempts the run may make; `None` is no limit.
     #[must_use]
     pub fn attempts_left(&self, spent: ResourceUsage) -> Option<i64> {
         self.max_attempts_all.map(|max| i64::from(max).saturating_sub(spent.attempts).max(0))

@@ -1,4 +1,4 @@
-//! What each `orch run` command may do to a run, and when a run is finished.
+//! Decisions on runs: what each `orch run` command may do, and when a run is finished.
 
 use super::state::{RunEvent, next_run_status};
 use super::{
@@ -9,7 +9,7 @@ use crate::refusal::{Refusal, TreeRefusal};
 use crate::task::TaskState;
 use crate::time::Time;
 
-/// Pauses the run; `None` when it is paused already.
+/// Pauses a run; `None` when it is paused already.
 ///
 /// # Errors
 /// It is finished or cancelled.
@@ -24,7 +24,7 @@ pub fn pause_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     }
 }
 
-/// Pauses an open run for a reason of the tool's own; `None` when it is not open.
+/// Pauses an open run automatically; `None` when it is not open.
 #[must_use]
 pub fn pause_automatically(run: &Run, reason: PauseReason, message: &str, now: Time) -> Option<Run> {
     match run.state {
@@ -36,7 +36,7 @@ pub fn pause_automatically(run: &Run, reason: PauseReason, message: &str, now: T
     }
 }
 
-/// Counts one more thing that the tool itself could not do; after three in a row the run is paused.
+/// Counts a fault of orch itself; after three consecutive faults the run is paused.
 #[must_use]
 pub fn record_fault(run: &Run, message: &str, now: Time) -> Run {
     let counted = Run { faults: run.faults.saturating_add(1), updated_at: now, ..run.clone() };
@@ -46,7 +46,7 @@ pub fn record_fault(run: &Run, message: &str, now: Time) -> Run {
     pause_automatically(&counted, PauseReason::Breaker, message, now).unwrap_or(counted)
 }
 
-/// Notes what the run's checks said of its base; where they failed the run is paused.
+/// Records the result of the baseline checks; when they failed the run is paused.
 #[must_use]
 pub fn record_baseline(run: &Run, passed: bool, message: &str, now: Time) -> Run {
     let Some(ground) = &run.ground else { return run.clone() };
@@ -59,14 +59,14 @@ pub fn record_baseline(run: &Run, passed: bool, message: &str, now: Time) -> Run
     pause_automatically(&noted, PauseReason::Baseline, message, now).unwrap_or(noted)
 }
 
-/// Whether the run's checks have yet to run on its base before anything is dispatched.
+/// Returns whether the baseline checks must run before the first dispatch.
 #[must_use]
 pub fn needs_baseline(run: &Run) -> bool {
     run.ground.as_ref().is_some_and(|ground| ground.baseline == BaselineStatus::Pending)
         && !run.rules.verify.is_empty()
 }
 
-/// Resumes the run; `None` when it is open already.
+/// Resumes a run; `None` when it is open already.
 ///
 /// # Errors
 /// It is finished or cancelled.
@@ -76,7 +76,7 @@ pub fn resume_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
         RunState::Open => Ok(None),
         RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => {
             let mut resumed = Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() };
-            // Whoever resumes after a failed baseline goes on all the same.
+            // Resuming after a failed baseline overrides it.
             if let Some(ground) = &mut resumed.ground
                 && ground.baseline == BaselineStatus::Failed
             {
@@ -87,10 +87,10 @@ pub fn resume_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     }
 }
 
-/// Cancels the run; `None` when it is cancelled already.
+/// Cancels a run; `None` when it is cancelled already.
 ///
 /// # Errors
-/// It is finished.
+/// The task is finished.
 pub fn cancel_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     check_transition(run, RunEvent::Cancel)?;
     match run.state {
@@ -101,7 +101,7 @@ pub fn cancel_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     }
 }
 
-/// Changes title, goal or policy.
+/// Edits a run's title, goal, policy, rules and budget.
 ///
 /// # Errors
 /// The run is cancelled.
@@ -126,7 +126,7 @@ pub fn edit_run(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     Ok(changed)
 }
 
-/// Changes what judges and prepares attempts, and what may be spent; other checks have not run on the base yet.
+/// Edits the rules and the budget; new checks reset the baseline.
 fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     let rules = &mut changed.rules;
     if let Some(verify) = &edit.verify {
@@ -155,7 +155,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     budget.task_tokens = edit.task_tokens.unwrap_or(budget.task_tokens);
 }
 
-/// Whether tasks may be added, edited, retried and connected.
+/// Checks that tasks and dependencies of a run may change.
 ///
 /// # Errors
 /// The run is cancelled.
@@ -163,10 +163,10 @@ pub fn require_not_cancelled(run: &Run) -> Result<(), Refusal> {
     check_transition(run, RunEvent::Reopen)
 }
 
-/// Whether the run's branch may land: all of it is done, or a part is wanted.
+/// Checks that the run's branch may land: the run is complete, or a partial landing was requested.
 ///
 /// # Errors
-/// It has tasks that are not done; cancelled ones do not count.
+/// Tasks are not done; cancelled ones are not counted.
 pub fn require_landable(run: &Run, partial: bool) -> Result<(), Refusal> {
     let over = run.counts.in_state(TaskState::Done) + run.counts.in_state(TaskState::Cancelled);
     let unfinished = run.counts.total() - over;
@@ -176,7 +176,7 @@ pub fn require_landable(run: &Run, partial: bool) -> Result<(), Refusal> {
     Err(TreeRefusal::RunIncomplete { run: run.name.clone(), unfinished }.into())
 }
 
-/// What the counts of its tasks make of a run's state, and the event that says so.
+/// Derives a run's state from the counts of its tasks; `None` when it does not change.
 ///
 /// An empty run stays open. A cancelled one stays cancelled.
 #[must_use]
@@ -192,7 +192,7 @@ pub fn derive_run_state(state: &RunState, counts: &TaskCounts) -> Option<RunStat
     }
 }
 
-/// How a run with these tasks went.
+/// Derives the outcome of a finished run.
 fn derive_outcome(counts: &TaskCounts) -> RunOutcome {
     if counts.in_state(TaskState::Done) == 0 {
         RunOutcome::Failed
@@ -203,12 +203,12 @@ fn derive_outcome(counts: &TaskCounts) -> RunOutcome {
     }
 }
 
-/// Asks the machine.
+/// Checks that the state machine allows an event.
 fn check_transition(run: &Run, event: RunEvent) -> Result<(), Refusal> {
     next_run_status(run.state.status(), event).map(|_| ()).map_err(|_| run_not_open(run))
 }
 
-/// The refusal that names the run and its state.
+/// Returns the refusal that names the run and its state.
 fn run_not_open(run: &Run) -> Refusal {
     Refusal::RunNotOpen { run: run.name.clone(), status: run.state.status() }
 }

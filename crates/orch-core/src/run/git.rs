@@ -1,76 +1,56 @@
-//! What a run with worktrees stands on, what judges its attempts, and what it has spent.
+//! The git side of a run, the rules for its attempts, and its resource usage.
 
 use crate::id::CommitHash;
 use crate::limit;
 use crate::time::TimeSpan;
 use serde::Serialize;
 
-/// The commit that a run began from, and the places that were made for it.
+/// The repository, base commit and branch of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunGit {
-    /// The repository's common folder.
+    /// The common git folder of the repository.
     pub repository: String,
-    /// The commit that the run began from.
+    /// The base commit.
     pub base: CommitHash,
-    /// The branch that commit was on, where it was on one.
+    /// The branch that was checked out at the base commit, if any.
     pub base_branch: Option<String>,
-    /// The run's branch, which collects what is good.
+    /// The run's branch, which collects accepted work.
     pub branch: String,
-    /// What the names of its attempts' branches begin with.
+    /// The prefix of the names of its attempts' branches.
     pub branch_prefix: String,
-    /// The folder that its attempts' worktrees are made in.
+    /// The folder of its attempts' worktrees.
     pub root: String,
-    /// What the run's checks say of the base itself.
+    /// The status of the baseline checks.
     pub baseline: BaselineStatus,
 }
 
-/// What the run's checks say of the commit that the run began from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BaselineStatus {
-    /// They have not run on it.
-    Pending,
-    /// All passed.
-    Passed,
-    /// At least one failed.
-    Failed,
-    /// Some failed, and the lead goes on all the same.
-    Overridden,
-}
-
-impl BaselineStatus {
-    /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Passed, Self::Failed, Self::Overridden];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Overridden => "overridden",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|baseline| baseline.name() == name)
+named_enum! {
+    /// The status of the run's checks on its base commit.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum BaselineStatus {
+        /// They have not run.
+        Pending = "pending",
+        /// All passed.
+        Passed = "passed",
+        /// At least one failed.
+        Failed = "failed",
+        /// Some failed, and the lead resumed the run.
+        Overridden = "overridden",
     }
 }
 
-/// What prepares and judges the attempts of a run.
+/// How worktrees of a run are prepared and its attempts verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttemptRules {
-    /// Commands that judge every attempt.
+    /// The commands that verify every attempt.
     pub verify: Vec<String>,
-    /// The command that prepares a new worktree.
+    /// The setup command of a new worktree.
     pub setup: Option<String>,
-    /// Patterns of ignored files that a new worktree gets from the main one.
+    /// Patterns of ignored files that are copied into a new worktree.
     pub copy: Vec<String>,
     /// Patterns of files that no attempt may change.
     pub protect: Vec<String>,
-    /// How long one check, or the setup, may take.
+    /// The time limit of one check, or of the setup.
     pub check_limit: TimeSpan,
 }
 
@@ -86,13 +66,13 @@ impl Default for AttemptRules {
     }
 }
 
-/// What the attempts of a run have spent, as far as their profiles tell.
+/// The resources that the attempts of a run have used, as far as their profiles report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResourceUsage {
     /// Cost in millionths of a US dollar.
     pub cost_micros: i64,
     /// Tokens.
     pub tokens: i64,
-    /// How many attempts there were.
+    /// The number of attempts.
     pub attempts: i64,
 }

@@ -1,4 +1,4 @@
-//! One goal: a graph of tasks with its policy.
+//! Runs: a goal with a graph of tasks, its policy and its budget.
 
 pub mod budget;
 pub mod decide;
@@ -15,63 +15,44 @@ use crate::task::TaskState;
 use crate::time::{Time, TimeSpan};
 use serde::Serialize;
 
-/// When a task counts as done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum DoneWhen {
-    /// As soon as its worker says so.
-    Reported,
-    /// When all checks passed on the attempt's commit.
-    Verified,
-    /// When that commit, checked again after merging, is on the run's branch.
-    Integrated,
-}
-
-impl DoneWhen {
-    /// Every rule.
-    pub const ALL: [Self; 3] = [Self::Reported, Self::Verified, Self::Integrated];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::Verified => "verified",
-            Self::Integrated => "integrated",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.name() == name)
+named_enum! {
+    /// When a task is done.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+    pub enum DoneWhen {
+        /// When its worker has reported.
+        Reported = "reported",
+        /// When all checks have passed on the attempt's commit.
+        Verified = "verified",
+        /// When the attempt is merged into the run's branch and the checks have passed on the merge.
+        Integrated = "integrated",
     }
 }
 
 /// The limits and rules of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
-    /// When a task counts as done; fixed when the run is made.
+    /// When a task is done; fixed when the run is created.
     pub done_when: DoneWhen,
-    /// How many attempts may be under way at once; `None` is no limit.
+    /// The limit of live attempts; `None` is no limit.
     pub max_active: Option<u32>,
-    /// How many failed or rejected attempts a task may have.
+    /// The limit of failed or rejected attempts of a task.
     pub max_attempts: u32,
-    /// The delay before the second try; it doubles per failure.
+    /// The delay before the second attempt; it doubles per failure.
     pub retry_delay: TimeSpan,
-    /// The lease of the run's threads.
+    /// The lease length of the run's threads.
     pub lease: LeaseLength,
-    /// After how long a question's default becomes its answer.
+    /// The delay after which a question's default becomes its answer.
     pub answer_after: Option<TimeSpan>,
 }
 
-/// What an edit of a run changes; `None` leaves a field as it is.
+/// An edit of a run; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunEdit {
     /// A new title.
     pub title: Option<String>,
     /// A new goal.
     pub goal: Option<String>,
-    /// A new limit of attempts at once; `Some(None)` takes it away.
+    /// A new limit of live attempts; `Some(None)` removes it.
     pub max_active: Option<Option<u32>>,
     /// A new limit of failures.
     pub max_attempts: Option<u32>,
@@ -79,60 +60,60 @@ pub struct RunEdit {
     pub retry_delay: Option<TimeSpan>,
     /// A new lease.
     pub lease: Option<LeaseLength>,
-    /// A new delay of default answers; `Some(None)` takes it away.
+    /// A new delay of default answers; `Some(None)` removes it.
     pub answer_after: Option<Option<TimeSpan>>,
-    /// New checks in place of the old ones.
+    /// New checks, replacing the old ones.
     pub verify: Option<Vec<String>>,
-    /// A new command that prepares a worktree; an empty one takes it away.
+    /// A new setup command; an empty one removes it.
     pub setup: Option<String>,
-    /// New patterns of files to bring along in place of the old ones.
+    /// New patterns of files to copy, replacing the old ones.
     pub copy: Option<Vec<String>>,
-    /// New patterns of protected files in place of the old ones.
+    /// New patterns of protected files, replacing the old ones.
     pub protect: Option<Vec<String>>,
     /// A new time limit of checks.
     pub check_limit: Option<TimeSpan>,
-    /// A new limit of wall time; `Some(None)` takes it away.
+    /// A new limit of wall time; `Some(None)` removes it.
     pub max_wall: Option<Option<TimeSpan>>,
-    /// A new limit of cost; `Some(None)` takes it away.
+    /// A new limit of cost; `Some(None)` removes it.
     pub max_cost_micros: Option<Option<i64>>,
-    /// A new limit of tokens; `Some(None)` takes it away.
+    /// A new limit of tokens; `Some(None)` removes it.
     pub max_tokens: Option<Option<i64>>,
-    /// A new limit of all attempts together; `Some(None)` takes it away.
+    /// A new limit of all attempts together; `Some(None)` removes it.
     pub max_attempts_all: Option<Option<u32>>,
-    /// A new limit of wall time per task; `Some(None)` takes it away.
+    /// A new limit of wall time per task; `Some(None)` removes it.
     pub task_wall: Option<Option<TimeSpan>>,
-    /// A new limit of cost per task; `Some(None)` takes it away.
+    /// A new limit of cost per task; `Some(None)` removes it.
     pub task_cost_micros: Option<Option<i64>>,
-    /// A new limit of tokens per task; `Some(None)` takes it away.
+    /// A new limit of tokens per task; `Some(None)` removes it.
     pub task_tokens: Option<Option<i64>>,
 }
 
 impl RunEdit {
-    /// Whether it changes nothing at all.
+    /// Returns whether the edit changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How many tasks a run has in each state.
+/// The number of tasks in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskCounts(pub [i64; TaskState::ALL.len()]);
 
 impl TaskCounts {
-    /// How many are in a state.
+    /// Returns the number of tasks in a state.
     #[must_use]
     pub fn in_state(&self, state: TaskState) -> i64 {
         self.0[state.index()]
     }
 
-    /// All tasks.
+    /// Returns the number of all tasks.
     #[must_use]
     pub fn total(&self) -> i64 {
         self.0.iter().sum()
     }
 
-    /// Tasks that something may still happen to.
+    /// Returns the number of unfinished tasks.
     #[must_use]
     pub fn unfinished(&self) -> i64 {
         TaskState::ALL
@@ -142,7 +123,7 @@ impl TaskCounts {
             .sum()
     }
 
-    /// Attempts that hold one of the run's places: dispatched, running and blocked tasks.
+    /// Returns the number of attempts that use the run's capacity: dispatched, running and blocked tasks.
     #[must_use]
     pub fn active(&self) -> i64 {
         self.in_state(TaskState::Dispatched)
@@ -162,37 +143,37 @@ impl TaskCounts {
     }
 }
 
-/// A run as the store holds it.
+/// A run, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Its key in the store.
     pub id: RunId,
     /// Its public name, unique in the store.
     pub name: Slug,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
-    /// What it is for.
+    /// Its goal.
     pub goal: Option<String>,
     /// Its state.
     pub state: RunState,
     /// Its limits and rules.
     pub policy: Policy,
-    /// What judges and prepares its attempts.
+    /// How its attempts are prepared and verified.
     pub rules: AttemptRules,
-    /// How much it may spend.
+    /// Its budget.
     pub budget: Budget,
-    /// How much it has spent.
+    /// The resources that it has used.
     pub spent: ResourceUsage,
-    /// The commit it began from and what belongs to that; `None` for a run without worktrees.
+    /// Its repository, base and branch; `None` for a run without worktrees.
     pub ground: Option<RunGit>,
-    /// How many times in a row what the tool itself does could not be done.
+    /// The number of consecutive faults of orch itself.
     pub faults: u32,
-    /// Its tasks by state.
+    /// The number of its tasks by state.
     pub counts: TaskCounts,
-    /// The number of the last key that was made (`t1`, `t2`, …).
+    /// The number of the last generated key (`t1`, `t2`, …).
     pub keys_made: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
-    /// When it, or one of its tasks, last changed.
+    /// When it or one of its tasks last changed.
     pub updated_at: Time,
 }

@@ -1,103 +1,64 @@
-//! The run machine: `open ⇄ paused`, `finished` when no task is left, `cancelled` for good.
+//! The state machine of a run: `open ⇄ paused`, `finished` when no task is unfinished, `cancelled` for good.
 
 use crate::IllegalTransition;
 use crate::time::Time;
 
-/// How a finished run went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RunOutcome {
-    /// Every task that was not cancelled is done.
-    Succeeded,
-    /// Some tasks are done, others failed or were skipped.
-    Partial,
-    /// No task is done.
-    Failed,
-}
-
-impl RunOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Succeeded, Self::Partial, Self::Failed];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Partial => "partial",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+named_enum! {
+    /// The outcome of a finished run.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum RunOutcome {
+        /// Every task that was not cancelled is done.
+        Succeeded = "succeeded",
+        /// Some tasks are done, others failed or were skipped.
+        Partial = "partial",
+        /// No task is done.
+        Failed = "failed",
     }
 }
 
-/// Why a run is paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PauseReason {
-    /// Somebody asked for it.
-    Requested,
-    /// The run's checks fail on the commit that the run began from.
-    Baseline,
-    /// What the tool itself does could not be done several times in a row.
-    Breaker,
-    /// A limit of time, cost or tokens is reached.
-    Budget,
-}
-
-impl PauseReason {
-    /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Requested, Self::Baseline, Self::Breaker, Self::Budget];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Baseline => "baseline",
-            Self::Breaker => "breaker",
-            Self::Budget => "budget",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
+named_enum! {
+    /// Why a run is paused.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum PauseReason {
+        /// The lead requested it.
+        Requested = "requested",
+        /// The run's checks fail on its base commit.
+        Baseline = "baseline",
+        /// Consecutive faults of orch itself.
+        Breaker = "breaker",
+        /// A limit of time, cost or tokens is reached.
+        Budget = "budget",
     }
 }
 
 /// A pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunPause {
-    /// Why.
+    /// The reason.
     pub reason: PauseReason,
-    /// The same in words.
+    /// The reason in words.
     pub message: Option<String>,
-    /// Since when.
+    /// When it began.
     pub at: Time,
-    /// Until when, where it ends by itself.
+    /// When it ends automatically, if it does.
     pub until: Option<Time>,
 }
 
-/// A run's state with what is only then true.
+/// A run's state with its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// Tasks may be dispatched.
     Open,
-    /// Nothing new is dispatched; claimed work goes on.
+    /// Nothing new is dispatched; claimed work continues.
     Paused(RunPause),
     /// No task is unfinished.
     Finished(RunOutcome),
-    /// Ended by the lead.
+    /// It was cancelled by the lead.
     Cancelled,
 }
 
 impl RunState {
-    /// The state without its data.
+    /// Returns the state without its data.
     #[must_use]
     pub fn status(&self) -> RunStatus {
         match self {
@@ -109,41 +70,23 @@ impl RunState {
     }
 }
 
-/// A run's state without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RunStatus {
-    /// Tasks may be dispatched.
-    Open,
-    /// Nothing new is dispatched.
-    Paused,
-    /// No task is unfinished.
-    Finished,
-    /// Ended by the lead.
-    Cancelled,
+named_enum! {
+    /// A run's state without its data.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum RunStatus {
+        /// Tasks may be dispatched.
+        Open = "open",
+        /// Nothing new is dispatched.
+        Paused = "paused",
+        /// No task is unfinished.
+        Finished = "finished",
+        /// It was cancelled by the lead.
+        Cancelled = "cancelled",
+    }
 }
 
 impl RunStatus {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Paused, Self::Finished, Self::Cancelled];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Paused => "paused",
-            Self::Finished => "finished",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
-    }
-
-    /// Whether work may still happen in it.
+    /// Returns whether the run is open or paused.
     #[must_use]
     pub fn is_unfinished(self) -> bool {
         match self {
@@ -153,42 +96,24 @@ impl RunStatus {
     }
 }
 
-/// What can happen to a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RunEvent {
-    /// The lead pauses it.
-    Pause,
-    /// The lead resumes it.
-    Resume,
-    /// Its last unfinished task ended.
-    Finish,
-    /// A task was added or retried.
-    Reopen,
-    /// The lead ends it.
-    Cancel,
-}
-
-impl RunEvent {
-    /// Every event.
-    pub const ALL: [Self; 5] = [Self::Pause, Self::Resume, Self::Finish, Self::Reopen, Self::Cancel];
-
-    /// The name used in messages and in the generated table.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Finish => "finish",
-            Self::Reopen => "reopen",
-            Self::Cancel => "cancel",
-        }
+named_enum! {
+    /// An event of the run's state machine.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum RunEvent {
+        /// The lead pauses it.
+        Pause = "pause",
+        /// The lead resumes it.
+        Resume = "resume",
+        /// Its last unfinished task ended.
+        Finish = "finish",
+        /// A task was added or retried.
+        Reopen = "reopen",
+        /// The lead cancels it.
+        Cancel = "cancel",
     }
 }
 
-/// The next state, or why there is none. Repeating pause, resume and cancel stays where it is.
-///
-/// # Errors
-/// The state does not allow the event.
+/// Returns the next state; repeating pause, resume and cancel keeps the state.
 pub fn next_run_status(status: RunStatus, event: RunEvent) -> Result<RunStatus, IllegalTransition> {
     use RunEvent as E;
     use RunStatus as S;

@@ -1,4 +1,4 @@
-//! What each `orch` command may do to a task, and how attempts move it.
+//! Decisions on tasks: what each `orch` command may do, and how attempts change a task.
 
 use super::state::{TaskEvent, TaskReadiness, TaskState, next_task_state};
 use super::{ChecksStatus, LastAttempt, Task, TaskEdit};
@@ -9,25 +9,25 @@ use crate::refusal::{NotReadyReason, Refusal};
 use crate::run::{DoneWhen, Policy, Run, RunStatus};
 use crate::time::{Time, TimeSpan};
 
-/// How an attempt ended without its task being done.
+/// The end of an attempt without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsuccessfulEnd {
-    /// Its worker gave up; `last` says that trying again is no use.
+    /// Its worker gave up.
     Failed {
-        /// Whether trying again is no use.
+        /// Whether the worker asked for no further attempt.
         last: bool,
-        /// When it did so, which may be long before anybody looked.
+        /// When it did so, which may be long before the reconciliation.
         at: Time,
     },
-    /// Its report was refused.
+    /// Its report was rejected.
     Rejected,
-    /// Its worker was not heard of, or gave it back too often.
+    /// Its lease was lost, or it was released too often.
     Lost,
-    /// Its worktree could not be prepared, which is nobody's failure; how many times in a row.
+    /// Its worktree could not be prepared, which is not counted as a failure; the number of consecutive faults.
     Unprepared(u32),
 }
 
-/// Who a task is dispatched to.
+/// Returns the agent that a task is dispatched to.
 ///
 /// # Errors
 /// The task is not ready, names no agent, or the run is cancelled or full.
@@ -52,10 +52,10 @@ pub fn decide_dispatch(run: &Run, task: &Task, to: Option<&Slug>, now: Time) -> 
     })
 }
 
-/// Whether the run has a place for one more attempt.
+/// Checks that the run may have one more live attempt.
 ///
 /// # Errors
-/// It has not.
+/// The limit of live attempts is reached.
 pub fn require_capacity(run: &Run) -> Result<(), Refusal> {
     match run.policy.max_active {
         Some(max) if run.counts.active() >= i64::from(max) => {
@@ -65,9 +65,9 @@ pub fn require_capacity(run: &Run) -> Result<(), Refusal> {
     }
 }
 
-/// Why a task without a live attempt is not dispatchable now, as far as its own row and the run tell.
+/// Returns why a task is not dispatchable now, judged by its own row and the run.
 ///
-/// Which dependencies it waits for is for the caller to fill in.
+/// The caller fills in the dependencies that it waits for.
 #[must_use]
 pub fn not_ready_reasons(run: &Run, task: &Task, now: Time) -> Vec<NotReadyReason> {
     let mut reasons = Vec::new();
@@ -96,16 +96,16 @@ pub fn not_ready_reasons(run: &Run, task: &Task, now: Time) -> Vec<NotReadyReaso
     reasons
 }
 
-/// The public name of the task's live or last attempt.
+/// Returns the public name of the task's live or last attempt.
 #[must_use]
 pub fn attempt_name(task: &Task) -> Option<AttemptName> {
     task.attempt.map(|last| AttemptName { task: task.name.clone(), number: last.number })
 }
 
-/// The task with a new live attempt.
+/// Returns the task with a new live attempt.
 ///
 /// # Panics
-/// The task is not ready, which [`decide_dispatch`] rules out.
+/// The task is not ready; [`decide_dispatch`] rules that out.
 #[must_use]
 pub fn start_attempt(task: &Task, attempt: AttemptId, checks: ChecksStatus, now: Time) -> Task {
     let number = task.attempt.map_or(0, |last| last.number) + 1;
@@ -120,19 +120,19 @@ pub fn start_attempt(task: &Task, attempt: AttemptId, checks: ChecksStatus, now:
     }
 }
 
-/// The task after its live attempt moved without ending.
+/// Returns the task after a step of its live attempt that does not end the attempt.
 ///
 /// # Panics
-/// The machine does not allow the step.
+/// The state machine does not allow the step.
 #[must_use]
 pub fn apply_task_event(task: &Task, event: TaskEvent, now: Time) -> Task {
     Task { state: expect_transition(task.state, event), updated_at: now, ..task.clone() }
 }
 
-/// The task after its live attempt ended without success: ready again, or failed when no try is left.
+/// Returns the task after its live attempt ended without success: ready again, or failed when no attempts are left.
 ///
-/// A try that failed delays the next one, from when it failed on; a lost one does not.
-/// In a cancelled run there is no next try: the task is cancelled.
+/// A failure delays the next attempt, counted from the failure; a loss does not.
+/// In a cancelled run the task is cancelled instead of retried.
 #[must_use]
 pub fn end_attempt(task: &Task, how: UnsuccessfulEnd, policy: &Policy, status: RunStatus, now: Time) -> Task {
     let mut ended = Task { updated_at: now, ..task.clone() };
@@ -169,7 +169,7 @@ pub fn end_attempt(task: &Task, how: UnsuccessfulEnd, policy: &Policy, status: R
     ended
 }
 
-/// What a release leads to: the task waits to be claimed again, or its loss budget is spent.
+/// Counts releases of the live attempt; the flag tells that the limit of losses is reached.
 #[must_use]
 pub fn count_releases(task: &Task, times: u32, policy: &Policy) -> (Task, bool) {
     let losses = task.losses.saturating_add(times);
@@ -177,13 +177,13 @@ pub fn count_releases(task: &Task, times: u32, policy: &Policy) -> (Task, bool) 
     (Task { losses, ..task.clone() }, spent)
 }
 
-/// How many lost and released attempts a task may have.
+/// Returns how many lost and released attempts a task may have.
 #[must_use]
 pub fn losses_max(task: &Task, policy: &Policy) -> u32 {
     task.max_attempts.unwrap_or(policy.max_attempts).saturating_mul(limit::LOSS_FACTOR)
 }
 
-/// How many failures are left before the task fails; none when it has, for whatever reason.
+/// Returns how many more failures the task may have; 0 once it has failed.
 #[must_use]
 pub fn tries_left(task: &Task, policy: &Policy) -> u32 {
     if task.state == TaskState::Failed {
@@ -192,7 +192,7 @@ pub fn tries_left(task: &Task, policy: &Policy) -> u32 {
     task.max_attempts.unwrap_or(policy.max_attempts).saturating_sub(task.failures)
 }
 
-/// The delay after so many failures: it doubles per failure, up to 5 minutes or the first delay if that is longer.
+/// Returns the delay after so many failures: it doubles per failure, up to 5 minutes or the first delay if that is longer.
 #[must_use]
 pub fn retry_delay(first: TimeSpan, failures: u32) -> TimeSpan {
     let doublings = failures.saturating_sub(1).min(32);
@@ -212,21 +212,21 @@ pub fn recall_attempt(task: &Task, status: RunStatus, now: Time) -> Result<Task,
     Ok(Task { not_before: None, ..apply_task_event(task, event, now) })
 }
 
-/// Whether a report is enough for the task to be done, or what it waits for.
+/// Returns whether a report completes the task without further steps.
 #[must_use]
 pub fn is_done_by_report(done_when: DoneWhen, checks: ChecksStatus, protected: bool) -> bool {
     match done_when {
         DoneWhen::Reported => true,
-        // Where nothing is to be checked, all of it has passed; the task still shows no checks.
+        // Without checks, all of them have passed; the task still shows `none`.
         DoneWhen::Verified => checks == ChecksStatus::None && !protected,
         DoneWhen::Integrated => false,
     }
 }
 
-/// What a live attempt whose worker has reported may still be: verified, accepted, rejected, integrated.
+/// Returns the reported attempt of a task, which may be verified, accepted, rejected or integrated.
 ///
 /// # Errors
-/// The task has no attempt that was reported and not judged.
+/// The task has no reported attempt.
 pub fn require_judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
     match task.state {
         TaskState::Reported => {
@@ -240,13 +240,13 @@ pub fn require_judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
     }
 }
 
-/// The task and its reported attempt after what judges them has spoken without ending the attempt.
+/// Returns the task and its reported attempt with the status of their checks.
 #[must_use]
 pub fn record_checks(task: &Task, attempt: &Attempt, checks: ChecksStatus, now: Time) -> (Task, Attempt) {
     (Task { checks, updated_at: now, ..task.clone() }, Attempt { checks, ..attempt.clone() })
 }
 
-/// Cancels the task; `None` when it is cancelled already.
+/// Cancels a task; `None` when it is cancelled already.
 ///
 /// # Errors
 /// It is done or failed.
@@ -266,10 +266,10 @@ pub fn cancel_task(task: &Task, now: Time) -> Result<Option<Task>, Refusal> {
     }
 }
 
-/// Gives a failed or cancelled task fresh tries.
+/// Retries a failed or cancelled task, with its counters reset.
 ///
 /// # Errors
-/// It is done, skipped, or not finished at all.
+/// The task is done, skipped or not finished.
 pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
     match task.state {
         TaskState::Failed | TaskState::Cancelled => {
@@ -290,10 +290,10 @@ pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
     }
 }
 
-/// Changes a task's own fields; the long texts are the caller's to write.
+/// Edits a task's own fields; the caller writes the long texts.
 ///
 /// # Errors
-/// It is finished, or has a live attempt and the edit would change what that attempt works on.
+/// The task is finished, or has a live attempt whose work the edit would change.
 pub fn edit_task(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusal> {
     require_editable(task)?;
     if task.state.is_live() && !edit.is_cosmetic() {
@@ -315,16 +315,16 @@ pub fn edit_task(task: &Task, edit: &TaskEdit, now: Time) -> Result<Task, Refusa
     Ok(changed)
 }
 
-/// Whether a task may get or lose dependencies.
+/// Checks that a task's dependencies may change.
 ///
 /// # Errors
-/// It is finished (a skipped task is not: that is how it is repaired), or has a live attempt.
+/// The task is finished (a skipped one may change: that repairs it), or has a live attempt.
 pub fn require_rewirable(task: &Task) -> Result<(), Refusal> {
     require_editable(task)?;
     if task.state.is_live() { Err(live_attempt_refusal(task)) } else { Ok(()) }
 }
 
-/// The task after its dependency counters changed: where it has no attempt and is not ended, its standing follows.
+/// Returns the task with new dependency counters; without an attempt its readiness follows them.
 #[must_use]
 pub fn recompute_readiness(task: &Task, unmet: u32, broken: u32, now: Time) -> Task {
     let mut changed = Task { unmet, broken, ..task.clone() };
@@ -341,10 +341,10 @@ pub fn recompute_readiness(task: &Task, unmet: u32, broken: u32, now: Time) -> T
     changed
 }
 
-/// The task's attempt after an event; the end of an attempt is noted.
+/// Returns the attempt after an event, with its end time once it has ended.
 ///
 /// # Panics
-/// The machine does not allow the step.
+/// The state machine does not allow the step.
 #[must_use]
 pub fn apply_attempt_event(
     attempt: &Attempt,
@@ -357,7 +357,7 @@ pub fn apply_attempt_event(
     Attempt { state, ended_at, ..attempt.clone() }
 }
 
-/// Whether an attempt is under way.
+/// Returns whether an attempt was sent and has not ended.
 #[must_use]
 pub fn is_under_way(attempt: &Attempt) -> bool {
     attempt.state.is_live() && attempt.state != AttemptState::Preparing

@@ -11,45 +11,24 @@ use crate::id::{AttemptId, RunId, Slug, TaskId, TaskName};
 use crate::time::Time;
 use serde::Serialize;
 
-/// What the tool's own checks said of the task's live or last attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChecksStatus {
-    /// There is nothing to check, or nothing was checked.
-    None,
-    /// They have yet to run.
-    Pending,
-    /// All passed.
-    Passed,
-    /// At least one failed.
-    Failed,
-    /// Somebody accepted or rejected by hand.
-    Overridden,
-}
-
-impl ChecksStatus {
-    /// Every outcome.
-    pub const ALL: [Self; 5] = [Self::None, Self::Pending, Self::Passed, Self::Failed, Self::Overridden];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Pending => "pending",
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Overridden => "overridden",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|checks| checks.name() == name)
+named_enum! {
+    /// The status of the checks of an attempt.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum ChecksStatus {
+        /// No checks are defined, or none ran.
+        None = "none",
+        /// They have not run yet.
+        Pending = "pending",
+        /// All passed.
+        Passed = "passed",
+        /// At least one failed.
+        Failed = "failed",
+        /// The lead accepted or rejected the attempt by hand.
+        Overridden = "overridden",
     }
 }
 
-/// The short facts of a task, as the store holds them.
+/// A task without its long texts, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its key in the store.
@@ -58,13 +37,13 @@ pub struct Task {
     pub run: RunId,
     /// Its public name.
     pub name: TaskName,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
-    /// Names that it can be found by, in order.
+    /// Its labels, in order.
     pub labels: Vec<Slug>,
-    /// Who it is dispatched to when nobody else is named.
+    /// Its default agent.
     pub agent: Option<Slug>,
     /// Its state.
     pub state: TaskState,
@@ -74,7 +53,7 @@ pub struct Task {
     pub broken: u32,
     /// How many tasks the longest chain of dependents behind it has; 0 for a leaf.
     pub rank: u32,
-    /// Before this it is left out of the ready list.
+    /// It is not dispatched before this time.
     pub not_before: Option<Time>,
     /// The live or last attempt.
     pub attempt: Option<LastAttempt>,
@@ -82,11 +61,11 @@ pub struct Task {
     pub failures: u32,
     /// Lost and released attempts since the last retry.
     pub losses: u32,
-    /// How many failures it may have, where it differs from the run's.
+    /// Its own limit of failures, which overrides that of the run.
     pub max_attempts: Option<u32>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
-    /// What the checks said.
+    /// The status of its checks.
     pub checks: ChecksStatus,
     /// When it was added.
     pub created_at: Time,
@@ -99,45 +78,45 @@ pub struct Task {
 pub struct LastAttempt {
     /// Its key in the store.
     pub id: AttemptId,
-    /// Which try, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
 }
 
-/// The long texts of a task, kept apart so that moving a task never rewrites them.
+/// The long texts of a task, stored apart so that a state change does not rewrite them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskText {
-    /// What to do.
+    /// The instructions.
     pub spec: Option<String>,
-    /// What must hold for the work to be good, in words.
+    /// The acceptance criteria, in words.
     pub accept: Vec<String>,
-    /// Commands that judge the work.
+    /// The commands that verify the work.
     pub verify: Vec<String>,
 }
 
-/// What a new task is made of.
+/// A task to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewTask {
-    /// Its key; made as `t1`, `t2`, … when not given.
+    /// Its key; generated as `t1`, `t2`, … by default.
     pub key: Option<Slug>,
-    /// One line that says what it is.
+    /// A one-line summary.
     pub title: String,
     /// The long texts.
     pub text: TaskText,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
-    /// Names that it can be found by.
+    /// Its labels.
     pub labels: Vec<Slug>,
-    /// Who it is dispatched to when nobody else is named.
+    /// Its default agent.
     pub agent: Option<Slug>,
-    /// How many failures it may have, where it differs from the run's.
+    /// Its own limit of failures, which overrides that of the run.
     pub max_attempts: Option<u32>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
-    /// Keys of the tasks it waits for.
+    /// Keys of its dependencies.
     pub after: Vec<Slug>,
 }
 
-/// The labels in their order, each once.
+/// Removes duplicate labels, keeping their order.
 #[must_use]
 pub fn dedupe_labels(labels: &[Slug]) -> Vec<Slug> {
     let mut distinct: Vec<Slug> = Vec::with_capacity(labels.len());
@@ -149,22 +128,22 @@ pub fn dedupe_labels(labels: &[Slug]) -> Vec<Slug> {
     distinct
 }
 
-/// What an edit changes; `None` leaves a field as it is.
+/// An edit; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskEdit {
     /// A new title.
     pub title: Option<String>,
     /// A new priority.
     pub priority: Option<u8>,
-    /// New labels in place of the old ones.
+    /// New labels, replacing the old ones.
     pub labels: Option<Vec<Slug>>,
     /// A new spec.
     pub spec: Option<String>,
-    /// A new accept list in place of the old one.
+    /// New acceptance criteria, replacing the old ones.
     pub accept: Option<Vec<String>>,
-    /// New checks in place of the old ones.
+    /// New checks, replacing the old ones.
     pub verify: Option<Vec<String>>,
-    /// A new agent; `Some(None)` takes it away.
+    /// A new default agent; `Some(None)` removes it.
     pub agent: Option<Option<Slug>>,
     /// A new limit of failures.
     pub max_attempts: Option<u32>,
@@ -173,7 +152,7 @@ pub struct TaskEdit {
 }
 
 impl TaskEdit {
-    /// Whether only title, priority and labels change, which a live attempt does not mind.
+    /// Returns whether only title, priority and labels change, which is allowed during a live attempt.
     #[must_use]
     pub fn is_cosmetic(&self) -> bool {
         self.spec.is_none()
@@ -184,7 +163,7 @@ impl TaskEdit {
             && self.allow_empty.is_none()
     }
 
-    /// Whether it changes nothing at all.
+    /// Returns whether the edit changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

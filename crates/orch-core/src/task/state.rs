@@ -1,78 +1,43 @@
-//! The task machine.
+//! The state machine of a task.
 
 use crate::IllegalTransition;
 use serde::Serialize;
 
-/// A task's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub enum TaskState {
-    /// A dependency is not done.
-    Waiting,
-    /// It can be dispatched.
-    Ready,
-    /// It was sent to an agent, who has not claimed it.
-    Dispatched,
-    /// An agent works on it.
-    Running,
-    /// Its agent waits for an answer.
-    Blocked,
-    /// Its agent said that it is done; the run's `done_when` does not hold yet.
-    Reported,
-    /// It is done.
-    Done,
-    /// It failed and has no tries left.
-    Failed,
-    /// A dependency failed, was cancelled or was skipped.
-    Skipped,
-    /// Somebody cancelled it.
-    Cancelled,
+named_enum! {
+    /// A task's state.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+    pub enum TaskState {
+        /// A dependency is not done.
+        Waiting = "waiting",
+        /// It can be dispatched.
+        Ready = "ready",
+        /// It was sent to an agent that has not claimed it.
+        Dispatched = "dispatched",
+        /// An agent works on it.
+        Running = "running",
+        /// Its agent waits for an answer.
+        Blocked = "blocked",
+        /// Its agent reported that it is done; the run's `done_when` is not met yet.
+        Reported = "reported",
+        /// It is done.
+        Done = "done",
+        /// It failed and has no attempts left.
+        Failed = "failed",
+        /// A dependency failed, was cancelled or was skipped.
+        Skipped = "skipped",
+        /// It was cancelled.
+        Cancelled = "cancelled",
+    }
 }
 
 impl TaskState {
-    /// Every state, in the order of a task's life.
-    pub const ALL: [Self; 10] = [
-        Self::Waiting,
-        Self::Ready,
-        Self::Dispatched,
-        Self::Running,
-        Self::Blocked,
-        Self::Reported,
-        Self::Done,
-        Self::Failed,
-        Self::Skipped,
-        Self::Cancelled,
-    ];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Ready => "ready",
-            Self::Dispatched => "dispatched",
-            Self::Running => "running",
-            Self::Blocked => "blocked",
-            Self::Reported => "reported",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    /// Its place in [`TaskState::ALL`].
+    /// Returns its index in [`TaskState::ALL`].
     #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// Whether nothing happens to it any more by itself.
+    /// Returns whether the task changes no more without a request.
     #[must_use]
     pub fn is_finished(self) -> bool {
         match self {
@@ -86,7 +51,7 @@ impl TaskState {
         }
     }
 
-    /// Whether it has a live attempt.
+    /// Returns whether it has a live attempt.
     #[must_use]
     pub fn is_live(self) -> bool {
         match self {
@@ -97,7 +62,7 @@ impl TaskState {
         }
     }
 
-    /// Whether a task that waits for it never becomes ready while this is so.
+    /// Returns whether dependents cannot become ready in this state.
     #[must_use]
     pub fn breaks_dependents(self) -> bool {
         match self {
@@ -113,7 +78,7 @@ impl TaskState {
     }
 }
 
-/// Where a task without a live attempt stands, by its dependencies alone.
+/// The readiness of a task without a live attempt, derived from its dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskReadiness {
     /// At least one is not done.
@@ -125,7 +90,7 @@ pub enum TaskReadiness {
 }
 
 impl TaskReadiness {
-    /// Where a task stands with so many dependencies not done, and so many of those broken.
+    /// Derives the readiness from the numbers of unmet and broken dependencies.
     #[must_use]
     pub fn from_counters(unmet: u32, broken: u32) -> Self {
         if broken > 0 {
@@ -137,7 +102,7 @@ impl TaskReadiness {
         }
     }
 
-    /// The state of the same name.
+    /// Returns the corresponding task state.
     #[must_use]
     pub fn task_state(self) -> TaskState {
         match self {
@@ -148,12 +113,12 @@ impl TaskReadiness {
     }
 }
 
-/// What can happen to a task.
+/// An event of the task's state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskEvent {
     /// Its dependencies changed.
     UpdateReadiness(TaskReadiness),
-    /// An attempt was made and sent.
+    /// An attempt was created and its thread was sent.
     Dispatch,
     /// The attempt's thread was claimed.
     Claim,
@@ -161,21 +126,21 @@ pub enum TaskEvent {
     Ask,
     /// The question was answered.
     Answer,
-    /// The worker gave the work back.
+    /// The worker released the work.
     Release,
-    /// The worker said that it is done.
+    /// The worker reported that it is done.
     Report,
-    /// What the run's `done_when` asks for holds.
+    /// The run's `done_when` is met.
     Accept,
-    /// The attempt failed, was rejected or was lost, and tries are left.
+    /// The attempt failed, was rejected or was lost, and attempts are left.
     TryAgain,
-    /// The attempt failed, was rejected or was lost, and no try is left.
+    /// The attempt failed, was rejected or was lost, and no attempts are left.
     GiveUp,
-    /// The lead ended the attempt without counting it.
+    /// The lead recalled the attempt, which is not counted.
     Recall,
-    /// Somebody cancelled the task or its thread.
+    /// The task or its thread was cancelled.
     Cancel,
-    /// The lead gives it fresh tries.
+    /// The lead retried the task.
     Retry(TaskReadiness),
 }
 
@@ -201,7 +166,7 @@ impl TaskEvent {
         Self::Retry(TaskReadiness::Skipped),
     ];
 
-    /// The name used in messages and in the generated table.
+    /// Returns the name used in messages and in the generated table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -226,10 +191,7 @@ impl TaskEvent {
     }
 }
 
-/// The next state, or why there is none.
-///
-/// # Errors
-/// The state does not allow the event.
+/// Returns the next state, or an error for an event that the state does not allow.
 pub fn next_task_state(state: TaskState, event: TaskEvent) -> Result<TaskState, IllegalTransition> {
     use TaskEvent as E;
     use TaskState as S;
@@ -274,7 +236,7 @@ pub fn next_task_state(state: TaskState, event: TaskEvent) -> Result<TaskState, 
 const LIVE: [TaskState; 4] =
     [TaskState::Dispatched, TaskState::Running, TaskState::Blocked, TaskState::Reported];
 
-/// `to` from one of these states, else illegal.
+/// Returns `to` when the state is one of `from`, else `illegal`.
 fn only_from(
     state: TaskState,
     from: &[TaskState],

@@ -14,7 +14,7 @@ fn slug(name: &str) -> Slug {
     Slug::new(name).unwrap()
 }
 
-/// A task in a state as it may be found: with an attempt where it must have one, with counters that fit.
+/// Returns a task in a state as it may be found: with an attempt where it must have one, with counters that fit.
 fn task(state: TaskState) -> Task {
     let (unmet, broken) = match state {
         TaskState::Waiting => (1, 0),
@@ -80,14 +80,14 @@ fn paused() -> RunState {
     RunState::Paused(RunPause { reason: PauseReason::Requested, message: None, at: NOW, until: None })
 }
 
-/// A reason as a word.
+/// Returns a reason as a word.
 fn reason_name(reason: &NotReadyReason) -> &'static str {
     match reason {
         NotReadyReason::WaitingDependency { .. } => "waiting",
         NotReadyReason::Live { .. } => "live",
         NotReadyReason::Backoff { .. } => "backoff",
         NotReadyReason::RunPaused { .. } => "paused",
-        NotReadyReason::NoAgent => "nobody",
+        NotReadyReason::NoAgent => "no agent",
         NotReadyReason::DependencyFailed { .. } => "broken",
         NotReadyReason::Finished { .. } => "finished",
         NotReadyReason::Cancelled => "cancelled",
@@ -96,7 +96,7 @@ fn reason_name(reason: &NotReadyReason) -> &'static str {
     }
 }
 
-/// A refusal as words.
+/// Returns a refusal as words.
 fn describe_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::AttemptLive { attempt, .. } => format!("live {attempt}"),
@@ -147,7 +147,7 @@ fn dispatches() {
     for state in [TaskState::Ready, TaskState::Failed, TaskState::Cancelled] {
         check(&run(RunState::Cancelled), &task(state), Some("w"), "not ready: run cancelled");
     }
-    check(&run(RunState::Open), &ready, None, "not ready: nobody");
+    check(&run(RunState::Open), &ready, None, "not ready: no agent");
     let own = Task { agent: Some(slug("v")), ..ready.clone() };
     check(&run(RunState::Open), &own, None, "to v");
     check(&run(RunState::Open), &own, Some("w"), "to w");
@@ -201,7 +201,7 @@ fn attempts_are_numbered_on() {
     );
 }
 
-/// What became of a running task with these counters: its state, counters, and in how long it may be tried.
+/// Returns the result for a running task with these counters: its state, counters and retry delay.
 fn end_and_describe(
     before: (u32, u32),
     how: UnsuccessfulEnd,
@@ -300,7 +300,7 @@ fn tries_left_never_go_below_none() {
     }
 }
 
-/// What each state says to a decision, in the order of [`TaskState::ALL`].
+/// Returns what each state says to a decision, in the order of [`TaskState::ALL`].
 fn check_states(decide: impl Fn(&Task) -> String, expected: [&str; 10]) {
     for (state, expected) in TaskState::ALL.into_iter().zip(expected) {
         assert_eq!(decide(&task(state)), expected, "{}", state.name());
@@ -384,7 +384,7 @@ fn retries() {
         };
         let fresh = retry_task(&spent, NOW).unwrap();
         assert_eq!((fresh.state.name(), fresh.failures, fresh.losses), (expected, 0, 0));
-        assert_eq!((fresh.not_before, fresh.attempt), (None, spent.attempt), "attempt numbers go on");
+        assert_eq!((fresh.not_before, fresh.attempt), (None, spent.attempt), "attempt numbers continue");
     }
 }
 
@@ -437,8 +437,8 @@ fn edits() {
     };
     assert_eq!(changed, expected);
     let named = Task { agent: Some(slug("w")), ..task(TaskState::Ready) };
-    let nobody = edit_task(&named, &TaskEdit { agent: Some(None), ..TaskEdit::default() }, NOW).unwrap();
-    assert_eq!(nobody.agent, None);
+    let unassigned = edit_task(&named, &TaskEdit { agent: Some(None), ..TaskEdit::default() }, NOW).unwrap();
+    assert_eq!(unassigned.agent, None);
 }
 
 #[test]

@@ -1,25 +1,25 @@
-//! What a thread may ask of a worktree before its holder may close it as done.
+//! The condition of a thread on a worktree: what must hold before its holder may close it as done.
 //!
-//! Looking is somebody else's: here is only what is asked, what was seen, and what that means.
+//! This module compares the condition with an observed status; it does not read the worktree.
 
 use super::Thread;
 use crate::id::CommitHash;
 use crate::refusal::{Refusal, TreeProblem, TreeRefusal};
 
-/// A tree that must be clean, on its branch, at a commit that descends from where it began.
+/// Requires a clean worktree, on its branch, at a descendant of its base commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeCondition {
     /// The worktree's folder.
     pub tree: String,
     /// The branch that must be checked out.
     pub branch: String,
-    /// The commit that it began from.
+    /// Its base commit.
     pub base: CommitHash,
-    /// Whether there must be at least one commit since then.
+    /// Whether at least one commit since the base is required.
     pub needs_commit: bool,
 }
 
-/// What was found when a thread was closed.
+/// The state of the worktree when a thread was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosingSnapshot {
     /// The commit that is checked out.
@@ -28,7 +28,7 @@ pub struct ClosingSnapshot {
     pub changes: Option<String>,
 }
 
-/// How a worktree looks to whoever wants to close its thread.
+/// The status of a worktree when its thread should be closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeStatus {
     /// The commit that is checked out.
@@ -37,16 +37,16 @@ pub struct TreeStatus {
     pub branch: Option<String>,
     /// Whether the commit descends from the base, or is the base.
     pub descends: bool,
-    /// The files with changes that are not committed, the first ones.
+    /// The first of the files with uncommitted changes.
     pub dirty: Vec<String>,
-    /// How many there are.
+    /// Their total number.
     pub dirty_total: usize,
 }
 
-/// Whether the tree is as the thread asks.
+/// Checks that a worktree meets the condition of its thread.
 ///
 /// # Errors
-/// It has changes that are not committed, is somewhere else, or has no commit of its own.
+/// The worktree has uncommitted changes, is on another branch or commit, or has no commit of its own.
 pub fn check_condition(thread: &Thread, condition: &TreeCondition, seen: &TreeStatus) -> Result<(), Refusal> {
     let tree = condition.tree.clone();
     let conflict = |problem| Err(TreeRefusal::WorktreeConflict { tree: tree.clone(), problem }.into());

@@ -1,7 +1,7 @@
-//! What each `inbox` command may do to a thread.
+//! Decisions on threads: what each `inbox` command may do.
 //!
-//! Every function takes the thread as it is and answers with the thread as it becomes.
-//! A token that is not the live one is always [`Refusal::LeaseLost`], whatever the state.
+//! Each function takes the current thread and returns the changed thread.
+//! A token that is not the current one is [`Refusal::LeaseLost`] in every state.
 
 use super::state::{ThreadEvent, next_thread_status};
 use super::{AnsweredQuestion, ClosingRecord, OpenQuestion, Thread, ThreadHold, ThreadKind, ThreadState};
@@ -11,7 +11,7 @@ use crate::lease::{Lease, LeaseLength, TokenDigest};
 use crate::refusal::Refusal;
 use crate::time::{Time, TimeSpan};
 
-/// Whether a claim may take the thread now.
+/// Returns whether the thread may be claimed now.
 #[must_use]
 pub fn is_claimable(thread: &Thread, now: Time) -> bool {
     if thread.head.kind != ThreadKind::Work || thread.withdrawn {
@@ -27,10 +27,10 @@ pub fn is_claimable(thread: &Thread, now: Time) -> bool {
     }
 }
 
-/// Gives the thread to `hold`, with a full lease.
+/// Claims the thread for `hold`, with a full lease.
 ///
 /// # Errors
-/// It is closed, somebody holds it, it was withdrawn, or it is no work.
+/// The thread is closed, held, withdrawn or not work.
 pub fn claim_thread(
     thread: &Thread,
     hold: ThreadHold,
@@ -59,10 +59,10 @@ pub fn claim_thread(
     Ok(Thread { state, answered: None, shown, updated_at: now, ..thread.clone() })
 }
 
-/// Gives the holder, known by its name, a new token; the old one is void.
+/// Issues a new token to the holder and invalidates the old one.
 ///
 /// # Errors
-/// Nobody holds the thread, or another agent does.
+/// The thread is not claimed, or another agent holds it.
 pub fn reissue_token(thread: &Thread, hold: ThreadHold, now: Time) -> Result<Thread, Refusal> {
     let status = thread.state.status();
     let state = match &thread.state {
@@ -83,10 +83,7 @@ pub fn reissue_token(thread: &Thread, hold: ThreadHold, now: Time) -> Result<Thr
     Ok(Thread { state, updated_at: now, ..thread.clone() })
 }
 
-/// The live hold that a token belongs to.
-///
-/// # Errors
-/// The token is not the live one.
+/// Verifies that a token is the current one and returns its hold.
 pub fn verify_token<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a ThreadHold, Refusal> {
     thread
         .state
@@ -95,10 +92,7 @@ pub fn verify_token<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a T
         .ok_or(Refusal::LeaseLost { thread: thread.id, kept: None })
 }
 
-/// Renews the lease; a blocked thread has none that runs.
-///
-/// # Errors
-/// The token is not the live one.
+/// Renews the lease; on a blocked thread only its length may change.
 pub fn renew_lease(
     thread: &Thread,
     token: &TokenDigest,
@@ -120,18 +114,18 @@ pub fn renew_lease(
     Ok(Thread { state, updated_at: now, ..thread.clone() })
 }
 
-/// What asking a question leads to.
+/// The decision on a new question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskDecision {
-    /// The thread becomes blocked as soon as the question is written.
+    /// The thread becomes blocked when the question is stored.
     Block(PendingQuestion),
-    /// The same question is open already.
+    /// A question with this text is open already.
     Attach(MessageId),
-    /// The same question was answered already.
+    /// A question with this text was answered already.
     Answered(AnsweredQuestion),
 }
 
-/// A thread about to be blocked by a question that has no number yet.
+/// A thread to be blocked by a question that has no number yet.
 #[must_use = "the thread is not blocked before the question's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingQuestion {
@@ -143,7 +137,7 @@ pub struct PendingQuestion {
 }
 
 impl PendingQuestion {
-    /// The thread, blocked by the question with this number.
+    /// Returns the thread, blocked by the question with this number.
     #[must_use]
     pub fn into_thread(self, message: MessageId) -> Thread {
         let question = OpenQuestion { message, default_at: self.default_at };
@@ -152,7 +146,7 @@ impl PendingQuestion {
     }
 }
 
-/// A question as it is asked.
+/// A question to ask.
 #[derive(Clone, Copy, Debug)]
 pub struct NewQuestion<'a> {
     /// The text.
@@ -163,12 +157,12 @@ pub struct NewQuestion<'a> {
     pub default_after: Option<TimeSpan>,
 }
 
-/// Asks a question; the same text as the last question attaches to that one.
+/// Asks a question; a question with the text of the last one attaches to it.
 ///
 /// `last` is the text of the thread's open or last answered question.
 ///
 /// # Errors
-/// The token is not the live one, or another question is open.
+/// The token is not the current one, or another question is open.
 pub fn ask_question(
     thread: &Thread,
     token: &TokenDigest,
@@ -204,7 +198,7 @@ pub fn ask_question(
     }
 }
 
-/// An answer about to be given, before it has a number.
+/// An answer that has no number yet.
 #[must_use = "the thread stays blocked before the answer's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingAnswer {
@@ -216,13 +210,13 @@ pub struct PendingAnswer {
 }
 
 impl PendingAnswer {
-    /// The holder, whom the answer is for.
+    /// Returns the holder, who receives the answer.
     #[must_use]
     pub fn holder(&self) -> &Slug {
         &self.hold.holder
     }
 
-    /// The thread, claimed again with a full lease under the same token.
+    /// Returns the thread, claimed again with a full lease and an unchanged token.
     #[must_use]
     pub fn into_thread(self, answer: MessageId) -> Thread {
         let lease = self.length.lease_from(self.now);
@@ -251,7 +245,7 @@ pub fn answer_question(thread: &Thread, now: Time) -> Result<PendingAnswer, Refu
     }
 }
 
-/// When the open question's default becomes its answer, if that time has come.
+/// Returns the open question if its default answer is due.
 #[must_use]
 pub fn due_default(thread: &Thread, now: Time) -> Option<OpenQuestion> {
     match &thread.state {
@@ -266,16 +260,16 @@ pub fn due_default(thread: &Thread, now: Time) -> Option<OpenQuestion> {
     }
 }
 
-/// How a holder closes its thread.
+/// The outcome with which a holder closes its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadOutcome {
     /// The work is done.
     Done,
-    /// The work is given up.
+    /// The work failed.
     Failed,
 }
 
-/// A thread about to be closed by its holder, before the closing message has a number.
+/// A thread to be closed by its holder, before the closing message has a number.
 #[must_use = "the thread stays open before the closing message's number is known"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingClose {
@@ -286,7 +280,7 @@ pub struct PendingClose {
 }
 
 impl PendingClose {
-    /// The closed thread.
+    /// Returns the closed thread.
     #[must_use]
     pub fn into_thread(self, message: MessageId) -> Thread {
         let closing = ClosingRecord { token: self.token, message };
@@ -298,19 +292,19 @@ impl PendingClose {
     }
 }
 
-/// What closing a thread leads to.
+/// The decision on closing a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseDecision {
-    /// It becomes closed as soon as the closing message is written.
+    /// The thread becomes closed when the closing message is stored.
     Close(PendingClose),
-    /// The same holder closed it the same way; the closing message tells whether this is an exact repeat.
+    /// This holder closed it with this outcome already; the closing message tells whether this is an exact repeat.
     Repeat(MessageId),
 }
 
 /// Closes the thread as done or failed; an open question is withdrawn.
 ///
 /// # Errors
-/// The token is not the live one and did not close the thread this way.
+/// The token is not the current one and did not close the thread with this outcome.
 pub fn close_thread(
     thread: &Thread,
     token: &TokenDigest,
@@ -336,10 +330,7 @@ pub fn close_thread(
     Ok(CloseDecision::Close(PendingClose { thread: thread.clone(), token: token.clone(), ending, now }))
 }
 
-/// Gives the thread back to its queue; an open question is withdrawn, the token is void.
-///
-/// # Errors
-/// The token is not the live one.
+/// Returns the thread to its queue; an open question is withdrawn, the token is invalidated.
 pub fn release_thread(thread: &Thread, token: &TokenDigest, now: Time) -> Result<Thread, Refusal> {
     verify_token(thread, token)?;
     assert_transition(thread, ThreadEvent::Release);
@@ -347,10 +338,10 @@ pub fn release_thread(thread: &Thread, token: &TokenDigest, now: Time) -> Result
     Ok(Thread { state: ThreadState::Queued, answered: None, releases, updated_at: now, ..thread.clone() })
 }
 
-/// Ends the thread from outside; `None` when it is cancelled already.
+/// Cancels a thread; `None` when it is cancelled already.
 ///
 /// # Errors
-/// Its holder closed it before.
+/// Its holder closed it already.
 pub fn cancel_thread(thread: &Thread, now: Time) -> Result<Option<Thread>, Refusal> {
     let status = thread.state.status();
     match &thread.state {
@@ -365,7 +356,7 @@ pub fn cancel_thread(thread: &Thread, now: Time) -> Result<Option<Thread>, Refus
     }
 }
 
-/// The running lease, where there is one.
+/// Returns the running lease, if any.
 #[must_use]
 pub fn running_lease(thread: &Thread) -> Option<Lease> {
     match &thread.state {
@@ -378,7 +369,7 @@ pub fn running_lease(thread: &Thread) -> Option<Lease> {
     }
 }
 
-/// Holds each decision to the machine: what the functions above allow, the machine allows.
+/// Asserts that the state machine allows the decided step.
 fn assert_transition(thread: &Thread, event: ThreadEvent) {
     let allowed: Result<_, IllegalTransition> = next_thread_status(thread.state.status(), event);
     assert!(allowed.is_ok(), "a thread decision left its machine: {allowed:?}");

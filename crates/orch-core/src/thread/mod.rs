@@ -1,7 +1,7 @@
 //! A work item or a conversation between agents.
 //!
 //! [`state`] holds the machine, [`decide`] what each command may do.
-//! Nothing here knows why a thread was sent: a sender may attach a [`AttemptReference`], which is carried and never read.
+//! The transport does not know why a thread was sent: a sender may attach an [`AttemptReference`], which is carried but not interpreted.
 
 pub mod condition;
 pub mod decide;
@@ -14,35 +14,20 @@ use crate::lease::{Lease, LeaseLength, TokenDigest};
 use crate::time::{Time, TimeSpan};
 use serde::Serialize;
 
-/// What a thread is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum ThreadKind {
-    /// Work to be claimed.
-    Work,
-    /// A conversation; nobody claims it.
-    Note,
-}
-
-impl ThreadKind {
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Note => "note",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Work, Self::Note].into_iter().find(|kind| kind.name() == name)
+named_enum! {
+    /// What a thread is for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+    pub enum ThreadKind {
+        /// Work to be claimed.
+        Work = "work",
+        /// A conversation, which cannot be claimed.
+        Note = "note",
     }
 }
 
-/// What the sender attached to a thread: it is copied to the thread's events and never interpreted by the transport.
+/// A reference that the sender attached to a thread; the transport copies it to events and never interprets it.
 ///
-/// A thread with a reference belongs to its sender: once its lease is lost it is not offered again.
+/// A thread with a reference belongs to its sender: once its lease is lost it cannot be claimed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptReference {
     /// The run.
@@ -53,7 +38,7 @@ pub struct AttemptReference {
     pub attempt: AttemptId,
 }
 
-/// Who holds a claimed thread.
+/// The holder of a claimed thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadHold {
     /// The agent's name.
@@ -71,7 +56,7 @@ pub struct OpenQuestion {
     pub default_at: Option<Time>,
 }
 
-/// A thread's last question after it was answered: asking it again returns the answer.
+/// A thread's last question and its answer: asking it again returns the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnsweredQuestion {
     /// The message that asked.
@@ -80,7 +65,7 @@ pub struct AnsweredQuestion {
     pub answer: MessageId,
 }
 
-/// How a holder closed its thread, so that an exact repeat is recognised.
+/// The record of a thread's closing, by which an exact repeat is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosingRecord {
     /// The token it was closed with.
@@ -89,21 +74,21 @@ pub struct ClosingRecord {
     pub message: MessageId,
 }
 
-/// A thread's state with what is only then true.
+/// A thread's state with its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThreadState {
-    /// Waits to be claimed.
+    /// It waits to be claimed.
     Queued,
-    /// An agent works on it, until the lease ends.
+    /// An agent works on it until the lease expires.
     Claimed {
-        /// Who holds it.
+        /// The holder.
         hold: ThreadHold,
-        /// Until when.
+        /// The lease.
         lease: Lease,
     },
     /// Its holder waits for an answer; the lease does not run.
     Blocked {
-        /// Who holds it.
+        /// The holder.
         hold: ThreadHold,
         /// What it waits for.
         question: OpenQuestion,
@@ -112,14 +97,14 @@ pub enum ThreadState {
     },
     /// The work was done.
     Done(ClosingRecord),
-    /// The work was given up by its holder.
+    /// The work failed.
     Failed(ClosingRecord),
-    /// The thread was ended by somebody else.
+    /// The thread was cancelled.
     Cancelled,
 }
 
 impl ThreadState {
-    /// The state without its data.
+    /// Returns the state without its data.
     #[must_use]
     pub fn status(&self) -> ThreadStatus {
         match self {
@@ -132,7 +117,7 @@ impl ThreadState {
         }
     }
 
-    /// Who holds it, where somebody does.
+    /// Returns the current hold, if any.
     #[must_use]
     pub fn hold(&self) -> Option<&ThreadHold> {
         match self {
@@ -142,43 +127,43 @@ impl ThreadState {
     }
 }
 
-/// What a new thread is made of.
+/// The fields of a new thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewThread {
-    /// What it is for.
+    /// Its goal.
     pub kind: ThreadKind,
-    /// One line that says what it is about.
+    /// The subject line.
     pub subject: String,
     /// Who sends it.
     pub from: Slug,
-    /// Who it is for: an agent, or a queue that several agents share.
+    /// The recipient: an agent, or a queue that several agents share.
     pub to: Slug,
     /// 0 is the most urgent, 4 the least.
     pub priority: u8,
     /// The length of a claim's lease.
     pub lease_length: LeaseLength,
-    /// After how long a question's default becomes its answer, unless the question says otherwise.
+    /// The default delay after which a question's default becomes its answer.
     pub answer_after: Option<TimeSpan>,
     /// What the sender attached.
     pub reference: Option<AttemptReference>,
 }
 
-/// A thread as the store holds it.
+/// A thread, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
     /// Its number.
     pub id: ThreadId,
-    /// What it was made of.
+    /// Its fixed fields.
     pub head: NewThread,
     /// Its state.
     pub state: ThreadState,
-    /// Its sender has withdrawn it for now: it is not offered.
+    /// Whether its sender has withdrawn it, so that it cannot be claimed.
     pub withdrawn: bool,
     /// The last question, once answered.
     pub answered: Option<AnsweredQuestion>,
-    /// How often a holder gave it back.
+    /// How often it was released.
     pub releases: u32,
-    /// The newest message the holder was shown when it claimed.
+    /// The newest message that the holder received with its claim.
     pub shown: MessageId,
     /// How many messages it has.
     pub message_count: u32,
@@ -189,7 +174,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// A thread that was just sent, with its first message.
+    /// Returns a new thread with one message.
     #[must_use]
     pub fn new(id: ThreadId, head: NewThread, now: Time) -> Self {
         Self {
@@ -206,7 +191,7 @@ impl Thread {
         }
     }
 
-    /// Who a message about this thread reaches on the working side: its holder, else whom it was sent to.
+    /// Returns the agent that works on the thread: its holder, else its recipient.
     #[must_use]
     pub fn working_agent(&self) -> &Slug {
         self.state.hold().map_or(&self.head.to, |hold| &hold.holder)

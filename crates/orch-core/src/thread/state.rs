@@ -1,50 +1,29 @@
-//! The thread machine: `queued → claimed ⇄ blocked → done | failed | cancelled`.
+//! The state machine of a thread: `queued → claimed ⇄ blocked → done | failed | cancelled`.
 
 use crate::IllegalTransition;
 use serde::Serialize;
 
-/// A thread's state without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub enum ThreadStatus {
-    /// Waits to be claimed.
-    Queued,
-    /// An agent works on it.
-    Claimed,
-    /// Its holder waits for an answer.
-    Blocked,
-    /// The work was done.
-    Done,
-    /// The work was given up.
-    Failed,
-    /// The thread was ended by somebody else.
-    Cancelled,
+named_enum! {
+    /// A thread's state without its data.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+    pub enum ThreadStatus {
+        /// It waits to be claimed.
+        Queued = "queued",
+        /// An agent works on it.
+        Claimed = "claimed",
+        /// Its holder waits for an answer.
+        Blocked = "blocked",
+        /// The work was done.
+        Done = "done",
+        /// The work failed.
+        Failed = "failed",
+        /// The thread was cancelled.
+        Cancelled = "cancelled",
+    }
 }
 
 impl ThreadStatus {
-    /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Claimed, Self::Blocked, Self::Done, Self::Failed, Self::Cancelled];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Claimed => "claimed",
-            Self::Blocked => "blocked",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the public name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
-    }
-
-    /// Whether nothing can happen to it any more.
+    /// Returns whether the state is final.
     #[must_use]
     pub fn is_closed(self) -> bool {
         match self {
@@ -54,49 +33,28 @@ impl ThreadStatus {
     }
 }
 
-/// What can happen to a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ThreadEvent {
-    /// An agent takes it, or takes it over after the lease was lost.
-    Claim,
-    /// The holder asks a question.
-    Ask,
-    /// The question is answered.
-    Answer,
-    /// The holder gives it back.
-    Release,
-    /// The holder reports that it is done.
-    Finish,
-    /// The holder gives up.
-    Fail,
-    /// Somebody else ends it.
-    Cancel,
-}
-
-impl ThreadEvent {
-    /// Every event.
-    pub const ALL: [Self; 7] =
-        [Self::Claim, Self::Ask, Self::Answer, Self::Release, Self::Finish, Self::Fail, Self::Cancel];
-
-    /// The public name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Claim => "claim",
-            Self::Ask => "ask",
-            Self::Answer => "answer",
-            Self::Release => "release",
-            Self::Finish => "done",
-            Self::Fail => "fail",
-            Self::Cancel => "cancel",
-        }
+named_enum! {
+    /// An event of the thread's state machine.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum ThreadEvent {
+        /// An agent claims it, possibly after the lease of another one was lost.
+        Claim = "claim",
+        /// The holder asks a question.
+        Ask = "ask",
+        /// The question is answered.
+        Answer = "answer",
+        /// The holder releases it.
+        Release = "release",
+        /// The holder reports that it is done.
+        Finish = "done",
+        /// The holder gives up.
+        Fail = "fail",
+        /// It is cancelled.
+        Cancel = "cancel",
     }
 }
 
-/// The next state, or why there is none.
-///
-/// # Errors
-/// The state does not allow the event.
+/// Returns the next state, or an error for an event that the state does not allow.
 pub fn next_thread_status(
     status: ThreadStatus,
     event: ThreadEvent,

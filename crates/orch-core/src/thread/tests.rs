@@ -5,7 +5,7 @@ use crate::thread::{AttemptReference, NewThread};
 
 const NOW: Time = Time(1_000_000);
 
-/// What a check says of a state: its name, and what only that state has.
+/// Returns what a check says of a state: its name, and what only that state has.
 fn describe_state(state: &ThreadState) -> String {
     match state {
         ThreadState::Queued => "queued".to_owned(),
@@ -39,7 +39,7 @@ fn length(seconds: i64) -> LeaseLength {
     LeaseLength::new(TimeSpan::from_seconds(seconds)).unwrap()
 }
 
-/// A plain work thread with a lease of 8 seconds, which is lost 2 seconds after it expired.
+/// Returns a plain work thread with a lease of 8 seconds, which is lost 2 seconds after it expired.
 fn thread(state: ThreadState) -> Thread {
     let head = NewThread {
         kind: ThreadKind::Work,
@@ -54,7 +54,7 @@ fn thread(state: ThreadState) -> Thread {
     Thread { state, ..Thread::new(crate::id::ThreadId(7), head, Time(0)) }
 }
 
-/// The same as the thread of an attempt.
+/// Returns the same as the thread of an attempt.
 fn owned(state: ThreadState) -> Thread {
     let reference = AttemptReference {
         run: crate::id::RunId(1),
@@ -80,7 +80,7 @@ fn closing() -> ClosingRecord {
     ClosingRecord { token: token("t-w"), message: MessageId(5) }
 }
 
-/// Every state once.
+/// Returns every state once.
 fn every_state() -> [ThreadState; 6] {
     [
         ThreadState::Queued,
@@ -92,7 +92,7 @@ fn every_state() -> [ThreadState; 6] {
     ]
 }
 
-/// A refusal's kind, as a word.
+/// Returns a refusal's kind, as a word.
 fn refusal_name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::ThreadClosed { .. } => "closed",

@@ -163,7 +163,7 @@ fn run_one_check(
     };
     let message = message.or_else(|| {
         (spec.source == CheckSource::Setup && state == CheckState::CouldNotStart)
-            .then(|| format!("the setup ended with status {}", exit_status.unwrap_or(-1)))
+            .then(|| format!("the setup exited with status {}", exit_status.unwrap_or(-1)))
     });
     let check = CheckRun {
         run: subject.run.id,

@@ -1,4 +1,4 @@
-//! Agents: names that wrote, claimed, waited or were written to, with their cursors.
+//! Agents: all senders and recipients, with their cursors.
 
 use orch_core::id::{EventId, MessageId, RunId, Slug};
 use orch_core::time::{Time, TimeSpan};
@@ -13,13 +13,13 @@ use crate::{Fault, Transaction};
 pub struct Agent {
     /// Its name.
     pub name: Slug,
-    /// When it last did something.
+    /// When it was last active.
     pub last_seen_at: Option<Time>,
-    /// Through which message it has read.
+    /// The last message that it has acknowledged.
     pub cursor: MessageId,
 }
 
-/// An agent that does something often is noted this often.
+/// The minimum time between two updates of an agent's last activity.
 const SEEN_EVERY: TimeSpan = TimeSpan::from_seconds(10);
 
 statements! {
@@ -51,22 +51,16 @@ fn agent_from_row(row: &dyn SqlRow) -> Result<Agent, Fault> {
 }
 
 /// Loads an agent.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Agent>, Fault> {
     tx.query_first(LOAD, &[name.as_str().into()], agent_from_row)
 }
 
-/// How many agents there are.
-///
-/// # Errors
-/// The store failed.
+/// Counts all agents.
 pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
     tx.query_number(COUNT, &[])
 }
 
-/// Registers the name of an agent that is written to; returns whether the agent was ever seen.
+/// Registers the name of a recipient; returns whether the agent was ever active.
 pub fn register_name(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<bool, Fault> {
     let seen = tx.query_first(NAME, &[name.as_str().into(), now.0.into()], |row| time_or_null(row, 0))?;
     Ok(seen.flatten().is_some())
@@ -127,27 +121,18 @@ pub fn list_seen(tx: &mut Transaction<'_>, names: &[&Slug]) -> Result<Vec<Slug>,
     tx.query_all(SEEN_MANY, &[names.as_str().into()], |row| slug_column(row, 0))
 }
 
-/// Notes that an agent does something, to the nearest ten seconds.
-///
-/// # Errors
-/// The store failed.
+/// Records that an agent is active, at most every ten seconds.
 pub fn record_sighting(tx: &mut Transaction<'_>, name: &Slug, now: Time) -> Result<(), Fault> {
     let seen_at = load(tx, name)?.and_then(|agent| agent.last_seen_at);
     record_sighting_after(tx, name, seen_at, now)
 }
 
-/// Moves an agent's cursor forward; says whether it moved.
-///
-/// # Errors
-/// The store failed.
+/// Advances an agent's cursor; returns whether it moved.
 pub fn advance_cursor(tx: &mut Transaction<'_>, name: &Slug, through: MessageId) -> Result<bool, Fault> {
     tx.execute(READ_THROUGH, &[name.as_str().into(), through.0.into()]).map(|rows| rows > 0)
 }
 
-/// How far a lead has acknowledged events, of one run or (`None`) of the whole store; `None` when it never did.
-///
-/// # Errors
-/// The store failed.
+/// Returns a lead's event cursor for one run or (`None`) for the whole store; `None` when it never acknowledged an event.
 pub fn load_event_cursor(
     tx: &mut Transaction<'_>,
     lead: &Slug,
@@ -157,10 +142,7 @@ pub fn load_event_cursor(
     tx.query_first(EVENT_CURSOR, &[lead.as_str().into(), run.into()], |row| row.int(0).map(EventId))
 }
 
-/// Moves a lead's cursor forward.
-///
-/// # Errors
-/// The store failed.
+/// Advances a lead's event cursor.
 pub fn advance_event_cursor(
     tx: &mut Transaction<'_>,
     lead: &Slug,

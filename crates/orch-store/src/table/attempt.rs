@@ -81,35 +81,29 @@ fn attempt_from_row(row: &dyn SqlRow) -> Result<Attempt, Fault> {
     })
 }
 
-/// The key that the next attempt gets: its thread must be able to name it before it is written.
-///
-/// # Errors
-/// The store failed.
+/// Returns the key of the next attempt, so that its thread can refer to it before it is inserted.
 pub fn next_id(tx: &mut Transaction<'_>) -> Result<AttemptId, Fault> {
     tx.query_number(NEXT, &[]).map(|id| AttemptId(id.max(1)))
 }
 
-/// What a new attempt is made of.
+/// The fields of a new attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct NewAttemptRow<'a> {
     /// Its key.
     pub id: AttemptId,
-    /// The task it is a try at.
+    /// Its task.
     pub task: &'a Task,
-    /// Which try.
+    /// Its number.
     pub number: u32,
-    /// Whom it is sent to.
+    /// The recipient.
     pub agent: &'a Slug,
-    /// Its thread; without one it is preparing.
+    /// Its thread; `None` while it is preparing.
     pub thread: Option<ThreadId>,
-    /// Whether there is anything to check.
+    /// The status of its checks.
     pub checks: ChecksStatus,
 }
 
-/// Writes a new attempt at a task.
-///
-/// # Errors
-/// The store failed.
+/// Inserts an attempt.
 pub fn insert(tx: &mut Transaction<'_>, new: NewAttemptRow<'_>, now: Time) -> Result<Attempt, Fault> {
     let NewAttemptRow { id, task, number, agent, thread, checks } = new;
     let state = if thread.is_some() { AttemptState::Dispatched } else { AttemptState::Preparing };
@@ -142,10 +136,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewAttemptRow<'_>, now: Time) -> Re
     })
 }
 
-/// Writes what may change of an attempt.
-///
-/// # Errors
-/// The store failed.
+/// Updates the mutable columns of an attempt.
 pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 9] = [
         attempt.id.0.into(),
@@ -162,33 +153,21 @@ pub fn save(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<(), Fault> {
 }
 
 /// Loads an attempt.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Attempt>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], attempt_from_row)
 }
 
-/// A task's attempt of this number.
-///
-/// # Errors
-/// The store failed.
+/// Loads a task's attempt of this number.
 pub fn load_by_number(tx: &mut Transaction<'_>, task: TaskId, number: u32) -> Result<Option<Attempt>, Fault> {
     tx.query_first(NUMBERED, &[task.0.into(), number.into()], attempt_from_row)
 }
 
-/// A run's live attempts, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's live attempts, oldest first.
 pub fn list_live(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Attempt>, Fault> {
     tx.query_all(LIVE, &[run.0.into(), limit.into()], attempt_from_row)
 }
 
-/// Writes the long texts of an attempt.
-///
-/// # Errors
-/// The store failed.
+/// Saves the long texts of an attempt.
 pub fn save_text(tx: &mut Transaction<'_>, id: AttemptId, text: &AttemptText) -> Result<(), Fault> {
     let (run_verify, task_verify) = (list_text(&text.run_verify), list_text(&text.task_verify));
     let values: [SqlParameter<'_>; 4] = [
@@ -200,10 +179,7 @@ pub fn save_text(tx: &mut Transaction<'_>, id: AttemptId, text: &AttemptText) ->
     tx.execute(INSERT_TEXT, &values).map(|_| ())
 }
 
-/// The long texts of an attempt; empty where none were written.
-///
-/// # Errors
-/// The store failed.
+/// Loads the long texts of an attempt; empty when none were saved.
 pub fn load_text(tx: &mut Transaction<'_>, id: AttemptId) -> Result<AttemptText, Fault> {
     Ok(tx.query_first(TEXT, &[id.0.into()], text_from_row)?.unwrap_or_default())
 }
@@ -226,26 +202,17 @@ fn text_from_row(row: &dyn SqlRow) -> Result<AttemptText, Fault> {
     })
 }
 
-/// A task's attempts, newest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a task's attempts, newest first.
 pub fn list_by_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec<Attempt>, Fault> {
     tx.query_all(OF_TASK, &[task.0.into(), limit.into()], attempt_from_row)
 }
 
-/// Live attempts of all runs, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists live attempts of all runs, oldest first.
 pub fn list_live_of_all_runs(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<Attempt>, Fault> {
     tx.query_all(LIVE_OF_ALL, &[limit.into()], attempt_from_row)
 }
 
-/// A run's attempts behind one, by task and number, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's attempts behind one, by task and number, and how many there are in all.
 pub fn list_by_run(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -256,10 +223,7 @@ pub fn list_by_run(
     Ok((tx.query_all(OF_RUN, &values, attempt_from_row)?, tx.query_number(COUNT_OF_RUN, &[run.0.into()])?))
 }
 
-/// How long a run's last 50 done tasks took, those of them that tell.
-///
-/// # Errors
-/// The store failed.
+/// Returns how long a run's last 50 done tasks took, those of them that tell.
 pub fn recent_durations(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<TimeSpan>, Fault> {
     tx.query_all(DURATIONS, &[run.0.into()], |row| row.int(0).map(TimeSpan))
 }

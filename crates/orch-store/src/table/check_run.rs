@@ -1,4 +1,4 @@
-//! Checks that ran.
+//! Results of checks.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
 use orch_core::id::{AttemptId, CommitHash, RunId};
@@ -45,10 +45,7 @@ fn check_from_row(row: &dyn SqlRow) -> Result<CheckRun, Fault> {
     })
 }
 
-/// Remembers a check that ran.
-///
-/// # Errors
-/// The store failed.
+/// Inserts the result of a check.
 pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 12] = [
         check.run.0.into(),
@@ -67,18 +64,12 @@ pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
     tx.execute(INSERT, &values).map(|_| ())
 }
 
-/// The last checks of an attempt at each stage, in the order they ran.
-///
-/// # Errors
-/// The store failed.
+/// Lists the last checks of an attempt at each stage, in the order they ran.
 pub fn list_by_attempt(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Vec<CheckRun>, Fault> {
     tx.query_all(OF_ATTEMPT, &[attempt.0.into()], check_from_row)
 }
 
-/// The last checks of a run at a stage, in the order they ran.
-///
-/// # Errors
-/// The store failed.
+/// Lists the last checks of a run at a stage, in the order they ran.
 pub fn list_by_stage(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -87,18 +78,12 @@ pub fn list_by_stage(
     tx.query_all(OF_STAGE, &[run.0.into(), stage.name().into()], check_from_row)
 }
 
-/// Forgets what earlier checks of an attempt at a stage said: they run again.
-///
-/// # Errors
-/// The store failed.
+/// Deletes the results of an attempt at a stage, before its checks run again.
 pub fn clear_attempt(tx: &mut Transaction<'_>, attempt: AttemptId, stage: CheckStage) -> Result<(), Fault> {
     tx.execute(CLEAR, &[attempt.0.into(), stage.name().into()]).map(|_| ())
 }
 
-/// Forgets what earlier checks of a run as a whole at a stage said: they run again.
-///
-/// # Errors
-/// The store failed.
+/// Deletes the results of a run's branch at a stage, before its checks run again.
 pub fn clear_run(tx: &mut Transaction<'_>, run: RunId, stage: CheckStage) -> Result<(), Fault> {
     tx.execute(CLEAR_RUN, &[run.0.into(), stage.name().into()]).map(|_| ())
 }

@@ -97,66 +97,42 @@ fn ranked_from_row(row: &dyn SqlRow) -> Result<(TaskId, u32), Fault> {
 }
 
 /// Adds an edge.
-///
-/// # Errors
-/// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<(), Fault> {
     tx.execute(INSERT, &[task.0.into(), on.0.into()]).map(|_| ())
 }
 
-/// Removes an edge; says whether it was there.
-///
-/// # Errors
-/// The store failed.
+/// Deletes an edge; returns whether it existed.
 pub fn delete(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
     tx.execute(DELETE, &[task.0.into(), on.0.into()]).map(|rows| rows > 0)
 }
 
-/// Whether an edge is there.
-///
-/// # Errors
-/// The store failed.
+/// Returns whether an edge exists.
 pub fn exists(tx: &mut Transaction<'_>, task: TaskId, on: TaskId) -> Result<bool, Fault> {
     tx.query_number(EXISTS, &[task.0.into(), on.0.into()]).map(|count| count > 0)
 }
 
-/// The tasks that wait for one.
-///
-/// # Errors
-/// The store failed.
+/// Lists the tasks that wait for one.
 pub fn list_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<TaskId>, Fault> {
     tx.query_all(DEPENDENTS, &[on.0.into()], |row| row.int(0).map(TaskId))
 }
 
-/// The tasks that wait for one, with their ranks.
-///
-/// # Errors
-/// The store failed.
+/// Returns the tasks that wait for one, with their ranks.
 pub fn ranked_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
     tx.query_all(RANKED_DEPENDENTS, &[on.0.into()], ranked_from_row)
 }
 
-/// The tasks that one waits or waited for, with their ranks.
-///
-/// # Errors
-/// The store failed.
+/// Returns the tasks that one waits or waited for, with their ranks.
 pub fn ranked_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
     tx.query_all(RANKED_DEPENDENCIES, &[task.0.into()], ranked_from_row)
 }
 
-/// The highest rank among the tasks that wait for one; `None` when nothing waits for it.
-///
-/// # Errors
-/// The store failed.
+/// Returns the highest rank among the tasks that wait for one; `None` when nothing waits for it.
 pub fn longest_dependent(tx: &mut Transaction<'_>, on: TaskId) -> Result<Option<u32>, Fault> {
     let rank = tx.query_first(LONGEST_DEPENDENT, &[on.0.into()], |row| super::count_or_null(row, 0))?;
     Ok(rank.flatten())
 }
 
-/// Keys of a task's unfinished dependencies, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Returns keys of a task's unfinished dependencies, oldest first.
 pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
     tx.query_all(WAITS_FOR, &[task.0.into()], |row| slug_column(row, 0))
 }
@@ -180,26 +156,17 @@ pub fn root_causes(
     })
 }
 
-/// Keys of all of a task's dependencies, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Returns keys of all of a task's dependencies, oldest first.
 pub fn dependency_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
     tx.query_all(KEYS, &[task.0.into()], |row| slug_column(row, 0))
 }
 
-/// All edges of a run, as pairs (task, on).
-///
-/// # Errors
-/// The store failed.
+/// Lists all edges of a run, as pairs (task, on).
 pub fn list_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskId)>, Fault> {
     tx.query_all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
 }
 
-/// A run's edges behind one, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
+/// Returns a run's edges behind one, and how many there are in all.
 pub fn edges_of_run(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -210,10 +177,7 @@ pub fn edges_of_run(
     Ok((tx.query_all(EDGES_OF_RUN, &values, edge_from_row)?, tx.query_number(COUNT_OF_RUN, &[run.0.into()])?))
 }
 
-/// What a task waits or waited for, behind one, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
+/// Returns what a task waits or waited for, behind one, and how many there are in all.
 pub fn edges_of_task(
     tx: &mut Transaction<'_>,
     task: TaskId,
@@ -224,10 +188,7 @@ pub fn edges_of_task(
     Ok((edges, tx.query_number(COUNT_OF_TASK, &[task.0.into()])?))
 }
 
-/// What waits for a task, behind one.
-///
-/// # Errors
-/// The store failed.
+/// Returns what waits for a task, behind one.
 pub fn edges_on_task(
     tx: &mut Transaction<'_>,
     on: TaskId,

@@ -43,7 +43,7 @@ statements! {
     const ANY = "SELECT EXISTS (SELECT 1 FROM effect)";
 }
 
-/// What the column `intent` says of a worktree that may be kept as a spare.
+/// The value of the column `intent` for a worktree that may be kept as a spare.
 const PARK: &str = "park";
 
 fn effect_from_row(row: &dyn SqlRow) -> Result<PendingEffect, Fault> {
@@ -67,7 +67,7 @@ fn effect_from_row(row: &dyn SqlRow) -> Result<PendingEffect, Fault> {
 }
 
 /// Reads an effect from its columns; `None` where the attempt that it needs is missing.
-/// A payload that cannot be read is as good as none.
+/// An unreadable payload is treated as a missing one.
 fn effect_from_columns(
     kind: EffectKind,
     attempt: Option<AttemptId>,
@@ -94,7 +94,7 @@ fn effect_from_columns(
     })
 }
 
-/// The payload of an effect as the column `intent` holds it.
+/// Returns the payload of an effect as the column `intent` holds it.
 fn payload_text(effect: &Effect) -> Option<String> {
     match effect {
         Effect::CreateBranch
@@ -182,7 +182,7 @@ pub fn insert_held(
     tx.query_first(REQUEST, &values, effect_from_row)
 }
 
-/// Whether any effect is pending.
+/// Returns whether any effect is pending.
 pub fn any_pending(tx: &mut Transaction<'_>) -> Result<bool, Fault> {
     tx.query_number(ANY, &[]).map(|any| any != 0)
 }

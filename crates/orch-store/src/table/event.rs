@@ -1,4 +1,4 @@
-//! The append-only history.
+//! The append-only event log.
 
 use orch_core::event::{Event, EventDatum, EventKind, NewEvent};
 use orch_core::id::{AttemptName, EventId, RunId, TaskId, TaskName, ThreadId};
@@ -55,9 +55,6 @@ fn event_from_row(row: &dyn SqlRow) -> Result<Event, Fault> {
 }
 
 /// Appends an event.
-///
-/// # Errors
-/// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(), Fault> {
     let data = data_text(&event.data);
     let about = event.about;
@@ -91,10 +88,7 @@ fn data_text(data: &[(&'static str, EventDatum)]) -> String {
     serde_json::Value::Object(object.collect()).to_string()
 }
 
-/// A run's events after one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's events after one, oldest first.
 pub fn list_by_run(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -104,18 +98,12 @@ pub fn list_by_run(
     tx.query_all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], event_from_row)
 }
 
-/// Events of threads that belong to no run, after one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists events without a run after one, oldest first.
 pub fn list_without_run(tx: &mut Transaction<'_>, after: EventId, limit: u32) -> Result<Vec<Event>, Fault> {
     tx.query_all(OF_NO_RUN, &[after.0.into(), limit.into()], event_from_row)
 }
 
-/// A task's events after one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a task's events after one, oldest first.
 pub fn list_by_task(
     tx: &mut Transaction<'_>,
     task: TaskId,
@@ -125,18 +113,12 @@ pub fn list_by_task(
     tx.query_all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], event_from_row)
 }
 
-/// The last events of a kind in a run, newest first; there are few kinds that are worth asking for without an index.
-///
-/// # Errors
-/// The store failed.
+/// Returns the last 100 events of a kind in a run, newest first; there is no index for it.
 pub fn last_of_kind(tx: &mut Transaction<'_>, run: RunId, kind: EventKind) -> Result<Vec<Event>, Fault> {
     tx.query_all(LAST_OF_KIND, &[run.0.into(), kind.name().into()], event_from_row)
 }
 
-/// A run's events of these kinds after one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's events of these kinds after one, oldest first.
 pub fn list_of_kinds(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -144,7 +126,7 @@ pub fn list_of_kinds(
     kinds: &[EventKind],
     limit: u32,
 ) -> Result<Vec<Event>, Fault> {
-    // One kind after the other: there may be a great many of the others since the lead last looked.
+    // One query per kind: there may be many events of other kinds.
     let mut events = Vec::new();
     for (index, kind) in kinds.iter().enumerate() {
         if kinds[..index].contains(kind) {
@@ -161,42 +143,27 @@ pub fn list_of_kinds(
     Ok(events)
 }
 
-/// How many events a run has after one.
-///
-/// # Errors
-/// The store failed.
+/// Counts the events of a run after one.
 pub fn count_of_run(tx: &mut Transaction<'_>, run: RunId, after: EventId) -> Result<i64, Fault> {
     tx.query_number(COUNT_OF_RUN, &[run.0.into(), after.0.into()])
 }
 
-/// How many events belong to no run after one.
-///
-/// # Errors
-/// The store failed.
+/// Counts the events without a run after one.
 pub fn count_of_no_run(tx: &mut Transaction<'_>, after: EventId) -> Result<i64, Fault> {
     tx.query_number(COUNT_OF_NO_RUN, &[after.0.into()])
 }
 
-/// How many events a task has after one.
-///
-/// # Errors
-/// The store failed.
+/// Counts the events of a task after one.
 pub fn count_of_task(tx: &mut Transaction<'_>, task: TaskId, after: EventId) -> Result<i64, Fault> {
     tx.query_number(COUNT_OF_TASK, &[task.0.into(), after.0.into()])
 }
 
-/// The newest event of the store; 0 when there is none.
-///
-/// # Errors
-/// The store failed.
+/// Returns the newest event of the store; 0 when there is none.
 pub fn newest_id(tx: &mut Transaction<'_>) -> Result<EventId, Fault> {
     tx.query_number(NEWEST, &[]).map(EventId)
 }
 
-/// Runs that ended after an event.
-///
-/// # Errors
-/// The store failed.
+/// Returns runs that ended after an event.
 pub fn runs_ended_after(tx: &mut Transaction<'_>, after: EventId) -> Result<Vec<RunId>, Fault> {
     tx.query_all(ENDED_AFTER, &[after.0.into()], |row| row.int(0).map(RunId))
 }

@@ -43,9 +43,6 @@ impl IdSequence {
 }
 
 /// Sees that numbers up to this one are never given again.
-///
-/// # Errors
-/// The store failed.
 pub fn raise_high_water(tx: &mut Transaction<'_>, what: IdSequence, id: i64) -> Result<(), Fault> {
     tx.execute(RAISE, &[what.name().into(), id.into()]).map(|_| ())
 }

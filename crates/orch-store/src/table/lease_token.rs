@@ -1,4 +1,4 @@
-//! Digests of every token that was ever given, so that a late write can be told from a forged one.
+//! Digests of all tokens ever issued, to distinguish late writes from forged ones.
 
 use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::TokenDigest;
@@ -14,10 +14,7 @@ statements! {
     const HOLDER = "SELECT holder FROM lease_token WHERE thread_id = $1 AND token = $2";
 }
 
-/// Notes a token that is given.
-///
-/// # Errors
-/// The store failed.
+/// Records an issued token.
 pub fn insert(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -30,9 +27,6 @@ pub fn insert(
 }
 
 /// Whom a token was given to, if it ever was.
-///
-/// # Errors
-/// The store failed.
 pub fn find_holder(
     tx: &mut Transaction<'_>,
     thread: ThreadId,

@@ -1,4 +1,4 @@
-//! Messages, never changed once written.
+//! Messages, immutable once written.
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
@@ -34,7 +34,7 @@ statements! {
     const LAST_OF_KIND = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
     const TO_AGENT = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
     const TO_AGENT_OF_KIND = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
-    // An agent may be a queue that many share, with much sent to it: a thread's own messages are fewer.
+    // An agent may be a shared queue with many messages: a thread has fewer.
     const TO_AGENT_IN_THREAD = select!(
         "INDEXED BY message_thread WHERE thread_id = $4 AND to_agent = $1 AND id > $2 ORDER BY id LIMIT $3"
     );
@@ -81,10 +81,7 @@ fn message_from_row(row: &dyn SqlRow) -> Result<Message, Fault> {
     })
 }
 
-/// Writes a message; the thread's own count is the caller's to keep.
-///
-/// # Errors
-/// The store failed.
+/// Inserts a message; the caller updates the thread's message count.
 pub fn insert(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -111,17 +108,11 @@ pub fn insert(
 }
 
 /// Loads a message.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: MessageId) -> Result<Option<Message>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], message_from_row)
 }
 
-/// A thread's messages after one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a thread's messages after one, oldest first.
 pub fn list_by_thread(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -131,20 +122,14 @@ pub fn list_by_thread(
     tx.query_all(OF_THREAD, &[thread.0.into(), after.0.into(), limit.into()], message_from_row)
 }
 
-/// A thread's newest messages, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Returns a thread's newest messages, oldest first.
 pub fn last_of_thread(tx: &mut Transaction<'_>, thread: ThreadId, limit: u32) -> Result<Vec<Message>, Fault> {
     let mut messages = tx.query_all(LAST_OF_THREAD, &[thread.0.into(), limit.into()], message_from_row)?;
     messages.reverse();
     Ok(messages)
 }
 
-/// A thread's newest message of a kind.
-///
-/// # Errors
-/// The store failed.
+/// Returns a thread's newest message of a kind.
 pub fn last_of_kind(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -153,25 +138,22 @@ pub fn last_of_kind(
     tx.query_first(LAST_OF_KIND, &[thread.0.into(), kind.name().into()], message_from_row)
 }
 
-/// Which messages an agent looks for.
+/// A filter of messages.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageFilter<'a> {
-    /// Whom they are to.
+    /// The recipient.
     pub to: &'a Slug,
-    /// After this one.
+    /// Only messages after this one.
     pub after: MessageId,
-    /// In this thread only.
+    /// Only messages of this thread.
     pub thread: Option<ThreadId>,
-    /// Of this kind only.
+    /// Only messages of this kind.
     pub kind: Option<MessageKind>,
-    /// The most to return.
+    /// The maximum number of messages.
     pub limit: u32,
 }
 
-/// Messages to an agent, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists messages to an agent, oldest first.
 pub fn list_matching(tx: &mut Transaction<'_>, search: &MessageFilter<'_>) -> Result<Vec<Message>, Fault> {
     let common: [SqlParameter<'_>; 3] =
         [search.to.as_str().into(), search.after.0.into(), search.limit.into()];
@@ -190,18 +172,12 @@ pub fn list_matching(tx: &mut Transaction<'_>, search: &MessageFilter<'_>) -> Re
     }
 }
 
-/// How many messages to an agent come after one.
-///
-/// # Errors
-/// The store failed.
+/// Counts the messages to an agent after one.
 pub fn count_to(tx: &mut Transaction<'_>, to: &Slug, after: MessageId) -> Result<i64, Fault> {
     tx.query_number(COUNT_TO_AGENT, &[to.as_str().into(), after.0.into()])
 }
 
-/// The newest messages to an agent in a thread after one, oldest first, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
+/// Lists the newest messages to an agent in a thread after one, oldest first, and how many there are in all.
 pub fn list_unread(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -220,18 +196,12 @@ pub fn list_unread(
     Ok((messages, count))
 }
 
-/// The newest message that the store has or has had; 0 when there was none.
-///
-/// # Errors
-/// The store failed.
+/// Returns the highest message number ever used; 0 when there was none.
 pub fn newest_id(tx: &mut Transaction<'_>) -> Result<MessageId, Fault> {
     tx.query_number(NEWEST, &[]).map(MessageId)
 }
 
-/// The newest question of a writer with this text.
-///
-/// # Errors
-/// The store failed.
+/// Finds a sender's newest question with this text.
 pub fn find_question(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -241,10 +211,7 @@ pub fn find_question(
     tx.query_first(QUESTION_OF, &[thread.0.into(), from.as_str().into(), body.into()], message_from_row)
 }
 
-/// The answer to a question, if it was ever given: what follows it, unless that is another question.
-///
-/// # Errors
-/// The store failed.
+/// Finds the answer to a question: the next question or answer after it, if that is an answer.
 pub fn find_answer(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -254,10 +221,7 @@ pub fn find_answer(
     Ok(next.filter(|message| message.content.kind == MessageKind::Answer))
 }
 
-/// A late message of the same writer with the same text, which a repeated late write attaches to.
-///
-/// # Errors
-/// The store failed.
+/// Finds a late message of a sender with this text, to which a repeated late write attaches.
 pub fn find_late_duplicate(
     tx: &mut Transaction<'_>,
     thread: ThreadId,

@@ -1,4 +1,4 @@
-//! One file per table: the statements as constants beside the row they map.
+//! One file per table: the statements as constants next to the mapping of their rows.
 
 pub mod agent;
 pub mod attempt;
@@ -26,7 +26,7 @@ use orch_core::time::{Time, TimeSpan};
 use crate::Fault;
 use crate::driver::SqlRow;
 
-/// A name that was checked before it was written.
+/// Reads a name that was validated before it was written.
 fn slug_column(row: &dyn SqlRow, column: usize) -> Result<Slug, Fault> {
     row.text(column).map(Slug::from_stored)
 }
@@ -47,7 +47,7 @@ fn span_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<TimeSpan>, Fau
     Ok(row.int_or_null(column)?.map(TimeSpan))
 }
 
-/// A count or a small number.
+/// Reads a count or a small number.
 fn count_column(row: &dyn SqlRow, column: usize) -> Result<u32, Fault> {
     let number = row.int(column)?;
     u32::try_from(number).map_err(|_| Fault::Value { table: "answer", value: number.to_string() })
@@ -57,7 +57,7 @@ fn count_or_null(row: &dyn SqlRow, column: usize) -> Result<Option<u32>, Fault> 
     row.int_or_null(column)?.map(|_| count_column(row, column)).transpose()
 }
 
-/// One of a closed set of names.
+/// Reads one of a closed set of names.
 fn name_column<T>(
     row: &dyn SqlRow,
     column: usize,
@@ -68,12 +68,12 @@ fn name_column<T>(
     parse(&name).ok_or(Fault::Value { table, value: name })
 }
 
-/// What must be there in this state.
+/// Returns a value that this state requires.
 fn require_present<T>(value: Option<T>, table: &'static str, column: &str) -> Result<T, Fault> {
     value.ok_or_else(|| Fault::Value { table, value: format!("no {column}") })
 }
 
-/// A list as it is kept: a JSON array, or nothing when it is empty.
+/// Encodes a list as a column holds it: a JSON array, or null when it is empty.
 fn list_text<T: AsRef<str>>(entries: &[T]) -> Option<String> {
     if entries.is_empty() {
         return None;
@@ -106,7 +106,7 @@ fn name_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     serde_json::Value::from_iter(names).to_string()
 }
 
-/// The statements of every table, each with its table and its name.
+/// Returns the statements of every table, each with its table and its name.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate::Statement)])> {
     vec![

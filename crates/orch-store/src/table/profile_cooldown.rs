@@ -1,4 +1,4 @@
-//! What the workers of profiles ran into lately, and until when none is started.
+//! Cooldowns of profiles: until when no worker is started, and why.
 
 use orch_core::id::Slug;
 use orch_core::time::Time;
@@ -8,12 +8,12 @@ use crate::driver::SqlRow;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-/// How a profile does.
+/// The cooldown of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileCooldown {
     /// The profile.
     pub profile: Slug,
-    /// Until when no worker of it is started.
+    /// The end of the cooldown.
     pub until: Option<Time>,
     /// How many of its workers in a row ended in a way that is not their task's fault.
     pub failures: u32,
@@ -43,9 +43,6 @@ fn cooldown_from_row(row: &dyn SqlRow) -> Result<ProfileCooldown, Fault> {
 }
 
 /// Writes how a profile does.
-///
-/// # Errors
-/// The store failed.
 pub fn upsert(tx: &mut Transaction<'_>, rest: &ProfileCooldown) -> Result<(), Fault> {
     let values = [
         rest.profile.as_str().into(),
@@ -57,26 +54,17 @@ pub fn upsert(tx: &mut Transaction<'_>, rest: &ProfileCooldown) -> Result<(), Fa
     tx.execute(PUT, &values).map(|_| ())
 }
 
-/// How a profile does; `None` when nothing is the matter.
-///
-/// # Errors
-/// The store failed.
+/// Loads the cooldown of a profile; `None` without recent failures.
 pub fn load(tx: &mut Transaction<'_>, profile: &Slug) -> Result<Option<ProfileCooldown>, Fault> {
     tx.query_first(LOAD, &[profile.as_str().into()], cooldown_from_row)
 }
 
-/// Every profile with which something is the matter, by name.
-///
-/// # Errors
-/// The store failed.
+/// Lists all cooldowns by profile.
 pub fn list_all(tx: &mut Transaction<'_>) -> Result<Vec<ProfileCooldown>, Fault> {
     tx.query_all(ALL, &[], cooldown_from_row)
 }
 
 /// Forgets what was the matter with a profile.
-///
-/// # Errors
-/// The store failed.
 pub fn delete(tx: &mut Transaction<'_>, profile: &Slug) -> Result<(), Fault> {
     tx.execute(DROP, &[profile.as_str().into()]).map(|_| ())
 }

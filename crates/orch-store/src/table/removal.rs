@@ -1,7 +1,7 @@
-//! Forgetting a run: the rows of every table that are its own.
+//! Deletes a run with its rows in every table.
 //!
-//! Events are numbered without a gap, so theirs stay, and say nothing any more: they belong to the run 0, which there
-//! is never.
+//! Events are numbered without gaps, so the run's events stay as empty rows of run 0, which does not
+//! exist.
 
 use orch_core::id::RunId;
 
@@ -11,7 +11,7 @@ use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 statements! {
-    /// What goes, in an order in which each statement still finds what it goes by.
+    /// The deletions, ordered so that each statement still finds the rows that it selects by.
     const FORGET: [18] = [
         "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
         "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
@@ -35,10 +35,7 @@ statements! {
     ];
 }
 
-/// Forgets a run with everything that is its own.
-///
-/// # Errors
-/// The store failed.
+/// Deletes a run with all of its rows.
 pub fn delete_run(tx: &mut Transaction<'_>, run: RunId) -> Result<(), Fault> {
     let (thread, message) = (thread::newest_id(tx)?, message::newest_id(tx)?);
     id_high_water::raise_high_water(tx, IdSequence::Thread, thread.0)?;

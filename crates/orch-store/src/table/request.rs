@@ -1,4 +1,4 @@
-//! Answers to requests that may be repeated.
+//! Receipts of requests, for idempotent repeats.
 
 use orch_core::time::Time;
 
@@ -6,16 +6,16 @@ use super::time_column;
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
-/// A request that was applied.
+/// The receipt of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestReceipt {
     /// A digest of its command and arguments.
     pub fingerprint: String,
-    /// When it was applied.
+    /// When the request was applied.
     pub at: Time,
-    /// What it was answered with; empty while what it asked for is under way.
+    /// The response; empty while the request is in progress.
     pub answer: String,
-    /// What it is about, where it is more than one transaction: enough to go on with it.
+    /// The subject of a request of several transactions, for resuming it.
     pub subject: Option<String>,
 }
 
@@ -30,9 +30,6 @@ statements! {
 }
 
 /// Loads a request by the digest of its key.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<RequestReceipt>, Fault> {
     tx.query_first(LOAD, &[key.into()], |row| {
         Ok(RequestReceipt {
@@ -45,9 +42,6 @@ pub fn load(tx: &mut Transaction<'_>, key: &str) -> Result<Option<RequestReceipt
 }
 
 /// Records a request.
-///
-/// # Errors
-/// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &RequestReceipt) -> Result<(), Fault> {
     let RequestReceipt { fingerprint, at, answer, subject } = request;
     tx.execute(
@@ -63,26 +57,17 @@ pub fn insert(tx: &mut Transaction<'_>, key: &str, request: &RequestReceipt) -> 
     .map(|_| ())
 }
 
-/// Forgets some of the requests that were applied before a time.
-///
-/// # Errors
-/// The store failed.
+/// Deletes at most 100 of the receipts from before a time.
 pub fn delete_expired(tx: &mut Transaction<'_>, before: Time) -> Result<(), Fault> {
     tx.execute(FORGET, &[before.0.into()]).map(|_| ())
 }
 
-/// Records the answer of a request that was under way; one that was answered keeps its answer.
-///
-/// # Errors
-/// The store failed.
+/// Records the response of a request in progress; an existing response is kept.
 pub fn record_answer(tx: &mut Transaction<'_>, key: &str, answer: &str) -> Result<(), Fault> {
     tx.execute(ANSWER, &[key.into(), answer.into()]).map(|_| ())
 }
 
-/// Forgets a request that was under way and came to nothing.
-///
-/// # Errors
-/// The store failed.
+/// Deletes the receipt of a request that was aborted.
 pub fn delete_unanswered(tx: &mut Transaction<'_>, key: &str) -> Result<(), Fault> {
     tx.execute(DROP, &[key.into()]).map(|_| ())
 }

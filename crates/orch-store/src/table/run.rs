@@ -1,4 +1,4 @@
-//! Runs, with the number of their tasks in each state.
+//! Runs, with the counts of their tasks by state.
 
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
@@ -129,7 +129,7 @@ fn state_from_row(row: &dyn SqlRow) -> Result<RunState, Fault> {
     })
 }
 
-/// What a new run is made of.
+/// The fields of a new run.
 #[derive(Clone, Copy, Debug)]
 pub struct NewRunRow<'a> {
     /// Its name.
@@ -140,14 +140,11 @@ pub struct NewRunRow<'a> {
     pub goal: Option<&'a str>,
     /// Its policy.
     pub policy: &'a Policy,
-    /// What it stands on.
+    /// Its repository, base and branch.
     pub ground: Option<&'a RunGit>,
 }
 
-/// Makes a run.
-///
-/// # Errors
-/// The store failed.
+/// Inserts a run.
 pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result<RunId, Fault> {
     let (policy, ground) = (new.policy, new.ground);
     let values: [SqlParameter<'_>; 17] = [
@@ -172,10 +169,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result
     tx.query_number(INSERT, &values).map(RunId)
 }
 
-/// Writes what may change of a run.
-///
-/// # Errors
-/// The store failed.
+/// Updates the mutable columns of a run.
 pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
     let (outcome, pause) = match &run.state {
         RunState::Finished(outcome) => (Some(outcome.name()), None),
@@ -207,10 +201,7 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
     tx.execute(SAVE, &values).map(|_| ())
 }
 
-/// Writes what judges and prepares a run's attempts, and what it may spend.
-///
-/// # Errors
-/// The store failed.
+/// Saves the rules and the budget of a run.
 pub fn save_rules(
     tx: &mut Transaction<'_>,
     id: RunId,
@@ -237,83 +228,53 @@ pub fn save_rules(
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }
 
-/// Adds to what a run has spent.
-///
-/// # Errors
-/// The store failed.
+/// Adds to the usage of a run.
 pub fn add_usage(tx: &mut Transaction<'_>, id: RunId, more: ResourceUsage) -> Result<(), Fault> {
     tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into(), more.attempts.into()])
         .map(|_| ())
 }
 
-/// Takes the row of a run away; what hangs on it is the caller's.
-///
-/// # Errors
-/// The store failed.
+/// Deletes the row of a run; the caller deletes its other rows.
 pub fn delete(tx: &mut Transaction<'_>, id: RunId) -> Result<(), Fault> {
     tx.execute(FORGET, &[id.0.into()]).map(|_| ())
 }
 
 /// Loads a run by its key.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: RunId) -> Result<Option<Run>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], run_from_row)
 }
 
 /// Loads a run by its name.
-///
-/// # Errors
-/// The store failed.
 pub fn load_by_name(tx: &mut Transaction<'_>, name: &Slug) -> Result<Option<Run>, Fault> {
     tx.query_first(NAMED, &[name.as_str().into()], run_from_row)
 }
 
-/// Open and paused runs, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists open and paused runs, oldest first.
 pub fn list_unfinished(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
     tx.query_all(UNFINISHED, &[], run_from_row)
 }
 
-/// The run that changed last.
-///
-/// # Errors
-/// The store failed.
+/// Loads the run that changed last.
 pub fn load_last_changed(tx: &mut Transaction<'_>) -> Result<Option<Run>, Fault> {
     tx.query_first(NEWEST_CHANGED, &[], run_from_row)
 }
 
-/// Runs, newest first, behind one.
-///
-/// # Errors
-/// The store failed.
+/// Lists runs before one, newest first.
 pub fn list(tx: &mut Transaction<'_>, before: RunId, limit: u32) -> Result<Vec<Run>, Fault> {
     tx.query_all(LIST, &[before.0.into(), limit.into()], run_from_row)
 }
 
-/// The runs that have worktrees, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the runs that have worktrees, oldest first.
 pub fn list_with_git(tx: &mut Transaction<'_>) -> Result<Vec<Run>, Fault> {
     tx.query_all(ON_GROUND, &[], run_from_row)
 }
 
-/// How many runs there are.
-///
-/// # Errors
-/// The store failed.
+/// Counts all runs.
 pub fn count(tx: &mut Transaction<'_>) -> Result<i64, Fault> {
     tx.query_number(COUNT, &[])
 }
 
-/// Whether a name is taken.
-///
-/// # Errors
-/// The store failed.
+/// Returns whether a run with this name exists.
 pub fn name_exists(tx: &mut Transaction<'_>, name: &Slug) -> Result<bool, Fault> {
     tx.query_number(TAKEN, &[name.as_str().into()]).map(|count| count > 0)
 }

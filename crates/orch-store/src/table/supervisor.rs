@@ -1,4 +1,4 @@
-//! Supervisors under way.
+//! Running supervisors.
 
 use orch_core::id::RunId;
 use orch_core::time::Time;
@@ -11,13 +11,13 @@ use crate::{Fault, Transaction};
 /// A supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Supervisor {
-    /// Its process, in a form that tells it from later ones with the same number.
+    /// The identity of its process, unique even after its process id is reused.
     pub process: String,
-    /// On which host.
+    /// The host that it runs on.
     pub host: String,
     /// The run that it drives; `None` is all of them.
     pub run: Option<RunId>,
-    /// Where what it prints goes, when it has no terminal.
+    /// The file of its output, when it has no terminal.
     pub log: Option<String>,
     /// When it was started.
     pub started_at: Time,
@@ -42,10 +42,7 @@ fn supervisor_from_row(row: &dyn SqlRow) -> Result<Supervisor, Fault> {
     })
 }
 
-/// Remembers a supervisor that begins.
-///
-/// # Errors
-/// The store failed.
+/// Records a supervisor that started.
 pub fn upsert(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), Fault> {
     let values = [
         supervisor.process.as_str().into(),
@@ -57,18 +54,12 @@ pub fn upsert(tx: &mut Transaction<'_>, supervisor: &Supervisor) -> Result<(), F
     tx.execute(PUT, &values).map(|_| ())
 }
 
-/// Forgets a supervisor that has ended.
-///
-/// # Errors
-/// The store failed.
+/// Deletes a supervisor that has exited.
 pub fn delete(tx: &mut Transaction<'_>, process: &str) -> Result<(), Fault> {
     tx.execute(DROP, &[process.into()]).map(|_| ())
 }
 
-/// All supervisors, also those that were killed; oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists all supervisors, including killed ones, oldest first.
 pub fn list_all(tx: &mut Transaction<'_>) -> Result<Vec<Supervisor>, Fault> {
     tx.query_all(ALL, &[], supervisor_from_row)
 }

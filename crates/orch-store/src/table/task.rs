@@ -139,7 +139,7 @@ fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
     })
 }
 
-/// What a new task's row is made of.
+/// The fields of a new task.
 #[derive(Clone, Copy, Debug)]
 pub struct NewTaskRow<'a> {
     /// Its run.
@@ -156,11 +156,11 @@ pub struct NewTaskRow<'a> {
     pub agent: Option<&'a Slug>,
     /// Its state.
     pub state: TaskState,
-    /// Its dependencies that are not done.
+    /// The number of unmet dependencies.
     pub unmet: u32,
-    /// Its dependencies that ended badly.
+    /// The number of broken dependencies.
     pub broken: u32,
-    /// The longest chain of dependents behind it.
+    /// Its rank: the length of its longest chain of dependents.
     pub rank: u32,
     /// Its own limit of failures.
     pub max_attempts: Option<u32>,
@@ -170,10 +170,7 @@ pub struct NewTaskRow<'a> {
     pub text: &'a TaskText,
 }
 
-/// Adds a task with its labels and texts.
-///
-/// # Errors
-/// The store failed.
+/// Inserts a task with its labels and texts.
 pub fn insert(tx: &mut Transaction<'_>, new: NewTaskRow<'_>, now: Time) -> Result<TaskId, Fault> {
     let labels = slugs_text(new.labels);
     let values: [SqlParameter<'_>; 14] = [
@@ -202,10 +199,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewTaskRow<'_>, now: Time) -> Resul
     Ok(id)
 }
 
-/// Writes a task's long texts.
-///
-/// # Errors
-/// The store failed.
+/// Saves a task's long texts.
 pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Result<(), Fault> {
     let (accept, verify) = (list_text(&text.accept), list_text(&text.verify));
     let values =
@@ -214,9 +208,6 @@ pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Resul
 }
 
 /// Loads a task's long texts.
-///
-/// # Errors
-/// The store failed.
 pub fn load_text(tx: &mut Transaction<'_>, id: TaskId) -> Result<TaskText, Fault> {
     Ok(tx.query_first(TEXT, &[id.0.into()], text_from_row)?.unwrap_or_default())
 }
@@ -232,10 +223,7 @@ fn text_from_row(row: &dyn SqlRow) -> Result<TaskText, Fault> {
     Ok(TaskText { spec: row.text_or_null(0)?, accept: list_column(row, 1)?, verify: list_column(row, 2)? })
 }
 
-/// Writes what moves: state, counters, attempt, tries.
-///
-/// # Errors
-/// The store failed.
+/// Updates the state of a task: state, counters, attempt, failures.
 pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 11] = [
         task.id.0.into(),
@@ -253,10 +241,7 @@ pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
     tx.execute(SAVE, &values).map(|_| ())
 }
 
-/// Writes what people edit: title, priority, labels, agent, tries.
-///
-/// # Errors
-/// The store failed.
+/// Updates the editable fields of a task: title, priority, labels, agent, limits.
 pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result<(), Fault> {
     let labels = slugs_text(&task.labels);
     let values: [SqlParameter<'_>; 8] = [
@@ -279,18 +264,12 @@ pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result
     Ok(())
 }
 
-/// Adds to what the attempts at a task have spent.
-///
-/// # Errors
-/// The store failed.
+/// Adds to the usage of a task's attempts.
 pub fn add_usage(tx: &mut Transaction<'_>, id: TaskId, more: ResourceUsage) -> Result<(), Fault> {
     tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
 }
 
-/// What the attempts at a task have spent, and how long they took together.
-///
-/// # Errors
-/// The store failed.
+/// Returns the usage of a task's attempts and their total wall time.
 pub fn load_usage(
     tx: &mut Transaction<'_>,
     id: TaskId,
@@ -305,50 +284,32 @@ pub fn load_usage(
         .unwrap_or((ResourceUsage::default(), TimeSpan(0))))
 }
 
-/// Writes a task's rank.
-///
-/// # Errors
-/// The store failed.
+/// Updates a task's rank.
 pub fn set_rank(tx: &mut Transaction<'_>, id: TaskId, rank: u32) -> Result<(), Fault> {
     tx.execute(SET_RANK, &[id.0.into(), rank.into()]).map(|_| ())
 }
 
 /// Loads a task by its key in the store.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: TaskId) -> Result<Option<Task>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], task_from_row)
 }
 
 /// Loads a task by its key in a run.
-///
-/// # Errors
-/// The store failed.
 pub fn load_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<Task>, Fault> {
     tx.query_first(BY_KEY, &[run.0.into(), key.as_str().into()], task_from_row)
 }
 
-/// The id of a key in a run.
-///
-/// # Errors
-/// The store failed.
+/// Returns the id of a key in a run.
 pub fn id_by_key(tx: &mut Transaction<'_>, run: RunId, key: &Slug) -> Result<Option<TaskId>, Fault> {
     tx.query_first(ID_BY_KEY, &[run.0.into(), key.as_str().into()], |row| row.int(0).map(TaskId))
 }
 
-/// A run's tasks behind one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's tasks after one, oldest first.
 pub fn list(tx: &mut Transaction<'_>, run: RunId, after: TaskId, limit: u32) -> Result<Vec<Task>, Fault> {
     tx.query_all(LIST, &[run.0.into(), after.0.into(), limit.into()], task_from_row)
 }
 
-/// A run's tasks in one state behind one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's tasks in one state after one, oldest first.
 pub fn list_in_state(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -363,10 +324,7 @@ pub fn list_in_state(
     )
 }
 
-/// A run's tasks with a label, oldest first, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's tasks with a label, oldest first, and how many there are in all.
 pub fn list_labelled(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -382,10 +340,7 @@ pub fn list_labelled(
     Ok((tasks, tx.query_number(COUNT_LABEL, &[run.0.into(), label, state])?))
 }
 
-/// A run's dispatchable tasks: priority, then the longest chain behind them, then age.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's dispatchable tasks: priority, then the longest chain behind them, then age.
 pub fn list_ready(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -399,10 +354,7 @@ pub fn list_ready(
     tx.query_all(READY, &values, task_from_row)
 }
 
-/// How many of a run's tasks with a label are dispatchable.
-///
-/// # Errors
-/// The store failed.
+/// Counts a run's dispatchable tasks with a label.
 pub fn count_ready_labelled(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -412,18 +364,12 @@ pub fn count_ready_labelled(
     tx.query_number(READY_LABEL_COUNT, &[run.0.into(), label.as_str().into(), now.0.into()])
 }
 
-/// How many of a run's ready tasks failed a moment ago and wait for their next try.
-///
-/// # Errors
-/// The store failed.
+/// Counts a run's ready tasks that wait for their retry delay.
 pub fn count_backing_off(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<i64, Fault> {
     tx.query_number(BACKOFF_COUNT, &[run.0.into(), now.0.into()])
 }
 
-/// When the next of those may be tried.
-///
-/// # Errors
-/// The store failed.
+/// Returns when the next retry delay of a run ends.
 pub fn next_retry_time(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<Option<Time>, Fault> {
     Ok(tx.query_first(BACKOFF_NEXT, &[run.0.into(), now.0.into()], |row| time_or_null(row, 0))?.flatten())
 }

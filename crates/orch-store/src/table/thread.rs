@@ -1,4 +1,4 @@
-//! Threads, with the state spread over columns and put together again here.
+//! Threads; their state is stored in several columns.
 
 use orch_core::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
 use orch_core::lease::{Lease, LeaseLength, TokenDigest};
@@ -117,7 +117,7 @@ statements! {
     const LIST_COUNT = "SELECT count(*) FROM thread";
     const LIST_STATE = select!("WHERE state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2");
     const LIST_STATE_COUNT = "SELECT count(*) FROM thread WHERE state = $1";
-    // What somebody holds is little beside what was ever sent.
+    // Few of all threads are held.
     const LIST_HELD = select!(
         "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2"
     );
@@ -128,7 +128,7 @@ statements! {
     );
     const LIST_FOR_COUNT =
         "SELECT count(*) FROM thread WHERE (to_agent = $1 OR holder = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)";
-    // From the messages to the threads: an agent has read most of what it was ever sent.
+    // Join from messages to threads: an agent has read most of its messages.
     const LIST_UNREAD = select!(
         "(SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $3 AND id > $5) AS unread CROSS JOIN thread",
         "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
@@ -174,7 +174,7 @@ fn thread_from_row(row: &dyn SqlRow) -> Result<Thread, Fault> {
     })
 }
 
-/// The state with its data, from columns 11 to 21.
+/// Returns the state with its data, from columns 11 to 21.
 fn state_from_row(row: &dyn SqlRow) -> Result<ThreadState, Fault> {
     let status = name_column(row, 11, "thread", ThreadStatus::parse)?;
     let token = || Ok::<_, Fault>(TokenDigest(require_present(row.text_or_null(14)?, "thread", "token")?));
@@ -215,10 +215,7 @@ fn lease_length(milliseconds: i64) -> LeaseLength {
     LeaseLength::new(TimeSpan(milliseconds)).unwrap_or(LeaseLength::DEFAULT)
 }
 
-/// Begins a thread; its first message, counted already, is the caller's to write.
-///
-/// # Errors
-/// The store failed.
+/// Inserts a thread; the caller inserts its first message, which is counted already.
 pub fn insert(tx: &mut Transaction<'_>, head: NewThread, now: Time) -> Result<Thread, Fault> {
     let reference = head.reference;
     let values: [SqlParameter<'_>; 11] = [
@@ -238,7 +235,7 @@ pub fn insert(tx: &mut Transaction<'_>, head: NewThread, now: Time) -> Result<Th
     Ok(Thread::new(id, head, now))
 }
 
-/// The columns that a state fills.
+/// The columns of a state.
 #[derive(Default)]
 struct StateColumns<'a> {
     holder: Option<&'a str>,
@@ -281,10 +278,7 @@ impl<'a> StateColumns<'a> {
     }
 }
 
-/// Writes what may change of a thread. `news` marks it for whoever owns it; only [`clear_dirty`] takes the mark away.
-///
-/// # Errors
-/// The store failed.
+/// Updates the mutable columns of a thread. `news` marks it as changed for its owner; only [`clear_dirty`] clears the mark.
 pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(), Fault> {
     let state = StateColumns::from_state(&thread.state);
     let values: [SqlParameter<'_>; 18] = [
@@ -310,26 +304,17 @@ pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(),
     tx.execute(SAVE, &values).map(|_| ())
 }
 
-/// Notes that the owner has looked at the thread.
-///
-/// # Errors
-/// The store failed.
+/// Clears the mark that a thread has changed.
 pub fn clear_dirty(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
     tx.execute(SEEN, &[id.0.into()]).map(|_| ())
 }
 
-/// The newest thread that the store has or has had; 0 when there was none.
-///
-/// # Errors
-/// The store failed.
+/// Returns the highest thread number ever used; 0 when there was none.
 pub fn newest_id(tx: &mut Transaction<'_>) -> Result<ThreadId, Fault> {
     tx.query_number(NEWEST, &[]).map(ThreadId)
 }
 
 /// Loads a thread.
-///
-/// # Errors
-/// The store failed.
 pub fn load(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Thread>, Fault> {
     tx.query_first(LOAD, &[id.0.into()], thread_from_row)
 }
@@ -390,59 +375,38 @@ pub fn find_claimable(
     })
 }
 
-/// The most urgent work of a queue that nobody has claimed.
-///
-/// # Errors
-/// The store failed.
+/// Finds the most urgent queued thread of a queue.
 pub fn find_queued(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Thread>, Fault> {
     tx.query_first(QUEUED, &[queue.as_str().into()], thread_from_row)
 }
 
-/// When the next lease of a queue's plain work is lost.
-///
-/// # Errors
-/// The store failed.
+/// Returns when the next lease of a queue's unowned threads is lost.
 pub fn next_lease_loss(tx: &mut Transaction<'_>, queue: &Slug) -> Result<Option<Time>, Fault> {
     let at = tx.query_first(LAPSING_NEXT, &[queue.as_str().into()], |row| time_or_null(row, 0))?;
     Ok(at.flatten())
 }
 
-/// How much work is queued for an agent.
-///
-/// # Errors
-/// The store failed.
+/// Counts the queued threads of a queue.
 pub fn queue_length(tx: &mut Transaction<'_>, queue: &Slug) -> Result<i64, Fault> {
     tx.query_number(QUEUE_LENGTH, &[queue.as_str().into()])
 }
 
-/// How many threads an agent holds.
-///
-/// # Errors
-/// The store failed.
+/// Counts the threads that an agent holds.
 pub fn count_held(tx: &mut Transaction<'_>, holder: &Slug) -> Result<i64, Fault> {
     tx.query_number(HELD, &[holder.as_str().into()])
 }
 
-/// Threads that changed since their owner last looked.
-///
-/// # Errors
-/// The store failed.
+/// Lists threads that are marked as changed.
 pub fn list_dirty(tx: &mut Transaction<'_>) -> Result<Vec<Thread>, Fault> {
     tx.query_all(NEWS, &[], thread_from_row)
 }
 
-/// Owned threads whose lease is lost.
-///
-/// # Errors
-/// The store failed.
+/// Lists owned threads whose lease is lost.
 pub fn list_owned_lapsed(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
     tx.query_all(OWNED_LAPSED, &[now.0.into()], thread_from_row)
 }
 
-/// Threads whose open question takes its default now.
-///
-/// # Errors
-/// The store failed.
+/// Lists threads whose open question takes its default answer now.
 pub fn list_due_defaults(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thread>, Fault> {
     tx.query_all(DEFAULTS_DUE, &[now.0.into()], thread_from_row)
 }
@@ -450,11 +414,11 @@ pub fn list_due_defaults(tx: &mut Transaction<'_>, now: Time) -> Result<Vec<Thre
 /// The changes of a store that wait to be reconciled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PendingChanges {
-    /// Threads changed since their owner last looked.
+    /// Threads are marked as changed.
     pub threads: bool,
-    /// The lease of an owned thread is lost.
+    /// Leases of owned threads are lost.
     pub lapsed: bool,
-    /// A default answer is due.
+    /// Default answers are due.
     pub defaults: bool,
 }
 
@@ -522,34 +486,22 @@ pub fn next_timer(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
     Ok(load_timers(tx)?.next())
 }
 
-/// When the next default is due.
-///
-/// # Errors
-/// The store failed.
+/// Returns when the next default is due.
 pub fn next_default_time(tx: &mut Transaction<'_>) -> Result<Option<Time>, Fault> {
     Ok(tx.query_first(NEXT_DEFAULT, &[], |row| time_or_null(row, 0))?.flatten())
 }
 
-/// The queued threads of a run's dispatched attempts.
-///
-/// # Errors
-/// The store failed.
+/// Lists the queued threads of a run's dispatched attempts.
 pub fn list_queued_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Thread>, Fault> {
     tx.query_all(OPEN_OF_RUN, &[run.0.into()], thread_from_row)
 }
 
-/// A run's threads with an open question, the oldest question first.
-///
-/// # Errors
-/// The store failed.
+/// Lists a run's threads with an open question, the oldest question first.
 pub fn list_with_question(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Thread>, Fault> {
     tx.query_all(ASKING, &[run.0.into(), limit.into()], thread_from_row)
 }
 
 /// Tasks of a run whose work is queued for a name that was never seen, oldest first.
-///
-/// # Errors
-/// The store failed.
 pub fn list_queued_for_unseen(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -558,10 +510,7 @@ pub fn list_queued_for_unseen(
     tx.query_all(UNSEEN, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
 }
 
-/// How many there are.
-///
-/// # Errors
-/// The store failed.
+/// Counts the tasks that [`list_queued_for_unseen`] lists.
 pub fn count_queued_for_unseen(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
     tx.query_number(UNSEEN_COUNT, &[run.0.into()])
 }
@@ -577,14 +526,11 @@ pub struct ThreadFilter<'a> {
     pub unread_after: Option<MessageId>,
     /// How many to pass over.
     pub offset: u64,
-    /// The most to return.
+    /// The maximum number of messages.
     pub limit: u32,
 }
 
 /// Threads, most urgent first, then oldest, and how many there are in all.
-///
-/// # Errors
-/// The store failed.
 pub fn list(tx: &mut Transaction<'_>, search: &ThreadFilter<'_>) -> Result<(Vec<Thread>, i64), Fault> {
     let state: SqlParameter<'_> = search.state.map(ThreadStatus::name).into();
     let offset = i64::try_from(search.offset).unwrap_or(i64::MAX);

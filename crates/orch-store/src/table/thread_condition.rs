@@ -1,4 +1,4 @@
-//! What threads ask of a worktree before they may be closed as done.
+//! Conditions of threads on a worktree that must hold before they are closed as done.
 
 use orch_core::id::{CommitHash, ThreadId};
 use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
@@ -28,9 +28,6 @@ fn condition_from_row(row: &dyn SqlRow) -> Result<TreeCondition, Fault> {
 }
 
 /// Attaches a condition to a new thread.
-///
-/// # Errors
-/// The store failed.
 pub fn insert(tx: &mut Transaction<'_>, thread: ThreadId, condition: &TreeCondition) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 5] = [
         thread.0.into(),
@@ -42,18 +39,12 @@ pub fn insert(tx: &mut Transaction<'_>, thread: ThreadId, condition: &TreeCondit
     tx.execute(INSERT, &values).map(|_| ())
 }
 
-/// What a thread asks for; most ask for nothing.
-///
-/// # Errors
-/// The store failed.
+/// Loads the condition of a thread, if it has one.
 pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<TreeCondition>, Fault> {
     tx.query_first(LOAD, &[thread.0.into()], condition_from_row)
 }
 
-/// Notes what was found when the thread was closed.
-///
-/// # Errors
-/// The store failed.
+/// Records the state of the worktree when the thread was closed.
 pub fn save_snapshot(
     tx: &mut Transaction<'_>,
     thread: ThreadId,
@@ -63,10 +54,7 @@ pub fn save_snapshot(
     tx.execute(NOTE, &values).map(|_| ())
 }
 
-/// What was found when the thread was closed.
-///
-/// # Errors
-/// The store failed.
+/// Loads the state of the worktree when the thread was closed.
 pub fn load_snapshot(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<ClosingSnapshot>, Fault> {
     tx.query_first(FOUND, &[thread.0.into()], snapshot_from_row)
 }

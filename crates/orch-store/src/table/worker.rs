@@ -71,10 +71,7 @@ fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
     })
 }
 
-/// Writes the worker of a thread, in place of the one before it.
-///
-/// # Errors
-/// The store failed.
+/// Saves the worker of a thread, replacing the previous one.
 pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
     let end = worker.end.as_ref();
     let values: [SqlParameter<'_>; 20] = [
@@ -102,18 +99,12 @@ pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
     tx.execute(PUT, &values).map(|_| ())
 }
 
-/// The last worker of a thread.
-///
-/// # Errors
-/// The store failed.
+/// Loads the last worker of a thread.
 pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Worker>, Fault> {
     tx.query_first(LOAD, &[thread.0.into()], worker_from_row)
 }
 
-/// Workers whose wrapper has not said that they ended, of one run or of all threads.
-///
-/// # Errors
-/// The store failed.
+/// Lists workers that have not ended, of one run or of all threads.
 pub fn list_live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Worker>, Fault> {
     match run {
         Some(run) => tx.query_all(LIVE_OF_RUN, &[run.0.into()], worker_from_row),

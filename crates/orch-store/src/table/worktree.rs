@@ -73,10 +73,7 @@ fn worktree_from_row(row: &dyn SqlRow) -> Result<Worktree, Fault> {
     })
 }
 
-/// Writes a new worktree.
-///
-/// # Errors
-/// The store failed.
+/// Inserts a worktree.
 pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 13] = [
         tree.attempt.0.into(),
@@ -96,10 +93,7 @@ pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
     tx.execute(INSERT, &values).map(|_| ())
 }
 
-/// Writes what may change of a worktree.
-///
-/// # Errors
-/// The store failed.
+/// Updates the mutable columns of a worktree.
 pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
     let values: [SqlParameter<'_>; 8] = [
         tree.attempt.0.into(),
@@ -114,18 +108,12 @@ pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
     tx.execute(SAVE, &values).map(|_| ())
 }
 
-/// The worktree of an attempt.
-///
-/// # Errors
-/// The store failed.
+/// Loads the worktree of an attempt.
 pub fn load(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Option<Worktree>, Fault> {
     tx.query_first(LOAD, &[attempt.0.into()], worktree_from_row)
 }
 
-/// The worktrees of a run behind one, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the worktrees of a run behind one, oldest first.
 pub fn list_by_run(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -135,18 +123,12 @@ pub fn list_by_run(
     tx.query_all(OF_RUN, &[run.0.into(), after.0.into(), limit.into()], worktree_from_row)
 }
 
-/// The worktrees of a run that are there or are to be made, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the worktrees of a run that are planned or present, oldest first.
 pub fn list_not_removed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Fault> {
     tx.query_all(THERE, &[run.0.into()], worktree_from_row)
 }
 
-/// The tasks of a run in this state whose last attempt is not on the run's branch, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the tasks of a run in this state whose last attempt is not on the run's branch, oldest first.
 pub fn list_unmerged_tasks(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -155,39 +137,30 @@ pub fn list_unmerged_tasks(
     tx.query_all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(TaskId))
 }
 
-/// How many worktrees a run has had.
-///
-/// # Errors
-/// The store failed.
+/// Counts the worktrees of a run, including removed ones.
 pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
     tx.query_number(COUNT, &[run.0.into()])
 }
 
-/// The worktree that is at a path, or is to be made there.
-///
-/// # Errors
-/// The store failed.
+/// Loads the worktree that is planned or present at a path.
 pub fn load_by_path(tx: &mut Transaction<'_>, path: &str) -> Result<Option<Worktree>, Fault> {
     tx.query_first(AT, &[path.into()], worktree_from_row)
 }
 
-/// What is known of the places that an attempt has in a repository.
+/// The folder, branch and references of an attempt in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptLocation {
     /// Its folder.
     pub path: String,
     /// Its branch.
     pub branch: String,
-    /// How far its worktree is.
+    /// The state of its worktree.
     pub state: WorktreeState,
-    /// What its references are called below their prefix: `RUN/KEY.N`.
+    /// The name of its references below their prefix: `RUN/KEY.N`.
     pub leaf: String,
 }
 
-/// The places of all attempts in a repository, oldest first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the locations of all attempts in a repository, oldest first.
 pub fn list_locations(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<AttemptLocation>, Fault> {
     tx.query_all(PLACES, &[repository.into()], |row| {
         Ok(AttemptLocation {
@@ -199,18 +172,12 @@ pub fn list_locations(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<
     })
 }
 
-/// The numbers that live attempts have for ports and databases, in order.
-///
-/// # Errors
-/// The store failed.
+/// Returns the slots of live attempts, in order.
 pub fn used_slots(tx: &mut Transaction<'_>) -> Result<Vec<u32>, Fault> {
     tx.query_all(SLOTS, &[], |row| count_column(row, 0))
 }
 
-/// The worktrees of the last attempts at the tasks that a task waits for, oldest dependency first.
-///
-/// # Errors
-/// The store failed.
+/// Lists the worktrees of the last attempts of a task's dependencies, oldest dependency first.
 pub fn list_of_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Worktree>, Fault> {
     tx.query_all(DEPENDENCIES, &[task.0.into()], worktree_from_row)
 }

@@ -26,7 +26,7 @@ fn names_and_sightings(open: StoreOpener<'_>) {
         assert_eq!(last_seen(&mut store), Some(Time(shown)), "at {at}: to the nearest ten seconds");
     }
     write_store(&mut store, |tx| agent::register_name(tx, &w, Time(99)));
-    assert_eq!(last_seen(&mut store), Some(Time(5)), "naming somebody known changes nothing");
+    assert_eq!(last_seen(&mut store), Some(Time(5)), "naming a known agent changes nothing");
 
     write_store(&mut store, |tx| agent::record_sighting(tx, &v, Time(1)));
     let names = |store: &mut _, after: &str| {
@@ -52,7 +52,7 @@ fn cursors(open: StoreOpener<'_>) {
     let reader = test_slug("reader");
     assert!(
         !write_store(&mut store, |tx| agent::advance_cursor(tx, &reader, MessageId(3))),
-        "nobody is there"
+        "no agent exists"
     );
     write_store(&mut store, |tx| agent::register_name(tx, &reader, Time(1)));
     for (through, moved, at) in [(3, true, 3), (3, false, 3), (2, false, 3), (7, true, 7)] {

@@ -53,6 +53,6 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(edges.iter().map(|edge| edge.task).collect::<Vec<_>>(), [d]);
 
     assert!(write_store(tx, |tx| dependency::delete(tx, d, a)));
-    assert!(!write_store(tx, |tx| dependency::delete(tx, d, a)), "it is gone");
+    assert!(!write_store(tx, |tx| dependency::delete(tx, d, a)), "it no longer exists");
     assert_eq!(read_store(tx, |tx| dependency::list_by_run(tx, run)), [(d, b), (d, c)]);
 }

@@ -94,7 +94,7 @@ pub(crate) fn load_task(tx: &mut Transaction<'_>, id: TaskId) -> Result<Task, Fa
     Ok(task::load(tx, id)?.unwrap())
 }
 
-/// What a new attempt of nobody in particular is made of.
+/// The fields of a new attempt of some agent.
 pub(crate) fn attempt_row(
     id: AttemptId,
     task: &Task,

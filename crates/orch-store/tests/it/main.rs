@@ -3,7 +3,7 @@
 //! Each module exercises one table through `exercise(open)`, where `open` opens one more connection to one store.
 //! [`on_sqlite`] runs them all on SQLite; another database gets a module like it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod agent;
 mod attempt;

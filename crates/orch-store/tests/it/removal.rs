@@ -190,7 +190,7 @@ fn everything_of_a_run_is_forgotten(store: &mut Store) {
         read_store(store, event::newest_id),
     );
     write_store(store, |tx| removal::delete_run(tx, forgotten));
-    assert_eq!(row_counts(store), with_one, "the other run has all of its rows, and nobody else has any");
+    assert_eq!(row_counts(store), with_one, "the other run has all of its rows, and no other run has any");
     let of_kept = read_store(store, |tx| event::list_by_run(tx, kept, EventId(0), 9));
     assert_eq!(of_kept.len(), 1);
     assert_eq!(of_kept[0].thread.map(|thread| thread.0 + 1), Some(newest.0.0), "it is the earlier thread's");

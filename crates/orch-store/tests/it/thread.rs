@@ -102,7 +102,7 @@ fn queues(store: &mut Store) {
         Some(late.clone()),
         "what is claimed is not queued, not even when it lapsed"
     );
-    assert_eq!(queued(store, "nobody"), None);
+    assert_eq!(queued(store, "no-queue"), None);
     assert_eq!(most_urgent(store, "q", 0), Some(late.id), "then the oldest");
     assert_eq!(read_store(store, |tx| thread::queue_length(tx, &test_slug("q"))), 2);
     assert_eq!(read_store(store, |tx| thread::count_held(tx, &test_slug("w"))), 1);
@@ -111,7 +111,11 @@ fn queues(store: &mut Store) {
         Some(Time(NOW.0 + 10_000))
     );
     assert_eq!(most_urgent(store, "q", NOW.0 + 9_999), Some(late.id));
-    assert_eq!(most_urgent(store, "q", NOW.0 + 10_000), Some(urgent.id), "what lapsed is there again");
+    assert_eq!(
+        most_urgent(store, "q", NOW.0 + 10_000),
+        Some(urgent.id),
+        "a lapsed thread is claimable again"
+    );
     let withdrawn = Thread { withdrawn: true, ..late.clone() };
     write_store(store, |tx| thread::save(tx, &withdrawn, false));
     assert_eq!(most_urgent(store, "q", 0), Some(early.id));

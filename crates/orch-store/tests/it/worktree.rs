@@ -1,4 +1,4 @@
-//! Worktrees, what threads ask of them, the checks that ran in them, and what is to be done with them.
+//! Worktrees, what threads ask of them, the checks that ran in them, and the effects on them.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
 use orch_core::effect::{Effect, EffectHolder, EffectKey, EffectKind, PendingEffect, RecordedMerge};

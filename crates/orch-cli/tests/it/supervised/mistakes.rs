@@ -84,7 +84,7 @@ fn checks_that_fail_on_the_base_say_how_to_go_on() {
     let printed = place.drive_call(&[]).run();
     let error = printed.documents().pop().unwrap()["error"].clone();
     let message = error["message"].as_str().unwrap();
-    assert!(message.ends_with("`test -f absent` ended with status 1."), "{message}");
+    assert!(message.ends_with("`test -f absent` exited with status 1."), "{message}");
     assert_eq!(error["hint"], "orch run resume r");
 }
 

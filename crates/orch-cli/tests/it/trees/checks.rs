@@ -60,7 +60,7 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "line 7: wrong\n");
     let attempt = place.last_attempt("a");
     assert_eq!((&attempt["state"], &attempt["checks"]), (&"rejected".into(), &"failed".into()));
-    assert!(json_text(&attempt["reason"]).contains("ended with status 3"), "{attempt}");
+    assert!(json_text(&attempt["reason"]).contains("exited with status 3"), "{attempt}");
     assert_eq!(place.task_state("a"), "ready");
     place.orch(&["verify", "a"]).fails("attempt_not_found");
     let first = attempt["worktree"]["head_commit"].clone();
@@ -72,10 +72,10 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
         (&"line 7: wrong".into(), &first, &"orch/r/a.1".into())
     );
     assert!(
-        json_text(&earlier["reason"]).contains("ended with status 3"),
+        json_text(&earlier["reason"]).contains("exited with status 3"),
         "what was wrong, and not what the worker said: {earlier}"
     );
-    for part in ["line 7: wrong", "ended with status 3", first.as_str().unwrap()] {
+    for part in ["line 7: wrong", "exited with status 3", first.as_str().unwrap()] {
         assert!(next.body.contains(part), "{part} is not in {}", next.body);
     }
     place.commit_files(&next, &[("a.txt", "b")]);
@@ -115,7 +115,7 @@ fn a_check_that_takes_too_long_has_failed() {
     let failed = place.orch(&["verify", "a"]).fails("check_failed");
     let check = &failed["details"]["checks"][0];
     assert_eq!((&check["state"], &check["exit_status"]), (&"timed_out".into(), &Value::Null));
-    assert!(json_text(&failed["message"]).contains("took too long"), "{failed}");
+    assert!(json_text(&failed["message"]).contains("timed out"), "{failed}");
     assert_eq!(place.start_tree_task("a", "w").payload["earlier"][0]["log_tail"], "begun");
 }
 

@@ -254,7 +254,7 @@ fn what_conflicts_with_the_branch_does_not_land() {
     let refused = place.orch(&["land", "r", "--onto", "main"]).fails("merge_conflict");
     assert_eq!(text_list(&refused["details"]["files"]), ["same"]);
     assert!(
-        json_text(&refused["message"]).contains("orch/r/main does not merge with main: same"),
+        json_text(&refused["message"]).contains("Merge conflict between orch/r/main and main in: same"),
         "{refused}"
     );
     assert_eq!(

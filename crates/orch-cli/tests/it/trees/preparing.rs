@@ -106,7 +106,7 @@ fn a_setup_that_fails_uses_no_try_and_pauses_in_the_end() {
         assert_eq!(log, "the setup\n");
         let attempt = place.last_attempt("a");
         assert_eq!((&attempt["number"], &attempt["state"]), (&number.into(), &"failed".into()));
-        assert!(json_text(&attempt["reason"]).contains("ended with status 1"), "{attempt}");
+        assert!(json_text(&attempt["reason"]).contains("exited with status 1"), "{attempt}");
         assert_eq!(place.task_state("a"), "ready", "no try is used up");
         assert!(!place.sibling_path(&format!("repo.orch/r/a.{number}")).exists());
         assert_eq!(place.run_git(["for-each-ref", "refs/heads/orch/r/a.*"]), "", "no branch is left");
@@ -163,7 +163,7 @@ fn a_red_base_pauses_the_run_before_anything_is_dispatched() {
     let run = place.show_run();
     assert_eq!((&run["pause"]["reason"], &run["baseline"]), (&"baseline".into(), &"failed".into()));
     let message = json_text(&run["pause"]["message"]);
-    assert!(message.contains("`echo looked; test -e good` ended with status 1"), "{message}");
+    assert!(message.contains("`echo looked; test -e good` exited with status 1"), "{message}");
     assert!(place.orch(&["task", "show", "a"]).ok()["attempts"].as_array().unwrap().is_empty());
     let all = place.orch(&["dispatch", "--all", "--to", "w"]).ok();
     assert_eq!(all["dispatched"], json!([]));

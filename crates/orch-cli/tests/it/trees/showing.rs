@@ -159,7 +159,7 @@ fn a_report_tells_what_landed_and_what_did_not() {
         "- `r/a@1` Do it: checks passed, merged as",
         "- `r/c@1` Do it: accepted by hand, merged as",
         "## Not done (2)",
-        "- `r/b` Do it, failed: `test ! -e bad` ended with status 1.",
+        "- `r/b` Do it, failed: `test ! -e bad` exited with status 1.",
         "- `r/d` Do it, ready",
         "## Accepted by hand (1)",
         "- `r/c@1` accepted (lead): Known to be bad.",

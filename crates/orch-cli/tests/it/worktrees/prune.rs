@@ -25,7 +25,7 @@ fn all_that_ended_go_and_the_live_stay() {
             (vec!["r/a@1".into(), "r/c@1".into()], vec!["r/b@1".into()])
         );
         assert_eq!(answer["stayed"][0]["code"], "attempt_live");
-        assert!(answer["stayed"][0]["reason"].as_str().unwrap().contains("r/b@1 is under way"), "{answer}");
+        assert!(answer["stayed"][0]["reason"].as_str().unwrap().contains("r/b@1 is live"), "{answer}");
     }
     assert_eq!(pruned["removed"][0]["salvage"], "refs/orch/salvage/r/a.1");
     assert!(!failed.exists() && !recalled.exists() && live.exists());

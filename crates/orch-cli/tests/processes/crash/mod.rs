@@ -171,7 +171,7 @@ fn what_was_begun_is_named_and_its_outcome_told() {
     assert_eq!(site.show_task("a")["task"]["state"], "reported", "nothing was done");
     let done = site.run_orch_data(&["reconcile"]);
     let problem = done["finished"][0]["problem"].clone();
-    assert!(problem.as_str().unwrap().contains("ended with status 1"), "{done}");
+    assert!(problem.as_str().unwrap().contains("exited with status 1"), "{done}");
     assert_eq!(done["finished"], named(true, problem));
     assert_eq!(site.show_task("a")["task"]["state"], "ready", "it was rejected");
     site.check_clean();

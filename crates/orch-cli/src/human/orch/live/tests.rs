@@ -78,7 +78,7 @@ fn sample_view() -> DriveView {
         "ready": [],
         "failed": [merge_objects(
             task_json("bench", "failed", Some("ship/bench@3"), Some("claude"), "failed"),
-            json!({ "reason": "`cargo bench` ended with status 101." }),
+            json!({ "reason": "`cargo bench` exited with status 101." }),
         )],
         "clashes": [{ "attempts": ["ship/lexer@1", "ship/tree@2"], "files": ["src/lib.rs"] }],
         "progress": { "done": 7, "total": 20 },
@@ -95,7 +95,7 @@ fn sample_view() -> DriveView {
         ],
         "lately": [
             event_json(1, "done", Some("ship/grammar@1"), json!({})),
-            event_json(2, "rejected", Some("ship/tree@1"), json!({ "reason": "`cargo test` ended with status 101." })),
+            event_json(2, "rejected", Some("ship/tree@1"), json!({ "reason": "`cargo test` exited with status 101." })),
             event_json(3, "answered", Some("ship/spans@1"), json!({ "answer": "bytes\u{202e}\u{1b}[8m" })),
             event_json(4, "run_paused", None, json!({ "reason": "budget" })),
         ],
