@@ -45,7 +45,7 @@ pub struct ThreadView {
     pub withdrawn: bool,
 }
 
-/// The lease of a thread that somebody holds.
+/// The lease of a held thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadLeaseView {

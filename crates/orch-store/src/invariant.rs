@@ -51,7 +51,7 @@ pub const ALL: [StoreInvariant; 29] = [
     },
     StoreInvariant {
         name: "attempt_threads",
-        law: "An attempt owns exactly one thread, which names it in return; before its worktree is there it has none.",
+        law: "An attempt owns exactly one thread, which refers back to it; until its worktree exists it has none.",
         query: ATTEMPT_THREADS,
     },
     StoreInvariant {
@@ -107,7 +107,7 @@ pub const ALL: [StoreInvariant; 29] = [
     },
     StoreInvariant {
         name: "paused_offers",
-        law: "A thread of a paused or cancelled run that nobody holds is not offered, once orch has looked.",
+        law: "A queued thread of a paused or cancelled run cannot be claimed once the run is reconciled.",
         query: PAUSED_OFFERS,
     },
     StoreInvariant {
@@ -117,7 +117,7 @@ pub const ALL: [StoreInvariant; 29] = [
     },
     StoreInvariant {
         name: "cursors",
-        law: "No cursor points past the newest message or event that there ever was.",
+        law: "No cursor points past the newest message or event ever written.",
         query: CURSORS,
     },
     StoreInvariant {
@@ -127,47 +127,47 @@ pub const ALL: [StoreInvariant; 29] = [
     },
     StoreInvariant {
         name: "closing_messages",
-        law: "A thread that its holder closed names the message that closed it.",
+        law: "A thread that its holder closed refers to its closing message.",
         query: CLOSING_MESSAGES,
     },
     StoreInvariant {
         name: "news",
-        law: "A thread that does not look as its live attempt says is marked as news.",
+        law: "A thread whose state differs from that of its live attempt is marked as changed.",
         query: NEWS,
     },
     StoreInvariant {
         name: "live_worktrees",
-        law: "In a run with a base every attempt has a worktree: planned while it is preparing, present while it is under way.",
+        law: "In a run with a base every attempt has a worktree: planned while it is preparing, present while it is live.",
         query: LIVE_WORKTREES,
     },
     StoreInvariant {
         name: "worktree_places",
-        law: "No two live attempts share a slot; no two worktrees that are there share a folder, or a branch of one repository.",
+        law: "No two live attempts share a slot; no two existing worktrees share a folder, or a branch of one repository.",
         query: WORKTREE_PLACES,
     },
     StoreInvariant {
         name: "worktree_runs",
-        law: "A worktree is of an attempt of its run, which has a base.",
+        law: "A worktree belongs to an attempt of its run, which has a base.",
         query: WORKTREE_RUNS,
     },
     StoreInvariant {
         name: "merged_attempts",
-        law: "An accepted attempt of a run whose tasks are done when integrated names the commit of the run's branch that has it.",
+        law: "An accepted attempt of a run whose tasks are done when integrated has its merge commit on the run's branch.",
         query: MERGED_ATTEMPTS,
     },
     StoreInvariant {
         name: "thread_conditions",
-        law: "What a thread asks of a worktree is what the worktree of the thread's attempt is.",
+        law: "The condition of a thread matches the worktree of the thread's attempt.",
         query: THREAD_CONDITIONS,
     },
     StoreInvariant {
         name: "preparing_attempts",
-        law: "An attempt is preparing exactly while its worktree is asked for.",
+        law: "An attempt is preparing exactly while the effect that prepares its worktree is pending.",
         query: PREPARING_ATTEMPTS,
     },
     StoreInvariant {
         name: "effects",
-        law: "What is to be done is asked for a run or an attempt that is there, and for an ended attempt only its worktree's way.",
+        law: "A pending effect belongs to an existing run or attempt; for an ended attempt only worktree effects are pending.",
         query: EFFECTS,
     },
 ];

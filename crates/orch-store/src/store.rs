@@ -75,7 +75,7 @@ impl Store {
         migrate::create_store(path)
     }
 
-    /// Returns the folder that the store and what belongs to it lie in.
+    /// Returns the folder of the store.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -73,7 +73,7 @@ fn a_reader_sees_one_state(open: StoreOpener<'_>) {
     assert_eq!(read_store(&mut reader, agent::count), before + 1);
 }
 
-/// Reads, thinks, and writes what it read plus one: lost if anybody came in between.
+/// Reads, pauses, and writes the value plus one: an update is lost if another transaction runs in between.
 fn add_one(store: &mut Store) {
     write_store(store, |tx| {
         let found = run::load_by_name(tx, &test_slug("shared"))?.unwrap();
