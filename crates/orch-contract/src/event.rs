@@ -28,7 +28,7 @@ pub struct EventView {
     pub thread: Option<String>,
     /// The agent that caused it.
     pub agent: Option<String>,
-    /// What else there is to say; the fields depend on the kind.
+    /// Further data; the fields depend on the kind.
     pub data: Map<String, Value>,
 }
 

@@ -10,17 +10,17 @@ use crate::message::MessageView;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
-/// A work item, or a conversation.
+/// A thread: a work item or a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadView {
     /// Its number, `th-N`.
     pub id: String,
-    /// Work to be claimed, or a conversation.
+    /// Its kind: claimable work or a conversation.
     pub kind: WireWord<ThreadKind>,
     /// The subject line.
     pub subject: String,
-    /// Who sent it.
+    /// The sender.
     pub from: String,
     /// The recipient: an agent, or a queue that several agents share.
     pub to: String,
@@ -38,9 +38,9 @@ pub struct ThreadView {
     pub created_at: UtcTimestamp,
     /// When it last changed.
     pub updated_at: UtcTimestamp,
-    /// How many messages it has.
+    /// The number of its messages.
     pub message_count: u32,
-    /// True when its sender has withdrawn it for now, so that it is not offered.
+    /// True when its sender has withdrawn it, so that it cannot be claimed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
 }
@@ -49,14 +49,14 @@ pub struct ThreadView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadLeaseView {
-    /// When it expires; null while a question is open, because it does not run then.
+    /// When it expires; null while a question is open, because it does not run meanwhile.
     pub expires_at: Option<UtcTimestamp>,
     /// Whether it has expired.
     pub expired: bool,
 }
 
 impl ThreadView {
-    /// Returns the thread as it is at `now`, with its open question.
+    /// Converts a thread at the time `now`, with its open question.
     #[must_use]
     pub fn from_thread(thread: &core::Thread, question: Option<&core_message::Message>, now: Time) -> Self {
         let core::NewThread { kind, subject, from, to, priority, .. } = &thread.head;

@@ -1,4 +1,4 @@
-//! Points in time as the contract writes them: RFC 3339, UTC, milliseconds.
+//! Timestamps of the contract: RFC 3339, UTC, milliseconds.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -6,10 +6,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use orch_core::time::Time;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The last millisecond that RFC 3339 can write.
+/// The last millisecond that RFC 3339 can represent.
 const MILLIS_MAX: i64 = 253_402_300_799_999;
 
-/// A point in time, written like `2026-11-22T13:15:00.123Z`.
+/// A timestamp, formatted like `2026-11-22T13:15:00.123Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UtcTimestamp(pub Time);
 
@@ -21,7 +21,7 @@ impl From<Time> for UtcTimestamp {
 
 impl fmt::Display for UtcTimestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A time outside 1970 to 9999 can only come from a damaged clock; the nearest one within is shown.
+        // A time outside 1970 to 9999 can only come from a wrong clock; it is clamped.
         let millis = self.0.0.clamp(0, MILLIS_MAX).unsigned_abs();
         humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(millis)).fmt(formatter)
     }

@@ -1,4 +1,4 @@
-//! Fixed words: states and kinds, written by their public names, listed in the schema.
+//! Enumerations of the contract: states and kinds, written as their public names and listed in the schema.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,19 +15,19 @@ use orch_core::worker::WorkerOutcome;
 use orch_core::worktree::{WorktreePresence, WorktreeState};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A fact that is one of a fixed set of public names.
+/// An enumeration with public names.
 pub trait WireEnum: Copy + 'static {
-    /// The name of the set in the schema.
+    /// The name of the enumeration in the schema.
     const SET: &'static str;
 
-    /// Returns every member.
+    /// Returns all values.
     fn all() -> Vec<Self>;
 
-    /// Returns a member's public name.
+    /// Returns the public name of a value.
     fn word(self) -> &'static str;
 }
 
-/// One of a fixed set of words.
+/// A value of an enumeration, serialised as its public name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireWord<T>(pub T);
 
@@ -58,7 +58,7 @@ impl<'de, T: WireEnum> Deserialize<'de> for WireWord<T> {
     }
 }
 
-/// Makes facts of the core words of the contract; the members and their names stay the core's own.
+/// Implements [`WireEnum`] for enumerations of `orch-core`, with their values and names.
 macro_rules! worded {
     ($($fact:ty as $set:literal of $all:expr;)*) => {$(
         impl WireEnum for $fact {

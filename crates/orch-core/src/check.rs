@@ -19,7 +19,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// How a check ended.
+    /// The result of a check.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum CheckState {
         /// It exited with status 0.

@@ -4,7 +4,7 @@ use crate::id::{Slug, ThreadId};
 use crate::time::{Time, TimeSpan};
 
 named_enum! {
-    /// How a worker's process ended.
+    /// The outcome of a worker process.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum WorkerOutcome {
         /// It reported, or its exit counted as its report.
@@ -68,13 +68,13 @@ pub struct Worker {
     pub silent: bool,
     /// Its current activity, in one line.
     pub activity: Option<String>,
-    /// How many tokens it has used.
+    /// The tokens that it has used.
     pub tokens: i64,
     /// Its cost in millionths of a US dollar.
     pub cost_micros: i64,
     /// The report to deliver when it has exited.
     pub report: Option<String>,
-    /// How and when it ended.
+    /// Its end.
     pub end: Option<WorkerEnd>,
 }
 

@@ -22,7 +22,7 @@ pub enum Fault {
     /// Other processes kept the store locked for too long.
     #[error("the store was locked by other processes for {waited_ms} ms")]
     Busy {
-        /// How long this program waited.
+        /// The waited time.
         waited_ms: u64,
     },
     /// The store cannot be reached.
@@ -91,7 +91,7 @@ pub enum Fault {
     /// A row has an invalid value.
     #[error("invalid value in the {table} table: {value}")]
     Value {
-        /// Which table.
+        /// The table.
         table: &'static str,
         /// The value.
         value: String,

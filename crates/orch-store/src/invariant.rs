@@ -1,8 +1,8 @@
-//! What must always hold, as queries that return what breaks it: no row is good news.
+//! Consistency laws of the store, as queries that return the violations; no row means that the law holds.
 //!
-//! `orch doctor` runs them, and so does every test that kills processes. docs/invariants.md tells what they are
-//! for and where the laws that are no query are tested; a test below keeps the two alike.
-//! They look at everything, so no command runs them on its way.
+//! `orch doctor` runs them, and so does every test that kills processes. docs/invariants.md explains them
+//! and tells where the laws without a query are tested; a test below keeps both consistent.
+//! They scan the whole store, so ordinary commands do not run them.
 
 use crate::statement::statements;
 use crate::{Fault, Statement, Transaction};
@@ -12,22 +12,22 @@ use crate::{Fault, Statement, Transaction};
 pub struct StoreInvariant {
     /// Its stable name.
     pub name: &'static str,
-    /// What holds, in a sentence.
+    /// The law, in a sentence.
     pub law: &'static str,
-    /// One column, one row per breach: what breaks it.
+    /// The query: one column, one row per violation.
     pub query: Statement,
 }
 
-/// A law with what breaks it.
+/// A law with its violations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvariantViolation {
     /// The law.
     pub invariant: StoreInvariant,
-    /// What breaks it: names of tasks, threads, …
+    /// The violations: names of tasks, threads, …
     pub subjects: Vec<String>,
 }
 
-/// Every law, in the order of docs/invariants.md.
+/// All laws, in the order of docs/invariants.md.
 pub const ALL: [StoreInvariant; 29] = [
     StoreInvariant {
         name: "live_attempts",
@@ -226,7 +226,7 @@ ORDER BY t.id";
 WHERE id != id_before + 1 OR at < at_before
 ORDER BY id";
 
-    // `data` is compact JSON. No operator that takes a value out of a text is known to every database.
+    // `data` is compact JSON. Databases share no operator that extracts a value from it.
     const TASK_HISTORY = "SELECT r.name || '/' || t.key FROM task t JOIN run r ON r.id = t.run_id
 WHERE (SELECT e.data FROM event e WHERE e.task_id = t.id
     AND e.kind IN ('task_added', 'waiting', 'ready', 'skipped', 'dispatched', 'running', 'blocked', 'requeued', 'reported',
@@ -358,7 +358,7 @@ WHERE r.id IS NULL OR r.repository IS NULL
 ORDER BY e.id";
 }
 
-/// Finds the laws that are broken now; empty when all hold.
+/// Finds the violated laws; empty when all hold.
 pub fn find_violations(tx: &mut Transaction<'_>) -> Result<Vec<InvariantViolation>, Fault> {
     let mut breaches = Vec::new();
     for invariant in ALL {

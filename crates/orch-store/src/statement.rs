@@ -1,13 +1,13 @@
 //! SQL statements, each declared once, so that a test can prepare all of them on every database.
 
-/// The text of an SQL statement, the same for every database, with `$1`, `$2`, … for parameters.
+/// The text of an SQL statement, shared by all databases, with `$1`, `$2`, … for parameters.
 ///
 /// The statements of this crate are declared by `statements!`, which also lists them for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement(&'static str);
 
 impl Statement {
-    /// Declares a statement that no list of this crate has; for tests and tools that ask questions of their own.
+    /// Declares a statement outside the lists of this crate, for tests and tools with queries of their own.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self(text)

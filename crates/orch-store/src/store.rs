@@ -26,7 +26,7 @@ pub struct Store {
     file_system: FileSystem,
 }
 
-/// How a write transaction ends.
+/// The end of a write transaction.
 #[derive(Debug)]
 pub enum TxEnd<T, E> {
     /// The changes are committed.

@@ -151,7 +151,7 @@ pub struct ReplyResponse {
 pub struct MessageWaitResponse {
     /// The messages, oldest first.
     pub messages: Vec<MessageView>,
-    /// What to acknowledge, or to wait after: the last message, `m-N`.
+    /// The cursor to acknowledge, or to wait after: the last message, `m-N`.
     pub cursor: String,
 }
 

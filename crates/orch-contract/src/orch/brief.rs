@@ -71,7 +71,7 @@ pub struct BriefResponse {
     pub progress: RunProgress,
     /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta_ms: Option<i64>,
-    /// How many tasks it has in each state.
+    /// The number of its tasks in each state.
     pub counts: TaskCountsView,
     /// Open questions, oldest first.
     pub questions: Vec<BriefQuestion>,

@@ -10,7 +10,7 @@ use crate::EventView;
 pub struct EventWaitResponse {
     /// The events, oldest first.
     pub events: Vec<EventView>,
-    /// What to acknowledge, or to wait after, `e-N`.
+    /// The cursor to acknowledge, or to wait after, `e-N`.
     pub cursor: String,
     /// The run that was waited for, if one was given; used in the text output only.
     #[serde(skip)]

@@ -34,7 +34,7 @@ pub struct WorkerView {
     pub silent: bool,
     /// Its current activity, in one line.
     pub activity: Option<String>,
-    /// How many tokens it has used.
+    /// The tokens that it has used.
     pub tokens: i64,
     /// Its cost in millionths of a US dollar.
     pub cost_micros: i64,
@@ -107,7 +107,7 @@ pub enum DriveLine {
     Checked(super::doctor::DoctorResponse),
 }
 
-/// How a supervisor ended.
+/// The end of a supervisor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriveEnd {

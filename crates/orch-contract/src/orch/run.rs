@@ -31,7 +31,7 @@ pub struct RunListResponse {
 pub struct RunShowResponse {
     /// The run.
     pub run: RunView,
-    /// How many tasks it has in each state.
+    /// The number of its tasks in each state.
     pub counts: TaskCountsView,
     /// The tasks of this page, oldest first.
     pub tasks: Vec<TaskOrSummary>,

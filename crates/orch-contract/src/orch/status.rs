@@ -50,7 +50,7 @@ pub struct ClashView {
 pub struct StatusResponse {
     /// The run.
     pub run: RunHeader,
-    /// How many tasks it has in each state.
+    /// The number of its tasks in each state.
     pub counts: TaskCountsView,
     /// Tasks with a live attempt, oldest first.
     pub active: Vec<ActiveTask>,

@@ -31,9 +31,9 @@ pub struct TaskListResponse {
 pub struct TaskShowResponse {
     /// The task, whole.
     pub task: TaskView,
-    /// What it waits for or waited for, oldest first.
+    /// Its dependencies, oldest first.
     pub dependencies: Vec<DependencyView>,
-    /// What waits for it, oldest first.
+    /// Its dependents, oldest first.
     pub dependents: Vec<DependencyView>,
     /// Its attempts, newest first.
     pub attempts: Vec<AttemptView>,

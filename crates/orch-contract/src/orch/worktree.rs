@@ -148,7 +148,7 @@ pub struct PruneResponse {
     pub run: String,
     /// Whether it was a dry run.
     pub dry_run: bool,
-    /// What was removed, or would be.
+    /// The worktrees that were removed, or would be.
     pub removed: Vec<RemovedWorktree>,
     /// The worktrees that were not removed, and why.
     pub stayed: Vec<RetainedWorktree>,

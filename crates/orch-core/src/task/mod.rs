@@ -47,11 +47,11 @@ pub struct Task {
     pub agent: Option<Slug>,
     /// Its state.
     pub state: TaskState,
-    /// How many of its dependencies are not done.
+    /// The number of its unmet dependencies.
     pub unmet: u32,
-    /// How many of its dependencies are failed, cancelled or skipped.
+    /// The number of its broken dependencies: failed, cancelled or skipped.
     pub broken: u32,
-    /// How many tasks the longest chain of dependents behind it has; 0 for a leaf.
+    /// The length of its longest chain of dependents, in tasks; 0 for a leaf.
     pub rank: u32,
     /// It is not dispatched before this time.
     pub not_before: Option<Time>,

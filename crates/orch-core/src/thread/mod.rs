@@ -15,7 +15,7 @@ use crate::time::{Time, TimeSpan};
 use serde::Serialize;
 
 named_enum! {
-    /// What a thread is for.
+    /// The kind of a thread.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
     pub enum ThreadKind {
         /// Work to be claimed.
@@ -90,7 +90,7 @@ pub enum ThreadState {
     Blocked {
         /// The holder.
         hold: ThreadHold,
-        /// What it waits for.
+        /// The open question.
         question: OpenQuestion,
         /// The length of the lease that the answer gives back.
         length: LeaseLength,
@@ -134,7 +134,7 @@ pub struct NewThread {
     pub kind: ThreadKind,
     /// The subject line.
     pub subject: String,
-    /// Who sends it.
+    /// The sender.
     pub from: Slug,
     /// The recipient: an agent, or a queue that several agents share.
     pub to: Slug,
@@ -144,7 +144,7 @@ pub struct NewThread {
     pub lease_length: LeaseLength,
     /// The default delay after which a question's default becomes its answer.
     pub answer_after: Option<TimeSpan>,
-    /// What the sender attached.
+    /// The reference that the sender attached.
     pub reference: Option<AttemptReference>,
 }
 
@@ -165,7 +165,7 @@ pub struct Thread {
     pub releases: u32,
     /// The newest message that the holder received with its claim.
     pub shown: MessageId,
-    /// How many messages it has.
+    /// The number of its messages.
     pub message_count: u32,
     /// When it was sent.
     pub created_at: Time,

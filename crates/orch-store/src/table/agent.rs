@@ -95,9 +95,9 @@ pub fn record_sighting_after(
 pub struct AgentLoad {
     /// The agent.
     pub agent: Agent,
-    /// How many threads it holds.
+    /// The number of threads that it holds.
     pub held: u64,
-    /// How much work is queued for it.
+    /// The number of threads queued for it.
     pub queued: u64,
     /// How many messages to it come after its cursor.
     pub unread: u64,

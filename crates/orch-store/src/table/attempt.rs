@@ -234,7 +234,7 @@ pub fn load_many(tx: &mut Transaction<'_>, ids: &[AttemptId]) -> Result<Vec<Atte
     tx.query_all(LOAD_MANY, &[ids.as_str().into()], attempt_from_row)
 }
 
-/// How an attempt under way is getting on.
+/// The progress of a live attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptActivity {
     /// The attempt.

@@ -1,4 +1,4 @@
-//! Edges: one task waits for another.
+//! Dependencies: edges between tasks.
 
 use orch_core::id::{RunId, Slug, TaskId, TaskName};
 use orch_core::task::TaskState;
@@ -39,7 +39,7 @@ statements! {
     const BROKEN_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
         WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
         AND t.state IN ('failed', 'skipped', 'cancelled') ORDER BY d.task_id, d.on_id";
-    // Back from each task to its first dependency that failed or was cancelled, through those that were skipped.
+    // Walks back from each task to its first failed or cancelled dependency, through skipped ones.
     const ROOT_CAUSES = "WITH RECURSIVE part_back (origin, id, state, step) AS (
         SELECT CAST(value AS BIGINT), CAST(value AS BIGINT), CAST('skipped' AS TEXT), 0 FROM json_each($1)
         UNION ALL SELECT part_back.origin, w.id, w.state, part_back.step + 1 FROM part_back JOIN task w ON w.id = (
@@ -63,20 +63,20 @@ statements! {
     const COUNT_OF_TASK = "SELECT count(*) FROM dependency WHERE task_id = $1";
 }
 
-/// An edge with both its ends.
+/// An edge with both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DependencyEdge {
     /// The task that waits.
     pub task: TaskId,
     /// The task it waits for.
     pub on: TaskId,
-    /// The name of the one that waits.
+    /// The name of the waiting task.
     pub task_name: TaskName,
     /// Its state.
     pub task_state: TaskState,
-    /// The name of the other.
+    /// The name of the dependency.
     pub on_name: TaskName,
-    /// The state of the other.
+    /// The state of the dependency.
     pub on_state: TaskState,
 }
 
@@ -121,7 +121,7 @@ pub fn ranked_dependents(tx: &mut Transaction<'_>, on: TaskId) -> Result<Vec<(Ta
     tx.query_all(RANKED_DEPENDENTS, &[on.0.into()], ranked_from_row)
 }
 
-/// Returns the tasks that one waits or waited for, with their ranks.
+/// Returns the dependencies of a task, with their ranks.
 pub fn ranked_dependencies(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<(TaskId, u32)>, Fault> {
     tx.query_all(RANKED_DEPENDENCIES, &[task.0.into()], ranked_from_row)
 }
@@ -132,7 +132,7 @@ pub fn longest_dependent(tx: &mut Transaction<'_>, on: TaskId) -> Result<Option<
     Ok(rank.flatten())
 }
 
-/// Returns keys of a task's unfinished dependencies, oldest first.
+/// Returns the keys of a task's unfinished dependencies, oldest first.
 pub fn waits_for(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
     tx.query_all(WAITS_FOR, &[task.0.into()], |row| slug_column(row, 0))
 }
@@ -143,7 +143,7 @@ pub fn broken_keys_many(tx: &mut Transaction<'_>, tasks: &[TaskId]) -> Result<Ve
     list_keys(tx, BROKEN_MANY, tasks)
 }
 
-/// Finds the failed or cancelled tasks because of which several tasks were skipped, at most so many steps part_back.
+/// Finds the root causes of several skipped tasks: failed or cancelled tasks at most so many steps back.
 pub fn root_causes(
     tx: &mut Transaction<'_>,
     skipped: &[TaskId],
@@ -156,7 +156,7 @@ pub fn root_causes(
     })
 }
 
-/// Returns keys of all of a task's dependencies, oldest first.
+/// Returns the keys of all dependencies of a task, oldest first.
 pub fn dependency_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slug>, Fault> {
     tx.query_all(KEYS, &[task.0.into()], |row| slug_column(row, 0))
 }
@@ -166,7 +166,7 @@ pub fn list_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, 
     tx.query_all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
 }
 
-/// Returns a run's edges behind one, and how many there are in all.
+/// Returns a page of a run's edges, and their total number.
 pub fn edges_of_run(
     tx: &mut Transaction<'_>,
     run: RunId,
@@ -177,7 +177,7 @@ pub fn edges_of_run(
     Ok((tx.query_all(EDGES_OF_RUN, &values, edge_from_row)?, tx.query_number(COUNT_OF_RUN, &[run.0.into()])?))
 }
 
-/// Returns what a task waits or waited for, behind one, and how many there are in all.
+/// Returns a page of a task's dependencies, and their total number.
 pub fn edges_of_task(
     tx: &mut Transaction<'_>,
     task: TaskId,
@@ -188,7 +188,7 @@ pub fn edges_of_task(
     Ok((edges, tx.query_number(COUNT_OF_TASK, &[task.0.into()])?))
 }
 
-/// Returns what waits for a task, behind one.
+/// Returns a page of a task's dependents.
 pub fn edges_on_task(
     tx: &mut Transaction<'_>,
     on: TaskId,
@@ -198,7 +198,7 @@ pub fn edges_on_task(
     tx.query_all(EDGES_ON_TASK, &[on.0.into(), after.0.into(), limit.into()], edge_from_row)
 }
 
-/// Adds edges from one task to several that it waits for.
+/// Adds edges from one task to several dependencies.
 pub fn insert_many(tx: &mut Transaction<'_>, task: TaskId, on: &[TaskId]) -> Result<(), Fault> {
     let on = id_list(on.iter().map(|id| id.0));
     tx.execute(INSERT_MANY, &[task.0.into(), on.as_str().into()]).map(|_| ())

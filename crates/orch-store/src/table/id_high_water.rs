@@ -1,4 +1,4 @@
-//! The highest numbers of what was forgotten: a number that was public once is never given again.
+//! The highest numbers of deleted rows: a public number is never reused.
 
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -8,7 +8,7 @@ statements! {
         ON CONFLICT (name) DO UPDATE SET id = excluded.id WHERE excluded.id > floor.id";
 }
 
-/// The highest number of a table that was ever given, as an expression.
+/// The highest number ever assigned in a table, as an expression.
 macro_rules! highest {
     ($table:literal) => {
         concat!(
@@ -24,7 +24,7 @@ macro_rules! highest {
 }
 pub(super) use highest;
 
-/// A kind of public number that the store gives in order.
+/// A sequence of public numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdSequence {
     /// Threads.
@@ -42,7 +42,7 @@ impl IdSequence {
     }
 }
 
-/// Sees that numbers up to this one are never given again.
+/// Records that numbers up to this one are never reused.
 pub fn raise_high_water(tx: &mut Transaction<'_>, what: IdSequence, id: i64) -> Result<(), Fault> {
     tx.execute(RAISE, &[what.name().into(), id.into()]).map(|_| ())
 }

@@ -26,7 +26,7 @@ pub fn insert(
         .map(|_| ())
 }
 
-/// Whom a token was given to, if it ever was.
+/// Returns the holder that a token was issued to, if any.
 pub fn find_holder(
     tx: &mut Transaction<'_>,
     thread: ThreadId,

@@ -17,9 +17,9 @@ pub struct ProfileCooldown {
     pub until: Option<Time>,
     /// How many of its workers in a row ended in a way that is not their task's fault.
     pub failures: u32,
-    /// What the last of them said.
+    /// The message of the last of them.
     pub reason: Option<String>,
-    /// When that was.
+    /// When it ended.
     pub at: Time,
 }
 
@@ -42,7 +42,7 @@ fn cooldown_from_row(row: &dyn SqlRow) -> Result<ProfileCooldown, Fault> {
     })
 }
 
-/// Writes how a profile does.
+/// Saves the cooldown of a profile.
 pub fn upsert(tx: &mut Transaction<'_>, rest: &ProfileCooldown) -> Result<(), Fault> {
     let values = [
         rest.profile.as_str().into(),
@@ -64,7 +64,7 @@ pub fn list_all(tx: &mut Transaction<'_>) -> Result<Vec<ProfileCooldown>, Fault>
     tx.query_all(ALL, &[], cooldown_from_row)
 }
 
-/// Forgets what was the matter with a profile.
+/// Deletes the cooldown of a profile.
 pub fn delete(tx: &mut Transaction<'_>, profile: &Slug) -> Result<(), Fault> {
     tx.execute(DROP, &[profile.as_str().into()]).map(|_| ())
 }

@@ -328,7 +328,7 @@ pub struct ThreadContext {
     pub newest_event: Option<Time>,
     /// When the holder was last seen.
     pub holder_seen_at: Option<Time>,
-    /// How many messages to the holder it has neither acknowledged nor been shown when it claimed.
+    /// The number of messages to the holder that it has neither acknowledged nor received with its claim.
     pub unread: u64,
 }
 
@@ -515,7 +515,7 @@ pub fn count_queued_for_unseen(tx: &mut Transaction<'_>, run: RunId) -> Result<i
     tx.query_number(UNSEEN_COUNT, &[run.0.into()])
 }
 
-/// Which threads a list wants.
+/// A filter of threads.
 #[derive(Clone, Copy, Debug)]
 pub struct ThreadFilter<'a> {
     /// Sent to, or held by, this agent.
@@ -524,7 +524,7 @@ pub struct ThreadFilter<'a> {
     pub state: Option<ThreadStatus>,
     /// With messages to the agent after this one.
     pub unread_after: Option<MessageId>,
-    /// How many to pass over.
+    /// The number of entries to skip.
     pub offset: u64,
     /// The maximum number of messages.
     pub limit: u32,
