@@ -45,7 +45,7 @@ pub enum ProfileError {
         problem: FieldProblem,
     },
     /// No profile has this name.
-    #[error("no profile is called `{name}`")]
+    #[error("there is no profile `{name}`")]
     Unknown {
         /// The name.
         name: Slug,

@@ -54,6 +54,9 @@ statements! {
     const SPENT =
         "SELECT t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
         FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
+    const LIVE_SPENT = "SELECT t.id, t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
+        FROM task t JOIN attempt a ON a.task_id = t.id
+        WHERE t.id IN (SELECT task_id FROM attempt WHERE ended_at IS NULL AND run_id = $1) GROUP BY t.id ORDER BY t.id";
     const SET_RANK = "UPDATE task SET rank = $2 WHERE id = $1";
     const LOAD = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
     const LOAD_MANY = select!("JOIN run r ON r.id = t.run_id WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY t.id");
@@ -282,6 +285,18 @@ pub fn load_usage(
     Ok(tx
         .query_first(SPENT, &[id.0.into(), now.0.into()], read)?
         .unwrap_or((ResourceUsage::default(), TimeSpan(0))))
+}
+
+/// Lists the usage of a run's tasks with a live attempt, as [`load_usage`] returns it for one.
+pub fn list_live_usage(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    now: Time,
+) -> Result<Vec<(TaskId, ResourceUsage, TimeSpan)>, Fault> {
+    tx.query_all(LIVE_SPENT, &[run.0.into(), now.0.into()], |row| {
+        let usage = ResourceUsage { cost_micros: row.int(1)?, tokens: row.int(2)?, attempts: row.int(3)? };
+        Ok((TaskId(row.int(0)?), usage, TimeSpan(row.int(4)?)))
+    })
 }
 
 /// Updates a task's rank.

@@ -1,20 +1,25 @@
 //! Processes that work on threads.
 
-use orch_core::id::{RunId, ThreadId};
+use orch_core::id::{RunId, TaskId, ThreadId};
+use orch_core::thread::ThreadStatus;
 use orch_core::time::TimeSpan;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 
-use super::{id_list, require_present, slug_column, slug_or_null, time_column, time_or_null};
+use super::{id_list, name_column, require_present, slug_column, slug_or_null, time_column, time_or_null};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 macro_rules! select {
     ($rest:literal) => {
+        select!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT w.thread_id, w.agent, w.host, w.process, w.tag, w.profile, w.log, w.grace_ms, w.session, w.started_at,
-            w.output_at, w.commit_at, w.silent, w.activity, w.tokens, w.cost_micros, w.report, w.ended_at, w.outcome, w.detail
-            FROM worker w ",
+            w.output_at, w.commit_at, w.silent, w.activity, w.tokens, w.cost_micros, w.report, w.ended_at, w.outcome, w.detail",
+            $more,
+            " FROM worker w ",
             $rest
         )
     };
@@ -33,10 +38,27 @@ statements! {
     const LOAD = select!("WHERE w.thread_id = $1");
     const LOAD_MANY = select!("WHERE w.thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY w.thread_id");
     const LIVE = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
+    const LIVE_WITH_THREAD = select!(
+        ", t.state, t.run_id, t.task_id",
+        "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id WHERE w.ended_at IS NULL ORDER BY w.thread_id"
+    );
     const LIVE_OF_RUN = select!(
         "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id
         WHERE w.ended_at IS NULL AND t.run_id = $1 ORDER BY w.thread_id"
     );
+}
+
+/// A worker whose wrapper has not recorded its end, with what its thread says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveWorker {
+    /// The worker.
+    pub worker: Worker,
+    /// The state of its thread.
+    pub status: ThreadStatus,
+    /// The run of its thread.
+    pub run: Option<RunId>,
+    /// The task of its thread.
+    pub task: Option<TaskId>,
 }
 
 fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
@@ -116,4 +138,16 @@ pub fn list_live(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<Wor
 pub fn load_many(tx: &mut Transaction<'_>, threads: &[ThreadId]) -> Result<Vec<Worker>, Fault> {
     let threads = id_list(threads.iter().map(|id| id.0));
     tx.query_all(LOAD_MANY, &[threads.as_str().into()], worker_from_row)
+}
+
+/// Lists the workers whose wrapper has not recorded their end, with the state, run and task of their threads.
+pub fn list_live_with_threads(tx: &mut Transaction<'_>) -> Result<Vec<LiveWorker>, Fault> {
+    tx.query_all(LIVE_WITH_THREAD, &[], |row| {
+        Ok(LiveWorker {
+            worker: worker_from_row(row)?,
+            status: name_column(row, 20, "thread", ThreadStatus::parse)?,
+            run: row.int_or_null(21)?.map(RunId),
+            task: row.int_or_null(22)?.map(TaskId),
+        })
+    })
 }

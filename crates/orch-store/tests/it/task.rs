@@ -45,6 +45,8 @@ fn spending_of_attempts(store: &mut Store, run: RunId) {
     });
     let both = ResourceUsage { cost_micros: 10, tokens: 12, attempts: 2 };
     assert_eq!(spent(store, Time(NOW.0 + 20)), (both, TimeSpan(7 + 20)));
+    let of_live = read_store(store, |tx| task::list_live_usage(tx, run, Time(NOW.0 + 20)));
+    assert_eq!(of_live, [(id, both, TimeSpan(7 + 20))]);
     assert_eq!(
         read_store(store, |tx| task::load_usage(tx, TaskId(99), NOW)),
         (ResourceUsage::default(), TimeSpan(0))

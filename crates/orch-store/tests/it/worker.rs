@@ -1,7 +1,7 @@
 //! Processes that work, supervisors that start them, and profiles that rest.
 
 use orch_core::id::{RunId, ThreadId};
-use orch_core::thread::AttemptReference;
+use orch_core::thread::{AttemptReference, ThreadStatus};
 use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 use orch_store::Store;
@@ -39,14 +39,14 @@ fn started_worker(thread: ThreadId) -> Worker {
 
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, of_run, alone) = write_store(&mut store, |tx| {
+    let (run, task, of_run, alone) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let made = new_task(tx, run.id, "a")?;
         let id = attempt::next_id(tx)?;
         let reference = AttemptReference { run: run.id, task: made.id, attempt: id };
         let of_run = thread::insert(tx, thread_head("crew", 2, Some(reference)), NOW)?;
         attempt::insert(tx, attempt_row(id, &made, 1, of_run.id), NOW)?;
-        Ok((run.id, of_run.id, new_thread(tx, "crew", 2)?.id))
+        Ok((run.id, made.id, of_run.id, new_thread(tx, "crew", 2)?.id))
     });
     for thread in [alone, of_run] {
         write_store(&mut store, |tx| worker::upsert(tx, &started_worker(thread)));
@@ -60,6 +60,13 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(live(&mut store, None), both, "by thread");
     assert_eq!(live(&mut store, Some(run)), [of_run]);
     assert_eq!(live(&mut store, Some(RunId(99))), []);
+    let with_threads = read_store(&mut store, worker::list_live_with_threads);
+    let mut expected = [(of_run, Some(run), Some(task)), (alone, None, None)];
+    expected.sort_unstable();
+    let found: Vec<_> = with_threads.iter().map(|live| (live.worker.thread, live.run, live.task)).collect();
+    assert_eq!(found, expected);
+    assert!(with_threads.iter().all(|live| live.status == ThreadStatus::Queued));
+    assert_eq!(with_threads[0].worker, started_worker(expected[0].0));
     assert_eq!(read_store(&mut store, |tx| worker::load(tx, ThreadId(99))), None);
 
     let mut whole = Worker {

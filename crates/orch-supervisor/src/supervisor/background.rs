@@ -1,5 +1,7 @@
-//! What takes long is done beside the loop, each in a thread with a session of its own: making worktrees, running
-//! checks, merging. What is under way here is not begun again; what another process does is waited for there.
+//! Long operations in background threads: making worktrees, running checks, merging.
+//!
+//! Each thread has its own session. An operation that is running is not started again; if another process performs it,
+//! the thread waits for that process.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,248 +10,211 @@ use std::time::{Duration, Instant};
 
 use orch_core::id::{AttemptId, EffectId, RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_core::run::{DoneWhen, Run, RunStatus};
-use orch_core::task::{ChecksStatus, Task, TaskState};
-use orch_store::table::{effect, task as task_table};
+use orch_core::run::{DoneWhen, RunStatus};
+use orch_core::task::{ChecksStatus, Task};
 
-use super::{SessionOpener, WakeCounter};
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
-use orch_scheduler::perform::{self, effect_lease};
-use orch_scheduler::{TaskSelector, dispatch, integrate, verify};
+use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
 
-/// Something that takes long.
+use super::drive::SessionOpener;
+use super::snapshot::RunSnapshot;
+use super::wake::WakeCounter;
+
+/// A long operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum BackgroundOperation {
-    /// Making the worktree of an attempt at a task.
+    /// Makes the worktree of a task's next attempt.
     Dispatch(TaskId),
-    /// Running the checks of an attempt.
+    /// Runs the checks of an attempt.
     Verify(AttemptId),
-    /// Merging what is good.
+    /// Merges verified attempts of a run.
     Integrate(RunId),
-    /// What somebody left undone, or could not be done when it was to be.
+    /// Performs an effect that another process left undone, or that failed before.
     PendingEffect(EffectId, RunId),
 }
 
-/// The chores under way.
-pub struct BackgroundWork {
+/// The running and the failed operations.
+pub(super) struct BackgroundWork {
     open: SessionOpener,
     who: Slug,
-    under_way: BTreeMap<BackgroundOperation, JoinHandle<()>>,
-    /// What could not be done lately.
-    resting: BTreeMap<BackgroundOperation, RetryBackoff>,
-    done: Receiver<(BackgroundOperation, OperationOutcome)>,
-    tell: Sender<(BackgroundOperation, OperationOutcome)>,
+    running: BTreeMap<BackgroundOperation, JoinHandle<()>>,
+    /// The operations that failed, with the time of their retry.
+    failed: BTreeMap<BackgroundOperation, RetryBackoff>,
+    finished: Receiver<(BackgroundOperation, OperationOutcome)>,
+    sender: Sender<(BackgroundOperation, OperationOutcome)>,
     notes: Vec<String>,
-    news: WakeCounter,
+    wake: WakeCounter,
 }
 
-/// A chore that is let be.
+/// The delay before a failed operation is retried.
 #[derive(Clone, Copy, Debug)]
 struct RetryBackoff {
     until: Instant,
     tries: u32,
-    /// Whether somebody was at the same thing, which ends by itself.
+    /// Whether another process was performing the operation, which ends without help.
     busy: bool,
 }
 
-/// What came of a chore.
+/// The outcome of an operation.
 enum OperationOutcome {
-    /// It is done, or not to be done any more.
+    /// It succeeded, or is no longer needed.
     Done,
-    /// Somebody is at the same thing, for a moment.
+    /// Another process is performing it.
     Busy,
-    /// It failed, in words.
+    /// It failed, with this message.
     Failed(String),
 }
 
-/// How long a chore that failed is let be, at first.
-const REST: Duration = Duration::from_secs(2);
+/// The first delay after a failure.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// How long one is let be that met somebody at the same thing, at first.
-const MOMENT: Duration = Duration::from_millis(50);
+/// The first delay after another process was performing the operation.
+const BUSY_DELAY: Duration = Duration::from_millis(50);
 
-/// How many doublings that grows by.
-const RESTS_MAX: u32 = 6;
+/// How often the delay doubles.
+const DOUBLINGS_MAX: u32 = 6;
 
-/// How often a finished run is still kept waiting for what cannot be done.
-const PATIENCE: u32 = 3;
+/// How often a failed effect is retried before a finished run stops waiting for it.
+const TRIES_AWAITED: u32 = 3;
 
 impl BackgroundWork {
-    pub(super) fn new(open: SessionOpener, who: Slug, news: WakeCounter) -> Self {
-        let (tell, done) = channel();
-        let (under_way, resting) = (BTreeMap::new(), BTreeMap::new());
-        Self { open, who, under_way, resting, done, tell, notes: Vec::new(), news }
+    pub(super) fn new(open: SessionOpener, who: Slug, wake: WakeCounter) -> Self {
+        let (sender, finished) = channel();
+        let (running, failed) = (BTreeMap::new(), BTreeMap::new());
+        Self { open, who, running, failed, finished, sender, notes: Vec::new(), wake }
     }
 
-    /// Whether any is under way, or will be tried again by itself.
+    /// Whether an operation is running.
     pub(super) fn is_busy(&self) -> bool {
-        !self.under_way.is_empty()
+        !self.running.is_empty()
     }
 
-    /// How many worktrees are being made.
+    /// Returns the number of worktrees that are being made.
     pub(super) fn dispatch_count(&self) -> usize {
-        self.under_way.keys().filter(|chore| matches!(chore, BackgroundOperation::Dispatch(_))).count()
+        self.running.keys().filter(|operation| matches!(operation, BackgroundOperation::Dispatch(_))).count()
     }
 
     /// Whether the worktree of a task's next attempt is being made.
     pub(super) fn is_dispatching(&self, task: TaskId) -> bool {
-        self.under_way.contains_key(&BackgroundOperation::Dispatch(task))
+        self.running.contains_key(&BackgroundOperation::Dispatch(task))
     }
 
-    /// What went wrong since this was asked, for people.
+    /// Removes and returns the messages of failures.
     pub(super) fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Takes in what is done.
+    /// Collects the outcomes of finished operations.
     pub(super) fn collect_finished(&mut self) {
-        while let Ok((chore, came)) = self.done.try_recv() {
-            if let Some(thread) = self.under_way.remove(&chore) {
-                // It has said its last word.
+        while let Ok((operation, outcome)) = self.finished.try_recv() {
+            if let Some(thread) = self.running.remove(&operation) {
+                // Sending the outcome was its last step.
                 let _ = thread.join();
             }
-            let tries = self.resting.get(&chore).map_or(0, |rest| rest.tries);
-            let longer = 2_u32.pow(tries.min(RESTS_MAX));
-            let (rest, busy) = match came {
+            let tries = self.failed.get(&operation).map_or(0, |backoff| backoff.tries);
+            let factor = 2_u32.pow(tries.min(DOUBLINGS_MAX));
+            let (delay, busy) = match outcome {
                 OperationOutcome::Done => {
-                    self.resting.remove(&chore);
+                    self.failed.remove(&operation);
                     continue;
                 }
-                OperationOutcome::Busy => (MOMENT * longer, true),
-                OperationOutcome::Failed(said) => {
-                    self.notes.push(said);
-                    (REST * longer, false)
+                OperationOutcome::Busy => (BUSY_DELAY * factor, true),
+                OperationOutcome::Failed(message) => {
+                    self.notes.push(message);
+                    (RETRY_DELAY * factor, false)
                 }
             };
-            self.resting.insert(chore, RetryBackoff { until: Instant::now() + rest, tries: tries + 1, busy });
+            let backoff = RetryBackoff { until: Instant::now() + delay, tries: tries + 1, busy };
+            self.failed.insert(operation, backoff);
         }
     }
 
-    /// Waits for everything that is under way.
+    /// Waits for all running operations.
     pub(super) fn join_all(&mut self) {
-        for (_, thread) in std::mem::take(&mut self.under_way) {
+        for (_, thread) in std::mem::take(&mut self.running) {
             let _ = thread.join();
         }
     }
 
-    /// Begins a chore, unless it is under way or let be.
+    /// Starts an operation, unless it is running or its retry is not due; returns whether it was started.
     fn start_operation(
         &mut self,
-        chore: BackgroundOperation,
+        operation: BackgroundOperation,
         work: impl FnOnce(&mut Session, &Slug) -> Result<(), Error> + Send + 'static,
     ) -> bool {
-        let rests = self.resting.get(&chore).is_some_and(|rest| Instant::now() < rest.until);
-        if rests || self.under_way.contains_key(&chore) {
+        let is_delayed = self.failed.get(&operation).is_some_and(|backoff| Instant::now() < backoff.until);
+        if is_delayed || self.running.contains_key(&operation) {
             return false;
         }
-        let (open, who, tell, own) =
-            (std::sync::Arc::clone(&self.open), self.who.clone(), self.tell.clone(), chore.clone());
-        let news = self.news.clone();
+        let (open, who, sender, own) =
+            (std::sync::Arc::clone(&self.open), self.who.clone(), self.sender.clone(), operation.clone());
+        let wake = self.wake.clone();
         let run = move || {
             let mut folder = None;
             let result = open().and_then(|mut session| {
                 folder = Some(session.store_folder().to_owned());
-                let done = work(&mut session, &who);
+                let result = work(&mut session, &who);
                 session.checkpoint_if_due();
-                done
+                result
             });
-            let came = match result {
-                Ok(()) => OperationOutcome::Done,
-                Err(
-                    Error::Git(GitError::Busy)
-                    | Error::Refused(Refusal::Tree(TreeRefusal::HeldElsewhere { .. })),
-                ) => OperationOutcome::Busy,
-                // Said by an event of its own already.
-                Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => {
-                    OperationOutcome::Done
-                }
-                // Somebody else was faster, or it is not to be done any more.
-                Err(Error::Refused(
-                    Refusal::TaskNotReady { .. }
-                    | Refusal::AttemptLive { .. }
-                    | Refusal::AttemptNotFound { .. }
-                    | Refusal::TaskFinished { .. }
-                    | Refusal::CapacityReached { .. },
-                )) => OperationOutcome::Done,
-                Err(error) => OperationOutcome::Failed(error.describe()),
-            };
-            // Whoever waits for it may be gone.
-            let _ = tell.send((own, came));
+            // The receiver may be gone.
+            let _ = sender.send((own, OperationOutcome::from_result(result)));
             if let Some(folder) = folder {
-                news.wake_loop(&folder);
+                wake.wake_loop(&folder);
             }
         };
-        match std::thread::Builder::new().name("chore".to_owned()).spawn(run) {
+        match std::thread::Builder::new().name("background".to_owned()).spawn(run) {
             Ok(thread) => {
-                self.under_way.insert(chore, thread);
+                self.running.insert(operation, thread);
                 true
             }
             Err(_) => false,
         }
     }
 
-    /// Makes a worktree for a task and sends it to an agent.
+    /// Starts making a worktree for a task, which is then sent to an agent; returns whether it was started.
     pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug) -> bool {
-        let wanted = TaskSelector { run: Some(task.name.run.clone()), key: task.name.key.clone() };
+        let selector = selector_of(task);
         self.start_operation(BackgroundOperation::Dispatch(task.id), move |session, who| {
-            dispatch::dispatch_task(session, None, who, &wanted, Some(&to)).map(|_| ())
+            dispatch::dispatch_task(session, None, who, &selector, Some(&to)).map(|_| ())
         })
     }
 
-    /// When the first chore that is let be may be tried again, from now.
+    /// Returns the time until the first failed operation is retried.
     pub(super) fn next_retry_in(&self) -> Option<Duration> {
         let now = Instant::now();
-        self.resting.values().map(|rest| rest.until.saturating_duration_since(now)).min()
+        self.failed.values().map(|backoff| backoff.until.saturating_duration_since(now)).min()
     }
 
-    /// Goes on with what was left undone in a run; says whether something is worth waiting for.
-    pub(super) fn resume_pending_effects(
-        &mut self,
-        session: &mut Session,
-        run: RunId,
-    ) -> Result<bool, Error> {
-        let left = session.read(|tx, now| {
-            let mut effects = effect::list_pending(tx, Some(run))?;
-            effects.retain(|effect| effect_lease::is_unheld(effect, now));
-            Ok(effects)
-        })?;
-        // What was let be and has been done since, by whomever, is forgotten.
-        self.resting.retain(|chore, _| match chore {
-            BackgroundOperation::PendingEffect(id, of) => {
-                *of != run || left.iter().any(|effect| effect.id == *id)
+    /// Resumes the pending effects of a run; returns whether the supervisor should wait for one of them.
+    pub(super) fn resume_pending_effects(&mut self, run: &RunSnapshot) -> bool {
+        let id = run.run.id;
+        // A failed effect that has been performed since, by any process, is forgotten.
+        self.failed.retain(|operation, _| match operation {
+            BackgroundOperation::PendingEffect(effect, of) => {
+                *of != id || run.pending_effects.iter().any(|pending| pending.id == *effect)
             }
             BackgroundOperation::Dispatch(_)
             | BackgroundOperation::Verify(_)
             | BackgroundOperation::Integrate(_) => true,
         });
-        let mut worth = false;
-        for effect in left {
-            let chore = BackgroundOperation::PendingEffect(effect.id, run);
-            let rest = self.resting.get(&chore);
-            worth |= rest.is_none_or(|rest| rest.busy || rest.tries < PATIENCE);
+        let mut is_awaited = false;
+        for effect in &run.pending_effects {
+            let operation = BackgroundOperation::PendingEffect(effect.id, id);
+            let backoff = self.failed.get(&operation);
+            is_awaited |= backoff.is_none_or(|backoff| backoff.busy || backoff.tries < TRIES_AWAITED);
             let key = effect.key();
-            self.start_operation(chore, move |session, _| perform::complete_effect(session, key));
+            self.start_operation(operation, move |session, _| perform::complete_effect(session, key));
         }
-        Ok(worth)
+        is_awaited
     }
 
-    /// Judges and merges what was reported.
-    pub(super) fn verify_and_merge(&mut self, session: &mut Session, run: &Run) -> Result<(), Error> {
-        if run.ground.is_none() || run.counts.in_state(TaskState::Reported) == 0 {
-            return Ok(());
-        }
-        let reported = session.read(|tx, _| {
-            Ok(task_table::list_in_state(
-                tx,
-                run.id,
-                TaskState::Reported,
-                TaskId(0),
-                orch_core::limit::LIST_DEFAULT,
-            )?)
-        })?;
+    /// Verifies and merges reported attempts.
+    pub(super) fn verify_and_merge(&mut self, run: &RunSnapshot) {
         let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(1);
         let mut mergeable = false;
+        let RunSnapshot { run, reported, .. } = run;
         for task in reported {
             let Some(last) = task.attempt else { continue };
             let to_verify = match task.checks {
@@ -261,16 +226,16 @@ impl BackgroundWork {
                 mergeable = true;
                 continue;
             }
-            let verifying =
-                self.under_way.keys().filter(|chore| matches!(chore, BackgroundOperation::Verify(_))).count();
-            if verifying < at_once {
-                let wanted = TaskSelector { run: Some(task.name.run.clone()), key: task.name.key.clone() };
+            let is_check =
+                |operation: &&BackgroundOperation| matches!(operation, BackgroundOperation::Verify(_));
+            if self.running.keys().filter(is_check).count() < at_once {
+                let selector = selector_of(task);
                 self.start_operation(BackgroundOperation::Verify(last.id), move |session, who| {
-                    verify::verify_task(session, None, who, &wanted).map(|_| ())
+                    verify::verify_task(session, None, who, &selector).map(|_| ())
                 });
             }
         }
-        // Nothing is merged while a run is paused.
+        // A paused run merges nothing.
         let merges = run.state.status() == RunStatus::Open && run.policy.done_when == DoneWhen::Integrated;
         if mergeable && merges {
             let name = run.name.clone();
@@ -278,6 +243,31 @@ impl BackgroundWork {
                 integrate::integrate_run(session, None, who, Some(&name)).map(|_| ())
             });
         }
-        Ok(())
     }
+}
+
+impl OperationOutcome {
+    fn from_result(result: Result<(), Error>) -> Self {
+        match result {
+            // An event already reports failed checks. The other refusals mean that another process acted first, or
+            // that the operation is no longer needed.
+            Ok(())
+            | Err(Error::Refused(
+                Refusal::Tree(TreeRefusal::ChecksFailed { .. })
+                | Refusal::TaskNotReady { .. }
+                | Refusal::AttemptLive { .. }
+                | Refusal::AttemptNotFound { .. }
+                | Refusal::TaskFinished { .. }
+                | Refusal::CapacityReached { .. },
+            )) => Self::Done,
+            Err(
+                Error::Git(GitError::Busy) | Error::Refused(Refusal::Tree(TreeRefusal::HeldElsewhere { .. })),
+            ) => Self::Busy,
+            Err(error) => Self::Failed(error.describe()),
+        }
+    }
+}
+
+fn selector_of(task: &Task) -> TaskSelector {
+    TaskSelector { run: Some(task.name.run.clone()), key: task.name.key.clone() }
 }

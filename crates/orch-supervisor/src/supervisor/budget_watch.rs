@@ -1,4 +1,4 @@
-//! Looking after what died without a word, and after what is spent.
+//! Enforcing the budgets of runs and tasks.
 
 use std::collections::BTreeSet;
 
@@ -7,60 +7,50 @@ use orch_core::id::{RunId, TaskId};
 use orch_core::run::budget::{BudgetMeasure, LimitUsage};
 use orch_core::run::{Budget, PauseReason, Run, RunStatus, decide};
 use orch_core::task::TaskState;
-use orch_store::table::{task as task_table, thread, worker};
-
 use orch_inbox::{Error, Session};
 use orch_scheduler::operation::tool_transaction;
-use orch_scheduler::orphaned;
 use orch_scheduler::tool_fault::set_run_offered;
+use orch_store::table::task as task_table;
 
-/// Ends what killed wrappers left behind, and frees their work at once.
-pub(crate) fn reap_orphaned_workers(session: &mut Session, run: Option<RunId>) -> Result<(), Error> {
-    for row in session.read(|tx, _| orphaned::orphaned_workers(tx, run))? {
-        orphaned::reap_worker(session, &row)?;
-    }
-    Ok(())
-}
+use super::snapshot::{PassSnapshot, RunSnapshot};
 
-/// Who has been told already that a limit is near; a supervisor tells each once.
+/// The limits whose approach was already recorded as an event: a supervisor records each once.
 #[derive(Debug, Default)]
-pub(crate) struct BudgetWatch(BTreeSet<(RunId, Option<TaskId>, BudgetMeasure)>);
+pub(super) struct BudgetWatch(BTreeSet<(RunId, Option<TaskId>, BudgetMeasure)>);
 
 impl BudgetWatch {
-    /// Pauses a run that has used what it, or one of its tasks under way, may use, and says when it comes near.
-    pub(crate) fn enforce_run_budget(&mut self, session: &mut Session, run: &Run) -> Result<(), Error> {
+    /// Pauses a run if it, or one of its active tasks, has exhausted its budget; returns whether it did.
+    pub(super) fn enforce_run_budget(
+        &mut self,
+        session: &mut Session,
+        snapshot: &PassSnapshot,
+        run: &RunSnapshot,
+    ) -> Result<bool, Error> {
+        let RunSnapshot { run, task_usage, .. } = run;
         if run.state.status() != RunStatus::Open || run.budget == Budget::default() {
-            return Ok(());
+            return Ok(false);
         }
-        let wall = session.clock_now() - run.created_at;
-        for usage in run.budget.run_usage(run.spent, wall) {
-            // All attempts made are no reason to stop before one more is wanted.
-            let wants = usage.measure != BudgetMeasure::Attempts || run.counts.in_state(TaskState::Ready) > 0;
-            if wants && self.enforce_limit(session, run, None, usage)? {
-                return Ok(());
+        for usage in run.budget.run_usage(run.spent, snapshot.now - run.created_at) {
+            // The limit on attempts matters only when another attempt is wanted.
+            let matters =
+                usage.measure != BudgetMeasure::Attempts || run.counts.in_state(TaskState::Ready) > 0;
+            if matters && self.enforce_limit(session, run, None, usage)? {
+                return Ok(true);
             }
         }
-        if !run.budget.bounds_tasks() {
-            return Ok(());
-        }
-        let at_work = session.read(|tx, _| {
-            let mut at_work = Vec::new();
-            for row in worker::list_live(tx, Some(run.id))? {
-                let thread = thread::load(tx, row.thread)?;
-                at_work.extend(thread.and_then(|thread| thread.head.reference).map(|of| of.task));
-            }
-            Ok(at_work)
-        })?;
-        for task in at_work {
-            if self.enforce_task_budget(session, run, task)? {
-                return Ok(());
+        let with_worker: BTreeSet<TaskId> = snapshot.live_of(run).filter_map(|live| live.task).collect();
+        for (task, spent, wall) in task_usage.iter().filter(|(task, ..)| with_worker.contains(task)) {
+            for usage in run.budget.task_usage(*spent, *wall) {
+                if self.enforce_limit(session, run, Some(*task), usage)? {
+                    return Ok(true);
+                }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Pauses a run one of whose tasks has used what it may; says whether it did.
-    pub(crate) fn enforce_task_budget(
+    /// Pauses a run if a task that is about to be dispatched again has exhausted its budget; returns whether it did.
+    pub(super) fn enforce_task_budget(
         &mut self,
         session: &mut Session,
         run: &Run,
@@ -78,7 +68,7 @@ impl BudgetWatch {
         Ok(false)
     }
 
-    /// Acts on how much of one limit is used; says whether the run was paused.
+    /// Acts on the usage of one limit; returns whether the run was paused.
     fn enforce_limit(
         &mut self,
         session: &mut Session,
@@ -97,55 +87,35 @@ impl BudgetWatch {
                 ("used", usage.used.into()),
                 ("max", usage.max.into()),
             ];
-            tool_transaction(session, |stage| {
-                stage.append_event(EventKind::Budget, about, None, data.clone())
+            tool_transaction(session, |work| {
+                work.append_event(EventKind::Budget, about, None, data.clone())
             })?;
         }
         Ok(false)
     }
 }
 
-/// Pauses a run because of what it, or a task of it, has used; who works goes on.
+/// Pauses a run because its budget, or that of a task, is exhausted. Running workers continue.
 fn pause_over_budget(
     session: &mut Session,
     run: &Run,
     task: Option<TaskId>,
     usage: LimitUsage,
 ) -> Result<(), Error> {
-    let named = match task {
-        Some(task) => {
-            session.read(|tx, _| Ok(task_table::load(tx, task)?))?.map(|task| task.name.to_string())
-        }
-        None => None,
-    };
-    let option = edit_option_name(task.is_some(), usage.measure);
-    let name = &run.name;
-    let reason = format!(
-        "{} has used {usage}; `orch run edit {name} {option}` gives it more, then `orch run resume {name}`",
-        named.as_deref().unwrap_or("it")
-    );
     let id = run.id;
-    tool_transaction(session, |stage| {
-        let current = stage.load_run(id)?.clone();
-        if let Some(halted) = decide::pause_automatically(&current, PauseReason::Budget, &reason, stage.now) {
-            stage.replace_run(halted);
+    tool_transaction(session, |work| {
+        let subject = match task {
+            Some(task) => task_table::load(work.tx, task)?.map(|task| task.name.to_string()),
+            None => None,
+        };
+        let message = format!("{} has used {usage}", subject.as_deref().unwrap_or("it"));
+        let current = work.load_run(id)?.clone();
+        if let Some(paused) = decide::pause_automatically(&current, PauseReason::Budget, &message, work.now) {
+            work.replace_run(paused);
             let about = EventSubject { task, ..EventSubject::of_run(id) };
-            stage.append_event(EventKind::RunPaused, about, None, vec![("reason", "budget".into())])?;
-            set_run_offered(stage, id, false)?;
+            work.append_event(EventKind::RunPaused, about, None, vec![("reason", "budget".into())])?;
+            set_run_offered(work, id, false)?;
         }
         Ok(())
     })
-}
-
-/// The option of `orch run edit` that sets a limit.
-fn edit_option_name(of_task: bool, measure: BudgetMeasure) -> &'static str {
-    match (of_task, measure) {
-        (false, BudgetMeasure::Wall) => "--max-wall",
-        (false, BudgetMeasure::Cost) => "--max-cost",
-        (false, BudgetMeasure::Tokens) => "--max-tokens",
-        (true, BudgetMeasure::Wall) => "--task-max-wall",
-        (true, BudgetMeasure::Cost) => "--task-max-cost",
-        (true, BudgetMeasure::Tokens) => "--task-max-tokens",
-        (_, BudgetMeasure::Attempts) => "--max-all-attempts",
-    }
 }

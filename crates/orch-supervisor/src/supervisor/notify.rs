@@ -1,4 +1,4 @@
-//! Telling a program of the user's what needs a person, beside the loop: one that fails, hangs or is slow hurts nobody.
+//! Running the user's notification command, in a thread, so that a slow or failing command does not block the supervisor.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,25 +8,26 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use orch_core::event::{AwaitedEvent, Event};
+use orch_core::text::longest_prefix;
 
 use crate::settings::NotifySettings;
 use orch_process::EnvironmentVariables;
 use orch_process::timed_command::run_with_timeout;
 
-/// How many notices wait for the program at most; what comes then is left out.
-const QUEUE: usize = 64;
+/// The longest queue of notices; further ones are dropped.
+const QUEUE_MAX: usize = 64;
 
-/// How much of a text stands in a variable.
+/// The longest text in an environment variable.
 const TEXT_BYTES_MAX: usize = 4_000;
 
-/// Tells, in a thread of its own.
+/// Runs the notification command for events.
 pub struct EventNotifier {
     notify: NotifySettings,
     store: String,
-    tell: Option<SyncSender<QueuedNotice>>,
+    queue: Option<SyncSender<QueuedNotice>>,
     complaints: Receiver<String>,
-    /// Until when notices are told, once nothing more is to come.
-    until: Arc<Mutex<Option<Instant>>>,
+    /// The deadline for the notices in the queue, set when the supervisor ends.
+    deadline: Arc<Mutex<Option<Instant>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,49 +37,48 @@ struct QueuedNotice {
 }
 
 impl EventNotifier {
-    /// Begins to listen; the program is run in this folder.
+    /// Starts the thread. The command runs in `folder`.
     #[must_use]
     pub fn new(notify: NotifySettings, folder: PathBuf, store: String) -> Self {
-        let (tell, notices) = sync_channel::<QueuedNotice>(QUEUE);
+        let (queue, notices) = sync_channel::<QueuedNotice>(QUEUE_MAX);
         let (complain, complaints) = channel();
-        let until = Arc::new(Mutex::new(None));
-        let (order, ends) = (notify.clone(), Arc::clone(&until));
+        let deadline = Arc::new(Mutex::new(None));
+        let (settings, shared) = (notify.clone(), Arc::clone(&deadline));
         let run = move || {
             for notice in notices {
-                let late = ends.lock().unwrap_or_else(PoisonError::into_inner);
-                if late.is_some_and(|until: Instant| Instant::now() >= until) {
+                let deadline = *shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if deadline.is_some_and(|deadline: Instant| Instant::now() >= deadline) {
                     return;
                 }
-                drop(late);
-                run_notify_command(&order, &folder, &notice, &complain);
+                run_notify_command(&settings, &folder, &notice, &complain);
             }
         };
-        // Without a thread nobody is told, and the queue fills up.
+        // Without the thread no notice is delivered, and the queue fills up.
         let thread = std::thread::Builder::new().name("notify".to_owned()).spawn(run).ok();
-        Self { notify, store, tell: Some(tell), complaints, until, thread }
+        Self { notify, store, queue: Some(queue), complaints, deadline, thread }
     }
 
-    /// Tells of an event that was asked for; `document` is the event as programs read it.
+    /// Queues a notice if the settings select the event. `document` is the event as JSON.
     ///
     /// # Errors
-    /// The program takes notices too slowly; this one is left out.
+    /// The queue is full, so the notice was dropped.
     pub fn notify_event(&self, event: &Event, text: Option<&str>, document: String) -> Result<(), QueueFull> {
         let wake = self.notify.on.iter().find(|wake| wake.event_kinds().contains(&event.kind));
-        let (Some(wake), Some(tell)) = (wake, &self.tell) else { return Ok(()) };
+        let (Some(wake), Some(queue)) = (wake, &self.queue) else { return Ok(()) };
         let notice = QueuedNotice { variables: notice_variables(*wake, event, text, &self.store), document };
-        match tell.try_send(notice) {
+        match queue.try_send(notice) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(_)) => Err(QueueFull),
         }
     }
 
-    /// What went wrong since this was asked, in sentences.
+    /// Removes and returns the messages of failures.
     pub fn take_complaints(&self) -> impl Iterator<Item = String> + '_ {
         self.complaints.try_iter()
     }
 }
 
-/// The program takes notices too slowly.
+/// The queue of notices is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
 
@@ -89,11 +89,12 @@ impl Drop for EventNotifier {
 }
 
 impl EventNotifier {
-    /// Ends: what waits is told, for twice as long as one may take. What went wrong then can still be asked for.
+    /// Delivers the queued notices for at most twice the time limit of the command, and ends the thread.
+    /// Failures can still be read afterwards.
     pub fn drain_and_join(&mut self) {
-        let until = Instant::now() + self.notify.limit * 2;
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-        self.tell = None;
+        let deadline = Instant::now() + self.notify.limit * 2;
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+        self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -115,19 +116,10 @@ fn notice_variables(
         ("ORCH_RUN", event.run.as_ref().map(ToString::to_string)),
         ("ORCH_TASK", event.task.as_ref().map(ToString::to_string)),
         ("ORCH_ATTEMPT", event.attempt.as_ref().map(ToString::to_string)),
-        ("ORCH_TEXT", text.map(truncate_for_variable)),
+        ("ORCH_TEXT", text.map(|text| longest_prefix(text, TEXT_BYTES_MAX).replace('\0', ""))),
     ];
     variables.extend(facts.into_iter().filter_map(|(name, value)| Some((name, value?))));
     variables
-}
-
-/// A text as long as a variable may hold without getting in the way of the program's start.
-fn truncate_for_variable(text: &str) -> String {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].replace('\0', "")
 }
 
 fn run_notify_command(
@@ -142,18 +134,18 @@ fn run_notify_command(
         .fold(EnvironmentVariables::inherit_sanitized(), |environment, (name, value)| {
             environment.with_variable(*name, value)
         });
-    let told =
+    let outcome =
         run_with_timeout(&notify.command, folder, &environment, notice.document.as_bytes(), notify.limit);
     let program = notify.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    let said = match told {
+    let message = match outcome {
         Ok(Some(status)) if status.success() => return,
         Ok(Some(status)) => format!("The command of [notify], {program}, failed: {status}."),
         Ok(None) => {
             let limit = Duration::as_secs(&notify.limit);
-            format!("The command of [notify], {program}, took more than {limit} s and was ended.")
+            format!("The command of [notify], {program}, took more than {limit} s and was terminated.")
         }
-        Err(error) => format!("The command of [notify], {program}, cannot be started: {error}."),
+        Err(error) => format!("The command of [notify], {program}, could not be started: {error}."),
     };
-    // Who drove may be gone.
-    let _ = complain.send(said);
+    // The supervisor may be gone.
+    let _ = complain.send(message);
 }

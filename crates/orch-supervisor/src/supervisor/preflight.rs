@@ -1,4 +1,4 @@
-//! Whether everything is there that a supervisor needs: git, room, the run's setup and checks, each profile's program.
+//! Checks before a supervisor starts: git, disk space, the run's setup and checks, and each profile's program.
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ use orch_scheduler::doctor::FindingSeverity;
 use orch_scheduler::lookup;
 use orch_scheduler::perform::checks::{self, CheckSubject};
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug)]
 pub struct PreflightFinding {
     /// A short stable name.
     pub check: String,
-    /// How bad it is.
+    /// The severity.
     pub level: FindingSeverity,
-    /// A full sentence.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -32,10 +32,10 @@ impl PreflightFinding {
     }
 }
 
-/// Looks at everything; the checks of a run with a base run once in a tree of their own.
+/// Checks everything. The checks of a run with a base commit run once, in a scratch worktree.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist, or the store failed.
 pub fn run_preflight(
     session: &mut Session,
     run: Option<&Slug>,
@@ -51,10 +51,10 @@ pub fn run_preflight(
     Ok(found)
 }
 
-/// Looks at what costs nothing to look at, before anything is started.
+/// Runs the checks that are cheap enough for every start.
 ///
 /// # Errors
-/// There is no such run, or the store failed.
+/// The run does not exist, or the store failed.
 pub fn run_quick_preflight(
     session: &mut Session,
     run: Option<&Slug>,
@@ -72,12 +72,12 @@ fn check_programs(session: &Session, crew: &WorkerPool) -> Vec<PreflightFinding>
     crew.seats.iter().map(|seat| check_program(session, crew, &seat.profile, &seat.reference)).collect()
 }
 
-/// Whether git knows who commits; without that the commits of workers fail, though ours do not.
+/// Checks that git has an identity for commits. Workers need one; the tool's own commits do not.
 fn check_git_identity(session: &Session, run: &Run) -> Result<Option<PreflightFinding>, Error> {
-    let Some(ground) = &run.ground else { return Ok(None) };
+    let Some(run_git) = &run.ground else { return Ok(None) };
     let known = session
         .world()
-        .discover_repository(Path::new(&ground.repository))
+        .discover_repository(Path::new(&run_git.repository))
         .and_then(|found| found.has_identity());
     let known = match known {
         Ok(known) => known,
@@ -89,30 +89,32 @@ fn check_git_identity(session: &Session, run: &Run) -> Result<Option<PreflightFi
             )));
         }
     };
-    let message = "Git does not know who commits here, so that workers cannot: \
+    let message = "Git has no identity here, so workers cannot commit: \
                    git config user.name NAME && git config user.email EMAIL";
     Ok((!known).then(|| PreflightFinding::new("git", FindingSeverity::Warning, message.to_owned())))
 }
 
 fn check_disk_space(session: &Session) -> PreflightFinding {
     match disk::free_bytes(session.store_folder()) {
-        Ok(free) if free >= DISK_FLOOR_BYTES => {
-            PreflightFinding::new("disk", FindingSeverity::Ok, format!("{} MB are free.", free / 1_000_000))
-        }
+        Ok(free) if free >= DISK_FLOOR_BYTES => PreflightFinding::new(
+            "disk",
+            FindingSeverity::Ok,
+            format!("{} MB of disk space are free.", free / 1_000_000),
+        ),
         Ok(free) => PreflightFinding::new(
             "disk",
             FindingSeverity::Error,
-            format!("Only {} MB are free.", free / 1_000_000),
+            format!("Only {} MB of disk space are free.", free / 1_000_000),
         ),
         Err(error) => PreflightFinding::new(
             "disk",
             FindingSeverity::Warning,
-            format!("The disk cannot be looked at: {error}."),
+            format!("The free disk space is unknown: {error}."),
         ),
     }
 }
 
-/// Whether a profile's program is on the `PATH`.
+/// Checks that a profile's program exists.
 fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &str) -> PreflightFinding {
     let check = format!("profile {name}");
     let profile = match reference
@@ -126,11 +128,11 @@ fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &
     let word = profile.command.program_text();
     let own_path = profile.settings.sets_variable("PATH");
     let found = if word.contains('{') || (word.contains('/') && !word.starts_with('/')) || own_path {
-        // Where that leads is known at the start of a worker alone.
+        // Its location depends on the worktree or on the worker's `PATH`.
         return PreflightFinding::new(
             &check,
             FindingSeverity::Ok,
-            format!("{word} is looked for when a worker is started."),
+            format!("{word} is searched when a worker is started."),
         );
     } else if word.contains('/') {
         Path::new(&word).is_file()
@@ -138,31 +140,28 @@ fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &
         session.world().environment().find_program(&word).is_some()
     };
     if found {
-        PreflightFinding::new(&check, FindingSeverity::Ok, format!("{word} is there."))
+        PreflightFinding::new(&check, FindingSeverity::Ok, format!("{word} was found."))
     } else {
-        let place = if word.contains('/') { "there" } else { "on the PATH" };
-        PreflightFinding::new(&check, FindingSeverity::Error, format!("{word} is not {place}."))
+        let problem = if word.contains('/') { "does not exist" } else { "is not on the PATH" };
+        PreflightFinding::new(&check, FindingSeverity::Error, format!("{word} {problem}."))
     }
 }
 
-/// Whether git is there, and the run's setup and checks pass on its base.
+/// Checks that a worktree can be made, and that the run's setup and checks pass on its base commit.
 fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>, Error> {
     let name = format!("run {}", run.name);
-    let Some(ground) = &run.ground else { return Ok(Vec::new()) };
-    let orders = checks::check_specs(&run.rules.verify, &[]);
+    let Some(run_git) = &run.ground else { return Ok(Vec::new()) };
+    let specs = checks::check_specs(&run.rules.verify, &[]);
     let stage = CheckStage::Baseline;
-    let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &ground.base };
-    let verdict = match checks::run_in_scratch_worktree(session, &subject, &orders) {
+    let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &run_git.base };
+    let verdict = match checks::run_in_scratch_worktree(session, &subject, &specs) {
         Ok(verdict) => verdict,
         Err(error) => {
             return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, error.describe())]);
         }
     };
-    let mut found = vec![PreflightFinding::new(
-        &name,
-        FindingSeverity::Ok,
-        "A worktree can be made and prepared.".to_owned(),
-    )];
+    let mut found =
+        vec![PreflightFinding::new(&name, FindingSeverity::Ok, "A worktree was made and set up.".to_owned())];
     for check in &verdict.checks {
         let (level, message) = match check.state {
             CheckState::Passed => (FindingSeverity::Ok, format!("`{}` passes on the base.", check.command)),

@@ -1,67 +1,68 @@
-//! Why nothing moves while a supervisor waits, in words for whoever looks on.
+//! Why nothing moves while a supervisor waits.
 
 use std::collections::BTreeSet;
 
 use orch_core::id::Slug;
-use orch_core::run::{PauseReason, Run, RunState};
-use orch_store::table::profile_cooldown;
+use orch_core::run::{PauseReason, RunState};
 
-use super::DriveScope;
-use super::worker_pool::{WorkerPool, unclaimed_dispatches};
-use orch_inbox::{Error, Session};
+use super::snapshot::PassSnapshot;
+use super::worker_pool::WorkerPool;
 
-/// What was said already: each thing once.
+/// Why nothing moves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StallReason {
+    /// A person paused the run.
+    Paused {
+        /// The run.
+        run: Slug,
+    },
+    /// The run has no task.
+    NoTask {
+        /// The run.
+        run: Slug,
+    },
+    /// Work waits for an agent that has no profile.
+    NoProfile {
+        /// The agent.
+        agent: Slug,
+    },
+    /// No worker of a profile is started for now, after failures.
+    CoolingDown {
+        /// The profile.
+        profile: Slug,
+        /// The first line of the last failure.
+        cause: String,
+    },
+}
+
+/// Collects stall reasons, so that each is reported once.
 #[derive(Debug, Default)]
-pub(super) struct StallReporter(BTreeSet<String>);
+pub(super) struct StallReporter(BTreeSet<StallReason>);
 
 impl StallReporter {
-    /// What is new of the reasons why nothing moves.
-    pub(super) fn new_reasons(
-        &mut self,
-        session: &mut Session,
-        scope: &DriveScope,
-        crew: &mut WorkerPool,
-    ) -> Result<Vec<String>, Error> {
+    /// Returns the reasons that were not reported yet.
+    pub(super) fn new_reasons(&mut self, snapshot: &PassSnapshot, pool: &mut WorkerPool) -> Vec<StallReason> {
         let mut reasons = Vec::new();
-        for run in scope.load_runs(session)?.iter().filter(|run| run.state.status().is_unfinished()) {
-            reasons.extend(run_stall_reasons(session, run, crew)?);
+        for run in snapshot.runs.iter().filter(|run| run.run.state.status().is_unfinished()) {
+            let name = || run.run.name.clone();
+            let state = &run.run.state;
+            if matches!(state, RunState::Paused(pause) if pause.reason == PauseReason::Requested) {
+                reasons.push(StallReason::Paused { run: name() });
+            } else if run.run.counts.total() == 0 {
+                reasons.push(StallReason::NoTask { run: name() });
+            } else {
+                let unclaimed = run.unclaimed.iter().map(|(_, agent)| agent.clone());
+                let agents = unclaimed.filter(|agent| pool.slots_for_profile(agent).is_none());
+                reasons.extend(agents.map(|agent| StallReason::NoProfile { agent }));
+            }
         }
-        reasons.extend(profile_stall_reasons(session, crew)?);
+        let ours = |name: &Slug| pool.seats.iter().any(|seat| seat.profile == *name);
+        for cooldown in snapshot.active_cooldowns().filter(|cooldown| ours(&cooldown.profile)) {
+            let cause = cooldown.reason.as_deref().and_then(|reason| reason.lines().next());
+            let cause = cause.unwrap_or("it failed").to_owned();
+            reasons.push(StallReason::CoolingDown { profile: cooldown.profile.clone(), cause });
+        }
         reasons.retain(|reason| self.0.insert(reason.clone()));
-        Ok(reasons)
+        reasons
     }
-}
-
-fn run_stall_reasons(session: &mut Session, run: &Run, crew: &mut WorkerPool) -> Result<Vec<String>, Error> {
-    let name = &run.name;
-    let is_held = matches!(&run.state, RunState::Paused(pause) if pause.reason == PauseReason::Requested);
-    if is_held {
-        return Ok(vec![format!("The run {name} is paused: orch run resume {name}")]);
-    }
-    if run.counts.total() == 0 {
-        return Ok(vec![format!("The run {name} has no task yet: orch task add TITLE --run {name}")]);
-    }
-    let mut strangers: BTreeSet<Slug> = BTreeSet::new();
-    for (_, agent) in unclaimed_dispatches(session, run)? {
-        if crew.slots_for_profile(&agent).is_none() {
-            strangers.insert(agent);
-        }
-    }
-    let strange = |agent: &Slug| {
-        format!("No profile is called {agent}, so somebody has to take its work: inbox claim --as {agent}")
-    };
-    Ok(strangers.iter().map(strange).collect())
-}
-
-fn profile_stall_reasons(session: &mut Session, crew: &WorkerPool) -> Result<Vec<String>, Error> {
-    let resting = session.read(|tx, now| {
-        let rests = profile_cooldown::list_all(tx)?;
-        Ok(rests.into_iter().filter(|rest| rest.until.is_some_and(|until| until > now)).collect::<Vec<_>>())
-    })?;
-    let ours = |name: &Slug| crew.seats.iter().any(|seat| seat.profile == *name);
-    let said = resting.iter().filter(|rest| ours(&rest.profile)).map(|rest| {
-        let why = rest.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or("it failed");
-        format!("No worker of {} is started for now: {why}", rest.profile)
-    });
-    Ok(said.collect())
 }

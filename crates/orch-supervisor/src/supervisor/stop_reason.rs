@@ -3,24 +3,27 @@
 use std::fmt::{Display, Formatter, Result};
 
 use orch_core::id::Slug;
+use orch_core::run::PauseReason;
 
-/// The reason.
+/// Why a supervisor stopped before its runs were finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// It was interrupted.
     Interrupted,
-    /// It was asked for one pass.
+    /// One pass was requested.
     OnePass,
-    /// Nothing moves by itself, and it was asked to end then.
+    /// Nothing can happen without outside input, and the supervisor was to stop then.
     Idle,
-    /// Something has paused a run.
+    /// A run was paused automatically.
     Paused {
         /// The run.
         run: Slug,
-        /// Why it was paused.
-        why: String,
+        /// The kind of pause.
+        reason: PauseReason,
+        /// The message of the pause.
+        message: String,
     },
-    /// What is ready is for nobody, and no profile is named.
+    /// Tasks are ready, but no profile is configured.
     NoWorker {
         /// The run.
         run: Slug,
@@ -31,12 +34,10 @@ impl Display for StopReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Interrupted => f.write_str("it was interrupted"),
-            Self::OnePass => f.write_str("one pass was asked for"),
-            Self::Idle => f.write_str("nothing moves by itself"),
-            Self::Paused { why, .. } => write!(f, "it is paused: {}", why.trim_end_matches('.')),
-            Self::NoWorker { .. } => {
-                f.write_str("nobody is there to do what is ready, and no profile is named")
-            }
+            Self::OnePass => f.write_str("one pass was requested"),
+            Self::Idle => f.write_str("nothing can happen without outside input"),
+            Self::Paused { message, .. } => write!(f, "it is paused: {}", message.trim_end_matches('.')),
+            Self::NoWorker { .. } => f.write_str("tasks are ready, but no profile is configured"),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Handles of wrappers: one that is killed tells nobody, and its end is noticed at once all the same.
+//! Handles of wrapper processes, so that the exit of a killed wrapper is noticed at once.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use orch_process::process_exit_handle;
 
-/// The wrappers that are watched, by the text of their process.
+/// The watched wrappers, by the text form of their process identity.
 #[derive(Debug, Default)]
 pub(super) struct WrapperWatch(BTreeMap<String, Option<OwnedFd>>);
 
 impl WrapperWatch {
-    /// Watches these and no others. One whose end was seen, or of which there is no handle, has to be looked for.
+    /// Watches these processes and no others. A process without a handle, or whose exit was seen, has to be polled.
     pub(super) fn watch_only(&mut self, processes: &[String]) {
         self.0.retain(|process, _| processes.contains(process));
         for handle in self.0.values_mut() {
-            // Seen once is enough: whoever stays on the list after its end must keep nobody awake.
+            // A readable handle would keep the loop awake as long as its process is listed.
             handle.take_if(|handle| orch_inbox::wake::is_readable(handle.as_fd()));
         }
         for process in processes {
@@ -25,13 +25,13 @@ impl WrapperWatch {
         }
     }
 
-    /// How many of them tell of their end.
+    /// Returns the number of processes whose exit will be noticed.
     pub(super) fn watched_count(&self) -> usize {
         self.0.values().flatten().count()
     }
 
-    /// What becomes readable when one of them ends.
-    pub(super) fn handles(&self) -> Vec<BorrowedFd<'_>> {
+    /// Returns the handles that become readable when a process exits.
+    pub(super) fn exit_handles(&self) -> Vec<BorrowedFd<'_>> {
         self.0.values().flatten().map(|handle| handle.as_fd()).collect()
     }
 }

@@ -14,11 +14,13 @@ use orch_contract::run::RunSummary;
 use orch_contract::{ErrorCode, ErrorView, EventView};
 use orch_core::event::Event;
 use orch_core::id::Slug;
+use orch_core::run::PauseReason;
 use orch_core::shell;
 use orch_core::time::TimeSpan;
 use orch_profile::ProfileReference;
 use orch_supervisor::settings;
 use orch_supervisor::supervisor::notify::EventNotifier;
+use orch_supervisor::supervisor::stall::StallReason;
 use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
 use orch_supervisor::supervisor::{
     DriveConfig, DriveOutcome, DriveUntil, SessionOpener, StopReason, SupervisorEvent, drive_runs,
@@ -250,6 +252,24 @@ impl DriveSetup {
     }
 }
 
+/// Explains why nothing moves, and names the command that helps.
+fn stall_note(reason: &StallReason) -> String {
+    match reason {
+        StallReason::Paused { run } => format!("The run {run} is paused: orch run resume {run}"),
+        StallReason::NoTask { run } => {
+            format!("The run {run} has no task yet: orch task add TITLE --run {run}")
+        }
+        StallReason::NoProfile { agent } => {
+            format!(
+                "No profile is called {agent}, so its work waits for another process: inbox claim --as {agent}"
+            )
+        }
+        StallReason::CoolingDown { profile, cause } => {
+            format!("No worker of {profile} is started for now: {cause}")
+        }
+    }
+}
+
 /// Sends notices, and forwards the signal to the door after the notifier's complaints.
 fn forward_signal(
     signal: SupervisorEvent<'_>,
@@ -257,6 +277,7 @@ fn forward_signal(
     listen: &mut dyn FnMut(DriveSignal<'_>) -> ListenerResponse,
 ) -> ListenerResponse {
     let mut complaints = Vec::new();
+    let stalled;
     let signal = match signal {
         SupervisorEvent::Event(event) => {
             let view = EventView::from_event(event);
@@ -266,6 +287,10 @@ fn forward_signal(
             DriveSignal::Event(view)
         }
         SupervisorEvent::Note(note) => DriveSignal::Note(note),
+        SupervisorEvent::Stalled(reason) => {
+            stalled = stall_note(reason);
+            DriveSignal::Note(&stalled)
+        }
         SupervisorEvent::Tick => DriveSignal::Tick,
     };
     complaints.extend(notifier.iter().flat_map(|notifier| notifier.take_complaints()));
@@ -347,6 +372,7 @@ impl DrivenRuns {
 fn remedy_command(driven: &DriveOutcome) -> Option<String> {
     match driven.reason.as_ref()? {
         StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
+        StopReason::Paused { run, reason: PauseReason::Budget, .. } => Some(format!("orch run edit {run}")),
         StopReason::Paused { run, .. } => Some(format!("orch run resume {run}")),
         StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
     }

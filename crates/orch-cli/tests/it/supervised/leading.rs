@@ -137,7 +137,7 @@ fn what_a_supervisor_needs_is_looked_at_first() {
     let found = place.drive_call(&["--check"]).ok();
     assert_ne!(found["verdict"], "error", "{found}");
     let text = found.to_string();
-    for said in ["MB are free", "sh is there", "passes on the base"] {
+    for said in ["disk space are free", "sh was found", "passes on the base"] {
         assert!(text.contains(said), "{said}: {text}");
     }
     place.write_profile("absent", "");

@@ -1,0 +1,75 @@
+//! Sleeping until the store changes, something in this process finishes, or a timer fires.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use orch_core::time::{Time, TimeSpan};
+use orch_inbox::wake::{self, PollOutcome, is_readable, wait_with_files};
+use orch_inbox::{Error, Session};
+
+use super::drive::ListenerResponse;
+use super::pass::{PassSummary, earliest};
+use super::wrapper_watch::WrapperWatch;
+
+/// The longest sleep while the exit of a worker could go unnoticed, or tasks use up their time.
+const SLEEP_ATTENTIVE: TimeSpan = TimeSpan::from_seconds(2);
+
+/// The longest sleep.
+const SLEEP_MAX: TimeSpan = TimeSpan::from_seconds(60);
+
+/// Counts what happens in this process without a change of the store: finished operations and interrupts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WakeCounter(Arc<AtomicUsize>);
+
+/// The counters at the beginning of a pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WakeSnapshot {
+    committed: i64,
+    happened: usize,
+    at: Time,
+}
+
+impl WakeCounter {
+    /// Wakes the loop. Callers first make visible what the loop should find.
+    pub(super) fn wake_loop(&self, folder: &Path) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        wake::signal_waiters(folder);
+    }
+
+    pub(super) fn take_snapshot(&self, session: &mut Session) -> Result<WakeSnapshot, Error> {
+        let committed = session.change_counter()?;
+        Ok(WakeSnapshot { committed, happened: self.0.load(Ordering::SeqCst), at: session.clock_now() })
+    }
+}
+
+/// Sleeps until something has happened since the pass began, or a timer fires.
+pub(super) fn sleep_until_wake(
+    session: &mut Session,
+    pass: &PassSummary,
+    watch: &WrapperWatch,
+    counter: &WakeCounter,
+    before: WakeSnapshot,
+    response: ListenerResponse,
+) -> Result<(), Error> {
+    let unwatched = pass.workers > watch.watched_count();
+    let attentive = unwatched || (pass.times_tasks && pass.workers > 0);
+    let mut sleep_max = if attentive { SLEEP_ATTENTIVE } else { SLEEP_MAX };
+    if let ListenerResponse::WakeWithin(span) = response {
+        sleep_max = sleep_max.min(span);
+    }
+    if let Some(retry) = pass.retry_in.and_then(|retry| i64::try_from(retry.as_millis()).ok()) {
+        sleep_max = sleep_max.min(TimeSpan(retry.saturating_add(1)));
+    }
+    // A timer that was due when the pass began, and still is, belongs to another process.
+    let next = earliest(pass.next.filter(|next| *next > before.at), pass.limit);
+    let handles = watch.exit_handles();
+    wait_with_files(session, sleep_max, &handles, |session| {
+        let now = counter.take_snapshot(session)?;
+        let changed = now.committed != before.committed || now.happened != before.happened;
+        let exited = handles.iter().any(|handle| is_readable(*handle));
+        let due = next.is_some_and(|next| now.at >= next);
+        Ok(if changed || exited || due { PollOutcome::Found(()) } else { PollOutcome::NotYet(next) })
+    })?;
+    Ok(())
+}
