@@ -24,6 +24,7 @@ pub mod thread;
 pub mod time;
 mod tree_error;
 pub mod word;
+pub mod work;
 
 pub use attempt::AttemptView;
 pub use check::CheckView;

@@ -1,4 +1,4 @@
-//! Why a wrapper or a supervisor cannot do its work.
+//! Errors of a wrapper.
 
 use orch_core::refusal::Refusal;
 use orch_inbox::Error;
@@ -6,17 +6,17 @@ use orch_profile::PlaceholderError;
 use orch_profile::brief::BriefError;
 use orch_store::Fault;
 
-/// Why a worker cannot be started or supervised.
+/// Why a wrapper failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
     /// An operation on the store, git or a file failed or was refused.
     #[error(transparent)]
     Operation(#[from] Error),
-    /// A worker's brief could not be written.
-    #[error("the worker's brief could not be written")]
+    /// The worker's brief could not be rendered.
+    #[error("the worker's brief could not be rendered")]
     Brief(#[source] BriefError),
-    /// A worker's command could not be made out.
-    #[error("the worker's command could not be made out")]
+    /// A placeholder in the worker's command or environment has no valid value.
+    #[error("the worker's command could not be built")]
     Fill(#[source] PlaceholderError),
 }
 

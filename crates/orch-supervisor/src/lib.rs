@@ -1,4 +1,4 @@
-//! The wrapper around one worker, and the supervisor that takes runs to their end with many of them.
+//! The wrapper around one worker, and the supervisor that drives runs with many workers.
 
 mod error;
 pub mod settings;

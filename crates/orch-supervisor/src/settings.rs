@@ -1,4 +1,4 @@
-//! The user's settings: `orch.toml` in the folder of the store, else in the user's folder for our settings.
+//! The user's settings: `orch.toml` in the folder of the store, or else in the user's configuration folder.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,58 +11,58 @@ use serde::Deserialize;
 /// The name of the file.
 pub const FILE: &str = "orch.toml";
 
-/// The longest that a command of `[notify]` may take.
+/// The longest time limit of the notification command.
 const LIMIT_MAX: TimeSpan = TimeSpan::from_minutes(10);
 
-/// Whom a supervisor tells what needs a person.
+/// The notification command of a supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// What it is told.
+    /// The events that it is run for.
     pub on: Vec<AwaitedEvent>,
-    /// How long it may take.
+    /// Its time limit.
     pub limit: Duration,
 }
 
-/// All settings.
+/// The user's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserSettings {
-    /// `[notify]`.
+    /// The table `[notify]`.
     pub notify: Option<NotifySettings>,
 }
 
-/// Why settings cannot be used.
+/// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the settings in {} cannot be used", path.display())]
 pub struct SettingsError {
     /// The file.
     pub path: PathBuf,
-    /// Why.
+    /// The problem.
     #[source]
     pub problem: SettingsProblem,
 }
 
-/// What is wrong with settings.
+/// The problem with the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsProblem {
-    /// The file cannot be read.
-    #[error("it cannot be read")]
+    /// The file could not be read.
+    #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
-    /// It is no TOML, or has fields that are not known.
-    #[error("it is not what is expected")]
+    /// The file is not TOML, or a field is unknown, missing or has a wrong type.
+    #[error("the file is invalid")]
     Toml(#[from] toml::de::Error),
-    /// There is no program.
+    /// The command has no program.
     #[error("notify.command is empty")]
     NoCommand,
-    /// Nothing of this name can be told.
+    /// No event has this name.
     #[error("notify.on has no `{0}`; it has question, reported, done, failed, lost, finished")]
     UnknownNotice(String),
-    /// The limit is no duration.
-    #[error("notify.limit is no duration")]
+    /// The limit is not a duration.
+    #[error("notify.limit is not a duration")]
     Limit(#[from] SpanError),
-    /// The limit is too short or too long.
-    #[error("notify.limit is from 1s to 10m")]
+    /// The limit is out of range.
+    #[error("notify.limit must be between 1s and 10m")]
     LimitRange,
 }
 
@@ -80,10 +80,10 @@ struct RawNotify {
     limit: Option<String>,
 }
 
-/// Reads the first file that is there.
+/// Loads the first settings file that exists.
 ///
 /// # Errors
-/// It cannot be read, or something in it is wrong.
+/// The file cannot be read or is invalid.
 pub fn load_settings(folders: &[&Path]) -> Result<UserSettings, SettingsError> {
     for folder in folders {
         let path = folder.join(FILE);
@@ -109,8 +109,8 @@ fn parse_notify(raw: RawNotify) -> Result<NotifySettings, SettingsProblem> {
     let on = match raw.on {
         None => vec![AwaitedEvent::Question, AwaitedEvent::Failed, AwaitedEvent::Finished],
         Some(names) => {
-            let wake = |name: String| AwaitedEvent::parse(&name).ok_or(SettingsProblem::UnknownNotice(name));
-            names.into_iter().map(wake).collect::<Result<_, _>>()?
+            let parse = |name: String| AwaitedEvent::parse(&name).ok_or(SettingsProblem::UnknownNotice(name));
+            names.into_iter().map(parse).collect::<Result<_, _>>()?
         }
     };
     let limit = raw.limit.map_or(Ok(TimeSpan::from_seconds(10)), |limit| TimeSpan::parse(&limit))?;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_read_strictly() {
+    fn settings_are_validated() {
         assert_eq!(parse_settings("").unwrap(), UserSettings::default());
         let least = parse_settings("[notify]\ncommand = [\"say\", \"it\"]").unwrap().notify.unwrap();
         assert_eq!(least.on, [AwaitedEvent::Question, AwaitedEvent::Failed, AwaitedEvent::Finished]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_goes_before_the_user() {
+    fn the_settings_of_the_store_take_precedence() {
         let [store, user] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let folders = [store.path(), user.path()];
         assert_eq!(load_settings(&folders).unwrap(), UserSettings::default());

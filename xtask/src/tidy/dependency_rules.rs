@@ -36,7 +36,8 @@ const WALLS: [AllowedDependencies; 13] = [
     },
     AllowedDependencies {
         room: "orch-scheduler",
-        ours: &["orch-core", "orch-store", "orch-inbox", "orch-git", "orch-process"],
+        // The contract has the payload of a work message, which the scheduler writes and the wrapper reads.
+        ours: &["orch-contract", "orch-core", "orch-store", "orch-inbox", "orch-git", "orch-process"],
         others: &["rustix", "serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
@@ -47,6 +48,7 @@ const WALLS: [AllowedDependencies; 13] = [
     AllowedDependencies {
         room: "orch-supervisor",
         ours: &[
+            "orch-contract",
             "orch-core",
             "orch-store",
             "orch-inbox",

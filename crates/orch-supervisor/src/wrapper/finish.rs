@@ -1,4 +1,4 @@
-//! What the end of a worker means: the inbox decides, and what the worker left unsaid is said for it.
+//! Interpreting the exit of a worker: the thread's state decides, and the wrapper reports what the worker did not.
 
 use std::path::Path;
 
@@ -12,47 +12,51 @@ use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{message, run as run_table, task as task_table, thread, worker};
 
+use super::claim::ClaimedWork;
+use super::config::{WrapperConfig, WrapperOutcome};
+use super::cooldown;
 use super::guard::EndReason;
-use super::{
-    ClaimedWork, WorkerSource, WorkerStartResult, WrapperConfig, WrapperOutcome, cooldown, launch, record_end,
-};
+use super::run::{WorkerStartResult, record_end};
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::release::release_thread;
 use orch_inbox::wake::{PollOutcome, is_readable, wait_until};
 use orch_inbox::{Error, Response, Session};
-use orch_process::worker::WorkerExit as Went;
+use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
-use orch_profile::{ClientEnd, FailureCause, ProcessExit, ResponsibleParty};
+use orch_profile::{ClientEnd, FailureCause, ProcessExit};
 
-/// What follows from an end.
+/// What follows from the exit of a worker.
 pub(super) enum FinishOutcome {
-    /// The work is out of our hands.
+    /// The wrapper is done.
     Over(WrapperOutcome),
-    /// The worker waits, without a process, for the answer to this question.
+    /// The worker is started again after the answer to this question.
     AwaitingAnswer(MessageId),
 }
 
-/// Decides what an end means, and does it.
+/// Interprets the exit of a worker, and closes or releases the work accordingly.
 pub(super) fn finish_work(
     session: &mut Session,
-    wrap: &WrapperConfig<'_>,
-    held: &mut ClaimedWork,
+    config: &WrapperConfig<'_>,
+    work: &mut ClaimedWork,
     ran: WorkerStartResult,
 ) -> Result<FinishOutcome, Error> {
-    record_unspent(session, held)?;
-    let found = session.read(|tx, _| Ok(thread::load(tx, held.thread)?))?;
-    let report = session.read(|tx, _| Ok(worker::load(tx, held.thread)?))?.and_then(|row| row.report);
-    let exit_status = match ran.went.outcome {
-        Went::Exited(status) => Some(status),
-        Went::Signalled(_) | Went::Stopped | Went::EndedByObserver | Went::CouldNotStart(_) => None,
+    record_unspent(session, work)?;
+    let found = session.read(|tx, _| Ok(thread::load(tx, work.thread())?))?;
+    let report = session.read(|tx, _| Ok(worker::load(tx, work.thread())?))?.and_then(|row| row.report);
+    let exit_status = match ran.result.outcome {
+        WorkerExit::Exited(status) => Some(status),
+        WorkerExit::Signalled(_)
+        | WorkerExit::Stopped
+        | WorkerExit::EndedByObserver
+        | WorkerExit::CouldNotStart(_) => None,
     };
-    let ours = found.as_ref().is_some_and(|thread| decide::verify_token(thread, &held.digest).is_ok());
+    let ours = found.as_ref().is_some_and(|thread| decide::verify_token(thread, &work.digest).is_ok());
     if !ours {
-        let (outcome, message) = find_closing(session, held, found.as_ref())?;
-        record_end(session, held, outcome, None)?;
-        return Ok(FinishOutcome::Over(wrapper_outcome(held, outcome, exit_status, message, None)));
+        let (outcome, message) = find_closing(session, work, found.as_ref())?;
+        record_end(session, work, outcome, None)?;
+        return Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, None)));
     }
-    let end = WorkerEndKind::classify_end(wrap, &ran, report.is_some());
+    let end = WorkerEndKind::classify_end(config, &ran, report.is_some());
     if let (WorkerEndKind::Normal, Some(ThreadState::Blocked { question, .. })) =
         (&end, found.as_ref().map(|thread| &thread.state))
     {
@@ -61,36 +65,36 @@ pub(super) fn finish_work(
     if let (WorkerEndKind::Normal, None, Some(answered)) =
         (&end, &report, found.and_then(|thread| thread.answered))
     {
-        // The answer was faster than the end of a worker that did not wait for it.
-        let new = held.answered != Some(answered.question);
-        if new && !launch::reports_by_exit(&wrap.what) && !held.has_new_commits(session) {
+        // The question was answered before the worker, which does not wait for it, had exited.
+        let is_new = work.answered != Some(answered.question);
+        if is_new && !config.reports_by_exit() && !work.has_new_commits(session) {
             return Ok(FinishOutcome::AwaitingAnswer(answered.question));
         }
     }
-    let (outcome, message, detail) = close_by_end(session, wrap, held, end, report, &ran)?;
-    record_end(session, held, outcome, detail.clone())?;
-    Ok(FinishOutcome::Over(wrapper_outcome(held, outcome, exit_status, message, detail)))
+    let (outcome, message, detail) = close_by_end(session, config, work, end, report, &ran)?;
+    record_end(session, work, outcome, detail.clone())?;
+    Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, detail)))
 }
 
 fn wrapper_outcome(
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     outcome: WorkerOutcome,
     exit_status: Option<i32>,
     closed: Option<ThreadCloseOutcome>,
     detail: Option<String>,
 ) -> WrapperOutcome {
     let message = closed.map(|closed| closed.message);
-    WrapperOutcome { thread: held.thread, outcome, exit_status, message, detail, log: held.log.clone() }
+    WrapperOutcome { thread: work.thread(), outcome, exit_status, message, detail, log: work.log.clone() }
 }
 
-/// How the work got out of our hands: by the worker's own report, or by somebody else.
+/// Determines who closed the thread: the worker by its own report, or another process.
 fn find_closing(
     session: &mut Session,
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     found: Option<&Thread>,
 ) -> Result<(WorkerOutcome, Option<ThreadCloseOutcome>), Error> {
     let closing = match found.map(|thread| &thread.state) {
-        Some(ThreadState::Done(closing) | ThreadState::Failed(closing)) if closing.token == held.digest => {
+        Some(ThreadState::Done(closing) | ThreadState::Failed(closing)) if closing.token == work.digest => {
             closing.message
         }
         _ => return Ok((WorkerOutcome::Lost, None)),
@@ -104,41 +108,41 @@ fn find_closing(
     Ok((WorkerOutcome::Reported, closed))
 }
 
-/// What an end means, the inbox aside.
+/// The kind of exit, before the thread's state is considered.
 enum WorkerEndKind {
-    /// It ended in its own time.
+    /// The worker finished.
     Normal,
-    /// It failed.
+    /// The worker failed.
     Failed(String),
-    /// Its provider failed it.
+    /// The worker's provider failed.
     ProviderFailed(String),
-    /// It never ran.
+    /// The worker never ran.
     NeverRan(String),
-    /// We were told to end it.
+    /// The wrapper was asked to end the worker.
     Stopped,
 }
 
 impl WorkerEndKind {
-    fn classify_end(wrap: &WrapperConfig<'_>, ran: &WorkerStartResult, has_report: bool) -> Self {
-        match ran.verdict {
-            EndReason::TimeLimit => return Self::Failed("it took longer than it may".to_owned()),
-            EndReason::Silent => return Self::Failed("it printed nothing for longer than it may".to_owned()),
+    fn classify_end(config: &WrapperConfig<'_>, ran: &WorkerStartResult, has_report: bool) -> Self {
+        match ran.end_reason {
+            EndReason::TimeLimit => return Self::Failed("it exceeded its time limit".to_owned()),
+            EndReason::Silent => return Self::Failed("it printed nothing for too long".to_owned()),
             EndReason::NotEnded | EndReason::Lost | EndReason::Reported => {}
         }
-        let exit = match &ran.went.outcome {
-            Went::Stopped | Went::EndedByObserver => return Self::Stopped,
-            Went::CouldNotStart(fault) => return Self::NeverRan(fault.to_string()),
-            Went::Exited(status) => ProcessExit::Status(*status),
-            Went::Signalled(signal) => ProcessExit::Signal(*signal),
+        let exit = match &ran.result.outcome {
+            WorkerExit::Stopped | WorkerExit::EndedByObserver => return Self::Stopped,
+            WorkerExit::CouldNotStart(fault) => return Self::NeverRan(fault.to_string()),
+            WorkerExit::Exited(status) => ProcessExit::Status(*status),
+            WorkerExit::Signalled(signal) => ProcessExit::Signal(*signal),
         };
-        let WorkerSource::Profile { profile, .. } = &wrap.what else {
+        let Some(profile) = config.profile() else {
             return match exit {
                 ProcessExit::Status(0) => Self::Normal,
                 ProcessExit::Status(_) | ProcessExit::Signal(_) => Self::Failed(exit.describe_exit()),
             };
         };
-        let story = ran.story.clone().unwrap_or_default();
-        match profile.interpret_exit(exit, &story) {
+        let summary = ran.summary.clone().unwrap_or_default();
+        match profile.interpret_exit(exit, &summary) {
             ClientEnd::Normal => Self::Normal,
             // Its report was recorded before it failed.
             ClientEnd::Failed { cause: FailureCause::Client, .. } if has_report => Self::Normal,
@@ -151,112 +155,105 @@ impl WorkerEndKind {
 
 type WorkerEndReport = (WorkerOutcome, Option<ThreadCloseOutcome>, Option<String>);
 
-/// Says for the worker what it did not say itself.
+/// Reports for the worker what it did not report itself.
 fn close_by_end(
     session: &mut Session,
-    wrap: &WrapperConfig<'_>,
-    held: &ClaimedWork,
+    config: &WrapperConfig<'_>,
+    work: &ClaimedWork,
     end: WorkerEndKind,
     report: Option<String>,
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     match end {
-        WorkerEndKind::Stopped => release_work(session, held, WorkerOutcome::Stopped, None),
+        WorkerEndKind::Stopped => release_work(session, work, WorkerOutcome::Stopped, None),
         WorkerEndKind::ProviderFailed(text) => {
-            release_work(session, held, WorkerOutcome::Provider, Some(text))
+            release_work(session, work, WorkerOutcome::Provider, Some(text))
         }
         WorkerEndKind::NeverRan(text) => {
-            release_work(session, held, WorkerOutcome::CouldNotStart, Some(text))
+            release_work(session, work, WorkerOutcome::CouldNotStart, Some(text))
         }
         WorkerEndKind::Failed(text) => {
-            if held.rests && session.read(|tx, now| cooldown::would_trip_breaker(tx, &held.row, now))? {
-                let text = format!("several in a row failed at once: {text}\n{}", ran.went.tail);
-                return release_work(session, held, WorkerOutcome::Provider, Some(text));
+            if work.counts_quick_failures
+                && session.read(|tx, now| cooldown::would_trip_breaker(tx, &work.row, now))?
+            {
+                let text = format!("several workers in a row failed quickly: {text}\n{}", ran.result.tail);
+                return release_work(session, work, WorkerOutcome::Provider, Some(text));
             }
-            let reason = append_tail(&text, &ran.went.tail);
+            let reason = append_tail(&text, &ran.result.tail);
             let closed =
-                close_claimed_thread(session, held, ThreadResult::Failed { reason, last: false }, false)?;
+                close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
         }
         WorkerEndKind::Normal => {
-            let snapshot = snapshots_worktree(&wrap.what);
-            let said = match report {
+            let snapshot = config.snapshots_worktree();
+            let result = match report {
                 Some(report) => Some(report),
-                None if launch::reports_by_exit(&wrap.what) => {
-                    let result = ran.story.as_ref().and_then(|story| story.result.clone());
-                    Some(result.unwrap_or_else(|| result_from_output(&ran.went.tail)))
+                None if config.reports_by_exit() => {
+                    let last = ran.summary.as_ref().and_then(|summary| summary.result.clone());
+                    Some(last.unwrap_or_else(|| result_from_output(&ran.result.tail)))
                 }
                 None => None,
             };
-            match said {
-                Some(result) => close_as_done(session, held, result, snapshot, ran),
-                None => close_without_report(session, held, ran),
+            match result {
+                Some(result) => close_as_done(session, work, result, snapshot, ran),
+                None => close_without_report(session, work, ran),
             }
         }
     }
 }
 
-/// Whether what lies in the tree is committed by us.
-fn snapshots_worktree(what: &WorkerSource) -> bool {
-    match what {
-        WorkerSource::Command { .. } => false,
-        WorkerSource::Profile { profile, .. } => {
-            profile.commit == ResponsibleParty::Tool || profile.report == ResponsibleParty::Tool
-        }
-    }
-}
-
-/// Reports what the worker, or its end, says; where the tree is not as it must be that is a failure.
+/// Closes the thread as done, or as failed when the worktree does not meet the thread's condition.
 fn close_as_done(
     session: &mut Session,
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     result: String,
     snapshot: bool,
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     let outcome = ThreadResult::Done { result, payload: None, artifacts: Vec::new() };
-    match close_claimed_thread(session, held, outcome, snapshot) {
+    match close_claimed_thread(session, work, outcome, snapshot) {
         Ok(closed) => Ok((WorkerOutcome::Reported, closed, None)),
         Err(Error::Refused(refusal)) => {
-            let text = format!("it ended well, and its work cannot be taken: {}", describe_refusal(&refusal));
-            let reason = append_tail(&text, &ran.went.tail);
+            let text =
+                format!("it finished, but its work cannot be accepted: {}", describe_refusal(&refusal));
+            let reason = append_tail(&text, &ran.result.tail);
             let closed =
-                close_claimed_thread(session, held, ThreadResult::Failed { reason, last: false }, false)?;
+                close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
         }
         Err(other) => Err(other),
     }
 }
 
-/// It said nothing: with new commits that is a report to be verified, without any it is a failure.
+/// Closes the thread of a worker that did not report: as done if it has new commits, or else as failed.
 fn close_without_report(
     session: &mut Session,
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     const PAYLOAD: &str = r#"{"exited_without_report":true}"#;
     let text = "it exited without a report";
-    if held.has_new_commits(session) {
-        let result = append_tail("It exited without a report; its commits are what it did.", &ran.went.tail);
+    if work.has_new_commits(session) {
+        let result = append_tail("It exited without a report; its commits are its result.", &ran.result.tail);
         let outcome = ThreadResult::Done { result, payload: Some(PAYLOAD.to_owned()), artifacts: Vec::new() };
-        if let Ok(closed) = close_claimed_thread(session, held, outcome, true) {
+        if let Ok(closed) = close_claimed_thread(session, work, outcome, true) {
             return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text.to_owned())));
         }
     }
-    let reason = append_tail(text, &ran.went.tail);
-    let closed = close_claimed_thread(session, held, ThreadResult::Failed { reason, last: false }, false)?;
+    let reason = append_tail(text, &ran.result.tail);
+    let closed = close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
     Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text.to_owned())))
 }
 
 fn close_claimed_thread(
     session: &mut Session,
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     outcome: ThreadResult,
     snapshot: bool,
 ) -> Result<Option<ThreadCloseOutcome>, Error> {
     let request = ThreadCloseRequest {
-        thread: held.thread,
-        token: held.token.clone(),
+        thread: work.thread(),
+        token: work.token.clone(),
         outcome,
         here: None,
         snapshot,
@@ -268,38 +265,40 @@ fn close_claimed_thread(
     }
 }
 
-/// Gives the work back: nobody failed at it.
+/// Releases the work, because no attempt failed.
 fn release_work(
     session: &mut Session,
-    held: &ClaimedWork,
+    work: &ClaimedWork,
     outcome: WorkerOutcome,
     detail: Option<String>,
 ) -> Result<WorkerEndReport, Error> {
-    // First how it ended: whoever looks at the thread next must know that this counts for nothing.
-    let mut noted = held.row.clone();
+    // The end is recorded first, because the next process that claims the thread must know that it does not count.
+    let mut ended = work.row.clone();
     session.write(WriteDurability::Power, |tx, now| {
-        noted.end = Some(orch_core::worker::WorkerEnd { at: now, outcome, detail: detail.clone() });
-        worker::upsert(tx, &noted)?;
+        ended.end = Some(orch_core::worker::WorkerEnd { at: now, outcome, detail: detail.clone() });
+        worker::upsert(tx, &ended)?;
         Ok(TxEnd::Commit(()))
     })?;
-    match release_thread(session, None, held.thread, &held.token) {
+    match release_thread(session, None, work.thread(), &work.token) {
         Ok(_) | Err(Error::Refused(_)) => Ok((outcome, None, detail)),
         Err(other) => Err(other),
     }
 }
 
-/// Waits, without a process of the worker's, until its question is answered; `None` when the work is taken away.
+/// Waits until the worker's question is answered; `None` when the work is taken away. The worker has no process meanwhile.
 pub(super) fn await_answer(
     session: &mut Session,
-    wrap: &WrapperConfig<'_>,
-    held: &ClaimedWork,
+    config: &WrapperConfig<'_>,
+    work: &ClaimedWork,
     question: MessageId,
 ) -> Result<Option<QuestionWithAnswer>, Error> {
     loop {
         let found = wait_until(session, limit::WAIT_DEFAULT, |session| {
             session.read(|tx, _| {
-                let Some(found) = thread::load(tx, held.thread)? else { return Ok(PollOutcome::Found(None)) };
-                if decide::verify_token(&found, &held.digest).is_err() {
+                let Some(found) = thread::load(tx, work.thread())? else {
+                    return Ok(PollOutcome::Found(None));
+                };
+                if decide::verify_token(&found, &work.digest).is_err() {
                     return Ok(PollOutcome::Found(None));
                 }
                 if let ThreadState::Blocked { question, .. } = &found.state {
@@ -318,28 +317,28 @@ pub(super) fn await_answer(
         if let Some(answered) = found {
             return Ok(answered);
         }
-        // A default that nobody else looked after, and a stop that nobody else would see.
+        // Without another process nobody applies a default that is due, or sees a request to stop.
         orch_inbox::apply_due_defaults(session)?;
-        if wrap.stop.is_some_and(is_readable) {
+        if config.stop.is_some_and(is_readable) {
             return Ok(None);
         }
     }
 }
 
-/// The work is not ours any more.
-pub(super) fn record_lost(session: &mut Session, held: &mut ClaimedWork) -> Result<WrapperOutcome, Error> {
-    record_end(session, held, WorkerOutcome::Lost, None)?;
-    Ok(wrapper_outcome(held, WorkerOutcome::Lost, None, None, None))
+/// Records that the work was taken away.
+pub(super) fn record_lost(session: &mut Session, work: &mut ClaimedWork) -> Result<WrapperOutcome, Error> {
+    record_end(session, work, WorkerOutcome::Lost, None)?;
+    Ok(wrapper_outcome(work, WorkerOutcome::Lost, None, None, None))
 }
 
-/// Adds to the run what the last note had not.
-fn record_unspent(session: &mut Session, held: &mut ClaimedWork) -> Result<(), Error> {
-    let more = std::mem::take(&mut held.unspent);
+/// Adds the usage since the last record to the run and the task.
+fn record_unspent(session: &mut Session, work: &mut ClaimedWork) -> Result<(), Error> {
+    let more = std::mem::take(&mut work.unspent);
     if more == ResourceUsage::default() {
         return Ok(());
     }
     session.write(WriteDurability::Power, |tx, _| {
-        let run = thread::load(tx, held.thread)?.and_then(|thread| thread.head.reference);
+        let run = thread::load(tx, work.thread())?.and_then(|thread| thread.head.reference);
         if let Some(reference) = run {
             run_table::add_usage(tx, reference.run, more)?;
             task_table::add_usage(tx, reference.task, more)?;
@@ -355,7 +354,7 @@ fn append_tail(text: &str, tail: &str) -> String {
 
 fn result_from_output(tail: &str) -> String {
     match tail.trim() {
-        "" => "It ended well.".to_owned(),
+        "" => "It finished without output.".to_owned(),
         tail => tail.to_owned(),
     }
 }
@@ -363,7 +362,7 @@ fn result_from_output(tail: &str) -> String {
 fn describe_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Tree(refusal) => refusal.to_string(),
-        _ => "its thread is not open any more.".to_owned(),
+        _ => "its thread is closed.".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
-//! What a wrapper knows of the work it has claimed, written down for a fresh image of the same process.
+//! The state of a wrapper that survives its re-exec.
 //!
-//! Reading a command line and claiming from the store take memory that an allocator does not give back; a process that
-//! becomes its own program again keeps nothing but this.
+//! Parsing a command line and claiming from the store use memory that an allocator does not return.
+//! A wrapper that re-executes its own program keeps only this payload.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,15 @@ use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::run::ResourceUsage;
 use orch_core::time::{Time, TimeSpan};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::{ClaimedWork, WorkDescription, WrapperConfig, new_worker_row};
 use orch_inbox::token;
 use orch_profile::SessionTotals;
+use serde::{Deserialize, Serialize};
 
-/// What was noted. It holds the token of the lease, a secret.
+use super::claim::{ClaimedWork, new_worker_row};
+use super::config::WrapperConfig;
+use super::work_description::{WorkDescription, WorkDescriptionRecord};
+
+/// The state of a wrapper that survives its re-exec. It contains the token of the lease, a secret.
 #[derive(Deserialize, Serialize)]
 pub struct ReexecPayload {
     thread: i64,
@@ -28,47 +29,45 @@ pub struct ReexecPayload {
     started_at: i64,
     session: Option<String>,
     answered: Option<i64>,
-    work: Value,
+    work: WorkDescriptionRecord,
 }
 
 impl ClaimedWork {
-    /// Everything that [`ClaimedWork::from_reexec_payload`] needs, before the program was started.
+    /// Returns the payload for a re-exec before the first start of the worker.
     #[must_use]
     pub fn to_reexec_payload(&self) -> ReexecPayload {
         ReexecPayload {
-            thread: self.thread.0,
-            holder: self.holder.as_str().to_owned(),
+            thread: self.thread().0,
+            holder: self.row.agent.as_str().to_owned(),
             token: self.token.clone(),
-            tag: self.tag.clone(),
+            tag: self.row.tag.clone(),
             log: self.log.clone(),
             lease_ms: self.lease.map(|length| length.span().0),
             started_at: self.row.started_at.0,
             session: self.row.session.clone(),
             answered: self.answered.map(|question| question.0),
-            work: self.work.to_reexec_json(),
+            work: self.work.to_record(),
         }
     }
 
-    /// The work as it was noted by this process, to be gone on with in the same way.
+    /// Restores the work after a re-exec with the same configuration.
     #[must_use]
-    pub fn from_reexec_payload(note: ReexecPayload, wrap: &WrapperConfig<'_>) -> Self {
-        let (thread, holder) = (ThreadId(note.thread), Slug::from_stored(note.holder));
-        let mut row = new_worker_row(wrap, thread, &holder, &note.log, &note.tag, Time(note.started_at));
-        row.session = note.session;
+    pub fn from_reexec_payload(payload: ReexecPayload, config: &WrapperConfig<'_>) -> Self {
+        let (thread, holder) = (ThreadId(payload.thread), Slug::from_stored(payload.holder));
+        let started_at = Time(payload.started_at);
+        let mut row = new_worker_row(config, thread, &holder, &payload.log, payload.tag, started_at);
+        row.session = payload.session;
         Self {
-            thread,
-            digest: token::digest_token(&note.token),
-            token: note.token,
-            holder,
-            rests: wrap.counts_for_cooldown(),
-            work: WorkDescription::from_reexec_json(thread, &note.work),
-            log: note.log,
-            tag: note.tag,
-            lease: note.lease_ms.and_then(|length| LeaseLength::new(TimeSpan(length)).ok()),
+            digest: token::digest_token(&payload.token),
+            token: payload.token,
+            work: WorkDescription::from_record(thread, payload.work),
+            log: payload.log,
+            lease: payload.lease_ms.and_then(|length| LeaseLength::new(TimeSpan(length)).ok()),
             row,
             totals: SessionTotals::default(),
             unspent: ResourceUsage::default(),
-            answered: note.answered.map(MessageId),
+            answered: payload.answered.map(MessageId),
+            counts_quick_failures: config.counts_quick_failures(),
         }
     }
 }

@@ -1,0 +1,142 @@
+//! Claiming work, and recording in the same transaction which process works on it.
+
+use std::path::{Path, PathBuf};
+
+use orch_core::id::{MessageId, Slug, ThreadId};
+use orch_core::lease::{LeaseLength, TokenDigest};
+use orch_core::run::ResourceUsage;
+use orch_core::thread::decide;
+use orch_core::time::{Time, TimeSpan};
+use orch_core::worker::Worker;
+use orch_inbox::claim::{ClaimRequest, claim_with_hook};
+use orch_inbox::{Error, Response, Session, token};
+use orch_process::{ProcessIdentity, host_id};
+use orch_profile::{SessionTotals, session_uuid};
+use orch_store::table::worker;
+
+use super::config::WrapperConfig;
+use super::launch;
+use super::work_description::WorkDescription;
+
+/// Work that a wrapper has claimed.
+pub struct ClaimedWork {
+    pub(super) token: String,
+    pub(super) digest: TokenDigest,
+    /// The length of the lease that the claim gave.
+    pub(super) lease: Option<LeaseLength>,
+    pub(super) work: WorkDescription,
+    pub(super) log: PathBuf,
+    /// The worker as the store records it.
+    pub(super) row: Worker,
+    /// The usage of the session in earlier starts.
+    pub(super) totals: SessionTotals,
+    /// The usage that is not yet added to the run.
+    pub(super) unspent: ResourceUsage,
+    /// The last question whose answer a start of the worker received.
+    pub(super) answered: Option<MessageId>,
+    /// See [`WrapperConfig::counts_quick_failures`].
+    pub(super) counts_quick_failures: bool,
+}
+
+impl ClaimedWork {
+    pub(super) fn thread(&self) -> ThreadId {
+        self.row.thread
+    }
+
+    /// Returns the path of git's log of the worktree's HEAD.
+    pub(super) fn head_log_path(&self) -> Option<PathBuf> {
+        let (git_dir, _) = launch::read_git_folders(&self.work.work_folder()?);
+        Some(git_dir?.join("logs").join("HEAD"))
+    }
+}
+
+/// Claims work, and closes the store.
+///
+/// # Errors
+/// There is no work to claim, or the store failed.
+pub fn claim_work(
+    mut session: Session,
+    config: &WrapperConfig<'_>,
+    request: &ClaimRequest,
+) -> Result<ClaimedWork, Error> {
+    let claimed = claim_and_record(&mut session, config, request)?;
+    session.checkpoint_if_due();
+    Ok(claimed)
+}
+
+/// Claims work and records the worker in one transaction, so that a wrapper that is killed right after it is found.
+fn claim_and_record(
+    session: &mut Session,
+    config: &WrapperConfig<'_>,
+    request: &ClaimRequest,
+) -> Result<ClaimedWork, Error> {
+    let tag = random_uuid()?;
+    let folder = session.store_folder().to_owned();
+    let mut recorded = None;
+    let response = claim_with_hook(session, None, request, &mut |tx, claimed, now| {
+        let work = WorkDescription::load_claimed(tx, claimed)?;
+        let log = work.log_path(&folder);
+        let mut row = new_worker_row(config, work.thread, &request.holder, &log, tag.clone(), now);
+        // A session that a worker of this profile left on the thread is resumed.
+        row.session = worker::load(tx, work.thread)?
+            .filter(|earlier| earlier.profile.is_some() && earlier.profile == row.profile)
+            .and_then(|earlier| earlier.session);
+        worker::upsert(tx, &row)?;
+        recorded = Some((work, log, row));
+        Ok(())
+    })?;
+    let (Response::Fresh(claimed), Some((work, log, row))) = (response, recorded) else {
+        unreachable!("a request without an id is never replayed")
+    };
+    Ok(ClaimedWork {
+        digest: token::digest_token(&claimed.lease.token),
+        token: claimed.lease.token,
+        lease: decide::running_lease(&claimed.thread.thread).map(|lease| lease.length),
+        work,
+        log,
+        row,
+        totals: SessionTotals::default(),
+        unspent: ResourceUsage::default(),
+        answered: claimed.thread.thread.answered.map(|answered| answered.question),
+        counts_quick_failures: config.counts_quick_failures(),
+    })
+}
+
+/// Returns the record of a worker that starts now.
+pub(super) fn new_worker_row(
+    config: &WrapperConfig<'_>,
+    thread: ThreadId,
+    holder: &Slug,
+    log: &Path,
+    tag: String,
+    now: Time,
+) -> Worker {
+    let profile = config.profile();
+    Worker {
+        thread,
+        agent: holder.clone(),
+        host: host_id().to_owned(),
+        process: ProcessIdentity::of_current_process().to_string(),
+        tag,
+        profile: profile.map(|profile| profile.name.clone()),
+        log: log.display().to_string(),
+        grace: profile.map_or(TimeSpan::from_seconds(10), |profile| profile.grace),
+        session: None,
+        started_at: now,
+        output_at: None,
+        commit_at: None,
+        silent: false,
+        activity: None,
+        tokens: 0,
+        cost_micros: 0,
+        report: None,
+        end: None,
+    }
+}
+
+/// Returns a random UUID.
+pub(super) fn random_uuid() -> Result<String, Error> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
+    Ok(session_uuid(random))
+}

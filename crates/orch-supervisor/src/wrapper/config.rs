@@ -1,0 +1,113 @@
+//! The configuration of a wrapper, and its outcome.
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use orch_core::id::ThreadId;
+use orch_core::message::Message;
+use orch_core::worker::WorkerOutcome;
+use orch_inbox::{Error, Session};
+use orch_profile::brief::BriefTemplate;
+use orch_profile::{Profile, ResponsibleParty};
+
+/// The largest log of one worker.
+pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The variable that makes `inbox done` record the report and leave closing the thread to the wrapper.
+pub const DEFER: &str = "INBOX_DEFER";
+
+/// The program that a wrapper runs.
+pub enum WorkerSource {
+    /// A command, which reports by itself.
+    Command {
+        /// The program and its arguments.
+        words: Vec<OsString>,
+        /// Whether exit status 0 counts as a report.
+        exit_reports: bool,
+    },
+    /// The client of a profile.
+    Profile {
+        /// The profile.
+        profile: Box<Profile>,
+        /// The template of its briefs.
+        template: Box<BriefTemplate>,
+    },
+}
+
+/// The configuration of a wrapper.
+pub struct WrapperConfig<'a> {
+    /// The program to run.
+    pub what: WorkerSource,
+    /// The absolute paths of our programs.
+    pub programs: ProgramPaths,
+    /// Opens the store.
+    pub open: &'a dyn Fn() -> Result<Session, Error>,
+    /// The location of the store, as in `ORCH_STORE`.
+    pub store: String,
+    /// The time limit of an attempt.
+    pub limit: Option<Duration>,
+    /// Whether a worker that prints nothing for longer than its profile allows is ended.
+    pub ends_silent: bool,
+    /// Becomes readable when the worker should be ended.
+    pub stop: Option<BorrowedFd<'a>>,
+    /// Receives each line that the worker prints.
+    pub echo: &'a mut dyn FnMut(&[u8]),
+}
+
+/// The paths of our programs.
+#[derive(Clone, Debug)]
+pub struct ProgramPaths {
+    /// `inbox`.
+    pub inbox: PathBuf,
+    /// `orch`.
+    pub orch: PathBuf,
+}
+
+/// How a wrapped worker ended.
+#[derive(Clone, Debug)]
+pub struct WrapperOutcome {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The outcome.
+    pub outcome: WorkerOutcome,
+    /// The exit status, if the worker exited with one.
+    pub exit_status: Option<i32>,
+    /// The message that closed the thread, if one did.
+    pub message: Option<Message>,
+    /// The reason.
+    pub detail: Option<String>,
+    /// The log file.
+    pub log: PathBuf,
+}
+
+impl WrapperConfig<'_> {
+    /// Returns the worker's profile.
+    pub(super) fn profile(&self) -> Option<&Profile> {
+        match &self.what {
+            WorkerSource::Profile { profile, .. } => Some(profile),
+            WorkerSource::Command { .. } => None,
+        }
+    }
+
+    /// Whether quick failures in a row say something about the profile. A script fails because its task does.
+    pub(super) fn counts_quick_failures(&self) -> bool {
+        self.profile().is_some_and(|profile| profile.report == ResponsibleParty::Worker)
+    }
+
+    /// Whether the worker's exit is its report.
+    pub(super) fn reports_by_exit(&self) -> bool {
+        match &self.what {
+            WorkerSource::Command { exit_reports, .. } => *exit_reports,
+            WorkerSource::Profile { profile, .. } => profile.report == ResponsibleParty::Tool,
+        }
+    }
+
+    /// Whether the wrapper commits the changes in the worktree.
+    pub(super) fn snapshots_worktree(&self) -> bool {
+        self.profile().is_some_and(|profile| {
+            profile.commit == ResponsibleParty::Tool || profile.report == ResponsibleParty::Tool
+        })
+    }
+}

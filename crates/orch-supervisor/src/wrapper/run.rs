@@ -1,0 +1,150 @@
+//! Running a worker on claimed work until the work is closed, released or lost.
+
+use std::time::{Duration, Instant};
+
+use orch_core::worker::{WorkerEnd, WorkerOutcome};
+use orch_inbox::liveness::TAG;
+use orch_inbox::{Error, Session};
+use orch_process::worker::{
+    OutputLine, TickDecision, WorkerObserver, WorkerResult, WorkerTiming, run_worker,
+};
+use orch_process::{Tag, WorkerCommand};
+use orch_profile::ClientSummary;
+use orch_profile::brief::QuestionWithAnswer;
+use orch_store::TxEnd;
+use orch_store::driver::WriteDurability;
+use orch_store::table::worker;
+
+use super::claim::ClaimedWork;
+use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
+use super::finish::{self, FinishOutcome};
+use super::guard::{EndReason, WorkerGuard};
+use super::{cooldown, launch};
+use crate::SupervisorError;
+
+/// The longest part of a line of output that is read.
+const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// The largest number of starts on one thread.
+const STARTS_MAX: u32 = 100;
+
+/// The result of one start of a worker.
+pub(super) struct WorkerStartResult {
+    pub result: WorkerResult,
+    pub summary: Option<ClientSummary>,
+    pub end_reason: EndReason,
+}
+
+/// Runs the worker, renews the lease, and reports.
+///
+/// # Errors
+/// The client of the profile cannot be started, or the store failed.
+pub fn run_claimed_work(
+    mut config: WrapperConfig<'_>,
+    mut work: ClaimedWork,
+) -> Result<WrapperOutcome, SupervisorError> {
+    let mut answered = None;
+    for start in 0..STARTS_MAX {
+        let ran = run_worker_once(&mut config, &mut work, start > 0, answered.take())?;
+        let mut session = (config.open)()?;
+        match finish::finish_work(&mut session, &config, &mut work, ran)? {
+            FinishOutcome::Over(outcome) => {
+                session.checkpoint_if_due();
+                return Ok(outcome);
+            }
+            FinishOutcome::AwaitingAnswer(question) => {
+                work.answered = Some(question);
+                match finish::await_answer(&mut session, &config, &work, question)? {
+                    Some(found) => answered = Some(found),
+                    None => return Ok(finish::record_lost(&mut session, &mut work)?),
+                }
+            }
+        }
+        session.checkpoint_if_due();
+    }
+    let mut session = (config.open)()?;
+    Ok(finish::record_lost(&mut session, &mut work)?)
+}
+
+/// Starts the worker and watches it until it has exited.
+fn run_worker_once(
+    config: &mut WrapperConfig<'_>,
+    work: &mut ClaimedWork,
+    again: bool,
+    answered: Option<QuestionWithAnswer>,
+) -> Result<WorkerStartResult, SupervisorError> {
+    let launch = launch::prepare_launch(config, work, again, answered)?;
+    work.row.session = launch.session.clone().or(work.row.session.take());
+    let reader = config.profile().map(|profile| profile.event_reader(work.totals));
+    let (tag, log) = (work.row.tag.clone(), work.log.clone());
+    let grace = Duration::from_millis(u64::try_from(work.row.grace.0).unwrap_or(0));
+    let mut guard =
+        WorkerGuard::new(config.open, work, reader, config.limit, launch.silence, config.ends_silent);
+    let mut observer = EchoingObserver { guard: &mut guard, echo: &mut *config.echo };
+    let result = run_worker(
+        &WorkerCommand {
+            command: &launch.words,
+            folder: &launch.folder,
+            environment: &launch.environment,
+            tag: Tag { name: TAG, value: &tag },
+            input: launch.worker_input(),
+            log: &log,
+            log_bytes_max: LOG_BYTES_MAX,
+            line_bytes_max: LINE_BYTES_MAX,
+            grace,
+            stop: config.stop,
+        },
+        &mut observer,
+    );
+    let (summary, end_reason) = guard.into_summary();
+    if let Some(summary) = &summary {
+        work.totals = summary.totals;
+        work.row.session = summary.session.clone().or(work.row.session.take());
+    }
+    Ok(WorkerStartResult { result, summary, end_reason })
+}
+
+/// A guard that also forwards each line of output.
+struct EchoingObserver<'a, 'b> {
+    guard: &'a mut WorkerGuard<'b>,
+    echo: &'a mut dyn FnMut(&[u8]),
+}
+
+impl WorkerObserver for EchoingObserver<'_, '_> {
+    fn on_line(&mut self, line: OutputLine<'_>) {
+        (self.echo)(line.bytes);
+        self.guard.record_line(line);
+    }
+
+    fn next_tick_at(&self) -> Option<Instant> {
+        self.guard.next_tick_at()
+    }
+
+    fn on_tick(&mut self, timing: WorkerTiming) -> TickDecision {
+        self.guard.check_and_record(timing)
+    }
+}
+
+/// Records how a worker ended, and what that means for its profile.
+pub(super) fn record_end(
+    session: &mut Session,
+    work: &mut ClaimedWork,
+    outcome: WorkerOutcome,
+    detail: Option<String>,
+) -> Result<(), Error> {
+    session.write(WriteDurability::Power, |tx, now| {
+        // Another process recorded the report.
+        work.row.report = worker::load(tx, work.row.thread)?.and_then(|row| row.report);
+        work.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
+        worker::upsert(tx, &work.row)?;
+        // These outcomes say as much about the profile of a script as about any other.
+        let of_every_profile = matches!(
+            outcome,
+            WorkerOutcome::CouldNotStart | WorkerOutcome::Provider | WorkerOutcome::Reported
+        );
+        if work.counts_quick_failures || of_every_profile {
+            cooldown::record_outcome(tx, &work.row, outcome, detail.as_deref(), now)?;
+        }
+        Ok(TxEnd::Commit(()))
+    })
+}
