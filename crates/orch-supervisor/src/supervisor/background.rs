@@ -158,7 +158,7 @@ impl BackgroundWork {
                 session.checkpoint_if_due();
                 result
             });
-            // The receiver may be gone.
+            // The receiver may have been dropped.
             let _ = sender.send((own, OperationOutcome::from_result(result)));
             if let Some(folder) = folder {
                 wake.wake_loop(&folder);

@@ -79,7 +79,7 @@ pub enum SupervisorEvent<'a> {
 /// The answer of a listener to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerResponse {
-    /// The listener is gone, so the supervisor stops.
+    /// The listener no longer reads, so the supervisor stops.
     Closed,
     /// The event was processed.
     Accepted,

@@ -146,6 +146,6 @@ fn run_notify_command(
         }
         Err(error) => format!("The command of [notify], {program}, could not be started: {error}."),
     };
-    // The supervisor may be gone.
+    // The supervisor may have dropped the receiver.
     let _ = complain.send(message);
 }

@@ -78,7 +78,7 @@ pub(super) fn run_pass(
     pass.retry_in = context.background.next_retry_in();
     pass.busy |= context.background.is_busy();
     if pass.workers == 0 && context.drive.crew.has_children() {
-        // A wrapper records its end shortly before it exits, and its exit wakes nobody.
+        // A wrapper records its end shortly before it exits, and its exit does not wake the loop.
         pass.busy = true;
         pass.retry_in = Some(pass.retry_in.map_or(EXIT_POLL, |retry| retry.min(EXIT_POLL)));
     }
@@ -125,7 +125,7 @@ fn start_workers(
         pass.workers += counted.workers;
         pass.processes.extend(counted.processes);
         if !run.run.state.status().is_unfinished() {
-            // A worker whose work was taken away needs a moment to exit.
+            // A worker whose work was revoked needs a moment to exit.
             continue;
         }
         pass.waiting += counted.waiting;
@@ -152,7 +152,7 @@ pub(super) fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 
 /// A decision to stop.
 pub(super) enum StopDecision {
-    /// The runs are finished, or the listener is gone.
+    /// The runs are finished, or the listener no longer reads.
     Finished,
     /// Another reason applies.
     Early(StopReason),

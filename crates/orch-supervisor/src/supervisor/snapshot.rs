@@ -52,9 +52,9 @@ pub(super) struct PassSnapshot {
 /// The state of one run.
 pub(super) struct RunSnapshot {
     pub run: Run,
-    /// Effects that nobody performs.
+    /// Effects that no process performs.
     pub pending_effects: Vec<PendingEffect>,
-    /// The threads of dispatched attempts that nobody has claimed, with the agent they were sent to.
+    /// The threads of dispatched attempts that no worker has claimed, with the agent they were sent to.
     pub unclaimed: Vec<(ThreadId, Slug)>,
     pub ready: Vec<Task>,
     /// Tasks whose attempt was reported.
@@ -119,7 +119,7 @@ impl PassSnapshot {
         self.cooldowns.iter().filter(|cooldown| cooldown.until.is_some_and(|until| until > self.now))
     }
 
-    /// Whether a thread is dispatched and nobody has claimed it.
+    /// Whether a thread is dispatched and not yet claimed.
     pub(super) fn is_unclaimed(&self, thread: ThreadId) -> bool {
         self.runs.iter().flat_map(|run| &run.unclaimed).any(|(unclaimed, _)| *unclaimed == thread)
     }

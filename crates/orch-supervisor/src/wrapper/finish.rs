@@ -285,7 +285,7 @@ fn release_work(
     }
 }
 
-/// Waits until the worker's question is answered; `None` when the work is taken away. The worker has no process meanwhile.
+/// Waits until the worker's question is answered; `None` when the work is revoked. The worker has no process meanwhile.
 pub(super) fn await_answer(
     session: &mut Session,
     config: &WrapperConfig<'_>,
@@ -317,7 +317,7 @@ pub(super) fn await_answer(
         if let Some(answered) = found {
             return Ok(answered);
         }
-        // Without another process nobody applies a default that is due, or sees a request to stop.
+        // Perhaps no other process exists to apply a default that is due, or to see a request to stop.
         orch_inbox::apply_due_defaults(session)?;
         if config.stop.is_some_and(is_readable) {
             return Ok(None);
@@ -325,7 +325,7 @@ pub(super) fn await_answer(
     }
 }
 
-/// Records that the work was taken away.
+/// Records that the work was revoked.
 pub(super) fn record_lost(session: &mut Session, work: &mut ClaimedWork) -> Result<WrapperOutcome, Error> {
     record_end(session, work, WorkerOutcome::Lost, None)?;
     Ok(wrapper_outcome(work, WorkerOutcome::Lost, None, None, None))

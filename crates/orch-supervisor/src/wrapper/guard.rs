@@ -33,7 +33,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 pub(super) enum EndReason {
     /// It did not.
     NotEnded,
-    /// The work was taken away.
+    /// The work was revoked.
     Lost,
     /// The worker had reported and did not exit.
     Reported,
