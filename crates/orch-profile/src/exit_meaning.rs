@@ -38,7 +38,7 @@ impl ProcessExit {
     #[must_use]
     pub fn describe_exit(self) -> String {
         match self {
-            Self::Status(status) => format!("it exited with status {status}"),
+            Self::Status(status) => format!("it ended with exit status {status}"),
             Self::Signal(signal) => format!("it was terminated by signal {signal}"),
         }
     }
@@ -136,23 +136,23 @@ mod tests {
         for (exit, has_events, failure, expected) in [
             (ProcessExit::Status(0), false, None, ClientEnd::Normal),
             (ProcessExit::Status(3), false, None, ClientEnd::Normal),
-            (ProcessExit::Status(1), false, None, failed(Client, "it exited with status 1")),
+            (ProcessExit::Status(1), false, None, failed(Client, "it ended with exit status 1")),
             (ProcessExit::Status(1), true, Some((Client, "bad")), failed(Client, "bad")),
-            (ProcessExit::Status(1), true, Some((Client, "")), failed(Client, "it exited with status 1")),
+            (ProcessExit::Status(1), true, Some((Client, "")), failed(Client, "it ended with exit status 1")),
             (ProcessExit::Status(1), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
             // Some clients exit with 0 after every failure.
             (ProcessExit::Status(0), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
             (ProcessExit::Status(0), true, Some((Client, "bad")), failed(Client, "bad")),
-            (ProcessExit::Status(41), true, None, failed(Access, "it exited with status 41")),
+            (ProcessExit::Status(41), true, None, failed(Access, "it ended with exit status 41")),
             (ProcessExit::Status(41), true, Some((Client, "bad")), failed(Access, "bad")),
             (
                 ProcessExit::Status(126),
                 false,
                 None,
-                ClientEnd::CouldNotStart { text: "it exited with status 126".to_owned() },
+                ClientEnd::CouldNotStart { text: "it ended with exit status 126".to_owned() },
             ),
-            (ProcessExit::Status(126), true, None, failed(Client, "it exited with status 126")),
-            (ProcessExit::Status(127), false, None, failed(Client, "it exited with status 127")),
+            (ProcessExit::Status(126), true, None, failed(Client, "it ended with exit status 126")),
+            (ProcessExit::Status(127), false, None, failed(Client, "it ended with exit status 127")),
             (ProcessExit::Signal(9), true, None, failed(Client, "it was terminated by signal 9")),
             (ProcessExit::Signal(15), true, Some((Quota, "slow down")), failed(Quota, "slow down")),
         ] {

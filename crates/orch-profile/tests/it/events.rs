@@ -234,6 +234,6 @@ fn a_failure_without_a_message_is_described_by_its_exit() {
     assert_eq!(summary.failure, Some(ReportedFailure { cause: FailureCause::Client, text: String::new() }));
     assert_eq!(
         classify_end("codex", 1, &lines),
-        ClientEnd::Failed { cause: FailureCause::Client, text: "it exited with status 1".to_owned() }
+        ClientEnd::Failed { cause: FailureCause::Client, text: "it ended with exit status 1".to_owned() }
     );
 }

@@ -51,7 +51,7 @@ impl InterruptCounter {
         let count = self.count();
         if count > 1 {
             // Includes workers that have claimed their work since the last pass.
-            for live in snapshot.live.iter().filter(|live| scope.contains(live.run)) {
+            for live in snapshot.live.iter().filter(|live| scope.covers(live.run)) {
                 liveness::request_stop(&live.worker);
             }
         }

@@ -13,10 +13,8 @@ pub(super) fn reap_orphaned_workers(
     scope: &DriveScope,
     live: &[LiveWorker],
 ) -> Result<bool, Error> {
-    // A supervisor of several runs also reaps workers of other runs.
-    let in_scope = |live: &&LiveWorker| scope.only.is_none() || live.run == scope.only;
     let mut reaped = false;
-    for live in live.iter().filter(in_scope) {
+    for live in live.iter().filter(|live| scope.covers(live.run)) {
         if wrapper_liveness(&live.worker) == WrapperLiveness::Dead {
             orphaned::reap_worker(session, &live.worker)?;
             reaped = true;

@@ -52,8 +52,8 @@ impl DriveScope {
         Ok(runs)
     }
 
-    /// Whether a run is driven.
-    pub(super) fn contains(&self, run: Option<RunId>) -> bool {
-        run.is_some_and(|run| self.ids.contains(&run))
+    /// Whether the supervisor looks after the workers of a run: one that drives several runs looks after all workers.
+    pub(super) fn covers(&self, run: Option<RunId>) -> bool {
+        self.only.is_none() || run == self.only
     }
 }

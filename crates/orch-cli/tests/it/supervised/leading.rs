@@ -40,7 +40,7 @@ fn interrupts_end_a_supervisor_in_two_steps() {
         let open = gate.wait_reached();
         send_signal(drive.id(), Signal::INT);
         // Two that come before the first is seen are one.
-        drive.read_until_note("still at work: r/a@1");
+        drive.read_until_note("Still running: r/a@1");
         let open = if twice {
             send_signal(drive.id(), Signal::INT);
             Some(open)
