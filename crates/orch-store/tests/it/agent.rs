@@ -39,7 +39,7 @@ fn names_and_sightings(open: StoreOpener<'_>) {
     assert_eq!(read_store(&mut store, agent::count), 2);
     write_store(&mut store, |tx| agent::register_name(tx, &test_slug("unseen"), Time(1)));
     let asked = [&w, &test_slug("unseen"), &test_slug("unknown")];
-    assert_eq!(read_store(&mut store, |tx| agent::list_seen(tx, &asked)), [w.clone()]);
+    assert_eq!(read_store(&mut store, |tx| agent::list_seen(tx, &asked)), std::slice::from_ref(&w));
     write_store(&mut store, |tx| agent::record_sighting_after(tx, &w, Some(Time(5)), Time(6)));
     assert_eq!(last_seen(&mut store), Some(Time(5)), "seen a moment ago");
     write_store(&mut store, |tx| agent::record_sighting_after(tx, &w, None, Time(6)));

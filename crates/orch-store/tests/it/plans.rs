@@ -80,7 +80,7 @@ const THREAD: ThreadId = ThreadId(1);
 fn what_every_command_asks_goes_by_its_index() {
     let explained = PlanRecorder::new();
     let news = ["thread_news", "thread_owned_lapsing", "thread_defaulting"];
-    explained.check_plan("news", &news, |tx| thread::load_timers(tx));
+    explained.check_plan("news", &news, thread::load_timers);
     explained.check_plan("unfinished", &["run_unfinished"], run::list_unfinished);
     explained.check_plan("request", &[], |tx| request::load(tx, "k"));
     explained.check_plan("agent", &[], |tx| agent::load(tx, &test_slug("w")));
