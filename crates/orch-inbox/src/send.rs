@@ -1,17 +1,18 @@
 //! `inbox send`: starts a thread, or adds a message to one.
 
-use orch_core::event::EventKind;
+use orch_core::event::{EventKind, NewEvent};
 use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::Refusal;
 use orch_core::thread::{NewThread, Thread, ThreadKind};
 use orch_core::time::Time;
-use orch_store::table::{agent, message, thread};
+use orch_store::table::{agent, event, message, thread};
 use orch_store::{Transaction, TxEnd};
 
 use crate::thread_write::{
-    ThreadSummary, append_thread_event, load_thread, save_without_transition, thread_summary, write_message,
+    ThreadSummary, append_thread_event, load_thread, save_without_transition, thread_event, thread_summary,
+    write_message,
 };
 use crate::{Error, Receipt, Response, Session};
 
@@ -105,6 +106,19 @@ pub fn begin_thread(
     now: Time,
 ) -> Result<(Thread, Message), Error> {
     agent::register_name(tx, &head.to, now)?;
+    let (thread, message, sent) = begin_unrecorded_thread(tx, head, body, payload, now)?;
+    event::insert(tx, &sent, now)?;
+    Ok((thread, message))
+}
+
+/// Starts a thread with its first message, to a registered agent; the caller appends the returned event.
+pub fn begin_unrecorded_thread(
+    tx: &mut Transaction<'_>,
+    head: NewThread,
+    body: String,
+    payload: Option<String>,
+    now: Time,
+) -> Result<(Thread, Message, NewEvent), Error> {
     let thread = thread::insert(tx, head, now)?;
     let kind = match thread.head.kind {
         ThreadKind::Work => MessageKind::Work,
@@ -114,8 +128,8 @@ pub fn begin_thread(
     let extra = MessageExtras { payload, ..MessageExtras::default() };
     let draft = MessageDraft { from: from.clone(), to: to.clone(), kind, body, extra };
     let message = message::insert(tx, thread.id, draft, now)?;
-    append_thread_event(tx, EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())], now)?;
-    Ok((thread, message))
+    let sent = thread_event(EventKind::Sent, &thread, &from, vec![("to", to.to_string().into())]);
+    Ok((thread, message, sent))
 }
 
 /// Adds a note to a thread, to its other side when no recipient is given.

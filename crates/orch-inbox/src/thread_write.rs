@@ -125,6 +125,16 @@ pub(crate) fn append_thread_event(
     data: Vec<(&'static str, EventDatum)>,
     now: Time,
 ) -> Result<(), Error> {
+    Ok(event::insert(tx, &thread_event(kind, thread, agent, data), now)?)
+}
+
+/// Returns an event about a thread and the attempt that it belongs to.
+pub(crate) fn thread_event(
+    kind: EventKind,
+    thread: &Thread,
+    agent: &Slug,
+    data: Vec<(&'static str, EventDatum)>,
+) -> NewEvent {
     let reference = thread.head.reference;
     let about = EventSubject {
         run: reference.map(|reference| reference.run),
@@ -132,8 +142,7 @@ pub(crate) fn append_thread_event(
         attempt: reference.map(|reference| reference.attempt),
         thread: Some(thread.id),
     };
-    event::insert(tx, &NewEvent { kind, about, agent: Some(agent.clone()), data }, now)?;
-    Ok(())
+    NewEvent { kind, about, agent: Some(agent.clone()), data }
 }
 
 /// Summarizes a thread with its open question.

@@ -29,7 +29,7 @@ use orch_inbox::{Error, Session};
 /// The bases of tasks that may be dispatched.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptBases {
-    found: BTreeMap<TaskId, Result<AttemptBase, BaseError>>,
+    found: BTreeMap<TaskId, FoundBase>,
     /// Runs in which nothing can be dispatched; the error is recorded for the first task of each.
     unable: BTreeSet<RunId>,
 }
@@ -80,6 +80,14 @@ pub(crate) struct AttemptBase {
     from: Vec<CommitHash>,
 }
 
+/// The base of a task, or why it has none.
+#[derive(Debug)]
+struct FoundBase {
+    base: Result<AttemptBase, BaseError>,
+    /// When the task had last changed.
+    task_updated_at: Time,
+}
+
 impl AttemptBases {
     /// Finds the base of one task, after a reconciliation where the run has worktrees.
     pub(crate) fn find_for_task(session: &mut Session, task: &TaskSelector) -> Result<Self, Error> {
@@ -121,12 +129,13 @@ impl AttemptBases {
         for BaseQuery { run, tasks } in queries {
             let id = run.id;
             let mut ready = tasks.into_iter().filter(|(task, _)| task.state == TaskState::Ready).peekable();
-            let Some((first, _)) = ready.peek() else { continue };
+            let Some(first) = ready.peek().map(|(task, _)| (task.id, task.updated_at)) else { continue };
             let branch = match RunBranch::prepare_run(session, run) {
                 Ok(Some(branch)) => branch,
                 Ok(None) => continue,
                 Err(error) => {
-                    bases.found.insert(first.id, Err(error.try_into()?));
+                    let found = FoundBase { base: Err(error.try_into()?), task_updated_at: first.1 };
+                    bases.found.insert(first.0, found);
                     bases.unable.insert(id);
                     continue;
                 }
@@ -136,7 +145,7 @@ impl AttemptBases {
                     Ok(base) => Ok(base),
                     Err(error) => Err(error.try_into()?),
                 };
-                bases.found.insert(task.id, base);
+                bases.found.insert(task.id, FoundBase { base, task_updated_at: task.updated_at });
             }
         }
         Ok(bases)
@@ -151,9 +160,20 @@ impl AttemptBases {
     ///
     /// # Errors
     /// The task has no base, or became ready after git was asked; the next dispatch will find its base.
-    pub(crate) fn confirm_base(&self, task: &Task, accepted: &[CommitHash]) -> Result<AttemptBase, Error> {
-        let base = self.found.get(&task.id).ok_or_else(|| task_not_ready(task))?.clone()?;
-        if base.from != accepted { Err(task_not_ready(task)) } else { Ok(base) }
+    pub(crate) fn confirm_base(
+        &self,
+        tx: &mut Transaction<'_>,
+        run: &Run,
+        task: &Task,
+    ) -> Result<AttemptBase, Error> {
+        let found = self.found.get(&task.id).ok_or_else(|| task_not_ready(task))?;
+        let base = found.base.clone()?;
+        // A dependency that is added changes the task.
+        let has_none = base.from.is_empty() && found.task_updated_at == task.updated_at;
+        if !has_none && base.from != accepted_commits(tx, run, task)? {
+            return Err(task_not_ready(task));
+        }
+        Ok(base)
     }
 }
 
@@ -217,11 +237,7 @@ impl AttemptBase {
 }
 
 /// The accepted commits of the tasks that a task depends on, oldest dependency first.
-pub(crate) fn accepted_commits(
-    tx: &mut Transaction<'_>,
-    run: &Run,
-    task: &Task,
-) -> Result<Vec<CommitHash>, Error> {
+fn accepted_commits(tx: &mut Transaction<'_>, run: &Run, task: &Task) -> Result<Vec<CommitHash>, Error> {
     if run.ground.is_none() {
         return Ok(Vec::new());
     }
@@ -230,7 +246,7 @@ pub(crate) fn accepted_commits(
 }
 
 /// The accepted commits that each ready task of a run depends on.
-pub(crate) fn accepted_commits_of_ready(
+fn accepted_commits_of_ready(
     tx: &mut Transaction<'_>,
     run: &Run,
 ) -> Result<BTreeMap<TaskId, Vec<CommitHash>>, Error> {

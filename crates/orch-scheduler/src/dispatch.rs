@@ -86,7 +86,7 @@ pub fn dispatch_task(
             if let Some(id) = find_interrupted_attempt(unit, &task, to)? {
                 return Ok(RequestDecision::Pending(DispatchIntent::interrupted(id)));
             }
-            let mut factory = AttemptFactory::new(&bases);
+            let mut factory = AttemptFactory::new(&bases, std::slice::from_ref(&task));
             let created = factory.create_attempt(unit, &task, to)?;
             factory.record_usage(unit)?;
             Ok(match DispatchIntent::of(created).into_sent() {
@@ -247,16 +247,16 @@ fn create_attempts(
     let mut intents = find_interrupted_attempts(unit, request)?;
     let mut agents = AgentLoads::new(unit.tx, &request.to)?;
     let tasks = dispatch_candidates(unit.tx, &runs, request, unit.now)?;
-    let mut factory = AttemptFactory::new(bases);
+    let mut factory = AttemptFactory::new(bases, &tasks);
     let (mut full, mut refused) = (BTreeSet::new(), Vec::new());
-    for task in tasks {
+    for task in &tasks {
         if intents.len() as u64 >= u64::from(request.limit) {
             break;
         }
         if full.contains(&task.run) {
             continue;
         }
-        match factory.create_attempt(unit, &task, agents.least_loaded()) {
+        match factory.create_attempt(unit, task, agents.least_loaded()) {
             Ok(created) => {
                 agents.count_attempt(&created.attempt.agent);
                 intents.push(DispatchIntent::of(created));
@@ -266,7 +266,7 @@ fn create_attempts(
                 if is_full || bases.cannot_dispatch(task.run) {
                     full.insert(task.run);
                 }
-                refused.push((task.name, error));
+                refused.push((task.name.clone(), error));
             }
             Err(other) => return Err(other),
         }

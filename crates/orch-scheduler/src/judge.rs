@@ -30,10 +30,10 @@ pub(crate) struct ReportedAttempt {
 
 impl ReportedAttempt {
     /// Loads the task's attempt.
-    pub(crate) fn load(stage: &mut UnitOfWork<'_, '_>, task: Task) -> Result<Self, Error> {
+    pub(crate) fn load(unit: &mut UnitOfWork<'_, '_>, task: Task) -> Result<Self, Error> {
         let last = decide::require_judgeable(&task)?;
         let attempt =
-            attempt::load(stage.tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
+            attempt::load(unit.tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
         Ok(Self { task, attempt })
     }
 
@@ -45,55 +45,55 @@ impl ReportedAttempt {
     /// Records the result of the checks without ending the attempt.
     pub(crate) fn record_checks(
         &mut self,
-        stage: &mut UnitOfWork<'_, '_>,
+        unit: &mut UnitOfWork<'_, '_>,
         checks: ChecksStatus,
     ) -> Result<(), Error> {
-        let (task, attempt) = decide::record_checks(&self.task, &self.attempt, checks, stage.now);
-        task_table::save(stage.tx, &task)?;
-        attempt::save(stage.tx, &attempt)?;
+        let (task, attempt) = decide::record_checks(&self.task, &self.attempt, checks, unit.now);
+        task_table::save(unit.tx, &task)?;
+        attempt::save(unit.tx, &attempt)?;
         (self.task, self.attempt) = (task, attempt);
         Ok(())
     }
 
     /// Accepts the attempt: the task is done.
-    pub(crate) fn accept(self, stage: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<Task, Error> {
-        effect::withdraw_effect(stage.tx, self.verification())?;
-        let accepted = decide::apply_attempt_event(&self.attempt, AttemptEvent::Accept, stage.now);
-        attempt::save(stage.tx, &accepted)?;
-        let after = decide::apply_task_event(&self.task, TaskEvent::Accept, stage.now);
+    pub(crate) fn accept(self, unit: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<Task, Error> {
+        effect::withdraw_effect(unit.tx, self.verification())?;
+        let accepted = decide::apply_attempt_event(&self.attempt, AttemptEvent::Accept, unit.now);
+        attempt::save(unit.tx, &accepted)?;
+        let after = decide::apply_task_event(&self.task, TaskEvent::Accept, unit.now);
         let event = TransitionEvent {
             thread: accepted.thread,
             agent: Some(accepted.agent.clone()),
             ..TransitionEvent::without_data(EventKind::Done, reason)
         };
-        stage.apply_transition(&self.task, &after, event)?;
+        unit.apply_transition(&self.task, &after, event)?;
         Ok(after)
     }
 
     /// Rejects the attempt: the task is tried again, or has failed.
     pub(crate) fn reject(
         self,
-        stage: &mut UnitOfWork<'_, '_>,
+        unit: &mut UnitOfWork<'_, '_>,
         reason: &str,
         tail: Option<&str>,
         data: Vec<(&'static str, EventDatum)>,
     ) -> Result<Task, Error> {
-        effect::withdraw_effect(stage.tx, self.verification())?;
-        let mut rejected = decide::apply_attempt_event(&self.attempt, AttemptEvent::Reject, stage.now);
+        effect::withdraw_effect(unit.tx, self.verification())?;
+        let mut rejected = decide::apply_attempt_event(&self.attempt, AttemptEvent::Reject, unit.now);
         rejected.reason = Some(reason.to_owned());
-        attempt::save(stage.tx, &rejected)?;
+        attempt::save(unit.tx, &rejected)?;
         if let Some(tail) = tail {
-            let mut text = attempt::load_text(stage.tx, rejected.id)?;
+            let mut text = attempt::load_text(unit.tx, rejected.id)?;
             text.log_tail = Some(tail.to_owned());
-            attempt::save_text(stage.tx, rejected.id, &text)?;
+            attempt::save_text(unit.tx, rejected.id, &text)?;
         }
-        let run = stage.load_run(self.task.run)?.clone();
+        let run = unit.load_run(self.task.run)?.clone();
         let after = decide::end_attempt(
             &self.task,
             UnsuccessfulEnd::Rejected,
             &run.policy,
             run.state.status(),
-            stage.now,
+            unit.now,
         );
         let short: String = reason.chars().take(300).collect();
         let mut event_data =
@@ -105,7 +105,7 @@ impl ReportedAttempt {
             data: event_data,
             ..TransitionEvent::without_data(EventKind::Rejected, "its attempt was rejected")
         };
-        stage.apply_transition(&self.task, &after, event)?;
+        unit.apply_transition(&self.task, &after, event)?;
         Ok(after)
     }
 }
@@ -145,31 +145,31 @@ pub fn judge_attempt(
         }
         LeadVerdict::Accept { .. } | LeadVerdict::Reject { .. } => None,
     };
-    Operation::by_lead(receipt, who).run(session, |stage| {
-        let run = stage.resolve_run(task.run.as_ref())?;
-        let found = lookup::find_task_in_run(stage.tx, &run, &task.key)?;
-        let mut reported = ReportedAttempt::load(stage, found)?;
-        reported.record_checks(stage, ChecksStatus::Overridden)?;
+    Operation::by_lead(receipt, who).run(session, |unit| {
+        let run = unit.resolve_run(task.run.as_ref())?;
+        let found = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
+        let mut reported = ReportedAttempt::load(unit, found)?;
+        reported.record_checks(unit, ChecksStatus::Overridden)?;
         let after = match verdict {
-            LeadVerdict::Reject { reason } => reported.reject(stage, reason, None, Vec::new())?,
+            LeadVerdict::Reject { reason } => reported.reject(unit, reason, None, Vec::new())?,
             LeadVerdict::Accept { commit, reason } => {
                 match (commit, &named) {
-                    (Some(_), Some(commit)) => replace_reported_commit(stage, &reported.attempt, commit)?,
+                    (Some(_), Some(commit)) => replace_reported_commit(unit, &reported.attempt, commit)?,
                     (Some(_), None) => return Err(operation::request_aborted_elsewhere()),
                     (None, _) => {}
                 }
                 let reason = reason.clone().unwrap_or_default();
                 let about = reported.attempt.event_subject();
-                stage.append_event(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
+                unit.append_event(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
                 match run.policy.done_when {
                     DoneWhen::Reported | DoneWhen::Verified => {
-                        reported.accept(stage, "the lead accepted it")?
+                        reported.accept(unit, "the lead accepted it")?
                     }
                     DoneWhen::Integrated => reported.task,
                 }
             }
         };
-        lookup::task_overview(stage.tx, after)
+        lookup::task_overview(unit.tx, after)
     })
 }
 
@@ -209,13 +209,13 @@ fn resolve_named_commit(
 }
 
 fn replace_reported_commit(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     attempt: &Attempt,
     commit: &orch_core::id::CommitHash,
 ) -> Result<(), Error> {
-    let tree = worktree::load(stage.tx, attempt.id)?.ok_or_else(|| {
+    let tree = worktree::load(unit.tx, attempt.id)?.ok_or_else(|| {
         Error::from(Refusal::Tree(TreeRefusal::WorktreeNotFound { attempt: attempt.name.to_string() }))
     })?;
-    let tree = Worktree { head: Some(commit.clone()), updated_at: stage.now, ..tree };
-    Ok(worktree::save(stage.tx, &tree)?)
+    let tree = Worktree { head: Some(commit.clone()), updated_at: unit.now, ..tree };
+    Ok(worktree::save(unit.tx, &tree)?)
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use orch_core::attempt::{Attempt, AttemptText};
 use orch_core::effect::{Effect, PendingEffect};
 use orch_core::event::EventKind;
-use orch_core::id::{AttemptId, AttemptName, RunId, Slug};
+use orch_core::id::{AttemptId, AttemptName, RunId, Slug, TaskId};
 use orch_core::run::{ResourceUsage, Run};
 use orch_core::task::{ChecksStatus, Task, TaskText, decide};
 use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
 use orch_core::worktree::{Worktree, free_slot};
 use orch_store::table::{agent, attempt, run as run_table, task as task_table, worktree};
 
-use super::attempt_base::{AttemptBase, AttemptBases, accepted_commits};
+use super::attempt_base::{AttemptBase, AttemptBases};
 use super::not_ready::explain_refusal;
 use super::perform::effect_lease::request_effect;
 use super::perform::prepare::PreparingAttempt;
@@ -20,6 +20,9 @@ use super::unit_of_work::{TransitionEvent, UnitOfWork};
 use super::work_message;
 use orch_inbox::Error;
 use orch_inbox::send;
+
+/// How many tasks' texts are loaded at once.
+const TEXTS_LOADED: usize = 16;
 
 /// A created attempt.
 #[derive(Debug)]
@@ -60,6 +63,10 @@ pub(crate) struct AttemptFactory<'a> {
     agents: BTreeMap<Slug, bool>,
     /// How many attempts each run has used.
     usage: BTreeMap<RunId, i64>,
+    /// The tasks at which attempts will be created, in order.
+    upcoming: &'a [Task],
+    /// The texts of some of them.
+    texts: BTreeMap<TaskId, TaskText>,
 }
 
 /// The parts of an attempt that its thread is made of.
@@ -74,9 +81,17 @@ struct AttemptParts<'a> {
 }
 
 impl<'a> AttemptFactory<'a> {
-    /// A factory for attempts with these bases.
-    pub(crate) fn new(bases: &'a AttemptBases) -> Self {
-        Self { bases, next_id: None, slots: None, agents: BTreeMap::new(), usage: BTreeMap::new() }
+    /// A factory for attempts with these bases, at some or all of these tasks in order.
+    pub(crate) fn new(bases: &'a AttemptBases, upcoming: &'a [Task]) -> Self {
+        Self {
+            bases,
+            next_id: None,
+            slots: None,
+            agents: BTreeMap::new(),
+            usage: BTreeMap::new(),
+            upcoming,
+            texts: BTreeMap::new(),
+        }
     }
 
     /// Creates an attempt at a task; its thread is sent at once, or in a run with worktrees when its worktree is prepared.
@@ -92,11 +107,11 @@ impl<'a> AttemptFactory<'a> {
             Ok(agent) => agent,
         };
         let base = match &run.ground {
-            Some(_) => Some(self.bases.confirm_base(task, &accepted_commits(unit.tx, &run, task)?)?),
+            Some(_) => Some(self.bases.confirm_base(unit.tx, &run, task)?),
             None => None,
         };
         let agent_seen = self.register_agent(unit, &agent)?;
-        let text = task_table::load_text(unit.tx, task.id)?;
+        let text = self.load_text(unit, task.id)?;
         let judged_by = AttemptText {
             run_verify: run.rules.verify.clone(),
             task_verify: text.verify.clone(),
@@ -175,6 +190,17 @@ impl<'a> AttemptFactory<'a> {
         Ok(seen)
     }
 
+    /// The texts of a task; those of the tasks after it are loaded with them.
+    fn load_text(&mut self, unit: &mut UnitOfWork<'_, '_>, id: TaskId) -> Result<TaskText, Error> {
+        if !self.texts.contains_key(&id) {
+            let upcoming = self.upcoming.iter().map(|task| task.id).skip_while(|task| *task != id);
+            let ids: Vec<TaskId> = upcoming.take(TEXTS_LOADED).collect();
+            self.texts = ids.iter().map(|id| (*id, TaskText::default())).collect();
+            self.texts.extend(task_table::load_texts(unit.tx, &ids)?);
+        }
+        Ok(self.texts.remove(&id).unwrap_or_default())
+    }
+
     fn take_id(&mut self, unit: &mut UnitOfWork<'_, '_>) -> Result<AttemptId, Error> {
         let id = match self.next_id {
             Some(id) => id,
@@ -220,6 +246,8 @@ fn send_thread(unit: &mut UnitOfWork<'_, '_>, parts: &AttemptParts<'_>) -> Resul
         answer_after: run.policy.answer_after,
         reference: Some(AttemptReference { run: run.id, task: task.id, attempt: *id }),
     };
-    let (thread, _) = send::begin_thread(unit.tx, head, work.body, Some(work.payload), unit.now)?;
+    let (thread, _, sent) =
+        send::begin_unrecorded_thread(unit.tx, head, work.body, Some(work.payload), unit.now)?;
+    unit.queue_event(sent);
     Ok(thread)
 }

@@ -44,6 +44,7 @@ pub struct UnitOfWork<'a, 't> {
     pub cancelled_threads: Vec<ThreadId>,
     runs: BTreeMap<RunId, CachedRow<Run>>,
     tasks: Option<TaskCache>,
+    queued_event: Option<NewEvent>,
 }
 
 /// A row in memory.
@@ -84,7 +85,7 @@ impl<'a, 't> UnitOfWork<'a, 't> {
     /// Begins a unit of work of the tool itself.
     pub(crate) fn begin(tx: &'a mut Transaction<'t>, now: Time) -> Self {
         let (changes, cancelled_threads, runs) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { tx, now, who: None, changes, cancelled_threads, runs, tasks: None }
+        Self { tx, now, who: None, changes, cancelled_threads, runs, tasks: None, queued_event: None }
     }
 
     /// Loads a run, with its current counts.
@@ -183,8 +184,18 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         data: Vec<(&'static str, EventDatum)>,
     ) -> Result<(), Error> {
         let agent = agent.or_else(|| self.who.clone());
-        event::insert(self.tx, &NewEvent { kind, about, agent, data }, self.now)?;
+        let event = NewEvent { kind, about, agent, data };
+        match self.queued_event.take() {
+            Some(first) => event::insert_pair(self.tx, &first, &event, self.now)?,
+            None => event::insert(self.tx, &event, self.now)?,
+        }
         Ok(())
+    }
+
+    /// Queues an event, to be written in one statement with the event that is appended next.
+    pub(crate) fn queue_event(&mut self, event: NewEvent) {
+        debug_assert!(self.queued_event.is_none(), "at most one event is queued");
+        self.queued_event = Some(event);
     }
 
     /// Saves a task whose state changed; the transition is counted, recorded and propagated to its dependents.
@@ -292,6 +303,9 @@ impl<'a, 't> UnitOfWork<'a, 't> {
 
     /// Saves what is still in memory; returns the threads whose workers must be stopped after the commit.
     pub(crate) fn save_and_close(mut self) -> Result<Vec<ThreadId>, Error> {
+        if let Some(event) = self.queued_event.take() {
+            event::insert(self.tx, &event, self.now)?;
+        }
         self.save_tasks()?;
         self.save_runs()?;
         Ok(self.cancelled_threads)

@@ -36,8 +36,8 @@ pub(crate) fn write_work_message(
     tree: Option<&Worktree>,
 ) -> Result<WorkMessage, Error> {
     let mut attempts = match task.attempt {
-        Some(_) => attempt::list_by_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
-        None => Vec::new(),
+        Some(_) if name.number > 1 => attempt::list_by_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
+        Some(_) | None => Vec::new(),
     };
     // The new attempt may be stored already.
     attempts.retain(|attempt| attempt.name.number < name.number);

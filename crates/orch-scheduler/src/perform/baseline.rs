@@ -26,27 +26,27 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
     let report =
         checks::run_in_scratch_worktree(session, &subject, &checks::check_specs(&run.rules.verify, &[]))?;
     let verdict = report.verdict();
-    tool_transaction(session, |stage| {
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        if !lease.complete(unit.tx)? {
             return Ok(());
         }
-        check_run::clear_run(stage.tx, run.id, CheckStage::Baseline)?;
-        report.save(stage.tx)?;
+        check_run::clear_run(unit.tx, run.id, CheckStage::Baseline)?;
+        report.save(unit.tx)?;
         let (about, reason) = (EventSubject::of_run(run.id), report.failure_summary());
         if verdict == ChecksVerdict::Unknown {
-            return record_tool_fault(stage, run.id, about, &reason);
+            return record_tool_fault(unit, run.id, about, &reason);
         }
-        let before = stage.load_run(run.id)?.clone();
+        let before = unit.load_run(run.id)?.clone();
         let passed = verdict == ChecksVerdict::Good;
         let message = format!("The run's checks fail on the commit that it began from: {reason}");
-        let after = decide::record_baseline(&before, passed, &message, stage.now);
+        let after = decide::record_baseline(&before, passed, &message, unit.now);
         let is_paused = after.state != before.state;
-        stage.replace_run(after);
+        unit.replace_run(after);
         let word = if passed { "passed" } else { "failed" };
-        stage.append_event(EventKind::Checked, about, None, vec![("baseline", word.into())])?;
+        unit.append_event(EventKind::Checked, about, None, vec![("baseline", word.into())])?;
         if is_paused {
-            stage.append_event(EventKind::RunPaused, about, None, vec![("reason", "baseline".into())])?;
-            set_run_offered(stage, run.id, false)?;
+            unit.append_event(EventKind::RunPaused, about, None, vec![("reason", "baseline".into())])?;
+            set_run_offered(unit, run.id, false)?;
         }
         Ok(())
     })?;

@@ -149,8 +149,8 @@ fn clear_loaded(
         // A process is using it; the effect stays pending.
         return removed.map(|_| ());
     }
-    tool_transaction(session, |stage| {
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        if !lease.complete(unit.tx)? {
             return Ok(());
         }
         let about = attempt.event_subject();
@@ -159,24 +159,24 @@ fn clear_loaded(
                 let salvage = salvage.as_ref().map(|salvage| salvage.as_str().to_owned());
                 let mut data = vec![("path", tree.path.as_str().into())];
                 data.extend(salvage.as_deref().map(|salvage| ("salvage", salvage.into())));
-                let current = worktree::load(stage.tx, attempt.id)?.unwrap_or_else(|| tree.clone());
+                let current = worktree::load(unit.tx, attempt.id)?.unwrap_or_else(|| tree.clone());
                 let removed = Worktree {
                     state: WorktreeState::Removed,
                     salvage: salvage.or_else(|| current.salvage.clone()),
-                    updated_at: stage.now,
+                    updated_at: unit.now,
                     ..current
                 };
-                worktree::save(stage.tx, &removed)?;
+                worktree::save(unit.tx, &removed)?;
                 if park {
                     // The run may have ended while its worktree was returned to the pool.
-                    let current = stage.load_run(run.id)?.clone();
-                    stage.request_sweep(&current)?;
+                    let current = unit.load_run(run.id)?.clone();
+                    unit.request_sweep(&current)?;
                 }
-                stage.append_event(EventKind::WorktreeRemoved, about, None, data)
+                unit.append_event(EventKind::WorktreeRemoved, about, None, data)
             }
             Err(error) => {
                 let data = vec![("reason", error.describe().into())];
-                stage.append_event(EventKind::Fault, about, None, data)
+                unit.append_event(EventKind::Fault, about, None, data)
             }
         }
     })?;

@@ -65,7 +65,7 @@ impl EffectLease {
         let Some(guard) = guard else { return Ok(LeaseAcquisition::HeldElsewhere) };
         let own = ProcessIdentity::of_current_process().to_string();
         if seen.holder.as_ref().is_some_and(|holder| holder.process == own && holder.host == host_id()) {
-            guard.mark_adopted(seen.id);
+            guard.mark_adopted();
             return Ok(LeaseAcquisition::Acquired(Self::new(seen, guard)));
         }
         let acquired = session.write(WriteDurability::Power, |tx, now| {
@@ -214,7 +214,7 @@ fn holder_liveness(holder: &EffectHolder) -> HolderLiveness {
 struct ThreadRegistry {
     under_way: BTreeSet<(PathBuf, EffectKey)>,
     /// Effects that a thread found held by this process and performed, though another thread may have requested them.
-    adopted: BTreeSet<(PathBuf, EffectId)>,
+    adopted: BTreeSet<(PathBuf, EffectKey)>,
 }
 
 static THREADS: Mutex<ThreadRegistry> =
@@ -238,14 +238,14 @@ impl ThreadGuard {
     /// `None` when another thread performs the effect, or has performed it since it was requested.
     fn enter_first(store: &Path, requested: &PendingEffect) -> Option<Self> {
         let mut registry = thread_registry();
-        let is_adopted = registry.adopted.contains(&(store.to_owned(), requested.id));
         let key = requested.key();
+        let is_adopted = registry.adopted.contains(&(store.to_owned(), key));
         (!is_adopted && registry.under_way.insert((store.to_owned(), key)))
             .then(|| Self(store.to_owned(), key))
     }
 
-    fn mark_adopted(&self, id: EffectId) {
-        thread_registry().adopted.insert((self.0.clone(), id));
+    fn mark_adopted(&self) {
+        thread_registry().adopted.insert((self.0.clone(), self.1));
     }
 }
 

@@ -19,7 +19,7 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::checks::{self, CheckSubject};
+use super::checks::{self, CheckReport, CheckSubject};
 use super::clear::{self, ClearingAttempt};
 use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::merge::{MOVES_MAX, TrackedBranch};
@@ -48,7 +48,7 @@ impl MergeCandidate {
         let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
             return Ok(None);
         };
-        let Some(task) = task_table::load(tx, attempt.task)? else { return Ok(None) };
+        let task = lookup::load_task(tx, attempt.task)?;
         Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree }))
     }
 
@@ -137,10 +137,9 @@ fn next_candidates(
             DoneWhen::Reported | DoneWhen::Verified => TaskState::Done,
         };
         let mut candidates = Vec::new();
-        for id in worktree::list_unmerged_tasks(tx, run.id, state)? {
-            let last = task_table::load(tx, id)?.and_then(|task| task.attempt);
-            if let Some(last) = last.filter(|last| !seen.contains(&last.id)) {
-                candidates.extend(MergeCandidate::load(tx, last.id)?);
+        for id in worktree::list_unmerged_attempts(tx, run.id, state)? {
+            if !seen.contains(&id) {
+                candidates.extend(MergeCandidate::load(tx, id)?);
             }
         }
         Ok(candidates)
@@ -202,6 +201,7 @@ impl Integration<'_> {
         let head = to_commit_id(candidate.head())?;
         for _ in 0..MOVES_MAX {
             let repository = self.branch.repository;
+            let mut report = CheckReport::default();
             let merged = match repository.commit_relation(&self.branch.tip, &head)? {
                 CommitRelation::UpToDate => self.branch.tip.clone(),
                 CommitRelation::FastForward => head.clone(),
@@ -214,14 +214,15 @@ impl Integration<'_> {
                         let parents = [self.branch.tip.clone(), head.clone()];
                         let merged =
                             repository.write_merge_commit(&tree, &parents, &candidate.merge_message())?;
-                        if !self.check_merged_tree(session, candidate, &merged)? {
-                            return Ok(None);
+                        match self.check_merged_tree(session, candidate, &merged)? {
+                            Some(passed) => report = passed,
+                            None => return Ok(None),
                         }
                         merged
                     }
                 },
             };
-            if !self.record_intent(session, candidate, &merged)? {
+            if !self.record_intent(session, candidate, &merged, &report)? {
                 return Ok(None);
             }
             if merged != self.branch.tip {
@@ -241,17 +242,17 @@ impl Integration<'_> {
         Err(TreeRefusal::WorktreeConflict { tree, problem }.into())
     }
 
-    /// Runs the attempt's checks on the merged tree; `false` where they did not pass, which is recorded.
+    /// Runs the attempt's checks on the merged tree; `None` where they did not pass, which is recorded.
     fn check_merged_tree(
         &self,
         session: &mut Session,
         candidate: &MergeCandidate,
         merged: &CommitId,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<CheckReport>, Error> {
         let MergeCandidate { attempt, text, tree, .. } = candidate;
         let specs = checks::check_specs(&text.run_verify, &text.task_verify);
         if specs.is_empty() || attempt.checks == ChecksStatus::Overridden {
-            return Ok(true);
+            return Ok(Some(CheckReport::default()));
         }
         let merged = to_stored_commit(merged);
         let subject = CheckSubject {
@@ -263,13 +264,15 @@ impl Integration<'_> {
         };
         let report = checks::run_in_scratch_worktree(session, &subject, &specs)?;
         let (verdict, summary) = (report.verdict(), report.failure_summary());
-        tool_transaction(session, |stage| {
-            check_run::clear_attempt(stage.tx, attempt.id, CheckStage::Merge)?;
-            report.save(stage.tx)?;
+        if verdict == ChecksVerdict::Good {
+            return Ok(Some(report));
+        }
+        tool_transaction(session, |unit| {
+            record_merge_checks(unit.tx, candidate, &report)?;
             match verdict {
                 ChecksVerdict::Good => Ok(()),
                 ChecksVerdict::Unknown => {
-                    record_tool_fault(stage, self.run.id, attempt.event_subject(), &summary)
+                    record_tool_fault(unit, self.run.id, attempt.event_subject(), &summary)
                 }
                 ChecksVerdict::Bad => {
                     let reason = format!(
@@ -281,11 +284,11 @@ impl Integration<'_> {
                         tail: report.tail.as_deref(),
                         data: Vec::new(),
                     };
-                    rejection.apply(stage, candidate)
+                    rejection.apply(unit, candidate)
                 }
             }
         })?;
-        Ok(verdict == ChecksVerdict::Good)
+        Ok(None)
     }
 
     fn reject_conflict(
@@ -303,25 +306,30 @@ impl Integration<'_> {
             candidate.tree.branch
         );
         let tail = conflict.messages.join("\n");
-        tool_transaction(session, |stage| {
+        tool_transaction(session, |unit| {
             let data =
                 vec![("conflict", files.clone().into()), ("commit", candidate.head().to_string().into())];
-            MergeRejection { checks: None, reason: &reason, tail: Some(&tail), data }.apply(stage, candidate)
+            MergeRejection { checks: None, reason: &reason, tail: Some(&tail), data }.apply(unit, candidate)
         })
     }
 
-    /// Records the commit that the branch is about to move to, and the attempt; `false` where the attempt must not be merged.
+    /// Records the commit that the branch is about to move to, with the checks that its tree passed.
+    /// `false` where the attempt must not be merged.
     fn record_intent(
         &self,
         session: &mut Session,
         candidate: &MergeCandidate,
         merged: &CommitId,
+        report: &CheckReport,
     ) -> Result<bool, Error> {
         let merging = RecordedMerge { attempt: candidate.attempt.id, commit: to_stored_commit(merged) };
         let effect = Effect::IntegrateRun { merging: Some(merging) };
         session.write(WriteDurability::Power, |tx, _| {
             if !candidate.is_still_wanted(tx)? || !accepts_merges(&lookup::load_run(tx, self.run.id)?) {
                 return Ok(TxEnd::Rollback(false));
+            }
+            if !report.checks.is_empty() {
+                record_merge_checks(tx, candidate, report)?;
             }
             self.lease.record_progress(tx, &effect)?;
             Ok(TxEnd::Commit(true))
@@ -336,22 +344,22 @@ impl Integration<'_> {
         merged: &CommitId,
     ) -> Result<MergedAttempt, Error> {
         let id = candidate.attempt.id;
-        tool_transaction(session, |stage| {
-            let tree = worktree::load(stage.tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
-            let tree = Worktree { merged: Some(to_stored_commit(merged)), updated_at: stage.now, ..tree };
-            worktree::save(stage.tx, &tree)?;
+        tool_transaction(session, |unit| {
+            let tree = worktree::load(unit.tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
+            let tree = Worktree { merged: Some(to_stored_commit(merged)), updated_at: unit.now, ..tree };
+            worktree::save(unit.tx, &tree)?;
             let data =
                 vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
-            stage.append_event(EventKind::Integrated, candidate.attempt.event_subject(), None, data)?;
+            unit.append_event(EventKind::Integrated, candidate.attempt.event_subject(), None, data)?;
             let clear = Effect::ClearWorktree { attempt: id, park: true };
-            let requested = request_effect(stage.tx, self.run.id, &clear, stage.now)?;
+            let requested = request_effect(unit.tx, self.run.id, &clear, unit.now)?;
             let mut attempt = candidate.attempt.clone();
-            if let Some(reported) = reload_reported(stage, candidate)? {
+            if let Some(reported) = reload_reported(unit, candidate)? {
                 attempt = reported.attempt.clone();
-                reported.accept(stage, "it is on the run's branch")?;
+                reported.accept(unit, "it is on the run's branch")?;
             }
-            let worker = ClearingAttempt::load_worker(stage.tx, &attempt)?;
-            let run = stage.load_run(self.run.id)?.clone();
+            let worker = ClearingAttempt::load_worker(unit.tx, &attempt)?;
+            let run = unit.load_run(self.run.id)?.clone();
             Ok((requested, ClearingAttempt { run, attempt, tree, worker }))
         })
     }
@@ -370,15 +378,25 @@ impl Integration<'_> {
     }
 }
 
+/// Records the results of the checks on the merged tree.
+fn record_merge_checks(
+    tx: &mut Transaction<'_>,
+    candidate: &MergeCandidate,
+    report: &CheckReport,
+) -> Result<(), Error> {
+    check_run::clear_attempt(tx, candidate.attempt.id, CheckStage::Merge)?;
+    report.save(tx)
+}
+
 /// The reported attempt as it is now; `None` when it was ended or judged meanwhile, or its task is done already.
 fn reload_reported(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     candidate: &MergeCandidate,
 ) -> Result<Option<ReportedAttempt>, Error> {
-    let task = lookup::load_task(stage.tx, candidate.task.id)?;
+    let task = lookup::load_task(unit.tx, candidate.task.id)?;
     let is_last = task.attempt.is_some_and(|last| last.id == candidate.attempt.id);
     if is_last && task.state == TaskState::Reported {
-        ReportedAttempt::load(stage, task).map(Some)
+        ReportedAttempt::load(unit, task).map(Some)
     } else {
         Ok(None)
     }
@@ -395,17 +413,17 @@ struct MergeRejection<'a> {
 impl MergeRejection<'_> {
     /// Rejects the attempt.
     /// One whose task is done already stays accepted; that it is not on the run's branch is recorded as a fault.
-    fn apply(self, stage: &mut UnitOfWork<'_, '_>, candidate: &MergeCandidate) -> Result<(), Error> {
-        if let Some(mut reported) = reload_reported(stage, candidate)? {
+    fn apply(self, unit: &mut UnitOfWork<'_, '_>, candidate: &MergeCandidate) -> Result<(), Error> {
+        if let Some(mut reported) = reload_reported(unit, candidate)? {
             if let Some(checks) = self.checks {
-                reported.record_checks(stage, checks)?;
+                reported.record_checks(unit, checks)?;
             }
-            return reported.reject(stage, self.reason, self.tail, self.data).map(|_| ());
+            return reported.reject(unit, self.reason, self.tail, self.data).map(|_| ());
         }
-        if !candidate.is_still_wanted(stage.tx)? {
+        if !candidate.is_still_wanted(unit.tx)? {
             return Ok(());
         }
         let data = [vec![("reason", self.reason.into())], self.data].concat();
-        stage.append_event(EventKind::Fault, candidate.attempt.event_subject(), None, data)
+        unit.append_event(EventKind::Fault, candidate.attempt.event_subject(), None, data)
     }
 }

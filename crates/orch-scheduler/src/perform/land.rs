@@ -9,7 +9,7 @@ use orch_core::check::{CheckStage, CheckState, ChecksVerdict};
 use orch_core::effect::{BranchStep, Effect, EffectKey, EffectKind, LandingPlan};
 use orch_core::escape;
 use orch_core::event::{EventKind, EventSubject};
-use orch_core::id::TaskId;
+use orch_core::id::AttemptId;
 use orch_core::refusal::TreeRefusal;
 use orch_core::run::{DoneWhen, Run};
 use orch_core::task::TaskState;
@@ -174,8 +174,8 @@ fn record_landing(
     plan: &LandingPlan,
     step: &BranchStep,
 ) -> Result<bool, Error> {
-    tool_transaction(session, |stage| {
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        if !lease.complete(unit.tx)? {
             return Ok(true);
         }
         let data = vec![
@@ -185,7 +185,7 @@ fn record_landing(
             ("partial", plan.partial.into()),
         ];
         let about = EventSubject::of_run(lease.run);
-        stage.append_event(EventKind::Landed, about, Some(plan.requested_by.clone()), data)?;
+        unit.append_event(EventKind::Landed, about, Some(plan.requested_by.clone()), data)?;
         Ok(true)
     })
 }
@@ -209,7 +209,7 @@ fn merge_accepted_attempts(
     if plan.partial {
         return Ok(());
     }
-    let left = session.read(|tx, _| Ok(worktree::list_unmerged_tasks(tx, run.id, TaskState::Done)?))?;
+    let left = session.read(|tx, _| Ok(worktree::list_unmerged_attempts(tx, run.id, TaskState::Done)?))?;
     match left.first() {
         Some(first) => Err(unmerged_error(session, run, repository, *first)?),
         None => Ok(()),
@@ -221,13 +221,12 @@ fn unmerged_error(
     session: &mut Session,
     run: &Run,
     repository: &Repository,
-    id: TaskId,
+    id: AttemptId,
 ) -> Result<Error, Error> {
     let (attempt, tree, ran) = session.read(|tx, _| {
-        let last = lookup::load_task(tx, id)?.attempt.ok_or_else(|| lookup::missing_row("attempt", id.0))?;
-        let attempt = attempt::load(tx, last.id)?.ok_or_else(|| lookup::missing_row("attempt", last.id.0))?;
-        let tree = worktree::load(tx, last.id)?.ok_or_else(|| lookup::missing_row("worktree", last.id.0))?;
-        Ok((attempt, tree, check_run::list_by_attempt(tx, last.id)?))
+        let attempt = attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?;
+        let tree = worktree::load(tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
+        Ok((attempt, tree, check_run::list_by_attempt(tx, id)?))
     })?;
     let failed =
         ran.iter().filter(|check| check.stage == CheckStage::Merge && check.state != CheckState::Passed);

@@ -205,35 +205,34 @@ fn record_and_send(
     preparing: &PreparingAttempt,
     lead: Option<&Slug>,
 ) -> Result<Option<SentAttempt>, Error> {
-    tool_transaction(session, |stage| {
+    tool_transaction(session, |unit| {
         // Every decision that ends a preparing attempt withdraws the effect.
-        if !lease.complete(stage.tx)? {
+        if !lease.complete(unit.tx)? {
             return Ok(None);
         }
-        let tree =
-            Worktree { state: WorktreeState::Present, updated_at: stage.now, ..preparing.tree.clone() };
-        worktree::save(stage.tx, &tree)?;
-        let thread = send_work(stage, preparing, lead, &tree)?;
-        let mut sent = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Send, stage.now);
+        let tree = Worktree { state: WorktreeState::Present, updated_at: unit.now, ..preparing.tree.clone() };
+        worktree::save(unit.tx, &tree)?;
+        let thread = send_work(unit, preparing, lead, &tree)?;
+        let mut sent = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Send, unit.now);
         sent.thread = Some(thread.id);
-        attempt::save(stage.tx, &sent)?;
-        clear_tool_faults(stage, sent.run)?;
+        attempt::save(unit.tx, &sent)?;
+        clear_tool_faults(unit, sent.run)?;
         let data = vec![("path", tree.path.as_str().into())];
-        stage.append_event(EventKind::Prepared, sent.event_subject(), None, data)?;
+        unit.append_event(EventKind::Prepared, sent.event_subject(), None, data)?;
         Ok(Some(SentAttempt { attempt: sent, tree, thread }))
     })
 }
 
 /// Sends the attempt's thread with the condition on its worktree; in a paused run it is not offered yet.
 fn send_work(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     preparing: &PreparingAttempt,
     lead: Option<&Slug>,
     tree: &Worktree,
 ) -> Result<Thread, Error> {
     let PreparingAttempt { task, text, attempt, judged_by, .. } = preparing;
-    let work = work_message::write_work_message(stage.tx, task, text, judged_by, &attempt.name, Some(tree))?;
-    let run = stage.load_run(attempt.run)?;
+    let work = work_message::write_work_message(unit.tx, task, text, judged_by, &attempt.name, Some(tree))?;
+    let run = unit.load_run(attempt.run)?;
     let (policy, is_paused) = (run.policy.clone(), run.state.status() == RunStatus::Paused);
     let head = NewThread {
         kind: ThreadKind::Work,
@@ -245,16 +244,18 @@ fn send_work(
         answer_after: policy.answer_after,
         reference: Some(AttemptReference { run: attempt.run, task: task.id, attempt: attempt.id }),
     };
-    let (thread, _) = send::begin_thread(stage.tx, head, work.body, Some(work.payload), stage.now)?;
+    let (thread, _, sent) =
+        send::begin_unrecorded_thread(unit.tx, head, work.body, Some(work.payload), unit.now)?;
+    unit.queue_event(sent);
     let condition = TreeCondition {
         tree: tree.path.clone(),
         branch: tree.branch.clone(),
         base: tree.base.clone(),
         needs_commit: !task.allow_empty,
     };
-    thread_condition::insert(stage.tx, thread.id, &condition)?;
+    thread_condition::insert(unit.tx, thread.id, &condition)?;
     if is_paused {
-        thread::save(stage.tx, &Thread { withdrawn: true, ..thread.clone() }, false)?;
+        thread::save(unit.tx, &Thread { withdrawn: true, ..thread.clone() }, false)?;
     }
     Ok(thread)
 }
@@ -269,30 +270,30 @@ fn abandon_preparation(
 ) -> Result<bool, Error> {
     let reason = error.describe();
     let salvage = find_setup_salvage(session, preparing);
-    tool_transaction(session, |stage| {
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        if !lease.complete(unit.tx)? {
             return Ok(false);
         }
         let tree = Worktree {
             state: WorktreeState::Removed,
             salvage: salvage.clone(),
-            updated_at: stage.now,
+            updated_at: unit.now,
             ..preparing.tree.clone()
         };
-        worktree::save(stage.tx, &tree)?;
-        let mut ended = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Fail, stage.now);
+        worktree::save(unit.tx, &tree)?;
+        let mut ended = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Fail, unit.now);
         ended.reason = Some(reason.clone());
-        attempt::save(stage.tx, &ended)?;
-        let before = lookup::load_task(stage.tx, ended.task)?;
-        let (faults, _) = count_tool_fault(stage, ended.run, &reason)?;
-        let run = stage.load_run(ended.run)?.clone();
+        attempt::save(unit.tx, &ended)?;
+        let before = lookup::load_task(unit.tx, ended.task)?;
+        let (faults, _) = count_tool_fault(unit, ended.run, &reason)?;
+        let run = unit.load_run(ended.run)?.clone();
         let end = UnsuccessfulEnd::Unprepared(faults);
-        let after = decide::end_attempt(&before, end, &run.policy, run.state.status(), stage.now);
+        let after = decide::end_attempt(&before, end, &run.policy, run.state.status(), unit.now);
         let event = TransitionEvent {
             data: vec![("reason", reason.as_str().into())],
             ..TransitionEvent::without_data(EventKind::Fault, "its worktree could not be prepared")
         };
-        stage.apply_transition(&before, &after, event)?;
+        unit.apply_transition(&before, &after, event)?;
         Ok(true)
     })
 }

@@ -58,14 +58,14 @@ fn delete_run(session: &mut Session, lease: &EffectLease, requested_by: Option<&
         remove_folders(Path::new(&git.root))?;
     }
     remove_logs(&log_folder(session, &run, None))?;
-    tool_transaction(session, |stage| {
-        require_no_activity(stage.tx, &run)?;
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        require_no_activity(unit.tx, &run)?;
+        if !lease.complete(unit.tx)? {
             return Ok(());
         }
-        removal::delete_run(stage.tx, run.id)?;
+        removal::delete_run(unit.tx, run.id)?;
         let data = vec![("run", run.name.as_str().into())];
-        stage.append_event(EventKind::RunRemoved, EventSubject::default(), requested_by.cloned(), data)
+        unit.append_event(EventKind::RunRemoved, EventSubject::default(), requested_by.cloned(), data)
     })
 }
 

@@ -47,18 +47,18 @@ pub(super) fn restore_worktree(
         return lease.complete_alone(session);
     };
     let restored = recreate_worktree(session, &run, &attempt, &tree, Path::new(&to));
-    tool_transaction(session, |stage| {
-        if !lease.complete(stage.tx)? {
+    tool_transaction(session, |unit| {
+        if !lease.complete(unit.tx)? {
             return Ok(());
         }
         let Ok(branch) = &restored else { return Ok(()) };
-        let current = worktree::load(stage.tx, id)?.unwrap_or_else(|| tree.clone());
+        let current = worktree::load(unit.tx, id)?.unwrap_or_else(|| tree.clone());
         let present =
-            Worktree { state: WorktreeState::Present, path: to.clone(), updated_at: stage.now, ..current };
-        worktree::save(stage.tx, &present)?;
+            Worktree { state: WorktreeState::Present, path: to.clone(), updated_at: unit.now, ..current };
+        worktree::save(unit.tx, &present)?;
         let mut data = vec![("path", to.as_str().into())];
         data.extend(branch.as_ref().and_then(RefName::branch_name).map(|branch| ("branch", branch.into())));
-        stage.append_event(EventKind::WorktreeRestored, attempt.event_subject(), None, data)
+        unit.append_event(EventKind::WorktreeRestored, attempt.event_subject(), None, data)
     })?;
     restored.map(|_| ())
 }

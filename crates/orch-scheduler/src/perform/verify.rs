@@ -102,9 +102,9 @@ pub(crate) fn verify_loaded(
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
     let report = run_attempt_checks(session, verifying)?;
-    tool_transaction(session, |stage| {
-        if lease.complete(stage.tx)? {
-            record_check_report(stage, verifying, &report)?;
+    tool_transaction(session, |unit| {
+        if lease.complete(unit.tx)? {
+            record_check_report(unit, verifying, &report)?;
         }
         Ok(())
     })?;
@@ -168,14 +168,14 @@ fn protected_files_report(session: &Session, verifying: &VerifyingAttempt, names
 }
 
 fn record_check_report(
-    stage: &mut UnitOfWork<'_, '_>,
+    unit: &mut UnitOfWork<'_, '_>,
     verifying: &VerifyingAttempt,
     report: &CheckReport,
 ) -> Result<(), Error> {
     let VerifyingAttempt { run, attempt, text, .. } = verifying;
-    check_run::clear_attempt(stage.tx, attempt.id, CheckStage::Attempt)?;
-    report.save(stage.tx)?;
-    let task = lookup::load_task(stage.tx, attempt.task)?;
+    check_run::clear_attempt(unit.tx, attempt.id, CheckStage::Attempt)?;
+    report.save(unit.tx)?;
+    let task = lookup::load_task(unit.tx, attempt.task)?;
     // The attempt may have been recalled, or judged by the lead, while the checks ran.
     let is_current = task.attempt.is_some_and(|last| last.id == attempt.id);
     if !is_current || task.state != TaskState::Reported || task.checks == ChecksStatus::Overridden {
@@ -184,20 +184,20 @@ fn record_check_report(
     let about = attempt.event_subject();
     let status = match report.verdict() {
         ChecksVerdict::Unknown => {
-            return record_tool_fault(stage, run.id, about, &report.failure_summary());
+            return record_tool_fault(unit, run.id, about, &report.failure_summary());
         }
         ChecksVerdict::Good if text.has_no_checks() => ChecksStatus::None,
         ChecksVerdict::Good => ChecksStatus::Passed,
         ChecksVerdict::Bad => ChecksStatus::Failed,
     };
-    let mut reported = ReportedAttempt::load(stage, task)?;
-    reported.record_checks(stage, status)?;
-    stage.append_event(EventKind::Checked, about, None, vec![("checks", status.name().into())])?;
-    clear_tool_faults(stage, run.id)?;
+    let mut reported = ReportedAttempt::load(unit, task)?;
+    reported.record_checks(unit, status)?;
+    unit.append_event(EventKind::Checked, about, None, vec![("checks", status.name().into())])?;
+    clear_tool_faults(unit, run.id)?;
     if status == ChecksStatus::Failed {
-        reported.reject(stage, &report.failure_summary(), report.tail.as_deref(), Vec::new())?;
+        reported.reject(unit, &report.failure_summary(), report.tail.as_deref(), Vec::new())?;
     } else if run.policy.done_when != DoneWhen::Integrated {
-        reported.accept(stage, "its checks passed")?;
+        reported.accept(unit, "its checks passed")?;
     }
     Ok(())
 }

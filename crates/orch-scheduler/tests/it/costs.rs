@@ -23,7 +23,7 @@ fn scans_table(statement: &str, step: &str) -> bool {
     let short = walked.rsplit(' ').next().is_some_and(|index| SHORT.contains(&index));
     let newest_row = walked == "event" && statement.contains("FROM event ORDER BY id DESC LIMIT 1");
     // The result of a subquery and a list of parameters are no tables; the steps of the subquery are checked by themselves.
-    let gathered = ["CONSTANT ROW", "recent", "timers"].contains(&walked)
+    let gathered = ["CONSTANT ROW", "2-ROW VALUES CLAUSE", "recent", "timers"].contains(&walked)
         || ["part_", "json_each"].iter().any(|name| walked.starts_with(name));
     !(short || newest_row || gathered)
 }

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod costs;
+mod costs_with_git;
 mod crowds;
 mod freshness;
 mod graph;

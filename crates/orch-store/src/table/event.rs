@@ -23,6 +23,9 @@ statements! {
     const INSERT =
         "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    const INSERT_PAIR =
+        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9), ($10, $11, $12, $13, $14, $15, $16, $17, $18)";
     const OF_RUN = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const OF_NO_RUN = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
     const OF_TASK = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
@@ -57,8 +60,24 @@ fn event_from_row(row: &dyn SqlRow) -> Result<Event, Fault> {
 /// Appends an event.
 pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(), Fault> {
     let data = data_text(&event.data);
+    tx.execute(INSERT, &event_values(event, &data, now)).map(|_| ())
+}
+
+/// Appends two events in one statement.
+pub fn insert_pair(
+    tx: &mut Transaction<'_>,
+    first: &NewEvent,
+    second: &NewEvent,
+    now: Time,
+) -> Result<(), Fault> {
+    let data = [data_text(&first.data), data_text(&second.data)];
+    let values = [event_values(first, &data[0], now), event_values(second, &data[1], now)];
+    tx.execute(INSERT_PAIR, values.as_flattened()).map(|_| ())
+}
+
+fn event_values<'v>(event: &'v NewEvent, data: &'v str, now: Time) -> [SqlParameter<'v>; 9] {
     let about = event.about;
-    let values: [SqlParameter<'_>; 9] = [
+    [
         now.0.into(),
         event.kind.name().into(),
         about.run.map(|run| run.0).into(),
@@ -66,10 +85,9 @@ pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(
         about.attempt.map(|attempt| attempt.0).into(),
         about.thread.map(|thread| thread.0).into(),
         event.agent.as_ref().map(orch_core::id::Slug::as_str).into(),
-        data.as_str().into(),
+        data.into(),
         event.kind.wakes_lead().into(),
-    ];
-    tx.execute(INSERT, &values).map(|_| ())
+    ]
 }
 
 fn data_text(data: &[(&'static str, EventDatum)]) -> String {

@@ -31,7 +31,7 @@ statements! {
     const THERE =
         select!("INDEXED BY worktree_there WHERE run_id = $1 AND state != 'removed' ORDER BY attempt_id");
     const UNMERGED =
-        "SELECT t.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
+        "SELECT a.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
         JOIN task t ON t.id = a.task_id AND t.attempt_id = a.id
         WHERE w.run_id = $1 AND w.merged_commit IS NULL AND t.state = $2 ORDER BY t.id";
     const COUNT = "SELECT count(*) FROM worktree WHERE run_id = $1";
@@ -128,13 +128,13 @@ pub fn list_not_removed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Work
     tx.query_all(THERE, &[run.0.into()], worktree_from_row)
 }
 
-/// Lists the tasks of a run in this state whose last attempt is not on the run's branch, oldest first.
-pub fn list_unmerged_tasks(
+/// Lists the last attempts of a run's tasks in this state that are not on the run's branch, by task.
+pub fn list_unmerged_attempts(
     tx: &mut Transaction<'_>,
     run: RunId,
     state: TaskState,
-) -> Result<Vec<TaskId>, Fault> {
-    tx.query_all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(TaskId))
+) -> Result<Vec<AttemptId>, Fault> {
+    tx.query_all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(AttemptId))
 }
 
 /// Counts the worktrees of a run, including removed ones.

@@ -19,6 +19,23 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(read_store(&mut store, event::newest_id), EventId(0));
     names_and_data(&mut store);
     lists(&mut store);
+    pairs(&mut store);
+}
+
+fn pairs(store: &mut Store) {
+    let newest = read_store(store, event::newest_id);
+    let new = |kind| NewEvent {
+        kind,
+        about: EventSubject::of_run(RunId(1)),
+        agent: None,
+        data: vec![("number", 1_u32.into())],
+    };
+    let (first, second) = (new(EventKind::Sent), new(EventKind::Prepared));
+    write_store(store, |tx| event::insert_pair(tx, &first, &second, Time(9)));
+    let found = read_store(store, |tx| event::list_by_run(tx, RunId(1), newest, 10));
+    let kinds: Vec<EventKind> = found.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Sent, EventKind::Prepared]);
+    assert_eq!((found[1].at, found[1].data.as_str()), (Time(9), r#"{"number":1}"#));
 }
 
 fn names_and_data(store: &mut Store) {

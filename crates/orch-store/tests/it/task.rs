@@ -102,6 +102,8 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
     };
     assert_eq!(made, expected);
     assert_eq!(read_store(store, |tx| task::load_text(tx, id)), text);
+    assert_eq!(read_store(store, |tx| task::load_texts(tx, &[TaskId(99), id])), [(id, text)]);
+    assert_eq!(read_store(store, |tx| task::load_texts(tx, &[])), []);
     assert_eq!(read_store(store, |tx| task::load_by_key(tx, run, &key)), Some(expected.clone()));
     assert_eq!(read_store(store, |tx| task::load_by_key(tx, RunId(99), &key)), None);
     assert_eq!(read_store(store, |tx| task::id_by_key(tx, run, &key)), Some(id));

@@ -42,7 +42,7 @@ fn test_worktree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
 
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
-    let (run, [first_task, second_task], waiting, ids) = write_store(&mut store, |tx| {
+    let (run, [first_task, _], waiting, ids) = write_store(&mut store, |tx| {
         let run = new_run(tx, "r")?;
         let mut ids = Vec::new();
         for key in ["a", "b"] {
@@ -82,14 +82,14 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         [test_worktree(ids[1], run, 1)]
     );
     assert_eq!(read_store(&mut store, |tx| worktree::count(tx, run)), 2);
-    let list_unmerged_tasks =
-        |store: &mut Store, state| read_store(store, |tx| worktree::list_unmerged_tasks(tx, run, state));
+    let list_unmerged =
+        |store: &mut Store, state| read_store(store, |tx| worktree::list_unmerged_attempts(tx, run, state));
     assert_eq!(
-        list_unmerged_tasks(&mut store, TaskState::Dispatched),
-        [second_task],
+        list_unmerged(&mut store, TaskState::Dispatched),
+        [ids[1]],
         "the first is on the run's branch"
     );
-    assert_eq!(list_unmerged_tasks(&mut store, TaskState::Done), []);
+    assert_eq!(list_unmerged(&mut store, TaskState::Done), []);
     let below = read_store(&mut store, |tx| worktree::list_of_dependencies(tx, waiting));
     let commits: Vec<_> = below.iter().map(|tree| (waiting, tree.accepted_commit().clone())).collect();
     assert_eq!(read_store(&mut store, |tx| worktree::list_commits_for_ready(tx, run)), commits);

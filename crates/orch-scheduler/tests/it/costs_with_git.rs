@@ -1,0 +1,132 @@
+//! The cost of operations on worktrees, in statements and transactions, with real git.
+
+use std::path::PathBuf;
+
+use orch_core::id::Slug;
+use orch_core::run::{AttemptRules, Budget, DoneWhen};
+use orch_inbox::world::HostEnvironment;
+use orch_process::EnvironmentVariables;
+use orch_scheduler::run::{NewRun, create_run};
+use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
+use orch_scheduler::{dispatch, integrate, land, verify};
+use orch_store::driver::StatementCounts;
+use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, task_ref};
+use orch_testkit::{TestRepo, TestSession};
+
+/// A session in a repository, with a run `r` whose attempts have worktrees.
+struct TreeSession {
+    repo: TestRepo,
+    desk: TestSession,
+}
+
+impl TreeSession {
+    fn new(verify: &[&str], tasks: &[&str]) -> Self {
+        let repo = TestRepo::new();
+        let mut desk = TestSession::new();
+        let variables = repo.environment_variables();
+        let environment = variables
+            .into_iter()
+            .fold(EnvironmentVariables::empty(), |all, (name, value)| all.with_variable(name, value));
+        desk.session = desk.session.with_world(HostEnvironment::new(environment));
+        let new = NewRun {
+            name: Some(parse_slug("r")),
+            title: "r".to_owned(),
+            goal: None,
+            done_when: Some(DoneWhen::Integrated),
+            policy: default_policy(),
+            rules: AttemptRules {
+                verify: verify.iter().map(|command| (*command).to_owned()).collect(),
+                ..AttemptRules::default()
+            },
+            budget: Budget::default(),
+            place: Some(RunLocation {
+                folder: repo.repository_path(),
+                base: None,
+                required: true,
+                root: None,
+                branch_prefix: BRANCH_PREFIX.to_owned(),
+            }),
+        };
+        create_run(&mut desk.session, None, &desk.lead, &new).expect("the run can be made");
+        desk.add_tasks("r", tasks);
+        Self { repo, desk }
+    }
+
+    /// What an operation costs on this connection.
+    fn cost<T>(&mut self, work: impl FnOnce(&mut TestSession) -> T) -> (StatementCounts, T) {
+        let before = self.desk.session.statement_counts();
+        let outcome = work(&mut self.desk);
+        (self.desk.session.statement_counts() - before, outcome)
+    }
+
+    /// Dispatches a task, and reports a commit of one file for it.
+    fn report(&mut self, key: &str) {
+        let dispatched = self.desk.dispatch_task(key, "w").expect("it is ready");
+        let tree = PathBuf::from(dispatched.worktree.expect("the run has worktrees").path);
+        let held = self.desk.claim_thread("w", dispatched.attempt.thread.expect("it was sent")).unwrap();
+        std::fs::write(tree.join(key), key).unwrap();
+        self.repo.run_git_in(&tree, ["add", "--all"]);
+        self.repo.run_git_in(&tree, ["commit", "--quiet", "--message", key]);
+        self.desk.close_done(&held).expect("the tree is as its thread asks");
+    }
+
+    fn lead(&self) -> Slug {
+        self.desk.lead.clone()
+    }
+}
+
+/// Asserts that a cost is within its ceiling, in write transactions and statements.
+fn assert_within(what: &str, cost: StatementCounts, write_transactions: u64, statements: u64) {
+    assert!(cost.write_transactions <= write_transactions, "{what}: {cost:?}");
+    assert!(cost.statements <= statements, "{what}: {cost:?}");
+}
+
+#[test]
+fn a_dispatch_prepares_its_worktree_in_two_write_transactions() {
+    let mut place = TreeSession::new(&["true"], &["a", "b"]);
+    let (first, _) = place.cost(|desk| desk.dispatch_task("a", "w").unwrap());
+    // Before the first dispatch of a run, its baseline checks are requested, run and recorded.
+    assert_within("the first dispatch", first, 4, 64);
+    let (second, _) = place.cost(|desk| desk.dispatch_task("b", "w").unwrap());
+    assert_within("a dispatch", second, 2, 38);
+}
+
+#[test]
+fn dispatching_all_costs_a_constant_and_a_few_statements_per_task() {
+    let keys: Vec<String> = (0..20).map(|number| format!("t{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut costs = Vec::new();
+    for count in [10, 20] {
+        let mut desk = TestSession::with_tasks(&keys[..count]);
+        let lead = desk.lead.clone();
+        let request = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("w")], limit: 100 };
+        let before = desk.session.statement_counts();
+        let done = dispatch::dispatch_all_ready(&mut desk.session, None, &lead, &request).unwrap();
+        assert_eq!(expect_fresh(done).dispatched.len(), count);
+        costs.push(desk.session.statement_counts() - before);
+    }
+    let per_task = (costs[1].statements - costs[0].statements) / 10;
+    assert!(per_task <= 6, "{per_task} statements for each task: {costs:?}");
+    assert!(costs[0].statements - 10 * per_task <= 25, "{costs:?}");
+}
+
+#[test]
+fn integrating_costs_five_transactions_for_each_attempt() {
+    let mut place = TreeSession::new(&["true"], &["a", "b", "c"]);
+    for key in ["a", "b", "c"] {
+        place.report(key);
+    }
+    let lead = place.lead();
+    let task = task_ref("a");
+    let (cost, _) = place.cost(|desk| verify::verify_task(&mut desk.session, None, &lead, &task).unwrap());
+    assert_within("a verification", cost, 2, 57);
+    let (cost, done) =
+        place.cost(|desk| integrate::integrate_run(&mut desk.session, None, &lead, None).unwrap());
+    assert_eq!(expect_fresh(done).integrated.len(), 3);
+    // Four write transactions for each attempt that is verified and merged here, and one on another connection that
+    // removes its worktree; the first attempt was verified before.
+    assert_within("an integration of three", cost, 14, 194);
+    let request = land::LandRequest { run: None, onto: "main".to_owned(), partial: false };
+    let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
+    assert_within("a landing", cost, 3, 60);
+}
