@@ -17,9 +17,9 @@ use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
 
-use super::drive::SessionOpener;
+use super::config::SessionOpener;
 use super::snapshot::RunSnapshot;
-use super::wake::WakeCounter;
+use super::wake_counter::WakeCounter;
 
 /// A long operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use orch_scheduler::ps;
 
 use super::scope::DriveScope;
 use super::snapshot::PassSnapshot;
-use super::wake::WakeCounter;
+use super::wake_counter::WakeCounter;
 
 /// The interrupts of a supervisor so far.
 pub(super) struct InterruptCounter {

@@ -8,6 +8,7 @@
 
 mod background;
 mod budget_watch;
+mod config;
 mod dispatch;
 mod drive;
 mod interrupts;
@@ -21,10 +22,10 @@ mod snapshot;
 pub mod stall;
 mod stop_reason;
 mod wake;
+mod wake_counter;
 pub mod worker_pool;
 mod wrapper_watch;
 
-pub use drive::{
-    DriveConfig, DriveOutcome, DriveUntil, ListenerResponse, SessionOpener, SupervisorEvent, drive_runs,
-};
+pub use config::{DriveConfig, DriveUntil, ListenerResponse, SessionOpener, SupervisorEvent};
+pub use drive::{DriveOutcome, drive_runs};
 pub use stop_reason::StopReason;

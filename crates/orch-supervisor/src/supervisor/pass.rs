@@ -9,8 +9,8 @@ use orch_inbox::{Error, Session};
 
 use super::background::BackgroundWork;
 use super::budget_watch::BudgetWatch;
+use super::config::{DriveConfig, DriveUntil};
 use super::dispatch::RunDispatch;
-use super::drive::{DriveConfig, DriveUntil};
 use super::scope::DriveScope;
 use super::snapshot::{PassSnapshot, SnapshotOptions};
 use super::stop_reason::StopReason;
@@ -224,9 +224,9 @@ mod tests {
     use orch_testkit::TestSession;
     use orch_testkit::test_session::{default_policy, parse_slug};
 
-    use super::super::drive::ListenerResponse;
+    use super::super::config::ListenerResponse;
     use super::super::reaper::reap_orphaned_workers;
-    use super::super::wake::WakeCounter;
+    use super::super::wake_counter::WakeCounter;
     use super::super::worker_pool::{ProfileSlots, WorkerPool};
     use super::*;
     use crate::wrapper::ProgramPaths;

@@ -1,15 +1,12 @@
 //! Sleeping until the store changes, something in this process finishes, or a timer fires.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use orch_core::time::{Time, TimeSpan};
-use orch_inbox::wake::{self, PollOutcome, is_readable, wait_with_files};
+use orch_core::time::TimeSpan;
+use orch_inbox::wake::{PollOutcome, is_readable, wait_with_files};
 use orch_inbox::{Error, Session};
 
-use super::drive::ListenerResponse;
+use super::config::ListenerResponse;
 use super::pass::{PassSummary, earliest};
+use super::wake_counter::{WakeCounter, WakeSnapshot};
 use super::wrapper_watch::WrapperWatch;
 
 /// The longest sleep while the exit of a worker could go unnoticed, or tasks use up their time.
@@ -17,31 +14,6 @@ const SLEEP_ATTENTIVE: TimeSpan = TimeSpan::from_seconds(2);
 
 /// The longest sleep.
 const SLEEP_MAX: TimeSpan = TimeSpan::from_seconds(60);
-
-/// Counts what happens in this process without a change of the store: finished operations and interrupts.
-#[derive(Clone, Debug, Default)]
-pub(super) struct WakeCounter(Arc<AtomicUsize>);
-
-/// The counters at the beginning of a pass.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WakeSnapshot {
-    committed: i64,
-    happened: usize,
-    at: Time,
-}
-
-impl WakeCounter {
-    /// Wakes the loop. Callers first make visible what the loop should find.
-    pub(super) fn wake_loop(&self, folder: &Path) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        wake::signal_waiters(folder);
-    }
-
-    pub(super) fn take_snapshot(&self, session: &mut Session) -> Result<WakeSnapshot, Error> {
-        let committed = session.change_counter()?;
-        Ok(WakeSnapshot { committed, happened: self.0.load(Ordering::SeqCst), at: session.clock_now() })
-    }
-}
 
 /// Sleeps until something has happened since the pass began, or a timer fires.
 pub(super) fn sleep_until_wake(
