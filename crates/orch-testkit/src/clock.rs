@@ -1,4 +1,4 @@
-//! A clock that stands still until it is advanced; all copies show the same time.
+//! A clock that only moves when a test advances it; all clones show one time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use orch_core::time::{Time, TimeSpan};
 use orch_inbox::clock::Clock;
 
-/// When every fake clock begins: 2026-01-01T00:00:00Z.
+/// The start of every fake clock: 2026-01-01T00:00:00Z.
 const BEGIN: i64 = 1_767_225_600_000;
 
-/// A clock for tests.
+/// A clock under a test's control.
 #[derive(Clone, Debug)]
 pub struct FakeClock(Arc<AtomicI64>);
 
@@ -20,7 +20,7 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
-    /// Advances the clock, or sets it back where `span` is negative.
+    /// Advances the clock, or sets it back if `span` is negative.
     pub fn advance(&self, span: TimeSpan) {
         self.0.fetch_add(span.0, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! The crates behind the doors, for tests of a door that prepare or check what the door itself cannot reach.
+//! Re-exports of the crates behind the command line, for tests that set up or check what commands cannot reach.
 
 pub use orch_inbox;
 pub use orch_profile;

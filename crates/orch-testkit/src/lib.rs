@@ -1,12 +1,14 @@
-//! What tests need and no user gets; never a dependency of anything that ships.
+//! Test support that ships with no program; never a dependency of a crate that ships.
 //!
-//! [`TestStore`] is a store of its own in a temporary folder with a clock that stands still until a test advances it.
-//! [`TestSession`] is a session at such a place with the operations that stories use, in one line each.
-//! [`test_repo`] is a git repository of a test's own.
-//! [`program`] starts the built programs, [`storm`] kills them at random moments and then asks whether anything
-//! was lost, [`seeded_rng`] is the randomness: a seed that a failure prints brings the same choices again.
-//! [`crates`] is what the tests of a door look at behind the door.
-//! [`scripted_model`] is a scripted model for real agent clients, and [`agents`] what these live through with it.
+//! [`TestStore`] is a store in a temporary folder with a clock that only moves when a test advances it.
+//! [`TestSession`] is a session with such a store and one short method for each operation that tests use.
+//! [`test_repo`] is a temporary git repository. [`program`] runs the built programs, [`storm`] kills them at
+//! random moments and then checks that the store is intact, and [`seeded_rng`] makes randomness reproducible:
+//! a failure prints its seed. [`crates`] gives the tests of the command line access to the crates behind it.
+//! [`scripted_model`] is a model server that plays scripts for real agent clients, and [`agents`] has the
+//! scenarios that they are tested with.
+//!
+//! Unless a function returns an error, it panics when something fails: a test has no other use for a failure.
 
 pub mod agents;
 pub mod clock;

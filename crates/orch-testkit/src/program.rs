@@ -1,4 +1,4 @@
-//! The built programs as real processes, in an environment that holds what a test says and nothing else.
+//! Runs the built programs as processes in an environment that contains only what a test sets.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -12,7 +12,7 @@ use orch_inbox::session::OpenOptions;
 use orch_store::StoreLocation;
 use serde_json::Value;
 
-/// The two programs, and the store they work on.
+/// Paths of the two programs and of their store.
 #[derive(Clone, Debug)]
 pub struct TestPrograms {
     inbox: PathBuf,
@@ -21,25 +21,25 @@ pub struct TestPrograms {
 }
 
 impl TestPrograms {
-    /// These programs, with the store at this path.
+    /// Takes the paths of the programs and of the store.
     #[must_use]
     pub fn new(inbox: impl Into<PathBuf>, orch: impl Into<PathBuf>, store: impl Into<PathBuf>) -> Self {
         Self { inbox: inbox.into(), orch: orch.into(), store: store.into() }
     }
 
-    /// The same programs with another store.
+    /// Returns these programs with another store.
     #[must_use]
     pub fn with_store(&self, store: impl Into<PathBuf>) -> Self {
         Self { store: store.into(), ..self.clone() }
     }
 
-    /// The store's path.
+    /// Returns the store's path.
     #[must_use]
     pub fn store(&self) -> &Path {
         &self.store
     }
 
-    /// A command of either program: its first word says which.
+    /// Returns a command of either program; its first word selects the program.
     #[must_use]
     pub fn program_command(&self, words: &[&str]) -> Command {
         let (program, arguments) = match words {
@@ -49,31 +49,25 @@ impl TestPrograms {
         };
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
-        // Not in whatever repository the tests themselves are run from.
+        // Outside of the repository from which the tests are run.
         command.current_dir(self.store.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")));
         self.set_environment(&mut command);
         command
     }
 
-    /// Gives any command the environment of ours.
+    /// Sets the environment of our programs for any command.
     pub fn set_environment(&self, command: &mut Command) {
         let home = self.store.parent().unwrap_or(Path::new("/"));
         command.env_clear().env("ORCH_STORE", &self.store).env("HOME", home).env("PATH", "/usr/bin:/bin");
     }
 
-    /// Runs a command to its end.
-    ///
-    /// # Panics
-    /// It cannot be started.
+    /// Runs a command and waits for its exit.
     #[must_use]
     pub fn run_command(&self, words: &[&str]) -> ProcessOutput {
         RunningProcess::start(self.program_command(words)).wait_output()
     }
 
-    /// Runs a command that must succeed, and returns its `data`.
-    ///
-    /// # Panics
-    /// It does not.
+    /// Runs a command and returns its `data`; panics unless it succeeds.
     #[must_use]
     pub fn run_for_data(&self, words: &[&str]) -> Value {
         let ended = self.run_command(words);
@@ -83,10 +77,7 @@ impl TestPrograms {
         }
     }
 
-    /// The store, open in this process.
-    ///
-    /// # Panics
-    /// It cannot be opened.
+    /// Opens a session with the store in this process.
     #[must_use]
     pub fn open_session(&self) -> Session {
         Session::open(&StoreLocation::Sqlite(self.store.clone()), OpenOptions::default())
@@ -94,34 +85,34 @@ impl TestPrograms {
     }
 }
 
-/// What a program told its caller.
+/// The reply that a program printed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProgramReply {
-    /// It is done.
+    /// The command succeeded.
     Ok {
-        /// The answer.
+        /// The `data` of the reply.
         data: Value,
-        /// Whether it is the recorded answer of an earlier request.
+        /// Whether the reply is the recorded one of an earlier request.
         replayed: bool,
     },
-    /// It is not done, and why.
+    /// The command was refused.
     Refused {
-        /// The code.
+        /// The error code.
         code: String,
         /// The whole error.
         error: Value,
     },
-    /// Nothing, or only a part.
+    /// No reply, or an incomplete one.
     Nothing,
-    /// Something that is no document of the contract.
+    /// Output that does not conform to the contract.
     Unparsable(String),
 }
 
 impl ProgramReply {
-    /// Reads what came out of stdout.
+    /// Parses a program's stdout.
     #[must_use]
     pub fn from_stdout(stdout: &[u8]) -> Self {
-        // What is cut off in the middle was not said.
+        // A truncated reply does not count.
         let Some(line) = stdout.strip_suffix(b"\n") else { return Self::Nothing };
         let nonsense = || Self::Unparsable(String::from_utf8_lossy(stdout).into_owned());
         let Ok(document) = serde_json::from_slice::<Value>(line) else { return nonsense() };
@@ -137,27 +128,27 @@ impl ProgramReply {
     }
 }
 
-/// A process that ended, and what it left.
+/// The result of a process that exited.
 #[derive(Clone, Debug)]
 pub struct ProcessOutput {
-    /// How.
+    /// The exit status.
     pub status: ExitStatus,
-    /// What it wrote to stdout.
+    /// The content of stdout.
     pub stdout: Vec<u8>,
-    /// What it wrote to stderr.
+    /// The content of stderr.
     pub stderr: String,
-    /// From its start to its end, or to its death.
+    /// The duration from start to exit.
     pub took: Duration,
 }
 
 impl ProcessOutput {
-    /// What it told its caller.
+    /// Parses the reply on stdout.
     #[must_use]
     pub fn program_reply(&self) -> ProgramReply {
         ProgramReply::from_stdout(&self.stdout)
     }
 
-    /// Whether it was killed, and not by itself.
+    /// Returns whether `SIGKILL` ended the process.
     #[must_use]
     pub fn was_killed(&self) -> bool {
         const SIGKILL: i32 = 9;
@@ -172,7 +163,7 @@ impl std::fmt::Display for ProcessOutput {
     }
 }
 
-/// A process under way.
+/// A running process.
 pub struct RunningProcess {
     child: Child,
     since: Instant,
@@ -181,20 +172,14 @@ pub struct RunningProcess {
 }
 
 impl RunningProcess {
-    /// Starts a command; stdout is read, unless the command has another one.
-    ///
-    /// # Panics
-    /// It cannot be started.
+    /// Starts a command and captures its stdout.
     #[must_use]
     pub fn start(mut command: Command) -> Self {
         command.stdout(Stdio::piped());
         Self::start_with_stdout(command)
     }
 
-    /// Starts a command whose stdout is settled already.
-    ///
-    /// # Panics
-    /// It cannot be started.
+    /// Starts a command whose stdout the caller has set.
     #[must_use]
     pub fn start_with_stdout(mut command: Command) -> Self {
         let since = Instant::now();
@@ -205,28 +190,28 @@ impl RunningProcess {
         Self { child, since, stdout, stderr }
     }
 
-    /// Its number.
+    /// Returns the process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for its end and leaves its remains: what it used can still be looked up by its number.
+    /// Waits for the exit without reaping, so that the resources it used can still be looked up by its id.
     #[must_use]
     pub fn wait_unreaped(self) -> UnreapedProcess {
-        // Both ends of file come with the end of the process.
+        // Both streams end when the process exits.
         let stderr = self.stderr.recv().unwrap_or_default();
         let stdout = self.stdout.as_ref().and_then(|stdout| stdout.recv().ok()).unwrap_or_default();
         UnreapedProcess { child: self.child, since: self.since, stdout, stderr }
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     #[must_use]
     pub fn wait_output(self) -> ProcessOutput {
         self.wait_unreaped().reap()
     }
 
-    /// Kills it as soon as this time has passed since its start, unless it ended before.
+    /// Kills the process when this time has passed since its start, unless it exits earlier.
     #[must_use]
     pub fn wait_or_kill(mut self, after: Duration) -> ProcessOutput {
         let left = after.saturating_sub(self.since.elapsed());
@@ -239,14 +224,14 @@ impl RunningProcess {
         ended
     }
 
-    /// Kills it at once.
+    /// Kills the process now.
     pub fn kill(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.child.kill();
     }
 }
 
-/// A process that ended and was not yet looked after.
+/// A process that exited and is not reaped yet.
 pub struct UnreapedProcess {
     child: Child,
     since: Instant,
@@ -255,16 +240,13 @@ pub struct UnreapedProcess {
 }
 
 impl UnreapedProcess {
-    /// Its number, which nobody else can have yet.
+    /// Returns the process id, which the system cannot have reused yet.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Looks after its remains.
-    ///
-    /// # Panics
-    /// The system does not say how it ended.
+    /// Reaps the process.
     #[must_use]
     pub fn reap(mut self) -> ProcessOutput {
         let status = self.child.wait().unwrap_or_else(|error| panic!("no status: {error}"));
@@ -273,7 +255,7 @@ impl UnreapedProcess {
     }
 }
 
-/// Reads all of it in a thread of its own, so that no pipe fills up.
+/// Reads a stream to its end in a thread, so that the process never blocks on a full pipe.
 fn read_in_thread(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

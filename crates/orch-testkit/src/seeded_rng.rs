@@ -1,21 +1,21 @@
-//! Randomness that a seed brings back.
+//! A random number generator that is reproducible from a seed.
 
 use std::time::Duration;
 
-/// A stream of choices; the same seed makes the same ones.
+/// A random number generator: equal seeds give equal sequences.
 #[derive(Clone, Debug)]
 pub struct SeededRng {
     state: u64,
 }
 
 impl SeededRng {
-    /// The stream of a seed.
+    /// Makes a generator from a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// Any number: splitmix64 (Steele, Lea, Flood 2014).
+    /// Returns a number from the full range, by splitmix64 (Steele, Lea, Flood 2014).
     pub fn next_number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -24,23 +24,23 @@ impl SeededRng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 when there is none.
+    /// Returns a number below `end`; 0 if `end` is 0.
     pub fn number_below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next_number() % end).unwrap_or(0)
     }
 
-    /// True in so many cases of a hundred.
+    /// Returns `true` with a probability of `percent` in a hundred.
     pub fn is_within_percent(&mut self, percent: usize) -> bool {
         self.number_below(100) < percent
     }
 
-    /// One of them; `None` when there are none.
+    /// Picks an element of a slice; `None` if it is empty.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         if from.is_empty() { None } else { from.get(self.number_below(from.len())) }
     }
 
-    /// A time from nothing up to `longest`.
+    /// Returns a duration from zero to `longest`.
     pub fn duration_up_to(&mut self, longest: Duration) -> Duration {
         let micros = usize::try_from(longest.as_micros()).unwrap_or(usize::MAX);
         Duration::from_micros(self.number_below(micros) as u64)

@@ -1,4 +1,4 @@
-//! A git repository to work in, which nothing of the machine's reaches and which reaches nothing of the machine's.
+//! A temporary git repository, isolated from the machine's git configuration and from other repositories.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A folder with a home and a repository `repo` with one commit on `main`.
+/// A temporary folder with a home folder and a repository `repo`, which has one commit on `main`.
 #[derive(Debug)]
 pub struct TestRepo {
     folder: TempDir,
@@ -23,14 +23,11 @@ impl Default for TestRepo {
 }
 
 impl TestRepo {
-    /// A repository with a user and one commit of `a.txt`.
-    ///
-    /// # Panics
-    /// The machine has no git, or no room.
+    /// Makes a repository with a user name and one commit of `a.txt`.
     #[must_use]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("orch-yard-").tempdir().expect("there is room");
-        let real = folder.path().canonicalize().expect("a new folder is there");
+        let real = folder.path().canonicalize().expect("a new folder exists");
         let yard = Self { folder, real };
         for name in ["home", "repo"] {
             fs::create_dir_all(yard.sibling_path(name)).expect("there is room");
@@ -42,25 +39,25 @@ impl TestRepo {
         yard
     }
 
-    /// The repository.
+    /// Returns the repository's path.
     #[must_use]
     pub fn repository_path(&self) -> PathBuf {
         self.sibling_path("repo")
     }
 
-    /// A path beside the repository.
+    /// Returns a path next to the repository.
     #[must_use]
     pub fn sibling_path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.real.join(name)
     }
 
-    /// Keeps the folder for whoever looks into what failed.
+    /// Keeps the folder on the disk for inspection and returns its path.
     #[must_use]
     pub fn keep_folder(self) -> PathBuf {
         self.folder.keep()
     }
 
-    /// The variables that programs see here, beside those that a test sets.
+    /// Returns the environment variables of programs that run here, besides those that a test sets.
     #[must_use]
     pub fn environment_variables(&self) -> Vec<(&'static str, OsString)> {
         vec![
@@ -71,10 +68,7 @@ impl TestRepo {
         ]
     }
 
-    /// Runs git as a user would, in the repository; it must succeed.
-    ///
-    /// # Panics
-    /// It does not.
+    /// Runs git in the repository and returns its output; panics unless git succeeds.
     pub fn run_git<I>(&self, arguments: I) -> String
     where
         I: IntoIterator,
@@ -83,10 +77,7 @@ impl TestRepo {
         self.run_git_in(&self.repository_path(), arguments)
     }
 
-    /// Runs git as a user would, in this folder; it must succeed.
-    ///
-    /// # Panics
-    /// It does not.
+    /// Runs git in a folder and returns its output; panics unless git succeeds.
     pub fn run_git_in<I>(&self, folder: &Path, arguments: I) -> String
     where
         I: IntoIterator,
@@ -98,10 +89,7 @@ impl TestRepo {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Runs git as a user would, whatever it says.
-    ///
-    /// # Panics
-    /// It does not start.
+    /// Runs git in a folder, whether or not it succeeds.
     pub fn try_run_git_in<I>(&self, folder: &Path, arguments: I) -> Output
     where
         I: IntoIterator,
@@ -112,46 +100,31 @@ impl TestRepo {
         command.output().unwrap_or_else(|error| panic!("git does not start: {error}"))
     }
 
-    /// Writes a file in the repository, with the folders that it lies in.
-    ///
-    /// # Panics
-    /// There is no room.
+    /// Writes a file in the repository, with its parent folders.
     pub fn write_file(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
         write_file_at(&self.repository_path().join(path), content);
     }
 
-    /// Commits everything in the repository; returns the commit.
-    ///
-    /// # Panics
-    /// Git does not.
+    /// Commits all changes in the repository; returns the commit.
     pub fn commit_all(&self, message: &str) -> String {
         self.commit_all_in(&self.repository_path(), message)
     }
 
-    /// Commits everything in a worktree; returns the commit.
-    ///
-    /// # Panics
-    /// Git does not.
+    /// Commits all changes in a worktree; returns the commit.
     pub fn commit_all_in(&self, folder: &Path, message: &str) -> String {
         self.run_git_in(folder, ["add", "--all"]);
         self.run_git_in(folder, ["commit", "--quiet", "--allow-empty", "--no-verify", "-m", message]);
         self.run_git_in(folder, ["rev-parse", "HEAD"])
     }
 
-    /// The names of all references below a prefix.
-    ///
-    /// # Panics
-    /// Git does not tell.
+    /// Lists the names of all references with a prefix.
     #[must_use]
     pub fn list_references(&self, prefix: &str) -> Vec<String> {
         let text = self.run_git(["for-each-ref", "--format=%(refname)", prefix]);
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The worktrees that git knows, without the repository's own.
-    ///
-    /// # Panics
-    /// Git does not tell.
+    /// Lists git's worktrees without the main one.
     #[must_use]
     pub fn list_worktrees(&self) -> Vec<PathBuf> {
         let text = self.run_git(["worktree", "list", "--porcelain"]);
@@ -159,51 +132,43 @@ impl TestRepo {
     }
 }
 
-/// Writes a file, with the folders that it lies in.
-///
-/// # Panics
-/// There is no room.
+/// Writes a file, with its parent folders.
 pub fn write_file_at(path: &Path, content: impl AsRef<[u8]>) {
-    let folder = path.parent().expect("a file lies in a folder");
+    let folder = path.parent().expect("a file has a parent folder");
     fs::create_dir_all(folder).expect("there is room");
     fs::write(path, content).expect("there is room");
 }
 
-/// Writes a script that can be run.
-///
-/// # Panics
-/// There is no room.
+/// Writes an executable script.
 pub fn write_script(path: &Path, text: &str) {
-    // Written aside first: a file that is open for writing cannot be run.
+    // Written under another name and renamed: a file that is open for writing cannot be executed.
     let aside = path.with_extension("new");
     write_file_at(&aside, text);
     fs::set_permissions(&aside, fs::Permissions::from_mode(0o755)).expect("it is ours");
     fs::rename(&aside, path).expect("it is ours");
 }
 
-/// Every file in a folder by its path, but for git's own: what it is, and what it holds or leads to.
-///
-/// # Panics
-/// They cannot be read.
+/// Returns every file in a folder except git's own, by path: its type, and its content or link target.
 #[must_use]
 pub fn folder_contents(folder: &Path) -> BTreeMap<PathBuf, (char, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(inside) = folders.pop() {
-        for entry in fs::read_dir(folder.join(&inside)).expect("the folder is there").flatten() {
+        for entry in fs::read_dir(folder.join(&inside)).expect("the folder exists").flatten() {
             let path = inside.join(entry.file_name());
             if path == Path::new(".git") {
                 continue;
             }
-            let (kind, full) = (entry.file_type().expect("it is there"), entry.path());
+            let (kind, full) = (entry.file_type().expect("the entry exists"), entry.path());
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_symlink() {
-                let target = fs::read_link(&full).expect("it is there").into_os_string();
+                let target = fs::read_link(&full).expect("the entry exists").into_os_string();
                 found.insert(path, ('l', target.into_encoded_bytes()));
             } else {
-                let runs = full.metadata().expect("it is there").permissions().mode() & 0o100 != 0;
-                found.insert(path, (if runs { 'x' } else { 'f' }, fs::read(&full).expect("it is there")));
+                let runs = full.metadata().expect("the entry exists").permissions().mode() & 0o100 != 0;
+                found
+                    .insert(path, (if runs { 'x' } else { 'f' }, fs::read(&full).expect("the entry exists")));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A lead and its workers at one store, for stories: each operation in one line.
+//! A session of a lead and its workers, with one short method for each operation that tests use.
 
 use orch_core::event::Event;
 use orch_core::id::{MessageId, Slug, ThreadId};
@@ -19,24 +19,24 @@ use orch_store::page::PageRequest;
 
 use crate::{FakeClock, TestStore};
 
-/// A claimed thread: what its holder needs to write.
+/// A claimed thread with the credentials that its holder needs to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HolderCredentials {
     /// The thread.
     pub thread: ThreadId,
-    /// The token.
+    /// The lease token.
     pub token: String,
-    /// Who holds it.
+    /// The holder.
     pub holder: Slug,
 }
 
-/// A session at a place of its own.
+/// A session with a store of its own.
 pub struct TestSession {
-    /// The place; more sessions can be opened there.
+    /// The store, which can open further sessions.
     pub place: TestStore,
     /// The session.
     pub session: Session,
-    /// Who leads.
+    /// The lead.
     pub lead: Slug,
 }
 
@@ -46,16 +46,13 @@ impl Default for TestSession {
     }
 }
 
-/// The name as a slug.
-///
-/// # Panics
-/// It is none.
+/// Parses a slug; panics if the name is invalid.
 #[must_use]
 pub fn parse_slug(name: &str) -> Slug {
     Slug::new(name).expect("a test names things by slugs")
 }
 
-/// The policy of a run when nothing is said: three tries, a lease of 15 minutes.
+/// Returns the default policy of a run: three tries and a lease of 15 minutes.
 #[must_use]
 pub fn default_policy() -> Policy {
     Policy {
@@ -68,7 +65,7 @@ pub fn default_policy() -> Policy {
     }
 }
 
-/// A task of which only the key and what it waits for matter.
+/// Returns a task with this key and these dependencies.
 #[must_use]
 pub fn new_task(key: &str, after: &[&str]) -> NewTask {
     NewTask {
@@ -84,7 +81,7 @@ pub fn new_task(key: &str, after: &[&str]) -> NewTask {
     }
 }
 
-/// A task named by its key alone, or by `run/key`.
+/// Returns a selector for `KEY` or `RUN/KEY`.
 #[must_use]
 pub fn task_ref(name: &str) -> TaskSelector {
     match name.split_once('/') {
@@ -93,16 +90,13 @@ pub fn task_ref(name: &str) -> TaskSelector {
     }
 }
 
-/// The whole list in one page.
+/// Requests the whole list in one page.
 #[must_use]
 pub fn whole_page() -> PageRequest {
     PageRequest { limit: orch_core::limit::LIST_MAX, after: None }
 }
 
-/// The outcome of a request without a request id, which is never a replay.
-///
-/// # Panics
-/// It is one.
+/// Returns a response's outcome; panics if it is a replay.
 pub fn expect_fresh<T>(answer: Response<T>) -> T {
     match answer {
         Response::Fresh(outcome) => outcome,
@@ -111,7 +105,7 @@ pub fn expect_fresh<T>(answer: Response<T>) -> T {
 }
 
 impl TestSession {
-    /// A store without a run.
+    /// Makes a store without a run.
     #[must_use]
     pub fn new() -> Self {
         let place = TestStore::in_memory();
@@ -119,10 +113,7 @@ impl TestSession {
         Self { place, session, lead: parse_slug("lead") }
     }
 
-    /// A store with one run, `r`, and these tasks: `b < a` waits for `a`, `c < a b` for both.
-    ///
-    /// # Panics
-    /// A line is none.
+    /// Makes a store with one run, `r`, and these tasks: `b < a` waits for `a`, `c < a b` for both.
     #[must_use]
     pub fn with_tasks(lines: &[&str]) -> Self {
         let mut desk = Self::new();
@@ -131,16 +122,13 @@ impl TestSession {
         desk
     }
 
-    /// The clock.
+    /// Returns the store's clock.
     #[must_use]
     pub fn clock(&self) -> &FakeClock {
         self.place.clock()
     }
 
     /// Makes a run.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn make_run(&mut self, name: &str, policy: Policy) -> Result<Run, Error> {
         let new = run_operation::NewRun {
             name: Some(parse_slug(name)),
@@ -156,10 +144,7 @@ impl TestSession {
             .map(|made| expect_fresh(made).run)
     }
 
-    /// Adds tasks, one per line.
-    ///
-    /// # Panics
-    /// A line is none, or is refused.
+    /// Adds tasks, one per line; panics if one is refused.
     pub fn add_tasks(&mut self, run: &str, lines: &[&str]) {
         for line in lines {
             let (key, after) = line.split_once('<').unwrap_or((line, ""));
@@ -171,26 +156,17 @@ impl TestSession {
     }
 
     /// Pauses, resumes or cancels a run.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn change_run(&mut self, run: &str, verb: run_operation::RunAction) -> Result<Run, Error> {
         run_operation::change_run(&mut self.session, None, &self.lead, Some(&parse_slug(run)), verb)
             .map(expect_fresh)
     }
 
-    /// A run as a fresh look shows it.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Shows a run.
     pub fn show_run(&mut self, run: &str) -> Result<Run, Error> {
         Ok(run_operation::show_run(&mut self.session, Some(&parse_slug(run)), &whole_page())?.run)
     }
 
     /// Dispatches a task.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn dispatch_task(&mut self, name: &str, to: &str) -> Result<dispatch::DispatchOutcome, Error> {
         let to = parse_slug(to);
         dispatch::dispatch_task(&mut self.session, None, &self.lead, &task_ref(name), Some(&to))
@@ -198,9 +174,6 @@ impl TestSession {
     }
 
     /// Dispatches a task and claims its thread.
-    ///
-    /// # Errors
-    /// What the operations say.
     pub fn start_task(&mut self, name: &str, worker: &str) -> Result<HolderCredentials, Error> {
         let thread = self
             .dispatch_task(name, worker)?
@@ -211,85 +184,55 @@ impl TestSession {
     }
 
     /// Recalls a task.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn recall_task(&mut self, name: &str) -> Result<TaskOverview, Error> {
         recall::recall_attempt(&mut self.session, None, &self.lead, &task_ref(name), None).map(expect_fresh)
     }
 
     /// Cancels or retries a task.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn change_task(&mut self, name: &str, verb: task::TaskAction) -> Result<TaskOverview, Error> {
         task::change_task(&mut self.session, None, &self.lead, &task_ref(name), verb).map(expect_fresh)
     }
 
-    /// Makes a task wait for others.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Adds dependencies to a task.
     pub fn add_dependencies(&mut self, name: &str, on: &[&str]) -> Result<TaskOverview, Error> {
         let on: Vec<Slug> = on.iter().map(|key| parse_slug(key)).collect();
         dep::add_dependencies(&mut self.session, None, &self.lead, &task_ref(name), &on).map(expect_fresh)
     }
 
-    /// Lets a task no longer wait for another.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Removes a dependency of a task.
     pub fn remove_dependency(&mut self, name: &str, on: &str) -> Result<TaskOverview, Error> {
         dep::remove_dependency(&mut self.session, None, &self.lead, &task_ref(name), &parse_slug(on))
             .map(expect_fresh)
     }
 
-    /// Everything about a task, as a fresh look shows it.
-    ///
-    /// # Panics
-    /// There is no such task.
+    /// Shows a task with its details; panics if it does not exist.
     pub fn task_detail(&mut self, name: &str) -> task::TaskDetail {
-        task::show_task(&mut self.session, &task_ref(name)).expect("the task is there")
+        task::show_task(&mut self.session, &task_ref(name)).expect("the task exists")
     }
 
-    /// A task's state, as a fresh look shows it.
-    ///
-    /// # Panics
-    /// There is no such task.
+    /// Returns a task's state; panics if the task does not exist.
     pub fn task_state(&mut self, name: &str) -> TaskState {
         self.task_detail(name).shown.task.state
     }
 
-    /// The states of several tasks.
-    ///
-    /// # Panics
-    /// One is not there.
+    /// Returns the names of the states of several tasks; panics if one does not exist.
     pub fn task_states(&mut self, names: &[&str]) -> Vec<&'static str> {
         names.iter().map(|name| self.task_state(name).name()).collect()
     }
 
-    /// Reconciles.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Reconciles all runs.
     pub fn reconcile_all(&mut self) -> Result<Vec<unit_of_work::TaskTransition>, Error> {
         reconcile::reconcile_runs(&mut self.session, None, None, false).map(|done| expect_fresh(done).changes)
     }
 
-    /// All events of a run, or of all unfinished ones.
-    ///
-    /// # Panics
-    /// There is no such run.
+    /// Lists all events of a run, or of all unfinished ones; panics if the run does not exist.
     pub fn list_events(&mut self, run: Option<&str>) -> Vec<Event> {
         let limit = orch_core::limit::LIST_MAX;
         let wanted = events::EventsRequest { run: run.map(parse_slug), task: None, after: None, limit };
-        events::list_events(&mut self.session, &wanted).expect("the run is there").items
+        events::list_events(&mut self.session, &wanted).expect("the run exists").items
     }
 
-    /// Sends plain work.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Sends work that no task owns.
     pub fn send_work(&mut self, to: &str, lease: LeaseLength) -> Result<ThreadId, Error> {
         let request = send::SendRequest::NewThread {
             from: self.lead.clone(),
@@ -304,26 +247,17 @@ impl TestSession {
         Ok(expect_fresh(send::send_message(&mut self.session, None, &request)?).thread.thread.id)
     }
 
-    /// Claims the most urgent work of a worker's own queue.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Claims the most urgent thread of a worker's own queue.
     pub fn claim_work(&mut self, worker: &str) -> Result<HolderCredentials, Error> {
         self.claim_as(worker, None, None)
     }
 
-    /// Claims one thread.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Claims a given thread.
     pub fn claim_thread(&mut self, worker: &str, thread: ThreadId) -> Result<HolderCredentials, Error> {
         self.claim_as(worker, Some(thread), None)
     }
 
-    /// Claims under a lease of its own length.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Claims a thread with a given lease length.
     pub fn claim_as(
         &mut self,
         worker: &str,
@@ -344,18 +278,12 @@ impl TestSession {
     }
 
     /// Renews a lease.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn renew_lease(&mut self, held: &HolderCredentials) -> Result<renew::RenewOutcome, Error> {
         let request = renew::RenewRequest { thread: held.thread, token: held.token.clone(), lease: None };
         renew::renew_lease(&mut self.session, None, &request).map(expect_fresh)
     }
 
     /// Writes a progress message.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn report_progress(
         &mut self,
         held: &HolderCredentials,
@@ -366,10 +294,7 @@ impl TestSession {
         progress::report_progress(&mut self.session, None, &request).map(expect_fresh)
     }
 
-    /// Asks a question without waiting.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Asks a question without waiting for the answer.
     pub fn ask_question(
         &mut self,
         held: &HolderCredentials,
@@ -378,10 +303,7 @@ impl TestSession {
         self.ask_with_default(held, question, None)
     }
 
-    /// Asks a question that answers itself after a while.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Asks a question that its default answers after a delay.
     pub fn ask_with_default(
         &mut self,
         held: &HolderCredentials,
@@ -401,27 +323,18 @@ impl TestSession {
     }
 
     /// Answers a thread's question.
-    ///
-    /// # Errors
-    /// What the operation says.
     pub fn reply_to_thread(&mut self, thread: ThreadId, body: &str) -> Result<Message, Error> {
         let request = reply::ReplyRequest { thread, from: self.lead.clone(), body: body.to_owned() };
         reply::reply_to_question(&mut self.session, None, &request).map(expect_fresh)
     }
 
-    /// Reports that the work is done.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Closes a thread as done.
     pub fn close_done(&mut self, held: &HolderCredentials) -> Result<close::ThreadCloseOutcome, Error> {
         let result = "It is done.".to_owned();
         self.close_thread(held, close::ThreadResult::Done { result, payload: None, artifacts: Vec::new() })
     }
 
-    /// Gives the work up.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Closes a thread as failed.
     pub fn close_failed(
         &mut self,
         held: &HolderCredentials,
@@ -446,46 +359,31 @@ impl TestSession {
         close::close_thread(&mut self.session, None, &request).map(expect_fresh)
     }
 
-    /// Gives the work back.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Releases a claimed thread to its queue.
     pub fn release_thread(&mut self, held: &HolderCredentials) -> Result<Thread, Error> {
         let released = release::release_thread(&mut self.session, None, held.thread, &held.token)?;
         Ok(expect_fresh(released).thread)
     }
 
-    /// Cancels a thread from outside.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Cancels a thread.
     pub fn cancel_thread(&mut self, thread: ThreadId) -> Result<Thread, Error> {
         let request = cancel::CancelRequest { thread, from: None, reason: None };
         Ok(expect_fresh(cancel::cancel_thread(&mut self.session, None, &request)?).thread)
     }
 
-    /// A thread with all its messages.
-    ///
-    /// # Errors
-    /// What the operation says.
+    /// Shows a thread with all its messages.
     pub fn show_thread(&mut self, thread: ThreadId) -> Result<(Thread, Vec<Message>), Error> {
         let shown = show::show_thread(&mut self.session, thread, &whole_page())?;
         Ok((shown.thread.thread, shown.messages.items))
     }
 
-    /// A message.
-    ///
-    /// # Panics
-    /// It is not there.
+    /// Returns a message; panics if it does not exist.
     pub fn find_message(&mut self, thread: ThreadId, id: MessageId) -> Message {
-        let (_, messages) = self.show_thread(thread).expect("the thread is there");
-        messages.into_iter().find(|message| message.id == id).expect("the message is there")
+        let (_, messages) = self.show_thread(thread).expect("the thread exists");
+        messages.into_iter().find(|message| message.id == id).expect("the message exists")
     }
 
-    /// The laws that are broken now, with what breaks them.
-    ///
-    /// # Panics
-    /// The store failed.
+    /// Returns the laws that the store breaks, with the rows that break them.
     #[must_use]
     pub fn broken_invariants(&self) -> Vec<invariant::InvariantViolation> {
         self.place.open_store().read(invariant::find_violations).expect("the store can be read")

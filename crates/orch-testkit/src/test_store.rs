@@ -1,4 +1,4 @@
-//! A store of its own in a temporary folder.
+//! A store in a temporary folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use orch_store::{Store, StoreLocation};
 
 use crate::FakeClock;
 
-/// A folder with a store, which goes away with the last copy of this, and the clock of its sessions.
+/// A temporary folder with a store, deleted with the last clone of this value, and the clock of its sessions.
 #[derive(Clone, Debug)]
 pub struct TestStore {
     folder: Arc<tempfile::TempDir>,
@@ -23,19 +23,13 @@ impl Default for TestStore {
 }
 
 impl TestStore {
-    /// A new store on the disk.
-    ///
-    /// # Panics
-    /// The disk has no place for it.
+    /// Makes a store on the disk.
     #[must_use]
     pub fn new() -> Self {
         Self::in_folder(&std::env::temp_dir())
     }
 
-    /// A new store in memory where the machine has a folder for that: nothing waits for a disk there.
-    ///
-    /// # Panics
-    /// There is no place for it.
+    /// Makes a store in a folder in memory if the machine has one, so that commits do not wait for a disk.
     #[must_use]
     pub fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
@@ -49,38 +43,32 @@ impl TestStore {
         place
     }
 
-    /// Where the store is.
+    /// Returns the store's location.
     #[must_use]
     pub fn location(&self) -> StoreLocation {
         StoreLocation::Sqlite(self.folder.path().join("orch.db"))
     }
 
-    /// The folder that the store lies in.
+    /// Returns the folder that contains the store.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The clock of every session here.
+    /// Returns the clock of all sessions of this store.
     #[must_use]
     pub fn clock(&self) -> &FakeClock {
         &self.clock
     }
 
-    /// One more session, as another process would open it.
-    ///
-    /// # Panics
-    /// The store cannot be opened.
+    /// Opens a session, as another process would.
     #[must_use]
     pub fn open_session(&self) -> Session {
         let session = Session::open(&self.location(), OpenOptions::default());
         session.expect("the store can be opened").with_clock(Box::new(self.clock.clone()))
     }
 
-    /// The store underneath, to look at rows without any operation.
-    ///
-    /// # Panics
-    /// The store cannot be opened.
+    /// Opens the store itself, to read rows without an operation.
     #[must_use]
     pub fn open_store(&self) -> Store {
         Store::open(&self.location(), false).expect("the store can be opened")

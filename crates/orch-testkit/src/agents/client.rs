@@ -1,4 +1,4 @@
-//! The clients: where their programs are, and how they are told to talk to our model and to nobody else.
+//! Locates the agent clients and configures them to talk to the scripted model only.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::program::RunningProcess;
 
-/// How long a client may take to say which one it is.
+/// Time limit for a client to print its version.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A client of a coding agent.
+/// A coding agent's command line client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     /// OpenAI's Codex CLI.
@@ -20,25 +20,25 @@ pub enum Client {
     Claude,
 }
 
-/// A client that starts.
+/// An installed client that starts.
 #[derive(Clone, Debug)]
 pub struct InstalledClient {
-    /// Which.
+    /// The client's kind.
     pub client: Client,
-    /// What it says of itself.
+    /// The version that the client prints.
     pub version: String,
-    /// Why its own sandbox cannot be used on this machine, where it has one.
+    /// Why the client's own sandbox does not work on this machine, if it has one.
     pub no_sandbox: Option<String>,
-    /// What comes first in PATH: its program, then ours.
+    /// Folders to prepend to `PATH`: first the client's, then ours.
     folders: Vec<PathBuf>,
     pub(super) programs: PathBuf,
 }
 
 impl Client {
-    /// All of them.
+    /// All supported clients.
     pub const ALL: [Self; 2] = [Self::Codex, Self::Claude];
 
-    /// The name of its profile and of its program.
+    /// Returns the name of the client's profile and program.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,13 +47,13 @@ impl Client {
         }
     }
 
-    /// The client of this name.
+    /// Finds a client by its name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|client| client.name() == name)
     }
 
-    /// What a script types to commit `{name}`, or nothing where the tool does.
+    /// Returns the shell command with which a script commits `{name}`; empty if the profile commits by itself.
     pub(super) fn commit_command(self) -> &'static str {
         match self {
             Self::Codex => "",
@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// The subject of the commit of a task.
+    /// Returns the subject of the commit that a task ends with.
     pub(super) fn commit_subject(self, task: &str) -> String {
         match self {
             Self::Codex => format!("Task {task}"),
@@ -69,8 +69,8 @@ impl Client {
         }
     }
 
-    /// The folder of its native program below `node_modules`: the launcher from npm is a second process, which can be
-    /// killed without the client.
+    /// Finds the folder of the client's native program below `node_modules`.
+    /// The launcher that npm installs is a separate process, which can be killed without killing the client.
     fn native_folder(self, modules: &Path) -> Option<PathBuf> {
         let (scope, prefix) = match self {
             Self::Codex => ("@openai", "codex-"),
@@ -86,7 +86,7 @@ impl Client {
         candidates.into_iter().find(|folder| folder.join(self.name()).is_file())
     }
 
-    /// Writes what it reads from its home.
+    /// Writes the client's settings into its home folder.
     pub(super) fn write_settings(self, home: &Path, model: &str) {
         match self {
             Self::Codex => {
@@ -103,7 +103,7 @@ impl Client {
         }
     }
 
-    /// The variables that it reads.
+    /// Returns the environment variables that configure the client.
     pub(super) fn environment_variables(self, model: &str) -> Vec<(&'static str, OsString)> {
         let own: &[(&'static str, &str)] = match self {
             Self::Codex => &[("OPENAI_API_KEY", "none")],
@@ -114,17 +114,17 @@ impl Client {
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
             ],
         };
-        // Whoever else it would like to talk to is asked for at the model, which lets nobody through.
+        // The model is the proxy for all other hosts and refuses to connect to them.
         let others = [("HTTPS_PROXY", model), ("HTTP_PROXY", model), ("NO_PROXY", "127.0.0.1,localhost")];
         own.iter().copied().chain(others).map(|(name, value)| (name, value.into())).collect()
     }
 }
 
 impl InstalledClient {
-    /// Finds it in this folder `node_modules`, starts it, and lets it work with our programs from that folder.
+    /// Finds a client in a `node_modules` folder and starts it once to read its version.
     ///
     /// # Errors
-    /// It is not there, or does not start.
+    /// The client is not installed there, or does not start.
     pub fn find_in(client: Client, modules: &Path, programs: &Path) -> Result<Self, String> {
         let folder = client.native_folder(modules).unwrap_or_else(|| modules.join(".bin"));
         let programs = programs.to_owned();
@@ -137,20 +137,20 @@ impl InstalledClient {
         Ok(found)
     }
 
-    /// Its program.
+    /// Returns the path of the client's program.
     #[must_use]
     pub fn program_path(&self) -> PathBuf {
         self.folders[0].join(self.client.name())
     }
 
-    /// Its PATH.
+    /// Returns the `PATH` that finds the client and our programs.
     pub(super) fn search_path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let all = self.folders.iter().cloned().chain(std::env::split_paths(&inherited));
         std::env::join_paths(all).unwrap_or(inherited)
     }
 
-    /// What it prints when it is started with these words, in a home of its own.
+    /// Runs the client with these arguments in a temporary home folder and returns its output.
     fn run_and_capture(&self, words: &[&str]) -> Result<String, String> {
         let home = tempfile::tempdir().map_err(|error| format!("there is no room: {error}."))?;
         let name = self.client.name();
@@ -158,7 +158,7 @@ impl InstalledClient {
         command.args(words).env_clear().env("PATH", self.search_path()).env("HOME", home.path());
         command.current_dir(home.path()).stdin(Stdio::null());
         if !self.program_path().is_file() {
-            return Err(format!("{} is not there.", self.program_path().display()));
+            return Err(format!("{} does not exist.", self.program_path().display()));
         }
         let ended = RunningProcess::start(command).wait_or_kill(START_LIMIT);
         if ended.status.success() {
@@ -169,7 +169,7 @@ impl InstalledClient {
     }
 }
 
-/// The folders in a folder, by name.
+/// Lists the subfolders of a folder, sorted by name.
 fn subfolders_of(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();

@@ -1,7 +1,7 @@
-//! Real agent clients under our supervisor, in repositories of their own, with a scripted model at the other end.
+//! Runs real agent clients under our supervisor, each in its own repository and against a scripted model.
 //!
-//! [`client`] knows the clients, [`scenarios`] tells what they live through, [`sandbox`] is where that happens:
-//! whatever a story leaves running is ended with it.
+//! [`client`] locates and configures the clients, [`scenarios`] lists what is tested, and [`sandbox`] is the
+//! environment of one scenario, which ends every process that the scenario leaves behind.
 
 pub mod client;
 mod drive_process;
@@ -15,34 +15,34 @@ use self::client::InstalledClient;
 use self::sandbox::ClientSandbox;
 pub use self::scenarios::STORIES;
 
-/// What a client lives through.
+/// One scenario that every client is tested with.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientScenario {
-    /// In a few words.
+    /// A short description of the scenario.
     pub title: &'static str,
     tell: fn(&ClientSandbox) -> Result<(), String>,
 }
 
-/// A story that did not go as it should.
+/// A scenario that failed.
 #[derive(Clone, Debug)]
 pub struct ScenarioFailure {
-    /// What was different.
+    /// The difference from the expected result.
     pub message: String,
-    /// The repository, the home and what everybody said, kept to look into.
+    /// The folder kept for inspection: the repository, the home folder and all logs.
     pub folder: PathBuf,
 }
 
-/// How a story went.
+/// The result of one scenario.
 #[derive(Clone, Debug)]
 pub struct ScenarioReport {
-    /// From the first commit to the last process.
+    /// The duration from the first commit to the exit of the last process.
     pub took: Duration,
-    /// Whether it went as it should.
+    /// Whether the scenario passed.
     pub result: Result<(), ScenarioFailure>,
 }
 
 impl ClientScenario {
-    /// Lives through it with a client.
+    /// Runs the scenario with a client.
     #[must_use]
     pub fn run_with(&self, client: &InstalledClient) -> ScenarioReport {
         let since = Instant::now();

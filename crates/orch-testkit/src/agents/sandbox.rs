@@ -1,4 +1,5 @@
-//! Where a story happens: a repository, a home, a model, our programs, and a broom for whoever is left.
+//! The environment of one scenario: a repository, a home folder, a model, our programs, and a sweeper that
+//! kills leftover processes.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,21 +18,21 @@ use crate::program::{ProgramReply, RunningProcess};
 use crate::scripted_model::{ModelExchange, ScriptedModel};
 use crate::test_repo::{self, TestRepo};
 
-/// How long one of our commands may take.
+/// Time limit for one of our commands.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long what must come may take, where a client has part in it.
+/// Time limit for a condition that depends on a client.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long lies between two looks at what nobody tells of.
+/// Polling interval for conditions that no event reports.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
-/// When an attempt is ended by its supervisor, should nobody be left who ends it.
+/// The attempt's time limit, after which the supervisor ends it if the scenario does not.
 const ATTEMPT_LIMIT: &str = "150s";
 
 /// A repository with a run `r` for one client.
 pub(super) struct ClientSandbox {
-    // Dropped first, before the model goes that clients wait for and the folder by which they are known.
+    // Dropped first: clients wait for the model and are found by the folder, so both must still exist.
     broom: ProcessSweeper,
     model: ScriptedModel,
     installed: InstalledClient,
@@ -39,14 +40,11 @@ pub(super) struct ClientSandbox {
     yard: TestRepo,
 }
 
-/// Ends every process that was started from a folder.
+/// Kills every process that was started from a folder when dropped.
 struct ProcessSweeper(PathBuf);
 
 impl ClientSandbox {
-    /// A fresh one.
-    ///
-    /// # Panics
-    /// The machine has no git, no room or no port.
+    /// Makes a sandbox for a client.
     pub(super) fn new(installed: &InstalledClient) -> Self {
         let (client, yard) = (installed.client, TestRepo::new());
         let model = ScriptedModel::listen(scenarios::client_scripts(client), None).expect("there is a port");
@@ -70,12 +68,12 @@ impl ClientSandbox {
         ground
     }
 
-    /// Which client this is for.
+    /// Returns the sandbox's client.
     pub(super) fn client(&self) -> Client {
         self.installed.client
     }
 
-    /// Begins the run, with one task that plays a script.
+    /// Makes the run with one task that plays a script.
     pub(super) fn begin_run(&self, script: &str, task: &str) -> Result<(), String> {
         let check = format!("test -f {task}.txt");
         self.run_for_data(&["orch", "run", "init", "R", "--name", "r", "--retry-delay", "100ms"])?;
@@ -86,7 +84,7 @@ impl ClientSandbox {
         Ok(())
     }
 
-    /// Runs one of our commands; its answer must be a good one.
+    /// Runs one of our commands, which must succeed, and returns its `data`.
     pub(super) fn run_for_data(&self, words: &[&str]) -> Result<Value, String> {
         match run_for_reply(self.program_command(words)) {
             ProgramReply::Ok { data, .. } => Ok(data),
@@ -94,7 +92,7 @@ impl ClientSandbox {
         }
     }
 
-    /// One of our commands, in the repository.
+    /// Returns one of our commands, to be run in the repository.
     pub(super) fn program_command(&self, words: &[&str]) -> Command {
         let (program, arguments) = words.split_first().expect("a command has a name");
         let mut command = Command::new(self.installed.programs.join(program));
@@ -103,7 +101,7 @@ impl ClientSandbox {
         command
     }
 
-    /// A supervisor of the run, with one worker.
+    /// Starts a supervisor of the run with one worker.
     pub(super) fn start_drive(&self) -> Result<DriveProcess, String> {
         let path = self.yard.sibling_path("drive.log");
         let log = File::options().append(true).create(true).open(&path);
@@ -123,7 +121,7 @@ impl ClientSandbox {
         )
     }
 
-    /// A task as `orch task show` knows it, with its attempts from the first to the last.
+    /// Returns a task as `orch task show` prints it, and its attempts in order.
     pub(super) fn show_task(&self, task: &str) -> Result<(Value, Vec<Value>), String> {
         let shown = self.run_for_data(&["orch", "task", "show", task])?;
         let mut attempts = shown["attempts"].as_array().cloned().unwrap_or_default();
@@ -131,7 +129,8 @@ impl ClientSandbox {
         Ok((shown["task"].clone(), attempts))
     }
 
-    /// Sees that the task is done after attempts with these ends, and that the run's branch holds its file.
+    /// Checks that the task is done after attempts with these end states, and that the run's branch contains
+    /// its file.
     pub(super) fn expect_done(&self, task: &str, content: &str, ends: &[&str]) -> Result<(), String> {
         let (shown, attempts) = self.show_task(task)?;
         expect_equal("the task's state", shown["state"].as_str(), Some("done"))?;
@@ -145,7 +144,7 @@ impl ClientSandbox {
         expect_equal("the subjects on the run's branch", subjects.as_str(), &format!("{own}\nfirst"))
     }
 
-    /// What git says in the repository.
+    /// Runs git in the repository and returns its output.
     pub(super) fn run_git(&self, words: &[&str]) -> Result<String, String> {
         let output = self.yard.try_run_git_in(&self.yard.repository_path(), words);
         let (stdout, stderr) = (output.stdout, String::from_utf8_lossy(&output.stderr));
@@ -155,18 +154,18 @@ impl ClientSandbox {
         Err(format!("`git {}` said: {}", words.join(" "), stderr.trim()))
     }
 
-    /// What the client printed in the first attempt at a task.
+    /// Returns the client's log of the task's first attempt.
     pub(super) fn client_log(&self, task: &str) -> String {
         let path = self.yard.repository_path().join(format!(".git/orch/logs/r/{task}.1/worker.log"));
         fs::read_to_string(path).unwrap_or_default()
     }
 
-    /// What the model heard so far.
+    /// Returns all requests to the model so far, with its replies.
     pub(super) fn model_exchanges(&self) -> Vec<ModelExchange> {
         self.model.recorded_exchanges()
     }
 
-    /// The processes of this place whose environment holds this text.
+    /// Finds the sandbox's processes whose environment contains this text.
     pub(super) fn processes_with_text(&self, text: &str) -> Vec<u32> {
         self.broom
             .find_processes()
@@ -175,7 +174,7 @@ impl ClientSandbox {
             .collect()
     }
 
-    /// Sees that only our own programs run here, as soon as the client has ended.
+    /// Waits until only our own programs run in the sandbox.
     pub(super) fn expect_no_client(&self) -> Result<(), String> {
         let ours = |number: &u32| {
             fs::read_link(format!("/proc/{number}/exe"))
@@ -184,7 +183,7 @@ impl ClientSandbox {
         wait_until("the client has ended", || self.broom.find_processes().iter().all(ours))
     }
 
-    /// Sees that nothing runs and that our programs know of nobody.
+    /// Checks that no process runs in the sandbox and that the store has no registered one.
     pub(super) fn expect_tidy(&self) -> Result<(), String> {
         let left: Vec<String> = self.broom.find_processes().into_iter().map(process_name).collect();
         expect_equal("the processes that are left", left.as_slice(), &[])?;
@@ -194,7 +193,7 @@ impl ClientSandbox {
         expect_equal("the supervisors that are known", known("supervisors"), Some(0))
     }
 
-    /// Goes away with everything here.
+    /// Kills the remaining processes and removes the folder.
     pub(super) fn tear_down(self) -> Result<(), ScenarioFailure> {
         let Self { broom, yard, .. } = self;
         match broom.kill_all() {
@@ -203,7 +202,7 @@ impl ClientSandbox {
         }
     }
 
-    /// Ends everything here and keeps the folder, with what the model heard and said.
+    /// Kills the remaining processes and keeps the folder, with the log of the model's requests and replies.
     pub(super) fn keep_folder(self) -> PathBuf {
         let Self { broom, yard, model, .. } = self;
         drop(broom);
@@ -212,7 +211,7 @@ impl ClientSandbox {
         yard.keep_folder()
     }
 
-    /// Gives Codex a profile without its sandbox; who says so in words is the caller.
+    /// Writes a Codex profile without the sandbox; the caller reports this.
     fn disable_codex_sandbox(&self) {
         let name = self.client().name();
         let text = orch_profile::built_in_profile(name).expect("it is built in");
@@ -225,7 +224,7 @@ impl ClientSandbox {
 }
 
 impl ProcessSweeper {
-    /// Every process that has this folder in its environment or works in it.
+    /// Finds every process that has the folder in its environment or as its working directory.
     fn find_processes(&self) -> Vec<u32> {
         let own = std::process::id();
         let folder = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -238,7 +237,7 @@ impl ProcessSweeper {
         numbers.filter(|number| *number != own).filter(is_here).collect()
     }
 
-    /// Kills them until none is left.
+    /// Kills all of them, repeatedly, until none remains.
     fn kill_all(&self) -> Result<(), String> {
         wait_until("every process has ended", || {
             let left = self.find_processes();
@@ -250,36 +249,36 @@ impl ProcessSweeper {
 
 impl Drop for ProcessSweeper {
     fn drop(&mut self) {
-        // What cannot be killed even so is nobody's to mend.
+        // A process that survives this cannot be handled here.
         let _ = self.kill_all();
     }
 }
 
-/// What a command of ours says.
+/// Runs one of our commands and returns its reply.
 pub(super) fn run_for_reply(command: Command) -> ProgramReply {
     RunningProcess::start(command).wait_or_kill(CALL_LIMIT).program_reply()
 }
 
-/// Kills a process as nobody can be warned of.
+/// Sends `SIGKILL` to a process.
 pub(super) fn kill_process(number: u32) {
-    // It may have ended by itself.
+    // The process may have exited already.
     let _ = Command::new("kill").args(["-KILL", &number.to_string()]).stderr(Stdio::null()).status();
 }
 
-/// Looks until it is so.
+/// Polls until a condition holds.
 pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         if Instant::now() > deadline {
             return Err(format!("still not so after {} s: {what}.", PATIENCE.as_secs()));
         }
-        // Nobody tells of another process's end, and the client needs the processor.
+        // No event reports the exit of a process that is not a child, and the client needs the processor.
         thread::park_timeout(BETWEEN_LOOKS);
     }
     Ok(())
 }
 
-/// Compares what is with what should be.
+/// Compares an actual value with the expected one.
 pub(super) fn expect_equal<T: PartialEq + std::fmt::Debug>(
     what: &str,
     is: T,
@@ -288,7 +287,7 @@ pub(super) fn expect_equal<T: PartialEq + std::fmt::Debug>(
     if is == should_be { Ok(()) } else { Err(format!("{what}: {is:?}, and should be {should_be:?}.")) }
 }
 
-/// Whether the environment of a process holds these bytes.
+/// Returns whether the environment of a process contains these bytes.
 fn environment_contains(number: u32, bytes: &[u8]) -> bool {
     let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
     environment.windows(bytes.len()).any(|window| window == bytes)

@@ -1,4 +1,4 @@
-//! What every client lives through, and what the model tells it to do there.
+//! The scenarios that every client is tested with, and the model's scripts for them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,18 +11,18 @@ use super::sandbox::{ClientSandbox, expect_equal, kill_process, run_for_reply, w
 use crate::program::ProgramReply;
 use crate::scripted_model::ModelScripts;
 
-/// All of them.
+/// All scenarios.
 pub const STORIES: [ClientScenario; 4] = [
     ClientScenario { title: "works, is checked and merged", tell: completes_task },
-    ClientScenario { title: "asks, ends, goes on with the answer", tell: asks_question },
+    ClientScenario { title: "asks, exits, resumes with the answer", tell: asks_question },
     ClientScenario { title: "loses its wrapper and supervisor", tell: is_orphaned },
     ClientScenario { title: "ends without a report", tell: says_nothing },
 ];
 
-/// The file that says what an attempt was given.
+/// The file into which a script saves the attempt's environment variables.
 const HELD: &str = "held.env";
 
-/// What the model says. A command that looks for the first attempt does there what goes wrong.
+/// Returns the model's scripts. A command that tests for the first attempt fails in that attempt only.
 pub(super) fn client_scripts(client: Client) -> ModelScripts {
     let commit = client.commit_command();
     let finish =
@@ -87,8 +87,8 @@ fn is_orphaned(ground: &ClientSandbox) -> Result<(), String> {
     let (_, attempts) = ground.show_task("c")?;
     let path = Path::new(attempts[0]["worktree"]["path"].as_str().unwrap_or_default()).join(HELD);
     wait_until("the long command runs", || path.exists())?;
-    // A client that has still to tell of it would end for want of a listener, and nobody would be left.
-    wait_until("the client has told of it", || ground.client_log("c").contains(HELD))?;
+    // A client with unread output would exit on a broken pipe, and no orphan would remain to be tested.
+    wait_until("the client has reported it", || ground.client_log("c").contains(HELD))?;
     let held = holder_variables(&path)?;
     let workers = ground.run_for_data(&["orch", "ps"])?;
     let wrapper = workers["workers"][0]["pid"].as_u64().and_then(|number| u32::try_from(number).ok());
@@ -98,7 +98,7 @@ fn is_orphaned(ground: &ClientSandbox) -> Result<(), String> {
     drive.kill()?;
     kill_process(wrapper);
     wait_until("the wrapper has ended", || !Path::new(&format!("/proc/{wrapper}/cmdline")).exists())?;
-    expect_equal("whether its client goes on by itself", ground.processes_with_text(&tag).len() >= 2, true)?;
+    expect_equal("whether its client still runs", ground.processes_with_text(&tag).len() >= 2, true)?;
 
     ground.start_drive()?.wait_for_success()?;
     expect_equal("the processes with the tag of the lost attempt", ground.processes_with_text(&tag), vec![])?;
@@ -122,7 +122,7 @@ fn says_nothing(ground: &ClientSandbox) -> Result<(), String> {
     expect_equal("why the first attempt failed", reason, "it exited without a report")
 }
 
-/// How far the script was, each time that the model was asked; again and again counts once.
+/// Returns the script's step at each request to the model, without consecutive repetitions.
 fn script_progress(ground: &ClientSandbox) -> Vec<usize> {
     let mut steps: Vec<usize> =
         ground.model_exchanges().iter().map(|heard| heard.conversation.steps_done).collect();
@@ -130,7 +130,7 @@ fn script_progress(ground: &ClientSandbox) -> Vec<usize> {
     steps
 }
 
-/// The variables that an attempt was given, which say who it is.
+/// Reads the environment variables that identify an attempt's holder.
 fn holder_variables(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{} cannot be read: {error}.", path.display()))?;

@@ -1,6 +1,7 @@
-//! Real agent clients under our supervisor, against a scripted model: what `cargo xtask agents` runs.
+//! Runs real agent clients under our supervisor against a scripted model: the program behind `cargo xtask
+//! agents`.
 //!
-//! `agents PROGRAMS CLIENT=MODULES…`: the folder of our programs, and the folder `node_modules` of each client.
+//! `agents PROGRAMS CLIENT=MODULES…`: the folder of our programs, and the `node_modules` folder of each client.
 
 #![expect(
     clippy::print_stdout,
@@ -15,7 +16,7 @@ use std::time::Instant;
 use orch_testkit::agents::client::{Client, InstalledClient};
 use orch_testkit::agents::{ClientScenario, STORIES};
 
-/// A client, and the folder `node_modules` that it is in.
+/// A client and the `node_modules` folder that contains it.
 type ClientLocation = (Client, PathBuf);
 
 fn main() -> ExitCode {
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads where our programs are, and the clients.
+/// Parses the folder of our programs and the clients.
 fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, Vec<ClientLocation>), String> {
     let programs = words.next().ok_or("usage: agents PROGRAMS CLIENT=MODULES…")?;
     let client = |word: String| {
@@ -41,7 +42,7 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<(PathBuf, V
     Ok((programs.into(), words.map(client).collect::<Result<_, String>>()?))
 }
 
-/// Tells every story with every client, also after one that failed.
+/// Runs every scenario with every client, also after a failure.
 fn run_scenarios(programs: &Path, clients: &[ClientLocation]) -> Result<(), String> {
     let begin = Instant::now();
     let mut installed = Vec::new();

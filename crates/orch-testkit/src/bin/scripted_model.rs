@@ -1,6 +1,6 @@
-//! A scripted model to try real agent clients with by hand: `scripted_model SCRIPTS.json [PORT]`.
+//! Runs the scripted model on its own, to test agent clients by hand: `scripted_model SCRIPTS.json [PORT]`.
 //!
-//! It prints where it listens and answers until it is ended.
+//! It prints its URL and serves requests until it is killed.
 
 #![expect(
     clippy::print_stdout,

@@ -1,6 +1,6 @@
-//! Storm after storm, or simulation after simulation, for as long as one likes: what `cargo xtask soak` runs.
+//! Runs storms or simulations one after another for a given time: the program behind `cargo xtask soak`.
 //!
-//! Each has a store of its own and a seed of its own, counted up from the first.
+//! Each one has a store and a seed of its own; seeds count up from the first.
 
 #![expect(
     clippy::print_stdout,
@@ -17,22 +17,23 @@ use orch_testkit::program::TestPrograms;
 use orch_testkit::simulate::{self, SimulationReport};
 use orch_testkit::storm::{KillStorm, StormTally};
 
-/// A store that grows for longer slows the storm down and shows nothing new.
+/// The number of kills after which a new store is used: a larger store slows the storm down without finding
+/// more.
 const KILLS_PER_STORE: usize = 2_000;
 
-/// How many kills lie between two lines of progress.
+/// The number of kills between two lines of progress.
 const KILLS_PER_LINE: usize = 100;
 
-/// How long a simulation is, and how many lie between two lines of progress.
+/// The number of steps of a simulation, and of simulations between two lines of progress.
 const STEPS: usize = 200;
 const SIMULATIONS_PER_LINE: u64 = 100;
 
-/// For how long, where only kills are counted.
+/// The time limit if only the number of kills limits the soak.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What was asked for.
+/// The command line arguments.
 struct SoakOptions {
-    /// Where the built programs are.
+    /// The folder of the built programs.
     programs: PathBuf,
     kills: usize,
     simulations: u64,
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 impl SoakOptions {
-    /// Reads `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
+    /// Parses `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
     fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut programs, mut kills, mut simulations, mut minutes, mut seed) =
             (None, None, None, None, None);
@@ -84,7 +85,7 @@ impl SoakOptions {
             kills: usize::try_from(kills.unwrap_or(default)).unwrap_or(usize::MAX),
             simulations: simulations.unwrap_or(0),
             at_most: minutes.map_or(FOR_EVER, |minutes| Duration::from_secs(minutes * 60)),
-            // Any number that is another one each time.
+            // A random seed.
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32),
         })
     }
@@ -100,7 +101,7 @@ impl SoakOptions {
         Ok(())
     }
 
-    /// Simulation after simulation.
+    /// Runs simulations one after another.
     fn run_simulations(&self, begin: Instant) -> Result<(), String> {
         let mut total = SimulationReport::default();
         let mut done = 0;
@@ -122,7 +123,7 @@ impl SoakOptions {
         Ok(())
     }
 
-    /// Storm after storm.
+    /// Runs storms one after another.
     fn run_storms(&self, begin: Instant) -> Result<(), String> {
         let mut total = StormTally::default();
         let mut seed = self.seed;
@@ -133,14 +134,11 @@ impl SoakOptions {
             println!("seed {seed}: {tally}");
             seed += 1;
         }
-        println!(
-            "In {:.0} s: {total}. Nothing was lost, nothing is there twice.",
-            begin.elapsed().as_secs_f64()
-        );
+        println!("In {:.0} s: {total}. No change was lost or applied twice.", begin.elapsed().as_secs_f64());
         Ok(())
     }
 
-    /// One storm; a store that it broke is kept.
+    /// Runs one storm and keeps its store if the storm fails.
     fn run_storm(&self, seed: u64, kills: usize, at_most: Duration) -> Result<StormTally, String> {
         let folder = tempfile::Builder::new().prefix("orch-soak-").tempdir();
         let folder = folder.map_err(|error| format!("there is no temporary folder: {error}"))?;

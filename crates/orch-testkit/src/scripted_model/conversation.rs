@@ -1,49 +1,49 @@
-//! What a request tells: the script it is about, how far that is, and the shell that the client offers.
+//! Parses a request to the model: which script it plays, the step it has reached, and the client's shell tool.
 
 use serde_json::{Map, Value, json};
 
 use super::script::ScriptMarker;
 
-/// The language that a client speaks.
+/// The API of the model that a client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelApi {
-    /// OpenAI's Responses, of Codex.
+    /// OpenAI's Responses API, used by Codex.
     Responses,
-    /// Anthropic's Messages, of Claude Code.
+    /// Anthropic's Messages API, used by Claude Code.
     Messages,
 }
 
-/// The tool by which a client runs a command.
+/// The tool with which a client runs a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShellTool {
-    /// Its name.
+    /// The tool's name.
     pub name: String,
-    /// What its arguments are called, and of which kind they are.
+    /// The JSON schema of the tool's arguments.
     schema: Value,
 }
 
-/// A request, as far as a script needs it.
+/// The parts of a request that a script needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRequest {
-    /// In which language.
+    /// The API of the request.
     pub api: ModelApi,
-    /// Which model is asked.
+    /// The requested model.
     pub model: String,
-    /// Whether the answer is to be a stream of events.
+    /// Whether the client expects the reply as a stream of events.
     pub streams: bool,
-    /// Which script is played; none for what a client asks beside its task.
+    /// The script to play; `None` for requests that do not belong to the task.
     pub marker: Option<ScriptMarker>,
-    /// How many steps of it were answered and came back.
+    /// The number of completed steps of the script.
     pub steps_done: usize,
-    /// The newest words of the user.
+    /// The user's last message.
     pub last_said: String,
-    /// The output of the newest command.
+    /// The output of the last command.
     pub last_output: String,
-    /// The client's shell.
+    /// The client's shell tool.
     pub shell: Option<ShellTool>,
 }
 
-/// One part of a conversation, in either language.
+/// One part of a conversation, in either API.
 enum ChatPart {
     Said(String),
     Answered,
@@ -51,7 +51,7 @@ enum ChatPart {
 }
 
 impl ChatRequest {
-    /// Reads a request.
+    /// Parses a request.
     #[must_use]
     pub fn from_request(api: ModelApi, request: &Value) -> Self {
         let parts = match api {
@@ -71,7 +71,8 @@ impl ChatRequest {
         for part in parts {
             match part {
                 ChatPart::Said(text) => {
-                    // Steps count from the task on; what a client says before it is none of the script.
+                    // Steps count from the task's message; what the client sends before it is not part of the
+                    // script.
                     if conversation.marker.is_none() {
                         conversation.marker = ScriptMarker::find_in(&text);
                         conversation.steps_done = 0;
@@ -85,7 +86,7 @@ impl ChatRequest {
                 }
             }
         }
-        // Titles and summaries are asked for without tools, with the task's text in them.
+        // Clients request titles and summaries with the task's text, but without tools.
         if conversation.shell.is_none() {
             conversation.marker = None;
         }
@@ -94,7 +95,7 @@ impl ChatRequest {
 }
 
 impl ShellTool {
-    /// The arguments that run a command.
+    /// Returns the tool's arguments that run a command.
     #[must_use]
     pub fn call_arguments(&self, command: &str) -> Value {
         let properties = &self.schema["properties"];
@@ -106,7 +107,7 @@ impl ShellTool {
         };
         let mut arguments = Map::new();
         arguments.insert(name.to_owned(), value);
-        // Codex gives back a command that takes longer before it has ended.
+        // Codex returns from a longer command before the command has ended.
         if properties["yield_time_ms"].is_object() {
             arguments.insert("yield_time_ms".to_owned(), Value::from(YIELD_MS));
         }
@@ -118,10 +119,10 @@ impl ShellTool {
     }
 }
 
-/// How long Codex is to wait for a command, in its own unit; the most that it allows.
+/// How long Codex waits for a command, in milliseconds: the maximum that it permits.
 const YIELD_MS: u64 = 30_000;
 
-/// The tool whose arguments hold a command.
+/// Finds the tool whose arguments contain a command.
 fn find_shell(request: &Value) -> Option<ShellTool> {
     let takes_command = |schema: &Value| {
         let properties = &schema["properties"];
@@ -136,7 +137,7 @@ fn find_shell(request: &Value) -> Option<ShellTool> {
     })
 }
 
-/// Items of a list, one for each thing said, called or put out.
+/// Parses the Responses API's list of items: one for each message, tool call and tool output.
 fn responses_parts(request: &Value) -> Vec<ChatPart> {
     let part = |item: &Value| {
         let kind = item["type"].as_str().unwrap_or("message");
@@ -156,7 +157,8 @@ fn responses_parts(request: &Value) -> Vec<ChatPart> {
     }
 }
 
-/// Messages, which hold blocks; an answer that calls a tool counts when the tool's result is there.
+/// Parses the Messages API's list of messages, which consist of blocks; a tool call counts as a step when its
+/// result is present.
 fn messages_parts(request: &Value) -> Vec<ChatPart> {
     let mut parts = Vec::new();
     for message in request["messages"].as_array().into_iter().flatten() {
@@ -178,7 +180,7 @@ fn messages_parts(request: &Value) -> Vec<ChatPart> {
     parts
 }
 
-/// All text in a content, which is a text or a list of blocks that may hold one.
+/// Returns all text of a content, which is a string or a list of blocks.
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),

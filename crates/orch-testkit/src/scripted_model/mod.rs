@@ -1,9 +1,9 @@
-//! A model that says what a script says: the other end of a real agent client, on this machine alone.
+//! A model server that plays scripts: the counterpart of a real agent client, on the local machine only.
 //!
-//! A client is given a task whose text holds `MOCK:SCRIPT NAME`. Every request carries the whole conversation so far,
-//! so [`conversation`] reads from it which script is played and how many of its steps were, [`script`] says what comes
-//! next, [`reply`] puts it into the client's own words, and [`server`] is the bit of HTTP around it. Nothing is
-//! remembered between requests: clients may retry, start again and work side by side.
+//! The text of a client's task contains `MOCK:SCRIPT NAME`. Every request carries the whole conversation so
+//! far, from which [`conversation`] derives the script and the number of completed steps; [`script`] returns
+//! the next step, [`reply`] encodes it for the client's API, and [`server`] is the HTTP server. No state is
+//! kept between requests, so clients may retry, restart and run concurrently.
 
 mod conversation;
 mod reply;

@@ -1,15 +1,15 @@
-//! Answers in the words of either language, whole or as a stream of events.
+//! Encodes replies for either API, as one document or as a stream of events.
 
 use serde_json::{Value, json};
 
 use super::conversation::{ChatRequest, ModelApi};
 use super::script::ScriptStep;
 
-/// What every answer is said to have used.
+/// The number of input tokens that every reply reports.
 const INPUT_TOKENS: u64 = 1_000;
 const OUTPUT_TOKENS: u64 = 50;
 
-/// An answer: its only item, and the number by which its ids are told from all others.
+/// A reply: its only item, and the number that makes its ids unique.
 pub(super) struct ModelReply {
     api: ModelApi,
     model: String,
@@ -18,7 +18,7 @@ pub(super) struct ModelReply {
     calls: bool,
 }
 
-/// What an answer to this conversation looks like; a client without a shell is told so in words.
+/// Makes the reply to a conversation; for a client without a shell tool it is a text that says so.
 pub(super) fn reply_to(conversation: &ChatRequest, step: &ScriptStep, number: u64) -> ModelReply {
     let call = match (step, &conversation.shell) {
         (ScriptStep::Shell(command), Some(shell)) => {
@@ -49,7 +49,7 @@ pub(super) fn reply_to(conversation: &ChatRequest, step: &ScriptStep, number: u6
 }
 
 impl ModelReply {
-    /// The whole of it, as one document.
+    /// Encodes the reply as one document.
     pub(super) fn to_document(&self) -> Value {
         match self.api {
             ModelApi::Responses => json!({
@@ -73,13 +73,13 @@ impl ModelReply {
         }
     }
 
-    /// The same as the text of a stream of events.
+    /// Encodes the reply as the text of an event stream.
     pub(super) fn to_event_stream(&self) -> String {
         let events = match self.api {
             ModelApi::Responses => self.responses_events(),
             ModelApi::Messages => self.messages_events(),
         };
-        // Every event says its kind twice: in its own line, and in its document.
+        // Every event states its kind twice: in its `event` line and in its document.
         let text = |event: &Value| {
             let kind = event["type"].as_str().unwrap_or_default();
             format!("event: {kind}\ndata: {event}\n\n")
@@ -119,7 +119,7 @@ impl ModelReply {
         begun["stop_reason"] = Value::Null;
         let mut block = self.item.clone();
         let delta = if self.calls {
-            // The arguments come as pieces of a JSON text.
+            // The arguments are sent in fragments of JSON text.
             block["input"] = json!({});
             json!({"type": "input_json_delta", "partial_json": self.item["input"].to_string()})
         } else {

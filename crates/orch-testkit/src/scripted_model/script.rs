@@ -1,28 +1,28 @@
-//! Scripts: what the model says, step by step.
+//! Scripts: the model's replies, step by step.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What stands before a script's name in the text of a task.
+/// The prefix of a script's name in the text of a task.
 const MARK: &str = "MOCK:";
 
-/// What is said to whom no script is played, such as a client that looks for a title.
+/// The reply to a request without a script, such as a request for a title.
 const ASIDE: &str = "Very well.";
 
-/// What is said when a script is over.
+/// The reply after the last step of a script.
 const OVER: &str = "Nothing is left to do.";
 
-/// One answer of the model.
+/// One reply of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScriptStep {
-    /// A command for the client's shell.
+    /// A command for the client's shell tool.
     Shell(String),
-    /// Words, with which the client's turn ends.
+    /// A text, which ends the client's turn.
     Say(String),
 }
 
-/// Which script is asked for, and the name that stands for `{name}` in it.
+/// The script that a task requests, and the value of `{name}` in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptMarker {
     /// The script.
@@ -32,7 +32,7 @@ pub struct ScriptMarker {
 }
 
 impl ScriptMarker {
-    /// The first in a text.
+    /// Finds the first marker in a text.
     #[must_use]
     pub fn find_in(text: &str) -> Option<Self> {
         text.match_indices(MARK).find_map(|(at, _)| {
@@ -45,21 +45,21 @@ impl ScriptMarker {
     }
 }
 
-/// The letters, digits and dashes that a text begins with.
+/// Returns the letters, digits and dashes that a text begins with.
 fn leading_word(text: &str) -> &str {
     let end = text.find(|character: char| !(character.is_ascii_alphanumeric() || character == '-'));
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Scripts by their names.
+/// Scripts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelScripts(BTreeMap<String, Vec<ScriptStep>>);
 
 impl ModelScripts {
-    /// Reads `{"NAME": [{"shell": "COMMAND"}, {"say": "WORDS"}]}`.
+    /// Parses `{"NAME": [{"shell": "COMMAND"}, {"say": "WORDS"}]}`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The document has another shape.
     pub fn from_document(document: &Value) -> Result<Self, String> {
         let scripts = document.as_object().ok_or("scripts are an object of lists.")?;
         let read = |(name, steps): (&String, &Value)| {
@@ -72,7 +72,7 @@ impl ModelScripts {
         scripts.iter().map(read).collect::<Result<_, String>>().map(Self)
     }
 
-    /// What is answered to a marker after so many steps.
+    /// Returns the reply to a marker after a number of completed steps.
     #[must_use]
     pub fn step_for(&self, marker: Option<&ScriptMarker>, steps_done: usize) -> ScriptStep {
         let Some(marker) = marker else { return ScriptStep::Say(ASIDE.to_owned()) };

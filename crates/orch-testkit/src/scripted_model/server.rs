@@ -1,4 +1,4 @@
-//! The bit of HTTP/1.1 around the model: loopback only, one request for each connection.
+//! A minimal HTTP/1.1 server for the model: loopback only, one request for each connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,49 +13,49 @@ use super::conversation::{ChatRequest, ModelApi};
 use super::reply;
 use super::script::{ModelScripts, ScriptStep};
 
-/// The most bytes of a request, and of a line of its head.
+/// The maximum number of bytes of a request's body, and of a line of its head.
 const BODY_MAX: usize = 32 << 20;
 const LINE_MAX: u64 = 64 << 10;
 
-/// How long a client may take to send its request or to read the answer.
+/// Time limit for a client to send its request or to read the response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the model was told and what it said.
+/// A request to the model and its reply.
 #[derive(Clone, Debug)]
 pub struct ModelExchange {
     /// The request.
     pub conversation: ChatRequest,
-    /// The answer.
+    /// The step of the script with which the model replied.
     pub answer: ScriptStep,
 }
 
-/// A model that listens until it is dropped.
+/// A model server that listens until it is dropped.
 #[derive(Debug)]
 pub struct ScriptedModel {
     address: SocketAddr,
     desk: Arc<ModelServer>,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct ModelServer {
     scripts: ModelScripts,
-    /// Of answers so far, for ids that are told from all others.
+    /// The number of replies so far, from which unique ids are made.
     number: AtomicU64,
     heard: Mutex<Vec<ModelExchange>>,
     closed: AtomicBool,
 }
 
-/// A request.
+/// An HTTP request.
 #[derive(Debug, PartialEq, Eq)]
 struct HttpRequest {
     method: String,
-    /// Without what is behind a `?`.
+    /// The path without the query string.
     path: String,
     body: Vec<u8>,
 }
 
-/// What goes back.
+/// An HTTP response.
 struct HttpResponse {
     status: &'static str,
     kind: &'static str,
@@ -63,10 +63,10 @@ struct HttpResponse {
 }
 
 impl ScriptedModel {
-    /// Listens at this port of the machine's own address, or at any.
+    /// Listens on this loopback port, or on any free one.
     ///
     /// # Errors
-    /// The port is taken.
+    /// The port is in use.
     pub fn listen(scripts: ModelScripts, port: Option<u16>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))?;
         let address = listener.local_addr()?;
@@ -83,20 +83,20 @@ impl ScriptedModel {
                     return;
                 }
                 let (Ok(connection), desk) = (connection, Arc::clone(&shared)) else { continue };
-                // A client that goes away in the middle is not the model's concern.
+                // A client that closes its connection early is not an error of the model.
                 thread::spawn(move || desk.serve_connection(&connection));
             }
         });
         Ok(Self { address, desk })
     }
 
-    /// Where it listens.
+    /// Returns the server's URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Everything so far that a script answered, in order.
+    /// Returns all exchanges so far that a script answered, in order.
     #[must_use]
     pub fn recorded_exchanges(&self) -> Vec<ModelExchange> {
         self.desk.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -106,7 +106,7 @@ impl ScriptedModel {
 impl Drop for ScriptedModel {
     fn drop(&mut self) {
         self.desk.closed.store(true, Ordering::Release);
-        // Wakes whoever waits for a connection; if it cannot be reached, it has gone already.
+        // Wakes the thread that accepts connections; if this fails, the thread has ended already.
         let _ = TcpStream::connect_timeout(&self.address, PATIENCE);
     }
 }
@@ -130,7 +130,7 @@ impl ModelServer {
                 return HttpResponse::from_document(&json!({"input_tokens": 1_000}));
             }
             ("GET" | "HEAD", "/") => return HttpResponse::from_document(&json!({})),
-            // A client that is told to come here for everything reaches nobody else.
+            // A client that uses this server as its proxy cannot reach another host.
             ("CONNECT", _) => {
                 return HttpResponse::error_response("403 Forbidden", "this machine alone is reached.");
             }
@@ -188,7 +188,7 @@ impl HttpRequest {
                 let size =
                     usize::from_str_radix(size, 16).map_err(|_| bad_request("a chunk has no size."))?;
                 read_body(from, size, &mut body)?;
-                // Each chunk ends its line, and so does the last one, which is empty.
+                // Each chunk ends with a line end, including the last one, which is empty.
                 read_line(from)?;
                 if size == 0 {
                     break;
@@ -207,7 +207,7 @@ impl HttpResponse {
         Self { status: "200 OK", kind: "application/json", body: document.to_string() }
     }
 
-    /// An error in the shape that both languages share.
+    /// Makes an error response in the shape that both APIs share.
     fn error_response(status: &'static str, message: &str) -> Self {
         let error = json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}});
         Self { status, ..Self::from_document(&error) }
@@ -224,7 +224,7 @@ impl HttpResponse {
     }
 }
 
-/// One line, without its end.
+/// Reads one line without its line end.
 fn read_line(from: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     from.take(LINE_MAX).read_line(&mut line)?;
@@ -232,7 +232,7 @@ fn read_line(from: &mut impl BufRead) -> io::Result<String> {
     Ok(whole.trim_end_matches('\r').to_owned())
 }
 
-/// So many bytes more.
+/// Reads this many bytes and appends them to the body.
 fn read_body(from: &mut impl BufRead, length: usize, body: &mut Vec<u8>) -> io::Result<()> {
     let begin = body.len();
     if length > BODY_MAX - begin.min(BODY_MAX) {

@@ -1,4 +1,4 @@
-//! Holding the store's rows to the oracle, and the history to the rows.
+//! Compares the store's rows with the oracle, and the history with the rows.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -13,10 +13,10 @@ use orch_store::{Fault, Store, Transaction, invariant};
 use super::oracle::{OracleModel, OracleRun, OracleRunState, OracleThreadState, OwnTaskState};
 use super::product_driver::{thread_holder, thread_id};
 
-/// The first difference, in words; or the store failed.
+/// The first difference as text, or a failure of the store.
 type DifferenceResult = Result<Option<String>, Fault>;
 
-/// Where the store differs from the oracle.
+/// Finds the first difference between the store and the oracle.
 pub(crate) fn store_difference(store: &mut Store, model: &OracleModel) -> DifferenceResult {
     store.read(|tx| {
         for (place, expected) in model.runs.iter().enumerate() {
@@ -34,13 +34,13 @@ pub(crate) fn store_difference(store: &mut Store, model: &OracleModel) -> Differ
     })
 }
 
-/// Which laws are broken.
+/// Finds the first law that the store breaks.
 pub(crate) fn invariant_breach(store: &mut Store) -> DifferenceResult {
     let breaches = store.read(invariant::find_violations)?;
     Ok(breaches.first().map(|breach| format!("{} is broken by {:?}", breach.invariant.name, breach.subjects)))
 }
 
-/// Collects what differs.
+/// Collects the differences.
 struct DifferenceCollector {
     subject: String,
     found: Option<String>,
@@ -63,7 +63,9 @@ impl DifferenceCollector {
 
 fn run_difference(tx: &mut Transaction<'_>, place: usize, expected: &OracleRun) -> DifferenceResult {
     let id = RunId(i64::try_from(place + 1).unwrap_or(i64::MAX));
-    let Some(stored) = run::load(tx, id)? else { return Ok(Some(format!("{} is gone", expected.name))) };
+    let Some(stored) = run::load(tx, id)? else {
+        return Ok(Some(format!("{} does not exist", expected.name)));
+    };
     let mut differences = DifferenceCollector::for_subject(expected.name.to_owned());
     differences.check_equal("its state", &stored.state.status().name(), &expected.state.name());
     if let (StoredState::Finished(stored), OracleRunState::Finished(expected)) =
@@ -108,7 +110,7 @@ fn task_difference(
     for (stored, expected) in attempts.iter().rev().zip(&expected.attempts) {
         differences.check_equal("an attempt's state", &stored.state.name(), &expected.state);
         differences.check_equal("an attempt's thread", &stored.thread, &Some(thread_id(expected.thread)));
-        // Who gave a thread up before anybody looked is written nowhere.
+        // The store does not record who released a thread before its attempt was reconciled.
         if stored.state.is_live() || matches!(expected.state, "accepted" | "failed") {
             differences.check_equal("an attempt's agent", &stored.agent.as_str(), &expected.agent);
         }
@@ -119,7 +121,7 @@ fn task_difference(
 fn thread_difference(tx: &mut Transaction<'_>, model: &OracleModel, place: usize) -> DifferenceResult {
     let expected = &model.threads[place];
     let id = thread_id(place);
-    let Some(stored) = thread::load(tx, id)? else { return Ok(Some(format!("{id} is gone"))) };
+    let Some(stored) = thread::load(tx, id)? else { return Ok(Some(format!("{id} does not exist"))) };
     let mut differences = DifferenceCollector::for_subject(id.to_string());
     differences.check_equal("its state", &stored.state.status().name(), &expected.state.name());
     differences.check_equal("its queue", &stored.head.to.as_str(), &expected.to);
@@ -162,7 +164,7 @@ fn thread_difference(tx: &mut Transaction<'_>, model: &OracleModel, place: usize
     Ok(differences.found)
 }
 
-/// The events that tell of a task's state.
+/// Returns whether an event of this kind records a change of a task's state.
 fn changes_task_state(kind: EventKind) -> bool {
     !matches!(
         kind,
@@ -179,7 +181,8 @@ fn changes_task_state(kind: EventKind) -> bool {
     )
 }
 
-/// Replays the history: each change of a task begins where the one before ended, and the last one ends where it is.
+/// Replays the history: each change of a task must start from the state where the previous one ended, and the
+/// last one must end in the task's current state.
 pub(crate) fn history_breach(store: &mut Store) -> DifferenceResult {
     store.read(|tx| {
         let mut states: HashMap<String, String> = HashMap::new();

@@ -1,9 +1,9 @@
-//! A lead and workers do anything at all, in any order, while time jumps; an oracle says what must come of it.
+//! Simulation: a lead and workers act at random while the clock jumps; an oracle predicts every outcome.
 //!
-//! Every step is an order drawn from a seed. The product gets it through a session, the oracle
-//! ([`oracle`]) through its own rules, and both must say the same; so must the store's rows, the laws of
-//! docs/invariants.md and the history. A failure names its seed and the steps that led there, and the seed brings
-//! it back.
+//! Each step is an action drawn from a seed. The product executes it through a session, the oracle
+//! ([`oracle`]) by its own rules, and both outcomes must agree; so must the store's rows, the laws of
+//! docs/invariants.md and the history. A failure reports its seed and its last steps, and the seed reproduces
+//! it.
 
 mod action;
 mod compare;
@@ -26,30 +26,30 @@ use action::{ActionGenerator, RUNS, SimulatedAction};
 use oracle::{OracleModel, OracleRun, OracleRunState};
 use product_driver::{ActionOutcome, ProductDriver, RepeatableRequest};
 
-/// How many steps lie between two looks at every row, as long as nothing is wrong.
+/// The number of steps between two comparisons of all rows, until one fails.
 const STEPS_PER_LOOK: usize = 10;
 
-/// How many of the last steps a failure tells.
+/// The number of last steps that a failure reports.
 const STEPS_TOLD: usize = 40;
 
-/// The kinds of order, as reports count them.
+/// The names of all kinds of action, as reports count them.
 pub use action::KINDS;
 
-/// What a simulation did.
+/// Counts of what a simulation did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SimulationReport {
-    /// Steps taken.
+    /// The number of steps.
     pub steps: usize,
-    /// How often each kind of order was carried out, not refused.
+    /// How often each kind of action succeeded.
     pub carried_out: BTreeMap<&'static str, usize>,
-    /// How often each kind of refusal was met.
+    /// How often each refusal occurred, by code.
     pub refused: BTreeMap<&'static str, usize>,
-    /// How often a repeated request was answered as the first time.
+    /// How often a repeated request returned its recorded response.
     pub replayed: usize,
 }
 
 impl SimulationReport {
-    /// Both together.
+    /// Returns the sums of two reports.
     #[must_use]
     pub fn merged_with(mut self, other: Self) -> Self {
         self.steps += other.steps;
@@ -64,14 +64,14 @@ impl SimulationReport {
     }
 }
 
-/// The product and the oracle do not agree.
+/// A disagreement between the product and the oracle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulationFailure {
-    /// The seed, which brings the failure back.
+    /// The seed, which reproduces the failure.
     pub seed: u64,
-    /// The step at which it was seen, from 1.
+    /// The step that found the failure, counted from 1.
     pub step: usize,
-    /// What is wrong.
+    /// The difference.
     pub what: String,
     /// The last steps, oldest first.
     pub told: Vec<String>,
@@ -88,28 +88,25 @@ impl fmt::Display for SimulationFailure {
 
 impl std::error::Error for SimulationFailure {}
 
-/// Simulates so many steps.
+/// Simulates a number of steps.
 ///
 /// # Errors
-/// The product does not do what the oracle says.
-///
-/// # Panics
-/// There is no place for a temporary store.
+/// The product disagrees with the oracle.
 pub fn run_simulation(seed: u64, steps: usize) -> Result<SimulationReport, Box<SimulationFailure>> {
-    // What went wrong between two looks is looked for again, more closely.
+    // A failure between two comparisons is reproduced with a comparison after every step.
     SimulatedWorld::new(seed)
         .run_steps(steps, STEPS_PER_LOOK)
         .or_else(|_| SimulatedWorld::new(seed).run_steps(steps, 1))
 }
 
-/// A request that was carried out, to be repeated later.
+/// An action that succeeded and may be repeated later.
 struct AppliedAction {
     order: SimulatedAction,
     request: RepeatableRequest,
     said: String,
 }
 
-/// A world under way.
+/// The state of a running simulation: the product, the oracle and the clock.
 struct SimulatedWorld {
     seed: u64,
     chance: SeededRng,
@@ -208,7 +205,7 @@ impl SimulatedWorld {
         Ok(self.report)
     }
 
-    /// One order; now and then an earlier one again.
+    /// Executes one action, or sometimes repeats an earlier one.
     fn run_step(&mut self, order: SimulatedAction) -> Result<(), String> {
         if let SimulatedAction::AdvanceClock(millis) = order {
             self.place.clock().advance(TimeSpan(millis));
@@ -227,7 +224,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// An order that was not given before.
+    /// Executes a new action.
     fn run_new_action(
         &mut self,
         order: SimulatedAction,
@@ -256,7 +253,7 @@ impl SimulatedWorld {
         Ok(())
     }
 
-    /// The same request once more, or another one under its name: nothing changes.
+    /// Repeats a request, or reuses its id for another one: nothing must change.
     fn repeat_request(&mut self) -> Result<(), String> {
         let index = self.chance.number_below(self.applied.len());
         let AppliedAction { order, request, said } = &self.applied[index];
@@ -299,14 +296,14 @@ impl SimulatedWorld {
         }
     }
 
-    /// The time of the next transaction.
+    /// Returns the time of the next transaction.
     fn next_time(&mut self) -> Result<oracle::UnixMillis, String> {
         let clock = self.place.clock().now();
         let now = self.store.read(|tx| tx.transaction_time(clock)).map_err(|fault| format!("{fault:?}"))?;
         Ok(now.0)
     }
 
-    /// Everything in the store, against the oracle and the laws.
+    /// Compares the whole store with the oracle and checks all laws.
     fn compare_all(&mut self) -> Result<(), String> {
         let checks = [
             compare::store_difference(&mut self.store, &self.model),

@@ -1,4 +1,4 @@
-//! Giving an order to the product, and putting its outcome in the oracle's words.
+//! Executes an action with the product and maps the outcome to the oracle's terms.
 
 use orch_core::event::AwaitedEvent;
 use orch_core::id::{Slug, ThreadId};
@@ -19,31 +19,31 @@ use super::action::{NamedTask, PresentedToken, RUNS, ReadQuery, SimulatedAction}
 use super::oracle::{ClaimAction, OracleEdit, OracleModel, OracleReply, OracleTask, PlanLine, UnixMillis};
 use crate::test_session::{parse_slug, whole_page};
 
-/// A request that may be repeated.
+/// A request with a request id.
 pub(crate) struct RepeatableRequest {
     pub(crate) key: String,
     pub(crate) fingerprint: String,
 }
 
-/// What the product made of an order.
+/// The product's outcome of an action.
 pub(crate) struct ActionOutcome {
     pub(crate) said: OracleReply,
-    /// The answer is that of an earlier request.
+    /// Whether the response is the recorded one of an earlier request.
     pub(crate) replayed: bool,
-    /// The token that a claim got.
+    /// The token that a claim returned; empty otherwise.
     pub(crate) token: String,
 }
 
-/// The product at work.
+/// Executes actions through a session.
 pub(crate) struct ProductDriver<'a> {
     pub(crate) session: &'a mut Session,
-    /// Which tokens there are.
+    /// The model, whose tokens the actions refer to.
     pub(crate) model: &'a OracleModel,
     pub(crate) request: Option<&'a RepeatableRequest>,
 }
 
 impl ProductDriver<'_> {
-    /// Gives an order; `Err` is an outcome that no request may have.
+    /// Executes an action; `Err` is an outcome that no request may have.
     pub(crate) fn perform_action(&mut self, order: &SimulatedAction) -> Result<ActionOutcome, String> {
         match order {
             SimulatedAction::AdvanceClock(_) => Ok(plain_outcome("passed")),
@@ -79,7 +79,7 @@ impl ProductDriver<'_> {
         }
     }
 
-    /// Calls an operation, with the request id where there is one.
+    /// Calls an operation, with the request id if there is one.
     fn call_operation<T>(
         &mut self,
         tell: impl Fn(&T) -> String,
@@ -99,7 +99,7 @@ impl ProductDriver<'_> {
         Ok(ActionOutcome { said, replayed, token: String::new() })
     }
 
-    /// The secret of a token; one that was never given where there is none.
+    /// Returns a token's secret, or an invented one for an unknown token.
     fn token_secret(&self, held: PresentedToken) -> String {
         self.model.tokens.get(held.token).map_or("lt-none".to_owned(), |token| token.secret.clone())
     }
@@ -435,7 +435,7 @@ fn plain_outcome(said: &str) -> ActionOutcome {
     ActionOutcome { said: Ok(said.to_owned()), replayed: false, token: String::new() }
 }
 
-/// A thread's number by its place.
+/// Returns the id of the thread at an index.
 pub(crate) fn thread_id(thread: usize) -> ThreadId {
     ThreadId(i64::try_from(thread + 1).unwrap_or(i64::MAX))
 }
@@ -496,7 +496,7 @@ fn dispatched_text(dispatched: &dispatch::DispatchOutcome) -> String {
     format!("{} {thread} {}", attempt.name, attempt.agent)
 }
 
-/// Who holds a thread.
+/// Returns the holder that a thread records.
 pub(crate) fn thread_holder(thread: &Thread) -> Option<&Slug> {
     match &thread.state {
         ThreadState::Claimed { hold, .. } | ThreadState::Blocked { hold, .. } => Some(&hold.holder),
@@ -504,7 +504,7 @@ pub(crate) fn thread_holder(thread: &Thread) -> Option<&Slug> {
     }
 }
 
-/// Why a task was not dispatched, by name.
+/// Returns the name of the refusal that an error carries.
 fn error_name(error: &Error) -> &'static str {
     match error {
         Error::Refused(refusal) => refusal_name(refusal),
@@ -512,7 +512,7 @@ fn error_name(error: &Error) -> &'static str {
     }
 }
 
-/// A refusal's name.
+/// Returns the name of a refusal's variant.
 fn refusal_name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::InPlan { refusal, .. } => refusal_name(refusal),

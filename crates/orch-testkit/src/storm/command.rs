@@ -1,6 +1,6 @@
-//! One command of a storm, and what it must leave behind when it was applied.
+//! A command of a storm, and the effect that it must have once it was applied.
 
-/// Which command.
+/// The kind of command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum CommandKind {
     Send,
@@ -38,7 +38,7 @@ pub(super) enum CommandKind {
     Status,
 }
 
-/// How often each command is drawn, of all together.
+/// The relative frequency of each kind of command.
 pub(super) const WEIGHTS: [(CommandKind, usize); 33] = [
     (CommandKind::Send, 7),
     (CommandKind::Note, 4),
@@ -76,47 +76,47 @@ pub(super) const WEIGHTS: [(CommandKind, usize); 33] = [
 ];
 
 impl CommandKind {
-    /// Whether it changes nothing that may be asked for again.
+    /// Returns whether the command changes nothing, and so takes no request id.
     pub(super) fn is_read_only(self) -> bool {
         matches!(self, Self::Wait | Self::Status)
     }
 
-    /// Whether it may block until something happens.
+    /// Returns whether the command may block until an event occurs.
     pub(super) fn may_wait(self) -> bool {
         matches!(self, Self::Wait | Self::ClaimWaiting)
     }
 }
 
-/// What a command leaves when it was applied; markers are unique texts.
+/// The effect of an applied command; markers are unique texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CommandEffect {
-    /// Nothing but its receipt can be counted.
+    /// Only a receipt.
     Receipt,
     /// A thread with the marker as subject, and its first message.
     Thread,
     /// A message with the marker as text.
     Message,
-    /// The same, or nothing where what it asks for was so already.
+    /// A message with the marker as text, or nothing if the requested state already held.
     MessageOrNothing,
     /// A run with the marker as title.
     Run,
-    /// So many tasks with titles that begin with the marker: all or none.
+    /// This many tasks whose titles begin with the marker: all or none.
     Tasks(usize),
-    /// An event that tells the marker as reason.
+    /// An event with the marker as reason.
     Reason,
-    /// A token.
+    /// A lease token.
     Token,
-    /// As many attempts as its answer names.
+    /// As many attempts as the answer lists.
     Attempts,
 }
 
-/// One command.
+/// A command to execute.
 #[derive(Clone, Debug)]
 pub(super) struct StormCommand {
     pub(super) kind: CommandKind,
-    /// The command line, from the program's name on.
+    /// The command line, beginning with the program's name.
     pub(super) words: Vec<String>,
-    /// Its request id; none where there is nothing to repeat.
+    /// The request id; `None` for a command that cannot be repeated.
     pub(super) request: Option<String>,
     pub(super) marker: String,
     pub(super) effect: CommandEffect,

@@ -1,4 +1,4 @@
-//! Draws the next command, one that makes sense in the world as it was last seen.
+//! Draws random commands, most of them valid in the last snapshot.
 
 use std::path::PathBuf;
 
@@ -6,18 +6,18 @@ use super::command::{CommandEffect, CommandKind, StormCommand, WEIGHTS};
 use super::snapshot::StoreSnapshot;
 use crate::seeded_rng::SeededRng;
 
-/// Who works: agents of their own, and one queue that they share.
+/// The workers, and one shared queue.
 const AGENTS: [&str; 4] = ["ana", "bo", "cy", "pool"];
 
-/// Makes orders with request ids and markers that nobody else uses.
+/// Generates commands with unique request ids and markers.
 pub(super) struct CommandGenerator {
     seed: u64,
     made: usize,
-    /// Where plan files are put.
+    /// The folder for plan files.
     folder: PathBuf,
 }
 
-/// A command line under way to become an order.
+/// A command line without its request id.
 struct CommandDraft {
     words: Vec<String>,
     effect: CommandEffect,
@@ -39,7 +39,7 @@ impl CommandGenerator {
         Self { seed, made: 0, folder }
     }
 
-    /// The next order.
+    /// Draws the next command.
     pub(super) fn next_command(
         &mut self,
         chance: &mut SeededRng,
@@ -52,7 +52,7 @@ impl CommandGenerator {
             None => self.orch_draft(kind, &marker, chance, world)?,
             drawn => drawn,
         };
-        // Where there is nothing to do, there will be.
+        // Where nothing suits the drawn command, new work is made for later ones.
         let (kind, draft) = match drawn {
             Some(draft) => (kind, draft),
             None if chance.is_within_percent(50) || world.runs.is_empty() => {
@@ -68,7 +68,7 @@ impl CommandGenerator {
         Ok(StormCommand { kind, words, request, marker, effect: draft.effect })
     }
 
-    /// The commands of `orch`; `None` where there is nothing to do.
+    /// Drafts a command of `orch`; `None` if nothing in the store suits it.
     fn orch_draft(
         &self,
         kind: CommandKind,
@@ -82,7 +82,7 @@ impl CommandGenerator {
         Ok(run_draft(kind, marker, chance, world).or_else(|| task_draft(kind, marker, chance, world)))
     }
 
-    /// A plan of a few tasks in a file, a chain with a loose end.
+    /// Drafts `plan add` with a new file of a few tasks: a chain and one independent task.
     fn plan_add_draft(
         &self,
         marker: &str,
@@ -121,7 +121,7 @@ fn pick_kind(chance: &mut SeededRng) -> CommandKind {
     CommandKind::Send
 }
 
-/// The commands of `inbox`; `None` for another one, or where there is nothing for it to do.
+/// Drafts a command of `inbox`; `None` for another command, or if nothing in the store suits it.
 fn inbox_draft(
     kind: CommandKind,
     marker: &str,
@@ -135,7 +135,7 @@ fn inbox_draft(
     }
 }
 
-/// The commands of `inbox` that name an agent and no thread; `None` where there is nothing for them to do.
+/// Drafts a command of `inbox` that names an agent and no thread; `None` if nothing in the store suits it.
 fn agent_draft(kind: CommandKind, chance: &mut SeededRng, world: &StoreSnapshot) -> Option<CommandDraft> {
     Some(match kind {
         CommandKind::Wait => {
@@ -145,7 +145,7 @@ fn agent_draft(kind: CommandKind, chance: &mut SeededRng, world: &StoreSnapshot)
             CommandDraft::new(CommandEffect::Receipt, &words)
         }
         CommandKind::ClaimWaiting => {
-            // Mostly a queue without work, where it really waits.
+            // Mostly a queue without work, where the command has to wait.
             let queue = if chance.is_within_percent(70) { "nobody" } else { chance.pick(&AGENTS)? };
             let words = ["inbox", "claim", "--for", queue, "--wait", "200ms"];
             CommandDraft::new(CommandEffect::Token, &words)
@@ -161,7 +161,7 @@ fn agent_draft(kind: CommandKind, chance: &mut SeededRng, world: &StoreSnapshot)
     })
 }
 
-/// The state of the threads that a command is mostly given.
+/// Draws the state of the thread that a command gets, usually a valid one.
 fn likely_thread_state(kind: CommandKind, chance: &mut SeededRng) -> &'static str {
     match kind {
         CommandKind::Claim => "queued",
@@ -180,7 +180,7 @@ fn likely_thread_state(kind: CommandKind, chance: &mut SeededRng) -> &'static st
     }
 }
 
-/// The commands of `inbox` that name a thread; `None` for another one, or where there is no such thread.
+/// Drafts a command of `inbox` that names a thread; `None` for another command, or without a suitable thread.
 fn thread_draft(
     kind: CommandKind,
     marker: &str,
@@ -226,7 +226,7 @@ fn send_draft(marker: &str, chance: &mut SeededRng) -> CommandDraft {
     let body = long_text(marker, chance);
     let words = ["inbox", "send", "--from", "lead", "--to", to, "--subject", marker, "--body", &body];
     let draft = CommandDraft::new(CommandEffect::Thread, &words);
-    // Some leases are so short that they are lost while the storm lasts.
+    // Some leases are so short that they expire during the storm.
     if chance.is_within_percent(20) { draft.with_words(&["--lease", "1s"]) } else { draft }
 }
 
@@ -242,7 +242,7 @@ fn task_add_draft(marker: &str, chance: &mut SeededRng, world: &StoreSnapshot) -
     }
 }
 
-/// Commands about a whole run.
+/// Drafts a command on a run.
 fn run_draft(
     kind: CommandKind,
     marker: &str,
@@ -276,7 +276,7 @@ fn run_draft(
     Some(CommandDraft::new(CommandEffect::Receipt, &words))
 }
 
-/// Commands about one task.
+/// Drafts a command on a task.
 fn task_draft(
     kind: CommandKind,
     marker: &str,
@@ -327,7 +327,7 @@ fn task_draft(
     })
 }
 
-/// The marker with so much behind it that some commands write many pages.
+/// Returns the marker followed by padding, so that some commands write many database pages.
 fn long_text(marker: &str, chance: &mut SeededRng) -> String {
     let filler =
         if chance.is_within_percent(20) { chance.number_below(40_000) } else { chance.number_below(40) };

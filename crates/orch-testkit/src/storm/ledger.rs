@@ -1,4 +1,4 @@
-//! What every command of a storm was told, and whether it can be true.
+//! Records how each command of a storm ended, and checks that the outcomes are consistent.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::StormTally;
 use super::command::{CommandEffect, StormCommand};
 use crate::program::{ProcessOutput, ProgramReply};
 
-/// What the state of things may say no with; anything else is a defect.
+/// Error codes that the state of the store can cause; any other code is a defect.
 const REFUSALS: [&str; 19] = [
     "agent_not_found",
     "already_claimed",
@@ -36,25 +36,25 @@ const REFUSALS: [&str; 19] = [
     "timeout",
 ];
 
-/// One command and what is known of it.
+/// A command and its outcomes so far.
 pub(super) struct RecordedCommand {
     pub(super) order: StormCommand,
-    /// The `data` of its first `ok`.
+    /// The `data` of the first `ok`.
     pub(super) answer: Option<Value>,
-    /// Whether it was killed at least once.
+    /// Whether the command was killed at least once.
     pub(super) was_killed: bool,
-    /// Whether it was ever refused: then it need not be there.
+    /// Whether the command was ever refused, so that it need not have been applied.
     refused: bool,
 }
 
 impl RecordedCommand {
-    /// Whether nobody was ever told how it ended.
+    /// Returns whether the command was killed and its outcome is unknown.
     fn is_lost(&self) -> bool {
         self.was_killed && self.answer.is_none() && !self.refused && self.order.request.is_some()
     }
 }
 
-/// All commands, in the order in which they were first started.
+/// All commands, in the order of their first start.
 #[derive(Default)]
 pub(super) struct CommandLedger {
     pub(super) entries: Vec<RecordedCommand>,
@@ -66,12 +66,12 @@ impl CommandLedger {
         self.entries.len() - 1
     }
 
-    /// Commands that were killed before they answered.
+    /// Returns the commands that were killed before they answered.
     pub(super) fn lost_commands(&self) -> Vec<usize> {
         (0..self.entries.len()).filter(|index| self.entries[*index].is_lost()).collect()
     }
 
-    /// Writes down how a command ended, or says why it cannot have ended so.
+    /// Records how a command ended; `Err` explains why this outcome is impossible.
     pub(super) fn record_end(
         &mut self,
         index: usize,
@@ -87,7 +87,7 @@ impl CommandLedger {
                 tally.answered += 1;
                 if replayed && first {
                     return Err(entry
-                        .wrong_end_message("it is said to have been applied before it was started", ended));
+                        .wrong_end_message("it claims to have been applied before it was started", ended));
                 }
                 match &entry.answer {
                     Some(before) if *before != data || !replayed => {
@@ -114,7 +114,8 @@ impl CommandLedger {
         Ok(())
     }
 
-    /// Looks up whether these commands were applied, learns the tokens they gave, and counts where the kills hit.
+    /// Looks up whether these commands were applied, collects the issued tokens, and counts when the kills
+    /// took effect.
     pub(super) fn learn_applied(
         &self,
         session: &mut Session,
@@ -146,7 +147,7 @@ impl CommandLedger {
         Ok(())
     }
 
-    /// The recorded answer of a command that was applied.
+    /// Returns the recorded answer of a command; `None` if it was not applied.
     pub(super) fn recorded_reply(
         &self,
         index: usize,
@@ -170,7 +171,7 @@ impl RecordedCommand {
     }
 }
 
-/// A command line for people, with long texts cut.
+/// Returns a command line for display, with long words truncated.
 pub(super) fn command_text(words: &[String]) -> String {
     let cut = |word: &String| if word.len() > 60 { format!("{}…", &word[..60]) } else { word.clone() };
     words.iter().map(cut).collect::<Vec<_>>().join(" ")

@@ -1,10 +1,10 @@
-//! Storms: random commands as real processes, killed at random moments, several at once.
+//! Storms: random commands run as concurrent processes and are killed at random moments.
 //!
-//! Each command carries a marker and a request id. A storm knows what every command was told, and at its end asks
-//! the store whether that is true: what said `ok` is there, what was killed is there wholly or not at all and may be
-//! repeated, nothing is there twice, and every law of docs/invariants.md holds.
+//! Each command carries a marker and a request id. A storm records the outcome that each command reported. At
+//! its end it checks the store: a command that reported `ok` was applied; a killed one was applied completely
+//! or not at all and can be repeated; none was applied twice; and every law of docs/invariants.md holds.
 //!
-//! A seed brings the same commands and the same moments; what the machine makes of them differs a little each time.
+//! A seed reproduces the commands and the kill times, but not the exact timing of the processes.
 
 mod command;
 mod command_generator;
@@ -23,54 +23,54 @@ use self::snapshot::StoreSnapshot;
 use crate::program::{ProcessOutput, RunningProcess, TestPrograms};
 use crate::seeded_rng::SeededRng;
 
-/// The most commands under way at once.
+/// The maximum number of concurrent commands.
 const AT_ONCE_MAX: usize = 8;
 
-/// How many of a hundred commands are meant to be killed.
+/// The percentage of commands to kill.
 const KILLED_PERCENT: usize = 80;
 
-/// Before anything was measured.
+/// The assumed duration of a command before one was measured.
 const USUAL_TIME: Duration = Duration::from_millis(15);
 
-/// How many bursts lie between two looks at all laws.
+/// The number of bursts between two checks of all laws.
 const BURSTS_BETWEEN_LOOKS: usize = 25;
 
-/// A storm to be.
+/// The parameters of a storm.
 #[derive(Clone, Debug)]
 pub struct KillStorm {
-    /// What is killed, and the store it works on; there must be none yet.
+    /// The programs to kill, and the path of their store, which must not exist yet.
     pub programs: TestPrograms,
-    /// What brings it back.
+    /// The seed, which reproduces the storm.
     pub seed: u64,
-    /// How many processes are killed before it is over.
+    /// The number of kills after which the storm ends.
     pub kills: usize,
-    /// When it is over all the same.
+    /// The time after which the storm ends in any case.
     pub at_most: Duration,
 }
 
-/// What a storm did so far.
+/// Counts of what a storm did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StormTally {
     /// Processes started.
     pub commands: usize,
-    /// Those that said `ok`.
+    /// Commands that reported `ok`.
     pub answered: usize,
-    /// Those that were refused by the state of things.
+    /// Commands that were refused because of the store's state.
     pub refused: usize,
-    /// Those that were killed.
+    /// Commands that were killed.
     pub kills: usize,
-    /// Killed before they changed anything.
+    /// Commands killed before their change.
     pub killed_before: usize,
-    /// Killed between their change and their answer.
+    /// Commands killed between their change and their answer.
     pub killed_between: usize,
-    /// Killed after their answer.
+    /// Commands killed after their answer.
     pub killed_after: usize,
-    /// Killed ones that were repeated at the end until they answered.
+    /// Killed commands that were repeated at the end until they answered.
     pub repeated: usize,
 }
 
 impl StormTally {
-    /// Both together.
+    /// Returns the sums of two tallies.
     #[must_use]
     pub fn merged_with(&self, other: &Self) -> Self {
         Self {
@@ -107,14 +107,14 @@ impl std::fmt::Display for StormTally {
     }
 }
 
-/// A storm broke something.
+/// A defect that a storm found.
 #[derive(Debug)]
 pub struct StormFailure {
     /// The storm's seed.
     pub seed: u64,
-    /// What it had done.
+    /// The storm's counts up to the failure.
     pub tally: StormTally,
-    /// What is wrong.
+    /// The defect.
     pub message: String,
 }
 
@@ -125,10 +125,10 @@ impl std::fmt::Display for StormFailure {
 }
 
 impl KillStorm {
-    /// Kills, then asks. `progress` is told after each burst.
+    /// Runs the storm and then checks the store; calls `progress` after each burst.
     ///
     /// # Errors
-    /// Something was lost, doubled or damaged.
+    /// A change was lost, applied twice or damaged.
     pub fn run_storm(&self, progress: &mut dyn FnMut(&StormTally)) -> Result<StormTally, StormFailure> {
         let mut tally = StormTally::default();
         match self.run_and_verify(&mut tally, progress) {
@@ -174,7 +174,7 @@ impl KillStorm {
         verdict::check_commands(&self.programs, &ledger)
     }
 
-    /// Starts commands at once and kills most of them.
+    /// Starts several commands at once and kills most of them.
     fn run_burst(
         &self,
         chosen: &[usize],
@@ -219,7 +219,7 @@ impl KillStorm {
         }
     }
 
-    /// Repeats what was killed without an answer, twice: the second time the answer must be the first one's.
+    /// Repeats each command that was killed without an answer, twice: the second answer must equal the first.
     fn repeat_lost(&self, ledger: &mut CommandLedger, tally: &mut StormTally) -> Result<(), String> {
         let lost = ledger.lost_commands();
         tally.repeated = lost.len();
@@ -230,7 +230,7 @@ impl KillStorm {
                 for (index, ended) in &ended {
                     ledger.record_end(*index, ended, tally)?;
                 }
-                // What was applied and is refused now is found here.
+                // Detects commands that were applied and are refused when repeated.
                 ledger.learn_applied(
                     &mut self.programs.open_session(),
                     &ended,
@@ -243,7 +243,7 @@ impl KillStorm {
     }
 }
 
-/// When a command is killed: at any time, or half of the time near its end, where more is at stake.
+/// Draws when a command is killed: at any time, or half of the time close to its commit and exit.
 fn kill_moment(chance: &mut SeededRng, usual: Duration) -> Duration {
     if chance.is_within_percent(50) {
         return chance.duration_up_to(usual.mul_f64(1.5));
@@ -251,7 +251,7 @@ fn kill_moment(chance: &mut SeededRng, usual: Duration) -> Duration {
     usual / 2 + chance.duration_up_to(usual)
 }
 
-/// New commands, and now and then one that was killed before it answered.
+/// Chooses new commands and sometimes one that was killed before it answered.
 fn choose_commands(
     chance: &mut SeededRng,
     deck: &mut CommandGenerator,
@@ -274,13 +274,13 @@ fn choose_commands(
     Ok(chosen)
 }
 
-/// How long each command takes here when it is left alone.
+/// The average duration of each kind of command when it is not killed.
 #[derive(Default)]
 struct UsualDurations(HashMap<CommandKind, Duration>);
 
 impl UsualDurations {
     fn usual_duration(&self, kind: CommandKind) -> Duration {
-        // Those that wait are killed while they begin to, not after a long wait.
+        // Commands that wait are killed at the beginning of their wait.
         if kind.may_wait() { USUAL_TIME * 4 } else { self.0.get(&kind).copied().unwrap_or(USUAL_TIME) }
     }
 

@@ -1,4 +1,4 @@
-//! What the store holds, as far as the next commands need to know to make sense.
+//! A snapshot of the store, from which valid commands are drawn.
 
 use std::collections::HashMap;
 
@@ -25,13 +25,13 @@ const NEWEST: Statement = Statement::new(
     "SELECT coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM event), 0)",
 );
 
-/// A thread with work in it.
+/// A work thread.
 #[derive(Clone, Debug)]
 pub(super) struct ThreadSnapshot {
     pub(super) id: i64,
     pub(super) to: String,
     pub(super) state: String,
-    /// Whether it is an attempt's.
+    /// Whether an attempt owns the thread.
     pub(super) owned: bool,
 }
 
@@ -43,23 +43,24 @@ pub(super) struct TaskSnapshot {
     pub(super) state: String,
 }
 
-/// A look at the store.
+/// A snapshot of the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StoreSnapshot {
     pub(super) threads: Vec<ThreadSnapshot>,
     pub(super) tasks: Vec<TaskSnapshot>,
-    /// Run, task, and what it waits for.
+    /// Dependencies: the run, the task, and the task it waits for.
     pub(super) dependencies: Vec<(String, String, String)>,
-    /// Names and states.
+    /// Runs: name and state.
     pub(super) runs: Vec<(String, String)>,
     pub(super) newest_message: i64,
     pub(super) newest_event: i64,
-    /// The tokens that were given, by thread.
+    /// The issued tokens by thread.
     pub(super) tokens: HashMap<i64, String>,
 }
 
 impl StoreSnapshot {
-    /// Looks, with a connection of its own that is closed again: the next command must find a store nobody has open.
+    /// Reads the store and closes the connection, so that the next command opens a store without other
+    /// connections.
     pub(super) fn read_store(programs: &TestPrograms, tokens: HashMap<i64, String>) -> Result<Self, Fault> {
         let mut store = open_store(programs)?;
         store.read(|tx| {
@@ -76,19 +77,19 @@ impl StoreSnapshot {
         })
     }
 
-    /// Threads in a state; the token is known where somebody holds them.
+    /// Returns the threads in a state; the tokens of claimed ones are known.
     pub(super) fn threads_in(&self, state: &str) -> Vec<&ThreadSnapshot> {
         let held = |thread: &&ThreadSnapshot| state == "queued" || self.tokens.contains_key(&thread.id);
         self.threads.iter().filter(|thread| thread.state == state).filter(held).collect()
     }
 
-    /// Tasks in one of these states, as `RUN/KEY`.
+    /// Returns the tasks in these states, as `RUN/KEY`.
     pub(super) fn tasks_in(&self, states: &[&str]) -> Vec<String> {
         let fits = |task: &&TaskSnapshot| states.contains(&task.state.as_str());
         self.tasks.iter().filter(fits).map(|task| format!("{}/{}", task.run, task.key)).collect()
     }
 
-    /// Runs in one of these states.
+    /// Returns the runs in these states.
     pub(super) fn runs_in(&self, states: &[&str]) -> Vec<String> {
         let fits = |(_, state): &&(String, String)| states.contains(&state.as_str());
         self.runs.iter().filter(fits).map(|(name, _)| name.clone()).collect()
@@ -99,7 +100,7 @@ fn thread_from_row(row: &dyn SqlRow) -> Result<ThreadSnapshot, Fault> {
     Ok(ThreadSnapshot { id: row.int(0)?, to: row.text(1)?, state: row.text(2)?, owned: row.int(3)? != 0 })
 }
 
-/// Opens the store without help.
+/// Opens the store without a repair.
 pub(super) fn open_store(programs: &TestPrograms) -> Result<Store, Fault> {
     Store::open(&StoreLocation::Sqlite(programs.store().to_owned()), false)
 }

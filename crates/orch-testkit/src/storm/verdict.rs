@@ -1,4 +1,4 @@
-//! Whether a store is sound, and holds exactly what was said to be in it.
+//! Checks that a store is intact and holds exactly the effects of the applied commands.
 
 use std::collections::HashMap;
 
@@ -19,10 +19,10 @@ const REASONS: Statement = Statement::new("SELECT data ->> 'reason' FROM event W
 const TOKENS: Statement = Statement::new("SELECT count(*) FROM lease_token");
 const ATTEMPTS: Statement = Statement::new("SELECT count(*) FROM attempt");
 
-/// How many commands lie between two that `orch request show` is asked about.
+/// `orch request show` is run for one command out of this many.
 const ENTRIES_PER_SHOW: usize = 25;
 
-/// The store opens without help, its file is sound, and every law holds.
+/// Checks that the store opens without a repair, its file is intact, and every law holds.
 pub(super) fn check_soundness(programs: &TestPrograms) -> Result<(), String> {
     let mut store =
         snapshot::open_store(programs).map_err(|fault| format!("the store does not open: {fault:?}"))?;
@@ -38,7 +38,7 @@ pub(super) fn check_soundness(programs: &TestPrograms) -> Result<(), String> {
     }
 }
 
-/// What the commands left in the store, by marker.
+/// The effects of commands found in the store, counted by marker.
 struct StoreTraces {
     subjects: HashMap<String, usize>,
     bodies: HashMap<String, usize>,
@@ -70,7 +70,8 @@ impl StoreTraces {
     }
 }
 
-/// Every command that said `ok` is there, every other one is there wholly or not at all, and none is there twice.
+/// Checks that every command that reported `ok` was applied, that every other one was applied completely or
+/// not at all, and that none was applied twice.
 pub(super) fn check_commands(programs: &TestPrograms, ledger: &CommandLedger) -> Result<(), String> {
     let mut store = snapshot::open_store(programs).map_err(|fault| format!("{fault:?}"))?;
     let traces: Result<_, Fault> = store.read(StoreTraces::read_traces);
@@ -102,7 +103,7 @@ pub(super) fn check_commands(programs: &TestPrograms, ledger: &CommandLedger) ->
     Ok(())
 }
 
-/// Who asks the program is told the same.
+/// Checks that `orch request show` reports the recorded outcome.
 fn check_request_show(programs: &TestPrograms, entry: &RecordedCommand, applied: bool) -> Result<(), String> {
     let Some(key) = &entry.order.request else { return Ok(()) };
     let ended = programs.run_command(&["orch", "request", "show", key]);
@@ -114,13 +115,13 @@ fn check_request_show(programs: &TestPrograms, entry: &RecordedCommand, applied:
     if fits { Ok(()) } else { Err(format!("{key} applied: {applied}; orch request show: {ended}")) }
 }
 
-/// What said `ok` has a receipt with that very answer.
+/// Checks that the receipt of a command that reported `ok` holds the answer it printed.
 fn check_receipt(entry: &RecordedCommand, recorded: Option<&Value>) -> Result<(), String> {
     let Some(mut said) = entry.answer.clone().filter(|_| entry.order.request.is_some()) else {
         return Ok(());
     };
     if entry.order.effect == CommandEffect::Token {
-        // A secret that the record leaves out.
+        // The receipt does not store the secret.
         said["lease"]["token"] = Value::Null;
     }
     match recorded {
@@ -129,7 +130,7 @@ fn check_receipt(entry: &RecordedCommand, recorded: Option<&Value>) -> Result<()
     }
 }
 
-/// The change and its receipt are there together, once, or neither is.
+/// Checks that a change and its receipt exist together, once, or not at all.
 fn check_one_effect(entry: &RecordedCommand, applied: bool, traces: &StoreTraces) -> Result<(), String> {
     let marker = &entry.order.marker;
     let count = |traces: &HashMap<String, usize>| traces.get(marker).copied().unwrap_or_default();
@@ -148,7 +149,7 @@ fn check_one_effect(entry: &RecordedCommand, applied: bool, traces: &StoreTraces
         return Ok(());
     }
     Err(format!(
-        "{}\n  applied: {applied}, so {expected} of its effects should be there; there are {found}",
+        "{}\n  applied: {applied}, so {expected} of its effects are expected, but {found} were found",
         command_text(&entry.order.words)
     ))
 }

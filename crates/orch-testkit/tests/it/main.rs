@@ -1,3 +1,3 @@
-//! The product against the oracle.
+//! Tests of the product against the oracle.
 
 mod simulate;

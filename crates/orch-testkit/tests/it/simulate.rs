@@ -1,11 +1,11 @@
-//! Random work of a lead and its workers: the product and the oracle agree at every step.
+//! The product and the oracle agree at every step of a random simulation.
 
 use orch_testkit::simulate::{self, KINDS, SimulationReport};
 
 const SEEDS: u64 = 300;
 const STEPS: usize = 150;
 
-/// Simulates one seed after the other.
+/// Simulates a sequence of seeds and returns the merged report.
 fn simulate_seeds(seeds: impl Iterator<Item = u64>) -> SimulationReport {
     seeds.fold(SimulationReport::default(), |all, seed| match simulate::run_simulation(seed, STEPS) {
         Ok(report) => all.merged_with(report),

@@ -1,14 +1,14 @@
-//! What a task's dependencies make of it, by definition.
+//! Derives from a task's dependencies, by definition, its state and rank.
 
 use super::{OracleModel, OracleRun, OracleRunState, OwnTaskState, TaskIndex, UnixMillis};
 
 impl OracleRun {
-    /// The place of a key.
+    /// Finds a task by its key.
     pub(crate) fn task_index(&self, key: &str) -> Option<usize> {
         self.tasks.iter().position(|task| task.key == key)
     }
 
-    /// A task's state.
+    /// Returns the public name of a task's state.
     pub(crate) fn task_state(&self, task: usize) -> &'static str {
         let found = &self.tasks[task];
         match found.base {
@@ -29,19 +29,19 @@ impl OracleRun {
         }
     }
 
-    /// The longest chain of tasks behind a task.
+    /// Returns the length of the longest chain of tasks that waits for a task.
     pub(crate) fn task_rank(&self, task: usize) -> u32 {
         let behind = self.tasks.iter().enumerate().filter(|(_, other)| other.after.contains(&task));
         behind.map(|(place, _)| self.task_rank(place) + 1).max().unwrap_or(0)
     }
 
-    /// Whether a task waits for another, however indirectly.
+    /// Returns whether a task waits for another, directly or indirectly.
     pub(crate) fn waits_for(&self, task: usize, on: usize) -> bool {
         let after = &self.tasks[task].after;
         after.contains(&on) || after.iter().any(|next| self.waits_for(*next, on))
     }
 
-    /// Places of what can be dispatched, in order.
+    /// Returns the indices of the dispatchable tasks, in dispatch order.
     pub(crate) fn ready_tasks(&self, now: UnixMillis) -> Vec<usize> {
         let may = |task: &usize| {
             self.task_state(*task) == "ready" && self.tasks[*task].not_before.is_none_or(|at| at <= now)
@@ -53,23 +53,23 @@ impl OracleRun {
         ready
     }
 
-    /// How many attempts hold a place.
+    /// Returns the number of live attempts that count against the run's limit.
     pub(crate) fn active_attempts(&self) -> usize {
         let states = (0..self.tasks.len()).map(|task| self.task_state(task));
         states.filter(|state| matches!(*state, "dispatched" | "running" | "blocked")).count()
     }
 
-    /// How many failures a task may have.
+    /// Returns how many tries a task may have.
     pub(crate) fn max_tries(&self, task: usize) -> u32 {
         self.tasks[task].max_attempts.unwrap_or(self.max_attempts)
     }
 
-    /// Whether something may still happen to a task by itself.
+    /// Returns whether a task can still change without a request.
     fn is_unfinished(&self, task: usize) -> bool {
         !matches!(self.task_state(task), "done" | "failed" | "skipped" | "cancelled")
     }
 
-    /// The run's state after its tasks moved.
+    /// Derives the run's state from its tasks.
     pub(crate) fn update_run_state(&mut self) {
         let states: Vec<&str> = (0..self.tasks.len()).map(|task| self.task_state(task)).collect();
         let over = !states.is_empty() && !(0..self.tasks.len()).any(|task| self.is_unfinished(task));
@@ -91,17 +91,17 @@ impl OracleRun {
 }
 
 impl OracleModel {
-    /// The place of a run's task.
+    /// Finds a task of a run by its key.
     pub(crate) fn find_task(&self, run: usize, key: &str) -> Result<TaskIndex, &'static str> {
         self.runs[run].task_index(key).map(|task| (run, task)).ok_or("TaskNotFound")
     }
 
-    /// Its public name.
+    /// Returns a task's public name.
     pub(crate) fn task_name(&self, (run, task): TaskIndex) -> String {
         format!("{}/{}", self.runs[run].name, self.runs[run].tasks[task].key)
     }
 
-    /// Lets every run's state follow its tasks.
+    /// Derives every run's state from its tasks.
     pub(crate) fn update_run_states(&mut self) {
         self.runs.iter_mut().for_each(OracleRun::update_run_state);
     }

@@ -1,10 +1,10 @@
-//! What the transport does with a request.
+//! The inbox's operations in the oracle.
 
 use super::{
     OracleLease, OracleModel, OracleThread, OracleThreadState, OracleToken, TaskIndex, UnixMillis, lost_at,
 };
 
-/// A new thread's head.
+/// A thread to create.
 #[derive(Clone, Copy)]
 pub(crate) struct ThreadDraft {
     pub(crate) to: &'static str,
@@ -14,25 +14,25 @@ pub(crate) struct ThreadDraft {
     pub(crate) owner: Option<TaskIndex>,
 }
 
-/// A claim.
+/// A request to claim a thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClaimAction {
     pub(crate) queue: &'static str,
     pub(crate) holder: &'static str,
-    /// The thread's place; it may not be there.
+    /// The index of the thread, which may not exist.
     pub(crate) thread: Option<usize>,
     pub(crate) lease: Option<UnixMillis>,
     pub(crate) again: bool,
 }
 
-/// What a write that needs the live token comes to.
+/// The result of checking the token of a fenced write.
 enum FenceCheck {
     Live(OracleLease),
     Lost,
 }
 
 impl OracleModel {
-    /// A new thread with its first message; returns its place.
+    /// Makes a thread with its first message; returns its index.
     pub(crate) fn send_thread(&mut self, head: ThreadDraft) -> usize {
         let ThreadDraft { to, priority, lease, answer_after, owner } = head;
         self.threads.push(OracleThread {
@@ -51,7 +51,7 @@ impl OracleModel {
         self.threads.len() - 1
     }
 
-    /// The thread, where it is there, after a default that is due answered its question.
+    /// Checks that the thread exists, and answers its question by a due default.
     fn check_thread(&mut self, thread: usize, now: UnixMillis) -> Result<(), &'static str> {
         if thread >= self.threads.len() {
             return Err("ThreadNotFound");
@@ -60,7 +60,7 @@ impl OracleModel {
         Ok(())
     }
 
-    /// Answers a thread's question by its default where that is due.
+    /// Answers a thread's question by its default if the default is due.
     pub(crate) fn answer_by_default(&mut self, thread: usize, now: UnixMillis) {
         if let OracleThreadState::Blocked { default_at: Some(at), .. } = self.threads[thread].state
             && at <= now
@@ -79,7 +79,7 @@ impl OracleModel {
         }
     }
 
-    /// Ends a thread from outside.
+    /// Ends a thread on behalf of the scheduler or a user.
     pub(crate) fn end_thread(&mut self, thread: usize) {
         let found = &mut self.threads[thread];
         if !found.state.is_closed() {
@@ -95,7 +95,7 @@ impl OracleModel {
         }
     }
 
-    /// A write that came too late: its text is kept once if the token was given for this thread.
+    /// Records a late write once if its token was issued for this thread.
     fn record_late_write(
         &mut self,
         thread: usize,
@@ -110,7 +110,7 @@ impl OracleModel {
         Err("LeaseLost kept")
     }
 
-    /// Whether a claim may take a thread.
+    /// Returns whether a thread can be claimed now.
     fn is_claimable(&self, thread: usize, now: UnixMillis) -> bool {
         let found = &self.threads[thread];
         match found.state {
@@ -122,7 +122,7 @@ impl OracleModel {
         }
     }
 
-    /// The thread that a claim takes.
+    /// Claims a given thread, or the most urgent one of a queue.
     pub(crate) fn claim_thread(
         &mut self,
         claim: ClaimAction,
@@ -171,7 +171,7 @@ impl OracleModel {
         Ok(format!("th-{}", thread + 1))
     }
 
-    /// Renews the live lease of a holder.
+    /// Renews a holder's live lease.
     fn renew_hold(&mut self, thread: usize, hold: OracleLease, now: UnixMillis) {
         if let OracleThreadState::Claimed { .. } = self.threads[thread].state {
             self.threads[thread].state = OracleThreadState::Claimed { hold, expires_at: now + hold.length };
@@ -212,7 +212,8 @@ impl OracleModel {
         }
     }
 
-    /// Asks; `default_after` is that of a question with a default, which takes the thread's own where it names none.
+    /// Asks a question; `default_after` is the delay of its default, or the thread's own if the question names
+    /// none.
     pub(crate) fn ask_question(
         &mut self,
         thread: usize,
@@ -255,7 +256,7 @@ impl OracleModel {
         }
     }
 
-    /// Closes a thread as done, or with `last` as failed.
+    /// Closes a thread as done, or as failed if `last` is given.
     pub(crate) fn close_thread(
         &mut self,
         thread: usize,

@@ -1,16 +1,16 @@
-//! What the scheduler does with a lead's request, once what workers reported is taken in.
+//! The scheduler's operations in the oracle, after the workers' reports were reconciled.
 
 use std::collections::BTreeSet;
 
 use super::inbox::ThreadDraft;
 use super::{OracleAttempt, OracleModel, OracleRunState, OracleTask, OwnTaskState, TaskIndex, UnixMillis};
 
-/// What an edit of a task changes.
+/// The kind of change that an edit makes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OracleEdit {
-    /// What a live attempt does not mind.
+    /// A change that a live attempt permits.
     Priority(u8),
-    /// What it does.
+    /// A change that a live attempt forbids.
     MaxAttempts(u32),
 }
 
@@ -37,12 +37,12 @@ impl OracleModel {
         Ok(self.task_name((run, self.runs[run].tasks.len() - 1)))
     }
 
-    /// How many tasks there are in all runs.
+    /// Returns the number of tasks in all runs.
     pub(crate) fn task_count(&self) -> usize {
         self.runs.iter().map(|run| run.tasks.len()).sum()
     }
 
-    /// The next key that is free, also of those that a plan gives.
+    /// Returns the next free key that a plan does not use either.
     pub(crate) fn next_key(&mut self, run: usize, given: &[String]) -> String {
         loop {
             self.runs[run].keys_made += 1;
@@ -53,7 +53,7 @@ impl OracleModel {
         }
     }
 
-    /// Places of what a task is to wait for: each is there, none is itself, none comes twice.
+    /// Returns the indices of a task's new dependencies: existing, not itself, without duplicates.
     pub(crate) fn resolve_dependencies(
         &self,
         run: usize,
@@ -72,7 +72,7 @@ impl OracleModel {
         Ok(places)
     }
 
-    /// Whether a task may be changed in a way that a live attempt minds.
+    /// Checks whether a task permits a change that a live attempt forbids.
     fn check_changeable(&self, (run, task): TaskIndex) -> Result<(), &'static str> {
         match self.runs[run].tasks[task].base {
             OwnTaskState::Done | OwnTaskState::Failed | OwnTaskState::Cancelled => Err("TaskFinished"),
@@ -92,7 +92,7 @@ impl OracleModel {
         Ok(self.runs[run].task_state(place.1).to_owned())
     }
 
-    /// Adds edges, each after the one before.
+    /// Adds dependencies, each checked against those before it.
     pub(crate) fn add_edges(&mut self, place: TaskIndex, on: &[&str]) -> Result<(), &'static str> {
         let (run, task) = place;
         self.check_run_changeable(run)?;
@@ -129,7 +129,7 @@ impl OracleModel {
         Ok(self.runs[run].task_state(place.1).to_owned())
     }
 
-    /// A cancelled run takes no change at all.
+    /// A cancelled run permits no change.
     fn check_run_changeable(&self, run: usize) -> Result<(), &'static str> {
         if self.runs[run].state == OracleRunState::Cancelled { Err("RunNotOpen") } else { Ok(()) }
     }
@@ -196,7 +196,7 @@ impl OracleModel {
         Ok(self.runs[run].task_state(place.1).to_owned())
     }
 
-    /// Writes into the thread of a task's live attempt.
+    /// Writes a message to the thread of a task's live attempt.
     pub(crate) fn tell_worker(&mut self, run: usize, key: &str) -> Result<String, &'static str> {
         let place = self.find_task(run, key)?;
         let live = self.runs[run].tasks[place.1].base == OwnTaskState::Live;
@@ -267,7 +267,7 @@ impl OracleModel {
         Ok(format!("{}@{number} th-{} {agent}", self.task_name(place), thread + 1))
     }
 
-    /// Dispatches what is ready in one run, or in all unfinished ones.
+    /// Dispatches the ready tasks of one run, or of all unfinished ones.
     pub(crate) fn dispatch_all(
         &mut self,
         run: Option<usize>,
@@ -309,7 +309,7 @@ impl OracleModel {
         Ok(format!("{sent:?} {refused:?}"))
     }
 
-    /// What can be dispatched in the open ones of some runs, in one order.
+    /// Returns the dispatchable tasks of the open runs among these, in dispatch order.
     fn ready_in(&self, runs: &[usize], now: UnixMillis) -> Vec<TaskIndex> {
         let open = runs.iter().copied().filter(|run| self.runs[*run].state == OracleRunState::Open);
         let mut ready: Vec<TaskIndex> = open
@@ -322,7 +322,7 @@ impl OracleModel {
         ready
     }
 
-    /// How much is queued for an agent, and how much it holds.
+    /// Returns the number of threads that are queued for an agent or held by it.
     fn agent_load(&self, name: &str) -> usize {
         let queued = self
             .threads
@@ -340,7 +340,7 @@ impl OracleModel {
         self.set_run_offered(run, OracleRunState::Open)
     }
 
-    /// Opens or pauses a run, and offers or withdraws what nobody claimed.
+    /// Pauses or resumes a run, which withdraws its queued threads or offers them again.
     fn set_run_offered(&mut self, run: usize, state: OracleRunState) -> Result<String, &'static str> {
         if !matches!(self.runs[run].state, OracleRunState::Open | OracleRunState::Paused) {
             return Err("RunNotOpen");

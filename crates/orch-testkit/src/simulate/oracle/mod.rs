@@ -1,7 +1,8 @@
-//! The oracle: the contract's rules once more, written to be plain, not fast.
+//! The oracle: a second implementation of the contract's rules, written for clarity instead of speed.
 //!
-//! Nothing here is shared with the product. What the product keeps in counters, ranks and flags is worked out anew
-//! from its definition each time; a request is tried on a copy, which is thrown away when it is refused.
+//! It shares no code with the product. Where the product stores counters, ranks and flags, the oracle computes
+//! them from their definitions each time. A request is executed on a copy, which is discarded if the request
+//! is refused.
 
 mod graph;
 mod inbox;
@@ -19,21 +20,21 @@ use std::collections::BTreeSet;
 /// Milliseconds since 1970.
 pub(crate) type UnixMillis = i64;
 
-/// What a request comes to, in words that the product's outcome is put in as well.
+/// The result of a request, in terms to which the product's outcome is mapped too.
 pub(crate) type OracleReply = Result<String, &'static str>;
 
-/// Everything there is.
+/// The complete state of the oracle.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OracleModel {
     /// Runs, oldest first.
     pub(crate) runs: Vec<OracleRun>,
-    /// Threads, oldest first; the number of the first is 1.
+    /// Threads, oldest first; the first one's id is 1.
     pub(crate) threads: Vec<OracleThread>,
-    /// Every token that was ever given.
+    /// All tokens ever issued.
     pub(crate) tokens: Vec<OracleToken>,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OracleRunState {
     Open,
@@ -57,12 +58,12 @@ pub(crate) struct OracleRun {
     pub(crate) tasks: Vec<OracleTask>,
 }
 
-/// What a task is, apart from what its dependencies make of it.
+/// The stored state of a task, without what its dependencies imply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnTaskState {
-    /// It waits, is ready or is skipped, as its dependencies say.
+    /// Waiting, ready or skipped, as its dependencies imply.
     Free,
-    /// Its last attempt is live.
+    /// The last attempt is live.
     Live,
     Done,
     Failed,
@@ -73,12 +74,12 @@ pub(crate) enum OwnTaskState {
 #[derive(Clone, Debug)]
 pub(crate) struct OracleTask {
     pub(crate) key: String,
-    /// How many tasks there were before it.
+    /// The number of tasks added before this one, in all runs.
     pub(crate) born: usize,
     pub(crate) priority: u8,
     pub(crate) agent: Option<&'static str>,
     pub(crate) max_attempts: Option<u32>,
-    /// Places of the tasks that it waits for.
+    /// Indices of the task's dependencies.
     pub(crate) after: BTreeSet<usize>,
     pub(crate) base: OwnTaskState,
     pub(crate) failures: u32,
@@ -87,28 +88,28 @@ pub(crate) struct OracleTask {
     pub(crate) attempts: Vec<OracleAttempt>,
 }
 
-/// A try at a task.
+/// An attempt at a task.
 #[derive(Clone, Debug)]
 pub(crate) struct OracleAttempt {
     pub(crate) state: &'static str,
     pub(crate) agent: &'static str,
-    /// Its thread's place.
+    /// The index of the attempt's thread.
     pub(crate) thread: usize,
 }
 
-/// A task's place: its run's, then its own.
+/// The indices of a task: its run's, then its own.
 pub(crate) type TaskIndex = (usize, usize);
 
-/// A lease, and who holds it.
+/// A lease and its holder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OracleLease {
     pub(crate) holder: &'static str,
-    /// The place of its token.
+    /// The index of the lease's token.
     pub(crate) token: usize,
     pub(crate) length: UnixMillis,
 }
 
-/// How a thread stands.
+/// The state of a thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OracleThreadState {
     Queued,
@@ -130,27 +131,27 @@ pub(crate) struct OracleThread {
     pub(crate) owner: Option<TaskIndex>,
     pub(crate) state: OracleThreadState,
     pub(crate) withdrawn: bool,
-    /// The questions that its holder was given answers to.
+    /// The questions whose answers the holder was given.
     pub(crate) answered: Vec<&'static str>,
     /// Releases that the scheduler has not counted yet.
     pub(crate) released: u32,
-    /// Texts that came too late, with their writers.
+    /// Late writes: texts with their authors.
     pub(crate) late: BTreeSet<(&'static str, &'static str)>,
     pub(crate) messages: u32,
 }
 
-/// A token that was given once.
+/// An issued token.
 #[derive(Clone, Debug)]
 pub(crate) struct OracleToken {
-    /// The thread's place.
+    /// The index of the token's thread.
     pub(crate) thread: usize,
     pub(crate) holder: &'static str,
-    /// The secret itself.
+    /// The token's secret.
     pub(crate) secret: String,
 }
 
 impl OracleThreadState {
-    /// Its public name.
+    /// Returns the state's public name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -162,12 +163,12 @@ impl OracleThreadState {
         }
     }
 
-    /// Whether it is over.
+    /// Returns whether the thread has ended.
     pub(crate) fn is_closed(self) -> bool {
         matches!(self, Self::Done { .. } | Self::Failed { .. } | Self::Cancelled)
     }
 
-    /// Who holds it.
+    /// Returns the lease of a claimed or blocked thread.
     pub(crate) fn current_lease(self) -> Option<OracleLease> {
         match self {
             Self::Claimed { hold, .. } | Self::Blocked { hold, .. } => Some(hold),
@@ -177,7 +178,7 @@ impl OracleThreadState {
 }
 
 impl OracleRunState {
-    /// Its public name.
+    /// Returns the state's public name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -188,7 +189,7 @@ impl OracleRunState {
     }
 }
 
-/// When a claimed thread may be taken by others: a quarter of the lease after it expired.
+/// Returns when other workers may claim a claimed thread: a quarter of the lease after it expired.
 pub(crate) fn lost_at(hold: OracleLease, expires_at: UnixMillis) -> UnixMillis {
     expires_at + hold.length / 4
 }

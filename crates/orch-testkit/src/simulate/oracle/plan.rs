@@ -1,4 +1,4 @@
-//! What the scheduler does with a whole plan.
+//! Adding a plan in the oracle.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub(crate) struct PlanLine {
 }
 
 impl OracleModel {
-    /// Adds a plan; what is there already is rewired with `update`, and refused without.
+    /// Adds a plan; `update` replaces the dependencies of existing tasks, which are refused otherwise.
     pub(crate) fn apply_plan(
         &mut self,
         run: usize,
@@ -68,7 +68,7 @@ impl OracleModel {
         Ok(format!("+{added} ~{changed} edges {edges} ready {ready}"))
     }
 
-    /// Every line's key: given, or made around those that are given.
+    /// Returns every line's key; generated keys avoid the given ones.
     fn keys_of(&mut self, run: usize, lines: &[PlanLine]) -> Result<Vec<String>, &'static str> {
         let given: Vec<String> = lines.iter().filter_map(|line| line.key).map(str::to_owned).collect();
         if given.iter().collect::<BTreeSet<_>>().len() < given.len() {
@@ -84,7 +84,7 @@ impl OracleModel {
         Ok(keys)
     }
 
-    /// Lets a task wait for exactly these; says how many are new, or `None` where nothing changed.
+    /// Replaces a task's dependencies; returns how many are new, or `None` if nothing changed.
     fn replace_dependencies(
         &mut self,
         run: usize,

@@ -1,4 +1,4 @@
-//! What the scheduler makes of its threads when somebody looks.
+//! Reconciles the oracle's tasks with their threads.
 
 use super::{OracleModel, OracleRunState, OracleThreadState, OwnTaskState, TaskIndex, UnixMillis, lost_at};
 
@@ -10,7 +10,7 @@ enum AttemptEnd {
 }
 
 impl OracleModel {
-    /// Takes in everything that the store knows.
+    /// Reconciles all live attempts.
     pub(crate) fn reconcile_all(&mut self, now: UnixMillis) {
         for thread in 0..self.threads.len() {
             self.answer_by_default(thread, now);
@@ -25,12 +25,12 @@ impl OracleModel {
         self.update_run_states();
     }
 
-    /// The thread of a task's last attempt.
+    /// Returns the thread of a task's last attempt.
     pub(crate) fn thread_of(&self, (run, task): TaskIndex) -> Option<usize> {
         self.runs[run].tasks[task].attempts.last().map(|attempt| attempt.thread)
     }
 
-    /// Names the state of the last attempt, and who it belongs to.
+    /// Sets the last attempt's state and worker.
     pub(crate) fn mark_attempt(
         &mut self,
         (run, task): TaskIndex,
@@ -43,7 +43,7 @@ impl OracleModel {
         }
     }
 
-    /// Brings a live attempt to what its thread shows.
+    /// Reconciles a live attempt with its thread.
     pub(crate) fn reconcile_attempt(&mut self, place: TaskIndex, now: UnixMillis) {
         let Some(thread) = self.thread_of(place) else { return };
         let (run, task) = place;
@@ -52,7 +52,7 @@ impl OracleModel {
         let state = self.threads[thread].state;
         let spent = self.runs[run].tasks[task].losses >= 3 * self.runs[run].max_tries(task);
         if released > 0 && spent && !state.is_closed() {
-            // The release that spends the budget is the loss.
+            // The release that exhausts the limit is the loss.
             self.runs[run].tasks[task].losses -= 1;
             return self.end_unsuccessful(place, AttemptEnd::Lost);
         }
@@ -85,7 +85,7 @@ impl OracleModel {
         }
     }
 
-    /// Ends a task's live attempt as cancelled, and the task with it.
+    /// Cancels a task together with its live attempt.
     pub(crate) fn cancel_live(&mut self, place: TaskIndex) {
         self.mark_attempt(place, "cancelled", None);
         if let Some(thread) = self.thread_of(place) {

@@ -1,16 +1,16 @@
-//! What the oracle says of an order.
+//! Executes an action in the oracle.
 
 use super::inbox::ThreadDraft;
 use super::{OracleModel, OracleReply, UnixMillis};
 use crate::simulate::action::{ReadQuery, SimulatedAction};
 
-/// Whether what a refused request changed stays.
+/// Whether the changes of a refused request are kept.
 fn keeps_changes(why: &str) -> bool {
     why == "LeaseLost kept"
 }
 
 impl OracleModel {
-    /// Tries an order at a time; `secret` is the token that a claim got from the product.
+    /// Executes an action at a time; `secret` is the token that the product returned for a claim.
     pub(crate) fn try_action(
         &mut self,
         order: &SimulatedAction,
@@ -37,7 +37,7 @@ impl OracleModel {
         said
     }
 
-    /// Looks, which takes in what is due; what the look shows is compared by whoever looks.
+    /// Reads, which first applies what is due; the caller compares what the read returns.
     fn run_query(&mut self, look: ReadQuery, now: UnixMillis) -> OracleReply {
         match look {
             ReadQuery::Threads | ReadQuery::Thread(_) => {
@@ -54,7 +54,7 @@ impl OracleModel {
         Ok("looked".to_owned())
     }
 
-    /// The transport's part; `None` where it has none.
+    /// Executes an action of the inbox; `None` for every other action.
     fn try_transport(
         &mut self,
         order: &SimulatedAction,
@@ -89,7 +89,7 @@ impl OracleModel {
         })
     }
 
-    /// The lead's part, with what workers reported taken in first.
+    /// Executes an action of the scheduler, after reconciling the workers' reports.
     fn try_lead(&mut self, order: &SimulatedAction, now: UnixMillis) -> OracleReply {
         self.reconcile_all(now);
         let said = match order {
