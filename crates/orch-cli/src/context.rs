@@ -70,9 +70,6 @@ impl<'a> CommandRuntime<'a> {
     }
 
     /// Answers a request.
-    ///
-    /// # Errors
-    /// As the request says.
     pub fn answer<R>(&mut self, request: &R, repeatable: &RequestIdOption) -> Result<CommandOutcome, AppError>
     where
         R: Request,
@@ -82,9 +79,6 @@ impl<'a> CommandRuntime<'a> {
     }
 
     /// Answers a request that changes nothing.
-    ///
-    /// # Errors
-    /// As the request says.
     pub fn show<R>(&mut self, request: &R) -> Result<CommandOutcome, AppError>
     where
         R: Request,

@@ -234,9 +234,6 @@ impl<'a> Transaction<'a> {
     }
 
     /// Returns all rows of a query.
-    ///
-    /// # Errors
-    /// The store failed, or `row` did.
     pub fn query_all<T>(
         &mut self,
         statement: Statement,
@@ -252,9 +249,6 @@ impl<'a> Transaction<'a> {
     }
 
     /// Returns the first row of a query.
-    ///
-    /// # Errors
-    /// The store failed, or `row` did.
     pub fn query_first<T>(
         &mut self,
         statement: Statement,

@@ -92,9 +92,6 @@ impl DemoSetup {
     }
 
     /// Supervises the run and plays its lead.
-    ///
-    /// # Errors
-    /// The store failed.
     pub fn supervise(
         self,
         stop: OwnedFd,
