@@ -112,11 +112,8 @@ impl<'a> AttemptFactory<'a> {
         };
         let agent_seen = self.register_agent(unit, &agent)?;
         let text = self.load_text(unit, task.id)?;
-        let judged_by = AttemptText {
-            run_verify: run.rules.verify.clone(),
-            task_verify: text.verify.clone(),
-            log_tail: None,
-        };
+        let (run_verify, task_verify) = (run.rules.verify.clone(), text.verify.clone());
+        let judged_by = AttemptText { run_verify, task_verify, log_tail: None };
         // Checks run in a worktree.
         let has_checks = base.is_some() && !judged_by.has_no_checks();
         let checks = if has_checks { ChecksStatus::Pending } else { ChecksStatus::None };
@@ -154,12 +151,7 @@ impl<'a> AttemptFactory<'a> {
             Some(base) => Some(self.plan_worktree(unit, base, &attempt, &run)?),
             None => None,
         };
-        let event = TransitionEvent {
-            thread: attempt.thread,
-            data: vec![("agent", agent.to_string().into())],
-            ..TransitionEvent::without_data(EventKind::Dispatched, "the lead dispatched it")
-        };
-        unit.apply_transition(task, &after, event)?;
+        unit.apply_transition(task, &after, dispatch_event(&attempt))?;
         let delivery = match (thread, planned) {
             (Some(thread), _) => Delivery::Sent(thread),
             (None, Some((tree, requested))) => {
@@ -250,4 +242,13 @@ fn send_thread(unit: &mut UnitOfWork<'_, '_>, parts: &AttemptParts<'_>) -> Resul
         send::begin_unrecorded_thread(unit.tx, head, work.body, Some(work.payload), unit.now)?;
     unit.queue_event(sent);
     Ok(thread)
+}
+
+/// The event of a dispatch.
+fn dispatch_event(attempt: &Attempt) -> TransitionEvent {
+    TransitionEvent {
+        thread: attempt.thread,
+        data: vec![("agent", attempt.agent.to_string().into())],
+        ..TransitionEvent::without_data(EventKind::Dispatched, "the lead dispatched it")
+    }
 }
