@@ -50,7 +50,7 @@ fn what_is_not_ready_says_why_in_its_message() {
     assert_eq!(waits["message"], "Task r/b is not ready: it waits for a.");
     place.run_hint(&waits["hint"]).ok();
     let nobody = place.orch(&["dispatch", "a"]).fails("task_not_ready");
-    assert_eq!(nobody["message"], "Task r/a is not ready: nobody is named to do it.");
+    assert_eq!(nobody["message"], "Task r/a is not ready: it has no agent.");
     place.run_hint(&nobody["hint"]).ok();
 }
 

@@ -60,7 +60,7 @@ fn what_was_reported_is_merged_in_order() {
     assert_eq!(place.show_run()["outcome"], "succeeded");
     let again = place.orch(&["integrate", "r"]).ok();
     assert_eq!(again["integrated"], json!([]));
-    assert!(place.orch(&["integrate", "r"]).text().contains("nothing to merge"));
+    assert!(place.orch(&["integrate", "r"]).text().contains("Nothing to merge"));
     place.check_sound();
 }
 
