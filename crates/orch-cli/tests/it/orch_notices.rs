@@ -46,7 +46,7 @@ fn one_that_hangs_or_fails_or_is_not_there_hurts_nobody() {
             "took more than 1 s",
         ),
         ("[\"/bin/sh\", \"-c\", \"exit 7\"]", "failed: exit status: 7"),
-        ("[\"/nowhere/to/be/found\"]", "cannot be started"),
+        ("[\"/nowhere/to/be/found\"]", "could not be started"),
     ] {
         let settings = format!("[notify]\ncommand = {command}\non = [\"failed\"]\nlimit = \"1s\"\n");
         let (place, printed) = drive_with_settings(&settings);
