@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use orch_core::escape::is_harmful;
+
 /// Returns the text with visible control characters, escape sequences and direction overrides.
 ///
 /// Tabs and line feeds become spaces and `⏎`, so that a line stays a line.
 #[must_use]
 pub fn escape_controls(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe_character) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
@@ -18,17 +20,11 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
             // C0 controls and DEL have pictures of their own.
             '\0'..='\u{1f}' => shown.push(control_picture(character)),
             '\u{7f}' => shown.push('␡'),
-            other if is_unsafe_character(other) => shown.push('�'),
+            other if is_harmful(other) => shown.push('�'),
             other => shown.push(other),
         }
     }
     Cow::Owned(shown)
-}
-
-/// Whether a terminal would obey the character instead of showing it.
-#[must_use]
-pub fn is_unsafe_character(character: char) -> bool {
-    orch_core::escape::is_harmful(character)
 }
 
 /// Returns the picture of a C0 control character.

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use crate::human::frame::{TerminalFrame, TerminalSize};
 use crate::human::{HumanReadable, TextPage, TextPainter, TextTone};
 use orch_app::environment::{OUTPUT, VariableSource};
-use orch_app::escape::{escape_controls, is_unsafe_character};
+use orch_app::escape::escape_controls;
 use orch_app::{AppError, Reply, current_time};
+use orch_core::escape::is_harmful;
 
 /// The `data` of an answer, which can be rendered for people.
 pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}
@@ -367,10 +368,10 @@ fn render_reply(answer: &dyn PrintableReply, look: TerminalCapabilities) -> Stri
 ///
 /// The serialiser escapes the C0 controls; the others can only stand inside strings.
 fn escape_document(mut document: String) -> String {
-    if document.contains(is_unsafe_character) {
+    if document.contains(is_harmful) {
         let mut escaped = String::with_capacity(document.len() + 16);
         for character in document.chars() {
-            if is_unsafe_character(character) {
+            if is_harmful(character) {
                 escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
             } else {
                 escaped.push(character);
@@ -429,7 +430,7 @@ mod tests {
     fn a_document_has_no_character_that_a_terminal_obeys() {
         let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "a\u{1b}[2J\n\0"];
         let line = escape_document(serde_json::to_string(&texts).unwrap());
-        assert!(!line.trim_end_matches('\n').contains(super::is_unsafe_character), "{line}");
+        assert!(!line.trim_end_matches('\n').contains(super::is_harmful), "{line}");
         assert!(line.contains("plain é 日本"), "{line}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&line).unwrap(), texts);
     }

@@ -35,6 +35,7 @@ pub fn path_text(path: &Path) -> String {
 }
 
 /// Returns whether a terminal would interpret the character or a reader would not see it.
+#[inline]
 #[must_use]
 pub fn is_harmful(character: char) -> bool {
     character.is_control()
