@@ -11,7 +11,7 @@ use orch_core::id::AttemptName;
 use orch_core::run::Run;
 use orch_core::worktree::spares_wanted;
 
-use crate::perform::checks::is_scratch;
+use crate::perform::check_tree::is_check_tree;
 use crate::run_repository::require_run_git;
 use orch_git::{
     CheckoutTarget, CommitId, GitError, RefName, RegisteredWorktree, Repository, ReuseOutcome, Salvage,
@@ -145,7 +145,7 @@ impl<'a> WorktreePool<'a> {
                     Some(commit) => spares.push(LeftoverWorktree::Spare(path(), commit)),
                     None => {}
                 }
-            } else if let Some(reason) = entry.purpose().filter(|_| is_scratch(entry)) {
+            } else if let Some(reason) = entry.purpose().filter(|_| is_check_tree(entry)) {
                 others.push(LeftoverWorktree::Scratch(path(), reason.to_owned()));
             }
         }

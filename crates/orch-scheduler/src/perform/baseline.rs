@@ -23,8 +23,7 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
     let base = &require_run_git(&run)?.base;
     let subject =
         CheckSubject { run: &run, attempt: None, slot: 0, stage: CheckStage::Baseline, commit: base };
-    let report =
-        checks::run_in_scratch_worktree(session, &subject, &checks::check_specs(&run.rules.verify, &[]))?;
+    let report = checks::run_checks(session, &subject, &checks::check_specs(&run.rules.verify, &[]))?;
     let verdict = report.verdict();
     tool_transaction(session, |unit| {
         if !lease.complete(unit.tx)? {

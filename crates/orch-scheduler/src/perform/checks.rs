@@ -1,4 +1,6 @@
-//! Running checks in a worktree, one after the other, each with a log of its own.
+//! Running checks on a commit, one after the other, each with a log of its own.
+//!
+//! [`run_checks`] is the one entry: every check runs in a checkout that the tool made, never in a worker's worktree.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,8 +14,8 @@ use orch_core::time::TimeSpan;
 use orch_store::Transaction;
 use orch_store::table::check_run;
 
-use crate::run_repository::{main_worktree, open_repository, require_run_git, to_commit_id};
-use orch_git::{CheckoutTarget, RegisteredWorktree, Repository, WorktreeSpec};
+use super::check_tree::{CheckTree, CheckTreePreparation};
+use crate::run_repository::open_repository;
 use orch_inbox::{Error, Session};
 use orch_process::EnvironmentVariables;
 use orch_process::limit::CHECK_GRACE;
@@ -21,9 +23,6 @@ use orch_process::{CheckCommand, CheckOutcome, run_check};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Follows the stage in the lock reason of a scratch worktree.
-const SCRATCH: &str = " checks of ";
 
 /// A check that is to run.
 #[derive(Clone, Debug)]
@@ -96,17 +95,26 @@ pub fn failed_check(check: &CheckRun) -> FailedCheck {
     }
 }
 
-/// Runs the checks in a folder.
+/// Runs the checks on the subject's commit, in a clean checkout of it.
 /// All of them run, so that the next attempt sees every failure; only one that cannot start ends the series, because then nothing is known.
-pub(crate) fn run_checks(
+pub fn run_checks(
     session: &Session,
     subject: &CheckSubject<'_>,
-    folder: &Path,
     specs: &[CheckSpec],
-) -> CheckReport {
+) -> Result<CheckReport, Error> {
+    if specs.is_empty() {
+        return Ok(CheckReport::default());
+    }
+    let repository = open_repository(session, subject.run)?;
     let mut report = CheckReport::default();
+    let tree = match CheckTree::prepare(session, &repository, subject)? {
+        CheckTreePreparation::Ready(tree) => tree,
+        CheckTreePreparation::SetupFailed(check, tail) => {
+            return Ok(CheckReport { checks: vec![check], tail: Some(tail) });
+        }
+    };
     for (index, spec) in specs.iter().enumerate() {
-        let (check, tail) = run_one_check(session, subject, folder, spec, index);
+        let (check, tail) = run_check_in(session, subject, tree.folder(), spec, index);
         let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
         report.checks.push(check);
         if !passed && report.tail.is_none() {
@@ -116,10 +124,22 @@ pub(crate) fn run_checks(
             break;
         }
     }
-    report
+    tree.release()?;
+    Ok(report)
 }
 
-fn run_one_check(
+/// Runs the setup command of a worktree.
+pub(crate) fn run_setup_in(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    folder: &Path,
+    command: &str,
+) -> (CheckRun, String) {
+    let spec = CheckSpec { source: CheckSource::Setup, command: command.to_owned() };
+    run_check_in(session, subject, folder, &spec, 0)
+}
+
+fn run_check_in(
     session: &Session,
     subject: &CheckSubject<'_>,
     folder: &Path,
@@ -222,68 +242,6 @@ pub fn check_specs(run_verify: &[String], task_verify: &[String]) -> Vec<CheckSp
         .map(spec(CheckSource::Run))
         .chain(task_verify.iter().map(spec(CheckSource::Task)))
         .collect()
-}
-
-/// Runs the checks on a commit in a worktree that is created for them and removed afterwards.
-pub fn run_in_scratch_worktree(
-    session: &Session,
-    subject: &CheckSubject<'_>,
-    specs: &[CheckSpec],
-) -> Result<CheckReport, Error> {
-    let repository = open_repository(session, subject.run)?;
-    let (path, reason) = scratch_location(subject)?;
-    let _in_use = repository.acquire_scratch_lock(&path)?;
-    repository.remove_scratch(&path, &reason)?;
-    let commit = to_commit_id(subject.commit)?;
-    let tree = repository.add_worktree(&WorktreeSpec {
-        path: &path,
-        checkout: CheckoutTarget::Detached,
-        commit: &commit,
-        reason: &reason,
-    })?;
-    let folder = tree.top_level().to_owned();
-    carry_ignored_files(&repository, &tree, &subject.run.rules.copy)?;
-    let setup = subject.run.rules.setup.iter();
-    let setup = setup.map(|command| CheckSpec { source: CheckSource::Setup, command: command.clone() });
-    let all: Vec<CheckSpec> = setup.chain(specs.iter().cloned()).collect();
-    let mut report = run_checks(session, subject, &folder, &all);
-    repository.remove_scratch(&path, &reason)?;
-    // A setup that succeeded is no check.
-    report.checks.retain(|check| check.source != CheckSource::Setup || check.state != CheckState::Passed);
-    Ok(report)
-}
-
-/// Copies the ignored files that a new worktree needs from the main worktree.
-pub(crate) fn carry_ignored_files(
-    repository: &Repository,
-    tree: &orch_git::Worktree<'_>,
-    globs: &[String],
-) -> Result<(), Error> {
-    if let Some(main) = main_worktree(repository)?
-        && main.top_level() != tree.top_level()
-    {
-        tree.copy_ignored_from(&main, globs)?;
-    }
-    Ok(())
-}
-
-/// The path and the lock reason of a scratch worktree; the effect's lease keeps other processes away from it.
-fn scratch_location(subject: &CheckSubject<'_>) -> Result<(PathBuf, String), Error> {
-    let root = Path::new(&require_run_git(subject.run)?.root);
-    let stage = subject.stage.name();
-    Ok(match subject.attempt {
-        Some((_, name)) => (
-            root.join(format!(".{stage}-{}.{}", name.task.key, name.number)),
-            format!("{stage}{SCRATCH}{name}"),
-        ),
-        None => (root.join(format!(".{stage}")), format!("{stage}{SCRATCH}{}", subject.run.name)),
-    })
-}
-
-/// Whether a worktree was created by [`run_in_scratch_worktree`].
-pub(crate) fn is_scratch(entry: &RegisteredWorktree) -> bool {
-    let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
-    is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(SCRATCH))
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ impl Integration<'_> {
             stage: CheckStage::Merge,
             commit: &merged,
         };
-        let report = checks::run_in_scratch_worktree(session, &subject, &specs)?;
+        let report = checks::run_checks(session, &subject, &specs)?;
         let (verdict, summary) = (report.verdict(), report.failure_summary());
         if verdict == ChecksVerdict::Good {
             return Ok(Some(report));

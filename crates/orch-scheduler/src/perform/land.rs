@@ -155,7 +155,7 @@ fn check_landing(session: &mut Session, run: &Run, at: &CommitId, onto: &str) ->
     }
     let at = to_stored_commit(at);
     let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at };
-    let report = checks::run_in_scratch_worktree(session, &subject, &specs)?;
+    let report = checks::run_checks(session, &subject, &specs)?;
     session.write(WriteDurability::Power, |tx, _| {
         check_run::clear_run(tx, run.id, CheckStage::Land)?;
         report.save(tx).map(TxEnd::Commit)

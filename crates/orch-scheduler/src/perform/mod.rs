@@ -6,6 +6,7 @@
 
 pub(crate) mod baseline;
 pub(crate) mod branch;
+pub(crate) mod check_tree;
 pub mod checks;
 pub(crate) mod clear;
 pub mod effect_lease;

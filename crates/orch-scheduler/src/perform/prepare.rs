@@ -4,7 +4,7 @@ use std::path::Path;
 
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
-use orch_core::check::{CheckSource, CheckStage};
+use orch_core::check::{CheckStage, CheckState};
 use orch_core::effect::{EffectKey, EffectKind};
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, Slug};
@@ -18,7 +18,8 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, task as task_table, thread, thread_condition, worktree};
 
-use super::checks::{self, CheckSpec, CheckSubject};
+use super::check_tree::copy_ignored_files;
+use super::checks::{self, CheckSubject};
 use super::clear;
 use super::effect_lease::{EffectLease, complete_by};
 use crate::operation::tool_transaction;
@@ -125,7 +126,7 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         return Err(error);
     }
     let worktree = repository.open_worktree(path)?;
-    checks::carry_ignored_files(&repository, &worktree, &run.rules.copy)?;
+    copy_ignored_files(&repository, &worktree, &run.rules.copy)?;
     let Some(setup) = &run.rules.setup else { return Ok(()) };
     let subject = CheckSubject {
         run,
@@ -134,13 +135,12 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         stage: CheckStage::Attempt,
         commit: &tree.base,
     };
-    let spec = CheckSpec { source: CheckSource::Setup, command: setup.clone() };
-    let report = checks::run_checks(session, &subject, worktree.top_level(), std::slice::from_ref(&spec));
-    let failed = report.failed_checks();
-    if failed.is_empty() {
+    let (check, _) = checks::run_setup_in(session, &subject, worktree.top_level(), setup);
+    if check.state == CheckState::Passed {
         return Ok(());
     }
     remove_unsent_worktree(&repository, preparing)?;
+    let failed = vec![checks::failed_check(&check)];
     Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
 }
 

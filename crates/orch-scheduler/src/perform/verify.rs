@@ -1,7 +1,5 @@
 //! Running the checks on what an attempt reported, and judging the attempt by them.
 
-use std::path::Path;
-
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict};
 use orch_core::effect::{Effect, EffectKey, EffectKind};
@@ -117,7 +115,7 @@ pub(crate) fn verify_loaded(
     }
 }
 
-/// Looks for changes to protected files, then runs the checks: in the attempt's own worktree where that is clean and at the reported commit, else in a scratch worktree.
+/// Looks for changes to protected files, then runs the checks.
 fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result<CheckReport, Error> {
     let VerifyingAttempt { run, attempt, text, tree } = verifying;
     let repository = open_repository(session, run)?;
@@ -128,9 +126,6 @@ fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result
         return Ok(protected_files_report(session, verifying, &names));
     }
     let specs = checks::check_specs(&text.run_verify, &text.task_verify);
-    if specs.is_empty() {
-        return Ok(CheckReport::default());
-    }
     let subject = CheckSubject {
         run,
         attempt: Some((attempt.id, &attempt.name)),
@@ -138,13 +133,7 @@ fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result
         stage: CheckStage::Attempt,
         commit: verifying.head(),
     };
-    let own = repository.open_worktree(Path::new(&tree.path)).ok().filter(|worktree| {
-        worktree.read_status().is_ok_and(|status| status.is_clean() && status.commit.as_ref() == Some(&head))
-    });
-    match own {
-        Some(worktree) => Ok(checks::run_checks(session, &subject, worktree.top_level(), &specs)),
-        None => checks::run_in_scratch_worktree(session, &subject, &specs),
-    }
+    checks::run_checks(session, &subject, &specs)
 }
 
 /// The failed check by which the tool rejects an attempt that changed protected files.

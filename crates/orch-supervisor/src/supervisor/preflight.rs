@@ -32,7 +32,7 @@ impl PreflightFinding {
     }
 }
 
-/// Checks everything. The checks of a run with a base commit run once, in a scratch worktree.
+/// Checks everything. The checks of a run with a base commit run once, in a clean checkout.
 ///
 /// # Errors
 /// The run does not exist, or the store failed.
@@ -154,7 +154,7 @@ fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>,
     let specs = checks::check_specs(&run.rules.verify, &[]);
     let stage = CheckStage::Baseline;
     let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &run_git.base };
-    let verdict = match checks::run_in_scratch_worktree(session, &subject, &specs) {
+    let verdict = match checks::run_checks(session, &subject, &specs) {
         Ok(verdict) => verdict,
         Err(error) => {
             return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, error.describe())]);
