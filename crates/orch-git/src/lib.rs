@@ -11,6 +11,7 @@ mod config;
 mod create;
 mod diff;
 mod error;
+mod flush;
 mod host;
 mod ignored_files;
 mod index;

@@ -25,3 +25,18 @@ pub(crate) const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How many lock files the worktrees of one repository share.
 pub(crate) const TREE_LOCKS: u64 = 1_024;
+
+/// How long to wait for another process that flushes the repository; a slow disk with much dirty data takes longest.
+pub(crate) const FLUSH_WAIT: Duration = Duration::from_secs(20 * 60);
+
+/// How much data of all programs may wait for the disk where a flush synchronizes whole file systems.
+pub(crate) const FOREIGN_DIRTY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How often the changed files are collected again because another git repacked them.
+pub(crate) const FLUSH_TRIES: u32 = 3;
+
+/// How many levels of folders below objects and references are searched.
+pub(crate) const FOLDER_DEPTH_MAX: u32 = 64;
+
+/// How many levels of borrowed object folders are followed, as git does.
+pub(crate) const ALTERNATE_DEPTH_MAX: u32 = 5;

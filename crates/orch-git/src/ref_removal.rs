@@ -24,7 +24,7 @@ impl Repository {
         Ok(tip_refs(ours, &command.read_parsed(parse_parents)?))
     }
 
-    /// Creates a reference durably; one that exists at the commit is left unchanged.
+    /// Creates a reference; one that exists at the commit is left unchanged.
     ///
     /// # Errors
     /// `RefExists` at another commit; `RefConflict`.
@@ -32,7 +32,7 @@ impl Repository {
         match self.read_ref(reference)? {
             Some(at) if at == *commit => Ok(()),
             Some(at) => Err(GitError::RefExists { reference: reference.clone(), at }),
-            None => self.write_ref_durably(reference, commit, None),
+            None => self.write_ref(reference, commit, None),
         }
     }
 

@@ -7,7 +7,9 @@ use super::name::{CommitId, RefName};
 use super::program::GitCommand;
 use super::repository::Repository;
 
-/// The setting that makes git's writes survive a power loss; by default git does not flush references.
+/// The setting under which git flushes a file before it renames it into place, so that a reference is never left empty.
+///
+/// That the new name itself survives a power loss is the work of [`Repository::flush`].
 pub(super) const DURABLE: &str = "core.fsync=committed,reference";
 
 /// A reference and its commit.
@@ -100,11 +102,12 @@ impl Repository {
 
     fn update_ref_command(&self, updates: &[RefUpdate<'_>]) -> Result<GitCommand, GitError> {
         let command = self.git_command(["update-ref", "--no-deref", "--stdin", "-z", "-m", "orch"]);
-        Ok(self.with_identity(command)?.with_stdin(ref_transaction_input(updates)))
+        let command = command.with_config(DURABLE).with_stdin(ref_transaction_input(updates));
+        self.with_identity(command)
     }
 
-    /// Creates or moves a reference so that the change survives a power loss.
-    pub(super) fn write_ref_durably(
+    /// Creates or moves a reference.
+    pub(super) fn write_ref(
         &self,
         reference: &RefName,
         new: &CommitId,
@@ -114,10 +117,8 @@ impl Repository {
             Some(old) => RefUpdate::Move { reference, new, old },
             None => RefUpdate::Create { reference, new },
         };
-        let Err(error) = self.update_ref_command(&[update])?.with_config(DURABLE).read_stdout() else {
-            return Ok(());
-        };
-        Err(self.find_ref_conflict(reference)?.unwrap_or_else(|| self.refine_failure_cause(error)))
+        let Err(error) = self.update_refs(&[update]) else { return Ok(()) };
+        Err(self.find_ref_conflict(reference)?.unwrap_or(error))
     }
 
     fn check_ref_moved(

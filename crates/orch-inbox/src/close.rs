@@ -68,6 +68,9 @@ pub struct ThreadCloseOutcome {
 
 /// Closes a thread; an exact repetition returns the first outcome.
 ///
+/// Every report is taken in here: that of `inbox done`, and that of a wrapper after the processes of its worker have exited.
+/// The commits that it names are on disk before it is recorded.
+///
 /// # Errors
 /// The token is not the current one, or the worktree does not meet the thread's condition.
 pub fn close_thread(

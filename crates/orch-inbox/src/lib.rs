@@ -18,6 +18,7 @@ pub mod receipt;
 pub mod release;
 pub mod renew;
 pub mod reply;
+mod report_flush;
 pub mod send;
 pub mod session;
 pub mod show;

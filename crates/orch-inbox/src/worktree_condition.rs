@@ -12,13 +12,14 @@ use orch_store::table::{thread, thread_condition};
 use serde_json::json;
 
 use crate::close::{ThreadCloseRequest, ThreadResult};
+use crate::report_flush::flush_under_lease;
 use crate::{Error, Session};
 use orch_git::{CommitId, GitError, RefName, Repository, Worktree};
 
 /// How many uncommitted files a refusal names.
 const DIRTY_FILES_NAMED: usize = 20;
 
-/// Checks the worktree of a thread before it is closed as done.
+/// Checks the worktree of a thread before it is closed as done, and flushes its commits to disk.
 ///
 /// Returns `None` if the thread has no condition, or if the request will be refused for another reason.
 pub(crate) fn check_worktree_condition(
@@ -37,7 +38,9 @@ pub(crate) fn check_worktree_condition(
     if thread.state.status().is_closed() || decide::verify_token(&thread, digest).is_err() {
         return Ok(None);
     }
-    inspect_worktree(session, request, &thread, &condition).map(Some)
+    let (repository, found) = inspect_worktree(session, request, &thread, &condition)?;
+    flush_under_lease(session, &repository, &thread, &request.token)?;
+    Ok(Some(found))
 }
 
 fn inspect_worktree(
@@ -45,7 +48,7 @@ fn inspect_worktree(
     request: &ThreadCloseRequest,
     thread: &Thread,
     condition: &TreeCondition,
-) -> Result<ClosingSnapshot, Error> {
+) -> Result<(Repository, ClosingSnapshot), Error> {
     let conflict =
         |problem| -> Error { TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into() };
     let top = Path::new(&condition.tree);
@@ -75,7 +78,8 @@ fn inspect_worktree(
     }
     condition::check_condition(thread, condition, &seen)?;
     let changes = summarize_changes(&repository, condition, &seen)?;
-    Ok(ClosingSnapshot { head: seen.head, changes: Some(changes) })
+    drop(tree);
+    Ok((repository, ClosingSnapshot { head: seen.head, changes: Some(changes) }))
 }
 
 fn observe_worktree(

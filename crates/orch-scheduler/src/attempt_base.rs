@@ -302,7 +302,10 @@ impl RunBranch {
             self.tip.clone()
         } else {
             match self.repository.merge_all_commits(&wanted, "Merge what a task waits for\n")? {
-                MergeAllOutcome::Merged(merged) => merged,
+                MergeAllOutcome::Merged(merged) => {
+                    self.repository.flush()?;
+                    merged
+                }
                 MergeAllOutcome::Conflict(conflict) => {
                     let files = conflict.files.iter().map(|path| escape::path_text(path)).collect();
                     let subject = format!("{} and {}", conflict.ours, conflict.theirs);

@@ -205,6 +205,7 @@ fn resolve_named_commit(
             return Err(TreeRefusal::WorktreeConflict { tree: tree.path, problem }.into());
         }
     }
+    repository.flush()?;
     Ok(to_stored_commit(&found))
 }
 

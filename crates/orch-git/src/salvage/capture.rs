@@ -53,12 +53,13 @@ impl Repository {
     pub fn find_salvage(&self, reference: &RefName, worktree: &Path) -> Result<Option<Salvage>, GitError> {
         let Some(commit) = self.read_ref(reference)? else { return Ok(None) };
         let (_, captured) = self.read_salvage(&commit)?;
+        self.flush()?;
         Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured }))
     }
 }
 
 impl Worktree<'_> {
-    /// Salvages the contents of this worktree to a reference, unless it holds equal contents already.
+    /// Salvages the contents of this worktree to a reference, unless it holds equal contents already, and flushes them.
     ///
     /// # Errors
     /// `Unsupported` for submodules and nested repositories.
@@ -68,12 +69,14 @@ impl Worktree<'_> {
         if let Some(commit) = &earlier {
             let salvaged = self.repository.read_salvage(commit);
             if salvaged.is_ok_and(|(_, salvaged)| salvaged == captured) {
+                self.repository.flush()?;
                 let (worktree, commit) = (self.top_level().to_owned(), commit.clone());
                 return Ok(Salvage { worktree, commit, captured });
             }
         }
         let commit = self.write_salvage_commits(&captured, subject, earlier.as_ref())?;
-        self.repository.write_ref_durably(reference, &commit, earlier.as_ref())?;
+        self.repository.write_ref(reference, &commit, earlier.as_ref())?;
+        self.repository.flush()?;
         Ok(Salvage { worktree: self.top_level().to_owned(), commit, captured })
     }
 

@@ -50,6 +50,7 @@ impl Repository {
         // On a branch without commits, the commit of the index is checked out until the files are restored.
         let commit = trailers.commit.as_ref().unwrap_or(&trailers.index);
         let (branch, has_created_branch) = self.branch_to_restore(&captured)?;
+        self.flush()?;
         let checkout = match &branch {
             Some(branch) if trailers.commit.is_some() => CheckoutTarget::Branch(branch),
             _ => CheckoutTarget::Detached,

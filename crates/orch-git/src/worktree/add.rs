@@ -71,6 +71,7 @@ impl Repository {
         match self.inspect_path(spec)? {
             PathOccupant::Complete => {
                 self.lock_for_use(spec)?;
+                self.flush()?;
                 return self.open_worktree(spec.path);
             }
             PathOccupant::Incomplete => self.remove_if_incomplete(spec.path)?,
@@ -104,15 +105,18 @@ impl Repository {
         if is_path_available(spec.path)? { Ok(PathOccupant::Nothing) } else { Err(path_taken()) }
     }
 
-    /// Creates the branch to check out, if any; returns whether it did not exist before.
+    /// Creates the branch to check out, if any, and flushes it, before any file of the worktree waits for the disk too.
+    /// Returns whether it did not exist before.
     pub(super) fn ensure_branch(&self, spec: &WorktreeSpec<'_>) -> Result<bool, GitError> {
         let CheckoutTarget::Branch(branch) = spec.checkout else { return Ok(false) };
-        match self.create_ref(branch, spec.commit) {
-            Ok(()) => Ok(true),
+        let is_new = match self.create_ref(branch, spec.commit) {
+            Ok(()) => true,
             // Created by an interrupted attempt, or by the caller.
-            Err(GitError::RefExists { at, .. }) if at == *spec.commit => Ok(false),
-            Err(error) => Err(error),
-        }
+            Err(GitError::RefExists { at, .. }) if at == *spec.commit => false,
+            Err(error) => return Err(error),
+        };
+        self.flush()?;
+        Ok(is_new)
     }
 
     fn create_worktree(

@@ -32,12 +32,22 @@ impl RepositoryLock {
     pub(crate) fn share_handle(&self) -> Result<File, GitError> {
         self.file.try_clone().map_err(GitError::io("share", "a lock"))
     }
+
+    /// Returns the locked file, whose contents only the holder uses.
+    pub(crate) fn file_mut(&mut self) -> &mut File {
+        &mut self.file
+    }
 }
 
 impl Repository {
     /// Waits for the lock on the worktree registrations.
     pub(crate) fn lock_registrations(&self) -> Result<RepositoryLock, GitError> {
         self.lock_file("worktrees.lock", REGISTRATION_WAIT)
+    }
+
+    /// Waits for the lock of the process that flushes the repository.
+    pub(crate) fn lock_flush(&self, wait: Duration) -> Result<RepositoryLock, GitError> {
+        self.lock_file("flush.lock", wait)
     }
 
     /// Waits for the lock on the files of a worktree; two worktrees may share one, which costs only time.

@@ -15,6 +15,7 @@ mod reuse;
 pub(super) use add::is_path_available;
 pub use add::{CheckoutTarget, WorktreeSpec};
 pub use list::{RegisteredWorktree, canonicalize_existing};
+pub(super) use lock::RepositoryLock;
 pub use lock::ScratchLock;
 pub use open::Worktree;
 pub use remove::sweep_deleted_folders;

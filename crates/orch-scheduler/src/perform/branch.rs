@@ -10,10 +10,11 @@ use orch_inbox::{Error, Session};
 pub(crate) fn create_run_branch(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {
     let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
     let git = require_run_git(&run)?;
-    let created =
-        open_repository(session, &run)?.create_ref(&branch_ref(&git.branch)?, &to_commit_id(&git.base)?);
-    match created {
-        Ok(()) | Err(GitError::RefExists { .. }) => lease.complete_alone(session),
-        Err(error) => Err(error.into()),
+    let repository = open_repository(session, &run)?;
+    match repository.create_ref(&branch_ref(&git.branch)?, &to_commit_id(&git.base)?) {
+        Ok(()) | Err(GitError::RefExists { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
+    repository.flush()?;
+    lease.complete_alone(session)
 }

@@ -280,6 +280,7 @@ fn archive_branch(repository: &Repository, attempt: &Attempt, tree: &Worktree) -
         }
     }
     if repository.find_worktree_on_branch(&branch)?.is_none() {
+        repository.flush()?;
         repository.delete_ref(&branch, &at)?;
     }
     Ok(())

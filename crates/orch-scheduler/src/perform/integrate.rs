@@ -235,6 +235,7 @@ impl Integration<'_> {
                     Err(error) => return Err(error.into()),
                 }
             }
+            repository.flush()?;
             return self.record_merge(session, candidate, &merged).map(Some);
         }
         let tree = self.branch.name.to_string();
@@ -372,7 +373,10 @@ impl Integration<'_> {
         }
         let candidate = session.read(|tx, _| MergeCandidate::load(tx, merge.attempt))?;
         match candidate.filter(|candidate| candidate.tree.merged.is_none()) {
-            Some(candidate) => self.record_merge(session, &candidate, &merged).map(|_| ()),
+            Some(candidate) => {
+                self.branch.repository.flush()?;
+                self.record_merge(session, &candidate, &merged).map(|_| ())
+            }
             None => Ok(()),
         }
     }

@@ -64,6 +64,7 @@ fn land_onto_branch(session: &mut Session, lease: &EffectLease, plan: &LandingPl
         if let Some(step) = &plan.step
             && repository.is_ancestor(&to_commit_id(&step.to)?, &target.tip)?
         {
+            repository.flush()?;
             return record_landing(session, lease, plan, step);
         }
         let to = match repository.commit_relation(&target.tip, &tip)? {
@@ -81,8 +82,13 @@ fn land_onto_branch(session: &mut Session, lease: &EffectLease, plan: &LandingPl
         let recorded = Effect::LandRun(Some(LandingPlan { step: Some(step.clone()), ..plan.clone() }));
         session
             .write(WriteDurability::Power, |tx, _| lease.record_progress(tx, &recorded).map(TxEnd::Commit))?;
+        // After a power loss, the target branch must never name a commit that is missing.
+        repository.flush()?;
         match target.advance(&to) {
-            Ok(()) => return record_landing(session, lease, plan, &step),
+            Ok(()) => {
+                repository.flush()?;
+                return record_landing(session, lease, plan, &step);
+            }
             // Another process moved the target branch.
             Err(GitError::RefMoved { found: Some(_), .. }) => {}
             Err(error) => return Err(error.into()),

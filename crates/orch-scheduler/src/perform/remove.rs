@@ -140,6 +140,7 @@ fn delete_references(repository: &Repository, run: &Run, ground: &RunGit) -> Res
         let leaf = places.iter().find_map(|place| name.strip_prefix(place.as_str())).unwrap_or(name);
         keep_commit(repository, run, leaf, &entry)?;
     }
+    repository.flush()?;
     Ok(repository.delete_refs(&ours)?)
 }
 

@@ -100,6 +100,7 @@ pub(crate) fn verify_loaded(
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
     let report = run_attempt_checks(session, verifying)?;
+    open_repository(session, &verifying.run)?.flush()?;
     tool_transaction(session, |unit| {
         if lease.complete(unit.tx)? {
             record_check_report(unit, verifying, &report)?;
