@@ -352,7 +352,13 @@ impl App<'_> {
     }
 
     fn find_store(&self) -> Result<StoreLocation, AppError> {
-        Ok(orch_store::location::find_store(self.named_store()?.as_deref(), &working_folder()?)?)
+        let named = self.named_store()?;
+        let folder = match &named {
+            // The folder of a worker may be deleted; an absolute location does not need it.
+            Some(named) if orch_store::location::is_absolute(named) => PathBuf::from("/"),
+            Some(_) | None => working_folder()?,
+        };
+        Ok(orch_store::location::find_store(named.as_deref(), &folder)?)
     }
 
     fn keep_session(&mut self, session: Session) {

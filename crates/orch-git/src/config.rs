@@ -4,8 +4,12 @@ use super::error::GitError;
 use super::program::{GitCommand, split_nul};
 
 /// The command whose output [`GitConfig::read`] parses.
-pub(super) const CONFIG_QUERY: [&str; 4] =
-    ["config", "--null", "--get-regexp", r"^(user\.(name|email)|core\.(autocrlf|attributesfile))$"];
+pub(super) const CONFIG_QUERY: [&str; 4] = [
+    "config",
+    "--null",
+    "--get-regexp",
+    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|extensions\.worktreeconfig)$",
+];
 
 /// The relevant settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub(super) struct GitConfig {
     has_email: bool,
     converts_line_endings: bool,
     has_attributes_file: bool,
+    is_bare: bool,
+    has_worktree_config: bool,
 }
 
 /// The command whose output [`push_remote`] parses.
@@ -68,11 +74,9 @@ impl GitConfig {
                 b"user.name" => config.has_name = !value.is_empty(),
                 b"user.email" => config.has_email = !value.is_empty(),
                 b"core.attributesfile" => config.has_attributes_file = !value.is_empty(),
-                // Everything except a clear no: git knows several words for yes.
-                b"core.autocrlf" => {
-                    config.converts_line_endings =
-                        !matches!(value.to_ascii_lowercase().as_slice(), b"false" | b"no" | b"off" | b"0");
-                }
+                b"core.autocrlf" => config.converts_line_endings = is_yes(value),
+                b"core.bare" => config.is_bare = is_yes(value),
+                b"extensions.worktreeconfig" => config.has_worktree_config = is_yes(value),
                 _ => {}
             }
         }
@@ -91,10 +95,22 @@ impl GitConfig {
         self.converts_line_endings || self.has_attributes_file
     }
 
+    /// Returns whether a new worktree would count as bare unless it has a setting of its own.
+    ///
+    /// Without `extensions.worktreeConfig` git ignores `core.bare` in linked worktrees.
+    pub(super) fn makes_worktrees_bare(&self) -> bool {
+        self.is_bare && self.has_worktree_config
+    }
+
     /// Returns whether line endings are converted everywhere.
     pub(super) fn converts_line_endings(&self) -> bool {
         self.converts_line_endings
     }
+}
+
+/// Returns whether a value is anything except a clear no: git knows several words for yes.
+fn is_yes(value: &[u8]) -> bool {
+    !matches!(value.to_ascii_lowercase().as_slice(), b"false" | b"no" | b"off" | b"0")
 }
 
 #[cfg(test)]

@@ -43,6 +43,16 @@ const VARIABLES: [(&str, &str); 8] = [
     ("LC_ALL", "C"),
 ];
 
+/// Variables of the user that would change what our commands mean or print.
+const DROPPED_VARIABLES: [&str; 6] = [
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+];
+
 /// The installed git program, of a supported version.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -98,6 +108,9 @@ impl Git {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(self.host.environment().iter().map(|(name, value)| (name, value)));
         command.envs(VARIABLES);
+        for name in DROPPED_VARIABLES {
+            command.env_remove(name);
+        }
         for setting in CONFIG {
             command.args(["-c", setting]);
         }

@@ -7,6 +7,26 @@ use std::process::Command;
 
 use super::reexec;
 
+/// The variables that bind git to one repository, as `git rev-parse --local-env-vars` lists them.
+const REPOSITORY_VARIABLES: [&str; 16] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// The complete environment of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentVariables(Vec<(OsString, OsString)>);
@@ -18,14 +38,16 @@ impl EnvironmentVariables {
         Self::default()
     }
 
-    /// Returns the environment of this process without `GIT_*` and without the variables of a re-exec.
+    /// Returns the environment of this process without the variables of a re-exec and those that bind git to one repository.
     ///
-    /// A git hook or alias that starts us sets `GIT_*`, which would point our git, and that of a check, to another
+    /// A git hook or alias that starts us sets the latter, which would point our git, and that of a check, to another
     /// repository or index.
+    /// All other `GIT_*` are the user's settings, such as `GIT_CONFIG_GLOBAL`, and stay.
     #[must_use]
     pub fn inherit_sanitized() -> Self {
         let is_inherited = |(name, value): &(OsString, OsString)| {
-            !name.as_bytes().starts_with(b"GIT_") && !reexec::is_reexec_variable(name, value)
+            !REPOSITORY_VARIABLES.iter().any(|local| name == local)
+                && !reexec::is_reexec_variable(name, value)
         };
         Self(std::env::vars_os().filter(is_inherited).collect())
     }
@@ -94,10 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn git_variables_are_not_inherited() {
+    fn variables_that_bind_git_to_a_repository_are_not_inherited() {
         let names: Vec<OsString> =
             EnvironmentVariables::inherit_sanitized().0.into_iter().map(|(name, _)| name).collect();
-        assert!(names.iter().all(|name| !name.as_bytes().starts_with(b"GIT_")), "{names:?}");
+        assert!(names.iter().all(|name| !REPOSITORY_VARIABLES.iter().any(|local| name == local)), "{names:?}");
+        // A newer git may list more; a variable that it no longer lists does no harm here.
+        let git = EnvironmentVariables::inherit_sanitized().find_program("git").unwrap();
+        let listed = Command::new(git).args(["rev-parse", "--local-env-vars"]).output().unwrap();
+        for name in String::from_utf8(listed.stdout).unwrap().lines() {
+            assert!(REPOSITORY_VARIABLES.contains(&name), "{name}");
+        }
     }
 
     #[test]

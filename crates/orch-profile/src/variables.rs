@@ -25,8 +25,8 @@ pub const TASK: &str = "ORCH_TASK";
 /// Its attempt; also the tag by which its processes are found.
 pub const ATTEMPT: &str = "ORCH_ATTEMPT";
 
-/// The variables that every worker inherits: user, locale, network access and tool locations.
-pub const ALWAYS: [&str; 32] = [
+/// The variables that every worker inherits: user, locale, network access, tool locations, and the user's git settings.
+pub const ALWAYS: [&str; 41] = [
     "PATH",
     "HOME",
     "USER",
@@ -59,9 +59,18 @@ pub const ALWAYS: [&str; 32] = [
     "RBENV_ROOT",
     "ASDF_DATA_DIR",
     "VIRTUAL_ENV",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_SSH_COMMAND",
+    "GIT_LFS_SKIP_SMUDGE",
 ];
 
-/// Prefixes that are never inherited: the worker gets its own identity, and git's variables would redirect its git.
+/// Prefixes that a profile cannot pass on: the worker gets its own identity, and git's variables could redirect its git.
 const NEVER: [&str; 3] = ["ORCH_", "INBOX_", "GIT_"];
 
 /// Prefixes that a profile may not use, because they identify a worker.
@@ -172,8 +181,8 @@ impl PassedVariables {
             Some(stem) => name.starts_with(stem),
             None => name == pattern,
         };
-        let listed = ALWAYS.into_iter().chain(self.0.iter().map(|pattern| pattern.0.as_str())).any(matches);
-        listed && !has_any_prefix(name, &NEVER)
+        ALWAYS.into_iter().any(matches)
+            || (self.0.iter().any(|pattern| matches(&pattern.0)) && !has_any_prefix(name, &NEVER))
     }
 }
 
@@ -223,6 +232,8 @@ mod tests {
             ("ANTHROPIC_API_KEY", true),
             ("MODEL", true),
             ("MODEL_2", false),
+            ("GIT_CONFIG_GLOBAL", true),
+            ("GIT_INDEX_FILE", false),
             ("OPENAI_API_KEY", false),
             ("INBOX_LEASE", false),
         ] {

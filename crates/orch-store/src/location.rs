@@ -57,6 +57,12 @@ pub fn location_for_init(named: Option<&str>, folder: &Path) -> Result<StoreLoca
     }
 }
 
+/// Returns whether a location means the same store from each folder.
+#[must_use]
+pub fn is_absolute(named: &str) -> bool {
+    named.contains("://") || Path::new(named.strip_prefix("sqlite:").unwrap_or(named)).is_absolute()
+}
+
 /// Parses `sqlite:PATH`, a bare path, or a PostgreSQL address.
 fn parse_location(named: &str, folder: &Path) -> Result<StoreLocation, Fault> {
     if named.starts_with("postgres://") || named.starts_with("postgresql://") {

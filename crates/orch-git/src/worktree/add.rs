@@ -146,7 +146,11 @@ impl Repository {
         let words = words.iter().map(AsRef::as_ref);
         let words = words.chain(["--".as_ref(), spec.path.as_os_str(), commit_ish.as_ref()]);
         self.git_command(words).with_lock(lock.share_handle()?).read_stdout()?;
-        self.open_worktree(spec.path)
+        let worktree = self.open_worktree(spec.path)?;
+        if self.config()?.makes_worktrees_bare() {
+            worktree.git_command(["config", "--worktree", "core.bare", "false"]).read_stdout()?;
+        }
+        Ok(worktree)
     }
 
     /// Verifies that a worktree matches its specification, and makes its purpose the reason of its lock.

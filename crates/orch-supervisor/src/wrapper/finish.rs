@@ -213,15 +213,13 @@ fn close_as_done(
     let outcome = ThreadResult::Done { result, payload: None, artifacts: Vec::new() };
     match close_claimed_thread(session, work, outcome, snapshot) {
         Ok(closed) => Ok((WorkerOutcome::Reported, closed, None)),
-        Err(Error::Refused(refusal)) => {
-            let text =
-                format!("it finished, but its work cannot be accepted: {}", describe_refusal(&refusal));
+        Err(error) => {
+            let text = format!("it finished, but its work cannot be accepted: {}", report_problem(error)?);
             let reason = append_tail(&text, &ran.result.tail);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
         }
-        Err(other) => Err(other),
     }
 }
 
@@ -232,17 +230,32 @@ fn close_without_report(
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     const PAYLOAD: &str = r#"{"exited_without_report":true}"#;
-    let text = "it exited without a report";
+    let mut text = "it exited without a report".to_owned();
     if work.has_new_commits(session) {
         let result = append_tail("It exited without a report; its commits are its result.", &ran.result.tail);
         let outcome = ThreadResult::Done { result, payload: Some(PAYLOAD.to_owned()), artifacts: Vec::new() };
-        if let Ok(closed) = close_claimed_thread(session, work, outcome, true) {
-            return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text.to_owned())));
+        match close_claimed_thread(session, work, outcome, true) {
+            Ok(closed) => return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text))),
+            Err(error) => {
+                text = format!("{text}, and its commits cannot be accepted: {}", report_problem(error)?);
+            }
         }
     }
-    let reason = append_tail(text, &ran.result.tail);
+    let reason = append_tail(&text, &ran.result.tail);
     let closed = close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
-    Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text.to_owned())))
+    Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text)))
+}
+
+/// Returns what is wrong with the work, word for word, where taking in its report failed because of it.
+///
+/// # Errors
+/// The failure says nothing about the work: the store failed, the disk was full or another process held a lock.
+fn report_problem(error: Error) -> Result<String, Error> {
+    match error {
+        Error::Refused(refusal) => Ok(describe_refusal(&refusal)),
+        Error::Git(ref failure) if !failure.is_transient() => Ok(error.describe()),
+        other => Err(other),
+    }
 }
 
 fn close_claimed_thread(

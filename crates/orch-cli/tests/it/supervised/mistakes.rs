@@ -115,3 +115,27 @@ fn who_commits_is_asked_for_before_workers_fail_by_it() {
     let warnings: Vec<String> = documents.iter().map(|document| document["warnings"].to_string()).collect();
     assert!(warnings.concat().contains("git config user.name NAME"), "{printed:?}");
 }
+
+/// What git says while a report is taken in is the reason of the attempt, which ends as failed.
+#[test]
+fn a_report_that_git_cannot_take_in_fails_with_the_words_of_git() {
+    for (script, words) in [
+        (
+            "git init -q dep; echo x > dep/x; git -C dep add -A; git -C dep -c user.name=w -c user.email=w@w commit -qm dep; echo a > a.txt",
+            "a nested repository",
+        ),
+        (
+            "git config filter.crypt.clean false; git config filter.crypt.required true; echo '*.key filter=crypt' > .gitattributes; echo k > my.key",
+            "my.key: clean filter 'crypt' failed",
+        ),
+    ] {
+        let place = TestEnvironment::with_scripts(&["--max-attempts", "1"]);
+        place.add_script_task("a", script, &[]);
+        assert_eq!(place.drive_call(&[]).run().exit, 4, "{words}");
+        let shown = place.orch(&["task", "show", "a"]).ok();
+        assert_eq!(shown["attempts"].as_array().unwrap().len(), 1, "{shown}");
+        let attempt = &shown["attempts"][0];
+        assert_eq!(attempt["state"], "failed");
+        assert!(attempt["reason"].as_str().unwrap().contains(words), "{attempt}");
+    }
+}

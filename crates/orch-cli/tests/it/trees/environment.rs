@@ -194,6 +194,49 @@ fn variables_of_git_turn_us_nowhere_else() {
     assert!(place.file_on_branch("a.txt").is_some());
 }
 
+/// The user's settings may be named by a variable alone, as in containers.
+#[test]
+fn settings_of_the_user_reach_our_git_by_their_variable() {
+    let place = TestEnvironment::with_repository();
+    let settings = place.sibling_path("settings");
+    std::fs::write(&settings, "[user]\nname = Grace\nemail = grace@example.org\n").unwrap();
+    let mut variables = place.repo_environment().variables.clone();
+    variables.push(("GIT_CONFIG_GLOBAL", settings.into_os_string()));
+    let top = place.repository_path().to_owned();
+    let place = place.with_repo_environment(RepoEnvironment { top, variables });
+    place.begin_run("r", &["--verify", "test \"$(git config user.name)\" = Grace"]);
+    for task in ["a", "b"] {
+        place.add_task(task, &[]);
+    }
+    let works = ["a", "b"].map(|task| place.start_tree_task(task, task));
+    for (work, name) in works.iter().zip(["a.txt", "b.txt"]) {
+        place.commit_files(work, &[(name, "x")]);
+        place.done_call(work).ok();
+    }
+    assert_eq!(place.orch(&["integrate"]).ok()["integrated"].as_array().unwrap().len(), 2);
+    let who = place.run_git(["log", "-1", "--merges", "--format=%an <%ae>", "orch/r/main"]);
+    assert_eq!(who, "Grace <grace@example.org>");
+}
+
+#[test]
+fn a_worker_whose_folder_was_deleted_can_say_so() {
+    let place = TestEnvironment::with_tree_run(&[]);
+    let work = place.start_tree_task("a", "w");
+    let inbox = env!("CARGO_BIN_EXE_inbox");
+    let line = format!(
+        "rm -rf \"$PWD\"; '{inbox}' fail {} --token {} --reason 'My folder was deleted.'",
+        work.held.thread, work.held.token
+    );
+    let store = place.repository_path().join(".git/orch/orch.db");
+    let said = place.shell(&line).env("ORCH_STORE", store.to_str().unwrap()).in_folder(&work.path);
+    assert_eq!(said.run().ok()["thread"]["state"], "failed");
+    // A path that only a folder completes still needs one.
+    let lost = place.shell(&format!("rm -rf \"$PWD\"; '{inbox}' agents")).env("ORCH_STORE", "orch.db");
+    let folder = place.sibling_path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    lost.in_folder(&folder).run().fails("store_unavailable");
+}
+
 #[test]
 fn a_worktree_root_of_ones_own_is_used() {
     let place = TestEnvironment::with_repository();

@@ -74,6 +74,25 @@ fn a_bare_repository_with_worktrees_works_from_one_of_them() {
     assert_eq!(place.run_git(["status", "--porcelain"]), "");
 }
 
+/// With `extensions.worktreeConfig` the shared `core.bare` counts in every worktree that does not overrule it.
+#[test]
+fn a_bare_repository_whose_worktrees_have_settings_of_their_own_works() {
+    let place = TestEnvironment::with_repository();
+    let bare = place.sibling_path("project/.bare");
+    place.run_git(["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    let tree = place.sibling_path("project/main");
+    place.run_git_in(&bare, ["worktree", "add", "--quiet", tree.to_str().unwrap(), "main"]);
+    place.run_git_in(&bare, ["config", "extensions.worktreeConfig", "true"]);
+    place.run_git_in(&tree, ["config", "--worktree", "core.bare", "false"]);
+    let place = place.called_from(&tree);
+    place.begin_run("r", &["--verify", "git status && test \"$(git rev-parse --is-bare-repository)\" = false"]);
+    place.add_task("a", &[]);
+    place.report_task("a", &[("a.txt", "a")]);
+    place.orch(&["integrate"]).ok();
+    assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("a"));
+    assert_eq!(place.run_git(["status", "--porcelain"]), "");
+}
+
 #[test]
 fn a_run_begun_in_a_worktree_or_a_folder_of_it_works() {
     let place = TestEnvironment::with_repository();
