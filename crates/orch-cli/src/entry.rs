@@ -30,6 +30,9 @@ pub fn run_by_file_name() -> ExitCode {
 /// Runs a program from its arguments to its exit status.
 #[must_use]
 pub fn run_to_exit_code<P: CliProgram>() -> ExitCode {
+    if let Some(code) = orch_app::serve_check_guard() {
+        return code;
+    }
     interrupts::exit_on_interrupt();
     let name = OsString::from(P::IDENTITY.program);
     // The program's own name is fixed, so that help and hints do not depend on the executable's path.

@@ -11,6 +11,7 @@
 
 pub(crate) mod bounded_log;
 pub mod check;
+pub mod check_guard;
 pub mod communicate;
 mod descendants;
 pub mod detached;
@@ -19,6 +20,7 @@ pub mod environment;
 pub mod group;
 pub mod identity;
 pub mod limit;
+mod memory_limit;
 mod pidfd;
 mod poll;
 pub(crate) mod proc_stat;
@@ -30,6 +32,7 @@ pub mod timed_command;
 pub mod worker;
 
 pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, run_check};
+pub use check_guard::serve_check_guard;
 pub use environment::EnvironmentVariables;
 pub use group::processes_working_in;
 pub use identity::{InvalidProcessIdentity, ProcessIdentity, host_id};

@@ -8,6 +8,9 @@ pub const CHECK_GRACE: Duration = Duration::from_secs(5);
 /// How long to wait for processes to exit after SIGKILL.
 pub(crate) const KILL_WAIT: Duration = Duration::from_secs(5);
 
+/// How long to wait for a guard to exit, after the grace period: it kills its processes, and waits for them.
+pub(crate) const GUARD_WAIT: Duration = Duration::from_secs(10);
+
 /// The poll interval for the exit of processes without a pidfd.
 pub(crate) const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(5);
 

@@ -4,7 +4,9 @@
 //! Each is tracked by a pidfd, so that no signal reaches another process with a reused pid.
 
 use std::collections::HashSet;
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -16,7 +18,7 @@ use super::pidfd;
 use super::poll::{poll_files, poll_readable};
 use super::proc_stat::{self, ProcessStat};
 use super::tag::Tag;
-use crate::limit::{EXIT_POLL_INTERVAL, KILL_WAIT, PIDFDS_MAX, RESCAN_INTERVAL};
+use crate::limit::{EXIT_POLL_INTERVAL, GUARD_WAIT, KILL_WAIT, PIDFDS_MAX, RESCAN_INTERVAL};
 
 /// The result of a termination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub struct TerminationReport {
 /// Without `/proc` no process is found.
 #[must_use]
 pub fn terminate_tagged(tag: Tag<'_>, grace: Duration) -> TerminationReport {
-    let target = KillTarget { tag: Some(tag), descendants: None, group: None };
+    let target = KillTarget { tag: Some(tag), descendants: None, group: None, guard: None };
     let mut termination = ProcessTermination::begin(target, grace);
     while !termination.is_over() {
         poll_files([], termination.handles(), Some(termination.due()));
@@ -55,6 +57,8 @@ pub(crate) struct KillTarget<'a> {
     pub(crate) descendants: Option<DescendantTracker>,
     /// The processes of this group.
     pub(crate) group: Option<ProcessGroup>,
+    /// The stream to a guard that leads the group; a guard that runs terminates the others itself.
+    pub(crate) guard: Option<UnixStream>,
 }
 
 /// The result of one scan of all processes.
@@ -90,6 +94,13 @@ impl KillTarget<'_> {
         ProcessScan { running, found_zombie }
     }
 
+    /// Asks the guard to terminate the others; returns whether there is a guard that can.
+    fn ask_guard(&self, scan: &ProcessScan) -> bool {
+        let (Some(stream), Some(group)) = (&self.guard, self.group) else { return false };
+        let is_running = scan.running.iter().any(|process| group.contains_process(process));
+        is_running && stream.shutdown(Shutdown::Write).is_ok()
+    }
+
     /// Returns whether a process matches by itself, and not only through its ancestors.
     fn matches_directly(&self, process: &ProcessStat) -> bool {
         self.descendants.as_ref().is_some_and(|tracker| tracker.is_descendant(process))
@@ -120,18 +131,22 @@ pub(crate) struct ProcessTermination<'a> {
 }
 
 impl<'a> ProcessTermination<'a> {
-    /// Sends SIGTERM to all processes of the target.
+    /// Sends SIGTERM to all processes of the target, or asks their guard to do it.
     pub(crate) fn begin(target: KillTarget<'a>, grace: Duration) -> Self {
-        let stage = EscalationStage::TermSent { kill_at: Instant::now() + grace };
+        let scan = target.scan_processes();
+        let has_guard = target.ask_guard(&scan);
+        let patience = if has_guard { grace + GUARD_WAIT } else { grace };
+        let stage = EscalationStage::TermSent { kill_at: Instant::now() + patience };
         let (tracked, seen) = (Vec::new(), HashSet::new());
         let mut termination = Self { target, tracked, seen, restless: false, stage, rescan_at: None };
         // Tracked before they are signalled, so that processes that exit at once are counted too.
-        let scan = termination.target.scan_processes();
         let is_quiet = scan.running.is_empty() && !scan.found_zombie;
         for process in scan.running {
             termination.track_process(process);
         }
-        termination.send_term();
+        if !has_guard {
+            termination.send_term();
+        }
         if termination.tracked.is_empty() {
             termination.rescan_until_quiet(usize::from(is_quiet));
         } else {

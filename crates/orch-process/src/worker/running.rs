@@ -48,6 +48,7 @@ fn run_observed(
         tag: Some(worker.tag),
         descendants: Some(descendants.clone()),
         group: Some(child.group()),
+        guard: None,
     };
     let input = match worker.input {
         WorkerInput::Bytes(bytes) => bytes,

@@ -21,7 +21,7 @@ pub(super) struct CheckTree<'r> {
     _in_use: ScratchLock,
 }
 
-/// What came of preparing a check tree.
+/// The result of preparing a check tree.
 pub(super) enum CheckTreePreparation<'r> {
     /// It is ready.
     Ready(CheckTree<'r>),

@@ -17,9 +17,9 @@ use orch_store::table::check_run;
 use super::check_tree::{CheckTree, CheckTreePreparation};
 use crate::run_repository::open_repository;
 use orch_inbox::{Error, Session};
-use orch_process::EnvironmentVariables;
 use orch_process::limit::CHECK_GRACE;
 use orch_process::{CheckCommand, CheckOutcome, run_check};
+use orch_process::{EnvironmentVariables, Tag};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -160,6 +160,7 @@ fn run_check_in(
         command: &spec.command,
         folder,
         environment: &environment,
+        tag: Tag { name: "ORCH_CHECK", value: &folder.display().to_string() },
         limit,
         grace: CHECK_GRACE,
         log: &log,
@@ -169,7 +170,7 @@ fn run_check_in(
     let (state, exit_status, message) = match &ran.outcome {
         CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
         CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
-        CheckOutcome::Signalled(signal) => {
+        CheckOutcome::Signalled { signal, .. } => {
             (CheckState::Failed, None, Some(format!("was ended by signal {signal}")))
         }
         CheckOutcome::TimedOut => (CheckState::TimedOut, None, None),

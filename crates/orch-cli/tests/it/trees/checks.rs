@@ -367,3 +367,25 @@ fn what_was_not_reported_is_not_judged() {
         place.orch(&["verify", "a"]).env("INBOX_THREAD", &work.held.thread).fails("not_permitted");
     assert!(json_text(&as_worker["message"]).contains("lead"), "{as_worker}");
 }
+
+/// Whatever session, environment and folder they gave themselves.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_of_a_check_is_left() {
+    let place = TestEnvironment::with_tree_run(&[]);
+    let pids = place.sibling_path("pids");
+    let leave = format!(
+        "setsid sleep 4711 & echo $! >> '{0}'\n\
+         env -i setsid sh -c 'cd /; sleep 4711 & echo $! >> {0}' &\n\
+         until [ $(wc -l < '{0}') = 2 ]; do sleep 0.01; done",
+        pids.display()
+    );
+    place.orch(&["task", "edit", "a", "--verify", &leave]).ok();
+    place.report_task("a", &[("a.txt", "a")]);
+    assert_eq!(place.orch(&["verify", "a"]).ok()["checks"][0]["state"], "passed");
+    for pid in std::fs::read_to_string(&pids).unwrap().lines() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        assert!(matches!(state, None | Some('Z')), "{pid} is left: {stat}");
+    }
+}
