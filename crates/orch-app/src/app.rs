@@ -366,6 +366,15 @@ impl App<'_> {
         self.session = Some(session);
     }
 
+    /// Adds a warning if a transaction did not believe the wall clock.
+    pub(crate) fn add_clock_warning(&mut self) {
+        if let Some(warning) = self.session.as_ref().and_then(Session::clock_warning)
+            && !self.warnings.contains(&warning)
+        {
+            self.warnings.push(warning);
+        }
+    }
+
     fn named_store(&self) -> Result<Option<String>, AppError> {
         match &self.options.store {
             Some(named) if named.is_empty() => {

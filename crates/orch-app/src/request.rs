@@ -88,7 +88,9 @@ impl App<'_> {
             Some(id) => Some((id, fingerprint::fingerprint(R::COMMAND, request)?)),
             None => None,
         };
-        request.perform(self, &RequestKey { keyed })
+        let answer = request.perform(self, &RequestKey { keyed });
+        self.add_clock_warning();
+        answer
     }
 
     /// Makes a change, or returns the recorded answer of the same request.

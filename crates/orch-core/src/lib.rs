@@ -27,6 +27,7 @@ pub mod reconcile;
 pub mod refusal;
 pub mod run;
 pub mod shell;
+pub mod store_clock;
 pub mod task;
 pub mod text;
 pub mod thread;

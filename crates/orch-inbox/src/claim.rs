@@ -6,6 +6,7 @@ use orch_core::lease::{Lease, LeaseLength};
 use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::refusal::Refusal;
+use orch_core::store_clock::ClockReading;
 use orch_core::thread::{ThreadHold, ThreadState, decide};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::table::thread::ClaimCandidate;
@@ -132,13 +133,13 @@ pub fn token_of_request(key: &str, thread: ThreadId) -> String {
 fn open_candidate(
     tx: &mut Transaction<'_>,
     request: &ClaimRequest,
-    clock: Time,
+    clock: &ClockReading,
 ) -> Result<(Time, Option<ClaimCandidate>), Error> {
     if request.thread.is_some() {
         return Ok((tx.transaction_time(clock)?, None));
     }
     match thread::find_claimable(tx, request.queue(), &request.holder, clock)? {
-        Some(found) => Ok((found.newest_event.map_or(clock, |newest| clock.max(newest)), Some(found))),
+        Some(found) => Ok((tx.judge_time(found.anchor.as_ref(), clock), Some(found))),
         None => Ok((tx.transaction_time(clock)?, None)),
     }
 }
@@ -179,7 +180,7 @@ fn named_candidate(
     let mut seen = |name| Ok::<_, Error>(agent::load(tx, name)?.and_then(|agent| agent.last_seen_at));
     let claimer_seen_at = seen(&request.holder)?;
     let queue_seen_at = request.other_queue().map_or(Ok(None), seen)?;
-    Ok(ClaimCandidate { thread, newest_event: None, claimer_seen_at, queue_seen_at })
+    Ok(ClaimCandidate { thread, anchor: None, claimer_seen_at, queue_seen_at })
 }
 
 /// Whether a claim would get something.
@@ -195,7 +196,7 @@ fn check_availability(
     request: &ClaimRequest,
     now: Time,
 ) -> Result<ClaimAvailability, Error> {
-    let (_, found) = open_candidate(tx, request, now)?;
+    let (_, found) = open_candidate(tx, request, &ClockReading { wall: now, boot: None })?;
     let found = confirm_candidate(tx, request, found, now)?.map(|candidate| candidate.thread);
     if found.as_ref().is_some_and(|thread| decide::is_claimable(thread, now)) {
         return Ok(ClaimAvailability::Now);
@@ -215,7 +216,7 @@ fn try_claim(
     hook: ClaimHook<'_>,
 ) -> Result<Option<Response<ClaimOutcome>>, Error> {
     let random = token::random_token()?;
-    let open = |tx: &mut Transaction<'_>, clock: Time| open_candidate(tx, request, clock);
+    let open = |tx: &mut Transaction<'_>, clock: &ClockReading| open_candidate(tx, request, clock);
     let claimed = session.write_idempotent_after(receipt, open, |tx, now, found| {
         let Some(found) = confirm_candidate(tx, request, found, now)? else {
             return Err(request.inbox_empty());

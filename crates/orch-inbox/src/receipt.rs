@@ -4,6 +4,7 @@
 
 use orch_core::limit;
 use orch_core::refusal::Refusal;
+use orch_core::store_clock::ClockReading;
 use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::WriteDurability;
 use orch_store::table::request;
@@ -106,7 +107,7 @@ impl Session {
     pub(crate) fn write_idempotent_after<O, T>(
         &mut self,
         receipt: Option<&Receipt<'_, T>>,
-        open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        open: impl FnMut(&mut Transaction<'_>, &ClockReading) -> Result<(Time, O), Error>,
         mut work: impl FnMut(&mut Transaction<'_>, Time, O) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<Response<T>, Error> {
         let begun = self.begin_request_after(receipt, open, |tx, now, opened| {
@@ -145,7 +146,7 @@ impl Session {
     fn begin_request_after<O, T, S: RequestIntent>(
         &mut self,
         receipt: Option<&Receipt<'_, T>>,
-        open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        open: impl FnMut(&mut Transaction<'_>, &ClockReading) -> Result<(Time, O), Error>,
         mut decide: impl FnMut(
             &mut Transaction<'_>,
             Time,

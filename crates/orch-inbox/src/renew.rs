@@ -4,6 +4,7 @@ use orch_core::id::ThreadId;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::message::Message;
+use orch_core::store_clock::ClockReading;
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_store::driver::WriteDurability;
@@ -63,7 +64,7 @@ pub fn renew_lease(
     };
     if receipt.is_none() {
         let id = request.thread;
-        let open = |tx: &mut Transaction<'_>, clock: Time| load_context(tx, id, clock);
+        let open = |tx: &mut Transaction<'_>, clock: &ClockReading| load_context(tx, id, clock);
         let renewed = session.write_after(WriteDurability::Process, open, |tx, now, found| {
             // A default answer that is due is more than a renewal, and must survive a loss of power.
             let due = found.as_ref().and_then(|found| decide::due_default(&found.thread, now));

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use orch_core::time::Time;
+use orch_core::store_clock::{ClockAnchor, ClockChange, ClockJudgement, ClockReading, judge_clock};
+use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::{QueryPlan, StatementCounts, WriteDurability};
 use orch_store::file_system::FileSystem;
+use orch_store::table::store_clock;
 use orch_store::{Store, StoreLocation, Transaction, TxEnd, migrate};
 
 use crate::clock::{Clock, SystemClock};
@@ -21,6 +23,10 @@ pub struct Session {
     clock: Arc<dyn Clock>,
     world: HostEnvironment,
     warnings: Vec<String>,
+    /// The time of the last transaction, with what the boot clock showed then.
+    anchor: Option<ClockAnchor>,
+    /// How far the wall clock was ahead in the last transaction that did not believe it.
+    clock_disagreement: Option<TimeSpan>,
 }
 
 /// How a store is opened.
@@ -57,7 +63,7 @@ impl Session {
         };
         let world = HostEnvironment::new(EnvironmentVariables::inherit_sanitized());
         let (location, clock) = (location.clone(), Arc::new(SystemClock));
-        Ok(Self { store, location, options, clock, world, warnings })
+        Ok(Self { store, location, options, clock, world, warnings, anchor: None, clock_disagreement: None })
     }
 
     /// Opens a store, and creates it if it does not exist.
@@ -128,9 +134,20 @@ impl Session {
         self.store.folder()
     }
 
-    /// Returns the time of the clock.
+    /// Returns the current time of the store, counted from the last transaction.
     pub fn clock_now(&self) -> Time {
-        self.clock.now()
+        judge_clock(self.anchor.as_ref(), &self.clock.read()).now
+    }
+
+    /// Returns a warning if a transaction of this session did not believe the wall clock, as a full sentence for people.
+    #[must_use]
+    pub fn clock_warning(&self) -> Option<String> {
+        let TimeSpan(ahead) = self.clock_disagreement?;
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        let seconds = ahead.unsigned_abs() / 1_000;
+        Some(format!(
+            "The clock of this machine is {seconds} s {direction} the time that has passed since the store was used before: leases, delays and default answers follow the time that has passed."
+        ))
     }
 
     /// Returns a number that grows with each commit of another connection.
@@ -143,11 +160,15 @@ impl Session {
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>, Time) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let clock = self.clock.now();
-        self.store.read(|tx| {
-            let now = tx.transaction_time(clock)?;
+        let reading = self.clock.read();
+        let mut judged = None;
+        let outcome = self.store.read(|tx| {
+            let now = tx.transaction_time(&reading)?;
+            judged = tx.clock_judgement();
             work(tx, now)
-        })
+        });
+        self.note_time(judged, &reading);
+        outcome
     }
 
     /// Reads one consistent state where the time does not matter: one statement less than [`Session::read`].
@@ -156,6 +177,32 @@ impl Session {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.store.read(work)
+    }
+
+    /// Records a change of the store's clock in a transaction of its own, because the one that found it has judged by the former clock.
+    fn follow_clock(&mut self, durability: WriteDurability, reading: &ClockReading) -> Result<(), Error> {
+        self.store
+            .write(durability, |tx| {
+                tx.transaction_time(reading)?;
+                // Another process may have recorded it meanwhile.
+                let change = tx.clock_judgement().and_then(|judged| judged.change);
+                if let Some(change) = &change {
+                    store_clock::apply_change(tx, change)?;
+                }
+                Ok::<_, Error>(TxEnd::Commit(change))
+            })
+            .map(|change| {
+                if let Some(ClockChange::Adopt { anchor, .. }) = change {
+                    (self.anchor, self.clock_disagreement) = (Some(anchor), None);
+                }
+            })
+    }
+
+    /// Remembers the time of a transaction, from which [`Session::clock_now`] counts.
+    fn note_time(&mut self, judged: Option<ClockJudgement>, reading: &ClockReading) {
+        let (Some(judged), Some(boot)) = (judged, reading.boot) else { return };
+        self.anchor = Some(ClockAnchor { time: judged.now, boot, step: None });
+        self.clock_disagreement = judged.disagreement.or(self.clock_disagreement);
     }
 
     /// Runs a change in a transaction, then wakes the processes that wait.
@@ -171,14 +218,21 @@ impl Session {
     pub(crate) fn write_after<O, T>(
         &mut self,
         durability: WriteDurability,
-        mut open: impl FnMut(&mut Transaction<'_>, Time) -> Result<(Time, O), Error>,
+        mut open: impl FnMut(&mut Transaction<'_>, &ClockReading) -> Result<(Time, O), Error>,
         mut work: impl FnMut(&mut Transaction<'_>, Time, O) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<T, Error> {
-        let clock = self.clock.now();
+        let reading = self.clock.read();
+        let mut judged = None;
         let outcome = self.store.write(durability, |tx| {
-            let (now, opened) = open(tx, clock)?;
+            let (now, opened) = open(tx, &reading)?;
+            judged = tx.clock_judgement();
             work(tx, now, opened)
         });
+        self.note_time(judged, &reading);
+        if judged.is_some_and(|judged| judged.change.is_some()) {
+            // What was asked for is done; the next write finds the same change.
+            let _unrecorded = self.follow_clock(durability, &reading);
+        }
         // A refused write may have been committed as well; a needless wake-up costs one query.
         wake::signal_waiters(self.store.folder());
         outcome
@@ -186,6 +240,6 @@ impl Session {
 }
 
 /// Opens a transaction that needs nothing but its time.
-pub(crate) fn read_time(tx: &mut Transaction<'_>, clock: Time) -> Result<(Time, ()), Error> {
+pub(crate) fn read_time(tx: &mut Transaction<'_>, clock: &ClockReading) -> Result<(Time, ()), Error> {
     Ok((tx.transaction_time(clock)?, ()))
 }

@@ -5,6 +5,7 @@ use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::TokenDigest;
 use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::Refusal;
+use orch_core::store_clock::ClockReading;
 use orch_core::thread::{Thread, ThreadState};
 use orch_core::time::Time;
 use orch_store::driver::WriteDurability;
@@ -64,11 +65,11 @@ pub(crate) fn write_to_thread<T>(
 pub(crate) fn load_context(
     tx: &mut Transaction<'_>,
     id: ThreadId,
-    clock: Time,
+    clock: &ClockReading,
 ) -> Result<(Time, Option<ThreadContext>), Error> {
     let found = thread::load_with_context(tx, id)?;
-    let newest = found.as_ref().and_then(|found| found.newest_event);
-    Ok((newest.map_or(clock, |newest| clock.max(newest)), found))
+    let anchor = found.as_ref().and_then(|found| found.anchor);
+    Ok((tx.judge_time(anchor.as_ref(), clock), found))
 }
 
 /// Gives a default answer that is due before anything else is done to a thread.

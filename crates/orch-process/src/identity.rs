@@ -142,7 +142,7 @@ fn pid_namespace() -> Option<String> {
 }
 
 /// Returns the boot id; 0 if the system has none.
-fn boot_id() -> u128 {
+pub(crate) fn boot_id() -> u128 {
     static BOOT: OnceLock<u128> = OnceLock::new();
     *BOOT.get_or_init(|| {
         let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -9,6 +9,7 @@
 //!
 //! The crate knows no other crate of this workspace.
 
+mod boot_clock;
 pub(crate) mod bounded_log;
 pub mod check;
 pub mod check_guard;
@@ -31,6 +32,7 @@ pub mod termination;
 pub mod timed_command;
 pub mod worker;
 
+pub use boot_clock::{BootClockReading, read_boot_clock};
 pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, run_check};
 pub use check_guard::serve_check_guard;
 pub use environment::EnvironmentVariables;

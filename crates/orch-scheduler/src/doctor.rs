@@ -21,7 +21,7 @@ pub enum FindingSeverity {
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthFinding {
-    /// A stable name: `sqlite`, `schema`, `integrity`, `file_system`, `wal`, `permissions`, or an invariant's name.
+    /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, or an invariant's name.
     pub check: &'static str,
     /// The severity.
     pub level: FindingSeverity,
@@ -31,6 +31,8 @@ pub struct HealthFinding {
 
 /// Runs all checks, in a fixed order.
 pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error> {
+    session.read(|_, _| Ok(()))?;
+    let clock = check_clock(session.clock_warning());
     let store = session.store_mut();
     let mut findings = vec![
         ok_finding("sqlite", format!("The database is {}.", store.engine_version())),
@@ -38,6 +40,7 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
             "schema",
             format!("The schema is {}, the newest this program knows.", migrate::newest_schema()),
         ),
+        clock,
         check_file_system(store.file_system()),
         check_permissions(store.folder()),
     ];
@@ -70,6 +73,16 @@ fn check_invariants(session: &mut Session) -> Result<Vec<HealthFinding>, Error> 
 
 fn ok_finding(check: &'static str, message: String) -> HealthFinding {
     HealthFinding { check, level: FindingSeverity::Ok, message }
+}
+
+fn check_clock(warning: Option<String>) -> HealthFinding {
+    match warning {
+        Some(message) => HealthFinding { check: "clock", level: FindingSeverity::Warning, message },
+        None => ok_finding(
+            "clock",
+            "The clock agrees with the time that has passed since the host started.".to_owned(),
+        ),
+    }
 }
 
 fn check_file_system(found: FileSystem) -> HealthFinding {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use orch_core::store_clock::{ClockAnchor, ClockJudgement, ClockReading, judge_clock};
 use orch_core::time::Time;
 
 use crate::driver::{
@@ -211,11 +212,12 @@ fn require_local(path: &Path, allow_network: bool) -> Result<FileSystem, Fault> 
 pub struct Transaction<'a> {
     driver: &'a mut dyn DatabaseDriver,
     timers: Option<StoreTimers>,
+    clock: Option<ClockJudgement>,
 }
 
 impl<'a> Transaction<'a> {
     fn new(driver: &'a mut dyn DatabaseDriver) -> Self {
-        Self { driver, timers: None }
+        Self { driver, timers: None, clock: None }
     }
 
     /// Returns the timers of the store as they were when they were first asked for in this transaction.
@@ -264,8 +266,22 @@ impl<'a> Transaction<'a> {
         Ok(number.flatten().unwrap_or(0))
     }
 
-    /// Returns the time of the transaction: the clock's, but never earlier than the newest event.
-    pub fn transaction_time(&mut self, clock: Time) -> Result<Time, Fault> {
-        Ok(self.timers()?.now(clock))
+    /// Returns the time of the transaction, judged by the store's clock.
+    pub fn transaction_time(&mut self, reading: &ClockReading) -> Result<Time, Fault> {
+        let anchor = self.timers()?.anchor;
+        Ok(self.judge_time(anchor.as_ref(), reading))
+    }
+
+    /// Judges the time of the transaction by an anchor that a statement of this transaction has read.
+    pub fn judge_time(&mut self, anchor: Option<&ClockAnchor>, reading: &ClockReading) -> Time {
+        let judged = judge_clock(anchor, reading);
+        self.clock = Some(judged);
+        judged.now
+    }
+
+    /// Returns how the time of the transaction was judged, once it was asked for.
+    #[must_use]
+    pub fn clock_judgement(&self) -> Option<ClockJudgement> {
+        self.clock
     }
 }

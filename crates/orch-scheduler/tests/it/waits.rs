@@ -9,6 +9,7 @@ use orch_core::id::{EventId, MessageId};
 use orch_core::lease::LeaseLength;
 use orch_core::refusal::Refusal;
 use orch_core::run::Policy;
+use orch_core::store_clock::BootTime;
 use orch_core::time::{Time, TimeSpan};
 use orch_inbox::clock::{Clock, SystemClock};
 use orch_inbox::{Error, Response, Session, WaitTarget};
@@ -29,6 +30,10 @@ impl Clock for CountingClock {
     fn now(&self) -> Time {
         self.looks.fetch_add(1, Ordering::Relaxed);
         self.clock.now()
+    }
+
+    fn boot_time(&self) -> Option<BootTime> {
+        self.clock.boot_time()
     }
 }
 

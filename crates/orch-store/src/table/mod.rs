@@ -13,6 +13,7 @@ pub mod profile_cooldown;
 pub mod removal;
 pub mod request;
 pub mod run;
+pub mod store_clock;
 pub mod supervisor;
 pub mod task;
 pub mod thread;
@@ -123,6 +124,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("removal", removal::STATEMENTS),
         ("request", request::STATEMENTS),
         ("run", run::STATEMENTS),
+        ("store_clock", store_clock::STATEMENTS),
         ("supervisor", supervisor::STATEMENTS),
         ("task", task::STATEMENTS),
         ("thread", thread::STATEMENTS),

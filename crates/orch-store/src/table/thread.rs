@@ -2,6 +2,7 @@
 
 use orch_core::id::{AttemptId, MessageId, RunId, Slug, TaskId, ThreadId};
 use orch_core::lease::{Lease, LeaseLength, TokenDigest};
+use orch_core::store_clock::{ClockAnchor, ClockReading, WALL_CLOCK_TOLERANCE};
 use orch_core::thread::{
     AnsweredQuestion, AttemptReference, ClosingRecord, NewThread, OpenQuestion, Thread, ThreadHold,
     ThreadKind, ThreadState, ThreadStatus,
@@ -9,6 +10,7 @@ use orch_core::thread::{
 use orch_core::time::{Time, TimeSpan};
 
 use super::id_high_water::highest;
+use super::store_clock::{ANCHOR_COLUMNS, anchor_columns, anchor_from_row, boot_text};
 use super::{
     count_column, id_list, name_column, require_present, slug_column, slug_or_null, span_or_null,
     time_column, time_or_null,
@@ -25,19 +27,15 @@ macro_rules! columns {
     };
 }
 
+/// How many columns that are.
+const THREAD_COLUMNS: usize = 27;
+
 macro_rules! select {
     ($rest:literal) => {
         select!("thread", $rest)
     };
     ($from:literal, $rest:literal) => {
         concat!(columns!(), " FROM ", $from, " ", $rest)
-    };
-}
-
-/// The time of the newest event.
-macro_rules! newest_event {
-    () => {
-        "(SELECT at FROM event ORDER BY id DESC LIMIT 1)"
     };
 }
 
@@ -60,25 +58,24 @@ statements! {
     const LOAD_WITH_CONTEXT = concat!(
         columns!(),
         ", ",
-        newest_event!(),
+        anchor_columns!(),
         ", (SELECT last_seen_at FROM agent WHERE name = thread.holder),
         (SELECT count(*) FROM message m INDEXED BY message_thread WHERE m.thread_id = thread.id AND m.to_agent = thread.holder
         AND m.id > thread.shown_id AND m.id > coalesce((SELECT message_cursor FROM agent WHERE name = thread.holder), 0))
-        FROM thread WHERE id = $1"
+        FROM store_clock, thread WHERE id = $1"
     );
     const CLAIMABLE = concat!(
         columns!(),
         ", ",
-        newest_event!(),
+        anchor_columns!(),
         ", (SELECT last_seen_at FROM agent WHERE name = $3), (SELECT last_seen_at FROM agent WHERE name = $1)
-        FROM thread WHERE id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
+        FROM store_clock, thread WHERE id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
         WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1) AS part_queued
         UNION ALL SELECT id FROM (SELECT id FROM thread INDEXED BY thread_lapsing
         WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL
-        AND lost_at <= (SELECT max(at) FROM (SELECT at FROM ",
-        newest_event!(),
-        " AS part_newest UNION ALL SELECT CAST($2 AS BIGINT)) AS part_clock) ORDER BY priority, id LIMIT 1) AS part_lapsed)
-        ORDER BY priority, id LIMIT 1"
+        AND lost_at <= (SELECT CASE WHEN boot = $4 AND abs(CAST($2 AS BIGINT) - time_ms - CAST($5 AS BIGINT) + boot_ms) > CAST($6 AS BIGINT)
+        THEN time_ms + CAST($5 AS BIGINT) - boot_ms ELSE CAST($2 AS BIGINT) END FROM store_clock AS part_clock)
+        ORDER BY priority, id LIMIT 1) AS part_lapsed) ORDER BY priority, id LIMIT 1"
     );
     const QUEUED = select!(
         "INDEXED BY thread_queue WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1"
@@ -95,10 +92,10 @@ statements! {
     );
     const TIMERS = concat!(
         "SELECT ",
-        newest_event!(),
+        anchor_columns!(),
         ", EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
         (SELECT min(lost_at) FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL),
-        (SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL)"
+        (SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) FROM store_clock"
     );
     const NEXT_DEFAULT =
         "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
@@ -324,8 +321,8 @@ pub fn load(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Option<Thread>, Fa
 pub struct ThreadContext {
     /// The thread.
     pub thread: Thread,
-    /// The time of the newest event.
-    pub newest_event: Option<Time>,
+    /// The anchor of the store's clock.
+    pub anchor: Option<ClockAnchor>,
     /// When the holder was last seen.
     pub holder_seen_at: Option<Time>,
     /// The number of messages to the holder that it has neither acknowledged nor received with its claim.
@@ -337,9 +334,9 @@ pub fn load_with_context(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Optio
     tx.query_first(LOAD_WITH_CONTEXT, &[id.0.into()], |row| {
         Ok(ThreadContext {
             thread: thread_from_row(row)?,
-            newest_event: time_or_null(row, 27)?,
-            holder_seen_at: time_or_null(row, 28)?,
-            unread: row.int(29)?.unsigned_abs(),
+            anchor: anchor_from_row(row, THREAD_COLUMNS)?,
+            holder_seen_at: time_or_null(row, THREAD_COLUMNS + ANCHOR_COLUMNS)?,
+            unread: row.int(THREAD_COLUMNS + ANCHOR_COLUMNS + 1)?.unsigned_abs(),
         })
     })
 }
@@ -349,8 +346,8 @@ pub fn load_with_context(tx: &mut Transaction<'_>, id: ThreadId) -> Result<Optio
 pub struct ClaimCandidate {
     /// The thread.
     pub thread: Thread,
-    /// The time of the newest event.
-    pub newest_event: Option<Time>,
+    /// The anchor of the store's clock.
+    pub anchor: Option<ClockAnchor>,
     /// When the agent that claims was last seen.
     pub claimer_seen_at: Option<Time>,
     /// When the agent of the queue was last seen.
@@ -362,15 +359,23 @@ pub fn find_claimable(
     tx: &mut Transaction<'_>,
     queue: &Slug,
     claimer: &Slug,
-    clock: Time,
+    clock: &ClockReading,
 ) -> Result<Option<ClaimCandidate>, Fault> {
-    let values = [queue.as_str().into(), clock.0.into(), claimer.as_str().into()];
+    let boot = clock.boot.map(|boot| (boot_text(boot.boot), boot.elapsed.0));
+    let values = [
+        queue.as_str().into(),
+        clock.wall.0.into(),
+        claimer.as_str().into(),
+        boot.as_ref().map_or("-", |(boot, _)| boot).into(),
+        boot.as_ref().map_or(0, |(_, elapsed)| *elapsed).into(),
+        WALL_CLOCK_TOLERANCE.0.into(),
+    ];
     tx.query_first(CLAIMABLE, &values, |row| {
         Ok(ClaimCandidate {
             thread: thread_from_row(row)?,
-            newest_event: time_or_null(row, 27)?,
-            claimer_seen_at: time_or_null(row, 28)?,
-            queue_seen_at: time_or_null(row, 29)?,
+            anchor: anchor_from_row(row, THREAD_COLUMNS)?,
+            claimer_seen_at: time_or_null(row, THREAD_COLUMNS + ANCHOR_COLUMNS)?,
+            queue_seen_at: time_or_null(row, THREAD_COLUMNS + ANCHOR_COLUMNS + 1)?,
         })
     })
 }
@@ -433,8 +438,8 @@ impl PendingChanges {
 /// The answer to the one question that every transaction of the scheduler begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreTimers {
-    /// The time of the newest event.
-    pub newest_event: Option<Time>,
+    /// The anchor of the store's clock.
+    pub anchor: Option<ClockAnchor>,
     /// Whether threads changed since their owner last looked.
     pub has_dirty_threads: bool,
     /// When the next lease of an owned thread is lost.
@@ -444,12 +449,6 @@ pub struct StoreTimers {
 }
 
 impl StoreTimers {
-    /// Returns the time of a transaction: the clock's, but never earlier than the newest event.
-    #[must_use]
-    pub fn now(self, clock: Time) -> Time {
-        self.newest_event.map_or(clock, |newest| clock.max(newest))
-    }
-
     /// Returns the changes that are pending at a time.
     #[must_use]
     pub fn pending(self, now: Time) -> PendingChanges {
@@ -468,14 +467,14 @@ impl StoreTimers {
     }
 }
 
-/// Loads the newest time, the pending changes and the next timers.
+/// Loads the clock's anchor, the pending changes and the next timers.
 pub fn load_timers(tx: &mut Transaction<'_>) -> Result<StoreTimers, Fault> {
     let timers = tx.query_first(TIMERS, &[], |row| {
         Ok(StoreTimers {
-            newest_event: time_or_null(row, 0)?,
-            has_dirty_threads: row.int(1)? != 0,
-            next_loss: time_or_null(row, 2)?,
-            next_default: time_or_null(row, 3)?,
+            anchor: anchor_from_row(row, 0)?,
+            has_dirty_threads: row.int(ANCHOR_COLUMNS)? != 0,
+            next_loss: time_or_null(row, ANCHOR_COLUMNS + 1)?,
+            next_default: time_or_null(row, ANCHOR_COLUMNS + 2)?,
         })
     })?;
     Ok(timers.unwrap_or_default())

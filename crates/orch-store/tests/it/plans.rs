@@ -4,6 +4,7 @@
 use orch_core::event::EventKind;
 use orch_core::id::{EventId, MessageId, RunId, TaskId, ThreadId};
 use orch_core::message::MessageKind;
+use orch_core::store_clock::ClockReading;
 use orch_core::task::TaskState;
 use orch_core::thread::ThreadStatus;
 use orch_store::table::{
@@ -102,7 +103,9 @@ fn claims_and_reports_go_by_their_indexes() {
     let token = orch_core::lease::TokenDigest("t".to_owned());
     explained.check_plan("token", &[], |tx| lease_token::find_holder(tx, THREAD, &token));
     // What lapsed is sorted by urgency, but not more than that.
-    let plans = explained.plan_steps(|tx| thread::find_claimable(tx, &test_slug("w"), &test_slug("v"), NOW));
+    let reading = ClockReading { wall: NOW, boot: None };
+    let plans =
+        explained.plan_steps(|tx| thread::find_claimable(tx, &test_slug("w"), &test_slug("v"), &reading));
     assert!(plans.iter().any(|plan| plan.contains("thread_queue")), "{plans:#?}");
     assert!(plans.iter().any(|plan| plan.contains("thread_lapsing")), "{plans:#?}");
     assert!(!plans.iter().any(|plan| scans_whole_table(plan)), "{plans:#?}");

@@ -2,6 +2,7 @@
 
 use orch_core::id::{AttemptId, MessageId, RunId, TaskId, ThreadId};
 use orch_core::lease::{LeaseLength, TokenDigest};
+use orch_core::store_clock::ClockReading;
 use orch_core::task::{LastAttempt, Task, TaskState};
 use orch_core::thread::{
     AnsweredQuestion, AttemptReference, ClosingRecord, OpenQuestion, Thread, ThreadHold, ThreadState,
@@ -86,7 +87,8 @@ fn every_state_is_kept(store: &mut Store) {
 fn queues(store: &mut Store) {
     let most_urgent = |store: &mut Store, queue: &str, now| {
         let queue = test_slug(queue);
-        read_store(store, |tx| thread::find_claimable(tx, &queue, &test_slug("w"), Time(now)))
+        let reading = ClockReading { wall: Time(now), boot: None };
+        read_store(store, |tx| thread::find_claimable(tx, &queue, &test_slug("w"), &reading))
             .map(|candidate| candidate.thread.id)
     };
     assert_eq!(most_urgent(store, "q", 0), None);

@@ -2,9 +2,10 @@
 
 use orch_core::event::{EventKind, EventSubject, NewEvent};
 use orch_core::run::Run;
-use orch_core::time::Time;
+use orch_core::store_clock::{BootId, BootTime, ClockChange, ClockReading};
+use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::WriteDurability;
-use orch_store::table::{agent, event, run};
+use orch_store::table::{agent, event, run, store_clock};
 use orch_store::{Fault, Store, TxEnd};
 
 use crate::StoreOpener;
@@ -15,7 +16,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     a_reader_sees_one_state(open);
     writers_wait_for_each_other(open);
     the_change_counter_tells_of_others(open);
-    time_never_goes_back(open);
+    time_follows_the_boot_clock(open);
     a_write_runs_twice_and_happens_once(open);
     everything_that_is_asked_is_counted(open);
 }
@@ -111,14 +112,30 @@ fn the_change_counter_tells_of_others(open: StoreOpener<'_>) {
     assert_ne!(store.change_counter().unwrap(), before);
 }
 
-fn time_never_goes_back(open: StoreOpener<'_>) {
+fn time_follows_the_boot_clock(open: StoreOpener<'_>) {
     let mut store = open();
-    assert_eq!(read_store(&mut store, |tx| tx.transaction_time(Time(3))), Time(3));
+    let reading = |wall, elapsed| {
+        let boot = BootTime { boot: BootId(1), elapsed: TimeSpan(elapsed) };
+        ClockReading { wall: Time(wall), boot: Some(boot) }
+    };
+    let time = |store: &mut Store, reading| read_store(store, |tx| tx.transaction_time(&reading));
+    assert_eq!(time(&mut store, reading(90_000, 5)), Time(90_000), "the first wall clock is believed");
     let told =
         NewEvent { kind: EventKind::Sent, about: EventSubject::default(), agent: None, data: Vec::new() };
-    write_store(&mut store, |tx| event::insert(tx, &told, Time(900)));
-    assert_eq!(read_store(&mut store, |tx| tx.transaction_time(Time(3))), Time(900));
-    assert_eq!(read_store(&mut store, |tx| tx.transaction_time(Time(901))), Time(901));
+    write_store(&mut store, |tx| event::insert(tx, &told, Time(900_000)));
+    assert_eq!(time(&mut store, reading(80_000, 5)), Time(80_000), "events do not move the clock");
+    let change = write_store(&mut store, |tx| {
+        tx.transaction_time(&reading(90_000, 5))?;
+        let change = tx.clock_judgement().and_then(|judged| judged.change).unwrap();
+        store_clock::apply_change(tx, &change)?;
+        Ok(change)
+    });
+    assert!(matches!(change, ClockChange::Restart(_)), "{change:?}");
+    let anchor = read_store(&mut store, store_clock::load_anchor).unwrap();
+    assert_eq!((anchor.time, anchor.boot.elapsed), (Time(90_000), TimeSpan(5)));
+    for jump in [1_000_000, -80_000] {
+        assert_eq!(time(&mut store, reading(90_000 + jump, 1_005)), Time(91_000), "{jump}");
+    }
     store.checkpoint_if_due();
     assert_eq!(store.check_integrity().unwrap(), [""; 0]);
 }

@@ -47,7 +47,7 @@ pub(crate) enum ReadQuery {
 /// One action of a simulation.
 #[derive(Clone, Debug)]
 pub(crate) enum SimulatedAction {
-    /// Advances the clock, or sets it back.
+    /// Lets time pass.
     AdvanceClock(UnixMillis),
     Query(ReadQuery),
     Send {
@@ -236,7 +236,6 @@ impl ActionGenerator<'_> {
             0 => 3_600_000,
             1 | 2 => 26_000,
             3 => 11_000,
-            4 => -5_000,
             _ => 2_000,
         })
     }

@@ -106,6 +106,14 @@ struct AppliedAction {
     said: String,
 }
 
+/// How far the clock of a process may be wrong.
+const WRONG_CLOCKS: [TimeSpan; 4] = [
+    TimeSpan::from_hours(24),
+    TimeSpan::from_hours(-24),
+    TimeSpan::from_hours(1),
+    TimeSpan::from_seconds(-6),
+];
+
 /// The state of a running simulation: the product, the oracle and the clock.
 struct SimulatedWorld {
     seed: u64,
@@ -230,7 +238,7 @@ impl SimulatedWorld {
         order: SimulatedAction,
         request: Option<RepeatableRequest>,
     ) -> Result<(), String> {
-        let now = self.next_time()?;
+        let now = self.place.clock().now().0;
         let outcome = self.perform_action(&order, request.as_ref())?;
         let expected = self.model.try_action(&order, &outcome.token, now);
         self.record_step(&order, &outcome);
@@ -282,8 +290,16 @@ impl SimulatedWorld {
         request: Option<&RepeatableRequest>,
     ) -> Result<ActionOutcome, String> {
         let session = self.chance.number_below(self.sessions.len());
+        // Now and then the wall clock of one process is wrong, which must change nothing.
+        let wrong = if self.chance.is_within_percent(10) {
+            WRONG_CLOCKS[self.chance.number_below(WRONG_CLOCKS.len())]
+        } else {
+            TimeSpan(0)
+        };
+        self.place.clock().set_ahead(wrong);
         let performed = ProductDriver { session: &mut self.sessions[session], model: &self.model, request }
             .perform_action(order);
+        self.place.clock().set_ahead(TimeSpan(-wrong.0));
         performed.map_err(|fault| format!("{order:?}: {fault}"))
     }
 
@@ -294,13 +310,6 @@ impl SimulatedWorld {
             Ok(_) => *self.report.carried_out.entry(order.kind_name()).or_default() += 1,
             Err(why) => *self.report.refused.entry(why).or_default() += 1,
         }
-    }
-
-    /// Returns the time of the next transaction.
-    fn next_time(&mut self) -> Result<oracle::UnixMillis, String> {
-        let clock = self.place.clock().now();
-        let now = self.store.read(|tx| tx.transaction_time(clock)).map_err(|fault| format!("{fault:?}"))?;
-        Ok(now.0)
     }
 
     /// Compares the whole store with the oracle and checks all laws.
