@@ -22,7 +22,7 @@ use super::worktree::RepositoryLock;
 use crate::limit::{ALTERNATE_DEPTH_MAX, FLUSH_TRIES, FLUSH_WAIT, FOLDER_DEPTH_MAX, FOREIGN_DIRTY_BYTES_MAX};
 
 /// How much older than the last flush a file may appear that changed after it: file systems use a coarse clock.
-const CLOCK_MARGIN_NS: i128 = 2_000_000_000;
+const CLOCK_MARGIN_NS: i128 = 100_000_000;
 
 /// By how much the wall clock may have moved against the boot clock since the last flush.
 const CLOCK_STEP_NS: i128 = 1_000_000_000;
@@ -59,7 +59,7 @@ impl Repository {
             for store in stores {
                 changed.collect_below(store, FOLDER_DEPTH_MAX)?;
             }
-            for name in ["refs", "reftable", "worktrees"] {
+            for name in ["refs", "reftable"] {
                 changed.collect_below(&common.join(name), FOLDER_DEPTH_MAX)?;
             }
             for name in ["packed-refs", "HEAD"] {

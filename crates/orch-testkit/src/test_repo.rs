@@ -26,7 +26,13 @@ impl TestRepo {
     /// Makes a repository with a user name and one commit of `a.txt`.
     #[must_use]
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("orch-yard-").tempdir().expect("there is room");
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// Makes a repository in a new folder below this one.
+    #[must_use]
+    pub fn new_in(parent: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("orch-yard-").tempdir_in(parent).expect("there is room");
         let real = folder.path().canonicalize().expect("a new folder exists");
         let yard = Self { folder, real };
         for name in ["home", "repo"] {

@@ -25,8 +25,17 @@ pub(super) struct CrashFixture {
 impl CrashFixture {
     /// A repository with the run `r`, brought to where a story begins.
     pub(super) fn prepared_for(run: &[&str], prepare: fn(&Self)) -> Self {
-        let site =
-            Self { yard: TestRepo::new(), copy: tempfile::tempdir().unwrap(), tried: Mutex::default() };
+        let site = Self::with_run(TestRepo::new(), run);
+        prepare(&site);
+        for part in PARTS {
+            copy_folder(site.sibling_path(part), site.copy.path().join(part));
+        }
+        site
+    }
+
+    /// A repository with the run `r`.
+    pub(super) fn with_run(yard: TestRepo, run: &[&str]) -> Self {
+        let site = Self { yard, copy: tempfile::tempdir().unwrap(), tried: Mutex::default() };
         site.yard.write_file(".gitignore", "built\n");
         for number in 0..5 {
             site.yard.write_file(format!("src/{number}.txt"), format!("{number}\n"));
@@ -38,10 +47,6 @@ impl CrashFixture {
         let words = ["run", "init", "A goal", "--name", "r", "--retry-delay", "0s"].map(str::to_owned);
         let words: Vec<String> = words.into_iter().chain(run).collect();
         site.run_orch_data(&words.iter().map(String::as_str).collect::<Vec<_>>());
-        prepare(&site);
-        for part in PARTS {
-            copy_folder(site.sibling_path(part), site.copy.path().join(part));
-        }
         site
     }
 
@@ -93,12 +98,17 @@ impl CrashFixture {
         }
     }
 
-    /// Runs `inbox`, which must succeed.
-    fn run_inbox_data(&self, words: &[&str]) -> Value {
+    /// A call of `inbox`.
+    pub(super) fn inbox_command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inbox"));
         command.args(words);
         self.set_environment(&mut command, &self.search_path());
-        let ended = RunningProcess::start(command).wait_output();
+        command
+    }
+
+    /// Runs `inbox`, which must succeed.
+    pub(super) fn run_inbox_data(&self, words: &[&str]) -> Value {
+        let ended = RunningProcess::start(self.inbox_command(words)).wait_output();
         match ended.program_reply() {
             ProgramReply::Ok { data, .. } => data,
             other => panic!("{words:?}: {other:?}, {ended}"),
@@ -126,10 +136,16 @@ impl CrashFixture {
 
     /// Lets a task be reported as done, with a file of its name.
     pub(super) fn report_task(&self, key: &str) {
-        let (thread, token) = self.start_task(key);
+        let (thread, token) = self.commit_task(key);
+        self.run_inbox_data(&["done", &thread, "--token", &token, "--result", "Done."]);
+    }
+
+    /// Lets a worker commit a file of the task's name; returns thread and token.
+    pub(super) fn commit_task(&self, key: &str) -> (String, String) {
+        let started = self.start_task(key);
         write_file_at(&self.worktree_path(key).join(format!("work/{key}")), format!("{key}\n"));
         self.yard.commit_all_in(&self.worktree_path(key), &format!("Do {key}"));
-        self.run_inbox_data(&["done", &thread, "--token", &token, "--result", "Done."]);
+        started
     }
 
     /// Lets a task's worker give up, with its work lying about.

@@ -4,7 +4,9 @@
 //! [`fixture`] is where it happens, [`killed_commands`] what is begun and what must hold at the end, and here is how it dies.
 
 mod fixture;
+mod flushed;
 mod killed_commands;
+mod power_loss;
 
 use std::path::{Path, PathBuf};
 
