@@ -1,5 +1,6 @@
 //! Values as people write them: names, numbers, durations and amounts, read strictly.
 
+use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::event::AwaitedEvent;
 use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
 use orch_core::lease::LeaseLength;
@@ -138,6 +139,16 @@ pub fn parse_branch_prefix(text: &str) -> Result<String, String> {
 /// Parses when a task counts as done.
 pub fn parse_done_when(text: &str) -> Result<DoneWhen, &'static str> {
     DoneWhen::parse(text).ok_or("it is one of reported, verified and integrated")
+}
+
+/// Parses what identifies the files that a check judges.
+pub fn parse_check_identity(text: &str) -> Result<CheckIdentity, &'static str> {
+    CheckIdentity::parse(text).ok_or("it is one of tree and commit")
+}
+
+/// Parses what a flaky check counts as.
+pub fn parse_flaky_verdict(text: &str) -> Result<FlakyVerdict, &'static str> {
+    FlakyVerdict::parse(text).ok_or("it is one of pass and fail")
 }
 
 /// Parses the most attempts at once.

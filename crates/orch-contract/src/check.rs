@@ -16,6 +16,8 @@ pub struct CheckView {
     /// Its final state.
     pub state: WireWord<CheckState>,
     /// Its exit status, if it exited with one.
+    pub exit: Option<i32>,
+    /// Its exit status under its earlier name.
     pub exit_status: Option<i32>,
     /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
@@ -25,6 +27,12 @@ pub struct CheckView {
     pub source: WireWord<CheckSource>,
     /// The commit that it ran on.
     pub commit: String,
+    /// The tree of that commit; null in records of older versions.
+    pub tree: Option<String>,
+    /// Whether the result was taken over from an earlier check of the same tree under the same conditions.
+    pub reused: bool,
+    /// Whether the check both failed and passed on the same tree under the same conditions.
+    pub flaky: bool,
     /// Its duration.
     pub duration_ms: i64,
     /// The file that holds its output.
@@ -40,11 +48,15 @@ impl CheckView {
         Self {
             command: check.command.clone(),
             state: check.state.into(),
+            exit: check.exit_status,
             exit_status: check.exit_status,
             message: check.message.clone(),
             stage: check.stage.into(),
             source: check.source.into(),
             commit: check.commit.to_string(),
+            tree: check.tree.as_ref().map(ToString::to_string),
+            reused: check.reused,
+            flaky: check.flaky,
             duration_ms: check.duration.0,
             log: check.log.clone(),
             at: check.at.into(),

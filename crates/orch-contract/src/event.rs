@@ -26,10 +26,36 @@ pub struct EventView {
     pub attempt: Option<String>,
     /// The thread, `th-N`.
     pub thread: Option<String>,
-    /// The agent that caused it.
+    /// The agent that it is about, or that caused it.
     pub agent: Option<String>,
+    /// Who caused it.
+    pub by: EventAuthorView,
     /// Further data; the fields depend on the kind.
     pub data: Map<String, Value>,
+}
+
+/// Who caused something: an agent, in a process of a user on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EventAuthorView {
+    /// The agent; null for orch itself.
+    pub agent: Option<String>,
+    /// The user of the process; null in events of older versions.
+    pub user: Option<String>,
+    /// The host of the process; null in events of older versions.
+    pub host: Option<String>,
+}
+
+impl EventAuthorView {
+    /// Returns the author.
+    #[must_use]
+    pub fn from_author(author: &core::EventAuthor) -> Self {
+        Self {
+            agent: author.agent.as_ref().map(ToString::to_string),
+            user: author.process.user.clone(),
+            host: author.process.host.clone(),
+        }
+    }
 }
 
 impl EventView {
@@ -45,6 +71,7 @@ impl EventView {
             attempt: event.attempt.as_ref().map(ToString::to_string),
             thread: event.thread.map(|thread| thread.to_string()),
             agent: event.agent.as_ref().map(ToString::to_string),
+            by: EventAuthorView::from_author(&event.by),
             data: serde_json::from_str(&event.data).unwrap_or_default(),
         }
     }

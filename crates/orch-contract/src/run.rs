@@ -1,5 +1,6 @@
 //! Runs: complete, as a line of a list, and as the header of a status.
 
+use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::run as core;
 use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts};
 use orch_core::task::TaskState;
@@ -58,6 +59,12 @@ pub struct RunView {
     pub protect: Vec<String>,
     /// The time limit of one check, or of the setup.
     pub check_limit_ms: i64,
+    /// Whether results of checks are kept by the tree or by the commit that they ran on.
+    pub check_by: WireWord<CheckIdentity>,
+    /// How often a failed check is run again before its failure counts.
+    pub check_retries: u32,
+    /// What a check counts as that both failed and passed.
+    pub flaky: WireWord<FlakyVerdict>,
     /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
@@ -153,6 +160,9 @@ impl RunView {
             copy: run.rules.copy.clone(),
             protect: run.rules.protect.clone(),
             check_limit_ms: run.rules.check_limit.0,
+            check_by: run.rules.checks.by.into(),
+            check_retries: run.rules.checks.retries,
+            flaky: run.rules.checks.flaky.into(),
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
             max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
             max_tokens: run.budget.max_tokens,

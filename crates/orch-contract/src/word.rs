@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use orch_core::attempt::AttemptState;
-use orch_core::check::{CheckSource, CheckStage, CheckState};
+use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, FlakyVerdict};
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
@@ -79,6 +79,7 @@ worded! {
     AttemptState as "AttemptState" of AttemptState::ALL;
     BaselineStatus as "Baseline" of BaselineStatus::ALL;
     ChecksStatus as "Checks" of ChecksStatus::ALL;
+    CheckIdentity as "CheckIdentity" of CheckIdentity::ALL;
     CheckSource as "CheckSource" of CheckSource::ALL;
     CheckStage as "CheckStage" of CheckStage::ALL;
     CheckState as "CheckState" of CheckState::ALL;
@@ -88,6 +89,7 @@ worded! {
     EffectKind as "EffectKind" of EffectKind::ALL;
     DoneWhen as "DoneWhen" of DoneWhen::ALL;
     EventKind as "EventKind" of EventKind::ALL;
+    FlakyVerdict as "FlakyVerdict" of FlakyVerdict::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;
     RunOutcome as "RunOutcome" of RunOutcome::ALL;
     PauseReason as "PauseReason" of PauseReason::ALL;

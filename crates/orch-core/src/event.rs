@@ -225,15 +225,35 @@ impl EventSubject {
     }
 }
 
+/// The user and the host of a process that changes the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActingProcess {
+    /// The name of the user.
+    pub user: Option<String>,
+    /// The name of the host.
+    pub host: Option<String>,
+}
+
+/// Who caused an event: an agent, in a process of a user on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventAuthor {
+    /// The agent; `None` for the tool itself.
+    pub agent: Option<Slug>,
+    /// The process that recorded the event.
+    pub process: ActingProcess,
+}
+
 /// A new event, before the store numbers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     /// Its kind.
     pub kind: EventKind,
-    /// Its kind.
+    /// Its subject.
     pub about: EventSubject,
-    /// The agent that caused it.
+    /// The agent that it is about, or that caused it.
     pub agent: Option<Slug>,
+    /// The agent that acted; `None` for the tool itself.
+    pub by: Option<Slug>,
     /// Further data. A change of a task's state always has `to`.
     pub data: Vec<(&'static str, EventDatum)>,
 }
@@ -255,8 +275,10 @@ pub struct Event {
     pub attempt: Option<AttemptName>,
     /// The thread.
     pub thread: Option<ThreadId>,
-    /// The agent that caused it.
+    /// The agent that it is about, or that caused it.
     pub agent: Option<Slug>,
+    /// Who caused it.
+    pub by: EventAuthor,
     /// A JSON object.
     pub data: String,
 }

@@ -194,6 +194,30 @@ impl fmt::Display for CommitHash {
     }
 }
 
+/// The full name of a git tree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TreeHash(String);
+
+impl TreeHash {
+    /// Accepts a name that git printed or that was validated before it was stored.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TreeHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 /// The public name of a task, `RUN/KEY`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskName {

@@ -65,6 +65,15 @@ pub const RETRY_DELAY_MAX: TimeSpan = TimeSpan::from_minutes(5);
 /// The default time limit of one check, or of the setup of a worktree.
 pub const CHECK_LIMIT_DEFAULT: TimeSpan = TimeSpan::from_minutes(30);
 
+/// How often a failed check is run again by default before its failure counts.
+pub const CHECK_RETRIES_DEFAULT: u32 = 1;
+
+/// The most runs of a failed check before its failure counts.
+pub const CHECK_RETRIES_MAX: u32 = 10;
+
+/// How many results of checks are kept per run, so that the same check need not run again.
+pub const CHECK_RESULTS_KEPT: u32 = 5_000;
+
 /// How much of the end of a failed check's output the next attempt gets, in bytes.
 pub const LOG_TAIL_BYTES: usize = 4_000;
 

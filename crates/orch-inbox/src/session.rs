@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use orch_core::event::ActingProcess;
 use orch_core::store_clock::{ClockAnchor, ClockChange, ClockJudgement, ClockReading, judge_clock};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::{QueryPlan, StatementCounts, WriteDurability};
@@ -13,7 +14,7 @@ use orch_store::{Store, StoreLocation, Transaction, TxEnd, migrate};
 use crate::clock::{Clock, SystemClock};
 use crate::world::HostEnvironment;
 use crate::{Error, wake};
-use orch_process::EnvironmentVariables;
+use orch_process::{EnvironmentVariables, host_name, user_name};
 
 /// An open store with everything that an operation needs.
 pub struct Session {
@@ -50,7 +51,8 @@ pub struct OpenedStore {
 impl Session {
     /// Opens an existing store.
     pub fn open(location: &StoreLocation, options: OpenOptions) -> Result<Self, Error> {
-        let store = Store::open(location, options.allow_network_fs)?;
+        let mut store = Store::open(location, options.allow_network_fs)?;
+        store.set_acting_process(acting_process);
         let warnings = match store.file_system() {
             FileSystem::Local => Vec::new(),
             FileSystem::Network(kind) => {
@@ -237,6 +239,11 @@ impl Session {
         wake::signal_waiters(self.store.folder());
         outcome
     }
+}
+
+/// Returns the user and the host of this process.
+fn acting_process() -> ActingProcess {
+    ActingProcess { user: Some(user_name().to_owned()), host: Some(host_name().to_owned()) }
 }
 
 /// Opens a transaction that needs nothing but its time.

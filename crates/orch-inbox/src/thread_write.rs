@@ -143,7 +143,7 @@ pub(crate) fn thread_event(
         attempt: reference.map(|reference| reference.attempt),
         thread: Some(thread.id),
     };
-    NewEvent { kind, about, agent: Some(agent.clone()), data }
+    NewEvent { kind, about, agent: Some(agent.clone()), by: Some(agent.clone()), data }
 }
 
 /// Summarizes a thread with its open question.

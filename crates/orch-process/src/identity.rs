@@ -104,7 +104,7 @@ impl FromStr for ProcessIdentity {
 pub fn host_id() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
-        let machine = machine_id().unwrap_or_else(host_name);
+        let machine = machine_id().unwrap_or_else(|| host_name().to_owned());
         host_digest(&machine, pid_namespace().as_deref())
     })
 }
@@ -128,8 +128,33 @@ fn machine_id() -> Option<String> {
     })
 }
 
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+/// Returns the name of this host, as it calls itself.
+#[must_use]
+pub fn host_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// Returns the name of the user of this process, from the list of users of this host, or else the user's number.
+///
+/// The environment is not asked: it says what the caller likes.
+#[must_use]
+pub fn user_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let user = rustix::process::getuid().as_raw().to_string();
+        let users = std::fs::read("/etc/passwd").unwrap_or_default();
+        user_of_list(&String::from_utf8_lossy(&users), &user).map_or(user, str::to_owned)
+    })
+}
+
+/// Finds the name of a user number in lines of `NAME:PASSWORD:NUMBER:…`.
+fn user_of_list<'l>(users: &'l str, number: &str) -> Option<&'l str> {
+    let fields = |line: &'l str| {
+        let mut fields = line.split(':');
+        Some((fields.next()?, fields.nth(1)?))
+    };
+    users.lines().filter_map(fields).find(|(_, found)| *found == number).map(|(name, _)| name)
 }
 
 /// Returns the name of our pid namespace, unless it is the host's initial one.

@@ -37,7 +37,7 @@ pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, run_ch
 pub use check_guard::serve_check_guard;
 pub use environment::EnvironmentVariables;
 pub use group::processes_working_in;
-pub use identity::{InvalidProcessIdentity, ProcessIdentity, host_id};
+pub use identity::{InvalidProcessIdentity, ProcessIdentity, host_id, host_name, user_name};
 pub use pidfd::{process_exit_handle, request_termination};
 pub use tag::{Tag, find_tagged_processes};
 pub use termination::{TerminationReport, terminate_tagged};

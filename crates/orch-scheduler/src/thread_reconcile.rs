@@ -34,7 +34,9 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         actor: Option<&Slug>,
     ) -> Result<Self, Error> {
         let mut unit = Self::begin(tx, now);
+        unit.reconciles = true;
         reconcile_store(&mut unit)?;
+        unit.reconciles = false;
         unit.save_runs()?;
         if let Some(actor) = actor {
             agent::record_sighting(unit.tx, actor, now)?;

@@ -38,6 +38,8 @@ pub struct UnitOfWork<'a, 't> {
     pub now: Time,
     /// The agent that acts; `None` for the tool itself.
     pub who: Option<Slug>,
+    /// Whether changes are recorded that the agents of threads have made before.
+    pub reconciles: bool,
     /// The transitions so far.
     pub changes: Vec<TaskTransition>,
     /// Threads of attempts that were cancelled here; their workers are stopped after the commit.
@@ -85,7 +87,17 @@ impl<'a, 't> UnitOfWork<'a, 't> {
     /// Begins a unit of work of the tool itself.
     pub(crate) fn begin(tx: &'a mut Transaction<'t>, now: Time) -> Self {
         let (changes, cancelled_threads, runs) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { tx, now, who: None, changes, cancelled_threads, runs, tasks: None, queued_event: None }
+        Self {
+            tx,
+            now,
+            who: None,
+            reconciles: false,
+            changes,
+            cancelled_threads,
+            runs,
+            tasks: None,
+            queued_event: None,
+        }
     }
 
     /// Loads a run, with its current counts.
@@ -183,8 +195,14 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         agent: Option<Slug>,
         data: Vec<(&'static str, EventDatum)>,
     ) -> Result<(), Error> {
+        let by = match kind {
+            // An expired lease is not an action of its holder.
+            EventKind::Lost => self.who.clone(),
+            _ if self.reconciles => agent.clone(),
+            _ => self.who.clone(),
+        };
         let agent = agent.or_else(|| self.who.clone());
-        let event = NewEvent { kind, about, agent, data };
+        let event = NewEvent { kind, about, agent, by, data };
         match self.queued_event.take() {
             Some(first) => event::insert_pair(self.tx, &first, &event, self.now)?,
             None => event::insert(self.tx, &event, self.now)?,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use orch_core::event::ActingProcess;
 use orch_core::store_clock::{ClockAnchor, ClockJudgement, ClockReading, judge_clock};
 use orch_core::time::Time;
 
@@ -25,6 +26,7 @@ pub struct Store {
     driver: Box<dyn DatabaseDriver>,
     folder: PathBuf,
     file_system: FileSystem,
+    process: fn() -> ActingProcess,
 }
 
 /// The end of a write transaction.
@@ -63,7 +65,7 @@ impl Store {
             }
         }
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { driver: Box::new(sqlite), folder, file_system })
+        Ok(Self { driver: Box::new(sqlite), folder, file_system, process: ActingProcess::default })
     }
 
     /// Creates a store unless it exists; returns whether it was created.
@@ -74,6 +76,11 @@ impl Store {
         let path = sqlite_path(location)?;
         require_local(path, allow_network)?;
         migrate::create_store(path)
+    }
+
+    /// Names the source of the user and the host that events record; it is asked once an event is written.
+    pub fn set_acting_process(&mut self, process: fn() -> ActingProcess) {
+        self.process = process;
     }
 
     /// Returns the folder of the store.
@@ -114,7 +121,7 @@ impl Store {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.driver.begin(TransactionMode::Read)?;
-        let outcome = work(&mut Transaction::new(self.driver.as_mut()));
+        let outcome = work(&mut Transaction::new(self.driver.as_mut(), self.process));
         self.driver.rollback();
         outcome
     }
@@ -132,7 +139,7 @@ impl Store {
         if REHEARSES_WRITES {
             self.rehearse(durability, &mut work)?;
         }
-        match work(&mut Transaction::new(self.driver.as_mut())) {
+        match work(&mut Transaction::new(self.driver.as_mut(), self.process)) {
             Ok(TxEnd::Commit(outcome)) => self.commit().map(|()| outcome).map_err(E::from),
             Ok(TxEnd::CommitThenFail(error)) => {
                 self.commit()?;
@@ -157,7 +164,7 @@ impl Store {
     ) -> Result<(), Fault> {
         self.driver.set_counting(false);
         // Only the second outcome counts.
-        let _ = work(&mut Transaction::new(self.driver.as_mut()));
+        let _ = work(&mut Transaction::new(self.driver.as_mut(), self.process));
         self.driver.rollback();
         let begun = self.driver.begin(TransactionMode::Write(durability));
         self.driver.set_counting(true);
@@ -213,11 +220,17 @@ pub struct Transaction<'a> {
     driver: &'a mut dyn DatabaseDriver,
     timers: Option<StoreTimers>,
     clock: Option<ClockJudgement>,
+    process: fn() -> ActingProcess,
 }
 
 impl<'a> Transaction<'a> {
-    fn new(driver: &'a mut dyn DatabaseDriver) -> Self {
-        Self { driver, timers: None, clock: None }
+    fn new(driver: &'a mut dyn DatabaseDriver, process: fn() -> ActingProcess) -> Self {
+        Self { driver, timers: None, clock: None, process }
+    }
+
+    /// Returns the user and the host of this process, for events.
+    pub(crate) fn acting_process(&self) -> ActingProcess {
+        (self.process)()
     }
 
     /// Returns the timers of the store as they were when they were first asked for in this transaction.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
@@ -60,6 +61,12 @@ readers! {
     count: u32, i64 => (|raw| check_range::<u32>(raw, 1, i32::MAX.into()));
     /// Reads a positive number of tokens.
     tokens: i64, i64 => (|raw| check_range::<i64>(raw, 1, u32::MAX.into()));
+    /// Reads how often a failed check is run again.
+    check_retries: u32, i64 => (|raw| check_range::<u32>(raw, 0, limit::CHECK_RETRIES_MAX.into()));
+    /// Reads what identifies the files that a check judges.
+    check_identity: CheckIdentity, String => (|raw: String| values::parse_check_identity(&raw));
+    /// Reads what a flaky check counts as.
+    flaky_verdict: FlakyVerdict, String => (|raw: String| values::parse_flaky_verdict(&raw));
     /// Reads when a task counts as done.
     done_when: DoneWhen, String => check_done_when;
 }

@@ -1,5 +1,6 @@
 //! The fields of a plan's run.
 
+use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::run::{DoneWhen, RunEdit};
@@ -45,6 +46,12 @@ pub(super) struct RunFields {
     protect: Option<Vec<String>>,
     #[serde(deserialize_with = "fields::duration")]
     check_limit: Option<TimeSpan>,
+    #[serde(deserialize_with = "fields::check_identity")]
+    check_by: Option<CheckIdentity>,
+    #[serde(deserialize_with = "fields::check_retries")]
+    check_retries: Option<u32>,
+    #[serde(deserialize_with = "fields::flaky_verdict")]
+    flaky: Option<FlakyVerdict>,
     #[serde(deserialize_with = "fields::duration")]
     max_wall: Option<TimeSpan>,
     #[serde(deserialize_with = "fields::dollars")]
@@ -77,6 +84,9 @@ impl RunFields {
             copy: self.copy,
             protect: self.protect,
             check_limit: self.check_limit,
+            check_by: self.check_by,
+            check_retries: self.check_retries,
+            flaky: self.flaky,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

@@ -145,6 +145,10 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
         rules.protect.clone_from(protect);
     }
     rules.check_limit = edit.check_limit.unwrap_or(rules.check_limit);
+    let checks = &mut rules.checks;
+    checks.by = edit.check_by.unwrap_or(checks.by);
+    checks.retries = edit.check_retries.unwrap_or(checks.retries);
+    checks.flaky = edit.flaky.unwrap_or(checks.flaky);
     let budget = &mut changed.budget;
     budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);
     budget.max_cost_micros = edit.max_cost_micros.unwrap_or(budget.max_cost_micros);

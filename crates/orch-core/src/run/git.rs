@@ -1,5 +1,6 @@
 //! The git side of a run, the rules for its attempts, and its resource usage.
 
+use crate::check::CheckPolicy;
 use crate::id::CommitHash;
 use crate::limit;
 use crate::time::TimeSpan;
@@ -52,6 +53,8 @@ pub struct AttemptRules {
     pub protect: Vec<String>,
     /// The time limit of one check, or of the setup.
     pub check_limit: TimeSpan,
+    /// How the results of checks are treated.
+    pub checks: CheckPolicy,
 }
 
 impl Default for AttemptRules {
@@ -62,6 +65,7 @@ impl Default for AttemptRules {
             copy: Vec::new(),
             protect: Vec::new(),
             check_limit: limit::CHECK_LIMIT_DEFAULT,
+            checks: CheckPolicy::default(),
         }
     }
 }

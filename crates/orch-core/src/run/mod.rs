@@ -9,6 +9,7 @@ pub use budget::Budget;
 pub use git::{AttemptRules, BaselineStatus, ResourceUsage, RunGit};
 pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
 
+use crate::check::{CheckIdentity, FlakyVerdict};
 use crate::id::{RunId, Slug};
 use crate::lease::LeaseLength;
 use crate::task::TaskState;
@@ -72,6 +73,12 @@ pub struct RunEdit {
     pub protect: Option<Vec<String>>,
     /// A new time limit of checks.
     pub check_limit: Option<TimeSpan>,
+    /// What identifies the files that a check judges.
+    pub check_by: Option<CheckIdentity>,
+    /// How often a failed check is run again before its failure counts.
+    pub check_retries: Option<u32>,
+    /// What a check counts as that both failed and passed.
+    pub flaky: Option<FlakyVerdict>,
     /// A new limit of wall time; `Some(None)` removes it.
     pub max_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost; `Some(None)` removes it.

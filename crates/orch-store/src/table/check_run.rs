@@ -1,9 +1,9 @@
 //! Results of checks.
 
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
-use orch_core::id::{AttemptId, CommitHash, RunId};
+use orch_core::id::{AttemptId, CommitHash, RunId, TreeHash};
 
-use super::{name_column, time_column};
+use super::{id_list, name_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -12,8 +12,8 @@ use orch_core::time::TimeSpan;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message, duration_ms, log, at
-            FROM check_run ",
+            "SELECT run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message, duration_ms, log, at,
+            tree, reused, flaky FROM check_run ",
             $rest
         )
     };
@@ -21,8 +21,9 @@ macro_rules! select {
 
 statements! {
     const INSERT = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
-        duration_ms, log, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        duration_ms, log, at, tree, reused, flaky) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     const OF_ATTEMPT = select!("WHERE attempt_id = $1 ORDER BY id");
+    const OF_ATTEMPTS = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id");
     const OF_STAGE = select!("INDEXED BY check_run_stage WHERE run_id = $1 AND stage = $2 ORDER BY id");
     const CLEAR = "DELETE FROM check_run WHERE attempt_id = $1 AND stage = $2";
     const CLEAR_RUN = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
@@ -42,12 +43,15 @@ fn check_from_row(row: &dyn SqlRow) -> Result<CheckRun, Fault> {
         duration: TimeSpan(row.int(9)?),
         log: row.text_or_null(10)?,
         at: time_column(row, 11)?,
+        tree: row.text_or_null(12)?.map(TreeHash::from_stored),
+        reused: row.int(13)? != 0,
+        flaky: row.int(14)? != 0,
     })
 }
 
 /// Inserts the result of a check.
 pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 12] = [
+    let values: [SqlParameter<'_>; 15] = [
         check.run.0.into(),
         check.attempt.map(|attempt| attempt.0).into(),
         check.stage.name().into(),
@@ -60,6 +64,9 @@ pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
         check.duration.0.into(),
         check.log.as_deref().into(),
         check.at.0.into(),
+        check.tree.as_ref().map(TreeHash::as_str).into(),
+        check.reused.into(),
+        check.flaky.into(),
     ];
     tx.execute(INSERT, &values).map(|_| ())
 }
@@ -67,6 +74,12 @@ pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
 /// Lists the last checks of an attempt at each stage, in the order they ran.
 pub fn list_by_attempt(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<Vec<CheckRun>, Fault> {
     tx.query_all(OF_ATTEMPT, &[attempt.0.into()], check_from_row)
+}
+
+/// Lists the last checks of several attempts at each stage, in the order they ran.
+pub fn list_by_attempts(tx: &mut Transaction<'_>, attempts: &[AttemptId]) -> Result<Vec<CheckRun>, Fault> {
+    let ids = id_list(attempts.iter().map(|attempt| attempt.0));
+    tx.query_all(OF_ATTEMPTS, &[ids.as_str().into()], check_from_row)
 }
 
 /// Lists the last checks of a run at a stage, in the order they ran.

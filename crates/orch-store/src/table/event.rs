@@ -1,6 +1,6 @@
 //! The append-only event log.
 
-use orch_core::event::{Event, EventDatum, EventKind, NewEvent};
+use orch_core::event::{ActingProcess, Event, EventAuthor, EventDatum, EventKind, NewEvent};
 use orch_core::id::{AttemptName, EventId, RunId, TaskId, TaskName, ThreadId};
 use orch_core::time::Time;
 
@@ -12,7 +12,7 @@ use crate::{Fault, Transaction};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT e.id, e.at, e.kind, r.name, t.key, a.number, e.thread_id, e.agent, e.data FROM event e
+            "SELECT e.id, e.at, e.kind, r.name, t.key, a.number, e.thread_id, e.agent, e.data, e.by_agent, e.by_user, e.by_host FROM event e
             LEFT JOIN run r ON r.id = e.run_id LEFT JOIN task t ON t.id = e.task_id LEFT JOIN attempt a ON a.id = e.attempt_id ",
             $rest
         )
@@ -21,11 +21,12 @@ macro_rules! select {
 
 statements! {
     const INSERT =
-        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes, by_agent, by_user, by_host)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     const INSERT_PAIR =
-        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9), ($10, $11, $12, $13, $14, $15, $16, $17, $18)";
+        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes, by_agent, by_user, by_host)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12),
+        ($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
     const OF_RUN = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const OF_NO_RUN = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
     const OF_TASK = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
@@ -54,13 +55,18 @@ fn event_from_row(row: &dyn SqlRow) -> Result<Event, Fault> {
         thread: row.int_or_null(6)?.map(ThreadId),
         agent: slug_or_null(row, 7)?,
         data: row.text(8)?,
+        by: EventAuthor {
+            agent: slug_or_null(row, 9)?,
+            process: ActingProcess { user: row.text_or_null(10)?, host: row.text_or_null(11)? },
+        },
     })
 }
 
 /// Appends an event.
 pub fn insert(tx: &mut Transaction<'_>, event: &NewEvent, now: Time) -> Result<(), Fault> {
     let data = data_text(&event.data);
-    tx.execute(INSERT, &event_values(event, &data, now)).map(|_| ())
+    let process = tx.acting_process();
+    tx.execute(INSERT, &event_values(event, &data, &process, now)).map(|_| ())
 }
 
 /// Appends two events in one statement.
@@ -71,11 +77,18 @@ pub fn insert_pair(
     now: Time,
 ) -> Result<(), Fault> {
     let data = [data_text(&first.data), data_text(&second.data)];
-    let values = [event_values(first, &data[0], now), event_values(second, &data[1], now)];
+    let process = tx.acting_process();
+    let values =
+        [event_values(first, &data[0], &process, now), event_values(second, &data[1], &process, now)];
     tx.execute(INSERT_PAIR, values.as_flattened()).map(|_| ())
 }
 
-fn event_values<'v>(event: &'v NewEvent, data: &'v str, now: Time) -> [SqlParameter<'v>; 9] {
+fn event_values<'v>(
+    event: &'v NewEvent,
+    data: &'v str,
+    process: &'v ActingProcess,
+    now: Time,
+) -> [SqlParameter<'v>; 12] {
     let about = event.about;
     [
         now.0.into(),
@@ -87,6 +100,9 @@ fn event_values<'v>(event: &'v NewEvent, data: &'v str, now: Time) -> [SqlParame
         event.agent.as_ref().map(orch_core::id::Slug::as_str).into(),
         data.into(),
         event.kind.wakes_lead().into(),
+        event.by.as_ref().map(orch_core::id::Slug::as_str).into(),
+        process.user.as_deref().into(),
+        process.host.as_deref().into(),
     ]
 }
 

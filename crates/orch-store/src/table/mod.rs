@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod attempt;
+pub mod check_result;
 pub mod check_run;
 pub mod dependency;
 pub mod effect;
@@ -113,6 +114,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
     vec![
         ("agent", agent::STATEMENTS),
         ("attempt", attempt::STATEMENTS),
+        ("check_result", check_result::STATEMENTS),
         ("check_run", check_run::STATEMENTS),
         ("dependency", dependency::STATEMENTS),
         ("effect", effect::STATEMENTS),

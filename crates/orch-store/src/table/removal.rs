@@ -12,7 +12,7 @@ use crate::{Fault, Transaction};
 
 statements! {
     /// The deletions, ordered so that each statement still finds the rows that it selects by.
-    const FORGET: [18] = [
+    const FORGET: [19] = [
         "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
         "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
         "DELETE FROM thread_condition WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
@@ -21,6 +21,7 @@ statements! {
         "DELETE FROM attempt_text WHERE attempt_id IN (SELECT id FROM attempt WHERE run_id = $1)",
         "DELETE FROM worktree WHERE run_id = $1",
         "DELETE FROM check_run WHERE run_id = $1",
+        "DELETE FROM check_result WHERE run_id = $1",
         "DELETE FROM effect WHERE run_id = $1",
         "DELETE FROM attempt WHERE run_id = $1",
         "DELETE FROM dependency WHERE task_id IN (SELECT id FROM task WHERE run_id = $1)",
@@ -29,7 +30,8 @@ statements! {
         "DELETE FROM task WHERE run_id = $1",
         "DELETE FROM event_cursor WHERE run_id = $1",
         "DELETE FROM supervisor WHERE run_id = $1",
-        "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0
+        "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0,
+        by_agent = NULL, by_user = NULL, by_host = NULL
         WHERE run_id = $1",
         "DELETE FROM run WHERE id = $1",
     ];

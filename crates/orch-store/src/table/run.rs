@@ -1,5 +1,6 @@
 //! Runs, with the counts of their tasks by state.
 
+use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
@@ -24,7 +25,8 @@ macro_rules! select {
             waiting, ready, dispatched, running, blocked, reported, done, failed, skipped, cancelled,
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
-            attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens FROM run ",
+            attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
+            check_by, check_retries, flaky FROM run ",
             $rest
         )
     };
@@ -42,8 +44,8 @@ statements! {
         blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
     const SAVE_RULES =
         "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
-        max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13
-        WHERE id = $1";
+        max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
+        check_by = $14, check_retries = $15, flaky = $16 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
     const LOAD = select!("WHERE id = $1");
@@ -82,6 +84,11 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
             copy: texts(row, 38)?,
             protect: texts(row, 39)?,
             check_limit: TimeSpan(row.int(40)?),
+            checks: CheckPolicy {
+                by: name_column(row, 52, "run", CheckIdentity::parse)?,
+                retries: count_column(row, 53)?,
+                flaky: name_column(row, 54, "run", FlakyVerdict::parse)?,
+            },
         },
         budget: Budget {
             max_wall: span_or_null(row, 41)?,
@@ -210,7 +217,7 @@ pub fn save_rules(
 ) -> Result<(), Fault> {
     let [verify, copy, protect] =
         [&rules.verify, &rules.copy, &rules.protect].map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 13] = [
+    let values: [SqlParameter<'_>; 16] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -224,6 +231,9 @@ pub fn save_rules(
         budget.task_wall.map(|span| span.0).into(),
         budget.task_cost_micros.into(),
         budget.task_tokens.into(),
+        rules.checks.by.name().into(),
+        rules.checks.retries.into(),
+        rules.checks.flaky.name().into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

@@ -1,6 +1,6 @@
 //! The history.
 
-use orch_core::event::{EventKind, EventSubject, NewEvent};
+use orch_core::event::{ActingProcess, EventAuthor, EventKind, EventSubject, NewEvent};
 use orch_core::id::{EventId, RunId};
 use orch_core::time::Time;
 use orch_store::Store;
@@ -10,7 +10,7 @@ use crate::StoreOpener;
 use crate::fixture::{attempt_row, new_run, new_task, new_thread, read_store, test_slug, write_store};
 
 fn append_event(store: &mut Store, kind: EventKind, about: EventSubject, at: i64) {
-    let told = NewEvent { kind, about, agent: None, data: Vec::new() };
+    let told = NewEvent { kind, about, agent: None, by: None, data: Vec::new() };
     write_store(store, |tx| event::insert(tx, &told, Time(at)));
 }
 
@@ -28,6 +28,7 @@ fn pairs(store: &mut Store) {
         kind,
         about: EventSubject::of_run(RunId(1)),
         agent: None,
+        by: None,
         data: vec![("number", 1_u32.into())],
     };
     let (first, second) = (new(EventKind::Sent), new(EventKind::Prepared));
@@ -56,13 +57,17 @@ fn names_and_data(store: &mut Store) {
         kind: EventKind::Failed,
         about,
         agent: Some(test_slug("w")),
+        by: Some(test_slug("lead")),
         data: vec![("to", "ready".into()), ("tries_left", 2_u32.into()), ("again", true.into())],
     };
+    let process = || ActingProcess { user: Some("ada".to_owned()), host: Some("box".to_owned()) };
+    store.set_acting_process(process);
     write_store(store, |tx| event::insert(tx, &told, Time(7)));
     let found = read_store(store, |tx| event::list_by_run(tx, RunId(1), EventId(0), 10)).remove(0);
     assert_eq!((found.id, found.at, found.kind), (EventId(1), Time(7), EventKind::Failed));
     assert_eq!(found.attempt.unwrap().to_string(), "r/a@1");
     assert_eq!((found.thread, found.agent), (about.thread, Some(test_slug("w"))));
+    assert_eq!(found.by, EventAuthor { agent: Some(test_slug("lead")), process: process() });
     let data: serde_json::Value = serde_json::from_str(&found.data).unwrap();
     assert_eq!(data, serde_json::json!({ "to": "ready", "tries_left": 2, "again": true }));
 }

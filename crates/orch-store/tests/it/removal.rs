@@ -1,10 +1,10 @@
 //! Forgetting runs, and numbers that are never given again.
 
 use orch_core::attempt::AttemptText;
-use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
+use orch_core::check::{CheckKey, CheckRun, CheckSource, CheckStage, CheckState, KnownCheck};
 use orch_core::effect::Effect;
 use orch_core::event::{EventKind, EventSubject, NewEvent};
-use orch_core::id::{CommitHash, EventId, MessageId, RunId, Slug, ThreadId};
+use orch_core::id::{CommitHash, EventId, MessageId, RunId, Slug, ThreadId, TreeHash};
 use orch_core::lease::TokenDigest;
 use orch_core::message::{MessageDraft, MessageExtras, MessageKind};
 use orch_core::task::TaskText;
@@ -16,8 +16,8 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::table::id_high_water::{self, IdSequence};
 use orch_store::table::supervisor::{self, Supervisor};
 use orch_store::table::{
-    agent, attempt, check_run, dependency, effect, event, lease_token, message, removal, task, thread,
-    thread_condition, worker, worktree,
+    agent, attempt, check_result, check_run, dependency, effect, event, lease_token, message, removal, task,
+    thread, thread_condition, worker, worktree,
 };
 use orch_store::{Fault, Statement, Store, Transaction};
 
@@ -63,7 +63,7 @@ fn numbers_are_raised(store: &mut Store) {
 }
 
 /// The tables that hold rows of runs, each with how many rows one [`full_run`] has there.
-const TABLES: [(Statement, i64); 18] = [
+const TABLES: [(Statement, i64); 19] = [
     (Statement::new("SELECT count(*) FROM run"), 1),
     (Statement::new("SELECT count(*) FROM task"), 2),
     (Statement::new("SELECT count(*) FROM task_text"), 1),
@@ -78,6 +78,7 @@ const TABLES: [(Statement, i64); 18] = [
     (Statement::new("SELECT count(*) FROM worker"), 1),
     (Statement::new("SELECT count(*) FROM worktree"), 1),
     (Statement::new("SELECT count(*) FROM check_run"), 1),
+    (Statement::new("SELECT count(*) FROM check_result"), 1),
     (Statement::new("SELECT count(*) FROM effect"), 1),
     (Statement::new("SELECT count(*) FROM supervisor"), 1),
     (Statement::new("SELECT count(*) FROM event_cursor"), 1),
@@ -138,19 +139,41 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
         state: CheckState::Passed,
         exit_status: Some(0),
         message: None,
+        tree: Some(TreeHash::from_stored("4".repeat(40))),
+        reused: false,
+        flaky: false,
         duration: TimeSpan(1),
         log: None,
         at: NOW,
     };
     check_run::insert(tx, &check)?;
+    save_check_result(tx, &check)?;
     effect::insert(tx, run, &Effect::PrepareWorktree { attempt: id, lead: None }, NOW)?;
-    let (process, host) = (name.to_owned(), "h".to_owned());
-    supervisor::upsert(tx, &Supervisor { process, host, run: Some(run), log: None, started_at: NOW })?;
+    let process = name.to_owned();
+    let entry = Supervisor { process, host: "h".to_owned(), run: Some(run), log: None, started_at: NOW };
+    supervisor::upsert(tx, &entry)?;
     agent::advance_event_cursor(tx, &test_slug("lead"), Some(run), EventId(1))?;
     let about = EventSubject { run: Some(run), task: Some(made.id), attempt: Some(id), thread: Some(thread) };
-    let data = vec![("to", "ready".into())];
-    event::insert(tx, &NewEvent { kind: EventKind::Failed, about, agent: Some(test_slug("w")), data }, NOW)?;
+    let (kind, agent, data) = (EventKind::Failed, Some(test_slug("w")), vec![("to", "ready".into())]);
+    event::insert(tx, &NewEvent { kind, about, agent, by: None, data }, NOW)?;
     Ok(run)
+}
+
+/// Saves the result of a check for a key.
+fn save_check_result(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
+    let known = KnownCheck {
+        state: check.state,
+        flaky: false,
+        exit_status: check.exit_status,
+        message: None,
+        duration: check.duration,
+        log: None,
+        tail: None,
+        attempt: None,
+        series: "s".to_owned(),
+        at: NOW,
+    };
+    check_result::save(tx, check.run, check.attempt, &CheckKey::from_digest("k".to_owned()), &known)
 }
 
 fn worker_of(thread: ThreadId, agent: Slug) -> Worker {

@@ -1,5 +1,6 @@
 //! Runs.
 
+use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId};
 use orch_core::run::{
     AttemptRules, BaselineStatus, Budget, PauseReason, ResourceUsage, Run, RunGit, RunOutcome, RunPause,
@@ -108,6 +109,7 @@ fn run_git_is_kept(store: &mut Store) {
         copy: text(&[".env"]),
         protect: text(&["Cargo.lock"]),
         check_limit: TimeSpan::from_minutes(2),
+        checks: CheckPolicy { by: CheckIdentity::Commit, retries: 4, flaky: FlakyVerdict::Fail },
     };
     made.budget = Budget {
         max_wall: Some(TimeSpan::from_hours(1)),

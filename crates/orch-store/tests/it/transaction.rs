@@ -120,8 +120,13 @@ fn time_follows_the_boot_clock(open: StoreOpener<'_>) {
     };
     let time = |store: &mut Store, reading| read_store(store, |tx| tx.transaction_time(&reading));
     assert_eq!(time(&mut store, reading(90_000, 5)), Time(90_000), "the first wall clock is believed");
-    let told =
-        NewEvent { kind: EventKind::Sent, about: EventSubject::default(), agent: None, data: Vec::new() };
+    let told = NewEvent {
+        kind: EventKind::Sent,
+        about: EventSubject::default(),
+        agent: None,
+        by: None,
+        data: Vec::new(),
+    };
     write_store(&mut store, |tx| event::insert(tx, &told, Time(900_000)));
     assert_eq!(time(&mut store, reading(80_000, 5)), Time(80_000), "events do not move the clock");
     let change = write_store(&mut store, |tx| {

@@ -1,8 +1,8 @@
 //! Worktrees, what threads ask of them, the checks that ran in them, and the effects on them.
 
-use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
+use orch_core::check::{CheckKey, CheckRun, CheckSource, CheckStage, CheckState, KnownCheck};
 use orch_core::effect::{Effect, EffectHolder, EffectKey, EffectKind, PendingEffect, RecordedMerge};
-use orch_core::id::{AttemptId, CommitHash, EffectId, RunId};
+use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, TreeHash};
 use orch_core::run::{BaselineStatus, RunGit};
 use orch_core::task::TaskState;
 use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
@@ -10,7 +10,7 @@ use orch_core::time::{Time, TimeSpan};
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Store;
 use orch_store::table::{
-    attempt, check_run, dependency, effect, run as run_table, task, thread_condition, worktree,
+    attempt, check_result, check_run, dependency, effect, run as run_table, task, thread_condition, worktree,
 };
 
 use crate::StoreOpener;
@@ -105,6 +105,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     attempt_locations(&mut store);
     conditions(&mut store);
     checks(&mut store, run, ids[0]);
+    check_results(&mut store, run, ids[0]);
     effects(&mut store, run, ids[0]);
 }
 
@@ -174,6 +175,9 @@ fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
         state: CheckState::Failed,
         exit_status: Some(2),
         message: Some("It failed.".to_owned()),
+        tree: Some(TreeHash::from_stored("4".repeat(40))),
+        reused: true,
+        flaky: true,
         duration: TimeSpan(12),
         log: Some("/logs/1".to_owned()),
         at: Time(9),
@@ -183,12 +187,51 @@ fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
     for one in [&check, &merged, &base] {
         write_store(store, |tx| check_run::insert(tx, one));
     }
-    assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), [check, merged.clone()]);
+    let both = [check, merged.clone()];
+    assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), both);
+    let mut of_many = |ids: &[AttemptId]| read_store(store, |tx| check_run::list_by_attempts(tx, ids));
+    assert_eq!((of_many(&[attempt, AttemptId(99)]), of_many(&[])), (both.to_vec(), Vec::new()));
     assert_eq!(read_store(store, |tx| check_run::list_by_stage(tx, run, CheckStage::Baseline)), [base]);
     write_store(store, |tx| check_run::clear_attempt(tx, attempt, CheckStage::Attempt));
     assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), [merged]);
     write_store(store, |tx| check_run::clear_run(tx, run, CheckStage::Baseline));
     assert_eq!(read_store(store, |tx| check_run::list_by_stage(tx, run, CheckStage::Baseline)), []);
+}
+
+/// A result is known by its key, the newest ones are kept, and it ends with the run.
+fn check_results(store: &mut Store, run: RunId, attempt: AttemptId) {
+    let known = |state, at| KnownCheck {
+        state,
+        flaky: true,
+        exit_status: Some(3),
+        message: Some("It failed.".to_owned()),
+        duration: TimeSpan(12),
+        log: Some("/logs/1".to_owned()),
+        tail: Some("line 7".to_owned()),
+        attempt: None,
+        series: "s".to_owned(),
+        at: Time(at),
+    };
+    let key = |name: &str| CheckKey::from_digest(name.to_owned());
+    let save = |store: &mut Store, name: &str, known: &KnownCheck| {
+        write_store(store, |tx| check_result::save(tx, run, Some(attempt), &key(name), known));
+    };
+    let find = |store: &mut Store, since| {
+        read_store(store, |tx| check_result::find(tx, run, &[key("a"), key("b")], Time(since)))
+    };
+    for (name, at) in [("a", 1), ("b", 2), ("c", 3)] {
+        save(store, name, &known(CheckState::Failed, at));
+    }
+    save(store, "a", &known(CheckState::Passed, 7));
+    let found = find(store, 3);
+    let passed = KnownCheck { attempt: found[0].1.attempt.clone(), ..known(CheckState::Passed, 7) };
+    assert_eq!(found, [(key("a"), passed)], "an older one does not count");
+    assert_eq!(found[0].1.attempt.as_ref().map(ToString::to_string).as_deref(), Some("r/a@1"));
+    assert_eq!(find(store, 0).len(), 2);
+    write_store(store, |tx| check_result::prune(tx, run, 1));
+    assert_eq!((read_store(store, |tx| check_result::count(tx, run)), find(store, 0)), (1, Vec::new()));
+    write_store(store, |tx| check_result::clear(tx, run));
+    assert_eq!(read_store(store, |tx| check_result::count(tx, run)), 0);
 }
 
 fn effects(store: &mut Store, run: RunId, attempt: AttemptId) {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use orch_contract::RunView;
+use orch_core::check::CheckPolicy;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
@@ -96,6 +97,11 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             copy: edit.copy.clone().unwrap_or_default(),
             protect: edit.protect.clone().unwrap_or_default(),
             check_limit: edit.check_limit.unwrap_or(limit::CHECK_LIMIT_DEFAULT),
+            checks: CheckPolicy {
+                by: edit.check_by.unwrap_or_default(),
+                retries: edit.check_retries.unwrap_or(limit::CHECK_RETRIES_DEFAULT),
+                flaky: edit.flaky.unwrap_or_default(),
+            },
         },
         budget: Budget {
             max_wall: edit.max_wall.flatten(),

@@ -1,6 +1,8 @@
 //! The options of a run for the rules of its attempts and for its budgets.
 
-use orch_app::values::{parse_dollars, parse_token_count};
+use orch_app::values::{parse_check_identity, parse_dollars, parse_flaky_verdict, parse_token_count};
+use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
+use orch_core::limit;
 use orch_core::run::{AttemptRules, Budget, RunEdit};
 use orch_core::time::TimeSpan;
 
@@ -26,6 +28,15 @@ pub(super) struct RuleOptions {
     /// The time limit of one check and of the setup
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     check_limit: Option<TimeSpan>,
+    /// Reuse the results of checks by the tree or by the commit that they ran on [default: tree]
+    #[arg(long, value_name = "IDENTITY", value_parser = parse_check_identity)]
+    check_by: Option<CheckIdentity>,
+    /// How often a failed check runs again before its failure counts [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(limit::CHECK_RETRIES_MAX)))]
+    check_retries: Option<u32>,
+    /// What a check counts as that both failed and passed on the same tree: pass or fail [default: pass]
+    #[arg(long, value_name = "VERDICT", value_parser = parse_flaky_verdict)]
+    flaky: Option<FlakyVerdict>,
     /// Pause the run after this much wall time
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_wall: Option<TimeSpan>,
@@ -79,12 +90,18 @@ impl RuleOptions {
 
     /// Returns the rules and the budget of a new run.
     pub(super) fn new_run_rules(&self) -> (AttemptRules, Budget) {
+        let defaults = AttemptRules::default();
         let rules = AttemptRules {
             verify: self.verify.clone(),
             setup: self.setup.clone(),
             copy: self.copy.clone(),
             protect: self.protect.clone(),
-            check_limit: self.check_limit.unwrap_or(AttemptRules::default().check_limit),
+            check_limit: self.check_limit.unwrap_or(defaults.check_limit),
+            checks: CheckPolicy {
+                by: self.check_by.unwrap_or(defaults.checks.by),
+                retries: self.check_retries.unwrap_or(defaults.checks.retries),
+                flaky: self.flaky.unwrap_or(defaults.checks.flaky),
+            },
         };
         let budget = Budget {
             max_wall: self.max_wall,
@@ -110,6 +127,9 @@ impl RuleOptions {
             copy: list(&self.copy),
             protect: list(&self.protect),
             check_limit: self.check_limit,
+            check_by: self.check_by,
+            check_retries: self.check_retries,
+            flaky: self.flaky,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

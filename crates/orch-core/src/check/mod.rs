@@ -1,6 +1,12 @@
 //! Checks: commands that orch runs to verify an attempt, and their results.
 
-use crate::id::{AttemptId, CommitHash, RunId};
+pub mod key;
+pub mod series;
+
+pub use key::{CheckIdentity, CheckKey};
+pub use series::{CheckPolicy, FlakyVerdict, KnownCheck, SeriesStep};
+
+use crate::id::{AttemptId, CommitHash, RunId, TreeHash};
 use crate::time::{Time, TimeSpan};
 
 named_enum! {
@@ -28,7 +34,7 @@ named_enum! {
         Failed = "failed",
         /// It was terminated at its time limit.
         TimedOut = "timed_out",
-        /// It could not run, so the result is unknown.
+        /// It could not run, or something outside ended it, so the result is unknown.
         CouldNotStart = "could_not_start",
     }
 }
@@ -63,12 +69,18 @@ pub struct CheckRun {
     pub command: String,
     /// The commit that it ran on.
     pub commit: CommitHash,
+    /// The tree of that commit; `None` in records of older versions.
+    pub tree: Option<TreeHash>,
     /// Its final state.
     pub state: CheckState,
     /// Its exit status, if it exited with one.
     pub exit_status: Option<i32>,
     /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
+    /// Whether the result was taken over from an earlier check with the same key.
+    pub reused: bool,
+    /// Whether the check both failed and passed with the same key.
+    pub flaky: bool,
     /// Its duration.
     pub duration: TimeSpan,
     /// The file that holds its output.
@@ -82,9 +94,9 @@ pub struct CheckRun {
 pub enum ChecksVerdict {
     /// All passed, or none ran.
     Good,
-    /// At least one failed or timed out.
+    /// At least one failed.
     Bad,
-    /// One could not run, so the verdict is unknown.
+    /// One could not run or timed out, so the verdict is unknown.
     Unknown,
 }
 
@@ -94,8 +106,8 @@ pub fn judge_checks(states: impl IntoIterator<Item = CheckState>) -> ChecksVerdi
     for state in states {
         match state {
             CheckState::Passed => {}
-            CheckState::Failed | CheckState::TimedOut => return ChecksVerdict::Bad,
-            CheckState::CouldNotStart => return ChecksVerdict::Unknown,
+            CheckState::Failed => return ChecksVerdict::Bad,
+            CheckState::TimedOut | CheckState::CouldNotStart => return ChecksVerdict::Unknown,
         }
     }
     ChecksVerdict::Good
@@ -112,7 +124,8 @@ mod tests {
             (&[][..], ChecksVerdict::Good),
             (&[C::Passed, C::Passed], ChecksVerdict::Good),
             (&[C::Passed, C::Failed], ChecksVerdict::Bad),
-            (&[C::TimedOut, C::CouldNotStart], ChecksVerdict::Bad),
+            (&[C::Failed, C::TimedOut], ChecksVerdict::Bad),
+            (&[C::Passed, C::TimedOut], ChecksVerdict::Unknown),
             (&[C::CouldNotStart, C::Failed], ChecksVerdict::Unknown),
         ] {
             assert_eq!(judge_checks(states.iter().copied()), judgement, "{states:?}");
