@@ -124,7 +124,7 @@ fn diff_tree_arguments(base: &CommitId, head: &CommitId, options: &[&str]) -> Ve
 }
 
 /// Converts a `.gitignore` pattern to pathspecs: one for what it matches, and one for everything below.
-fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
+pub(super) fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
     let pattern = glob.trim_end_matches('/');
     if pattern.is_empty() || pattern.starts_with('!') || pattern.contains('\0') {
         return None;

@@ -15,6 +15,7 @@ mod flush;
 mod host;
 mod ignored_files;
 mod index;
+mod isolated;
 mod limit;
 mod merge;
 mod name;
@@ -28,6 +29,7 @@ mod snapshot;
 mod status;
 mod version;
 mod worktree;
+mod written_files;
 
 #[cfg(test)]
 extern crate self as orch_git;
@@ -39,6 +41,7 @@ pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
 pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
 pub use ignored_files::{CopiedFiles, SkipReason};
+pub use isolated::IsolatedCheckout;
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
@@ -51,3 +54,4 @@ pub use worktree::{
     CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,
     canonicalize_existing, sweep_deleted_folders,
 };
+pub use written_files::WrittenFiles;

@@ -143,6 +143,11 @@ impl Repository {
         Ok(settings.iter().fold(command, |command, setting| command.with_config(setting)))
     }
 
+    /// Returns the excludes file that git uses unless one is configured.
+    pub(super) fn user_excludes_file(&self) -> Option<PathBuf> {
+        self.git.user_config_file("ignore")
+    }
+
     /// Returns whether configuration or attributes outside the tree may convert files at checkout.
     pub(super) fn has_conversions(&self) -> Result<bool, GitError> {
         Ok(self.config()?.has_conversions()

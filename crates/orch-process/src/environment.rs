@@ -119,7 +119,10 @@ mod tests {
     fn variables_that_bind_git_to_a_repository_are_not_inherited() {
         let names: Vec<OsString> =
             EnvironmentVariables::inherit_sanitized().0.into_iter().map(|(name, _)| name).collect();
-        assert!(names.iter().all(|name| !REPOSITORY_VARIABLES.iter().any(|local| name == local)), "{names:?}");
+        assert!(
+            names.iter().all(|name| !REPOSITORY_VARIABLES.iter().any(|local| name == local)),
+            "{names:?}"
+        );
         // A newer git may list more; a variable that it no longer lists does no harm here.
         let git = EnvironmentVariables::inherit_sanitized().find_program("git").unwrap();
         let listed = Command::new(git).args(["rev-parse", "--local-env-vars"]).output().unwrap();

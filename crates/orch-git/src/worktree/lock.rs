@@ -71,6 +71,11 @@ impl Repository {
         self.lock_file(&scratch_lock_name(path), Duration::ZERO)
     }
 
+    /// Tries to acquire the lock on an isolated checkout; fails with `Busy` if it is in use.
+    pub(crate) fn try_lock_checkout(&self, folder: &Path) -> Result<RepositoryLock, GitError> {
+        self.lock_file(&format!("checkout-{}.lock", tree_lock_number(folder)), Duration::ZERO)
+    }
+
     /// Waits for the lock with this number.
     pub(super) fn lock_tree_number(&self, number: u64) -> Result<RepositoryLock, GitError> {
         self.lock_file(&format!("tree-{number}.lock"), TREE_WAIT)

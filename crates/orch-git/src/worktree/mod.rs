@@ -2,9 +2,11 @@
 //!
 //! `add` and `reuse` create one, `remove` deletes one that was salvaged, `list` lists the registered ones, and `open`
 //! opens one.
+//! `excluded` keeps out of its work what was written into it before the work began.
 //! `lock_reason` is the lock of git, and `lock` the locks between our own processes.
 
 mod add;
+mod excluded;
 mod list;
 mod lock;
 mod lock_reason;
@@ -18,5 +20,6 @@ pub use list::{RegisteredWorktree, canonicalize_existing};
 pub(super) use lock::RepositoryLock;
 pub use lock::ScratchLock;
 pub use open::Worktree;
+pub(super) use remove::delete_folder;
 pub use remove::sweep_deleted_folders;
 pub use reuse::{ReuseOutcome, WorktreeObstacle};

@@ -71,7 +71,7 @@ fn parse_path_file(text: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&text[..end]))
 }
 
-impl Worktree<'_> {
+impl<'r> Worktree<'r> {
     /// Returns its top, without symbolic links.
     #[must_use]
     pub fn top_level(&self) -> &Path {
@@ -136,6 +136,11 @@ impl Worktree<'_> {
             }
             other => other.map(drop),
         }
+    }
+
+    /// Opens a checkout whose git directory is known.
+    pub(crate) fn at_git_dir(repository: &'r Repository, top: PathBuf, git_dir: PathBuf) -> Self {
+        Self { repository, top, git_dir }
     }
 
     /// Builds a command in it.

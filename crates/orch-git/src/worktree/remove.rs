@@ -192,7 +192,7 @@ fn trash_path(path: &Path) -> PathBuf {
 }
 
 /// Deletes a folder, even if tools made folders in it read-only.
-fn delete_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn delete_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -6,6 +6,7 @@ mod carry;
 mod crash;
 mod diff;
 mod ground;
+mod isolated;
 mod merge;
 mod references;
 mod repository;

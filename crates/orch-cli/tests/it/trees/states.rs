@@ -85,7 +85,10 @@ fn a_bare_repository_whose_worktrees_have_settings_of_their_own_works() {
     place.run_git_in(&bare, ["config", "extensions.worktreeConfig", "true"]);
     place.run_git_in(&tree, ["config", "--worktree", "core.bare", "false"]);
     let place = place.called_from(&tree);
-    place.begin_run("r", &["--verify", "git status && test \"$(git rev-parse --is-bare-repository)\" = false"]);
+    place.begin_run(
+        "r",
+        &["--verify", "git status && test \"$(git rev-parse --is-bare-repository)\" = false"],
+    );
     place.add_task("a", &[]);
     place.report_task("a", &[("a.txt", "a")]);
     place.orch(&["integrate"]).ok();
