@@ -65,6 +65,15 @@ pub struct RunView {
     pub check_retries: u32,
     /// What a check counts as that both failed and passed.
     pub flaky: WireWord<FlakyVerdict>,
+    /// Patterns of untracked files that stay in a check tree from one check to the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check_cache: Vec<String>,
+    /// Patterns of the files on which the output of the setup depends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup_key: Vec<String>,
+    /// Patterns of the tracked files that the setup may change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup_may_change: Vec<String>,
     /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
@@ -163,6 +172,9 @@ impl RunView {
             check_by: run.rules.checks.by.into(),
             check_retries: run.rules.checks.retries,
             flaky: run.rules.checks.flaky.into(),
+            check_cache: run.rules.check_cache.clone(),
+            setup_key: run.rules.setup_key.clone(),
+            setup_may_change: run.rules.setup_may_change.clone(),
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
             max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
             max_tokens: run.budget.max_tokens,

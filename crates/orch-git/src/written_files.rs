@@ -191,11 +191,6 @@ impl WrittenFiles {
         })
     }
 
-    /// Returns the recorded paths, except folders.
-    pub(crate) fn file_paths(&self) -> impl Iterator<Item = &GitPath> {
-        self.0.iter().filter(|(_, record)| record.kind != FileKind::Folder).map(|(path, _)| path)
-    }
-
     /// Writes the record as bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

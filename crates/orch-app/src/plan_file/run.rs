@@ -52,6 +52,12 @@ pub(super) struct RunFields {
     check_retries: Option<u32>,
     #[serde(deserialize_with = "fields::flaky_verdict")]
     flaky: Option<FlakyVerdict>,
+    #[serde(deserialize_with = "fields::texts")]
+    check_cache: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::texts")]
+    setup_key: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::texts")]
+    setup_may_change: Option<Vec<String>>,
     #[serde(deserialize_with = "fields::duration")]
     max_wall: Option<TimeSpan>,
     #[serde(deserialize_with = "fields::dollars")]
@@ -87,6 +93,9 @@ impl RunFields {
             check_by: self.check_by,
             check_retries: self.check_retries,
             flaky: self.flaky,
+            check_cache: self.check_cache,
+            setup_key: self.setup_key,
+            setup_may_change: self.setup_may_change,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

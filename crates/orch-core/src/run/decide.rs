@@ -138,11 +138,16 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     if let Some(setup) = &edit.setup {
         rules.setup = Some(setup.clone()).filter(|setup| !setup.is_empty());
     }
-    if let Some(copy) = &edit.copy {
-        rules.copy.clone_from(copy);
-    }
-    if let Some(protect) = &edit.protect {
-        rules.protect.clone_from(protect);
+    for (list, edited) in [
+        (&mut rules.copy, &edit.copy),
+        (&mut rules.protect, &edit.protect),
+        (&mut rules.check_cache, &edit.check_cache),
+        (&mut rules.setup_key, &edit.setup_key),
+        (&mut rules.setup_may_change, &edit.setup_may_change),
+    ] {
+        if let Some(edited) = edited {
+            list.clone_from(edited);
+        }
     }
     rules.check_limit = edit.check_limit.unwrap_or(rules.check_limit);
     let checks = &mut rules.checks;

@@ -55,6 +55,12 @@ pub struct AttemptRules {
     pub check_limit: TimeSpan,
     /// How the results of checks are treated.
     pub checks: CheckPolicy,
+    /// Patterns of untracked files that stay in a check tree from one check to the next.
+    pub check_cache: Vec<String>,
+    /// Patterns of the files on which the output of the setup depends; empty is the whole commit.
+    pub setup_key: Vec<String>,
+    /// Patterns of the tracked files that the setup may change, to be restored; empty is all.
+    pub setup_may_change: Vec<String>,
 }
 
 impl Default for AttemptRules {
@@ -66,6 +72,9 @@ impl Default for AttemptRules {
             protect: Vec::new(),
             check_limit: limit::CHECK_LIMIT_DEFAULT,
             checks: CheckPolicy::default(),
+            check_cache: Vec::new(),
+            setup_key: Vec::new(),
+            setup_may_change: Vec::new(),
         }
     }
 }

@@ -79,6 +79,12 @@ pub struct RunEdit {
     pub check_retries: Option<u32>,
     /// What a check counts as that both failed and passed.
     pub flaky: Option<FlakyVerdict>,
+    /// New patterns of what stays in check trees, replacing the old ones.
+    pub check_cache: Option<Vec<String>>,
+    /// New patterns of the files on which the setup depends, replacing the old ones.
+    pub setup_key: Option<Vec<String>>,
+    /// New patterns of the tracked files that the setup may change, replacing the old ones.
+    pub setup_may_change: Option<Vec<String>>,
     /// A new limit of wall time; `Some(None)` removes it.
     pub max_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost; `Some(None)` removes it.

@@ -26,7 +26,8 @@ macro_rules! select {
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
-            check_by, check_retries, flaky FROM run ",
+            check_by, check_retries, flaky,
+            check_cache, setup_key, setup_may_change FROM run ",
             $rest
         )
     };
@@ -45,7 +46,9 @@ statements! {
     const SAVE_RULES =
         "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
-        check_by = $14, check_retries = $15, flaky = $16 WHERE id = $1";
+        check_by = $14, check_retries = $15, flaky = $16,
+        check_cache = $17, setup_key = $18, setup_may_change = $19
+        WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
     const LOAD = select!("WHERE id = $1");
@@ -89,6 +92,9 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
                 retries: count_column(row, 53)?,
                 flaky: name_column(row, 54, "run", FlakyVerdict::parse)?,
             },
+            check_cache: texts(row, 55)?,
+            setup_key: texts(row, 56)?,
+            setup_may_change: texts(row, 57)?,
         },
         budget: Budget {
             max_wall: span_or_null(row, 41)?,
@@ -215,9 +221,16 @@ pub fn save_rules(
     rules: &AttemptRules,
     budget: &Budget,
 ) -> Result<(), Fault> {
-    let [verify, copy, protect] =
-        [&rules.verify, &rules.copy, &rules.protect].map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 16] = [
+    let [verify, copy, protect, check_cache, setup_key, setup_may_change] = [
+        &rules.verify,
+        &rules.copy,
+        &rules.protect,
+        &rules.check_cache,
+        &rules.setup_key,
+        &rules.setup_may_change,
+    ]
+    .map(|entries| list_text(entries));
+    let values: [SqlParameter<'_>; 19] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -234,6 +247,9 @@ pub fn save_rules(
         rules.checks.by.name().into(),
         rules.checks.retries.into(),
         rules.checks.flaky.name().into(),
+        check_cache.as_deref().into(),
+        setup_key.as_deref().into(),
+        setup_may_change.as_deref().into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

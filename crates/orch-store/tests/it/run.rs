@@ -110,6 +110,9 @@ fn run_git_is_kept(store: &mut Store) {
         protect: text(&["Cargo.lock"]),
         check_limit: TimeSpan::from_minutes(2),
         checks: CheckPolicy { by: CheckIdentity::Commit, retries: 4, flaky: FlakyVerdict::Fail },
+        check_cache: text(&["target/"]),
+        setup_key: text(&["package-lock.json"]),
+        setup_may_change: text(&["package-lock.json", "*.sum"]),
     };
     made.budget = Budget {
         max_wall: Some(TimeSpan::from_hours(1)),

@@ -102,6 +102,9 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
                 retries: edit.check_retries.unwrap_or(limit::CHECK_RETRIES_DEFAULT),
                 flaky: edit.flaky.unwrap_or_default(),
             },
+            check_cache: edit.check_cache.clone().unwrap_or_default(),
+            setup_key: edit.setup_key.clone().unwrap_or_default(),
+            setup_may_change: edit.setup_may_change.clone().unwrap_or_default(),
         },
         budget: Budget {
             max_wall: edit.max_wall.flatten(),

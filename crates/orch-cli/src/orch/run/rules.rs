@@ -37,6 +37,15 @@ pub(super) struct RuleOptions {
     /// What a check counts as that both failed and passed on the same tree: pass or fail [default: pass]
     #[arg(long, value_name = "VERDICT", value_parser = parse_flaky_verdict)]
     flaky: Option<FlakyVerdict>,
+    /// Untracked files that stay in a check tree from one check to the next, such as target/; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    check_cache: Vec<String>,
+    /// Files on which the setup depends, such as lock files: while they are the same, a check tree is not set up again; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    setup_key: Vec<String>,
+    /// Tracked files that the setup may change; they are restored after it, and a change of others is refused; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    setup_may_change: Vec<String>,
     /// Pause the run after this much wall time
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_wall: Option<TimeSpan>,
@@ -66,9 +75,14 @@ impl RuleOptions {
     /// # Errors
     /// A text is empty or too long, or there are too many.
     pub(super) fn check_texts(&self, may_clear: bool) -> Result<(), AppError> {
-        for (name, given) in
-            [("--verify", &self.verify), ("--copy", &self.copy), ("--protect", &self.protect)]
-        {
+        for (name, given) in [
+            ("--verify", &self.verify),
+            ("--copy", &self.copy),
+            ("--protect", &self.protect),
+            ("--check-cache", &self.check_cache),
+            ("--setup-key", &self.setup_key),
+            ("--setup-may-change", &self.setup_may_change),
+        ] {
             check_entries(name, given)?;
             // A single empty text removes all of them.
             let clears = may_clear && given.len() == 1;
@@ -76,7 +90,7 @@ impl RuleOptions {
                 check_not_empty(name, text)?;
             }
         }
-        if let Some(glob) = self.copy.iter().chain(&self.protect).find(|glob| glob.starts_with('!')) {
+        if let Some(glob) = self.globs().find(|glob| glob.starts_with('!')) {
             return Err(AppError::invalid_argument(
                 "GLOB",
                 format!("The pattern {glob} must not begin with `!`."),
@@ -86,6 +100,11 @@ impl RuleOptions {
             check_not_empty("--setup", setup)?;
         }
         Ok(())
+    }
+
+    fn globs(&self) -> impl Iterator<Item = &String> {
+        let lists = [&self.copy, &self.protect, &self.check_cache, &self.setup_key, &self.setup_may_change];
+        lists.into_iter().flatten()
     }
 
     /// Returns the rules and the budget of a new run.
@@ -102,6 +121,9 @@ impl RuleOptions {
                 retries: self.check_retries.unwrap_or(defaults.checks.retries),
                 flaky: self.flaky.unwrap_or(defaults.checks.flaky),
             },
+            check_cache: self.check_cache.clone(),
+            setup_key: self.setup_key.clone(),
+            setup_may_change: self.setup_may_change.clone(),
         };
         let budget = Budget {
             max_wall: self.max_wall,
@@ -130,6 +152,9 @@ impl RuleOptions {
             check_by: self.check_by,
             check_retries: self.check_retries,
             flaky: self.flaky,
+            check_cache: list(&self.check_cache),
+            setup_key: list(&self.setup_key),
+            setup_may_change: list(&self.setup_may_change),
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),
