@@ -212,9 +212,10 @@ fn git_error_view(error: &GitError) -> ErrorView {
         }
         GitError::Unrelated { .. } => (ErrorCode::MergeConflict, None),
         GitError::Unsupported { .. } => (ErrorCode::NotSupported, None),
-        GitError::Busy | GitError::TimedOut { .. } => (ErrorCode::StoreBusy, None),
+        GitError::Busy => (ErrorCode::StoreBusy, None),
         GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (ErrorCode::WorktreeConflict, None),
         GitError::TooMuchOutput { .. }
+        | GitError::TimedOut { .. }
         | GitError::Unreadable { .. }
         | GitError::Failed { .. }
         | GitError::Io { .. } => match error.failure_cause() {
@@ -226,10 +227,13 @@ fn git_error_view(error: &GitError) -> ErrorView {
                     _ => "ls -ld \"$(git rev-parse --git-common-dir)\"".to_owned(),
                 }),
             ),
-            GitFailureCause::Other => (ErrorCode::Internal, None),
+            GitFailureCause::Other => (ErrorCode::OperationFailed, None),
         },
     };
-    let view = ErrorView::new(code, message);
+    let mut view = ErrorView::new(code, message);
+    if let GitError::Failed { command, status, .. } = error {
+        view = view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
+    }
     match hint {
         Some(hint) => view.with_hint(hint),
         None => view,

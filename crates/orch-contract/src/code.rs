@@ -118,6 +118,8 @@ codes! {
     CheckFailed = "check_failed", exit 4, retryable false;
     /// The commits have a merge conflict.
     MergeConflict = "merge_conflict", exit 4, retryable false;
+    /// A command or a file operation that the request needs has failed.
+    OperationFailed = "operation_failed", exit 4, retryable false;
     /// The caller has no permission.
     NotPermitted = "not_permitted", exit 7, retryable false;
     /// The request is not supported.
@@ -177,8 +179,8 @@ mod tests {
         task_not_ready task_not_blocked task_finished dependency_cycle dependency_exists dependency_not_found \
         attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
         lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
-        worktree_dirty base_not_found worktree_conflict no_changes check_failed merge_conflict not_permitted \
-        not_supported internal";
+        worktree_dirty base_not_found worktree_conflict no_changes check_failed merge_conflict operation_failed \
+        not_permitted not_supported internal";
 
     #[test]
     fn the_codes_are_the_contracts() {

@@ -1,10 +1,13 @@
 //! Events.
 
+use orch_core::effect::EffectKind;
 use orch_core::event as core;
 use orch_core::event::EventKind;
+use orch_core::operation_failure::OperationFaultCause;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::operation;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
@@ -30,6 +33,10 @@ pub struct EventView {
     pub agent: Option<String>,
     /// Who caused it.
     pub by: EventAuthorView,
+    /// Whether it waits for the lead: nothing else makes up for it.
+    pub needs_action: bool,
+    /// The commands that help.
+    pub next: Vec<String>,
     /// Further data; the fields depend on the kind.
     pub data: Map<String, Value>,
 }
@@ -62,6 +69,8 @@ impl EventView {
     /// Returns the event.
     #[must_use]
     pub fn from_event(event: &core::Event) -> Self {
+        let data: Map<String, Value> = serde_json::from_str(&event.data).unwrap_or_default();
+        let (needs_action, next) = requested_action(event, &data);
         Self {
             id: event.id.to_string(),
             at: event.at.into(),
@@ -72,7 +81,9 @@ impl EventView {
             thread: event.thread.map(|thread| thread.to_string()),
             agent: event.agent.as_ref().map(ToString::to_string),
             by: EventAuthorView::from_author(&event.by),
-            data: serde_json::from_str(&event.data).unwrap_or_default(),
+            needs_action,
+            next,
+            data,
         }
     }
 
@@ -80,5 +91,111 @@ impl EventView {
     #[must_use]
     pub fn from_events(events: &[core::Event]) -> Vec<Self> {
         events.iter().map(Self::from_event).collect()
+    }
+}
+
+/// Returns whether an event waits for the lead, and the commands that help.
+fn requested_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Vec<String>) {
+    let text = |name: &str| data.get(name).and_then(Value::as_str);
+    let run = event.run.as_ref().map(ToString::to_string);
+    let of_run = |command: &str| run.iter().map(|run| format!("{command} {run}")).collect::<Vec<_>>();
+    let of_task = |command: &str, rest: &str| {
+        event.task.iter().map(|task| format!("{command} {task}{rest}")).collect::<Vec<_>>()
+    };
+    match event.kind {
+        EventKind::Question => (true, of_task("orch answer", " TEXT")),
+        EventKind::Failed | EventKind::Rejected | EventKind::Lost => {
+            let is_final = text("to") == Some("failed");
+            let log = of_task("orch log", "");
+            let retry = if is_final { of_task("orch task retry", "") } else { Vec::new() };
+            (is_final, [log, retry].concat())
+        }
+        EventKind::Reported => (false, of_task("orch task show", "")),
+        EventKind::Fault => fault_action(event, data),
+        EventKind::RunPaused => match text("reason") {
+            None => (false, of_run("orch run resume")),
+            Some("budget") => (true, of_run("orch run edit")),
+            Some(_) => (true, of_run("orch run resume")),
+        },
+        EventKind::Finished => (text("outcome") != Some("succeeded"), of_run("orch status")),
+        _ => (false, Vec::new()),
+    }
+}
+
+fn fault_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Vec<String>) {
+    let text = |name: &str| data.get(name).and_then(Value::as_str);
+    let Some(effect) = text("operation").and_then(EffectKind::parse) else {
+        // A fault that belongs to no operation is tried again with its task.
+        let is_final = text("to") == Some("failed");
+        return (is_final, event.task.iter().map(|task| format!("orch task show {task}")).collect());
+    };
+    let cause = text("cause").and_then(OperationFaultCause::parse).unwrap_or(OperationFaultCause::Other);
+    let is_stuck = data.get("stuck").and_then(Value::as_bool).unwrap_or(false);
+    let mut next: Vec<String> = operation::remedy_command(cause, text("path")).into_iter().collect();
+    if let Some(run) = event.run.as_ref().filter(|_| is_stuck) {
+        next.push(operation::retry_command(effect, run.as_str(), event.task.as_ref(), is_stuck));
+    }
+    // A full disk is retried until somebody makes room.
+    (is_stuck || cause == OperationFaultCause::DiskFull, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_core::id::{EventId, Slug, TaskName};
+    use orch_core::time::Time;
+
+    use super::*;
+
+    fn action(kind: EventKind, data: &str) -> (bool, Vec<String>) {
+        let run = Slug::from_stored("r".to_owned());
+        let view = EventView::from_event(&core::Event {
+            id: EventId(1),
+            at: Time(0),
+            kind,
+            run: Some(run.clone()),
+            task: Some(TaskName { run, key: Slug::from_stored("a".to_owned()) }),
+            attempt: None,
+            thread: None,
+            agent: None,
+            by: core::EventAuthor::default(),
+            data: data.to_owned(),
+        });
+        (view.needs_action, view.next)
+    }
+
+    #[test]
+    fn events_that_need_the_lead_name_the_commands_that_help() {
+        use EventKind as K;
+        for (kind, data, needed, next) in [
+            (K::Question, "{}", true, vec!["orch answer r/a TEXT"]),
+            (K::Failed, r#"{"to":"ready"}"#, false, vec!["orch log r/a"]),
+            (K::Lost, r#"{"to":"failed"}"#, true, vec!["orch log r/a", "orch task retry r/a"]),
+            (K::Fault, r#"{"to":"ready"}"#, false, vec!["orch task show r/a"]),
+            (
+                K::Fault,
+                r#"{"operation":"verify","stuck":true,"cause":"locked","path":"/l"}"#,
+                true,
+                vec!["rm /l", "orch task retry r/a --operation"],
+            ),
+            (
+                K::Fault,
+                r#"{"operation":"integrate","stuck":true,"cause":"other"}"#,
+                true,
+                vec!["orch run resume r"],
+            ),
+            (
+                K::Fault,
+                r#"{"operation":"prepare","stuck":false,"cause":"disk_full"}"#,
+                true,
+                vec!["df -h ."],
+            ),
+            (K::RunPaused, "{}", false, vec!["orch run resume r"]),
+            (K::RunPaused, r#"{"reason":"operation_failed"}"#, true, vec!["orch run resume r"]),
+            (K::Finished, r#"{"outcome":"succeeded"}"#, false, vec!["orch status r"]),
+            (K::Done, "{}", false, vec![]),
+        ] {
+            let next: Vec<String> = next.into_iter().map(str::to_owned).collect();
+            assert_eq!(action(kind, data), (needed, next), "{} {data}", kind.name());
+        }
     }
 }

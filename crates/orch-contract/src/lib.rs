@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod inbox;
 pub mod message;
+pub mod operation;
 pub mod orch;
 pub mod reason;
 pub mod run;

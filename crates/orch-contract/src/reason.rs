@@ -5,6 +5,7 @@ use orch_core::refusal as core;
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
+use crate::operation;
 use crate::time::UtcTimestamp;
 use crate::word::{WireEnum, WireWord};
 
@@ -65,6 +66,8 @@ reason_codes! {
     Merge = "merge";
     /// Its dependencies have a merge conflict.
     MergeConflict = "merge_conflict";
+    /// An operation that it needs has failed.
+    OperationFailed = "operation_failed";
     /// It has no agent, or the agent has not claimed it.
     NoAgent = "no_agent";
     /// Dependencies failed, were cancelled or were skipped.
@@ -109,6 +112,11 @@ impl ReasonView {
                 ReasonCode::Question,
                 format!("Its worker asks: {text}"),
                 Some(format!("orch answer {task} TEXT")),
+            ),
+            core::NotReadyReason::OperationFailed(failed) => (
+                ReasonCode::OperationFailed,
+                operation::failure_message(failed),
+                operation::next_commands(failed).pop(),
             ),
             core::NotReadyReason::Checks { .. }
             | core::NotReadyReason::Merge { .. }

@@ -98,8 +98,12 @@ pub struct TaskView {
     pub updated_at: UtcTimestamp,
     /// Failed attempts since the last retry.
     pub failures: u32,
-    /// Lost and released attempts since the last retry.
+    /// Lost attempts since the last retry.
     pub losses: u32,
+    /// How often its work was given back since the last retry.
+    pub releases: u32,
+    /// How often the tool could not do its part since the last retry.
+    pub faults: u32,
     /// The length of its longest chain of dependents, in tasks.
     pub rank: u32,
 }
@@ -143,6 +147,8 @@ impl TaskView {
             updated_at: task.updated_at.into(),
             failures: task.failures,
             losses: task.losses,
+            releases: task.releases,
+            faults: task.faults,
             rank: task.rank,
         }
     }

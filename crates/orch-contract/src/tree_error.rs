@@ -27,6 +27,8 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::ChecksFailed { .. } => ErrorCode::CheckFailed,
         TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
         TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
+        TreeRefusal::OperationFailed { .. } => ErrorCode::OperationFailed,
+        TreeRefusal::NoFailedOperation { .. } => ErrorCode::TaskNotReady,
         TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => ErrorCode::AttemptNotFound,
         TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted => ErrorCode::StoreBusy,
         TreeRefusal::NotSupported { .. } => ErrorCode::NotSupported,
@@ -80,6 +82,8 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             format!("orch task show {}", attempt.task)
         }
         TreeRefusal::WorktreeNotFound { .. } => "orch worktree list".to_owned(),
+        TreeRefusal::OperationFailed { .. } => "orch blocked".to_owned(),
+        TreeRefusal::NoFailedOperation { task } => format!("orch why {task}"),
     };
     Some(hint)
 }
@@ -123,6 +127,10 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         }
         TreeRefusal::WorktreeNotFound { attempt } => json!({"attempt": attempt}),
         TreeRefusal::HeldElsewhere { effect, run } => json!({"effect": effect.name(), "run": run.as_str()}),
+        TreeRefusal::OperationFailed { effect, subject, .. } => {
+            json!({"operation": effect.name(), "subject": subject})
+        }
+        TreeRefusal::NoFailedOperation { task } => json!({"task": task.to_string()}),
         TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
     }
 }

@@ -5,6 +5,7 @@
 //! Each acquisition increments the lease number, and only the newest number may report; so a performer that was wrongly believed dead changes nothing.
 
 use crate::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
+use crate::operation_failure::OperationRetries;
 use crate::time::Time;
 
 /// An operation outside the store, with everything that its performer needs besides the rows it is about.
@@ -196,6 +197,8 @@ pub struct PendingEffect {
     pub holder: Option<EffectHolder>,
     /// How often its lease was acquired.
     pub lease_number: u32,
+    /// Its failures.
+    pub retries: OperationRetries,
 }
 
 impl PendingEffect {

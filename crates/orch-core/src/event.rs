@@ -78,7 +78,8 @@ named_enum! {
         Rejected = "rejected",
         /// An attempt's worktree was created and its thread was sent.
         Prepared = "prepared",
-        /// An attempt's worktree could not be prepared, or its checks could not run; this is not counted as a failure.
+        /// The tool could not do its part: an operation failed repeatedly, or waits for a disk or a lock;
+        /// a worktree could not be prepared, or checks could not run. It is not counted as a failure.
         Fault = "fault",
         /// A run, or one of its tasks, has used most of its budget.
         Budget = "budget",
@@ -125,14 +126,26 @@ named_enum! {
         Failed = "failed",
         /// An attempt was lost.
         Lost = "lost",
+        /// The tool could not do its part.
+        Fault = "fault",
+        /// A run was paused.
+        Paused = "paused",
         /// A run ended.
         Finished = "finished",
     }
 }
 
 impl AwaitedEvent {
-    /// The events that `orch wait` waits for by default.
-    pub const DEFAULT: [Self; 4] = [Self::Question, Self::Failed, Self::Lost, Self::Finished];
+    /// The events that `orch wait` waits for by default, as far as they need the lead.
+    pub const DEFAULT: [Self; 7] = [
+        Self::Question,
+        Self::Paused,
+        Self::Reported,
+        Self::Failed,
+        Self::Lost,
+        Self::Fault,
+        Self::Finished,
+    ];
 
     /// Returns the kinds of event that satisfy it.
     #[must_use]
@@ -144,6 +157,8 @@ impl AwaitedEvent {
             // A rejected attempt is a failed one to the lead.
             Self::Failed => &[EventKind::Failed, EventKind::Rejected],
             Self::Lost => &[EventKind::Lost],
+            Self::Fault => &[EventKind::Fault],
+            Self::Paused => &[EventKind::RunPaused],
             Self::Finished => &[EventKind::Finished, EventKind::RunCancelled],
         }
     }
@@ -281,4 +296,14 @@ pub struct Event {
     pub by: EventAuthor,
     /// A JSON object.
     pub data: String,
+}
+
+impl Event {
+    /// Returns whether the task of an unsuccessful attempt is tried again by itself.
+    ///
+    /// The data are a flat object that the tool has written, so that the target state can be found without a parser.
+    #[must_use]
+    pub fn is_retried(&self) -> bool {
+        self.task.is_some() && self.data.contains(r#""to":"ready""#)
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! The transport half ([`thread`], [`message`], [`lease`]) knows nothing of the scheduling half
 //! ([`run`], [`task`], [`dependency`], [`attempt`], [`worktree`], [`check`], [`graph`], [`reconcile`]).
-//! Operations outside the store are values: [`effect`].
+//! Operations outside the store are values: [`effect`], with their failures in [`operation_failure`].
 //! Start with [`thread::decide`] and [`task::decide`].
 
 #[macro_use]
@@ -23,6 +23,7 @@ pub mod id;
 pub mod lease;
 pub mod limit;
 pub mod message;
+pub mod operation_failure;
 pub mod reconcile;
 pub mod refusal;
 pub mod run;

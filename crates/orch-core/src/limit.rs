@@ -53,8 +53,8 @@ pub const ATTEMPTS_DEFAULT: u32 = 3;
 /// The largest limit of attempts.
 pub const ATTEMPTS_MAX: u32 = 1_000;
 
-/// The limit of lost and released attempts, as a multiple of the limit of failed ones.
-pub const LOSS_FACTOR: u32 = 3;
+/// The limit of each kind of ending that is not counted, as a multiple of the limit of failed attempts.
+pub const UNCOUNTED_FACTOR: u32 = 3;
 
 /// The default delay before the second attempt.
 pub const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_seconds(10);
@@ -121,3 +121,16 @@ pub const EARLIER_SHOWN: u32 = 5;
 
 /// How much of an earlier attempt's result or reason a work message repeats, in bytes.
 pub const EARLIER_TEXT_BYTES: usize = 2_000;
+
+/// The delays before the retries of a failed operation outside the store; one more failure, and it is stuck.
+pub const OPERATION_RETRY_DELAYS: [TimeSpan; 3] =
+    [TimeSpan::from_seconds(1), TimeSpan::from_seconds(10), TimeSpan::from_seconds(60)];
+
+/// The cap of the delay after failures that are not counted, which doubles per failure.
+pub const OPERATION_BACKOFF_MAX: TimeSpan = TimeSpan::from_seconds(60);
+
+/// The number of failures in a row because of a lock after which they are told.
+pub const BUSY_FAILURES_TOLD: u32 = 5;
+
+/// How many of the last lines of a failed command are kept.
+pub const FAILURE_LINES_KEPT: usize = 10;

@@ -5,6 +5,7 @@ pub mod tree;
 pub use tree::{FailedCheck, TreeProblem, TreeRefusal};
 
 use crate::id::{AttemptName, EventId, MessageId, Slug, TaskName, ThreadId};
+use crate::operation_failure::FailedOperation;
 use crate::run::RunStatus;
 use crate::task::TaskState;
 use crate::thread::ThreadStatus;
@@ -58,6 +59,8 @@ pub enum NotReadyReason {
         /// The files.
         files: Vec<String>,
     },
+    /// An operation that it needs has failed.
+    OperationFailed(Box<FailedOperation>),
     /// A limit of time, cost or tokens is reached.
     Budget {
         /// Which, in words.

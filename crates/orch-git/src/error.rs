@@ -202,12 +202,6 @@ impl GitError {
         move |source| Self::Io { doing, path, source: Arc::new(source) }
     }
 
-    /// Returns whether the same operation may succeed later although nothing is repaired: the disk was full, or a lock held.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::TimedOut(_)) || self.failure_cause() == GitFailureCause::DiskFull
-    }
-
     /// Returns the cause of the failure.
     #[must_use]
     pub fn failure_cause(&self) -> GitFailureCause {

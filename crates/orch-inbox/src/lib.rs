@@ -10,6 +10,8 @@ pub mod claim;
 pub mod clock;
 pub mod close;
 pub mod error;
+pub mod failure;
+pub mod kept_report;
 pub mod list;
 pub mod liveness;
 pub mod page;

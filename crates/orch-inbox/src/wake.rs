@@ -147,6 +147,13 @@ impl Drop for WakeSocket {
     }
 }
 
+/// Blocks for a while, without a store; a file that becomes readable ends it.
+pub fn pause_for(limit: Duration, file: Option<BorrowedFd<'_>>) {
+    let silent = WakeSocket { socket: None, path: PathBuf::new() };
+    let files: Vec<BorrowedFd<'_>> = file.into_iter().filter(|file| !is_readable(*file)).collect();
+    silent.block_until_readable(limit, &files);
+}
+
 /// Waits for commits, for a reader that also reads something outside the store.
 pub struct CommitListener(WakeSocket);
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal};
 
-use super::proc_stat::ProcessStat;
+use super::pidfd;
+use super::proc_stat::{self, ProcessStat};
 
 /// The process group of a child that leads it.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,30 @@ impl ProcessGroup {
     pub(crate) fn has_processes(self) -> bool {
         rustix::process::test_kill_process_group(self.0).is_ok()
     }
+}
+
+/// Sends SIGKILL to our descendants in our own process group, as far as `/proc` shows them; returns how many there were.
+///
+/// Programs that were started to last, such as wrappers, lead groups of their own and are not among them.
+pub fn kill_descendants_in_own_group() -> usize {
+    let own = std::process::id();
+    let Some(group) = proc_stat::find_process(own).map(|process| process.group) else { return 0 };
+    let members: Vec<ProcessStat> =
+        proc_stat::list_processes().filter(|process| process.group == group && process.pid != own).collect();
+    let mut descendants = vec![own];
+    // Each round finds the children of the round before, so a parent that was listed after its child is found too.
+    while let Some(index) = members.iter().position(|process| {
+        descendants.contains(&process.parent) && !descendants.contains(&process.pid)
+    }) {
+        descendants.push(members[index].pid);
+    }
+    for pid in &descendants[1..] {
+        if let Some(pid) = pidfd::to_pid(*pid) {
+            // It may have exited meanwhile.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+    descendants.len() - 1
 }
 
 /// Returns the pids of the processes whose working directory is inside a folder, as far as `/proc` shows them.

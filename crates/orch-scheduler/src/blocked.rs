@@ -6,6 +6,7 @@ use orch_core::attempt::Attempt;
 use orch_core::id::{AttemptId, AttemptName, MessageId, Slug, TaskId, TaskName};
 use orch_core::limit;
 use orch_core::message::Message;
+use orch_core::operation_failure::FailedOperation;
 use orch_core::refusal::NotReadyReason;
 use orch_core::run::Run;
 use orch_core::task::{Task, TaskState, decide};
@@ -15,6 +16,7 @@ use orch_store::Transaction;
 use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread};
 
+use super::failed_operations::list_failed_operations;
 use super::fresh_read::read_fresh;
 use super::{lookup, not_ready};
 use orch_inbox::missing_message;
@@ -54,9 +56,11 @@ pub struct BlockerPage {
     pub questions: Vec<QuestionSummary>,
     /// How many questions are open.
     pub questions_total: u64,
+    /// The operations of this page that failed repeatedly, oldest first.
+    pub operations: Vec<FailedOperation>,
     /// The stuck tasks of this page, by run: failed tasks, skipped tasks, and work for a name that was never seen.
     pub stuck: Vec<StuckTask>,
-    /// How many tasks are stuck.
+    /// How many operations and tasks are stuck.
     pub stuck_total: u64,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -84,12 +88,26 @@ pub fn list_blockers(
         open.0.sort_by_key(|(question, ..)| *question);
         open.0 = window.take_from_list(open.0, blocked.questions_total);
         blocked.questions = open.load_messages_and_summarize(tx, now)?;
+        let mut operations = list_failed_operations(tx, &runs.iter().collect::<Vec<_>>())?;
+        operations.retain(|operation| operation.stuck);
+        let total = operations.len() as u64;
+        blocked.stuck_total += total;
+        blocked.operations = window.take_from_list(operations, total);
         for run in &runs {
             blocked.stuck_total += collect_stuck_tasks(tx, run, now, &mut window, &mut blocked.stuck)?;
         }
-        let shown = blocked.questions.len() + blocked.stuck.len();
+        let shown = blocked.questions.len() + blocked.operations.len() + blocked.stuck.len();
         blocked.next = offset_cursor(offset, shown, blocked.questions_total + blocked.stuck_total);
         Ok(blocked)
+    })
+}
+
+/// Lists the operations of some runs that are not tried again by themselves.
+pub fn list_stuck_operations(session: &mut Session, runs: &[Run]) -> Result<Vec<FailedOperation>, Error> {
+    session.query(|tx| {
+        let mut operations = list_failed_operations(tx, &runs.iter().collect::<Vec<_>>())?;
+        operations.retain(|operation| operation.stuck);
+        Ok(operations)
     })
 }
 

@@ -9,7 +9,7 @@ use orch_store::table::event;
 use super::lookup;
 use super::operation::Operation;
 use super::perform::effect_lease::request_effect;
-use super::perform::{complete_effect, perform_outstanding};
+use super::perform::{PendingChoice, complete_effect, perform_outstanding};
 use super::run_repository::require_run_git;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
@@ -46,7 +46,7 @@ pub fn integrate_run(
             complete_effect(session, EffectKey::of_run(EffectKind::Branch, run))?;
             complete_effect(session, EffectKey::of_run(EffectKind::Integrate, run))?;
             // Effects that an interrupted process has left.
-            let _ = perform_outstanding(session, Some(run))?;
+            let _ = perform_outstanding(session, Some(run), PendingChoice::Due)?;
             load_integrate_outcome(session, run, since)
         },
     )

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod dispatch;
 pub mod doctor;
 pub mod events;
+mod failed_operations;
 pub mod fresh_read;
 pub mod graph;
 pub(crate) mod graph_edit;

@@ -10,23 +10,32 @@ use orch_store::table::worker;
 use super::operation::tool_transaction;
 use super::thread_reconcile::mark_thread_lost;
 use super::unit_of_work::{TaskTransition, UnitOfWork};
+use orch_inbox::kept_report::{DeliveredEnd, deliver_kept_report};
 use orch_inbox::liveness::{TAG, WrapperLiveness, wrapper_liveness};
 use orch_inbox::{Error, Session};
 use orch_process::{Tag, terminate_tagged};
 
-/// Terminates the processes of a worker whose wrapper was killed, then frees its work.
+/// Terminates the processes of a worker whose wrapper was killed, delivers its report if one is kept, and else frees its work.
 ///
 /// The end of the worker and the loss of its attempt are one transaction, so a crash before it repeats both.
 pub fn reap_worker(session: &mut Session, row: &Worker) -> Result<Vec<TaskTransition>, Error> {
     let grace = Duration::from_millis(u64::try_from(row.grace.0).unwrap_or(0));
     let _ = terminate_tagged(Tag { name: TAG, value: &row.tag }, grace);
+    let outcome = match deliver_kept_report(session, row)? {
+        Some(DeliveredEnd::Reported) => WorkerOutcome::Reported,
+        Some(DeliveredEnd::Failed) => WorkerOutcome::Failed,
+        Some(DeliveredEnd::GivenBack) => WorkerOutcome::Stopped,
+        None => WorkerOutcome::Gone,
+    };
     tool_transaction(session, |unit| {
         let current = worker::load(unit.tx, row.thread)?;
         let is_current = |current: &Worker| current.process == row.process && current.end.is_none();
         if let Some(current) = current.filter(is_current) {
-            let end = WorkerEnd { at: unit.now, outcome: WorkerOutcome::Gone, detail: None };
+            let end = WorkerEnd { at: unit.now, outcome, detail: None };
             worker::upsert(unit.tx, &Worker { end: Some(end), ..current })?;
-            mark_lost(unit, row)?;
+            if outcome == WorkerOutcome::Gone {
+                mark_lost(unit, row)?;
+            }
         }
         Ok(std::mem::take(&mut unit.changes))
     })

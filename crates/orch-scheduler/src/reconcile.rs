@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::orphans::{self, Orphan};
-use super::perform::{effect_lease, perform_outstanding};
+use super::perform::{PendingChoice, effect_lease, perform_outstanding};
 pub use super::unit_of_work::TaskTransition;
 use super::{lookup, orphaned};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
@@ -84,7 +84,7 @@ pub fn reconcile_runs(
             for row in session.query(|tx| orphaned::orphaned_workers(tx, intent.run))? {
                 changes.extend(orphaned::reap_worker(session, &row)?);
             }
-            for done in perform_outstanding(session, intent.run)? {
+            for done in perform_outstanding(session, intent.run, PendingChoice::All)? {
                 finished.push(completed_effect(session, &done.effect, done.run, done.outcome)?);
             }
             let mut outcome = ReconcileOutcome { changes, finished, ..ReconcileOutcome::default() };

@@ -8,7 +8,7 @@ use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, Run, RunEdit, decid
 use orch_core::task::TaskState;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
-use orch_store::table::{run as run_table, task as task_table};
+use orch_store::table::{effect, run as run_table, task as task_table};
 
 use super::fresh_read::read_fresh;
 use super::operation::Operation;
@@ -239,7 +239,11 @@ pub fn change_run(
         unit.replace_run(after);
         match verb {
             RunAction::Pause => set_run_offered(unit, before.id, false)?,
-            RunAction::Resume => set_run_offered(unit, before.id, true)?,
+            RunAction::Resume => {
+                set_run_offered(unit, before.id, true)?;
+                // What failed is tried again at once.
+                effect::forget_failures(unit.tx, before.id, None)?;
+            }
             RunAction::Cancel => cancel_idle_tasks(unit, before.id)?,
         }
         unit.append_event(kind, EventSubject::of_run(before.id), None, Vec::new())?;

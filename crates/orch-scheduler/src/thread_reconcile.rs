@@ -160,7 +160,7 @@ fn reconcile_thread(
     let mut walk = AttemptReconciler { task, attempt, thread, closing, closing_tree: tree };
     walk.attempt.releases = thread.releases;
     if released > 0 && !is_forgiven && walk.count_releases(unit, released)? {
-        return walk.mark_lost(unit, "it was given back too often");
+        return walk.end_as_lost(unit, UnsuccessfulEnd::Released, "it was given back too often");
     }
     for event in events {
         walk.apply_event(unit, event)?;
@@ -294,13 +294,22 @@ impl AttemptReconciler<'_> {
     }
 
     fn mark_lost(&mut self, unit: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<(), Error> {
+        self.end_as_lost(unit, UnsuccessfulEnd::Lost, reason)
+    }
+
+    fn end_as_lost(
+        &mut self,
+        unit: &mut UnitOfWork<'_, '_>,
+        end: UnsuccessfulEnd,
+        reason: &str,
+    ) -> Result<(), Error> {
         self.attempt = decide::apply_attempt_event(&self.attempt, AttemptEvent::Lose, unit.now);
         self.attempt.reason = Some(reason.to_owned());
         attempt::save(unit.tx, &self.attempt)?;
         let by = &self.thread.head.from;
         let text = format!("This attempt was ended: {reason}.");
         cancel::end_thread(unit.tx, self.thread, by, Some(&text), unit.now)?;
-        self.end_unsuccessful(unit, UnsuccessfulEnd::Lost, EventKind::Lost, reason)
+        self.end_unsuccessful(unit, end, EventKind::Lost, reason)
     }
 
     /// Ends the attempt without success: the task is retried, or fails.
@@ -351,12 +360,9 @@ impl AttemptReconciler<'_> {
     fn count_releases(&mut self, unit: &mut UnitOfWork<'_, '_>, times: u32) -> Result<bool, Error> {
         let policy = unit.load_run(self.task.run)?.policy.clone();
         let (task, is_spent) = decide::count_releases(&self.task, times, &policy);
-        let ends = is_spent && !self.thread.state.status().is_closed();
-        // The loss that follows is counted by itself.
-        let losses = if ends { task.losses.saturating_sub(1) } else { task.losses };
-        self.task = Task { losses, ..task };
+        self.task = task;
         unit.save_task(&self.task)?;
-        Ok(ends)
+        Ok(is_spent && !self.thread.state.status().is_closed())
     }
 
     /// Records the closing message and its author, which may differ from the agent that the attempt was sent to.

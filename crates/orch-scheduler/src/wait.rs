@@ -5,16 +5,18 @@ use std::cell::Cell;
 use orch_core::event::{AwaitedEvent, Event, EventKind};
 use orch_core::id::{EventId, RunId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal};
-use orch_core::run::{Run, RunOutcome, RunState};
+use orch_core::run::{DoneWhen, Run, RunOutcome, RunState};
+use orch_core::task::{TaskState, decide};
 use orch_core::time::TimeSpan;
 use orch_store::Transaction;
-use orch_store::table::{agent, event, run as run_table, thread};
+use orch_store::table::{agent, event, run as run_table, supervisor, task as task_table, thread};
 
 use super::fresh_read::read_fresh;
 use super::lookup;
 use orch_inbox::error::WaitTarget;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
+use orch_process::{ProcessIdentity, host_id};
 
 /// A request to wait for events.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub struct EventWaitRequest {
     pub agent: Slug,
     /// Only events of this run; of all unfinished runs when not given.
     pub run: Option<Slug>,
-    /// The kinds of events.
+    /// The kinds of events; empty for the events that need the lead.
     pub wakes: Vec<AwaitedEvent>,
     /// Only events after this one; after the acknowledged cursor when not given.
     pub after: Option<EventId>,
@@ -52,12 +54,18 @@ pub fn wait_for_events(session: &mut Session, request: &EventWaitRequest) -> Res
     let scope = session.read(|tx, _| WaitScope::resolve_scope(tx, request))?;
     // Every event up to this one was examined, and is not awaited.
     let examined = Cell::new(scope.after);
-    let kinds: Vec<EventKind> = request.wakes.iter().flat_map(|wake| wake.event_kinds()).copied().collect();
+    let by_default = request.wakes.is_empty();
+    let wakes = if by_default { &AwaitedEvent::DEFAULT[..] } else { &request.wakes };
+    let kinds: Vec<EventKind> = wakes.iter().flat_map(|wake| wake.event_kinds()).copied().collect();
     let found = wait_until(session, request.timeout, |session| {
         read_fresh(session, |tx, _| {
             let mut events = Vec::new();
             for (run, after) in scope.current_runs(tx)? {
-                events.extend(event::list_of_kinds(tx, run, after, &kinds, request.limit)?);
+                if by_default {
+                    events.extend(list_needing_lead(tx, run, after, &kinds, request)?);
+                } else {
+                    events.extend(event::list_of_kinds(tx, run, after, &kinds, request.limit)?);
+                }
             }
             events.sort_by_key(|event| event.id);
             events.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
@@ -70,6 +78,77 @@ pub fn wait_for_events(session: &mut Session, request: &EventWaitRequest) -> Res
         })
     })?;
     found.ok_or(Error::TimedOut(WaitTarget::Events(examined.get())))
+}
+
+/// Lists the events of a run that need the lead, up to the limit of the request.
+fn list_needing_lead(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    mut after: EventId,
+    kinds: &[EventKind],
+    request: &EventWaitRequest,
+) -> Result<Vec<Event>, Error> {
+    let (mut found, mut filter) = (Vec::new(), None);
+    loop {
+        let events = event::list_of_kinds(tx, run, after, kinds, request.limit)?;
+        let Some(last) = events.last().map(|event| event.id) else { return Ok(found) };
+        let is_last_part = (events.len() as u64) < u64::from(request.limit);
+        after = last;
+        let filter = match &mut filter {
+            Some(filter) => filter,
+            None => filter.insert(LeadFilter::load(tx, run)?),
+        };
+        for event in events {
+            if filter.needs_lead(tx, &event, &request.agent)? {
+                found.push(event);
+            }
+        }
+        if is_last_part || !found.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Whether the events of a run need the lead, as the run is now.
+struct LeadFilter {
+    run: Option<Run>,
+    /// Whether a supervisor drives the run.
+    is_driven: bool,
+}
+
+impl LeadFilter {
+    fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
+        let is_driven = supervisor::list_all(tx)?.iter().any(|row| {
+            row.run.is_none_or(|driven| driven == run)
+                && (row.host != host_id() || row.process.parse().is_ok_and(ProcessIdentity::is_alive))
+        });
+        Ok(Self { run: run_table::load(tx, run)?, is_driven })
+    }
+
+    fn needs_lead(&self, tx: &mut Transaction<'_>, event: &Event, lead: &Slug) -> Result<bool, Error> {
+        Ok(match event.kind {
+            // What is tried again needs the lead only if nobody tries it again.
+            EventKind::Failed | EventKind::Rejected | EventKind::Lost | EventKind::Fault => {
+                !self.is_driven || !event.is_retried()
+            }
+            EventKind::Reported => self.waits_for_integration(tx, event)?,
+            EventKind::RunPaused => event.agent.as_ref() != Some(lead),
+            _ => true,
+        })
+    }
+
+    /// Whether a reported attempt waits for `orch integrate`.
+    fn waits_for_integration(&self, tx: &mut Transaction<'_>, event: &Event) -> Result<bool, Error> {
+        let Some(run) = &self.run else { return Ok(false) };
+        if self.is_driven || run.ground.is_none() || run.policy.done_when != DoneWhen::Integrated {
+            return Ok(false);
+        }
+        let Some(name) = &event.task else { return Ok(false) };
+        let task = task_table::load_by_key(tx, run.id, &name.key)?;
+        Ok(task.is_some_and(|task| {
+            task.state == TaskState::Reported && decide::attempt_name(&task) == event.attempt
+        }))
+    }
 }
 
 /// The runs of a wait, each with the event after which it begins.

@@ -7,6 +7,7 @@ use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::attempt;
 
+use super::failed_operations::list_failed_operations_of_task;
 use super::fresh_read::read_fresh;
 use super::{TaskOverview, TaskSelector, blocked, lookup, not_ready};
 use orch_inbox::{Error, Session};
@@ -71,6 +72,15 @@ fn collect_reasons(
         | TaskState::Failed
         | TaskState::Skipped
         | TaskState::Cancelled => {}
+    }
+    let failed = list_failed_operations_of_task(tx, run, task)?;
+    if !failed.is_empty() {
+        // What failed says more than what it was done for.
+        reasons.retain(|reason| {
+            !matches!(reason, NotReadyReason::Checks { .. } | NotReadyReason::Merge { .. })
+        });
+        let failed = failed.into_iter().map(|failed| NotReadyReason::OperationFailed(Box::new(failed)));
+        reasons.splice(0..0, failed);
     }
     Ok(reasons)
 }

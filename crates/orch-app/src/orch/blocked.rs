@@ -1,6 +1,5 @@
 //! `orch blocked`: open questions and stuck tasks.
 
-use orch_contract::ReasonView;
 use orch_contract::orch::blocked::{BlockedResponse, StuckTaskView};
 use orch_core::id::Slug;
 use orch_scheduler::blocked::list_blockers;
@@ -25,10 +24,10 @@ impl Request for ListBlockers {
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BlockedResponse> {
         let found = list_blockers(app.session()?, self.run.as_ref(), &self.paging.page_request())?;
-        let stuck = found.stuck.iter().map(|stuck| StuckTaskView {
-            task: stuck.task.to_string(),
-            reasons: ReasonView::from_reasons(&stuck.reasons, &stuck.task),
-        });
+        let operations = found.operations.iter().map(StuckTaskView::from_operation);
+        let stuck = operations.chain(
+            found.stuck.iter().map(|stuck| StuckTaskView::from_reasons(&stuck.task, &stuck.reasons)),
+        );
         Ok(Reply::new(BlockedResponse {
             questions: found.questions.iter().map(question_view).collect(),
             stuck: stuck.collect(),

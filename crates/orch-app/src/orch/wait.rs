@@ -39,11 +39,10 @@ impl Request for WaitForEvents {
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<EventWaitResponse> {
         let awaits_finish = self.kinds.contains(&AwaitedEvent::Finished);
-        let wakes = if self.kinds.is_empty() { AwaitedEvent::DEFAULT.to_vec() } else { self.kinds.clone() };
         let request = EventWaitRequest {
             agent: self.agent.clone(),
             run: self.run.clone(),
-            wakes,
+            wakes: self.kinds.clone(),
             after: self.after,
             timeout: self.timeout,
             limit: self.limit,

@@ -16,10 +16,12 @@ use crate::respond::CommandOutcome;
 ///
 /// Returns at once if there are such events after those acknowledged with `orch ack`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch wait --for question,failed,lost,finished --timeout 10m")]
+#[command(after_help = "EXAMPLE:\n  orch wait --for question,failed,lost,fault,finished --timeout 10m")]
 pub(super) struct WaitArgs {
-    /// The kinds of events: question reported done failed lost finished; may be repeated [default:
-    /// question,failed,lost,finished]
+    /// The kinds of events: question reported done failed lost fault paused finished; may be repeated
+    ///
+    /// By default those that need the lead: questions, pauses by others, failed and lost attempts that nothing will
+    /// retry, faults, finished runs, and where no supervisor drives the run, reports that wait for `orch integrate`.
     #[arg(long = "for", value_name = "KIND", value_delimiter = ',', value_parser = parse_wake)]
     wakes: Vec<AwaitedEvent>,
     /// Wait for events after this one, instead of after the acknowledged ones

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::check::{CheckStage, CheckState};
 use crate::effect::EffectKind;
 use crate::escape;
-use crate::id::{AttemptName, CommitHash, Slug, ThreadId};
+use crate::id::{AttemptName, CommitHash, Slug, TaskName, ThreadId};
 
 /// Why a worktree does not allow the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +156,20 @@ pub enum TreeRefusal {
         /// The requested attempt.
         attempt: String,
     },
+    /// An operation that the request needs has failed, and is not tried again now.
+    OperationFailed {
+        /// The operation.
+        effect: EffectKind,
+        /// The attempt or the run that it is about.
+        subject: String,
+        /// The error, in full sentences.
+        message: String,
+    },
+    /// No operation of the task has failed.
+    NoFailedOperation {
+        /// The task.
+        task: TaskName,
+    },
     /// Another process performs a conflicting operation.
     HeldElsewhere {
         /// The operation.
@@ -224,6 +238,10 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             format!("The worktree of {attempt} could not be prepared: {reason}")
         }
         TreeRefusal::WorktreeNotFound { attempt } => format!("Attempt {attempt} has no worktree."),
+        TreeRefusal::OperationFailed { effect, subject, message } => {
+            format!("{} {subject} failed: {message}", effect_phrase(*effect))
+        }
+        TreeRefusal::NoFailedOperation { task } => format!("No operation of task {task} has failed."),
         TreeRefusal::HeldElsewhere { effect, run } => {
             format!("Another process is {} run {run}; try again.", effect_activity(*effect))
         }
@@ -231,6 +249,23 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             "Another process was performing this request and aborted it; try again.".to_owned()
         }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
+    }
+}
+
+/// Returns the name of an operation, at the beginning of a sentence; the attempt or the run follows.
+#[must_use]
+pub fn effect_phrase(effect: EffectKind) -> &'static str {
+    match effect {
+        EffectKind::Branch => "Creating the branch of",
+        EffectKind::Prepare => "Preparing the worktree of",
+        EffectKind::Baseline => "Running the baseline checks of",
+        EffectKind::Verify => "Running the checks of",
+        EffectKind::Integrate => "Merging into",
+        EffectKind::Clear => "Removing the worktree of",
+        EffectKind::Restore => "Restoring the worktree of",
+        EffectKind::Land => "Landing",
+        EffectKind::Sweep => "Removing unused worktrees of",
+        EffectKind::Remove => "Removing",
     }
 }
 

@@ -28,6 +28,8 @@ named_enum! {
         Breaker = "breaker",
         /// A limit of time, cost or tokens is reached.
         Budget = "budget",
+        /// An operation on the run's branch failed repeatedly.
+        OperationFailed = "operation_failed",
     }
 }
 

@@ -21,8 +21,10 @@ pub enum UnsuccessfulEnd {
     },
     /// Its report was rejected.
     Rejected,
-    /// Its lease was lost, or it was released too often.
+    /// Its lease was lost.
     Lost,
+    /// Its work was given back too often.
+    Released,
     /// Its worktree could not be prepared, which is not counted as a failure; the number of consecutive faults.
     Unprepared(u32),
 }
@@ -148,9 +150,13 @@ pub fn end_attempt(task: &Task, how: UnsuccessfulEnd, policy: &Policy, status: R
         }
         UnsuccessfulEnd::Lost => {
             ended.losses = task.losses.saturating_add(1);
-            ended.losses >= losses_max(task, policy)
+            ended.losses >= uncounted_max(task, policy)
         }
-        UnsuccessfulEnd::Unprepared(_) => false,
+        UnsuccessfulEnd::Released => ended.releases >= uncounted_max(task, policy),
+        UnsuccessfulEnd::Unprepared(_) => {
+            ended.faults = task.faults.saturating_add(1);
+            ended.faults >= uncounted_max(task, policy)
+        }
     };
     if status == RunStatus::Cancelled && !exhausted {
         ended.state = expect_transition(task.state, TaskEvent::Cancel);
@@ -163,24 +169,32 @@ pub fn end_attempt(task: &Task, how: UnsuccessfulEnd, policy: &Policy, status: R
         UnsuccessfulEnd::Failed { at, .. } => Some(at + delay(ended.failures)),
         UnsuccessfulEnd::Rejected => Some(now + delay(ended.failures)),
         UnsuccessfulEnd::Unprepared(faults) => Some(now + delay(faults)),
-        UnsuccessfulEnd::Lost => None,
+        UnsuccessfulEnd::Lost | UnsuccessfulEnd::Released => None,
     };
     ended.not_before = next_try.filter(|_| !exhausted);
     ended
 }
 
-/// Counts releases of the live attempt; the flag tells that the limit of losses is reached.
+/// Counts releases of the live attempt; the flag tells that their limit is reached.
 #[must_use]
 pub fn count_releases(task: &Task, times: u32, policy: &Policy) -> (Task, bool) {
-    let losses = task.losses.saturating_add(times);
-    let spent = losses >= losses_max(task, policy);
-    (Task { losses, ..task.clone() }, spent)
+    let releases = task.releases.saturating_add(times);
+    let spent = releases >= uncounted_max(task, policy);
+    (Task { releases, ..task.clone() }, spent)
 }
 
-/// Returns how many lost and released attempts a task may have.
+/// Counts a fault of the tool in a live attempt that does not end it; the flag tells that their limit is reached.
 #[must_use]
-pub fn losses_max(task: &Task, policy: &Policy) -> u32 {
-    task.max_attempts.unwrap_or(policy.max_attempts).saturating_mul(limit::LOSS_FACTOR)
+pub fn count_fault(task: &Task, policy: &Policy) -> (Task, bool) {
+    let faults = task.faults.saturating_add(1);
+    let spent = faults >= uncounted_max(task, policy);
+    (Task { faults, ..task.clone() }, spent)
+}
+
+/// Returns the limit of each kind of ending that is not counted as a failure: losses, releases, faults of the tool.
+#[must_use]
+pub fn uncounted_max(task: &Task, policy: &Policy) -> u32 {
+    task.max_attempts.unwrap_or(policy.max_attempts).saturating_mul(limit::UNCOUNTED_FACTOR)
 }
 
 /// Returns how many more failures the task may have; 0 once it has failed.
@@ -274,7 +288,7 @@ pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
     match task.state {
         TaskState::Failed | TaskState::Cancelled => {
             let standing = TaskReadiness::from_counters(task.unmet, task.broken);
-            let task = Task { failures: 0, losses: 0, not_before: None, ..task.clone() };
+            let task = Task { failures: 0, losses: 0, releases: 0, faults: 0, not_before: None, ..task.clone() };
             Ok(apply_task_event(&task, TaskEvent::Retry(standing), now))
         }
         TaskState::Done => Err(finished_refusal(task)),

@@ -59,8 +59,12 @@ pub struct Task {
     pub attempt: Option<LastAttempt>,
     /// Failed and rejected attempts since the last retry.
     pub failures: u32,
-    /// Lost and released attempts since the last retry.
+    /// Lost attempts since the last retry.
     pub losses: u32,
+    /// How often its work was given back since the last retry.
+    pub releases: u32,
+    /// How often the tool could not do its part since the last retry.
+    pub faults: u32,
     /// Its own limit of failures, which overrides that of the run.
     pub max_attempts: Option<u32>,
     /// Whether an attempt may report without a commit.

@@ -37,6 +37,8 @@ fn task(state: TaskState) -> Task {
         attempt: state.is_live().then_some(LastAttempt { id: AttemptId(1), number: 1 }),
         failures: 0,
         losses: 0,
+        releases: 0,
+        faults: 0,
         max_attempts: None,
         allow_empty: false,
         checks: ChecksStatus::None,
@@ -261,14 +263,29 @@ fn unsuccessful_ends() {
 }
 
 #[test]
-fn releases_spend_the_loss_budget() {
-    for (losses, times, after, spent) in
+fn releases_have_a_limit_of_their_own() {
+    for (releases, times, after, spent) in
         [(0, 1, 1, false), (6, 2, 8, false), (8, 1, 9, true), (0, 20, 20, true)]
     {
-        let before = Task { losses, ..task(TaskState::Running) };
+        let before = Task { releases, losses: 8, ..task(TaskState::Running) };
         let (task, over) = count_releases(&before, times, &policy());
-        assert_eq!((task.losses, over), (after, spent), "{losses} + {times}");
+        assert_eq!((task.releases, task.losses, over), (after, 8, spent), "{releases} + {times}");
     }
+    let spent = Task { releases: 9, ..task(TaskState::Running) };
+    let ended = end_attempt(&spent, UnsuccessfulEnd::Released, &policy(), RunStatus::Open, NOW);
+    assert_eq!((ended.state, ended.losses, ended.failures), (TaskState::Failed, 0, 0));
+}
+
+#[test]
+fn faults_of_the_tool_have_a_limit_of_their_own() {
+    let fault = |faults| {
+        let before = Task { faults, failures: 2, losses: 8, releases: 8, ..task(TaskState::Dispatched) };
+        let after = end_attempt(&before, UnsuccessfulEnd::Unprepared(1), &policy(), RunStatus::Open, NOW);
+        (after.state, after.faults, after.failures)
+    };
+    assert_eq!(fault(0), (TaskState::Ready, 1, 2));
+    assert_eq!(fault(7), (TaskState::Ready, 8, 2));
+    assert_eq!(fault(8), (TaskState::Failed, 9, 2));
 }
 
 #[test]
@@ -378,12 +395,15 @@ fn retries() {
             broken,
             failures: 3,
             losses: 9,
+            releases: 9,
+            faults: 9,
             not_before: Some(NOW),
             attempt: Some(LastAttempt { id: AttemptId(8), number: 4 }),
             ..task(TaskState::Failed)
         };
         let fresh = retry_task(&spent, NOW).unwrap();
         assert_eq!((fresh.state.name(), fresh.failures, fresh.losses), (expected, 0, 0));
+        assert_eq!((fresh.releases, fresh.faults), (0, 0));
         assert_eq!((fresh.not_before, fresh.attempt), (None, spent.attempt), "attempt numbers continue");
     }
 }

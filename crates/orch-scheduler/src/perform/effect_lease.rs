@@ -10,12 +10,16 @@ use orch_core::effect::{
     Effect, EffectHolder, EffectKey, EffectKind, HolderLiveness, PendingEffect, is_free,
 };
 use orch_core::id::{EffectId, RunId};
+use orch_core::operation_failure::FailureNews;
 use orch_core::refusal::TreeRefusal;
 use orch_core::time::{Time, TimeSpan};
 use orch_store::driver::WriteDurability;
 use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
+use super::stuck;
+use crate::operation::tool_transaction;
+use orch_inbox::failure::describe_failure;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::{ProcessIdentity, host_id};
@@ -124,25 +128,41 @@ impl EffectLease {
         Err(held_elsewhere(tx, effect.kind(), self.run)?)
     }
 
-    /// Releases the lease without completing the effect.
-    fn release(&self, session: &mut Session) -> Result<(), Error> {
-        session.write(WriteDurability::Power, |tx, _| {
-            effect::release_lease(tx, self.id, self.number)?;
-            Ok(TxEnd::Commit(()))
-        })
-    }
-
-    /// Performs the effect, and releases its lease when that fails without having completed it.
+    /// Performs the effect; a failure that did not complete it is recorded, and its lease is released.
     pub(crate) fn perform<T>(
         &self,
         session: &mut Session,
         performer: impl FnOnce(&mut Session, &Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let performed = performer(session, self);
-        if performed.is_err() {
-            self.release(session)?;
+        if let Err(error) = &performed {
+            // In a store that cannot be written the lease stays with this process, which may acquire it again.
+            let _ = self.record_failure(session, error);
         }
         performed
+    }
+
+    /// Releases the lease, and records the failure with the effect, if it is still pending.
+    fn record_failure(&self, session: &mut Session, error: &Error) -> Result<(), Error> {
+        let Some(failure) = describe_failure(error) else {
+            return session.write(WriteDurability::Power, |tx, _| {
+                effect::release_lease(tx, self.id, self.number)?;
+                Ok(TxEnd::Commit(()))
+            });
+        };
+        tool_transaction(session, |unit| {
+            let Some(pending) = effect::load(unit.tx, self.id)? else { return Ok(()) };
+            if pending.lease_number != self.number {
+                return Ok(());
+            }
+            let (retries, news) = pending.retries.after_failure(failure.clone(), unit.now);
+            effect::save_failure(unit.tx, self.id, self.number, &retries)?;
+            match news {
+                FailureNews::None => Ok(()),
+                FailureNews::EpisodeBegan => stuck::record_episode(unit, &pending, &failure),
+                FailureNews::BecameStuck => stuck::record_stuck(unit, &pending, &failure),
+            }
+        })
     }
 }
 

@@ -12,11 +12,12 @@ use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
-use orch_core::run::{DoneWhen, Run, RunStatus};
+use orch_core::run::{DoneWhen, PauseReason, Run, RunState};
 use orch_core::task::{ChecksStatus, Task, TaskState};
+use orch_core::time::Time;
 use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{attempt, check_run, task as task_table, worktree};
+use orch_store::table::{attempt, check_run, effect, task as task_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
 use super::checks::{self, CheckReport, CheckSubject};
@@ -93,6 +94,7 @@ pub(crate) fn merge_reported_attempts(
     if let Some(merge) = merging {
         integration.recover_merge(session, merge)?;
     }
+    let mut unverified = None;
     clear::clear_in_background(session, |session, clear| {
         let mut seen = BTreeSet::new();
         loop {
@@ -102,10 +104,15 @@ pub(crate) fn merge_reported_attempts(
             }
             for candidate in candidates {
                 seen.insert(candidate.attempt.id);
-                if ensure_verified(session, &run, &candidate)?
-                    && let Some((requested, merged)) = integration.merge_attempt(session, &candidate)?
-                {
-                    clear(requested, merged);
+                match ensure_verified(session, &run, &candidate)? {
+                    Verification::NotPassed => {}
+                    // The others are merged nevertheless.
+                    Verification::Failed(error) => unverified = unverified.take().or(Some(error)),
+                    Verification::Passed => {
+                        if let Some((requested, merged)) = integration.merge_attempt(session, &candidate)? {
+                            clear(requested, merged);
+                        }
+                    }
                 }
             }
         }
@@ -113,12 +120,16 @@ pub(crate) fn merge_reported_attempts(
     lease.complete_alone(session)?;
     // Where that was the end of the run. A worktree that cannot be swept only takes up space, and stays pending.
     let _ = complete_by(session, EffectKey::of_run(EffectKind::Sweep, run.id), sweep::sweep_run);
-    Ok(())
+    unverified.map_or(Ok(()), Err)
 }
 
-/// Whether attempts of the run may be merged in its present state.
+/// Whether attempts of the run may be merged in its present state: a run that is paused because a merge failed is tried again.
 fn accepts_merges(run: &Run) -> bool {
-    !matches!(run.state.status(), RunStatus::Paused | RunStatus::Cancelled)
+    match &run.state {
+        RunState::Open | RunState::Finished(_) => true,
+        RunState::Paused(pause) => pause.reason == PauseReason::OperationFailed,
+        RunState::Cancelled => false,
+    }
 }
 
 /// The reported attempts that this performer has not seen, oldest first; none in a run that is paused or cancelled.
@@ -146,15 +157,32 @@ fn next_candidates(
     })
 }
 
-/// Runs the checks of an attempt that were not run yet; `false` where the attempt may not be merged.
-fn ensure_verified(session: &mut Session, run: &Run, candidate: &MergeCandidate) -> Result<bool, Error> {
+/// Whether an attempt may be merged.
+enum Verification {
+    /// Its checks passed, or there are none.
+    Passed,
+    /// They did not, or it is no longer to be merged.
+    NotPassed,
+    /// Its checks could not be run, which is recorded with the operation that runs them.
+    Failed(Error),
+}
+
+/// Runs the checks of an attempt that were not run yet.
+fn ensure_verified(
+    session: &mut Session,
+    run: &Run,
+    candidate: &MergeCandidate,
+) -> Result<Verification, Error> {
     let MergeCandidate { task, attempt, text, tree } = candidate;
     let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
     if has_nothing_to_check
         || matches!(attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
         || task.state == TaskState::Done
     {
-        return Ok(true);
+        return Ok(Verification::Passed);
+    }
+    if let Some(failure) = session.read(|tx, now| waiting_failure(tx, attempt, now))? {
+        return Ok(Verification::Failed(failure.into()));
     }
     let effect = Effect::VerifyAttempt { attempt: attempt.id };
     let requested = session.write(WriteDurability::Power, |tx, now| {
@@ -164,7 +192,7 @@ fn ensure_verified(session: &mut Session, run: &Run, candidate: &MergeCandidate)
         }
         Ok(TxEnd::Commit(Some(request_effect(tx, run.id, &effect, now)?)))
     })?;
-    let Some(requested) = requested else { return Ok(false) };
+    let Some(requested) = requested else { return Ok(Verification::NotPassed) };
     let verified = match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
         Some(lease) => {
             let (run, attempt, text, tree) = (run.clone(), attempt.clone(), text.clone(), tree.clone());
@@ -174,11 +202,28 @@ fn ensure_verified(session: &mut Session, run: &Run, candidate: &MergeCandidate)
         None => complete_verification(session, run.id, attempt.id),
     };
     match verified {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(Verification::Passed),
         // Recorded already, as a rejection or as a fault.
-        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(false),
-        Err(other) => Err(other),
+        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(Verification::NotPassed),
+        Err(error @ Error::Store(_)) => Err(error),
+        Err(error) => Ok(Verification::Failed(error)),
     }
+}
+
+/// The failure of the verification of an attempt that is not tried again now.
+fn waiting_failure(
+    tx: &mut Transaction<'_>,
+    attempt: &Attempt,
+    now: Time,
+) -> Result<Option<TreeRefusal>, Error> {
+    let key = EffectKey::of_attempt(EffectKind::Verify, attempt.run, attempt.id);
+    let Some(pending) = effect::find_pending(tx, key)? else { return Ok(None) };
+    let failure = pending.retries.last.as_ref().filter(|_| !pending.retries.is_due(now));
+    Ok(failure.map(|failure| TreeRefusal::OperationFailed {
+        effect: EffectKind::Verify,
+        subject: attempt.name.to_string(),
+        message: failure.message.clone(),
+    }))
 }
 
 /// Merges into the branch of one run.

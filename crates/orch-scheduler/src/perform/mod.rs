@@ -1,7 +1,7 @@
 //! Performing effects: a decision asks for an operation outside the store, and any process performs it after the commit.
 //!
 //! Each kind has a file with one idempotent function: it compares, does what is missing, and reports by a decision of its own, which also deletes the effect.
-//! A failure is reported and the effect stays pending, or that same decision gives it up.
+//! A failure is reported and recorded with the effect, which stays pending, or that same decision gives it up.
 //! Start at [`complete_effect`].
 
 pub(crate) mod baseline;
@@ -16,6 +16,7 @@ pub(crate) mod merge;
 pub(crate) mod prepare;
 pub(crate) mod remove;
 pub(crate) mod restore;
+mod stuck;
 pub(crate) mod sweep;
 pub(crate) mod verify;
 
@@ -47,14 +48,28 @@ pub(crate) struct PerformedEffect {
 /// How many rounds of effects, each asked for by the one before, are performed.
 const ROUNDS_MAX: usize = 4;
 
-/// Performs all pending effects of one run or of all that no other process performs, and those that they ask for in turn.
+/// Which pending effects are performed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PendingChoice {
+    /// Those that may be tried now.
+    Due,
+    /// Also those that failed, however recently.
+    All,
+}
+
+/// Performs the pending effects of one run or of all that no other process performs, and those that they ask for in turn.
 pub(crate) fn perform_outstanding(
     session: &mut Session,
     run: Option<RunId>,
+    choice: PendingChoice,
 ) -> Result<Vec<PerformedEffect>, Error> {
     let (mut performed, mut skipped) = (Vec::new(), BTreeSet::new());
     for _ in 0..ROUNDS_MAX {
-        let mut effects = session.read(|tx, _| Ok(effect::list_pending(tx, run)?))?;
+        let mut effects = session.read(|tx, now| {
+            let mut effects = effect::list_pending(tx, run)?;
+            effects.retain(|effect| choice == PendingChoice::All || effect.retries.is_due(now));
+            Ok(effects)
+        })?;
         effects.retain(|effect| !skipped.contains(&effect.id));
         if effects.is_empty() {
             break;

@@ -5,18 +5,18 @@ use std::path::Path;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, CheckState};
-use orch_core::effect::{EffectKey, EffectKind};
-use orch_core::event::EventKind;
+use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, Slug};
-use orch_core::refusal::TreeRefusal;
+use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::decide::{self, UnsuccessfulEnd};
-use orch_core::task::{Task, TaskText};
+use orch_core::task::{Task, TaskState, TaskText};
 use orch_core::thread::condition::TreeCondition;
 use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
-use orch_store::table::{attempt, task as task_table, thread, thread_condition, worktree};
+use orch_store::table::{attempt, effect, task as task_table, thread, thread_condition, worktree};
 
 use super::check_tree::copy_ignored_files;
 use super::checks::{self, CheckSubject};
@@ -95,6 +95,7 @@ pub(crate) fn prepare_loaded(
 ) -> Result<Option<SentAttempt>, Error> {
     let (sent, failure) = match create_worktree(session, preparing) {
         Ok(()) => (record_and_send(session, lease, preparing, lead)?, None),
+        Err(error) if !ends_attempt(&error) && is_still_preparing(session, preparing)? => return Err(error),
         Err(error) if abandon_preparation(session, lease, preparing, &error)? => return Err(error),
         Err(error) => (None, Some(error)),
     };
@@ -104,6 +105,27 @@ pub(crate) fn prepare_loaded(
         let _ = complete_by(session, clear, clear::perform_clearing);
     }
     failure.map_or(Ok(sent), Err)
+}
+
+/// Whether an error says that this attempt will never have its worktree; after any other one the operation is tried again.
+fn ends_attempt(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))
+            | Error::Git(
+                GitError::PathTaken(_)
+                    | GitError::RefExists { .. }
+                    | GitError::RefConflict { .. }
+                    | GitError::CheckedOutElsewhere { .. }
+            )
+    )
+}
+
+fn is_still_preparing(session: &mut Session, preparing: &PreparingAttempt) -> Result<bool, Error> {
+    let id = preparing.attempt.id;
+    session.query(|tx| {
+        Ok(attempt::load(tx, id)?.is_some_and(|attempt| attempt.state == AttemptState::Preparing))
+    })
 }
 
 /// Creates the worktree on the disk, new or from a spare, with the ignored files it needs, and runs the setup in it.
@@ -281,21 +303,45 @@ fn abandon_preparation(
             ..preparing.tree.clone()
         };
         worktree::save(unit.tx, &tree)?;
-        let mut ended = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Fail, unit.now);
-        ended.reason = Some(reason.clone());
-        attempt::save(unit.tx, &ended)?;
-        let before = lookup::load_task(unit.tx, ended.task)?;
-        let (faults, _) = count_tool_fault(unit, ended.run, &reason)?;
-        let run = unit.load_run(ended.run)?.clone();
-        let end = UnsuccessfulEnd::Unprepared(faults);
-        let after = decide::end_attempt(&before, end, &run.policy, run.state.status(), unit.now);
-        let event = TransitionEvent {
-            data: vec![("reason", reason.as_str().into())],
-            ..TransitionEvent::without_data(EventKind::Fault, "its worktree could not be prepared")
-        };
-        unit.apply_transition(&before, &after, event)?;
+        end_unprepared(unit, &preparing.attempt, &reason)?;
         Ok(true)
     })
+}
+
+/// Ends an attempt whose worktree cannot be prepared; the task is tried again later, unless that has happened too often.
+fn end_unprepared(unit: &mut UnitOfWork<'_, '_>, attempt: &Attempt, reason: &str) -> Result<(), Error> {
+    let mut ended = decide::apply_attempt_event(attempt, AttemptEvent::Fail, unit.now);
+    ended.reason = Some(reason.to_owned());
+    attempt::save(unit.tx, &ended)?;
+    let before = lookup::load_task(unit.tx, ended.task)?;
+    let (faults, _) = count_tool_fault(unit, ended.run, reason)?;
+    let run = unit.load_run(ended.run)?.clone();
+    let end = UnsuccessfulEnd::Unprepared(faults);
+    let after = decide::end_attempt(&before, end, &run.policy, run.state.status(), unit.now);
+    let kind = if after.state == TaskState::Failed { EventKind::Failed } else { EventKind::Fault };
+    let mut data: Vec<(&'static str, EventDatum)> = vec![("reason", reason.into())];
+    if let (TaskState::Ready, Some(until)) = (after.state, after.not_before) {
+        data.push(("retry_in_ms", (until - unit.now).0.max(0).into()));
+    }
+    let event =
+        TransitionEvent { data, ..TransitionEvent::without_data(kind, "its worktree could not be prepared") };
+    unit.apply_transition(&before, &after, event)
+}
+
+/// Gives up preparing a worktree after the operation was stuck too often: the task fails, and what was created is removed.
+pub(super) fn give_up_preparation(
+    unit: &mut UnitOfWork<'_, '_>,
+    attempt: &Attempt,
+    reason: &str,
+) -> Result<(), Error> {
+    effect::withdraw_effect(unit.tx, EffectKey::of_attempt(EffectKind::Prepare, attempt.run, attempt.id))?;
+    effect::insert(
+        unit.tx,
+        attempt.run,
+        &Effect::ClearWorktree { attempt: attempt.id, park: false },
+        unit.now,
+    )?;
+    end_unprepared(unit, attempt, reason)
 }
 
 /// The reference that keeps what a failed setup left.

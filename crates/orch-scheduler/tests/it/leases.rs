@@ -192,22 +192,22 @@ fn every_release_counts_once_however_rarely_somebody_looks() {
             desk.release_thread(&held).unwrap();
             if look_each_time {
                 assert_eq!(desk.task_state("a").name(), "dispatched", "round {round}");
-                assert_eq!(desk.task_detail("a").shown.task.losses, round);
+                assert_eq!(desk.task_detail("a").shown.task.releases, round);
             }
         }
-        assert_eq!(desk.task_detail("a").shown.task.losses, 5);
+        assert_eq!(desk.task_detail("a").shown.task.releases, 5);
         let held = desk.claim_thread("w", thread).unwrap();
         assert_eq!(desk.task_state("a").name(), "running");
         desk.release_thread(&held).unwrap();
         let task = desk.task_detail("a").shown.task;
-        assert_eq!((task.state.name(), task.losses), ("failed", 6));
+        assert_eq!((task.state.name(), task.releases, task.losses), ("failed", 6, 0));
         assert_eq!(desk.show_thread(thread).unwrap().0.state.status(), ThreadStatus::Cancelled);
         assert_eq!(desk.broken_invariants(), []);
     }
 }
 
 #[test]
-fn releases_and_losses_share_a_budget_failures_have_their_own() {
+fn releases_losses_and_failures_have_limits_of_their_own() {
     let mut desk = session_with_short_leases();
     for _ in 0..2 {
         let held = desk.start_task("a", "w").unwrap();
@@ -219,9 +219,9 @@ fn releases_and_losses_share_a_budget_failures_have_their_own() {
     let held = desk.start_task("a", "w").unwrap();
     desk.close_failed(&held, false).unwrap();
     let task = desk.task_detail("a").shown.task;
-    assert_eq!((task.state.name(), task.losses, task.failures), ("ready", 4, 1));
+    assert_eq!((task.state.name(), task.losses, task.releases, task.failures), ("ready", 2, 2, 1));
     desk.clock().advance(TimeSpan::from_seconds(10));
-    for state in ["ready", "failed"] {
+    for state in ["ready", "ready", "ready", "failed"] {
         desk.start_task("a", "w").unwrap();
         desk.clock().advance(TimeSpan::from_seconds(10));
         assert_eq!(desk.task_state("a").name(), state);

@@ -4,10 +4,11 @@ use orch_core::effect::{
     BranchStep, Effect, EffectHolder, EffectKey, EffectKind, LandingPlan, PendingEffect, RecordedMerge,
 };
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
+use orch_core::operation_failure::{OperationFailure, OperationFaultCause, OperationRetries};
 use orch_core::time::Time;
 use serde_json::{Value, json};
 
-use super::{count_column, name_column, time_column};
+use super::{count_column, id_list, name_column, time_column, time_or_null};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -15,7 +16,8 @@ use crate::{Fault, Transaction};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, kind, run_id, attempt_id, host, process, held_until, taken, intent FROM effect ",
+            "SELECT id, kind, run_id, attempt_id, host, process, held_until, taken, intent, tries, waits, retry_at,
+            failure FROM effect ",
             $rest
         )
     };
@@ -30,7 +32,8 @@ statements! {
         ON CONFLICT (run_id, kind, coalesce(attempt_id, 0)) DO UPDATE SET host = excluded.host,
         process = excluded.process, held_until = excluded.held_until, taken = effect.taken + 1,
         intent = coalesce(excluded.intent, effect.intent) WHERE effect.host IS NULL
-        RETURNING id, kind, run_id, attempt_id, host, process, held_until, taken, intent";
+        RETURNING id, kind, run_id, attempt_id, host, process, held_until, taken, intent, tries, waits, retry_at,
+        failure";
     const LOAD = select!("WHERE id = $1");
     const ALL = select!("WHERE (CAST($1 AS BIGINT) IS NULL OR run_id = $1) ORDER BY id");
     const FIND = select!("WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3");
@@ -41,6 +44,14 @@ statements! {
     const COMPLETE = "DELETE FROM effect WHERE id = $1 AND taken = $2";
     const WITHDRAW = "DELETE FROM effect WHERE run_id = $1 AND kind = $2 AND coalesce(attempt_id, 0) = $3";
     const ANY = "SELECT EXISTS (SELECT 1 FROM effect)";
+    const SAVE_FAILURE = "UPDATE effect SET host = NULL, process = NULL, held_until = NULL, tries = $3, waits = $4,
+        retry_at = $5, failure = $6 WHERE id = $1 AND taken = $2";
+    const FORGET_FAILURES = "UPDATE effect SET tries = 0, waits = 0, retry_at = NULL, failure = NULL WHERE run_id = $1
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2) AND failure IS NOT NULL";
+    const FAILED = select!("WHERE run_id = $1 AND failure IS NOT NULL ORDER BY id");
+    const MANY_FAILED = select!(
+        "WHERE failure IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
+    );
 }
 
 /// The value of the column `intent` for a worktree that may be kept as a spare.
@@ -63,7 +74,45 @@ fn effect_from_row(row: &dyn SqlRow) -> Result<PendingEffect, Fault> {
         })?,
         holder,
         lease_number: count_column(row, 7)?,
+        retries: OperationRetries {
+            failures: count_column(row, 9)?,
+            waits: count_column(row, 10)?,
+            retry_at: time_or_null(row, 11)?,
+            last: row.text_or_null(12)?.map(|text| failure_from_text(&text)),
+        },
     })
+}
+
+/// Returns a failure as the column `failure` holds it.
+fn failure_text(failure: &OperationFailure) -> String {
+    let OperationFailure { cause, message, command, exit_status, last_lines, path } = failure;
+    json!({
+        "cause": cause.name(),
+        "message": message,
+        "command": command,
+        "exit_status": exit_status,
+        "last_lines": last_lines,
+        "path": path,
+    })
+    .to_string()
+}
+
+/// Reads a failure; an unreadable text is taken for the message.
+fn failure_from_text(text: &str) -> OperationFailure {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    let string = |name: &str| value[name].as_str().map(str::to_owned);
+    let lines = value["last_lines"].as_array().map_or(&[][..], Vec::as_slice);
+    OperationFailure {
+        cause: value["cause"]
+            .as_str()
+            .and_then(OperationFaultCause::parse)
+            .unwrap_or(OperationFaultCause::Other),
+        message: string("message").unwrap_or_else(|| text.to_owned()),
+        command: string("command"),
+        exit_status: value["exit_status"].as_i64().and_then(|status| i32::try_from(status).ok()),
+        last_lines: lines.iter().filter_map(|line| line.as_str().map(str::to_owned)).collect(),
+        path: string("path"),
+    }
 }
 
 /// Reads an effect from its columns; `None` where the attempt that it needs is missing.
@@ -224,6 +273,45 @@ pub fn release_lease(tx: &mut Transaction<'_>, id: EffectId, lease_number: u32) 
     tx.execute(RELEASE, &[id.0.into(), lease_number.into()]).map(|rows| rows > 0)
 }
 
+/// Releases an effect's lease after a failure, and saves its retries; `false` when a newer lease exists.
+pub fn save_failure(
+    tx: &mut Transaction<'_>,
+    id: EffectId,
+    lease_number: u32,
+    retries: &OperationRetries,
+) -> Result<bool, Fault> {
+    let last = retries.last.as_ref().map(failure_text);
+    let values: [SqlParameter<'_>; 6] = [
+        id.0.into(),
+        lease_number.into(),
+        retries.failures.into(),
+        retries.waits.into(),
+        retries.retry_at.map(|at| at.0).into(),
+        last.as_deref().into(),
+    ];
+    tx.execute(SAVE_FAILURE, &values).map(|rows| rows > 0)
+}
+
+/// Forgets the failures of the effects of a run, or of one of them, so that they are tried at once.
+pub fn forget_failures(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    effect: Option<EffectId>,
+) -> Result<u64, Fault> {
+    tx.execute(FORGET_FAILURES, &[run.0.into(), effect.map(|effect| effect.0).into()])
+}
+
+/// Lists the effects of a run that failed when they were last tried, oldest first.
+pub fn list_failed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<PendingEffect>, Fault> {
+    tx.query_all(FAILED, &[run.0.into()], effect_from_row)
+}
+
+/// Lists the effects of several runs that failed when they were last tried, oldest first.
+pub fn list_failed_many(tx: &mut Transaction<'_>, runs: &[RunId]) -> Result<Vec<PendingEffect>, Fault> {
+    let runs = id_list(runs.iter().map(|run| run.0));
+    tx.query_all(MANY_FAILED, &[runs.as_str().into()], effect_from_row)
+}
+
 /// Records what is about to be done in the effect's payload; `false` when a newer lease exists.
 pub fn save_payload(
     tx: &mut Transaction<'_>,
@@ -286,6 +374,22 @@ mod tests {
         ] {
             assert_eq!(round_trip(&effect).as_ref(), Some(&effect));
         }
+    }
+
+    #[test]
+    fn every_failure_is_read_as_it_was_written() {
+        let failure = OperationFailure {
+            cause: OperationFaultCause::Locked,
+            message: "Git failed.".to_owned(),
+            command: Some("git update-ref".to_owned()),
+            exit_status: Some(128),
+            last_lines: vec!["one".to_owned(), "two".to_owned()],
+            path: Some("/r/.git/x.lock".to_owned()),
+        };
+        assert_eq!(failure_from_text(&failure_text(&failure)), failure);
+        let bare = OperationFailure { command: None, exit_status: None, path: None, ..failure };
+        assert_eq!(failure_from_text(&failure_text(&bare)), bare);
+        assert_eq!(failure_from_text("?").message, "?");
     }
 
     #[test]

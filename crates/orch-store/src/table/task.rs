@@ -18,7 +18,7 @@ macro_rules! select {
         concat!(
             "SELECT t.id, t.run_id, t.key, t.title, t.priority, t.labels, t.agent, t.state, t.unmet, t.broken, t.rank,
             t.not_before, t.attempt_id, t.attempt_number, t.failures, t.losses, t.max_attempts, t.allow_empty, t.checks,
-            t.created_at, t.updated_at, r.name FROM task t ",
+            t.created_at, t.updated_at, r.name, t.releases, t.faults FROM task t ",
             $rest
         )
     };
@@ -46,7 +46,7 @@ statements! {
     const INSERT_LABEL = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
     const DELETE_LABEL = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
     const SAVE = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
-        attempt_number = $7, failures = $8, losses = $9, checks = $10, updated_at = $11 WHERE id = $1";
+        attempt_number = $7, failures = $8, losses = $9, checks = $10, updated_at = $11, releases = $12, faults = $13 WHERE id = $1";
     const SAVE_HEAD =
         "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
         allow_empty = $7, updated_at = $8 WHERE id = $1";
@@ -134,6 +134,8 @@ fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
         attempt: attempt.map(|(id, number)| LastAttempt { id: AttemptId(id), number }),
         failures: count_column(row, 14)?,
         losses: count_column(row, 15)?,
+        releases: count_column(row, 22)?,
+        faults: count_column(row, 23)?,
         max_attempts: count_or_null(row, 16)?,
         allow_empty: row.int(17)? != 0,
         checks: name_column(row, 18, "task", ChecksStatus::parse)?,
@@ -228,7 +230,7 @@ fn text_from_row(row: &dyn SqlRow) -> Result<TaskText, Fault> {
 
 /// Updates the state of a task: state, counters, attempt, failures.
 pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 11] = [
+    let values: [SqlParameter<'_>; 13] = [
         task.id.0.into(),
         task.state.name().into(),
         task.unmet.into(),
@@ -240,6 +242,8 @@ pub fn save(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
         task.losses.into(),
         task.checks.name().into(),
         task.updated_at.0.into(),
+        task.releases.into(),
+        task.faults.into(),
     ];
     tx.execute(SAVE, &values).map(|_| ())
 }

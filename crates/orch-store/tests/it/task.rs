@@ -94,6 +94,8 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
         attempt: None,
         failures: 0,
         losses: 0,
+        releases: 0,
+        faults: 0,
         max_attempts: Some(7),
         allow_empty: true,
         checks: ChecksStatus::None,
@@ -119,6 +121,8 @@ fn moves_and_edits(store: &mut Store, before: Task) {
         attempt: Some(LastAttempt { id: AttemptId(5), number: 2 }),
         failures: 1,
         losses: 6,
+        releases: 7,
+        faults: 8,
         checks: ChecksStatus::Failed,
         updated_at: Time(8),
         ..before

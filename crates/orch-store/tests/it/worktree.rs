@@ -3,6 +3,7 @@
 use orch_core::check::{CheckKey, CheckRun, CheckSource, CheckStage, CheckState, KnownCheck};
 use orch_core::effect::{Effect, EffectHolder, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, TreeHash};
+use orch_core::operation_failure::{OperationFailure, OperationFaultCause, OperationRetries};
 use orch_core::run::{BaselineStatus, RunGit};
 use orch_core::task::TaskState;
 use orch_core::thread::condition::{ClosingSnapshot, TreeCondition};
@@ -261,6 +262,7 @@ fn effects(store: &mut Store, run: RunId, attempt: AttemptId) {
     assert!(!write_store(store, |tx| effect::release_lease(tx, id, 1)));
     assert!(write_store(store, |tx| effect::release_lease(tx, id, 2)));
     assert_eq!(read_store(store, |tx| effect::load(tx, id)).unwrap().holder, None);
+    failures_of_effects(store, run, id);
     let again = write_store(store, |tx| effect::insert_held(tx, run, &verify, &holder, NOW)).unwrap();
     assert_eq!((again.id, again.lease_number, again.holder), (id, 3, Some(holder.clone())));
     assert!(write_store(store, |tx| effect::delete_performed(tx, id, 3)));
@@ -283,4 +285,29 @@ fn recorded_merge(store: &mut Store, run: RunId, attempt: AttemptId, holder: &Ef
     let again = write_store(store, |tx| effect::insert_held(tx, run, &unknown, holder, NOW)).unwrap();
     assert_eq!((&again.effect, again.lease_number), (&merging, 2));
     assert!(write_store(store, |tx| effect::delete_performed(tx, again.id, 2)));
+}
+
+/// A failure is saved under the newest lease, releases it, and is found until it is forgotten.
+fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
+    let failure = OperationFailure {
+        cause: OperationFaultCause::Other,
+        message: "It failed.".to_owned(),
+        command: Some("git worktree add".to_owned()),
+        exit_status: Some(128),
+        last_lines: vec!["fatal".to_owned()],
+        path: None,
+    };
+    let retries =
+        OperationRetries { failures: 2, waits: 1, retry_at: Some(Time(99)), last: Some(failure) };
+    assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), []);
+    assert!(!write_store(store, |tx| effect::save_failure(tx, id, 1, &retries)), "an older lease says nothing");
+    assert!(write_store(store, |tx| effect::save_failure(tx, id, 2, &retries)));
+    let found = read_store(store, |tx| effect::load(tx, id)).unwrap();
+    assert_eq!((&found.retries, &found.holder), (&retries, &None));
+    assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), [found.clone()]);
+    assert_eq!(read_store(store, |tx| effect::list_failed_many(tx, &[RunId(99), run])), [found]);
+    assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, Some(EffectId(99)))), 0);
+    assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, None)), 1);
+    let forgotten = read_store(store, |tx| effect::load(tx, id)).unwrap().retries;
+    assert_eq!(forgotten, OperationRetries::default());
 }

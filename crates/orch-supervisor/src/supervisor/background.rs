@@ -3,18 +3,22 @@
 //! Each thread has its own session. An operation that is running is not started again; if another process performs it,
 //! the thread waits for that process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use orch_core::effect::{EffectKey, EffectKind};
 use orch_core::id::{AttemptId, EffectId, RunId, Slug, TaskId};
+use orch_core::operation_failure;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, RunStatus};
 use orch_core::task::{ChecksStatus, Task};
+use orch_core::time::Time;
 
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
+use orch_process::kill_descendants_in_own_group;
 use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
 
 use super::config::SessionOpener;
@@ -34,16 +38,23 @@ enum BackgroundOperation {
     PendingEffect(EffectId, RunId),
 }
 
-/// The running and the failed operations.
+/// The running operations, and those that failed without a record in the store.
+///
+/// A failure is recorded with its effect, which says when it is tried again.
+/// Only where there is no effect yet, or the store cannot be written, the delay is kept here.
 pub(super) struct BackgroundWork {
     open: SessionOpener,
     who: Slug,
     running: BTreeMap<BackgroundOperation, JoinHandle<()>>,
-    /// The operations that failed, with the time of their retry.
+    /// The operations that failed, with the time before which they are not started again.
     failed: BTreeMap<BackgroundOperation, RetryBackoff>,
+    /// When the pass began, by which delays are judged.
+    now: Instant,
     finished: Receiver<(BackgroundOperation, OperationOutcome)>,
     sender: Sender<(BackgroundOperation, OperationOutcome)>,
     notes: Vec<String>,
+    /// The messages of failures since the last success, each of which is told once.
+    told: BTreeSet<String>,
     wake: WakeCounter,
 }
 
@@ -52,8 +63,6 @@ pub(super) struct BackgroundWork {
 struct RetryBackoff {
     until: Instant,
     tries: u32,
-    /// Whether another process was performing the operation, which ends without help.
-    busy: bool,
 }
 
 /// The outcome of an operation.
@@ -66,23 +75,24 @@ enum OperationOutcome {
     Failed(String),
 }
 
-/// The first delay after a failure.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-
 /// The first delay after another process was performing the operation.
 const BUSY_DELAY: Duration = Duration::from_millis(50);
 
-/// How often the delay doubles.
+/// How often that delay doubles.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// How often a failed effect is retried before a finished run stops waiting for it.
-const TRIES_AWAITED: u32 = 3;
+/// How many failures of an effect a supervisor waits out before it ends.
+const FAILURES_AWAITED: u32 = 2;
+
+/// How long the end of a supervisor waits for operations, once it was interrupted twice.
+const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
 impl BackgroundWork {
     pub(super) fn new(open: SessionOpener, who: Slug, wake: WakeCounter) -> Self {
         let (sender, finished) = channel();
         let (running, failed) = (BTreeMap::new(), BTreeMap::new());
-        Self { open, who, running, failed, finished, sender, notes: Vec::new(), wake }
+        let (notes, told, now) = (Vec::new(), BTreeSet::new(), Instant::now());
+        Self { open, who, running, failed, now, finished, sender, notes, told, wake }
     }
 
     /// Whether an operation is running.
@@ -105,28 +115,49 @@ impl BackgroundWork {
         std::mem::take(&mut self.notes)
     }
 
-    /// Collects the outcomes of finished operations.
+    /// Collects the outcomes of finished operations, at the beginning of a pass.
     pub(super) fn collect_finished(&mut self) {
+        self.now = Instant::now();
         while let Ok((operation, outcome)) = self.finished.try_recv() {
             if let Some(thread) = self.running.remove(&operation) {
                 // Sending the outcome was its last step.
                 let _ = thread.join();
             }
             let tries = self.failed.get(&operation).map_or(0, |backoff| backoff.tries);
-            let factor = 2_u32.pow(tries.min(DOUBLINGS_MAX));
-            let (delay, busy) = match outcome {
+            let delay = match outcome {
                 OperationOutcome::Done => {
                     self.failed.remove(&operation);
+                    self.told.clear();
                     continue;
                 }
-                OperationOutcome::Busy => (BUSY_DELAY * factor, true),
+                OperationOutcome::Busy => BUSY_DELAY * 2_u32.pow(tries.min(DOUBLINGS_MAX)),
                 OperationOutcome::Failed(message) => {
-                    self.notes.push(message);
-                    (RETRY_DELAY * factor, false)
+                    if self.told.insert(message.clone()) {
+                        self.notes.push(message);
+                    }
+                    let delay = operation_failure::backoff_delay(tries + 1).0;
+                    Duration::from_millis(u64::try_from(delay).unwrap_or(0))
                 }
             };
-            let backoff = RetryBackoff { until: Instant::now() + delay, tries: tries + 1, busy };
-            self.failed.insert(operation, backoff);
+            self.failed.insert(operation, RetryBackoff { until: self.now + delay, tries: tries + 1 });
+        }
+    }
+
+    /// Waits a while for the running operations, then kills the programs that they run, and leaves them.
+    pub(super) fn abandon_all(&mut self) {
+        let mut killed = false;
+        while !self.running.is_empty() {
+            match self.finished.recv_timeout(ABANDON_AFTER) {
+                Ok((operation, _)) => {
+                    self.running.remove(&operation);
+                }
+                Err(_) if !killed => {
+                    kill_descendants_in_own_group();
+                    killed = true;
+                }
+                // The effect's lease is free as soon as this process has exited.
+                Err(_) => return,
+            }
         }
     }
 
@@ -143,7 +174,7 @@ impl BackgroundWork {
         operation: BackgroundOperation,
         work: impl FnOnce(&mut Session, &Slug) -> Result<(), Error> + Send + 'static,
     ) -> bool {
-        let is_delayed = self.failed.get(&operation).is_some_and(|backoff| Instant::now() < backoff.until);
+        let is_delayed = self.failed.get(&operation).is_some_and(|backoff| self.now < backoff.until);
         if is_delayed || self.running.contains_key(&operation) {
             return false;
         }
@@ -181,14 +212,15 @@ impl BackgroundWork {
         })
     }
 
-    /// Returns the time until the first failed operation is retried.
+    /// Returns the time until the first operation whose delay was not over when the pass began may be started.
     pub(super) fn next_retry_in(&self) -> Option<Duration> {
-        let now = Instant::now();
-        self.failed.values().map(|backoff| backoff.until.saturating_duration_since(now)).min()
+        // One whose delay was over has been started in this pass, or is no longer needed.
+        let delayed = self.failed.values().filter(|backoff| backoff.until > self.now);
+        delayed.map(|backoff| backoff.until.saturating_duration_since(self.now)).min()
     }
 
-    /// Resumes the pending effects of a run; returns whether the supervisor should wait for one of them.
-    pub(super) fn resume_pending_effects(&mut self, run: &RunSnapshot) -> bool {
+    /// Resumes the pending effects of a run that are due; returns whether the supervisor should wait for one of them.
+    pub(super) fn resume_pending_effects(&mut self, run: &RunSnapshot, now: Time) -> bool {
         let id = run.run.id;
         // A failed effect that has been performed since, by any process, is forgotten.
         self.failed.retain(|operation, _| match operation {
@@ -201,11 +233,12 @@ impl BackgroundWork {
         });
         let mut is_awaited = false;
         for effect in &run.pending_effects {
-            let operation = BackgroundOperation::PendingEffect(effect.id, id);
-            let backoff = self.failed.get(&operation);
-            is_awaited |= backoff.is_none_or(|backoff| backoff.busy || backoff.tries < TRIES_AWAITED);
-            let key = effect.key();
-            self.start_operation(operation, move |session, _| perform::complete_effect(session, key));
+            is_awaited |= effect.retries.waits == 0 && effect.retries.failures < FAILURES_AWAITED;
+            if effect.retries.is_due(now) {
+                let operation = BackgroundOperation::PendingEffect(effect.id, id);
+                let key = effect.key();
+                self.start_operation(operation, move |session, _| perform::complete_effect(session, key));
+            }
         }
         is_awaited
     }
@@ -214,9 +247,14 @@ impl BackgroundWork {
     pub(super) fn verify_and_merge(&mut self, run: &RunSnapshot) {
         let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(1);
         let mut mergeable = false;
-        let RunSnapshot { run, reported, .. } = run;
+        let RunSnapshot { run, reported, pending_effects, .. } = run;
+        // What is pending is resumed when it is due.
+        let is_pending = |key: EffectKey| pending_effects.iter().any(|pending| pending.key() == key);
         for task in reported {
             let Some(last) = task.attempt else { continue };
+            if is_pending(EffectKey::of_attempt(EffectKind::Verify, run.id, last.id)) {
+                continue;
+            }
             let to_verify = match task.checks {
                 ChecksStatus::Pending => true,
                 ChecksStatus::None => !run.rules.protect.is_empty(),
@@ -236,7 +274,9 @@ impl BackgroundWork {
             }
         }
         // A paused run merges nothing.
-        let merges = run.state.status() == RunStatus::Open && run.policy.done_when == DoneWhen::Integrated;
+        let merges = run.state.status() == RunStatus::Open
+            && run.policy.done_when == DoneWhen::Integrated
+            && !is_pending(EffectKey::of_run(EffectKind::Integrate, run.id));
         if mergeable && merges {
             let name = run.name.clone();
             self.start_operation(BackgroundOperation::Integrate(run.id), move |session, who| {

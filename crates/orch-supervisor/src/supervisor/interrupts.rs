@@ -1,44 +1,66 @@
 //! Interrupts of a supervisor: the first stops new work, the second ends the workers.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use orch_inbox::{Error, Session, liveness};
 use orch_scheduler::ps;
+use orch_store::table::worker::LiveWorker;
 
 use super::scope::DriveScope;
-use super::snapshot::PassSnapshot;
 use super::wake_counter::WakeCounter;
 
 /// The interrupts of a supervisor so far.
 pub(super) struct InterruptCounter {
-    count: Arc<AtomicUsize>,
+    received: Arc<ReceivedInterrupts>,
     is_reported: bool,
+}
+
+/// The number of interrupts, for which a thread can wait.
+#[derive(Debug, Default)]
+struct ReceivedInterrupts {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl ReceivedInterrupts {
+    /// A panic in another thread leaves the number whole.
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl InterruptCounter {
     /// Starts a thread that counts the bytes of a pipe, and wakes the loop for each.
     pub(super) fn start(stop: Option<OwnedFd>, session: &Session, wake: &WakeCounter) -> Self {
-        let count = Arc::new(AtomicUsize::new(0));
+        let received = Arc::new(ReceivedInterrupts::default());
         if let Some(stop) = stop {
             let (counter, wake, folder) =
-                (Arc::clone(&count), wake.clone(), session.store_folder().to_owned());
+                (Arc::clone(&received), wake.clone(), session.store_folder().to_owned());
             let listen = move || {
                 let mut byte = [0_u8; 1];
                 while rustix::io::read(stop.as_fd(), &mut byte).is_ok_and(|read| read > 0) {
-                    counter.fetch_add(1, Ordering::SeqCst);
+                    *counter.lock() += 1;
+                    counter.changed.notify_all();
                     wake.wake_loop(&folder);
                 }
             };
             // Without the thread interrupts are ignored, as without a pipe.
             let _ = std::thread::Builder::new().name("interrupts".to_owned()).spawn(listen);
         }
-        Self { count, is_reported: false }
+        Self { received, is_reported: false }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
+        *self.received.lock()
+    }
+
+    /// Waits for an interrupt after the first `seen`, at most so long.
+    pub(super) fn wait_for_another(&self, seen: usize, longest: Duration) {
+        let lock = self.received.lock();
+        // Woken early, the caller only looks earlier.
+        drop(self.received.changed.wait_timeout_while(lock, longest, |count| *count <= seen));
     }
 
     /// Acts on new interrupts, and returns a message for the first one.
@@ -46,12 +68,12 @@ impl InterruptCounter {
         &mut self,
         session: &mut Session,
         scope: &DriveScope,
-        snapshot: &PassSnapshot,
+        live: &[LiveWorker],
     ) -> Result<Option<String>, Error> {
         let count = self.count();
         if count > 1 {
             // Includes workers that have claimed their work since the last pass.
-            for live in snapshot.live.iter().filter(|live| scope.covers(live.run)) {
+            for live in live.iter().filter(|live| scope.covers(live.run)) {
                 liveness::request_stop(&live.worker);
             }
         }

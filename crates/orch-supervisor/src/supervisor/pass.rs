@@ -27,6 +27,8 @@ pub(super) struct PassContext<'c, 'd> {
     pub budgets: &'c mut BudgetWatch,
     pub options: SnapshotOptions,
     pub cursor: EventId,
+    /// The number of interrupts so far.
+    pub interrupts: usize,
 }
 
 /// The result of a pass.
@@ -91,11 +93,16 @@ fn advance_runs(
     snapshot: &PassSnapshot,
     pass: &mut PassSummary,
 ) -> Result<bool, Error> {
-    let PassContext { session, drive, background, budgets, options, .. } = context;
+    let PassContext { session, drive, background, budgets, options, interrupts, .. } = context;
+    if *interrupts > 1 {
+        return Ok(false);
+    }
     let mut usage = drive.crew.used_slots(snapshot, true);
     let mut changed = false;
     for run in &snapshot.runs {
-        pass.busy |= background.resume_pending_effects(run);
+        let is_awaited = background.resume_pending_effects(run, snapshot.now);
+        // Once interrupted, the supervisor waits for what runs, and not for what is tried again later.
+        pass.busy |= is_awaited && *interrupts == 0;
         if !run.run.state.status().is_unfinished() {
             continue;
         }
@@ -140,6 +147,8 @@ fn start_workers(
             pass.busy |= started > 0;
         }
         pass.next = earliest(pass.next, run.next_retry);
+        let retries = run.pending_effects.iter().filter_map(|effect| effect.retries.retry_at);
+        pass.next = earliest(pass.next, retries.filter(|at| *at > snapshot.now).min());
     }
     let cooldown_end = snapshot.active_cooldowns().filter_map(|cooldown| cooldown.until).min();
     pass.next = earliest(pass.next, cooldown_end);
@@ -176,7 +185,13 @@ pub(super) fn decide_stop(
 ) -> Option<StopDecision> {
     let stop_if = |condition: bool, reason| condition.then_some(StopDecision::Early(reason));
     if interrupts > 0 {
-        return stop_if(pass.is_quiet() || interrupts > 2, StopReason::Interrupted);
+        // The second interrupt ends the workers; operations that still run are left to the next process.
+        let ends = match interrupts {
+            1 => pass.is_quiet(),
+            2 => pass.workers <= pass.waiting,
+            _ => true,
+        };
+        return stop_if(ends, StopReason::Interrupted);
     }
     let runs = || snapshot.runs.iter().map(|run| &run.run);
     if runs().all(|run| !run.state.status().is_unfinished()) {
@@ -205,8 +220,12 @@ pub(super) fn decide_stop(
     if pass.others > 0 || pass.next.is_some() {
         return None;
     }
-    let run = drive.crew.find_run_without_worker(snapshot)?;
-    stop_if(true, StopReason::NoWorker { run })
+    if let Some(run) = drive.crew.find_run_without_worker(snapshot) {
+        return stop_if(true, StopReason::NoWorker { run });
+    }
+    // A worker that waits for an answer will go on; nothing else will.
+    let run = snapshot.runs.iter().find(|run| run.waits_for_stuck_operation())?;
+    stop_if(pass.waiting == 0, StopReason::Stuck { run: run.run.name.clone() })
 }
 
 #[cfg(test)]
@@ -306,6 +325,7 @@ mod tests {
                 budgets: &mut budgets,
                 options,
                 cursor: scope.begin,
+                interrupts: 0,
             };
             let (snapshot, pass) = run_pass(&mut context, snapshot).unwrap();
             assert_eq!((pass.workers, pass.others), (workers, 0));

@@ -8,6 +8,7 @@ use orch_core::effect::PendingEffect;
 use orch_core::event::Event;
 use orch_core::id::{EventId, Slug, TaskId, ThreadId};
 use orch_core::limit;
+use orch_core::operation_failure::{self, StuckScope};
 use orch_core::run::{ResourceUsage, Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::ThreadStatus;
@@ -136,6 +137,15 @@ pub(super) fn is_waiting(live: &LiveWorker) -> bool {
 }
 
 impl RunSnapshot {
+    /// Whether a task of the run waits for an operation that is not tried again by itself.
+    pub(super) fn waits_for_stuck_operation(&self) -> bool {
+        self.run.state.status().is_unfinished()
+            && self.pending_effects.iter().any(|pending| {
+                pending.retries.is_stuck()
+                    && operation_failure::stuck_scope(pending.effect.kind()) != StuckScope::Nothing
+            })
+    }
+
     fn load(
         tx: &mut Transaction<'_>,
         now: Time,

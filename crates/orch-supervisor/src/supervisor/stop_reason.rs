@@ -28,6 +28,11 @@ pub enum StopReason {
         /// The run.
         run: Slug,
     },
+    /// Tasks wait for operations that failed repeatedly.
+    Stuck {
+        /// The run.
+        run: Slug,
+    },
 }
 
 impl Display for StopReason {
@@ -38,6 +43,7 @@ impl Display for StopReason {
             Self::Idle => f.write_str("nothing can happen without outside input"),
             Self::Paused { message, .. } => write!(f, "it is paused: {}", message.trim_end_matches('.')),
             Self::NoWorker { .. } => f.write_str("tasks are ready, but no profile is configured"),
+            Self::Stuck { .. } => f.write_str("tasks wait for an operation that failed repeatedly"),
         }
     }
 }

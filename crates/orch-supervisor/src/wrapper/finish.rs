@@ -18,9 +18,10 @@ use super::cooldown;
 use super::guard::EndReason;
 use super::run::{WorkerStartResult, record_end};
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
+use orch_inbox::kept_report::{KeptEnd, KeptReport};
 use orch_inbox::release::release_thread;
 use orch_inbox::wake::{PollOutcome, is_readable, wait_until};
-use orch_inbox::{Error, Response, Session};
+use orch_inbox::{Error, Response, Session, failure};
 use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
 use orch_profile::{ClientEnd, FailureCause, ProcessExit};
@@ -38,7 +39,7 @@ pub(super) fn finish_work(
     session: &mut Session,
     config: &WrapperConfig<'_>,
     work: &mut ClaimedWork,
-    ran: WorkerStartResult,
+    ran: &WorkerStartResult,
 ) -> Result<FinishOutcome, Error> {
     record_unspent(session, work)?;
     let found = session.read(|tx, _| Ok(thread::load(tx, work.thread())?))?;
@@ -56,7 +57,7 @@ pub(super) fn finish_work(
         record_end(session, work, outcome, None)?;
         return Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, None)));
     }
-    let end = WorkerEndKind::classify_end(config, &ran, report.is_some());
+    let end = WorkerEndKind::classify_end(config, ran, report.is_some());
     if let (WorkerEndKind::Normal, Some(ThreadState::Blocked { question, .. })) =
         (&end, found.as_ref().map(|thread| &thread.state))
     {
@@ -71,7 +72,7 @@ pub(super) fn finish_work(
             return Ok(FinishOutcome::AwaitingAnswer(answered.question));
         }
     }
-    let (outcome, message, detail) = close_by_end(session, config, work, end, report, &ran)?;
+    let (outcome, message, detail) = close_by_end(session, config, work, end, report, ran)?;
     record_end(session, work, outcome, detail.clone())?;
     Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, detail)))
 }
@@ -188,10 +189,7 @@ fn close_by_end(
             let snapshot = config.snapshots_worktree();
             let result = match report {
                 Some(report) => Some(report),
-                None if config.reports_by_exit() => {
-                    let last = ran.summary.as_ref().and_then(|summary| summary.result.clone());
-                    Some(last.unwrap_or_else(|| result_from_output(&ran.result.tail)))
-                }
+                None if config.reports_by_exit() => Some(exit_result(ran)),
                 None => None,
             };
             match result {
@@ -253,8 +251,8 @@ fn close_without_report(
 fn report_problem(error: Error) -> Result<String, Error> {
     match error {
         Error::Refused(refusal) => Ok(describe_refusal(&refusal)),
-        Error::Git(ref failure) if !failure.is_transient() => Ok(error.describe()),
-        other => Err(other),
+        error if failure::is_transient(&error) || matches!(error, Error::Store(_)) => Err(error),
+        error => Ok(error.describe()),
     }
 }
 
@@ -346,18 +344,47 @@ pub(super) fn record_lost(session: &mut Session, work: &mut ClaimedWork) -> Resu
 
 /// Adds the usage since the last record to the run and the task.
 fn record_unspent(session: &mut Session, work: &mut ClaimedWork) -> Result<(), Error> {
-    let more = std::mem::take(&mut work.unspent);
+    let more = work.unspent;
     if more == ResourceUsage::default() {
         return Ok(());
     }
-    session.write(WriteDurability::Power, |tx, _| {
+    let recorded = session.write(WriteDurability::Power, |tx, _| {
         let run = thread::load(tx, work.thread())?.and_then(|thread| thread.head.reference);
         if let Some(reference) = run {
             run_table::add_usage(tx, reference.run, more)?;
             task_table::add_usage(tx, reference.task, more)?;
         }
         Ok(TxEnd::Commit(()))
-    })
+    });
+    if recorded.is_ok() {
+        work.unspent = ResourceUsage::default();
+    }
+    recorded
+}
+
+/// Returns what is to be recorded of a worker's end, as far as it is known without the store.
+pub(super) fn kept_report(
+    config: &WrapperConfig<'_>,
+    work: &ClaimedWork,
+    ran: &WorkerStartResult,
+) -> KeptReport {
+    let end = match WorkerEndKind::classify_end(config, ran, false) {
+        WorkerEndKind::Stopped | WorkerEndKind::ProviderFailed(_) | WorkerEndKind::NeverRan(_) => {
+            KeptEnd::GivenBack
+        }
+        WorkerEndKind::Failed(text) => KeptEnd::Failed { reason: append_tail(&text, &ran.result.tail) },
+        WorkerEndKind::Normal => KeptEnd::Finished {
+            result: config.reports_by_exit().then(|| exit_result(ran)),
+            snapshot: config.snapshots_worktree(),
+        },
+    };
+    KeptReport::new(work.thread(), &work.token, end)
+}
+
+/// Returns the result of a worker whose exit is its report.
+fn exit_result(ran: &WorkerStartResult) -> String {
+    let last = ran.summary.as_ref().and_then(|summary| summary.result.clone());
+    last.unwrap_or_else(|| result_from_output(&ran.result.tail))
 }
 
 fn append_tail(text: &str, tail: &str) -> String {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use orch_core::operation_failure;
 use orch_core::worker::{WorkerEnd, WorkerOutcome};
 use orch_inbox::liveness::TAG;
-use orch_inbox::{Error, Session};
+use orch_inbox::{Error, Session, failure, kept_report, wake};
 use orch_process::worker::{
     OutputLine, TickDecision, WorkerObserver, WorkerResult, WorkerTiming, run_worker,
 };
@@ -46,8 +47,8 @@ pub fn run_claimed_work(
     let mut answered = None;
     for start in 0..STARTS_MAX {
         let ran = run_worker_once(&mut config, &mut work, start > 0, answered.take())?;
-        let mut session = (config.open)()?;
-        match finish::finish_work(&mut session, &config, &mut work, ran)? {
+        let (mut session, finished) = record_finish(&config, &mut work, &ran)?;
+        match finished {
             FinishOutcome::Over(outcome) => {
                 session.checkpoint_if_due();
                 return Ok(outcome);
@@ -64,6 +65,38 @@ pub fn run_claimed_work(
     }
     let mut session = (config.open)()?;
     Ok(finish::record_lost(&mut session, &mut work)?)
+}
+
+/// Interprets the exit of a worker and records it, however long the store cannot be written.
+///
+/// Meanwhile what is to be recorded is kept beside the log, in case this process is killed.
+fn record_finish(
+    config: &WrapperConfig<'_>,
+    work: &mut ClaimedWork,
+    ran: &WorkerStartResult,
+) -> Result<(Session, FinishOutcome), Error> {
+    let mut waits = 0;
+    loop {
+        let finished = (config.open)().and_then(|mut session| {
+            let finished = finish::finish_work(&mut session, config, work, ran)?;
+            Ok((session, finished))
+        });
+        match finished {
+            Err(error) if failure::is_transient(&error) => {
+                waits += 1;
+                // On a full disk the file may not be written either.
+                let _ = finish::kept_report(config, work, ran).keep(&work.log);
+                let delay = operation_failure::backoff_delay(waits).0;
+                wake::pause_for(Duration::from_millis(u64::try_from(delay).unwrap_or(0)), None);
+            }
+            finished => {
+                if waits > 0 {
+                    kept_report::discard_kept_report(&work.log);
+                }
+                return finished;
+            }
+        }
+    }
 }
 
 /// Starts the worker and watches it until it has exited.

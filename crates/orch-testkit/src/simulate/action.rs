@@ -326,6 +326,7 @@ impl ActionGenerator<'_> {
             base: super::oracle::OwnTaskState::Free,
             failures: 0,
             losses: 0,
+            releases: 0,
             not_before: None,
             attempts: Vec::new(),
         }

@@ -98,6 +98,7 @@ fn task_difference(
     differences.check_equal("its state", &stored.state.name(), &run.task_state(place));
     differences.check_equal("its failures", &stored.failures, &expected.failures);
     differences.check_equal("its losses", &stored.losses, &expected.losses);
+    differences.check_equal("its releases", &stored.releases, &expected.releases);
     differences.check_equal("its next try", &stored.not_before.map(|at| at.0), &expected.not_before);
     differences.check_equal("its priority", &stored.priority, &expected.priority);
     differences.check_equal("its rank", &stored.rank, &run.task_rank(place));

@@ -408,7 +408,8 @@ impl ProductDriver<'_> {
             }
             ReadQuery::Blocked => blocked::list_blockers(session, None, &whole_page()).map(|_| ()),
             ReadQuery::Wait => {
-                let wakes = AwaitedEvent::DEFAULT.to_vec();
+                use AwaitedEvent::{Failed, Finished, Lost, Question};
+                let wakes = vec![Question, Failed, Lost, Finished];
                 let agent = parse_slug("lead");
                 let timeout = TimeSpan(0);
                 let request =

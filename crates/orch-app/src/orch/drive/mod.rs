@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use orch_contract::orch::drive::DriveEnd;
 use orch_contract::run::RunSummary;
-use orch_contract::{ErrorCode, ErrorView, EventView};
+use orch_contract::orch::blocked::StuckTaskView;
+use orch_contract::{ErrorCode, ErrorView, EventView, operation};
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::run::PauseReason;
@@ -357,10 +358,18 @@ impl DrivenRuns {
             return Ok(DriveEnd { runs, complete: true, reason: None, next });
         }
         let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
-        let message = format!("{}: {}.", names.join(", "), self.stop_reason());
+        let mut message = format!("{}: {}.", names.join(", "), self.stop_reason());
+        if let (Some(StopReason::Stuck { .. }), Some(failed)) = (&driven.reason, driven.stuck.first()) {
+            message = format!("{message} {}", operation::failure_message(failed));
+        }
         let mut error = ErrorView::new(ErrorCode::RunIncomplete, message)
             .with_detail("runs", names)
             .with_detail("interrupted", driven.interrupted);
+        if !driven.stuck.is_empty() {
+            let stuck: Vec<StuckTaskView> = driven.stuck.iter().map(StuckTaskView::from_operation).collect();
+            // Texts and numbers always have a JSON form.
+            error = error.with_detail("stuck", serde_json::to_value(stuck).unwrap_or_default());
+        }
         if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
             error = error.with_hint(hint);
         }
@@ -374,6 +383,9 @@ fn remedy_command(driven: &DriveOutcome) -> Option<String> {
         StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
         StopReason::Paused { run, reason: PauseReason::Budget, .. } => Some(format!("orch run edit {run}")),
         StopReason::Paused { run, .. } => Some(format!("orch run resume {run}")),
+        StopReason::Stuck { .. } => {
+            driven.stuck.first().and_then(|failed| operation::next_commands(failed).into_iter().next())
+        }
         StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
     }
 }

@@ -32,13 +32,14 @@ fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
     for (stuck, reason) in
         list.iter().flat_map(|stuck| stuck.reasons.iter().map(move |reason| (stuck, reason)))
     {
+        let name = stuck.task.as_deref().unwrap_or(&stuck.run);
         let behind = reason.code.0 == ReasonCode::DependencyFailed && reason.next.is_some();
         let same = groups
             .iter_mut()
             .find(|(other, _)| behind && other.code == reason.code && other.next == reason.next);
         match same {
-            Some((_, tasks)) => tasks.push(&stuck.task),
-            None => groups.push((reason, vec![&stuck.task])),
+            Some((_, tasks)) => tasks.push(name),
+            None => groups.push((reason, vec![name])),
         }
     }
     let mut said = None;

@@ -126,6 +126,12 @@ fn write_full_task(paper: &mut TextPage, task: &TaskView) {
     if task.losses > 0 {
         facts.push(counted_noun(task.losses, "loss", "losses"));
     }
+    if task.releases > 0 {
+        facts.push(counted_noun(task.releases, "release", "releases"));
+    }
+    if task.faults > 0 {
+        facts.push(counted_noun(task.faults, "fault", "faults"));
+    }
     facts.push(format!("added {}", paper.relative_time(task.created_at)));
     facts.push(format!("changed {}", paper.relative_time(task.updated_at)));
     paper.write_note(&format!("  {}", facts.join(", ")));

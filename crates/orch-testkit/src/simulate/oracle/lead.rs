@@ -177,7 +177,8 @@ impl OracleModel {
             OwnTaskState::Free => return Err("NothingToRetry"),
         }
         let found = &mut self.runs[run].tasks[task];
-        (found.base, found.failures, found.losses, found.not_before) = (OwnTaskState::Free, 0, 0, None);
+        (found.base, found.failures, found.losses, found.releases) = (OwnTaskState::Free, 0, 0, 0);
+        found.not_before = None;
         Ok(self.runs[run].task_state(task).to_owned())
     }
 

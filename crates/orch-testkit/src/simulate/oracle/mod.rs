@@ -84,6 +84,7 @@ pub(crate) struct OracleTask {
     pub(crate) base: OwnTaskState,
     pub(crate) failures: u32,
     pub(crate) losses: u32,
+    pub(crate) releases: u32,
     pub(crate) not_before: Option<UnixMillis>,
     pub(crate) attempts: Vec<OracleAttempt>,
 }

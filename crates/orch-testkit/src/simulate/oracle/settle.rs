@@ -7,6 +7,7 @@ use super::{OracleModel, OracleRunState, OracleThreadState, OwnTaskState, TaskIn
 enum AttemptEnd {
     Failed { last: bool, at: UnixMillis },
     Lost,
+    Released,
 }
 
 impl OracleModel {
@@ -48,13 +49,11 @@ impl OracleModel {
         let Some(thread) = self.thread_of(place) else { return };
         let (run, task) = place;
         let released = std::mem::take(&mut self.threads[thread].released);
-        self.runs[run].tasks[task].losses += released;
+        self.runs[run].tasks[task].releases += released;
         let state = self.threads[thread].state;
-        let spent = self.runs[run].tasks[task].losses >= 3 * self.runs[run].max_tries(task);
+        let spent = self.runs[run].tasks[task].releases >= 3 * self.runs[run].max_tries(task);
         if released > 0 && spent && !state.is_closed() {
-            // The release that exhausts the limit is the loss.
-            self.runs[run].tasks[task].losses -= 1;
-            return self.end_unsuccessful(place, AttemptEnd::Lost);
+            return self.end_unsuccessful(place, AttemptEnd::Released);
         }
         match state {
             OracleThreadState::Queued => {
@@ -110,6 +109,7 @@ impl OracleModel {
                 found.losses += 1;
                 found.losses >= 3 * tries
             }
+            AttemptEnd::Released => true,
         };
         found.base = match (exhausted, cancelled) {
             (true, _) => OwnTaskState::Failed,
@@ -121,9 +121,9 @@ impl OracleModel {
                 let doubled = (1..found.failures).fold(retry_delay, |delay, _| (delay * 2).min(300_000));
                 Some(at + doubled)
             }
-            AttemptEnd::Failed { .. } | AttemptEnd::Lost => None,
+            AttemptEnd::Failed { .. } | AttemptEnd::Lost | AttemptEnd::Released => None,
         };
-        if let AttemptEnd::Lost = end {
+        if let AttemptEnd::Lost | AttemptEnd::Released = end {
             self.mark_attempt(place, "lost", None);
             if let Some(thread) = self.thread_of(place) {
                 self.end_thread(thread);

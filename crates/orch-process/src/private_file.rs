@@ -1,0 +1,70 @@
+//! Small files that only their owner may read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Writes a file that only its owner may read, and flushes it; one that exists is replaced as a whole.
+pub fn write_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let temporary = Path::new(&name);
+    let written = write_and_flush(temporary, bytes).and_then(|()| std::fs::rename(temporary, path));
+    if written.is_err() {
+        // What could be written of it takes up space that is needed.
+        let _ = std::fs::remove_file(temporary);
+    }
+    written
+}
+
+fn write_and_flush(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Reads a file up to a size; `None` when it does not exist.
+pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    match File::open(path) {
+        Ok(file) => {
+            let mut bytes = Vec::new();
+            file.take(bytes_max).read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file; one that does not exist is not an error.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_replaced_read_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        assert_eq!(read_small_file(&path, 9).unwrap(), None);
+        for text in ["a long text", "short"] {
+            write_private_file(&path, text.as_bytes()).unwrap();
+            assert_eq!(read_small_file(&path, 99).unwrap().unwrap(), text.as_bytes());
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read_small_file(&path, 2).unwrap().unwrap(), b"sh");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        remove_file(&path).unwrap();
+        remove_file(&path).unwrap();
+        assert!(write_private_file(&path.join("below"), b"x").is_err());
+    }
+}
