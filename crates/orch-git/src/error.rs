@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::branch::MoveObstacle;
 use super::name::{CommitId, RefName};
 use super::status::DirtyFile;
 use crate::limit::GIT_VERSION_MIN;
@@ -57,6 +58,14 @@ pub enum GitError {
         expected: CommitId,
         /// Its commit; `None` if the reference does not exist.
         found: Option<CommitId>,
+    },
+    /// A checkout of the branch does not allow the branch to move.
+    #[error("the branch {branch} cannot move: {obstacle}")]
+    BranchHeld {
+        /// The branch.
+        branch: RefName,
+        /// The obstacle.
+        obstacle: Box<MoveObstacle>,
     },
     /// The branch is checked out in another worktree.
     #[error("the branch {branch} is checked out in {}", path.display())]

@@ -7,6 +7,7 @@
 //!
 //! The crate knows no other crate of this workspace: [`HostPrograms`] is what its caller provides.
 
+mod branch;
 mod config;
 mod create;
 mod diff;
@@ -37,6 +38,7 @@ extern crate self as orch_git;
 #[path = "../tests/it/test_host.rs"]
 mod test_host;
 
+pub use branch::{BranchMove, MoveObstacle};
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
 pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};

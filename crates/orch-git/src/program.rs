@@ -5,10 +5,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::error::{GitError, GitFailureCause};
 use super::host::{ExceededLimit, HostPrograms, ProgramLimits};
@@ -268,14 +273,73 @@ impl GitCommand {
 
     /// Runs the command and returns its output with any exit code.
     pub(super) fn run_to_output(mut self) -> Result<GitOutput, GitError> {
-        let (stdin, input) = match self.input {
+        let (stdin, input) = match std::mem::replace(&mut self.input, CommandInput::Nothing) {
             CommandInput::Nothing => (Stdio::null(), Vec::new()),
             CommandInput::Bytes(bytes) => (Stdio::piped(), bytes),
             CommandInput::Lock(lock) => (Stdio::from(lock), Vec::new()),
         };
+        self.spawn_with_stdin(stdin)?.finish(&input)
+    }
+
+    /// Starts the command with an open stdin.
+    pub(super) fn start(self) -> Result<RunningCommand, GitError> {
+        self.spawn_with_stdin(Stdio::piped())
+    }
+
+    fn spawn_with_stdin(mut self, stdin: Stdio) -> Result<RunningCommand, GitError> {
         let stdout = self.output_file.take().map_or_else(Stdio::piped, Stdio::from);
         self.command.args(&self.arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         let child = self.command.spawn().map_err(|error| spawn_error(&self.command, error))?;
+        Ok(RunningCommand {
+            host: self.host,
+            child,
+            name: self.name,
+            output_bytes_max: self.output_bytes_max,
+        })
+    }
+}
+
+/// A command that runs, and reads its stdin until it is closed.
+#[derive(Debug)]
+#[must_use = "a command must be waited for"]
+pub(super) struct RunningCommand {
+    host: Arc<dyn HostPrograms>,
+    child: Child,
+    name: String,
+    output_bytes_max: usize,
+}
+
+impl RunningCommand {
+    /// Writes input, and waits until the output ends with a line; `false` if the command ended its output without it.
+    ///
+    /// The input must fit into a pipe.
+    pub(super) fn exchange(&mut self, input: &[u8], line: &[u8]) -> Result<bool, GitError> {
+        let failed = GitError::io("communicate with", "git");
+        let (Some(stdin), Some(stdout)) = (&mut self.child.stdin, &mut self.child.stdout) else {
+            return Ok(false);
+        };
+        // A command that has exited already says on stderr why.
+        if stdin.write_all(input).is_err() {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + GIT_COMMAND_LIMIT;
+        let (mut output, mut buffer) = (Vec::new(), [0; 512]);
+        while !output.ends_with(line) {
+            if !wait_until_readable(stdout.as_fd(), deadline) {
+                return Err(GitError::TimedOut(self.name.clone()));
+            }
+            match stdout.read(&mut buffer) {
+                Ok(0) => return Ok(false),
+                Ok(count) => output.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes the rest of the input, closes stdin and waits for the exit.
+    pub(super) fn finish(self, input: &[u8]) -> Result<GitOutput, GitError> {
         let limits = ProgramLimits {
             stdout_bytes_max: self.output_bytes_max,
             stderr_bytes_max: GIT_STDERR_BYTES_MAX,
@@ -283,8 +347,8 @@ impl GitCommand {
         };
         let output = self
             .host
-            .communicate(child, &input, limits)
-            .map_err(GitError::io("communicate with", self.command.get_program()))?;
+            .communicate(self.child, input, limits)
+            .map_err(GitError::io("communicate with", "git"))?;
         let (status, is_cut) = match output.status {
             Ok(status) => (status, false),
             Err(ExceededLimit::Output) if self.output_bytes_max < GIT_OUTPUT_BYTES_MAX => {
@@ -295,6 +359,22 @@ impl GitCommand {
         };
         let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
         Ok(GitOutput { name: self.name, status, is_cut, stdout: output.stdout, stderr })
+    }
+}
+
+/// Waits until a file is readable; `false` at the deadline.
+fn wait_until_readable(file: std::os::fd::BorrowedFd<'_>, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left.min(Duration::from_secs(60))).ok();
+        let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
+        // An interrupted call counts as a timeout.
+        if rustix::event::poll(&mut polled, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
+            return true;
+        }
+        if left.is_zero() {
+            return false;
+        }
     }
 }
 

@@ -108,6 +108,15 @@ impl Repository {
         self.git.command_in(&CommandScope::Repository(&self.git_dir), arguments)
     }
 
+    /// Builds a command that touches no files, with this git directory.
+    pub(super) fn git_dir_command<I>(&self, git_dir: &Path, arguments: I) -> GitCommand
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.git.command_in(&CommandScope::Repository(git_dir), arguments)
+    }
+
     /// Builds a command in a worktree of this repository.
     pub(super) fn worktree_command<I>(&self, git_dir: &Path, top: &Path, arguments: I) -> GitCommand
     where

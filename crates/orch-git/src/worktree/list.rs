@@ -59,7 +59,7 @@ impl Repository {
 
 impl RegisteredWorktree {
     /// Returns whether it has a branch checked out.
-    pub(super) fn is_on_branch(&self, branch: &RefName) -> bool {
+    pub(crate) fn is_on_branch(&self, branch: &RefName) -> bool {
         self.head.as_ref().and_then(|head| head.branch.as_ref()) == Some(branch)
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn tree_lock_number(path: &Path) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the system has no lock with a deadline to wait for")]
-pub(super) fn pause_before_retry() {
+pub(crate) fn pause_before_retry() {
     std::thread::sleep(LOCK_RETRY_INTERVAL);
 }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::list::canonicalize_existing;
 use crate::error::GitError;
-use crate::name::CommitId;
 use crate::program::GitCommand;
 use crate::repository::Repository;
 use crate::status::{self, WorktreeStatus};
@@ -66,7 +65,7 @@ impl Repository {
 }
 
 /// Parses a file of git that contains a path and a line terminator.
-fn parse_path_file(text: &[u8]) -> PathBuf {
+pub(crate) fn parse_path_file(text: &[u8]) -> PathBuf {
     let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     PathBuf::from(OsStr::from_bytes(&text[..end]))
 }
@@ -105,36 +104,6 @@ impl<'r> Worktree<'r> {
         match self.operation_in_progress() {
             Some(operation) => Err(GitError::InProgress { path: self.top.clone(), operation }),
             None => Ok(()),
-        }
-    }
-
-    /// Waits until commands that a killed process left behind have finished.
-    pub fn wait_until_unlocked(&self) -> Result<(), GitError> {
-        self.repository.lock_tree(&self.top).map(drop)
-    }
-
-    /// Fast-forwards its branch, index and files to a commit.
-    ///
-    /// # Errors
-    /// `NotClean` if uncommitted changes or untracked files would be overwritten.
-    pub fn fast_forward(&self, to: &CommitId) -> Result<(), GitError> {
-        let lock = self.repository.lock_tree(&self.top)?;
-        let command = self.git_command([
-            "merge",
-            "--ff-only",
-            // By default git overwrites ignored files.
-            "--no-overwrite-ignore",
-            "--no-autostash",
-            "--quiet",
-            "--no-verify",
-            "--no-stat",
-            to.as_str(),
-        ]);
-        match self.repository.with_identity(command)?.with_lock(lock.share_handle()?).read_stdout() {
-            Err(GitError::Failed { stderr, .. }) if stderr.contains("would be overwritten by merge") => {
-                Err(GitError::NotClean { path: self.top.clone(), files: self.read_status()?.dirty })
-            }
-            other => other.map(drop),
         }
     }
 

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use orch_git::{CommitId, Git, RefName, Repository, ReuseOutcome, WorktreeSpec, sweep_deleted_folders};
+use orch_git::{
+    BranchMove, CommitId, Git, RefName, Repository, ReuseOutcome, WorktreeSpec, sweep_deleted_folders,
+};
 use orch_process::EnvironmentVariables;
 
 use super::ground::{GitFixture, addition, tree_contents, write, write_program};
@@ -60,7 +62,7 @@ impl ScenarioPaths {
     }
 }
 
-const SCENARIOS: [CrashScenario; 5] = [
+const SCENARIOS: [CrashScenario; 6] = [
     CrashScenario {
         name: "add",
         prepare: |_| {},
@@ -171,6 +173,33 @@ const SCENARIOS: [CrashScenario; 5] = [
             assert_eq!(tree_contents(&path), tree_contents(&fixture.top));
             let work = fixture.git(["show", "orch/run/key.1:work.txt"]);
             assert_eq!(work, "w", "the commits of the old worktree are kept");
+        },
+    },
+    CrashScenario {
+        name: "move",
+        prepare: |fixture| {
+            fixture.git(["switch", "--quiet", "--create", "next"]);
+            fixture.write("a.txt", "two\n");
+            fixture.write("folder/new.txt", "new\n");
+            fixture.commit("next");
+            fixture.git(["switch", "--quiet", "main"]);
+            fixture.write("mine.txt", "mine\n");
+        },
+        act: |repository, _| {
+            let branch = &RefName::from_branch_name("main").unwrap();
+            let (from, to) =
+                (&repository.resolve_commit("next~1").unwrap(), &repository.resolve_commit("next").unwrap());
+            let step = BranchMove { branch, from, to, message: "move" };
+            // As a caller does that recorded the move first.
+            if repository.read_ref(branch).unwrap().as_ref() == Some(from) {
+                repository.undo_branch_move(&step).unwrap();
+                repository.move_branch(&step).unwrap();
+            }
+        },
+        check: |fixture, _| {
+            assert_eq!(fixture.git(["rev-parse", "main"]), fixture.git(["rev-parse", "next"]));
+            assert_eq!(fixture.git(["status", "--porcelain"]), "?? mine.txt");
+            assert_eq!(fs::read_to_string(fixture.top.join("folder/new.txt")).unwrap(), "new\n");
         },
     },
 ];
@@ -294,4 +323,9 @@ fn restoring_a_worktree_recovers_from_crashes() {
 #[test]
 fn reusing_a_worktree_recovers_from_crashes() {
     run_scenario(&SCENARIOS[4]);
+}
+
+#[test]
+fn moving_a_branch_recovers_from_crashes() {
+    run_scenario(&SCENARIOS[5]);
 }

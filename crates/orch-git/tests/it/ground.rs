@@ -89,7 +89,12 @@ impl GitFixture {
             real.display()
         );
         write_program(&bin.join("git"), &script);
-        let mut path = bin.into_os_string();
+        self.program_on_path(&bin)
+    }
+
+    /// Returns the git of this folder; its own programs follow on the search path.
+    pub(crate) fn program_on_path(&self, folder: &Path) -> Git {
+        let mut path = folder.to_owned().into_os_string();
         path.push(":");
         path.push(self.environment.get("PATH").unwrap());
         Git::find_installed(TestHost(self.environment().with_variable("PATH", path))).unwrap()

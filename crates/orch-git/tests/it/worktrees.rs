@@ -363,35 +363,6 @@ fn a_full_disk_is_reported_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_fast_forward_moves_branch_and_files() {
-    let fixture = GitFixture::new();
-    let repository = fixture.repository();
-    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
-    write(worktree.top_level(), "a.txt", "two\n");
-    write(worktree.top_level(), "b.txt", "new\n");
-    let next = fixture.commit_in(worktree.top_level(), "next");
-    let main = repository.open_worktree(&fixture.top).unwrap();
-    fixture.write("b.txt", "untracked\n");
-    assert!(main.fast_forward(&next).is_err());
-    assert_eq!(fs::read_to_string(fixture.top.join("a.txt")).unwrap(), "one\n");
-    fs::remove_file(fixture.top.join("b.txt")).unwrap();
-    // Even with `merge.autoStash`, changes are not stashed.
-    fixture.git(["config", "merge.autoStash", "true"]);
-    fixture.write("a.txt", "not committed\n");
-    assert!(main.fast_forward(&next).is_err());
-    assert_eq!(fs::read_to_string(fixture.top.join("a.txt")).unwrap(), "not committed\n");
-    fixture.write("a.txt", "one\n");
-    main.fast_forward(&next).unwrap();
-    assert_eq!((fixture.head(), main.read_status().unwrap().is_clean()), (next, true));
-    fixture.commit("more");
-    assert!(worktree.fast_forward(&fixture.head()).is_ok());
-    fixture.commit_in(worktree.top_level(), "apart");
-    let apart = fixture.head_in(worktree.top_level());
-    fixture.commit("apart as well");
-    assert!(main.fast_forward(&apart).is_err());
-}
-
-#[test]
 fn leftovers_of_removed_worktrees_are_swept() {
     let fixture = GitFixture::new();
     // No process has the highest pid; process 1 is always alive, and deletes its own folders.
