@@ -195,7 +195,8 @@ fn git_error_view(error: &GitError) -> ErrorView {
         GitError::NotClean { path, .. } | GitError::InProgress { path, .. } => {
             (ErrorCode::WorktreeDirty, Some(shell::join_words(["git", "-C", &place(path), "status"])))
         }
-        GitError::CheckedOutElsewhere { .. }
+        GitError::BranchHeld { .. }
+        | GitError::CheckedOutElsewhere { .. }
         | GitError::PathTaken { .. }
         | GitError::NotAWorktree { .. }
         | GitError::MainWorktree { .. }

@@ -1,6 +1,6 @@
 //! Converts refusals about worktrees, checks and merges.
 
-use orch_core::refusal::{FailedCheck, TreeProblem, TreeRefusal};
+use orch_core::refusal::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal};
 use orch_core::shell;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::code::ErrorCode;
 pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
     match refusal {
         TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => ErrorCode::BaseNotFound,
+        TreeRefusal::BranchHeld { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::WorktreeDirty { .. } => ErrorCode::WorktreeDirty,
         TreeRefusal::WorktreeConflict { problem, .. } => match problem {
             TreeProblem::InUse { .. } => ErrorCode::AttemptLive,
@@ -50,6 +51,7 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             format!("inbox done {thread} --snapshot --result TEXT")
         }
         TreeRefusal::WorktreeDirty { thread: None, tree, .. } => git_status_command(tree),
+        TreeRefusal::BranchHeld { obstacle, .. } => return release_commands(obstacle).into_iter().next(),
         TreeRefusal::WorktreeConflict { tree, problem } => match problem {
             TreeProblem::OtherBranch { branch, .. } => {
                 shell::join_words(["git", "-C", tree, "switch", branch])
@@ -89,7 +91,44 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
 }
 
 fn git_status_command(tree: &str) -> String {
-    shell::join_words(["git", "-C", tree, "status"])
+    git_in(tree, &["status"])
+}
+
+fn git_in(folder: &str, words: &[&str]) -> String {
+    shell::join_words(["git", "-C", folder].into_iter().chain(words.iter().copied()))
+}
+
+fn obstacle_name(obstacle: &BranchObstacle) -> &'static str {
+    match obstacle {
+        BranchObstacle::InProgress { .. } => "in_progress",
+        BranchObstacle::CheckedOutTwice { .. } => "checked_out_twice",
+        BranchObstacle::WronglyBare { .. } => "wrongly_bare",
+        BranchObstacle::OutOfReach { .. } => "out_of_reach",
+        BranchObstacle::Locked { .. } => "locked",
+    }
+}
+
+/// Returns the commands after one of which the branch may move.
+fn release_commands(obstacle: &BranchObstacle) -> Vec<String> {
+    match obstacle {
+        BranchObstacle::InProgress { operation, checkout } => match operation.as_str() {
+            "bisect" => vec![git_in(checkout, &["bisect", "reset"])],
+            operation => ["--continue", "--abort"]
+                .into_iter()
+                .map(|option| git_in(checkout, &[operation, option]))
+                .collect(),
+        },
+        BranchObstacle::CheckedOutTwice { checkouts } => {
+            checkouts.iter().map(|checkout| git_in(checkout, &["switch", "--detach"])).collect()
+        }
+        BranchObstacle::WronglyBare { repository } => {
+            vec![shell::join_words(["git", "--git-dir", repository, "config", "core.bare", "false"])]
+        }
+        BranchObstacle::OutOfReach { .. } => vec!["git worktree list".to_owned()],
+        BranchObstacle::Locked { lock, .. } => {
+            vec![shell::join_words(["ls", "-l", lock]), shell::join_words(["rm", lock])]
+        }
+    }
 }
 
 /// Returns further details for programs.
@@ -98,9 +137,21 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
+            let next = match thread {
+                Some(_) => tree_refusal_hint(refusal).into_iter().collect(),
+                None => {
+                    vec![git_status_command(tree), git_in(tree, &["stash", "push", "--include-untracked"])]
+                }
+            };
             let thread = thread.map(|thread| thread.to_string());
-            json!({"thread": thread, "worktree": tree, "files": files, "total": total})
+            json!({"thread": thread, "worktree": tree, "files": files, "total": total, "paths": files, "next": next})
         }
+        TreeRefusal::BranchHeld { branch, obstacle } => json!({
+            "branch": branch,
+            "problem": obstacle_name(obstacle),
+            "paths": obstacle.paths(),
+            "next": release_commands(obstacle),
+        }),
         TreeRefusal::WorktreeConflict { tree, problem } => {
             let mut details = problem_details(problem);
             if let Value::Object(fields) = &mut details {

@@ -2,7 +2,7 @@
 
 pub mod tree;
 
-pub use tree::{FailedCheck, TreeProblem, TreeRefusal};
+pub use tree::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal};
 
 use crate::id::{AttemptName, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;

@@ -1,8 +1,12 @@
 //! The error of an operation.
 
 use orch_core::id::{EventId, MessageId, ThreadId};
-use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_git::GitError;
+use std::path::Path;
+
+use orch_core::escape;
+use orch_core::refusal::{BranchObstacle, Refusal, TreeRefusal};
+use orch_core::time::TimeSpan;
+use orch_git::{GitError, MoveObstacle, RefName};
 use orch_store::Fault;
 
 /// The reason why an operation failed.
@@ -16,7 +20,7 @@ pub enum Error {
     Store(#[from] Fault),
     /// A git command failed.
     #[error("git failed")]
-    Git(#[from] GitError),
+    Git(#[source] GitError),
     /// A file or folder could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File {
@@ -52,6 +56,43 @@ impl Error {
         text.push('.');
         text
     }
+}
+
+/// How many files with changes a refusal names.
+const FILES_NAMED: usize = 20;
+
+impl From<GitError> for Error {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::BranchHeld { branch, obstacle } => branch_held(&branch, &obstacle).into(),
+            other => Self::Git(other),
+        }
+    }
+}
+
+/// Returns the refusal of a move for which a person has to do something first.
+fn branch_held(branch: &RefName, obstacle: &MoveObstacle) -> TreeRefusal {
+    let text = |path: &Path| path.display().to_string();
+    let obstacle = match obstacle {
+        MoveObstacle::Changed { top, files } => {
+            let (tree, total) = (text(top), files.len());
+            let files = files.iter().take(FILES_NAMED).map(|file| escape::path_text(file)).collect();
+            return TreeRefusal::WorktreeDirty { thread: None, tree, files, total };
+        }
+        MoveObstacle::InProgress { top, operation } => {
+            BranchObstacle::InProgress { operation: (*operation).to_owned(), checkout: text(top) }
+        }
+        MoveObstacle::CheckedOutTwice { tops } => {
+            BranchObstacle::CheckedOutTwice { checkouts: tops.iter().map(|top| text(top)).collect() }
+        }
+        MoveObstacle::WronglyBare { git_dir } => BranchObstacle::WronglyBare { repository: text(git_dir) },
+        MoveObstacle::OutOfReach { path } => BranchObstacle::OutOfReach { path: text(path) },
+        MoveObstacle::Locked { lock, age } => {
+            let age = age.and_then(|age| i64::try_from(age.as_millis()).ok()).map(TimeSpan);
+            BranchObstacle::Locked { lock: text(lock), age }
+        }
+    };
+    TreeRefusal::BranchHeld { branch: branch.to_string(), obstacle }
 }
 
 impl From<TreeRefusal> for Error {

@@ -164,11 +164,9 @@ fn load_land_outcome(
         .into());
     }
     let step = event.map(|(_, step)| step).filter(|step| step.to == target.as_str());
-    let name = branch_ref(onto)?;
-    let worktrees = repository.list_worktrees()?;
-    let is_on = |head: &orch_git::WorktreeHead| head.branch.as_ref() == Some(&name);
-    let checkout = worktrees.iter().find(|entry| entry.head.as_ref().is_some_and(is_on));
-    let main = worktrees.iter().find(|entry| entry.is_main).map(|entry| entry.path.clone());
+    // Where a later obstacle hides it, the commands of the answer name the repository instead.
+    let checkout = repository.branch_checkout(&branch_ref(onto)?).unwrap_or_default();
+    let main = repository.open_main_checkout()?.map(|main| main.top_level().to_owned());
     Ok(LandOutcome {
         already,
         onto: onto.to_owned(),
@@ -178,7 +176,7 @@ fn load_land_outcome(
         landed: lists.landed,
         left: lists.left,
         unchecked: lists.unchecked,
-        checkout: checkout.map(|entry| entry.path.clone()),
+        checkout,
         remote: repository.push_remote(onto)?,
         repository: main.unwrap_or_else(|| repository.common_dir().to_owned()),
         run,

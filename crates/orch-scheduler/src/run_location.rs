@@ -78,6 +78,7 @@ impl GitBase {
             let what = "A run with worktrees in a folder whose name is not UTF-8".to_owned();
             return Err(TreeRefusal::NotSupported { what }.into());
         }
+        repository.remember_main_checkout()?;
         let prefix = place.branch_prefix.clone();
         Ok(Some(Self { repository, base, base_branch, root, prefix, dirty }))
     }
@@ -87,8 +88,7 @@ impl GitBase {
         match main_worktree(&self.repository)? {
             Some(_) => Ok(()),
             None => {
-                let what =
-                    "Copying ignored files in a repository that is bare or whose git folder lies elsewhere";
+                let what = "Copying ignored files in a repository without a main worktree";
                 Err(TreeRefusal::NotSupported { what: what.to_owned() }.into())
             }
         }

@@ -70,8 +70,7 @@ pub(crate) fn find_attempt_worktree(
     Ok(worktrees.find(|entry| entry.path == wanted && entry.purpose() == Some(&purpose)))
 }
 
-/// The main worktree: `None` in a bare repository, and where the git folder lies elsewhere, as that of a submodule does.
+/// The main worktree: `None` in a bare repository, and where nothing says where the files are.
 pub(crate) fn main_worktree(repository: &Repository) -> Result<Option<orch_git::Worktree<'_>>, Error> {
-    let main = repository.list_worktrees()?.into_iter().find(|entry| entry.is_main && entry.head.is_some());
-    Ok(main.and_then(|main| repository.open_worktree(&main.path).ok()))
+    Ok(repository.open_main_checkout()?)
 }

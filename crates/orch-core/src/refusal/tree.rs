@@ -6,6 +6,7 @@ use crate::check::{CheckStage, CheckState};
 use crate::effect::EffectKind;
 use crate::escape;
 use crate::id::{AttemptName, CommitHash, Slug, TaskName, ThreadId};
+use crate::time::TimeSpan;
 
 /// Why a worktree does not allow the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,54 @@ pub enum TreeProblem {
     },
 }
 
+/// Why a checkout of a branch does not allow the branch to move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BranchObstacle {
+    /// An operation on the branch is in progress.
+    InProgress {
+        /// The operation, as git names its command.
+        operation: String,
+        /// The checkout.
+        checkout: String,
+    },
+    /// It is checked out more than once.
+    CheckedOutTwice {
+        /// The checkouts.
+        checkouts: Vec<String>,
+    },
+    /// It is checked out in a repository that is configured as bare.
+    WronglyBare {
+        /// The git folder.
+        repository: String,
+    },
+    /// The files of its checkout were not found.
+    OutOfReach {
+        /// Where they should be, or the git folder.
+        path: String,
+    },
+    /// Another git command holds a lock, or has left it behind.
+    Locked {
+        /// The lock file.
+        lock: String,
+        /// How old it is, if known.
+        age: Option<TimeSpan>,
+    },
+}
+
+impl BranchObstacle {
+    /// Returns the paths that it is about.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        match self {
+            Self::CheckedOutTwice { checkouts } => checkouts,
+            Self::InProgress { checkout: path, .. }
+            | Self::WronglyBare { repository: path }
+            | Self::OutOfReach { path }
+            | Self::Locked { lock: path, .. } => std::slice::from_ref(path),
+        }
+    }
+}
+
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCheck {
@@ -81,6 +130,13 @@ pub enum TreeRefusal {
     BranchNotFound {
         /// The name.
         branch: String,
+    },
+    /// A checkout of a branch does not allow the branch to move.
+    BranchHeld {
+        /// The branch.
+        branch: String,
+        /// The obstacle.
+        obstacle: BranchObstacle,
     },
     /// The worktree has uncommitted changes.
     WorktreeDirty {
@@ -204,6 +260,7 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::BranchNotFound { branch } => {
             format!("Branch `{}` not found.", escape::escape_name(branch))
         }
+        TreeRefusal::BranchHeld { branch, obstacle } => branch_held_sentence(branch, obstacle),
         TreeRefusal::WorktreeDirty { tree, files, total, .. } => {
             format!("{tree} has uncommitted changes: {}.", abbreviated_list(files, *total))
         }
@@ -305,6 +362,28 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
         TreeProblem::Present => format!("The worktree already exists at {tree}."),
         TreeProblem::BranchTaken { branch } => format!("Branch {branch} already exists."),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
+    }
+}
+
+fn branch_held_sentence(branch: &str, obstacle: &BranchObstacle) -> String {
+    let branch = escape::escape_name(branch);
+    match obstacle {
+        BranchObstacle::InProgress { operation, checkout } => {
+            format!("Branch {branch} cannot move: a {operation} of it is in progress in {checkout}.")
+        }
+        BranchObstacle::CheckedOutTwice { checkouts } => {
+            format!("Branch {branch} cannot move: it is checked out in {}.", checkouts.join(" and in "))
+        }
+        BranchObstacle::WronglyBare { repository } => {
+            format!("Branch {branch} cannot move: it is checked out, but core.bare is true in {repository}.")
+        }
+        BranchObstacle::OutOfReach { path } => {
+            format!("Branch {branch} cannot move: the files of its checkout were not found at {path}.")
+        }
+        BranchObstacle::Locked { lock, age } => {
+            let age = age.map_or_else(String::new, |age| format!(", {} s old", age.0 / 1_000));
+            format!("Branch {branch} cannot move: git's lock {lock} exists{age}.")
+        }
     }
 }
 

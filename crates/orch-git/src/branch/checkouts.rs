@@ -1,6 +1,8 @@
 //! The checkouts of a branch: worktrees that have it checked out, and those in which an operation on it is in progress.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{MoveObstacle, held};
@@ -107,8 +109,6 @@ impl Repository {
 
     /// Remembers the checkout that the repository was opened from, if it is the main one and nothing else says where
     /// it is.
-    ///
-    /// The folder for our files must exist.
     pub fn remember_main_checkout(&self) -> Result<(), GitError> {
         let Some(top) = self.top_level() else { return Ok(()) };
         if self.git_dir() != self.common_dir()
@@ -118,8 +118,13 @@ impl Repository {
         {
             return Ok(());
         }
-        use std::os::unix::ffi::OsStrExt as _;
         let file = self.common_dir().join(MAIN_CHECKOUT_FILE);
+        let folder = file.parent().unwrap_or(self.common_dir());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(GitError::io("create", folder))?;
         let text = [top.as_os_str().as_bytes(), b"\n"].concat();
         let new = file.with_extension(format!("{}.new", std::process::id()));
         fs::write(&new, text).map_err(GitError::io("write", &new))?;

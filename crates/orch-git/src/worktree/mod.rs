@@ -19,7 +19,7 @@ pub use add::{CheckoutTarget, WorktreeSpec};
 pub use list::{RegisteredWorktree, canonicalize_existing};
 pub(super) use lock::RepositoryLock;
 pub use lock::ScratchLock;
-pub(super) use lock::{RepositoryLock, pause_before_retry};
+pub(super) use lock::pause_before_retry;
 pub use open::Worktree;
 pub(super) use open::parse_path_file;
 pub(super) use remove::delete_folder;

@@ -278,7 +278,6 @@ fn a_checkout_is_found_wherever_its_git_folder_is() {
         |git| {
             let separate = git.beside("separate.git");
             git.git(["init", "--quiet", "--separate-git-dir", separate.to_str().unwrap()]);
-            fs::create_dir_all(separate.join("orch")).unwrap();
             git.repository().remember_main_checkout().unwrap();
             git.top.clone()
         },

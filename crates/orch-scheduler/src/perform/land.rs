@@ -3,8 +3,6 @@
 //! The step is recorded first: after an interruption the next performer sees whether the branch has moved.
 //! A refused landing is given up, so that nothing lands later without being asked for again.
 
-use std::path::{Path, PathBuf};
-
 use orch_core::check::{CheckStage, CheckState, ChecksVerdict};
 use orch_core::effect::{BranchStep, Effect, EffectKey, EffectKind, LandingPlan};
 use orch_core::escape;
@@ -24,11 +22,8 @@ use super::merge::{MOVES_MAX, TrackedBranch};
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit};
-use orch_git::{CommitId, CommitRelation, FileChangeKind, GitError, MergeOutcome, Repository};
+use orch_git::{CommitId, CommitRelation, GitError, MergeOutcome, Repository};
 use orch_inbox::{Error, Session};
-
-/// How many obstructing files an error names.
-const FILES_NAMED: usize = 20;
 
 /// Lands the run.
 pub(super) fn perform_landing(
@@ -36,65 +31,117 @@ pub(super) fn perform_landing(
     lease: &EffectLease,
     plan: Option<&LandingPlan>,
 ) -> Result<(), Error> {
-    let landed = match plan {
-        Some(plan) => land_onto_branch(session, lease, plan),
-        None => Ok(false),
-    };
-    match landed {
+    let Some(plan) = plan else { return lease.complete_alone(session) };
+    let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
+    let repository = open_repository(session, &run)?;
+    let mut landing = Landing { run: &run, repository: &repository, lease, plan: plan.clone() };
+    match landing.land_onto_branch(session) {
         Ok(true) => Ok(()),
         Err(error @ Error::Store(_)) => Err(error),
-        landed => {
-            lease.complete_alone(session)?;
-            landed.map(|_| ())
-        }
+        // Nothing lands later without being asked for again; but files that were moved are moved back first.
+        landed => match landing.undo_step() {
+            Ok(()) => lease.complete_alone(session).and(landed.map(|_| ())),
+            Err(left) => Err(landed.err().unwrap_or(left)),
+        },
     }
 }
 
-/// `true` where the landing was recorded, which completes the effect.
-fn land_onto_branch(session: &mut Session, lease: &EffectLease, plan: &LandingPlan) -> Result<bool, Error> {
-    let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
-    let repository = open_repository(session, &run)?;
-    if run.policy.done_when != DoneWhen::Integrated {
-        merge_accepted_attempts(session, &run, plan, &repository)?;
-    }
-    let tip = branch_tip(&repository, &require_run_git(&run)?.branch)?;
-    for _ in 0..MOVES_MAX {
-        let target = branch_tip(&repository, &plan.onto)?;
-        let target = TrackedBranch::new(&repository, &plan.onto, target)?;
-        if let Some(step) = &plan.step
-            && repository.is_ancestor(&to_commit_id(&step.to)?, &target.tip)?
-        {
-            repository.flush()?;
-            return record_landing(session, lease, plan, step);
+/// A landing that this process performs.
+struct Landing<'a> {
+    run: &'a Run,
+    repository: &'a Repository,
+    lease: &'a EffectLease,
+    /// As it is recorded, with its last step.
+    plan: LandingPlan,
+}
+
+impl<'a> Landing<'a> {
+    /// `true` where the landing was recorded, which completes the effect.
+    fn land_onto_branch(&mut self, session: &mut Session) -> Result<bool, Error> {
+        let (run, repository) = (self.run, self.repository);
+        if run.policy.done_when != DoneWhen::Integrated {
+            merge_accepted_attempts(session, run, &self.plan, repository)?;
         }
-        let to = match repository.commit_relation(&target.tip, &tip)? {
-            CommitRelation::UpToDate => return Ok(false),
-            CommitRelation::FastForward => tip.clone(),
-            CommitRelation::Diverged => merge_onto(&repository, &run, plan, &target.tip, &tip)?,
-        };
-        if let Some(path) = &target.checkout {
-            require_clean_checkout(&repository, path, &target.tip, &to)?;
-        }
-        if to != tip {
-            check_landing(session, &run, &to, &plan.onto)?;
-        }
-        let step = BranchStep { from: to_stored_commit(&target.tip), to: to_stored_commit(&to) };
-        let recorded = Effect::LandRun(Some(LandingPlan { step: Some(step.clone()), ..plan.clone() }));
-        session
-            .write(WriteDurability::Power, |tx, _| lease.record_progress(tx, &recorded).map(TxEnd::Commit))?;
-        // After a power loss, the target branch must never name a commit that is missing.
-        repository.flush()?;
-        match target.advance(&to) {
-            Ok(()) => {
-                repository.flush()?;
-                return record_landing(session, lease, plan, &step);
+        let tip = branch_tip(repository, &require_run_git(run)?.branch)?;
+        for _ in 0..MOVES_MAX {
+            let target = self.target()?;
+            if let Some(step) = &self.plan.step {
+                if repository.is_ancestor(&to_commit_id(&step.to)?, &target.tip)? {
+                    repository.flush()?;
+                    return self.record_landing(session);
+                }
+                self.undo_step()?;
             }
-            // Another process moved the target branch.
-            Err(GitError::RefMoved { found: Some(_), .. }) => {}
-            Err(error) => return Err(error.into()),
+            let to = match repository.commit_relation(&target.tip, &tip)? {
+                CommitRelation::UpToDate => return Ok(false),
+                CommitRelation::FastForward => tip.clone(),
+                CommitRelation::Diverged => merge_onto(repository, run, &self.plan, &target.tip, &tip)?,
+            };
+            target.check_advance(&to)?;
+            if to != tip {
+                check_landing(session, run, &to, &self.plan.onto)?;
+            }
+            self.record_step(session, &target.tip, &to)?;
+            // After a power loss, the target branch must never name a commit that is missing.
+            repository.flush()?;
+            match target.advance(&to) {
+                Ok(()) => {
+                    repository.flush()?;
+                    return self.record_landing(session);
+                }
+                // Another process moved the target branch.
+                Err(GitError::RefMoved { found: Some(_), .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(GitError::Busy.into())
     }
-    Err(GitError::Busy.into())
+
+    /// The target branch at its present commit.
+    fn target(&self) -> Result<TrackedBranch<'a>, Error> {
+        let tip = branch_tip(self.repository, &self.plan.onto)?;
+        TrackedBranch::new(self.repository, &self.plan.onto, tip)
+    }
+
+    /// Moves the files of the checkout back that an interrupted step has moved, if there was one.
+    fn undo_step(&self) -> Result<(), Error> {
+        let Some(step) = &self.plan.step else { return Ok(()) };
+        let target = self.target()?;
+        let (from, to) = (to_commit_id(&step.from)?, to_commit_id(&step.to)?);
+        if target.tip == from {
+            target.undo_step(&from, &to)?;
+        }
+        Ok(())
+    }
+
+    /// Records the step of the target branch before it is taken.
+    fn record_step(&mut self, session: &mut Session, from: &CommitId, to: &CommitId) -> Result<(), Error> {
+        self.plan.step = Some(BranchStep { from: to_stored_commit(from), to: to_stored_commit(to) });
+        let recorded = Effect::LandRun(Some(self.plan.clone()));
+        session.write(WriteDurability::Power, |tx, _| {
+            self.lease.record_progress(tx, &recorded).map(TxEnd::Commit)
+        })
+    }
+
+    /// Records that the target branch has moved.
+    fn record_landing(&self, session: &mut Session) -> Result<bool, Error> {
+        let (plan, lease) = (&self.plan, self.lease);
+        let Some(step) = &plan.step else { return Ok(false) };
+        tool_transaction(session, |unit| {
+            if !lease.complete(unit.tx)? {
+                return Ok(true);
+            }
+            let data = vec![
+                ("onto", plan.onto.as_str().into()),
+                ("commit", step.to.as_str().into()),
+                ("from", step.from.as_str().into()),
+                ("partial", plan.partial.into()),
+            ];
+            let about = EventSubject::of_run(lease.run);
+            unit.append_event(EventKind::Landed, about, Some(plan.requested_by.clone()), data)?;
+            Ok(true)
+        })
+    }
 }
 
 /// Writes a commit that merges the run's branch with the target branch.
@@ -118,41 +165,6 @@ fn merge_onto(
     }
 }
 
-/// Refuses a checkout with uncommitted changes, or with untracked files that would be overwritten.
-fn require_clean_checkout(
-    repository: &Repository,
-    path: &Path,
-    from: &CommitId,
-    to: &CommitId,
-) -> Result<(), Error> {
-    let worktree = repository.open_worktree(path)?;
-    worktree.wait_until_unlocked()?;
-    if let Some(operation) = worktree.operation_in_progress() {
-        return Err(GitError::InProgress { path: path.to_owned(), operation }.into());
-    }
-    let dirty = worktree.read_status()?.dirty;
-    if dirty.is_empty() {
-        return Ok(());
-    }
-    let changed = repository.changed_paths(from, to)?;
-    let obstructing: Vec<String> = dirty
-        .iter()
-        .filter(|file| {
-            // An untracked file may stay where no tracked file takes its place.
-            let takes_place = |path: &PathBuf| path.starts_with(&file.path) || file.path.starts_with(path);
-            file.change != FileChangeKind::Untracked || changed.iter().any(takes_place)
-        })
-        .map(|file| escape::path_text(&file.path))
-        .collect();
-    if obstructing.is_empty() {
-        return Ok(());
-    }
-    let total = obstructing.len();
-    let files = obstructing.into_iter().take(FILES_NAMED).collect();
-    let tree = path.display().to_string();
-    Err(TreeRefusal::WorktreeDirty { thread: None, tree, files, total }.into())
-}
-
 /// Runs the run's checks on the merged tree.
 fn check_landing(session: &mut Session, run: &Run, at: &CommitId, onto: &str) -> Result<(), Error> {
     let specs = checks::check_specs(&run.rules.verify, &[]);
@@ -171,29 +183,6 @@ fn check_landing(session: &mut Session, run: &Run, at: &CommitId, onto: &str) ->
     }
     let subject = format!("{} merged with {onto}", run.name);
     Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
-}
-
-/// Records that the target branch has moved.
-fn record_landing(
-    session: &mut Session,
-    lease: &EffectLease,
-    plan: &LandingPlan,
-    step: &BranchStep,
-) -> Result<bool, Error> {
-    tool_transaction(session, |unit| {
-        if !lease.complete(unit.tx)? {
-            return Ok(true);
-        }
-        let data = vec![
-            ("onto", plan.onto.as_str().into()),
-            ("commit", step.to.as_str().into()),
-            ("from", step.from.as_str().into()),
-            ("partial", plan.partial.into()),
-        ];
-        let about = EventSubject::of_run(lease.run);
-        unit.append_event(EventKind::Landed, about, Some(plan.requested_by.clone()), data)?;
-        Ok(true)
-    })
 }
 
 /// Merges accepted attempts into the run's branch, in a run whose tasks are done before they are merged.
