@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::branch::MoveObstacle;
+use super::move_obstacle::MoveObstacle;
 use super::name::{CommitId, RefName};
 use super::status::DirtyFile;
 use crate::limit::GIT_VERSION_MIN;
@@ -211,6 +211,18 @@ impl GitError {
         move |source| Self::Io { doing, path, source: Arc::new(source) }
     }
 
+    /// Returns the error for an obstacle to the move of a branch.
+    pub(crate) fn branch_held(branch: &RefName, obstacle: MoveObstacle) -> Self {
+        Self::BranchHeld { branch: branch.clone(), obstacle: Box::new(obstacle) }
+    }
+
+    /// Returns the error for a lock file that exists.
+    pub(crate) fn held_by_lock(branch: &RefName, lock: PathBuf) -> Self {
+        let written = lock.symlink_metadata().and_then(|metadata| metadata.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
+        Self::branch_held(branch, MoveObstacle::Locked { lock, age })
+    }
+
     /// Returns the cause of the failure.
     #[must_use]
     pub fn failure_cause(&self) -> GitFailureCause {
@@ -242,9 +254,24 @@ impl GitFailureCause {
     }
 }
 
+/// Parses the path of a lock that exists already from git's error message.
+pub(crate) fn parse_existing_lock(stderr: &str) -> Option<PathBuf> {
+    let (before, _) = stderr.split_once("': File exists")?;
+    let (_, path) = before.rsplit_once("Unable to create '")?;
+    Some(PathBuf::from(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_existing_lock_is_parsed() {
+        let stderr =
+            "fatal: Unable to create '/r/it's/.git/index.lock': File exists.\n\nAnother git process seems…";
+        assert_eq!(parse_existing_lock(stderr), Some(PathBuf::from("/r/it's/.git/index.lock")));
+        assert_eq!(parse_existing_lock("fatal: Unable to create '/r/index.lock': Permission denied"), None);
+    }
 
     #[test]
     fn causes_are_determined_from_stderr() {

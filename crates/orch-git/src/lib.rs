@@ -19,6 +19,7 @@ mod index;
 mod isolated;
 mod limit;
 mod merge;
+mod move_obstacle;
 mod name;
 mod program;
 mod ref_removal;
@@ -38,13 +39,14 @@ extern crate self as orch_git;
 #[path = "../tests/it/test_host.rs"]
 mod test_host;
 
-pub use branch::{BranchMove, MoveObstacle};
+pub use branch::BranchMove;
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
 pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use isolated::IsolatedCheckout;
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
+pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
 pub use reference::RefTip;

@@ -2,12 +2,9 @@
 //!
 //! `git branch` is never used: it edits the configuration that all worktrees share, and fails when its lock is held.
 
-use std::path::Path;
-
-use super::branch::{BranchMove, held_by_lock, parse_existing_lock};
 use super::error::{GitError, GitFailureCause};
 use super::name::{CommitId, RefName};
-use super::program::{GitCommand, RunningCommand};
+use super::program::GitCommand;
 use super::repository::Repository;
 
 /// The setting under which git flushes a file before it renames it into place, so that a reference is never left empty.
@@ -69,34 +66,6 @@ impl Repository {
     ) -> Result<(), GitError> {
         let result = self.update_refs(&[RefUpdate::Move { reference, new, old }]);
         self.check_ref_moved(result, reference, old)
-    }
-
-    /// Locks a branch at the expected commit, so that a move of it cannot fail any more.
-    ///
-    /// The log of the `HEAD` with this git directory gets an entry if it stands for the branch.
-    ///
-    /// # Errors
-    /// `RefMoved` if the branch is at another commit.
-    pub(super) fn prepare_ref_move(
-        &self,
-        git_dir: &Path,
-        step: &BranchMove<'_>,
-    ) -> Result<PreparedMove, GitError> {
-        let words = ["update-ref", "--no-deref", "--stdin", "-z", "-m", step.message];
-        let command = self.with_identity(self.git_dir_command(git_dir, words))?.with_config(DURABLE);
-        let mut running = command.start()?;
-        let update = RefUpdate::Move { reference: step.branch, new: step.to, old: step.from };
-        let input = format!("start\0{}prepare\0", format_ref_update(&update));
-        if running.exchange(input.as_bytes(), b"prepare: ok\n")? {
-            return Ok(PreparedMove { running });
-        }
-        let error = running.finish(b"")?.into_error();
-        if let GitError::Failed { stderr, .. } = &error
-            && let Some(lock) = parse_existing_lock(stderr)
-        {
-            return Err(held_by_lock(step.branch, lock));
-        }
-        Err(self.moved_or(error, step.branch, step.from)?)
     }
 
     /// Deletes a reference at an expected commit; a missing reference is not an error.
@@ -165,7 +134,7 @@ impl Repository {
     }
 
     /// Returns `RefMoved` if the reference is not at the expected commit, else the error, which has another cause.
-    fn moved_or(
+    pub(super) fn moved_or(
         &self,
         error: GitError,
         reference: &RefName,
@@ -193,30 +162,6 @@ impl Repository {
     }
 }
 
-/// A locked reference that is about to move; the lock is released when this process ends.
-#[derive(Debug)]
-#[must_use = "the reference is locked until the move is committed or aborted"]
-pub(super) struct PreparedMove {
-    running: RunningCommand,
-}
-
-impl PreparedMove {
-    /// Moves the reference.
-    pub(super) fn commit(self) -> Result<(), GitError> {
-        self.finish(b"commit\0")
-    }
-
-    /// Leaves the reference where it is.
-    pub(super) fn abort(self) -> Result<(), GitError> {
-        self.finish(b"abort\0")
-    }
-
-    fn finish(self, input: &[u8]) -> Result<(), GitError> {
-        let output = self.running.finish(input)?;
-        if output.exit_code() == Some(0) { Ok(()) } else { Err(output.into_error()) }
-    }
-}
-
 /// One change in a reference transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RefUpdate<'a> {
@@ -234,7 +179,8 @@ fn ref_transaction_input(updates: &[RefUpdate<'_>]) -> String {
     text + "commit\0"
 }
 
-fn format_ref_update(update: &RefUpdate<'_>) -> String {
+/// Formats one change in the input of `update-ref --stdin -z`.
+pub(super) fn format_ref_update(update: &RefUpdate<'_>) -> String {
     match update {
         RefUpdate::Create { reference, new } => format!("create {}\0{new}\0", reference.as_str()),
         RefUpdate::Move { reference, new, old } => format!("update {}\0{new}\0{old}\0", reference.as_str()),

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{MoveObstacle, held};
 use crate::error::GitError;
+use crate::move_obstacle::MoveObstacle;
 use crate::name::RefName;
 use crate::repository::Repository;
 use crate::worktree::{RegisteredWorktree, Worktree, parse_path_file};
@@ -25,11 +25,11 @@ impl Repository {
     pub(super) fn find_checkout(&self, branch: &RefName) -> Result<Option<Worktree<'_>>, GitError> {
         let mut found = Vec::new();
         for checkout in self.find_all_checkouts(branch)? {
-            found.push(checkout.map_err(|obstacle| held(branch, obstacle))?);
+            found.push(checkout.map_err(|obstacle| GitError::branch_held(branch, obstacle))?);
         }
         if found.len() > 1 {
             let tops = found.iter().map(|checkout| checkout.top_level().to_owned()).collect();
-            return Err(held(branch, MoveObstacle::CheckedOutTwice { tops }));
+            return Err(GitError::branch_held(branch, MoveObstacle::CheckedOutTwice { tops }));
         }
         Ok(found.pop())
     }

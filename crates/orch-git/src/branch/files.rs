@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{MoveObstacle, held};
-use crate::error::GitError;
+use crate::error::{GitError, parse_existing_lock};
 use crate::index::{TemporaryIndex, to_file_path};
+use crate::move_obstacle::MoveObstacle;
 use crate::name::{CommitId, RefName};
 use crate::program::split_nul;
 use crate::worktree::{RepositoryLock, Worktree, pause_before_retry};
@@ -32,7 +32,7 @@ enum MoveMode {
     Write,
 }
 
-/// The checkout of a branch, whose files no other process of ours writes.
+/// The checkout of a branch, whose files are locked against other orch processes.
 #[derive(Debug)]
 pub(super) struct LockedCheckout<'a> {
     worktree: &'a Worktree<'a>,
@@ -41,7 +41,7 @@ pub(super) struct LockedCheckout<'a> {
 }
 
 impl<'a> LockedCheckout<'a> {
-    /// Waits for other processes of ours that write the files.
+    /// Waits for other orch processes that write the files.
     pub(super) fn acquire(worktree: &'a Worktree<'a>, branch: &'a RefName) -> Result<Self, GitError> {
         let lock = worktree.repository.lock_tree(worktree.top_level())?;
         Ok(Self { worktree, branch, lock })
@@ -107,7 +107,7 @@ impl<'a> LockedCheckout<'a> {
             }
             let Some(lock) = parse_existing_lock(&output.stderr) else { return Err(output.into_error()) };
             if Instant::now() >= deadline {
-                return Err(held_by_lock(self.branch, lock));
+                return Err(GitError::held_by_lock(self.branch, lock));
             }
             pause_before_retry();
         }
@@ -139,7 +139,7 @@ impl<'a> LockedCheckout<'a> {
     /// Returns the error for files with changes.
     fn held_by(&self, files: Vec<PathBuf>) -> GitError {
         let top = self.worktree.top_level().to_owned();
-        held(self.branch, MoveObstacle::Changed { top, files })
+        GitError::branch_held(self.branch, MoveObstacle::Changed { top, files })
     }
 
     /// Returns the files with changes that a move would overwrite or delete.
@@ -274,31 +274,9 @@ fn collect_files_at(top: &Path, path: &Path, present: &mut Vec<PathBuf>) -> Resu
     Ok(())
 }
 
-/// Parses the path of a lock that exists already from git's error message.
-pub(crate) fn parse_existing_lock(stderr: &str) -> Option<PathBuf> {
-    let (before, _) = stderr.split_once("': File exists")?;
-    let (_, path) = before.rsplit_once("Unable to create '")?;
-    Some(PathBuf::from(path))
-}
-
-/// Returns the error for a lock that exists.
-pub(crate) fn held_by_lock(branch: &RefName, lock: PathBuf) -> GitError {
-    let written = lock.symlink_metadata().and_then(|metadata| metadata.modified());
-    let age = written.ok().and_then(|written| written.elapsed().ok());
-    held(branch, MoveObstacle::Locked { lock, age })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_existing_lock_is_parsed() {
-        let stderr =
-            "fatal: Unable to create '/r/it's/.git/index.lock': File exists.\n\nAnother git process seems…";
-        assert_eq!(parse_existing_lock(stderr), Some(PathBuf::from("/r/it's/.git/index.lock")));
-        assert_eq!(parse_existing_lock("fatal: Unable to create '/r/index.lock': Permission denied"), None);
-    }
 
     #[test]
     fn files_at_below_and_above_an_added_path_are_found() {

@@ -2,121 +2,28 @@
 //!
 //! The reference is locked first, at the commit that the caller expects.
 //! Under that lock the checkouts are looked up and the files are moved; then the reference moves.
-//! Whoever is killed in between leaves the files moved and the branch not: [`Repository::undo_branch_move`] moves them
-//! back.
-//! `checkouts` finds the checkouts of a branch, and `files` moves their files.
+//! A process that is killed in between leaves the files moved and the branch not: [`Repository::undo_branch_move`] moves
+//! them back.
+//! `checkouts` finds the checkouts of a branch, `files` moves their files, and `prepared_move` locks the reference.
 
 mod checkouts;
 mod files;
+mod prepared_move;
+mod step;
 
-use std::fmt;
+pub use step::BranchMove;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::error::GitError;
-use super::name::{CommitId, RefName};
-use super::reference::PreparedMove;
+use super::name::RefName;
 use super::repository::Repository;
 use super::worktree::Worktree;
 use files::LockedCheckout;
-pub(super) use files::{held_by_lock, parse_existing_lock};
+use prepared_move::PreparedMove;
 
 /// How often the checkout is looked up again because it changed while the reference was being locked.
 const LOOKUPS_MAX: u32 = 10;
-
-/// A move of a branch from the commit that it is expected at to a descendant.
-#[derive(Clone, Copy, Debug)]
-pub struct BranchMove<'a> {
-    /// The branch; a symbolic reference is followed.
-    pub branch: &'a RefName,
-    /// The expected commit.
-    pub from: &'a CommitId,
-    /// The new commit.
-    pub to: &'a CommitId,
-    /// The message for the logs of the references.
-    pub message: &'a str,
-}
-
-/// Why a branch cannot move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MoveObstacle {
-    /// Files that would change have changes which are not committed.
-    Changed {
-        /// The top of the checkout.
-        top: PathBuf,
-        /// The files, relative to it.
-        files: Vec<PathBuf>,
-    },
-    /// An operation on the branch is in progress.
-    InProgress {
-        /// The top of the checkout.
-        top: PathBuf,
-        /// The operation.
-        operation: &'static str,
-    },
-    /// The branch is checked out more than once.
-    CheckedOutTwice {
-        /// The tops of the checkouts.
-        tops: Vec<PathBuf>,
-    },
-    /// The repository has the branch checked out, but is configured as bare.
-    WronglyBare {
-        /// The git directory.
-        git_dir: PathBuf,
-    },
-    /// The files of the checkout cannot be reached.
-    OutOfReach {
-        /// The folder where they should be, or the git directory.
-        path: PathBuf,
-    },
-    /// Another git command holds a lock, or has left it behind.
-    Locked {
-        /// The lock file.
-        lock: PathBuf,
-        /// How old it is.
-        age: Option<Duration>,
-    },
-}
-
-impl MoveObstacle {
-    /// Returns the paths that it is about.
-    #[must_use]
-    pub fn paths(&self) -> &[PathBuf] {
-        match self {
-            Self::Changed { files: paths, .. } | Self::CheckedOutTwice { tops: paths } => paths,
-            Self::InProgress { top: path, .. }
-            | Self::WronglyBare { git_dir: path }
-            | Self::OutOfReach { path }
-            | Self::Locked { lock: path, .. } => std::slice::from_ref(path),
-        }
-    }
-}
-
-impl fmt::Display for MoveObstacle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed { top, .. } => {
-                write!(formatter, "{} has uncommitted changes in files that would change", top.display())
-            }
-            Self::InProgress { top, operation } => {
-                write!(formatter, "a {operation} of it is in progress in {}", top.display())
-            }
-            Self::CheckedOutTwice { .. } => formatter.write_str("it is checked out more than once"),
-            Self::WronglyBare { git_dir } => {
-                write!(formatter, "it is checked out, but core.bare is true in {}", git_dir.display())
-            }
-            Self::OutOfReach { path } => {
-                write!(formatter, "the files of its checkout were not found at {}", path.display())
-            }
-            Self::Locked { lock, .. } => write!(formatter, "the lock {} exists", lock.display()),
-        }
-    }
-}
-
-/// Returns the error for an obstacle.
-fn held(branch: &RefName, obstacle: MoveObstacle) -> GitError {
-    GitError::BranchHeld { branch: branch.clone(), obstacle: Box::new(obstacle) }
-}
 
 impl Repository {
     /// Returns the branch that a name stands for: the end of a chain of symbolic references, usually the name itself.
@@ -161,7 +68,7 @@ impl Repository {
                 worktree.as_ref().map(|found| LockedCheckout::acquire(found, branch)).transpose()?;
             let git_dir = worktree.as_ref().map(Worktree::git_dir);
             let prepared = self.prepare_ref_move(git_dir.unwrap_or(self.common_dir()), &step)?;
-            // Somebody may have switched to the branch or to another one meanwhile.
+            // The user may have switched to the branch or to another one meanwhile.
             let is_same =
                 self.find_checkout(branch).map(|found| found.as_ref().map(Worktree::git_dir) == git_dir);
             if let Ok(true) = is_same {

@@ -104,8 +104,8 @@ fn the_files_move_with_the_branch_and_other_changes_stay() {
 
 #[test]
 fn only_files_that_would_change_are_obstacles() {
-    type Prepare = fn(&MoveFixture);
-    let cases: [(Prepare, &[&str]); 9] = [
+    type PrepareCase = fn(&MoveFixture);
+    let cases: [(PrepareCase, &[&str]); 9] = [
         (|fixture| fixture.git.write("a.txt", "mine\n"), &["a.txt"]),
         (
             |fixture| {
@@ -151,8 +151,8 @@ fn a_change_that_is_the_same_as_the_new_commit_is_no_obstacle() {
 
 #[test]
 fn an_operation_in_progress_holds_its_branch() {
-    type Begin = fn(&GitFixture);
-    let cases: [(Begin, &str); 5] = [
+    type BeginOperation = fn(&GitFixture);
+    let cases: [(BeginOperation, &str); 5] = [
         (
             |git| {
                 git.git(["switch", "--quiet", "--create", "other", "HEAD~1"]);
@@ -273,8 +273,8 @@ fn the_checkout_may_be_a_linked_worktree() {
 #[test]
 fn a_checkout_is_found_wherever_its_git_folder_is() {
     // Its own folder, a separate one, that of a submodule, and files that a setting puts elsewhere.
-    type Arrange = fn(&GitFixture) -> PathBuf;
-    let cases: [Arrange; 3] = [
+    type ArrangeFolders = fn(&GitFixture) -> PathBuf;
+    let cases: [ArrangeFolders; 3] = [
         |git| {
             let separate = git.beside("separate.git");
             git.git(["init", "--quiet", "--separate-git-dir", separate.to_str().unwrap()]);
@@ -472,8 +472,8 @@ fn a_sparse_checkout_stays_sparse() {
 /// Leaves the files as a move does that was interrupted at any point.
 #[test]
 fn an_interrupted_move_is_undone() {
-    type Interrupt = fn(&MoveFixture);
-    let cases: [(Interrupt, &str); 6] = [
+    type InterruptMove = fn(&MoveFixture);
+    let cases: [(InterruptMove, &str); 6] = [
         (|_| {}, ""),
         // All files and the index were written.
         (
