@@ -2,7 +2,7 @@
 
 use orch_core::limit;
 use orch_core::operation_failure::{OperationFailure, OperationFaultCause};
-use orch_core::refusal::{Refusal, TreeRefusal};
+use orch_core::refusal::{BranchObstacle, Refusal, TreeRefusal};
 use orch_git::{GitError, GitFailureCause};
 use orch_store::Fault;
 
@@ -43,6 +43,17 @@ pub fn describe_failure(error: &Error) -> Option<OperationFailure> {
         Error::Store(fault) => failure.cause = store_fault_cause(fault),
         Error::Refused(Refusal::Tree(TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. })) => {
             failure.cause = OperationFaultCause::Missing;
+        }
+        Error::Refused(Refusal::Tree(TreeRefusal::BranchHeld { obstacle, .. })) => {
+            failure.cause = match obstacle {
+                BranchObstacle::Locked { .. } => OperationFaultCause::Locked,
+                _ => OperationFaultCause::TreeDirty,
+            };
+            failure.path = obstacle.paths().first().cloned();
+        }
+        Error::Refused(Refusal::Tree(TreeRefusal::WorktreeDirty { tree, .. })) => {
+            failure.cause = OperationFaultCause::TreeDirty;
+            failure.path = Some(tree.clone());
         }
         Error::Refused(_) | Error::TimedOut(_) | Error::Entropy(_) => {}
     }
