@@ -21,6 +21,7 @@ pub mod environment;
 pub mod group;
 pub mod identity;
 pub mod limit;
+pub mod mailbox;
 mod memory_limit;
 mod pidfd;
 mod poll;
