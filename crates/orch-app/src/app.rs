@@ -14,6 +14,7 @@ use orch_store::StoreLocation;
 
 use crate::environment::{self, IsolatedEnvironment, VariableSource};
 use crate::error::AppError;
+use crate::relay::RelayClient;
 use crate::values;
 
 /// How a door finds the agent who calls it.
@@ -100,6 +101,10 @@ impl<'a> App<'a> {
     /// Adds a warning, a full sentence.
     pub fn add_warning(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
+    }
+
+    pub(crate) fn add_warnings(&mut self, warnings: Vec<String>) {
+        self.warnings.extend(warnings);
     }
 
     /// Returns the warnings that belong to the answer.
@@ -351,7 +356,25 @@ impl App<'_> {
         Ok((self.session.as_mut().ok_or_else(store_not_open)?, opened))
     }
 
+    /// Returns the relay of the worker that calls, unless the call names a store.
+    pub(crate) fn relay(&self) -> Result<Option<RelayClient>, AppError> {
+        if self.named_store()?.is_some() {
+            return Ok(None);
+        }
+        Ok(self
+            .environment
+            .raw_variable(environment::RELAY)
+            .filter(|folder| !folder.is_empty())
+            .map(|folder| RelayClient::new(folder.into())))
+    }
+
     fn find_store(&self) -> Result<StoreLocation, AppError> {
+        if self.relay()?.is_some() {
+            return Err(AppError::not_permitted(&format!(
+                "{} is not for workers: this one reaches the store through its wrapper, which performs show, progress, ask, wait, ack, renew, done, fail and release of its own thread, and orch task show and orch diff of its task and of those that it depends on.",
+                self.command
+            )));
+        }
         let named = self.named_store()?;
         let folder = match &named {
             // The folder of a worker may be deleted; an absolute location does not need it.
@@ -383,6 +406,10 @@ impl App<'_> {
             Some(named) => Ok(Some(named.clone())),
             None => self.environment.variable_text(environment::STORE),
         }
+    }
+
+    pub(crate) fn allows_network_fs(&self) -> bool {
+        self.options.allow_network_fs
     }
 
     fn open_options(&self) -> OpenOptions {

@@ -19,6 +19,9 @@ pub const THREAD: &str = "INBOX_THREAD";
 /// The token of that thread's lease.
 pub const LEASE: &str = "INBOX_LEASE";
 
+/// The folder through which a supervised worker reaches the store.
+pub const RELAY: &str = "INBOX_RELAY";
+
 /// Looks variables up.
 pub trait VariableSource {
     /// Returns the raw value of a variable.

@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod naming;
 pub mod orch;
 mod plan_file;
+pub mod relay;
 pub mod request;
 pub mod values;
 

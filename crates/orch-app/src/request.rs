@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::app::App;
 use crate::error::AppError;
 use crate::fingerprint;
+use crate::relay::RelayClient;
 
 /// A request of an agent, with every default filled in and every file read.
 ///
@@ -27,6 +28,11 @@ pub trait Request: Serialize {
     /// # Errors
     /// The operation was refused or failed, or the request id was used with another request.
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<Self::View>;
+
+    /// Sends the request to the wrapper of the worker that makes it; `None` for what a worker may not ask.
+    fn relay(&self, _relay: &RelayClient, _request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        None
+    }
 }
 
 /// The answer of a request.
@@ -84,6 +90,13 @@ impl App<'_> {
     /// # Errors
     /// The operation was refused or failed, or the request id was used with another request.
     pub fn answer<R: Request>(&mut self, request: &R, request_id: Option<&str>) -> Answer<R::View> {
+        if let Some(relay) = self.relay()? {
+            let answer = request.relay(&relay, request_id);
+            self.add_warnings(relay.take_warnings());
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
         let keyed = match request_id {
             Some(id) => Some((id, fingerprint::fingerprint(R::COMMAND, request)?)),
             None => None,

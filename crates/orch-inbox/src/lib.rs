@@ -17,6 +17,7 @@ pub mod liveness;
 pub mod page;
 pub mod progress;
 pub mod receipt;
+pub mod relay_folder;
 pub mod release;
 pub mod renew;
 pub mod reply;

@@ -13,7 +13,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 ///
 /// # Errors
 /// `Entropy`: the system returned no random bytes.
-pub(crate) fn random_token() -> Result<String, Error> {
+pub fn random_token() -> Result<String, Error> {
     let mut bytes = [0_u8; 20];
     getrandom::fill(&mut bytes).map_err(|error| Error::Entropy(std::io::Error::other(error)))?;
     Ok(encode_token(&bytes))

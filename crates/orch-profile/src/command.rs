@@ -20,6 +20,8 @@ pub enum CommandPlaceholder {
     Session,
     /// The folder of the store, which the worker must be able to write.
     StoreDir,
+    /// `{relay_dir}`
+    RelayDir,
     /// The worktree's git directory.
     GitDir,
     /// The git directory that all worktrees share.
@@ -32,12 +34,13 @@ pub enum CommandPlaceholder {
 
 impl CommandPlaceholder {
     /// All placeholders.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Worktree,
         Self::Brief,
         Self::BriefFile,
         Self::Session,
         Self::StoreDir,
+        Self::RelayDir,
         Self::GitDir,
         Self::GitCommonDir,
         Self::Inbox,
@@ -53,6 +56,7 @@ impl CommandPlaceholder {
             Self::BriefFile => "brief_file",
             Self::Session => "session",
             Self::StoreDir => "store_dir",
+            Self::RelayDir => "relay_dir",
             Self::GitDir => "git_dir",
             Self::GitCommonDir => "git_common_dir",
             Self::Inbox => "inbox",
@@ -242,6 +246,8 @@ pub struct PlaceholderValues<'a> {
     pub session: Option<&'a str>,
     /// The folder of the store.
     pub store_dir: &'a Path,
+    /// The folder through which the worker reaches the store, unless it opens the store itself.
+    pub relay_dir: Option<&'a Path>,
     /// The worktree's git directory, inside a repository.
     pub git_dir: Option<&'a Path>,
     /// The git directory that all worktrees share, inside a repository.
@@ -261,6 +267,7 @@ impl<'a> PlaceholderValues<'a> {
             CommandPlaceholder::BriefFile => self.brief_file.as_os_str(),
             CommandPlaceholder::Session => OsStr::new(self.session.ok_or(missing)?),
             CommandPlaceholder::StoreDir => self.store_dir.as_os_str(),
+            CommandPlaceholder::RelayDir => self.relay_dir.ok_or(missing)?.as_os_str(),
             CommandPlaceholder::GitDir => self.git_dir.ok_or(missing)?.as_os_str(),
             CommandPlaceholder::GitCommonDir => self.git_common_dir.ok_or(missing)?.as_os_str(),
             CommandPlaceholder::Inbox => self.inbox.as_os_str(),
@@ -297,6 +304,7 @@ mod tests {
             brief_file: Path::new("/store/brief"),
             session: None,
             store_dir: Path::new("/store"),
+            relay_dir: Some(Path::new("/tmp/orch-1/a-th-1")),
             git_dir: Some(Path::new("/repo/.git/worktrees/a")),
             git_common_dir: None,
             inbox: Path::new("/bin/inbox"),

@@ -33,7 +33,7 @@ pub use events::{
     SessionTotals, TextRule, TokenCounts, TokenRule, UsdMicros,
 };
 pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, ProcessExit};
-pub use profile::{BriefDelivery, Profile, ResponsibleParty, TemplateSource, session_uuid};
+pub use profile::{BriefDelivery, Profile, ResponsibleParty, StoreAccess, TemplateSource, session_uuid};
 pub use registry::{ProfileReference, ProfileRegistry};
 pub use text_file::TextFileError;
 pub use variables::{PassedVariables, VariableError, VariableName, VariableSettings};

@@ -35,6 +35,8 @@ pub struct Profile {
     pub commit: ResponsibleParty,
     /// Who reports the result.
     pub report: ResponsibleParty,
+    /// How the client reaches the store.
+    pub store: StoreAccess,
     /// Environment variables that the client inherits, in addition to the default ones.
     pub passing: PassedVariables,
     /// Environment variables that the profile sets.
@@ -70,6 +72,17 @@ pub enum ResponsibleParty {
     Worker,
     /// The wrapper, after the client exited.
     Tool,
+}
+
+/// How a worker reaches the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreAccess {
+    /// Through the relay of its wrapper, which performs what concerns its own work.
+    #[default]
+    Relay,
+    /// By opening it, like any other process of the user: for scripts that are trusted.
+    Direct,
 }
 
 /// Where a brief's template comes from.

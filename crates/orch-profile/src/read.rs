@@ -16,7 +16,7 @@ use super::error::{FieldProblem, ProfileError, ProfileOrigin};
 use super::events::EventRules;
 use super::exit_meaning::ExitTable;
 use super::limit;
-use super::profile::{BriefDelivery, Profile, ResponsibleParty, TemplateSource};
+use super::profile::{BriefDelivery, Profile, ResponsibleParty, StoreAccess, TemplateSource};
 use super::variables::{PassedVariables, VariableSettings};
 
 /// The fields of a profile file.
@@ -34,6 +34,8 @@ struct ProfileFile {
     commit: ResponsibleParty,
     #[serde(default)]
     report: ResponsibleParty,
+    #[serde(default)]
+    store: StoreAccess,
     #[serde(default)]
     environment: PassedVariables,
     #[serde(default)]
@@ -184,6 +186,7 @@ fn build_profile(
         brief,
         commit: file.commit,
         report: file.report,
+        store: file.store,
         passing: file.environment,
         settings: file.set,
         grace: file.grace.map_or(limit::GRACE_DEFAULT, |grace| grace.0),

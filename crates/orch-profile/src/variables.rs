@@ -18,6 +18,8 @@ pub const THREAD: &str = "INBOX_THREAD";
 pub const LEASE: &str = "INBOX_LEASE";
 /// The location of the store.
 pub const STORE: &str = "ORCH_STORE";
+/// The folder through which it reaches the store.
+pub const RELAY: &str = "INBOX_RELAY";
 /// Its run.
 pub const RUN: &str = "ORCH_RUN";
 /// Its task.

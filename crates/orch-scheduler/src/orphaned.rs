@@ -12,7 +12,9 @@ use super::thread_reconcile::mark_thread_lost;
 use super::unit_of_work::{TaskTransition, UnitOfWork};
 use orch_inbox::kept_report::{DeliveredEnd, deliver_kept_report};
 use orch_inbox::liveness::{TAG, WrapperLiveness, wrapper_liveness};
+use orch_inbox::relay_folder::{LEASE_LOST, relay_folder};
 use orch_inbox::{Error, Session};
+use orch_process::mailbox::close_mailbox;
 use orch_process::{Tag, terminate_tagged};
 
 /// Terminates the processes of a worker whose wrapper was killed, delivers its report if one is kept, and else frees its work.
@@ -27,6 +29,8 @@ pub fn reap_worker(session: &mut Session, row: &Worker) -> Result<Vec<TaskTransi
         Some(DeliveredEnd::GivenBack) => WorkerOutcome::Stopped,
         None => WorkerOutcome::Gone,
     };
+    // A process that was not found learns here that its work is lost.
+    let _ = close_mailbox(&relay_folder(session.store_folder(), row.thread), LEASE_LOST);
     tool_transaction(session, |unit| {
         let current = worker::load(unit.tx, row.thread)?;
         let is_current = |current: &Worker| current.process == row.process && current.end.is_none();

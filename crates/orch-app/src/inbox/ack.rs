@@ -6,6 +6,7 @@ use orch_inbox::ack::{MessageAckRequest, acknowledge_messages};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Acknowledges an agent's messages up to one.
@@ -25,5 +26,11 @@ impl Request for AcknowledgeMessages {
         let request = MessageAckRequest { agent: self.agent.clone(), through: self.through };
         let view = |cursor: &MessageId| MessageAckResponse { cursor: cursor.to_string() };
         app.change(key, view, |session, receipt| acknowledge_messages(session, receipt, &request))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof::default();
+        let request = RelayRequest::Ack { through: self.through.0 };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -9,6 +9,7 @@ use orch_inbox::{Error, WaitTarget};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Asks a question, or attaches to the open question with the same text.
@@ -57,6 +58,19 @@ impl Request for AskQuestion {
                 asked => asked,
             }
         })
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request = RelayRequest::Ask {
+            question: self.question.clone(),
+            options: self.options.clone(),
+            default: self.default.clone(),
+            default_after_ms: self.default_after.map(|span| span.0),
+            wait_ms: self.wait.map(|span| span.0),
+            empty_ok: self.empty_ok,
+        };
+        Some(relay.exchange(proof, request_id, request))
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::view::close_response;
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Closes a thread as done.
@@ -57,5 +58,17 @@ impl Request for ReportDone {
             |closed| close_response(closed, self.full),
             |session, receipt| close_thread(session, receipt, &request),
         )
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request = RelayRequest::Done {
+            result: self.result.clone(),
+            payload: self.payload.clone(),
+            artifacts: self.artifacts.clone(),
+            snapshot: self.snapshot,
+            full: self.full,
+        };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

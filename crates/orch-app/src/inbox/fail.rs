@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::view::close_response;
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Closes a thread as failed.
@@ -43,5 +44,11 @@ impl Request for ReportFailure {
             |closed| close_response(closed, self.full),
             |session, receipt| close_thread(session, receipt, &request),
         )
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request = RelayRequest::Fail { reason: self.reason.clone(), last: self.last, full: self.full };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -7,6 +7,7 @@ use orch_inbox::progress::{ProgressOutcome, ProgressRequest, report_progress};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Reports progress and renews the lease.
@@ -42,5 +43,12 @@ impl Request for ReportProgress {
             messages: MessageView::from_messages(&progressed.unread.messages),
         };
         app.change(key, view, |session, receipt| report_progress(session, receipt, &request))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request =
+            RelayRequest::Progress { text: self.text.clone(), percent: self.percent, full: self.full };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::view::thread_response;
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Returns a thread to its queue.
@@ -26,5 +27,11 @@ impl Request for ReleaseThread {
         app.change(key, thread_response, |session, receipt| {
             release_thread(session, receipt, self.thread, &self.token)
         })
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request = RelayRequest::Release;
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -8,6 +8,7 @@ use orch_inbox::renew::{RenewOutcome, RenewRequest, renew_lease};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Renews the lease of a thread.
@@ -33,5 +34,11 @@ impl Request for RenewLease {
             messages: MessageView::from_messages(&renewed.unread.messages),
         };
         app.change(key, view, |session, receipt| renew_lease(session, receipt, &request))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: Some(&self.token) };
+        let request = RelayRequest::Renew { lease_ms: self.lease.map(|length| length.span().0) };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use orch_contract::inbox::WorkerRunResponse;
@@ -11,6 +12,7 @@ use orch_core::id::Slug;
 use orch_core::message::MessageKind;
 use orch_inbox::Error;
 use orch_inbox::claim::ClaimRequest;
+use orch_process::mailbox::MailboxHandler;
 use orch_process::reexec;
 use orch_profile::{BUILT_IN, ProfileError, ProfileReference, ProfileRegistry};
 use orch_supervisor::wrapper::{
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::ClaimWork;
 use crate::app::App;
 use crate::error::{AppError, error_chain, error_sentence};
+use crate::relay::RelayService;
 use crate::values;
 
 pub use orch_process::reexec::take_reexec_payload;
@@ -123,12 +126,18 @@ impl App<'_> {
     ) -> Result<WorkerRun, AppError> {
         let what = worker_source(launch, registry)?;
         let (open, store) = self.session_opener()?;
+        let allow_network_fs = self.allows_network_fs();
+        let relayed_store = store.clone();
+        let relay = move |binding| -> Arc<dyn MailboxHandler> {
+            Arc::new(RelayService { store: relayed_store.clone(), allow_network_fs, binding })
+        };
         let stop;
         let mut wrap = WrapperConfig {
             what,
             programs: own_programs()?,
             open: &open,
             store,
+            relay: &relay,
             limit: launch.limit_ms.map(|limit| Duration::from_millis(u64::try_from(limit).unwrap_or(0))),
             ends_silent: launch.end_silent,
             stop: None,

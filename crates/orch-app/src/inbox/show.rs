@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::view::thread_view;
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Paging, Reply, Request, RequestKey};
 
 /// Shows a thread with its messages, oldest first.
@@ -31,5 +32,11 @@ impl Request for ShowThread {
             total: shown.messages.total,
             next: shown.messages.next,
         }))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: Some(self.thread), token: None };
+        let request = RelayRequest::Show { limit: self.paging.limit, after: self.paging.after.clone() };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

@@ -10,6 +10,7 @@ use orch_inbox::{Error, WaitTarget};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Reply, Request, RequestKey};
 
 /// Waits for messages to an agent.
@@ -49,5 +50,17 @@ impl Request for WaitForMessages {
             waited => waited.map(|waited| (MessageView::from_messages(&waited.messages), waited.cursor))?,
         };
         Ok(Reply::new(MessageWaitResponse { messages, cursor: cursor.to_string() }))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof { thread: self.thread, token: None };
+        let request = RelayRequest::Wait {
+            kind: self.kind.map(|kind| kind.name().to_owned()),
+            after: self.after.map(|message| message.0),
+            timeout_ms: self.timeout.0,
+            limit: self.limit,
+            empty_ok: self.empty_ok,
+        };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

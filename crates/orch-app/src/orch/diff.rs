@@ -8,6 +8,8 @@ use orch_scheduler::diff::{AttemptDiff, DiffLimits, diff_attempt};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::naming;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Reply, Request, RequestKey};
 
 /// The most bytes of a diff that is printed as it is.
@@ -45,6 +47,20 @@ impl Request for DiffAttempt {
         let found = diff_attempt(app.session()?, &self.attempt, limits)?;
         let response = diff_response(&found);
         Ok(Reply::new(DiffOutput { response, bytes: found.patch.unwrap_or(found.stat) }))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<DiffOutput>> {
+        let request = RelayRequest::Diff {
+            attempt: naming::attempt_text(&self.attempt),
+            patch: self.patch,
+            bytes_max: self.bytes_max,
+        };
+        let answer = relay.exchange(RelayProof::default(), request_id, request);
+        Some(answer.map(|reply: Reply<DiffResponse>| {
+            let response = reply.data;
+            let bytes = response.diff.as_ref().unwrap_or(&response.stat).clone().into_bytes();
+            Reply::new(DiffOutput { response, bytes })
+        }))
     }
 }
 

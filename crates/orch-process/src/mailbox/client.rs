@@ -11,7 +11,7 @@ use super::folder::{
 };
 use super::watch::FolderWatch;
 
-/// How often the client looks whether the server still lives.
+/// How often the client checks that the server still lives.
 const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a request has no answer.

@@ -15,9 +15,9 @@ const LIMITS: MailboxLimits = MailboxLimits {
 };
 
 /// Answers with the request in capitals; `sleep` waits for ever.
-struct Shouting;
+struct ShoutingHandler;
 
-impl MailboxHandler for Shouting {
+impl MailboxHandler for ShoutingHandler {
     fn answer(&self, request: &[u8]) -> Vec<u8> {
         if request == b"sleep" {
             std::thread::sleep(Duration::from_secs(3_600));
@@ -46,7 +46,7 @@ impl TestMailbox {
     }
 
     fn serve(&self, limits: MailboxLimits) -> MailboxServer {
-        MailboxServer::start(&self.path(), limits, Arc::new(Shouting)).unwrap()
+        MailboxServer::start(&self.path(), limits, Arc::new(ShoutingHandler)).unwrap()
     }
 
     /// Puts a file into the requests as an attacker does, and returns the answer to it.
@@ -96,17 +96,23 @@ fn only_this_user_can_enter() {
         let mode = fs::metadata(place.path().join(folder)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{folder}");
     }
-    assert!(MailboxServer::start(&place.path(), LIMITS, Arc::new(Shouting)).is_err(), "it is served");
+    assert!(MailboxServer::start(&place.path(), LIMITS, Arc::new(ShoutingHandler)).is_err(), "it is served");
     let open = TestMailbox::new();
     fs::create_dir(open.path()).unwrap();
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(MailboxServer::start(&open.path(), LIMITS, Arc::new(Shouting)).is_err(), "others can enter");
+    assert!(
+        MailboxServer::start(&open.path(), LIMITS, Arc::new(ShoutingHandler)).is_err(),
+        "others can enter"
+    );
     let exposed = TestMailbox::new();
     fs::set_permissions(exposed.folder.path().join("home"), fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(MailboxServer::start(&exposed.path(), LIMITS, Arc::new(Shouting)).is_err(), "others see the parent");
+    assert!(
+        MailboxServer::start(&exposed.path(), LIMITS, Arc::new(ShoutingHandler)).is_err(),
+        "others see the parent"
+    );
     let linked = TestMailbox::new();
     symlink(place.folder.path(), linked.path()).unwrap();
-    assert!(MailboxServer::start(&linked.path(), LIMITS, Arc::new(Shouting)).is_err(), "a link");
+    assert!(MailboxServer::start(&linked.path(), LIMITS, Arc::new(ShoutingHandler)).is_err(), "a link");
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn placeholder_values<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
         brief_file: Path::new("/store/brief"),
         session,
         store_dir: Path::new("/repo/.git/orch"),
+        relay_dir: None,
         git_dir: None,
         git_common_dir: None,
         inbox: Path::new("/bin/inbox"),
@@ -105,7 +106,7 @@ fn problems_of_commands_have_a_line_and_a_field() {
             "name = 'x'\ncommand = [\n  'a',\n  '{worktre}',\n]\n",
             4,
             Some("command.1"),
-            "`{worktre}` is not a placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} \
+            "`{worktre}` is not a placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} {relay_dir} \
              {git_dir} {git_common_dir} {inbox} {orch}, and a brace is written {{ or }}",
         ),
         ("name = 'x'\ncommand = ['a']\nresume = ['a']\n", 3, Some("resume"), "`{session}` is missing"),

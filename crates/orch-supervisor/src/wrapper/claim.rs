@@ -16,6 +16,7 @@ use orch_store::table::worker;
 
 use super::config::WrapperConfig;
 use super::launch;
+use super::relay::RelayEndpoint;
 use super::work_description::WorkDescription;
 
 /// Work that a wrapper has claimed.
@@ -32,6 +33,8 @@ pub struct ClaimedWork {
     pub(super) totals: SessionTotals,
     /// The usage that is not yet added to the run.
     pub(super) unspent: ResourceUsage,
+    /// Where the worker reaches the store, once its relay is served.
+    pub(super) relay: Option<RelayEndpoint>,
     /// The last question whose answer a start of the worker received.
     pub(super) answered: Option<MessageId>,
     /// See [`WrapperConfig::counts_quick_failures`].
@@ -97,6 +100,7 @@ fn claim_and_record(
         row,
         totals: SessionTotals::default(),
         unspent: ResourceUsage::default(),
+        relay: None,
         answered: claimed.thread.thread.answered.map(|answered| answered.question),
         counts_quick_failures: config.counts_quick_failures(),
     })

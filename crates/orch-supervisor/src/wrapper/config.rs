@@ -3,14 +3,16 @@
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::id::ThreadId;
+use orch_core::id::{Slug, TaskName, ThreadId};
 use orch_core::message::Message;
 use orch_core::worker::WorkerOutcome;
 use orch_inbox::{Error, Session};
+use orch_process::mailbox::MailboxHandler;
 use orch_profile::brief::BriefTemplate;
-use orch_profile::{Profile, ResponsibleParty};
+use orch_profile::{Profile, ResponsibleParty, StoreAccess};
 
 /// The largest log of one worker.
 pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -46,6 +48,8 @@ pub struct WrapperConfig<'a> {
     pub open: &'a dyn Fn() -> Result<Session, Error>,
     /// The location of the store, as in `ORCH_STORE`.
     pub store: String,
+    /// Makes what performs the requests of the worker.
+    pub relay: &'a dyn Fn(RelayBinding) -> Arc<dyn MailboxHandler>,
     /// The time limit of an attempt.
     pub limit: Option<Duration>,
     /// Whether a worker that prints nothing for longer than its profile allows is ended.
@@ -54,6 +58,23 @@ pub struct WrapperConfig<'a> {
     pub stop: Option<BorrowedFd<'a>>,
     /// Receives each line that the worker prints.
     pub echo: &'a mut dyn FnMut(&[u8]),
+}
+
+/// What a relay needs to perform the requests of one worker.
+#[derive(Clone, Debug)]
+pub struct RelayBinding {
+    /// The worker's thread.
+    pub thread: ThreadId,
+    /// The worker.
+    pub agent: Slug,
+    /// The token of the lease, which the worker does not get.
+    pub token: String,
+    /// The token that the worker gets in its place.
+    pub relay_token: String,
+    /// The worker's task, where a scheduler sent the work.
+    pub task: Option<TaskName>,
+    /// Whether `inbox done` leaves closing the thread to the wrapper.
+    pub defers: bool,
 }
 
 /// The paths of our programs.
@@ -94,6 +115,16 @@ impl WrapperConfig<'_> {
     /// Whether quick failures in a row say something about the profile. A script fails because its task does.
     pub(super) fn counts_quick_failures(&self) -> bool {
         self.profile().is_some_and(|profile| profile.report == ResponsibleParty::Worker)
+    }
+
+    /// Whether the worker reaches the store through a relay.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.profile().is_none_or(|profile| profile.store == StoreAccess::Relay)
+    }
+
+    /// Whether `inbox done` leaves closing the thread to the wrapper.
+    pub(super) fn defers_reports(&self) -> bool {
+        self.profile().is_some_and(|profile| profile.commit == ResponsibleParty::Tool)
     }
 
     /// Whether the worker's exit is its report.

@@ -18,6 +18,7 @@ use orch_scheduler::meter;
 
 use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};
+use super::relay;
 use crate::SupervisorError;
 
 /// The process to start.
@@ -185,13 +186,14 @@ impl ClientStart<'_, '_> {
             }
         };
         let (git_dir, common) = read_git_folders(&folder);
-        let store_dir = work.log.ancestors().find(|folder| folder.ends_with("logs")).and_then(Path::parent);
+        let store_dir = relay::store_folder(&work.log);
         let values = PlaceholderValues {
             worktree: &folder,
             brief: text,
             brief_file: &brief_file,
             session: session.as_deref(),
             store_dir: store_dir.unwrap_or(Path::new("/")),
+            relay_dir: work.relay.as_ref().map(|relay| relay.folder.as_path()),
             git_dir: git_dir.as_deref(),
             git_common_dir: common.as_deref(),
             inbox: &config.programs.inbox,
@@ -212,7 +214,7 @@ impl ClientStart<'_, '_> {
         let inherited = std::env::vars_os().filter(|(name, value)| !reexec::is_reexec_variable(name, value));
         let environment = profile.worker_environment(inherited, &values).map_err(SupervisorError::Fill)?;
         let mut environment = with_worker_variables(environment, config, work);
-        if profile.commit == ResponsibleParty::Tool {
+        if config.defers_reports() {
             environment = environment.with_variable(DEFER, "1");
         }
         Ok(WorkerLaunch {
@@ -235,10 +237,16 @@ fn with_worker_variables(
     let mut environment = environment
         .without_prefix("ORCH_")
         .without_prefix("INBOX_")
-        .with_variable(variables::STORE, &config.store)
         .with_variable(variables::AGENT, work.row.agent.as_str())
-        .with_variable(variables::THREAD, work.thread().to_string())
-        .with_variable(variables::LEASE, &work.token);
+        .with_variable(variables::THREAD, work.thread().to_string());
+    environment = match &work.relay {
+        Some(relay) => environment
+            .with_variable(variables::RELAY, &relay.folder)
+            .with_variable(variables::LEASE, &relay.token),
+        None => environment
+            .with_variable(variables::STORE, &config.store)
+            .with_variable(variables::LEASE, &work.token),
+    };
     if let Some(name) = &work.work.attempt {
         environment = environment
             .with_variable(variables::RUN, name.task.run.as_str())

@@ -12,10 +12,13 @@ mod finish;
 mod guard;
 mod launch;
 mod reexec_payload;
+mod relay;
 mod run;
 mod work_description;
 
 pub use claim::{ClaimedWork, claim_work};
-pub use config::{DEFER, LOG_BYTES_MAX, ProgramPaths, WorkerSource, WrapperConfig, WrapperOutcome};
+pub use config::{
+    DEFER, LOG_BYTES_MAX, ProgramPaths, RelayBinding, WorkerSource, WrapperConfig, WrapperOutcome,
+};
 pub use reexec_payload::ReexecPayload;
 pub use run::run_claimed_work;

@@ -66,6 +66,7 @@ impl ClaimedWork {
             row,
             totals: SessionTotals::default(),
             unspent: ResourceUsage::default(),
+            relay: None,
             answered: payload.answered.map(MessageId),
             counts_quick_failures: config.counts_quick_failures(),
         }

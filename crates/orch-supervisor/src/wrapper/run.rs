@@ -20,7 +20,7 @@ use super::claim::ClaimedWork;
 use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
 use super::finish::{self, FinishOutcome};
 use super::guard::{EndReason, WorkerGuard};
-use super::{cooldown, launch};
+use super::{cooldown, launch, relay};
 use crate::SupervisorError;
 
 /// The longest part of a line of output that is read.
@@ -44,6 +44,7 @@ pub fn run_claimed_work(
     mut config: WrapperConfig<'_>,
     mut work: ClaimedWork,
 ) -> Result<WrapperOutcome, SupervisorError> {
+    let _relay = relay::serve_relay(&config, &mut work)?;
     let mut answered = None;
     for start in 0..STARTS_MAX {
         let ran = run_worker_once(&mut config, &mut work, start > 0, answered.take())?;

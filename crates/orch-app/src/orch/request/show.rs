@@ -5,6 +5,7 @@ use orch_scheduler::request::show_request;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Reply, Request, RequestKey};
 
 /// Looks up a request id.
@@ -29,5 +30,11 @@ impl Request for ShowRequest {
                 answer: answer.unwrap_or_default(),
             },
         }))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof::default();
+        let request = RelayRequest::RequestShow { key: self.key.clone() };
+        Some(relay.exchange(proof, request_id, request))
     }
 }

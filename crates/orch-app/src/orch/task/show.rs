@@ -6,7 +6,9 @@ use orch_scheduler::task::show_task;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::naming;
 use crate::orch::view;
+use crate::relay::{RelayClient, RelayProof, RelayRequest};
 use crate::request::{Answer, Reply, Request, RequestKey};
 
 /// Shows a task with its dependencies and attempts.
@@ -28,5 +30,11 @@ impl Request for ShowTask {
             dependents: detail.dependents.iter().map(view::dependency_view).collect(),
             attempts: detail.attempts.iter().map(view::attempt_view).collect(),
         }))
+    }
+
+    fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
+        let proof = RelayProof::default();
+        let request = RelayRequest::TaskShow { task: naming::task_text(&self.task) };
+        Some(relay.exchange(proof, request_id, request))
     }
 }
