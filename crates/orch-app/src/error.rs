@@ -239,7 +239,8 @@ fn git_error_view(error: &GitError) -> ErrorView {
     };
     let mut view = ErrorView::new(code, message);
     if let GitError::Failed { command, status, .. } = error {
-        view = view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
+        view =
+            view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
     }
     match hint {
         Some(hint) => view.with_hint(hint),

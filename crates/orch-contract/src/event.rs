@@ -183,12 +183,7 @@ mod tests {
                 true,
                 vec!["orch run resume r"],
             ),
-            (
-                K::Fault,
-                r#"{"operation":"prepare","stuck":false,"cause":"disk_full"}"#,
-                true,
-                vec!["df -h ."],
-            ),
+            (K::Fault, r#"{"operation":"prepare","stuck":false,"cause":"disk_full"}"#, true, vec!["df -h ."]),
             (K::RunPaused, "{}", false, vec!["orch run resume r"]),
             (K::RunPaused, r#"{"reason":"operation_failed"}"#, true, vec!["orch run resume r"]),
             (K::Finished, r#"{"outcome":"succeeded"}"#, false, vec!["orch status r"]),

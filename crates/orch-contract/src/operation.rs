@@ -39,10 +39,9 @@ pub(crate) fn retry_command(effect: EffectKind, run: &str, task: Option<&TaskNam
             format!("orch run resume {run}")
         }
         (EffectKind::Integrate, _) => format!("orch integrate {run}"),
-        (
-            EffectKind::Prepare | EffectKind::Verify | EffectKind::Clear | EffectKind::Restore,
-            Some(task),
-        ) => format!("orch task retry {task} --operation"),
+        (EffectKind::Prepare | EffectKind::Verify | EffectKind::Clear | EffectKind::Restore, Some(task)) => {
+            format!("orch task retry {task} --operation")
+        }
         _ => format!("orch reconcile {run}"),
     }
 }

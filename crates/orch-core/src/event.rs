@@ -137,15 +137,8 @@ named_enum! {
 
 impl AwaitedEvent {
     /// The events that `orch wait` waits for by default, as far as they need the lead.
-    pub const DEFAULT: [Self; 7] = [
-        Self::Question,
-        Self::Paused,
-        Self::Reported,
-        Self::Failed,
-        Self::Lost,
-        Self::Fault,
-        Self::Finished,
-    ];
+    pub const DEFAULT: [Self; 7] =
+        [Self::Question, Self::Paused, Self::Reported, Self::Failed, Self::Lost, Self::Fault, Self::Finished];
 
     /// Returns the kinds of event that satisfy it.
     #[must_use]

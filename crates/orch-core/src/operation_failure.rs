@@ -209,8 +209,13 @@ mod tests {
     #[test]
     fn a_counted_failure_is_retried_three_times_and_then_told() {
         use FailureNews as N;
-        let expected =
-            [(Some(1), N::None), (Some(10), N::None), (Some(60), N::None), (None, N::BecameStuck), (None, N::None)];
+        let expected = [
+            (Some(1), N::None),
+            (Some(10), N::None),
+            (Some(60), N::None),
+            (None, N::BecameStuck),
+            (None, N::None),
+        ];
         assert_eq!(fail_often(OperationFaultCause::Other, 5), expected);
     }
 

@@ -41,7 +41,9 @@ pub fn describe_failure(error: &Error) -> Option<OperationFailure> {
             failure.path = Some(path.display().to_string());
         }
         Error::Store(fault) => failure.cause = store_fault_cause(fault),
-        Error::Refused(Refusal::Tree(TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. })) => {
+        Error::Refused(Refusal::Tree(
+            TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. },
+        )) => {
             failure.cause = OperationFaultCause::Missing;
         }
         Error::Refused(Refusal::Tree(TreeRefusal::BranchHeld { obstacle, .. })) => {
@@ -71,7 +73,9 @@ fn describe_git_failure(error: &GitError, failure: &mut OperationFailure) {
     failure.cause = match error {
         GitError::Busy => OperationFaultCause::StoreBusy,
         GitError::NotInstalled | GitError::TooOld(_) => OperationFaultCause::GitMissing,
-        GitError::NotARepository(_) | GitError::Unborn | GitError::NotFound(_) => OperationFaultCause::Missing,
+        GitError::NotARepository(_) | GitError::Unborn | GitError::NotFound(_) => {
+            OperationFaultCause::Missing
+        }
         GitError::NotClean { .. } | GitError::InProgress { .. } => OperationFaultCause::TreeDirty,
         GitError::NotTrusted(_) => OperationFaultCause::NotPermitted,
         _ => match error.failure_cause() {

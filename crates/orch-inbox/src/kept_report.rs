@@ -71,8 +71,11 @@ impl KeptReport {
     /// The file cannot be written.
     pub fn keep(&self, log: &Path) -> Result<(), Error> {
         let path = report_path(log);
-        private_file::write_private_file(&path, self.encode().as_bytes())
-            .map_err(|source| Error::File { doing: "write", path, source })
+        private_file::write_private_file(&path, self.encode().as_bytes()).map_err(|source| Error::File {
+            doing: "write",
+            path,
+            source,
+        })
     }
 
     fn encode(&self) -> String {
@@ -120,19 +123,15 @@ pub fn deliver_kept_report(session: &mut Session, worker: &Worker) -> Result<Opt
     let Some(kept) = bytes.and_then(|bytes| KeptReport::decode(&bytes)) else {
         return Ok(None);
     };
-    let status = session
-        .query(|tx| Ok(thread::load(tx, worker.thread)?.map(|thread| thread.state.status())))?;
+    let status =
+        session.query(|tx| Ok(thread::load(tx, worker.thread)?.map(|thread| thread.state.status())))?;
     let is_current = kept.thread == worker.thread && status == Some(ThreadStatus::Claimed);
     let delivered = if is_current { deliver(session, &kept, worker)? } else { None };
     discard_kept_report(log);
     Ok(delivered)
 }
 
-fn deliver(
-    session: &mut Session,
-    kept: &KeptReport,
-    worker: &Worker,
-) -> Result<Option<DeliveredEnd>, Error> {
+fn deliver(session: &mut Session, kept: &KeptReport, worker: &Worker) -> Result<Option<DeliveredEnd>, Error> {
     let thread = kept.thread;
     let outcome = match &kept.end {
         KeptEnd::GivenBack => {
@@ -145,9 +144,8 @@ fn deliver(
         KeptEnd::Failed { reason } => ThreadResult::Failed { reason: reason.clone(), last: false },
         KeptEnd::Finished { result, .. } => {
             let result = result.clone().or_else(|| worker.report.clone());
-            let result = result.unwrap_or_else(|| {
-                "It exited without a report; its commits are its result.".to_owned()
-            });
+            let result = result
+                .unwrap_or_else(|| "It exited without a report; its commits are its result.".to_owned());
             ThreadResult::Done { result, payload: None, artifacts: Vec::new() }
         }
     };

@@ -55,9 +55,10 @@ pub fn kill_descendants_in_own_group() -> usize {
         proc_stat::list_processes().filter(|process| process.group == group && process.pid != own).collect();
     let mut descendants = vec![own];
     // Each round finds the children of the round before, so a parent that was listed after its child is found too.
-    while let Some(index) = members.iter().position(|process| {
-        descendants.contains(&process.parent) && !descendants.contains(&process.pid)
-    }) {
+    while let Some(index) = members
+        .iter()
+        .position(|process| descendants.contains(&process.parent) && !descendants.contains(&process.pid))
+    {
         descendants.push(members[index].pid);
     }
     for pid in &descendants[1..] {

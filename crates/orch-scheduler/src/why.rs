@@ -76,9 +76,8 @@ fn collect_reasons(
     let failed = list_failed_operations_of_task(tx, run, task)?;
     if !failed.is_empty() {
         // What failed says more than what it was done for.
-        reasons.retain(|reason| {
-            !matches!(reason, NotReadyReason::Checks { .. } | NotReadyReason::Merge { .. })
-        });
+        reasons
+            .retain(|reason| !matches!(reason, NotReadyReason::Checks { .. } | NotReadyReason::Merge { .. }));
         let failed = failed.into_iter().map(|failed| NotReadyReason::OperationFailed(Box::new(failed)));
         reasons.splice(0..0, failed);
     }

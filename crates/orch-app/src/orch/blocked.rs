@@ -25,9 +25,8 @@ impl Request for ListBlockers {
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BlockedResponse> {
         let found = list_blockers(app.session()?, self.run.as_ref(), &self.paging.page_request())?;
         let operations = found.operations.iter().map(StuckTaskView::from_operation);
-        let stuck = operations.chain(
-            found.stuck.iter().map(|stuck| StuckTaskView::from_reasons(&stuck.task, &stuck.reasons)),
-        );
+        let stuck = operations
+            .chain(found.stuck.iter().map(|stuck| StuckTaskView::from_reasons(&stuck.task, &stuck.reasons)));
         Ok(Reply::new(BlockedResponse {
             questions: found.questions.iter().map(question_view).collect(),
             stuck: stuck.collect(),

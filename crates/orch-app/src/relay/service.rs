@@ -152,19 +152,7 @@ impl RelayCall<'_> {
                     empty_ok,
                 }),
             RelayRequest::Wait { kind, after, timeout_ms, limit, empty_ok } => {
-                let kind = kind.map(|kind| {
-                    MessageKind::parse(&kind).ok_or_else(|| invalid_request("its kind of message is unknown"))
-                });
-                let agent = self.app.calling_agent_or("--as", None)?;
-                self.reply(&WaitForMessages {
-                    agent,
-                    thread: Some(thread),
-                    kind: kind.transpose()?,
-                    after: after.map(MessageId),
-                    timeout: read_duration(timeout_ms)?,
-                    limit,
-                    empty_ok,
-                })
+                self.wait_for_messages(kind.as_deref(), after, read_duration(timeout_ms)?, (limit, empty_ok))
             }
             RelayRequest::Ack { through } => {
                 let agent = self.app.calling_agent_or("--as", None)?;
@@ -204,6 +192,27 @@ impl RelayCall<'_> {
                 self.encode(&found.data.response, false)
             }
         }
+    }
+
+    fn wait_for_messages(
+        &mut self,
+        kind: Option<&str>,
+        after: Option<i64>,
+        timeout: TimeSpan,
+        (limit, empty_ok): (u32, bool),
+    ) -> Result<RelayAnswer, AppError> {
+        let kind = kind.map(|kind| {
+            MessageKind::parse(kind).ok_or_else(|| invalid_request("its kind of message is unknown"))
+        });
+        self.reply(&WaitForMessages {
+            agent: self.app.calling_agent_or("--as", None)?,
+            thread: Some(self.thread),
+            kind: kind.transpose()?,
+            after: after.map(MessageId),
+            timeout,
+            limit,
+            empty_ok,
+        })
     }
 
     fn reply<R: Request>(&mut self, request: &R) -> Result<RelayAnswer, AppError>
@@ -313,7 +322,10 @@ mod tests {
             (String::new(), "invalid_argument"),
             ("[1,2]".to_owned(), "invalid_argument"),
             (message("th-3", "relayed", json!({"command": "claim"})), "invalid_argument"),
-            (message("th-3", "relayed", json!({"command": "release", "thread": 4})), "invalid_argument"),
+            (
+                message("th-3", "relayed", json!({"command": "ack", "through": 1, "agent": "v"})),
+                "invalid_argument",
+            ),
             (message("th-4", "relayed", release.clone()), "not_permitted"),
             (message("th-3", "real-looking", release.clone()), "lease_lost"),
             (message("th-3", "", release.clone()), "lease_lost"),

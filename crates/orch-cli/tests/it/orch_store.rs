@@ -162,9 +162,9 @@ fn a_full_disk_loses_nothing() {
     let place = TestEnvironment::without_store();
     let (disk, last) = (place.path().join("disk"), place.path().join("last.json"));
     std::fs::create_dir(&disk).unwrap();
-    // A disk of half a megabyte, seen by these commands alone, is filled until a command is refused.
+    // A disk of a megabyte, seen by these commands alone, is filled until a command is refused.
     let script = r#"
-        mount -t tmpfs -o size=512k tmpfs "$DISK" && cd "$DISK" && "$ORCH" init >/dev/null || exit 99
+        mount -t tmpfs -o size=1m tmpfs "$DISK" && cd "$DISK" && "$ORCH" init >/dev/null || exit 99
         count=0
         while "$ORCH" run init x --goal "$GOAL" >"$LAST"; do count=$((count + 1)); done
         echo "$count"

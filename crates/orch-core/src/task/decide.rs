@@ -288,7 +288,8 @@ pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
     match task.state {
         TaskState::Failed | TaskState::Cancelled => {
             let standing = TaskReadiness::from_counters(task.unmet, task.broken);
-            let task = Task { failures: 0, losses: 0, releases: 0, faults: 0, not_before: None, ..task.clone() };
+            let task =
+                Task { failures: 0, losses: 0, releases: 0, faults: 0, not_before: None, ..task.clone() };
             Ok(apply_task_event(&task, TaskEvent::Retry(standing), now))
         }
         TaskState::Done => Err(finished_refusal(task)),

@@ -1,3 +1,5 @@
+//! A mailbox and those who attack it.
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

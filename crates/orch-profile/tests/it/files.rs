@@ -26,7 +26,7 @@ fn placeholder_values<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
         brief_file: Path::new("/store/brief"),
         session,
         store_dir: Path::new("/repo/.git/orch"),
-        relay_dir: None,
+        relay_dir: Some(Path::new("/tmp/orch-1/a-th-1")),
         git_dir: None,
         git_common_dir: None,
         inbox: Path::new("/bin/inbox"),
@@ -266,8 +266,8 @@ fn the_built_in_profiles_are_consistent() {
         (shell.brief, shell.report, shell.commit),
         (BriefDelivery::File, ResponsibleParty::Tool, ResponsibleParty::Worker)
     );
-    // The sandbox lets the worker write the store, but not the repository's git directory.
-    assert!(command_words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/repo/.git/orch"]));
+    // The sandbox lets the worker write its relay, but not the repository's git directory.
+    assert!(command_words(&codex, None).windows(2).any(|pair| pair == ["--add-dir", "/tmp/orch-1/a-th-1"]));
     assert_eq!((codex.commit, codex.report), (ResponsibleParty::Tool, ResponsibleParty::Worker));
     assert!(!codex.chooses_session() && codex.resume.is_some());
     assert!(

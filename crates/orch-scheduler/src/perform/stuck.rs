@@ -80,8 +80,7 @@ fn pause_run(
     let run = unit.load_run(pending.run)?.clone();
     let operation = effect_phrase(pending.effect.kind());
     let message = format!("{operation} {} failed repeatedly: {}", run.name, failure.message);
-    let paused =
-        run_decide::pause_automatically(&run, PauseReason::OperationFailed, &message, unit.now);
+    let paused = run_decide::pause_automatically(&run, PauseReason::OperationFailed, &message, unit.now);
     let Some(paused) = paused else { return Ok(()) };
     unit.replace_run(paused);
     let data = vec![("reason", PauseReason::OperationFailed.name().into()), ("message", message.into())];

@@ -293,11 +293,7 @@ pub fn save_failure(
 }
 
 /// Forgets the failures of the effects of a run, or of one of them, so that they are tried at once.
-pub fn forget_failures(
-    tx: &mut Transaction<'_>,
-    run: RunId,
-    effect: Option<EffectId>,
-) -> Result<u64, Fault> {
+pub fn forget_failures(tx: &mut Transaction<'_>, run: RunId, effect: Option<EffectId>) -> Result<u64, Fault> {
     tx.execute(FORGET_FAILURES, &[run.0.into(), effect.map(|effect| effect.0).into()])
 }
 

@@ -297,10 +297,12 @@ fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
         last_lines: vec!["fatal".to_owned()],
         path: None,
     };
-    let retries =
-        OperationRetries { failures: 2, waits: 1, retry_at: Some(Time(99)), last: Some(failure) };
+    let retries = OperationRetries { failures: 2, waits: 1, retry_at: Some(Time(99)), last: Some(failure) };
     assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), []);
-    assert!(!write_store(store, |tx| effect::save_failure(tx, id, 1, &retries)), "an older lease says nothing");
+    assert!(
+        !write_store(store, |tx| effect::save_failure(tx, id, 1, &retries)),
+        "an older lease says nothing"
+    );
     assert!(write_store(store, |tx| effect::save_failure(tx, id, 2, &retries)));
     let found = read_store(store, |tx| effect::load(tx, id)).unwrap();
     assert_eq!((&found.retries, &found.holder), (&retries, &None));

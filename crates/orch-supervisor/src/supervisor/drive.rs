@@ -180,11 +180,7 @@ impl DrivingSupervisor {
     }
 
     /// Reports the last events, and removes the supervisor from the store.
-    fn finish(
-        mut self,
-        decision: StopDecision,
-        drive: &mut DriveConfig<'_>,
-    ) -> Result<DriveOutcome, Error> {
+    fn finish(mut self, decision: StopDecision, drive: &mut DriveConfig<'_>) -> Result<DriveOutcome, Error> {
         let interrupts = self.interrupts.count();
         if interrupts > 1 {
             self.background.abandon_all();

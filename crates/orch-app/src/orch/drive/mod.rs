@@ -9,9 +9,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use orch_contract::orch::blocked::StuckTaskView;
 use orch_contract::orch::drive::DriveEnd;
 use orch_contract::run::RunSummary;
-use orch_contract::orch::blocked::StuckTaskView;
 use orch_contract::{ErrorCode, ErrorView, EventView, operation};
 use orch_core::event::Event;
 use orch_core::id::Slug;

@@ -45,7 +45,8 @@ fn worker_json(attempt: &str, activity: Option<&str>, more: Value) -> Value {
 fn event_json(number: u32, kind: &str, attempt: Option<&str>, data: Value) -> Value {
     json!({
         "id": format!("e-{number}"), "at": "2026-11-25T11:59:30.000Z", "kind": kind, "run": "ship",
-        "task": null, "attempt": attempt, "thread": null, "agent": null, "data": data,
+        "task": null, "attempt": attempt, "thread": null, "agent": null, "by": { "agent": null, "user": null, "host": null },
+        "needs_action": false, "next": [], "data": data,
     })
 }
 
