@@ -5,7 +5,7 @@ use orch_core::event::AwaitedEvent;
 use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::DoneWhen;
+use orch_core::run::{BranchMovePolicy, DoneWhen};
 use orch_core::task::TaskState;
 use orch_core::time::{SpanError, TimeSpan};
 
@@ -149,6 +149,11 @@ pub fn parse_check_identity(text: &str) -> Result<CheckIdentity, &'static str> {
 /// Parses what a flaky check counts as.
 pub fn parse_flaky_verdict(text: &str) -> Result<FlakyVerdict, &'static str> {
     FlakyVerdict::parse(text).ok_or("it is one of pass and fail")
+}
+
+/// Parses what happens when others advance a run's branch.
+pub fn parse_on_branch_move(text: &str) -> Result<BranchMovePolicy, &'static str> {
+    BranchMovePolicy::parse(text).ok_or("it is one of check and pause")
 }
 
 /// Parses the most attempts at once.

@@ -2,7 +2,7 @@
 
 use orch_core::id::{MessageId, Slug, TaskName, ThreadId};
 use orch_core::refusal::{ArgumentProblem, Refusal};
-use orch_core::run::RunStatus;
+use orch_core::run::{PauseReason, RunStatus};
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -95,7 +95,7 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
             ErrorCode::InvalidArgument
         }
         Refusal::RunNotFound { .. } => ErrorCode::RunNotFound,
-        Refusal::RunNotOpen { .. } => ErrorCode::RunNotOpen,
+        Refusal::RunNotOpen { .. } | Refusal::ResumeUseless { .. } => ErrorCode::RunNotOpen,
         Refusal::RunExists { .. } => ErrorCode::RunExists,
         Refusal::TaskNotFound { .. } => ErrorCode::TaskNotFound,
         Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => ErrorCode::TaskExists,
@@ -174,6 +174,29 @@ fn lease_lost_sentence(thread: ThreadId, kept: Option<MessageId>) -> String {
     }
 }
 
+/// Returns what keeps a run paused, as the end of a sentence.
+fn useless_cause(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Budget => "its budget is used up.",
+        PauseReason::Baseline => "its checks fail on the commit that it began from.",
+        PauseReason::BranchMoved => "its branch was moved.",
+        PauseReason::User
+        | PauseReason::Stop
+        | PauseReason::OperationFailed
+        | PauseReason::Breaker
+        | PauseReason::Disk => "nothing has changed.",
+    }
+}
+
+/// Returns the command that removes what keeps a run paused.
+fn useful_command(run: &Slug, reason: PauseReason, options: &[&str]) -> String {
+    match (reason, options.first()) {
+        (PauseReason::Budget, Some(option)) => format!("orch run edit {run} {option}"),
+        (PauseReason::Baseline, _) => format!("orch run edit {run} --verify CMD"),
+        (_, _) => format!("orch run show {run}"),
+    }
+}
+
 /// Returns the message, a full sentence.
 fn refusal_message(refusal: &Refusal) -> String {
     match refusal {
@@ -185,6 +208,9 @@ fn refusal_message(refusal: &Refusal) -> String {
             format!("Several runs are open ({}); choose one with --run.", list_keys(runs))
         }
         Refusal::RunNotOpen { run, status } => format!("Run {run} is {}.", status.name()),
+        Refusal::ResumeUseless { run, reason, .. } => {
+            format!("Run {run} would be paused again at once: {}", useless_cause(*reason))
+        }
         Refusal::RunExists { run } => format!("Run {run} already exists."),
         Refusal::TaskNotFound { task } => format!("Task {task} not found."),
         Refusal::TaskExists { task } => format!("Task {task} already exists."),
@@ -253,6 +279,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             RunStatus::Cancelled => "orch run init TITLE".to_owned(),
             RunStatus::Open | RunStatus::Finished => format!("orch status {run}"),
         },
+        Refusal::ResumeUseless { run, reason, options } => useful_command(run, *reason, options),
         Refusal::RunExists { run } => format!("orch run show {run}"),
         Refusal::TaskNotFound { task } => format!("orch task list --run {}", task.run),
         Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => format!("orch task show {task}"),
@@ -319,6 +346,9 @@ fn refusal_details(refusal: &Refusal) -> Value {
         Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
         Refusal::RunAmbiguous { runs } => json!({"runs": slug_texts(runs)}),
         Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
+        Refusal::ResumeUseless { run, reason, .. } => {
+            json!({"run": run.as_str(), "state": RunStatus::Paused.name(), "reason": reason.name()})
+        }
         Refusal::RunExists { run } => json!({"run": run.as_str()}),
         Refusal::TaskNotFound { task }
         | Refusal::TaskExists { task }

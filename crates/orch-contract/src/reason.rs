@@ -1,7 +1,8 @@
 //! Reasons why a task does not move, each with what would move it.
 
-use orch_core::id::{Slug, TaskName};
+use orch_core::id::{CommitHash, Slug, TaskName};
 use orch_core::refusal as core;
+use orch_core::run::PauseReason;
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,8 @@ reason_codes! {
     Backoff = "backoff";
     /// The run is paused.
     RunPaused = "run_paused";
+    /// Others moved the run's branch.
+    BranchMoved = "branch_moved";
     /// The run's limit of live attempts is reached.
     Capacity = "capacity";
     /// The run's budget is used up.
@@ -98,11 +101,10 @@ impl ReasonView {
                 format!("It failed and can be retried from {}.", UtcTimestamp(*until)),
                 None,
             ),
-            core::NotReadyReason::RunPaused { run } => (
-                ReasonCode::RunPaused,
-                format!("Run {run} is paused."),
-                Some(format!("orch run resume {run}")),
-            ),
+            core::NotReadyReason::RunPaused { run, reason } => Self::paused_reason(run, *reason),
+            core::NotReadyReason::OffBranch { commit, paused } => {
+                Self::off_branch_reason(commit, *paused, &task.run)
+            }
             core::NotReadyReason::Capacity { max } => (
                 ReasonCode::Capacity,
                 format!("The run is at its limit of {max} live attempts."),
@@ -149,6 +151,50 @@ impl ReasonView {
             }
         };
         Self { code: WireWord(code), message, next }
+    }
+
+    /// Describes a merged commit that is no longer on the run's branch.
+    fn off_branch_reason(
+        commit: &CommitHash,
+        paused: bool,
+        run: &Slug,
+    ) -> (ReasonCode, String, Option<String>) {
+        let message = format!("Its commit {commit} is no longer on the run's branch, which others moved.");
+        let next = match paused {
+            true => format!("orch run repair {run} --restore"),
+            false => format!("orch integrate {run}"),
+        };
+        (ReasonCode::BranchMoved, message, Some(next))
+    }
+
+    /// Describes a pause, with the command that ends it.
+    fn paused_reason(run: &Slug, reason: PauseReason) -> (ReasonCode, String, Option<String>) {
+        match reason {
+            PauseReason::BranchMoved => (
+                ReasonCode::BranchMoved,
+                format!("Run {run} is paused: others moved its branch."),
+                Some(format!("orch run repair {run} --restore")),
+            ),
+            PauseReason::Budget => (
+                ReasonCode::RunPaused,
+                format!("Run {run} is paused: its budget is used up."),
+                Some(format!("orch run show {run}")),
+            ),
+            PauseReason::Baseline => (
+                ReasonCode::RunPaused,
+                format!("Run {run} is paused: its checks fail on the commit that it began from."),
+                Some(format!("orch run edit {run} --verify CMD")),
+            ),
+            PauseReason::User
+            | PauseReason::Stop
+            | PauseReason::OperationFailed
+            | PauseReason::Breaker
+            | PauseReason::Disk => (
+                ReasonCode::RunPaused,
+                format!("Run {run} is paused."),
+                Some(format!("orch run resume {run}")),
+            ),
+        }
     }
 
     /// Describes failed dependencies.

@@ -2,13 +2,16 @@
 
 use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::run as core;
-use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts};
+use orch_core::run::{
+    BaselineStatus, BranchMovePolicy, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts,
+};
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
+use crate::tree_error;
 use crate::word::WireWord;
 
 /// A run with its policy.
@@ -74,6 +77,12 @@ pub struct RunView {
     /// Patterns of the tracked files that the setup may change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub setup_may_change: Vec<String>,
+    /// What happens when others advance its branch.
+    pub on_branch_move: WireWord<BranchMovePolicy>,
+    /// Whether commits that orch makes carry trailers that name the attempt.
+    pub trailers: bool,
+    /// Whether the user's hooks run for merges that orch makes.
+    pub run_hooks: bool,
     /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
@@ -138,6 +147,8 @@ pub struct RunPauseView {
     pub at: UtcTimestamp,
     /// When it ends automatically, if it does.
     pub until: Option<UtcTimestamp>,
+    /// The commands that end it; words in capitals are placeholders.
+    pub next: Vec<String>,
 }
 
 impl RunView {
@@ -151,7 +162,7 @@ impl RunView {
             goal: run.goal.as_deref().and_then(none_if_empty),
             state: run.state.status().into(),
             outcome: run_outcome(run),
-            pause: pause_view(run),
+            pause: RunPauseView::of_run(run),
             done_when: policy.done_when.into(),
             base: run.ground.as_ref().map(|ground| RunBaseView {
                 commit: ground.base.to_string(),
@@ -175,6 +186,9 @@ impl RunView {
             check_cache: run.rules.check_cache.clone(),
             setup_key: run.rules.setup_key.clone(),
             setup_may_change: run.rules.setup_may_change.clone(),
+            on_branch_move: run.rules.on_branch_move.into(),
+            trailers: run.rules.trailers,
+            run_hooks: run.rules.run_hooks,
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
             max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
             max_tokens: run.budget.max_tokens,
@@ -271,7 +285,7 @@ impl RunHeader {
             goal: run.goal.as_deref().and_then(none_if_empty),
             state: run.state.status().into(),
             outcome: run_outcome(run),
-            pause: pause_view(run),
+            pause: RunPauseView::of_run(run),
             done_when: run.policy.done_when.into(),
             base_branch: run.ground.as_ref().and_then(|ground| ground.base_branch.clone()),
             max_active: run.policy.max_active,
@@ -329,14 +343,40 @@ fn run_outcome(run: &core::Run) -> Option<WireWord<RunOutcome>> {
     }
 }
 
-fn pause_view(run: &core::Run) -> Option<RunPauseView> {
-    match &run.state {
-        RunState::Paused(pause) => Some(RunPauseView {
-            reason: pause.reason.into(),
-            message: pause.message.clone(),
-            at: pause.at.into(),
-            until: pause.until.map(UtcTimestamp::from),
-        }),
-        RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
+impl RunPauseView {
+    /// Returns the pause of a run, if it is paused.
+    #[must_use]
+    pub fn of_run(run: &core::Run) -> Option<Self> {
+        match &run.state {
+            RunState::Paused(pause) => Some(Self {
+                reason: pause.reason.into(),
+                message: pause.message.clone(),
+                at: pause.at.into(),
+                until: pause.until.map(UtcTimestamp::from),
+                next: pause_commands(run, pause),
+            }),
+            RunState::Open | RunState::Finished(_) | RunState::Cancelled => None,
+        }
+    }
+}
+
+/// Returns the commands that end a pause.
+fn pause_commands(run: &core::Run, pause: &core::RunPause) -> Vec<String> {
+    let name = &run.name;
+    let resume = format!("orch run resume {name}");
+    match pause.reason {
+        PauseReason::User | PauseReason::OperationFailed | PauseReason::Breaker | PauseReason::Disk => {
+            vec![resume]
+        }
+        PauseReason::Stop => vec![resume, format!("orch drive {name}")],
+        PauseReason::Budget => {
+            let options = run.budget.exhausted_options(run.spent, pause.at - run.created_at);
+            options.iter().map(|option| format!("orch run edit {name} {option}")).collect()
+        }
+        PauseReason::Baseline => vec![format!("orch run edit {name} --verify CMD"), resume],
+        PauseReason::BranchMoved => {
+            let exists = run.ground.as_ref().is_some_and(|git| git.seen.is_some());
+            tree_error::repair_commands(name, exists)
+        }
     }
 }

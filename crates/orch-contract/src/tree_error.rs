@@ -1,5 +1,6 @@
 //! Converts refusals about worktrees, checks and merges.
 
+use orch_core::id::{CommitHash, Slug};
 use orch_core::refusal::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal};
 use orch_core::shell;
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::NotPrepared { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } => ErrorCode::CheckFailed,
         TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
+        TreeRefusal::BranchMoved { .. } | TreeRefusal::NothingToAdopt { .. } => ErrorCode::BranchMoved,
         TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
         TreeRefusal::OperationFailed { .. } => ErrorCode::OperationFailed,
         TreeRefusal::NoFailedOperation { .. } => ErrorCode::TaskNotReady,
@@ -79,6 +81,9 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         | TreeRefusal::HeldElsewhere { .. }
         | TreeRefusal::RequestAborted
         | TreeRefusal::NotSupported { .. } => return None,
+        TreeRefusal::BranchMoved { run, .. } | TreeRefusal::NothingToAdopt { run, .. } => {
+            format!("orch run repair {run} --restore")
+        }
         TreeRefusal::RunIncomplete { run, .. } => format!("orch status {run}"),
         TreeRefusal::NotSent { attempt } | TreeRefusal::NotPrepared { attempt, .. } => {
             format!("orch task show {}", attempt.task)
@@ -88,6 +93,13 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::NoFailedOperation { task } => format!("orch why {task}"),
     };
     Some(hint)
+}
+
+/// Returns the commands that repair a run's branch; only a branch that exists can be adopted.
+pub(crate) fn repair_commands(run: &Slug, exists: bool) -> Vec<String> {
+    let mut commands = vec![format!("orch run repair {run} --restore")];
+    commands.extend(exists.then(|| format!("orch run repair {run} --adopt")));
+    commands
 }
 
 fn git_status_command(tree: &str) -> String {
@@ -169,6 +181,14 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::LandConflict { onto, branch, files } => {
             json!({"onto": onto, "branch": branch, "files": files})
         }
+        TreeRefusal::BranchMoved { run, branch, tip, found, .. } => json!({
+            "run": run.as_str(),
+            "branch": branch,
+            "expected": tip.as_str(),
+            "found": found.as_ref().map(CommitHash::as_str),
+            "next": repair_commands(run, found.is_some()),
+        }),
+        TreeRefusal::NothingToAdopt { run, branch } => json!({"run": run.as_str(), "branch": branch}),
         TreeRefusal::RunIncomplete { run, unfinished } => {
             json!({"run": run.as_str(), "unfinished": unfinished})
         }
@@ -220,7 +240,7 @@ mod tests {
     use super::*;
     use crate::ErrorView;
     use orch_core::effect::EffectKind;
-    use orch_core::id::{Slug, ThreadId};
+    use orch_core::id::ThreadId;
 
     #[test]
     fn a_race_is_retryable() {

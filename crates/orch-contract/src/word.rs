@@ -8,7 +8,7 @@ use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, Flaky
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
-use orch_core::run::{BaselineStatus, DoneWhen, PauseReason, RunOutcome, RunStatus};
+use orch_core::run::{BaselineStatus, BranchMovePolicy, DoneWhen, PauseReason, RunOutcome, RunStatus};
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
 use orch_core::worker::WorkerOutcome;
@@ -92,6 +92,7 @@ worded! {
     FlakyVerdict as "FlakyVerdict" of FlakyVerdict::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;
     RunOutcome as "RunOutcome" of RunOutcome::ALL;
+    BranchMovePolicy as "BranchMovePolicy" of BranchMovePolicy::ALL;
     PauseReason as "PauseReason" of PauseReason::ALL;
     RunStatus as "RunState" of RunStatus::ALL;
     TaskState as "TaskState" of TaskState::ALL;

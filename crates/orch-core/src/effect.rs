@@ -50,6 +50,11 @@ pub enum Effect {
     LandRun(Option<LandingPlan>),
     /// Remove what only an unfinished run needs: spare worktrees, and worktrees in which checks ran.
     SweepWorktrees,
+    /// Repair the run's branch that others moved.
+    RepairBranch {
+        /// Whether the branch stays where others moved it.
+        adopt: bool,
+    },
     /// Delete the run's rows and worktrees, keeping its commits.
     RemoveRun {
         /// The agent that requested it.
@@ -110,6 +115,7 @@ impl Effect {
             Self::RestoreWorktree { .. } => EffectKind::Restore,
             Self::LandRun(_) => EffectKind::Land,
             Self::SweepWorktrees => EffectKind::Sweep,
+            Self::RepairBranch { .. } => EffectKind::Repair,
             Self::RemoveRun { .. } => EffectKind::Remove,
         }
     }
@@ -127,6 +133,7 @@ impl Effect {
             | Self::IntegrateRun { .. }
             | Self::LandRun(_)
             | Self::SweepWorktrees
+            | Self::RepairBranch { .. }
             | Self::RemoveRun { .. } => None,
         }
     }
@@ -156,6 +163,8 @@ named_enum! {
         Sweep = "sweep",
         /// Delete the run's rows and worktrees, keeping its commits.
         Remove = "remove",
+        /// Repair the run's branch that others moved.
+        Repair = "repair",
     }
 }
 

@@ -32,8 +32,14 @@ named_enum! {
         RunCreated = "run_created",
         /// A run's title, goal or policy was changed.
         RunEdited = "run_edited",
-        /// A run was paused.
-        RunPaused = "run_paused",
+        /// A run was paused; `data.reason` tells why.
+        RunPaused = "paused",
+        /// Others added commits to the run's branch.
+        BranchAdvanced = "branch_advanced",
+        /// Others moved or deleted the run's branch.
+        BranchMoved = "branch_moved",
+        /// The run's branch was restored, or adopted where others moved it.
+        RunRepaired = "run_repaired",
         /// A run was resumed.
         RunResumed = "run_resumed",
         /// A run was cancelled.

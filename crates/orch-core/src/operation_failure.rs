@@ -174,6 +174,7 @@ pub fn stuck_scope(kind: EffectKind) -> StuckScope {
         EffectKind::Clear
         | EffectKind::Restore
         | EffectKind::Land
+        | EffectKind::Repair
         | EffectKind::Sweep
         | EffectKind::Remove => StuckScope::Nothing,
     }

@@ -4,9 +4,9 @@ pub mod tree;
 
 pub use tree::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal};
 
-use crate::id::{AttemptName, EventId, MessageId, Slug, TaskName, ThreadId};
+use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;
-use crate::run::RunStatus;
+use crate::run::{PauseReason, RunStatus};
 use crate::task::TaskState;
 use crate::thread::ThreadStatus;
 use crate::time::Time;
@@ -33,6 +33,15 @@ pub enum NotReadyReason {
     RunPaused {
         /// Its name.
         run: Slug,
+        /// Why.
+        reason: PauseReason,
+    },
+    /// Its commit was on the run's branch, and no longer is since others moved the branch.
+    OffBranch {
+        /// The commit.
+        commit: CommitHash,
+        /// Whether the run is still paused because of that.
+        paused: bool,
     },
     /// The run's limit of live attempts is reached.
     Capacity {
@@ -181,6 +190,15 @@ pub enum Refusal {
         run: Slug,
         /// Its state.
         status: RunStatus,
+    },
+    /// Resuming the run does not remove what paused it.
+    ResumeUseless {
+        /// The run.
+        run: Slug,
+        /// What paused it.
+        reason: PauseReason,
+        /// For a budget, the options of `orch run edit` that raise the limits that are reached.
+        options: Vec<&'static str>,
     },
     /// A run with this name exists.
     RunExists {

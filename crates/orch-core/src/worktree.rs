@@ -57,6 +57,8 @@ pub struct Worktree {
     pub head: Option<CommitHash>,
     /// The merge commit on the run's branch.
     pub merged: Option<CommitHash>,
+    /// Whether its commit was on the run's branch, and no longer is since others moved the branch.
+    pub fell_off: bool,
     /// The changed files of the report, a JSON document.
     pub changes: Option<String>,
     /// A small number, unique among live attempts, to derive ports and database names from.
@@ -183,6 +185,7 @@ mod tests {
             behind: 0,
             head: None,
             merged: None,
+            fell_off: false,
             changes: None,
             slot: 0,
             salvage: salvage.then(|| "refs/orch/salvage/r/a.1".to_owned()),

@@ -49,9 +49,9 @@ pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
-pub use reference::RefTip;
+pub use reference::{BranchReading, RefLogEntry, RefTip, read_loose_branch};
 pub use repository::Repository;
-pub use revision::AheadBehind;
+pub use revision::{AheadBehind, CommitSummary};
 pub use salvage::{RestoredWorktree, Salvage};
 pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
 pub use worktree::{

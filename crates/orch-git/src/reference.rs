@@ -2,6 +2,8 @@
 //!
 //! `git branch` is never used: it edits the configuration that all worktrees share, and fails when its lock is held.
 
+use std::path::Path;
+
 use super::error::{GitError, GitFailureCause};
 use super::name::{CommitId, RefName};
 use super::program::GitCommand;
@@ -21,7 +23,63 @@ pub struct RefTip {
     pub commit: CommitId,
 }
 
+/// A branch as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchReading {
+    /// Its commit.
+    pub commit: CommitId,
+    /// The reference that it points to, if it is a symbolic reference.
+    pub symbolic: Option<String>,
+}
+
+/// One movement of a reference, as its log tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefLogEntry {
+    /// The commit that it moved to.
+    pub commit: CommitId,
+    /// The message of the command that moved it.
+    pub message: String,
+}
+
+/// Returns the commit of a branch that has a file of its own, without starting git; `None` where only git can tell.
+#[must_use]
+pub fn read_loose_branch(common_dir: &Path, reference: &RefName) -> Option<CommitId> {
+    let text = std::fs::read(common_dir.join(reference.as_str())).ok()?;
+    CommitId::parse_line(&text)
+}
+
 impl Repository {
+    /// Reads a branch, and whether it is a symbolic reference; `None` if it does not exist or points nowhere.
+    pub fn read_branch(&self, reference: &RefName) -> Result<Option<BranchReading>, GitError> {
+        let format = "--format=%(objectname)%00%(symref)%00%(refname)";
+        let rows =
+            self.git_command(["for-each-ref", format, "--", reference.as_str()]).read_parsed(|output| {
+                let text = String::from_utf8_lossy(output);
+                text.lines().map(parse_branch_row).collect::<Option<Vec<_>>>()
+            })?;
+        Ok(rows.into_iter().find(|(name, _)| name == reference.as_str()).map(|(_, branch)| branch))
+    }
+
+    /// Removes a symbolic reference, or one that points nowhere, without touching what it points to.
+    pub fn remove_symbolic_ref(&self, reference: &RefName) -> Result<(), GitError> {
+        self.git_command(["symbolic-ref", "--delete", reference.as_str()]).read_stdout().map(drop)
+    }
+
+    /// Lists the local and remote-tracking branches that contain a commit.
+    pub fn list_branches_containing(&self, commit: &CommitId) -> Result<Vec<RefName>, GitError> {
+        let contains = format!("--contains={commit}");
+        let words = ["for-each-ref", "--format=%(refname)", &contains, "--", "refs/heads/", "refs/remotes/"];
+        self.git_command(words).read_parsed(|output| {
+            String::from_utf8_lossy(output).lines().map(|name| RefName::new(name).ok()).collect()
+        })
+    }
+
+    /// Returns the log of a branch, newest first; empty where git keeps none.
+    pub fn read_reflog(&self, reference: &RefName) -> Result<Vec<RefLogEntry>, GitError> {
+        let command = self.git_command(reflog_arguments(reference.as_str()));
+        Ok(command.read_optional(parse_reflog)?.unwrap_or_default())
+    }
+
     /// Returns the commit of a reference, if the reference exists.
     pub fn read_ref(&self, reference: &RefName) -> Result<Option<CommitId>, GitError> {
         // Unlike `rev-parse`, `show-ref` never reads `refs/heads/x` as a branch with that name.
@@ -186,6 +244,30 @@ pub(super) fn format_ref_update(update: &RefUpdate<'_>) -> String {
         RefUpdate::Move { reference, new, old } => format!("update {}\0{new}\0{old}\0", reference.as_str()),
         RefUpdate::Delete { reference, old } => format!("delete {}\0{old}\0", reference.as_str()),
     }
+}
+
+/// The arguments of a command that prints the log of a reference.
+pub(super) fn reflog_arguments(reference: &str) -> [&str; 6] {
+    ["log", "--walk-reflogs", "--format=%H%x00%gs", "-z", reference, "--"]
+}
+
+/// Parses entries of a commit and a message, each ended by NUL.
+pub(super) fn parse_reflog(output: &[u8]) -> Option<Vec<RefLogEntry>> {
+    let text = String::from_utf8_lossy(output);
+    let mut fields = text.split('\0');
+    let mut entries = Vec::new();
+    while let (Some(commit), Some(message)) = (fields.next(), fields.next()) {
+        entries.push(RefLogEntry { commit: CommitId::parse(commit)?, message: message.to_owned() });
+    }
+    Some(entries)
+}
+
+/// Parses a line of the fields commit, target of a symbolic reference, and name.
+fn parse_branch_row(line: &str) -> Option<(String, BranchReading)> {
+    let fields: Vec<&str> = line.split('\0').collect();
+    let &[commit, symbolic, name] = fields.as_slice() else { return None };
+    let symbolic = Some(symbolic).filter(|target| !target.is_empty()).map(str::to_owned);
+    Some((name.to_owned(), BranchReading { commit: CommitId::parse(commit)?, symbolic }))
 }
 
 /// Parses lines of five fields; names of references contain neither line breaks nor NUL.

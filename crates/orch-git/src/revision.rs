@@ -14,7 +14,30 @@ pub struct AheadBehind {
     pub behind: u64,
 }
 
+/// A commit with its author and subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitSummary {
+    /// The commit.
+    pub commit: CommitId,
+    /// The author's name and address.
+    pub author: String,
+    /// The first line of the message.
+    pub subject: String,
+}
+
 impl Repository {
+    /// Lists the commits that a tip has and a base has not, newest first, at most so many.
+    pub fn list_commits_between(
+        &self,
+        base: &CommitId,
+        tip: &CommitId,
+        count_max: usize,
+    ) -> Result<Vec<CommitSummary>, GitError> {
+        let (range, count) = (format!("{base}..{tip}"), format!("--max-count={count_max}"));
+        let format = "--format=%H%x00%an <%ae>%x00%s";
+        self.git_command(["log", "-z", &count, format, &range, "--"]).read_parsed(parse_summaries)
+    }
+
     /// Resolves a revision to a commit.
     ///
     /// # Errors
@@ -81,6 +104,18 @@ impl Repository {
             self.git_command(["rev-list", "--max-count=1", "--stdin"]).with_stdin(revisions).read_stdout()?;
         Ok(missing.is_empty())
     }
+}
+
+/// Parses entries of three fields, each ended by NUL.
+fn parse_summaries(output: &[u8]) -> Option<Vec<CommitSummary>> {
+    let text = String::from_utf8_lossy(output);
+    let mut fields = text.split('\0');
+    let mut commits = Vec::new();
+    while let (Some(commit), Some(author), Some(subject)) = (fields.next(), fields.next(), fields.next()) {
+        let commit = CommitId::parse(commit)?;
+        commits.push(CommitSummary { commit, author: author.to_owned(), subject: subject.to_owned() });
+    }
+    Some(commits)
 }
 
 /// Parses `BEHIND TAB AHEAD`.

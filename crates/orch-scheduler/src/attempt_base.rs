@@ -21,6 +21,7 @@ use orch_store::{Transaction, TxEnd};
 use super::fresh_read::read_fresh;
 use super::perform::complete_effect;
 use super::perform::effect_lease::request_effect;
+use super::run_branch::{recorded_tip, require_tip};
 use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use super::{TaskSelector, lookup};
 use orch_git::{CommitId, GitError, MergeAllOutcome, Repository};
@@ -228,6 +229,7 @@ impl AttemptBase {
             behind: self.behind,
             head: None,
             merged: None,
+            fell_off: false,
             changes: None,
             slot,
             salvage: None,
@@ -274,14 +276,16 @@ impl RunBranch {
             return Ok(None);
         }
         let repository = open_repository(session, &run)?;
-        let name = require_run_git(&run)?.branch.clone();
-        let reference = branch_ref(&name)?;
-        let mut tip = repository.read_ref(&reference)?;
-        if tip.is_none() {
-            complete_effect(session, EffectKey::of_run(EffectKind::Branch, run.id))?;
-            tip = repository.read_ref(&reference)?;
-        }
-        let tip = tip.ok_or_else(|| Error::from(TreeRefusal::BaseNotFound { revision: Some(name) }))?;
+        let reference = branch_ref(&require_run_git(&run)?.branch)?;
+        let tip = match recorded_tip(&run) {
+            Some(tip) => tip,
+            None => {
+                if repository.read_ref(&reference)?.is_none() {
+                    complete_effect(session, EffectKey::of_run(EffectKind::Branch, run.id))?;
+                }
+                require_tip(session, run.id, &repository)?
+            }
+        };
         if run_decide::needs_baseline(&run) && !ensure_baseline(session, run.id)? {
             return Ok(None);
         }

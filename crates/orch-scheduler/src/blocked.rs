@@ -8,16 +8,17 @@ use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::operation_failure::FailedOperation;
 use orch_core::refusal::NotReadyReason;
-use orch_core::run::Run;
+use orch_core::run::{PauseReason, Run};
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::thread::{Thread, ThreadState};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Transaction;
 use orch_store::page::PageRequest;
-use orch_store::table::{agent, attempt, message, task as task_table, thread};
+use orch_store::table::{agent, attempt, message, task as task_table, thread, worktree};
 
 use super::failed_operations::list_failed_operations;
 use super::fresh_read::read_fresh;
+use super::run_branch::notice_branch_moves;
 use super::{lookup, not_ready};
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
@@ -62,6 +63,8 @@ pub struct BlockerPage {
     pub stuck: Vec<StuckTask>,
     /// How many operations and tasks are stuck.
     pub stuck_total: u64,
+    /// The paused runs.
+    pub paused: Vec<Run>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
@@ -75,6 +78,18 @@ pub fn list_blockers(
     run: Option<&Slug>,
     page: &PageRequest,
 ) -> Result<BlockerPage, Error> {
+    let (blocked, runs) = load_blockers(session, run, page)?;
+    match notice_branch_moves(session, &runs) {
+        true => Ok(load_blockers(session, run, page)?.0),
+        false => Ok(blocked),
+    }
+}
+
+fn load_blockers(
+    session: &mut Session,
+    run: Option<&Slug>,
+    page: &PageRequest,
+) -> Result<(BlockerPage, Vec<Run>), Error> {
     let offset = parse_offset(page)?;
     read_fresh(session, |tx, now| {
         let mut window = PageWindow { offset, remaining: page.limit.into() };
@@ -98,7 +113,8 @@ pub fn list_blockers(
         }
         let shown = blocked.questions.len() + blocked.operations.len() + blocked.stuck.len();
         blocked.next = offset_cursor(offset, shown, blocked.questions_total + blocked.stuck_total);
-        Ok(blocked)
+        blocked.paused = runs.iter().filter(|run| run.state.pause_reason().is_some()).cloned().collect();
+        Ok((blocked, runs))
     })
 }
 
@@ -248,6 +264,9 @@ fn collect_stuck_tasks(
         let tasks = window.take_from_list(first, total);
         found.extend(explain_ended_tasks(tx, run, tasks, now)?);
     }
+    let off = list_off_branch(tx, run)?;
+    all += off.len() as u64;
+    found.extend(window.take_from_list(off.clone(), off.len() as u64));
     if run.counts.in_state(TaskState::Dispatched) > 0 {
         let total = nonnegative_count(thread::count_queued_for_unseen(tx, run.id)?);
         all += total;
@@ -256,6 +275,45 @@ fn collect_stuck_tasks(
         found.extend(explain_unclaimed_tasks(tx, tasks)?);
     }
     Ok(all)
+}
+
+/// Lists the tasks that wait for the repair of the run's branch: their commits fell off it, or wait to be merged into it.
+fn list_off_branch(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<StuckTask>, Error> {
+    if run.ground.is_none() {
+        return Ok(Vec::new());
+    }
+    let is_paused = run.state.pause_reason() == Some(PauseReason::BranchMoved);
+    let fallen = worktree::list_fallen_tasks(tx, run.id)?;
+    let mut tasks = if fallen.is_empty() { Vec::new() } else { task_table::load_many(tx, &fallen)? };
+    if is_paused && run.counts.in_state(TaskState::Reported) > 0 {
+        tasks.extend(task_table::list_in_state(tx, run.id, TaskState::Reported, TaskId(0), u32::MAX)?);
+    }
+    tasks.into_iter().map(|task| explain_off_branch(tx, run, task, is_paused)).collect()
+}
+
+fn explain_off_branch(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    task: Task,
+    is_paused: bool,
+) -> Result<StuckTask, Error> {
+    let reason = match off_branch_reason(tx, &task, is_paused)? {
+        Some(reason) => reason,
+        None => NotReadyReason::RunPaused { run: run.name.clone(), reason: PauseReason::BranchMoved },
+    };
+    Ok(StuckTask { task: task.name, reasons: vec![reason] })
+}
+
+/// Returns the reason of a task whose merged commit is no longer on the run's branch.
+pub(crate) fn off_branch_reason(
+    tx: &mut Transaction<'_>,
+    task: &Task,
+    is_paused: bool,
+) -> Result<Option<NotReadyReason>, Error> {
+    let Some(last) = task.attempt else { return Ok(None) };
+    let tree = worktree::load(tx, last.id)?.filter(|tree| tree.fell_off);
+    Ok(tree
+        .map(|tree| NotReadyReason::OffBranch { commit: tree.head.unwrap_or(tree.base), paused: is_paused }))
 }
 
 /// Explains why failed or skipped tasks will not proceed by themselves.

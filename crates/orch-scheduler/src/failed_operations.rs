@@ -61,6 +61,7 @@ pub(crate) fn list_failed_operations_of_task(
             EffectKind::Clear
             | EffectKind::Restore
             | EffectKind::Land
+            | EffectKind::Repair
             | EffectKind::Sweep
             | EffectKind::Remove => false,
         };

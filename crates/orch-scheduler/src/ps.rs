@@ -147,7 +147,7 @@ pub fn stop_all_workers(session: &mut Session, who: &Slug, run: Option<&Slug>) -
     let mut stopped = StopOutcome::default();
     let runs: Vec<Run> = session.read(|tx, _| lookup::find_runs(tx, run))?;
     for run in runs.iter().filter(|run| run.state.status() == RunStatus::Open) {
-        run_operation::change_run(session, None, who, Some(&run.name), run_operation::RunAction::Pause)?;
+        run_operation::change_run(session, None, who, Some(&run.name), run_operation::RunAction::Stop)?;
         stopped.paused.push(run.name.clone());
     }
     for one in &found.supervisors {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::operation::Operation;
 use super::orphans::{self, Orphan};
 use super::perform::{PendingChoice, effect_lease, perform_outstanding};
+use super::run_branch::notice_branch_moves;
 pub use super::unit_of_work::TaskTransition;
 use super::{lookup, orphaned};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
@@ -87,6 +88,8 @@ pub fn reconcile_runs(
             for done in perform_outstanding(session, intent.run, PendingChoice::All)? {
                 finished.push(completed_effect(session, &done.effect, done.run, done.outcome)?);
             }
+            let runs = session.query(|tx| runs_with_git(tx, intent.run))?;
+            notice_branch_moves(session, &runs);
             let mut outcome = ReconcileOutcome { changes, finished, ..ReconcileOutcome::default() };
             sweep_and_find_orphans(session, intent.run, true, &mut outcome)?;
             Ok(outcome)

@@ -4,7 +4,7 @@ use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug, TaskId};
 use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, Run, RunEdit, decide};
+use orch_core::run::{AttemptRules, Budget, DoneWhen, PauseReason, Policy, Run, RunEdit, decide};
 use orch_core::task::TaskState;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
@@ -14,6 +14,7 @@ use super::fresh_read::read_fresh;
 use super::operation::Operation;
 use super::perform::complete_effect;
 use super::perform::effect_lease::request_effect;
+use super::run_branch::{is_branch_back, notice_branch_moves};
 use super::run_location::{GitBase, RunLocation};
 use super::tool_fault::set_run_offered;
 use super::unit_of_work::UnitOfWork;
@@ -56,6 +57,8 @@ pub struct CreatedRun {
 pub enum RunAction {
     /// Stops dispatching, and withdraws unclaimed threads.
     Pause,
+    /// Does what a pause does, after `orch stop`.
+    Stop,
     /// Starts dispatching again, and offers withdrawn threads.
     Resume,
     /// Ends the run, and cancels the tasks without a worker.
@@ -187,6 +190,11 @@ pub fn list_runs(session: &mut Session, page: &PageRequest) -> Result<ResultPage
 /// # Errors
 /// The run does not exist, or it is not named and there are several.
 pub fn show_run(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
+    let shown = load_run_tasks(session, run, page)?;
+    if notice_branch_moves(session, [&shown.run]) { load_run_tasks(session, run, page) } else { Ok(shown) }
+}
+
+fn load_run_tasks(session: &mut Session, run: Option<&Slug>, page: &PageRequest) -> Result<RunTasks, Error> {
     read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
         let after = task_cursor(tx, &run, page)?;
@@ -227,18 +235,27 @@ pub fn change_run(
     run: Option<&Slug>,
     verb: RunAction,
 ) -> Result<Response<Run>, Error> {
+    let branch_is_back = verb == RunAction::Resume && may_resume_branch(session, run);
     Operation::by_lead(receipt, who).run(session, |unit| {
         let before = unit.resolve_run(run)?;
+        let mut data = Vec::new();
+        let mut pause = |reason: PauseReason| {
+            data.push(("reason", reason.name().into()));
+            decide::pause_run(&before, reason, unit.now)
+        };
         let (after, kind) = match verb {
-            RunAction::Pause => (decide::pause_run(&before, unit.now)?, EventKind::RunPaused),
-            RunAction::Resume => (decide::resume_run(&before, unit.now)?, EventKind::RunResumed),
+            RunAction::Pause => (pause(PauseReason::User)?, EventKind::RunPaused),
+            RunAction::Stop => (pause(PauseReason::Stop)?, EventKind::RunPaused),
+            RunAction::Resume => {
+                (decide::resume_run(&before, branch_is_back, unit.now)?, EventKind::RunResumed)
+            }
             RunAction::Cancel => (decide::cancel_run(&before, unit.now)?, EventKind::RunCancelled),
         };
         let Some(after) = after else { return Ok(before) };
         unit.request_sweep(&after)?;
         unit.replace_run(after);
         match verb {
-            RunAction::Pause => set_run_offered(unit, before.id, false)?,
+            RunAction::Pause | RunAction::Stop => set_run_offered(unit, before.id, false)?,
             RunAction::Resume => {
                 set_run_offered(unit, before.id, true)?;
                 // What failed is tried again at once.
@@ -246,9 +263,15 @@ pub fn change_run(
             }
             RunAction::Cancel => cancel_idle_tasks(unit, before.id)?,
         }
-        unit.append_event(kind, EventSubject::of_run(before.id), None, Vec::new())?;
+        unit.append_event(kind, EventSubject::of_run(before.id), None, data)?;
         Ok(unit.load_run(before.id)?.clone())
     })
+}
+
+/// Whether a run that its branch paused may be resumed: the branch is back.
+fn may_resume_branch(session: &mut Session, run: Option<&Slug>) -> bool {
+    let Ok(run) = session.query(|tx| lookup::find_run(tx, run)) else { return false };
+    run.state.pause_reason() == Some(PauseReason::BranchMoved) && is_branch_back(session, &run)
 }
 
 /// The states of tasks that are listed by default: all of them.
@@ -266,6 +289,10 @@ pub(crate) fn apply_run_edit(
     }
     unit.replace_run(after.clone());
     unit.append_event(EventKind::RunEdited, EventSubject::of_run(after.id), None, Vec::new())?;
+    if after.state != before.state {
+        unit.append_event(EventKind::RunResumed, EventSubject::of_run(after.id), None, Vec::new())?;
+        set_run_offered(unit, after.id, true)?;
+    }
     Ok(after)
 }
 

@@ -99,6 +99,8 @@ impl GitBase {
         RunGit {
             repository: self.repository.common_dir().display().to_string(),
             base: to_stored_commit(&self.base),
+            tip: to_stored_commit(&self.base),
+            seen: None,
             base_branch: self.base_branch.clone(),
             branch: format!("{}/{run}/main", self.prefix),
             branch_prefix: format!("{}/{run}", self.prefix),

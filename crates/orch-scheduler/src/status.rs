@@ -16,6 +16,7 @@ use orch_store::table::{attempt, message, task as task_table};
 use super::blocked::{OpenQuestions, QuestionSummary};
 use super::clashes::AttemptClash;
 use super::fresh_read::read_fresh;
+use super::run_branch::notice_branch_moves;
 use super::{TaskOverview, clashes, lookup, work_message};
 use orch_inbox::{Error, Session};
 
@@ -71,7 +72,10 @@ pub struct RunOverview {
 /// # Errors
 /// The run does not exist, or it is not named and there are several.
 pub fn load_overview(session: &mut Session, run: Option<&Slug>) -> Result<RunOverview, Error> {
-    let (mut status, candidates) = collect_overview(session, run)?;
+    let (mut status, mut candidates) = collect_overview(session, run)?;
+    if notice_branch_moves(session, [&status.run]) {
+        (status, candidates) = collect_overview(session, run)?;
+    }
     // A repository that cannot be read must not hide the rest.
     status.clashes = clashes::find_clashes(session, &status.run, candidates).unwrap_or_default();
     Ok(status)

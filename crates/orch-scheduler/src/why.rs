@@ -1,7 +1,7 @@
 //! `orch why`: why a task is in its state, and what would change it.
 
 use orch_core::refusal::NotReadyReason;
-use orch_core::run::Run;
+use orch_core::run::{PauseReason, Run};
 use orch_core::task::{ChecksStatus, Task, TaskState, decide};
 use orch_core::time::Time;
 use orch_store::Transaction;
@@ -9,6 +9,7 @@ use orch_store::table::attempt;
 
 use super::failed_operations::list_failed_operations_of_task;
 use super::fresh_read::read_fresh;
+use super::run_branch::notice_branch_moves;
 use super::{TaskOverview, TaskSelector, blocked, lookup, not_ready};
 use orch_inbox::{Error, Session};
 
@@ -26,11 +27,19 @@ pub struct TaskExplanation {
 /// # Errors
 /// The task does not exist.
 pub fn explain_task(session: &mut Session, task: &TaskSelector) -> Result<TaskExplanation, Error> {
+    let (explained, run) = load_explanation(session, task)?;
+    match notice_branch_moves(session, [&run]) {
+        true => Ok(load_explanation(session, task)?.0),
+        false => Ok(explained),
+    }
+}
+
+fn load_explanation(session: &mut Session, task: &TaskSelector) -> Result<(TaskExplanation, Run), Error> {
     read_fresh(session, |tx, now| {
         let task = lookup::find_task(tx, task)?;
         let run = lookup::load_run(tx, task.run)?;
         let reasons = collect_reasons(tx, &run, &task, now)?;
-        Ok(TaskExplanation { shown: lookup::task_overview(tx, task)?, reasons })
+        Ok((TaskExplanation { shown: lookup::task_overview(tx, task)?, reasons }, run))
     })
 }
 
@@ -61,8 +70,14 @@ fn collect_reasons(
         }
         TaskState::Reported => {
             if let Some(reason) = judging_reason(tx, run, task)? {
-                // What the attempt waits for says more than that it is live.
+                // What the attempt waits for says more than that it is live, and a pause more than both.
                 reasons.retain(|reason| !matches!(reason, NotReadyReason::Live { .. }));
+                reasons.push(reason);
+            }
+        }
+        TaskState::Done if run.ground.is_some() => {
+            let is_paused = run.state.pause_reason() == Some(PauseReason::BranchMoved);
+            if let Some(reason) = blocked::off_branch_reason(tx, task, is_paused)? {
                 reasons.insert(0, reason);
             }
         }

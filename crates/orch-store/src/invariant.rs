@@ -269,7 +269,8 @@ WHERE t.state IN ('dispatched', 'running', 'blocked', 'reported', 'done') AND o.
     const SILENT_STALLS = "SELECT name FROM run
 WHERE (state IN ('open', 'paused') AND waiting > 0 AND ready + dispatched + running + blocked + reported = 0)
     OR (state = 'finished' AND waiting + ready + dispatched + running + blocked + reported > 0)
-    OR (state IN ('open', 'paused') AND done + failed + skipped + cancelled > 0
+    OR (state IN ('open', 'paused') AND coalesce(pause_reason, '') != 'branch_moved'
+        AND done + failed + skipped + cancelled > 0
         AND waiting + ready + dispatched + running + blocked + reported = 0)
 ORDER BY id";
 

@@ -106,7 +106,7 @@ const BROKEN: [(&str, &str); 53] = [
     ("silent_stalls", "UPDATE run SET running = 0 WHERE id = 1"),
     ("silent_stalls", "UPDATE run SET state = 'finished', outcome = 'partial' WHERE id = 1"),
     ("cascades", "UPDATE task SET state = 'waiting', broken = 0 WHERE id = 5"),
-    ("paused_offers", "UPDATE run SET state = 'paused', pause_reason = 'requested' WHERE id = 1"),
+    ("paused_offers", "UPDATE run SET state = 'paused', pause_reason = 'user' WHERE id = 1"),
     ("thread_messages", "DELETE FROM message WHERE id = 3"),
     ("thread_messages", "UPDATE message SET thread_id = 99 WHERE id = 3"),
     ("cursors", "UPDATE agent SET message_cursor = 99"),

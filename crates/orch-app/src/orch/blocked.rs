@@ -1,7 +1,9 @@
 //! `orch blocked`: open questions and stuck tasks.
 
-use orch_contract::orch::blocked::{BlockedResponse, StuckTaskView};
+use orch_contract::orch::blocked::{BlockedResponse, PausedRun, StuckTaskView};
+use orch_contract::run::RunPauseView;
 use orch_core::id::Slug;
+use orch_core::run::Run;
 use orch_scheduler::blocked::list_blockers;
 use serde::Serialize;
 
@@ -30,8 +32,13 @@ impl Request for ListBlockers {
         Ok(Reply::new(BlockedResponse {
             questions: found.questions.iter().map(question_view).collect(),
             stuck: stuck.collect(),
+            paused: found.paused.iter().filter_map(paused_run).collect(),
             total: found.questions_total + found.stuck_total,
             next: found.next,
         }))
     }
+}
+
+fn paused_run(run: &Run) -> Option<PausedRun> {
+    Some(PausedRun { run: run.name.to_string(), pause: RunPauseView::of_run(run)? })
 }

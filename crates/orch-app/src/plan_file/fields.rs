@@ -7,7 +7,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::refusal::ArgumentProblem;
-use orch_core::run::DoneWhen;
+use orch_core::run::{BranchMovePolicy, DoneWhen};
 use orch_core::time::TimeSpan;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -69,6 +69,8 @@ readers! {
     flaky_verdict: FlakyVerdict, String => (|raw: String| values::parse_flaky_verdict(&raw));
     /// Reads when a task counts as done.
     done_when: DoneWhen, String => check_done_when;
+    /// Reads what happens when others advance the run's branch.
+    on_branch_move: BranchMovePolicy, String => check_on_branch_move;
 }
 
 /// Reads a name that `null` removes: the outer option says whether the field exists.
@@ -118,6 +120,10 @@ fn check_length(list: &[String]) -> Result<(), String> {
 fn check_range<N: TryFrom<i64>>(number: i64, min: i64, max: i64) -> Result<N, ArgumentProblem> {
     let number = Some(number).filter(|number| (min..=max).contains(number));
     number.and_then(|number| N::try_from(number).ok()).ok_or(ArgumentProblem::OutOfRange { min, max })
+}
+
+fn check_on_branch_move(action: String) -> Result<BranchMovePolicy, String> {
+    BranchMovePolicy::parse(&action).ok_or_else(|| format!("{action:?} is none of check and pause"))
 }
 
 fn check_done_when(rule: String) -> Result<DoneWhen, String> {

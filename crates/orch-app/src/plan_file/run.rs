@@ -3,7 +3,7 @@
 use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
-use orch_core::run::{DoneWhen, RunEdit};
+use orch_core::run::{BranchMovePolicy, DoneWhen, RunEdit};
 use orch_core::time::TimeSpan;
 use serde::Deserialize;
 
@@ -58,6 +58,10 @@ pub(super) struct RunFields {
     setup_key: Option<Vec<String>>,
     #[serde(deserialize_with = "fields::texts")]
     setup_may_change: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::on_branch_move")]
+    on_branch_move: Option<BranchMovePolicy>,
+    trailers: Option<bool>,
+    run_hooks: Option<bool>,
     #[serde(deserialize_with = "fields::duration")]
     max_wall: Option<TimeSpan>,
     #[serde(deserialize_with = "fields::dollars")]
@@ -96,6 +100,9 @@ impl RunFields {
             check_cache: self.check_cache,
             setup_key: self.setup_key,
             setup_may_change: self.setup_may_change,
+            on_branch_move: self.on_branch_move,
+            trailers: self.trailers,
+            run_hooks: self.run_hooks,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

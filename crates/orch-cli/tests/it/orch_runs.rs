@@ -114,7 +114,7 @@ fn a_pause_withdraws_what_nobody_claimed_and_a_resume_offers_it_again() {
     let held = place.start_task("a", "w1");
     place.dispatch_task("b", "w2");
     let paused = place.orch(&["run", "pause"]).ok()["run"].clone();
-    assert_eq!((&paused["state"], &paused["pause"]["reason"]), (&"paused".into(), &"requested".into()));
+    assert_eq!((&paused["state"], &paused["pause"]["reason"]), (&"paused".into(), &"user".into()));
     place.inbox(&["claim", "--for", "w2"]).fails("inbox_empty");
     assert!(place.ready_keys().is_empty());
     let refused = place.orch(&["dispatch", "c", "--to", "w3"]).fails("task_not_ready");

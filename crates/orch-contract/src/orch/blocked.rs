@@ -7,6 +7,7 @@ use orch_core::refusal::NotReadyReason;
 use serde::{Deserialize, Serialize};
 
 use crate::reason::ReasonCode;
+use crate::run::RunPauseView;
 use crate::{ReasonView, UtcTimestamp, WireWord, operation};
 
 /// An open question.
@@ -94,6 +95,16 @@ impl StuckTaskView {
     }
 }
 
+/// A paused run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PausedRun {
+    /// The run.
+    pub run: String,
+    /// Its pause.
+    pub pause: RunPauseView,
+}
+
 /// The response of `orch blocked`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -102,6 +113,8 @@ pub struct BlockedResponse {
     pub questions: Vec<QuestionView>,
     /// The operations and tasks of this part that will not move by themselves; all of them come behind the questions.
     pub stuck: Vec<StuckTaskView>,
+    /// The paused runs, with what ends each pause.
+    pub paused: Vec<PausedRun>,
     /// The total number of questions, operations and tasks.
     pub total: u64,
     /// The cursor of the next page, if there is one.

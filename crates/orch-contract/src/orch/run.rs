@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::run::{RunSummary, TaskCountsView};
-use crate::{RunView, TaskOrSummary};
+use crate::{CheckView, RunView, TaskOrSummary};
 
 /// A run: the response to a change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,20 @@ pub struct RunShowResponse {
     pub total: u64,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
+}
+
+/// The response of `orch run repair`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunRepairResponse {
+    /// The run as it is now.
+    pub run: RunView,
+    /// The commit of its branch.
+    pub commit: String,
+    /// The run's checks on that commit, in order; empty for a commit that orch made.
+    pub checks: Vec<CheckView>,
+    /// The tasks, `RUN/KEY`, whose commits are not on the branch; they will be merged again.
+    pub unmerged: Vec<String>,
 }
 
 /// The response of `orch run rm`.

@@ -21,6 +21,8 @@ named_enum! {
         Merge = "merge",
         /// The merge of the run's branch into the branch that it lands on.
         Land = "land",
+        /// The tip of the run's branch after others advanced it.
+        Branch = "branch",
     }
 }
 

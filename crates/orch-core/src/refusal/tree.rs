@@ -188,6 +188,26 @@ pub enum TreeRefusal {
         /// The conflicting files.
         files: Vec<String>,
     },
+    /// Others moved or deleted the run's branch.
+    BranchMoved {
+        /// The run.
+        run: Slug,
+        /// The branch.
+        branch: String,
+        /// The commit where orch left it.
+        tip: CommitHash,
+        /// The commit at which it was found; `None` when it was deleted.
+        found: Option<CommitHash>,
+        /// What happened, in full sentences.
+        message: String,
+    },
+    /// The run's branch cannot be adopted, because it does not exist.
+    NothingToAdopt {
+        /// The run.
+        run: Slug,
+        /// The branch.
+        branch: String,
+    },
     /// Tasks of the run are not done.
     RunIncomplete {
         /// The run.
@@ -282,6 +302,10 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
                 abbreviated_list(files, files.len())
             )
         }
+        TreeRefusal::BranchMoved { message, .. } => message.clone(),
+        TreeRefusal::NothingToAdopt { branch, .. } => {
+            format!("Branch {branch} does not exist, so there is nothing to adopt.")
+        }
         TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
             format!("Run {run} is incomplete: it has no tasks.")
         }
@@ -323,6 +347,7 @@ pub fn effect_phrase(effect: EffectKind) -> &'static str {
         EffectKind::Land => "Landing",
         EffectKind::Sweep => "Removing unused worktrees of",
         EffectKind::Remove => "Removing",
+        EffectKind::Repair => "Repairing the branch of",
     }
 }
 
@@ -339,6 +364,7 @@ fn effect_activity(effect: EffectKind) -> &'static str {
         EffectKind::Land => "landing",
         EffectKind::Sweep => "sweeping the worktrees of",
         EffectKind::Remove => "removing",
+        EffectKind::Repair => "repairing the branch of",
     }
 }
 

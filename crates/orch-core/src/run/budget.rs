@@ -127,6 +127,30 @@ impl Budget {
         limits.into_iter().filter_map(|(measure, used, max)| Some(LimitUsage { measure, used, max: max? }))
     }
 
+    /// Returns the options of `orch run edit` that raise the limits that are reached: the run's, else those of its tasks.
+    #[must_use]
+    pub fn exhausted_options(&self, spent: ResourceUsage, wall: TimeSpan) -> Vec<&'static str> {
+        let of_run = |measure| match measure {
+            BudgetMeasure::Wall => "--max-wall D",
+            BudgetMeasure::Cost => "--max-cost USD",
+            BudgetMeasure::Tokens => "--max-tokens N",
+            BudgetMeasure::Attempts => "--max-all-attempts N",
+        };
+        let reached = self.run_usage(spent, wall).filter(|usage| usage.is_over());
+        let options: Vec<&str> = reached.map(|usage| of_run(usage.measure)).collect();
+        if !options.is_empty() {
+            return options;
+        }
+        [
+            (self.task_wall.is_some(), "--task-max-wall D"),
+            (self.task_cost_micros.is_some(), "--task-max-cost USD"),
+            (self.task_tokens.is_some(), "--task-max-tokens N"),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, option)| is_set.then_some(option))
+        .collect()
+    }
+
     /// Returns whether tasks have limits.
     #[must_use]
     pub fn bounds_tasks(&self) -> bool {

@@ -9,16 +9,16 @@ use crate::refusal::{Refusal, TreeRefusal};
 use crate::task::TaskState;
 use crate::time::Time;
 
-/// Pauses a run; `None` when it is paused already.
+/// Pauses a run as the lead requested it, or by `orch stop`; `None` when it is paused already.
 ///
 /// # Errors
 /// It is finished or cancelled.
-pub fn pause_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
+pub fn pause_run(run: &Run, reason: PauseReason, now: Time) -> Result<Option<Run>, Refusal> {
     check_transition(run, RunEvent::Pause)?;
     match run.state {
         RunState::Paused(_) => Ok(None),
         RunState::Open | RunState::Finished(_) | RunState::Cancelled => {
-            let pause = RunPause { reason: PauseReason::Requested, message: None, at: now, until: None };
+            let pause = RunPause { reason, message: None, at: now, until: None };
             Ok(Some(Run { state: RunState::Paused(pause), updated_at: now, ..run.clone() }))
         }
     }
@@ -68,23 +68,39 @@ pub fn needs_baseline(run: &Run) -> bool {
 
 /// Resumes a run; `None` when it is open already.
 ///
+/// `branch_is_back` tells that the run's branch is where orch left it, or advanced from there.
+///
 /// # Errors
-/// It is finished or cancelled.
-pub fn resume_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
+/// It is finished or cancelled, or what paused it would pause it again.
+pub fn resume_run(run: &Run, branch_is_back: bool, now: Time) -> Result<Option<Run>, Refusal> {
     check_transition(run, RunEvent::Resume)?;
-    match run.state {
-        RunState::Open => Ok(None),
-        RunState::Paused(_) | RunState::Finished(_) | RunState::Cancelled => {
-            let mut resumed = Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() };
-            // Resuming after a failed baseline overrides it.
-            if let Some(ground) = &mut resumed.ground
-                && ground.baseline == BaselineStatus::Failed
-            {
-                ground.baseline = BaselineStatus::Overridden;
-            }
-            Ok(Some(resumed))
+    match run.state.pause_reason() {
+        None => return Ok(None),
+        Some(PauseReason::BranchMoved) if !branch_is_back => super::branch::require_branch(run)?,
+        Some(PauseReason::Budget) => return Err(useless_resumption(run, PauseReason::Budget, now)),
+        Some(PauseReason::Baseline) if baseline_fails(run) => {
+            return Err(useless_resumption(run, PauseReason::Baseline, now));
         }
+        Some(
+            PauseReason::User
+            | PauseReason::Stop
+            | PauseReason::Baseline
+            | PauseReason::BranchMoved
+            | PauseReason::OperationFailed
+            | PauseReason::Breaker
+            | PauseReason::Disk,
+        ) => {}
     }
+    Ok(Some(Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() }))
+}
+
+fn baseline_fails(run: &Run) -> bool {
+    run.ground.as_ref().is_some_and(|ground| ground.baseline == BaselineStatus::Failed)
+}
+
+fn useless_resumption(run: &Run, reason: PauseReason, now: Time) -> Refusal {
+    let options = run.budget.exhausted_options(run.spent, now - run.created_at);
+    Refusal::ResumeUseless { run: run.name.clone(), reason, options }
 }
 
 /// Cancels a run; `None` when it is cancelled already.
@@ -101,7 +117,7 @@ pub fn cancel_run(run: &Run, now: Time) -> Result<Option<Run>, Refusal> {
     }
 }
 
-/// Edits a run's title, goal, policy, rules and budget.
+/// Edits a run's title, goal, policy, rules and budget; a run that its budget paused is resumed once that allows more.
 ///
 /// # Errors
 /// The run is cancelled.
@@ -123,6 +139,13 @@ pub fn edit_run(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     policy.lease = edit.lease.unwrap_or(policy.lease);
     policy.answer_after = edit.answer_after.unwrap_or(policy.answer_after);
     edit_rules(&mut changed, edit);
+    let is_raised = changed.budget != run.budget;
+    if is_raised
+        && run.state.pause_reason() == Some(PauseReason::Budget)
+        && !changed.budget.run_usage(run.spent, now - run.created_at).any(|usage| usage.is_over())
+    {
+        changed.state = RunState::Open;
+    }
     Ok(changed)
 }
 
@@ -154,6 +177,9 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     checks.by = edit.check_by.unwrap_or(checks.by);
     checks.retries = edit.check_retries.unwrap_or(checks.retries);
     checks.flaky = edit.flaky.unwrap_or(checks.flaky);
+    rules.trailers = edit.trailers.unwrap_or(rules.trailers);
+    rules.run_hooks = edit.run_hooks.unwrap_or(rules.run_hooks);
+    rules.on_branch_move = edit.on_branch_move.unwrap_or(rules.on_branch_move);
     let budget = &mut changed.budget;
     budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);
     budget.max_cost_micros = edit.max_cost_micros.unwrap_or(budget.max_cost_micros);
@@ -175,8 +201,9 @@ pub fn require_not_cancelled(run: &Run) -> Result<(), Refusal> {
 /// Checks that the run's branch may land: the run is complete, or a partial landing was requested.
 ///
 /// # Errors
-/// Tasks are not done; cancelled ones are not counted.
+/// Tasks are not done, cancelled ones not counted; or the run's branch was moved.
 pub fn require_landable(run: &Run, partial: bool) -> Result<(), Refusal> {
+    super::branch::require_branch(run)?;
     let over = run.counts.in_state(TaskState::Done) + run.counts.in_state(TaskState::Cancelled);
     let unfinished = run.counts.total() - over;
     if partial || (unfinished == 0 && !run.state.status().is_unfinished()) {
@@ -187,11 +214,12 @@ pub fn require_landable(run: &Run, partial: bool) -> Result<(), Refusal> {
 
 /// Derives a run's state from the counts of its tasks; `None` when it does not change.
 ///
-/// An empty run stays open. A cancelled one stays cancelled.
+/// An empty run stays open. A cancelled one stays cancelled, and one whose branch was moved stays paused.
 #[must_use]
 pub fn derive_run_state(state: &RunState, counts: &TaskCounts) -> Option<RunState> {
     let over = counts.total() > 0 && counts.unfinished() == 0;
     match state {
+        RunState::Paused(pause) if pause.reason == PauseReason::BranchMoved => None,
         RunState::Open | RunState::Paused(_) if over => Some(RunState::Finished(derive_outcome(counts))),
         RunState::Finished(_) if !over => Some(RunState::Open),
         RunState::Finished(before) if *before != derive_outcome(counts) => {

@@ -17,6 +17,10 @@ pub struct RunGit {
     pub base_branch: Option<String>,
     /// The run's branch, which collects accepted work.
     pub branch: String,
+    /// The commit where orch left the branch: created it, merged into it, or passed the commits of others.
+    pub tip: CommitHash,
+    /// The last commit at which the branch was found that orch did not leave it at, and that an event has told.
+    pub seen: Option<CommitHash>,
     /// The prefix of the names of its attempts' branches.
     pub branch_prefix: String,
     /// The folder of its attempts' worktrees.
@@ -37,6 +41,18 @@ named_enum! {
         Failed = "failed",
         /// Some failed, and the lead resumed the run.
         Overridden = "overridden",
+    }
+}
+
+named_enum! {
+    /// What happens when others advance the run's branch.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+    pub enum BranchMovePolicy {
+        /// The new tip is checked before the next merge or landing; the run is paused if that fails.
+        #[default]
+        Check = "check",
+        /// The run is paused.
+        Pause = "pause",
     }
 }
 
@@ -61,6 +77,12 @@ pub struct AttemptRules {
     pub setup_key: Vec<String>,
     /// Patterns of the tracked files that the setup may change, to be restored; empty is all.
     pub setup_may_change: Vec<String>,
+    /// What happens when others advance the run's branch.
+    pub on_branch_move: BranchMovePolicy,
+    /// Whether commits that orch makes carry trailers that name the attempt.
+    pub trailers: bool,
+    /// Whether the user's hooks run for merges that orch makes.
+    pub run_hooks: bool,
 }
 
 impl Default for AttemptRules {
@@ -75,6 +97,9 @@ impl Default for AttemptRules {
             check_cache: Vec::new(),
             setup_key: Vec::new(),
             setup_may_change: Vec::new(),
+            on_branch_move: BranchMovePolicy::default(),
+            trailers: true,
+            run_hooks: false,
         }
     }
 }

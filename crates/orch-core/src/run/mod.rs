@@ -1,12 +1,13 @@
 //! Runs: a goal with a graph of tasks, its policy and its budget.
 
+pub mod branch;
 pub mod budget;
 pub mod decide;
 pub mod git;
 pub mod state;
 
 pub use budget::Budget;
-pub use git::{AttemptRules, BaselineStatus, ResourceUsage, RunGit};
+pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, ResourceUsage, RunGit};
 pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
 
 use crate::check::{CheckIdentity, FlakyVerdict};
@@ -85,6 +86,12 @@ pub struct RunEdit {
     pub setup_key: Option<Vec<String>>,
     /// New patterns of the tracked files that the setup may change, replacing the old ones.
     pub setup_may_change: Option<Vec<String>>,
+    /// What happens from now on when others advance the run's branch.
+    pub on_branch_move: Option<BranchMovePolicy>,
+    /// Whether commits that orch makes carry trailers.
+    pub trailers: Option<bool>,
+    /// Whether the user's hooks run for merges that orch makes.
+    pub run_hooks: Option<bool>,
     /// A new limit of wall time; `Some(None)` removes it.
     pub max_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost; `Some(None)` removes it.

@@ -21,15 +21,21 @@ named_enum! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum PauseReason {
         /// The lead requested it.
-        Requested = "requested",
-        /// The run's checks fail on its base commit.
-        Baseline = "baseline",
-        /// Consecutive faults of orch itself.
-        Breaker = "breaker",
+        User = "user",
+        /// `orch stop` stopped its workers.
+        Stop = "stop",
         /// A limit of time, cost or tokens is reached.
         Budget = "budget",
-        /// An operation on the run's branch failed repeatedly.
+        /// The run's checks fail on its base commit.
+        Baseline = "baseline",
+        /// Others moved or deleted its branch.
+        BranchMoved = "branch_moved",
+        /// A merge, or another operation on its branch, failed repeatedly.
         OperationFailed = "operation_failed",
+        /// Consecutive faults of orch itself.
+        Breaker = "breaker",
+        /// The disk is nearly full.
+        Disk = "disk",
     }
 }
 
@@ -59,7 +65,32 @@ pub enum RunState {
     Cancelled,
 }
 
+impl PauseReason {
+    /// Returns whether a person asked for the pause, so that it is no failure.
+    #[must_use]
+    pub fn is_requested(self) -> bool {
+        match self {
+            Self::User | Self::Stop => true,
+            Self::Budget
+            | Self::Baseline
+            | Self::BranchMoved
+            | Self::OperationFailed
+            | Self::Breaker
+            | Self::Disk => false,
+        }
+    }
+}
+
 impl RunState {
+    /// Returns the reason of a pause; `None` for a run that is not paused.
+    #[must_use]
+    pub fn pause_reason(&self) -> Option<PauseReason> {
+        match self {
+            Self::Paused(pause) => Some(pause.reason),
+            Self::Open | Self::Finished(_) | Self::Cancelled => None,
+        }
+    }
+
     /// Returns the state without its data.
     #[must_use]
     pub fn status(&self) -> RunStatus {
@@ -112,6 +143,8 @@ named_enum! {
         Reopen = "reopen",
         /// The lead cancels it.
         Cancel = "cancel",
+        /// Its branch lost the work that was merged into it.
+        LoseBranch = "lose branch",
     }
 }
 
@@ -125,8 +158,9 @@ pub fn next_run_status(status: RunStatus, event: RunEvent) -> Result<RunStatus, 
         (S::Paused, E::Reopen) => Ok(S::Paused),
         (S::Open | S::Paused | S::Finished, E::Finish) => Ok(S::Finished),
         (S::Open | S::Paused | S::Cancelled, E::Cancel) => Ok(S::Cancelled),
+        (S::Open | S::Paused | S::Finished, E::LoseBranch) => Ok(S::Paused),
         (S::Finished, E::Pause | E::Resume | E::Cancel)
-        | (S::Cancelled, E::Pause | E::Resume | E::Finish | E::Reopen) => {
+        | (S::Cancelled, E::Pause | E::Resume | E::Finish | E::Reopen | E::LoseBranch) => {
             Err(IllegalTransition { state: status.name(), event: event.name() })
         }
     }
@@ -143,10 +177,10 @@ mod tests {
             (Some(S::Open), Some(S::Paused), Some(S::Finished), Some(S::Cancelled));
         // One row per state, one column per event in the order of `RunEvent::ALL`; `None` is illegal.
         let table = [
-            (S::Open, [paused, open, finished, open, cancelled]),
-            (S::Paused, [paused, open, finished, paused, cancelled]),
-            (S::Finished, [None, None, finished, open, None]),
-            (S::Cancelled, [None, None, None, None, cancelled]),
+            (S::Open, [paused, open, finished, open, cancelled, paused]),
+            (S::Paused, [paused, open, finished, paused, cancelled, paused]),
+            (S::Finished, [None, None, finished, open, None, paused]),
+            (S::Cancelled, [None, None, None, None, cancelled, None]),
         ];
         assert_eq!(table.map(|(status, _)| status), S::ALL);
         for (status, row) in table {

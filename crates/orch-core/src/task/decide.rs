@@ -92,8 +92,10 @@ pub fn not_ready_reasons(run: &Run, task: &Task, now: Time) -> Vec<NotReadyReaso
             }
         }
     }
-    if run.state.status() == RunStatus::Paused && !task.state.is_finished() {
-        reasons.push(NotReadyReason::RunPaused { run: run.name.clone() });
+    if let Some(reason) = run.state.pause_reason()
+        && !task.state.is_finished()
+    {
+        reasons.push(NotReadyReason::RunPaused { run: run.name.clone(), reason });
     }
     reasons
 }

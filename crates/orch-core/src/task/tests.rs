@@ -79,7 +79,7 @@ fn run(state: RunState) -> Run {
 }
 
 fn paused() -> RunState {
-    RunState::Paused(RunPause { reason: PauseReason::Requested, message: None, at: NOW, until: None })
+    RunState::Paused(RunPause { reason: PauseReason::User, message: None, at: NOW, until: None })
 }
 
 /// Returns a reason as a word.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::list::canonicalize_existing;
 use crate::error::GitError;
 use crate::program::GitCommand;
+use crate::reference::{RefLogEntry, parse_reflog, reflog_arguments};
 use crate::repository::Repository;
 use crate::status::{self, WorktreeStatus};
 
@@ -105,6 +106,12 @@ impl<'r> Worktree<'r> {
             Some(operation) => Err(GitError::InProgress { path: self.top.clone(), operation }),
             None => Ok(()),
         }
+    }
+
+    /// Returns the log of its HEAD, newest first; empty where git keeps none.
+    pub fn read_head_log(&self) -> Result<Vec<RefLogEntry>, GitError> {
+        let command = self.git_command(reflog_arguments("HEAD"));
+        Ok(command.read_optional(parse_reflog)?.unwrap_or_default())
     }
 
     /// Opens a checkout whose git directory is known.

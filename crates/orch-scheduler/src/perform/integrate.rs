@@ -12,6 +12,7 @@ use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
+use orch_core::run::branch::leave_branch_at;
 use orch_core::run::{DoneWhen, PauseReason, Run, RunState};
 use orch_core::task::{ChecksStatus, Task, TaskState};
 use orch_core::time::Time;
@@ -30,6 +31,7 @@ use crate::fresh_read::read_fresh;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
@@ -83,17 +85,35 @@ pub(crate) fn merge_reported_attempts(
     lease: &EffectLease,
     merging: Option<&RecordedMerge>,
 ) -> Result<(), Error> {
+    let merged = merge_attempts(session, lease, merging);
+    if matches!(merged, Err(Error::Refused(Refusal::Tree(TreeRefusal::BranchMoved { .. })))) {
+        // The run is paused; a repair of the branch comes first.
+        lease.complete_alone(session)?;
+    }
+    merged
+}
+
+fn merge_attempts(
+    session: &mut Session,
+    lease: &EffectLease,
+    merging: Option<&RecordedMerge>,
+) -> Result<(), Error> {
     let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
     let repository = open_repository(session, &run)?;
     let name = &require_run_git(&run)?.branch;
-    let reference = branch_ref(name)?;
-    let missing = || Error::from(TreeRefusal::BaseNotFound { revision: Some(reference.to_string()) });
-    let tip = repository.read_ref(&reference)?.ok_or_else(missing)?;
-    let mut integration =
-        Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
-    if let Some(merge) = merging {
+    if let Some(merge) = merging
+        && let Some(tip) = repository.read_ref(&branch_ref(name)?)?
+    {
+        let integration =
+            Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
         integration.recover_merge(session, merge)?;
     }
+    let tip = match recorded_tip(&run) {
+        Some(tip) => tip,
+        None => require_checked_tip(session, run.id, &repository)?,
+    };
+    let mut integration =
+        Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
     let mut unverified = None;
     clear::clear_in_background(session, |session, clear| {
         let mut seen = BTreeSet::new();
@@ -273,8 +293,8 @@ impl Integration<'_> {
             if merged != self.branch.tip {
                 match self.branch.advance(&merged) {
                     Ok(()) => self.branch.tip = merged.clone(),
-                    Err(GitError::RefMoved { found: Some(found), .. }) => {
-                        self.branch.tip = found;
+                    Err(GitError::RefMoved { .. }) => {
+                        self.branch.tip = require_checked_tip(session, self.run.id, repository)?;
                         continue;
                     }
                     Err(error) => return Err(error.into()),
@@ -392,7 +412,11 @@ impl Integration<'_> {
         let id = candidate.attempt.id;
         tool_transaction(session, |unit| {
             let tree = worktree::load(unit.tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
-            let tree = Worktree { merged: Some(to_stored_commit(merged)), updated_at: unit.now, ..tree };
+            let merged_commit = to_stored_commit(merged);
+            let current = unit.load_run(self.run.id)?.clone();
+            unit.replace_run(leave_branch_at(&current, &merged_commit));
+            let tree =
+                Worktree { merged: Some(merged_commit), fell_off: false, updated_at: unit.now, ..tree };
             worktree::save(unit.tx, &tree)?;
             let data =
                 vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
@@ -414,6 +438,10 @@ impl Integration<'_> {
     fn recover_merge(&self, session: &mut Session, merge: &RecordedMerge) -> Result<(), Error> {
         let Ok(merged) = to_commit_id(&merge.commit) else { return Ok(()) };
         if !self.branch.repository.is_ancestor(&merged, &self.branch.tip).unwrap_or(false) {
+            // The files of a checkout may have moved before the branch.
+            if to_stored_commit(&self.branch.tip) == require_run_git(self.run)?.tip {
+                self.branch.undo_step(&self.branch.tip, &merged)?;
+            }
             return Ok(());
         }
         let candidate = session.read(|tx, _| MergeCandidate::load(tx, merge.attempt))?;
@@ -422,7 +450,12 @@ impl Integration<'_> {
                 self.branch.repository.flush()?;
                 self.record_merge(session, &candidate, &merged).map(|_| ())
             }
-            None => Ok(()),
+            // The attempt was ended meanwhile; that the branch has its commit was our doing all the same.
+            None => tool_transaction(session, |unit| {
+                let current = unit.load_run(self.run.id)?.clone();
+                unit.replace_run(leave_branch_at(&current, &merge.commit));
+                Ok(())
+            }),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::integrate;
 use super::merge::{MOVES_MAX, TrackedBranch};
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use orch_git::{CommitId, CommitRelation, GitError, MergeOutcome, Repository};
 use orch_inbox::{Error, Session};
@@ -62,7 +63,11 @@ impl<'a> Landing<'a> {
         if run.policy.done_when != DoneWhen::Integrated {
             merge_accepted_attempts(session, run, &self.plan, repository)?;
         }
-        let tip = branch_tip(repository, &require_run_git(run)?.branch)?;
+        // Merging has moved the branch from where it was when the run was loaded.
+        let tip = match recorded_tip(run).filter(|_| run.policy.done_when == DoneWhen::Integrated) {
+            Some(tip) => tip,
+            None => require_checked_tip(session, run.id, repository)?,
+        };
         for _ in 0..MOVES_MAX {
             let target = self.target()?;
             if let Some(step) = &self.plan.step {

@@ -31,7 +31,7 @@ impl<'r> TrackedBranch<'r> {
         self.repository.check_branch_move(&self.step(&self.tip, to))
     }
 
-    /// Moves the branch to a commit; where it is checked out, its files are updated too.
+    /// Moves the branch to a commit, which need not descend from its present one; where it is checked out, its files are updated too.
     ///
     /// # Errors
     /// `RefMoved` when another process moved the branch; `BranchHeld`.

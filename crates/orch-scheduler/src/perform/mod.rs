@@ -15,6 +15,7 @@ pub(crate) mod land;
 pub(crate) mod merge;
 pub(crate) mod prepare;
 pub(crate) mod remove;
+pub(crate) mod repair;
 pub(crate) mod restore;
 mod stuck;
 pub(crate) mod sweep;
@@ -109,6 +110,7 @@ fn perform_effect(session: &mut Session, lease: &EffectLease) -> Result<(), Erro
             restore::restore_worktree(session, lease, *attempt, to.as_deref())
         }
         Effect::LandRun(landing) => land::perform_landing(session, lease, landing.as_ref()),
+        Effect::RepairBranch { adopt } => repair::repair_branch(session, lease, *adopt),
         Effect::SweepWorktrees => sweep::sweep_run(session, lease),
         Effect::RemoveRun { requested_by } => remove::perform_removal(session, lease, requested_by.as_ref()),
     }

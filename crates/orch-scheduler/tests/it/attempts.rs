@@ -95,7 +95,7 @@ fn a_task_that_is_not_ready_says_why() {
     desk.change_run("r", RunVerb::Pause).unwrap();
     assert_eq!(
         refusal_reasons(desk.dispatch_task("d", "w")),
-        [NotReadyReason::RunPaused { run: parse_slug("r") }]
+        [NotReadyReason::RunPaused { run: parse_slug("r"), reason: orch_core::run::PauseReason::User }]
     );
     desk.change_task("e", TaskAction::Cancel).unwrap();
     assert_eq!(refusal_reasons(desk.dispatch_task("e", "w")), [NotReadyReason::Cancelled]);

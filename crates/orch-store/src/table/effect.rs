@@ -57,6 +57,9 @@ statements! {
 /// The value of the column `intent` for a worktree that may be kept as a spare.
 const PARK: &str = "park";
 
+/// The value of the column `intent` for a repair that keeps the branch where others moved it.
+const ADOPT: &str = "adopt";
+
 fn effect_from_row(row: &dyn SqlRow) -> Result<PendingEffect, Fault> {
     let holder = match (row.text_or_null(4)?, row.text_or_null(5)?) {
         (Some(host), Some(process)) => Some(EffectHolder { host, process, until: time_column(row, 6)? }),
@@ -139,6 +142,7 @@ fn effect_from_columns(
         EffectKind::Restore => Effect::RestoreWorktree { attempt: attempt?, to: payload },
         EffectKind::Land => Effect::LandRun(payload.map(json).as_ref().and_then(landing_from_json)),
         EffectKind::Sweep => Effect::SweepWorktrees,
+        EffectKind::Repair => Effect::RepairBranch { adopt: payload.as_deref() == Some(ADOPT) },
         EffectKind::Remove => Effect::RemoveRun { requested_by: payload.map(Slug::from_stored) },
     })
 }
@@ -150,6 +154,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
         | Effect::CheckBaseline
         | Effect::VerifyAttempt { .. }
         | Effect::SweepWorktrees
+        | Effect::RepairBranch { adopt: false }
         | Effect::IntegrateRun { merging: None }
         | Effect::ClearWorktree { park: false, .. }
         | Effect::LandRun(None) => None,
@@ -160,6 +165,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
             Some(json!({ "attempt": merge.attempt.0, "commit": merge.commit.as_str() }).to_string())
         }
         Effect::ClearWorktree { park: true, .. } => Some(PARK.to_owned()),
+        Effect::RepairBranch { adopt: true } => Some(ADOPT.to_owned()),
         Effect::RestoreWorktree { to, .. } => to.clone(),
         Effect::LandRun(Some(landing)) => {
             let step = landing.step.as_ref();

@@ -4,8 +4,8 @@ use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
-    AttemptRules, BaselineStatus, Budget, DoneWhen, PauseReason, Policy, ResourceUsage, Run, RunGit,
-    RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
+    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, DoneWhen, PauseReason, Policy, ResourceUsage,
+    Run, RunGit, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
 };
 use orch_core::time::{Time, TimeSpan};
 
@@ -26,8 +26,8 @@ macro_rules! select {
             repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline, verify, setup, copy, protect,
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
-            check_by, check_retries, flaky,
-            check_cache, setup_key, setup_may_change FROM run ",
+            check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
+            branch_tip, branch_seen, on_branch_move, trailers, run_hooks FROM run ",
             $rest
         )
     };
@@ -36,19 +36,21 @@ macro_rules! select {
 statements! {
     const INSERT = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
         lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
-        cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline)
-        VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17)
+        cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline,
+        branch_tip)
+        VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         RETURNING id";
     const SAVE = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
         paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
         answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
-        blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28 WHERE id = $1";
+        blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28,
+        branch_tip = $29, branch_seen = $30 WHERE id = $1";
     const SAVE_RULES =
         "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
         check_by = $14, check_retries = $15, flaky = $16,
-        check_cache = $17, setup_key = $18, setup_may_change = $19
-        WHERE id = $1";
+        check_cache = $17, setup_key = $18, setup_may_change = $19,
+        on_branch_move = $20, trailers = $21, run_hooks = $22 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
     const LOAD = select!("WHERE id = $1");
@@ -95,6 +97,9 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
             check_cache: texts(row, 55)?,
             setup_key: texts(row, 56)?,
             setup_may_change: texts(row, 57)?,
+            on_branch_move: name_column(row, 60, "run", BranchMovePolicy::parse)?,
+            trailers: row.int(61)? != 0,
+            run_hooks: row.int(62)? != 0,
         },
         budget: Budget {
             max_wall: span_or_null(row, 41)?,
@@ -117,9 +122,12 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
 
 fn git_from_row(row: &dyn SqlRow) -> Result<Option<RunGit>, Fault> {
     let Some(repository) = row.text_or_null(29)? else { return Ok(None) };
+    let base = CommitHash::from_stored(row.text(30)?);
     Ok(Some(RunGit {
         repository,
-        base: CommitHash::from_stored(row.text(30)?),
+        tip: row.text_or_null(58)?.map_or_else(|| base.clone(), CommitHash::from_stored),
+        seen: row.text_or_null(59)?.map(CommitHash::from_stored),
+        base,
         base_branch: row.text_or_null(31)?,
         branch: row.text(32)?,
         branch_prefix: row.text(33)?,
@@ -160,7 +168,7 @@ pub struct NewRunRow<'a> {
 /// Inserts a run.
 pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result<RunId, Fault> {
     let (policy, ground) = (new.policy, new.ground);
-    let values: [SqlParameter<'_>; 17] = [
+    let values: [SqlParameter<'_>; 18] = [
         new.name.as_str().into(),
         new.title.into(),
         new.goal.into(),
@@ -178,6 +186,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result
         ground.map(|ground| ground.branch_prefix.as_str()).into(),
         ground.map(|ground| ground.root.as_str()).into(),
         ground.map(|ground| ground.baseline.name()).into(),
+        ground.map(|ground| ground.tip.as_str()).into(),
     ];
     tx.query_number(INSERT, &values).map(RunId)
 }
@@ -211,6 +220,8 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
     values.extend(run.counts.0.iter().map(|count| SqlParameter::from(*count)));
     values.push(run.ground.as_ref().map(|ground| ground.baseline.name()).into());
     values.push(run.faults.into());
+    values.push(run.ground.as_ref().map(|ground| ground.tip.as_str()).into());
+    values.push(run.ground.as_ref().and_then(|ground| ground.seen.as_ref()).map(CommitHash::as_str).into());
     tx.execute(SAVE, &values).map(|_| ())
 }
 
@@ -230,7 +241,7 @@ pub fn save_rules(
         &rules.setup_may_change,
     ]
     .map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 19] = [
+    let values: [SqlParameter<'_>; 22] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -250,6 +261,9 @@ pub fn save_rules(
         check_cache.as_deref().into(),
         setup_key.as_deref().into(),
         setup_may_change.as_deref().into(),
+        rules.on_branch_move.name().into(),
+        i64::from(rules.trailers).into(),
+        i64::from(rules.run_hooks).into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

@@ -13,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT attempt_id, run_id, state, path, branch, base_commit, behind, head_commit, merged_commit, changes, slot,
-            salvage, updated_at FROM worktree ",
+            salvage, updated_at, fell_off FROM worktree ",
             $rest
         )
     };
@@ -23,7 +23,7 @@ statements! {
     const INSERT = "INSERT INTO worktree (attempt_id, run_id, state, path, branch, base_commit, behind, head_commit,
         merged_commit, changes, slot, salvage, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     const SAVE = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
-        updated_at = $8 WHERE attempt_id = $1";
+        updated_at = $8, fell_off = $9 WHERE attempt_id = $1";
     const LOAD = select!("WHERE attempt_id = $1");
     const LOAD_MANY = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY attempt_id");
     const OF_RUN =
@@ -33,7 +33,14 @@ statements! {
     const UNMERGED =
         "SELECT a.id FROM worktree w INDEXED BY worktree_run JOIN attempt a ON a.id = w.attempt_id
         JOIN task t ON t.id = a.task_id AND t.attempt_id = a.id
-        WHERE w.run_id = $1 AND w.merged_commit IS NULL AND t.state = $2 ORDER BY t.id";
+        WHERE w.run_id = $1 AND w.merged_commit IS NULL AND (t.state = $2 OR w.fell_off = 1) ORDER BY t.id";
+    const MERGED = select!("INDEXED BY worktree_run WHERE run_id = $1 AND merged_commit IS NOT NULL ORDER BY attempt_id");
+    const MARK_FALLEN = "UPDATE worktree SET fell_off = CASE WHEN attempt_id IN
+        (SELECT CAST(value AS BIGINT) FROM json_each($2)) THEN 1 ELSE 0 END
+        WHERE run_id = $1 AND merged_commit IS NOT NULL";
+    const UNMERGE_FALLEN = "UPDATE worktree SET merged_commit = NULL WHERE run_id = $1 AND fell_off = 1";
+    const FALLEN = "SELECT t.id FROM worktree w JOIN task t ON t.attempt_id = w.attempt_id
+        WHERE w.run_id = $1 AND w.fell_off = 1 ORDER BY t.id";
     const COUNT = "SELECT count(*) FROM worktree WHERE run_id = $1";
     const SLOTS =
         "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
@@ -44,7 +51,7 @@ statements! {
         JOIN task t ON t.id = a.task_id WHERE r.repository = $1 ORDER BY w.attempt_id";
     const DEPENDENCIES =
         "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
-        w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at
+        w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at, w.fell_off
         FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
         WHERE d.task_id = $1 ORDER BY d.on_id";
     const COMMITS_FOR_READY =
@@ -70,6 +77,7 @@ fn worktree_from_row(row: &dyn SqlRow) -> Result<Worktree, Fault> {
         slot: count_column(row, 10)?,
         salvage: row.text_or_null(11)?,
         updated_at: time_column(row, 12)?,
+        fell_off: row.int(13)? != 0,
     })
 }
 
@@ -95,7 +103,7 @@ pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
 
 /// Updates the mutable columns of a worktree.
 pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 8] = [
+    let values: [SqlParameter<'_>; 9] = [
         tree.attempt.0.into(),
         tree.state.name().into(),
         tree.path.as_str().into(),
@@ -104,6 +112,7 @@ pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
         tree.changes.as_deref().into(),
         tree.salvage.as_deref().into(),
         tree.updated_at.0.into(),
+        i64::from(tree.fell_off).into(),
     ];
     tx.execute(SAVE, &values).map(|_| ())
 }
@@ -128,13 +137,34 @@ pub fn list_not_removed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Work
     tx.query_all(THERE, &[run.0.into()], worktree_from_row)
 }
 
-/// Lists the last attempts of a run's tasks in this state that are not on the run's branch, by task.
+/// Lists the last attempts of a run's tasks in this state that are not on the run's branch, by task; also those that fell off it and must be merged again.
 pub fn list_unmerged_attempts(
     tx: &mut Transaction<'_>,
     run: RunId,
     state: TaskState,
 ) -> Result<Vec<AttemptId>, Fault> {
     tx.query_all(UNMERGED, &[run.0.into(), state.name().into()], |row| row.int(0).map(AttemptId))
+}
+
+/// Lists the worktrees of a run whose commits are recorded as merged, oldest first.
+pub fn list_merged(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Worktree>, Fault> {
+    tx.query_all(MERGED, &[run.0.into()], worktree_from_row)
+}
+
+/// Marks the merged attempts of a run whose commits are no longer on its branch, and unmarks the others.
+pub fn mark_fallen(tx: &mut Transaction<'_>, run: RunId, attempts: &[AttemptId]) -> Result<(), Fault> {
+    let attempts = id_list(attempts.iter().map(|id| id.0));
+    tx.execute(MARK_FALLEN, &[run.0.into(), attempts.as_str().into()]).map(|_| ())
+}
+
+/// Records that the attempts of a run that fell off its branch are not merged.
+pub fn unmerge_fallen(tx: &mut Transaction<'_>, run: RunId) -> Result<(), Fault> {
+    tx.execute(UNMERGE_FALLEN, &[run.0.into()]).map(|_| ())
+}
+
+/// Lists the tasks of a run whose last attempt was merged and is no longer on the run's branch.
+pub fn list_fallen_tasks(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<TaskId>, Fault> {
+    tx.query_all(FALLEN, &[run.0.into()], |row| row.int(0).map(TaskId))
 }
 
 /// Counts the worktrees of a run, including removed ones.

@@ -159,6 +159,7 @@ fn worktrees_and_snapshots(store: &mut Store, attempt: AttemptId, thread: Thread
             behind: 0,
             head: None,
             merged: None,
+            fell_off: false,
             changes: None,
             slot: 0,
             salvage: None,

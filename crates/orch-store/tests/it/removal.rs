@@ -123,6 +123,7 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
         behind: 0,
         head: None,
         merged: None,
+        fell_off: false,
         changes: None,
         slot: 0,
         salvage: None,

@@ -3,8 +3,8 @@
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId};
 use orch_core::run::{
-    AttemptRules, BaselineStatus, Budget, PauseReason, ResourceUsage, Run, RunGit, RunOutcome, RunPause,
-    RunState,
+    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, PauseReason, ResourceUsage, Run, RunGit,
+    RunOutcome, RunPause, RunState,
 };
 use orch_core::task::TaskState;
 use orch_core::time::{Time, TimeSpan};
@@ -28,7 +28,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(read_store(&mut store, run::count), 2);
 
     let pause = RunPause {
-        reason: PauseReason::Requested,
+        reason: PauseReason::User,
         message: Some("Lunch.".to_owned()),
         at: Time(5),
         until: Some(Time(9)),
@@ -91,6 +91,8 @@ fn run_git_is_kept(store: &mut Store) {
         base_branch: Some("main".to_owned()),
         branch: "orch/third/main".to_owned(),
         branch_prefix: "orch/third".to_owned(),
+        tip: CommitHash::from_stored("1".repeat(40)),
+        seen: None,
         root: "/r.orch/third".to_owned(),
         baseline: BaselineStatus::Pending,
     };
@@ -101,7 +103,12 @@ fn run_git_is_kept(store: &mut Store) {
     let id = write_store(store, |tx| run::insert(tx, new, NOW));
     let mut made = read_store(store, |tx| run::load(tx, id)).unwrap();
     assert_eq!((made.ground.as_ref(), &made.rules), (Some(&ground), &AttemptRules::default()));
-    made.ground = Some(RunGit { baseline: BaselineStatus::Failed, ..ground });
+    made.ground = Some(RunGit {
+        baseline: BaselineStatus::Failed,
+        tip: CommitHash::from_stored("2".repeat(40)),
+        seen: Some(CommitHash::from_stored("3".repeat(40))),
+        ..ground
+    });
     made.faults = 2;
     made.rules = AttemptRules {
         verify: text(&["make", "make test"]),
@@ -113,6 +120,9 @@ fn run_git_is_kept(store: &mut Store) {
         check_cache: text(&["target/"]),
         setup_key: text(&["package-lock.json"]),
         setup_may_change: text(&["package-lock.json", "*.sum"]),
+        on_branch_move: BranchMovePolicy::Pause,
+        trailers: false,
+        run_hooks: true,
     };
     made.budget = Budget {
         max_wall: Some(TimeSpan::from_hours(1)),

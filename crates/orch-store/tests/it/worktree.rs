@@ -34,6 +34,7 @@ fn test_worktree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
         behind: 2,
         head: None,
         merged: None,
+        fell_off: false,
         changes: None,
         slot,
         salvage: None,
@@ -103,11 +104,35 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         Some(ids[0])
     );
     assert_eq!(read_store(&mut store, |tx| attempt::load_by_number(tx, first_task, 2)), None);
+    fallen_attempts(&mut store, run, &ids);
     attempt_locations(&mut store);
     conditions(&mut store);
     checks(&mut store, run, ids[0]);
     check_results(&mut store, run, ids[0]);
     effects(&mut store, run, ids[0]);
+}
+
+/// A merged attempt whose commit falls off the run's branch, and is merged again.
+fn fallen_attempts(store: &mut Store, run: RunId, ids: &[AttemptId]) {
+    let merged = |store: &mut Store| -> Vec<(AttemptId, bool)> {
+        let trees = read_store(store, |tx| worktree::list_merged(tx, run));
+        trees.into_iter().map(|tree| (tree.attempt, tree.fell_off)).collect()
+    };
+    let fallen = |store: &mut Store| read_store(store, |tx| worktree::list_fallen_tasks(tx, run)).len();
+    assert_eq!((merged(store), fallen(store)), (vec![(ids[0], false)], 0));
+    write_store(store, |tx| worktree::mark_fallen(tx, run, ids));
+    assert_eq!(
+        (merged(store), fallen(store)),
+        (vec![(ids[0], true)], 1),
+        "only what was merged can fall off"
+    );
+    write_store(store, |tx| worktree::mark_fallen(tx, run, &[]));
+    assert_eq!((merged(store), fallen(store)), (vec![(ids[0], false)], 0));
+    write_store(store, |tx| worktree::mark_fallen(tx, run, &ids[..1]));
+    write_store(store, |tx| worktree::unmerge_fallen(tx, run));
+    assert_eq!((merged(store), fallen(store)), (vec![], 1));
+    let unmerged = read_store(store, |tx| worktree::list_unmerged_attempts(tx, run, TaskState::Cancelled));
+    assert_eq!(unmerged, [ids[0]], "in whatever state its task is");
 }
 
 /// What is known of the places in one repository.
@@ -117,6 +142,8 @@ fn attempt_locations(store: &mut Store) {
         base: test_commit('1'),
         base_branch: None,
         branch: "orch/g/main".to_owned(),
+        tip: test_commit('1'),
+        seen: None,
         branch_prefix: "orch/g".to_owned(),
         root: "/r.orch/g".to_owned(),
         baseline: BaselineStatus::Pending,

@@ -293,7 +293,7 @@ impl OperationOutcome {
             // that the operation is no longer needed.
             Ok(())
             | Err(Error::Refused(
-                Refusal::Tree(TreeRefusal::ChecksFailed { .. })
+                Refusal::Tree(TreeRefusal::ChecksFailed { .. } | TreeRefusal::BranchMoved { .. })
                 | Refusal::TaskNotReady { .. }
                 | Refusal::AttemptLive { .. }
                 | Refusal::AttemptNotFound { .. }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orch_core::id::EventId;
-use orch_core::run::{PauseReason, RunState, RunStatus};
+use orch_core::run::{RunState, RunStatus};
 use orch_core::time::Time;
 use orch_inbox::{Error, Session};
 
@@ -208,7 +208,7 @@ pub(super) fn decide_stop(
         return stop_if(true, StopReason::Idle);
     }
     let paused = runs().find_map(|run| match &run.state {
-        RunState::Paused(pause) if pause.reason != PauseReason::Requested => {
+        RunState::Paused(pause) if !pause.reason.is_requested() => {
             let message = pause.message.clone().unwrap_or_else(|| pause.reason.name().to_owned());
             Some(StopReason::Paused { run: run.name.clone(), reason: pause.reason, message })
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use orch_core::id::Slug;
-use orch_core::run::{PauseReason, RunState};
+use orch_core::run::PauseReason;
 
 use super::snapshot::PassSnapshot;
 use super::worker_pool::WorkerPool;
@@ -46,7 +46,7 @@ impl StallReporter {
         for run in snapshot.runs.iter().filter(|run| run.run.state.status().is_unfinished()) {
             let name = || run.run.name.clone();
             let state = &run.run.state;
-            if matches!(state, RunState::Paused(pause) if pause.reason == PauseReason::Requested) {
+            if state.pause_reason().is_some_and(PauseReason::is_requested) {
                 reasons.push(StallReason::Paused { run: name() });
             } else if run.run.counts.total() == 0 {
                 reasons.push(StallReason::NoTask { run: name() });

@@ -521,6 +521,7 @@ fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::RunNotFound { .. } => "RunNotFound",
         Refusal::RunAmbiguous { .. } => "RunAmbiguous",
         Refusal::RunNotOpen { .. } => "RunNotOpen",
+        Refusal::ResumeUseless { .. } => "ResumeUseless",
         Refusal::RunExists { .. } => "RunExists",
         Refusal::TaskNotFound { .. } => "TaskNotFound",
         Refusal::TaskExists { .. } => "TaskExists",

@@ -105,6 +105,9 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             check_cache: edit.check_cache.clone().unwrap_or_default(),
             setup_key: edit.setup_key.clone().unwrap_or_default(),
             setup_may_change: edit.setup_may_change.clone().unwrap_or_default(),
+            on_branch_move: edit.on_branch_move.unwrap_or_default(),
+            trailers: edit.trailers.unwrap_or(true),
+            run_hooks: edit.run_hooks.unwrap_or(false),
         },
         budget: Budget {
             max_wall: edit.max_wall.flatten(),

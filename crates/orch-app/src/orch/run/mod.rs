@@ -5,6 +5,7 @@ pub mod edit;
 pub mod init;
 pub mod list;
 pub mod pause;
+pub mod repair;
 pub mod resume;
 pub mod rm;
 pub mod show;

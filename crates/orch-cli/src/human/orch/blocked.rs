@@ -1,14 +1,14 @@
 //! Text for questions and stuck tasks.
 
 use orch_contract::ReasonView;
-use orch_contract::orch::blocked::{BlockedResponse, QuestionView, StuckTaskView};
+use orch_contract::orch::blocked::{BlockedResponse, PausedRun, QuestionView, StuckTaskView};
 use orch_contract::reason::ReasonCode;
 
 use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
 impl HumanReadable for BlockedResponse {
     fn render_human(&self, paper: &mut TextPage) {
-        if self.questions.is_empty() && self.stuck.is_empty() {
+        if self.questions.is_empty() && self.stuck.is_empty() && self.paused.is_empty() {
             paper.write_line("Nothing is blocked.");
             return;
         }
@@ -16,8 +16,22 @@ impl HumanReadable for BlockedResponse {
             write_question(paper, one);
             paper.write_note(&format!("  orch answer {} TEXT", one.task));
         }
+        for paused in &self.paused {
+            write_pause(paper, paused);
+        }
         write_stuck_tasks(paper, &self.stuck);
         paper.write_truncation(self.questions.len() + self.stuck.len(), self.total, self.next.as_deref());
+    }
+}
+
+/// Writes a paused run with what ends the pause.
+fn write_pause(paper: &mut TextPage, paused: &PausedRun) {
+    let run = paper.painter().paint_text(TextTone::Attention, &format!("! {}", paused.run));
+    let why = paused.pause.message.as_deref().map(|message| format!(": {}", escape_controls(message)));
+    let since = paper.relative_time(paused.pause.at);
+    paper.write_line(format!("{run}  paused {since}{}", why.unwrap_or_default()));
+    for next in &paused.pause.next {
+        paper.write_note(&format!("  {}", escape_controls(next)));
     }
 }
 

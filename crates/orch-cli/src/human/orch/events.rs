@@ -61,9 +61,12 @@ fn event_summary(event: &EventView, width: usize) -> String {
 
 fn event_tone(kind: EventKind) -> TextTone {
     match kind {
-        EventKind::Question | EventKind::Blocked | EventKind::RunPaused | EventKind::Late => {
-            TextTone::Attention
-        }
+        EventKind::Question
+        | EventKind::Blocked
+        | EventKind::RunPaused
+        | EventKind::BranchAdvanced
+        | EventKind::BranchMoved
+        | EventKind::Late => TextTone::Attention,
         EventKind::Fault | EventKind::Budget => TextTone::Attention,
         EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => TextTone::Bad,
         EventKind::Done
@@ -82,6 +85,7 @@ fn event_tone(kind: EventKind) -> TextTone {
         | EventKind::RunCreated
         | EventKind::RunEdited
         | EventKind::RunResumed
+        | EventKind::RunRepaired
         | EventKind::RunCancelled
         | EventKind::RunReopened
         | EventKind::RunRemoved

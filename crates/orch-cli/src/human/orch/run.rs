@@ -1,8 +1,11 @@
 //! Text for runs.
 
-use orch_contract::orch::run::{RunListResponse, RunRemoveResponse, RunResponse, RunShowResponse};
+use orch_contract::orch::run::{
+    RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse,
+};
 use orch_contract::run::{RunPauseView, RunProgress};
 use orch_contract::{RunView, WireWord};
+use orch_core::escape;
 use orch_core::run::{RunOutcome, RunStatus};
 use orch_core::shell;
 use orch_core::time::TimeSpan;
@@ -31,6 +34,9 @@ pub(super) fn write_run_header(
     if let Some(pause) = pause {
         let why = pause.message.as_deref().map(|message| format!(": {}", escape_controls(message)));
         paper.write_note(&format!("  paused {}{}", paper.relative_time(pause.at), why.unwrap_or_default()));
+        for next in &pause.next {
+            paper.write_note(&format!("    {}", escape_controls(next)));
+        }
     }
 }
 
@@ -77,6 +83,19 @@ fn write_full_run(paper: &mut TextPage, run: &RunView) {
 impl HumanReadable for RunResponse {
     fn render_human(&self, paper: &mut TextPage) {
         write_full_run(paper, &self.run);
+    }
+}
+
+impl HumanReadable for RunRepairResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        write_full_run(paper, &self.run);
+        let branch = self.run.branch.as_deref().unwrap_or_default();
+        paper.write_line(format!("Branch {} is at {}.", escape_controls(branch), self.commit));
+        if !self.unmerged.is_empty() {
+            let named = escape::join_names(self.unmerged.iter().map(String::as_str));
+            paper.write_line(format!("Not on the branch, to be merged again: {named}."));
+            paper.write_note(&format!("  orch integrate {}", self.run.id));
+        }
     }
 }
 

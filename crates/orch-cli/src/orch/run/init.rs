@@ -67,6 +67,12 @@ pub(super) struct RunInitArgs {
     /// The time after which a question's default becomes its answer [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     answer_after: Option<TimeSpan>,
+    /// Leave the trailers `Orch-Task`, `Orch-Profile`, `Orch-Checks` and `Orch-Accepted-By` out of commits that orch makes
+    #[arg(long)]
+    no_trailers: bool,
+    /// Run the repository's hooks for merges that orch makes
+    #[arg(long)]
+    run_hooks: bool,
     #[command(flatten)]
     rules: RuleOptions,
     #[command(flatten)]
@@ -82,7 +88,8 @@ EXAMPLE:
 pub(super) fn run(args: RunInitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
     args.rules.check_texts(false)?;
-    let (rules, budget) = args.rules.new_run_rules();
+    let (mut rules, budget) = args.rules.new_run_rules();
+    (rules.trailers, rules.run_hooks) = (!args.no_trailers, args.run_hooks);
     let request = InitRun {
         agent,
         name: args.name,

@@ -5,6 +5,7 @@ mod edit;
 mod init;
 mod list;
 mod pause;
+mod repair;
 mod resume;
 mod rm;
 mod rules;
@@ -32,6 +33,7 @@ enum RunCommand {
     Edit(Box<edit::RunEditArgs>),
     Pause(pause::RunPauseArgs),
     Resume(resume::RunResumeArgs),
+    Repair(repair::RunRepairArgs),
     Cancel(cancel::RunCancelArgs),
     Rm(rm::RunRmArgs),
 }
@@ -44,6 +46,7 @@ pub(super) fn run(args: RunArgs, context: &mut CommandRuntime<'_>) -> Result<Com
         RunCommand::Edit(args) => edit::run(*args, context),
         RunCommand::Pause(args) => pause::run(args, context),
         RunCommand::Resume(args) => resume::run(args, context),
+        RunCommand::Repair(args) => repair::run(args, context),
         RunCommand::Cancel(args) => cancel::run(args, context),
         RunCommand::Rm(args) => rm::run(args, context),
     }

@@ -1,9 +1,11 @@
 //! The options of a run for the rules of its attempts and for its budgets.
 
-use orch_app::values::{parse_check_identity, parse_dollars, parse_flaky_verdict, parse_token_count};
+use orch_app::values::{
+    parse_check_identity, parse_dollars, parse_flaky_verdict, parse_on_branch_move, parse_token_count,
+};
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::limit;
-use orch_core::run::{AttemptRules, Budget, RunEdit};
+use orch_core::run::{AttemptRules, BranchMovePolicy, Budget, RunEdit};
 use orch_core::time::TimeSpan;
 
 use crate::arguments::parse_duration;
@@ -46,6 +48,9 @@ pub(super) struct RuleOptions {
     /// Tracked files that the setup may change; they are restored after it, and a change of others is refused; may be repeated
     #[arg(long, value_name = "GLOB")]
     setup_may_change: Vec<String>,
+    /// What happens when others add commits to the run's branch: check them before the next merge, or pause the run [default: check]
+    #[arg(long, value_name = "ACTION", value_parser = parse_on_branch_move)]
+    on_branch_move: Option<BranchMovePolicy>,
     /// Pause the run after this much wall time
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_wall: Option<TimeSpan>,
@@ -124,6 +129,8 @@ impl RuleOptions {
             check_cache: self.check_cache.clone(),
             setup_key: self.setup_key.clone(),
             setup_may_change: self.setup_may_change.clone(),
+            on_branch_move: self.on_branch_move.unwrap_or_default(),
+            ..defaults
         };
         let budget = Budget {
             max_wall: self.max_wall,
@@ -155,6 +162,7 @@ impl RuleOptions {
             check_cache: list(&self.check_cache),
             setup_key: list(&self.setup_key),
             setup_may_change: list(&self.setup_may_change),
+            on_branch_move: self.on_branch_move,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

@@ -269,12 +269,13 @@ fn a_runs_branch_that_is_gone_is_named() {
     place.orch(&["integrate"]).ok();
     let tip = place.branch_tip();
     place.run_git(["update-ref", "refs/heads/orch/r/main", "main"]);
-    let refused = place.orch(&["dispatch", "b", "--to", "w"]).fails("merge_conflict");
-    assert!(json_text(&refused["message"]).contains("orch/r/main"), "{refused}");
+    let refused = place.orch(&["dispatch", "b", "--to", "w"]).fails("task_not_ready");
+    assert_eq!(refused["details"]["reasons"][0]["code"], "branch_moved", "{refused}");
     place.run_git(["update-ref", "-d", "refs/heads/orch/r/main"]);
-    let refused = place.orch(&["dispatch", "b", "--to", "w"]).fails("base_not_found");
-    assert!(json_text(&refused["message"]).contains("orch/r/main"), "{refused}");
-    assert!(refused["hint"].is_string(), "{refused}");
+    let refused = place.orch(&["run", "resume"]).fails("branch_moved");
+    assert!(json_text(&refused["message"]).contains("orch/r/main was deleted"), "{refused}");
+    assert_eq!(refused["hint"], "orch run repair r --restore");
     place.run_git(["update-ref", "refs/heads/orch/r/main", &tip]);
+    place.orch(&["run", "resume"]).ok();
     place.dispatch_task("b", "w");
 }

@@ -167,12 +167,16 @@ fn a_red_base_pauses_the_run_before_anything_is_dispatched() {
     assert!(place.orch(&["task", "show", "a"]).ok()["attempts"].as_array().unwrap().is_empty());
     let all = place.orch(&["dispatch", "--all", "--to", "w"]).ok();
     assert_eq!(all["dispatched"], json!([]));
+    assert_eq!(run["pause"]["next"], json!(["orch run edit r --verify CMD", "orch run resume r"]));
+    let refused = place.orch(&["run", "resume"]).fails("run_not_open");
+    assert_eq!(refused["hint"], "orch run edit r --verify CMD", "the base would fail again");
+    place.orch(&["run", "edit", "--verify", "true"]).ok();
     place.orch(&["run", "resume"]).ok();
-    assert_eq!(place.show_run()["baseline"], "overridden");
     place.dispatch_task("a", "w");
+    assert_eq!(place.show_run()["baseline"], "passed");
     let kinds = crate::scheduling::event_kinds(&place.orch(&["events"]).ok()["events"]);
-    for kind in ["checked", "run_paused", "run_resumed"] {
-        assert_eq!(kinds.iter().filter(|told| *told == kind).count(), 1, "{kind} of {kinds:?}");
+    for (kind, count) in [("checked", 2), ("paused", 1), ("run_resumed", 1)] {
+        assert_eq!(kinds.iter().filter(|told| *told == kind).count(), count, "{kind} of {kinds:?}");
     }
     place.check_sound();
 }

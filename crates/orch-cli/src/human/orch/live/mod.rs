@@ -191,7 +191,7 @@ pub(super) fn write_recent_events(paper: &mut TextPage, heading: &'static str, e
 
 /// Returns how the live view shows an event, and the data field with its details; `None` for intermediate
 /// steps.
-const TOLD: [(EventKind, &str, TextTone, &str, &str); 9] = [
+const TOLD: [(EventKind, &str, TextTone, &str, &str); 11] = [
     (EventKind::Question, "?", TextTone::Attention, "asks", "question"),
     (EventKind::Answered, "→", TextTone::Plain, "is answered", "answer"),
     (EventKind::Rejected, "✗", TextTone::Bad, "rejected", "reason"),
@@ -199,6 +199,8 @@ const TOLD: [(EventKind, &str, TextTone, &str, &str); 9] = [
     (EventKind::Lost, "✗", TextTone::Bad, "lost", "reason"),
     (EventKind::Late, "!", TextTone::Attention, "reported too late, which changes nothing", ""),
     (EventKind::Fault, "!", TextTone::Attention, "something was in the way", "reason"),
+    (EventKind::BranchAdvanced, "!", TextTone::Attention, "others advanced the run's branch", "to"),
+    (EventKind::BranchMoved, "!", TextTone::Attention, "others moved the run's branch", "message"),
     (EventKind::RunPaused, "!", TextTone::Attention, "paused", "reason"),
     (EventKind::Done, "✓", TextTone::Good, "done", ""),
 ];

@@ -98,7 +98,7 @@ fn sample_view() -> DriveView {
             event_json(1, "done", Some("ship/grammar@1"), json!({})),
             event_json(2, "rejected", Some("ship/tree@1"), json!({ "reason": "`cargo test` exited with status 101." })),
             event_json(3, "answered", Some("ship/spans@1"), json!({ "answer": "bytes\u{202e}\u{1b}[8m" })),
-            event_json(4, "run_paused", None, json!({ "reason": "budget" })),
+            event_json(4, "paused", None, json!({ "reason": "budget" })),
         ],
         "note": "Interrupted: nothing more is started; still at work: ship/lexer@1, ship/tree@2.",
     });
