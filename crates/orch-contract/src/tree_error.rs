@@ -22,6 +22,7 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
             | TreeProblem::InProgress { .. }
             | TreeProblem::Taken
             | TreeProblem::Present
+            | TreeProblem::HoldsPreparedFiles { .. }
             | TreeProblem::BranchTaken { .. } => ErrorCode::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
@@ -65,6 +66,10 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             TreeProblem::InProgress { .. } => git_status_command(tree),
             TreeProblem::BranchTaken { branch } => {
                 shell::join_words(["git", "log", "--oneline", "-5", branch])
+            }
+            TreeProblem::HoldsPreparedFiles { paths } => {
+                let words = ["git", "-C", tree.as_str(), "rm", "--cached", "--"];
+                shell::join_words(words.into_iter().chain(paths.iter().map(String::as_str)))
             }
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
             TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
@@ -220,6 +225,9 @@ fn problem_details(problem: &TreeProblem) -> Value {
         TreeProblem::Taken => json!({"problem": "taken"}),
         TreeProblem::Present => json!({"problem": "present"}),
         TreeProblem::BranchTaken { branch } => json!({"problem": "branch_taken", "branch": branch}),
+        TreeProblem::HoldsPreparedFiles { paths } => {
+            json!({"problem": "holds_prepared_files", "paths": paths})
+        }
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
     }
 }

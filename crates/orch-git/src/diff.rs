@@ -1,14 +1,21 @@
 //! Differences between two commits: files, line counts, and text.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::name::CommitId;
 use super::program::split_nul;
 use super::repository::Repository;
+use super::written_files::digest_of;
+
+/// The name of a tree without files, which git knows in every repository.
+const EMPTY_TREE_SHA1: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+/// The name of a tree without files in a repository with SHA-256.
+const EMPTY_TREE_SHA256: &str = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321";
 
 /// A file that differs between two commits; a renamed file counts as one deleted and one added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +97,70 @@ impl Repository {
             return Ok(Vec::new());
         }
         let mut words: Vec<OsString> = diff_tree_arguments(base, head, &["--name-only"]);
-        words.push("--".into());
-        for glob in globs {
-            let specs = pathspecs_for_glob(glob);
-            words.extend(specs.ok_or_else(|| GitError::InvalidPattern(glob.clone()))?);
-        }
+        words.extend(pathspecs_for_globs(globs)?);
         Ok(parse_changed_paths(&self.git_command(words).read_stdout()?))
+    }
+
+    /// Lists the files that match one of these patterns and that the commits from `base` to `head` change themselves.
+    ///
+    /// What `head` took over from a third commit, `other`, is no change of its own; what it undoes of it is.
+    ///
+    /// # Errors
+    /// `InvalidPattern`.
+    pub fn own_changes_matching(
+        &self,
+        base: &CommitId,
+        head: &CommitId,
+        other: &CommitId,
+        globs: &[String],
+    ) -> Result<Vec<PathBuf>, GitError> {
+        let since_base = self.changed_paths_matching(base, head, globs)?;
+        let Some(taken) = self.merge_base(other, head)? else { return Ok(since_base) };
+        if self.is_ancestor(&taken, base)? {
+            return Ok(since_base);
+        }
+        let mut candidates: BTreeSet<PathBuf> = since_base.into_iter().collect();
+        candidates.extend(self.changed_paths_matching(&taken, head, globs)?);
+        let fork = self.merge_base(base, &taken)?.unwrap_or_else(|| base.clone());
+        let mut own = Vec::new();
+        for path in candidates {
+            let file = |commit: &CommitId| self.file_at(commit, &path);
+            let (own_base, taken_over, at_fork, at_head) =
+                (file(base)?, file(&taken)?, file(&fork)?, file(head)?);
+            let is_expected = if own_base == at_fork {
+                at_head == taken_over
+            } else if taken_over == at_fork {
+                at_head == own_base
+            } else {
+                at_head == own_base || at_head == taken_over
+            };
+            if !is_expected {
+                own.push(path);
+            }
+        }
+        Ok(own)
+    }
+
+    /// Returns mode and content of a file in a commit; `None` if there is none.
+    fn file_at(&self, commit: &CommitId, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+        let words = ["ls-tree", "-z", "--full-tree", "--", commit.as_str()].map(OsStr::new);
+        let output = self.git_command(words.into_iter().chain([path.as_os_str()])).read_stdout()?;
+        Ok(Some(output).filter(|output| !output.is_empty()))
+    }
+
+    /// Returns a digest of the paths and contents of a commit's files that match one of these patterns.
+    ///
+    /// # Errors
+    /// `InvalidPattern`.
+    pub fn describe_files_matching(&self, commit: &CommitId, globs: &[String]) -> Result<String, GitError> {
+        if globs.is_empty() {
+            return Ok(String::new());
+        }
+        let empty = if commit.as_str().len() == 40 { EMPTY_TREE_SHA1 } else { EMPTY_TREE_SHA256 };
+        let words = ["diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", empty, commit.as_str()];
+        let words = words.iter().map(OsString::from).chain(pathspecs_for_globs(globs)?);
+        let output = self.git_command(words).read_stdout()?;
+        digest_of(output.as_slice()).map_err(GitError::io("read", "the output of git"))
     }
 
     /// Returns the diff as text, truncated at a size limit.
@@ -123,8 +188,18 @@ fn diff_tree_arguments(base: &CommitId, head: &CommitId, options: &[&str]) -> Ve
     words.map(OsString::from).collect()
 }
 
+/// Returns the end of a command that is limited to files that match one of these patterns, of which there is at least one.
+pub(super) fn pathspecs_for_globs(globs: &[String]) -> Result<Vec<OsString>, GitError> {
+    let mut words = vec![OsString::from("--")];
+    for glob in globs {
+        let specs = pathspecs_for_glob(glob);
+        words.extend(specs.ok_or_else(|| GitError::InvalidPattern(glob.clone()))?);
+    }
+    Ok(words)
+}
+
 /// Converts a `.gitignore` pattern to pathspecs: one for what it matches, and one for everything below.
-pub(super) fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
+fn pathspecs_for_glob(glob: &str) -> Option<[OsString; 2]> {
     let pattern = glob.trim_end_matches('/');
     if pattern.is_empty() || pattern.starts_with('!') || pattern.contains('\0') {
         return None;

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::GitError;
 use super::index::to_file_path;
 use super::program::split_nul;
 use super::worktree::Worktree;
+use super::written_files::digest_text;
 
 /// The file at the top of a worktree whose `.gitignore` patterns select ignored files for other worktrees.
 const INCLUDE_FILE: &str = ".worktreeinclude";
@@ -69,6 +71,30 @@ impl Worktree<'_> {
             }
         }
         Ok(result)
+    }
+
+    /// Returns a digest of the files that [`copy_ignored_from`](Self::copy_ignored_from) would copy from this worktree.
+    ///
+    /// It changes whenever one of them changes.
+    ///
+    /// # Errors
+    /// `InvalidPattern`.
+    pub fn describe_ignored_files(&self, globs: &[String]) -> Result<String, GitError> {
+        let mut lines = String::new();
+        for path in self.list_untracked_matching(globs)? {
+            let file = self.top_level().join(to_file_path(&path));
+            let Ok(found) = file.symlink_metadata() else { continue };
+            lines.push_str(&format!(
+                "{} {:o} {} {} {}.{}\n",
+                String::from_utf8_lossy(&path).escape_debug(),
+                found.mode(),
+                found.size(),
+                found.ino(),
+                found.ctime(),
+                found.ctime_nsec()
+            ));
+        }
+        Ok(if lines.is_empty() { lines } else { digest_text(&lines) })
     }
 
     /// Lists the untracked files that match these patterns or those of `.worktreeinclude`.

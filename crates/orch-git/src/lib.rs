@@ -58,4 +58,4 @@ pub use worktree::{
     CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,
     canonicalize_existing, sweep_deleted_folders,
 };
-pub use written_files::WrittenFiles;
+pub use written_files::{WrittenFiles, digest_text};

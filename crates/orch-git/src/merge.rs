@@ -186,7 +186,7 @@ impl Repository {
     }
 
     /// Returns the tree of a commit.
-    pub(super) fn tree_of_commit(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+    pub fn tree_of_commit(&self, commit: &CommitId) -> Result<TreeId, GitError> {
         let revision = format!("{commit}^{{tree}}");
         self.git_command(["rev-parse", "--verify", "--end-of-options", &revision])
             .read_parsed(TreeId::parse_line)

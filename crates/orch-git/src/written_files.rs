@@ -1,6 +1,6 @@
 //! Records of files that were written into a checkout and belong to no commit: their paths, sizes and digests.
 //!
-//! What still matches its record was written by us; anything else is somebody's work.
+//! What still matches its record was written by us; anything else is work.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -41,7 +41,7 @@ enum FileKind {
     Special,
 }
 
-/// What the system changes whenever a file changes; nobody can set the change time.
+/// What the system changes whenever a file changes; no program can set the change time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ChangeStamp {
     inode: u64,
@@ -219,7 +219,17 @@ pub(crate) fn digest_of(mut content: impl Read) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex_text(&digest.finalize()))
+}
+
+/// Returns the SHA-256 digest of a text.
+#[must_use]
+pub fn digest_text(text: &str) -> String {
+    hex_text(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -77,6 +77,12 @@ fn inspect_worktree(
         seen = observe_worktree(&repository, &tree, condition)?;
     }
     condition::check_condition(thread, condition, &seen)?;
+    let head = CommitId::parse(seen.head.as_str()).ok_or(GitError::Unborn)?;
+    let prepared = tree.find_excluded_in(&base_commit(condition)?, &head)?;
+    if !prepared.is_empty() {
+        let paths = prepared.iter().map(|path| escape::path_text(path)).collect();
+        return Err(conflict(TreeProblem::HoldsPreparedFiles { paths }));
+    }
     let changes = summarize_changes(&repository, condition, &seen)?;
     drop(tree);
     Ok((repository, ClosingSnapshot { head: seen.head, changes: Some(changes) }))

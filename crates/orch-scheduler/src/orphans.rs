@@ -10,7 +10,6 @@ use orch_core::run::{Run, RunGit};
 use orch_core::worktree::{WorktreeState, spares_wanted};
 use orch_store::table::worktree::{self, AttemptLocation};
 
-use super::perform::check_tree;
 use super::run_repository::open_repository;
 use super::worktree_pool::{LeftoverWorktree, WorktreePool};
 use orch_core::shell;
@@ -195,7 +194,7 @@ impl<'s> KnownResources<'s> {
                 return Ok(spares_wanted(run) > 0 && pool.untouched_commit(entry)?.is_some());
             }
         }
-        Ok(check_tree::is_check_tree(entry))
+        Ok(false)
     }
 
     fn knows_reference(&self, reference: &RefName, prefix: &str, only: bool) -> bool {

@@ -11,7 +11,7 @@ use orch_core::id::AttemptName;
 use orch_core::run::Run;
 use orch_core::worktree::spares_wanted;
 
-use crate::perform::check_tree::is_check_tree;
+use crate::perform::check_tree;
 use crate::run_repository::require_run_git;
 use orch_git::{
     CheckoutTarget, CommitId, GitError, RefName, RegisteredWorktree, Repository, ReuseOutcome, Salvage,
@@ -41,15 +41,15 @@ pub(crate) enum LeftoverWorktree {
     Incomplete(PathBuf),
     /// A spare that no attempt will need, at this commit.
     Spare(PathBuf, CommitId),
-    /// One in which checks ran, with its lock reason.
-    Scratch(PathBuf, String),
+    /// A check tree of a run that is over.
+    CheckTree(PathBuf),
 }
 
 impl LeftoverWorktree {
     /// Its folder.
     pub(crate) fn into_path(self) -> PathBuf {
         match self {
-            Self::Incomplete(path) | Self::Spare(path, _) | Self::Scratch(path, _) => path,
+            Self::Incomplete(path) | Self::Spare(path, _) | Self::CheckTree(path) => path,
         }
     }
 }
@@ -115,7 +115,12 @@ impl<'a> WorktreePool<'a> {
                     .repository
                     .remove_unused_worktree(path, &self.lock_reason, commit)
                     .map(|obstacle| obstacle.is_none()),
-                LeftoverWorktree::Scratch(path, reason) => self.repository.sweep_scratch(path, reason),
+                LeftoverWorktree::CheckTree(path) => {
+                    if check_tree::delete_check_tree(self.repository, path)? {
+                        removed.push(leftover.into_path());
+                    }
+                    continue;
+                }
             };
             match outcome {
                 Ok(true) => removed.push(leftover.into_path()),
@@ -145,10 +150,9 @@ impl<'a> WorktreePool<'a> {
                     Some(commit) => spares.push(LeftoverWorktree::Spare(path(), commit)),
                     None => {}
                 }
-            } else if let Some(reason) = entry.purpose().filter(|_| is_check_tree(entry)) {
-                others.push(LeftoverWorktree::Scratch(path(), reason.to_owned()));
             }
         }
+        others.extend(check_tree::list_unneeded(self.run)?.into_iter().map(LeftoverWorktree::CheckTree));
         spares.append(&mut others);
         Ok(spares)
     }

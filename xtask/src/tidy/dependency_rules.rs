@@ -28,7 +28,11 @@ const WALLS: [AllowedDependencies; 13] = [
         ours: &[],
         others: &["process-wrap", "rustix", "sha2", "thiserror"],
     },
-    AllowedDependencies { room: "orch-git", ours: &[], others: &["getrandom", "rustix", "thiserror"] },
+    AllowedDependencies {
+        room: "orch-git",
+        ours: &[],
+        others: &["getrandom", "rustix", "sha2", "thiserror"],
+    },
     AllowedDependencies {
         room: "orch-inbox",
         ours: &["orch-core", "orch-store", "orch-git", "orch-process"],

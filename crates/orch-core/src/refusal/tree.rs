@@ -46,6 +46,11 @@ pub enum TreeProblem {
         /// The existing branch.
         branch: String,
     },
+    /// Its commits hold files that the setup wrote or that were copied, which are no work.
+    HoldsPreparedFiles {
+        /// Their paths.
+        paths: Vec<String>,
+    },
     /// Its attempt is live.
     InUse {
         /// The attempt.
@@ -387,6 +392,10 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
         TreeProblem::Taken => format!("{tree} already exists and is not a worktree of this repository."),
         TreeProblem::Present => format!("The worktree already exists at {tree}."),
         TreeProblem::BranchTaken { branch } => format!("Branch {branch} already exists."),
+        TreeProblem::HoldsPreparedFiles { paths } => format!(
+            "The commits in {tree} hold files that the setup wrote or that were copied, which are no work: {}.",
+            abbreviated_list(paths, paths.len())
+        ),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
     }
 }

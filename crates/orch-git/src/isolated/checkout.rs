@@ -1,6 +1,7 @@
 //! An isolated checkout: preparing it for a commit, and recording what was written into it.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,12 +9,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::git_folder::MODULES;
+use crate::diff::pathspecs_for_globs;
 use crate::error::GitError;
 use crate::ignored_files::CopiedFiles;
 use crate::index::{GitPath, to_file_path};
 use crate::name::CommitId;
 use crate::program::{GitCommand, split_nul};
 use crate::repository::Repository;
+use crate::status::{DirtyFile, FileChangeKind};
 use crate::worktree::{RepositoryLock, Worktree, delete_folder};
 use crate::written_files::WrittenFiles;
 
@@ -24,7 +27,7 @@ const GIT_FOLDER: &[u8] = b".git";
 const STRICT_STATUS: [&str; 4] =
     ["core.trustctime=true", "core.checkStat=default", "core.fileMode=true", "core.sparseCheckout=false"];
 
-/// A checkout that nobody else uses as long as this value lives.
+/// A checkout that no other process uses as long as this value lives.
 #[derive(Debug)]
 pub struct IsolatedCheckout<'r> {
     repository: &'r Repository,
@@ -100,8 +103,15 @@ impl IsolatedCheckout<'_> {
         self.write_files(commit)
     }
 
-    /// Restores the files of the commit; returns those that had changed.
-    pub fn restore_files(&self, commit: &CommitId) -> Result<Vec<PathBuf>, GitError> {
+    /// Restores the files of the commit, if all that changed match these patterns or there are no patterns; returns them.
+    ///
+    /// # Errors
+    /// `NotClean` with the files that match no pattern; then nothing was restored.
+    pub fn restore_files(
+        &self,
+        commit: &CommitId,
+        patterns: Option<&[String]>,
+    ) -> Result<Vec<PathBuf>, GitError> {
         let refresh = self.git_command(["update-index", "-q", "--refresh"]);
         // Git exits with 1 if some files differ, which is no failure.
         refresh.read_optional(|_| Some(()))?;
@@ -109,8 +119,22 @@ impl IsolatedCheckout<'_> {
         if changed.is_empty() {
             return Ok(Vec::new());
         }
+        let changed: Vec<PathBuf> = split_nul(&changed).map(|path| to_file_path(path).to_owned()).collect();
+        if let Some(patterns) = patterns {
+            let words = ["diff-files", "-z", "--name-only"].map(OsString::from);
+            let words = words.into_iter().chain(pathspecs_for_globs(patterns)?);
+            let output = self.git_command(words).read_stdout()?;
+            let matching: Vec<&Path> = split_nul(&output).map(to_file_path).collect();
+            let refused = changed.iter().filter(|path| !matching.contains(&path.as_path()));
+            let files: Vec<DirtyFile> = refused
+                .map(|path| DirtyFile { path: path.clone(), change: FileChangeKind::Modified })
+                .collect();
+            if !files.is_empty() {
+                return Err(GitError::NotClean { path: self.top.clone(), files });
+            }
+        }
         self.write_files(commit)?;
-        Ok(split_nul(&changed).map(|path| to_file_path(path).to_owned()).collect())
+        Ok(changed)
     }
 
     /// Records everything that is neither in the commit nor matches a pattern.

@@ -1,4 +1,4 @@
-//! The git folder of an isolated checkout, which is written anew before each use.
+//! The git folder of an isolated checkout, which is written again before each use.
 
 use std::fs;
 use std::io;
@@ -40,7 +40,7 @@ impl Repository {
             fs::create_dir_all(&folder).map_err(GitError::io("create", folder))?;
         }
         let objects = self.common_dir().join("objects");
-        write("objects/info/alternates", &[objects.as_os_str().as_bytes(), b"\n"].concat())?;
+        write("objects/info/alternates", &alternates_line(objects.as_os_str().as_bytes()))?;
         write("packed-refs", &self.list_references_packed()?)?;
         let saved = settings.join(CONFIG_FILE);
         let config = fs::read(&saved).map_err(GitError::io("read", saved))?;
@@ -79,6 +79,24 @@ impl Repository {
         }
         Ok(packed)
     }
+}
+
+/// Formats a folder for `objects/info/alternates`, where a path with unusual characters is quoted as in C.
+fn alternates_line(folder: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| *byte >= b' ' && !b"\"\\".contains(byte);
+    if folder.iter().all(is_plain) && !folder.starts_with(b"#") {
+        return [folder, b"\n"].concat();
+    }
+    let mut line = vec![b'"'];
+    for byte in folder {
+        if is_plain(byte) {
+            line.push(*byte);
+        } else {
+            line.extend_from_slice(format!("\\{byte:03o}").as_bytes());
+        }
+    }
+    line.extend_from_slice(b"\"\n");
+    line
 }
 
 /// Removes everything from a git folder except its submodules.

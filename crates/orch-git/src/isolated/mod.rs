@@ -1,9 +1,9 @@
 //! Isolated checkouts: the files of one commit beside a git folder of their own, which borrows the repository's objects.
 //!
-//! A linked worktree shares settings, hooks, attributes and excludes with all others, so that whoever works in one of
-//! them changes what a checkout in another one is.
+//! A linked worktree shares settings, hooks, attributes and excludes with all others, so that a command in one of them
+//! changes what a checkout in another one is.
 //! Here the settings are those that were saved before, there are no hooks, and git's index lies outside the checkout.
-//! Before each use the git folder is written anew, and whatever belongs neither to the commit nor to a record is removed.
+//! Before each use the git folder is written again, and whatever belongs neither to the commit nor to a record is removed.
 
 mod checkout;
 mod git_folder;

@@ -47,7 +47,7 @@ impl Repository {
         }
         let words = ["config", "--local", "--includes", "--null", "--list"];
         let listed = self.git_command(words).read_optional(|output| Some(format_settings(output)))?;
-        // Renamed at the end: whoever sees the file sees everything.
+        // Renamed at the end: a process that sees the file sees all of it.
         let new = folder.join(format!("{CONFIG_FILE}.{}", std::process::id()));
         fs::write(&new, listed.unwrap_or_default()).map_err(GitError::io("write", &new))?;
         fs::rename(&new, &file).map_err(GitError::io("write", file))

@@ -1,7 +1,7 @@
 //! Files that were written into a new worktree before its work began: they are kept out of its status and its commits.
 //!
 //! Git has one `info/exclude` for all worktrees.
-//! So the shared configuration includes a file of ours, which for each such worktree names an excludes file of its own.
+//! So the shared configuration includes our file, which for each such worktree names an excludes file of its own.
 //! That file begins with the user's own patterns, because it takes the place of `core.excludesFile`.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::open::Worktree;
-use crate::diff::pathspecs_for_glob;
+use crate::diff::pathspecs_for_globs;
 use crate::error::GitError;
 use crate::index::{GitPath, to_file_path};
 use crate::name::CommitId;
@@ -38,7 +38,7 @@ const COPIED_FILE: &str = "orch-copied";
 /// How many new files of one folder are excluded one by one; above that, the folder is excluded as a whole.
 const FILES_EXCLUDED_SINGLY: usize = 100;
 
-/// How many ignored files are recorded; above that, none is, because nobody commits them by accident.
+/// How many ignored files are recorded; above that, none is, because they are not committed by accident.
 const IGNORED_RECORDED_MAX: usize = 2_000;
 
 impl Worktree<'_> {
@@ -79,12 +79,8 @@ impl Worktree<'_> {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        let mut words: Vec<OsString> =
-            ["diff-index", "-z", "--name-only", "--no-renames", commit.as_str(), "--"].map(Into::into).into();
-        for pattern in patterns {
-            let specs = pathspecs_for_glob(pattern);
-            words.extend(specs.ok_or_else(|| GitError::InvalidPattern(pattern.clone()))?);
-        }
+        let words = ["diff-index", "-z", "--name-only", "--no-renames", commit.as_str()].map(OsString::from);
+        let words = words.into_iter().chain(pathspecs_for_globs(patterns)?);
         let output = self.git_command(words).read_stdout()?;
         Ok(split_nul(&output).map(|path| to_file_path(path).to_owned()).collect())
     }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_git::{DiffStyle, GitError, LineCount};
+use orch_git::{CommitId, DiffStyle, GitError, LineCount};
 
-use super::ground::{GitFixture, set_mode};
+use super::ground::{GitFixture, set_mode, write};
 
 #[test]
 fn files_and_lines_are_counted() {
@@ -119,4 +119,39 @@ fn the_text_is_the_output_of_git_and_bounded() {
     assert!(text.as_bytes().starts_with(&cut.bytes));
     let stat = String::from_utf8(show(DiffStyle::Stat, 1 << 20).bytes).unwrap();
     assert!(stat.ends_with(" 2 files changed, 10001 insertions(+), 1 deletion(-)\n"), "{stat}");
+}
+
+/// What an attempt merged is not its own change; what it adds to that, or undoes of it, is.
+#[test]
+fn own_changes_are_told_from_those_of_others() {
+    let fixture = GitFixture::new();
+    for path in ["t/a", "t/b", "t/c", "src"] {
+        fixture.write(path, "1\n");
+    }
+    let base = fixture.commit("base");
+    let repository = fixture.repository();
+    let work = fixture.add_attempt_worktree(&repository, "key.1").top_level().to_owned();
+    fixture.write("t/a", "2\n");
+    fixture.write("t/new", "1\n");
+    let other = fixture.commit("others change and add protected files");
+    let globs = ["t/**".to_owned()];
+    let own = |other: &CommitId| {
+        let head = fixture.head_in(&work);
+        let found = repository.own_changes_matching(&base, &head, other, &globs).unwrap();
+        found.iter().map(|path| path.display().to_string()).collect::<Vec<_>>()
+    };
+    write(&work, "src", "2\n");
+    fixture.commit_in(&work, "work");
+    assert_eq!(own(&other), [""; 0]);
+    fixture.git_in(&work, ["merge", "--quiet", "--no-edit", other.as_str()]);
+    assert_eq!(own(&other), [""; 0]);
+    assert_eq!(own(&base), ["t/a", "t/new"], "no other commit has them");
+    write(&work, "t/b", "2\n");
+    fixture.commit_in(&work, "a change of its own");
+    assert_eq!(own(&other), ["t/b"]);
+    write(&work, "t/b", "1\n");
+    write(&work, "t/a", "1\n");
+    std::fs::remove_file(work.join("t/new")).unwrap();
+    fixture.commit_in(&work, "undoes what the others did");
+    assert_eq!(own(&other), ["t/a", "t/new"]);
 }

@@ -109,7 +109,7 @@ fn what_was_recorded_stays_and_what_matches_is_kept() {
     write(&top, "a/generated", "setup");
     write(&top, "lock", "changed by the setup");
     write(&top, "target/warm", "cache");
-    assert_eq!(checkout.restore_files(&commit).unwrap(), [Path::new("lock")]);
+    assert_eq!(checkout.restore_files(&commit, None).unwrap(), [Path::new("lock")]);
     assert_eq!(fs::read_to_string(top.join("lock")).unwrap(), "1\n");
     let written = checkout.record_written(&commit, &patterns).unwrap();
     checkout.save_record("key", &written).unwrap();

@@ -1,5 +1,6 @@
 //! Creating the run's branch.
 
+use super::check_tree;
 use super::effect_lease::EffectLease;
 use crate::lookup;
 use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id};
@@ -15,6 +16,7 @@ pub(crate) fn create_run_branch(session: &mut Session, lease: &EffectLease) -> R
         Ok(()) | Err(GitError::RefExists { .. }) => {}
         Err(error) => return Err(error.into()),
     }
+    check_tree::save_settings(session, &repository, &run)?;
     repository.flush()?;
     lease.complete_alone(session)
 }

@@ -1,104 +1,286 @@
-//! Check trees: the clean checkouts in which checks run.
+//! Check trees: the clean checkouts in which checks run, kept in a pool for each run.
+//!
+//! A check tree holds the files of one commit, the copied ignored files and the output of the setup, and nothing else.
+//! Before each check everything else is removed from it, except what `--check-cache` names.
+//! Its git folder is its own, so that index flags, settings and hooks of a worker do not reach it.
+//! The setup runs again when what it depends on has changed, or when a check has changed its output.
 
 use std::path::{Path, PathBuf};
 
 use orch_core::check::{CheckRun, CheckState};
+use orch_core::escape;
+use orch_core::run::{Run, RunStatus};
 
-use super::checks::{self, CheckSubject};
+use super::checks::{self, CheckSpec, CheckSubject, RanCheck};
+use super::prepare::require_disk_space;
 use crate::run_repository::{main_worktree, require_run_git, to_commit_id};
-use orch_git::{CheckoutTarget, RegisteredWorktree, Repository, ScratchLock, WorktreeSpec};
+use orch_git::{CommitId, CopiedFiles, GitError, IsolatedCheckout, Repository, Worktree, WrittenFiles};
 use orch_inbox::{Error, Session};
+use orch_process::limit::CHECK_GRACE;
+use orch_process::{Tag, terminate_tagged};
 
-/// Follows the stage in the lock reason of a check tree.
-const PURPOSE: &str = " checks of ";
+/// The prefix of a check tree's folder name.
+const PREFIX: &str = ".check-";
 
-/// A checkout of one commit, with the copied files and the output of the setup, that this process uses.
+/// How many check trees a run may have: one for each check that runs at the same time.
+const CHECK_TREES_MAX: u32 = 32;
+
+/// The variable that tags the processes of a check.
+const TAG_NAME: &str = "ORCH_CHECK";
+
+/// A check tree that this process uses.
 pub(super) struct CheckTree<'r> {
     repository: &'r Repository,
-    path: PathBuf,
-    reason: String,
-    folder: PathBuf,
-    _in_use: ScratchLock,
+    checkout: IsolatedCheckout<'r>,
+    commit: CommitId,
+    /// On what the output of the setup depends.
+    key: String,
+    /// The commands that have run here since it was acquired.
+    commands: Vec<String>,
 }
 
 /// The result of preparing a check tree.
-pub(super) enum CheckTreePreparation<'r> {
+enum Preparation {
     /// It is ready.
-    Ready(CheckTree<'r>),
-    /// The setup did not succeed: its result, and the tail of its output.
-    SetupFailed(CheckRun, String),
+    Ready,
+    /// The setup did not succeed.
+    SetupFailed(RanCheck),
 }
 
 impl<'r> CheckTree<'r> {
-    /// Checks the subject's commit out, copies the ignored files that it needs, and runs the setup.
-    pub(super) fn prepare(
+    /// Acquires a check tree of the run, preferably one in which the setup need not run again.
+    pub(super) fn acquire(
         session: &Session,
         repository: &'r Repository,
         subject: &CheckSubject<'_>,
-    ) -> Result<CheckTreePreparation<'r>, Error> {
-        let (path, reason) = check_tree_location(subject)?;
-        let in_use = repository.acquire_scratch_lock(&path)?;
-        repository.remove_scratch(&path, &reason)?;
+    ) -> Result<Self, Error> {
         let commit = to_commit_id(subject.commit)?;
-        let worktree = repository.add_worktree(&WorktreeSpec {
-            path: &path,
-            checkout: CheckoutTarget::Detached,
-            commit: &commit,
-            reason: &reason,
-        })?;
-        copy_ignored_files(repository, &worktree, &subject.run.rules.copy)?;
-        let folder = worktree.top_level().to_owned();
-        let tree = Self { repository, path, reason, folder, _in_use: in_use };
-        if let Some(command) = &subject.run.rules.setup {
-            let (check, tail) = checks::run_setup_in(session, subject, tree.folder(), command);
-            if check.state != CheckState::Passed {
-                tree.release()?;
-                return Ok(CheckTreePreparation::SetupFailed(check, tail));
+        let key = setup_key(repository, subject.run, &commit)?;
+        let checkout = acquire_checkout(session, repository, subject.run, &key)?;
+        terminate_leftovers(&checkout);
+        Ok(Self { repository, checkout, commit, key, commands: Vec::new() })
+    }
+
+    /// Runs a check on exactly what the commit holds.
+    ///
+    /// A check that a signal ended runs once more: what its own processes do to it happens again, what others did does not.
+    /// Whenever a check runs again, nothing is left of its earlier run, not even in the cache.
+    pub(super) fn run(
+        &mut self,
+        session: &Session,
+        subject: &CheckSubject<'_>,
+        spec: &CheckSpec,
+        index: usize,
+    ) -> Result<RanCheck, Error> {
+        loop {
+            let is_again = self.commands.contains(&spec.command);
+            let cache = if is_again { &[][..] } else { &subject.run.rules.check_cache[..] };
+            if let Preparation::SetupFailed(setup) = self.make_ready(session, subject, cache)? {
+                return Ok(setup);
+            }
+            self.commands.push(spec.command.clone());
+            let top = self.checkout.top_level();
+            let ran = checks::run_check_in(session, subject, top, spec, index);
+            if is_again || !ran.is_doubtful {
+                return Ok(ran);
             }
         }
-        Ok(CheckTreePreparation::Ready(tree))
     }
 
-    /// The folder in which checks run.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    /// Releases the tree; a run that is over needs it no more.
+    pub(super) fn release(self, run: &Run) -> Result<(), Error> {
+        if is_over(run) { Ok(self.checkout.delete()?) } else { Ok(()) }
     }
 
-    /// Removes the tree.
-    pub(super) fn release(self) -> Result<(), Error> {
-        Ok(self.repository.remove_scratch(&self.path, &self.reason)?)
+    /// Restores the state before any check: by cleaning, or where that is not enough by setting up again.
+    fn make_ready(
+        &self,
+        session: &Session,
+        subject: &CheckSubject<'_>,
+        cache: &[String],
+    ) -> Result<Preparation, Error> {
+        if let Some((key, written)) = self.checkout.load_record()
+            && key == self.key
+        {
+            if written.find_change(self.checkout.top_level()).is_none() {
+                self.checkout.check_out(&self.commit, &written, cache)?;
+                return Ok(Preparation::Ready);
+            }
+            self.checkout.discard_content()?;
+        }
+        self.set_up(session, subject, cache)
     }
+
+    /// Checks the commit out, copies the ignored files that it needs, and runs the setup.
+    fn set_up(
+        &self,
+        session: &Session,
+        subject: &CheckSubject<'_>,
+        cache: &[String],
+    ) -> Result<Preparation, Error> {
+        let rules = &subject.run.rules;
+        self.checkout.forget_record()?;
+        self.checkout.check_out(&self.commit, &WrittenFiles::default(), cache)?;
+        if let Some(main) = main_worktree(self.repository)? {
+            self.checkout.copy_ignored_from(&main, &rules.copy)?;
+        }
+        if let Some(command) = &rules.setup {
+            let setup = checks::run_setup_in(session, subject, self.checkout.top_level(), command);
+            if setup.check.state != CheckState::Passed {
+                return Ok(Preparation::SetupFailed(setup));
+            }
+            let restored = self.checkout.restore_files(&self.commit, allowed_changes(subject.run));
+            if let Some(refused) = refuse_setup_changes(restored, setup)? {
+                return Ok(Preparation::SetupFailed(refused));
+            }
+        }
+        let written = self.checkout.record_written(&self.commit, &rules.check_cache)?;
+        self.checkout.save_record(&self.key, &written)?;
+        Ok(Preparation::Ready)
+    }
+}
+
+/// The tag of the checks in a folder.
+pub(super) fn check_tag(folder: &str) -> Tag<'_> {
+    Tag { name: TAG_NAME, value: folder }
+}
+
+/// Saves the settings of the repository that check trees of the run will have, before any worker can change them.
+pub(super) fn save_settings(session: &Session, repository: &Repository, run: &Run) -> Result<(), Error> {
+    Ok(repository.save_checkout_settings(&settings_folder(session, run))?)
+}
+
+/// The patterns of tracked files that the setup may change; `None` is all.
+pub(super) fn allowed_changes(run: &Run) -> Option<&[String]> {
+    Some(run.rules.setup_may_change.as_slice()).filter(|patterns| !patterns.is_empty())
+}
+
+/// Turns a setup that changed tracked files without permission into a failed one.
+pub(super) fn refuse_setup_changes(
+    restored: Result<Vec<PathBuf>, GitError>,
+    setup: RanCheck,
+) -> Result<Option<RanCheck>, Error> {
+    let files = match restored {
+        Err(GitError::NotClean { files, .. }) => files,
+        restored => return restored.map(|_| None).map_err(Error::from),
+    };
+    let names: Vec<String> = files.iter().map(|file| escape::path_text(&file.path)).collect();
+    let names = escape::join_names(names.iter().map(String::as_str));
+    let message = format!("the setup changed tracked files that --setup-may-change does not name: {names}");
+    let check = CheckRun { state: CheckState::CouldNotStart, message: Some(message), ..setup.check };
+    Ok(Some(RanCheck { check, ..setup }))
 }
 
 /// Copies the ignored files that a new worktree needs from the main worktree.
 pub(super) fn copy_ignored_files(
     repository: &Repository,
-    tree: &orch_git::Worktree<'_>,
+    tree: &Worktree<'_>,
     globs: &[String],
-) -> Result<(), Error> {
-    if let Some(main) = main_worktree(repository)?
-        && main.top_level() != tree.top_level()
-    {
-        tree.copy_ignored_from(&main, globs)?;
+) -> Result<CopiedFiles, Error> {
+    match main_worktree(repository)? {
+        Some(main) if main.top_level() != tree.top_level() => Ok(tree.copy_ignored_from(&main, globs)?),
+        _ => Ok(CopiedFiles::default()),
     }
-    Ok(())
 }
 
-/// The path and the lock reason of a check tree; the effect's lease keeps other processes away from it.
-fn check_tree_location(subject: &CheckSubject<'_>) -> Result<(PathBuf, String), Error> {
-    let root = Path::new(&require_run_git(subject.run)?.root);
-    let stage = subject.stage.name();
-    Ok(match subject.attempt {
-        Some((_, name)) => (
-            root.join(format!(".{stage}-{}.{}", name.task.key, name.number)),
-            format!("{stage}{PURPOSE}{name}"),
-        ),
-        None => (root.join(format!(".{stage}")), format!("{stage}{PURPOSE}{}", subject.run.name)),
-    })
+/// The check trees of a run that no check needs: all of them once the run is over.
+pub(crate) fn list_unneeded(run: &Run) -> Result<Vec<PathBuf>, Error> {
+    if is_over(run) { list_check_trees(run) } else { Ok(Vec::new()) }
 }
 
-/// Whether a worktree is a check tree.
-pub(crate) fn is_check_tree(entry: &RegisteredWorktree) -> bool {
-    let is_detached = entry.head.as_ref().is_some_and(|head| head.branch.is_none());
-    is_detached && entry.purpose().is_some_and(|purpose| purpose.contains(PURPOSE))
+/// Deletes a check tree; `false` if a check is running in it.
+pub(crate) fn delete_check_tree(repository: &Repository, folder: &Path) -> Result<bool, Error> {
+    let Some(checkout) = repository.try_isolated_checkout(folder, folder)? else { return Ok(false) };
+    terminate_leftovers(&checkout);
+    checkout.delete()?;
+    Ok(true)
+}
+
+/// Deletes the check trees and the saved settings of a run that is removed.
+pub(super) fn delete_all(session: &Session, repository: &Repository, run: &Run) -> Result<(), Error> {
+    for folder in list_check_trees(run)? {
+        if !delete_check_tree(repository, &folder)? {
+            return Err(GitError::Busy.into());
+        }
+    }
+    let settings = settings_folder(session, run);
+    match std::fs::remove_dir_all(&settings) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::File { doing: "delete", path: settings, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns a digest of what the setup and the copied files of a check tree depend on.
+pub(super) fn setup_key(repository: &Repository, run: &Run, commit: &CommitId) -> Result<String, Error> {
+    let rules = &run.rules;
+    let copied = match main_worktree(repository)? {
+        Some(main) => main.describe_ignored_files(&rules.copy)?,
+        None => String::new(),
+    };
+    let inputs = match &rules.setup {
+        None => String::new(),
+        Some(_) if rules.setup_key.is_empty() => repository.tree_of_commit(commit)?.to_string(),
+        Some(_) => repository.describe_files_matching(commit, &rules.setup_key)?,
+    };
+    let parts = [
+        rules.setup.as_deref().unwrap_or_default(),
+        &inputs,
+        &copied,
+        &rules.setup_may_change.join("\n"),
+        &rules.check_cache.join("\n"),
+    ];
+    Ok(orch_git::digest_text(&parts.join("\0")))
+}
+
+fn is_over(run: &Run) -> bool {
+    matches!(run.state.status(), RunStatus::Finished | RunStatus::Cancelled)
+}
+
+fn settings_folder(session: &Session, run: &Run) -> PathBuf {
+    session.store_folder().join("checkout-settings").join(run.id.0.to_string())
+}
+
+fn list_check_trees(run: &Run) -> Result<Vec<PathBuf>, Error> {
+    let root = Path::new(&require_run_git(run)?.root);
+    let Ok(entries) = std::fs::read_dir(root) else { return Ok(Vec::new()) };
+    let is_check_tree = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.strip_prefix(PREFIX).is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    Ok(entries.flatten().map(|entry| entry.path()).filter(is_check_tree).collect())
+}
+
+/// Opens a free checkout: the first that was set up for this key, else the first free one, else a new one.
+fn acquire_checkout<'r>(
+    session: &Session,
+    repository: &'r Repository,
+    run: &Run,
+    key: &str,
+) -> Result<IsolatedCheckout<'r>, Error> {
+    let root = Path::new(&require_run_git(run)?.root);
+    require_disk_space(root)?;
+    save_settings(session, repository, run)?;
+    let settings = settings_folder(session, run);
+    let mut other = None;
+    for number in 0..CHECK_TREES_MAX {
+        let folder = root.join(format!("{PREFIX}{number}"));
+        let exists = folder.exists();
+        if !exists && other.is_some() {
+            break;
+        }
+        let Some(checkout) = repository.try_isolated_checkout(&folder, &settings)? else { continue };
+        if !exists || checkout.load_record().is_some_and(|(found, _)| found == key) {
+            return Ok(checkout);
+        }
+        other.get_or_insert(checkout);
+    }
+    other.ok_or_else(|| GitError::Busy.into())
+}
+
+/// Terminates what a check has left here whose own process was killed.
+fn terminate_leftovers(checkout: &IsolatedCheckout<'_>) {
+    let folder = checkout.top_level().display().to_string();
+    let _ = terminate_tagged(check_tag(&folder), CHECK_GRACE);
 }

@@ -14,15 +14,17 @@ use orch_core::time::TimeSpan;
 use orch_store::Transaction;
 use orch_store::table::check_run;
 
-use super::check_tree::{CheckTree, CheckTreePreparation};
+use super::check_tree::{CheckTree, check_tag};
 use crate::run_repository::open_repository;
 use orch_inbox::{Error, Session};
 use orch_process::limit::CHECK_GRACE;
-use orch_process::{CheckCommand, CheckOutcome, run_check};
-use orch_process::{EnvironmentVariables, Tag};
+use orch_process::{CheckCommand, CheckOutcome, EnvironmentVariables, run_check};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// The exit statuses of a shell whose command was ended by SIGHUP, SIGINT, SIGKILL or SIGTERM.
+const DOUBTFUL_STATUSES: [i32; 4] = [129, 130, 137, 143];
 
 /// A check that is to run.
 #[derive(Clone, Debug)]
@@ -46,6 +48,16 @@ pub struct CheckSubject<'a> {
     pub stage: CheckStage,
     /// The commit.
     pub commit: &'a CommitHash,
+}
+
+/// A check that has run.
+pub(super) struct RanCheck {
+    /// Its result.
+    pub(super) check: CheckRun,
+    /// The tail of its output.
+    pub(super) tail: String,
+    /// Whether a signal ended it, or a process of it, that may have come from outside.
+    pub(super) is_doubtful: bool,
 }
 
 /// The results of several checks.
@@ -107,14 +119,9 @@ pub fn run_checks(
     }
     let repository = open_repository(session, subject.run)?;
     let mut report = CheckReport::default();
-    let tree = match CheckTree::prepare(session, &repository, subject)? {
-        CheckTreePreparation::Ready(tree) => tree,
-        CheckTreePreparation::SetupFailed(check, tail) => {
-            return Ok(CheckReport { checks: vec![check], tail: Some(tail) });
-        }
-    };
+    let mut tree = CheckTree::acquire(session, &repository, subject)?;
     for (index, spec) in specs.iter().enumerate() {
-        let (check, tail) = run_check_in(session, subject, tree.folder(), spec, index);
+        let RanCheck { check, tail, .. } = tree.run(session, subject, spec, index)?;
         let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
         report.checks.push(check);
         if !passed && report.tail.is_none() {
@@ -124,28 +131,29 @@ pub fn run_checks(
             break;
         }
     }
-    tree.release()?;
+    tree.release(subject.run)?;
     Ok(report)
 }
 
 /// Runs the setup command of a worktree.
-pub(crate) fn run_setup_in(
+pub(super) fn run_setup_in(
     session: &Session,
     subject: &CheckSubject<'_>,
     folder: &Path,
     command: &str,
-) -> (CheckRun, String) {
+) -> RanCheck {
     let spec = CheckSpec { source: CheckSource::Setup, command: command.to_owned() };
     run_check_in(session, subject, folder, &spec, 0)
 }
 
-fn run_check_in(
+/// Runs a command in a folder that is ready for it.
+pub(super) fn run_check_in(
     session: &Session,
     subject: &CheckSubject<'_>,
     folder: &Path,
     spec: &CheckSpec,
     index: usize,
-) -> (CheckRun, String) {
+) -> RanCheck {
     let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
     let name = match spec.source {
         CheckSource::Setup => format!("{}-setup.log", subject.stage.name()),
@@ -160,13 +168,18 @@ fn run_check_in(
         command: &spec.command,
         folder,
         environment: &environment,
-        tag: Tag { name: "ORCH_CHECK", value: &folder.display().to_string() },
+        tag: check_tag(&folder.display().to_string()),
         limit,
         grace: CHECK_GRACE,
         log: &log,
         log_bytes_max: LOG_BYTES_MAX,
         stop: None,
     });
+    let is_doubtful = match ran.outcome {
+        CheckOutcome::Exited(status) => DOUBTFUL_STATUSES.contains(&status),
+        CheckOutcome::Signalled { is_own, .. } => !is_own,
+        CheckOutcome::TimedOut | CheckOutcome::Interrupted | CheckOutcome::CouldNotStart(_) => false,
+    };
     let (state, exit_status, message) = match &ran.outcome {
         CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
         CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
@@ -203,7 +216,7 @@ fn run_check_in(
         log: Some(log.display().to_string()),
         at: session.clock_now(),
     };
-    (check, output_tail(&ran.tail))
+    RanCheck { check, tail: output_tail(&ran.tail), is_doubtful }
 }
 
 /// The tail of an output, within the bound, cut between characters.

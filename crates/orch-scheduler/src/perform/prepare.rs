@@ -18,7 +18,7 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table, thread, thread_condition, worktree};
 
-use super::check_tree::copy_ignored_files;
+use super::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
 use super::checks::{self, CheckSubject};
 use super::clear;
 use super::effect_lease::{EffectLease, complete_by};
@@ -148,8 +148,10 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         return Err(error);
     }
     let worktree = repository.open_worktree(path)?;
-    copy_ignored_files(&repository, &worktree, &run.rules.copy)?;
-    let Some(setup) = &run.rules.setup else { return Ok(()) };
+    let copied = copy_ignored_files(&repository, &worktree, &run.rules.copy)?.copied;
+    let Some(setup) = &run.rules.setup else {
+        return Ok(worktree.exclude_untracked_files(&copied)?);
+    };
     let subject = CheckSubject {
         run,
         attempt: Some((attempt.id, &attempt.name)),
@@ -157,12 +159,17 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         stage: CheckStage::Attempt,
         commit: &tree.base,
     };
-    let (check, _) = checks::run_setup_in(session, &subject, worktree.top_level(), setup);
-    if check.state == CheckState::Passed {
-        return Ok(());
+    let mut ran = checks::run_setup_in(session, &subject, worktree.top_level(), setup);
+    if ran.check.state == CheckState::Passed {
+        // What the setup wrote is no work of the attempt.
+        let restored = worktree.restore_tracked_files(&commit, allowed_changes(run));
+        match refuse_setup_changes(restored, ran)? {
+            None => return Ok(worktree.exclude_untracked_files(&copied)?),
+            Some(refused) => ran = refused,
+        }
     }
     remove_unsent_worktree(&repository, preparing)?;
-    let failed = vec![checks::failed_check(&check)];
+    let failed = vec![checks::failed_check(&ran.check)];
     Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
 }
 

@@ -16,7 +16,7 @@ use orch_store::{Transaction, TxEnd};
 
 use super::checks::log_folder;
 use super::effect_lease::{EffectLease, complete_by, request_effect};
-use super::{clear, restore};
+use super::{check_tree, clear, restore};
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::open_repository;
@@ -54,6 +54,7 @@ fn delete_run(session: &mut Session, lease: &EffectLease, requested_by: Option<&
         clear_worktrees(session, &run)?;
         let repository = open_repository(session, &run)?;
         WorktreePool::new(&repository, &run)?.sweep(&repository.list_worktrees()?, 0)?;
+        check_tree::delete_all(session, &repository, &run)?;
         delete_references(&repository, &run, git)?;
         remove_folders(Path::new(&git.root))?;
     }

@@ -19,7 +19,7 @@ use super::effect_lease::{EffectLease, complete_by};
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::{open_repository, to_commit_id};
+use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id};
 use crate::tool_fault::{clear_tool_faults, record_tool_fault};
 use crate::unit_of_work::UnitOfWork;
 use orch_inbox::{Error, Session};
@@ -121,7 +121,13 @@ fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result
     let VerifyingAttempt { run, attempt, text, tree } = verifying;
     let repository = open_repository(session, run)?;
     let (base, head) = (to_commit_id(&tree.base)?, to_commit_id(verifying.head())?);
-    let touched = repository.changed_paths_matching(&base, &head, &run.rules.protect)?;
+    let touched = if run.rules.protect.is_empty() {
+        Vec::new()
+    } else {
+        // What the attempt took over from the run's branch is not its own change.
+        let tip = branch_tip(&repository, &require_run_git(run)?.branch)?;
+        repository.own_changes_matching(&base, &head, &tip, &run.rules.protect)?
+    };
     if !touched.is_empty() {
         let names: Vec<String> = touched.iter().map(|path| escape::path_text(path)).collect();
         return Ok(protected_files_report(session, verifying, &names));

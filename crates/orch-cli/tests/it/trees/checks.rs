@@ -98,7 +98,7 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
 }
 
 #[test]
-fn a_check_that_takes_too_long_has_failed() {
+fn a_check_that_takes_too_long_says_nothing() {
     let place = TestEnvironment::with_repository();
     // It waits for what nobody will ever write.
     let gate = place.make_gate("gate");
@@ -119,7 +119,8 @@ fn a_check_that_takes_too_long_has_failed() {
     let check = &failed["details"]["checks"][0];
     assert_eq!((&check["state"], &check["exit_status"]), (&"timed_out".into(), &Value::Null));
     assert!(json_text(&failed["message"]).contains("timed out"), "{failed}");
-    assert_eq!(place.start_tree_task("a", "w").payload["earlier"][0]["log_tail"], "begun");
+    assert_eq!(std::fs::read_to_string(json_text(&check["log"])).unwrap(), "begun\n");
+    assert_eq!(place.task_state("a"), "reported", "it is no failure of the attempt");
 }
 
 #[test]
@@ -204,12 +205,14 @@ fn what_is_checked_is_the_commit_and_nothing_else() {
     let verified = place.orch(&["verify", "a"]).ok();
     assert_eq!(verified["checks"][0]["commit"], head);
     assert_eq!(place.run_git_in(&work.path, ["status", "--porcelain"]), "", "its tree is left alone");
-    // It is judged anew, now in the tree, which stands elsewhere; and once more where the tree is gone.
+    // It is judged again in the same check tree, from which everything that the first check left was removed.
     std::fs::remove_dir_all(&work.path).unwrap();
     place.orch(&["verify", "a"]).ok();
-    let left = std::fs::read_dir(place.sibling_path("repo.orch/r")).unwrap().count();
-    assert_eq!(left, 0, "no tree of a check is left");
+    let root = place.sibling_path("repo.orch/r");
+    let left: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".check-0"]);
     place.orch(&["integrate"]).ok();
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0, "a run that is over needs none");
     assert_eq!((place.branch_tip(), place.file_on_branch("later")), (head, None));
 }
 
@@ -388,4 +391,131 @@ fn no_process_of_a_check_is_left() {
         let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
         assert!(matches!(state, None | Some('Z')), "{pid} is left: {stat}");
     }
+}
+
+/// A task whose checks are these, reported with a file `a.txt`.
+fn reported_task(options: &[&str], checks: &[&str]) -> TestEnvironment {
+    let place = TestEnvironment::with_tree_run(options);
+    let words = checks.iter().flat_map(|check| ["--verify", check]);
+    place.orch(&["task", "edit", "a"].into_iter().chain(words).collect::<Vec<_>>()).ok();
+    place.report_task("a", &[("a.txt", "a")]);
+    place
+}
+
+/// Neither a check after it nor its own second run profits from what a check leaves.
+#[test]
+fn what_passes_only_the_second_time_never_passes() {
+    for (options, leave) in [
+        (&[][..], "build/mark"),
+        (&["--setup", "mkdir modules; echo 1 > modules/m"], "modules/left"),
+        (&[], ".git/mark"),
+        (&["--check-cache", "target/"], "target/mark"),
+    ] {
+        let check = format!("test -e {leave} || {{ mkdir -p $(dirname {leave}); touch {leave}; exit 1; }}");
+        let options = [options, &["--max-attempts", "9", "--check-retries", "2"]].concat();
+        let place = reported_task(&options, &[&check]);
+        place.orch(&["verify", "a"]).fails("check_failed");
+        assert_eq!(place.last_attempt("a")["state"], "rejected", "{leave}");
+    }
+}
+
+#[test]
+fn a_cache_stays_from_one_check_to_the_next_and_reaches_no_worker() {
+    let count = "mkdir -p target; echo x >> target/count; echo left > other; cat target/count | wc -l";
+    let place = TestEnvironment::with_tree_run(&["--check-cache", "target/", "--verify", count]);
+    place.add_task("b", &[]);
+    for (key, lines) in [("a", "2\n"), ("b", "3\n")] {
+        // The first line is that of the baseline check.
+        place.report_task(key, &[(key, "x")]);
+        let checked = place.orch(&["verify", key]).ok()["checks"][0].clone();
+        assert_eq!(std::fs::read_to_string(json_text(&checked["log"])).unwrap(), lines, "{key}");
+    }
+    let top = place.sibling_path("repo.orch/r");
+    assert!(top.join(".check-0/tree/target/count").exists());
+    assert!(!top.join("a.1/target").exists() && !top.join("b.1/target").exists());
+}
+
+#[test]
+fn a_setup_runs_once_for_the_same_lock_files() {
+    let place = TestEnvironment::with_repository();
+    place.commit_all("deep/x.lock", "1");
+    let runs = place.sibling_path("setups");
+    let setup = format!(
+        "[ $(basename $PWD) = tree ] && echo x >> {}; mkdir modules; echo good > modules/m",
+        runs.display()
+    );
+    place.begin_run("r", &["--setup", &setup, "--setup-key", "*.lock", "--max-attempts", "9"]);
+    let setups_of = |key: &str, check: &str, file: &str| {
+        place.orch(&["task", "add", "x", "--key", key, "--verify", check]).ok();
+        place.report_task(key, &[(file, "2")]);
+        place.orch(&["verify", key]).ok();
+        std::fs::read_to_string(&runs).unwrap().lines().count()
+    };
+    assert_eq!(setups_of("a", "cat modules/m", "a"), 1);
+    assert_eq!(setups_of("b", "cat modules/m; touch modules/left", "ab"), 1, "the lock file is the same");
+    assert_eq!(setups_of("c", "test ! -e modules/left; echo bad > modules/m", "abc"), 1);
+    assert_eq!(setups_of("d", "grep good modules/m", "abcd"), 2, "a check had changed the setup's output");
+    assert_eq!(setups_of("e", "grep good modules/m", "deep/x.lock"), 3, "the lock file has changed");
+}
+
+/// What ends a check from outside is told from what it does to itself by letting it run once more.
+#[test]
+fn a_signal_counts_only_if_it_is_the_checks_own() {
+    let place = reported_task(&["--check-retries", "0"], &["kill -KILL $$"]);
+    let failed = place.orch(&["verify", "a"]).fails("check_failed");
+    assert_eq!(failed["details"]["checks"][0]["state"], "failed");
+    assert_eq!(place.task_state("a"), "ready");
+
+    let place = TestEnvironment::with_tree_run(&["--check-retries", "0"]);
+    let mark = place.sibling_path("mark");
+    // The second run is not killed, as if the signal had come from outside.
+    let check = format!("test -e {0} || {{ touch {0}; kill -TERM $$; }}", mark.display());
+    place.orch(&["task", "edit", "a", "--verify", &check]).ok();
+    place.report_task("a", &[("a.txt", "a")]);
+    let checked = place.orch(&["verify", "a"]).ok();
+    assert_eq!(
+        (&checked["checks"][0]["state"], &checked["checks"][0]["flaky"]),
+        (&"passed".into(), &Value::Null)
+    );
+}
+
+#[test]
+fn settings_and_hooks_of_a_worker_do_not_reach_a_check() {
+    let place =
+        TestEnvironment::with_tree_run(&["--verify", "git checkout -q HEAD -- . && ! grep wrong a.txt"]);
+    let work = place.start_tree_task("a", "w");
+    let hooks = place.repository_path().join(".git/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    std::fs::write(place.repository_path().join(".git/info/attributes"), "a.txt filter=good\n").unwrap();
+    place.run_git(["config", "filter.good.smudge", "sed s/wrong/right/"]);
+    place.run_git(["config", "filter.good.clean", "cat"]);
+    place.commit_files(&work, &[("a.txt", "wrong")]);
+    place.done_call(&work).ok();
+    place.orch(&["verify", "a"]).fails("check_failed");
+}
+
+/// The lead adds a protected file, and a worker merges it into its work.
+#[test]
+fn a_protected_file_that_others_changed_is_no_offence() {
+    let place = TestEnvironment::with_repository();
+    place.commit_all("t/x", "1");
+    place.begin_run("r", &["--protect", "t/**", "--max-attempts", "9"]);
+    place.add_task("a", &[]);
+    let work = place.start_tree_task("a", "w");
+    place.run_git(["checkout", "-q", "orch/r/main"]);
+    place.commit_all("t/new", "lead");
+    place.run_git(["checkout", "-q", "main"]);
+    place.run_git_in(&work.path, ["merge", "-q", "--no-edit", "orch/r/main"]);
+    place.commit_files(&work, &[("a.txt", "a")]);
+    place.done_call(&work).ok();
+    place.orch(&["verify", "a"]).ok();
+    // What undoes it is one.
+    place.add_task("b", &[]);
+    let work = place.start_tree_task("b", "w");
+    place.run_git_in(&work.path, ["merge", "-q", "--no-edit", "orch/r/main"]);
+    std::fs::remove_file(work.path.join("t/new")).unwrap();
+    place.commit_in(&work.path, "removed");
+    place.done_call(&work).ok();
+    let failed = place.orch(&["verify", "b"]).fails("check_failed");
+    assert_eq!(failed["details"]["checks"][0]["message"], "Protected files were changed: t/new");
 }

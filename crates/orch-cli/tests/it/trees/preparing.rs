@@ -232,3 +232,49 @@ fn dispatching_all_goes_on_where_one_run_cannot() {
     );
     assert_eq!(all["refused"][0]["code"], "check_failed", "{all}");
 }
+
+/// What the setup writes and what is copied is no work.
+#[test]
+fn files_of_the_setup_and_copied_ones_are_no_work() {
+    let place = TestEnvironment::with_repository();
+    place.commit_all("lock", "1");
+    place.commit_all(".gitignore", ".env");
+    std::fs::write(place.repository_path().join(".env"), "secret").unwrap();
+    place.begin_run("r", &["--setup", "echo built > stamp; echo 2 > lock", "--copy", ".env"]);
+    place.add_task("a", &[]);
+    let work = place.start_tree_task("a", "w");
+    assert_eq!(std::fs::read_to_string(work.path.join("stamp")).unwrap(), "built\n");
+    assert_eq!(std::fs::read_to_string(work.path.join("lock")).unwrap(), "1", "it was restored");
+    assert_eq!(place.run_git_in(&work.path, ["status", "--porcelain"]), "");
+    place.done_call(&work).fails("no_changes");
+    work.write_file("a.txt", "a");
+    place.commit_in(&work.path, "work");
+    assert_eq!(place.run_git_in(&work.path, ["show", "--name-only", "--format="]), "a.txt");
+    place.run_git_in(&work.path, ["add", "--force", "stamp", ".env"]);
+    place.commit_in(&work.path, "by force");
+    let refused = place.done_call(&work).fails("worktree_conflict");
+    assert_eq!(refused["details"]["paths"], json!([".env", "stamp"]));
+    assert!(json_text(&refused["hint"]).contains("rm --cached -- .env stamp"), "{refused}");
+    place.run_git_in(&work.path, ["rm", "--quiet", "--cached", "stamp", ".env"]);
+    place.commit_in(&work.path, "taken out");
+    place.done_call(&work).ok();
+    place.orch(&["integrate"]).ok();
+    assert_eq!((place.file_on_branch("stamp"), place.file_on_branch("lock")), (None, Some("1".to_owned())));
+    assert_eq!(place.run_git(["status", "--porcelain"]), "", "the user's checkout is as it was");
+}
+
+#[test]
+fn a_setup_may_change_only_the_tracked_files_that_are_named() {
+    let place = TestEnvironment::with_repository();
+    for file in ["a.lock", "b.lock", "source"] {
+        place.commit_all(file, "1");
+    }
+    place.begin_run("r", &["--setup", "echo 2 > a.lock; echo 2 > source", "--setup-may-change", "*.lock"]);
+    place.add_task("a", &[]);
+    let refused = place.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");
+    let message = json_text(&refused["message"]);
+    assert!(message.contains("--setup-may-change does not name: source"), "{message}");
+    place.orch(&["run", "edit", "--setup-may-change", "*.lock", "--setup-may-change", "source"]).ok();
+    let work = place.start_tree_task("a", "w");
+    assert_eq!(std::fs::read_to_string(work.path.join("source")).unwrap(), "1");
+}
