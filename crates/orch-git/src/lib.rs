@@ -44,7 +44,7 @@ pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
 pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
 pub use ignored_files::{CopiedFiles, SkipReason};
-pub use isolated::IsolatedCheckout;
+pub use isolated::{IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts};
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};

@@ -40,3 +40,6 @@ pub(crate) const FOLDER_DEPTH_MAX: u32 = 64;
 
 /// How many levels of borrowed object folders are followed, as git does.
 pub(crate) const ALTERNATE_DEPTH_MAX: u32 = 5;
+
+/// How many isolated checkouts one folder may hold.
+pub(crate) const ISOLATED_CHECKOUTS_MAX: u32 = 32;

@@ -10,6 +10,7 @@ pub mod brief;
 pub mod clashes;
 pub mod dep;
 pub mod diff;
+pub(crate) mod disk_space;
 pub mod dispatch;
 pub mod doctor;
 pub mod events;

@@ -7,6 +7,8 @@
 
 mod checkout;
 mod git_folder;
+mod pool;
 mod settings;
 
 pub use checkout::IsolatedCheckout;
+pub use pool::{delete_checkout_settings, list_isolated_checkouts};

@@ -12,18 +12,15 @@ use orch_core::escape;
 use orch_core::run::{Run, RunStatus};
 
 use super::checks::{self, CheckSpec, CheckSubject, RanCheck};
-use super::prepare::require_disk_space;
+use crate::disk_space::require_disk_space;
 use crate::run_repository::{main_worktree, require_run_git, to_commit_id};
-use orch_git::{CommitId, CopiedFiles, GitError, IsolatedCheckout, Repository, Worktree, WrittenFiles};
+use orch_git::{
+    CommitId, CopiedFiles, GitError, IsolatedCheckout, Repository, Worktree, WrittenFiles,
+    delete_checkout_settings, digest_text, list_isolated_checkouts,
+};
 use orch_inbox::{Error, Session};
 use orch_process::limit::CHECK_GRACE;
 use orch_process::{Tag, terminate_tagged};
-
-/// The prefix of a check tree's folder name.
-const PREFIX: &str = ".check-";
-
-/// How many check trees a run may have: one for each check that runs at the same time.
-const CHECK_TREES_MAX: u32 = 32;
 
 /// The variable that tags the processes of a check.
 const TAG_NAME: &str = "ORCH_CHECK";
@@ -40,7 +37,7 @@ pub(super) struct CheckTree<'r> {
 }
 
 /// The result of preparing a check tree.
-enum Preparation {
+enum TreePreparation {
     /// It is ready.
     Ready,
     /// The setup did not succeed.
@@ -63,7 +60,7 @@ impl<'r> CheckTree<'r> {
 
     /// Runs a check on exactly what the commit holds.
     ///
-    /// A check that a signal ended runs once more: what its own processes do to it happens again, what others did does not.
+    /// A check that a signal ended runs again: what its own processes do to it happens again, what others did does not.
     /// Whenever a check runs again, nothing is left of its earlier run, not even in the cache.
     pub(super) fn run(
         &mut self,
@@ -75,7 +72,7 @@ impl<'r> CheckTree<'r> {
         loop {
             let is_again = self.commands.contains(&spec.command);
             let cache = if is_again { &[][..] } else { &subject.run.rules.check_cache[..] };
-            if let Preparation::SetupFailed(setup) = self.make_ready(session, subject, cache)? {
+            if let TreePreparation::SetupFailed(setup) = self.make_ready(session, subject, cache)? {
                 return Ok(setup);
             }
             self.commands.push(spec.command.clone());
@@ -98,13 +95,13 @@ impl<'r> CheckTree<'r> {
         session: &Session,
         subject: &CheckSubject<'_>,
         cache: &[String],
-    ) -> Result<Preparation, Error> {
+    ) -> Result<TreePreparation, Error> {
         if let Some((key, written)) = self.checkout.load_record()
             && key == self.key
         {
             if written.find_change(self.checkout.top_level()).is_none() {
                 self.checkout.check_out(&self.commit, &written, cache)?;
-                return Ok(Preparation::Ready);
+                return Ok(TreePreparation::Ready);
             }
             self.checkout.discard_content()?;
         }
@@ -117,7 +114,7 @@ impl<'r> CheckTree<'r> {
         session: &Session,
         subject: &CheckSubject<'_>,
         cache: &[String],
-    ) -> Result<Preparation, Error> {
+    ) -> Result<TreePreparation, Error> {
         let rules = &subject.run.rules;
         self.checkout.forget_record()?;
         self.checkout.check_out(&self.commit, &WrittenFiles::default(), cache)?;
@@ -127,16 +124,16 @@ impl<'r> CheckTree<'r> {
         if let Some(command) = &rules.setup {
             let setup = checks::run_setup_in(session, subject, self.checkout.top_level(), command);
             if setup.check.state != CheckState::Passed {
-                return Ok(Preparation::SetupFailed(setup));
+                return Ok(TreePreparation::SetupFailed(setup));
             }
             let restored = self.checkout.restore_files(&self.commit, allowed_changes(subject.run));
             if let Some(refused) = refuse_setup_changes(restored, setup)? {
-                return Ok(Preparation::SetupFailed(refused));
+                return Ok(TreePreparation::SetupFailed(refused));
             }
         }
         let written = self.checkout.record_written(&self.commit, &rules.check_cache)?;
         self.checkout.save_record(&self.key, &written)?;
-        Ok(Preparation::Ready)
+        Ok(TreePreparation::Ready)
     }
 }
 
@@ -185,7 +182,10 @@ pub(super) fn copy_ignored_files(
 
 /// The check trees of a run that no check needs: all of them once the run is over.
 pub(crate) fn list_unneeded(run: &Run) -> Result<Vec<PathBuf>, Error> {
-    if is_over(run) { list_check_trees(run) } else { Ok(Vec::new()) }
+    if !is_over(run) {
+        return Ok(Vec::new());
+    }
+    Ok(list_isolated_checkouts(Path::new(&require_run_git(run)?.root)))
 }
 
 /// Deletes a check tree; `false` if a check is running in it.
@@ -198,18 +198,12 @@ pub(crate) fn delete_check_tree(repository: &Repository, folder: &Path) -> Resul
 
 /// Deletes the check trees and the saved settings of a run that is removed.
 pub(super) fn delete_all(session: &Session, repository: &Repository, run: &Run) -> Result<(), Error> {
-    for folder in list_check_trees(run)? {
+    for folder in list_isolated_checkouts(Path::new(&require_run_git(run)?.root)) {
         if !delete_check_tree(repository, &folder)? {
             return Err(GitError::Busy.into());
         }
     }
-    let settings = settings_folder(session, run);
-    match std::fs::remove_dir_all(&settings) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::File { doing: "delete", path: settings, source })
-        }
-        _ => Ok(()),
-    }
+    Ok(delete_checkout_settings(&settings_folder(session, run))?)
 }
 
 /// Returns a digest of what the setup and the copied files of a check tree depend on.
@@ -231,7 +225,7 @@ pub(super) fn setup_key(repository: &Repository, run: &Run, commit: &CommitId) -
         &rules.setup_may_change.join("\n"),
         &rules.check_cache.join("\n"),
     ];
-    Ok(orch_git::digest_text(&parts.join("\0")))
+    Ok(digest_text(&parts.join("\0")))
 }
 
 fn is_over(run: &Run) -> bool {
@@ -240,16 +234,6 @@ fn is_over(run: &Run) -> bool {
 
 fn settings_folder(session: &Session, run: &Run) -> PathBuf {
     session.store_folder().join("checkout-settings").join(run.id.0.to_string())
-}
-
-fn list_check_trees(run: &Run) -> Result<Vec<PathBuf>, Error> {
-    let root = Path::new(&require_run_git(run)?.root);
-    let Ok(entries) = std::fs::read_dir(root) else { return Ok(Vec::new()) };
-    let is_check_tree = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.strip_prefix(PREFIX).is_some_and(|number| number.parse::<u32>().is_ok())
-    };
-    Ok(entries.flatten().map(|entry| entry.path()).filter(is_check_tree).collect())
 }
 
 /// Opens a free checkout: the first that was set up for this key, else the first free one, else a new one.
@@ -262,21 +246,7 @@ fn acquire_checkout<'r>(
     let root = Path::new(&require_run_git(run)?.root);
     require_disk_space(root)?;
     save_settings(session, repository, run)?;
-    let settings = settings_folder(session, run);
-    let mut other = None;
-    for number in 0..CHECK_TREES_MAX {
-        let folder = root.join(format!("{PREFIX}{number}"));
-        let exists = folder.exists();
-        if !exists && other.is_some() {
-            break;
-        }
-        let Some(checkout) = repository.try_isolated_checkout(&folder, &settings)? else { continue };
-        if !exists || checkout.load_record().is_some_and(|(found, _)| found == key) {
-            return Ok(checkout);
-        }
-        other.get_or_insert(checkout);
-    }
-    other.ok_or_else(|| GitError::Busy.into())
+    Ok(repository.acquire_isolated_checkout(root, &settings_folder(session, run), key)?)
 }
 
 /// Terminates what a check has left here whose own process was killed.

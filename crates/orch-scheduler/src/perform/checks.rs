@@ -175,21 +175,7 @@ pub(super) fn run_check_in(
         log_bytes_max: LOG_BYTES_MAX,
         stop: None,
     });
-    let is_doubtful = match ran.outcome {
-        CheckOutcome::Exited(status) => DOUBTFUL_STATUSES.contains(&status),
-        CheckOutcome::Signalled { is_own, .. } => !is_own,
-        CheckOutcome::TimedOut | CheckOutcome::Interrupted | CheckOutcome::CouldNotStart(_) => false,
-    };
-    let (state, exit_status, message) = match &ran.outcome {
-        CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
-        CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
-        CheckOutcome::Signalled { signal, .. } => {
-            (CheckState::Failed, None, Some(format!("was ended by signal {signal}")))
-        }
-        CheckOutcome::TimedOut => (CheckState::TimedOut, None, None),
-        CheckOutcome::Interrupted => (CheckState::CouldNotStart, None, Some("it was interrupted".to_owned())),
-        CheckOutcome::CouldNotStart(fault) => (CheckState::CouldNotStart, None, Some(fault.to_string())),
-    };
+    let (state, exit_status, message) = describe_outcome(&ran.outcome);
     // A failed setup says nothing about the commit.
     let state = match (spec.source, state) {
         (CheckSource::Setup, CheckState::Failed | CheckState::TimedOut) => CheckState::CouldNotStart,
@@ -216,7 +202,30 @@ pub(super) fn run_check_in(
         log: Some(log.display().to_string()),
         at: session.clock_now(),
     };
-    RanCheck { check, tail: output_tail(&ran.tail), is_doubtful }
+    RanCheck { check, tail: output_tail(&ran.tail), is_doubtful: is_doubtful(&ran.outcome) }
+}
+
+/// The state of a check that ended in this way, with its exit status, or what ended it.
+fn describe_outcome(outcome: &CheckOutcome) -> (CheckState, Option<i32>, Option<String>) {
+    match outcome {
+        CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
+        CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
+        CheckOutcome::Signalled { signal, .. } => {
+            (CheckState::Failed, None, Some(format!("was ended by signal {signal}")))
+        }
+        CheckOutcome::TimedOut => (CheckState::TimedOut, None, None),
+        CheckOutcome::Interrupted => (CheckState::CouldNotStart, None, Some("it was interrupted".to_owned())),
+        CheckOutcome::CouldNotStart(fault) => (CheckState::CouldNotStart, None, Some(fault.to_string())),
+    }
+}
+
+/// Whether a signal ended a check, or a process of it, that may have come from outside.
+fn is_doubtful(outcome: &CheckOutcome) -> bool {
+    match outcome {
+        CheckOutcome::Exited(status) => DOUBTFUL_STATUSES.contains(status),
+        CheckOutcome::Signalled { is_own, .. } => !is_own,
+        CheckOutcome::TimedOut | CheckOutcome::Interrupted | CheckOutcome::CouldNotStart(_) => false,
+    }
 }
 
 /// The tail of an output, within the bound, cut between characters.

@@ -22,6 +22,7 @@ use super::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_change
 use super::checks::{self, CheckSubject};
 use super::clear;
 use super::effect_lease::{EffectLease, complete_by};
+use crate::disk_space::require_disk_space;
 use crate::operation::tool_transaction;
 use crate::run_repository::{branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
@@ -31,8 +32,6 @@ use crate::{lookup, work_message};
 use orch_git::{CheckoutTarget, CommitId, GitError, RefName, Repository, WorktreeSpec};
 use orch_inbox::send;
 use orch_inbox::{Error, Session};
-use orch_process::disk;
-use orch_process::limit::DISK_FLOOR_BYTES;
 
 /// An attempt whose worktree is to be created, with the facts that its thread is made of.
 #[derive(Clone, Debug)]
@@ -211,20 +210,6 @@ fn remove_unsent_worktree(repository: &Repository, preparing: &PreparingAttempt)
     repository.remove_worktree(&salvage)?;
     repository.delete_ref(&branch_ref(&tree.branch)?, &to_commit_id(&tree.base)?)?;
     Ok(())
-}
-
-/// Refuses to create a worktree on a disk that is nearly full.
-pub(crate) fn require_disk_space(path: &Path) -> Result<(), Error> {
-    let free = disk::free_bytes(path).map_err(|source| Error::File {
-        doing: "look at the disk of",
-        path: path.to_owned(),
-        source,
-    })?;
-    if free >= DISK_FLOOR_BYTES {
-        return Ok(());
-    }
-    let source = std::io::ErrorKind::StorageFull.into();
-    Err(Error::File { doing: "make a worktree with so little room left at", path: path.to_owned(), source })
 }
 
 /// Records the worktree and sends the thread; `None` where the attempt was ended meanwhile.

@@ -12,7 +12,7 @@ use orch_core::worktree::{Worktree, WorktreeState, decide_restore};
 use orch_store::table::{attempt, worktree};
 
 use super::effect_lease::EffectLease;
-use super::prepare::require_disk_space;
+use crate::disk_space::require_disk_space;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::{find_attempt_worktree, open_repository};

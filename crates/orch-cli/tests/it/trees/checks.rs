@@ -459,7 +459,7 @@ fn a_setup_runs_once_for_the_same_lock_files() {
     assert_eq!(setups_of("e", "grep good modules/m", "deep/x.lock"), 3, "the lock file has changed");
 }
 
-/// What ends a check from outside is told from what it does to itself by letting it run once more.
+/// What ends a check from outside is told from what it does to itself by letting it run again.
 #[test]
 fn a_signal_counts_only_if_it_is_the_checks_own() {
     let place = reported_task(&["--check-retries", "0"], &["kill -KILL $$"]);
