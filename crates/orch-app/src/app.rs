@@ -10,7 +10,7 @@ use orch_inbox::session::{OpenOptions, OpenedStore};
 use orch_inbox::{Error, Session};
 use orch_profile::ProfileRegistry;
 use orch_scheduler::{AttemptSelector, TaskSelector, meter};
-use orch_store::StoreLocation;
+use orch_store::{Fault, StoreLocation, location};
 
 use crate::environment::{self, IsolatedEnvironment, VariableSource};
 use crate::error::AppError;
@@ -109,13 +109,16 @@ impl<'a> App<'a> {
 
     /// Returns the warnings that belong to the answer.
     #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    pub fn warnings(&self) -> Vec<String> {
+        let of_store = self.session.iter().flat_map(|session| session.warnings());
+        of_store.chain(&self.warnings).cloned().collect()
     }
 
     /// Removes and returns the warnings.
     pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
+        let mut warnings = self.session.as_mut().map(Session::take_warnings).unwrap_or_default();
+        warnings.append(&mut self.warnings);
+        warnings
     }
 
     /// Writes the size of the printed answer to the meter, where the agent and the run are known.
@@ -286,30 +289,33 @@ impl App<'_> {
     /// There is no store, or it cannot be opened.
     pub(crate) fn session(&mut self) -> Result<&mut Session, AppError> {
         if self.session.is_none() {
-            let session = Session::open(&self.find_store()?, self.open_options())?;
-            self.keep_session(session);
+            self.session = Some(Session::open(&self.find_store()?, self.open_options())?);
         }
         self.session.as_mut().ok_or_else(store_not_open)
     }
 
     /// Opens the store that is found from here, or creates one.
     pub(crate) fn open_or_create_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
-        let named = self.named_store()?;
-        let folder = working_folder()?;
-        let location = match orch_store::location::find_store(named.as_deref(), &folder) {
-            Err(orch_store::Fault::NotFound { .. }) => {
-                orch_store::location::default_location(named.as_deref(), &folder)?
+        let location = match self.find_store() {
+            Err(error) if error.code() == ErrorCode::StoreNotFound => {
+                location::default_location(self.named_store()?.as_deref(), &working_folder()?)?
             }
             found => found?,
         };
         self.create_session_at(&location)
     }
 
-    /// Opens or creates the store of this folder's own repository, even where a parent folder has a store.
+    /// Opens or creates the store of this folder's own repository, even where its work tree has one.
     pub(crate) fn open_or_create_own_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
-        let named = self.named_store()?;
-        let location = orch_store::location::location_for_init(named.as_deref(), &working_folder()?)?;
-        self.create_session_at(&location)
+        let ignored = match location::find_store(self.named_store()?.as_deref(), &working_folder()?) {
+            Err(Fault::InWorkTree { path }) => path,
+            _ => return self.open_or_create_session(),
+        };
+        self.add_warning(format!(
+            "The store in {} is ignored: a work tree is not searched for stores.",
+            ignored.display()
+        ));
+        self.create_session_at(&location::default_location(None, &working_folder()?)?)
     }
 
     /// Returns a function that opens the store again and again, and its location as `ORCH_STORE` takes it.
@@ -324,7 +330,9 @@ impl App<'_> {
     /// Opens the store and gives the connection away, for an operation that closes it early to free memory and files.
     pub(crate) fn take_session(&mut self) -> Result<Session, AppError> {
         self.session()?;
-        self.session.take().ok_or_else(store_not_open)
+        let mut session = self.session.take().ok_or_else(store_not_open)?;
+        self.warnings.append(&mut session.take_warnings());
+        Ok(session)
     }
 
     /// Returns the registry of profiles: beside the store, then in the user's settings.
@@ -347,12 +355,18 @@ impl App<'_> {
         Ok(home.map(|folder| folder.join("orch")))
     }
 
-    fn create_session_at(
+    /// Opens the store at a location besides the call's own.
+    pub(crate) fn open_session_at(&self, location: &StoreLocation) -> Result<Session, AppError> {
+        Ok(Session::open(location, self.open_options())?)
+    }
+
+    /// Opens or creates the store at a location.
+    pub(crate) fn create_session_at(
         &mut self,
         location: &StoreLocation,
     ) -> Result<(&mut Session, OpenedStore), AppError> {
         let (session, opened) = Session::open_or_create(location, self.open_options())?;
-        self.keep_session(session);
+        self.session = Some(session);
         Ok((self.session.as_mut().ok_or_else(store_not_open)?, opened))
     }
 
@@ -378,15 +392,10 @@ impl App<'_> {
         let named = self.named_store()?;
         let folder = match &named {
             // The folder of a worker may be deleted; an absolute location does not need it.
-            Some(named) if orch_store::location::is_absolute(named) => PathBuf::from("/"),
+            Some(named) if location::is_absolute(named) => PathBuf::from("/"),
             Some(_) | None => working_folder()?,
         };
-        Ok(orch_store::location::find_store(named.as_deref(), &folder)?)
-    }
-
-    fn keep_session(&mut self, session: Session) {
-        self.warnings.extend_from_slice(session.warnings());
-        self.session = Some(session);
+        Ok(location::find_store(named.as_deref(), &folder)?)
     }
 
     /// Adds a warning if a transaction did not believe the wall clock.

@@ -274,6 +274,12 @@ fn fault_view(fault: &Fault) -> ErrorView {
             error.retryable = false;
             error.with_detail("place", place.as_str()).with_detail("file_system", *kind)
         }
+        Fault::InWorkTree { .. }
+        | Fault::TwoStores { .. }
+        | Fault::Untrusted { .. }
+        | Fault::Copied { .. }
+        | Fault::Elsewhere { .. }
+        | Fault::InUse { .. } => place_fault_view(fault, message),
         Fault::Corrupt { place, .. } | Fault::Foreign { place } => {
             ErrorView::new(ErrorCode::StoreCorrupt, message)
                 .with_hint("orch doctor")
@@ -293,6 +299,39 @@ fn fault_view(fault: &Fault) -> ErrorView {
         // A program of another origin wrote the value.
         Fault::Value { .. } => ErrorView::new(ErrorCode::StoreCorrupt, message).with_hint("orch doctor"),
         Fault::Database { .. } => ErrorView::new(ErrorCode::Internal, message).with_hint("orch doctor"),
+    }
+}
+
+/// Converts a fault of a store that is not trusted, not in its place, or in use by an older version.
+fn place_fault_view(fault: &Fault, message: String) -> ErrorView {
+    match fault {
+        Fault::InWorkTree { path } => {
+            // The folder is named as it is found from the working folder.
+            let here = std::env::current_dir().unwrap_or_default();
+            let shown = path.strip_prefix(&here).unwrap_or(path).display().to_string();
+            ErrorView::new(ErrorCode::StoreUntrusted, message)
+                .with_hint(shell::join_words(["orch", "init", "--adopt", &shown]))
+                .with_detail("paths", vec![path.display().to_string()])
+        }
+        Fault::TwoStores { place } => ErrorView::new(ErrorCode::StoreCorrupt, message)
+            .with_hint(shell::join_words(["ls", "-la", &place.display().to_string()]))
+            .with_detail("place", place.display().to_string()),
+        Fault::Untrusted { path, .. } => ErrorView::new(ErrorCode::StoreUntrusted, message)
+            .with_hint(shell::join_words(["orch", "trust", &path.display().to_string()]))
+            .with_detail("paths", vec![path.display().to_string()]),
+        Fault::Copied { here, home, is_certain } => ErrorView::new(ErrorCode::StoreCopied, message)
+            .with_hint(if *is_certain { "orch init --as-copy" } else { "orch init --moved" })
+            .with_detail("paths", vec![here.display().to_string(), home.display().to_string()]),
+        Fault::Elsewhere { repository, here, home } => ErrorView::new(ErrorCode::StoreElsewhere, message)
+            .with_detail(
+                "paths",
+                [repository, here, home].iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            ),
+        Fault::InUse { place, processes, .. } => ErrorView::new(ErrorCode::StoreInUse, message)
+            .with_hint("orch ps")
+            .with_detail("place", place.as_str())
+            .with_detail("processes", processes.clone()),
+        _ => ErrorView::new(ErrorCode::Internal, message),
     }
 }
 
@@ -344,6 +383,20 @@ mod tests {
             (Fault::Corrupt { place: place(), source: driver() }, "store_corrupt", 1),
             (Fault::Foreign { place: place() }, "store_corrupt", 1),
             (Fault::ReadOnly { place: place(), source: driver() }, "store_read_only", 7),
+            (Fault::InWorkTree { path: "/r/.orch".into() }, "store_untrusted", 7),
+            (Fault::TwoStores { place: "/r/.git/orch".into() }, "store_corrupt", 1),
+            (
+                Fault::Untrusted { path: "/t/orch.db".into(), problem: "it belongs to mallory".to_owned() },
+                "store_untrusted",
+                7,
+            ),
+            (Fault::Copied { here: "/b".into(), home: "/a".into(), is_certain: true }, "store_copied", 4),
+            (
+                Fault::Elsewhere { repository: "/r/.git".into(), here: "/b".into(), home: "/a".into() },
+                "store_elsewhere",
+                4,
+            ),
+            (Fault::InUse { place: place(), found: 3, processes: Vec::new() }, "store_in_use", 6),
             (Fault::DiskFull { place: place(), source: driver() }, "disk_full", 6),
             (Fault::NotSupported { kind: "postgres" }, "not_supported", 4),
             (Fault::Database { source: driver() }, "internal", 1),

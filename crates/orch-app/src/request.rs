@@ -126,6 +126,8 @@ pub(crate) fn change_in_session<T, V: Serialize + DeserializeOwned>(
 ) -> Answer<V> {
     // A view consists of texts, numbers and lists, which always have a JSON form.
     let encode = |outcome: &T| serde_json::to_string(&view(outcome)).unwrap_or_default();
+    session.require_writable()?;
+    session.settle_move()?;
     let receipt =
         key.keyed.as_ref().map(|(id, fingerprint)| Receipt { key: id, fingerprint, encode: &encode });
     match operation(session, receipt.as_ref())? {

@@ -63,7 +63,7 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
     let is_json = wish.is_json_requested(environment);
     let mut context = CommandRuntime::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
-        Ok(outcome) => print_outcome(printer, &command, outcome, context.app().warnings(), is_json),
+        Ok(outcome) => print_outcome(printer, &command, outcome, &context.app().warnings(), is_json),
         Err(failure) => {
             let mut error = attach_hint(failure, &command, arguments);
             let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));

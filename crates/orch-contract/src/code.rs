@@ -50,6 +50,14 @@ codes! {
     StoreCorrupt = "store_corrupt", exit 1, retryable false;
     /// The store cannot be written.
     StoreReadOnly = "store_read_only", exit 7, retryable false;
+    /// The store, or a file that it obeys, may have been written by another user or another repository.
+    StoreUntrusted = "store_untrusted", exit 7, retryable false;
+    /// The store is, or may be, a copy of another one.
+    StoreCopied = "store_copied", exit 4, retryable false;
+    /// The request needs a path under which the store's files are not visible here.
+    StoreElsewhere = "store_elsewhere", exit 4, retryable false;
+    /// Processes of an older version use the store, so it is not upgraded.
+    StoreInUse = "store_in_use", exit 6, retryable true;
     /// The disk is full.
     DiskFull = "disk_full", exit 6, retryable true;
     /// The run does not exist.
@@ -177,7 +185,7 @@ mod tests {
 
     /// The contract's list, word for word.
     const CONTRACT: &str = "invalid_argument store_not_found store_too_new store_busy store_unavailable store_corrupt \
-        store_read_only disk_full run_not_found run_not_open run_exists run_incomplete task_not_found task_exists \
+        store_read_only store_untrusted store_copied store_elsewhere store_in_use disk_full run_not_found run_not_open run_exists run_incomplete task_not_found task_exists \
         task_not_ready task_not_blocked task_finished dependency_cycle dependency_exists dependency_not_found \
         attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
         lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
@@ -198,8 +206,8 @@ mod tests {
                 "invalid_argument" => 2,
                 name if name.ends_with("_not_found") => 3,
                 "inbox_empty" | "timeout" => 5,
-                "store_busy" | "store_unavailable" | "disk_full" => 6,
-                "not_permitted" | "store_read_only" => 7,
+                "store_busy" | "store_unavailable" | "store_in_use" | "disk_full" => 6,
+                "not_permitted" | "store_read_only" | "store_untrusted" => 7,
                 _ => 4,
             };
             assert_eq!(code.exit_status(), expected, "{code}");

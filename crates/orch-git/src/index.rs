@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::error::GitError;
 use super::name::{BlobId, TreeId};
 use super::program::{GitCommand, split_nul};
+use super::repository::Repository;
 use super::worktree::Worktree;
 
 /// Git's mode of a file.
@@ -54,6 +55,19 @@ pub(super) fn to_file_path(path: &[u8]) -> &Path {
 pub(super) struct StoredFile {
     pub(super) mode: FileMode,
     pub(super) blob: BlobId,
+}
+
+impl Repository {
+    /// Returns whether the index of the open worktree has files below a folder of it.
+    pub fn has_tracked_files(&self, folder: &Path) -> Result<bool, GitError> {
+        let Some(top) = self.top_level() else { return Ok(false) };
+        let mut pathspec = std::ffi::OsString::from(":(literal)");
+        pathspec.push(folder);
+        let arguments = [OsStr::new("ls-files"), OsStr::new("-z"), OsStr::new("--"), &pathspec];
+        let command = self.worktree_command(self.git_dir(), top, arguments);
+        let output = command.run_to_output()?;
+        if output.exit_code() == Some(0) { Ok(!output.stdout.is_empty()) } else { Err(output.into_error()) }
+    }
 }
 
 /// An entry of an index.

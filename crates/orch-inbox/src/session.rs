@@ -1,20 +1,23 @@
 //! A connection to a store, with a clock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_core::event::ActingProcess;
+use orch_core::placement::StorePlacement;
 use orch_core::store_clock::{ClockAnchor, ClockChange, ClockJudgement, ClockReading, judge_clock};
 use orch_core::time::{Time, TimeSpan};
+use orch_git::canonicalize_existing;
 use orch_store::driver::{QueryPlan, StatementCounts, WriteDurability};
 use orch_store::file_system::FileSystem;
 use orch_store::table::store_clock;
-use orch_store::{Store, StoreLocation, Transaction, TxEnd, migrate};
+use orch_store::table::store_identity::StoreIdentity;
+use orch_store::{Fault, HostProbe, Store, StoreLocation, StoreOptions, Transaction, TxEnd, migrate};
 
 use crate::clock::{Clock, SystemClock};
 use crate::world::HostEnvironment;
-use crate::{Error, wake};
-use orch_process::{EnvironmentVariables, host_name, user_name};
+use crate::{Error, token, wake};
+use orch_process::{EnvironmentVariables, ProcessIdentity, host_id, host_name, user_name};
 
 /// An open store with everything that an operation needs.
 pub struct Session {
@@ -46,14 +49,53 @@ pub struct OpenedStore {
     pub created: bool,
     /// The version of its schema.
     pub schema: i64,
+    /// Its identity and recorded place.
+    pub identity: StoreIdentity,
+    /// The real path of its file.
+    pub path: PathBuf,
+}
+
+impl OpenOptions {
+    fn store_options(self) -> StoreOptions {
+        let host = HostProbe { machine: host_id, is_alive: is_process_alive };
+        StoreOptions { allow_network: self.allow_network_fs, host }
+    }
+}
+
+/// Returns whether a process of this host is alive; of another host that cannot be known.
+fn is_process_alive(host: &str, process: &str) -> bool {
+    host == host_id() && process.parse().is_ok_and(ProcessIdentity::is_alive)
+}
+
+/// Returns the warning that belongs to the answers of a store that is not where it was recorded.
+fn placement_warning(store: &Store) -> Option<String> {
+    let (here, home) = (store.path().display(), &store.identity().home.path);
+    match store.placement() {
+        StorePlacement::Home | StorePlacement::OtherPath if store.write_refusal().is_some() => Some(
+            "Processes of an older version use the store: this is a snapshot of it, and nothing can be changed \
+             until they have ended."
+                .to_owned(),
+        ),
+        StorePlacement::Home | StorePlacement::OtherPath => None,
+        StorePlacement::Moved => Some(format!(
+            "The store was moved from {home} to {here}; the next change records the new place."
+        )),
+        StorePlacement::Copied => Some(format!(
+            "This store is a copy of the one at {home}: it is only read. `orch init --as-copy` makes it a store of its own."
+        )),
+        StorePlacement::Undecided => Some(format!(
+            "This store was recorded at {home}, and whether it was moved or copied cannot be told: it is only read. \
+             Decide with `orch init --moved` or `orch init --as-copy`."
+        )),
+    }
 }
 
 impl Session {
     /// Opens an existing store.
     pub fn open(location: &StoreLocation, options: OpenOptions) -> Result<Self, Error> {
-        let mut store = Store::open(location, options.allow_network_fs)?;
+        let mut store = Store::open(location, options.store_options())?;
         store.set_acting_process(acting_process);
-        let warnings = match store.file_system() {
+        let mut warnings = match store.file_system() {
             FileSystem::Local => Vec::new(),
             FileSystem::Network(kind) => {
                 vec![format!("The store is on a network file system ({kind}): SQLite may lose data there.")]
@@ -63,6 +105,7 @@ impl Session {
                     .to_owned(),
             ],
         };
+        warnings.extend(placement_warning(&store));
         let world = HostEnvironment::new(EnvironmentVariables::inherit_sanitized());
         let (location, clock) = (location.clone(), Arc::new(SystemClock));
         Ok(Self { store, location, options, clock, world, warnings, anchor: None, clock_disagreement: None })
@@ -73,9 +116,9 @@ impl Session {
         location: &StoreLocation,
         options: OpenOptions,
     ) -> Result<(Self, OpenedStore), Error> {
-        let created = Store::create(location, options.allow_network_fs)?;
+        let created = Store::create(location, options.store_options())?;
         let session = Self::open(location, options)?;
-        let info = OpenedStore { location: location.clone(), created, schema: migrate::newest_schema() };
+        let info = session.describe_store(created);
         Ok((session, info))
     }
 
@@ -107,6 +150,118 @@ impl Session {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Returns how the store lies to its recorded place.
+    #[must_use]
+    pub fn placement(&self) -> StorePlacement {
+        self.store.placement()
+    }
+
+    /// Returns whether changes are possible here: not in a copy, nor in a store that older processes use.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.store.write_refusal().is_none()
+    }
+
+    /// Refuses what reaches out of the store, such as a signal, where nothing may be changed.
+    ///
+    /// # Errors
+    /// The store is a copy, or processes of an older version use it.
+    pub fn require_writable(&self) -> Result<(), Error> {
+        self.store.write_refusal().map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// Returns the fault of an operation that needs a path which is not visible here, if that is the reason.
+    #[must_use]
+    pub fn elsewhere_fault(&self, repository: &Path) -> Option<Fault> {
+        (self.placement() == StorePlacement::OtherPath).then(|| Fault::Elsewhere {
+            repository: repository.to_owned(),
+            here: self.store.path().to_owned(),
+            home: PathBuf::from(&self.store.identity().home.path),
+        })
+    }
+
+    /// Describes the store.
+    #[must_use]
+    pub fn describe_store(&self, created: bool) -> OpenedStore {
+        let path = self.store.path();
+        OpenedStore {
+            location: self.location.clone(),
+            created,
+            schema: migrate::newest_schema(),
+            identity: self.store.identity().clone(),
+            path: canonicalize_existing(path),
+        }
+    }
+
+    /// Lists the supervisors and workers that are alive and use the store; `None` when there are none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn live_processes(&mut self) -> Result<Option<Vec<String>>, Error> {
+        Ok(Some(self.store.list_live_processes()?).filter(|processes| !processes.is_empty()))
+    }
+
+    /// Records this place as the store's own: paths of the moved folder, and the links of its worktrees.
+    ///
+    /// # Errors
+    /// The store failed. A link that cannot be repaired is a warning.
+    pub fn record_move(&mut self) -> Result<(), Error> {
+        let before = self.store.identity().clone();
+        let folders = self.store.record_move()?;
+        let after = self.store.identity();
+        self.warnings.retain(|warning| !warning.starts_with("The store was moved from"));
+        self.warnings.push(format!(
+            "The store was moved from {} to {}; the new place is recorded.",
+            before.home.path, after.home.path
+        ));
+        let (Some(from), Some(to)) = (before.repository, after.repository.clone()) else { return Ok(()) };
+        let folders: Vec<_> = folders.into_iter().map(|moved| (moved.from, moved.to)).collect();
+        let repaired = self
+            .world
+            .open_repository(Path::new(&to))
+            .and_then(|repository| repository.repair_moved_worktrees(Path::new(&from), &folders));
+        if let Err(error) = repaired {
+            self.warnings.push(format!("The links of worktrees could not be repaired: {error}."));
+        }
+        Ok(())
+    }
+
+    /// Records a move that was found when the store was opened, before anything is changed or looked up by path.
+    ///
+    /// # Errors
+    /// As [`Session::record_move`].
+    pub fn settle_move(&mut self) -> Result<(), Error> {
+        if self.placement() == StorePlacement::Moved { self.record_move() } else { Ok(()) }
+    }
+
+    /// Gives a copy an identity of its own, after `work` has ended what belongs to the original.
+    ///
+    /// # Errors
+    /// `work` or the store failed; the copy stays one.
+    pub fn record_copy(
+        &mut self,
+        mut work: impl FnMut(&mut Transaction<'_>, Time) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let reading = self.clock.read();
+        let id = format!("s-{}", &token::random_token()?[..16]);
+        self.store.record_copy(id, |tx| {
+            let now = tx.transaction_time(&reading)?;
+            work(tx, now)
+        })?;
+        self.warnings.retain(|warning| !warning.starts_with("This store"));
+        Ok(())
+    }
+
+    /// Adds a warning, a full sentence.
+    pub fn add_warning(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Removes and returns the warnings.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Runs a checkpoint when one is due; call it after the response is printed.
@@ -223,6 +378,7 @@ impl Session {
         mut open: impl FnMut(&mut Transaction<'_>, &ClockReading) -> Result<(Time, O), Error>,
         mut work: impl FnMut(&mut Transaction<'_>, Time, O) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<T, Error> {
+        self.settle_move()?;
         let reading = self.clock.read();
         let mut judged = None;
         let outcome = self.store.write(durability, |tx| {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use orch_core::placement::StorePlacement;
 use orch_store::file_system::FileSystem;
 use orch_store::{invariant, migrate};
 
@@ -21,7 +22,7 @@ pub enum FindingSeverity {
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthFinding {
-    /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, or an invariant's name.
+    /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, `placement`, or an invariant's name.
     pub check: &'static str,
     /// The severity.
     pub level: FindingSeverity,
@@ -33,6 +34,7 @@ pub struct HealthFinding {
 pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error> {
     session.read(|_, _| Ok(()))?;
     let clock = check_clock(session.clock_warning());
+    let placement = check_placement(session);
     let store = session.store_mut();
     let mut findings = vec![
         ok_finding("sqlite", format!("The database is {}.", store.engine_version())),
@@ -43,6 +45,7 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
         clock,
         check_file_system(store.file_system()),
         check_permissions(store.folder()),
+        placement,
     ];
     let defects = store.check_integrity()?;
     if let Some(first) = defects.first() {
@@ -83,6 +86,36 @@ fn check_clock(warning: Option<String>) -> HealthFinding {
             "The clock agrees with the time that has passed since the host started.".to_owned(),
         ),
     }
+}
+
+/// Checks that the store lies where it was recorded.
+fn check_placement(session: &Session) -> HealthFinding {
+    let described = session.describe_store(false);
+    let (here, home) = (described.path.display(), described.identity.home.path);
+    let (level, message) = match session.placement() {
+        StorePlacement::Home => {
+            (FindingSeverity::Ok, format!("The store is recorded at {home}, where it is."))
+        }
+        StorePlacement::OtherPath => (
+            FindingSeverity::Warning,
+            format!("The store at {here} is the one recorded at {home}, under another path."),
+        ),
+        StorePlacement::Moved => (
+            FindingSeverity::Warning,
+            format!("The store was moved from {home} to {here}; the next change records that."),
+        ),
+        StorePlacement::Copied => (
+            FindingSeverity::Warning,
+            format!("The store at {here} is a copy of the one at {home}, so it is only read."),
+        ),
+        StorePlacement::Undecided => (
+            FindingSeverity::Warning,
+            format!(
+                "The store at {here} was recorded at {home}; whether it was moved or copied cannot be told, so it is only read."
+            ),
+        ),
+    };
+    HealthFinding { check: "placement", level, message }
 }
 
 fn check_file_system(found: FileSystem) -> HealthFinding {

@@ -12,6 +12,9 @@ pub fn read_fresh<T>(
     session: &mut Session,
     work: impl Fn(&mut Transaction<'_>, Time) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    if !session.is_writable() {
+        return session.read(work);
+    }
     let current = session.read(|tx, now| {
         if tx.timers()?.pending(now).is_pending() { Ok(None) } else { work(tx, now).map(Some) }
     })?;

@@ -44,6 +44,7 @@ pub mod run_branch;
 pub mod run_location;
 pub(crate) mod run_repository;
 pub mod status;
+pub mod store_copy;
 pub mod task;
 pub(crate) mod task_end;
 pub mod task_outcome;

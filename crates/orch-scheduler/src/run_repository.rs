@@ -6,7 +6,7 @@ use orch_core::id::{AttemptName, CommitHash};
 use orch_core::refusal::TreeRefusal;
 use orch_core::run::{Run, RunGit};
 
-use orch_git::{CommitId, RefName, RegisteredWorktree, Repository, canonicalize_existing};
+use orch_git::{CommitId, GitError, RefName, RegisteredWorktree, Repository, canonicalize_existing};
 use orch_inbox::{Error, Session};
 
 /// The repository, branch and base of a run.
@@ -19,7 +19,14 @@ pub(crate) fn require_run_git(run: &Run) -> Result<&RunGit, Error> {
 
 /// Opens the run's repository.
 pub(crate) fn open_repository(session: &Session, run: &Run) -> Result<Repository, Error> {
-    Ok(session.world().open_repository(Path::new(&require_run_git(run)?.repository))?)
+    let path = Path::new(&require_run_git(run)?.repository);
+    match session.world().open_repository(path) {
+        Err(error @ GitError::NotARepository(_)) => match session.elsewhere_fault(path) {
+            Some(fault) => Err(fault.into()),
+            None => Err(error.into()),
+        },
+        opened => Ok(opened?),
+    }
 }
 
 /// Converts a commit's name from the store's form to git's.

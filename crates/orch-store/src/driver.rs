@@ -1,5 +1,7 @@
 //! The interface that the store needs from a database.
-//!
+
+use orch_core::placement::FileNumber;
+
 use crate::{Fault, Statement};
 
 /// A parameter of a statement.
@@ -157,6 +159,9 @@ pub trait DatabaseDriver: Send {
 
     /// Returns a number that changes when another connection commits.
     fn change_counter(&mut self) -> Result<i64, Fault>;
+
+    /// Returns the device and inode of the database's file when it was opened.
+    fn file_number(&self) -> Option<FileNumber>;
 
     /// Returns whether the opened path still refers to this database: a deleted or replaced file would accept
     /// changes that no other process ever sees.

@@ -42,6 +42,56 @@ pub enum Fault {
         /// The file system's name.
         kind: &'static str,
     },
+    /// The only store is in the work tree of a repository, where the author of a commit may have put it.
+    #[error("the store {} is in the work tree of a repository, which is not searched for stores", path.display())]
+    InWorkTree {
+        /// The folder of the store.
+        path: PathBuf,
+    },
+    /// A folder holds a store and the location of another one.
+    #[error("{} holds a store and the location of another one", place.display())]
+    TwoStores {
+        /// The folder.
+        place: PathBuf,
+    },
+    /// The store, or a file that it obeys, may have been written by another user.
+    #[error("{} is not trusted: {problem}", path.display())]
+    Untrusted {
+        /// What is not trusted, as `orch trust` takes it.
+        path: PathBuf,
+        /// The problem, as a clause.
+        problem: String,
+    },
+    /// The store is, or may be, a copy of another one, so nothing is changed in it.
+    #[error("{}", copied_sentence(here, home, *is_certain))]
+    Copied {
+        /// Where the store lies.
+        here: PathBuf,
+        /// Where it lay when it was last changed.
+        home: PathBuf,
+        /// Whether that place holds the store as another file.
+        is_certain: bool,
+    },
+    /// What is asked for needs the path under which the run's repository was recorded, which does not exist here.
+    #[error("the repository of the run is recorded as {}, which does not exist here; this store was opened as {} and recorded as {}", repository.display(), here.display(), home.display())]
+    Elsewhere {
+        /// The recorded repository.
+        repository: PathBuf,
+        /// The path under which the store was opened.
+        here: PathBuf,
+        /// The path under which it is recorded.
+        home: PathBuf,
+    },
+    /// Live processes of an older version use the store, so it is not migrated.
+    #[error("the store at {place} is not upgraded from schema {found} while processes of an older version use it: {}", processes.join(", "))]
+    InUse {
+        /// The location.
+        place: String,
+        /// The store's schema.
+        found: i64,
+        /// The processes.
+        processes: Vec<String>,
+    },
     /// The file is damaged.
     #[error("the store at {place} is damaged")]
     Corrupt {
@@ -100,3 +150,14 @@ pub enum Fault {
 
 /// An error of a database driver.
 pub type DriverError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+fn copied_sentence(here: &std::path::Path, home: &std::path::Path, is_certain: bool) -> String {
+    let (here, home) = (here.display(), home.display());
+    if is_certain {
+        format!("the store at {here} is a copy of the one at {home}, so it is only read")
+    } else {
+        format!(
+            "the store at {here} was recorded at {home}, and whether it was moved or copied cannot be told, so it is only read"
+        )
+    }
+}

@@ -71,6 +71,18 @@ fn classify_magic(magic: u64) -> FileSystem {
     }
 }
 
+/// Syncs a folder, so that its directory entries survive loss of power.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    // The parent of a relative path of one component.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        // The folder may not be readable, or its file system may not support syncing folders; then it cannot be synced.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

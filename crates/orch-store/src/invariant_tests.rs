@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::driver::WriteDurability;
-use crate::{Store, StoreLocation, TxEnd};
+use crate::{Store, StoreLocation, StoreOptions, TxEnd};
 
 /// A small sound store: a done, b running on it, c waiting for b; d failed, e skipped by it; a blocked plain thread.
 /// In a run with worktrees f is merged and its worktree is due for removal, g is running, and h is preparing.
@@ -150,8 +150,8 @@ fn broken_by(store: &mut Store, statements: &[&'static str]) -> Vec<&'static str
 fn every_law_is_seen_to_be_broken() {
     let folder = tempfile::tempdir().unwrap();
     let location = StoreLocation::Sqlite(folder.path().join("orch.db"));
-    Store::create(&location, false).unwrap();
-    let mut store = Store::open(&location, false).unwrap();
+    Store::create(&location, StoreOptions::default()).unwrap();
+    let mut store = Store::open(&location, StoreOptions::default()).unwrap();
     assert_eq!(store.read(find_violations).unwrap(), [], "an empty store is sound");
     assert_eq!(broken_by(&mut store, &[]), [""; 0]);
     for (name, statement) in BROKEN {

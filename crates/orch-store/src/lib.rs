@@ -11,6 +11,7 @@ pub mod invariant;
 pub mod location;
 pub mod migrate;
 pub mod page;
+pub mod placement;
 pub mod postgres;
 mod sqlite;
 pub mod statement;
@@ -18,8 +19,9 @@ pub mod store;
 pub mod table;
 
 pub use fault::Fault;
+pub use placement::{HostProbe, MovedPath};
 pub use statement::Statement;
-pub use store::{Store, Transaction, TxEnd};
+pub use store::{Store, StoreOptions, Transaction, TxEnd};
 
 /// The location of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::Fault;
+use crate::file_system::sync_folder;
+use crate::location::served_repository;
+use crate::placement::{HostProbe, path_text, place_of};
 use crate::sqlite::{APPLICATION_ID, busy_handler, fault_from_sqlite};
 
 /// The migrations, oldest first; the first creates version 1.
@@ -22,6 +25,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0007.sql"),
     include_str!("../migrations/sqlite/0008.sql"),
     include_str!("../migrations/sqlite/0009.sql"),
+    include_str!("../migrations/sqlite/0010.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.
@@ -56,11 +60,15 @@ pub(crate) fn inspect_file(connection: &Connection, path: &Path) -> Result<Store
 }
 
 /// Creates an empty store at `path`; returns whether this process created it.
-pub(crate) fn create_store(path: &Path) -> Result<bool, Fault> {
+pub(crate) fn create_store(path: &Path, host: HostProbe) -> Result<bool, Fault> {
     let unmade = |error| creation_fault(path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new_folders = make_folder(folder).map_err(unmade)?;
     make_file(path).map_err(unmade)?;
+    if folder.file_name().is_some_and(|name| name == ".orch") && !new_folders.is_empty() {
+        // A repository that is made around the store later must not take it in.
+        std::fs::write(folder.join(".gitignore"), "*\n").map_err(unmade)?;
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| fault_from_sqlite(path, error))?;
@@ -72,7 +80,7 @@ pub(crate) fn create_store(path: &Path) -> Result<bool, Fault> {
         StoreFileKind::Blank => {}
     }
     enter_wal(&connection, path)?;
-    let made = run_migrations(&mut connection, path, MIGRATIONS)? == 0;
+    let made = run_migrations(&mut connection, path, MIGRATIONS, Some(host))? == 0;
     // Sync the folders, so that the new directory entries survive loss of power.
     for folder in std::iter::once(folder).chain(new_folders.iter().filter_map(|folder| folder.parent())) {
         sync_folder(folder).map_err(unmade)?;
@@ -85,6 +93,7 @@ pub(crate) fn migrate_store(
     connection: &mut Connection,
     path: &Path,
     migrations: &[&str],
+    host: HostProbe,
 ) -> Result<(), Fault> {
     let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     let found = schema_version(connection, path)?;
@@ -93,16 +102,58 @@ pub(crate) fn migrate_store(
     }
     if found < known {
         back_up(connection, path, found)?;
-        run_migrations(connection, path, migrations)?;
+        run_migrations(connection, path, migrations, Some(host))?;
     }
     Ok(())
+}
+
+/// Migrates a copy of an older store in memory.
+pub(crate) fn migrate_snapshot(
+    connection: &mut Connection,
+    path: &Path,
+    host: HostProbe,
+) -> Result<(), Fault> {
+    run_migrations(connection, path, MIGRATIONS, Some(host)).map(|_| ())
+}
+
+/// Lists the supervisors and wrappers that are alive and use a store of an older schema, as texts for people.
+pub(crate) fn list_live_processes(
+    connection: &Connection,
+    path: &Path,
+    host: HostProbe,
+) -> Result<Vec<String>, Fault> {
+    let failed = |error| fault_from_sqlite(path, error);
+    let mut live = Vec::new();
+    for (what, table, query) in [
+        ("supervisor", "supervisor", "SELECT host, process FROM supervisor ORDER BY started_at, process"),
+        ("worker", "worker", "SELECT host, process FROM worker WHERE ended_at IS NULL ORDER BY thread_id"),
+    ] {
+        if !connection.table_exists(None, table).map_err(failed)? {
+            continue;
+        }
+        let mut rows = connection.prepare(query).map_err(failed)?;
+        let rows = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        for row in rows.map_err(failed)? {
+            let (machine, process) = row.map_err(failed)?;
+            if (host.is_alive)(&machine, &process) {
+                live.push(process_text(what, &process));
+            }
+        }
+    }
+    Ok(live)
+}
+
+/// Returns a recorded process as a text for people.
+pub(crate) fn process_text(what: &str, process: &str) -> String {
+    let pid = process.split('-').next().unwrap_or_default();
+    format!("{what} with process id {pid}")
 }
 
 /// Returns a sentence for each table and index that differs from what the migrations create.
 pub(crate) fn schema_defects(connection: &Connection, path: &Path) -> Result<Vec<String>, Fault> {
     let failed = |error| fault_from_sqlite(path, error);
     let mut fresh = Connection::open_in_memory().map_err(failed)?;
-    run_migrations(&mut fresh, path, MIGRATIONS)?;
+    run_migrations(&mut fresh, path, MIGRATIONS, None)?;
     let found = schema_objects(connection).map_err(failed)?;
     let expected = schema_objects(&fresh).map_err(failed)?;
     let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
@@ -119,7 +170,14 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
 }
 
 /// Runs the missing migrations and returns the previous version.
-fn run_migrations(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<i64, Fault> {
+///
+/// A store gets its identity in the transaction of the migration that made the table for it.
+fn run_migrations(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+    host: Option<HostProbe>,
+) -> Result<i64, Fault> {
     let failed = |error| fault_from_sqlite(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let before = schema_version(&transaction, path)?;
@@ -130,8 +188,40 @@ fn run_migrations(connection: &mut Connection, path: &Path, migrations: &[&str])
             .map_err(failed)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    if let Some(host) = host {
+        insert_identity(&transaction, path, host).map_err(failed)?;
+    }
     transaction.commit().map_err(failed)?;
     Ok(before)
+}
+
+/// Gives a store without an identity one.
+///
+/// An older store whose runs all belong to another repository was moved or copied before: its place counts as unknown.
+fn insert_identity(connection: &Connection, path: &Path, host: HostProbe) -> rusqlite::Result<()> {
+    let known: i64 = connection.query_row("SELECT count(*) FROM store_identity", [], |row| row.get(0))?;
+    if known > 0 {
+        return Ok(());
+    }
+    let repository = served_repository(path).map(|common| path_text(&common));
+    let mut home = place_of(path, (host.machine)());
+    if let Some(own) = &repository {
+        let mut rows = connection.prepare(
+            "SELECT DISTINCT repository FROM run WHERE repository IS NOT NULL ORDER BY repository",
+        )?;
+        let found: Vec<String> = rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        if let Some(other) = found.first().filter(|_| !found.contains(own)) {
+            home.path = path_text(&Path::new(other).join("orch/orch.db"));
+            home.machine = String::new();
+            home.file = orch_core::placement::FileNumber::default();
+        }
+    }
+    connection.execute(
+        "INSERT INTO store_identity (number, id, path, device, inode, machine, repository)
+        VALUES (1, 's-' || lower(hex(randomblob(8))), ?1, ?2, ?3, ?4, ?5)",
+        (home.path, home.file.device.cast_signed(), home.file.inode.cast_signed(), home.machine, repository),
+    )?;
+    Ok(())
 }
 
 /// Backs up the store next to it, once per version.
@@ -214,18 +304,6 @@ fn make_file(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Syncs a folder, so that its directory entries survive loss of power.
-pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    // The parent of a relative path of one component.
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
-        // The folder may not be readable, or its file system may not support syncing folders; then it cannot be synced.
-        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
-        synced => synced,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,24 +312,24 @@ mod tests {
     fn an_older_store_is_backed_up_and_becomes_like_a_fresh_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        assert!(create_store(&path).unwrap());
-        assert!(!create_store(&path).unwrap());
+        assert!(create_store(&path, HostProbe::default()).unwrap());
+        assert!(!create_store(&path, HostProbe::default()).unwrap());
 
         let later = [MIGRATIONS, &["CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;"]].concat();
         let mut old = Connection::open(&path).unwrap();
         old.execute("INSERT INTO agent VALUES ('kept', NULL, 0, 1)", []).unwrap();
-        migrate_store(&mut old, &path, &later).unwrap();
-        migrate_store(&mut old, &path, &later).unwrap();
+        migrate_store(&mut old, &path, &later, HostProbe::default()).unwrap();
+        migrate_store(&mut old, &path, &later, HostProbe::default()).unwrap();
 
         let mut fresh = Connection::open_in_memory().unwrap();
-        run_migrations(&mut fresh, &path, &later).unwrap();
+        run_migrations(&mut fresh, &path, &later, None).unwrap();
         assert_eq!(schema_objects(&old).unwrap(), schema_objects(&fresh).unwrap());
         let backup = Connection::open(backup_path(&path, newest_schema())).unwrap();
         assert_eq!(schema_version(&backup, &path).unwrap(), newest_schema());
         let kept: String = backup.query_row("SELECT name FROM agent", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, "kept");
 
-        let refused = migrate_store(&mut old, &path, MIGRATIONS).unwrap_err();
+        let refused = migrate_store(&mut old, &path, MIGRATIONS, HostProbe::default()).unwrap_err();
         assert!(matches!(refused, Fault::TooNew { .. }), "{refused}");
     }
 
@@ -259,11 +337,11 @@ mod tests {
     fn a_failing_migration_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        create_store(&path).unwrap();
+        create_store(&path, HostProbe::default()).unwrap();
         let mut connection = Connection::open(&path).unwrap();
         let before = schema_objects(&connection).unwrap();
         let broken = [MIGRATIONS, &["CREATE TABLE a (id INTEGER) STRICT; CREATE NONSENSE;"]].concat();
-        assert!(migrate_store(&mut connection, &path, &broken).is_err());
+        assert!(migrate_store(&mut connection, &path, &broken, HostProbe::default()).is_err());
         assert_eq!(schema_objects(&connection).unwrap(), before);
         assert_eq!(schema_version(&connection, &path).unwrap(), newest_schema());
     }
@@ -278,7 +356,7 @@ mod tests {
         assert_eq!(look(), StoreFileKind::Blank);
         enter_wal(&Connection::open(&path).unwrap(), &path).unwrap();
         assert_eq!(look(), StoreFileKind::Blank, "it has a header now");
-        assert!(create_store(&path).unwrap(), "the next one finishes it");
+        assert!(create_store(&path, HostProbe::default()).unwrap(), "the next one finishes it");
         assert_eq!(look(), StoreFileKind::Store(newest_schema()));
     }
 
@@ -286,7 +364,7 @@ mod tests {
     fn a_changed_schema_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        create_store(&path).unwrap();
+        create_store(&path, HostProbe::default()).unwrap();
         let connection = Connection::open(&path).unwrap();
         assert_eq!(schema_defects(&connection, &path).unwrap(), [""; 0]);
         connection.execute_batch("DROP INDEX task_ready; CREATE TABLE theirs (id)").unwrap();
@@ -309,7 +387,7 @@ mod tests {
         let path = folder.path().join("orch.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (id)").unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        assert!(matches!(create_store(&path), Err(Fault::Foreign { .. })));
+        assert!(matches!(create_store(&path, HostProbe::default()), Err(Fault::Foreign { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 }

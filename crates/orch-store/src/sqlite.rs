@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use orch_core::placement::FileNumber;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
@@ -18,7 +18,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 use crate::driver::{
     DatabaseDriver, QueryPlan, SqlParameter, SqlRow, StatementCounts, TransactionMode, WriteDurability,
 };
-use crate::{Fault, Statement};
+use crate::placement::{HostProbe, file_number};
+use crate::{Fault, Statement, file_system, migrate};
 
 /// The oldest SQLite version without the checkpoint race that loses commits.
 const VERSION_MIN: i32 = 3_051_003;
@@ -42,7 +43,7 @@ pub(crate) struct SqliteDriver {
     connection: Connection,
     path: PathBuf,
     /// The device and inode of the file when it was opened.
-    identity: Option<(u64, u64)>,
+    identity: Option<FileNumber>,
     durability: Option<WriteDurability>,
     statements: SqlRewriteCache,
     log_pages: Arc<AtomicI64>,
@@ -96,7 +97,7 @@ impl SqliteDriver {
         };
         connection.wal_hook(Some(hook)).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(256);
-        let (identity, path) = (file_identity(path), path.to_owned());
+        let (identity, path) = (file_number(path), path.to_owned());
         let (durability, statements, log_is_named) = (None, SqlRewriteCache::default(), false);
         let counter = StatementCounter { counts: StatementCounts::default(), is_on: true };
         Ok(Self { connection, path, identity, durability, statements, log_pages, log_is_named, counter })
@@ -113,6 +114,20 @@ impl SqliteDriver {
         self.connection
             .pragma_query_value(None, pragma, |row| row.get(0))
             .map_err(|error| fault_from_sqlite(&self.path, error))
+    }
+
+    /// Copies an older store to memory and migrates the copy, so that it can be read while older processes use the file.
+    pub(crate) fn open_migrated_snapshot(older: Self, host: HostProbe) -> Result<Self, Fault> {
+        let path = older.path.clone();
+        let failed = |error| fault_from_sqlite(&path, error);
+        let mut memory = Connection::open_in_memory().map_err(failed)?;
+        {
+            let backup = rusqlite::backup::Backup::new(&older.connection, &mut memory).map_err(failed)?;
+            // All pages at once: a snapshot of one moment.
+            while backup.step(-1).map_err(failed)? != rusqlite::backup::StepResult::Done {}
+        }
+        migrate::migrate_snapshot(&mut memory, &path, host)?;
+        Self::prepare_connection(memory, &path)
     }
 
     fn execute_batch(&mut self, statement: &str) -> Result<(), Fault> {
@@ -163,7 +178,7 @@ impl SqliteDriver {
         if !self.log_is_named && !log_was_restarted(&log_path(&self.path)) {
             let folder = self.path.parent().unwrap_or(Path::new(""));
             let place = self.path.display().to_string();
-            crate::migrate::sync_folder(folder).map_err(|source| Fault::Unavailable { place, source })?;
+            file_system::sync_folder(folder).map_err(|source| Fault::Unavailable { place, source })?;
         }
         self.log_is_named = true;
         Ok(())
@@ -221,10 +236,44 @@ impl SqlRewriteCache {
     }
 }
 
-/// Returns the device and inode of a file.
-fn file_identity(path: &Path) -> Option<(u64, u64)> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+/// Reads the id of the store in another file, without changing anything beside it; `None` when it is no store with an id.
+///
+/// A file without a log is read as it is: opening it in the usual way would create one.
+pub(crate) fn read_foreign_identity(path: &Path) -> rusqlite::Result<Option<String>> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut target = path.as_os_str().to_owned();
+    if !log_path(path).exists() {
+        flags |= OpenFlags::SQLITE_OPEN_URI;
+        target = format!("file:{}?immutable=1", percent_encoded(path)).into();
+    }
+    let mut connection = Connection::open_with_flags(PathBuf::from(target), flags)?;
+    connection.busy_handler(Some(busy_handler()))?;
+    match connection.query_row("SELECT id FROM store_identity", [], |row| row.get(0)) {
+        Ok(id) => Ok(Some(id)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => match error.sqlite_error_code() {
+            // The file has no such table, or is no database.
+            Some(ErrorCode::Unknown | ErrorCode::NotADatabase) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Returns a path as a URI takes it.
+fn percent_encoded(path: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                text.push(char::from(*byte))
+            }
+            // Writing to a text cannot fail.
+            _ => drop(write!(text, "%{byte:02x}")),
+        }
+    }
+    text
 }
 
 impl DatabaseDriver for SqliteDriver {
@@ -286,8 +335,12 @@ impl DatabaseDriver for SqliteDriver {
         prepared.query_row([], |row| row.get(0)).map_err(failed)
     }
 
+    fn file_number(&self) -> Option<FileNumber> {
+        self.identity
+    }
+
     fn is_in_place(&self) -> bool {
-        file_identity(&self.path) == self.identity
+        file_number(&self.path) == self.identity
     }
 
     fn checkpoint_if_due(&mut self) {
@@ -310,7 +363,7 @@ impl DatabaseDriver for SqliteDriver {
         let lines = lines.map_err(failed)?;
         let defects = lines.iter().flat_map(|answer| answer.lines());
         let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
-        Ok(defects.chain(crate::migrate::schema_defects(&self.connection, &self.path)?).collect())
+        Ok(defects.chain(migrate::schema_defects(&self.connection, &self.path)?).collect())
     }
 
     fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault> {
@@ -487,7 +540,7 @@ mod tests {
     fn short_commands_leave_a_short_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create_store(&path).unwrap();
+        migrate::create_store(&path, HostProbe::default()).unwrap();
         let longest = (0..60).map(|number| short_command(&path, &format!("k{number}"))).max();
         assert!(longest.unwrap() < 2 * 1024 * 1024, "{longest:?}");
     }
@@ -496,7 +549,7 @@ mod tests {
     fn a_log_that_began_anew_is_known_by_its_header() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create_store(&path).unwrap();
+        migrate::create_store(&path, HostProbe::default()).unwrap();
         assert!(!log_was_restarted(&log_path(&path)), "there is none");
         short_command(&path, "first");
         assert!(!log_was_restarted(&log_path(&path)), "it was made just now");
@@ -517,7 +570,7 @@ mod tests {
     fn a_log_in_use_begins_anew_when_its_reader_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
-        crate::migrate::create_store(&path).unwrap();
+        migrate::create_store(&path, HostProbe::default()).unwrap();
         let mut reader = SqliteDriver::open(&path).unwrap();
         reader.begin(TransactionMode::Read).unwrap();
         let count = Statement::new("SELECT count(*) FROM request");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use orch_core::event::ActingProcess;
+use orch_core::placement::{PlaceOccupant, StorePlacement, classify_placement};
 use orch_core::store_clock::{ClockAnchor, ClockJudgement, ClockReading, judge_clock};
 use orch_core::time::Time;
 
@@ -11,9 +12,12 @@ use crate::driver::{
 };
 use crate::file_system::FileSystem;
 use crate::migrate::StoreFileKind;
-use crate::sqlite::{APPLICATION_ID, SqliteDriver};
+use crate::placement::{self, HostProbe, MovedPath};
+use crate::sqlite::{self, SqliteDriver};
+use crate::table::store_identity::{self, MovedFolder, StoreIdentity};
+use crate::table::supervisor;
 use crate::table::thread::{self, StoreTimers};
-use crate::{Fault, Statement, StoreLocation, file_system, migrate};
+use crate::{Fault, Statement, StoreLocation, file_system, location, migrate};
 
 /// Whether each write closure is run twice, the first time rolled back, to test that it may be repeated.
 ///
@@ -21,12 +25,33 @@ use crate::{Fault, Statement, StoreLocation, file_system, migrate};
 const REHEARSES_WRITES: bool = cfg!(debug_assertions)
     && matches!(option_env!("ORCH_TEST_RUN_TWICE"), Some(value) if matches!(value.as_bytes(), b"1"));
 
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreOptions {
+    /// Opens a store on a network file system, which is refused otherwise.
+    pub allow_network: bool,
+    /// The machine and its processes.
+    pub host: HostProbe,
+}
+
 /// An open store.
 pub struct Store {
     driver: Box<dyn DatabaseDriver>,
+    path: PathBuf,
     folder: PathBuf,
     file_system: FileSystem,
     process: fn() -> ActingProcess,
+    options: StoreOptions,
+    identity: StoreIdentity,
+    placement: StorePlacement,
+    /// The processes of an older version that use the file; this is a snapshot of it then.
+    older_users: Option<OlderUsers>,
+}
+
+/// Processes of an older version that use a store of an older schema.
+struct OlderUsers {
+    schema: i64,
+    processes: Vec<String>,
 }
 
 /// The end of a write transaction.
@@ -41,41 +66,188 @@ pub enum TxEnd<T, E> {
 }
 
 impl Store {
-    /// Opens an existing store; an older one is migrated.
+    /// Opens an existing store; an older one is migrated, unless processes of its version use it: then a snapshot
+    /// of it is opened, which can be read.
     ///
     /// # Errors
     /// The store does not exist, or is foreign, too new, damaged or on a network file system.
-    pub fn open(location: &StoreLocation, allow_network: bool) -> Result<Self, Fault> {
+    pub fn open(location: &StoreLocation, options: StoreOptions) -> Result<Self, Fault> {
         let path = sqlite_path(location)?;
         if !path.exists() {
             return Err(Fault::NotFound { searched: path.to_owned() });
         }
-        let file_system = require_local(path, allow_network)?;
-        let mut sqlite = SqliteDriver::open(path)?;
-        let current = sqlite.read_header("user_version")? == migrate::newest_schema()
-            && sqlite.read_header("application_id")? == APPLICATION_ID;
-        if !current {
-            match migrate::inspect_file(sqlite.connection(), path)? {
-                StoreFileKind::Store(_) => {
-                    migrate::migrate_store(sqlite.connection(), path, migrate::MIGRATIONS)?;
-                }
-                // `init` completes an interrupted creation.
-                StoreFileKind::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
-                StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
-            }
-        }
+        let file_system = require_local(path, options.allow_network)?;
+        let opened = open_current_schema(path, options.host)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { driver: Box::new(sqlite), folder, file_system, process: ActingProcess::default })
+        let mut store = Self {
+            driver: Box::new(opened.driver),
+            path: path.to_owned(),
+            folder,
+            process: ActingProcess::default,
+            file_system,
+            options,
+            identity: opened.identity,
+            placement: StorePlacement::Home,
+            older_users: opened.older_users,
+        };
+        store.placement = store.find_placement()?;
+        Ok(store)
     }
 
     /// Creates a store unless it exists; returns whether it was created.
     ///
     /// # Errors
     /// The store cannot be created, or the file is not a store.
-    pub fn create(location: &StoreLocation, allow_network: bool) -> Result<bool, Fault> {
+    pub fn create(location: &StoreLocation, options: StoreOptions) -> Result<bool, Fault> {
         let path = sqlite_path(location)?;
-        require_local(path, allow_network)?;
-        migrate::create_store(path)
+        require_local(path, options.allow_network)?;
+        migrate::create_store(path, options.host)
+    }
+
+    fn find_placement(&mut self) -> Result<StorePlacement, Fault> {
+        let home = &self.identity.home;
+        if self.identity.id.is_empty() {
+            return Ok(StorePlacement::Home);
+        }
+        // The usual case takes no look at the file system.
+        if self.path.to_str() == Some(home.path.as_str()) && self.driver.file_number() == Some(home.file) {
+            return Ok(StorePlacement::Home);
+        }
+        let found = placement::place_of(&self.path, (self.options.host.machine)());
+        if found.path == home.path {
+            return Ok(classify_placement(home, &found, || PlaceOccupant::SameFile, || true));
+        }
+        let has_live_work = self.has_live_work()?;
+        let identity = &self.identity;
+        let read_is_same =
+            |path: &Path| Some(sqlite::read_foreign_identity(path).ok()?.as_ref() == Some(&identity.id));
+        let occupant = || placement::find_occupant(&identity.home, &found, read_is_same);
+        Ok(classify_placement(&identity.home, &found, occupant, || has_live_work))
+    }
+
+    /// Returns whether an attempt is live, or a supervisor that may be alive.
+    fn has_live_work(&mut self) -> Result<bool, Fault> {
+        let host = self.options.host;
+        self.read(|tx| {
+            let supervisors = supervisor::list_all(tx)?;
+            let may_live = |row: &supervisor::Supervisor| {
+                row.host != (host.machine)() || (host.is_alive)(&row.host, &row.process)
+            };
+            Ok(store_identity::has_live_attempt(tx)? || supervisors.iter().any(may_live))
+        })
+    }
+
+    /// Lists the supervisors and workers that are alive on this machine and use the store, as texts for people.
+    pub fn list_live_processes(&mut self) -> Result<Vec<String>, Fault> {
+        let host = self.options.host;
+        self.read(|tx| {
+            let supervisors = supervisor::list_all(tx)?.into_iter();
+            let supervisors = supervisors.map(|row| ("supervisor", row.host, row.process));
+            let workers = store_identity::list_live_workers(tx)?.into_iter();
+            let workers = workers.map(|(machine, process, _)| ("worker", machine, process));
+            let live =
+                supervisors.chain(workers).filter(|(_, machine, process)| (host.is_alive)(machine, process));
+            Ok(live.map(|(what, _, process)| migrate::process_text(what, &process)).collect())
+        })
+    }
+
+    /// Returns the identity and the recorded place.
+    #[must_use]
+    pub fn identity(&self) -> &StoreIdentity {
+        &self.identity
+    }
+
+    /// Returns how the store lies to its recorded place.
+    #[must_use]
+    pub fn placement(&self) -> StorePlacement {
+        self.placement
+    }
+
+    /// Returns the path of the store's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns why nothing may be changed here, if so.
+    #[must_use]
+    pub fn write_refusal(&self) -> Option<Fault> {
+        if let Some(users) = &self.older_users {
+            let (place, found) = (self.path.display().to_string(), users.schema);
+            return Some(Fault::InUse { place, found, processes: users.processes.clone() });
+        }
+        match self.placement {
+            StorePlacement::Home | StorePlacement::OtherPath | StorePlacement::Moved => None,
+            StorePlacement::Copied | StorePlacement::Undecided => Some(Fault::Copied {
+                here: self.path.clone(),
+                home: PathBuf::from(&self.identity.home.path),
+                is_certain: self.placement == StorePlacement::Copied,
+            }),
+        }
+    }
+
+    /// Records this place as the store's own, and paths below the folders that were moved under their new names.
+    ///
+    /// Returns those folders.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn record_move(&mut self) -> Result<Vec<MovedPath>, Fault> {
+        let id = self.identity.id.clone();
+        // Worktrees that stayed behind stay where they are.
+        self.record_place(id, |worktrees| !worktrees.from.exists(), |_| Ok(()))
+    }
+
+    /// Gives a copy an identity of its own, after `work` has ended what belongs to the original.
+    ///
+    /// # Errors
+    /// `work` or the store failed; the copy stays one.
+    pub fn record_copy<E: From<Fault>>(
+        &mut self,
+        id: String,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.record_place(id, |_| true, work).map(|_| ())
+    }
+
+    fn record_place<E: From<Fault>>(
+        &mut self,
+        id: String,
+        are_worktrees_moved: impl FnOnce(&MovedPath) -> bool,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<Vec<MovedPath>, E> {
+        let home = placement::place_of(&self.path, (self.options.host.machine)());
+        let (outermost, worktrees) =
+            placement::moved_folders(Path::new(&self.identity.home.path), Path::new(&home.path));
+        let moved: Vec<_> = worktrees.filter(are_worktrees_moved).into_iter().chain([outermost]).collect();
+        let text = placement::path_text;
+        let texts: Vec<_> = moved.iter().map(|moved| (text(&moved.from), text(&moved.to))).collect();
+        let repository = location::served_repository(&self.path).map(|common| text(&common));
+        self.adopt_identity(StoreIdentity { id, home, repository }, |tx| {
+            work(tx)?;
+            let mut folders = texts.iter().map(|(from, to)| MovedFolder { from, to });
+            Ok::<(), E>(folders.try_for_each(|moved| store_identity::rename_folder(tx, moved))?)
+        })?;
+        Ok(moved)
+    }
+
+    /// Saves an identity together with what follows from it.
+    fn adopt_identity<E: From<Fault>>(
+        &mut self,
+        identity: StoreIdentity,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let before = std::mem::replace(&mut self.placement, StorePlacement::Home);
+        let saved = self.write(WriteDurability::Power, |tx| {
+            work(tx)?;
+            store_identity::save(tx, &identity)?;
+            Ok(TxEnd::Commit(()))
+        });
+        match saved {
+            Ok(()) => self.identity = identity,
+            Err(_) => self.placement = before,
+        }
+        saved
     }
 
     /// Names the source of the user and the host that events record; it is asked once an event is written.
@@ -135,6 +307,9 @@ impl Store {
         durability: WriteDurability,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<TxEnd<T, E>, E>,
     ) -> Result<T, E> {
+        if let Some(refusal) = self.write_refusal() {
+            return Err(refusal.into());
+        }
         self.driver.begin(TransactionMode::Write(durability))?;
         if REHEARSES_WRITES {
             self.rehearse(durability, &mut work)?;
@@ -202,6 +377,50 @@ fn sqlite_path(location: &StoreLocation) -> Result<&Path, Fault> {
         StoreLocation::Sqlite(path) => Ok(path),
         StoreLocation::Postgres(_) => Err(Fault::NotSupported { kind: "PostgreSQL" }),
     }
+}
+
+/// A file that was brought to the current schema.
+struct CurrentFile {
+    driver: SqliteDriver,
+    identity: StoreIdentity,
+    older_users: Option<OlderUsers>,
+}
+
+/// Opens a file and brings it to the current schema; where older processes use it, opens a snapshot of it.
+fn open_current_schema(path: &Path, host: HostProbe) -> Result<CurrentFile, Fault> {
+    let mut driver = SqliteDriver::open(path)?;
+    if driver.read_header("user_version")? == migrate::newest_schema() {
+        match load_identity(&mut driver) {
+            Ok(identity) => return Ok(CurrentFile { driver, identity, older_users: None }),
+            // Another program's file has no such table.
+            Err(Fault::Database { .. }) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    let schema = match migrate::inspect_file(driver.connection(), path)? {
+        StoreFileKind::Store(schema) => schema,
+        // `init` completes an interrupted creation.
+        StoreFileKind::Blank => return Err(Fault::NotFound { searched: path.to_owned() }),
+        StoreFileKind::Foreign => return Err(Fault::Foreign { place: path.display().to_string() }),
+    };
+    let mut processes = Vec::new();
+    if schema < migrate::newest_schema() {
+        processes = migrate::list_live_processes(driver.connection(), path, host)?;
+    }
+    let older_users = if processes.is_empty() {
+        migrate::migrate_store(driver.connection(), path, migrate::MIGRATIONS, host)?;
+        None
+    } else {
+        driver = SqliteDriver::open_migrated_snapshot(driver, host)?;
+        Some(OlderUsers { schema, processes })
+    };
+    let identity = load_identity(&mut driver)?;
+    Ok(CurrentFile { driver, identity, older_users })
+}
+
+/// Reads the identity without a transaction: one statement reads one consistent state.
+fn load_identity(driver: &mut SqliteDriver) -> Result<StoreIdentity, Fault> {
+    Ok(store_identity::load(&mut Transaction::new(driver, ActingProcess::default))?.unwrap_or_default())
 }
 
 /// Rejects a network file system, unless it is allowed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orch_inbox::Session;
 use orch_inbox::session::OpenOptions;
-use orch_store::{Store, StoreLocation};
+use orch_store::{Store, StoreLocation, StoreOptions};
 
 use crate::FakeClock;
 
@@ -39,7 +39,8 @@ impl TestStore {
     fn in_folder(folder: &Path) -> Self {
         let folder = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
         let place = Self { folder: Arc::new(folder), clock: FakeClock::default() };
-        Store::create(&place.location(), false).expect("a store can be made in a temporary folder");
+        Store::create(&place.location(), StoreOptions::default())
+            .expect("a store can be made in a temporary folder");
         place
     }
 
@@ -71,6 +72,6 @@ impl TestStore {
     /// Opens the store itself, to read rows without an operation.
     #[must_use]
     pub fn open_store(&self) -> Store {
-        Store::open(&self.location(), false).expect("the store can be opened")
+        Store::open(&self.location(), StoreOptions::default()).expect("the store can be opened")
     }
 }

@@ -26,7 +26,7 @@ pub use cancel::CancelThread;
 pub use claim::{ClaimTarget, ClaimWork};
 pub use done::ReportDone;
 pub use fail::ReportFailure;
-pub use init::{InitOwnStore, InitStore};
+pub use init::{InitOwnStore, InitStore, PlacementChoice};
 pub use list::ListThreads;
 pub use progress::ReportProgress;
 pub use release::ReleaseThread;

@@ -30,7 +30,7 @@ impl Request for ShowBrief<'_> {
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BriefResponse> {
         let found = load_lead_brief(app.session()?, self.run.as_ref())?;
-        Ok(Reply::new(fit_to_size(&found, |answer| (self.measure)(answer, app.warnings()))))
+        Ok(Reply::new(fit_to_size(&found, |answer| (self.measure)(answer, &app.warnings()))))
     }
 }
 

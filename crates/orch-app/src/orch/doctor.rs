@@ -1,13 +1,16 @@
 //! `orch doctor`: the health of the store.
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
+use orch_contract::store::StoreIdentityView;
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::shell;
+use orch_inbox::Session;
 use orch_scheduler::doctor::{FindingSeverity, HealthFinding, diagnose_store};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::error::AppError;
+use crate::inbox::init::ENGINE;
 use crate::request::{Answer, Reply, Request, RequestKey};
 
 /// Checks the health of the store; an unsound store is an error.
@@ -21,7 +24,7 @@ impl Request for DiagnoseStore {
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<DoctorResponse> {
         let session = app.session().map_err(with_file_hint)?;
         let findings = diagnose_store(session).map_err(|error| with_file_hint(error.into()))?;
-        let response = doctor_response(findings.iter().map(store_finding).collect());
+        let response = doctor_response(session, findings.iter().map(store_finding).collect());
         if response.verdict == FindingLevelView::Error {
             return Err(unsound_store(&response.findings));
         }
@@ -30,9 +33,17 @@ impl Request for DiagnoseStore {
 }
 
 /// Returns the findings with the worst level as the verdict.
-pub(super) fn doctor_response(findings: Vec<FindingView>) -> DoctorResponse {
+pub(super) fn doctor_response(session: &Session, findings: Vec<FindingView>) -> DoctorResponse {
+    let described = session.describe_store(false);
+    let store = StoreIdentityView {
+        id: described.identity.id,
+        path: described.path.display().to_string(),
+        home: described.identity.home.path,
+        engine: ENGINE.to_owned(),
+        placement: session.placement().name().to_owned(),
+    };
     let verdict = findings.iter().map(|finding| finding.level).max().unwrap_or(FindingLevelView::Ok);
-    DoctorResponse { findings, verdict }
+    DoctorResponse { store, findings, verdict }
 }
 
 pub(super) fn store_finding(finding: &HealthFinding) -> FindingView {

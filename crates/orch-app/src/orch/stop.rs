@@ -22,7 +22,11 @@ impl Request for StopWorkers {
     type View = StopResponse;
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<StopResponse> {
-        let stopped = stop_all_workers(app.session()?, &self.agent, self.run.as_ref())?;
+        let session = app.session()?;
+        // The processes of a copied store are the original's.
+        session.require_writable()?;
+        session.settle_move()?;
+        let stopped = stop_all_workers(session, &self.agent, self.run.as_ref())?;
         Ok(Reply::new(StopResponse {
             paused: stopped.paused.iter().map(ToString::to_string).collect(),
             supervisors: stopped.supervisors,

@@ -51,7 +51,7 @@ pub(super) fn run(args: GraphArgs, context: &mut CommandRuntime<'_>) -> Result<C
 fn graph_json(graph: GraphResponse, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
     let reply = Reply::new(GraphOrDrawing::Graph(graph));
     let app = context.app();
-    let document = reply.to_document(app.command(), app.warnings()).map_err(|error| {
+    let document = reply.to_document(app.command(), &app.warnings()).map_err(|error| {
         AppError::new(ErrorCode::Internal, format!("The graph cannot be written as JSON: {error}."))
     })?;
     Ok(format!("{document}\n"))

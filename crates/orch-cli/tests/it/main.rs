@@ -36,6 +36,7 @@ mod orch_store;
 mod orch_tasks;
 mod orch_waits;
 mod scheduling;
+mod store_places;
 mod supervised;
 mod texts;
 mod trees;

@@ -15,6 +15,7 @@ pub mod removal;
 pub mod request;
 pub mod run;
 pub mod store_clock;
+pub mod store_identity;
 pub mod supervisor;
 pub mod task;
 pub mod thread;
@@ -127,6 +128,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("request", request::STATEMENTS),
         ("run", run::STATEMENTS),
         ("store_clock", store_clock::STATEMENTS),
+        ("store_identity", store_identity::STATEMENTS),
         ("supervisor", supervisor::STATEMENTS),
         ("task", task::STATEMENTS),
         ("thread", thread::STATEMENTS),

@@ -18,6 +18,7 @@ mod plans;
 mod removal;
 mod request;
 mod run;
+mod store_identity;
 mod task;
 mod thread;
 mod transaction;

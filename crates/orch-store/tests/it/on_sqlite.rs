@@ -1,6 +1,6 @@
 //! The whole suite on SQLite.
 
-use orch_store::{Store, StoreLocation};
+use orch_store::{Store, StoreLocation, StoreOptions};
 
 use crate::StoreOpener;
 
@@ -8,8 +8,8 @@ use crate::StoreOpener;
 fn run_on_sqlite(exercise: fn(StoreOpener<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     let location = StoreLocation::Sqlite(folder.path().join("orch.db"));
-    assert!(Store::create(&location, false).unwrap());
-    exercise(&|| Store::open(&location, false).unwrap());
+    assert!(Store::create(&location, StoreOptions::default()).unwrap());
+    exercise(&|| Store::open(&location, StoreOptions::default()).unwrap());
 }
 
 #[test]
@@ -60,6 +60,11 @@ fn request() {
 #[test]
 fn run_table() {
     run_on_sqlite(crate::run::check_conformance);
+}
+
+#[test]
+fn store_identity() {
+    run_on_sqlite(crate::store_identity::check_conformance);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use orch_core::thread::ThreadStatus;
 use orch_store::table::{
     agent, attempt, dependency, event, lease_token, message, request, run, task, thread,
 };
-use orch_store::{Fault, Store, StoreLocation, Transaction};
+use orch_store::{Fault, Store, StoreLocation, StoreOptions, Transaction};
 
 use crate::fixture::{NOW, read_store, test_slug};
 
@@ -24,13 +24,13 @@ impl PlanRecorder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let location = StoreLocation::Sqlite(folder.path().join("orch.db"));
-        Store::create(&location, false).unwrap();
+        Store::create(&location, StoreOptions::default()).unwrap();
         Self { location, _folder: folder }
     }
 
     /// The steps of what `work` runs.
     fn plan_steps<T>(&self, work: impl Fn(&mut Transaction<'_>) -> Result<T, Fault>) -> Vec<String> {
-        let mut store = Store::open(&self.location, false).unwrap();
+        let mut store = Store::open(&self.location, StoreOptions::default()).unwrap();
         read_store(&mut store, work);
         store.query_plans().unwrap().into_iter().flat_map(|plan| plan.steps).collect()
     }

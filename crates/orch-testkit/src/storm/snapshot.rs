@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use orch_store::driver::SqlRow;
-use orch_store::{Fault, Statement, Store, StoreLocation};
+use orch_store::{Fault, Statement, Store, StoreLocation, StoreOptions};
 
 use crate::program::TestPrograms;
 
@@ -102,5 +102,5 @@ fn thread_from_row(row: &dyn SqlRow) -> Result<ThreadSnapshot, Fault> {
 
 /// Opens the store without a repair.
 pub(super) fn open_store(programs: &TestPrograms) -> Result<Store, Fault> {
-    Store::open(&StoreLocation::Sqlite(programs.store().to_owned()), false)
+    Store::open(&StoreLocation::Sqlite(programs.store().to_owned()), StoreOptions::default())
 }

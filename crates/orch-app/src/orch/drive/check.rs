@@ -20,7 +20,7 @@ impl DriveSetup {
         let mut findings: Vec<FindingView> = diagnose_store(session)?.iter().map(store_finding).collect();
         let checked = preflight::run_preflight(session, self.request.run.as_ref(), &self.pool)?;
         findings.extend(checked.into_iter().map(preflight_finding));
-        Ok(doctor_response(findings))
+        Ok(doctor_response(session, findings))
     }
 
     /// Refuses to start without a prerequisite, and warns of the rest, as far as the checks are quick.
