@@ -5,6 +5,7 @@ use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::shell;
 use orch_git::{GitError, GitFailureCause};
 use orch_inbox::{Error, WaitTarget};
+use orch_scheduler::git_locks::removal_command;
 use orch_store::Fault;
 use orch_supervisor::SupervisorError;
 
@@ -219,6 +220,7 @@ fn git_error_view(error: &GitError) -> ErrorView {
         }
         GitError::Unrelated { .. } => (ErrorCode::MergeConflict, None),
         GitError::Unsupported { .. } => (ErrorCode::NotSupported, None),
+        GitError::LockExists { path, .. } => (ErrorCode::OperationFailed, Some(removal_command(path))),
         GitError::Busy => (ErrorCode::StoreBusy, None),
         GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (ErrorCode::WorktreeConflict, None),
         GitError::TooMuchOutput { .. }
@@ -241,6 +243,12 @@ fn git_error_view(error: &GitError) -> ErrorView {
     if let GitError::Failed { command, status, .. } = error {
         view =
             view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
+    }
+    if let GitError::LockExists { path, age } = error {
+        view = view.with_detail("path", place(path));
+        if let Some(age) = age {
+            view = view.with_detail("age_ms", i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        }
     }
     match hint {
         Some(hint) => view.with_hint(hint),

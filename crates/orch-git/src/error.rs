@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::move_obstacle::MoveObstacle;
 use super::name::{CommitId, RefName};
@@ -142,6 +143,20 @@ pub enum GitError {
     /// Another process holds a lock for too long.
     #[error("another process is changing the worktrees of this repository")]
     Busy,
+    /// A lock file of git exists: a git process uses it, or was killed and left it behind.
+    #[error("`git {command}` failed ({status}): the lock file {} exists{}", path.display(), LockAge(*age))]
+    LockExists {
+        /// The command.
+        command: String,
+        /// The exit status.
+        status: std::process::ExitStatus,
+        /// The beginning of its stderr.
+        stderr: String,
+        /// The path of the lock file.
+        path: PathBuf,
+        /// The time since it was last written; `None` if it has disappeared.
+        age: Option<Duration>,
+    },
     /// A git command exceeded its output limit.
     #[error("`git {0}` exceeded its output limit")]
     TooMuchOutput(String),
@@ -173,6 +188,18 @@ pub enum GitError {
         /// The error.
         source: Arc<io::Error>,
     },
+}
+
+/// Prints the age of a lock file.
+struct LockAge(Option<Duration>);
+
+impl std::fmt::Display for LockAge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(age) => write!(formatter, ", last written {} s ago", age.as_secs()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The cause of a failure.

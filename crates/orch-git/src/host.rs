@@ -20,7 +20,26 @@ pub trait HostPrograms: Debug + Send + Sync {
 
     /// Returns the pids of the processes whose working directory is inside a folder.
     fn processes_working_in(&self, folder: &Path) -> Vec<u32>;
+
+    /// Looks for a git process with its working folder, root folder or open files in one of these folders, and for any process
+    /// that has the lock file open.
+    fn find_lock_use(&self, folders: &[PathBuf], lock: &Path) -> LockUse;
 }
+
+/// Whether processes may use a lock file of git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockUse {
+    /// None does.
+    Unused,
+    /// The process with this pid may.
+    UsedBy(u32),
+    /// Not all processes can be seen.
+    Unknown,
+}
+
+/// Git's commands that only read and may run for long: editors start them, and they lock nothing.
+pub const READING_COMMANDS: [&str; 8] =
+    ["blame", "cat-file", "credential-cache--daemon", "daemon", "diff", "fsmonitor--daemon", "log", "show"];
 
 /// Limits of one program run.
 #[derive(Clone, Copy, Debug)]

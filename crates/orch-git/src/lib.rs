@@ -28,6 +28,7 @@ mod repository;
 mod revision;
 mod salvage;
 mod snapshot;
+mod stale_lock;
 mod status;
 mod version;
 mod worktree;
@@ -42,7 +43,7 @@ mod test_host;
 pub use branch::BranchMove;
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause, UnsupportedContent};
-pub use host::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
+pub use host::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use isolated::{IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts};
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
@@ -53,6 +54,7 @@ pub use reference::{BranchReading, RefLogEntry, RefTip, read_loose_branch};
 pub use repository::Repository;
 pub use revision::{AheadBehind, CommitSummary};
 pub use salvage::{RestoredWorktree, Salvage};
+pub use stale_lock::{GitLock, LockScope, LockState};
 pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
 pub use worktree::{
     CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,

@@ -26,6 +26,12 @@ pub(crate) const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 /// How many lock files the worktrees of one repository share.
 pub(crate) const TREE_LOCKS: u64 = 1_024;
 
+/// The age below which a lock file of git is never stale.
+pub(crate) const LOCK_AGE_MIN: Duration = Duration::from_secs(10);
+
+/// The age below which a lock file of git is not stale where git processes cannot be seen.
+pub(crate) const LOCK_AGE_UNSEEN_MIN: Duration = Duration::from_secs(15 * 60);
+
 /// How long to wait for another process that flushes the repository; a slow disk with much dirty data takes longest.
 pub(crate) const FLUSH_WAIT: Duration = Duration::from_secs(20 * 60);
 

@@ -142,7 +142,14 @@ impl Repository {
     ///
     /// The error does not tell which reference failed.
     pub(super) fn update_refs(&self, updates: &[RefUpdate<'_>]) -> Result<(), GitError> {
-        let result = self.update_ref_command(updates)?.read_stdout();
+        self.remove_stale_ref_locks(updates);
+        let mut result = self.update_ref_command(updates)?.read_stdout();
+        // Git has waited longer than a lock must be old.
+        if let Err(GitError::LockExists { path, .. }) = &result
+            && self.remove_managed_lock(path)
+        {
+            result = self.update_ref_command(updates)?.read_stdout();
+        }
         result.map(drop).map_err(|error| self.refine_failure_cause(error))
     }
 
@@ -226,6 +233,17 @@ pub(super) enum RefUpdate<'a> {
     Create { reference: &'a RefName, new: &'a CommitId },
     Move { reference: &'a RefName, new: &'a CommitId, old: &'a CommitId },
     Delete { reference: &'a RefName, old: &'a CommitId },
+}
+
+impl<'a> RefUpdate<'a> {
+    /// Returns the reference.
+    pub(super) fn reference(&self) -> &'a RefName {
+        match self {
+            Self::Create { reference, .. }
+            | Self::Move { reference, .. }
+            | Self::Delete { reference, .. } => reference,
+        }
+    }
 }
 
 /// Formats the input of `update-ref --stdin -z`.

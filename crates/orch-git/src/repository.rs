@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use super::config::{self, GitConfig};
 use super::error::GitError;
+use super::host::HostPrograms;
 use super::program::{CommandScope, Git, GitCommand};
 
 /// A repository with all its worktrees, opened from one of them.
@@ -17,6 +18,8 @@ pub struct Repository {
     common_dir: PathBuf,
     top: Option<PathBuf>,
     config: OnceLock<GitConfig>,
+    /// The prefixes of references whose stale locks may be removed.
+    pub(super) managed_refs: Vec<String>,
 }
 
 /// What discovery asks `git rev-parse`.
@@ -58,7 +61,14 @@ impl Repository {
                 (path(DISCOVERY_QUERY[2])?, path(DISCOVERY_QUERY[3])?)
             }
         };
-        Ok(Self { git: git.clone(), git_dir, common_dir, top, config: OnceLock::new() })
+        Ok(Self {
+            git: git.clone(),
+            git_dir,
+            common_dir,
+            top,
+            config: OnceLock::new(),
+            managed_refs: Vec::new(),
+        })
     }
 
     /// Opens a repository that was discovered before, by its common directory.
@@ -74,7 +84,14 @@ impl Repository {
             return Err(GitError::NotARepository(common_dir.to_owned()));
         }
         let (git_dir, common_dir) = (common_dir.to_owned(), common_dir.to_owned());
-        Ok(Self { git: git.clone(), git_dir, common_dir, top: None, config: OnceLock::new() })
+        Ok(Self {
+            git: git.clone(),
+            git_dir,
+            common_dir,
+            top: None,
+            config: OnceLock::new(),
+            managed_refs: Vec::new(),
+        })
     }
 
     /// Returns the directory that all worktrees share.
@@ -92,6 +109,11 @@ impl Repository {
     #[must_use]
     pub fn top_level(&self) -> Option<&Path> {
         self.top.as_deref()
+    }
+
+    /// Returns the host that the commands run on.
+    pub(super) fn host(&self) -> &dyn HostPrograms {
+        self.git.host()
     }
 
     /// Returns the pids of the processes whose working directory is inside a folder.

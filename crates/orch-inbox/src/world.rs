@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Arc, OnceLock};
 
-use orch_git::{ExceededLimit, Git, GitError, HostPrograms, ProgramLimits, ProgramOutput, Repository};
+use orch_git::{
+    ExceededLimit, Git, GitError, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS,
+    Repository,
+};
 use orch_process::communicate::{CommandLimits, ProgramEnd, communicate};
+use orch_process::folder_use::{FolderUse, FolderUseQuery};
 use orch_process::{EnvironmentVariables, processes_working_in};
 
 /// The environment of a session's programs, and its git, which is searched on first use.
@@ -86,5 +90,14 @@ impl HostPrograms for ProcessHost {
 
     fn processes_working_in(&self, folder: &Path) -> Vec<u32> {
         processes_working_in(folder)
+    }
+
+    fn find_lock_use(&self, folders: &[PathBuf], lock: &Path) -> LockUse {
+        let query = FolderUseQuery { program: "git", readers: &READING_COMMANDS, folders, file: lock };
+        match query.find_use() {
+            FolderUse::Unused => LockUse::Unused,
+            FolderUse::UsedBy(pid) => LockUse::UsedBy(pid),
+            FolderUse::Unknown => LockUse::Unknown,
+        }
     }
 }

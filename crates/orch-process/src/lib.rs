@@ -18,6 +18,7 @@ mod descendants;
 pub mod detached;
 pub mod disk;
 pub mod environment;
+pub mod folder_use;
 pub mod group;
 pub mod identity;
 pub mod limit;

@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod events;
 mod failed_operations;
 pub mod fresh_read;
+pub mod git_locks;
 pub mod graph;
 pub(crate) mod graph_edit;
 pub mod integrate;

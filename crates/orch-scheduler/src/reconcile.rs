@@ -10,6 +10,7 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, effect, run as run_table};
 use serde_json::{Value, json};
 
+use super::git_locks::{StaleGitLock, find_stale_locks};
 use super::operation::Operation;
 use super::orphans::{self, Orphan};
 use super::perform::{PendingChoice, effect_lease, perform_outstanding};
@@ -42,10 +43,24 @@ pub struct ReconcileOutcome {
     pub finished: Vec<CompletedEffect>,
     /// The leftover files that were removed, or in a dry run would be.
     pub swept: Vec<PathBuf>,
+    /// Lock files of git that killed processes left behind.
+    pub locks: Vec<StaleGitLock>,
     /// Worktrees and branches in the tool's folders that the store does not know.
     pub orphans: Vec<Orphan>,
     /// The errors of repositories that could not be read.
     pub faults: Vec<Error>,
+}
+
+impl ReconcileOutcome {
+    fn add_locks(&mut self, found: Result<Vec<StaleGitLock>, Error>) -> Result<(), Error> {
+        match found {
+            Ok(locks) => self.locks = locks,
+            Err(error @ Error::Store(_)) => return Err(error),
+            // A repository that was moved or deleted must not prevent the rest.
+            Err(_) => {}
+        }
+        Ok(())
+    }
 }
 
 /// Reconciles a run, or all runs.
@@ -85,12 +100,16 @@ pub fn reconcile_runs(
             for row in session.query(|tx| orphaned::orphaned_workers(tx, intent.run))? {
                 changes.extend(orphaned::reap_worker(session, &row)?);
             }
+            // A lock that stays would make the operations below fail.
+            let runs = session.query(|tx| runs_with_git(tx, intent.run))?;
+            let locks = find_stale_locks(session, &runs, true);
             for done in perform_outstanding(session, intent.run, PendingChoice::All)? {
                 finished.push(completed_effect(session, &done.effect, done.run, done.outcome)?);
             }
             let runs = session.query(|tx| runs_with_git(tx, intent.run))?;
             notice_branch_moves(session, &runs);
             let mut outcome = ReconcileOutcome { changes, finished, ..ReconcileOutcome::default() };
+            outcome.add_locks(locks)?;
             sweep_and_find_orphans(session, intent.run, true, &mut outcome)?;
             Ok(outcome)
         },
@@ -125,6 +144,8 @@ fn plan_reconcile(
         let run = session.query(|tx| lookup::load_run(tx, effect.run))?.name;
         outcome.finished.push(completed_effect(session, &effect, run, Ok(()))?);
     }
+    let runs = session.query(|tx| runs_with_git(tx, run))?;
+    outcome.add_locks(find_stale_locks(session, &runs, false))?;
     sweep_and_find_orphans(session, run, false, &mut outcome)?;
     Ok(Response::Fresh(outcome))
 }

@@ -19,14 +19,20 @@ pub(crate) fn require_run_git(run: &Run) -> Result<&RunGit, Error> {
 
 /// Opens the run's repository.
 pub(crate) fn open_repository(session: &Session, run: &Run) -> Result<Repository, Error> {
-    let path = Path::new(&require_run_git(run)?.repository);
+    let git = require_run_git(run)?;
+    let path = Path::new(&git.repository);
     match session.world().open_repository(path) {
         Err(error @ GitError::NotARepository(_)) => match session.elsewhere_fault(path) {
             Some(fault) => Err(fault.into()),
             None => Err(error.into()),
         },
-        opened => Ok(opened?),
+        opened => Ok(opened?.managing_refs(managed_ref_prefixes(git))),
     }
+}
+
+/// The prefixes of the references that orch manages for a run: its branches, and what is kept of all runs.
+pub(crate) fn managed_ref_prefixes(git: &RunGit) -> [String; 2] {
+    [format!("refs/heads/{}/", git.branch_prefix), "refs/orch/".to_owned()]
 }
 
 /// Converts a commit's name from the store's form to git's.

@@ -1,8 +1,11 @@
 //! `orch reconcile`: applies reports to tasks and completes effects of processes that have ended.
 
-use orch_contract::orch::reconcile::{FinishedEffect, OrphanView, ReconcileResponse, ReconcileStep};
+use orch_contract::orch::reconcile::{
+    FinishedEffect, GitLockView, OrphanView, ReconcileResponse, ReconcileStep,
+};
 use orch_core::id::Slug;
 use orch_inbox::Response;
+use orch_scheduler::git_locks::StaleGitLock;
 use orch_scheduler::orphans::Orphan;
 use orch_scheduler::reconcile::{CompletedEffect, ReconcileOutcome, TaskTransition, reconcile_runs};
 use serde::Serialize;
@@ -53,6 +56,7 @@ fn reconcile_response(outcome: &ReconcileOutcome) -> ReconcileResponse {
         changes: outcome.changes.iter().map(transition_view).collect(),
         finished: outcome.finished.iter().map(effect_view).collect(),
         swept: outcome.swept.iter().map(|path| path.display().to_string()).collect(),
+        locks: outcome.locks.iter().map(lock_view).collect(),
         orphans: outcome.orphans.iter().map(orphan_view).collect(),
     }
 }
@@ -64,6 +68,15 @@ fn effect_view(effect: &CompletedEffect) -> FinishedEffect {
         attempt: effect.attempt.as_ref().map(ToString::to_string),
         done: !effect.stays,
         problem: effect.problem.as_ref().map(|problem| error_view(problem).message),
+    }
+}
+
+fn lock_view(lock: &StaleGitLock) -> GitLockView {
+    GitLockView {
+        path: lock.path.display().to_string(),
+        age_ms: i64::try_from(lock.age.as_millis()).unwrap_or(i64::MAX),
+        removed: lock.is_removed,
+        next: lock.removal_command(),
     }
 }
 

@@ -32,8 +32,24 @@ pub struct ReconcileResponse {
     /// Leftover worktrees of crashed processes, and unused spare ones, by path: they were
     /// removed, or would be.
     pub swept: Vec<String>,
+    /// Lock files of git that killed processes left behind.
+    pub locks: Vec<GitLockView>,
     /// Orphaned worktrees, branches and references, which are not in the store; they are not changed.
     pub orphans: Vec<OrphanView>,
+}
+
+/// A lock file of git that no git process uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GitLockView {
+    /// Its path.
+    pub path: String,
+    /// The time since it was last written.
+    pub age_ms: i64,
+    /// Whether it was removed: orch removes only those of its own references and worktrees.
+    pub removed: bool,
+    /// The command that removes it.
+    pub next: Option<String>,
 }
 
 /// An unfinished operation.

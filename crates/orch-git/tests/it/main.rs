@@ -14,5 +14,6 @@ mod repository;
 mod reuse;
 mod salvage;
 mod snapshot;
+mod stale_locks;
 mod test_host;
 mod worktrees;

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use orch_git::{ExceededLimit, HostPrograms, ProgramLimits, ProgramOutput};
+use orch_git::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
 use orch_process::EnvironmentVariables;
 use orch_process::communicate::{CommandLimits, ProgramEnd, communicate};
+use orch_process::folder_use::{FolderUse, FolderUseQuery};
 
 /// A host whose programs get this environment.
 #[derive(Clone, Debug)]
@@ -36,5 +37,14 @@ impl HostPrograms for TestHost {
 
     fn processes_working_in(&self, folder: &Path) -> Vec<u32> {
         orch_process::processes_working_in(folder)
+    }
+
+    fn find_lock_use(&self, folders: &[PathBuf], lock: &Path) -> LockUse {
+        let query = FolderUseQuery { program: "git", readers: &READING_COMMANDS, folders, file: lock };
+        match query.find_use() {
+            FolderUse::Unused => LockUse::Unused,
+            FolderUse::UsedBy(pid) => LockUse::UsedBy(pid),
+            FolderUse::Unknown => LockUse::Unknown,
+        }
     }
 }

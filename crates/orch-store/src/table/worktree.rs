@@ -46,9 +46,10 @@ statements! {
         "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
         WHERE a.ended_at IS NULL ORDER BY w.slot";
     const AT = select!("WHERE path = $1 AND state != 'removed' ORDER BY attempt_id LIMIT 1");
-    const PLACES = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number FROM run r
+    const PLACES = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number,
+        CASE WHEN a.ended_at IS NULL OR th.holder IS NOT NULL THEN 1 ELSE 0 END FROM run r
         JOIN worktree w INDEXED BY worktree_run ON w.run_id = r.id JOIN attempt a ON a.id = w.attempt_id
-        JOIN task t ON t.id = a.task_id WHERE r.repository = $1 ORDER BY w.attempt_id";
+        JOIN task t ON t.id = a.task_id LEFT JOIN thread th ON th.id = a.thread_id WHERE r.repository = $1 ORDER BY w.attempt_id";
     const DEPENDENCIES =
         "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
         w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at, w.fell_off
@@ -188,6 +189,8 @@ pub struct AttemptLocation {
     pub state: WorktreeState,
     /// The name of its references below their prefix: `RUN/KEY.N`.
     pub leaf: String,
+    /// Whether the attempt is live, or its thread claimed.
+    pub is_used: bool,
 }
 
 /// Lists the locations of all attempts in a repository, oldest first.
@@ -198,6 +201,7 @@ pub fn list_locations(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<
             branch: row.text(1)?,
             state: name_column(row, 2, "worktree", WorktreeState::parse)?,
             leaf: row.text(3)?,
+            is_used: row.int(4)? != 0,
         })
     })
 }

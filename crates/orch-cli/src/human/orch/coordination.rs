@@ -38,7 +38,10 @@ fn write_message_text(paper: &mut TextPage, message: &MessageOrSummary) {
 
 impl HumanReadable for ReconcileResponse {
     fn render_human(&self, paper: &mut TextPage) {
-        let is_quiet = self.finished.is_empty() && self.swept.is_empty() && self.orphans.is_empty();
+        let is_quiet = self.finished.is_empty()
+            && self.swept.is_empty()
+            && self.locks.is_empty()
+            && self.orphans.is_empty();
         if self.changes.is_empty() && is_quiet {
             paper.write_line("Nothing to do.");
             return;
@@ -55,6 +58,14 @@ impl HumanReadable for ReconcileResponse {
         }
         for path in &self.swept {
             paper.write_line(format!("Unused worktree of no attempt: {}", escape_controls(path)));
+        }
+        for one in &self.locks {
+            let (path, age) = (escape_controls(&one.path), one.age_ms / 1_000);
+            let outcome = if one.removed { "removed" } else { "stays" };
+            paper.write_line(format!("Lock file of a killed git process, {age} s old: {path}: {outcome}"));
+            if let Some(next) = &one.next {
+                paper.write_note(&format!("    {}", escape_controls(next)));
+            }
         }
         if !self.orphans.is_empty() {
             paper.write_gap();
