@@ -42,12 +42,6 @@ impl AppError {
         ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("argument", argument).into()
     }
 
-    /// Returns the error of a worker that asks for what is not its own.
-    #[must_use]
-    pub(crate) fn not_permitted(message: &str) -> Self {
-        ErrorView::new(ErrorCode::NotPermitted, message).with_hint("inbox ask TEXT").into()
-    }
-
     /// Returns the error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -240,11 +234,10 @@ fn git_error_view(error: &GitError) -> ErrorView {
         },
     };
     let mut view = ErrorView::new(code, message);
-    if let GitError::Failed { command, status, .. } = error {
-        view =
-            view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
+    if let GitError::Failed { command, status, .. } | GitError::LockExists { command, status, .. } = error {
+        view = view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
     }
-    if let GitError::LockExists { path, age } = error {
+    if let GitError::LockExists { path, age, .. } = error {
         view = view.with_detail("path", place(path));
         if let Some(age) = age {
             view = view.with_detail("age_ms", i64::try_from(age.as_millis()).unwrap_or(i64::MAX));

@@ -18,10 +18,12 @@ mod ignored_files;
 mod index;
 mod isolated;
 mod limit;
+mod lock_file;
 mod merge;
 mod move_obstacle;
 mod name;
 mod program;
+mod ref_health;
 mod ref_removal;
 mod reference;
 mod repository;
@@ -50,11 +52,12 @@ pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
+pub use ref_health::RefCondition;
 pub use reference::{BranchReading, RefLogEntry, RefTip, read_loose_branch};
 pub use repository::Repository;
 pub use revision::{AheadBehind, CommitSummary};
 pub use salvage::{RestoredWorktree, Salvage};
-pub use stale_lock::{GitLock, LockScope, LockState};
+pub use stale_lock::{GitLock, GitLockState, LockScope};
 pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
 pub use worktree::{
     CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::error::{GitError, GitFailureCause};
 use super::host::{ExceededLimit, HostPrograms, ProgramLimits};
-use super::{stale_lock, version};
+use super::{lock_file, version};
 use crate::limit::{GIT_COMMAND_LIMIT, GIT_OUTPUT_BYTES_MAX, GIT_STDERR_BYTES_MAX, GIT_VERSION_MIN};
 
 /// The configuration of every command; it overrides the user's.
@@ -386,8 +386,10 @@ impl GitOutput {
 
     /// Returns the error that the exit code and stderr describe.
     pub(super) fn into_error(self) -> GitError {
-        if let Some(path) = stale_lock::parse_existing_lock(&self.stderr) {
-            return GitError::LockExists { age: stale_lock::age_of_file(&path), path };
+        if let Some(path) = lock_file::parse_existing_lock(&self.stderr) {
+            let age = lock_file::age_of_file(&path);
+            let Self { name: command, status, stderr, .. } = self;
+            return GitError::LockExists { command, status, stderr, path, age };
         }
         let cause = GitFailureCause::from_stderr(&self.stderr);
         GitError::Failed { command: self.name, status: self.status, stderr: self.stderr, cause }

@@ -10,16 +10,15 @@ use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::error::GitError;
 use super::host::LockUse;
+use super::lock_file::{LockIdentity, file_age};
 use super::reference::RefUpdate;
 use super::repository::Repository;
 use crate::limit::{FOLDER_DEPTH_MAX, LOCK_AGE_MIN, LOCK_AGE_UNSEEN_MIN};
@@ -49,37 +48,13 @@ pub enum LockScope {
 
 /// Whether a lock is still in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockState {
+pub enum GitLockState {
     /// It is too new to be judged, or git processes cannot be seen.
     Undecided,
     /// The process with this pid may use it.
     InUse(u32),
     /// A process that has ended left it behind.
     Stale,
-}
-
-/// What tells one lock file from another that is created later under the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LockIdentity {
-    device: u64,
-    inode: u64,
-    modified_ns: i128,
-    size: u64,
-}
-
-impl LockIdentity {
-    fn new(found: &Metadata) -> Self {
-        Self {
-            device: found.dev(),
-            inode: found.ino(),
-            modified_ns: nanoseconds(found.mtime(), found.mtime_nsec()),
-            size: found.size(),
-        }
-    }
-
-    fn of_file(path: &Path) -> Option<Self> {
-        path.symlink_metadata().ok().map(|found| Self::new(&found))
-    }
 }
 
 impl Repository {
@@ -94,7 +69,7 @@ impl Repository {
     pub fn list_git_locks(&self) -> Result<Vec<GitLock>, GitError> {
         let common = self.common_dir();
         let mut files = Vec::new();
-        // Links of worktrees and folders of objects are none of ours to follow.
+        // Symbolic links are not followed.
         for (folder, depth) in [("", 0), ("reftable", 0), ("refs", FOLDER_DEPTH_MAX), ("objects/info", 2)] {
             collect_lock_files(&common.join(folder), depth, &mut files)?;
         }
@@ -135,9 +110,9 @@ impl Repository {
     ///
     /// # Errors
     /// The worktrees cannot be listed.
-    pub fn judge_git_lock(&self, lock: &GitLock) -> Result<LockState, GitError> {
+    pub fn judge_git_lock(&self, lock: &GitLock) -> Result<GitLockState, GitError> {
         if lock.age < LOCK_AGE_MIN {
-            return Ok(LockState::Undecided);
+            return Ok(GitLockState::Undecided);
         }
         let folders = match &lock.scope {
             LockScope::Worktree(top) => {
@@ -147,13 +122,13 @@ impl Repository {
                     });
                 [Some(top.clone()), git_dir].into_iter().flatten().collect()
             }
-            // Whoever commits in a worktree locks references, and may wait for a hook.
+            // A commit in any worktree locks references, and may wait for a hook meanwhile.
             LockScope::Reference(_) | LockScope::Repository => self.all_folders()?,
         };
         Ok(match self.host().find_lock_use(&folders, &lock.path) {
-            LockUse::UsedBy(pid) => LockState::InUse(pid),
-            LockUse::Unknown if lock.age < LOCK_AGE_UNSEEN_MIN => LockState::Undecided,
-            LockUse::Unknown | LockUse::Unused => LockState::Stale,
+            LockUse::UsedBy(pid) => GitLockState::InUse(pid),
+            LockUse::Unknown if lock.age < LOCK_AGE_UNSEEN_MIN => GitLockState::Undecided,
+            LockUse::Unknown | LockUse::Unused => GitLockState::Stale,
         })
     }
 
@@ -171,7 +146,7 @@ impl Repository {
     pub fn remove_stale_lock(&self, lock: &GitLock) -> Result<bool, GitError> {
         let _lock = self.lock_registrations()?;
         if LockIdentity::of_file(&lock.path) != Some(lock.identity)
-            || self.judge_git_lock(lock)? != LockState::Stale
+            || self.judge_git_lock(lock)? != GitLockState::Stale
         {
             return Ok(false);
         }
@@ -181,7 +156,7 @@ impl Repository {
             renamed => renamed.map_err(GitError::io("remove", &lock.path))?,
         }
         if LockIdentity::of_file(&aside) != Some(lock.identity) {
-            // Its owner finished, and another process locked meanwhile. A third one may have by now, which then keeps the name.
+            // Its owner finished, and another process locked meanwhile. If a third one has taken the name, it keeps it.
             let put_back = renameat_with(CWD, &aside, CWD, &lock.path, RenameFlags::NOREPLACE);
             put_back.map_err(|error| GitError::io("put back", &lock.path)(error.into()))?;
             return Ok(false);
@@ -229,35 +204,6 @@ impl Repository {
     }
 }
 
-/// Parses the lock file that git could not create because it exists.
-pub(super) fn parse_existing_lock(stderr: &str) -> Option<PathBuf> {
-    if let Some((before, _)) = stderr.split_once("': File exists") {
-        let (_, path) = before.rsplit_once("Unable to create '")?;
-        return Some(PathBuf::from(path));
-    }
-    let (_, rest) = stderr.split_once("could not lock config file ")?;
-    let (path, _) = rest.split_once(": File exists")?;
-    Some(PathBuf::from(format!("{path}.lock")))
-}
-
-/// Returns the time since a file was last written, if it exists.
-pub(super) fn age_of_file(path: &Path) -> Option<Duration> {
-    path.symlink_metadata().ok().map(|found| file_age(&found))
-}
-
-fn file_age(found: &Metadata) -> Duration {
-    let time = clock_gettime(ClockId::Realtime);
-    let now = nanoseconds(time.tv_sec, time.tv_nsec);
-    let modified = now - nanoseconds(found.mtime(), found.mtime_nsec());
-    // Where the clock was set back, or the file was written under a wrong one.
-    let age = if modified < 0 { now - nanoseconds(found.ctime(), found.ctime_nsec()) } else { modified };
-    Duration::from_nanos(u64::try_from(age.max(0)).unwrap_or(u64::MAX))
-}
-
-fn nanoseconds(seconds: i64, rest: i64) -> i128 {
-    i128::from(seconds) * 1_000_000_000 + i128::from(rest)
-}
-
 /// Returns the top of the worktree that a git directory belongs to.
 fn worktree_of_git_dir(git_dir: &Path) -> Option<PathBuf> {
     let text = fs::read(git_dir.join("gitdir")).ok()?;
@@ -285,45 +231,4 @@ fn collect_lock_files(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Re
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_existing_lock_is_parsed() {
-        for (stderr, expected) in [
-            (
-                "fatal: Unable to create '/a b/.git/index.lock': File exists.\n\nAnother git process",
-                Some("/a b/.git/index.lock"),
-            ),
-            (
-                "fatal: update_ref failed: cannot lock ref 'refs/heads/x': Unable to create '/it's/refs/heads/x.lock': File exists.",
-                Some("/it's/refs/heads/x.lock"),
-            ),
-            ("error: could not lock config file .git/config: File exists", Some(".git/config.lock")),
-            ("fatal: Unable to create '/r/index.lock': Permission denied", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_existing_lock(stderr), expected.map(PathBuf::from), "{stderr}");
-        }
-    }
-
-    #[test]
-    fn the_age_of_a_file_is_never_negative() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
-        let file = fs::File::create(&path).unwrap();
-        assert!(age_of_file(&path).unwrap() < Duration::from_secs(60));
-        let time = clock_gettime(ClockId::Realtime);
-        let at = |seconds: i64| {
-            std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(time.tv_sec + seconds).unwrap())
-        };
-        file.set_modified(at(-3_600)).unwrap();
-        let age = age_of_file(&path).unwrap();
-        assert!(age >= Duration::from_secs(3_600) && age < Duration::from_secs(3_700), "{age:?}");
-        file.set_modified(at(3_600)).unwrap();
-        assert!(age_of_file(&path).unwrap() < Duration::from_secs(60));
-    }
 }

@@ -89,10 +89,13 @@ fn describe_git_failure(error: &GitError, failure: &mut OperationFailure) {
             failure.command = Some(format!("git {command}"));
             failure.exit_status = status.code();
             failure.last_lines = last_lines(stderr);
-            if let Some(lock) = lock_file_in(stderr).filter(|_| failure.cause.counts()) {
-                failure.cause = OperationFaultCause::Locked;
-                failure.path = Some(lock.to_owned());
-            }
+        }
+        GitError::LockExists { command, status, stderr, path: lock, .. } => {
+            failure.cause = OperationFaultCause::Locked;
+            failure.command = Some(format!("git {command}"));
+            failure.exit_status = status.code();
+            failure.last_lines = last_lines(stderr);
+            failure.path = path(lock);
         }
         GitError::TooMuchOutput(command) | GitError::TimedOut(command) | GitError::Unreadable(command) => {
             failure.command = Some(format!("git {command}"));
@@ -142,12 +145,6 @@ fn last_lines(text: &str) -> Vec<String> {
     lines[first..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// Returns the lock file that git found in its way.
-fn lock_file_in(stderr: &str) -> Option<&str> {
-    let before = &stderr[..stderr.find(".lock': File exists")? + ".lock".len()];
-    before.rfind('\'').map(|quote| &before[quote + 1..])
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt as _;
@@ -174,15 +171,20 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_in_the_way_is_named() {
-        let error = git_failed(
-            "fatal: cannot lock ref 'refs/heads/x': Unable to create '/r/.git/refs/heads/x.lock': File exists.\n\nAnother git process",
-        );
-        let failure = describe_failure(&error).unwrap();
+    fn an_existing_lock_file_is_named() {
+        let error = GitError::LockExists {
+            command: "update-ref".to_owned(),
+            status: std::process::ExitStatus::from_raw(128 << 8),
+            stderr: "fatal: cannot lock ref".to_owned(),
+            path: "/r/.git/refs/heads/x.lock".into(),
+            age: None,
+        };
+        let failure = describe_failure(&error.into()).unwrap();
         assert_eq!(
             (failure.cause, failure.path.as_deref()),
             (OperationFaultCause::Locked, Some("/r/.git/refs/heads/x.lock"))
         );
+        assert_eq!((failure.command.as_deref(), failure.exit_status), (Some("git update-ref"), Some(128)));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl FolderUseQuery<'_> {
     }
 }
 
-/// Returns the first word of a command line that is no option, after the program.
+/// Returns the first word of a command line after the program that does not begin with a hyphen.
 fn command_word(words: &[u8]) -> Option<&[u8]> {
     let mut words = words.split(|byte| *byte == 0).skip(1);
     while let Some(word) = words.next() {
@@ -197,7 +197,7 @@ mod tests {
         {
             let program = WaitingProgram::start(folder.path(), "probe-x", &inside);
             assert_eq!(query.find_use(), FolderUse::UsedBy(program.0.id()));
-            // The shell's first word that is no option is its own name.
+            // The first word of the shell without a hyphen is its own name.
             let reading = FolderUseQuery { readers: &["probe-x"], ..query };
             assert_eq!(reading.find_use(), FolderUse::Unused);
         }

@@ -1,4 +1,4 @@
-//! `orch doctor`: checks the integrity of the store.
+//! `orch doctor`: checks the integrity of the store, and of what it names in the repositories of unfinished runs.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use orch_core::placement::StorePlacement;
 use orch_store::file_system::FileSystem;
 use orch_store::{invariant, migrate};
 
+use super::repository_health::check_repositories;
 use orch_inbox::{Error, Session};
 
 /// The severity of a finding.
@@ -22,7 +23,8 @@ pub enum FindingSeverity {
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthFinding {
-    /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, `placement`, or an invariant's name.
+    /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, `placement`,
+    /// `references`, `git_locks`, or an invariant's name.
     pub check: &'static str,
     /// The severity.
     pub level: FindingSeverity,
@@ -56,6 +58,7 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
     }
     findings.push(ok_finding("integrity", "Every page and index of the file is sound.".to_owned()));
     findings.extend(check_invariants(session)?);
+    findings.extend(check_repositories(session)?);
     Ok(findings)
 }
 

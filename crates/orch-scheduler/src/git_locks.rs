@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use orch_core::run::Run;
 use orch_core::shell;
-use orch_git::{GitLock, LockScope, LockState, Repository, canonicalize_existing};
+use orch_git::{GitLock, GitLockState, LockScope, Repository, canonicalize_existing};
 use orch_inbox::{Error, Session};
 use orch_store::table::{run as run_table, worktree};
 
@@ -70,7 +70,7 @@ pub(crate) fn find_stale_locks(
         }
         let managed = ManagedLocks::load(session, &repository, name)?;
         for lock in locks {
-            if repository.judge_git_lock(&lock)? != LockState::Stale {
+            if repository.judge_git_lock(&lock)? != GitLockState::Stale {
                 continue;
             }
             let is_managed = managed.contains(&lock);

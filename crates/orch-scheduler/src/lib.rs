@@ -38,6 +38,7 @@ pub mod recall;
 pub mod reconcile;
 pub mod repair;
 pub mod report;
+mod repository_health;
 pub mod request;
 pub mod rm;
 pub mod run;

@@ -9,6 +9,7 @@ mod diff;
 mod ground;
 mod isolated;
 mod merge;
+mod ref_health;
 mod references;
 mod repository;
 mod reuse;

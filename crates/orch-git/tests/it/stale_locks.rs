@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use orch_git::{Git, GitError, LockScope, LockState, RefName, Repository};
+use orch_git::{Git, GitError, GitLockState, LockScope, RefName, Repository};
 
 use crate::ground::{GitFixture, write_program};
 use crate::test_host::TestHost;
@@ -102,13 +102,13 @@ fn only_an_old_lock_that_no_git_uses_is_stale() {
     let repository = fixture.repository();
     let path = fixture.top.join(".git/refs/orch/kept/x.lock");
     leave_lock(&path, Duration::from_secs(2));
-    assert_eq!(repository.judge_git_lock(&lock_of(&repository, &path)).unwrap(), LockState::Undecided);
+    assert_eq!(repository.judge_git_lock(&lock_of(&repository, &path)).unwrap(), GitLockState::Undecided);
     leave_lock(&path, Duration::from_secs(20));
     let lock = lock_of(&repository, &path);
-    assert_eq!(repository.judge_git_lock(&lock).unwrap(), LockState::Stale);
+    assert_eq!(repository.judge_git_lock(&lock).unwrap(), GitLockState::Stale);
     {
         let waiting = WaitingGit::start(&fixture.top);
-        assert_eq!(repository.judge_git_lock(&lock).unwrap(), LockState::InUse(waiting.0.id()));
+        assert_eq!(repository.judge_git_lock(&lock).unwrap(), GitLockState::InUse(waiting.0.id()));
         assert!(!repository.remove_stale_lock(&lock).unwrap());
     }
     // Written again meanwhile: another process has locked.

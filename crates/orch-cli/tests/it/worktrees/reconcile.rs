@@ -15,7 +15,7 @@ fn a_sound_repository_has_nothing_to_tell() {
     orchard.dispatch_task("c");
     for dry in [true, false] {
         let words: &[&str] = if dry { &["reconcile", "--dry-run"] } else { &["reconcile"] };
-        let nothing = json!({ "changes": [], "finished": [], "swept": [], "orphans": [] });
+        let nothing = json!({ "changes": [], "finished": [], "swept": [], "locks": [], "orphans": [] });
         assert_eq!(orchard.orch(words).ok(), nothing);
     }
 }
