@@ -233,20 +233,26 @@ fn git_error_view(error: &GitError) -> ErrorView {
             GitFailureCause::Other => (ErrorCode::OperationFailed, None),
         },
     };
-    let mut view = ErrorView::new(code, message);
-    if let GitError::Failed { command, status, .. } | GitError::LockExists { command, status, .. } = error {
-        view = view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
-    }
-    if let GitError::LockExists { path, age, .. } = error {
-        view = view.with_detail("path", place(path));
-        if let Some(age) = age {
-            view = view.with_detail("age_ms", i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        }
-    }
+    let view = with_git_details(ErrorView::new(code, message), error);
     match hint {
         Some(hint) => view.with_hint(hint),
         None => view,
     }
+}
+
+/// Adds the command that failed, and the lock file that it met.
+fn with_git_details(mut view: ErrorView, error: &GitError) -> ErrorView {
+    if let GitError::Failed { command, status, .. } | GitError::LockExists { command, status, .. } = error {
+        view =
+            view.with_detail("command", format!("git {command}")).with_detail("exit_status", status.code());
+    }
+    if let GitError::LockExists { path, age, .. } = error {
+        view = view.with_detail("path", path.display().to_string());
+        if let Some(age) = age {
+            view = view.with_detail("age_ms", i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        }
+    }
+    view
 }
 
 /// Converts a fault of the store.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lock_file::age_of_file;
 use super::move_obstacle::MoveObstacle;
 use super::name::{CommitId, RefName};
 use super::status::DirtyFile;
@@ -245,8 +246,7 @@ impl GitError {
 
     /// Returns the error for a lock file that exists.
     pub(crate) fn held_by_lock(branch: &RefName, lock: PathBuf) -> Self {
-        let written = lock.symlink_metadata().and_then(|metadata| metadata.modified());
-        let age = written.ok().and_then(|written| written.elapsed().ok());
+        let age = age_of_file(&lock);
         Self::branch_held(branch, MoveObstacle::Locked { lock, age })
     }
 
@@ -281,24 +281,9 @@ impl GitFailureCause {
     }
 }
 
-/// Parses the path of a lock that exists already from git's error message.
-pub(crate) fn parse_existing_lock(stderr: &str) -> Option<PathBuf> {
-    let (before, _) = stderr.split_once("': File exists")?;
-    let (_, path) = before.rsplit_once("Unable to create '")?;
-    Some(PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_existing_lock_is_parsed() {
-        let stderr =
-            "fatal: Unable to create '/r/it's/.git/index.lock': File exists.\n\nAnother git process seems…";
-        assert_eq!(parse_existing_lock(stderr), Some(PathBuf::from("/r/it's/.git/index.lock")));
-        assert_eq!(parse_existing_lock("fatal: Unable to create '/r/index.lock': Permission denied"), None);
-    }
 
     #[test]
     fn causes_are_determined_from_stderr() {

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::error::{GitError, parse_existing_lock};
+use crate::error::GitError;
 use crate::index::{TemporaryIndex, to_file_path};
+use crate::lock_file::parse_existing_lock;
 use crate::move_obstacle::MoveObstacle;
 use crate::name::{CommitId, RefName};
 use crate::program::split_nul;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::step::BranchMove;
-use crate::error::{GitError, parse_existing_lock};
+use crate::error::GitError;
 use crate::program::RunningCommand;
 use crate::reference::{DURABLE, RefUpdate, format_ref_update};
 use crate::repository::Repository;
@@ -44,20 +44,35 @@ impl Repository {
         git_dir: &Path,
         step: &BranchMove<'_>,
     ) -> Result<PreparedMove, GitError> {
-        let words = ["update-ref", "--no-deref", "--stdin", "-z", "-m", step.message];
+        let update = RefUpdate::Move { reference: step.branch, new: step.to, old: step.from };
+        self.remove_stale_ref_locks(&[update]);
+        let mut prepared = self.start_ref_move(git_dir, step.message, &update);
+        // Git has waited longer than a lock must be old.
+        if let Err(GitError::LockExists { path, .. }) = &prepared
+            && self.remove_managed_lock(path)
+        {
+            prepared = self.start_ref_move(git_dir, step.message, &update);
+        }
+        match prepared {
+            Err(GitError::LockExists { path, .. }) => Err(GitError::held_by_lock(step.branch, path)),
+            Err(error @ GitError::Failed { .. }) => Err(self.moved_or(error, step.branch, step.from)?),
+            prepared => prepared,
+        }
+    }
+
+    fn start_ref_move(
+        &self,
+        git_dir: &Path,
+        message: &str,
+        update: &RefUpdate<'_>,
+    ) -> Result<PreparedMove, GitError> {
+        let words = ["update-ref", "--no-deref", "--stdin", "-z", "-m", message];
         let command = self.with_identity(self.git_dir_command(git_dir, words))?.with_config(DURABLE);
         let mut running = command.start()?;
-        let update = RefUpdate::Move { reference: step.branch, new: step.to, old: step.from };
-        let input = format!("start\0{}prepare\0", format_ref_update(&update));
+        let input = format!("start\0{}prepare\0", format_ref_update(update));
         if running.exchange(input.as_bytes(), b"prepare: ok\n")? {
             return Ok(PreparedMove { running });
         }
-        let error = running.finish(b"")?.into_error();
-        if let GitError::Failed { stderr, .. } = &error
-            && let Some(lock) = parse_existing_lock(stderr)
-        {
-            return Err(GitError::held_by_lock(step.branch, lock));
-        }
-        Err(self.moved_or(error, step.branch, step.from)?)
+        Err(running.finish(b"")?.into_error())
     }
 }

@@ -144,7 +144,7 @@ fn locks_of_people_are_reported_and_stay() {
     let lock = fixture.top.join(".git/refs/heads/theirs.lock");
     leave_lock(&lock, HOUR);
     let error = impatient(&fixture).compare_and_swap(&theirs, &next, &commit).unwrap_err();
-    let GitError::LockExists { path, age } = &error else { panic!("{error}") };
+    let GitError::LockExists { path, age, .. } = &error else { panic!("{error}") };
     assert_eq!((path, age.unwrap() >= HOUR), (&lock, true));
     assert!(error.to_string().contains("theirs.lock exists, last written 36"), "{error}");
     let packed = fixture.top.join(".git/packed-refs.lock");
