@@ -42,6 +42,12 @@ impl AppError {
         ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("argument", argument).into()
     }
 
+    /// Returns the error of a worker that asks for what is not its own.
+    #[must_use]
+    pub(crate) fn not_permitted(message: &str) -> Self {
+        ErrorView::new(ErrorCode::NotPermitted, message).with_hint("inbox ask TEXT").into()
+    }
+
     /// Returns the error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
