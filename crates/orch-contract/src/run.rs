@@ -3,7 +3,8 @@
 use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::run as core;
 use orch_core::run::{
-    BaselineStatus, BranchMovePolicy, DoneWhen, PauseReason, RunOutcome, RunState, RunStatus, TaskCounts,
+    BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunState, RunStatus,
+    TaskCounts,
 };
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,9 @@ pub struct RunView {
     /// The limit of tokens of one task; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_max_tokens: Option<i64>,
+    /// Its last landing; absent if it has not landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<RunLandingView>,
     /// The resources that its attempts have used, if limited or known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<ResourceUsageView>,
@@ -151,6 +155,45 @@ pub struct RunPauseView {
     pub next: Vec<String>,
 }
 
+/// The last landing of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunLandingView {
+    /// The branch that it landed on.
+    pub branch: String,
+    /// The commit of that branch with the run.
+    pub commit: String,
+    /// How: under its checks, without them, or by a merge made elsewhere.
+    pub manner: WireWord<LandingManner>,
+    /// Why it landed although its checks or its files do not say that it may.
+    pub reason: Option<String>,
+    /// Whether a part of the run landed.
+    pub partial: bool,
+    /// Whether all its merged tasks landed.
+    pub complete: bool,
+    /// The agent that requested it.
+    pub by: String,
+    /// When.
+    pub at: UtcTimestamp,
+}
+
+impl RunLandingView {
+    /// Returns the last landing of a run.
+    #[must_use]
+    pub fn of_run(run: &core::Run) -> Option<Self> {
+        run.landing.as_ref().map(|landing| Self {
+            branch: landing.onto.clone(),
+            commit: landing.commit.to_string(),
+            manner: landing.manner.into(),
+            reason: landing.reason.clone(),
+            partial: landing.partial,
+            complete: run.counts.in_state(TaskState::Done) <= landing.tasks,
+            by: landing.by.to_string(),
+            at: landing.at.into(),
+        })
+    }
+}
+
 impl RunView {
     /// Returns the run.
     #[must_use]
@@ -196,6 +239,7 @@ impl RunView {
             task_max_wall_ms: run.budget.task_wall.map(|span| span.0),
             task_max_cost: run.budget.task_cost_micros.map(micros_to_dollars),
             task_max_tokens: run.budget.task_tokens,
+            landed: RunLandingView::of_run(run),
             spent: usage_view(run),
             created_at: run.created_at.into(),
             updated_at: run.updated_at.into(),
@@ -265,6 +309,8 @@ pub struct RunHeader {
     pub outcome: Option<WireWord<RunOutcome>>,
     /// Its pause, while it is paused.
     pub pause: Option<RunPauseView>,
+    /// Its last landing; null if it has not landed.
+    pub landed: Option<RunLandingView>,
     /// When a task is done.
     pub done_when: WireWord<DoneWhen>,
     /// The branch that was checked out at its base commit, if any.
@@ -286,6 +332,7 @@ impl RunHeader {
             state: run.state.status().into(),
             outcome: run_outcome(run),
             pause: RunPauseView::of_run(run),
+            landed: RunLandingView::of_run(run),
             done_when: run.policy.done_when.into(),
             base_branch: run.ground.as_ref().and_then(|ground| ground.base_branch.clone()),
             max_active: run.policy.max_active,

@@ -27,7 +27,9 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         },
         TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
         TreeRefusal::NotPrepared { .. } => ErrorCode::WorktreeConflict,
-        TreeRefusal::ChecksFailed { .. } => ErrorCode::CheckFailed,
+        TreeRefusal::ChecksFailed { .. } | TreeRefusal::LandChecksFailed { .. } => ErrorCode::CheckFailed,
+        TreeRefusal::LandingDiffers { .. } => ErrorCode::WorktreeConflict,
+        TreeRefusal::MergedWorkMissing { .. } => ErrorCode::BranchMoved,
         TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
         TreeRefusal::BranchMoved { .. } | TreeRefusal::NothingToAdopt { .. } => ErrorCode::BranchMoved,
         TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
@@ -79,6 +81,13 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             let log = checks.iter().find_map(|check| check.log.as_deref())?;
             shell::join_words(["tail", log])
         }
+        TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
+            return land_check_commands(run, onto, checks, on_target.as_deref()).into_iter().next();
+        }
+        TreeRefusal::LandingDiffers { run, commit } => {
+            format!("orch land {run} --pushed {commit} --reason TEXT")
+        }
+        TreeRefusal::MergedWorkMissing { branch, .. } => shell::join_words(["git", "reflog", branch]),
         TreeRefusal::LandConflict { onto, branch, .. } => {
             shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
         }
@@ -122,6 +131,24 @@ fn obstacle_name(obstacle: &BranchObstacle) -> &'static str {
         BranchObstacle::WronglyBare { .. } => "wrongly_bare",
         BranchObstacle::OutOfReach { .. } => "out_of_reach",
         BranchObstacle::Locked { .. } => "locked",
+    }
+}
+
+/// Returns the commands that help with a landing whose checks failed, the likeliest first.
+fn land_check_commands(
+    run: &Slug,
+    onto: &str,
+    checks: &[FailedCheck],
+    on_target: Option<&[FailedCheck]>,
+) -> Vec<String> {
+    let log =
+        checks.iter().find_map(|check| check.log.as_deref()).map(|log| shell::join_words(["tail", log]));
+    let words = ["orch", "land", run.as_str(), "--onto", onto, "--no-verify", "--reason", "TEXT"];
+    let land = shell::join_words(words);
+    // Checks that the target branch fails too say nothing about the run.
+    match on_target {
+        Some(failed) if failed.len() == checks.len() => [land].into_iter().chain(log).collect(),
+        _ => log.into_iter().chain([land]).collect(),
     }
 }
 
@@ -182,6 +209,22 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::ChecksFailed { subject, checks } => {
             json!({"subject": subject, "checks": checks.iter().map(check_details).collect::<Vec<_>>()})
         }
+        TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
+            land_check_details(run, onto, checks, on_target.as_deref())
+        }
+        TreeRefusal::LandingDiffers { run, commit } => json!({
+            "run": run.as_str(),
+            "problem": "tree_differs",
+            "commit": commit.as_str(),
+            "next": tree_refusal_hint(refusal).into_iter().collect::<Vec<_>>(),
+        }),
+        TreeRefusal::MergedWorkMissing { run, branch, task, commit, tip } => json!({
+            "run": run.as_str(),
+            "branch": branch,
+            "task": task.to_string(),
+            "expected": commit.as_str(),
+            "found": tip.as_str(),
+        }),
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
         TreeRefusal::LandConflict { onto, branch, files } => {
             json!({"onto": onto, "branch": branch, "files": files})
@@ -209,6 +252,23 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::NoFailedOperation { task } => json!({"task": task.to_string()}),
         TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
     }
+}
+
+/// Returns the details of a landing whose checks failed.
+fn land_check_details(
+    run: &Slug,
+    onto: &str,
+    checks: &[FailedCheck],
+    on_target: Option<&[FailedCheck]>,
+) -> Value {
+    json!({
+        "subject": run.as_str(),
+        "onto": onto,
+        "checks": checks.iter().map(check_details).collect::<Vec<_>>(),
+        "base_fails": on_target.map(|failed| !failed.is_empty()),
+        "base_checks": on_target.unwrap_or_default().iter().map(check_details).collect::<Vec<_>>(),
+        "next": land_check_commands(run, onto, checks, on_target),
+    })
 }
 
 fn problem_details(problem: &TreeProblem) -> Value {

@@ -8,7 +8,7 @@ use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, Flaky
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
-use orch_core::run::{BaselineStatus, BranchMovePolicy, DoneWhen, PauseReason, RunOutcome, RunStatus};
+use orch_core::run::{BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus};
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
 use orch_core::worker::WorkerOutcome;
@@ -90,6 +90,7 @@ worded! {
     DoneWhen as "DoneWhen" of DoneWhen::ALL;
     EventKind as "EventKind" of EventKind::ALL;
     FlakyVerdict as "FlakyVerdict" of FlakyVerdict::ALL;
+    LandingManner as "LandingManner" of LandingManner::ALL;
     MessageKind as "MessageKind" of MessageKind::ALL;
     RunOutcome as "RunOutcome" of RunOutcome::ALL;
     BranchMovePolicy as "BranchMovePolicy" of BranchMovePolicy::ALL;

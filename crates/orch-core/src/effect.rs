@@ -78,10 +78,43 @@ pub struct LandingPlan {
     pub onto: String,
     /// Whether a part of the run may land.
     pub partial: bool,
+    /// How the run comes onto the branch.
+    pub mode: LandingMode,
     /// The agent that requested it.
     pub requested_by: Slug,
     /// The step of the target branch, once it is decided.
     pub step: Option<BranchStep>,
+}
+
+/// How a run comes onto the branch that it lands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LandingMode {
+    /// The branch moves if the run's checks pass.
+    Checked,
+    /// The branch moves without checks.
+    Unverified {
+        /// Why.
+        reason: String,
+    },
+    /// It was merged elsewhere; the landing is only recorded.
+    Pushed {
+        /// The commit with the run.
+        commit: CommitHash,
+        /// Why it counts although its files are not those that a merge makes, if so.
+        reason: Option<String>,
+    },
+}
+
+impl LandingMode {
+    /// Returns the reason that was given.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Checked => None,
+            Self::Unverified { reason } => Some(reason),
+            Self::Pushed { reason, .. } => reason.as_deref(),
+        }
+    }
 }
 
 /// One step of a branch.
@@ -97,7 +130,7 @@ impl LandingPlan {
     /// Returns whether both ask for the same landing.
     #[must_use]
     pub fn is_same_request(&self, other: &Self) -> bool {
-        (&self.onto, self.partial) == (&other.onto, other.partial)
+        (&self.onto, self.partial, &self.mode) == (&other.onto, other.partial, &other.mode)
     }
 }
 

@@ -23,6 +23,7 @@ mod merge;
 mod move_obstacle;
 mod name;
 mod program;
+mod recognised_merge;
 mod ref_health;
 mod ref_removal;
 mod reference;

@@ -19,6 +19,7 @@ pub fn describe_failure(error: &Error) -> Option<OperationFailure> {
                     | TreeRefusal::RequestAborted
                     // The verdict is recorded.
                     | TreeRefusal::ChecksFailed { .. }
+                    | TreeRefusal::LandChecksFailed { .. }
                     // Another operation failed, which has its own record.
                     | TreeRefusal::OperationFailed { .. }
             ))

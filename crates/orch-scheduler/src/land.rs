@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use orch_core::check::{CheckRun, CheckStage};
-use orch_core::effect::{Effect, EffectKey, EffectKind, LandingPlan};
+use orch_core::effect::{Effect, EffectKey, EffectKind, LandingMode, LandingPlan};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{EventId, RunId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal, TreeProblem, TreeRefusal};
-use orch_core::run::{Run, decide};
+use orch_core::run::{Run, RunLanding, decide};
 use orch_store::Transaction;
 use orch_store::table::{check_run, effect, event};
 
@@ -15,7 +15,9 @@ use super::lookup;
 use super::operation::Operation;
 use super::perform::complete_effect;
 use super::perform::effect_lease::request_effect;
-use super::run_repository::{branch_ref, branch_tip, open_repository, require_run_git, to_stored_commit};
+use super::run_repository::{
+    branch_ref, branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
 use super::task_outcome::{self, BoundedList, TaskOutcome};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
@@ -24,10 +26,31 @@ use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 pub struct LandRequest {
     /// The run.
     pub run: Option<Slug>,
-    /// The branch to land on.
-    pub onto: String,
+    /// The branch to land on; for a landing that is only recorded, the run's base branch when not given.
+    pub onto: Option<String>,
     /// Whether a part of the run may land.
     pub partial: bool,
+    /// How the run comes onto the branch.
+    pub manner: LandingChoice,
+}
+
+/// How a run is to come onto a branch.
+#[derive(Clone, Debug)]
+pub enum LandingChoice {
+    /// The branch moves if the run's checks pass.
+    Checked,
+    /// The branch moves without checks.
+    Unverified {
+        /// Why.
+        reason: String,
+    },
+    /// It was merged elsewhere; the landing is only recorded.
+    Pushed {
+        /// The revision with the run.
+        revision: String,
+        /// Why it counts although its files are not those that a merge makes.
+        reason: Option<String>,
+    },
 }
 
 /// The result of landing a run.
@@ -43,6 +66,8 @@ pub struct LandOutcome {
     pub from: Option<String>,
     /// Whether the run had landed before.
     pub already: bool,
+    /// The landing as the run records it.
+    pub landing: Option<RunLanding>,
     /// The run's checks on the merged tree, where there was something to merge.
     pub checks: Vec<CheckRun>,
     /// The tasks that are on the branch, oldest first.
@@ -69,12 +94,7 @@ pub fn land_run(
     who: &Slug,
     landing: &LandRequest,
 ) -> Result<Response<LandOutcome>, Error> {
-    let plan = LandingPlan {
-        onto: landing.onto.clone(),
-        partial: landing.partial,
-        requested_by: who.clone(),
-        step: None,
-    };
+    let plan = plan_landing(session, who, landing)?;
     if session.is_new_request(receipt)? {
         finish_other_landing(session, landing.run.as_ref(), &plan)?;
     }
@@ -83,7 +103,7 @@ pub fn land_run(
         |unit| {
             let run = unit.resolve_run(landing.run.as_ref())?;
             let prefix = format!("{}/", require_run_git(&run)?.branch_prefix);
-            if landing.onto.starts_with(&prefix) {
+            if plan.onto.starts_with(&prefix) {
                 let problem = ArgumentProblem::NotApplicable;
                 return Err(Refusal::Invalid { argument: "--onto", problem }.into());
             }
@@ -102,9 +122,40 @@ pub fn land_run(
         |session, intent| {
             let (run, since) = (RunId(intent[0]), EventId(intent[1]));
             complete_effect(session, EffectKey::of_run(EffectKind::Land, run))?;
-            load_land_outcome(session, run, since, &plan.onto)
+            load_land_outcome(session, run, since, &plan)
         },
     )
+}
+
+/// The landing that a request asks for.
+fn plan_landing(session: &mut Session, who: &Slug, landing: &LandRequest) -> Result<LandingPlan, Error> {
+    if let LandingChoice::Unverified { reason } | LandingChoice::Pushed { reason: Some(reason), .. } =
+        &landing.manner
+    {
+        let problem = ArgumentProblem::Empty;
+        if reason.trim().is_empty() {
+            return Err(Refusal::Invalid { argument: "--reason", problem }.into());
+        }
+    }
+    let run = session.read(|tx, _| lookup::find_run(tx, landing.run.as_ref()))?;
+    let git = require_run_git(&run)?;
+    let mode = match &landing.manner {
+        LandingChoice::Checked => LandingMode::Checked,
+        LandingChoice::Unverified { reason } => LandingMode::Unverified { reason: reason.clone() },
+        LandingChoice::Pushed { revision, reason } => {
+            let commit = open_repository(session, &run)?.resolve_commit(revision)?;
+            LandingMode::Pushed { commit: to_stored_commit(&commit), reason: reason.clone() }
+        }
+    };
+    let onto = landing.onto.clone().or_else(|| git.base_branch.clone());
+    let missing = Refusal::Invalid { argument: "--onto", problem: ArgumentProblem::Empty };
+    Ok(LandingPlan {
+        onto: onto.ok_or(missing)?,
+        partial: landing.partial,
+        mode,
+        requested_by: who.clone(),
+        step: None,
+    })
 }
 
 /// The pending landing of a run, which a process may be performing.
@@ -140,8 +191,9 @@ fn load_land_outcome(
     session: &mut Session,
     id: RunId,
     since: EventId,
-    onto: &str,
+    plan: &LandingPlan,
 ) -> Result<LandOutcome, Error> {
+    let onto = plan.onto.as_str();
     let (run, event, checks, lists) = session.read(|tx, _| {
         let run = lookup::load_run(tx, id)?;
         let event = last_landing(tx, id, onto)?;
@@ -149,20 +201,23 @@ fn load_land_outcome(
         Ok((run, event, checks, LandingLists::load(tx, id)?))
     })?;
     let repository = open_repository(session, &run)?;
-    let tip = branch_tip(&repository, &require_run_git(&run)?.branch)?;
-    let target = branch_tip(&repository, onto)?;
     let already = event.as_ref().is_none_or(|(event, _)| event.id <= since);
-    if already && !repository.is_ancestor(&tip, &target)? {
-        // Another process gave it up, or the branch was moved back at once.
-        return Err(TreeRefusal::WorktreeConflict {
-            tree: onto.to_owned(),
-            problem: TreeProblem::NotDescending {
-                base: to_stored_commit(&tip),
-                head: to_stored_commit(&target),
-            },
+    let target = match &plan.mode {
+        LandingMode::Pushed { commit, .. } => to_commit_id(commit)?,
+        LandingMode::Checked | LandingMode::Unverified { .. } => {
+            let tip = branch_tip(&repository, &require_run_git(&run)?.branch)?;
+            let target = branch_tip(&repository, onto)?;
+            if already && !repository.is_ancestor(&tip, &target)? {
+                // Another process gave it up, or the branch was moved back at once.
+                let problem = TreeProblem::NotDescending {
+                    base: to_stored_commit(&tip),
+                    head: to_stored_commit(&target),
+                };
+                return Err(TreeRefusal::WorktreeConflict { tree: onto.to_owned(), problem }.into());
+            }
+            target
         }
-        .into());
-    }
+    };
     let step = event.map(|(_, step)| step).filter(|step| step.to == target.as_str());
     // Where a later obstacle hides it, the commands of the answer name the repository instead.
     let checkout = repository.branch_checkout(&branch_ref(onto)?).unwrap_or_default();
@@ -170,7 +225,8 @@ fn load_land_outcome(
     Ok(LandOutcome {
         already,
         onto: onto.to_owned(),
-        from: step.as_ref().map(|step| step.from.clone()),
+        from: step.as_ref().and_then(|step| step.from.clone()),
+        landing: run.landing.clone().filter(|landing| landing.commit.as_str() == target.as_str()),
         checks: checks.into_iter().filter(|check| check.commit.as_str() == target.as_str()).collect(),
         commit: target.as_str().to_owned(),
         landed: lists.landed,
@@ -213,7 +269,7 @@ impl LandingLists {
 
 /// One step of the branch that was landed on.
 struct RecordedMove {
-    from: String,
+    from: Option<String>,
     to: String,
 }
 
@@ -226,8 +282,8 @@ fn last_landing(
     for event in event::last_of_kind(tx, run, EventKind::Landed)? {
         let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
         let text = |name: &str| data[name].as_str().map(str::to_owned);
-        if let (Some(from), Some(to), true) = (text("from"), text("commit"), data["onto"] == onto) {
-            return Ok(Some((event, RecordedMove { from, to })));
+        if let (Some(to), true) = (text("commit"), data["onto"] == onto) {
+            return Ok(Some((event, RecordedMove { from: text("from"), to })));
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::{AttemptName, EventId, RunId, Slug, ThreadId};
-use orch_core::run::Run;
+use orch_core::run::{LandingManner, Run};
 use orch_core::task::TaskState;
 use orch_core::time::Time;
 use orch_store::Transaction;
@@ -54,6 +54,10 @@ pub struct LandingRecord {
     pub onto: String,
     /// The commit of the branch after the landing.
     pub commit: String,
+    /// How.
+    pub manner: LandingManner,
+    /// Why it landed although its checks or its files do not say that it may, if so.
+    pub reason: Option<String>,
     /// The agent that requested it.
     pub by: Option<Slug>,
     /// When.
@@ -214,6 +218,10 @@ impl RunHistory {
         self.landings.push(LandingRecord {
             onto: text_field(&data, "onto").unwrap_or_default(),
             commit: text_field(&data, "commit").unwrap_or_default(),
+            manner: text_field(&data, "manner")
+                .and_then(|name| LandingManner::parse(&name))
+                .unwrap_or(LandingManner::Checked),
+            reason: text_field(&data, "reason"),
             by: event.agent.clone(),
             at: event.at,
         });

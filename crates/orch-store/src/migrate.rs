@@ -26,6 +26,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0008.sql"),
     include_str!("../migrations/sqlite/0009.sql"),
     include_str!("../migrations/sqlite/0010.sql"),
+    include_str!("../migrations/sqlite/0011.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

@@ -5,13 +5,15 @@ use std::path::Path;
 use orch_contract::CheckView;
 use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
 use orch_core::id::Slug;
+use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::shell;
 use orch_core::task::ChecksStatus;
-use orch_scheduler::land::{LandOutcome, LandRequest, land_run};
+use orch_scheduler::land::{LandOutcome, LandRequest, LandingChoice, land_run};
 use orch_scheduler::task_outcome::TaskOutcome;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::error::AppError;
 use crate::request::{Answer, Request, RequestKey};
 
 /// Merges the run's branch into another one.
@@ -21,10 +23,16 @@ pub struct LandRun {
     pub agent: Slug,
     /// The run; the only unfinished one when absent.
     pub run: Option<Slug>,
-    /// The branch to land on.
-    pub onto: String,
+    /// The branch to land on; it may be absent when the landing is only recorded.
+    pub onto: Option<String>,
     /// Lands although some tasks are not done.
     pub partial: bool,
+    /// Lands without checks.
+    pub no_verify: bool,
+    /// Records that the run landed with this revision.
+    pub pushed: Option<String>,
+    /// Why it lands without checks, or counts as landed with other files.
+    pub reason: Option<String>,
 }
 
 impl Request for LandRun {
@@ -32,8 +40,34 @@ impl Request for LandRun {
     type View = LandResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<LandResponse> {
-        let request = LandRequest { run: self.run.clone(), onto: self.onto.clone(), partial: self.partial };
+        let request = LandRequest {
+            run: self.run.clone(),
+            onto: self.onto.clone(),
+            partial: self.partial,
+            manner: self.landing_choice()?,
+        };
         app.change(key, land_response, |session, receipt| land_run(session, receipt, &self.agent, &request))
+    }
+}
+
+impl LandRun {
+    fn landing_choice(&self) -> Result<LandingChoice, AppError> {
+        let empty = |argument| AppError::from(Refusal::Invalid { argument, problem: ArgumentProblem::Empty });
+        if self.onto.is_none() && self.pushed.is_none() {
+            return Err(empty("--onto"));
+        }
+        match (&self.pushed, self.no_verify, &self.reason) {
+            (Some(revision), false, reason) => {
+                Ok(LandingChoice::Pushed { revision: revision.clone(), reason: reason.clone() })
+            }
+            (None, true, Some(reason)) => Ok(LandingChoice::Unverified { reason: reason.clone() }),
+            (None, true, None) => Err(empty("--reason")),
+            (None, false, None) => Ok(LandingChoice::Checked),
+            (Some(_), true, _) | (None, false, Some(_)) => {
+                let argument = if self.no_verify { "--no-verify" } else { "--reason" };
+                Err(Refusal::Invalid { argument, problem: ArgumentProblem::NotApplicable }.into())
+            }
+        }
     }
 }
 
@@ -45,6 +79,8 @@ pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
         commit: outcome.commit.clone(),
         from_commit: outcome.from.clone(),
         already: outcome.already,
+        manner: outcome.landing.as_ref().map(|landing| landing.manner.into()),
+        reason: outcome.landing.as_ref().and_then(|landing| landing.reason.clone()),
         checks: outcome.checks.iter().map(CheckView::from_check).collect(),
         landed: outcome.landed.first.iter().map(landed_task).collect(),
         landed_total: outcome.landed.total,

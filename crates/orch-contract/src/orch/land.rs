@@ -1,5 +1,6 @@
 //! The response of `orch land`.
 
+use orch_core::run::LandingManner;
 use orch_core::task::{ChecksStatus, TaskState};
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,11 @@ pub struct LandResponse {
     pub from_commit: Option<String>,
     /// Whether the target branch contained the run already.
     pub already: bool,
-    /// The run's checks on the merge, in order; empty for a fast-forward.
+    /// How it landed: under its checks, without them, or by a merge made elsewhere; null if that is not recorded.
+    pub manner: Option<WireWord<LandingManner>>,
+    /// Why it landed although its checks or its files do not say that it may.
+    pub reason: Option<String>,
+    /// The run's checks on the commit, in order; empty if they had passed on it before.
     pub checks: Vec<CheckView>,
     /// The landed tasks.
     pub landed: Vec<LandedTask>,

@@ -23,6 +23,8 @@ named_enum! {
         Land = "land",
         /// The tip of the run's branch after others advanced it.
         Branch = "branch",
+        /// The branch that the run lands on, alone.
+        Target = "target",
     }
 }
 

@@ -213,6 +213,37 @@ pub enum TreeRefusal {
         /// The branch.
         branch: String,
     },
+    /// Checks did not pass on the merge of the run's branch with the branch that it should land on.
+    LandChecksFailed {
+        /// The run.
+        run: Slug,
+        /// The target branch.
+        onto: String,
+        /// The checks that did not pass.
+        checks: Vec<FailedCheck>,
+        /// Those of them that do not pass on the target branch alone; `None` if that could not be found out.
+        on_target: Option<Vec<FailedCheck>>,
+    },
+    /// A commit of a task that is done is not on the run's branch.
+    MergedWorkMissing {
+        /// The run.
+        run: Slug,
+        /// The run's branch.
+        branch: String,
+        /// The task.
+        task: TaskName,
+        /// The commit at which the branch had the task.
+        commit: CommitHash,
+        /// The commit of the branch.
+        tip: CommitHash,
+    },
+    /// The files of a commit are not those that merging the run's branch makes.
+    LandingDiffers {
+        /// The run.
+        run: Slug,
+        /// The commit.
+        commit: CommitHash,
+    },
     /// Tasks of the run are not done.
     RunIncomplete {
         /// The run.
@@ -311,6 +342,15 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::NothingToAdopt { branch, .. } => {
             format!("Branch {branch} does not exist, so there is nothing to adopt.")
         }
+        TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
+            land_checks_sentence(run, onto, checks, on_target.as_deref())
+        }
+        TreeRefusal::MergedWorkMissing { branch, task, commit, tip, .. } => {
+            format!("Branch {branch} is at {tip}, which lacks the work of {task}, merged at {commit}.")
+        }
+        TreeRefusal::LandingDiffers { run, commit } => {
+            format!("The files of {commit} are not those that merging the branch of run {run} makes.")
+        }
         TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
             format!("Run {run} is incomplete: it has no tasks.")
         }
@@ -397,6 +437,26 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
             abbreviated_list(paths, paths.len())
         ),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
+    }
+}
+
+fn land_checks_sentence(
+    run: &Slug,
+    onto: &str,
+    checks: &[FailedCheck],
+    on_target: Option<&[FailedCheck]>,
+) -> String {
+    let sentences: Vec<String> = checks.iter().map(failed_check_sentence).collect();
+    let onto = escape::escape_name(onto);
+    let text = format!("Checks of {run} merged with {onto} failed: {}", sentences.join(" "));
+    match on_target {
+        Some([]) => format!("{text} On {onto} alone they pass."),
+        Some(failed) if failed.len() == checks.len() => format!("{text} They fail on {onto} alone too."),
+        Some(failed) => {
+            let commands: Vec<String> = failed.iter().map(|check| format!("`{}`", check.command)).collect();
+            format!("{text} On {onto} alone these fail too: {}.", commands.join(", "))
+        }
+        None => text,
     }
 }
 

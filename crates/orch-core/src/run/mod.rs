@@ -4,10 +4,12 @@ pub mod branch;
 pub mod budget;
 pub mod decide;
 pub mod git;
+pub mod landing;
 pub mod state;
 
 pub use budget::Budget;
 pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, ResourceUsage, RunGit};
+pub use landing::{LandingManner, RunLanding};
 pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
 
 use crate::check::{CheckIdentity, FlakyVerdict};
@@ -196,4 +198,6 @@ pub struct Run {
     pub created_at: Time,
     /// When it or one of its tasks last changed.
     pub updated_at: Time,
+    /// Its last landing.
+    pub landing: Option<RunLanding>,
 }

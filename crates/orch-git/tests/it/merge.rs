@@ -189,3 +189,57 @@ fn our_identity_is_used_only_if_the_user_has_none() {
     let repository = fixture.repository();
     repository.create_ref(&RefName::from_branch_name("orch/run/main").unwrap(), &one).unwrap();
 }
+
+#[test]
+fn a_merge_that_was_made_elsewhere_is_recognised() {
+    let fixture = GitFixture::new();
+    commit_on_branch(&fixture, "topic", &[("b.txt", "one\n")]);
+    fixture.git(["switch", "--quiet", "topic"]);
+    fixture.write("c.txt", "two\n");
+    let tip = fixture.commit("second");
+    fixture.git(["switch", "--quiet", "main"]);
+    let start = fixture.head();
+    fixture.write("theirs.txt", "theirs\n");
+    let theirs = fixture.commit("theirs");
+    let repository = fixture.repository();
+    let on = |base: &CommitId, commands: &[&[&str]]| {
+        fixture.git(["switch", "--quiet", "--detach", base.as_str()]);
+        for words in commands {
+            if let ["write", path, content] = words {
+                fixture.write(path, content);
+                fixture.git(["add", "--all"]);
+            } else {
+                fixture.git(*words);
+            }
+        }
+        fixture.head()
+    };
+    let (squash, commit) =
+        (&["merge", "--squash", "--quiet", "topic"][..], &["commit", "--quiet", "-m", "x"][..]);
+    let merge = &["merge", "--no-ff", "--quiet", "-m", "x", "topic"][..];
+    let (later, edit) = (&["write", "later.txt", "later\n"][..], &["write", "b.txt", "edited\n"][..]);
+    let rebased = {
+        fixture.git(["switch", "--quiet", "--create", "rebased", "topic"]);
+        fixture.git(["rebase", "--quiet", "main"]);
+        fixture.head()
+    };
+    for (name, result, expected) in [
+        ("fast-forward", tip.clone(), true),
+        ("fast-forward and more", on(&tip, &[later, commit]), true),
+        ("merge", on(&theirs, &[merge]), true),
+        ("merge and more", on(&theirs, &[merge, later, commit]), true),
+        ("squash", on(&theirs, &[squash, commit]), true),
+        ("squash at the start", on(&start, &[squash, commit]), true),
+        ("rebase", rebased, true),
+        ("nothing", theirs.clone(), false),
+        ("an edited squash", on(&theirs, &[squash, edit, commit]), false),
+        ("a squash with more", on(&theirs, &[squash, later, commit]), false),
+        (
+            "a merge of nothing",
+            on(&theirs, &[&["merge", "--quiet", "-s", "ours", "-m", "x", "topic"]]),
+            false,
+        ),
+    ] {
+        assert_eq!(repository.recognises_merge(&result, &tip).unwrap(), expected, "{name}");
+    }
+}

@@ -4,18 +4,18 @@
 //! A refused landing is given up, so that nothing lands later without being asked for again.
 
 use orch_core::check::{CheckStage, CheckState, ChecksVerdict};
-use orch_core::effect::{BranchStep, Effect, EffectKey, EffectKind, LandingPlan};
+use orch_core::effect::{BranchStep, Effect, EffectKey, EffectKind, LandingMode, LandingPlan};
 use orch_core::escape;
 use orch_core::event::{EventKind, EventSubject};
-use orch_core::id::AttemptId;
-use orch_core::refusal::TreeRefusal;
-use orch_core::run::{DoneWhen, Run};
-use orch_core::task::TaskState;
+use orch_core::id::{AttemptId, CommitHash, TaskName};
+use orch_core::refusal::{FailedCheck, TreeRefusal};
+use orch_core::run::{DoneWhen, LandingManner, Run, RunLanding};
+use orch_core::task::{ChecksStatus, TaskState};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{attempt, check_run, worktree};
+use orch_store::table::{attempt, check_run, run as run_table, worktree};
 
-use super::checks::{self, CheckSubject};
+use super::checks::{self, CheckReport, CheckSubject};
 use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::integrate;
 use super::merge::{MOVES_MAX, TrackedBranch};
@@ -23,6 +23,7 @@ use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit};
+use crate::task_outcome;
 use orch_git::{CommitId, CommitRelation, GitError, MergeOutcome, Repository};
 use orch_inbox::{Error, Session};
 
@@ -68,12 +69,18 @@ impl<'a> Landing<'a> {
             Some(tip) => tip,
             None => require_checked_tip(session, run.id, repository)?,
         };
+        let merged = MergedWork::load(session, run)?;
+        merged.require_contained(repository, run, &tip)?;
+        if let LandingMode::Pushed { commit, .. } = &self.plan.mode {
+            let commit = to_commit_id(commit)?;
+            return self.land_pushed(session, &tip, &commit, merged.tasks);
+        }
         for _ in 0..MOVES_MAX {
             let target = self.target()?;
-            if let Some(step) = &self.plan.step {
+            if let Some(step) = self.plan.step.clone() {
                 if repository.is_ancestor(&to_commit_id(&step.to)?, &target.tip)? {
                     repository.flush()?;
-                    return self.record_landing(session);
+                    return self.record_landing(session, &step.to, Some(&step.from), merged.tasks);
                 }
                 self.undo_step()?;
             }
@@ -83,16 +90,16 @@ impl<'a> Landing<'a> {
                 CommitRelation::Diverged => merge_onto(repository, run, &self.plan, &target.tip, &tip)?,
             };
             target.check_advance(&to)?;
-            if to != tip {
-                check_landing(session, run, &to, &self.plan.onto)?;
+            if self.plan.mode == LandingMode::Checked && (to != tip || !merged.is_judged(&tip)) {
+                self.check_landing(session, &to, &target.tip)?;
             }
-            self.record_step(session, &target.tip, &to)?;
+            let step = self.record_step(session, &target.tip, &to)?;
             // After a power loss, the target branch must never name a commit that is missing.
             repository.flush()?;
             match target.advance(&to) {
                 Ok(()) => {
                     repository.flush()?;
-                    return self.record_landing(session);
+                    return self.record_landing(session, &step.to, Some(&step.from), merged.tasks);
                 }
                 // Another process moved the target branch.
                 Err(GitError::RefMoved { found: Some(_), .. }) => {}
@@ -100,6 +107,72 @@ impl<'a> Landing<'a> {
             }
         }
         Err(GitError::Busy.into())
+    }
+
+    /// Records a landing that was made elsewhere; `false` if it is recorded already.
+    fn land_pushed(
+        &self,
+        session: &mut Session,
+        tip: &CommitId,
+        commit: &CommitId,
+        tasks: i64,
+    ) -> Result<bool, Error> {
+        let commit_hash = to_stored_commit(commit);
+        let is_known = self.run.landing.as_ref().is_some_and(|landing| {
+            (&landing.commit, &landing.onto) == (&commit_hash, &self.plan.onto) && landing.tasks == tasks
+        });
+        if is_known {
+            return Ok(false);
+        }
+        if self.plan.mode.reason().is_none() && !self.repository.recognises_merge(commit, tip)? {
+            let run = self.run.name.clone();
+            return Err(TreeRefusal::LandingDiffers { run, commit: commit_hash }.into());
+        }
+        self.repository.flush()?;
+        self.record_landing(session, &commit_hash, None, tasks)
+    }
+
+    /// Runs the run's checks on what is to land; where they fail, also on the target branch alone.
+    fn check_landing(&self, session: &mut Session, to: &CommitId, target: &CommitId) -> Result<(), Error> {
+        let run = self.run;
+        let specs = checks::check_specs(&run.rules.verify, &[]);
+        if specs.is_empty() {
+            return Ok(());
+        }
+        let at = to_stored_commit(to);
+        let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at };
+        let report = checks::run_checks(session, &subject, &specs)?;
+        session.write(WriteDurability::Power, |tx, _| {
+            check_run::clear_run(tx, run.id, CheckStage::Land)?;
+            report.save(tx).map(TxEnd::Commit)
+        })?;
+        let on_target = match report.verdict() {
+            ChecksVerdict::Good => return Ok(()),
+            ChecksVerdict::Bad => self.check_target(session, target, &report)?,
+            ChecksVerdict::Unknown => None,
+        };
+        let (run, onto) = (run.name.clone(), self.plan.onto.clone());
+        Err(TreeRefusal::LandChecksFailed { run, onto, checks: report.failed_checks(), on_target }.into())
+    }
+
+    /// Runs the checks that failed on the target branch alone; `None` where they could not run there.
+    fn check_target(
+        &self,
+        session: &mut Session,
+        target: &CommitId,
+        failed: &CheckReport,
+    ) -> Result<Option<Vec<FailedCheck>>, Error> {
+        let run = self.run;
+        let commands: Vec<String> = failed.failed_checks().into_iter().map(|check| check.command).collect();
+        let at = to_stored_commit(target);
+        let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at };
+        let report = checks::run_checks(session, &subject, &checks::check_specs(&commands, &[]))?;
+        session.write(WriteDurability::Power, |tx, _| {
+            check_run::clear_run(tx, run.id, CheckStage::Target)?;
+            report.save(tx).map(TxEnd::Commit)
+        })?;
+        let is_known = report.verdict() != ChecksVerdict::Unknown;
+        Ok(is_known.then(|| report.failed_checks()))
     }
 
     /// The target branch at its present commit.
@@ -120,32 +193,124 @@ impl<'a> Landing<'a> {
     }
 
     /// Records the step of the target branch before it is taken.
-    fn record_step(&mut self, session: &mut Session, from: &CommitId, to: &CommitId) -> Result<(), Error> {
-        self.plan.step = Some(BranchStep { from: to_stored_commit(from), to: to_stored_commit(to) });
+    fn record_step(
+        &mut self,
+        session: &mut Session,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<BranchStep, Error> {
+        let step = BranchStep { from: to_stored_commit(from), to: to_stored_commit(to) };
+        self.plan.step = Some(step.clone());
         let recorded = Effect::LandRun(Some(self.plan.clone()));
         session.write(WriteDurability::Power, |tx, _| {
             self.lease.record_progress(tx, &recorded).map(TxEnd::Commit)
-        })
+        })?;
+        Ok(step)
     }
 
-    /// Records that the target branch has moved.
-    fn record_landing(&self, session: &mut Session) -> Result<bool, Error> {
+    /// Records that the run is on the target branch.
+    fn record_landing(
+        &self,
+        session: &mut Session,
+        commit: &CommitHash,
+        from: Option<&CommitHash>,
+        tasks: i64,
+    ) -> Result<bool, Error> {
         let (plan, lease) = (&self.plan, self.lease);
-        let Some(step) = &plan.step else { return Ok(false) };
+        let manner = match &plan.mode {
+            LandingMode::Checked => LandingManner::Checked,
+            LandingMode::Unverified { .. } => LandingManner::Unverified,
+            LandingMode::Pushed { .. } => LandingManner::Pushed,
+        };
         tool_transaction(session, |unit| {
             if !lease.complete(unit.tx)? {
                 return Ok(true);
             }
-            let data = vec![
+            let mut data = vec![
                 ("onto", plan.onto.as_str().into()),
-                ("commit", step.to.as_str().into()),
-                ("from", step.from.as_str().into()),
+                ("commit", commit.as_str().into()),
                 ("partial", plan.partial.into()),
+                ("manner", manner.name().into()),
             ];
+            data.extend(from.map(|from| ("from", from.as_str().into())));
+            data.extend(plan.mode.reason().map(|reason| ("reason", reason.into())));
             let about = EventSubject::of_run(lease.run);
             unit.append_event(EventKind::Landed, about, Some(plan.requested_by.clone()), data)?;
+            let landing = RunLanding {
+                onto: plan.onto.clone(),
+                commit: commit.clone(),
+                manner,
+                reason: plan.mode.reason().map(str::to_owned),
+                partial: plan.partial,
+                tasks,
+                by: plan.requested_by.clone(),
+                at: unit.now,
+            };
+            run_table::save_landing(unit.tx, lease.run, &landing)?;
             Ok(true)
         })
+    }
+}
+
+/// What the store says is on the run's branch.
+struct MergedWork {
+    /// How many tasks are on the branch.
+    tasks: i64,
+    /// The commit at which the branch got each of them.
+    commits: Vec<(TaskName, CommitId)>,
+    /// Of these, the commits that checks passed on, or that the lead accepted without.
+    judged: Vec<CommitId>,
+}
+
+impl MergedWork {
+    fn load(session: &mut Session, run: &Run) -> Result<Self, Error> {
+        let mut merged = Self { tasks: 0, commits: Vec::new(), judged: Vec::new() };
+        session.read(|tx, _| {
+            task_outcome::for_each_task(tx, run.id, |outcome| {
+                let commit = outcome.tree.as_ref().and_then(|tree| tree.merged.as_ref());
+                let Some(commit) = commit.filter(|_| outcome.is_merged()) else { return };
+                let Some(commit) = CommitId::parse(commit.as_str()) else { return };
+                let status = outcome.attempt.as_ref().map(|attempt| attempt.checks);
+                if matches!(status, Some(ChecksStatus::Passed | ChecksStatus::Overridden)) {
+                    merged.judged.push(commit.clone());
+                }
+                merged.tasks += 1;
+                merged.commits.push((outcome.task.name, commit));
+            })?;
+            // Where others advanced the branch, its checks have run there.
+            let ran = check_run::list_by_stage(tx, run.id, CheckStage::Branch)?;
+            if ran.iter().all(|check| check.state == CheckState::Passed) {
+                merged.judged.extend(ran.first().and_then(|check| CommitId::parse(check.commit.as_str())));
+            }
+            Ok(())
+        })?;
+        Ok(merged)
+    }
+
+    /// Returns whether the branch got its newest task with this commit, and that was judged.
+    fn is_judged(&self, tip: &CommitId) -> bool {
+        self.judged.contains(tip)
+    }
+
+    /// Refuses to land a branch that lacks a commit which the answer would list.
+    fn require_contained(&self, repository: &Repository, run: &Run, tip: &CommitId) -> Result<(), Error> {
+        let all: Vec<CommitId> = self.commits.iter().map(|(_, commit)| commit.clone()).collect();
+        if repository.contains_all(tip, &all).unwrap_or(false) {
+            return Ok(());
+        }
+        for (task, commit) in &self.commits {
+            if !repository.is_ancestor(commit, tip).unwrap_or(false) {
+                return Err(TreeRefusal::MergedWorkMissing {
+                    run: run.name.clone(),
+                    branch: require_run_git(run)?.branch.clone(),
+                    task: task.clone(),
+                    commit: to_stored_commit(commit),
+                    tip: to_stored_commit(tip),
+                }
+                .into());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -168,26 +333,6 @@ fn merge_onto(
             Err(TreeRefusal::LandConflict { onto: plan.onto.clone(), branch: branch.clone(), files }.into())
         }
     }
-}
-
-/// Runs the run's checks on the merged tree.
-fn check_landing(session: &mut Session, run: &Run, at: &CommitId, onto: &str) -> Result<(), Error> {
-    let specs = checks::check_specs(&run.rules.verify, &[]);
-    if specs.is_empty() {
-        return Ok(());
-    }
-    let at = to_stored_commit(at);
-    let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at };
-    let report = checks::run_checks(session, &subject, &specs)?;
-    session.write(WriteDurability::Power, |tx, _| {
-        check_run::clear_run(tx, run.id, CheckStage::Land)?;
-        report.save(tx).map(TxEnd::Commit)
-    })?;
-    if report.verdict() == ChecksVerdict::Good {
-        return Ok(());
-    }
-    let subject = format!("{} merged with {onto}", run.name);
-    Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
 }
 
 /// Merges accepted attempts into the run's branch, in a run whose tasks are done before they are merged.

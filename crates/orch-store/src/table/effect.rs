@@ -1,10 +1,12 @@
 //! Pending effects: operations outside the store, each with the lease of the process that performs it.
 
 use orch_core::effect::{
-    BranchStep, Effect, EffectHolder, EffectKey, EffectKind, LandingPlan, PendingEffect, RecordedMerge,
+    BranchStep, Effect, EffectHolder, EffectKey, EffectKind, LandingMode, LandingPlan, PendingEffect,
+    RecordedMerge,
 };
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
 use orch_core::operation_failure::{OperationFailure, OperationFaultCause, OperationRetries};
+use orch_core::run::LandingManner;
 use orch_core::time::Time;
 use serde_json::{Value, json};
 
@@ -172,6 +174,12 @@ fn payload_text(effect: &Effect) -> Option<String> {
             let text = json!({
                 "onto": landing.onto,
                 "partial": landing.partial,
+                "mode": mode_text(&landing.mode),
+                "reason": landing.mode.reason(),
+                "pushed": match &landing.mode {
+                    LandingMode::Pushed { commit, .. } => Some(commit.as_str()),
+                    LandingMode::Checked | LandingMode::Unverified { .. } => None,
+                },
                 "who": landing.requested_by.as_str(),
                 "from": step.map(|step| step.from.as_str()),
                 "to": step.map(|step| step.to.as_str()),
@@ -193,8 +201,32 @@ fn landing_from_json(value: &Value) -> Option<LandingPlan> {
     Some(LandingPlan {
         onto: value["onto"].as_str()?.to_owned(),
         partial: value["partial"].as_bool()?,
+        mode: mode_from_json(value)?,
         requested_by: Slug::from_stored(value["who"].as_str()?.to_owned()),
         step: step.map(|(from, to)| BranchStep { from, to }),
+    })
+}
+
+fn mode_text(mode: &LandingMode) -> &'static str {
+    match mode {
+        LandingMode::Checked => LandingManner::Checked.name(),
+        LandingMode::Unverified { .. } => LandingManner::Unverified.name(),
+        LandingMode::Pushed { .. } => LandingManner::Pushed.name(),
+    }
+}
+
+/// Reads how a run lands; an older program wrote nothing about it.
+fn mode_from_json(value: &Value) -> Option<LandingMode> {
+    let reason = value["reason"].as_str().map(str::to_owned);
+    Some(match value["mode"].as_str().map(LandingManner::parse) {
+        None => LandingMode::Checked,
+        Some(manner) => match manner? {
+            LandingManner::Checked => LandingMode::Checked,
+            LandingManner::Unverified => LandingMode::Unverified { reason: reason? },
+            LandingManner::Pushed => {
+                LandingMode::Pushed { commit: commit_from_json(&value["pushed"])?, reason }
+            }
+        },
     })
 }
 
@@ -355,6 +387,7 @@ mod tests {
         let landing = LandingPlan {
             onto: "main".to_owned(),
             partial: true,
+            mode: LandingMode::Checked,
             requested_by: Slug::from_stored("lead".to_owned()),
             step: None,
         };
@@ -370,6 +403,14 @@ mod tests {
             Effect::ClearWorktree { attempt, park: false },
             Effect::RestoreWorktree { attempt, to: Some("/w".to_owned()) },
             Effect::LandRun(Some(landing.clone())),
+            Effect::LandRun(Some(LandingPlan {
+                mode: LandingMode::Unverified { reason: "urgent".to_owned() },
+                ..landing.clone()
+            })),
+            Effect::LandRun(Some(LandingPlan {
+                mode: LandingMode::Pushed { commit: commit("5"), reason: Some("squashed".to_owned()) },
+                ..landing.clone()
+            })),
             Effect::LandRun(Some(LandingPlan { step, ..landing })),
             Effect::SweepWorktrees,
             Effect::RemoveRun { requested_by: name() },

@@ -4,10 +4,11 @@ use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
 use orch_core::run::{
-    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, DoneWhen, PauseReason, Policy, ResourceUsage,
-    Run, RunGit, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
+    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, DoneWhen, LandingManner, PauseReason, Policy,
+    ResourceUsage, Run, RunGit, RunLanding, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
 };
 use orch_core::time::{Time, TimeSpan};
+use serde_json::{Value, json};
 
 use super::{
     count_column, count_or_null, list_column as texts, list_text, name_column, require_present, slug_column,
@@ -27,7 +28,7 @@ macro_rules! select {
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
             check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
-            branch_tip, branch_seen, on_branch_move, trailers, run_hooks FROM run ",
+            branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing FROM run ",
             $rest
         )
     };
@@ -52,6 +53,7 @@ statements! {
         check_cache = $17, setup_key = $18, setup_may_change = $19,
         on_branch_move = $20, trailers = $21, run_hooks = $22 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
+    const SAVE_LANDING = "UPDATE run SET landing = $2 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
     const LOAD = select!("WHERE id = $1");
     const NAMED = select!("WHERE name = $1");
@@ -113,6 +115,7 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
         spent: ResourceUsage { cost_micros: row.int(45)?, tokens: row.int(46)?, attempts: row.int(47)? },
         ground: git_from_row(row)?,
         faults: count_column(row, 44)?,
+        landing: row.text_or_null(63)?.and_then(|text| landing_from_text(&text)),
         counts,
         keys_made: count_column(row, 16)?,
         created_at: time_column(row, 17)?,
@@ -266,6 +269,36 @@ pub fn save_rules(
         i64::from(rules.run_hooks).into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
+}
+
+/// Records the last landing of a run.
+pub fn save_landing(tx: &mut Transaction<'_>, id: RunId, landing: &RunLanding) -> Result<(), Fault> {
+    let text = json!({
+        "onto": landing.onto,
+        "commit": landing.commit.as_str(),
+        "manner": landing.manner.name(),
+        "reason": landing.reason,
+        "partial": landing.partial,
+        "tasks": landing.tasks,
+        "by": landing.by.as_str(),
+        "at": landing.at.0,
+    });
+    tx.execute(SAVE_LANDING, &[id.0.into(), text.to_string().as_str().into()]).map(|_| ())
+}
+
+/// Reads a landing; an unreadable one is treated as none.
+fn landing_from_text(text: &str) -> Option<RunLanding> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(RunLanding {
+        onto: value["onto"].as_str()?.to_owned(),
+        commit: CommitHash::from_stored(value["commit"].as_str()?.to_owned()),
+        manner: LandingManner::parse(value["manner"].as_str()?)?,
+        reason: value["reason"].as_str().map(str::to_owned),
+        partial: value["partial"].as_bool()?,
+        tasks: value["tasks"].as_i64()?,
+        by: Slug::from_stored(value["by"].as_str()?.to_owned()),
+        at: Time(value["at"].as_i64()?),
+    })
 }
 
 /// Adds to the usage of a run.

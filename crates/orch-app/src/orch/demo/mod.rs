@@ -141,7 +141,15 @@ impl DrivenDemo {
             return Err(ErrorView::new(ErrorCode::RunIncomplete, message).with_hint(hint).into());
         }
         let named = || Some(run.clone());
-        let landing = LandRun { agent: lead, run: named(), onto: "main".to_owned(), partial: false };
+        let landing = LandRun {
+            agent: lead,
+            run: named(),
+            onto: Some("main".to_owned()),
+            partial: false,
+            no_verify: false,
+            pushed: None,
+            reason: None,
+        };
         let land = app.answer(&landing, None)?.data;
         Ok(DemoOutcome::Complete(Box::new(DemoEnd {
             folder: folder.path().display().to_string(),

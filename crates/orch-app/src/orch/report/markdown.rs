@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use orch_contract::UtcTimestamp;
-use orch_core::run::{RunOutcome, RunState, RunStatus};
+use orch_core::run::{LandingManner, RunOutcome, RunState, RunStatus};
 use orch_core::shell;
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_scheduler::report::{AskedQuestion, NotableEvent, RunReport};
@@ -20,6 +20,7 @@ const GOAL_LINES_MAX: usize = 40;
 /// Renders the whole page.
 pub(super) fn render_report(report: &RunReport) -> String {
     let mut page = MarkdownPage::default();
+    write_overrides(&mut page, report);
     write_header(&mut page, report);
     write_landed(&mut page, report);
     page.write_list("Done", &report.done, done_line);
@@ -72,6 +73,20 @@ impl MarkdownPage {
         if rest > 0 {
             self.write_line(&format!("- … and {rest} more"));
         }
+    }
+}
+
+/// Writes the landings that a person must know about before all else: those without checks, or with other files.
+fn write_overrides(page: &mut MarkdownPage, report: &RunReport) {
+    for landing in &report.landings.first {
+        let Some(reason) = &landing.reason else { continue };
+        let what = match landing.manner {
+            LandingManner::Checked | LandingManner::Unverified => "Landed without checks",
+            LandingManner::Pushed => "Recorded as landed with other files than a merge makes",
+        };
+        let by = landing.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let onto = code_span(&landing.onto);
+        page.write_line(&format!("> **{what}** on {onto}{by}: {}\n", escape_inline(reason)));
     }
 }
 
@@ -131,8 +146,13 @@ fn write_landed(page: &mut MarkdownPage, report: &RunReport) {
     }
     page.write_list("Landed", &report.landings, |one| {
         let by = one.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let how = match one.manner {
+            LandingManner::Checked => "",
+            LandingManner::Unverified => ", without checks",
+            LandingManner::Pushed => ", merged elsewhere",
+        };
         format!(
-            "on {} at {}, {}{by}",
+            "on {} at {}, {}{by}{how}",
             code_span(&one.onto),
             code_span(short_commit(&one.commit)),
             UtcTimestamp(one.at)

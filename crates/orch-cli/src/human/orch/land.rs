@@ -1,6 +1,7 @@
 //! Text for a landing: what landed and what did not.
 
 use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
+use orch_core::run::LandingManner;
 use orch_core::task::ChecksStatus;
 
 use super::judgement::write_check;
@@ -49,6 +50,14 @@ pub(super) fn write_headline(paper: &mut TextPage, answer: &LandResponse) {
     }
     for one in &answer.checks {
         write_check(paper, one);
+    }
+    if let Some(reason) = &answer.reason {
+        let what = match answer.manner.map(|manner| manner.0) {
+            Some(LandingManner::Pushed) => "Its files are not those that a merge makes",
+            Some(LandingManner::Checked | LandingManner::Unverified) | None => "No checks ran",
+        };
+        let text = format!("{what}: {}", escape_controls(reason));
+        paper.write_line(paper.painter().paint_text(TextTone::Attention, &text));
     }
 }
 

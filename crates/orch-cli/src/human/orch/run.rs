@@ -3,10 +3,10 @@
 use orch_contract::orch::run::{
     RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse,
 };
-use orch_contract::run::{RunPauseView, RunProgress};
+use orch_contract::run::{RunLandingView, RunPauseView, RunProgress};
 use orch_contract::{RunView, WireWord};
 use orch_core::escape;
-use orch_core::run::{RunOutcome, RunStatus};
+use orch_core::run::{LandingManner, RunOutcome, RunStatus};
 use orch_core::shell;
 use orch_core::time::TimeSpan;
 
@@ -40,6 +40,28 @@ pub(super) fn write_run_header(
     }
 }
 
+/// Writes the last landing of a run, if it has landed.
+pub(super) fn write_landing(paper: &mut TextPage, landed: Option<&RunLandingView>) {
+    let Some(landed) = landed else { return };
+    let commit = &landed.commit[..landed.commit.len().min(10)];
+    let part = if landed.complete { "" } else { " in part" };
+    let line = format!(
+        "  landed{part} on {} at {commit}, {} by {}",
+        escape_controls(&landed.branch),
+        paper.relative_time(landed.at),
+        escape_controls(&landed.by)
+    );
+    paper.write_note(&line);
+    if let Some(reason) = &landed.reason {
+        let what = match landed.manner.0 {
+            LandingManner::Checked | LandingManner::Unverified => "without checks",
+            LandingManner::Pushed => "with other files than a merge makes",
+        };
+        let text = format!("  {what}: {}", escape_controls(reason));
+        paper.write_line(paper.painter().paint_text(TextTone::Attention, &text));
+    }
+}
+
 /// Draws a progress bar: `[████░░░░] 3 of 8 done`.
 pub(super) fn progress_bar(paper: &TextPage, progress: RunProgress) -> String {
     const WIDTH: i64 = 24;
@@ -58,6 +80,7 @@ pub(super) fn progress_bar(paper: &TextPage, progress: RunProgress) -> String {
 /// Writes a run with its policy.
 fn write_full_run(paper: &mut TextPage, run: &RunView) {
     write_run_header(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+    write_landing(paper, run.landed.as_ref());
     if let Some(goal) = &run.goal {
         paper.write_block(goal, 2);
     }

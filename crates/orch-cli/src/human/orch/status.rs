@@ -9,7 +9,7 @@ use orch_core::time::TimeSpan;
 
 use super::blocked::write_question;
 use super::counted_noun;
-use super::run::{progress_bar, write_run_header};
+use super::run::{progress_bar, write_landing, write_run_header};
 use super::state;
 use super::task::{TaskLine, write_task_table};
 use crate::human::time::fine_span;
@@ -39,6 +39,7 @@ pub(super) fn write_overview(paper: &mut TextPage, status: &StatusResponse) {
 pub(super) fn write_progress(paper: &mut TextPage, status: &StatusResponse) {
     let run = &status.run;
     write_run_header(paper, &run.id, &run.title, (run.state, run.outcome), run.pause.as_ref());
+    write_landing(paper, run.landed.as_ref());
     if status.progress.total > 0 {
         let eta = status.eta_ms.map(|eta| format!(", {}", remaining_time(TimeSpan(eta)))).unwrap_or_default();
         let bar = progress_bar(paper, status.progress);
@@ -206,7 +207,8 @@ fn next_commands(status: &StatusResponse) -> Vec<String> {
         commands.push(format!("orch wait --run {run}"));
     }
     if status.run.state.0 == RunStatus::Finished {
-        let done = status.progress.done > 0 && status.run.done_when.0 == DoneWhen::Integrated;
+        let has_landed = status.run.landed.as_ref().is_some_and(|landed| landed.complete);
+        let done = status.progress.done > 0 && status.run.done_when.0 == DoneWhen::Integrated && !has_landed;
         if let Some(branch) = status.run.base_branch.as_deref().filter(|_| done) {
             let partial = if status.progress.done < status.progress.total { " --partial" } else { "" };
             commands.push(format!("orch land {run} --onto {}{partial}", shell::quote_word(branch)));

@@ -317,3 +317,240 @@ fn a_run_without_a_repository_has_nowhere_to_land() {
     place.orch(&["land", "r", "--onto", "main"]).fails("base_not_found");
     place.orch(&["land", "r"]).fails("invalid_argument");
 }
+
+/// The first line of a run's report.
+fn first_report_line(place: &TestEnvironment) -> String {
+    place.orch(&["report", "r"]).text().lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_check_that_fails_on_the_target_alone_is_told() {
+    let place =
+        integrated_run(&["a"], &["--verify", "test ! -e red", "--verify", "test ! -e theirs || test ! -e a"]);
+    // Red by the merge alone: the second check fails, and only there.
+    let main = place.commit_all("theirs", "x");
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("check_failed");
+    assert_eq!(
+        (&refused["details"]["base_fails"], &refused["details"]["base_checks"]),
+        (&false.into(), &json!([])),
+        "{refused}"
+    );
+    assert!(json_text(&refused["message"]).contains("On main alone they pass."), "{refused}");
+    assert!(json_text(&refused["hint"]).starts_with("tail "), "{refused}");
+    assert_eq!(place.resolve_commit("main"), main);
+    // Red before the run.
+    std::fs::remove_file(place.repository_path().join("theirs")).unwrap();
+    let main = place.commit_all("red", "x");
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("check_failed");
+    assert_eq!(refused["details"]["base_fails"], true, "{refused}");
+    assert_eq!(
+        (&refused["details"]["base_checks"][0]["stage"], &refused["details"]["base_checks"][0]["command"]),
+        (&"target".into(), &"test ! -e red".into())
+    );
+    assert!(json_text(&refused["message"]).contains("fail on main alone too"), "{refused}");
+    let way = "orch land r --onto main --no-verify --reason TEXT";
+    assert_eq!((&refused["hint"], &refused["details"]["next"][0]), (&way.into(), &way.into()));
+    assert_eq!((place.resolve_commit("main"), count_landings(&place)), (main, 0));
+    assert!(!place.show_run().as_object().unwrap().contains_key("landed"));
+    place.check_sound();
+}
+
+#[test]
+fn a_run_lands_without_checks_for_a_reason() {
+    let place = integrated_run(&["a"], &["--verify", "test ! -e red"]);
+    let main = place.commit_all("red", "x");
+    for words in [
+        &["land", "r", "--onto", "main", "--no-verify"][..],
+        &["land", "r", "--onto", "main", "--no-verify", "--reason", " "],
+        &["land", "r", "--onto", "main", "--reason", "x"],
+        &["land", "r", "--onto", "main", "--no-verify", "--pushed", "main", "--reason", "x"],
+    ] {
+        place.orch(words).fails("invalid_argument");
+    }
+    assert_eq!(place.resolve_commit("main"), main);
+    let reason = "main is red until #12";
+    let landed = place.orch(&["land", "r", "--onto", "main", "--no-verify", "--reason", reason]).ok();
+    assert_eq!(
+        (&landed["manner"], &landed["reason"], &landed["checks"], &landed["from_commit"]),
+        (&"unverified".into(), &reason.into(), &json!([]), &main.into())
+    );
+    assert!(place.repository_path().join("a").exists());
+    let events = place.orch(&["events", "--run", "r", "--limit", "1000"]).ok();
+    let event = events["events"].as_array().unwrap().iter().find(|event| event["kind"] == "landed").unwrap();
+    assert_eq!(
+        (&event["agent"], &event["data"]["manner"], &event["data"]["reason"]),
+        (&"lead".into(), &"unverified".into(), &reason.into())
+    );
+    let recorded = &place.show_run()["landed"];
+    assert_eq!(
+        (&recorded["manner"], &recorded["reason"], &recorded["by"], &recorded["commit"]),
+        (&"unverified".into(), &reason.into(), &"lead".into(), &landed["commit"])
+    );
+    let line = first_report_line(&place);
+    assert!(
+        line.contains("Landed without checks") && line.contains("by lead: main is red until \\#12"),
+        "{line}"
+    );
+    place.check_sound();
+}
+
+#[test]
+fn a_landing_is_in_the_status() {
+    let place = integrated_run(&["a"], &[]);
+    assert_eq!(place.orch(&["status", "r"]).ok()["run"]["landed"], Value::Null);
+    assert!(place.orch(&["status", "r"]).text().contains("orch land r --onto main"));
+    let landed = land_run(&place);
+    let status = place.orch(&["status", "r"]).ok();
+    let recorded = &status["run"]["landed"];
+    assert_eq!(
+        (&recorded["branch"], &recorded["commit"], &recorded["manner"], &recorded["complete"]),
+        (&"main".into(), &landed["commit"], &"checked".into(), &true.into())
+    );
+    let text = place.orch(&["status", "r"]).text();
+    assert!(text.contains("landed on main at ") && !text.contains("orch land r"), "{text}");
+    assert!(first_report_line(&place).starts_with("# r"));
+    // What is merged since then has not landed.
+    place.add_task("b", &[]);
+    place.report_task("b", &[("b", "b")]);
+    place.orch(&["integrate"]).ok();
+    assert_eq!(place.orch(&["status", "r"]).ok()["run"]["landed"]["complete"], false);
+    let text = place.orch(&["status", "r"]).text();
+    assert!(text.contains("landed in part on main") && text.contains("orch land r --onto main"), "{text}");
+}
+
+#[test]
+fn a_landing_that_was_made_elsewhere_is_recorded() {
+    let place = integrated_run(&["a", "b"], &["--verify", "ls > /dev/null"]);
+    place.commit_all("theirs", "x");
+    let before = place.resolve_commit("main");
+    place.orch(&["land", "r", "--pushed", "nowhere"]).fails("base_not_found");
+    // A commit without the run's work.
+    let refused = place.orch(&["land", "r", "--pushed", "main"]).fails("worktree_conflict");
+    assert_eq!(
+        (&refused["details"]["problem"], &refused["details"]["commit"]),
+        (&"tree_differs".into(), &before.clone().into())
+    );
+    assert_eq!(count_landings(&place), 0);
+    // A squash, as a pull request makes it.
+    place.run_git(["merge", "--quiet", "--squash", "orch/r/main"]);
+    place.run_git(["commit", "--quiet", "-m", "squashed"]);
+    let squash = place.resolve_commit("main");
+    let landed = place.orch(&["land", "r", "--pushed", "main"]).ok();
+    assert_eq!(
+        (&landed["branch"], &landed["commit"], &landed["manner"], &landed["already"], &landed["undo"]),
+        (&"main".into(), &squash.clone().into(), &"pushed".into(), &false.into(), &Value::Null)
+    );
+    assert_eq!(task_names(&landed["landed"]), ["r/a", "r/b"]);
+    assert_eq!(place.resolve_commit("main"), squash, "it is only recorded");
+    assert_eq!(place.orch(&["land", "r", "--pushed", &squash]).ok()["already"], true);
+    assert_eq!(count_landings(&place), 1);
+    assert_eq!(place.orch(&["status", "r"]).ok()["run"]["landed"]["commit"], squash);
+    assert!(first_report_line(&place).starts_with("# r"), "its files are as expected");
+    // With other files it takes a reason.
+    place.run_git(["commit", "--quiet", "--amend", "--allow-empty", "-m", "again"]);
+    let other = place.commit_all("a", "edited in review");
+    place.orch(&["land", "r", "--pushed", &other]).fails("worktree_conflict");
+    let reason = "edited in review";
+    place.orch(&["land", "r", "--pushed", &other, "--onto", "main", "--reason", reason]).ok();
+    let line = first_report_line(&place);
+    assert!(line.contains("with other files than a merge makes") && line.contains(reason), "{line}");
+    place.check_sound();
+}
+
+#[test]
+fn work_that_is_not_on_the_runs_branch_does_not_land() {
+    let place = integrated_run(&["a"], &[]);
+    let (main, merged) = (place.resolve_commit("main"), place.branch_tip());
+    place.run_git(["update-ref", "refs/heads/orch/r/main", &main]);
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("branch_moved");
+    assert_eq!(
+        (&refused["details"]["expected"], &refused["details"]["found"]),
+        (&merged.clone().into(), &main.clone().into()),
+        "{refused}"
+    );
+    assert_eq!((place.resolve_commit("main"), count_landings(&place)), (main, 0));
+    place.run_git(["update-ref", "refs/heads/orch/r/main", &merged]);
+    land_run(&place);
+}
+
+#[test]
+fn a_tip_that_no_check_has_seen_is_checked_before_it_lands() {
+    let place = integrated_run(&["a"], &["--verify", "test ! -e bad"]);
+    let tree = place.sibling_path("by-hand");
+    place.run_git(["worktree", "add", "--quiet", tree.to_str().unwrap(), "orch/r/main"]);
+    std::fs::write(tree.join("bad"), "x").unwrap();
+    place.commit_in(&tree, "by hand");
+    let main = place.resolve_commit("main");
+    place.orch(&["land", "r", "--onto", "main"]).fails("check_failed");
+    assert_eq!((place.resolve_commit("main"), count_landings(&place)), (main, 0));
+    std::fs::remove_file(tree.join("bad")).unwrap();
+    place.commit_in(&tree, "good again");
+    let landed = land_run(&place);
+    assert_eq!(
+        (&landed["checks"][0]["stage"], &landed["checks"][0]["state"]),
+        (&"land".into(), &"passed".into())
+    );
+}
+
+#[test]
+fn a_refusal_names_paths_and_commands() {
+    let place = integrated_run(&["base.txt"], &[]);
+    std::fs::write(place.repository_path().join("base.txt"), "mine").unwrap();
+    std::fs::write(place.repository_path().join("other.txt"), "mine").unwrap();
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("worktree_dirty");
+    let top = place.repository_path().display().to_string();
+    assert_eq!(text_list(&refused["details"]["paths"]), ["base.txt"]);
+    assert_eq!(
+        text_list(&refused["details"]["next"]),
+        [format!("git -C {top} status"), format!("git -C {top} stash push --include-untracked")]
+    );
+    run_answer_line(&place, &refused["details"]["next"][1]);
+    place.run_git(["bisect", "start"]);
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("worktree_conflict");
+    assert_eq!(
+        (&refused["details"]["problem"], text_list(&refused["details"]["paths"])),
+        (&"in_progress".into(), vec![top.clone()])
+    );
+    assert_eq!(refused["hint"], refused["details"]["next"][0]);
+    run_answer_line(&place, &refused["hint"]);
+    place.run_git(["config", "core.bare", "true"]);
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("worktree_conflict");
+    assert_eq!(refused["details"]["problem"], "wrongly_bare", "{refused}");
+    run_answer_line(&place, &refused["hint"]);
+    let second = place.sibling_path("second");
+    place.run_git(["worktree", "add", "--quiet", "--force", second.to_str().unwrap(), "main"]);
+    let refused = place.orch(&["land", "r", "--onto", "main"]).fails("worktree_conflict");
+    assert_eq!(refused["details"]["problem"], "checked_out_twice", "{refused}");
+    assert_eq!(text_list(&refused["details"]["paths"]), [top, second.display().to_string()]);
+    run_answer_line(&place, &refused["details"]["next"][1]);
+    land_run(&place);
+    assert_eq!(place.run_git(["status", "--porcelain"]), "");
+    place.check_sound();
+}
+
+#[test]
+fn a_landing_that_was_interrupted_is_finished() {
+    // After the files, before the branch: a killed process leaves its recorded step and the moved files.
+    let place = integrated_run(&["a", "base.txt"], &[]);
+    let main = place.resolve_commit("main");
+    let (real, bin) =
+        (place.shell("command -v git").run().stdout.trim().to_owned(), place.sibling_path("bin"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'read-tree -m -u {main}'*) {real} \"$@\"; kill -KILL $PPID; exit 9;; esac\nexec {real} \"$@\"\n"
+    );
+    std::fs::create_dir_all(&bin).unwrap();
+    let written = place.sibling_path("script");
+    std::fs::write(&written, script).unwrap();
+    place
+        .shell(&format!("cp {} {}/git; chmod 755 {}/git", written.display(), bin.display(), bin.display()))
+        .run();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
+    let killed = place.orch(&["land", "r", "--onto", "main"]).env("PATH", &path).run();
+    assert_ne!(killed.exit, 0);
+    assert_eq!(place.resolve_commit("main"), main, "the branch has not moved");
+    assert_ne!(place.run_git(["status", "--porcelain"]), "", "the files have");
+    land_run(&place);
+    assert_eq!((place.resolve_commit("main"), count_landings(&place)), (place.branch_tip(), 1));
+    assert_eq!(place.run_git(["status", "--porcelain"]), "");
+    place.check_sound();
+}
