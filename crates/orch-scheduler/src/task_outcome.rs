@@ -30,7 +30,8 @@ impl TaskOutcome {
     /// Returns whether the task is on the run's branch.
     #[must_use]
     pub fn is_merged(&self) -> bool {
-        self.task.state == TaskState::Done && self.tree.as_ref().is_some_and(|tree| tree.merged.is_some())
+        let is_on_branch = |tree: &Worktree| tree.merged.is_some() && !tree.fell_off;
+        self.task.state == TaskState::Done && self.tree.as_ref().is_some_and(is_on_branch)
     }
 
     /// Returns whether the attempt has no verdict.

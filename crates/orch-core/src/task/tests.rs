@@ -71,6 +71,7 @@ fn run(state: RunState) -> Run {
         spent: ResourceUsage::default(),
         ground: None,
         faults: 0,
+        landing: None,
         counts: TaskCounts::default(),
         keys_made: 0,
         created_at: Time(0),

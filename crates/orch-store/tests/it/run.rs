@@ -1,10 +1,10 @@
 //! Runs.
 
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
-use orch_core::id::{CommitHash, RunId};
+use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::run::{
-    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, PauseReason, ResourceUsage, Run, RunGit,
-    RunOutcome, RunPause, RunState,
+    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, LandingManner, PauseReason, ResourceUsage, Run,
+    RunGit, RunLanding, RunOutcome, RunPause, RunState,
 };
 use orch_core::task::TaskState;
 use orch_core::time::{Time, TimeSpan};
@@ -69,6 +69,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(listed(&mut store, RunId(i64::MAX), 1), [second.id]);
 
     spending_grows(&mut store, &changed);
+    a_landing_is_kept(&mut store, &changed);
     run_git_is_kept(&mut store);
 }
 
@@ -80,6 +81,28 @@ fn spending_grows(store: &mut Store, run: &Run) {
         let spent = ResourceUsage { cost_micros: 5 * times, tokens: 6 * times, attempts: times };
         assert_eq!(read_store(store, |tx| run::load(tx, run.id)), Some(Run { spent, ..run.clone() }));
         write_store(store, |tx| run::save(tx, run));
+    }
+}
+
+/// The last landing replaces the one before, and no other change touches it.
+fn a_landing_is_kept(store: &mut Store, run: &Run) {
+    let first = RunLanding {
+        onto: "main".to_owned(),
+        commit: CommitHash::from_stored("1".repeat(40)),
+        manner: LandingManner::Checked,
+        reason: None,
+        partial: true,
+        tasks: 2,
+        by: Slug::from_stored("lead".to_owned()),
+        at: Time(7),
+    };
+    let manner = LandingManner::Unverified;
+    let second = RunLanding { manner, reason: Some("urgent".to_owned()), ..first.clone() };
+    for landing in [first, second] {
+        write_store(store, |tx| run::save_landing(tx, run.id, &landing));
+        write_store(store, |tx| run::save(tx, run));
+        let loaded = read_store(store, |tx| run::load(tx, run.id)).unwrap();
+        assert_eq!(loaded.landing, Some(landing));
     }
 }
 
