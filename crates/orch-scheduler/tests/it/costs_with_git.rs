@@ -126,7 +126,12 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     // Four write transactions for each attempt that is verified and merged here, and one on another connection that
     // removes its worktree; the first attempt was verified before.
     assert_within("an integration of three", cost, 14, 194);
-    let request = land::LandRequest { run: None, onto: "main".to_owned(), partial: false };
+    let request = land::LandRequest {
+        run: None,
+        onto: Some("main".to_owned()),
+        partial: false,
+        manner: land::LandingChoice::Checked,
+    };
     let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
     assert_within("a landing", cost, 3, 60);
 }
