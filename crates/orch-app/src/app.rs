@@ -4,12 +4,18 @@ use std::path::{Path, PathBuf};
 
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::{Slug, ThreadId};
+use orch_core::shell;
 use orch_core::time::Time;
+use orch_git::canonicalize_existing;
 use orch_inbox::clock::{Clock, SystemClock};
 use orch_inbox::session::{OpenOptions, OpenedStore};
 use orch_inbox::{Error, Session};
+use orch_process::TrustRecord;
+use orch_process::ownership::FileOwner;
+use orch_process::trust::{NEW_STORE, TrustedKind, TrustedPath};
 use orch_profile::ProfileRegistry;
 use orch_scheduler::{AttemptSelector, TaskSelector, meter};
+use orch_store::table::run;
 use orch_store::{Fault, StoreLocation, location};
 
 use crate::environment::{self, IsolatedEnvironment, VariableSource};
@@ -289,7 +295,7 @@ impl App<'_> {
     /// There is no store, or it cannot be opened.
     pub(crate) fn session(&mut self) -> Result<&mut Session, AppError> {
         if self.session.is_none() {
-            self.session = Some(Session::open(&self.find_store()?, self.open_options())?);
+            self.session = Some(self.open_session_at(&self.find_store()?)?);
         }
         self.session.as_mut().ok_or_else(store_not_open)
     }
@@ -323,6 +329,7 @@ impl App<'_> {
         &self,
     ) -> Result<(impl Fn() -> Result<Session, Error> + use<>, String), AppError> {
         let location = self.find_store()?;
+        self.check_trust(&location)?;
         let (text, options) = (location_text(&location), self.open_options());
         Ok((move || Session::open(&location, options), text))
     }
@@ -357,7 +364,8 @@ impl App<'_> {
 
     /// Opens the store at a location besides the call's own.
     pub(crate) fn open_session_at(&self, location: &StoreLocation) -> Result<Session, AppError> {
-        Ok(Session::open(location, self.open_options())?)
+        let open = || Ok(Session::open(location, self.open_options())?);
+        self.open_trusted(location, open, |session| session)
     }
 
     /// Opens or creates the store at a location.
@@ -365,7 +373,8 @@ impl App<'_> {
         &mut self,
         location: &StoreLocation,
     ) -> Result<(&mut Session, OpenedStore), AppError> {
-        let (session, opened) = Session::open_or_create(location, self.open_options())?;
+        let create = || Ok(Session::open_or_create(location, self.open_options())?);
+        let (session, opened) = self.open_trusted(location, create, |(session, _)| session)?;
         self.session = Some(session);
         Ok((self.session.as_mut().ok_or_else(store_not_open)?, opened))
     }
@@ -380,6 +389,66 @@ impl App<'_> {
             .raw_variable(environment::RELAY)
             .filter(|folder| !folder.is_empty())
             .map(|folder| RelayClient::new(folder.into())))
+    }
+
+    /// Returns the exceptions of the user.
+    pub(crate) fn trust_record(&self) -> Result<TrustRecord, AppError> {
+        Ok(TrustRecord::new(self.user_folder()?.as_deref()))
+    }
+
+    /// Refuses a file that a person names if it is in a worktree of an attempt, where a worker may have written it.
+    pub(crate) fn require_outside_attempts(&mut self, path: &Path) -> Result<(), AppError> {
+        let real = canonicalize_existing(&working_folder()?.join(path));
+        let runs = self.session()?.query(|tx| Ok(run::list_with_git(tx)?))?;
+        let roots = runs.iter().filter_map(|run| run.ground.as_ref()).map(|ground| Path::new(&ground.root));
+        if roots.into_iter().any(|root| real.starts_with(canonicalize_existing(root))) {
+            let problem = "it is in a worktree of an attempt, where a worker may have written it".to_owned();
+            let error = AppError::from(Fault::Untrusted { path: real.clone(), problem });
+            return Err(error.with_hint(format!("cp {} .", shell::quote_word(&real.display().to_string()))));
+        }
+        Ok(())
+    }
+
+    /// Refuses a store that another user could have written or can write.
+    ///
+    /// Returns the id that a store must have whose trust is recorded.
+    fn check_trust(&self, location: &StoreLocation) -> Result<Option<String>, AppError> {
+        let StoreLocation::Sqlite(path) = location else { return Ok(None) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let owner = FileOwner::current().or_owner_of(folder);
+        let log = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let files = [folder.to_owned(), path.clone(), log("-wal"), log("-shm")];
+        let Err(problem) = files.iter().try_for_each(|file| owner.check(file)) else { return Ok(None) };
+        let real = canonicalize_existing(path);
+        match self.trust_record()?.find(TrustedKind::Store, &real) {
+            Some(id) => Ok(Some(id)),
+            None => Err(Fault::Untrusted { path: path.clone(), problem: problem.to_string() }.into()),
+        }
+    }
+
+    /// Opens a store with [`App::check_trust`]; a store with a recorded trust must have the recorded id.
+    fn open_trusted<T>(
+        &self,
+        location: &StoreLocation,
+        open: impl FnOnce() -> Result<T, AppError>,
+        session: impl FnOnce(&T) -> &Session,
+    ) -> Result<T, AppError> {
+        let Some(recorded) = self.check_trust(location)? else { return open() };
+        let opened = open()?;
+        let described = session(&opened).describe_store(false);
+        if recorded == NEW_STORE {
+            let (kind, mark) = (TrustedKind::Store, described.identity.id);
+            let entry = TrustedPath { kind, path: described.path, mark };
+            self.trust_record()?.add(entry).map_err(|error| settings_error(&error))?;
+        } else if recorded != described.identity.id {
+            let problem = "it has another id than the store that was trusted here".to_owned();
+            return Err(Fault::Untrusted { path: described.path, problem }.into());
+        }
+        Ok(opened)
     }
 
     fn find_store(&self) -> Result<StoreLocation, AppError> {
@@ -421,7 +490,7 @@ impl App<'_> {
         self.options.allow_network_fs
     }
 
-    fn open_options(&self) -> OpenOptions {
+    pub(crate) fn open_options(&self) -> OpenOptions {
         OpenOptions { allow_network_fs: self.options.allow_network_fs }
     }
 }
@@ -432,6 +501,11 @@ pub(crate) fn location_text(location: &StoreLocation) -> String {
         StoreLocation::Sqlite(path) => format!("sqlite:{}", path.display()),
         StoreLocation::Postgres(address) => address.clone(),
     }
+}
+
+/// Returns the error of settings that cannot be written.
+pub(crate) fn settings_error(error: &std::io::Error) -> AppError {
+    AppError::new(ErrorCode::NotPermitted, format!("Your settings cannot be written: {error}."))
 }
 
 /// Returns the working folder.

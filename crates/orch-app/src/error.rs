@@ -55,6 +55,11 @@ impl AppError {
         self
     }
 
+    /// Returns whether an operation failed because the store does not exist.
+    pub(crate) fn from_store_missing(error: &Error) -> bool {
+        matches!(error, Error::Store(Fault::NotFound { .. }))
+    }
+
     /// Returns the code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -275,9 +280,14 @@ fn fault_view(fault: &Fault) -> ErrorView {
         Fault::Busy { waited_ms } => {
             ErrorView::new(ErrorCode::StoreBusy, message).with_detail("waited_ms", *waited_ms)
         }
-        Fault::Unavailable { place, .. } => ErrorView::new(ErrorCode::StoreUnavailable, message)
-            .with_hint(shell::join_words(["ls", "-ld", store_folder(place)]))
-            .with_detail("place", place.as_str()),
+        Fault::Unavailable { place, source } => {
+            let mut error = ErrorView::new(ErrorCode::StoreUnavailable, message)
+                .with_hint(shell::join_words(["ls", "-ld", store_folder(place)]))
+                .with_detail("place", place.as_str());
+            // Waiting does not shorten a path.
+            error.retryable = source.kind() != std::io::ErrorKind::InvalidFilename;
+            error
+        }
         Fault::NetworkFileSystem { place, kind } => {
             let mut error = ErrorView::new(
                 ErrorCode::StoreUnavailable,
@@ -346,6 +356,14 @@ fn place_fault_view(fault: &Fault, message: String) -> ErrorView {
             .with_detail("processes", processes.clone()),
         _ => ErrorView::new(ErrorCode::Internal, message),
     }
+}
+
+/// Returns the error of a file that defines commands or prompts and that another user could have written.
+pub(crate) fn untrusted_file(
+    path: &std::path::Path,
+    problem: &orch_process::ownership::OwnershipProblem,
+) -> AppError {
+    Fault::Untrusted { path: path.to_owned(), problem: problem.to_string() }.into()
 }
 
 /// Returns the folder of a store.

@@ -93,7 +93,8 @@ impl WakeSocket {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(folder) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            Err(_) => {}
+            Ok(()) => orch_process::ownership::follow_folder_owner(folder)?,
         }
         // An earlier process with this id may have left a socket behind.
         let _ = std::fs::remove_file(folder.join(name));

@@ -1,10 +1,12 @@
 //! A log of bounded size: the beginning and the end of an output, with a marker in place of its middle.
 
 use std::collections::VecDeque;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use crate::ownership::{create_private_folder, follow_folder_owner};
 
 use crate::limit::{CHECK_LOG_BYTES_MIN, CHECK_TAIL_BYTES};
 
@@ -27,9 +29,10 @@ impl BoundedLog {
     /// Creates a log or truncates an existing one.
     pub(crate) fn create(path: &Path, bytes_max: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            create_private_folder(folder)?;
         }
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        follow_folder_owner(path)?;
         let space = bytes_max.max(CHECK_LOG_BYTES_MIN) - MARKER_BYTES_MAX;
         let head = usize::try_from(space / 2).unwrap_or(usize::MAX);
         let tail = usize::try_from(space - space / 2).unwrap_or(usize::MAX);

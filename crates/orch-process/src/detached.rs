@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::ownership::{create_private_folder, follow_folder_owner};
+
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 
 use crate::EnvironmentVariables;
@@ -55,7 +57,9 @@ pub fn start_detached(
 
 fn open_for_append(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        create_private_folder(folder)?;
     }
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    follow_folder_owner(path)?;
+    Ok(file)
 }

@@ -24,6 +24,7 @@ pub mod identity;
 pub mod limit;
 pub mod mailbox;
 mod memory_limit;
+pub mod ownership;
 mod pidfd;
 mod poll;
 pub mod private_file;
@@ -33,6 +34,7 @@ pub mod reexec;
 pub mod tag;
 pub mod termination;
 pub mod timed_command;
+pub mod trust;
 pub mod worker;
 
 pub use boot_clock::{BootClockReading, read_boot_clock};
@@ -44,4 +46,5 @@ pub use identity::{InvalidProcessIdentity, ProcessIdentity, host_id, host_name, 
 pub use pidfd::{process_exit_handle, request_termination};
 pub use tag::{Tag, find_tagged_processes};
 pub use termination::{TerminationReport, terminate_tagged};
+pub use trust::TrustRecord;
 pub use worker::{WorkerCommand, run_worker};

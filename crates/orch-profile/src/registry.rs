@@ -13,6 +13,7 @@ use super::limit;
 use super::profile::{Profile, TemplateSource};
 use super::read::parse_profile;
 use super::text_file::TextFileKind;
+use orch_process::TrustRecord;
 
 /// The file of the template that overrides the built-in one.
 const TEMPLATE: &str = "brief.jinja";
@@ -53,6 +54,7 @@ impl FromStr for ProfileReference {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileRegistry {
     folders: Vec<PathBuf>,
+    trust: TrustRecord,
 }
 
 impl ProfileRegistry {
@@ -60,7 +62,8 @@ impl ProfileRegistry {
     /// Each may contain the profiles `profiles/NAME.toml` and the template `brief.jinja`.
     #[must_use]
     pub fn new(store_dir: &Path, user_dir: Option<&Path>) -> Self {
-        Self { folders: std::iter::once(store_dir).chain(user_dir).map(Path::to_owned).collect() }
+        let folders = std::iter::once(store_dir).chain(user_dir).map(Path::to_owned).collect();
+        Self { folders, trust: TrustRecord::new(user_dir) }
     }
 
     /// Finds and parses a profile.
@@ -85,10 +88,20 @@ impl ProfileRegistry {
             TemplateSource::Text(text) => {
                 BriefTemplate::parse(text, &format!("{}, field `template`", profile.origin))
             }
-            TemplateSource::File(path) => BriefTemplate::load_file(path),
+            TemplateSource::File(path) => {
+                // The template of a profile in a folder of settings is as trusted as the profile must be.
+                match self.folders.iter().find(|folder| path.starts_with(folder)) {
+                    Some(folder) => match BriefTemplate::load_trusted(folder, path, &self.trust)? {
+                        Some(template) => Ok(template),
+                        None => BriefTemplate::load_file(path),
+                    },
+                    None => BriefTemplate::load_file(path),
+                }
+            }
             TemplateSource::Standard => {
                 for folder in &self.folders {
-                    if let Some(template) = BriefTemplate::load_if_exists(&folder.join(TEMPLATE))? {
+                    let path = folder.join(TEMPLATE);
+                    if let Some(template) = BriefTemplate::load_trusted(folder, &path, &self.trust)? {
                         return Ok(template);
                     }
                 }
@@ -101,8 +114,8 @@ impl ProfileRegistry {
         let file = format!("{name}.toml");
         let files: Vec<PathBuf> =
             self.folders.iter().map(|folder| folder.join("profiles").join(&file)).collect();
-        for path in &files {
-            if let Some(text) = PROFILE_FILE.read_if_exists(path)? {
+        for (folder, path) in self.folders.iter().zip(&files) {
+            if let Some(text) = PROFILE_FILE.read_trusted(folder, path, &self.trust)? {
                 return parse_profile(&text, ProfileOrigin::File(path.clone()), Some(name));
             }
         }

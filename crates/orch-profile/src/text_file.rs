@@ -4,6 +4,10 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use orch_process::ownership::OwnershipProblem;
+
+use orch_process::TrustRecord;
+
 /// Why a profile or template file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TextFileError {
@@ -27,6 +31,17 @@ pub enum TextFileError {
         path: PathBuf,
         /// The limit.
         bytes_max: usize,
+    },
+    /// Another user could have written the file.
+    #[error("{kind} {} is not trusted", path.display())]
+    Untrusted {
+        /// What the file contains, with an article.
+        kind: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        #[source]
+        problem: OwnershipProblem,
     },
     /// The file is not UTF-8.
     #[error("{kind} {} is not valid UTF-8", path.display())]
@@ -60,11 +75,22 @@ impl TextFileKind {
             .map_err(|_| TextFileError::NotText { kind: self.name, path: path.to_owned() })
     }
 
-    /// Reads a file; `None` when it does not exist.
-    pub(crate) fn read_if_exists(self, path: &Path) -> Result<Option<String>, TextFileError> {
-        match self.read(path) {
-            Err(TextFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            other => other.map(Some),
+    /// Reads a file in a folder of settings, which must be trusted; `None` when it does not exist.
+    pub(crate) fn read_trusted(
+        self,
+        folder: &Path,
+        path: &Path,
+        trust: &TrustRecord,
+    ) -> Result<Option<String>, TextFileError> {
+        let text = match self.read(path) {
+            Err(TextFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            read => read?,
+        };
+        match trust.check_file(folder, path, text.as_bytes()) {
+            Ok(()) => Ok(Some(text)),
+            Err(problem) => Err(TextFileError::Untrusted { kind: self.name, path: path.to_owned(), problem }),
         }
     }
 }

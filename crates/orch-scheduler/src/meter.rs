@@ -3,9 +3,9 @@
 //! A query must not write to the database. The file is best effort: a line that cannot be written is left out.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
@@ -13,6 +13,7 @@ use orch_core::id::Slug;
 use super::fresh_read::read_fresh;
 use super::lookup;
 use orch_inbox::{Error, Session};
+use orch_process::ownership::{create_private_folder, follow_folder_owner};
 
 /// The size at which the lines of a file are added up.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -112,11 +113,12 @@ fn append_lines(path: &Path, lines: &str) -> std::io::Result<u64> {
     let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     let mut file = match (open(), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == std::io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            create_private_folder(folder)?;
             open()?
         }
         (opened, _) => opened?,
     };
+    follow_folder_owner(path)?;
     file.write_all(lines.as_bytes())?;
     Ok(file.metadata()?.len())
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::Fault;
+
 /// The kind of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSystem {
@@ -69,6 +71,43 @@ fn classify_magic(magic: u64) -> FileSystem {
     } else {
         FileSystem::Unknown
     }
+}
+
+/// The longest path that SQLite opens, with the names of the files beside it.
+const PATH_BYTES_MAX: usize = 511 - "-journal".len();
+
+/// Refuses a path that SQLite cannot open.
+pub(crate) fn require_short_path(path: &Path) -> Result<(), Fault> {
+    // A file that does not exist yet has the real path of its folder.
+    let parent = path.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    let real = parent.map(|(folder, real)| real.join(path.strip_prefix(folder).unwrap_or(path)));
+    let bytes = real.as_deref().unwrap_or(path).as_os_str().len();
+    if bytes <= PATH_BYTES_MAX {
+        return Ok(());
+    }
+    let problem = format!("its path has {bytes} bytes, and SQLite opens at most {PATH_BYTES_MAX}");
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidFilename, problem);
+    Err(Fault::Unavailable { place: path.display().to_string(), source })
+}
+
+/// Returns whether this process may write a file and its folder.
+pub(crate) fn is_writable(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    access(path, Access::READ_OK | Access::WRITE_OK).is_ok()
+        && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// Gives a new file or folder to the owner of its folder if root made it, so that the owner is not locked out.
+pub(crate) fn follow_folder_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (folder, found) = (std::fs::metadata(folder)?, std::fs::symlink_metadata(path)?);
+    // A folder such as /tmp is root's, and only root makes files of root's.
+    if found.uid() != 0 || folder.uid() == 0 {
+        return Ok(());
+    }
+    std::os::unix::fs::lchown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Syncs a folder, so that its directory entries survive loss of power.

@@ -60,6 +60,23 @@ pub fn default_location(named: Option<&str>, folder: &Path) -> Result<StoreLocat
     }
 }
 
+/// Returns the file of the store that a path names: by that file, its folder, or a folder of its repository.
+#[must_use]
+pub fn named_store_file(named: &Path) -> Option<PathBuf> {
+    if !named.is_dir() {
+        let is_store = named.extension().is_some_and(|extension| extension == "db");
+        return is_store.then(|| named.to_owned());
+    }
+    let inside = named.join(FILE);
+    if inside.is_file() || named.ends_with("orch") || named.ends_with(FOLDER) {
+        return Some(inside);
+    }
+    match default_location(None, named) {
+        Ok(StoreLocation::Sqlite(path)) => Some(path),
+        Ok(StoreLocation::Postgres(_)) | Err(_) => None,
+    }
+}
+
 /// Returns the folder of a store, which may be named by its file, and the store's location.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::Fault;
-use crate::file_system::sync_folder;
+use crate::file_system::{follow_folder_owner, require_short_path, sync_folder};
 use crate::location::served_repository;
 use crate::placement::{HostProbe, path_text, place_of};
 use crate::sqlite::{APPLICATION_ID, busy_handler, fault_from_sqlite};
@@ -62,13 +62,18 @@ pub(crate) fn inspect_file(connection: &Connection, path: &Path) -> Result<Store
 
 /// Creates an empty store at `path`; returns whether this process created it.
 pub(crate) fn create_store(path: &Path, host: HostProbe) -> Result<bool, Fault> {
+    require_short_path(path)?;
     let unmade = |error| creation_fault(path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new_folders = make_folder(folder).map_err(unmade)?;
     make_file(path).map_err(unmade)?;
+    for made in new_folders.iter().rev().copied().chain([path]) {
+        follow_folder_owner(made).map_err(unmade)?;
+    }
     if folder.file_name().is_some_and(|name| name == ".orch") && !new_folders.is_empty() {
         // A repository that is made around the store later must not take it in.
-        std::fs::write(folder.join(".gitignore"), "*\n").map_err(unmade)?;
+        let ignored = folder.join(".gitignore");
+        std::fs::write(&ignored, "*\n").and_then(|()| follow_folder_owner(&ignored)).map_err(unmade)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =

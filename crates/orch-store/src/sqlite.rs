@@ -75,6 +75,7 @@ impl StatementCounter {
 impl SqliteDriver {
     /// Opens an existing file.
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        file_system::require_short_path(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(path, flags).map_err(|error| fault_from_sqlite(path, error))?;
@@ -500,7 +501,9 @@ pub(crate) fn fault_from_sqlite(path: &Path, error: rusqlite::Error) -> Fault {
         }
         // A folder, a socket, …
         Some(ErrorCode::CannotOpen) if path.exists() && !path.is_file() => Fault::Foreign { place },
-        Some(ErrorCode::CannotOpen) if path.exists() => Fault::ReadOnly { place, source },
+        Some(ErrorCode::CannotOpen) if path.exists() && !file_system::is_writable(path) => {
+            Fault::ReadOnly { place, source }
+        }
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
             Fault::Unavailable { place, source: std::io::Error::other(source) }
         }

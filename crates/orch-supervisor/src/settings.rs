@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use orch_core::event::AwaitedEvent;
 use orch_core::time::{SpanError, TimeSpan};
+use orch_process::TrustRecord;
+use orch_process::ownership::OwnershipProblem;
 use serde::Deserialize;
 
 /// The name of the file.
@@ -49,6 +51,9 @@ pub enum SettingsProblem {
     /// The file could not be read.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
+    /// Another user could have written the file.
+    #[error("the file is not trusted")]
+    Untrusted(#[from] OwnershipProblem),
     /// The file is not TOML, or a field is unknown, missing or has a wrong type.
     #[error("the file is invalid")]
     Toml(#[from] toml::de::Error),
@@ -84,7 +89,7 @@ struct RawNotify {
 ///
 /// # Errors
 /// The file cannot be read or is invalid.
-pub fn load_settings(folders: &[&Path]) -> Result<UserSettings, SettingsError> {
+pub fn load_settings(folders: &[&Path], trust: &TrustRecord) -> Result<UserSettings, SettingsError> {
     for folder in folders {
         let path = folder.join(FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -92,7 +97,10 @@ pub fn load_settings(folders: &[&Path]) -> Result<UserSettings, SettingsError> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(SettingsError { path, problem: error.into() }),
         };
-        return parse_settings(&text).map_err(|problem| SettingsError { path, problem });
+        let checked = trust.check_file(folder, &path, text.as_bytes()).map_err(SettingsProblem::from);
+        return checked
+            .and_then(|()| parse_settings(&text))
+            .map_err(|problem| SettingsError { path, problem });
     }
     Ok(UserSettings::default())
 }
@@ -154,12 +162,18 @@ mod tests {
     fn the_settings_of_the_store_take_precedence() {
         let [store, user] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let folders = [store.path(), user.path()];
-        assert_eq!(load_settings(&folders).unwrap(), UserSettings::default());
+        assert_eq!(load_settings(&folders, &TrustRecord::default()).unwrap(), UserSettings::default());
         std::fs::write(user.path().join(FILE), "[notify]\ncommand = [\"user\"]").unwrap();
-        assert_eq!(load_settings(&folders).unwrap().notify.unwrap().command, ["user"]);
+        assert_eq!(
+            load_settings(&folders, &TrustRecord::default()).unwrap().notify.unwrap().command,
+            ["user"]
+        );
         std::fs::write(store.path().join(FILE), "[notify]\ncommand = [\"store\"]").unwrap();
-        assert_eq!(load_settings(&folders).unwrap().notify.unwrap().command, ["store"]);
+        assert_eq!(
+            load_settings(&folders, &TrustRecord::default()).unwrap().notify.unwrap().command,
+            ["store"]
+        );
         std::fs::write(store.path().join(FILE), "[notify").unwrap();
-        assert!(load_settings(&folders).is_err());
+        assert!(load_settings(&folders, &TrustRecord::default()).is_err());
     }
 }

@@ -14,7 +14,8 @@ use orch_inbox::Error;
 use orch_inbox::claim::ClaimRequest;
 use orch_process::mailbox::MailboxHandler;
 use orch_process::reexec;
-use orch_profile::{BUILT_IN, ProfileError, ProfileReference, ProfileRegistry};
+use orch_profile::brief::TemplateError;
+use orch_profile::{BUILT_IN, ProfileError, ProfileReference, ProfileRegistry, TextFileError};
 use orch_supervisor::wrapper::{
     ClaimedWork, ProgramPaths, ReexecPayload, WorkerSource, WrapperConfig, WrapperOutcome, claim_work,
     run_claimed_work,
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::ClaimWork;
 use crate::app::App;
-use crate::error::{AppError, error_chain, error_sentence};
+use crate::error::{AppError, error_chain, error_sentence, untrusted_file};
 use crate::relay::RelayService;
 use crate::values;
 
@@ -192,6 +193,17 @@ pub(crate) fn check_profile(
 
 /// Converts an error of a profile.
 fn profile_error(error: &(dyn std::error::Error + 'static)) -> AppError {
+    let in_profile = error.downcast_ref().and_then(|error| match error {
+        ProfileError::File(file) => Some(file),
+        ProfileError::Invalid { .. } | ProfileError::Unknown { .. } => None,
+    });
+    let in_template = error.downcast_ref().and_then(|error| match error {
+        TemplateError::File(file) => Some(file),
+        TemplateError::Invalid { .. } => None,
+    });
+    if let Some(TextFileError::Untrusted { path, problem, .. }) = in_profile.or(in_template) {
+        return untrusted_file(path, problem);
+    }
     let mut message = error_sentence(&error_chain(error));
     if matches!(error.downcast_ref(), Some(ProfileError::Unknown { .. })) {
         let known = BUILT_IN.map(|(name, _)| name).join(", ");

@@ -31,6 +31,7 @@ pub mod stop;
 pub mod task;
 pub mod tell;
 pub mod timeline;
+pub mod trust;
 pub mod verify;
 mod view;
 pub mod wait;

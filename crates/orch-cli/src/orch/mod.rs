@@ -35,6 +35,7 @@ mod stop;
 mod task;
 mod tell;
 mod timeline;
+mod trust;
 mod verify;
 mod wait;
 mod why;
@@ -84,6 +85,7 @@ An agent learns both programs by `orch prime`.";
 enum OrchCommand {
     Init(init::InitArgs),
     Doctor(doctor::DoctorArgs),
+    Trust(trust::TrustArgs),
     Run(run::RunArgs),
     Task(task::TaskArgs),
     Dep(dep::DepArgs),
@@ -140,6 +142,7 @@ impl CliProgram for OrchCli {
         match self.command {
             OrchCommand::Init(args) => init::run(args, context),
             OrchCommand::Doctor(args) => doctor::run(args, context),
+            OrchCommand::Trust(args) => trust::run(args, context),
             OrchCommand::Run(args) => run::run(args, context),
             OrchCommand::Task(args) => task::run(args, context),
             OrchCommand::Dep(args) => dep::run(args, context),

@@ -37,6 +37,7 @@ mod orch_tasks;
 mod orch_waits;
 mod scheduling;
 mod store_places;
+mod store_trust;
 mod supervised;
 mod texts;
 mod trees;

@@ -24,5 +24,6 @@ pub mod status;
 pub mod task;
 pub mod tell;
 pub mod timeline;
+pub mod trust;
 pub mod why;
 pub mod worktree;

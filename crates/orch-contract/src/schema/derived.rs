@@ -30,6 +30,7 @@ pub fn orch_schemas() -> Map<String, Value> {
     all.extend(vec![
         derive_schema::<InitResponse>("orch init"),
         derive_schema::<doctor::DoctorResponse>("orch doctor"),
+        derive_schema::<crate::orch::trust::TrustResponse>("orch trust"),
         derive_schema::<request::RequestShowResponse>("orch request show"),
         derive_schema::<SchemaResponse>("orch schema"),
         derive_schema::<DocumentResponse>("orch completions"),

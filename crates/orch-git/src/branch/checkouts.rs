@@ -128,7 +128,8 @@ impl Repository {
         let text = [top.as_os_str().as_bytes(), b"\n"].concat();
         let new = file.with_extension(format!("{}.new", std::process::id()));
         fs::write(&new, text).map_err(GitError::io("write", &new))?;
-        fs::rename(&new, &file).map_err(GitError::io("write", file))
+        let is_given = [folder, &new].iter().try_for_each(|made| self.give_to_repository_owner(made));
+        is_given.and_then(|()| fs::rename(&new, &file)).map_err(GitError::io("write", file))
     }
 
     /// The top that the setting `core.worktree` names; relative ones are relative to the git directory.

@@ -65,7 +65,7 @@ impl Repository {
             Err(error) => return Err(error),
         };
         let top = folder.join("tree");
-        fs::create_dir_all(&top).map_err(GitError::io("create", &top))?;
+        self.create_outer_folder(&top)?;
         let folder = folder.canonicalize().map_err(GitError::io("open", folder))?;
         let top = folder.join("tree");
         Ok(Some(IsolatedCheckout { repository: self, folder, top, settings: settings.to_owned(), lock }))
@@ -181,7 +181,7 @@ impl IsolatedCheckout<'_> {
     pub fn discard_content(&self) -> Result<(), GitError> {
         self.forget_record()?;
         delete_folder(&self.folder).map_err(GitError::io("delete", &self.folder))?;
-        fs::create_dir_all(&self.top).map_err(GitError::io("create", &self.top))
+        self.repository.create_outer_folder(&self.top)
     }
 
     /// Deletes the checkout.

@@ -39,7 +39,7 @@ impl Repository {
         if file.exists() {
             return Ok(());
         }
-        fs::create_dir_all(folder).map_err(GitError::io("create", folder))?;
+        self.create_outer_folder(folder)?;
         for name in INFO_FILES {
             if let Ok(content) = fs::read(self.common_dir().join("info").join(name)) {
                 fs::write(folder.join(name), content).map_err(GitError::io("write", folder.join(name)))?;

@@ -132,6 +132,9 @@ impl Repository {
 
     /// Registers a worktree without files.
     pub(crate) fn register_worktree(&self, spec: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
+        if let Some(parent) = spec.path.parent() {
+            self.create_outer_folder(parent)?;
+        }
         let lock = self.lock_registrations()?;
         let mut words = vec!["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", INCOMPLETE];
         let commit_ish = match spec.checkout {

@@ -107,6 +107,9 @@ impl Repository {
             .mode(0o600)
             .open(&path)
             .map_err(GitError::io("open", &path))?;
+        for made in [self.common_dir().join("orch"), folder, path.clone()] {
+            self.give_to_repository_owner(&made).map_err(GitError::io("open", &made))?;
+        }
         let deadline = Instant::now() + wait;
         loop {
             match lock(&file) {

@@ -11,6 +11,7 @@ mod list;
 mod lock;
 mod lock_reason;
 mod open;
+mod outer_folder;
 mod relink;
 mod remove;
 mod reuse;

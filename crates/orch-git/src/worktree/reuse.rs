@@ -105,7 +105,7 @@ impl Repository {
             _ => {}
         }
         if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent).map_err(GitError::io("create", parent))?;
+            self.create_outer_folder(parent)?;
         }
         // `--force` twice includes a locked worktree.
         let words = ["worktree", "move", "--force", "--force", "--"].map(AsRef::as_ref);

@@ -1,9 +1,11 @@
 //! A log of two files: the current one and the previous one; older output is discarded.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::ownership::{create_private_folder, follow_folder_owner};
 
 use crate::limit::WORKER_LOG_BYTES_MIN;
 
@@ -33,9 +35,10 @@ impl RotatingLog {
     /// Opens a log to append to it, or creates it.
     pub(super) fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            create_private_folder(folder)?;
         }
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        follow_folder_owner(path)?;
         let found = file.metadata()?;
         // A device neither grows nor can be renamed.
         let part_bytes_max = if found.is_file() { bytes_max.max(WORKER_LOG_BYTES_MIN) / 2 } else { u64::MAX };

@@ -12,6 +12,7 @@ use super::super::{limit, variables};
 use super::facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts};
 use super::sample::sample_facts;
 use super::trim::{TrimmedFacts, indent_lines, trim_levels};
+use orch_process::TrustRecord;
 
 const STANDARD: &str = include_str!("brief.jinja");
 const RESUME: &str = include_str!("resume.jinja");
@@ -120,9 +121,13 @@ impl BriefTemplate {
         Self::parse(&TEMPLATE_FILE.read(path)?, &path.display().to_string())
     }
 
-    /// Parses a template file; `None` when it does not exist.
-    pub(crate) fn load_if_exists(path: &Path) -> Result<Option<Self>, TemplateError> {
-        let text = TEMPLATE_FILE.read_if_exists(path)?;
+    /// Parses a template file in a folder of settings; `None` when it does not exist.
+    pub(crate) fn load_trusted(
+        folder: &Path,
+        path: &Path,
+        trust: &TrustRecord,
+    ) -> Result<Option<Self>, TemplateError> {
+        let text = TEMPLATE_FILE.read_trusted(folder, path, trust)?;
         text.map(|text| Self::parse(&text, &path.display().to_string())).transpose()
     }
 

@@ -18,8 +18,9 @@ use orch_core::id::Slug;
 use orch_core::run::PauseReason;
 use orch_core::shell;
 use orch_core::time::TimeSpan;
+use orch_process::TrustRecord;
 use orch_profile::ProfileReference;
-use orch_supervisor::settings;
+use orch_supervisor::settings::{self, SettingsProblem};
 use orch_supervisor::supervisor::notify::EventNotifier;
 use orch_supervisor::supervisor::stall::StallReason;
 use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
@@ -29,7 +30,7 @@ use orch_supervisor::supervisor::{
 use orch_supervisor::wrapper::ProgramPaths;
 
 use crate::app::App;
-use crate::error::{AppError, error_chain};
+use crate::error::{AppError, error_chain, untrusted_file};
 use crate::inbox::run::{check_profile, own_programs};
 
 pub use orch_supervisor::supervisor::ListenerResponse;
@@ -107,6 +108,9 @@ impl DriveRequest {
         let registry = app.profile_registry()?;
         let mut slots = Vec::new();
         for (reference, limit) in &self.profiles {
+            if let ProfileReference::Path(path) = reference {
+                app.require_outside_attempts(path)?;
+            }
             let profile = check_profile(&registry, reference)?;
             let reference = match reference {
                 ProfileReference::Name(name) => name.to_string(),
@@ -176,8 +180,10 @@ impl App<'_> {
         let user = self.user_folder()?;
         let folder = self.session()?.store_folder().to_owned();
         let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
-        let settings = settings::load_settings(&folders).map_err(|error| {
-            AppError::invalid_argument(settings::FILE, format!("{}.", error_chain(&error)))
+        let trust = TrustRecord::new(user.as_deref());
+        let settings = settings::load_settings(&folders, &trust).map_err(|error| match &error.problem {
+            SettingsProblem::Untrusted(problem) => untrusted_file(&error.path, problem),
+            _ => AppError::invalid_argument(settings::FILE, format!("{}.", error_chain(&error))),
         })?;
         Ok(settings.notify.map(|notify| EventNotifier::new(notify, folder, store.to_owned())))
     }

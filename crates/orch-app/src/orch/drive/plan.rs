@@ -42,7 +42,9 @@ impl App<'_> {
             text.parse(true, false).map_err(|error| plan_error(&error))?;
         let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
         let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
-        let (session, _) = self.open_or_create_session()?;
+        self.open_or_create_session()?;
+        self.require_outside_attempts(path)?;
+        let session = self.session()?;
         let page = PageRequest { limit: 1, after: None };
         let exists = show_run(session, Some(&name), &page).is_ok();
         let mut created = None;

@@ -2,6 +2,7 @@
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
 use orch_contract::orch::request::RequestShowResponse;
+use orch_contract::orch::trust::TrustResponse;
 
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
@@ -29,6 +30,25 @@ pub(super) fn write_findings(paper: &mut TextPage, findings: &[FindingView]) {
         ]);
     }
     paper.write_table(&table);
+}
+
+impl HumanReadable for TrustResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        if self.trusted.is_empty() {
+            paper.write_line("No store or file is trusted by an exception.");
+            return;
+        }
+        let mut table = TextTable::new(&["KIND", "PATH", "ID OR DIGEST"]);
+        for entry in &self.trusted {
+            let mark = entry.id.as_ref().or(entry.digest.as_ref());
+            table.push_row(vec![
+                TableCell::plain(&entry.kind),
+                TableCell::plain(&entry.path),
+                TableCell::plain(mark.map_or("when it is created", String::as_str)),
+            ]);
+        }
+        paper.write_table(&table);
+    }
 }
 
 fn level_label(level: FindingLevelView) -> (&'static str, TextTone) {
