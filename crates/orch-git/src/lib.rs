@@ -61,7 +61,7 @@ pub use salvage::{RestoredWorktree, Salvage};
 pub use stale_lock::{GitLock, GitLockState, LockScope};
 pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
 pub use worktree::{
-    CheckoutTarget, RegisteredWorktree, ReuseOutcome, ScratchLock, Worktree, WorktreeObstacle, WorktreeSpec,
+    CheckoutTarget, RegisteredWorktree, ReuseOutcome, Worktree, WorktreeObstacle, WorktreeSpec,
     canonicalize_existing, sweep_deleted_folders,
 };
 pub use written_files::{WrittenFiles, digest_text};

@@ -20,13 +20,6 @@ pub(crate) struct RepositoryLock {
     file: File,
 }
 
-/// Protects a scratch worktree, in which checks run, from being swept.
-#[derive(Debug)]
-#[must_use = "the worktree is protected only until this is dropped"]
-pub struct ScratchLock {
-    _lock: RepositoryLock,
-}
-
 impl RepositoryLock {
     /// Duplicates the file, so that a command can share the lock.
     pub(crate) fn share_handle(&self) -> Result<File, GitError> {
@@ -60,17 +53,6 @@ impl Repository {
         self.lock_file(&format!("tree-{}.lock", tree_lock_number(path)), Duration::ZERO)
     }
 
-    /// Acquires a shared lock that protects a scratch worktree from being swept.
-    pub fn acquire_scratch_lock(&self, path: &Path) -> Result<ScratchLock, GitError> {
-        let lock = self.lock_file_with(&scratch_lock_name(path), REGISTRATION_WAIT, File::try_lock_shared)?;
-        Ok(ScratchLock { _lock: lock })
-    }
-
-    /// Tries to acquire the exclusive lock on a scratch worktree; fails with `Busy` if it is in use.
-    pub(super) fn try_lock_scratch(&self, path: &Path) -> Result<RepositoryLock, GitError> {
-        self.lock_file(&scratch_lock_name(path), Duration::ZERO)
-    }
-
     /// Tries to acquire the lock on an isolated checkout; fails with `Busy` if it is in use.
     pub(crate) fn try_lock_checkout(&self, folder: &Path) -> Result<RepositoryLock, GitError> {
         self.lock_file(&format!("checkout-{}.lock", tree_lock_number(folder)), Duration::ZERO)
@@ -81,17 +63,8 @@ impl Repository {
         self.lock_file(&format!("tree-{number}.lock"), TREE_WAIT)
     }
 
-    fn lock_file(&self, name: &str, wait: Duration) -> Result<RepositoryLock, GitError> {
-        self.lock_file_with(name, wait, File::try_lock)
-    }
-
     /// Lock files are never deleted: otherwise two processes could hold locks on different files of one name.
-    fn lock_file_with(
-        &self,
-        name: &str,
-        wait: Duration,
-        lock: impl Fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<RepositoryLock, GitError> {
+    fn lock_file(&self, name: &str, wait: Duration) -> Result<RepositoryLock, GitError> {
         let folder = self.common_dir().join("orch").join("locks");
         DirBuilder::new()
             .recursive(true)
@@ -112,7 +85,7 @@ impl Repository {
         }
         let deadline = Instant::now() + wait;
         loop {
-            match lock(&file) {
+            match file.try_lock() {
                 Ok(()) => return Ok(RepositoryLock { file }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => pause_before_retry(),
                 Err(TryLockError::WouldBlock) => return Err(GitError::Busy),
@@ -120,11 +93,6 @@ impl Repository {
             }
         }
     }
-}
-
-/// Returns the name of the lock that says that a scratch worktree is in use.
-fn scratch_lock_name(path: &Path) -> String {
-    format!("scratch-{}.lock", tree_lock_number(path))
 }
 
 /// Returns the number of the lock of a worktree.

@@ -20,7 +20,6 @@ pub(super) use add::is_path_available;
 pub use add::{CheckoutTarget, WorktreeSpec};
 pub use list::{RegisteredWorktree, canonicalize_existing};
 pub(super) use lock::RepositoryLock;
-pub use lock::ScratchLock;
 pub(super) use lock::pause_before_retry;
 pub use open::Worktree;
 pub(super) use open::parse_path_file;

@@ -39,19 +39,6 @@ impl Repository {
         self.delete_worktree(path)
     }
 
-    /// Removes a scratch worktree, in which only checks ran; a missing worktree is not an error.
-    ///
-    /// # Errors
-    /// `NotAWorktree` if it is complete and has a branch checked out or another purpose.
-    pub fn remove_scratch(&self, path: &Path, reason: &str) -> Result<(), GitError> {
-        let _lock = self.lock_tree(path)?;
-        let Some(entry) = self.find_registration(path)? else { return Ok(()) };
-        if !(entry.is_incomplete() || entry.is_detached() && entry.has_purpose(reason)) {
-            return Err(GitError::NotAWorktree(path.to_owned()));
-        }
-        self.delete_worktree(path)
-    }
-
     /// Removes a worktree whose creation was interrupted; returns whether there was one.
     ///
     /// # Errors
@@ -69,21 +56,6 @@ impl Repository {
             return Ok(false);
         }
         self.delete_worktree(path).map(|()| true)
-    }
-
-    /// Removes a scratch worktree that a killed process left behind; returns whether there was one.
-    ///
-    /// # Errors
-    /// Those of [`Repository::remove_scratch`]; `Busy` if checks run in it.
-    pub fn sweep_scratch(&self, path: &Path, reason: &str) -> Result<bool, GitError> {
-        let _lock = self.try_lock_scratch(path)?;
-        if self.find_registration(path)?.is_none() {
-            return Ok(false);
-        }
-        if !self.processes_working_in(path).is_empty() {
-            return Err(GitError::Busy);
-        }
-        self.remove_scratch(path, reason).map(|()| true)
     }
 
     /// Removes a clean worktree that has a detached head at this commit and this purpose.

@@ -115,16 +115,6 @@ fn a_worktree_may_have_a_detached_head() {
     let worktree = repository.add_worktree(&wanted).unwrap();
     let state = worktree.read_status().unwrap();
     assert_eq!((state.commit, state.branch), (Some(commit.clone()), None));
-    write(&path, "output", "of a check");
-    let error = repository.remove_scratch(&path, "something else").unwrap_err();
-    assert!(matches!(&error, GitError::NotAWorktree { .. }), "{error}");
-    repository.remove_scratch(&path, "checks").unwrap();
-    repository.remove_scratch(&path, "checks").unwrap();
-    assert_eq!((path.exists(), listed_entry(&repository, &path)), (false, None));
-    let attempt = fixture.add_attempt_worktree(&repository, "key.1");
-    let error = repository.remove_scratch(attempt.top_level(), "run/key@1").unwrap_err();
-    assert!(matches!(&error, GitError::NotAWorktree { .. }), "{error}");
-    assert!(attempt.top_level().exists());
 }
 
 #[test]

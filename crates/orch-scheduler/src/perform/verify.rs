@@ -185,7 +185,7 @@ fn record_check_report(
         ChecksVerdict::Unknown => {
             return record_tool_fault(unit, run.id, about, &report.failure_summary());
         }
-        ChecksVerdict::Good if text.has_no_checks() => ChecksStatus::None,
+        ChecksVerdict::Good if text.has_no_checks() && run.rules.protect.is_empty() => ChecksStatus::None,
         ChecksVerdict::Good => ChecksStatus::Passed,
         ChecksVerdict::Bad => ChecksStatus::Failed,
     };
