@@ -373,15 +373,6 @@ fn abandoned_worktrees_are_swept_unless_they_are_in_use() {
         let addition = WorktreeSpec { path, checkout: CheckoutTarget::Detached, commit: &head, reason };
         repository.add_worktree(&addition).unwrap();
     };
-    let scratch = fixture.beside("scratch");
-    detached(&scratch, "merge checks of r/a@1");
-    let held = repository.acquire_scratch_lock(&scratch).unwrap();
-    let sweep = || repository.sweep_scratch(&scratch, "merge checks of r/a@1");
-    assert!(matches!(sweep(), Err(GitError::Busy)));
-    drop(held);
-    assert!(matches!(sweep(), Ok(true)) && !scratch.exists());
-    assert!(matches!(sweep(), Ok(false)), "it was removed already");
-
     let spare = fixture.beside("spare");
     detached(&spare, "spare of r");
     assert!(matches!(repository.sweep_incomplete(&spare), Ok(false)), "it is complete");
