@@ -9,12 +9,14 @@ use orch_core::time::Time;
 use orch_git::canonicalize_existing;
 use orch_inbox::clock::{Clock, SystemClock};
 use orch_inbox::session::{OpenOptions, OpenedStore};
+use orch_inbox::show::show_thread;
 use orch_inbox::{Error, Session};
 use orch_process::TrustRecord;
 use orch_process::ownership::FileOwner;
 use orch_process::trust::{NEW_STORE, TrustedKind, TrustedPath};
 use orch_profile::ProfileRegistry;
 use orch_scheduler::{AttemptSelector, TaskSelector, meter};
+use orch_store::page::PageRequest;
 use orch_store::table::run;
 use orch_store::{Fault, StoreLocation, location};
 
@@ -257,6 +259,41 @@ impl App<'_> {
             Some(thread) => Ok(thread),
             None => environment_thread(self.environment)?.ok_or_else(missing_thread),
         }
+    }
+
+    /// Returns the named thread, else the one that the environment names for this agent; a worker asks for no other one.
+    ///
+    /// # Errors
+    /// The variable holds no thread.
+    pub fn own_thread_or(&self, named: Option<ThreadId>, agent: &Slug) -> Result<Option<ThreadId>, AppError> {
+        let is_own =
+            self.environment.variable_text(self.rules.agent_variable)?.as_deref() == Some(agent.as_str());
+        match named {
+            None if is_own => environment_thread(self.environment),
+            named => Ok(named),
+        }
+    }
+
+    /// Refuses what a worker does in the name of others: to its own thread, or to one that it has not sent.
+    ///
+    /// # Errors
+    /// The environment is a worker's, and the thread is not one that it has sent under its own name.
+    pub(crate) fn require_sender(&mut self, thread: ThreadId) -> Result<(), AppError> {
+        let Some(own) = environment_thread(self.environment)? else { return Ok(()) };
+        let worker = self.environment.variable_text(self.rules.agent_variable)?;
+        let caller = self.calling_agent()?;
+        let page = PageRequest { limit: 1, after: None };
+        let is_sender = thread != own
+            && caller.as_ref().is_some_and(|caller| Some(caller.as_str()) == worker.as_deref())
+            && Some(show_thread(self.session()?, thread, &page)?.thread.thread.head.from) == caller;
+        if is_sender {
+            return Ok(());
+        }
+        Err(AppError::not_permitted(&format!(
+            "{} is set, so a worker runs this; {} is for the one who sent the work.",
+            environment::THREAD,
+            self.command
+        )))
     }
 
     fn run_of_environment(&self) -> Result<Option<Slug>, AppError> {

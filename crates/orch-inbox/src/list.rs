@@ -5,7 +5,7 @@ use orch_core::thread::ThreadStatus;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{agent, thread};
 
-use crate::page::{offset_cursor, parse_offset};
+use crate::page::{cut_page, parse_position, position_cursor};
 use crate::thread_write::{ThreadSummary, thread_summaries};
 use crate::{Error, Session, apply_due_defaults};
 
@@ -31,7 +31,7 @@ pub fn list_threads(
     request: &ThreadListRequest,
 ) -> Result<ResultPage<ThreadSummary>, Error> {
     apply_due_defaults(session)?;
-    let offset = parse_offset(&request.page)?;
+    let after = parse_position(&request.page)?;
     session.query(|tx| {
         let unread_after = match (&request.agent, request.unread) {
             (Some(name), true) => Some(agent::load(tx, name)?.map_or(MessageId(0), |agent| agent.cursor)),
@@ -41,12 +41,13 @@ pub fn list_threads(
             agent: request.agent.as_ref(),
             state: request.state,
             unread_after,
-            offset,
-            limit: request.page.limit,
+            after,
+            limit: request.page.limit.saturating_add(1),
         };
         let (threads, total) = thread::list(tx, &filter)?;
         let total = u64::try_from(total).unwrap_or(0);
-        let next = offset_cursor(offset, threads.len(), total);
-        Ok(ResultPage { items: thread_summaries(tx, threads)?, total, next })
+        let page =
+            cut_page(threads, request.page.limit, total, |last| position_cursor(thread::list_position(last)));
+        Ok(ResultPage { items: thread_summaries(tx, page.items)?, total, next: page.next })
     })
 }

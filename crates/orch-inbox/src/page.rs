@@ -24,6 +24,18 @@ pub fn cut_page<T>(
     ResultPage { items, total, next }
 }
 
+/// Parses the position in a cursor of a list whose entries have an order by number.
+pub fn parse_position(page: &PageRequest) -> Result<Option<i64>, Error> {
+    let parse = |cursor: &str| cursor.strip_prefix("p-")?.parse().ok();
+    page.after.as_deref().map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
+}
+
+/// Returns the cursor behind a position: following it shows each entry that stays exactly once.
+#[must_use]
+pub fn position_cursor(position: i64) -> String {
+    format!("p-{position}")
+}
+
 /// Parses the offset in a cursor of a list whose order can change between pages.
 pub fn parse_offset(page: &PageRequest) -> Result<u64, Error> {
     page.after.as_deref().map_or(Ok(0), |cursor| {

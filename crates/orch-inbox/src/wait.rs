@@ -49,7 +49,7 @@ pub fn wait_for_messages(
     record_waiting_agent(session, &request.agent)?;
     let after = session.query(|tx| match request.after {
         Some(after) => require_known_message(tx, after),
-        None => Ok(agent::load(tx, &request.agent)?.map_or(MessageId(0), |agent| agent.cursor)),
+        None => default_cursor(tx, request),
     })?;
     let filter = message::MessageFilter {
         to: &request.agent,
@@ -69,6 +69,15 @@ pub fn wait_for_messages(
         })
     })?;
     found.ok_or(Error::TimedOut(WaitTarget::Messages(after)))
+}
+
+/// Returns what the recipient has read: of the thread that it works on, whatever its other work has acknowledged, else of all its threads.
+fn default_cursor(tx: &mut Transaction<'_>, request: &MessageWaitRequest) -> Result<MessageId, Error> {
+    let thread = request.thread.map(|thread| thread::load(tx, thread)).transpose()?.flatten();
+    if let Some(thread) = thread.filter(|thread| *thread.working_agent() == request.agent) {
+        return Ok(thread.shown);
+    }
+    Ok(agent::load(tx, &request.agent)?.map_or(MessageId(0), |agent| agent.cursor))
 }
 
 /// Refuses a cursor beyond the newest message: a wait from there would miss the next ones.

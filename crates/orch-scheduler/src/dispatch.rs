@@ -375,7 +375,7 @@ fn dispatch_candidates(
     let wanted = request.limit.saturating_add(if request.limit == 0 { 0 } else { limit::LIST_DEFAULT });
     let mut tasks = Vec::new();
     for run in runs {
-        tasks.extend(task_table::list_ready(tx, run.id, None, now, wanted, 0)?);
+        tasks.extend(task_table::list_ready(tx, run.id, None, now, wanted, None)?);
     }
     if runs.len() > 1 {
         tasks.sort_by_key(ready::dispatch_order);

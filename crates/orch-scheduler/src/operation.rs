@@ -52,13 +52,15 @@ impl<'a, T> Operation<'a, T> {
         session: &mut Session,
         mut work: impl FnMut(&mut UnitOfWork<'_, '_>) -> Result<TxEnd<T, Error>, Error>,
     ) -> Result<Response<T>, Error> {
-        let mut cancelled = Vec::new();
+        let (mut cancelled, mut has_news) = (Vec::new(), false);
         let response = session.write_idempotent(self.receipt, |tx, now| {
+            has_news = tx.timers()?.pending(now).is_pending();
             let mut unit = UnitOfWork::begin_reconciled(tx, now, self.actor)?;
             let end = work(&mut unit)?;
             cancelled = unit.save_and_close()?;
             Ok(end)
-        })?;
+        });
+        let response = keep_reconciliation(session, has_news, response)?;
         liveness::stop_workers_of(session, &cancelled)?;
         Ok(response)
     }
@@ -73,13 +75,15 @@ impl<'a, T> Operation<'a, T> {
         mut decide: impl FnMut(&mut UnitOfWork<'_, '_>) -> Result<RequestDecision<T, S>, Error>,
         perform: impl FnOnce(&mut Session, S) -> Result<T, Error>,
     ) -> Result<Response<T>, Error> {
-        let mut cancelled = Vec::new();
+        let (mut cancelled, mut has_news) = (Vec::new(), false);
         let begun = session.begin_request(self.receipt, |tx, now| {
+            has_news = tx.timers()?.pending(now).is_pending();
             let mut unit = UnitOfWork::begin_reconciled(tx, now, self.actor)?;
             let decision = decide(&mut unit)?;
             cancelled = unit.save_and_close()?;
             Ok(TxEnd::Commit(decision))
-        })?;
+        });
+        let begun = keep_reconciliation(session, has_news, begun)?;
         liveness::stop_workers_of(session, &cancelled)?;
         match begun {
             BegunRequest::Complete(response) => Ok(response),
@@ -89,6 +93,18 @@ impl<'a, T> Operation<'a, T> {
             }
         }
     }
+}
+
+/// Commits what a refused change had reconciled before it was refused, so that what the refusal says stays so.
+fn keep_reconciliation<T>(
+    session: &mut Session,
+    has_news: bool,
+    outcome: Result<T, Error>,
+) -> Result<T, Error> {
+    if has_news && matches!(outcome, Err(Error::Refused(_))) {
+        tool_transaction(session, |_| Ok(()))?;
+    }
+    outcome
 }
 
 /// Runs a change of the tool itself, without a request id.

@@ -8,11 +8,11 @@ use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
-use orch_store::table::task as task_table;
+use orch_store::table::task::{self as task_table, ReadyPosition};
 
 use super::fresh_read::read_fresh;
 use super::{TaskOverview, lookup};
-use orch_inbox::page::{offset_cursor, parse_offset};
+use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
 
 /// A selection of ready tasks.
@@ -36,7 +36,7 @@ pub fn list_ready_tasks(
     session: &mut Session,
     request: &ReadyRequest,
 ) -> Result<ResultPage<TaskOverview>, Error> {
-    let offset = parse_offset(&request.page)?;
+    let after = request.page.after.as_deref().map(parse_ready_cursor).transpose()?;
     read_fresh(session, |tx, now| {
         let mut runs = lookup::find_runs(tx, request.run.as_ref())?;
         runs.retain(|run| run.state.status() == RunStatus::Open);
@@ -46,10 +46,25 @@ pub fn list_ready_tasks(
             total += count_ready_tasks(tx, run, label, now)?;
         }
         let total = u64::try_from(total).unwrap_or(0);
-        let tasks = select_in_order(tx, &runs, label, now, request.page.limit, offset)?;
-        let next = offset_cursor(offset, tasks.len(), total);
-        Ok(ResultPage { items: lookup::task_overviews(tx, tasks)?, total, next })
+        let limit = request.page.limit;
+        let tasks = select_in_order(tx, &runs, label, now, limit.saturating_add(1), after)?;
+        let page =
+            cut_page(tasks, limit, total, |last| format!("p-{}-{}-{}", last.priority, last.rank, last.id.0));
+        Ok(ResultPage { items: lookup::task_overviews(tx, page.items)?, total, next: page.next })
     })
+}
+
+/// Parses the position behind which a page begins.
+fn parse_ready_cursor(cursor: &str) -> Result<ReadyPosition, Error> {
+    let parse = || {
+        let mut parts = cursor.strip_prefix("p-")?.splitn(3, '-');
+        Some(ReadyPosition {
+            priority: parts.next()?.parse().ok()?,
+            rank: parts.next()?.parse().ok()?,
+            task: TaskId(parts.next()?.parse().ok()?),
+        })
+    };
+    parse().ok_or_else(invalid_cursor)
 }
 
 /// Counts the tasks of a run that can be dispatched now.
@@ -77,18 +92,13 @@ fn select_in_order(
     label: Option<&Slug>,
     now: Time,
     limit: u32,
-    offset: u64,
+    after: Option<ReadyPosition>,
 ) -> Result<Vec<Task>, Error> {
-    if let [run] = runs {
-        return Ok(task_table::list_ready(tx, run.id, label, now, limit, offset)?);
-    }
-    let end = u32::try_from(offset).unwrap_or(u32::MAX).saturating_add(limit);
     let mut tasks = Vec::new();
     for run in runs {
-        tasks.extend(task_table::list_ready(tx, run.id, label, now, end, 0)?);
+        tasks.extend(task_table::list_ready(tx, run.id, label, now, limit, after)?);
     }
     tasks.sort_by_key(dispatch_order);
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(tasks.into_iter().skip(offset).take(limit).collect())
+    tasks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(tasks)
 }

@@ -99,7 +99,7 @@ fn collect_overview(
     read_fresh(session, |tx, now| {
         let run = lookup::find_run(tx, run)?;
         let ready = if run.state.status() == RunStatus::Open {
-            task_table::list_ready(tx, run.id, None, now, limit::STATUS_SHOWN, 0)?
+            task_table::list_ready(tx, run.id, None, now, limit::STATUS_SHOWN, None)?
         } else {
             Vec::new()
         };

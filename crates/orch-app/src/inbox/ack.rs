@@ -1,7 +1,7 @@
 //! `inbox ack`: moves an agent's cursor; no other command does.
 
 use orch_contract::inbox::MessageAckResponse;
-use orch_core::id::{MessageId, Slug};
+use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_inbox::ack::{MessageAckRequest, acknowledge_messages};
 use serde::Serialize;
 
@@ -14,6 +14,9 @@ use crate::request::{Answer, Request, RequestKey};
 pub struct AcknowledgeMessages {
     /// The owner of the cursor.
     pub agent: Slug,
+    /// The thread whose messages alone are acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadId>,
     /// The last acknowledged message.
     pub through: MessageId,
 }
@@ -23,13 +26,14 @@ impl Request for AcknowledgeMessages {
     type View = MessageAckResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<MessageAckResponse> {
-        let request = MessageAckRequest { agent: self.agent.clone(), through: self.through };
+        let request =
+            MessageAckRequest { agent: self.agent.clone(), thread: self.thread, through: self.through };
         let view = |cursor: &MessageId| MessageAckResponse { cursor: cursor.to_string() };
         app.change(key, view, |session, receipt| acknowledge_messages(session, receipt, &request))
     }
 
     fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {
-        let proof = RelayProof::default();
+        let proof = RelayProof { thread: self.thread, token: None };
         let request = RelayRequest::Ack { through: self.through.0 };
         Some(relay.exchange(proof, request_id, request))
     }

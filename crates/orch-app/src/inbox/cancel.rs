@@ -25,6 +25,7 @@ impl Request for CancelThread {
     type View = ThreadResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<ThreadResponse> {
+        app.require_sender(self.thread)?;
         let request =
             CancelRequest { thread: self.thread, from: self.from.clone(), reason: self.reason.clone() };
         app.change(key, thread_response, |session, receipt| cancel_thread(session, receipt, &request))

@@ -12,7 +12,7 @@ use orch_store::page::PageRequest;
 use serde::Serialize;
 
 use super::view::thread_view;
-use crate::app::App;
+use crate::app::{App, environment_thread};
 use crate::error::{AppError, RetryAdvice};
 use crate::request::{Answer, Reply, Request, RequestKey};
 
@@ -77,6 +77,12 @@ impl Request for ClaimWork {
     type View = ClaimResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<ClaimResponse> {
+        let own = environment_thread(app.environment())?;
+        if self.again && own.is_some() && self.thread != own {
+            return Err(AppError::not_permitted(
+                "INBOX_THREAD is set, so a worker runs this; it takes no lease of other work again.",
+            ));
+        }
         let request = ClaimRequest {
             queue: self.queue.clone(),
             holder: self.holder.clone(),

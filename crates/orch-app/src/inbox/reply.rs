@@ -29,6 +29,7 @@ impl Request for ReplyToQuestion {
     type View = ReplyResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<ReplyResponse> {
+        app.require_sender(self.thread)?;
         let request = ReplyRequest { thread: self.thread, from: self.from.clone(), body: self.body.clone() };
         let view =
             |message: &Message| ReplyResponse { message: MessageOrSummary::from_message(message, self.full) };

@@ -156,7 +156,7 @@ impl RelayCall<'_> {
             }
             RelayRequest::Ack { through } => {
                 let agent = self.app.calling_agent_or("--as", None)?;
-                self.reply(&AcknowledgeMessages { agent, through: MessageId(through) })
+                self.reply(&AcknowledgeMessages { agent, thread: Some(thread), through: MessageId(through) })
             }
             RelayRequest::Renew { lease_ms } => {
                 let lease = lease_ms.map(|length| {

@@ -23,7 +23,7 @@ pub(super) struct InboxWaitArgs {
     /// The agent [default: you]
     #[arg(long = "for", value_name = "AGENT", value_parser = parse_slug)]
     agent: Option<Slug>,
-    /// Only messages of this thread
+    /// Only messages of this thread [env: INBOX_THREAD]
     #[arg(long, value_name = "THREAD", value_parser = parse_thread_id)]
     thread: Option<ThreadId>,
     /// Only messages of this kind
@@ -44,9 +44,10 @@ pub(super) struct InboxWaitArgs {
 }
 
 pub(super) fn run(args: InboxWaitArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let agent = context.app().calling_agent_or("--for", args.agent.as_ref())?;
     let request = WaitForMessages {
-        agent: context.app().calling_agent_or("--for", args.agent.as_ref())?,
-        thread: args.thread,
+        thread: context.app().own_thread_or(args.thread, &agent)?,
+        agent,
         kind: args.kind,
         after: args.after,
         timeout: args.timeout,

@@ -2,8 +2,8 @@
 
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::Slug;
-use orch_core::task::{Task, TaskEdit, decide};
-use orch_store::table::task as task_table;
+use orch_core::task::{Task, TaskEdit, TaskState, decide};
+use orch_store::table::{task as task_table, thread};
 
 use crate::operation::Operation;
 use crate::unit_of_work::UnitOfWork;
@@ -49,6 +49,12 @@ pub(crate) fn apply_task_edit(
             text.verify.clone_from(verify);
         }
         task_table::save_text(unit.tx, before.id, &text)?;
+    }
+    if after.priority != before.priority
+        && let Some(last) = &after.attempt
+        && after.state == TaskState::Dispatched
+    {
+        thread::change_queued_priority(unit.tx, last.id, after.priority)?;
     }
     let about = EventSubject { run: Some(after.run), task: Some(after.id), ..EventSubject::default() };
     unit.append_event(EventKind::TaskEdited, about, None, Vec::new())?;

@@ -1,6 +1,7 @@
 //! What lists and views show.
 
 use orch_core::task::TaskState;
+use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_scheduler::{blocked, dispatch, status, task};
 use orch_store::page::PageRequest;
 use orch_testkit::TestSession;
@@ -90,4 +91,23 @@ fn the_critical_path_begins_at_the_longest_chain_however_much_is_under_way() {
     let shown = status::load_overview(&mut desk.session, None).unwrap();
     let path: Vec<_> = shown.critical_path.iter().map(orch_core::id::Slug::as_str).collect();
     assert_eq!(path, ["k29", "middle", "end"]);
+}
+
+#[test]
+fn pages_of_ready_tasks_show_each_once_while_tasks_leave_the_list() {
+    let mut desk = TestSession::with_tasks(&["a", "b", "c", "d", "e", "f", "g"]);
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let request = ReadyRequest { run: None, label: None, page: PageRequest { limit: 2, after } };
+        let page = list_ready_tasks(&mut desk.session, &request).unwrap();
+        for found in &page.items {
+            seen.push(found.task.name.key.to_string());
+            desk.dispatch_task(found.task.name.key.as_str(), "w").unwrap();
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["a", "b", "c", "d", "e", "f", "g"]);
 }

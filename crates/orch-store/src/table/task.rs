@@ -91,7 +91,8 @@ statements! {
         "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
         WHERE t.run_id = $1 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $2)
         AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM task_label l WHERE l.run_id = t.run_id AND l.label = $3 AND l.task_id = t.id))
-        ORDER BY t.priority, t.rank DESC, t.id LIMIT $4 OFFSET $5"
+        AND (t.priority > $5 OR (t.priority = $5 AND (t.rank < $6 OR (t.rank = $6 AND t.id > $7))))
+        ORDER BY t.priority, t.rank DESC, t.id LIMIT $4"
     );
     const READY_LABEL_COUNT = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
         WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
@@ -359,6 +360,17 @@ pub fn list_labelled(
     Ok((tasks, tx.query_number(COUNT_LABEL, &[run.0.into(), label, state])?))
 }
 
+/// The position of a task among the ready tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyPosition {
+    /// Its priority, the most urgent first.
+    pub priority: u8,
+    /// Its rank, the highest first.
+    pub rank: u32,
+    /// Its number, the oldest first.
+    pub task: TaskId,
+}
+
 /// Lists a run's dispatchable tasks: priority, then the longest chain behind them, then age.
 pub fn list_ready(
     tx: &mut Transaction<'_>,
@@ -366,10 +378,19 @@ pub fn list_ready(
     label: Option<&Slug>,
     now: Time,
     limit: u32,
-    offset: u64,
+    after: Option<ReadyPosition>,
 ) -> Result<Vec<Task>, Fault> {
-    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-    let values = [run.0.into(), now.0.into(), label.map(Slug::as_str).into(), limit.into(), offset.into()];
+    let (priority, rank, task) =
+        after.map_or((-1, 0, 0), |after| (i64::from(after.priority), i64::from(after.rank), after.task.0));
+    let values = [
+        run.0.into(),
+        now.0.into(),
+        label.map(Slug::as_str).into(),
+        limit.into(),
+        priority.into(),
+        rank.into(),
+        task.into(),
+    ];
     tx.query_all(READY, &values, task_from_row)
 }
 

@@ -51,6 +51,8 @@ statements! {
     const SAVE = "UPDATE thread SET state = $2, withdrawn = $3, holder = $4, token = $5, held_lease_ms = $6,
         expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
         closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
+    const REPRIORITIZE = "UPDATE thread SET priority = $2 WHERE id = (SELECT thread_id FROM attempt WHERE id = $1) AND state = 'queued'";
+    const SHOW_THROUGH = "UPDATE thread SET shown_id = $2 WHERE id = $1 AND shown_id < $2";
     const SEEN = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
     const SEEN_MANY = "UPDATE thread SET news = 0 WHERE news = 1 AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const LOAD = select!("WHERE id = $1");
@@ -110,25 +112,25 @@ statements! {
         WHERE agent.last_seen_at IS NULL";
     const OPEN_OF_RUN = select!("WHERE run_id = $1 AND state = 'queued' AND id IN
         (SELECT a.thread_id FROM task t JOIN attempt a ON a.id = t.attempt_id WHERE t.run_id = $1 AND t.state = 'dispatched') ORDER BY id");
-    const LIST = select!("ORDER BY priority, id LIMIT $1 OFFSET $2");
+    const LIST = select!("WHERE priority * 1099511627776 + id > $2 ORDER BY priority, id LIMIT $1");
     const LIST_COUNT = "SELECT count(*) FROM thread";
-    const LIST_STATE = select!("WHERE state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2");
+    const LIST_STATE = select!("WHERE state = $3 AND priority * 1099511627776 + id > $2 ORDER BY priority, id LIMIT $1");
     const LIST_STATE_COUNT = "SELECT count(*) FROM thread WHERE state = $1";
     // Few of all threads are held.
     const LIST_HELD = select!(
-        "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 ORDER BY priority, id LIMIT $1 OFFSET $2"
+        "INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $3 AND priority * 1099511627776 + id > $2 ORDER BY priority, id LIMIT $1"
     );
     const LIST_HELD_COUNT =
         "SELECT count(*) FROM thread INDEXED BY thread_held WHERE holder IS NOT NULL AND state = $1";
     const LIST_FOR = select!(
-        "WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+        "WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) AND priority * 1099511627776 + id > $2 ORDER BY priority, id LIMIT $1"
     );
     const LIST_FOR_COUNT =
         "SELECT count(*) FROM thread WHERE (to_agent = $1 OR holder = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)";
     // Join from messages to threads: an agent has read most of its messages.
     const LIST_UNREAD = select!(
         "(SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $3 AND id > $5) AS unread CROSS JOIN thread",
-        "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) ORDER BY priority, id LIMIT $1 OFFSET $2"
+        "ON id = thread_id WHERE (to_agent = $3 OR holder = $3) AND (CAST($4 AS TEXT) IS NULL OR state = $4) AND priority * 1099511627776 + id > $2 ORDER BY priority, id LIMIT $1"
     );
     const LIST_UNREAD_COUNT = "SELECT count(*) FROM
         (SELECT DISTINCT thread_id FROM message INDEXED BY message_to WHERE to_agent = $1 AND id > $3) AS unread CROSS JOIN thread
@@ -304,6 +306,20 @@ pub fn save(tx: &mut Transaction<'_>, thread: &Thread, news: bool) -> Result<(),
 /// Clears the mark that a thread has changed.
 pub fn clear_dirty(tx: &mut Transaction<'_>, id: ThreadId) -> Result<(), Fault> {
     tx.execute(SEEN, &[id.0.into()]).map(|_| ())
+}
+
+/// Changes the priority of an attempt's thread as long as no agent has claimed it.
+pub fn change_queued_priority(
+    tx: &mut Transaction<'_>,
+    attempt: AttemptId,
+    priority: u8,
+) -> Result<(), Fault> {
+    tx.execute(REPRIORITIZE, &[attempt.0.into(), priority.into()]).map(|_| ())
+}
+
+/// Records that the holder of a thread has read its messages up to one; the record never moves back.
+pub fn acknowledge_through(tx: &mut Transaction<'_>, id: ThreadId, message: MessageId) -> Result<(), Fault> {
+    tx.execute(SHOW_THROUGH, &[id.0.into(), message.0.into()]).map(|_| ())
 }
 
 /// Returns the highest thread number ever used; 0 when there was none.
@@ -523,17 +539,22 @@ pub struct ThreadFilter<'a> {
     pub state: Option<ThreadStatus>,
     /// With messages to the agent after this one.
     pub unread_after: Option<MessageId>,
-    /// The number of entries to skip.
-    pub offset: u64,
+    /// Behind this position of the list, see [`list_position`].
+    pub after: Option<i64>,
     /// The maximum number of messages.
     pub limit: u32,
+}
+
+/// Returns the position of a thread in lists: its priority, then its number, which stays below 2^40.
+#[must_use]
+pub fn list_position(thread: &Thread) -> i64 {
+    (i64::from(thread.head.priority) << 40) + thread.id.0
 }
 
 /// Threads, most urgent first, then oldest, and how many there are in all.
 pub fn list(tx: &mut Transaction<'_>, search: &ThreadFilter<'_>) -> Result<(Vec<Thread>, i64), Fault> {
     let state: SqlParameter<'_> = search.state.map(ThreadStatus::name).into();
-    let offset = i64::try_from(search.offset).unwrap_or(i64::MAX);
-    let part = [search.limit.into(), offset.into()];
+    let part = [search.limit.into(), search.after.unwrap_or(-1).into()];
     let (list, count, wanted) = match (search.agent, search.state) {
         (None, None) => (LIST, LIST_COUNT, vec![]),
         (None, Some(ThreadStatus::Claimed | ThreadStatus::Blocked)) => {

@@ -115,7 +115,7 @@ fn claims_and_reports_go_by_their_indexes() {
 fn threads_are_listed_from_what_is_little() {
     let explained = PlanRecorder::new();
     let agent = test_slug("w");
-    let all = thread::ThreadFilter { agent: None, state: None, unread_after: None, offset: 0, limit: 10 };
+    let all = thread::ThreadFilter { agent: None, state: None, unread_after: None, after: None, limit: 10 };
     let mine = thread::ThreadFilter { agent: Some(&agent), ..all };
     for (name, index, search) in [
         ("all", "thread_order", all),
@@ -140,9 +140,9 @@ fn tasks_are_found_by_their_indexes() {
     explained.check_plan("in_state", &["task_state"], |tx| {
         task::list_in_state(tx, RUN, TaskState::Ready, TASK, 10)
     });
-    explained.check_plan("ready", &["task_ready"], |tx| task::list_ready(tx, RUN, None, NOW, 10, 0));
+    explained.check_plan("ready", &["task_ready"], |tx| task::list_ready(tx, RUN, None, NOW, 10, None));
     explained.check_plan("ready", &["task_ready"], |tx| {
-        task::list_ready(tx, RUN, Some(&test_slug("ui")), NOW, 10, 0)
+        task::list_ready(tx, RUN, Some(&test_slug("ui")), NOW, 10, None)
     });
     let steps = explained.plan_steps(|tx| task::critical_path(tx, RUN, 20));
     for index in ["task_ready", "task_live", "dependency_on"] {

@@ -189,16 +189,18 @@ fn ready_order(store: &mut Store, run: RunId) {
         let soon = ready_task(tx, run, "soon", 0, 9, &["ui"])?;
         task::save(tx, &Task { not_before: Some(Time(NOW.0 + 1)), ..soon })
     });
-    let ready = |store: &mut Store, label: Option<&str>, now, limit, offset| {
+    let found = read_store(store, |tx| task::list_ready(tx, run, None, NOW, 1, None));
+    let urgent = task::ReadyPosition { priority: found[0].priority, rank: found[0].rank, task: found[0].id };
+    let ready = |store: &mut Store, label: Option<&str>, now, limit, after| {
         let label = label.map(test_slug);
         let found =
-            read_store(store, |tx| task::list_ready(tx, run, label.as_ref(), Time(now), limit, offset));
+            read_store(store, |tx| task::list_ready(tx, run, label.as_ref(), Time(now), limit, after));
         found.iter().map(|task| task.name.key.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(ready(store, None, NOW.0, 9, 0), ["urgent", "long", "a", "c"]);
-    assert_eq!(ready(store, None, NOW.0 + 1, 9, 0), ["soon", "urgent", "long", "a", "c"]);
-    assert_eq!(ready(store, None, NOW.0, 2, 1), ["long", "a"]);
-    assert_eq!(ready(store, Some("ui"), NOW.0, 9, 0), ["long", "a"]);
+    assert_eq!(ready(store, None, NOW.0, 9, None), ["urgent", "long", "a", "c"]);
+    assert_eq!(ready(store, None, NOW.0 + 1, 9, None), ["soon", "urgent", "long", "a", "c"]);
+    assert_eq!(ready(store, None, NOW.0, 2, Some(urgent)), ["long", "a"]);
+    assert_eq!(ready(store, Some("ui"), NOW.0, 9, None), ["long", "a"]);
     assert_eq!(read_store(store, |tx| task::count_backing_off(tx, run, NOW)), 1);
     assert_eq!(read_store(store, |tx| task::count_backing_off(tx, run, Time(NOW.0 + 1))), 0);
     assert_eq!(read_store(store, |tx| task::next_retry_time(tx, run, NOW)), Some(Time(NOW.0 + 1)));

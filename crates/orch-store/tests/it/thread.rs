@@ -182,13 +182,20 @@ fn lists(store: &mut Store) {
     set_state(store, &held, claimed_state("reader", NOW));
     let reader = test_slug("reader");
     let all =
-        thread::ThreadFilter { agent: Some(&reader), state: None, unread_after: None, offset: 0, limit: 9 };
+        thread::ThreadFilter { agent: Some(&reader), state: None, unread_after: None, after: None, limit: 9 };
     let list = |store: &mut Store, search: thread::ThreadFilter<'_>| {
         let (found, total) = read_store(store, |tx| thread::list(tx, &search));
         (found.iter().map(|thread| thread.id).collect::<Vec<_>>(), total)
     };
     assert_eq!(list(store, all), (vec![sent[1], sent[2], held.id, sent[0]], 4), "most urgent, then oldest");
-    assert_eq!(list(store, thread::ThreadFilter { offset: 1, limit: 2, ..all }), (vec![sent[2], held.id], 4));
+    let first = list(store, thread::ThreadFilter { limit: 1, ..all }).0[0];
+    let first = read_store(store, |tx| thread::load(tx, first)).unwrap();
+    let after = Some(thread::list_position(&first));
+    assert_eq!(list(store, thread::ThreadFilter { after, limit: 2, ..all }), (vec![sent[2], held.id], 4));
+    write_store(store, |tx| thread::acknowledge_through(tx, held.id, MessageId(7)));
+    write_store(store, |tx| thread::acknowledge_through(tx, held.id, MessageId(3)));
+    assert_eq!(read_store(store, |tx| thread::load(tx, held.id)).unwrap().shown, MessageId(7));
+    write_store(store, |tx| thread::change_queued_priority(tx, AttemptId(1), 0));
     let queued = thread::ThreadFilter { state: Some(ThreadStatus::Claimed), ..all };
     assert_eq!(list(store, queued), (vec![held.id], 1));
     let draft = orch_core::message::MessageDraft {

@@ -177,7 +177,7 @@ impl RunSnapshot {
                 // Tasks that are not for our workers must not hide those that are.
                 let wanted = u32::try_from(options.workers).unwrap_or(u32::MAX);
                 let wanted = wanted.saturating_add(limit::LIST_DEFAULT);
-                found.ready = task_table::list_ready(tx, run.id, None, now, wanted, 0)?;
+                found.ready = task_table::list_ready(tx, run.id, None, now, wanted, None)?;
             }
             found.next_retry = task_table::next_retry_time(tx, run.id, now)?;
         }
