@@ -31,7 +31,7 @@ fn a_note_is_seen_with_the_next_progress_renewal_and_wait_until_it_is_acknowledg
     };
     let waited = wait::wait_for_messages(&mut desk.session, &request).unwrap();
     assert_eq!((waited.messages, waited.cursor), (vec![told.clone()], told.id));
-    let request = ack::MessageAckRequest { agent: parse_slug("w"), through: told.id };
+    let request = ack::MessageAckRequest { agent: parse_slug("w"), thread: None, through: told.id };
     assert_eq!(expect_fresh(ack::acknowledge_messages(&mut desk.session, None, &request).unwrap()), told.id);
     assert_eq!(desk.renew_lease(&held).unwrap().unread.count, 0);
     assert_eq!(desk.broken_invariants(), []);
