@@ -8,7 +8,9 @@ use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, Flaky
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
-use orch_core::run::{BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus};
+use orch_core::run::{
+    BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus,
+};
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
 use orch_core::worker::WorkerOutcome;

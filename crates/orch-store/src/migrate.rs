@@ -340,6 +340,43 @@ mod tests {
     }
 
     #[test]
+    fn an_older_store_in_use_is_read_as_a_snapshot_and_migrated_afterwards() {
+        use crate::driver::WriteDurability;
+        use crate::{Store, StoreLocation, StoreOptions, TxEnd};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orch.db");
+        make_file(&path).unwrap();
+        let mut old = Connection::open(&path).unwrap();
+        enter_wal(&old, &path).unwrap();
+        run_migrations(&mut old, &path, &MIGRATIONS[..4], None).unwrap();
+        old.execute("INSERT INTO agent VALUES ('kept', NULL, 0, 1)", []).unwrap();
+        old.execute("INSERT INTO supervisor VALUES ('7-1-0', 'h', 0, NULL, 1)", []).unwrap();
+        let location = StoreLocation::Sqlite(path.clone());
+        let open = |is_alive: fn(&str, &str) -> bool| {
+            let host = HostProbe { machine: || "h", is_alive };
+            Store::open(&location, StoreOptions { allow_network: false, host }).unwrap()
+        };
+        let write =
+            |store: &mut Store| store.write(WriteDurability::Power, |_| Ok::<_, Fault>(TxEnd::Commit(())));
+        let mut snapshot = open(|host, process| (host, process) == ("h", "7-1-0"));
+        let agents = crate::Statement::new("SELECT name FROM agent");
+        let names = snapshot.read(|tx| tx.query_all(agents, &[], |row| row.text(0))).unwrap();
+        assert_eq!(names, ["kept"]);
+        match write(&mut snapshot) {
+            Err(Fault::InUse { found: 4, processes, .. }) => {
+                assert_eq!(processes, ["supervisor with process id 7"]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(schema_version(&old, &path).unwrap(), 4, "the file is as it was");
+        assert!(!backup_path(&path, 4).exists());
+        let mut migrated = open(|_, _| false);
+        write(&mut migrated).unwrap();
+        assert_eq!(schema_version(&old, &path).unwrap(), newest_schema());
+        assert!(migrated.identity().id.starts_with("s-"));
+    }
+
+    #[test]
     fn a_failing_migration_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orch.db");
