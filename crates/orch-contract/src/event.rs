@@ -135,7 +135,7 @@ fn fault_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Vec<St
     if let Some(run) = event.run.as_ref().filter(|_| is_stuck) {
         next.push(operation::retry_command(effect, run.as_str(), event.task.as_ref(), is_stuck));
     }
-    // A full disk is retried until somebody makes room.
+    // A full disk is retried until there is room.
     (is_stuck || cause == OperationFaultCause::DiskFull, next)
 }
 

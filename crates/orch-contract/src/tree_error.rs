@@ -181,12 +181,7 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
-            let next = match thread {
-                Some(_) => tree_refusal_hint(refusal).into_iter().collect(),
-                None => {
-                    vec![git_status_command(tree), git_in(tree, &["stash", "push", "--include-untracked"])]
-                }
-            };
+            let next = dirty_worktree_commands(refusal, thread.is_some(), tree);
             let thread = thread.map(|thread| thread.to_string());
             json!({"thread": thread, "worktree": tree, "files": files, "total": total, "paths": files, "next": next})
         }
@@ -252,6 +247,14 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::NoFailedOperation { task } => json!({"task": task.to_string()}),
         TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
     }
+}
+
+/// Returns the commands that help with a worktree that has changes: a worker's, or one that a landing meets.
+fn dirty_worktree_commands(refusal: &TreeRefusal, is_of_worker: bool, tree: &str) -> Vec<String> {
+    if is_of_worker {
+        return tree_refusal_hint(refusal).into_iter().collect();
+    }
+    vec![git_status_command(tree), git_in(tree, &["stash", "push", "--include-untracked"])]
 }
 
 /// Returns the details of a landing whose checks failed.

@@ -109,7 +109,7 @@ pub enum FailureNews {
     BecameStuck,
 }
 
-/// What an operation that is stuck keeps from going on.
+/// What an operation that is stuck blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StuckScope {
     /// The run, which is paused.
@@ -165,7 +165,7 @@ pub fn backoff_delay(waits: u32) -> TimeSpan {
     TimeSpan(first << waits.saturating_sub(1).min(10)).min(limit::OPERATION_BACKOFF_MAX)
 }
 
-/// Returns what is kept from going on while an operation of this kind is stuck.
+/// Returns what is blocked while an operation of this kind is stuck.
 #[must_use]
 pub fn stuck_scope(kind: EffectKind) -> StuckScope {
     match kind {

@@ -28,7 +28,7 @@ pub struct KeptReport {
     end: KeptEnd,
 }
 
-/// What is to be recorded.
+/// What the store has yet to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeptEnd {
     /// The worker finished.

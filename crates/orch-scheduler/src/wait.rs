@@ -127,7 +127,7 @@ impl LeadFilter {
 
     fn needs_lead(&self, tx: &mut Transaction<'_>, event: &Event, lead: &Slug) -> Result<bool, Error> {
         Ok(match event.kind {
-            // What is tried again needs the lead only if nobody tries it again.
+            // What is retried needs the lead only when no process retries it.
             EventKind::Failed | EventKind::Rejected | EventKind::Lost | EventKind::Fault => {
                 !self.is_driven || !event.is_retried()
             }

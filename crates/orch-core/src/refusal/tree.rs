@@ -351,12 +351,7 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::LandingDiffers { run, commit } => {
             format!("The files of {commit} are not those that merging the branch of run {run} makes.")
         }
-        TreeRefusal::RunIncomplete { run, unfinished: 0 } => {
-            format!("Run {run} is incomplete: it has no tasks.")
-        }
-        TreeRefusal::RunIncomplete { run, unfinished } => {
-            format!("Run {run} is incomplete: {unfinished} of its tasks are not done.")
-        }
+        TreeRefusal::RunIncomplete { run, unfinished } => incomplete_sentence(run, *unfinished),
         TreeRefusal::NotSent { attempt } => {
             format!("The worktree of {attempt} is still being prepared; its work is not sent yet.")
         }
@@ -375,6 +370,13 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             "Another process was performing this request and aborted it; try again.".to_owned()
         }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
+    }
+}
+
+fn incomplete_sentence(run: &Slug, unfinished: i64) -> String {
+    match unfinished {
+        0 => format!("Run {run} is incomplete: it has no tasks."),
+        _ => format!("Run {run} is incomplete: {unfinished} of its tasks are not done."),
     }
 }
 

@@ -185,7 +185,7 @@ fn a_client_knows_that_nothing_serves() {
     let error = exchange_message(&place.path(), "x", b"x").unwrap_err();
     assert!(matches!(error, MailboxError::NotServed), "{error:?}");
     close_mailbox(&place.path(), b"bye").unwrap();
-    assert!(!place.path().exists(), "nothing is created for a mailbox that is not there");
+    assert!(!place.path().exists(), "nothing is created for a missing mailbox");
     let server = place.serve(LIMITS);
     assert!(is_mailbox_served(&place.path()));
     // A server that is killed leaves its folder, and the system frees its lock.

@@ -125,10 +125,10 @@ fn merge_attempts(
             for candidate in candidates {
                 seen.insert(candidate.attempt.id);
                 match ensure_verified(session, &run, &candidate)? {
-                    Verification::NotPassed => {}
+                    CandidateVerification::NotPassed => {}
                     // The others are merged nevertheless.
-                    Verification::Failed(error) => unverified = unverified.take().or(Some(error)),
-                    Verification::Passed => {
+                    CandidateVerification::Failed(error) => unverified = unverified.take().or(Some(error)),
+                    CandidateVerification::Passed => {
                         if let Some((requested, merged)) = integration.merge_attempt(session, &candidate)? {
                             clear(requested, merged);
                         }
@@ -178,7 +178,7 @@ fn next_candidates(
 }
 
 /// Whether an attempt may be merged.
-enum Verification {
+enum CandidateVerification {
     /// Its checks passed, or there are none.
     Passed,
     /// They did not, or it is no longer to be merged.
@@ -192,17 +192,17 @@ fn ensure_verified(
     session: &mut Session,
     run: &Run,
     candidate: &MergeCandidate,
-) -> Result<Verification, Error> {
+) -> Result<CandidateVerification, Error> {
     let MergeCandidate { task, attempt, text, tree } = candidate;
     let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
     if has_nothing_to_check
         || matches!(attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
         || task.state == TaskState::Done
     {
-        return Ok(Verification::Passed);
+        return Ok(CandidateVerification::Passed);
     }
     if let Some(failure) = session.read(|tx, now| waiting_failure(tx, attempt, now))? {
-        return Ok(Verification::Failed(failure.into()));
+        return Ok(CandidateVerification::Failed(failure.into()));
     }
     let effect = Effect::VerifyAttempt { attempt: attempt.id };
     let requested = session.write(WriteDurability::Power, |tx, now| {
@@ -212,7 +212,7 @@ fn ensure_verified(
         }
         Ok(TxEnd::Commit(Some(request_effect(tx, run.id, &effect, now)?)))
     })?;
-    let Some(requested) = requested else { return Ok(Verification::NotPassed) };
+    let Some(requested) = requested else { return Ok(CandidateVerification::NotPassed) };
     let verified = match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
         Some(lease) => {
             let (run, attempt, text, tree) = (run.clone(), attempt.clone(), text.clone(), tree.clone());
@@ -222,11 +222,13 @@ fn ensure_verified(
         None => complete_verification(session, run.id, attempt.id),
     };
     match verified {
-        Ok(()) => Ok(Verification::Passed),
+        Ok(()) => Ok(CandidateVerification::Passed),
         // Recorded already, as a rejection or as a fault.
-        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => Ok(Verification::NotPassed),
+        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => {
+            Ok(CandidateVerification::NotPassed)
+        }
         Err(error @ Error::Store(_)) => Err(error),
-        Err(error) => Ok(Verification::Failed(error)),
+        Err(error) => Ok(CandidateVerification::Failed(error)),
     }
 }
 

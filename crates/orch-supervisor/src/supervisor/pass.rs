@@ -223,7 +223,7 @@ pub(super) fn decide_stop(
     if let Some(run) = drive.crew.find_run_without_worker(snapshot) {
         return stop_if(true, StopReason::NoWorker { run });
     }
-    // A worker that waits for an answer will go on; nothing else will.
+    // A worker that waits for an answer will continue; nothing else will.
     let run = snapshot.runs.iter().find(|run| run.waits_for_stuck_operation())?;
     stop_if(pass.waiting == 0, StopReason::Stuck { run: run.run.name.clone() })
 }

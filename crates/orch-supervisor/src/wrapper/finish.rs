@@ -362,7 +362,7 @@ fn record_unspent(session: &mut Session, work: &mut ClaimedWork) -> Result<(), E
     recorded
 }
 
-/// Returns what is to be recorded of a worker's end, as far as it is known without the store.
+/// Returns the record of a worker's end, as far as it is known without the store.
 pub(super) fn kept_report(
     config: &WrapperConfig<'_>,
     work: &ClaimedWork,

@@ -70,7 +70,7 @@ pub fn run_claimed_work(
 
 /// Interprets the exit of a worker and records it, however long the store cannot be written.
 ///
-/// Meanwhile what is to be recorded is kept beside the log, in case this process is killed.
+/// Meanwhile the record is kept beside the log, in case this process is killed.
 fn record_finish(
     config: &WrapperConfig<'_>,
     work: &mut ClaimedWork,

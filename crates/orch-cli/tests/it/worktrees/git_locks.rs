@@ -106,7 +106,7 @@ fn a_lock_that_orch_may_not_remove_is_named_by_the_error() {
     orchard.orch(&["land", "r", "--onto", "main"]).ok();
 }
 
-/// A commit whose hook waits until it is let go.
+/// A commit whose hook waits until it is released.
 struct HeldCommit {
     child: Child,
     gate: PathBuf,
