@@ -469,22 +469,18 @@ fn work_that_is_not_on_the_runs_branch_does_not_land() {
         "{refused}"
     );
     assert_eq!((place.resolve_commit("main"), count_landings(&place)), (main, 0));
-    place.run_git(["update-ref", "refs/heads/orch/r/main", &merged]);
+    place.orch(&["run", "repair", "r", "--restore"]).ok();
     land_run(&place);
 }
 
 #[test]
 fn a_tip_that_no_check_has_seen_is_checked_before_it_lands() {
-    let place = integrated_run(&["a"], &["--verify", "test ! -e bad"]);
-    let tree = place.sibling_path("by-hand");
-    place.run_git(["worktree", "add", "--quiet", tree.to_str().unwrap(), "orch/r/main"]);
-    std::fs::write(tree.join("bad"), "x").unwrap();
-    place.commit_in(&tree, "by hand");
+    let place = integrated_run(&["a"], &[]);
     let main = place.resolve_commit("main");
+    place.orch(&["run", "edit", "r", "--verify", "test ! -e a"]).ok();
     place.orch(&["land", "r", "--onto", "main"]).fails("check_failed");
     assert_eq!((place.resolve_commit("main"), count_landings(&place)), (main, 0));
-    std::fs::remove_file(tree.join("bad")).unwrap();
-    place.commit_in(&tree, "good again");
+    place.orch(&["run", "edit", "r", "--verify", "test -e a"]).ok();
     let landed = land_run(&place);
     assert_eq!(
         (&landed["checks"][0]["stage"], &landed["checks"][0]["state"]),
