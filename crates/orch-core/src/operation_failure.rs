@@ -8,6 +8,9 @@ use crate::id::{AttemptName, Slug};
 use crate::limit;
 use crate::time::{Time, TimeSpan};
 
+/// The number of retries after counted failures.
+const RETRIES_MAX: u32 = limit::OPERATION_RETRY_DELAYS.len() as u32;
+
 named_enum! {
     /// The cause of a failure, as far as it says what helps.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,7 +127,7 @@ impl OperationRetries {
     /// Returns whether the operation is not tried again by itself.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
-        usize::try_from(self.failures).is_ok_and(|failures| failures > limit::OPERATION_RETRY_DELAYS.len())
+        self.failures > RETRIES_MAX
     }
 
     /// Returns whether the operation may be tried now.
@@ -139,10 +142,17 @@ impl OperationRetries {
     #[must_use]
     pub fn after_failure(&self, failure: OperationFailure, now: Time) -> (Self, FailureNews) {
         if failure.cause.counts() {
-            let failures = self.failures.saturating_add(1);
-            let delay = usize::try_from(self.failures)
-                .ok()
-                .and_then(|index| limit::OPERATION_RETRY_DELAYS.get(index).copied());
+            // A checkout with changes stays as it is until a person acts, so that trying again is of no use.
+            let delays = match failure.cause {
+                OperationFaultCause::TreeDirty => &[],
+                _ => &limit::OPERATION_RETRY_DELAYS[..],
+            };
+            let before = usize::try_from(self.failures).unwrap_or(usize::MAX);
+            let delay = delays.get(before).copied();
+            let failures = match delay {
+                Some(_) => self.failures.saturating_add(1),
+                None => self.failures.max(RETRIES_MAX).saturating_add(1),
+            };
             let after =
                 Self { failures, waits: 0, retry_at: delay.map(|delay| now + delay), last: Some(failure) };
             let is_news = delay.is_none() && !self.is_stuck();
@@ -205,6 +215,12 @@ mod tests {
             (retries.retry_at.map(|at| (at - now).0 / 1_000), news)
         };
         (0..times).map(fail).collect()
+    }
+
+    #[test]
+    fn what_only_a_person_can_change_is_told_at_once() {
+        let expected = [(None, FailureNews::BecameStuck), (None, FailureNews::None)];
+        assert_eq!(fail_often(OperationFaultCause::TreeDirty, 2), expected);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(super) const CONFIG_QUERY: [&str; 4] = [
     "config",
     "--null",
     "--get-regexp",
-    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|extensions\.worktreeconfig)$",
+    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|commit\.gpgsign|extensions\.worktreeconfig)$",
 ];
 
 /// The relevant settings.
@@ -20,6 +20,7 @@ pub(super) struct GitConfig {
     has_attributes_file: bool,
     is_bare: bool,
     has_worktree_config: bool,
+    signs_commits: bool,
 }
 
 /// The command whose output [`push_remote`] parses.
@@ -75,6 +76,7 @@ impl GitConfig {
                 b"user.email" => config.has_email = !value.is_empty(),
                 b"core.attributesfile" => config.has_attributes_file = !value.is_empty(),
                 b"core.autocrlf" => config.converts_line_endings = is_yes(value),
+                b"commit.gpgsign" => config.signs_commits = is_yes(value),
                 b"core.bare" => config.is_bare = is_yes(value),
                 b"extensions.worktreeconfig" => config.has_worktree_config = is_yes(value),
                 _ => {}
@@ -100,6 +102,11 @@ impl GitConfig {
     /// Without `extensions.worktreeConfig` git ignores `core.bare` in linked worktrees.
     pub(super) fn makes_worktrees_bare(&self) -> bool {
         self.is_bare && self.has_worktree_config
+    }
+
+    /// Returns whether the user signs commits.
+    pub(super) fn signs_commits(&self) -> bool {
+        self.signs_commits
     }
 
     /// Returns whether line endings are converted everywhere.

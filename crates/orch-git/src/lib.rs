@@ -13,6 +13,7 @@ mod create;
 mod diff;
 mod error;
 mod flush;
+mod hooks;
 mod host;
 mod ignored_files;
 mod index;

@@ -49,3 +49,6 @@ pub(crate) const ALTERNATE_DEPTH_MAX: u32 = 5;
 
 /// How many isolated checkouts one folder may hold.
 pub(crate) const ISOLATED_CHECKOUTS_MAX: u32 = 32;
+
+/// The time limit of a command that signs a commit: a program that asks for a passphrase must not wait for an answer.
+pub(crate) const SIGNING_LIMIT: Duration = Duration::from_secs(30);

@@ -94,14 +94,14 @@ impl Repository {
         Ok(MergeOutcome::Conflict(MergeConflict { ours, theirs, files, messages }))
     }
 
-    /// Writes a merge commit.
+    /// Writes a merge commit, signed if the user's commits are.
     pub fn write_merge_commit(
         &self,
         tree: &TreeId,
         parents: &[CommitId],
         message: &str,
     ) -> Result<CommitId, GitError> {
-        self.write_commit(tree, parents, message, &[])
+        self.write_user_commit(tree, parents, message, &[])
     }
 
     /// Merges several commits one after the other; equal inputs give an equal commit id at any time.
@@ -159,6 +159,26 @@ impl Repository {
             .with_variable("GIT_COMMITTER_DATE", &date)
             .with_config("user.name=orch")
             .with_config("user.email=orch@localhost")
+            .with_stdin(message)
+            .read_parsed(CommitId::parse_line)
+    }
+
+    /// Writes a commit of the user with these configuration settings, signed if the user's commits are.
+    pub(super) fn write_user_commit(
+        &self,
+        tree: &TreeId,
+        parents: &[CommitId],
+        message: &str,
+        settings: &[&str],
+    ) -> Result<CommitId, GitError> {
+        if !self.config()?.signs_commits() {
+            return self.write_commit(tree, parents, message, settings);
+        }
+        let command = self.with_identity(self.commit_tree_command(tree, parents))?;
+        let command = settings.iter().fold(command, |command, setting| command.with_config(setting));
+        command
+            .with_argument("--gpg-sign")
+            .without_prompts()
             .with_stdin(message)
             .read_parsed(CommitId::parse_line)
     }

@@ -18,7 +18,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use super::error::{GitError, GitFailureCause};
 use super::host::{ExceededLimit, HostPrograms, ProgramLimits};
 use super::{lock_file, version};
-use crate::limit::{GIT_COMMAND_LIMIT, GIT_OUTPUT_BYTES_MAX, GIT_STDERR_BYTES_MAX, GIT_VERSION_MIN};
+use crate::limit::{
+    GIT_COMMAND_LIMIT, GIT_OUTPUT_BYTES_MAX, GIT_STDERR_BYTES_MAX, GIT_VERSION_MIN, SIGNING_LIMIT,
+};
 
 /// The configuration of every command; it overrides the user's.
 const CONFIG: [&str; 9] = [
@@ -128,6 +130,7 @@ impl Git {
             input: CommandInput::Nothing,
             output_file: None,
             output_bytes_max: GIT_OUTPUT_BYTES_MAX,
+            duration_max: GIT_COMMAND_LIMIT,
         }
     }
 }
@@ -186,6 +189,7 @@ pub(super) struct GitCommand {
     input: CommandInput,
     output_file: Option<File>,
     output_bytes_max: usize,
+    duration_max: Duration,
 }
 
 /// The output of a command that has exited.
@@ -215,6 +219,21 @@ impl GitCommand {
     /// Uses another index file than the worktree's own.
     pub(super) fn with_index_file(self, file: &Path) -> Self {
         self.with_variable("GIT_INDEX_FILE", file).with_config("core.splitIndex=false")
+    }
+
+    /// Adds an argument.
+    pub(super) fn with_argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Keeps programs that the command starts, such as those that sign, from asking for a passphrase for long.
+    pub(super) fn without_prompts(mut self) -> Self {
+        for variable in ["GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY"] {
+            self.command.env_remove(variable);
+        }
+        self.duration_max = SIGNING_LIMIT;
+        self.with_variable("SSH_ASKPASS", "false").with_variable("SSH_ASKPASS_REQUIRE", "force")
     }
 
     /// Sets the input.
@@ -295,6 +314,7 @@ impl GitCommand {
             child,
             name: self.name,
             output_bytes_max: self.output_bytes_max,
+            duration_max: self.duration_max,
         })
     }
 }
@@ -307,6 +327,7 @@ pub(super) struct RunningCommand {
     child: Child,
     name: String,
     output_bytes_max: usize,
+    duration_max: Duration,
 }
 
 impl RunningCommand {
@@ -343,7 +364,7 @@ impl RunningCommand {
         let limits = ProgramLimits {
             stdout_bytes_max: self.output_bytes_max,
             stderr_bytes_max: GIT_STDERR_BYTES_MAX,
-            duration_max: GIT_COMMAND_LIMIT,
+            duration_max: self.duration_max,
         };
         let output = self
             .host

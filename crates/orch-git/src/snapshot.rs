@@ -39,8 +39,12 @@ impl Worktree<'_> {
         let commit = if tree == self.repository.tree_of_commit(&parent)? {
             parent
         } else {
-            let commit =
-                self.repository.write_commit(&tree, std::slice::from_ref(&parent), message, &[DURABLE])?;
+            let commit = self.repository.write_user_commit(
+                &tree,
+                std::slice::from_ref(&parent),
+                message,
+                &[DURABLE],
+            )?;
             self.advance_head(&commit, &parent)?;
             commit
         };

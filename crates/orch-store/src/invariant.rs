@@ -353,7 +353,7 @@ ORDER BY a.id";
 LEFT JOIN run r ON r.id = e.run_id LEFT JOIN attempt a ON a.id = e.attempt_id
 WHERE r.id IS NULL OR r.repository IS NULL
     OR (e.attempt_id IS NULL AND e.kind IN ('prepare', 'verify', 'clear', 'restore'))
-    OR (e.attempt_id IS NOT NULL AND e.kind IN ('branch', 'baseline', 'integrate', 'land', 'sweep', 'remove'))
+    OR (e.attempt_id IS NOT NULL AND e.kind IN ('branch', 'baseline', 'integrate', 'land', 'sweep', 'remove', 'repair'))
     OR (e.attempt_id IS NOT NULL AND (a.id IS NULL OR a.run_id != e.run_id
         OR (a.ended_at IS NOT NULL) != (e.kind IN ('clear', 'restore'))))
 ORDER BY e.id";

@@ -10,15 +10,16 @@ use orch_core::check::{CheckStage, ChecksVerdict};
 use orch_core::effect::{Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
-use orch_core::id::{AttemptId, CommitHash};
+use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::branch::leave_branch_at;
 use orch_core::run::{DoneWhen, PauseReason, Run, RunState};
 use orch_core::task::{ChecksStatus, Task, TaskState};
 use orch_core::time::Time;
+use orch_core::worker::Worker;
 use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{attempt, check_run, effect, task as task_table, worktree};
+use orch_store::table::{attempt, check_run, effect, task as task_table, worker, worktree};
 use orch_store::{Transaction, TxEnd};
 
 use super::checks::{self, CheckReport, CheckSubject};
@@ -27,6 +28,7 @@ use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::merge::{MOVES_MAX, TrackedBranch};
 use super::sweep;
 use super::verify::{self, VerifyingAttempt, complete_verification};
+use crate::commit_trailers::{find_accepting_agent, with_attempt_trailers};
 use crate::fresh_read::read_fresh;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
@@ -44,6 +46,8 @@ struct MergeCandidate {
     attempt: Attempt,
     text: AttemptText,
     tree: Worktree,
+    worker: Option<Worker>,
+    accepted_by: Option<Slug>,
 }
 
 impl MergeCandidate {
@@ -52,7 +56,12 @@ impl MergeCandidate {
             return Ok(None);
         };
         let task = lookup::load_task(tx, attempt.task)?;
-        Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree }))
+        let worker = match attempt.thread {
+            Some(thread) => worker::load(tx, thread)?,
+            None => None,
+        };
+        let accepted_by = find_accepting_agent(tx, &attempt)?;
+        Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree, worker, accepted_by }))
     }
 
     /// The commit that is merged.
@@ -74,8 +83,9 @@ impl MergeCandidate {
         Ok(is_last && is_unchanged)
     }
 
-    fn merge_message(&self) -> String {
-        format!("Merge {}: {}\n", self.attempt.name, self.task.title)
+    fn merge_message(&self, run: &Run) -> String {
+        let message = format!("Merge {}: {}\n", self.attempt.name, self.task.title);
+        with_attempt_trailers(message, run, &self.attempt, self.worker.as_ref(), self.accepted_by.as_ref())
     }
 }
 
@@ -193,7 +203,7 @@ fn ensure_verified(
     run: &Run,
     candidate: &MergeCandidate,
 ) -> Result<CandidateVerification, Error> {
-    let MergeCandidate { task, attempt, text, tree } = candidate;
+    let MergeCandidate { task, attempt, text, tree, .. } = candidate;
     let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
     if has_nothing_to_check
         || matches!(attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
@@ -279,8 +289,11 @@ impl Integration<'_> {
                     }
                     MergeOutcome::Merged { tree } => {
                         let parents = [self.branch.tip.clone(), head.clone()];
-                        let merged =
-                            repository.write_merge_commit(&tree, &parents, &candidate.merge_message())?;
+                        let merged = repository.write_merge_commit(
+                            &tree,
+                            &parents,
+                            &self.merge_message(candidate)?,
+                        )?;
                         match self.check_merged_tree(session, candidate, &merged)? {
                             Some(passed) => report = passed,
                             None => return Ok(None),
@@ -294,7 +307,12 @@ impl Integration<'_> {
             }
             if merged != self.branch.tip {
                 match self.branch.advance(&merged) {
-                    Ok(()) => self.branch.tip = merged.clone(),
+                    Ok(()) => {
+                        self.branch.tip = merged.clone();
+                        if self.run.rules.run_hooks {
+                            repository.run_post_merge_hook()?;
+                        }
+                    }
                     Err(GitError::RefMoved { .. }) => {
                         self.branch.tip = require_checked_tip(session, self.run.id, repository)?;
                         continue;
@@ -308,6 +326,15 @@ impl Integration<'_> {
         let tree = self.branch.name.to_string();
         let problem = TreeProblem::BranchTaken { branch: tree.clone() };
         Err(TreeRefusal::WorktreeConflict { tree, problem }.into())
+    }
+
+    /// The message of a merge commit, as the user's hooks leave it where the run wants them.
+    fn merge_message(&self, candidate: &MergeCandidate) -> Result<String, Error> {
+        let message = candidate.merge_message(self.run);
+        match self.run.rules.run_hooks {
+            true => Ok(self.branch.repository.run_merge_hooks(&message)?),
+            false => Ok(message),
+        }
     }
 
     /// Runs the attempt's checks on the merged tree; `None` where they did not pass, which is recorded.
@@ -430,7 +457,8 @@ impl Integration<'_> {
                 attempt = reported.attempt.clone();
                 reported.accept(unit, "it is on the run's branch")?;
             }
-            let worker = ClearingAttempt::load_worker(unit.tx, &attempt)?;
+            // A worker that has ended meanwhile has no process.
+            let worker = candidate.worker.clone().filter(|row| row.end.is_none());
             let run = unit.load_run(self.run.id)?.clone();
             Ok((requested, ClearingAttempt { run, attempt, tree, worker }))
         })

@@ -19,6 +19,7 @@ use super::checks::{self, CheckReport, CheckSubject};
 use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::integrate;
 use super::merge::{MOVES_MAX, TrackedBranch};
+use crate::commit_trailers::with_landing_trailers;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_branch::{recorded_tip, require_checked_tip};
@@ -61,7 +62,8 @@ impl<'a> Landing<'a> {
     /// `true` where the landing was recorded, which completes the effect.
     fn land_onto_branch(&mut self, session: &mut Session) -> Result<bool, Error> {
         let (run, repository) = (self.run, self.repository);
-        if run.policy.done_when != DoneWhen::Integrated {
+        let has_fallen = session.query(|tx| Ok(!worktree::list_fallen_tasks(tx, run.id)?.is_empty()))?;
+        if run.policy.done_when != DoneWhen::Integrated || has_fallen {
             merge_accepted_attempts(session, run, &self.plan, repository)?;
         }
         // Merging has moved the branch from where it was when the run was loaded.
@@ -326,6 +328,10 @@ fn merge_onto(
     match repository.merge_trees(onto, tip)? {
         MergeOutcome::Merged { tree } => {
             let message = format!("Merge {branch} into {}\n\n{}\n", plan.onto, run.title);
+            let mut message = with_landing_trailers(message, run, &plan.requested_by);
+            if run.rules.run_hooks {
+                message = repository.run_merge_hooks(&message)?;
+            }
             Ok(repository.write_merge_commit(&tree, &[onto.clone(), tip.clone()], &message)?)
         }
         MergeOutcome::Conflict(conflict) => {

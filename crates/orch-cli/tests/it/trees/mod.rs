@@ -5,6 +5,7 @@
 pub(crate) mod fixture;
 
 mod bases;
+mod branch;
 mod checks;
 mod contents;
 mod crowd;
