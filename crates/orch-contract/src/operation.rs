@@ -42,7 +42,7 @@ pub(crate) fn retry_command(effect: EffectKind, run: &str, task: Option<&TaskNam
         (EffectKind::Prepare | EffectKind::Verify | EffectKind::Clear | EffectKind::Restore, Some(task)) => {
             format!("orch task retry {task} --operation")
         }
-        _ => format!("orch reconcile {run}"),
+        _ => format!("orch reconcile --run {run}"),
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::escape;
 use orch_core::id::{AttemptId, AttemptName, CommitHash, RunId, TaskId};
+use orch_core::operation_failure::{StuckScope, stuck_scope};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, Run, RunStatus, decide as run_decide};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::driver::WriteDurability;
-use orch_store::table::{run as run_table, worktree};
+use orch_store::table::{effect, run as run_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
 use super::fresh_read::read_fresh;
@@ -135,6 +136,9 @@ impl AttemptBases {
                 Ok(Some(branch)) => branch,
                 Ok(None) => continue,
                 Err(error) => {
+                    if matches!(error, Error::Git(_) | Error::File { .. }) {
+                        record_unready_branch(session, id)?;
+                    }
                     let found = FoundBase { base: Err(error.try_into()?), task_updated_at: first.1 };
                     bases.found.insert(first.0, found);
                     bases.unable.insert(id);
@@ -321,6 +325,26 @@ impl RunBranch {
         let behind = u32::try_from(distance.ahead).unwrap_or(u32::MAX);
         Ok(AttemptBase { commit: to_stored_commit(&merged), behind, from })
     }
+}
+
+/// Lets the operation that makes the run's branch fail as well, which is retried and told like any other.
+///
+/// Where the run's repository cannot be used, no attempt exists yet that the failure could be recorded with.
+fn record_unready_branch(session: &mut Session, run: RunId) -> Result<(), Error> {
+    let is_recorded = session.query(|tx| {
+        let pending = effect::list_failed(tx, run)?;
+        Ok(pending.iter().any(|pending| stuck_scope(pending.effect.kind()) == StuckScope::Run))
+    })?;
+    if is_recorded {
+        return Ok(());
+    }
+    session.write(WriteDurability::Power, |tx, now| {
+        effect::insert(tx, run, &Effect::CreateBranch, now)?;
+        Ok(TxEnd::Commit(()))
+    })?;
+    // Its own error says the same.
+    let _ = complete_effect(session, EffectKey::of_run(EffectKind::Branch, run));
+    Ok(())
 }
 
 /// Runs the run's checks on its base commit; returns whether the run is still open after that.

@@ -1,6 +1,7 @@
 //! `orch brief`: what a lead that lost its context needs to know about a run.
 
 use orch_core::id::{EventId, Slug};
+use orch_core::operation_failure::FailedOperation;
 use orch_store::page::PageRequest;
 use orch_store::table::event;
 
@@ -14,9 +15,11 @@ use orch_inbox::{Error, Session};
 pub struct LeadBrief {
     /// The overview of the run.
     pub status: RunOverview,
+    /// The first operations that failed repeatedly.
+    pub operations: Vec<FailedOperation>,
     /// The first tasks that will not proceed by themselves.
     pub stuck: Vec<StuckTask>,
-    /// How many such tasks there are.
+    /// How many such operations and tasks there are.
     pub stuck_total: u64,
     /// The processes that work on the run.
     pub processes: ProcessList,
@@ -39,5 +42,6 @@ pub fn load_lead_brief(session: &mut Session, run: Option<&Slug>) -> Result<Lead
     let page = PageRequest { limit: SHOWN, after: None };
     let blocked = blocked::list_blockers(session, Some(&name), &page)?;
     let processes = ps::list_processes(session, Some(&name))?;
-    Ok(LeadBrief { status, stuck: blocked.stuck, stuck_total: blocked.stuck_total, processes, cursor })
+    let (operations, stuck, stuck_total) = (blocked.operations, blocked.stuck, blocked.stuck_total);
+    Ok(LeadBrief { status, operations, stuck, stuck_total, processes, cursor })
 }

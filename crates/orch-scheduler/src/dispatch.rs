@@ -20,6 +20,7 @@ use super::attempt_base::AttemptBases;
 use super::new_attempt::{AttemptFactory, Delivery, NewAttempt};
 use super::operation::Operation;
 use super::perform::effect_lease::{self, EffectLease};
+use super::perform::prepare::FailedPreparation;
 use super::perform::{complete_effect, prepare};
 use super::unit_of_work::UnitOfWork;
 use super::{TaskOverview, TaskSelector, lookup, ready};
@@ -73,6 +74,30 @@ pub fn dispatch_task(
     task: &TaskSelector,
     to: Option<&Slug>,
 ) -> Result<Response<DispatchOutcome>, Error> {
+    dispatch_and_prepare(session, receipt, who, task, to, FailedPreparation::EndsAttempt)
+}
+
+/// Dispatches one task for a supervisor, which tries a preparation that fails again.
+///
+/// # Errors
+/// The errors of [`dispatch_task`]; the attempt stays where the preparation may succeed later.
+pub fn dispatch_supervised(
+    session: &mut Session,
+    who: &Slug,
+    task: &TaskSelector,
+    to: &Slug,
+) -> Result<(), Error> {
+    dispatch_and_prepare(session, None, who, task, Some(to), FailedPreparation::StaysPending).map(|_| ())
+}
+
+fn dispatch_and_prepare(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, DispatchOutcome>>,
+    who: &Slug,
+    task: &TaskSelector,
+    to: Option<&Slug>,
+    on_failure: FailedPreparation,
+) -> Result<Response<DispatchOutcome>, Error> {
     let bases = if session.is_new_request(receipt)? {
         AttemptBases::find_for_task(session, task)?
     } else {
@@ -94,7 +119,7 @@ pub fn dispatch_task(
                 Err(intent) => RequestDecision::Pending(intent),
             })
         },
-        finish_dispatch,
+        |session, intent| finish_dispatch(session, intent, on_failure),
     )
 }
 
@@ -136,7 +161,7 @@ pub fn dispatch_all_ready(
             let mut outcome = DispatchAllOutcome { dispatched: Vec::new(), refused: refused.take() };
             for intent in intents.0 {
                 let id = intent.id;
-                match finish_dispatch(session, intent) {
+                match finish_dispatch(session, intent, FailedPreparation::EndsAttempt) {
                     Ok(dispatched) => outcome.dispatched.push(dispatched),
                     Err(error @ Error::Store(_)) => return Err(error),
                     Err(error) => {
@@ -317,7 +342,11 @@ fn load_attempt(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Attempt, Erro
 }
 
 /// Prepares the attempt's worktree, if it is to have one, and returns the outcome.
-fn finish_dispatch(session: &mut Session, intent: DispatchIntent) -> Result<DispatchOutcome, Error> {
+fn finish_dispatch(
+    session: &mut Session,
+    intent: DispatchIntent,
+    on_failure: FailedPreparation,
+) -> Result<DispatchOutcome, Error> {
     let id = intent.id;
     let intent = match intent.into_sent() {
         Ok(outcome) => return Ok(outcome),
@@ -330,7 +359,7 @@ fn finish_dispatch(session: &mut Session, intent: DispatchIntent) -> Result<Disp
         && let Some(lease) = requested.and_then(|requested| EffectLease::of_request(session, requested))
     {
         let sent = lease.perform(session, |session, lease| {
-            prepare::prepare_loaded(session, lease, &facts, Some(&lead))
+            prepare::prepare_loaded(session, lease, &facts, Some(&lead), on_failure)
         })?;
         if let Some(sent) = sent {
             return Ok(DispatchOutcome::of_sent(

@@ -16,6 +16,7 @@ use orch_store::table::{attempt, effect, task as task_table, worktree};
 use super::fresh_read::read_fresh;
 use super::operation::Operation;
 use super::run_repository::{open_repository, to_commit_id, to_stored_commit};
+use super::tool_fault::record_tool_fault;
 use super::unit_of_work::{TransitionEvent, UnitOfWork};
 use super::{TaskOverview, TaskSelector, lookup, operation};
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -78,6 +79,29 @@ impl ReportedAttempt {
         tail: Option<&str>,
         data: Vec<(&'static str, EventDatum)>,
     ) -> Result<Task, Error> {
+        self.end_unsuccessful(unit, UnsuccessfulEnd::Rejected, reason, tail, data)
+    }
+
+    /// Records that the tool could not judge the attempt; after too many faults the task fails.
+    pub(crate) fn record_fault(self, unit: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<(), Error> {
+        record_tool_fault(unit, self.task.run, self.attempt.event_subject(), reason)?;
+        let policy = unit.load_run(self.task.run)?.policy.clone();
+        let (counted, is_spent) = decide::count_fault(&self.task, &policy);
+        if is_spent {
+            let end = UnsuccessfulEnd::Unprepared(0);
+            return self.end_unsuccessful(unit, end, reason, None, Vec::new()).map(|_| ());
+        }
+        unit.save_task(&counted)
+    }
+
+    fn end_unsuccessful(
+        self,
+        unit: &mut UnitOfWork<'_, '_>,
+        end: UnsuccessfulEnd,
+        reason: &str,
+        tail: Option<&str>,
+        data: Vec<(&'static str, EventDatum)>,
+    ) -> Result<Task, Error> {
         effect::withdraw_effect(unit.tx, self.verification())?;
         let mut rejected = decide::apply_attempt_event(&self.attempt, AttemptEvent::Reject, unit.now);
         rejected.reason = Some(reason.to_owned());
@@ -88,13 +112,7 @@ impl ReportedAttempt {
             attempt::save_text(unit.tx, rejected.id, &text)?;
         }
         let run = unit.load_run(self.task.run)?.clone();
-        let after = decide::end_attempt(
-            &self.task,
-            UnsuccessfulEnd::Rejected,
-            &run.policy,
-            run.state.status(),
-            unit.now,
-        );
+        let after = decide::end_attempt(&self.task, end, &run.policy, run.state.status(), unit.now);
         let short: String = reason.chars().take(300).collect();
         let mut event_data =
             vec![("reason", short.into()), ("tries_left", decide::tries_left(&after, &run.policy).into())];

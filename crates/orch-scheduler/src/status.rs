@@ -6,6 +6,7 @@ use orch_core::attempt::Attempt;
 use orch_core::id::{AttemptId, MessageId, Slug, TaskId};
 use orch_core::limit;
 use orch_core::message::Message;
+use orch_core::operation_failure::FailedOperation;
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::{Time, TimeSpan};
@@ -15,6 +16,7 @@ use orch_store::table::{attempt, message, task as task_table};
 
 use super::blocked::{OpenQuestions, QuestionSummary};
 use super::clashes::AttemptClash;
+use super::failed_operations::list_failed_operations;
 use super::fresh_read::read_fresh;
 use super::run_branch::notice_branch_moves;
 use super::{TaskOverview, clashes, lookup, work_message};
@@ -57,6 +59,8 @@ pub struct RunOverview {
     pub ready: Vec<TaskOverview>,
     /// Failed tasks, oldest first.
     pub failed: Vec<TaskFailure>,
+    /// Operations that failed repeatedly, oldest first.
+    pub stuck: Vec<FailedOperation>,
     /// Live attempts that conflict with each other.
     pub clashes: Vec<AttemptClash>,
     /// The keys of the longest chain of unfinished tasks, in order; the first 20.
@@ -118,12 +122,21 @@ fn collect_overview(
             failed,
             eta: estimate_remaining(tx, &run, chain)?,
             critical_path: critical.into_iter().map(|(key, _)| key).collect(),
+            stuck: list_stuck(tx, &run)?,
             clashes: Vec::new(),
             now,
             run,
         };
         Ok((status, candidates))
     })
+}
+
+/// Lists the first operations of a run that are not tried again by themselves.
+fn list_stuck(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedOperation>, Error> {
+    let mut operations = list_failed_operations(tx, &[run])?;
+    operations.retain(|operation| operation.stuck);
+    operations.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
+    Ok(operations)
 }
 
 /// The states of tasks with a live attempt.

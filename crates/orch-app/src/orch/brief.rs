@@ -1,8 +1,8 @@
 //! `orch brief`: a run for a lead without context, cut to a few kilobytes.
 
-use orch_contract::ReasonView;
 use orch_contract::orch::brief::{BriefActive, BriefQuestion, BriefResponse, BriefTrouble};
 use orch_contract::run::{RunProgress, TaskCountsView};
+use orch_contract::{ReasonView, operation};
 use orch_core::id::{Slug, TaskName};
 use orch_core::run::{DoneWhen, RunState, RunStatus};
 use orch_core::task::TaskState;
@@ -134,8 +134,14 @@ fn brief_questions(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefQuestion
     question.collect()
 }
 
-/// Returns failed tasks with the reason of their failure, then waiting tasks with what they wait for.
+/// Returns failed operations, then failed tasks with the reason of their failure, then waiting tasks with what they wait for.
 fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
+    let operations = found.operations.iter().map(|failed| BriefTrouble {
+        task: failed.attempt.as_ref().map_or_else(|| failed.run.to_string(), |one| one.task.to_string()),
+        title: None,
+        reason: measure.truncate_text(&operation::failure_message(failed)),
+        next: operation::next_commands(failed).into_iter().next(),
+    });
     let failed = found.status.failed.iter().map(|failed| BriefTrouble {
         task: failed.shown.task.name.to_string(),
         title: Some(measure.truncate_text(&failed.shown.task.title)),
@@ -149,7 +155,7 @@ fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
             (stuck.task.to_string(), measure.truncate_text(&reason.message), reason.next);
         Some(BriefTrouble { task, title: None, reason, next })
     });
-    failed.chain(others).take(measure.entries).collect()
+    operations.chain(failed).chain(others).take(measure.entries).collect()
 }
 
 fn active_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefActive> {
@@ -186,13 +192,21 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
     if let Some(asked) = status.questions.first() {
         next.push(format!("orch answer {} TEXT", asked.task));
     }
+    if let Some(failed) = found.operations.first() {
+        next.extend(operation::next_commands(failed));
+    }
     if let Some(failed) = status.failed.first() {
         let task = &failed.shown.task.name;
         next.push(format!("orch log {task}"));
         next.push(format!("orch task retry {task}"));
     }
     match run.state.status() {
-        RunStatus::Paused => next.push(format!("orch run resume {name}")),
+        RunStatus::Paused => {
+            let resume = format!("orch run resume {name}");
+            if !next.contains(&resume) {
+                next.push(resume);
+            }
+        }
         RunStatus::Open if counts.total() == 0 => next.push(format!("orch task add TITLE --run {name}")),
         RunStatus::Open => {
             if !is_driven(found) {

@@ -1,5 +1,6 @@
 //! `orch status`: a run at a glance.
 
+use orch_contract::orch::blocked::StuckTaskView;
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
 use orch_contract::run::{RunHeader, RunProgress, TaskCountsView};
 use orch_contract::task::slug_texts;
@@ -123,16 +124,20 @@ fn status_response(status: &RunOverview) -> StatusResponse {
         .failed
         .iter()
         .map(|failed| FailedTask { task: short_task_view(&failed.shown), reason: failed.reason.clone() });
-    StatusResponse {
+    let mut response = StatusResponse {
         run: RunHeader::from_run(&status.run),
         counts: TaskCountsView::from_counts(&status.run.counts),
         active: active.collect(),
         questions: status.questions.iter().map(question_view).collect(),
+        stuck: status.stuck.iter().map(StuckTaskView::from_operation).collect(),
         ready: status.ready.iter().map(short_task_view).collect(),
         failed: failed.collect(),
         clashes: status.clashes.iter().map(clash_view).collect(),
         progress: RunProgress::from_counts(&status.run.counts),
         critical_path: slug_texts(&status.critical_path),
         eta_ms: status.eta.map(|span| span.0),
-    }
+        next: Vec::new(),
+    };
+    response.next = response.next_commands();
+    response
 }

@@ -21,11 +21,11 @@ pub struct BriefQuestion {
     pub next: String,
 }
 
-/// A task that failed or makes no progress without action.
+/// A task or an operation that failed, or makes no progress without action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BriefTrouble {
-    /// The task, `RUN/KEY`.
+    /// The task, `RUN/KEY`; the run, for an operation on the whole run.
     pub task: String,
     /// Its title, truncated.
     pub title: Option<String>,

@@ -1,8 +1,12 @@
 //! The response of `orch status`.
 
+use orch_core::limit;
+use orch_core::run::{DoneWhen, RunStatus};
+use orch_core::shell;
+use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
-use super::blocked::QuestionView;
+use super::blocked::{QuestionView, StuckTaskView};
 use crate::run::{RunHeader, RunProgress, TaskCountsView};
 use crate::{TaskSummary, UtcTimestamp};
 
@@ -60,6 +64,8 @@ pub struct StatusResponse {
     pub ready: Vec<TaskSummary>,
     /// Failed tasks, oldest first.
     pub failed: Vec<FailedTask>,
+    /// Operations that failed repeatedly and are not tried again by themselves, oldest first.
+    pub stuck: Vec<StuckTaskView>,
     /// Live attempts with conflicting changes; the oldest eight that have commits are
     /// compared.
     pub clashes: Vec<ClashView>,
@@ -69,4 +75,61 @@ pub struct StatusResponse {
     pub critical_path: Vec<String>,
     /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta_ms: Option<i64>,
+    /// The next commands, the most useful first.
+    pub next: Vec<String>,
+}
+
+impl StatusResponse {
+    /// Returns the next commands, the most useful first.
+    #[must_use]
+    pub fn next_commands(&self) -> Vec<String> {
+        let run = &self.run.id;
+        let mut commands = Vec::new();
+        for stuck in &self.stuck {
+            commands.extend(stuck.next.iter().cloned());
+        }
+        commands.extend(self.run.pause.iter().flat_map(|pause| pause.next.iter().cloned()));
+        if let Some(question) = self.questions.first() {
+            commands.push(format!("orch answer {} TEXT", question.task));
+        }
+        if self.run.state.0 == RunStatus::Open && !self.ready.is_empty() {
+            let named = self.ready.iter().all(|task| task.agent.is_some());
+            let to = if named { "" } else { " --to AGENT" };
+            commands.push(format!("orch dispatch --all{to} --run {run}"));
+        }
+        if self.ready.is_empty() && self.active.is_empty() && self.delayed_count() > 0 {
+            commands.push(format!("orch task list --state ready --full --run {run}"));
+        }
+        if let Some(failed) = self.failed.first() {
+            commands.push(format!("orch task retry {}", failed.task.id));
+        }
+        if self.run.state.0.is_unfinished() && self.progress.total == 0 {
+            commands.push(format!("orch task add TITLE --run {run}"));
+        }
+        if !self.active.is_empty() {
+            commands.push(format!("orch wait --run {run}"));
+        }
+        if self.run.state.0 == RunStatus::Finished {
+            let has_landed = self.run.landed.as_ref().is_some_and(|landed| landed.complete);
+            let done =
+                self.progress.done > 0 && self.run.done_when.0 == DoneWhen::Integrated && !has_landed;
+            if let Some(branch) = self.run.base_branch.as_deref().filter(|_| done) {
+                let partial = if self.progress.done < self.progress.total { " --partial" } else { "" };
+                commands.push(format!("orch land {run} --onto {}{partial}", shell::quote_word(branch)));
+            }
+            commands.push(format!("orch task list --run {run}"));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        commands.retain(|command| seen.insert(command.clone()));
+        commands
+    }
+
+    /// Counts the ready tasks that cannot be dispatched yet; 0 when unknown, because the list is cut or the run is
+    /// paused.
+    #[must_use]
+    pub fn delayed_count(&self) -> i64 {
+        let shown = i64::try_from(self.ready.len()).unwrap_or(i64::MAX);
+        let whole = shown < i64::from(limit::STATUS_SHOWN) && self.run.state.0 == RunStatus::Open;
+        if whole { self.counts.count(TaskState::Ready) - shown } else { 0 }
+    }
 }

@@ -366,9 +366,10 @@ impl Integration<'_> {
             record_merge_checks(unit.tx, candidate, &report)?;
             match verdict {
                 ChecksVerdict::Good => Ok(()),
-                ChecksVerdict::Unknown => {
-                    record_tool_fault(unit, self.run.id, attempt.event_subject(), &summary)
-                }
+                ChecksVerdict::Unknown => match reload_reported(unit, candidate)? {
+                    Some(reported) => reported.record_fault(unit, &summary),
+                    None => record_tool_fault(unit, self.run.id, attempt.event_subject(), &summary),
+                },
                 ChecksVerdict::Bad => {
                     let reason = format!(
                         "Its checks pass alone, and fail after the merge with the run's branch: {summary}"

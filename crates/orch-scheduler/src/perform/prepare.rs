@@ -80,7 +80,10 @@ pub(crate) fn prepare_worktree(
     lead: Option<&Slug>,
 ) -> Result<(), Error> {
     match session.read(|tx, _| PreparingAttempt::load(tx, id))? {
-        Some(preparing) => prepare_loaded(session, lease, &preparing, lead).map(|_| ()),
+        Some(preparing) => {
+            let on_failure = FailedPreparation::StaysPending;
+            prepare_loaded(session, lease, &preparing, lead, on_failure).map(|_| ())
+        }
         None => lease.complete_alone(session),
     }
 }
@@ -91,10 +94,12 @@ pub(crate) fn prepare_loaded(
     lease: &EffectLease,
     preparing: &PreparingAttempt,
     lead: Option<&Slug>,
+    on_failure: FailedPreparation,
 ) -> Result<Option<SentAttempt>, Error> {
+    let stays_pending = |error: &Error| on_failure == FailedPreparation::StaysPending && !ends_attempt(error);
     let (sent, failure) = match create_worktree(session, preparing) {
         Ok(()) => (record_and_send(session, lease, preparing, lead)?, None),
-        Err(error) if !ends_attempt(&error) && is_still_preparing(session, preparing)? => return Err(error),
+        Err(error) if stays_pending(&error) && is_still_preparing(session, preparing)? => return Err(error),
         Err(error) if abandon_preparation(session, lease, preparing, &error)? => return Err(error),
         Err(error) => (None, Some(error)),
     };
@@ -104,6 +109,15 @@ pub(crate) fn prepare_loaded(
         let _ = complete_by(session, clear, clear::perform_clearing);
     }
     failure.map_or(Ok(sent), Err)
+}
+
+/// What a failed preparation that may succeed later means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailedPreparation {
+    /// The attempt ends, so that the lead who sees the error may dispatch the task again.
+    EndsAttempt,
+    /// The operation stays pending, and is tried again.
+    StaysPending,
 }
 
 /// Whether an error says that this attempt will never have its worktree; after any other one the operation is tried again.

@@ -20,7 +20,7 @@ use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id};
-use crate::tool_fault::{clear_tool_faults, record_tool_fault};
+use crate::tool_fault::clear_tool_faults;
 use crate::unit_of_work::UnitOfWork;
 use orch_inbox::{Error, Session};
 
@@ -183,7 +183,7 @@ fn record_check_report(
     let about = attempt.event_subject();
     let status = match report.verdict() {
         ChecksVerdict::Unknown => {
-            return record_tool_fault(unit, run.id, about, &report.failure_summary());
+            return ReportedAttempt::load(unit, task)?.record_fault(unit, &report.failure_summary());
         }
         ChecksVerdict::Good if text.has_no_checks() && run.rules.protect.is_empty() => ChecksStatus::None,
         ChecksVerdict::Good => ChecksStatus::Passed,

@@ -9,6 +9,7 @@ mod costs_with_git;
 mod crowds;
 mod freshness;
 mod graph;
+mod kept_reports;
 mod leases;
 mod lists;
 mod notes;

@@ -59,10 +59,12 @@ pub(super) struct BackgroundWork {
 }
 
 /// The delay before a failed operation is retried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct RetryBackoff {
     until: Instant,
     tries: u32,
+    /// Why it failed; `None` while another process performed the operation.
+    message: Option<String>,
 }
 
 /// The outcome of an operation.
@@ -83,6 +85,9 @@ const DOUBLINGS_MAX: u32 = 6;
 
 /// How many failures of an effect a supervisor waits out before it ends.
 const FAILURES_AWAITED: u32 = 2;
+
+/// How often a dispatch fails before a supervisor that has nothing else to do ends.
+const TRIES_HOPELESS: u32 = 6;
 
 /// How long the end of a supervisor waits for operations, once it was interrupted twice.
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
@@ -110,6 +115,14 @@ impl BackgroundWork {
         self.running.contains_key(&BackgroundOperation::Dispatch(task))
     }
 
+    /// Returns why a dispatch has failed so often that nothing suggests it will succeed.
+    pub(super) fn hopeless_dispatch(&self) -> Option<&str> {
+        self.failed.iter().find_map(|(operation, backoff)| match operation {
+            BackgroundOperation::Dispatch(_) if backoff.tries >= TRIES_HOPELESS => backoff.message.as_deref(),
+            _ => None,
+        })
+    }
+
     /// Removes and returns the messages of failures.
     pub(super) fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
@@ -124,22 +137,23 @@ impl BackgroundWork {
                 let _ = thread.join();
             }
             let tries = self.failed.get(&operation).map_or(0, |backoff| backoff.tries);
-            let delay = match outcome {
+            let (delay, message) = match outcome {
                 OperationOutcome::Done => {
                     self.failed.remove(&operation);
                     self.told.clear();
                     continue;
                 }
-                OperationOutcome::Busy => BUSY_DELAY * 2_u32.pow(tries.min(DOUBLINGS_MAX)),
+                OperationOutcome::Busy => (BUSY_DELAY * 2_u32.pow(tries.min(DOUBLINGS_MAX)), None),
                 OperationOutcome::Failed(message) => {
                     if self.told.insert(message.clone()) {
-                        self.notes.push(message);
+                        self.notes.push(message.clone());
                     }
                     let delay = operation_failure::backoff_delay(tries + 1).0;
-                    Duration::from_millis(u64::try_from(delay).unwrap_or(0))
+                    (Duration::from_millis(u64::try_from(delay).unwrap_or(0)), Some(message))
                 }
             };
-            self.failed.insert(operation, RetryBackoff { until: self.now + delay, tries: tries + 1 });
+            let backoff = RetryBackoff { until: self.now + delay, tries: tries + 1, message };
+            self.failed.insert(operation, backoff);
         }
     }
 
@@ -208,7 +222,7 @@ impl BackgroundWork {
     pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug) -> bool {
         let selector = selector_of(task);
         self.start_operation(BackgroundOperation::Dispatch(task.id), move |session, who| {
-            dispatch::dispatch_task(session, None, who, &selector, Some(&to)).map(|_| ())
+            dispatch::dispatch_supervised(session, who, &selector, &to)
         })
     }
 

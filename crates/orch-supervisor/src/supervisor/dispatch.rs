@@ -58,6 +58,9 @@ impl<'a> RunDispatch<'a> {
         (background, budgets): (&mut BackgroundWork, &mut BudgetWatch),
         who: &Slug,
     ) -> Result<bool, Error> {
+        if self.run.waits_for_failed_operation() {
+            return Ok(false);
+        }
         let mut batch: BTreeMap<Slug, u32> = BTreeMap::new();
         let mut changed = false;
         let run = &self.run.run;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::id::EventId;
 use orch_core::run::{RunState, RunStatus};
 use orch_core::time::Time;
@@ -12,7 +13,7 @@ use super::budget_watch::BudgetWatch;
 use super::config::{DriveConfig, DriveUntil};
 use super::dispatch::RunDispatch;
 use super::scope::DriveScope;
-use super::snapshot::{PassSnapshot, SnapshotOptions};
+use super::snapshot::{PassSnapshot, RunSnapshot, SnapshotOptions};
 use super::stop_reason::StopReason;
 
 /// The retry interval while a process that has recorded its end is about to exit.
@@ -52,6 +53,8 @@ pub(super) struct PassSummary {
     pub limit: Option<Time>,
     /// Whether a budget limits the time of tasks.
     pub times_tasks: bool,
+    /// Why a dispatch fails again and again.
+    pub hopeless: Option<String>,
 }
 
 impl PassSummary {
@@ -79,6 +82,7 @@ pub(super) fn run_pass(
     start_workers(context, &snapshot, &mut pass)?;
     pass.retry_in = context.background.next_retry_in();
     pass.busy |= context.background.is_busy();
+    pass.hopeless = context.background.hopeless_dispatch().map(str::to_owned);
     if pass.workers == 0 && context.drive.crew.has_children() {
         // A wrapper records its end shortly before it exits, and its exit does not wake the loop.
         pass.busy = true;
@@ -136,7 +140,10 @@ fn start_workers(
             continue;
         }
         pass.waiting += counted.waiting;
-        pass.others += counted.others;
+        // An attempt whose worktree is not prepared has no worker yet.
+        let is_prepare = |pending: &&PendingEffect| pending.effect.kind() == EffectKind::Prepare;
+        let preparing = run.pending_effects.iter().filter(is_prepare).count();
+        pass.others += counted.others.saturating_sub(preparing);
         let budget = &run.run.budget;
         let mut marks = budget.wall_time_marks(run.run.created_at);
         pass.limit = earliest(pass.limit, marks.find(|at| *at > snapshot.now));
@@ -224,8 +231,12 @@ pub(super) fn decide_stop(
         return stop_if(true, StopReason::NoWorker { run });
     }
     // A worker that waits for an answer will continue; nothing else will.
-    let run = snapshot.runs.iter().find(|run| run.waits_for_stuck_operation())?;
-    stop_if(pass.waiting == 0, StopReason::Stuck { run: run.run.name.clone() })
+    let is_stuck = |run: &&RunSnapshot| {
+        run.waits_for_stuck_operation() || (pass.hopeless.is_some() && !run.ready.is_empty())
+    };
+    let run = snapshot.runs.iter().find(is_stuck)?;
+    let reason = StopReason::Stuck { run: run.run.name.clone(), message: pass.hopeless.clone() };
+    stop_if(pass.waiting == 0, reason)
 }
 
 #[cfg(test)]

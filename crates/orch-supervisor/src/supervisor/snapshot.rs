@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use orch_core::effect::PendingEffect;
+use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::event::Event;
 use orch_core::id::{EventId, Slug, TaskId, ThreadId};
 use orch_core::limit;
@@ -144,6 +144,13 @@ impl RunSnapshot {
                 pending.retries.is_stuck()
                     && operation_failure::stuck_scope(pending.effect.kind()) != StuckScope::Nothing
             })
+    }
+
+    /// Whether an operation that every dispatch needs has failed, and is tried again before any dispatch.
+    pub(super) fn waits_for_failed_operation(&self) -> bool {
+        let needed = |kind| matches!(kind, EffectKind::Branch | EffectKind::Baseline);
+        let mut pending = self.pending_effects.iter();
+        pending.any(|pending| needed(pending.effect.kind()) && pending.retries.last.is_some())
     }
 
     fn load(

@@ -32,6 +32,8 @@ pub enum StopReason {
     Stuck {
         /// The run.
         run: Slug,
+        /// The error of an operation that has no record in the store.
+        message: Option<String>,
     },
 }
 
@@ -43,7 +45,12 @@ impl Display for StopReason {
             Self::Idle => f.write_str("nothing can happen without outside input"),
             Self::Paused { message, .. } => write!(f, "it is paused: {}", message.trim_end_matches('.')),
             Self::NoWorker { .. } => f.write_str("tasks are ready, but no profile is configured"),
-            Self::Stuck { .. } => f.write_str("tasks wait for an operation that failed repeatedly"),
+            Self::Stuck { message: Some(message), .. } => {
+                write!(f, "tasks cannot be dispatched: {}", message.trim_end_matches('.'))
+            }
+            Self::Stuck { message: None, .. } => {
+                f.write_str("tasks wait for an operation that failed repeatedly")
+            }
         }
     }
 }

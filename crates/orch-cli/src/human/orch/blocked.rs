@@ -36,7 +36,7 @@ fn write_pause(paper: &mut TextPage, paused: &PausedRun) {
 }
 
 /// Writes the stuck tasks; tasks with the same next command share a line.
-fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
+pub(super) fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
     if list.is_empty() {
         return;
     }

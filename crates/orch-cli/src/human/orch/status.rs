@@ -1,13 +1,10 @@
 //! A run at a glance: progress, workers, questions, and the next commands.
 
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
-use orch_core::limit;
-use orch_core::run::{DoneWhen, RunStatus};
-use orch_core::shell;
 use orch_core::task::TaskState;
 use orch_core::time::TimeSpan;
 
-use super::blocked::write_question;
+use super::blocked::{write_question, write_stuck_tasks};
 use super::counted_noun;
 use super::run::{progress_bar, write_landing, write_run_header};
 use super::state;
@@ -28,6 +25,7 @@ pub(super) fn write_overview(paper: &mut TextPage, status: &StatusResponse) {
     write_clashes(paper, &status.clashes);
     write_ready(paper, status);
     write_failed(paper, &status.failed, status.counts.count(TaskState::Failed));
+    write_stuck_tasks(paper, &status.stuck);
     if status.critical_path.len() > 1 {
         write_section(paper, "Longest chain");
         let chain = crate::human::table::truncate_to_width(&status.critical_path.join(" → "), paper.width());
@@ -60,11 +58,10 @@ fn remaining_time(eta: TimeSpan) -> String {
 impl HumanReadable for StatusResponse {
     fn render_human(&self, paper: &mut TextPage) {
         write_overview(paper, self);
-        let next = next_commands(self);
-        if !next.is_empty() {
+        if !self.next.is_empty() {
             write_section(paper, "Next");
-            for command in next {
-                paper.write_line(format!("  {command}"));
+            for command in &self.next {
+                paper.write_line(format!("  {}", escape_controls(command)));
             }
         }
     }
@@ -84,7 +81,7 @@ fn write_more(paper: &mut TextPage, shown: usize, total: i64) {
 
 /// Writes the tasks that can be dispatched, and how many ready tasks are in their retry delay.
 fn write_ready(paper: &mut TextPage, status: &StatusResponse) {
-    let delayed = delayed_count(status);
+    let delayed = status.delayed_count();
     if status.ready.is_empty() && delayed == 0 {
         return;
     }
@@ -101,7 +98,7 @@ fn write_ready(paper: &mut TextPage, status: &StatusResponse) {
 
 /// Writes how many tasks are in their retry delay, if any.
 pub(super) fn write_delayed_note(paper: &mut TextPage, status: &StatusResponse) {
-    let delayed = delayed_count(status);
+    let delayed = status.delayed_count();
     if delayed > 0 {
         paper.write_gap();
         write_delayed_count(paper, delayed);
@@ -114,14 +111,6 @@ fn write_delayed_count(paper: &mut TextPage, delayed: i64) {
         "{} that failed {they} for the next try.",
         counted_noun(delayed, "task", "tasks")
     ));
-}
-
-/// Counts the ready tasks that cannot be dispatched yet; 0 when unknown, because the list is cut or the run is
-/// paused.
-fn delayed_count(status: &StatusResponse) -> i64 {
-    let shown = i64::try_from(status.ready.len()).unwrap_or(i64::MAX);
-    let whole = shown < i64::from(limit::STATUS_SHOWN) && status.run.state.0 == RunStatus::Open;
-    if whole { status.counts.count(TaskState::Ready) - shown } else { 0 }
 }
 
 fn write_active(paper: &mut TextPage, list: &[ActiveTask]) {
@@ -177,43 +166,4 @@ pub(super) fn write_failed(paper: &mut TextPage, list: &[FailedTask], total: i64
         paper.write_line(format!("{key}  {}: {}", escape_controls(&one.task.title), escape_controls(line)));
     }
     write_more(paper, list.len(), total);
-}
-
-/// Returns the next commands, the most useful first.
-fn next_commands(status: &StatusResponse) -> Vec<String> {
-    let run = &status.run.id;
-    let mut commands = Vec::new();
-    if status.run.state.0 == RunStatus::Paused {
-        commands.push(format!("orch run resume {run}"));
-    }
-    if let Some(question) = status.questions.first() {
-        commands.push(format!("orch answer {} TEXT", question.task));
-    }
-    if status.run.state.0 == RunStatus::Open && !status.ready.is_empty() {
-        let named = status.ready.iter().all(|task| task.agent.is_some());
-        let to = if named { "" } else { " --to AGENT" };
-        commands.push(format!("orch dispatch --all{to} --run {run}"));
-    }
-    if status.ready.is_empty() && status.active.is_empty() && delayed_count(status) > 0 {
-        commands.push(format!("orch task list --state ready --full --run {run}"));
-    }
-    if let Some(failed) = status.failed.first() {
-        commands.push(format!("orch task retry {}", failed.task.id));
-    }
-    if status.run.state.0.is_unfinished() && status.progress.total == 0 {
-        commands.push(format!("orch task add TITLE --run {run}"));
-    }
-    if !status.active.is_empty() {
-        commands.push(format!("orch wait --run {run}"));
-    }
-    if status.run.state.0 == RunStatus::Finished {
-        let has_landed = status.run.landed.as_ref().is_some_and(|landed| landed.complete);
-        let done = status.progress.done > 0 && status.run.done_when.0 == DoneWhen::Integrated && !has_landed;
-        if let Some(branch) = status.run.base_branch.as_deref().filter(|_| done) {
-            let partial = if status.progress.done < status.progress.total { " --partial" } else { "" };
-            commands.push(format!("orch land {run} --onto {}{partial}", shell::quote_word(branch)));
-        }
-        commands.push(format!("orch task list --run {run}"));
-    }
-    commands
 }

@@ -126,7 +126,7 @@ fn a_check_that_takes_too_long_says_nothing() {
 #[test]
 fn what_cannot_start_uses_no_try_and_pauses_in_the_end() {
     for (command, said) in [("no-such-program", "was not found"), ("./base.txt", "cannot be executed")] {
-        let place = TestEnvironment::with_tree_run(&["--max-attempts", "1"]);
+        let place = TestEnvironment::with_tree_run(&["--max-attempts", "2"]);
         place.orch(&["task", "edit", "a", "--verify", command]).ok();
         place.report_task("a", &[("a.txt", "a")]);
         for number in 1..=3 {

@@ -10,6 +10,7 @@ mod checks;
 mod contents;
 mod crowd;
 mod environment;
+mod failing;
 mod forgetting;
 mod landing;
 mod merging;

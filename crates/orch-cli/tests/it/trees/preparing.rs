@@ -96,7 +96,7 @@ fn a_setup_that_fails_uses_no_try_and_pauses_in_the_end() {
     let place = TestEnvironment::with_repository();
     let fixed = place.sibling_path("fixed");
     let setup = format!("echo the setup; echo left > left; test -e '{}'", fixed.display());
-    place.begin_run("r", &["--setup", &setup, "--max-attempts", "1"]);
+    place.begin_run("r", &["--setup", &setup, "--max-attempts", "2"]);
     place.add_task("a", &[]);
     for number in 1..=3 {
         let failed = place.orch(&["dispatch", "a", "--to", "w"]).fails("check_failed");

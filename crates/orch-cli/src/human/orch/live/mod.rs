@@ -10,6 +10,7 @@ use orch_core::run::DoneWhen;
 use orch_core::task::{ChecksStatus, TaskState};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::blocked::write_stuck_tasks;
 use super::{state, status};
 use crate::human::table::truncate_to_width;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
@@ -25,6 +26,7 @@ impl HumanReadable for DriveView {
         status::write_clashes(paper, &self.status.clashes);
         write_recent_events(paper, "LATELY", &self.lately);
         status::write_failed(paper, &self.status.failed, self.status.counts.count(TaskState::Failed));
+        write_stuck_tasks(paper, &self.status.stuck);
         status::write_delayed_note(paper, &self.status);
     }
 }
