@@ -330,7 +330,7 @@ impl FlushRecord {
 }
 
 /// Returns the boot id, which is empty where the system has none: records then never count.
-fn boot_id() -> String {
+pub(super) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::error::GitError;
+use super::flush::boot_id;
 use super::name::{CommitId, RefName};
 use super::reference::RefUpdate;
 use super::repository::Repository;
@@ -19,6 +21,29 @@ pub enum RefCondition {
     Unreadable,
     /// It names this object, which does not exist or cannot be read.
     Dangling(CommitId),
+}
+
+/// Records that a branch was seen in this boot of the host, so that it cannot have been lost with the power before.
+///
+/// The record is best effort: without it, a branch that somebody deletes is taken for a lost one.
+pub fn record_seen_branch(common_dir: &Path, branch: &RefName) {
+    if !was_seen_in_this_boot(common_dir, branch) {
+        let file = seen_file(common_dir, branch);
+        let folder = file.parent().unwrap_or(common_dir);
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&file, boot_id()));
+    }
+}
+
+/// Returns whether a branch was seen in this boot of the host; `true` where boots cannot be told apart.
+#[must_use]
+pub fn was_seen_in_this_boot(common_dir: &Path, branch: &RefName) -> bool {
+    let boot = boot_id();
+    boot.is_empty() || fs::read_to_string(seen_file(common_dir, branch)).is_ok_and(|seen| seen == boot)
+}
+
+fn seen_file(common_dir: &Path, branch: &RefName) -> PathBuf {
+    // A name of a reference contains no colon.
+    common_dir.join("orch/seen").join(branch.as_str().replace('/', ":"))
 }
 
 impl Repository {

@@ -4,6 +4,7 @@
 //! [`require_checked_tip`] is what a merge or a landing asks first; [`notice_branch_moves`] is what reads do.
 //! A pending effect that is about to move the branch explains where it is found, so that a merge of orch is never taken for one by others.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use orch_core::check::{CheckStage, ChecksVerdict};
@@ -24,7 +25,10 @@ use super::perform::checks::{self, CheckReport, CheckSubject};
 use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use super::tool_fault::{record_tool_fault, set_run_offered};
 use super::unit_of_work::UnitOfWork;
-use orch_git::{CommitId, GitError, RefName, Repository, read_loose_branch};
+use orch_git::{
+    CommitId, GitError, RefCondition, RefName, Repository, read_loose_branch, record_seen_branch,
+    was_seen_in_this_boot,
+};
 use orch_inbox::{Error, Session};
 
 /// How often the branch is looked at again because it moved meanwhile.
@@ -112,7 +116,30 @@ pub fn notice_branch_moves<'r>(session: &mut Session, runs: impl IntoIterator<It
 fn is_as_recorded(git: &RunGit) -> bool {
     let Ok(name) = branch_ref(&git.branch) else { return true };
     let found = read_loose_branch(Path::new(&git.repository), &name).map(|commit| to_stored_commit(&commit));
-    found.is_some_and(|found| found == git.tip || Some(&found) == git.seen.as_ref())
+    let is_recorded = found.is_some_and(|found| found == git.tip || Some(&found) == git.seen.as_ref());
+    if is_recorded {
+        record_seen_branch(Path::new(&git.repository), &name);
+    }
+    is_recorded
+}
+
+/// Puts the branch back where orch left it if a power loss took it; returns whether it did.
+///
+/// A missing branch counts as lost only if it was not seen since the host started: later somebody has deleted it.
+fn restore_lost_branch(repository: &Repository, git: &RunGit) -> Result<bool, Error> {
+    let name = branch_ref(&git.branch)?;
+    let is_lost = match repository.inspect_ref(&name)? {
+        RefCondition::Sound(_) => false,
+        RefCondition::Missing => !was_seen_in_this_boot(repository.common_dir(), &name),
+        RefCondition::Unreadable | RefCondition::Dangling(_) => true,
+    };
+    let tip = to_commit_id(&git.tip)?;
+    if !is_lost || !repository.find_missing_commits(&BTreeSet::from([tip.clone()]))?.is_empty() {
+        return Ok(false);
+    }
+    repository.restore_ref(&name, &tip)?;
+    record_seen_branch(repository.common_dir(), &name);
+    Ok(true)
 }
 
 /// Looks at the branch and records what others did to it.
@@ -128,7 +155,15 @@ pub(crate) fn observe_branch(
             Ok((run, explained))
         })?;
         let git = require_run_git(&run)?;
-        let found = read_position(repository, git)?;
+        let found = match read_position(repository, git) {
+            Ok(Some(found)) => Some(found),
+            unread => {
+                if !explained.is_being_created && restore_lost_branch(repository, git)? {
+                    continue;
+                }
+                unread?
+            }
+        };
         if let Some(tip) = explained.explain(git, found.as_ref()) {
             return Ok(ObservedBranch::InPlace(to_commit_id(&tip)?));
         }

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod git_locks;
+mod lost_branch;
 mod prune;
 mod reconcile;
 mod remove_and_restore;
