@@ -185,12 +185,7 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             let thread = thread.map(|thread| thread.to_string());
             json!({"thread": thread, "worktree": tree, "files": files, "total": total, "paths": files, "next": next})
         }
-        TreeRefusal::BranchHeld { branch, obstacle } => json!({
-            "branch": branch,
-            "problem": obstacle_name(obstacle),
-            "paths": obstacle.paths(),
-            "next": release_commands(obstacle),
-        }),
+        TreeRefusal::BranchHeld { branch, obstacle } => branch_held_details(branch, obstacle),
         TreeRefusal::WorktreeConflict { tree, problem } => {
             let mut details = problem_details(problem);
             if let Value::Object(fields) = &mut details {
@@ -255,6 +250,16 @@ fn dirty_worktree_commands(refusal: &TreeRefusal, is_of_worker: bool, tree: &str
         return tree_refusal_hint(refusal).into_iter().collect();
     }
     vec![git_status_command(tree), git_in(tree, &["stash", "push", "--include-untracked"])]
+}
+
+/// Returns the details of a branch that one of its checkouts keeps from moving.
+fn branch_held_details(branch: &str, obstacle: &BranchObstacle) -> Value {
+    json!({
+        "branch": branch,
+        "problem": obstacle_name(obstacle),
+        "paths": obstacle.paths(),
+        "next": release_commands(obstacle),
+    })
 }
 
 /// Returns the details of a landing whose checks failed.
