@@ -196,11 +196,9 @@ fn git_error_view(error: &GitError) -> ErrorView {
             (ErrorCode::BaseNotFound, Some("git log --oneline -5".to_owned()))
         }
         GitError::InvalidName { .. } | GitError::InvalidPattern { .. } => (ErrorCode::InvalidArgument, None),
-        GitError::RefExists { reference, .. } | GitError::RefConflict { existing: reference, .. } => (
-            ErrorCode::WorktreeConflict,
-            Some(shell::join_words(["git", "log", "--oneline", "-5", reference.as_str()])),
-        ),
-        GitError::RefMoved { reference, .. } => (
+        GitError::RefExists { reference, .. }
+        | GitError::RefConflict { existing: reference, .. }
+        | GitError::RefMoved { reference, .. } => (
             ErrorCode::WorktreeConflict,
             Some(shell::join_words(["git", "log", "--oneline", "-5", reference.as_str()])),
         ),
@@ -213,9 +211,8 @@ fn git_error_view(error: &GitError) -> ErrorView {
         | GitError::NotAWorktree { .. }
         | GitError::MainWorktree { .. }
         | GitError::LockedByOthers { .. }
-        | GitError::ChangedSinceSalvage { .. } => {
-            (ErrorCode::WorktreeConflict, Some("git worktree list".to_owned()))
-        }
+        | GitError::ChangedSinceSalvage { .. }
+        | GitError::Unsaved { .. } => (ErrorCode::WorktreeConflict, Some("git worktree list".to_owned())),
         GitError::HalfRegistered(folder) => {
             (ErrorCode::WorktreeConflict, Some(shell::join_words(["ls", "-l", &place(folder)])))
         }
@@ -224,7 +221,8 @@ fn git_error_view(error: &GitError) -> ErrorView {
             (ErrorCode::NotPermitted, Some(shell::join_words(words)))
         }
         GitError::Unrelated { .. } => (ErrorCode::MergeConflict, None),
-        GitError::Unsupported { .. } => (ErrorCode::NotSupported, None),
+        GitError::NeverClean { .. } => (ErrorCode::WorktreeDirty, Some("git ls-files --eol".to_owned())),
+        GitError::NestedRepository(_) => (ErrorCode::NotSupported, None),
         GitError::LockExists { path, .. } => (ErrorCode::OperationFailed, Some(removal_command(path))),
         GitError::Busy => (ErrorCode::StoreBusy, None),
         GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (ErrorCode::WorktreeConflict, None),

@@ -23,7 +23,9 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
             | TreeProblem::Taken
             | TreeProblem::Present
             | TreeProblem::HoldsPreparedFiles { .. }
-            | TreeProblem::BranchTaken { .. } => ErrorCode::WorktreeConflict,
+            | TreeProblem::BranchTaken { .. }
+            | TreeProblem::Unsaved { .. }
+            | TreeProblem::InAttic { .. } => ErrorCode::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
         TreeRefusal::NotPrepared { .. } => ErrorCode::WorktreeConflict,
@@ -74,6 +76,8 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
                 shell::join_words(words.into_iter().chain(paths.iter().map(String::as_str)))
             }
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
+            TreeProblem::Unsaved { attempt, .. } => format!("orch worktree remove {attempt} --force"),
+            TreeProblem::InAttic { .. } => "orch worktree list --attic".to_owned(),
             TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
         TreeRefusal::NoChanges { tree, .. } => git_status_command(tree),
@@ -297,6 +301,19 @@ fn problem_details(problem: &TreeProblem) -> Value {
             json!({"problem": "holds_prepared_files", "paths": paths})
         }
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
+        TreeProblem::Unsaved { attempt, parts } => {
+            let paths: Vec<&str> = parts.iter().map(|part| part.path.as_str()).collect();
+            let reasons: Vec<&str> = parts.iter().map(|part| part.problem.as_str()).collect();
+            let next = format!("orch worktree remove {attempt} --force");
+            json!({
+                "problem": "unsaved",
+                "attempt": attempt.to_string(),
+                "paths": paths,
+                "reasons": reasons,
+                "next": [next],
+            })
+        }
+        TreeProblem::InAttic { attempt } => json!({"problem": "in_attic", "attempt": attempt.to_string()}),
     }
 }
 

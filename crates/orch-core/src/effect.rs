@@ -36,8 +36,8 @@ pub enum Effect {
     ClearWorktree {
         /// The attempt.
         attempt: AttemptId,
-        /// Whether the worktree may be kept as a spare for the run's next attempt.
-        park: bool,
+        /// How it is removed.
+        mode: ClearingMode,
     },
     /// Restore an attempt's worktree from its salvage.
     RestoreWorktree {
@@ -60,6 +60,19 @@ pub enum Effect {
         /// The agent that requested it.
         requested_by: Option<Slug>,
     },
+}
+
+named_enum! {
+    /// How a worktree is removed that an attempt no longer needs.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ClearingMode {
+        /// It is removed, unless something in it cannot be saved.
+        Remove = "remove",
+        /// It is kept as a spare for the run's next attempt, or removed.
+        Park = "park",
+        /// It is removed with everything in it that cannot be saved.
+        Discard = "discard",
+    }
 }
 
 /// A merge into the run's branch, recorded before the branch moves.

@@ -1,7 +1,8 @@
 //! Worktrees: the checkout that an attempt works in, created from a recorded base commit.
 
 use crate::attempt::Attempt;
-use crate::id::{AttemptId, CommitHash, RunId};
+use crate::effect::ClearingMode;
+use crate::id::{AttemptId, CommitHash, RunId, Slug};
 use crate::limit;
 use crate::refusal::{TreeProblem, TreeRefusal};
 use crate::run::{Run, RunStatus};
@@ -18,6 +19,8 @@ named_enum! {
         Present = "present",
         /// It was removed; its contents are salvaged.
         Removed = "removed",
+        /// It was damaged, and was moved to the attic as it was.
+        Attic = "attic",
     }
 }
 
@@ -77,16 +80,37 @@ impl Worktree {
     }
 }
 
-/// Returns whether a worktree must be removed; `false` when it is removed already.
+/// A damaged worktree in the attic; it stays recorded when its run is removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedWorktree {
+    /// The run, by name.
+    pub run: Slug,
+    /// The attempt that had it, `RUN/KEY@N`.
+    pub attempt: String,
+    /// Where it is now.
+    pub path: String,
+    /// The repository, by its common git folder.
+    pub repository: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// When it was moved.
+    pub moved_at: Time,
+}
+
+/// Returns whether a worktree must be removed; `false` when it is removed already, or in the attic.
 ///
 /// # Errors
 /// Its attempt is live.
-pub fn decide_removal(attempt: &Attempt, tree: &Worktree) -> Result<bool, TreeRefusal> {
+pub fn decide_removal(attempt: &Attempt, tree: &Worktree, mode: ClearingMode) -> Result<bool, TreeRefusal> {
     if attempt.state.is_live() {
         let problem = TreeProblem::InUse { attempt: attempt.name.clone() };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem });
     }
-    Ok(tree.state != WorktreeState::Removed)
+    Ok(match tree.state {
+        WorktreeState::Planned | WorktreeState::Present => true,
+        WorktreeState::Removed => false,
+        WorktreeState::Attic => mode == ClearingMode::Discard,
+    })
 }
 
 /// Returns whether a worktree must be restored to this path; `false` when it exists there already.
@@ -99,8 +123,12 @@ pub fn decide_restore(attempt: &Attempt, tree: &Worktree, to: &str) -> Result<bo
         WorktreeState::Present => {
             Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem: TreeProblem::Present })
         }
+        WorktreeState::Attic => {
+            let problem = TreeProblem::InAttic { attempt: attempt.name.clone() };
+            Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem })
+        }
         WorktreeState::Planned | WorktreeState::Removed if attempt.state.is_live() => {
-            decide_removal(attempt, tree)
+            decide_removal(attempt, tree, ClearingMode::Remove)
         }
         WorktreeState::Removed if tree.salvage.is_some() => Ok(true),
         WorktreeState::Planned | WorktreeState::Removed => {
@@ -155,7 +183,7 @@ mod tests {
     }
 
     fn attempt(state: AttemptState) -> Attempt {
-        let slug = |name: &str| crate::id::Slug::from_stored(name.to_owned());
+        let slug = |name: &str| Slug::from_stored(name.to_owned());
         let task = crate::id::TaskName { run: slug("r"), key: slug("a") };
         Attempt {
             id: AttemptId(1),
@@ -200,14 +228,18 @@ mod tests {
                 (WorktreeState::Planned, true),
                 (WorktreeState::Present, true),
                 (WorktreeState::Removed, false),
+                (WorktreeState::Attic, false),
             ] {
-                let decided = decide_removal(&attempt(state), &tree(tree_state, false));
-                assert_eq!(
-                    decided.ok(),
-                    (!state.is_live()).then_some(there),
-                    "{} {tree_state:?}",
-                    state.name()
-                );
+                for mode in ClearingMode::ALL {
+                    let from_attic = tree_state == WorktreeState::Attic && mode == ClearingMode::Discard;
+                    let decided = decide_removal(&attempt(state), &tree(tree_state, false), mode);
+                    assert_eq!(
+                        decided.ok(),
+                        (!state.is_live()).then_some(there || from_attic),
+                        "{} {tree_state:?} {mode:?}",
+                        state.name()
+                    );
+                }
             }
         }
     }
@@ -225,6 +257,7 @@ mod tests {
             (ended, W::Planned, false, "/t", None),
             (AttemptState::Running, W::Present, false, "/t", Some(false)),
             (AttemptState::Preparing, W::Planned, false, "/t", None),
+            (ended, W::Attic, true, "/t", None),
         ] {
             let decided = decide_restore(&attempt(state), &tree(tree_state, salvage), to);
             assert_eq!(decided.ok(), back, "{} {tree_state:?} {to}", state.name());

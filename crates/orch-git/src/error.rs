@@ -9,6 +9,7 @@ use super::lock_file::age_of_file;
 use super::move_obstacle::MoveObstacle;
 use super::name::{CommitId, RefName};
 use super::status::DirtyFile;
+use super::unsaved_content::{UnsavedContent, UnsavedList};
 use crate::limit::GIT_VERSION_MIN;
 
 /// An error of a git operation, which then has changed nothing.
@@ -94,6 +95,14 @@ pub enum GitError {
         /// The changed files.
         files: Vec<DirtyFile>,
     },
+    /// A fresh checkout of the commit differs from it.
+    #[error("a fresh checkout of {commit} is not clean: {}", .files.join("; "))]
+    NeverClean {
+        /// The commit.
+        commit: CommitId,
+        /// The first of the files that differ, each with the reason.
+        files: Vec<String>,
+    },
     /// The worktree has a lock that is not ours.
     #[error("{} is locked: {reason}", path.display())]
     LockedByOthers {
@@ -127,14 +136,17 @@ pub enum GitError {
         /// The second commit.
         theirs: CommitId,
     },
-    /// The worktree contains something that cannot be salvaged.
-    #[error("{} contains {what}", path.display())]
-    Unsupported {
-        /// The path of the content.
+    /// The worktree contains something that cannot be saved, so that it is not removed.
+    #[error("{} stays, because parts of it cannot be saved: {}", path.display(), UnsavedList { top: path, contents })]
+    Unsaved {
+        /// The worktree.
         path: PathBuf,
-        /// The content.
-        what: UnsupportedContent,
+        /// What cannot be saved.
+        contents: Vec<UnsavedContent>,
     },
+    /// The worktree contains a nested repository, which a commit cannot contain.
+    #[error("{} is a nested repository, which a commit cannot contain", .0.display())]
+    NestedRepository(PathBuf),
     /// Git was killed while it registered a worktree, and can no longer list any.
     #[error("git cannot read one of the worktree registrations in {}", .0.display())]
     HalfRegistered(PathBuf),
@@ -214,24 +226,6 @@ pub enum GitFailureCause {
     Other,
 }
 
-/// Content that cannot be salvaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnsupportedContent {
-    /// A checked-out submodule, which may hold commits that exist nowhere else.
-    Submodule,
-    /// A nested repository.
-    NestedRepository,
-}
-
-impl std::fmt::Display for UnsupportedContent {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Submodule => "a checked-out submodule",
-            Self::NestedRepository => "a nested repository",
-        })
-    }
-}
-
 impl GitError {
     /// Returns a conversion for `map_err` on file operations.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
@@ -248,6 +242,11 @@ impl GitError {
     pub(crate) fn held_by_lock(branch: &RefName, lock: PathBuf) -> Self {
         let age = age_of_file(&lock);
         Self::branch_held(branch, MoveObstacle::Locked { lock, age })
+    }
+
+    /// Returns whether the same operation may succeed later although nothing is repaired.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy | Self::TimedOut(_)) || self.failure_cause() == GitFailureCause::DiskFull
     }
 
     /// Returns the cause of the failure.

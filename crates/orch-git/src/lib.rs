@@ -34,6 +34,7 @@ mod salvage;
 mod snapshot;
 mod stale_lock;
 mod status;
+mod unsaved_content;
 mod version;
 mod worktree;
 mod written_files;
@@ -46,7 +47,7 @@ mod test_host;
 
 pub use branch::BranchMove;
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
-pub use error::{GitError, GitFailureCause, UnsupportedContent};
+pub use error::{GitError, GitFailureCause};
 pub use host::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use isolated::{IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts};
@@ -61,8 +62,9 @@ pub use revision::{AheadBehind, CommitSummary};
 pub use salvage::{RestoredWorktree, Salvage};
 pub use stale_lock::{GitLock, GitLockState, LockScope};
 pub use status::{DirtyFile, FileChangeKind, WorktreeHead, WorktreeStatus};
+pub use unsaved_content::{NestedProblem, UnsavedContent, UnsavedProblem};
 pub use worktree::{
-    CheckoutTarget, RegisteredWorktree, ReuseOutcome, Worktree, WorktreeObstacle, WorktreeSpec,
-    canonicalize_existing, sweep_deleted_folders,
+    CheckoutTarget, FoundWorktree, RegisteredWorktree, ReuseOutcome, Worktree, WorktreeObstacle,
+    WorktreeSpec, canonicalize_existing, exists_at, is_folder_at, sweep_deleted_folders,
 };
 pub use written_files::{WrittenFiles, digest_text};

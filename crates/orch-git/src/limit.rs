@@ -8,6 +8,9 @@ pub(crate) const GIT_VERSION_MIN: (u32, u32) = (2, 38);
 /// The most output of a git command.
 pub(crate) const GIT_OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// How many bytes of paths one query for attributes names; its answer repeats each path six times.
+pub(crate) const ATTRIBUTE_QUERY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// How much of the stderr of a git command is kept.
 pub(crate) const GIT_STDERR_BYTES_MAX: usize = 2_000;
 

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use super::config::{self, GitConfig};
 use super::error::GitError;
 use super::host::HostPrograms;
-use super::program::{CommandScope, Git, GitCommand};
+use super::program::{CommandScope, Git, GitCommand, split_nul};
 
 /// A repository with all its worktrees, opened from one of them.
 #[derive(Debug)]
@@ -148,6 +148,15 @@ impl Repository {
         self.git.command_in(&CommandScope::Worktree { git_dir, top }, arguments)
     }
 
+    /// Builds a command in another repository.
+    pub(super) fn command_elsewhere<I>(&self, scope: &CommandScope<'_>, arguments: I) -> GitCommand
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.git.command_in(scope, arguments)
+    }
+
     /// Returns the remote that `git push` would use for a branch, if there is one.
     pub fn push_remote(&self, branch: &str) -> Result<Option<String>, GitError> {
         let command = self.git_command(config::REMOTES_QUERY);
@@ -177,6 +186,17 @@ impl Repository {
     /// Returns the excludes file that git uses unless one is configured.
     pub(super) fn user_excludes_file(&self) -> Option<PathBuf> {
         self.git.user_config_file("ignore")
+    }
+
+    /// Returns the file with the user's attributes for all repositories, which need not exist; git is asked if a setting names it.
+    pub(super) fn user_attributes_file(&self, is_named: bool) -> Result<Option<PathBuf>, GitError> {
+        if !is_named {
+            return Ok(self.git.user_config_file("attributes"));
+        }
+        let command = self.git_command(["config", "--null", "--path", "core.attributesFile"]);
+        command.read_optional(|output| {
+            split_nul(output).next().map(|path| PathBuf::from(OsStr::from_bytes(path)))
+        })
     }
 
     /// Returns whether configuration or attributes outside the tree may convert files at checkout.

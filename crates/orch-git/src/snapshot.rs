@@ -1,6 +1,6 @@
 //! Committing everything in a worktree.
 
-use super::error::{GitError, UnsupportedContent};
+use super::error::GitError;
 use super::index::TemporaryIndex;
 use super::name::CommitId;
 use super::reference::DURABLE;
@@ -14,7 +14,7 @@ impl Worktree<'_> {
     /// After a crash, repeating the call completes it.
     ///
     /// # Errors
-    /// `InProgress` during a merge or a similar operation; `Unsupported`; `Unborn`; `RefMoved`.
+    /// `InProgress` during a merge or a similar operation; `NestedRepository`; `Unborn`; `RefMoved`.
     pub fn snapshot_commit(&self, message: &str) -> Result<CommitId, GitError> {
         let _lock = self.repository.lock_tree(self.top_level())?;
         self.refuse_operation_in_progress()?;
@@ -29,8 +29,7 @@ impl Worktree<'_> {
             }
             let is_folder = file.path.as_os_str().as_encoded_bytes().ends_with(b"/");
             if file.change == FileChangeKind::Untracked && is_folder {
-                let path = self.top_level().join(&file.path);
-                return Err(GitError::Unsupported { path, what: UnsupportedContent::NestedRepository });
+                return Err(GitError::NestedRepository(self.top_level().join(&file.path)));
             }
         }
         let index = TemporaryIndex::copy_from_worktree(self)?;

@@ -77,7 +77,9 @@ fn describe_git_failure(error: &GitError, failure: &mut OperationFailure) {
         GitError::NotARepository(_) | GitError::Unborn | GitError::NotFound(_) => {
             OperationFaultCause::Missing
         }
-        GitError::NotClean { .. } | GitError::InProgress { .. } => OperationFaultCause::TreeDirty,
+        GitError::NotClean { .. } | GitError::NeverClean { .. } | GitError::InProgress { .. } => {
+            OperationFaultCause::TreeDirty
+        }
         GitError::NotTrusted(_) => OperationFaultCause::NotPermitted,
         _ => match error.failure_cause() {
             GitFailureCause::DiskFull => OperationFaultCause::DiskFull,
@@ -108,12 +110,13 @@ fn describe_git_failure(error: &GitError, failure: &mut OperationFailure) {
         | GitError::ChangedSinceSalvage(folder)
         | GitError::NotRestored(folder)
         | GitError::HalfRegistered(folder)
+        | GitError::NestedRepository(folder)
         | GitError::NotTrusted(folder) => failure.path = path(folder),
         GitError::CheckedOutElsewhere { path: folder, .. }
         | GitError::NotClean { path: folder, .. }
         | GitError::LockedByOthers { path: folder, .. }
         | GitError::InProgress { path: folder, .. }
-        | GitError::Unsupported { path: folder, .. }
+        | GitError::Unsaved { path: folder, .. }
         | GitError::Io { path: folder, .. } => failure.path = path(folder),
         _ => {}
     }

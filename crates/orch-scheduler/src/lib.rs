@@ -8,6 +8,7 @@ pub mod blocked;
 pub(crate) mod branch_protection;
 pub mod brief;
 pub mod clashes;
+pub mod clean;
 pub(crate) mod commit_trailers;
 pub mod dep;
 pub mod diff;

@@ -136,7 +136,7 @@ impl<'s> KnownResources<'s> {
     fn new(scope: &'s RepositoryScope, locations: Vec<AttemptLocation>) -> Self {
         let (mut paths, mut branches, mut leaves) = (HashSet::new(), HashSet::new(), HashSet::new());
         for location in locations {
-            if location.state != WorktreeState::Removed {
+            if !matches!(location.state, WorktreeState::Removed | WorktreeState::Attic) {
                 let path = PathBuf::from(location.path);
                 paths.insert(canonicalize_existing(&path));
             }

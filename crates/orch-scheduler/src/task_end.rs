@@ -2,7 +2,7 @@
 
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState};
-use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::event::EventKind;
 use orch_core::id::TaskId;
 use orch_core::task::{Task, decide};
@@ -43,7 +43,7 @@ pub(crate) fn end_attempt(
     let Some(id) = live.thread else {
         // The work was not sent yet; the worktree is removed as far as it exists.
         effect::withdraw_effect(unit.tx, EffectKey::of_attempt(EffectKind::Prepare, live.run, live.id))?;
-        let clear = Effect::ClearWorktree { attempt: live.id, park: false };
+        let clear = Effect::ClearWorktree { attempt: live.id, mode: ClearingMode::Remove };
         effect::insert(unit.tx, live.run, &clear, unit.now)?;
         return Ok(Some(ended));
     };

@@ -27,6 +27,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0009.sql"),
     include_str!("../migrations/sqlite/0010.sql"),
     include_str!("../migrations/sqlite/0011.sql"),
+    include_str!("../migrations/sqlite/0012.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod answer;
 pub mod blocked;
 pub mod brief;
+pub mod clean;
 pub mod demo;
 pub mod dep;
 pub mod diff;

@@ -6,6 +6,7 @@ mod agents;
 mod answer;
 mod blocked;
 mod brief;
+mod clean;
 mod demo;
 mod dep;
 mod diff;
@@ -105,6 +106,7 @@ enum OrchCommand {
     Ps(ps::PsArgs),
     Stop(stop::StopArgs),
     Worktree(worktree::WorktreeArgs),
+    Clean(clean::CleanArgs),
     Blocked(blocked::BlockedArgs),
     Answer(answer::AnswerArgs),
     Status(status::StatusArgs),
@@ -162,6 +164,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Ps(args) => ps::run(args, context),
             OrchCommand::Stop(args) => stop::run(args, context),
             OrchCommand::Worktree(args) => worktree::run(args, context),
+            OrchCommand::Clean(args) => clean::run(args, context),
             OrchCommand::Blocked(args) => blocked::run(args, context),
             OrchCommand::Answer(args) => answer::run(args, context),
             OrchCommand::Status(args) => status::run(args, context),

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod blocked;
 pub mod brief;
+pub mod clean;
 pub mod cursor;
 pub mod demo;
 pub mod dependency;

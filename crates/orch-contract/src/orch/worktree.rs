@@ -58,16 +58,52 @@ impl InspectedWorktree {
     }
 }
 
+/// A damaged worktree in the attic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AtticWorktree {
+    /// The attempt that had it, `RUN/KEY@N`.
+    pub attempt: String,
+    /// The run, which may have been removed.
+    pub run: String,
+    /// Where it is.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// When it was moved.
+    pub moved_at: UtcTimestamp,
+    /// Whether it is still there.
+    pub exists: bool,
+}
+
+impl AtticWorktree {
+    /// Returns the view of a damaged worktree.
+    #[must_use]
+    pub fn from_entry(entry: &core::DamagedWorktree, exists: bool) -> Self {
+        Self {
+            attempt: entry.attempt.clone(),
+            run: entry.run.to_string(),
+            path: entry.path.clone(),
+            reason: entry.reason.clone(),
+            moved_at: entry.moved_at.into(),
+            exists,
+        }
+    }
+}
+
 /// The response of `orch worktree list`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeListResponse {
-    /// The run.
-    pub run: String,
-    /// The worktrees of its attempts, oldest first.
+    /// The run; null with `--attic` for all runs.
+    pub run: Option<String>,
+    /// The worktrees of its attempts, oldest first; with `--attic` only those in the attic.
     pub worktrees: Vec<InspectedWorktree>,
     /// Spare worktrees, which are kept for the run's next attempts, by path.
     pub spares: Vec<String>,
+    /// With `--attic`: the damaged worktrees that were moved aside, those of removed runs included, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attic: Option<Vec<AtticWorktree>>,
     /// The total number of worktrees.
     pub total: u64,
     /// The cursor of the next page, for `--after`; null at the end.
@@ -106,7 +142,27 @@ pub struct WorktreeShowResponse {
     pub restore: Option<String>,
 }
 
-/// The response of `orch worktree remove` and `restore`.
+/// A part of a worktree that could not be saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LostPart {
+    /// Its path, relative to the worktree where it was inside; `.` for the worktree itself.
+    pub path: String,
+    /// Why it could not be saved.
+    pub reason: String,
+}
+
+/// The response of `orch worktree remove`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WorktreeRemoveResponse {
+    /// The worktree after the change.
+    pub worktree: InspectedWorktree,
+    /// With `--force`: what was deleted although it could not be saved.
+    pub lost: Vec<LostPart>,
+}
+
+/// The response of `orch worktree restore`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorktreeResponse {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::envelope::Envelope;
 use crate::inbox;
 use crate::orch::{
-    agents, blocked, brief, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
+    agents, blocked, brief, clean, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
     judgement, land, log, meter, plan, reconcile, request, run, status, task, tell, timeline, why, worktree,
 };
 use crate::schema::{DEFINITIONS, SchemaResponse, SchemaSet, own_definitions_mut};
@@ -105,9 +105,10 @@ fn worktree_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<worktree::WorktreeListResponse>("orch worktree list"),
         derive_schema::<worktree::WorktreeShowResponse>("orch worktree show"),
-        derive_schema::<worktree::WorktreeResponse>("orch worktree remove"),
+        derive_schema::<worktree::WorktreeRemoveResponse>("orch worktree remove"),
         derive_schema::<worktree::PruneResponse>("orch worktree prune"),
         derive_schema::<worktree::WorktreeResponse>("orch worktree restore"),
+        derive_schema::<clean::CleanResponse>("orch clean"),
     ]
 }
 

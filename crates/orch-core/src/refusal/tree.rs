@@ -56,6 +56,27 @@ pub enum TreeProblem {
         /// The attempt.
         attempt: AttemptName,
     },
+    /// Parts of it cannot be saved, so that it is not removed.
+    Unsaved {
+        /// The attempt.
+        attempt: AttemptName,
+        /// These parts.
+        parts: Vec<UnsavedPart>,
+    },
+    /// It was damaged and is in the attic.
+    InAttic {
+        /// The attempt.
+        attempt: AttemptName,
+    },
+}
+
+/// A part of a worktree that cannot be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsavedPart {
+    /// Its path, relative to the worktree where it is inside; `.` for the worktree itself.
+    pub path: String,
+    /// Why, as the rest of a sentence that begins with the path.
+    pub problem: String,
 }
 
 /// Why a checkout of a branch does not allow the branch to move.
@@ -439,6 +460,17 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
             abbreviated_list(paths, paths.len())
         ),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
+        TreeProblem::Unsaved { parts, .. } => {
+            let parts: Vec<String> =
+                parts.iter().map(|part| format!("{} {}", part.path, part.problem)).collect();
+            format!(
+                "{tree} is not removed, because parts of it cannot be saved: {}.",
+                abbreviated_list(&parts, parts.len())
+            )
+        }
+        TreeProblem::InAttic { attempt } => {
+            format!("The worktree of {attempt} was damaged, and is in the attic at {tree}.")
+        }
     }
 }
 

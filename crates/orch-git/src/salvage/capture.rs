@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use super::files::{HashMode, WorktreeFiles};
 use super::trailers::SalvageTrailers;
 use crate::error::GitError;
-use crate::index::{TemporaryIndex, append_index_entry};
+use crate::index::{TemporaryIndex, append_index_entry, to_file_path};
 use crate::name::{CommitId, RefName, TreeId};
 use crate::reference::DURABLE;
 use crate::repository::Repository;
 use crate::status::WorktreeStatus;
+use crate::unsaved_content::{UnsavedContent, UnsavedProblem};
 use crate::worktree::Worktree;
 
 /// A salvaged worktree; required to remove the worktree.
@@ -22,9 +23,17 @@ pub struct Salvage {
     pub commit: CommitId,
     /// The contents.
     pub(crate) captured: CapturedWorktree,
+    /// What it does not contain.
+    pub(crate) unsaved: Vec<UnsavedContent>,
 }
 
 impl Salvage {
+    /// Returns what it does not contain, so that removing the worktree deletes it.
+    #[must_use]
+    pub fn unsaved(&self) -> &[UnsavedContent] {
+        &self.unsaved
+    }
+
     /// Returns the commit that was checked out; `None` on a branch without commits.
     #[must_use]
     pub fn head(&self) -> Option<&CommitId> {
@@ -54,7 +63,7 @@ impl Repository {
         let Some(commit) = self.read_ref(reference)? else { return Ok(None) };
         let (_, captured) = self.read_salvage(&commit)?;
         self.flush()?;
-        Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured }))
+        Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured, unsaved: Vec::new() }))
     }
 }
 
@@ -62,27 +71,59 @@ impl Worktree<'_> {
     /// Salvages the contents of this worktree to a reference, unless it holds equal contents already, and flushes them.
     ///
     /// # Errors
-    /// `Unsupported` for submodules and nested repositories.
+    /// `Unsaved` if anything in it cannot be saved.
     pub fn salvage_to_ref(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
-        let captured = self.capture_contents()?;
+        let (captured, unsaved) = self.capture_contents()?;
+        if !unsaved.is_empty() {
+            return Err(GitError::Unsaved { path: self.top_level().to_owned(), contents: unsaved });
+        }
+        self.write_salvage(reference, subject, captured, unsaved)
+    }
+
+    /// Salvages what can be saved of this worktree; removing it then deletes the rest, which the salvage lists.
+    ///
+    /// # Errors
+    /// `Unsaved` if a part of it cannot be deleted either, or git cannot list it.
+    pub fn salvage_partly_to_ref(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
+        let (captured, unsaved) = self.capture_contents()?;
+        if unsaved.iter().any(|content| content.problem.prevents_deletion()) {
+            return Err(GitError::Unsaved { path: self.top_level().to_owned(), contents: unsaved });
+        }
+        self.write_salvage(reference, subject, captured, unsaved)
+    }
+
+    fn write_salvage(
+        &self,
+        reference: &RefName,
+        subject: &str,
+        captured: CapturedWorktree,
+        unsaved: Vec<UnsavedContent>,
+    ) -> Result<Salvage, GitError> {
         let earlier = self.repository.read_ref(reference)?;
         if let Some(commit) = &earlier {
             let salvaged = self.repository.read_salvage(commit);
             if salvaged.is_ok_and(|(_, salvaged)| salvaged == captured) {
                 self.repository.flush()?;
                 let (worktree, commit) = (self.top_level().to_owned(), commit.clone());
-                return Ok(Salvage { worktree, commit, captured });
+                return Ok(Salvage { worktree, commit, captured, unsaved });
             }
         }
         let commit = self.write_salvage_commits(&captured, subject, earlier.as_ref())?;
         self.repository.write_ref(reference, &commit, earlier.as_ref())?;
         self.repository.flush()?;
-        Ok(Salvage { worktree: self.top_level().to_owned(), commit, captured })
+        Ok(Salvage { worktree: self.top_level().to_owned(), commit, captured, unsaved })
     }
 
-    /// Writes the contents of this worktree to the object database and returns their ids.
-    pub(crate) fn capture_contents(&self) -> Result<CapturedWorktree, GitError> {
+    /// Writes the contents of this worktree to the object database; returns their ids, and what could not be saved.
+    pub(crate) fn capture_contents(&self) -> Result<(CapturedWorktree, Vec<UnsavedContent>), GitError> {
+        let mut unsaved = self.find_unsaved()?;
         let scan = self.scan_files(HashMode::WriteObjects)?;
+        for path in &scan.unreadable {
+            let path = self.top_level().join(to_file_path(path));
+            if !unsaved.iter().any(|content| content.path == path) {
+                unsaved.push(UnsavedContent { path, problem: UnsavedProblem::Unreadable });
+            }
+        }
         let tree = self.write_tree_of(&scan.files)?;
         let conflict: WorktreeFiles = scan
             .entries
@@ -99,7 +140,7 @@ impl Worktree<'_> {
             (self.write_tree_of(&merged)?, Some(self.write_tree_of(&conflict)?))
         };
         let WorktreeStatus { commit, branch, .. } = scan.status;
-        Ok(CapturedWorktree { commit, branch, tree, index, stages })
+        Ok((CapturedWorktree { commit, branch, tree, index, stages }, unsaved))
     }
 
     /// Writes the commits of a salvage.

@@ -8,16 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+
+use rustix::fs::{Access, access};
 
 use crate::config::{self, GitConfig};
-use crate::error::{GitError, UnsupportedContent};
+use crate::error::GitError;
 use crate::index::{
     FileMode, GitPath, IndexEntry, StoredFile, TemporaryIndex, append_index_entry, to_file_path,
 };
+use crate::limit::ATTRIBUTE_QUERY_BYTES_MAX;
 use crate::name::{BlobId, TreeId};
 use crate::reference::DURABLE;
-use crate::status::{self, FileChangeKind, WorktreeStatus};
+use crate::status::{self, WorktreeStatus};
 use crate::worktree::Worktree;
 
 /// Files by path.
@@ -36,6 +38,8 @@ pub(super) struct WorktreeScan {
     pub(super) status: WorktreeStatus,
     pub(super) entries: Vec<IndexEntry>,
     pub(super) files: WorktreeFiles,
+    /// Files whose contents cannot be read.
+    pub(super) unreadable: Vec<GitPath>,
 }
 
 impl Worktree<'_> {
@@ -45,42 +49,24 @@ impl Worktree<'_> {
         let command = self.git_command(status::STATUS_COMMAND).with_config("core.fileMode=true");
         let status = command.read_parsed(status::parse_status)?;
         let entries = self.index_entries()?;
-        self.refuse_nested_repositories(&status, &entries)?;
         let mut files: WorktreeFiles = entries
             .iter()
             .filter(|entry| entry.stage == 0)
             .map(|entry| (entry.path.clone(), entry.content.clone()))
             .collect();
-        let candidates = self.possibly_changed_paths(&status, &entries)?;
-        let read = self.read_files(&candidates, mode)?;
-        for path in candidates {
-            files.remove(&path);
+        let mut candidates = self.possibly_changed_paths(&status, &entries)?;
+        for path in &candidates {
+            files.remove(path);
         }
-        files.extend(read);
-        Ok(WorktreeScan { status, entries, files })
+        let unreadable: Vec<GitPath> = candidates.extract_if(.., |path| !self.is_readable(path)).collect();
+        files.extend(self.read_files(&candidates, mode)?);
+        Ok(WorktreeScan { status, entries, files, unreadable })
     }
 
-    /// Rejects nested repositories, whose commits a snapshot of the files would lose.
-    fn refuse_nested_repositories(
-        &self,
-        status: &WorktreeStatus,
-        entries: &[IndexEntry],
-    ) -> Result<(), GitError> {
-        let reject =
-            |path: &Path, what| Err(GitError::Unsupported { path: self.top_level().join(path), what });
-        for file in &status.dirty {
-            let is_folder = file.path.as_os_str().as_encoded_bytes().ends_with(b"/");
-            if file.change == FileChangeKind::Untracked && is_folder {
-                return reject(&file.path, UnsupportedContent::NestedRepository);
-            }
-        }
-        for entry in entries.iter().filter(|entry| entry.content.mode == FileMode::Submodule) {
-            let path = to_file_path(&entry.path);
-            if self.top_level().join(path).join(".git").symlink_metadata().is_ok() {
-                return reject(path, UnsupportedContent::Submodule);
-            }
-        }
-        Ok(())
+    /// Returns whether the content of a file, if it is one, can be read.
+    fn is_readable(&self, path: &[u8]) -> bool {
+        let is_file = self.file_metadata(path).is_some_and(|found| found.is_file());
+        !is_file || access(self.top_level().join(to_file_path(path)), Access::READ_OK).is_ok()
     }
 
     /// Returns the paths whose files may differ from the index.
@@ -106,13 +92,7 @@ impl Worktree<'_> {
     /// Returns the paths whose files may be converted in line endings, encoding or keywords.
     fn converted_paths(&self, entries: &[IndexEntry]) -> Result<Vec<GitPath>, GitError> {
         let is_automatic = GitConfig::read(self.git_command(config::CONFIG_QUERY))?.converts_line_endings();
-        let mut paths = Vec::new();
-        for entry in entries {
-            paths.extend_from_slice(&entry.path);
-            paths.push(0);
-        }
-        let command = self.git_command(["check-attr", "-z", "--stdin", "--all"]).with_stdin(paths);
-        let attributes = command.read_parsed(parse_attributes)?;
+        let attributes = self.read_attributes(entries)?;
         let is_converted = |entry: &&IndexEntry| {
             let attributes = attributes.get(&entry.path).copied().unwrap_or_default();
             matches!(entry.content.mode, FileMode::Plain | FileMode::Executable)
@@ -120,6 +100,28 @@ impl Worktree<'_> {
                 && (attributes.is_converted || (is_automatic && !attributes.is_binary))
         };
         Ok(entries.iter().filter(is_converted).map(|entry| entry.path.clone()).collect())
+    }
+
+    /// Reads the conversion attributes of files.
+    fn read_attributes(
+        &self,
+        entries: &[IndexEntry],
+    ) -> Result<BTreeMap<GitPath, ConversionAttributes>, GitError> {
+        let mut attributes = BTreeMap::new();
+        let mut rest = entries.iter().peekable();
+        while rest.peek().is_some() {
+            let mut paths = Vec::new();
+            while let Some(entry) = rest.next_if(|entry| {
+                paths.is_empty() || paths.len() + entry.path.len() < ATTRIBUTE_QUERY_BYTES_MAX
+            }) {
+                paths.extend_from_slice(&entry.path);
+                paths.push(0);
+            }
+            let words = ["check-attr", "-z", "--stdin"].iter().chain(&CONVERSION_ATTRIBUTES);
+            let command = self.git_command(words).with_stdin(paths);
+            attributes.append(&mut command.read_parsed(parse_attributes)?);
+        }
+        Ok(attributes)
     }
 
     /// Reads the files at these paths that exist.
@@ -207,6 +209,9 @@ impl Worktree<'_> {
     }
 }
 
+/// The attributes that are asked for: each file may have any number of others.
+const CONVERSION_ATTRIBUTES: [&str; 6] = ["text", "crlf", "eol", "ident", "working-tree-encoding", "filter"];
+
 /// The conversion attributes of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ConversionAttributes {
@@ -218,13 +223,16 @@ struct ConversionAttributes {
     is_filtered: bool,
 }
 
-/// Parses the output of `git check-attr -z --all`: path, attribute and value.
+/// Parses the output of `git check-attr -z`: path, attribute and value.
 fn parse_attributes(output: &[u8]) -> Option<BTreeMap<GitPath, ConversionAttributes>> {
     let mut attributes: BTreeMap<GitPath, ConversionAttributes> = BTreeMap::new();
     let Some(output) = output.strip_suffix(b"\0") else { return output.is_empty().then_some(attributes) };
     let fields: Vec<&[u8]> = output.split(|byte| *byte == 0).collect();
     for triple in fields.chunks(3) {
         let &[path, name, value] = triple else { return None };
+        if value == b"unspecified" {
+            continue;
+        }
         let found = attributes.entry(path.to_vec()).or_default();
         match (name, value) {
             (b"text" | b"crlf", b"unset") => found.is_binary = true,
@@ -276,6 +284,7 @@ mod tests {
         assert_eq!(of(b"c"), (false, true, true));
         assert_eq!(of(b"d"), (true, false, false));
         assert_eq!(of(b"e"), (false, false, false));
+        assert_eq!(parse_attributes(b"a\0text\0unspecified\0"), Some(BTreeMap::new()));
         assert_eq!(parse_attributes(b""), Some(BTreeMap::new()));
         assert_eq!(parse_attributes(b"a\0text\0"), None);
     }

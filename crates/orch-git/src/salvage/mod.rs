@@ -4,7 +4,8 @@
 //! Its parents are the commit that was checked out and a commit of the index; during a merge also a commit of the
 //! conflict stages.
 //! If the reference held an earlier salvage, that is the last parent, so that nothing is lost.
-//! Ignored files, empty folders, and index flags without content are not kept.
+//! Ignored files, empty folders, pipes, sockets and index flags without content are not kept.
+//! What is neither kept nor worthless, such as an unfinished rebase, is listed as unsaved.
 //!
 //! `files` reads a worktree, `capture` writes the commits, `trailers` is the message of the tip, and `restore` creates a
 //! worktree from them.

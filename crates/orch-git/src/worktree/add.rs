@@ -6,6 +6,7 @@
 //! At the end the reason of the lock becomes the purpose of the worktree.
 //! A worktree that is still marked as incomplete holds no work, and is created again from scratch.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::list::{RegisteredWorktree, canonicalize_existing};
@@ -64,8 +65,8 @@ impl Repository {
     /// Creates a worktree; one that matches the specification is left unchanged.
     ///
     /// # Errors
-    /// `PathTaken`; `CheckedOutElsewhere`; `RefExists` if the branch is at another commit; `RefConflict`; `NotClean` if
-    /// a fresh checkout of the commit is not clean.
+    /// `PathTaken`; `CheckedOutElsewhere`; `RefExists` if the branch is at another commit; `RefConflict`; `NeverClean`
+    /// if a fresh checkout of the commit is not clean.
     pub fn add_worktree(&self, spec: &WorktreeSpec<'_>) -> Result<Worktree<'_>, GitError> {
         let lock = self.lock_tree(spec.path)?;
         match self.inspect_path(spec)? {
@@ -164,8 +165,12 @@ impl Repository {
     ) -> Result<(), GitError> {
         let files = worktree.find_checkout_defects()?;
         if !files.is_empty() {
-            return Err(GitError::NotClean { path: worktree.top_level().to_owned(), files });
+            return Err(GitError::NeverClean {
+                commit: spec.commit.clone(),
+                files: worktree.explain_defects(&files)?,
+            });
         }
+        worktree.record_settings()?;
         let entry = self.lock_for_use(spec)?;
         if entry.head != Some(spec.expected_head()) {
             return Err(GitError::PathTaken(worktree.top_level().to_owned()));
@@ -208,6 +213,48 @@ impl Worktree<'_> {
         let deleted =
             |path: &[u8]| DirtyFile { path: to_file_path(path).to_owned(), change: FileChangeKind::Deleted };
         Ok(split_nul(&missing).map(deleted).collect())
+    }
+
+    /// Says of the first of these files why a fresh checkout of each differs.
+    fn explain_defects(&self, files: &[DirtyFile]) -> Result<Vec<String>, GitError> {
+        /// How many are named.
+        const NAMED: usize = 5;
+        let names: Vec<String> = self
+            .index_entries()?
+            .iter()
+            .map(|entry| String::from_utf8_lossy(&entry.path).into_owned())
+            .collect();
+        let mut lines = Vec::new();
+        for file in files.iter().take(NAMED) {
+            let name = file.path.to_string_lossy();
+            let twin =
+                names.iter().find(|other| **other != name && other.to_lowercase() == name.to_lowercase());
+            let words = ["check-attr", "-z", "filter", "working-tree-encoding", "--"].map(OsStr::new);
+            let words = words.into_iter().chain([file.path.as_os_str()]);
+            let attributes = self.git_command(words).read_stdout()?;
+            let fields: Vec<String> = attributes
+                .split(|byte| *byte == 0)
+                .map(|field| String::from_utf8_lossy(field).into_owned())
+                .collect();
+            let value = |index: usize| {
+                fields.get(index).filter(|value| !matches!(value.as_str(), "unspecified" | "unset"))
+            };
+            let why = match (twin, value(2), value(5)) {
+                (Some(twin), ..) => format!("its name differs only in case from {twin}"),
+                (None, Some(filter), _) => format!("the filter `{filter}` turns it into something else"),
+                (None, None, Some(encoding)) => {
+                    format!("it is not stored as its encoding `{encoding}` requires")
+                }
+                (None, None, None) => "it is not stored with the line endings that its attributes require, \
+                    which `git add --renormalize .` and a commit correct"
+                    .to_owned(),
+            };
+            lines.push(format!("{name}: {why}"));
+        }
+        if files.len() > NAMED {
+            lines.push(format!("and {} more", files.len() - NAMED));
+        }
+        Ok(lines)
     }
 
     /// Returns whether configuration or attributes may convert files at checkout.

@@ -106,7 +106,7 @@ pub(crate) fn pause_before_retry() {
 }
 
 /// Hashes by FNV-1a, which unlike the hash of the standard library is stable across versions.
-fn fnv_hash(bytes: &[u8]) -> u64 {
+pub(super) fn fnv_hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::list::canonicalize_existing;
+use super::survey::read_small_file;
 use crate::error::GitError;
 use crate::program::GitCommand;
 use crate::reference::{RefLogEntry, parse_reflog, reflog_arguments};
@@ -52,14 +53,14 @@ impl Repository {
         if dot_git.is_dir() {
             return (dot_git.canonicalize().ok()? == common).then_some(dot_git);
         }
-        let text = std::fs::read(&dot_git).ok()?;
+        let text = read_small_file(&dot_git)?;
         let git_dir = parse_path_file(text.strip_prefix(b"gitdir: ")?);
         let git_dir = top.join(git_dir).canonicalize().ok()?;
         if git_dir == common {
             return Some(git_dir);
         }
-        let named_common = parse_path_file(&std::fs::read(git_dir.join("commondir")).ok()?);
-        let named_back = parse_path_file(&std::fs::read(git_dir.join("gitdir")).ok()?);
+        let named_common = parse_path_file(&read_small_file(&git_dir.join("commondir"))?);
+        let named_back = parse_path_file(&read_small_file(&git_dir.join("gitdir"))?);
         let is_ours = git_dir.join(named_common).canonicalize().ok()? == common;
         (is_ours && canonicalize_existing(&git_dir.join(named_back)) == dot_git).then_some(git_dir)
     }
@@ -69,6 +70,11 @@ impl Repository {
 pub(crate) fn parse_path_file(text: &[u8]) -> PathBuf {
     let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     PathBuf::from(OsStr::from_bytes(&text[..end]))
+}
+
+/// Returns the operation in progress in the worktree of a git folder.
+pub(super) fn find_operation(git_dir: &Path) -> Option<&'static str> {
+    OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation)
 }
 
 impl<'r> Worktree<'r> {
@@ -97,7 +103,7 @@ impl<'r> Worktree<'r> {
     /// Returns the operation in progress, such as a merge with unresolved conflicts.
     #[must_use]
     pub fn operation_in_progress(&self) -> Option<&'static str> {
-        OPERATIONS.iter().find(|(file, _)| self.git_dir.join(file).exists()).map(|(_, operation)| *operation)
+        find_operation(&self.git_dir)
     }
 
     /// Rejects a worktree with an operation in progress.

@@ -1,6 +1,6 @@
 //! Reusing a finished worktree for the next attempt: only the files that differ are written.
 //!
-//! The result has exactly the tracked files of a fresh worktree, byte for byte, and no others.
+//! The result has exactly the files and folders of a fresh worktree, byte for byte and with the same modes, and no others.
 //! If that is not certain, the worktree is left unchanged, and the caller creates a fresh one.
 
 use std::path::Path;
@@ -10,6 +10,7 @@ use super::list::{RegisteredWorktree, canonicalize_existing};
 use super::lock::{RepositoryLock, tree_lock_number};
 use super::lock_reason::refuse_foreign_lock;
 use super::open::Worktree;
+use super::survey::FolderSurvey;
 use crate::error::GitError;
 use crate::index::FileMode;
 use crate::name::CommitId;
@@ -35,8 +36,10 @@ pub enum WorktreeObstacle {
     Occupied(Vec<u32>),
     /// Some of its files are marked `assume-unchanged` or `skip-worktree`.
     HiddenFiles,
-    /// It has a configuration of its own.
+    /// It has settings or references of its own, or git wrote its files under other settings.
     OwnSettings,
+    /// It contains nested repositories, or folders that cannot be read or deleted.
+    ForeignContents,
     /// It has submodules.
     Submodules,
     /// The attributes, which convert files at checkout, differ between the two commits.
@@ -46,7 +49,7 @@ pub enum WorktreeObstacle {
 impl Repository {
     /// Turns a clean worktree, whose commits are kept elsewhere, into the specified one.
     ///
-    /// Its ignored files are deleted.
+    /// Everything in it that is not tracked is deleted.
     /// If that is interrupted, the worktree is incomplete and [`add_worktree`](Repository::add_worktree) creates it again.
     ///
     /// # Errors
@@ -123,8 +126,16 @@ impl Worktree<'_> {
         if self.operation_in_progress().is_some() {
             return Ok(Some(WorktreeObstacle::InProgress));
         }
-        if self.git_dir().join("config.worktree").exists() {
+        if self.git_dir().join("modules").exists() {
+            return Ok(Some(WorktreeObstacle::Submodules));
+        }
+        if self.has_settings_of_its_own()? {
             return Ok(Some(WorktreeObstacle::OwnSettings));
+        }
+        let survey = FolderSurvey::of_worktree(self.top_level());
+        let obstacles = [&survey.unreadable, &survey.undeletable, &survey.mounts];
+        if !survey.repositories.is_empty() || obstacles.iter().any(|list| !list.is_empty()) {
+            return Ok(Some(WorktreeObstacle::ForeignContents));
         }
         let pids = self.repository.processes_working_in(self.top_level());
         if !pids.is_empty() {
@@ -148,10 +159,9 @@ impl Worktree<'_> {
         Ok(None)
     }
 
-    /// Deletes untracked and ignored files and checks out the specified head.
+    /// Deletes everything that a fresh worktree would not have and checks out the specified head.
     fn reset_to_spec(&self, spec: &WorktreeSpec<'_>, lock: &RepositoryLock) -> Result<(), GitError> {
-        let clean = self.git_command(["clean", "-ffdx", "--quiet"]);
-        clean.with_lock(lock.share_handle()?).read_stdout()?;
+        self.delete_unlike_fresh(&self.index_entries()?)?;
         let head = match spec.checkout {
             CheckoutTarget::Branch(branch) => {
                 self.git_command(["symbolic-ref", "-m", "orch", "HEAD", branch.as_str()])

@@ -155,6 +155,15 @@ impl GitFixture {
         self.commit_in(&self.top, message)
     }
 
+    /// Runs a shell script in a folder, as a worker would; returns its output.
+    pub(crate) fn shell_in(&self, folder: &Path, script: &str) -> String {
+        let mut command = Command::new("sh");
+        self.environment.apply_to(&mut command);
+        let output = command.args(["-ec", script]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Commits everything in a worktree.
     pub(crate) fn commit_in(&self, folder: &Path, message: &str) -> CommitId {
         self.git_in(folder, ["add", "--all"]);

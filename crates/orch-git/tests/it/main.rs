@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod attic;
 mod branch;
 mod carry;
 mod crash;
@@ -17,4 +18,5 @@ mod salvage;
 mod snapshot;
 mod stale_locks;
 mod test_host;
+mod unsaved;
 mod worktrees;

@@ -43,7 +43,6 @@ fn a_reused_worktree_equals_a_fresh_one() {
     fixture.commit_in(&from, "work");
     write(&from, "cache/deep/object", "left by a build\n");
     write(&from, "out.log", "left by a build\n");
-    fixture.git_in(&from, ["init", "--quiet", "cache/repository"]);
     fs::create_dir(from.join("empty")).unwrap();
     // The commit of the next attempt.
     fixture.write("changes", "changed\n");
@@ -173,4 +172,75 @@ fn worktrees_that_are_not_ours_are_rejected() {
     fixture.git(["worktree", "lock", "--reason", "mine", from.to_str().unwrap()]);
     assert!(matches!(reuse(&from, &path, &name), Err(GitError::LockedByOthers { .. })));
     assert!(from.exists() && !path.exists());
+}
+
+/// Git neither lists nor sets back what a worker may leave in these files and folders.
+#[test]
+fn nothing_of_the_former_worker_is_found_in_a_reused_worktree() {
+    let fixture = GitFixture::new();
+    for path in ["mode", "linked", "future", "folder/file"] {
+        fixture.write(path, format!("{path}\n"));
+    }
+    fixture.commit("base");
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
+    let (from, commit) = (worktree.top_level().to_owned(), fixture.head());
+    let fresh = fixture.add_attempt_worktree(&repository, "fresh");
+    let outside = fixture.beside("outside");
+    let script = format!(
+        "mkfifo pipe folder/pipe; mkdir -p only/pipes; mkfifo only/pipes/p; mkdir folder/empty
+        chmod 600 mode; chmod 700 folder; chmod 2711 .; ln linked '{}'
+        touch -d 2100-01-01 future; git update-index --refresh; git commit --quiet --allow-empty -m work
+        echo words > \"$(git rev-parse --git-path MERGE_MSG)\"",
+        outside.display()
+    );
+    fixture.shell_in(&from, &script);
+    assert!(worktree.read_status().unwrap().is_clean());
+    let (path, name) = (fixture.beside("key.2"), branch_name("orch/run/key.2"));
+    let outcome = repository.reuse_worktree(&from, &addition(&path, &name, &commit)).unwrap();
+    assert!(matches!(outcome, ReuseOutcome::Reused(_)), "{outcome:?}");
+    let describe = "find . -path ./.git -prune -o -printf '%p %M %n\\n' | sort; find . -newermt 2099-01-01";
+    assert_eq!(fixture.shell_in(&path, describe), fixture.shell_in(fresh.top_level(), describe));
+    fs::write(&outside, "written later").unwrap();
+    assert_eq!(fs::read_to_string(path.join("linked")).unwrap(), "linked\n");
+    let git_dir = fixture.top.join(".git/worktrees/key.1");
+    assert!(!git_dir.join("MERGE_MSG").exists());
+    let head = fixture.git_in(&path, ["reflog", "show", "--format=%H", "HEAD"]);
+    assert_eq!(
+        head.lines().collect::<Vec<_>>(),
+        [commit.as_str()],
+        "the former worker's commit is not in the reflog"
+    );
+}
+
+#[test]
+fn a_worktree_whose_files_were_written_under_other_settings_is_not_reused() {
+    let fixture = GitFixture::new();
+    let repository = fixture.repository();
+    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
+    let git_dir = fixture.top.join(".git/worktrees/key.1");
+    let obstacle = || find_obstacle(&repository, &fixture, worktree.top_level());
+    for (set, unset) in [
+        ("git config filter.f.smudge cat", "git config --unset filter.f.smudge"),
+        ("git config core.eol crlf", "git config --unset core.eol"),
+        ("mkdir -p .git/info; echo '*.txt -text' > .git/info/attributes", "rm .git/info/attributes"),
+        (
+            "git update-ref refs/heads/x HEAD; git -C ../key.1 update-ref refs/worktree/x HEAD",
+            "git -C ../key.1 update-ref -d refs/worktree/x",
+        ),
+        (
+            "mkdir -p .git/worktrees/key.1/info; touch .git/worktrees/key.1/info/sparse-checkout",
+            "rm .git/worktrees/key.1/info/sparse-checkout",
+        ),
+    ] {
+        fixture.shell_in(&fixture.top, set);
+        assert_eq!(obstacle(), Some(WorktreeObstacle::OwnSettings), "{set}");
+        fixture.shell_in(&fixture.top, unset);
+    }
+    assert!(git_dir.exists());
+    fixture.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
+    fixture.write(".git/info/exclude", "nested\n");
+    assert_eq!(obstacle(), Some(WorktreeObstacle::ForeignContents));
+    fs::remove_dir_all(worktree.top_level().join("nested")).unwrap();
+    assert_eq!(obstacle(), None);
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use orch_git::{CommitId, GitError, RefName, Repository, RestoredWorktree, UnsupportedContent, Worktree};
+use orch_git::{CommitId, GitError, RefName, Repository, RestoredWorktree, Worktree};
 
 use super::ground::{GitFixture, set_mode, tree_contents, write};
 
@@ -32,7 +32,8 @@ fn round_trip(
 ) -> (CommitId, RestoredWorktree) {
     let top = worktree.top_level().to_owned();
     let before = (tree_contents(&top), git_view(fixture, &top));
-    let salvage = worktree.salvage_to_ref(&salvage_reference(), "contents of key.1").unwrap();
+    // The conflict of a merge in progress is salvaged, and the operation itself is not.
+    let salvage = worktree.salvage_partly_to_ref(&salvage_reference(), "contents of key.1").unwrap();
     assert_eq!((tree_contents(&top), git_view(fixture, &top)), before, "salvage changes nothing");
     repository.remove_worktree(&salvage).unwrap();
     assert!(!top.exists());
@@ -281,36 +282,6 @@ fn salvaging_again_writes_only_changes() {
     repository.remove_worktree(&second).unwrap();
     let old = repository.restore_salvage(&first.commit, &fixture.beside("old"), "r").unwrap();
     assert_eq!(fs::read_to_string(old.path.join("new.txt")).unwrap(), "1\n");
-}
-
-#[test]
-fn nested_repositories_are_rejected() {
-    let fixture = GitFixture::new();
-    let library = GitFixture::new();
-    fixture.git(["config", "--global", "protocol.file.allow", "always"]);
-    fixture.git(["submodule", "add", "--quiet", library.top.to_str().unwrap(), "sub"]);
-    fixture.commit("a submodule");
-    let repository = fixture.repository();
-    let worktree = fixture.add_attempt_worktree(&repository, "key.1");
-    assert!(worktree.read_status().unwrap().is_clean());
-    let reference = salvage_reference();
-    let refused = |expected: UnsupportedContent, at: &str| {
-        let error = worktree.salvage_to_ref(&reference, "x").unwrap_err();
-        assert!(
-            matches!(&error, GitError::Unsupported { what, path } if *what == expected && path.ends_with(at)),
-            "{error}"
-        );
-    };
-    fixture.git_in(worktree.top_level(), ["submodule", "update", "--quiet", "--init"]);
-    refused(UnsupportedContent::Submodule, "sub");
-    fixture.git_in(worktree.top_level(), ["submodule", "deinit", "--quiet", "--all"]);
-    fixture.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
-    refused(UnsupportedContent::NestedRepository, "nested");
-    fs::remove_dir_all(worktree.top_level().join("nested")).unwrap();
-    let salvage = worktree.salvage_to_ref(&reference, "x").unwrap();
-    repository.remove_worktree(&salvage).unwrap();
-    let restored = repository.restore_salvage(&salvage.commit, &fixture.beside("restored"), "r").unwrap();
-    assert!(repository.open_worktree(&restored.path).unwrap().read_status().unwrap().is_clean());
 }
 
 #[test]

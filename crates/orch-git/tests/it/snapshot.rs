@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use orch_git::{GitError, UnsupportedContent};
+use orch_git::GitError;
 
 use super::ground::{GitFixture, set_mode, tree_contents, write};
 
@@ -96,10 +96,7 @@ fn a_nested_repository_is_not_committed() {
     fixture.git_in(worktree.top_level(), ["init", "--quiet", "nested"]);
     write(worktree.top_level(), "nested/file", "x");
     let error = worktree.snapshot_commit("x").unwrap_err();
-    assert!(
-        matches!(&error, GitError::Unsupported { what: UnsupportedContent::NestedRepository, path } if path.ends_with("nested")),
-        "{error}"
-    );
+    assert!(matches!(&error, GitError::NestedRepository(path) if path.ends_with("nested")), "{error}");
 }
 
 #[test]

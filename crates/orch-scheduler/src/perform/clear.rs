@@ -1,33 +1,42 @@
-//! Removing the worktree of an ended attempt, after everything in it was salvaged.
+//! Removing the worktree of an ended attempt, after everything in it was salvaged; a damaged one is moved to the attic.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 
 use orch_core::attempt::Attempt;
-use orch_core::effect::{Effect, PendingEffect};
+use orch_core::effect::{ClearingMode, Effect, PendingEffect};
+use orch_core::escape;
 use orch_core::event::EventKind;
 use orch_core::id::AttemptId;
-use orch_core::refusal::{TreeProblem, TreeRefusal};
+use orch_core::refusal::{TreeProblem, TreeRefusal, UnsavedPart};
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
 use orch_core::worker::Worker;
-use orch_core::worktree::{Worktree, WorktreeState};
+use orch_core::worktree::{DamagedWorktree, Worktree, WorktreeState, decide_removal};
 use orch_store::Transaction;
-use orch_store::table::{attempt, worker, worktree};
+use orch_store::table::{attempt, attic, worker, worktree};
 
 use super::effect_lease::EffectLease;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::run_repository::{
-    branch_ref, find_attempt_worktree, kept_ref, open_repository, salvage_ref, to_commit_id,
+    branch_ref, find_attempt_worktree, kept_ref, open_repository, require_run_git, salvage_ref, to_commit_id,
 };
+use crate::unit_of_work::UnitOfWork;
 use crate::worktree_pool::WorktreePool;
-use orch_git::{GitError, RefName, Repository, Salvage, sweep_deleted_folders};
+use orch_git::{
+    FoundWorktree, GitError, RefName, Repository, UnsavedContent, canonicalize_existing, exists_at,
+    is_folder_at, sweep_deleted_folders,
+};
+use orch_inbox::failure::is_transient;
 use orch_inbox::liveness::{WrapperLiveness, wrapper_liveness};
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
+
+/// The folder beside the worktrees of a run that holds damaged ones.
+const ATTIC: &str = "attic";
 
 /// How many worktrees are removed at the same time, however many processors there are: they share one repository's locks.
 const THREADS_MAX: usize = 4;
@@ -50,11 +59,11 @@ pub(crate) struct ClearingAttempt {
 
 impl ClearingAttempt {
     /// `None` where the attempt is live, or its worktree was removed already.
-    fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Self>, Error> {
+    fn load(tx: &mut Transaction<'_>, id: AttemptId, mode: ClearingMode) -> Result<Option<Self>, Error> {
         let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
             return Ok(None);
         };
-        if attempt.state.is_live() || tree.state == WorktreeState::Removed {
+        if !matches!(decide_removal(&attempt, &tree, mode), Ok(true)) {
             return Ok(None);
         }
         let worker = Self::load_worker(tx, &attempt)?;
@@ -103,7 +112,8 @@ fn clear_requested(
     clearing: &ClearingAttempt,
 ) -> Result<(), Error> {
     match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
-        Some(lease) => lease.perform(session, |session, lease| clear_loaded(session, lease, clearing, true)),
+        Some(lease) => lease
+            .perform(session, |session, lease| clear_loaded(session, lease, clearing, ClearingMode::Park)),
         // Another thread or process may be clearing it.
         None => Ok(()),
     }
@@ -112,110 +122,261 @@ fn clear_requested(
 /// Performs a pending effect that clears a worktree.
 pub(super) fn perform_clearing(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {
     match lease.effect {
-        Effect::ClearWorktree { attempt, park } => clear_worktree(session, lease, attempt, park),
+        Effect::ClearWorktree { attempt, mode } => clear_worktree(session, lease, attempt, mode),
         _ => Ok(()),
     }
 }
 
-/// Removes the worktree of an attempt.
-/// One that a process works in, or whose contents cannot be salvaged, stays where it is.
+/// Removes the worktree of an attempt, or moves a damaged one to the attic.
+/// One that a process works in, or whose contents cannot be saved, stays where it is.
 pub(super) fn clear_worktree(
     session: &mut Session,
     lease: &EffectLease,
     id: AttemptId,
-    park: bool,
+    mode: ClearingMode,
 ) -> Result<(), Error> {
-    match session.read(|tx, _| ClearingAttempt::load(tx, id))? {
-        Some(clearing) => clear_loaded(session, lease, &clearing, park),
+    match session.read(|tx, _| ClearingAttempt::load(tx, id, mode))? {
+        Some(clearing) => clear_loaded(session, lease, &clearing, mode),
         None => lease.complete_alone(session),
     }
+}
+
+/// What happened to a worktree on the disk.
+enum ClearedWorktree {
+    /// It was removed, or kept as a spare; with the reference that keeps its contents.
+    Removed(Option<RefName>),
+    /// It is damaged, for this reason, and lies at this path now.
+    InAttic(PathBuf, String),
 }
 
 fn clear_loaded(
     session: &mut Session,
     lease: &EffectLease,
     clearing: &ClearingAttempt,
-    park: bool,
+    mode: ClearingMode,
 ) -> Result<(), Error> {
-    let ClearingAttempt { run, attempt, tree, worker } = clearing;
+    let ClearingAttempt { attempt, worker, .. } = clearing;
     // A worker that has reported takes a moment to end; until then it may use the folder.
     let is_used =
         worker.as_ref().is_some_and(|row| matches!(wrapper_liveness(row), WrapperLiveness::Alive(_)));
-    if park && is_used {
+    if mode == ClearingMode::Park && is_used {
         return Err(GitError::Busy.into());
     }
-    let removed = salvage_and_remove(session, run, attempt, tree, park);
-    if matches!(&removed, Err(Error::Git(GitError::Busy))) {
+    let cleared = clear_on_disk(session, clearing, mode);
+    if matches!(&cleared, Err(Error::Git(GitError::Busy))) {
         // A process is using it; the effect stays pending.
-        return removed.map(|_| ());
+        return cleared.map(|_| ());
     }
     tool_transaction(session, |unit| {
         if !lease.complete(unit.tx)? {
             return Ok(());
         }
-        let about = attempt.event_subject();
-        match &removed {
-            Ok(salvage) => {
-                let salvage = salvage.as_ref().map(|salvage| salvage.as_str().to_owned());
-                let mut data = vec![("path", tree.path.as_str().into())];
-                data.extend(salvage.as_deref().map(|salvage| ("salvage", salvage.into())));
-                let current = worktree::load(unit.tx, attempt.id)?.unwrap_or_else(|| tree.clone());
-                let removed = Worktree {
-                    state: WorktreeState::Removed,
-                    salvage: salvage.or_else(|| current.salvage.clone()),
-                    updated_at: unit.now,
-                    ..current
-                };
-                worktree::save(unit.tx, &removed)?;
-                if park {
-                    // The run may have ended while its worktree was returned to the pool.
-                    let current = unit.load_run(run.id)?.clone();
-                    unit.request_sweep(&current)?;
-                }
-                unit.append_event(EventKind::WorktreeRemoved, about, None, data)
-            }
+        match &cleared {
+            Ok(cleared) => record_cleared(unit, clearing, cleared, mode),
             Err(error) => {
                 let data = vec![("reason", error.describe().into())];
-                unit.append_event(EventKind::Fault, about, None, data)
+                unit.append_event(EventKind::Fault, attempt.event_subject(), None, data)
             }
         }
     })?;
-    removed.map(|_| ())
+    cleared.map(|_| ())
+}
+
+fn record_cleared(
+    unit: &mut UnitOfWork<'_, '_>,
+    clearing: &ClearingAttempt,
+    cleared: &ClearedWorktree,
+    mode: ClearingMode,
+) -> Result<(), Error> {
+    let ClearingAttempt { run, attempt, tree, .. } = clearing;
+    let current = worktree::load(unit.tx, attempt.id)?.unwrap_or_else(|| tree.clone());
+    let mut data = vec![("path", tree.path.as_str().into())];
+    let after = match cleared {
+        ClearedWorktree::Removed(salvage) => {
+            let salvage = salvage.as_ref().map(|salvage| salvage.as_str().to_owned());
+            data.extend(salvage.as_deref().map(|salvage| ("salvage", salvage.into())));
+            if current.state == WorktreeState::Attic {
+                attic::delete(unit.tx, &current.path)?;
+            }
+            let salvage = salvage.or_else(|| current.salvage.clone());
+            Worktree { state: WorktreeState::Removed, salvage, updated_at: unit.now, ..current }
+        }
+        ClearedWorktree::InAttic(path, reason) => {
+            let path = path.display().to_string();
+            data.extend([("attic", path.as_str().into()), ("reason", reason.as_str().into())]);
+            let entry = DamagedWorktree {
+                run: run.name.clone(),
+                attempt: attempt.name.to_string(),
+                path: path.clone(),
+                repository: require_run_git(run)?.repository.clone(),
+                reason: reason.clone(),
+                moved_at: unit.now,
+            };
+            attic::insert(unit.tx, &entry)?;
+            Worktree { state: WorktreeState::Attic, path, updated_at: unit.now, ..current }
+        }
+    };
+    worktree::save(unit.tx, &after)?;
+    if mode == ClearingMode::Park {
+        // The run may have ended while its worktree was returned to the pool.
+        let current = unit.load_run(run.id)?.clone();
+        unit.request_sweep(&current)?;
+    }
+    unit.append_event(EventKind::WorktreeRemoved, attempt.event_subject(), None, data)
 }
 
 /// Salvages the contents, removes the folder or returns it to the pool, and archives the branch.
-/// Returns the reference that keeps the contents.
-fn salvage_and_remove(
+fn clear_on_disk(
     session: &mut Session,
-    run: &Run,
-    attempt: &Attempt,
-    tree: &Worktree,
-    park: bool,
-) -> Result<Option<RefName>, Error> {
+    clearing: &ClearingAttempt,
+    mode: ClearingMode,
+) -> Result<ClearedWorktree, Error> {
+    let ClearingAttempt { run, attempt, tree, .. } = clearing;
     let repository = open_repository(session, run)?;
     let (path, name) = (Path::new(&tree.path), &attempt.name);
+    if tree.state == WorktreeState::Attic {
+        repository.delete_from_attic(path)?;
+        return Ok(ClearedWorktree::Removed(None));
+    }
     if tree.state == WorktreeState::Planned {
         repository.sweep_incomplete(path)?;
     }
-    if let Some(pid) = find_occupant(session, path)? {
+    if let Some(pid) = if is_folder_at(path) { find_occupant(session, path)? } else { None } {
         let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
-    let pool = WorktreePool::new(&repository, run)?;
-    if path.symlink_metadata().is_err() {
-        pool.discard(name)?;
+    let is_ours =
+        tree.state == WorktreeState::Present || find_attempt_worktree(&repository, path, name)?.is_some();
+    let cleared = match repository.find_worktree(path)? {
+        FoundWorktree::Intact(found) if is_ours => {
+            match salvage_and_remove(&repository, &found, clearing, mode) {
+                // Git cannot tell what is in it, and the caller was told so.
+                Err(error @ Error::Git(_)) if mode == ClearingMode::Discard && !is_transient(&error) => {
+                    let attic = free_attic_path(session, clearing)?;
+                    repository.move_to_attic(path, &attic, &name.to_string())?;
+                    repository.delete_from_attic(&attic)?;
+                    ClearedWorktree::Removed(None)
+                }
+                removed => ClearedWorktree::Removed(removed?),
+            }
+        }
+        FoundWorktree::Damaged(reason) if is_ours => {
+            let attic = free_attic_path(session, clearing)?;
+            repository.move_to_attic(path, &attic, &name.to_string())?;
+            if mode == ClearingMode::Discard {
+                repository.delete_from_attic(&attic)?;
+                ClearedWorktree::Removed(None)
+            } else {
+                ClearedWorktree::InAttic(attic, reason)
+            }
+        }
+        // What is at the path of a worktree that was only planned was created by someone else.
+        FoundWorktree::Intact(_) | FoundWorktree::Damaged(_) => ClearedWorktree::Removed(None),
+        FoundWorktree::Missing => clear_missing(session, &repository, clearing)?,
+    };
+    archive_branch(&repository, attempt, tree)?;
+    Ok(cleared)
+}
+
+/// Salvages the contents of a worktree, and removes it or returns it to the pool.
+fn salvage_and_remove(
+    repository: &Repository,
+    found: &orch_git::Worktree<'_>,
+    clearing: &ClearingAttempt,
+    mode: ClearingMode,
+) -> Result<Option<RefName>, Error> {
+    let ClearingAttempt { run, attempt, tree, .. } = clearing;
+    let (name, reference) = (&attempt.name, salvage_ref(&attempt.name)?);
+    let subject = format!("orch: the worktree of {name}");
+    // No worker has used one that was only planned.
+    let is_partial = mode == ClearingMode::Discard || tree.state == WorktreeState::Planned;
+    let salvaged = if is_partial {
+        found.salvage_partly_to_ref(&reference, &subject)
+    } else {
+        found.salvage_to_ref(&reference, &subject)
+    };
+    let salvage = salvaged.map_err(|error| refuse_unsaved(error, attempt, tree))?;
+    let is_parked =
+        mode == ClearingMode::Park && WorktreePool::new(repository, run)?.put_back(name, &salvage)?;
+    if !is_parked {
+        repository.remove_worktree(&salvage)?;
+    }
+    Ok(Some(reference))
+}
+
+/// Refuses to remove a worktree with parts that cannot be saved.
+fn refuse_unsaved(error: GitError, attempt: &Attempt, tree: &Worktree) -> Error {
+    match error {
+        GitError::Unsaved { path, contents } => {
+            let parts = unsaved_parts(&path, &contents);
+            let problem = TreeProblem::Unsaved { attempt: attempt.name.clone(), parts };
+            TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into()
+        }
+        other => other.into(),
+    }
+}
+
+/// Describes what cannot be saved of a worktree, with paths relative to its top.
+pub(crate) fn unsaved_parts(top: &Path, contents: &[UnsavedContent]) -> Vec<UnsavedPart> {
+    let part = |content: &UnsavedContent| {
+        let path = match content.path.strip_prefix(top) {
+            Ok(inside) if inside.as_os_str().is_empty() => Path::new("."),
+            Ok(inside) => inside,
+            Err(_) => &content.path,
+        };
+        UnsavedPart { path: escape::path_text(path), problem: content.problem.to_string() }
+    };
+    contents.iter().map(part).collect()
+}
+
+/// Clears a worktree whose folder is missing: an earlier try was interrupted, or a person deleted it.
+fn clear_missing(
+    session: &mut Session,
+    repository: &Repository,
+    clearing: &ClearingAttempt,
+) -> Result<ClearedWorktree, Error> {
+    let ClearingAttempt { run, attempt, tree, .. } = clearing;
+    let (path, name) = (Path::new(&tree.path), &attempt.name);
+    let attic = free_attic_path(session, clearing)?;
+    if tree.state == WorktreeState::Present && exists_at(&attic) {
+        repository.move_to_attic(path, &attic, &name.to_string())?;
+        return Ok(ClearedWorktree::InAttic(attic, "it was damaged".to_owned()));
+    }
+    WorktreePool::new(repository, run)?.discard(name)?;
+    if let Some(folder) = path.parent() {
+        // A folder that cannot be deleted only takes up space.
+        let _ = sweep_deleted_folders(folder);
     }
     let reference = salvage_ref(name)?;
-    let salvage = salvage_worktree(&repository, &reference, attempt, tree)?;
-    match &salvage {
-        Some(salvage) if park && pool.put_back(name, salvage)? => {}
+    match repository.find_salvage(&reference, path)? {
         Some(salvage) => {
-            repository.remove_worktree(salvage)?;
+            repository.remove_worktree(&salvage)?;
+            Ok(ClearedWorktree::Removed(Some(reference)))
         }
-        None => repository.unregister_missing_worktree(path)?,
+        None => {
+            repository.unregister_missing_worktree(path)?;
+            Ok(ClearedWorktree::Removed(None))
+        }
     }
-    archive_branch(&repository, attempt, tree)?;
-    Ok(salvage.map(|_| reference))
+}
+
+/// Returns where a damaged worktree of the attempt is moved: a path that is not recorded, and that is free unless an
+/// interrupted try has moved the worktree there.
+fn free_attic_path(session: &mut Session, clearing: &ClearingAttempt) -> Result<PathBuf, Error> {
+    let ClearingAttempt { run, attempt, tree, .. } = clearing;
+    let folder = canonicalize_existing(Path::new(&require_run_git(run)?.root)).join(ATTIC);
+    let name = format!("{}.{}", attempt.name.task.key, attempt.name.number);
+    let is_there = exists_at(Path::new(&tree.path));
+    let mut number = 1_u32;
+    loop {
+        let path = folder.join(if number == 1 { name.clone() } else { format!("{name}-{number}") });
+        let text = path.display().to_string();
+        let is_recorded = session.query(|tx| Ok(attic::load(tx, &text)?.is_some()))?;
+        if !is_recorded && !(is_there && exists_at(&path)) {
+            return Ok(path);
+        }
+        number = number.saturating_add(1);
+    }
 }
 
 /// A process that works in this folder and does not leave it.
@@ -229,41 +390,6 @@ fn find_occupant(session: &mut Session, path: &Path) -> Result<Option<u32>, Erro
         })
     })?;
     Ok(occupant)
-}
-
-/// Salvages the contents of the worktree; where its folder is missing, finds the salvage of an earlier try.
-fn salvage_worktree(
-    repository: &Repository,
-    reference: &RefName,
-    attempt: &Attempt,
-    tree: &Worktree,
-) -> Result<Option<Salvage>, Error> {
-    let (path, name) = (Path::new(&tree.path), &attempt.name);
-    match repository.open_worktree(path) {
-        // A worktree that was only planned was created by someone else.
-        Ok(_)
-            if tree.state == WorktreeState::Planned
-                && find_attempt_worktree(repository, path, name)?.is_none() =>
-        {
-            Ok(None)
-        }
-        Ok(found) => Ok(Some(found.salvage_to_ref(reference, &format!("orch: the worktree of {name}"))?)),
-        Err(GitError::NotAWorktree { .. })
-            if tree.state == WorktreeState::Present && path.symlink_metadata().is_ok() =>
-        {
-            let problem = TreeProblem::Gone;
-            Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into())
-        }
-        // The folder is missing: an earlier try was interrupted, or a person deleted it.
-        Err(GitError::NotAWorktree { .. }) => {
-            if let Some(folder) = path.parent() {
-                // A folder that cannot be deleted only takes up space.
-                let _ = sweep_deleted_folders(folder);
-            }
-            Ok(repository.find_salvage(reference, path)?)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Moves the attempt's branch to the reference that keeps it.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, ChecksVerdict};
-use orch_core::effect::{Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
+use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash, Slug};
@@ -451,7 +451,7 @@ impl Integration<'_> {
             let data =
                 vec![("commit", merged.as_str().into()), ("head", candidate.head().to_string().into())];
             unit.append_event(EventKind::Integrated, candidate.attempt.event_subject(), None, data)?;
-            let clear = Effect::ClearWorktree { attempt: id, park: true };
+            let clear = Effect::ClearWorktree { attempt: id, mode: ClearingMode::Park };
             let requested = request_effect(unit.tx, self.run.id, &clear, unit.now)?;
             let mut attempt = candidate.attempt.clone();
             if let Some(reported) = reload_reported(unit, candidate)? {

@@ -105,7 +105,7 @@ fn perform_effect(session: &mut Session, lease: &EffectLease) -> Result<(), Erro
         Effect::IntegrateRun { merging } => {
             integrate::merge_reported_attempts(session, lease, merging.as_ref())
         }
-        Effect::ClearWorktree { attempt, park } => clear::clear_worktree(session, lease, *attempt, *park),
+        Effect::ClearWorktree { attempt, mode } => clear::clear_worktree(session, lease, *attempt, *mode),
         Effect::RestoreWorktree { attempt, to } => {
             restore::restore_worktree(session, lease, *attempt, to.as_deref())
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, CheckState};
-use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, Slug};
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -130,6 +130,7 @@ fn ends_attempt(error: &Error) -> bool {
                     | GitError::RefExists { .. }
                     | GitError::RefConflict { .. }
                     | GitError::CheckedOutElsewhere { .. }
+                    | GitError::NeverClean { .. }
             )
     )
 }
@@ -177,7 +178,10 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         // What the setup wrote is no work of the attempt.
         let restored = worktree.restore_tracked_files(&commit, allowed_changes(run));
         match refuse_setup_changes(restored, ran)? {
-            None => return Ok(worktree.exclude_untracked_files(&copied)?),
+            None => {
+                worktree.record_setup_repositories()?;
+                return Ok(worktree.exclude_untracked_files(&copied)?);
+            }
             Some(refused) => ran = refused,
         }
     }
@@ -220,10 +224,28 @@ fn remove_unsent_worktree(repository: &Repository, preparing: &PreparingAttempt)
     let (name, tree) = (&preparing.attempt.name, &preparing.tree);
     let worktree = repository.open_worktree(Path::new(&tree.path))?;
     let message = format!("orch: {name} as its setup left it");
-    let salvage = worktree.salvage_to_ref(&salvage_ref(name)?, &message)?;
+    let salvage = worktree.salvage_partly_to_ref(&salvage_ref(name)?, &message)?;
     repository.remove_worktree(&salvage)?;
     repository.delete_ref(&branch_ref(&tree.branch)?, &to_commit_id(&tree.base)?)?;
     Ok(())
+}
+
+/// Removes what git has made of a worktree that is given up, and returns what is true of it then.
+/// What cannot be removed now is recorded as present, so that it is removed later.
+fn remove_given_up(session: &Session, preparing: &PreparingAttempt) -> WorktreeState {
+    let remove = || -> Result<(), Error> {
+        let repository = open_repository(session, &preparing.run)?;
+        let (path, name) = (Path::new(&preparing.tree.path), &preparing.attempt.name);
+        repository.sweep_incomplete(path)?;
+        if find_attempt_worktree(&repository, path, name)?.is_some() {
+            remove_unsent_worktree(&repository, preparing)?;
+        }
+        Ok(())
+    };
+    match remove() {
+        Ok(()) => WorktreeState::Removed,
+        Err(_) => WorktreeState::Present,
+    }
 }
 
 /// Records the worktree and sends the thread; `None` where the attempt was ended meanwhile.
@@ -297,17 +319,14 @@ fn abandon_preparation(
     error: &Error,
 ) -> Result<bool, Error> {
     let reason = error.describe();
+    let state = remove_given_up(session, preparing);
     let salvage = find_setup_salvage(session, preparing);
     tool_transaction(session, |unit| {
         if !lease.complete(unit.tx)? {
             return Ok(false);
         }
-        let tree = Worktree {
-            state: WorktreeState::Removed,
-            salvage: salvage.clone(),
-            updated_at: unit.now,
-            ..preparing.tree.clone()
-        };
+        let tree =
+            Worktree { state, salvage: salvage.clone(), updated_at: unit.now, ..preparing.tree.clone() };
         worktree::save(unit.tx, &tree)?;
         end_unprepared(unit, &preparing.attempt, &reason)?;
         Ok(true)
@@ -344,7 +363,7 @@ pub(super) fn give_up_preparation(
     effect::insert(
         unit.tx,
         attempt.run,
-        &Effect::ClearWorktree { attempt: attempt.id, park: false },
+        &Effect::ClearWorktree { attempt: attempt.id, mode: ClearingMode::Remove },
         unit.now,
     )?;
     end_unprepared(unit, attempt, reason)

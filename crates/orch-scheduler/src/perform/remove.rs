@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
-use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::Slug;
 use orch_core::refusal::Refusal;
 use orch_core::run::{Run, RunGit};
+use orch_core::worktree::WorktreeState;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, effect, removal, worktree};
 use orch_store::{Transaction, TxEnd};
@@ -108,19 +109,25 @@ fn finish_pending_effects(session: &mut Session, run: &Run) -> Result<(), Error>
 
 /// Removes the worktrees, after everything in them was salvaged.
 fn clear_worktrees(session: &mut Session, run: &Run) -> Result<(), Error> {
-    let trees = session.read(|tx, _| Ok(worktree::list_not_removed(tx, run.id)?))?;
+    let mut trees = session.read(|tx, _| Ok(worktree::list_not_removed(tx, run.id)?))?;
+    trees.retain(|tree| tree.state != WorktreeState::Attic);
     session.write(WriteDurability::Power, |tx, now| {
         for tree in &trees {
-            let effect = Effect::ClearWorktree { attempt: tree.attempt, park: false };
+            let effect = Effect::ClearWorktree { attempt: tree.attempt, mode: ClearingMode::Remove };
             request_effect(tx, run.id, &effect, now)?;
         }
         Ok(TxEnd::Commit(()))
     })?;
+    // What keeps one worktree does not keep the others.
+    let mut obstacle = Ok(());
     for tree in &trees {
         let key = EffectKey::of_attempt(EffectKind::Clear, run.id, tree.attempt);
-        complete_by(session, key, clear::perform_clearing)?;
+        match complete_by(session, key, clear::perform_clearing) {
+            Err(error @ Error::Store(_)) => return Err(error),
+            cleared => obstacle = obstacle.and(cleared),
+        }
     }
-    Ok(())
+    obstacle
 }
 
 /// Deletes the run's branches; commits that no other reference has are kept beside the salvage.

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::{AttemptId, Slug};
 use orch_core::run::Run;
-use orch_core::worktree::Worktree;
+use orch_core::worktree::{DamagedWorktree, Worktree};
 use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
-use orch_store::table::{attempt, task, worktree};
+use orch_store::table::{attempt, attic, task, worktree};
 
 use super::subject::{WorktreeSummary, worktree_presence};
 use crate::fresh_read::read_fresh;
 use crate::lookup;
 use crate::run_repository::open_repository;
 use crate::worktree_pool::WorktreePool;
+use orch_git::exists_at;
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
 
@@ -26,6 +27,14 @@ pub struct WorktreeList {
     pub trees: ResultPage<WorktreeSummary>,
     /// Spare worktrees that are kept for the next attempts.
     pub spares: Vec<PathBuf>,
+}
+
+/// Lists the damaged worktrees in the attic, of one run or of all, removed ones included, oldest first; each with whether it
+/// still exists.
+pub fn list_attic(session: &mut Session, run: Option<&Slug>) -> Result<Vec<(DamagedWorktree, bool)>, Error> {
+    let entries = session.read(|tx, _| Ok(attic::list(tx, run)?))?;
+    let exists = |entry: &DamagedWorktree| exists_at(Path::new(&entry.path));
+    Ok(entries.into_iter().map(|entry| (entry.clone(), exists(&entry))).collect())
 }
 
 /// Lists the worktrees of a run, and what git finds at their paths.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use orch_core::effect::{Effect, EffectKey, EffectKind};
+use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::id::{AttemptId, AttemptName, RunId, Slug};
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::run::Run;
@@ -51,7 +51,7 @@ pub fn prune_worktrees(
             require_run_git(&run)?;
             let mut intent = vec![run.id.0];
             for (_, tree) in PrunableWorktrees::load(unit.tx, run.id)?.removable {
-                let effect = Effect::ClearWorktree { attempt: tree.attempt, park: false };
+                let effect = Effect::ClearWorktree { attempt: tree.attempt, mode: ClearingMode::Remove };
                 request_effect(unit.tx, run.id, &effect, unit.now)?;
                 intent.push(tree.attempt.0);
             }
@@ -69,7 +69,9 @@ fn finish_prune(session: &mut Session, intent: Vec<i64>) -> Result<PruneOutcome,
         let AttemptWorktree { attempt, tree, .. } =
             session.read(|tx, _| AttemptWorktree::load(tx, attempt))?;
         match cleared {
-            Ok(()) if tree.state == WorktreeState::Removed => removed.push((attempt.name, tree)),
+            Ok(()) if matches!(tree.state, WorktreeState::Removed | WorktreeState::Attic) => {
+                removed.push((attempt.name, tree))
+            }
             Ok(()) => {
                 let problem = TreeProblem::Present;
                 let refusal = TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem };
@@ -117,8 +119,9 @@ impl PrunableWorktrees {
         for tree in worktree::list_not_removed(tx, run)? {
             let attempt = attempt::load(tx, tree.attempt)?
                 .ok_or_else(|| lookup::missing_row("attempt", tree.attempt.0))?;
-            match decide::decide_removal(&attempt, &tree) {
-                Ok(_) => trees.removable.push((attempt.name, tree)),
+            match decide::decide_removal(&attempt, &tree, ClearingMode::Remove) {
+                Ok(true) => trees.removable.push((attempt.name, tree)),
+                Ok(false) => {}
                 Err(refusal) => trees.live.push((attempt.name, tree, refusal.into())),
             }
         }

@@ -1,8 +1,8 @@
 //! Pending effects: operations outside the store, each with the lease of the process that performs it.
 
 use orch_core::effect::{
-    BranchStep, Effect, EffectHolder, EffectKey, EffectKind, LandingMode, LandingPlan, PendingEffect,
-    RecordedMerge,
+    BranchStep, ClearingMode, Effect, EffectHolder, EffectKey, EffectKind, LandingMode, LandingPlan,
+    PendingEffect, RecordedMerge,
 };
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
 use orch_core::operation_failure::{OperationFailure, OperationFaultCause, OperationRetries};
@@ -55,9 +55,6 @@ statements! {
         "WHERE failure IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
 }
-
-/// The value of the column `intent` for a worktree that may be kept as a spare.
-const PARK: &str = "park";
 
 /// The value of the column `intent` for a repair that keeps the branch where others moved it.
 const ADOPT: &str = "adopt";
@@ -139,7 +136,8 @@ fn effect_from_columns(
             Effect::IntegrateRun { merging: payload.map(json).as_ref().and_then(merge_from_json) }
         }
         EffectKind::Clear => {
-            Effect::ClearWorktree { attempt: attempt?, park: payload.as_deref() == Some(PARK) }
+            let mode = payload.as_deref().and_then(ClearingMode::parse).unwrap_or(ClearingMode::Remove);
+            Effect::ClearWorktree { attempt: attempt?, mode }
         }
         EffectKind::Restore => Effect::RestoreWorktree { attempt: attempt?, to: payload },
         EffectKind::Land => Effect::LandRun(payload.map(json).as_ref().and_then(landing_from_json)),
@@ -158,7 +156,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
         | Effect::SweepWorktrees
         | Effect::RepairBranch { adopt: false }
         | Effect::IntegrateRun { merging: None }
-        | Effect::ClearWorktree { park: false, .. }
+        | Effect::ClearWorktree { mode: ClearingMode::Remove, .. }
         | Effect::LandRun(None) => None,
         Effect::PrepareWorktree { lead: name, .. } | Effect::RemoveRun { requested_by: name } => {
             name.as_ref().map(ToString::to_string)
@@ -166,7 +164,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
         Effect::IntegrateRun { merging: Some(merge) } => {
             Some(json!({ "attempt": merge.attempt.0, "commit": merge.commit.as_str() }).to_string())
         }
-        Effect::ClearWorktree { park: true, .. } => Some(PARK.to_owned()),
+        Effect::ClearWorktree { mode, .. } => Some(mode.name().to_owned()),
         Effect::RepairBranch { adopt: true } => Some(ADOPT.to_owned()),
         Effect::RestoreWorktree { to, .. } => to.clone(),
         Effect::LandRun(Some(landing)) => {
@@ -399,8 +397,9 @@ mod tests {
             Effect::VerifyAttempt { attempt },
             Effect::IntegrateRun { merging: None },
             Effect::IntegrateRun { merging: Some(RecordedMerge { attempt, commit: commit("3") }) },
-            Effect::ClearWorktree { attempt, park: true },
-            Effect::ClearWorktree { attempt, park: false },
+            Effect::ClearWorktree { attempt, mode: ClearingMode::Remove },
+            Effect::ClearWorktree { attempt, mode: ClearingMode::Park },
+            Effect::ClearWorktree { attempt, mode: ClearingMode::Discard },
             Effect::RestoreWorktree { attempt, to: Some("/w".to_owned()) },
             Effect::LandRun(Some(landing.clone())),
             Effect::LandRun(Some(LandingPlan {

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod attempt;
+pub mod attic;
 pub mod check_result;
 pub mod check_run;
 pub mod dependency;
@@ -124,6 +125,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("lease_token", lease_token::STATEMENTS),
         ("message", message::STATEMENTS),
         ("profile_rest", profile_cooldown::STATEMENTS),
+        ("attic", attic::STATEMENTS),
         ("removal", removal::STATEMENTS),
         ("request", request::STATEMENTS),
         ("run", run::STATEMENTS),

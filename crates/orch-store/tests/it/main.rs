@@ -7,6 +7,7 @@
 
 mod agent;
 mod attempt;
+mod attic;
 mod batches;
 mod dependency;
 mod event;

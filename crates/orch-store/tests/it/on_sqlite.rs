@@ -38,6 +38,11 @@ fn event() {
 }
 
 #[test]
+fn attic() {
+    run_on_sqlite(crate::attic::check_conformance);
+}
+
+#[test]
 fn lease_token() {
     run_on_sqlite(crate::lease_token::check_conformance);
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod blocked;
 pub mod brief;
+mod clean;
 mod coordination;
 mod demo;
 mod diff;

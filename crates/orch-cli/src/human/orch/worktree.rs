@@ -1,7 +1,8 @@
 //! Text for worktrees.
 
 use orch_contract::orch::worktree::{
-    InspectedWorktree, PruneResponse, WorktreeListResponse, WorktreeResponse, WorktreeShowResponse,
+    AtticWorktree, InspectedWorktree, PruneResponse, WorktreeListResponse, WorktreeRemoveResponse,
+    WorktreeResponse, WorktreeShowResponse,
 };
 use orch_core::worktree::{WorktreePresence, WorktreeState};
 
@@ -16,6 +17,7 @@ fn tree_summary(tree: &InspectedWorktree) -> (String, TextTone) {
             ("gone".to_owned(), TextTone::Bad)
         }
         (WorktreeState::Present, WorktreePresence::Foreign) => ("no worktree".to_owned(), TextTone::Bad),
+        (WorktreeState::Attic, _) => ("damaged, in the attic".to_owned(), TextTone::Bad),
         (WorktreeState::Planned, _) => ("planned".to_owned(), TextTone::Attention),
         (WorktreeState::Removed, WorktreePresence::Nothing) => ("removed".to_owned(), TextTone::Faint),
         (
@@ -31,8 +33,11 @@ fn short_commit(commit: &str) -> &str {
 
 impl HumanReadable for WorktreeListResponse {
     fn render_human(&self, paper: &mut TextPage) {
+        if let Some(attic) = &self.attic {
+            return write_attic(paper, attic);
+        }
         if self.worktrees.is_empty() {
-            paper.write_line(format!("No worktrees in {}.", self.run));
+            paper.write_line(format!("No worktrees in {}.", self.run.as_deref().unwrap_or_default()));
             return;
         }
         let mut table = TextTable::new(&["ATTEMPT", "STATE", "WORKTREE", "PATH"]).with_elastic_column(3);
@@ -51,6 +56,25 @@ impl HumanReadable for WorktreeListResponse {
             paper.write_note(&format!("{spares} kept for reuse."));
         }
         paper.write_truncation(self.worktrees.len(), self.total, self.next.as_deref());
+    }
+}
+
+fn write_attic(paper: &mut TextPage, attic: &[AtticWorktree]) {
+    if attic.is_empty() {
+        return paper.write_line("No damaged worktrees.");
+    }
+    let mut table = TextTable::new(&["ATTEMPT", "DAMAGE", "PATH"]).with_elastic_column(2);
+    for tree in attic {
+        let reason = if tree.exists { tree.reason.as_str() } else { "deleted" };
+        table.push_row(vec![
+            TableCell::new(&tree.attempt, TextTone::Strong),
+            TableCell::plain(reason),
+            TableCell::plain(&tree.path),
+        ]);
+    }
+    paper.write_table(&table);
+    if let Some(first) = attic.first() {
+        paper.write_note(&format!("  orch worktree remove {} --force", first.attempt));
     }
 }
 
@@ -79,6 +103,22 @@ impl HumanReadable for WorktreeResponse {
         write_full_tree(paper, &self.worktree);
         if self.worktree.state.0 == WorktreeState::Removed && self.worktree.salvage.is_some() {
             paper.write_note(&format!("  orch worktree restore {}", self.worktree.attempt));
+        }
+    }
+}
+
+impl HumanReadable for WorktreeRemoveResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        WorktreeResponse { worktree: self.worktree.clone() }.render_human(paper);
+        if !self.lost.is_empty() {
+            paper.write_line("  Deleted without being saved:");
+        }
+        for part in &self.lost {
+            paper.write_line(format!(
+                "    {} {}",
+                escape_controls(&part.path),
+                escape_controls(&part.reason)
+            ));
         }
     }
 }

@@ -11,11 +11,14 @@ use crate::respond::CommandOutcome;
 
 /// List the worktrees of a run, oldest first, and their actual state
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch worktree list ship")]
+#[command(after_help = "EXAMPLES:\n  orch worktree list ship\n  orch worktree list --attic")]
 pub(super) struct WorktreeListArgs {
     /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
+    /// List the damaged worktrees that were moved aside, of the named run or of all
+    #[arg(long)]
+    attic: bool,
     #[command(flatten)]
     paging: PagingOptions,
 }
@@ -25,5 +28,5 @@ pub(super) fn run(
     context: &mut CommandRuntime<'_>,
 ) -> Result<CommandOutcome, AppError> {
     let run = context.app().resolve_run_or(args.named.as_ref())?;
-    context.show(&ListWorktrees { run, paging: args.paging.paging() })
+    context.show(&ListWorktrees { run, paging: args.paging.paging(), attic: args.attic })
 }

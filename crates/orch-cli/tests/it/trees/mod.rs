@@ -21,3 +21,4 @@ mod repeats;
 mod reports;
 mod showing;
 mod states;
+mod unsaved;

@@ -1,0 +1,37 @@
+//! The response of `orch clean`.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that was deleted, or would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CleanedItem {
+    /// What it is: `attic`, a damaged worktree.
+    pub what: String,
+    /// The attempt that had it, `RUN/KEY@N`.
+    pub attempt: String,
+    /// Where it was.
+    pub path: String,
+}
+
+/// Something that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeptItem {
+    /// Where it is.
+    pub what: String,
+    /// Why it stays.
+    pub why: String,
+}
+
+/// The response of `orch clean`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CleanResponse {
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+    /// What was deleted, or would be.
+    pub removes: Vec<CleanedItem>,
+    /// What stays, and why.
+    pub keeps: Vec<KeptItem>,
+}
