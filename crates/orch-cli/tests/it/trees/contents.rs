@@ -54,7 +54,8 @@ fn submodules_work_or_are_left_alone() {
     assert!(work.path.join("sub/precious").exists());
     assert_eq!(place.last_attempt("b")["worktree"]["state"], "present");
     assert!(
-        json_text(&merged["faults"][0]["reason"]).contains("submodule"),
+        json_text(&merged["faults"][0]["reason"])
+            .contains("sub is a repository with commits that no remote-tracking branch has"),
         "why it stays is said: {merged}"
     );
     place.check_sound();
