@@ -169,7 +169,7 @@ fn a_checkout_that_is_never_clean_is_refused_with_its_file_and_the_reason() {
     let place = TestEnvironment::with_repository();
     place.commit_all("win.txt", "a\r\nb\r\n");
     // Only the attributes are committed: git would correct the file otherwise.
-    std::fs::write(place.repository_path().join(".gitattributes"), "*.txt text\n").unwrap();
+    fs::write(place.repository_path().join(".gitattributes"), "*.txt text\n").unwrap();
     place.run_git(["add", ".gitattributes"]);
     place.run_git(["commit", "--quiet", "--message", "attributes"]);
     place.begin_run("r", &[]);
