@@ -7,6 +7,8 @@ use orch_core::task::ChecksStatus;
 use orch_core::worktree::{self, WorktreeState};
 use serde::{Deserialize, Serialize};
 
+use crate::check::CheckView;
+use crate::event::EventAuthorView;
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
@@ -29,8 +31,14 @@ pub struct AttemptView {
     pub thread: Option<String>,
     /// Its worktree; null for a run without worktrees.
     pub worktree: Option<WorktreeView>,
+    /// The checks that judged it, in order; in answers other than that of `orch task show` their status.
+    pub checks: AttemptChecksView,
     /// The status of its checks.
-    pub checks: WireWord<ChecksStatus>,
+    pub checks_status: WireWord<ChecksStatus>,
+    /// Who accepted or rejected it; null as long as neither has happened, and in answers other than that of
+    /// `orch task show`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<JudgementView>,
     /// The result that its worker reported.
     pub result: Option<String>,
     /// When it was created.
@@ -42,6 +50,31 @@ pub struct AttemptView {
     /// The end of the output of the failed check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_tail: Option<String>,
+}
+
+/// The checks of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum AttemptChecksView {
+    /// Their status.
+    Status(WireWord<ChecksStatus>),
+    /// Each of them, in order.
+    Runs(Vec<CheckView>),
+}
+
+/// The judgement on an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JudgementView {
+    /// Whether it was accepted, or rejected.
+    pub accepted: bool,
+    /// Who judged it; without an agent the checks and the merge did.
+    pub by: EventAuthorView,
+    /// The reason that was given.
+    pub reason: Option<String>,
+    /// When it was judged.
+    pub at: UtcTimestamp,
 }
 
 /// The checked-out tree of an attempt.
@@ -133,7 +166,9 @@ impl AttemptView {
             state: attempt.state.into(),
             thread: attempt.thread.map(|thread| thread.to_string()),
             worktree: tree.map(WorktreeView::from_worktree),
-            checks: attempt.checks.into(),
+            checks: AttemptChecksView::Status(attempt.checks.into()),
+            checks_status: attempt.checks.into(),
+            judgement: None,
             result: body_of(core_message::MessageKind::Result),
             created_at: attempt.created_at.into(),
             ended_at: attempt.ended_at.map(UtcTimestamp::from),

@@ -8,7 +8,9 @@
 //! The crate knows no other crate of this workspace: [`HostPrograms`] is what its caller provides.
 
 mod branch;
+
 mod config;
+mod conversions;
 mod create;
 mod diff;
 mod error;

@@ -8,8 +8,9 @@ use orch_store::table::event;
 
 use super::lookup;
 use super::operation::Operation;
+use super::perform::check_cache::CheckReuse;
 use super::perform::effect_lease::request_effect;
-use super::perform::{PendingChoice, complete_effect, perform_outstanding};
+use super::perform::{PendingChoice, complete_effect, complete_effect_reusing, perform_outstanding};
 use super::run_repository::require_run_git;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
@@ -32,6 +33,7 @@ pub fn integrate_run(
     receipt: Option<&Receipt<'_, IntegrateOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
+    reuse: CheckReuse,
 ) -> Result<Response<IntegrateOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
@@ -44,7 +46,7 @@ pub fn integrate_run(
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
             complete_effect(session, EffectKey::of_run(EffectKind::Branch, run))?;
-            complete_effect(session, EffectKey::of_run(EffectKind::Integrate, run))?;
+            complete_effect_reusing(session, EffectKey::of_run(EffectKind::Integrate, run), reuse)?;
             // Effects that an interrupted process has left.
             let _ = perform_outstanding(session, Some(run), PendingChoice::Due)?;
             load_integrate_outcome(session, run, since)

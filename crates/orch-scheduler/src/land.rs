@@ -13,8 +13,9 @@ use orch_store::table::{check_run, effect, event};
 
 use super::lookup;
 use super::operation::Operation;
-use super::perform::complete_effect;
+use super::perform::check_cache::CheckReuse;
 use super::perform::effect_lease::request_effect;
+use super::perform::{complete_effect, complete_effect_reusing};
 use super::run_repository::{
     branch_ref, branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
@@ -32,6 +33,8 @@ pub struct LandRequest {
     pub partial: bool,
     /// How the run comes onto the branch.
     pub manner: LandingChoice,
+    /// Which known results of checks are taken over.
+    pub reuse: CheckReuse,
 }
 
 /// How a run is to come onto a branch.
@@ -121,7 +124,7 @@ pub fn land_run(
         },
         |session, intent| {
             let (run, since) = (RunId(intent[0]), EventId(intent[1]));
-            complete_effect(session, EffectKey::of_run(EffectKind::Land, run))?;
+            complete_effect_reusing(session, EffectKey::of_run(EffectKind::Land, run), landing.reuse)?;
             load_land_outcome(session, run, since, &plan)
         },
     )

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::attempt::{Attempt, AttemptState};
+use orch_core::check::{CheckRun, CheckState};
 use orch_core::id::AttemptName;
-use orch_core::refusal::Refusal;
+use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_store::Transaction;
-use orch_store::table::{attempt, worker};
+use orch_store::table::{attempt, check_run, worker};
 
 use super::fresh_read::read_fresh;
 use super::{AttemptSelector, lookup};
@@ -25,10 +26,12 @@ pub struct AttemptLog {
     pub attempt: AttemptName,
     /// The current log file; the rotated file is beside it.
     pub file: PathBuf,
-    /// Whether the tool started a worker on the attempt.
+    /// Whether the tool started a worker on the attempt, or the check has a log.
     pub kept: bool,
     /// Whether the log is complete.
     pub ended: bool,
+    /// The check whose log it is; `None` for the log of the worker.
+    pub check: Option<CheckRun>,
 }
 
 /// The end of a log.
@@ -59,18 +62,64 @@ pub fn find_log(session: &mut Session, wanted: &AttemptSelector) -> Result<Optio
     read_fresh(session, |tx, _| locate_log(tx, &folder, wanted))
 }
 
+/// Finds the log of a check of an attempt, by its number in the attempt's list of checks, or else of the last check that
+/// did not pass, or else of the last one; `None` if the attempt does not exist or has no checks yet.
+///
+/// # Errors
+/// The task does not exist, or the attempt has no check with this number.
+pub fn find_check_log(
+    session: &mut Session,
+    wanted: &AttemptSelector,
+    number: Option<u32>,
+) -> Result<Option<AttemptLog>, Error> {
+    read_fresh(session, |tx, _| {
+        let Some(found) = find_attempt(tx, wanted)? else { return Ok(None) };
+        let checks = check_run::list_by_attempt(tx, found.id)?;
+        let Some(check) = choose_check(&checks, number)? else { return Ok(None) };
+        let file = check.log.as_deref().map(PathBuf::from);
+        Ok(Some(AttemptLog {
+            attempt: found.name,
+            kept: file.is_some(),
+            file: file.unwrap_or_default(),
+            ended: true,
+            check: Some(check.clone()),
+        }))
+    })
+}
+
+fn choose_check(checks: &[CheckRun], number: Option<u32>) -> Result<Option<&CheckRun>, Error> {
+    let Some(number) = number else {
+        let failed = checks.iter().rev().find(|check| check.state != CheckState::Passed);
+        return Ok(failed.or(checks.last()));
+    };
+    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    match index.and_then(|index| checks.get(index)) {
+        None if checks.is_empty() => Ok(None),
+        None => {
+            let problem =
+                ArgumentProblem::OutOfRange { min: 1, max: i64::try_from(checks.len()).unwrap_or(i64::MAX) };
+            Err(Refusal::Invalid { argument: "--check", problem }.into())
+        }
+        found => Ok(found),
+    }
+}
+
+/// Finds the named attempt at a task, or the last one.
+fn find_attempt(tx: &mut Transaction<'_>, wanted: &AttemptSelector) -> Result<Option<Attempt>, Error> {
+    let task = lookup::find_task(tx, &wanted.task)?;
+    Ok(match (wanted.number, task.attempt) {
+        (Some(number), _) => attempt::load_by_number(tx, task.id, number)?,
+        (None, Some(last)) => attempt::load(tx, last.id)?,
+        (None, None) => None,
+    })
+}
+
 fn locate_log(
     tx: &mut Transaction<'_>,
     folder: &Path,
     wanted: &AttemptSelector,
 ) -> Result<Option<AttemptLog>, Error> {
-    let task = lookup::find_task(tx, &wanted.task)?;
-    let found = match (wanted.number, task.attempt) {
-        (Some(number), _) => attempt::load_by_number(tx, task.id, number)?,
-        (None, Some(last)) => attempt::load(tx, last.id)?,
-        (None, None) => None,
-    };
-    let Some(found) = found else { return Ok(None) };
+    let Some(found) = find_attempt(tx, wanted)? else { return Ok(None) };
     let row = match found.thread {
         Some(thread) => worker::load(tx, thread)?,
         None => None,
@@ -89,6 +138,7 @@ fn locate_log(
         file: row.map_or(default_file, |row| PathBuf::from(row.log)),
         ended: has_stopped && !may_be_started(&found),
         attempt: found.name,
+        check: None,
     }))
 }
 

@@ -21,6 +21,7 @@ use orch_store::table::{attempt, check_run, effect, worktree};
 use super::branch_protection::find_protected_changes;
 use super::lookup;
 use super::operation::tool_transaction;
+use super::perform::check_cache::{CheckReuse, run_known_checks};
 use super::perform::checks::{self, CheckReport, CheckSubject};
 use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use super::tool_fault::{record_tool_fault, set_run_offered};
@@ -464,7 +465,8 @@ pub(crate) fn run_branch_checks(
     commit: &CommitHash,
 ) -> Result<CheckReport, Error> {
     let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Branch, commit };
-    checks::run_checks(session, &subject, &checks::check_specs(&run.rules.verify, &[]))
+    let specs = checks::check_specs(&run.rules.verify, &[]);
+    run_known_checks(session, &subject, &specs, CheckReuse::Known)
 }
 
 /// Records that the checks passed where others advanced the branch.

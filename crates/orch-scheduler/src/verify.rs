@@ -7,6 +7,7 @@ use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
 use super::operation::Operation;
+use super::perform::check_cache::CheckReuse;
 use super::perform::effect_lease::request_effect;
 use super::perform::verify::complete_verification;
 use super::run_repository::require_run_git;
@@ -35,6 +36,7 @@ pub fn verify_task(
     receipt: Option<&Receipt<'_, VerifyOutcome>>,
     who: &Slug,
     task: &TaskSelector,
+    reuse: CheckReuse,
 ) -> Result<Response<VerifyOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
@@ -51,7 +53,7 @@ pub fn verify_task(
             let run = session.read(|tx, _| {
                 Ok(attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?.run)
             })?;
-            complete_verification(session, run, id)?;
+            complete_verification(session, run, id, reuse)?;
             session.read(|tx, _| {
                 let attempt = attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?;
                 let task = task_table::load(tx, attempt.task)?

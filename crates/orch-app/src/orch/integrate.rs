@@ -4,6 +4,7 @@ use orch_contract::orch::judgement::{FaultedAttempt, IntegrateResponse, Integrat
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_scheduler::integrate::{IntegrateOutcome, integrate_run};
+use orch_scheduler::perform::check_cache::CheckReuse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,6 +18,8 @@ pub struct IntegrateRun {
     pub agent: Slug,
     /// The run; the only unfinished one when absent.
     pub run: Option<Slug>,
+    /// Runs checks although their results are known.
+    pub no_check_cache: bool,
 }
 
 impl Request for IntegrateRun {
@@ -25,7 +28,8 @@ impl Request for IntegrateRun {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<IntegrateResponse> {
         app.change(key, integrate_response, |session, receipt| {
-            integrate_run(session, receipt, &self.agent, self.run.as_ref())
+            let reuse = CheckReuse::beginning_now(session, self.no_check_cache);
+            integrate_run(session, receipt, &self.agent, self.run.as_ref(), reuse)
         })
     }
 }

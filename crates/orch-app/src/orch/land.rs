@@ -9,6 +9,7 @@ use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::shell;
 use orch_core::task::ChecksStatus;
 use orch_scheduler::land::{LandOutcome, LandRequest, LandingChoice, land_run};
+use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::task_outcome::TaskOutcome;
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub struct LandRun {
     pub pushed: Option<String>,
     /// Why it lands without checks, or counts as landed with other files.
     pub reason: Option<String>,
+    /// Runs checks although their results are known.
+    pub no_check_cache: bool,
 }
 
 impl Request for LandRun {
@@ -40,13 +43,17 @@ impl Request for LandRun {
     type View = LandResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<LandResponse> {
-        let request = LandRequest {
-            run: self.run.clone(),
-            onto: self.onto.clone(),
-            partial: self.partial,
-            manner: self.landing_choice()?,
-        };
-        app.change(key, land_response, |session, receipt| land_run(session, receipt, &self.agent, &request))
+        let manner = self.landing_choice()?;
+        app.change(key, land_response, |session, receipt| {
+            let request = LandRequest {
+                run: self.run.clone(),
+                onto: self.onto.clone(),
+                partial: self.partial,
+                manner: manner.clone(),
+                reuse: CheckReuse::beginning_now(session, self.no_check_cache),
+            };
+            land_run(session, receipt, &self.agent, &request)
+        })
     }
 }
 

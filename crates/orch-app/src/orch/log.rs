@@ -1,10 +1,10 @@
 //! `orch log`: the output of an attempt's worker.
 
 use orch_contract::orch::log::LogResponse;
-use orch_contract::{ErrorCode, ErrorView};
+use orch_contract::{CheckView, ErrorCode, ErrorView};
 use orch_core::id::AttemptName;
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::log::{AttemptLog, LogFollower, LogTail, find_log, tail_log};
+use orch_scheduler::log::{AttemptLog, LogFollower, LogTail, find_check_log, find_log, tail_log};
 
 use crate::app::App;
 use crate::error::AppError;
@@ -15,6 +15,10 @@ const LINE_BYTES: u64 = 400;
 
 /// The most bytes of a line without an end that are held back.
 const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// A check of an attempt by its number, or the one that a reader most likely looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckChoice(pub Option<u32>);
 
 /// The end of a log.
 pub struct OpenedLog {
@@ -32,12 +36,27 @@ pub struct LogPart {
 }
 
 impl App<'_> {
-    /// Opens the log of an attempt and reads its last lines; all of it without a limit.
+    /// Opens the log of an attempt's worker, or of one of its checks, and reads its last lines; all of it without a limit.
     ///
     /// # Errors
     /// The attempt is unknown, or its log cannot be read.
-    pub fn open_log(&mut self, attempt: &AttemptSelector, lines: Option<u32>) -> Result<OpenedLog, AppError> {
-        let log = find_log(self.session()?, attempt)?.ok_or_else(|| missing_attempt(attempt))?;
+    pub fn open_log(
+        &mut self,
+        attempt: &AttemptSelector,
+        lines: Option<u32>,
+        check: Option<CheckChoice>,
+    ) -> Result<OpenedLog, AppError> {
+        let session = self.session()?;
+        let log = match check {
+            None => find_log(session, attempt)?.ok_or_else(|| missing_attempt(attempt))?,
+            Some(CheckChoice(number)) => match find_check_log(session, attempt, number)? {
+                Some(log) => log,
+                None => match find_log(session, attempt)? {
+                    Some(log) => return Err(missing_checks(&log)),
+                    None => return Err(missing_attempt(attempt)),
+                },
+            },
+        };
         let bytes_max = lines.map_or(u64::MAX, |lines| u64::from(lines) * LINE_BYTES);
         let tail = tail_log(&log, lines, bytes_max)?;
         Ok(OpenedLog { log, tail })
@@ -55,6 +74,12 @@ impl OpenedLog {
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.log.kept
+    }
+
+    /// Whether it is the log of a check.
+    #[must_use]
+    pub fn is_of_check(&self) -> bool {
+        self.log.check.is_some()
     }
 
     /// Returns the last lines.
@@ -123,6 +148,13 @@ fn missing_attempt(attempt: &AttemptSelector) -> AppError {
     ErrorView::new(ErrorCode::AttemptNotFound, message).with_hint(format!("orch task show {task}")).into()
 }
 
+fn missing_checks(log: &AttemptLog) -> AppError {
+    let message = format!("No check of {} has run yet.", log.attempt);
+    ErrorView::new(ErrorCode::AttemptNotFound, message)
+        .with_hint(format!("orch verify {}", log.attempt.task))
+        .into()
+}
+
 /// The beginning of a line whose end is not printed yet: cut inside, neither its characters nor its escape sequences
 /// could be recognised.
 struct PartialLine(Vec<u8>);
@@ -140,6 +172,7 @@ impl PartialLine {
 fn log_response(log: &AttemptLog, bytes: &[u8], skipped_bytes: u64, ended: bool) -> LogResponse {
     LogResponse {
         attempt: log.attempt.to_string(),
+        check: log.check.as_ref().map(CheckView::from_check),
         log: log.kept.then(|| log.file.display().to_string()),
         document: String::from_utf8_lossy(bytes).into_owned(),
         skipped_bytes,

@@ -4,6 +4,7 @@ use orch_contract::orch::judgement::VerifyResponse;
 use orch_contract::{AttemptView, CheckView};
 use orch_core::id::Slug;
 use orch_scheduler::TaskSelector;
+use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::verify::{VerifyOutcome, verify_task};
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ pub struct VerifyTask {
     pub agent: Slug,
     /// The task.
     pub task: TaskSelector,
+    /// Runs the checks although their results are known.
+    pub no_check_cache: bool,
     /// Answers with the long texts.
     #[serde(skip)]
     pub full: bool,
@@ -29,7 +32,8 @@ impl Request for VerifyTask {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<VerifyResponse> {
         let mut reply = app.change(key, verify_response, |session, receipt| {
-            verify_task(session, receipt, &self.agent, &self.task)
+            let reuse = CheckReuse::beginning_now(session, self.no_check_cache);
+            verify_task(session, receipt, &self.agent, &self.task, reuse)
         })?;
         add_long_texts(app.session()?, &mut reply.data.task, self.full)?;
         Ok(reply)

@@ -1,10 +1,13 @@
 //! From the scheduler's outcomes to the contract's views.
 
+use orch_contract::attempt::{AttemptChecksView, JudgementView};
+use orch_contract::event::EventAuthorView;
 use orch_contract::orch::blocked::QuestionView;
 use orch_contract::orch::dependency::DependencyView;
 use orch_contract::orch::task::TaskListResponse;
 use orch_contract::task::TaskDetails;
-use orch_contract::{AttemptView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
+use orch_contract::{AttemptView, CheckView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
+use orch_core::event::{Event, EventKind};
 use orch_inbox::{Session, ThreadSummary};
 use orch_scheduler::TaskOverview;
 use orch_scheduler::blocked::QuestionSummary;
@@ -77,7 +80,22 @@ pub(super) fn add_long_texts_to_all(
 /// Returns an attempt with the report that closed it.
 pub(super) fn attempt_view(shown: &AttemptDetail) -> AttemptView {
     let view = AttemptView::from_attempt(&shown.attempt, shown.worktree.as_ref(), shown.outcome.as_ref());
-    AttemptView { log_tail: shown.log_tail.clone(), ..view }
+    AttemptView {
+        log_tail: shown.log_tail.clone(),
+        checks: AttemptChecksView::Runs(shown.checks.iter().map(CheckView::from_check).collect()),
+        judgement: shown.judgement.as_ref().map(judgement_view),
+        ..view
+    }
+}
+
+fn judgement_view(event: &Event) -> JudgementView {
+    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
+    JudgementView {
+        accepted: event.kind != EventKind::Rejected,
+        by: EventAuthorView::from_author(&event.by),
+        reason: data["reason"].as_str().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        at: event.at.into(),
+    }
 }
 
 /// Returns a dependency.

@@ -19,6 +19,9 @@ pub(super) struct IntegrateArgs {
     /// The run [default: the only unfinished one]
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
+    /// Run checks again although their results are known
+    #[arg(long)]
+    no_check_cache: bool,
     #[command(flatten)]
     repeatable: RequestIdOption,
 }
@@ -27,5 +30,5 @@ pub(super) fn run(args: IntegrateArgs, context: &mut CommandRuntime<'_>) -> Resu
     let agent = context.app().calling_lead()?;
     let run = context.app().resolve_run_or(args.named.as_ref())?;
     context.print_progress("Merging what was reported …");
-    context.answer(&IntegrateRun { agent, run }, &args.repeatable)
+    context.answer(&IntegrateRun { agent, run, no_check_cache: args.no_check_cache }, &args.repeatable)
 }

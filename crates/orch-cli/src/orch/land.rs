@@ -43,6 +43,9 @@ pub(super) struct LandArgs {
     /// Why it lands without checks, or counts as landed with other files; recorded and shown in `orch report`
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
+    /// Run checks again although their results are known
+    #[arg(long)]
+    no_check_cache: bool,
     #[command(flatten)]
     repeatable: RequestIdOption,
 }
@@ -61,6 +64,7 @@ pub(super) fn run(args: LandArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         no_verify: args.no_verify,
         pushed: args.pushed,
         reason: args.reason,
+        no_check_cache: args.no_check_cache,
     };
     context.answer(&request, &args.repeatable)
 }

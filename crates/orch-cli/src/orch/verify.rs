@@ -18,6 +18,9 @@ pub(super) struct VerifyArgs {
     /// The task, KEY or RUN/KEY
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
+    /// Run checks again although their results are known
+    #[arg(long)]
+    no_check_cache: bool,
     #[command(flatten)]
     manner: ChangeOptions,
 }
@@ -26,6 +29,7 @@ pub(super) fn run(args: VerifyArgs, context: &mut CommandRuntime<'_>) -> Result<
     let agent = context.app().calling_lead()?;
     let task = context.app().resolve_task(args.task)?;
     context.print_progress(&format!("Running the checks of {} …", task_text(&task)));
-    let request = VerifyTask { agent, task, full: args.manner.detail.full };
+    let request =
+        VerifyTask { agent, task, no_check_cache: args.no_check_cache, full: args.manner.detail.full };
     context.answer(&request, &args.manner.repeatable)
 }

@@ -111,8 +111,7 @@ impl StatusResponse {
         }
         if self.run.state.0 == RunStatus::Finished {
             let has_landed = self.run.landed.as_ref().is_some_and(|landed| landed.complete);
-            let done =
-                self.progress.done > 0 && self.run.done_when.0 == DoneWhen::Integrated && !has_landed;
+            let done = self.progress.done > 0 && self.run.done_when.0 == DoneWhen::Integrated && !has_landed;
             if let Some(branch) = self.run.base_branch.as_deref().filter(|_| done) {
                 let partial = if self.progress.done < self.progress.total { " --partial" } else { "" };
                 commands.push(format!("orch land {run} --onto {}{partial}", shell::quote_word(branch)));

@@ -6,6 +6,7 @@ use orch_core::refusal::TreeRefusal;
 use orch_core::run::decide;
 use orch_store::table::check_run;
 
+use super::check_cache::run_known_checks;
 use super::checks::{self, CheckSubject};
 use super::effect_lease::EffectLease;
 use crate::lookup;
@@ -23,7 +24,8 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
     let base = &require_run_git(&run)?.base;
     let subject =
         CheckSubject { run: &run, attempt: None, slot: 0, stage: CheckStage::Baseline, commit: base };
-    let report = checks::run_checks(session, &subject, &checks::check_specs(&run.rules.verify, &[]))?;
+    let specs = checks::check_specs(&run.rules.verify, &[]);
+    let report = run_known_checks(session, &subject, &specs, lease.reuse)?;
     let verdict = report.verdict();
     tool_transaction(session, |unit| {
         if !lease.complete(unit.tx)? {

@@ -11,7 +11,7 @@ use orch_core::check::{CheckRun, CheckState};
 use orch_core::escape;
 use orch_core::run::{Run, RunStatus};
 
-use super::checks::{self, CheckSpec, CheckSubject, RanCheck};
+use super::checks::{self, CheckSpec, CheckSubject, CheckTurn, RanCheck};
 use crate::disk_space::require_disk_space;
 use crate::run_repository::{main_worktree, require_run_git, to_commit_id};
 use orch_git::{
@@ -67,7 +67,7 @@ impl<'r> CheckTree<'r> {
         session: &Session,
         subject: &CheckSubject<'_>,
         spec: &CheckSpec,
-        index: usize,
+        turn: CheckTurn,
     ) -> Result<RanCheck, Error> {
         loop {
             let is_again = self.commands.contains(&spec.command);
@@ -77,7 +77,7 @@ impl<'r> CheckTree<'r> {
             }
             self.commands.push(spec.command.clone());
             let top = self.checkout.top_level();
-            let ran = checks::run_check_in(session, subject, top, spec, index);
+            let ran = checks::run_check_in(session, subject, top, spec, turn);
             if is_again || !ran.is_doubtful {
                 return Ok(ran);
             }

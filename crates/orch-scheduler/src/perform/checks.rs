@@ -5,14 +5,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict, judge_checks};
+use orch_core::check::{
+    CheckKey, CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict, KnownCheck, judge_checks,
+};
 use orch_core::id::{AttemptId, AttemptName, CommitHash};
 use orch_core::limit;
 use orch_core::refusal::FailedCheck;
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
 use orch_store::Transaction;
-use orch_store::table::check_run;
+use orch_store::table::{check_result, check_run};
 
 use super::check_tree::{CheckTree, check_tag};
 use crate::run_repository::open_repository;
@@ -67,6 +69,28 @@ pub struct CheckReport {
     pub checks: Vec<CheckRun>,
     /// The tail of the output of the first check that did not pass.
     pub tail: Option<String>,
+    /// What was found out for the keys of the checks.
+    pub results: Vec<KnownResult>,
+    /// The attempt whose checks failed before on what this report has again, where that was found.
+    pub unchanged_since: Option<Option<AttemptName>>,
+}
+
+/// A result that is known for the key of a check from now on.
+#[derive(Clone, Debug)]
+pub struct KnownResult {
+    /// The key.
+    pub key: CheckKey,
+    /// The result.
+    pub known: KnownCheck,
+}
+
+/// Which run of which check of a series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckTurn {
+    /// The place of the check in the series.
+    pub index: usize,
+    /// How often it ran before.
+    pub run: usize,
 }
 
 impl CheckReport {
@@ -86,12 +110,27 @@ impl CheckReport {
         sentences.join(" ")
     }
 
-    /// Records the result of each check.
+    /// Records the result of each check, and makes it known for its key.
     pub(crate) fn save(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         for check in &self.checks {
             check_run::insert(tx, check)?;
         }
+        let Some(first) = self.checks.first() else { return Ok(()) };
+        for KnownResult { key, known } in &self.results {
+            check_result::save(tx, first.run, first.attempt, key, known)?;
+        }
         Ok(())
+    }
+
+    /// The sentence on a report that has again what failed before; empty for any other.
+    pub(crate) fn unchanged_sentence(&self) -> String {
+        match &self.unchanged_since {
+            None => String::new(),
+            Some(Some(attempt)) => {
+                format!("The report is unchanged: these checks failed on it for {attempt}. ")
+            }
+            Some(None) => "The report is unchanged: these checks failed on it before. ".to_owned(),
+        }
     }
 }
 
@@ -121,8 +160,9 @@ pub fn run_checks(
     let mut report = CheckReport::default();
     let mut tree = CheckTree::acquire(session, &repository, subject)?;
     for (index, spec) in specs.iter().enumerate() {
-        let RanCheck { check, tail, .. } = tree.run(session, subject, spec, index)?;
-        let (passed, unknown) = (check.state == CheckState::Passed, check.state == CheckState::CouldNotStart);
+        let RanCheck { check, tail, .. } = tree.run(session, subject, spec, CheckTurn { index, run: 0 })?;
+        let passed = check.state == CheckState::Passed;
+        let unknown = matches!(check.state, CheckState::TimedOut | CheckState::CouldNotStart);
         report.checks.push(check);
         if !passed && report.tail.is_none() {
             report.tail = Some(tail);
@@ -143,7 +183,7 @@ pub(super) fn run_setup_in(
     command: &str,
 ) -> RanCheck {
     let spec = CheckSpec { source: CheckSource::Setup, command: command.to_owned() };
-    run_check_in(session, subject, folder, &spec, 0)
+    run_check_in(session, subject, folder, &spec, CheckTurn { index: 0, run: 0 })
 }
 
 /// Runs a command in a folder that is ready for it.
@@ -152,13 +192,17 @@ pub(super) fn run_check_in(
     subject: &CheckSubject<'_>,
     folder: &Path,
     spec: &CheckSpec,
-    index: usize,
+    turn: CheckTurn,
 ) -> RanCheck {
     let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
-    let name = match spec.source {
-        CheckSource::Setup => format!("{}-setup.log", subject.stage.name()),
-        CheckSource::Run | CheckSource::Task | CheckSource::Tool => {
-            format!("{}-{}.log", subject.stage.name(), index + 1)
+    let stage = subject.stage.name();
+    let name = match (spec.source, turn) {
+        (CheckSource::Setup, _) => format!("{stage}-setup.log"),
+        (CheckSource::Run | CheckSource::Task | CheckSource::Tool, CheckTurn { index, run: 0 }) => {
+            format!("{stage}-{}.log", index + 1)
+        }
+        (CheckSource::Run | CheckSource::Task | CheckSource::Tool, CheckTurn { index, run }) => {
+            format!("{stage}-{}.{}.log", index + 1, run + 1)
         }
     };
     let log = logs.join(name);

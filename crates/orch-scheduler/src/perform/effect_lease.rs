@@ -17,6 +17,7 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
+use super::check_cache::CheckReuse;
 use super::stuck;
 use crate::operation::tool_transaction;
 use orch_inbox::failure::describe_failure;
@@ -41,6 +42,8 @@ pub(crate) struct EffectLease {
     pub run: RunId,
     /// The effect.
     pub effect: Effect,
+    /// Which known results of checks its performer takes over.
+    pub reuse: CheckReuse,
     id: EffectId,
     number: u32,
     /// Lets other threads in when it is dropped.
@@ -50,7 +53,12 @@ pub(crate) struct EffectLease {
 impl EffectLease {
     fn new(pending: PendingEffect, guard: ThreadGuard) -> Self {
         let PendingEffect { id, run, effect, lease_number, .. } = pending;
-        Self { run, effect, id, number: lease_number, _guard: guard }
+        Self { run, effect, reuse: CheckReuse::Known, id, number: lease_number, _guard: guard }
+    }
+
+    /// Returns the lease for a performer that takes over these known results of checks.
+    pub(crate) fn with_reuse(self, reuse: CheckReuse) -> Self {
+        Self { reuse, ..self }
     }
 
     /// Acquires the thread's share of a lease that [`request_effect`] acquired in this process.

@@ -22,6 +22,7 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, effect, task as task_table, worker, worktree};
 use orch_store::{Transaction, TxEnd};
 
+use super::check_cache::{CheckReuse, run_known_checks};
 use super::checks::{self, CheckReport, CheckSubject};
 use super::clear::{self, ClearingAttempt};
 use super::effect_lease::{EffectLease, complete_by, request_effect};
@@ -134,7 +135,7 @@ fn merge_attempts(
             }
             for candidate in candidates {
                 seen.insert(candidate.attempt.id);
-                match ensure_verified(session, &run, &candidate)? {
+                match ensure_verified(session, &run, &candidate, lease.reuse)? {
                     CandidateVerification::NotPassed => {}
                     // The others are merged nevertheless.
                     CandidateVerification::Failed(error) => unverified = unverified.take().or(Some(error)),
@@ -202,6 +203,7 @@ fn ensure_verified(
     session: &mut Session,
     run: &Run,
     candidate: &MergeCandidate,
+    reuse: CheckReuse,
 ) -> Result<CandidateVerification, Error> {
     let MergeCandidate { task, attempt, text, tree, .. } = candidate;
     let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
@@ -227,9 +229,10 @@ fn ensure_verified(
         Some(lease) => {
             let (run, attempt, text, tree) = (run.clone(), attempt.clone(), text.clone(), tree.clone());
             let verifying = VerifyingAttempt { run, attempt, text, tree };
+            let lease = lease.with_reuse(reuse);
             lease.perform(session, |session, lease| verify::verify_loaded(session, lease, &verifying))
         }
-        None => complete_verification(session, run.id, attempt.id),
+        None => complete_verification(session, run.id, attempt.id, reuse),
     };
     match verified {
         Ok(()) => Ok(CandidateVerification::Passed),
@@ -265,6 +268,16 @@ struct Integration<'a> {
     branch: TrackedBranch<'a>,
 }
 
+/// What says that a commit may become the branch's.
+enum MergeEvidence {
+    /// Nothing: there are no checks, or the lead has overruled them, or the branch has the commit already.
+    None,
+    /// The checks passed on the attempt's commit, which is the merged one.
+    OfAttempt,
+    /// The checks passed on the merged commit.
+    Checked(CheckReport),
+}
+
 /// A merged attempt, whose worktree may be removed, with the effect that asks for that.
 type MergedAttempt = (Option<PendingEffect>, ClearingAttempt);
 
@@ -278,10 +291,16 @@ impl Integration<'_> {
         let head = to_commit_id(candidate.head())?;
         for _ in 0..MOVES_MAX {
             let repository = self.branch.repository;
-            let mut report = CheckReport::default();
+            let mut evidence = MergeEvidence::None;
             let merged = match repository.commit_relation(&self.branch.tip, &head)? {
                 CommitRelation::UpToDate => self.branch.tip.clone(),
-                CommitRelation::FastForward => head.clone(),
+                CommitRelation::FastForward => {
+                    match self.fast_forward_evidence(session, candidate)? {
+                        Some(found) => evidence = found,
+                        None => return Ok(None),
+                    }
+                    head.clone()
+                }
                 CommitRelation::Diverged => match repository.merge_trees(&self.branch.tip, &head)? {
                     MergeOutcome::Conflict(conflict) => {
                         self.reject_conflict(session, candidate, &conflict)?;
@@ -295,14 +314,14 @@ impl Integration<'_> {
                             &self.merge_message(candidate)?,
                         )?;
                         match self.check_merged_tree(session, candidate, &merged)? {
-                            Some(passed) => report = passed,
+                            Some(passed) => evidence = MergeEvidence::Checked(passed),
                             None => return Ok(None),
                         }
                         merged
                     }
                 },
             };
-            if !self.record_intent(session, candidate, &merged, &report)? {
+            if !self.record_intent(session, candidate, &merged, &evidence)? {
                 return Ok(None);
             }
             if merged != self.branch.tip {
@@ -337,6 +356,25 @@ impl Integration<'_> {
         }
     }
 
+    /// Returns the evidence for an attempt whose commit becomes the branch's: its checks passed on that commit, and run
+    /// again only where new results were asked for; `None` where they did not pass then, which is recorded.
+    fn fast_forward_evidence(
+        &self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+    ) -> Result<Option<MergeEvidence>, Error> {
+        match (candidate.attempt.checks, self.lease.reuse) {
+            (ChecksStatus::None | ChecksStatus::Overridden, _) => Ok(Some(MergeEvidence::None)),
+            (ChecksStatus::Pending | ChecksStatus::Passed | ChecksStatus::Failed, CheckReuse::Known) => {
+                Ok(Some(MergeEvidence::OfAttempt))
+            }
+            (ChecksStatus::Pending | ChecksStatus::Passed | ChecksStatus::Failed, CheckReuse::Since(_)) => {
+                let head = to_commit_id(candidate.head())?;
+                Ok(self.check_merged_tree(session, candidate, &head)?.map(MergeEvidence::Checked))
+            }
+        }
+    }
+
     /// Runs the attempt's checks on the merged tree; `None` where they did not pass, which is recorded.
     fn check_merged_tree(
         &self,
@@ -357,7 +395,7 @@ impl Integration<'_> {
             stage: CheckStage::Merge,
             commit: &merged,
         };
-        let report = checks::run_checks(session, &subject, &specs)?;
+        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
         let (verdict, summary) = (report.verdict(), report.failure_summary());
         if verdict == ChecksVerdict::Good {
             return Ok(Some(report));
@@ -416,7 +454,7 @@ impl Integration<'_> {
         session: &mut Session,
         candidate: &MergeCandidate,
         merged: &CommitId,
-        report: &CheckReport,
+        evidence: &MergeEvidence,
     ) -> Result<bool, Error> {
         let merging = RecordedMerge { attempt: candidate.attempt.id, commit: to_stored_commit(merged) };
         let effect = Effect::IntegrateRun { merging: Some(merging) };
@@ -424,8 +462,10 @@ impl Integration<'_> {
             if !candidate.is_still_wanted(tx)? || !accepts_merges(&lookup::load_run(tx, self.run.id)?) {
                 return Ok(TxEnd::Rollback(false));
             }
-            if !report.checks.is_empty() {
-                record_merge_checks(tx, candidate, report)?;
+            match evidence {
+                MergeEvidence::Checked(report) => record_merge_checks(tx, candidate, report)?,
+                MergeEvidence::OfAttempt => check_run::take_over_attempt_checks(tx, candidate.attempt.id)?,
+                MergeEvidence::None => {}
             }
             self.lease.record_progress(tx, &effect)?;
             Ok(TxEnd::Commit(true))
@@ -497,6 +537,9 @@ fn record_merge_checks(
     candidate: &MergeCandidate,
     report: &CheckReport,
 ) -> Result<(), Error> {
+    if report.checks.is_empty() {
+        return Ok(());
+    }
     check_run::clear_attempt(tx, candidate.attempt.id, CheckStage::Merge)?;
     report.save(tx)
 }

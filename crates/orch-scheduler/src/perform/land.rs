@@ -15,6 +15,7 @@ use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, run as run_table, worktree};
 
+use super::check_cache::{CheckReuse, run_known_checks};
 use super::checks::{self, CheckReport, CheckSubject};
 use super::effect_lease::{EffectLease, complete_by, request_effect};
 use super::integrate;
@@ -92,7 +93,8 @@ impl<'a> Landing<'a> {
                 CommitRelation::Diverged => merge_onto(repository, run, &self.plan, &target.tip, &tip)?,
             };
             target.check_advance(&to)?;
-            if self.plan.mode == LandingMode::Checked && (to != tip || !merged.is_judged(&tip)) {
+            let is_judged = to == tip && merged.is_judged(&tip) && self.lease.reuse == CheckReuse::Known;
+            if self.plan.mode == LandingMode::Checked && !is_judged {
                 self.check_landing(session, &to, &target.tip)?;
             }
             let step = self.record_step(session, &target.tip, &to)?;
@@ -143,7 +145,7 @@ impl<'a> Landing<'a> {
         }
         let at = to_stored_commit(to);
         let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at };
-        let report = checks::run_checks(session, &subject, &specs)?;
+        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
         session.write(WriteDurability::Power, |tx, _| {
             check_run::clear_run(tx, run.id, CheckStage::Land)?;
             report.save(tx).map(TxEnd::Commit)
@@ -168,7 +170,8 @@ impl<'a> Landing<'a> {
         let commands: Vec<String> = failed.failed_checks().into_iter().map(|check| check.command).collect();
         let at = to_stored_commit(target);
         let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at };
-        let report = checks::run_checks(session, &subject, &checks::check_specs(&commands, &[]))?;
+        let specs = checks::check_specs(&commands, &[]);
+        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
         session.write(WriteDurability::Power, |tx, _| {
             check_run::clear_run(tx, run.id, CheckStage::Target)?;
             report.save(tx).map(TxEnd::Commit)

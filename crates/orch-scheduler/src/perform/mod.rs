@@ -6,6 +6,8 @@
 
 pub(crate) mod baseline;
 pub(crate) mod branch;
+pub mod check_cache;
+pub(crate) mod check_key;
 pub(crate) mod check_tree;
 pub mod checks;
 pub(crate) mod clear;
@@ -28,12 +30,25 @@ use orch_core::id::{RunId, Slug};
 use orch_store::table::effect;
 
 use crate::lookup;
+use check_cache::CheckReuse;
 use effect_lease::{EffectLease, LeaseAcquisition, complete_by};
 use orch_inbox::{Error, Session};
 
 /// Completes a pending effect: performs it, or waits for the process that performs it.
 pub fn complete_effect(session: &mut Session, key: EffectKey) -> Result<(), Error> {
     complete_by(session, key, perform_effect)
+}
+
+/// Completes a pending effect, whose performer takes over these known results of checks.
+pub(crate) fn complete_effect_reusing(
+    session: &mut Session,
+    key: EffectKey,
+    reuse: CheckReuse,
+) -> Result<(), Error> {
+    match EffectLease::wait_and_acquire(session, key)? {
+        None => Ok(()),
+        Some(lease) => lease.with_reuse(reuse).perform(session, perform_effect),
+    }
 }
 
 /// An effect that was performed.

@@ -14,8 +14,9 @@ use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::table::{attempt, check_run, worktree};
 
+use super::check_cache::{CheckReuse, run_known_checks};
 use super::checks::{self, CheckReport, CheckSubject};
-use super::effect_lease::{EffectLease, complete_by};
+use super::effect_lease::EffectLease;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
@@ -55,15 +56,15 @@ impl VerifyingAttempt {
 ///
 /// # Errors
 /// A check did not pass; its result is recorded.
-pub(crate) fn complete_verification(session: &mut Session, run: RunId, id: AttemptId) -> Result<(), Error> {
+pub(crate) fn complete_verification(
+    session: &mut Session,
+    run: RunId,
+    id: AttemptId,
+    reuse: CheckReuse,
+) -> Result<(), Error> {
     let key = EffectKey::of_attempt(EffectKind::Verify, run, id);
-    let mut is_performed_here = false;
-    complete_by(session, key, |session, lease| {
-        is_performed_here = true;
-        verify_attempt(session, lease, id)
-    })?;
-    if is_performed_here {
-        return Ok(());
+    if let Some(lease) = EffectLease::wait_and_acquire(session, key)? {
+        return lease.with_reuse(reuse).perform(session, |session, lease| verify_attempt(session, lease, id));
     }
     let (attempt, ran) =
         session.read(|tx, _| Ok((attempt::load(tx, id)?, check_run::list_by_attempt(tx, id)?)))?;
@@ -99,7 +100,7 @@ pub(crate) fn verify_loaded(
     lease: &EffectLease,
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
-    let report = run_attempt_checks(session, verifying)?;
+    let report = run_attempt_checks(session, verifying, lease.reuse)?;
     open_repository(session, &verifying.run)?.flush()?;
     tool_transaction(session, |unit| {
         if lease.complete(unit.tx)? {
@@ -117,7 +118,11 @@ pub(crate) fn verify_loaded(
 }
 
 /// Looks for changes to protected files, then runs the checks.
-fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result<CheckReport, Error> {
+fn run_attempt_checks(
+    session: &mut Session,
+    verifying: &VerifyingAttempt,
+    reuse: CheckReuse,
+) -> Result<CheckReport, Error> {
     let VerifyingAttempt { run, attempt, text, tree } = verifying;
     let repository = open_repository(session, run)?;
     let (base, head) = (to_commit_id(&tree.base)?, to_commit_id(verifying.head())?);
@@ -140,7 +145,7 @@ fn run_attempt_checks(session: &Session, verifying: &VerifyingAttempt) -> Result
         stage: CheckStage::Attempt,
         commit: verifying.head(),
     };
-    checks::run_checks(session, &subject, &specs)
+    run_known_checks(session, &subject, &specs, reuse)
 }
 
 /// The failed check by which the tool rejects an attempt that changed protected files.
@@ -163,7 +168,7 @@ fn protected_files_report(session: &Session, verifying: &VerifyingAttempt, names
         log: None,
         at: session.clock_now(),
     };
-    CheckReport { checks: vec![check], tail: None }
+    CheckReport { checks: vec![check], ..CheckReport::default() }
 }
 
 fn record_check_report(
@@ -194,7 +199,12 @@ fn record_check_report(
     unit.append_event(EventKind::Checked, about, None, vec![("checks", status.name().into())])?;
     clear_tool_faults(unit, run.id)?;
     if status == ChecksStatus::Failed {
-        reported.reject(unit, &report.failure_summary(), report.tail.as_deref(), Vec::new())?;
+        let reason = format!("{}{}", report.unchanged_sentence(), report.failure_summary());
+        let data = match report.unchanged_since {
+            Some(_) => vec![("unchanged", true.into())],
+            None => Vec::new(),
+        };
+        reported.reject(unit, &reason, report.tail.as_deref(), data)?;
     } else if run.policy.done_when != DoneWhen::Integrated {
         reported.accept(unit, "its checks passed")?;
     }

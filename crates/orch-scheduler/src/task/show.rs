@@ -1,12 +1,14 @@
 //! `orch task show`: shows all details of a task.
 
 use orch_core::attempt::Attempt;
+use orch_core::check::CheckRun;
+use orch_core::event::Event;
 use orch_core::id::{AttemptId, MessageId, TaskId};
 use orch_core::message::Message;
 use orch_core::task::{Task, TaskText};
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
-use orch_store::table::{attempt, dependency, message, task as task_table, worktree};
+use orch_store::table::{attempt, check_run, dependency, event, message, task as task_table, worktree};
 
 use crate::dep::DependencyStatus;
 use crate::fresh_read::read_fresh;
@@ -24,6 +26,10 @@ pub struct AttemptDetail {
     pub worktree: Option<Worktree>,
     /// The end of the output of the check that rejected it.
     pub log_tail: Option<String>,
+    /// The checks that judged it, in order.
+    pub checks: Vec<CheckRun>,
+    /// The event that accepted or rejected it.
+    pub judgement: Option<Event>,
 }
 
 /// All details of a task.
@@ -81,7 +87,11 @@ fn load_attempt_details(tx: &mut Transaction<'_>, task: &Task) -> Result<Vec<Att
     let messages = message::load_many(tx, &outcomes)?;
     let worktrees = worktree::load_many(tx, &ids)?;
     let mut texts = attempt::load_texts(tx, &ids)?;
+    let checks = check_run::list_by_attempts(tx, &ids)?;
+    let judgements = event::list_judgements(tx, task.id)?;
     let detail = |attempt: Attempt| AttemptDetail {
+        checks: checks.iter().filter(|check| check.attempt == Some(attempt.id)).cloned().collect(),
+        judgement: judgements.iter().find(|event| event.attempt.as_ref() == Some(&attempt.name)).cloned(),
         outcome: messages.iter().find(|message| Some(message.id) == attempt.outcome).cloned(),
         worktree: worktrees.iter().find(|tree| tree.attempt == attempt.id).cloned(),
         log_tail: texts.remove(&attempt.id).and_then(|text| text.log_tail),

@@ -6,6 +6,7 @@ use orch_core::id::Slug;
 use orch_core::run::{AttemptRules, Budget, DoneWhen};
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
+use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::run::{NewRun, create_run};
 use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use orch_scheduler::{dispatch, integrate, land, verify};
@@ -118,20 +119,23 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     }
     let lead = place.lead();
     let task = task_ref("a");
-    let (cost, _) = place.cost(|desk| verify::verify_task(&mut desk.session, None, &lead, &task).unwrap());
-    assert_within("a verification", cost, 2, 57);
-    let (cost, done) =
-        place.cost(|desk| integrate::integrate_run(&mut desk.session, None, &lead, None).unwrap());
+    let (cost, _) = place
+        .cost(|desk| verify::verify_task(&mut desk.session, None, &lead, &task, CheckReuse::Known).unwrap());
+    assert_within("a verification", cost, 2, 61);
+    let (cost, done) = place.cost(|desk| {
+        integrate::integrate_run(&mut desk.session, None, &lead, None, CheckReuse::Known).unwrap()
+    });
     assert_eq!(expect_fresh(done).integrated.len(), 3);
     // Four write transactions for each attempt that is verified and merged here, and one on another connection that
     // removes its worktree; the first attempt was verified before.
-    assert_within("an integration of three", cost, 14, 194);
+    assert_within("an integration of three", cost, 14, 212);
     let request = land::LandRequest {
         run: None,
         onto: Some("main".to_owned()),
         partial: false,
         manner: land::LandingChoice::Checked,
+        reuse: CheckReuse::Known,
     };
     let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
-    assert_within("a landing", cost, 3, 60);
+    assert_within("a landing", cost, 4, 68);
 }

@@ -48,14 +48,18 @@ fn end_of(desk: &mut TestSession, held: &HolderCredentials) -> WorkerOutcome {
 
 #[test]
 fn a_kept_report_is_delivered_when_its_worker_is_reaped() {
-    let finished = |result: Option<&str>| KeptEnd::Finished {
-        result: result.map(str::to_owned),
-        snapshot: false,
-    };
+    let finished =
+        |result: Option<&str>| KeptEnd::Finished { result: result.map(str::to_owned), snapshot: false };
     for (end, reported, state, outcome, words) in [
         (finished(Some("Done so.")), None, "done", WorkerOutcome::Reported, Some("Done so.")),
         (finished(None), Some("As I said."), "done", WorkerOutcome::Reported, Some("As I said.")),
-        (KeptEnd::Failed { reason: "No way.".to_owned() }, None, "ready", WorkerOutcome::Failed, Some("No way.")),
+        (
+            KeptEnd::Failed { reason: "No way.".to_owned() },
+            None,
+            "ready",
+            WorkerOutcome::Failed,
+            Some("No way."),
+        ),
         (KeptEnd::GivenBack, None, "dispatched", WorkerOutcome::Stopped, None),
     ] {
         let mut desk = TestSession::with_tasks(&["a"]);

@@ -25,6 +25,10 @@ statements! {
     const OF_ATTEMPT = select!("WHERE attempt_id = $1 ORDER BY id");
     const OF_ATTEMPTS = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id");
     const OF_STAGE = select!("INDEXED BY check_run_stage WHERE run_id = $1 AND stage = $2 ORDER BY id");
+    const TAKE_OVER = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
+        duration_ms, log, at, tree, reused, flaky) SELECT run_id, attempt_id, 'merge', source, command, commit_id, state,
+        exit_status, message, duration_ms, log, at, tree, 1, flaky FROM check_run
+        WHERE attempt_id = $1 AND stage = 'attempt' ORDER BY id";
     const CLEAR = "DELETE FROM check_run WHERE attempt_id = $1 AND stage = $2";
     const CLEAR_RUN = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
 }
@@ -89,6 +93,12 @@ pub fn list_by_stage(
     stage: CheckStage,
 ) -> Result<Vec<CheckRun>, Fault> {
     tx.query_all(OF_STAGE, &[run.0.into(), stage.name().into()], check_from_row)
+}
+
+/// Records the checks of an attempt's commit as those of its merge, which has the same commit.
+pub fn take_over_attempt_checks(tx: &mut Transaction<'_>, attempt: AttemptId) -> Result<(), Fault> {
+    clear_attempt(tx, attempt, CheckStage::Merge)?;
+    tx.execute(TAKE_OVER, &[attempt.0.into()]).map(|_| ())
 }
 
 /// Deletes the results of an attempt at a stage, before its checks run again.

@@ -33,6 +33,7 @@ statements! {
     const WAKING =
         select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const LAST_OF_KIND = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
+    const JUDGEMENTS = select!("WHERE e.task_id = $1 AND e.kind IN ('accepted', 'rejected', 'done') ORDER BY e.id DESC LIMIT 100");
     const COUNT_OF_RUN = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
     const COUNT_OF_NO_RUN = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
     const COUNT_OF_TASK = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
@@ -150,6 +151,11 @@ pub fn list_by_task(
 /// Returns the last 100 events of a kind in a run, newest first; there is no index for it.
 pub fn last_of_kind(tx: &mut Transaction<'_>, run: RunId, kind: EventKind) -> Result<Vec<Event>, Fault> {
     tx.query_all(LAST_OF_KIND, &[run.0.into(), kind.name().into()], event_from_row)
+}
+
+/// Returns the last 100 events that judged attempts at a task, newest first.
+pub fn list_judgements(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Event>, Fault> {
+    tx.query_all(JUDGEMENTS, &[task.0.into()], event_from_row)
 }
 
 /// Lists a run's events of these kinds after one, oldest first.

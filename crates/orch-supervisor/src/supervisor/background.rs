@@ -19,6 +19,7 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
+use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
 
 use super::config::SessionOpener;
@@ -45,6 +46,7 @@ enum BackgroundOperation {
 pub(super) struct BackgroundWork {
     open: SessionOpener,
     who: Slug,
+    reuse: CheckReuse,
     running: BTreeMap<BackgroundOperation, JoinHandle<()>>,
     /// The operations that failed, with the time before which they are not started again.
     failed: BTreeMap<BackgroundOperation, RetryBackoff>,
@@ -93,11 +95,11 @@ const TRIES_HOPELESS: u32 = 6;
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
 impl BackgroundWork {
-    pub(super) fn new(open: SessionOpener, who: Slug, wake: WakeCounter) -> Self {
+    pub(super) fn new(open: SessionOpener, who: Slug, reuse: CheckReuse, wake: WakeCounter) -> Self {
         let (sender, finished) = channel();
         let (running, failed) = (BTreeMap::new(), BTreeMap::new());
         let (notes, told, now) = (Vec::new(), BTreeSet::new(), Instant::now());
-        Self { open, who, running, failed, now, finished, sender, notes, told, wake }
+        Self { open, who, reuse, running, failed, now, finished, sender, notes, told, wake }
     }
 
     /// Whether an operation is running.
@@ -260,6 +262,7 @@ impl BackgroundWork {
     /// Verifies and merges reported attempts.
     pub(super) fn verify_and_merge(&mut self, run: &RunSnapshot) {
         let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(1);
+        let reuse = self.reuse;
         let mut mergeable = false;
         let RunSnapshot { run, reported, pending_effects, .. } = run;
         // What is pending is resumed when it is due.
@@ -283,7 +286,7 @@ impl BackgroundWork {
             if self.running.keys().filter(is_check).count() < at_once {
                 let selector = selector_of(task);
                 self.start_operation(BackgroundOperation::Verify(last.id), move |session, who| {
-                    verify::verify_task(session, None, who, &selector).map(|_| ())
+                    verify::verify_task(session, None, who, &selector, reuse).map(|_| ())
                 });
             }
         }
@@ -294,7 +297,7 @@ impl BackgroundWork {
         if mergeable && merges {
             let name = run.name.clone();
             self.start_operation(BackgroundOperation::Integrate(run.id), move |session, who| {
-                integrate::integrate_run(session, None, who, Some(&name)).map(|_| ())
+                integrate::integrate_run(session, None, who, Some(&name), reuse).map(|_| ())
             });
         }
     }

@@ -38,6 +38,8 @@ pub struct DriveConfig<'a> {
     pub crew: WorkerPool,
     /// When to stop.
     pub until: DriveUntil,
+    /// Whether checks run although their results were known before.
+    pub no_check_cache: bool,
     /// Whether to stop after one pass, and leave the workers running.
     pub once: bool,
     /// The paths of our programs.

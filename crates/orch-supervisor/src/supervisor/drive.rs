@@ -10,6 +10,7 @@ use orch_core::run::{Run, RunOutcome, RunState};
 use orch_core::task::TaskState;
 use orch_inbox::{Error, Session, failure, liveness};
 use orch_scheduler::blocked::list_stuck_operations;
+use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_store::table::worker::LiveWorker;
 
 use super::background::BackgroundWork;
@@ -54,7 +55,8 @@ pub fn drive_runs(mut drive: DriveConfig<'_>) -> Result<DriveOutcome, Error> {
     register_supervisor(&mut session, scope.only, drive.log.clone())?;
     let wake = WakeCounter::default();
     let interrupts = InterruptCounter::start(drive.stop.take(), &session, &wake);
-    let background = BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), wake.clone());
+    let reuse = CheckReuse::beginning_now(&session, drive.no_check_cache);
+    let background = BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), reuse, wake.clone());
     let mut supervisor = DrivingSupervisor {
         cursor: scope.begin,
         session,

@@ -248,6 +248,7 @@ mod tests {
     use orch_core::worker::Worker;
     use orch_process::{ProcessIdentity, host_id};
     use orch_profile::ProfileRegistry;
+    use orch_scheduler::perform::check_cache::CheckReuse;
     use orch_store::TxEnd;
     use orch_store::driver::WriteDurability;
     use orch_store::table::worker;
@@ -312,6 +313,7 @@ mod tests {
             crew: WorkerPool::new(vec![slots], workers, ProfileRegistry::default()),
             until: DriveUntil::Finished,
             once: false,
+            no_check_cache: false,
             programs: ProgramPaths { inbox: "/none".into(), orch: "/none".into() },
             stop: None,
             log: None,
@@ -320,7 +322,8 @@ mod tests {
         let session = &mut test.session;
         let scope = DriveScope::resolve_runs(session, drive.run.as_ref()).unwrap();
         let wake = WakeCounter::default();
-        let mut background = BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), wake.clone());
+        let mut background =
+            BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), CheckReuse::Known, wake.clone());
         let mut budgets = BudgetWatch::default();
         let options = SnapshotOptions { starts: true, workers, limits_labels: false };
         let mut run = |session: &mut Session| {

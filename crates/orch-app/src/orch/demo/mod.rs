@@ -78,6 +78,7 @@ impl DemoSetup {
             once: false,
             attempt_limit: None,
             end_silent: false,
+            no_check_cache: false,
             log: None,
         })?;
         Ok(Self { lead, run, drive: drive.with_programs(folder.programs()) })
@@ -149,6 +150,7 @@ impl DrivenDemo {
             no_verify: false,
             pushed: None,
             reason: None,
+            no_check_cache: false,
         };
         let land = app.answer(&landing, None)?.data;
         Ok(DemoOutcome::Complete(Box::new(DemoEnd {

@@ -60,6 +60,8 @@ pub struct DriveRequest {
     pub attempt_limit: Option<TimeSpan>,
     /// Whether workers that print nothing for too long are terminated.
     pub end_silent: bool,
+    /// Runs checks although their results were known before the drive.
+    pub no_check_cache: bool,
     /// The file that the door prints to, where it is not a terminal.
     pub log: Option<String>,
 }
@@ -88,6 +90,9 @@ impl DriveRequest {
         }
         if self.end_silent {
             option("on-silence", "end".to_owned());
+        }
+        if self.no_check_cache {
+            words.push("--no-check-cache".to_owned());
         }
         words
     }
@@ -245,6 +250,7 @@ impl DriveSetup {
             crew: pool,
             until: if request.until_idle { DriveUntil::Idle } else { DriveUntil::Finished },
             once: request.once,
+            no_check_cache: request.no_check_cache,
             programs,
             stop: Some(stop),
             log: request.log.clone(),

@@ -34,8 +34,15 @@ pub(super) fn write_check(paper: &mut TextPage, check: &CheckView) {
     };
     let mark = paper.painter().paint_text(tone, mark);
     let what = if check.command.is_empty() { check.message.as_deref().unwrap_or("") } else { &check.command };
-    let took = paper.painter().paint_text(TextTone::Faint, &format!("{} ms", check.duration_ms));
-    paper.write_line(format!("  {mark} {}  {took}", escape_controls(what)));
+    let mut facts = vec![format!("{} ms", check.duration_ms)];
+    if check.reused {
+        facts.push("known result".to_owned());
+    }
+    if check.flaky {
+        facts.push("flaky".to_owned());
+    }
+    let facts = paper.painter().paint_text(TextTone::Faint, &facts.join(", "));
+    paper.write_line(format!("  {mark} {}  {facts}", escape_controls(what)));
 }
 
 impl HumanReadable for IntegrateResponse {

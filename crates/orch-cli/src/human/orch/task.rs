@@ -1,5 +1,6 @@
 //! Text for tasks and dependencies.
 
+use orch_contract::attempt::{AttemptChecksView, JudgementView};
 use orch_contract::orch::dependency::{DependencyEditResponse, DependencyListResponse, DependencyView};
 use orch_contract::orch::plan::{PlanResponse, TaskAddResponse};
 use orch_contract::orch::task::{TaskListResponse, TaskResponse, TaskShowResponse};
@@ -7,6 +8,7 @@ use orch_contract::{AttemptView, TaskOrSummary, TaskSummary, TaskView, UtcTimest
 use orch_core::attempt::AttemptState;
 use orch_core::task::TaskState;
 
+use super::judgement::write_check;
 use super::{counted_noun, state};
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
@@ -257,9 +259,29 @@ fn write_attempt(paper: &mut TextPage, attempt: &AttemptView) {
         let place = format!("{} on {}", escape_controls(&tree.path), tree.branch);
         paper.write_line(format!("    {}", paper.painter().paint_text(TextTone::Faint, &place)));
     }
+    if let AttemptChecksView::Runs(checks) = &attempt.checks {
+        for check in checks {
+            write_check(paper, check);
+        }
+    }
     if let Some(tail) = &attempt.log_tail {
         paper.write_block(tail, 6);
     }
+    if let Some(by) = attempt.judgement.as_ref().and_then(|judgement| author_text(judgement)) {
+        paper.write_note(&format!("    {by}"));
+    }
+}
+
+/// Returns who judged an attempt by hand.
+fn author_text(judgement: &JudgementView) -> Option<String> {
+    let by = &judgement.by;
+    let agent = by.agent.as_ref()?;
+    let what = if judgement.accepted { "accepted" } else { "rejected" };
+    let place = match (&by.user, &by.host) {
+        (Some(user), Some(host)) => format!(" ({})", escape_controls(&format!("{user} on {host}"))),
+        _ => String::new(),
+    };
+    Some(format!("{what} by {agent}{place}"))
 }
 
 fn attempt_tone(state: AttemptState) -> TextTone {

@@ -63,6 +63,9 @@ pub(in crate::orch) struct DriveArgs {
     /// What to do with a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = ON_SILENCE_DEFAULT, value_parser = ["tell", "end"])]
     on_silence: String,
+    /// Run checks again although their results are known
+    #[arg(long)]
+    no_check_cache: bool,
     /// Where stdout leads, for others to be told
     #[arg(long, value_name = "FILE", hide = true)]
     printed_to: Option<String>,
@@ -127,6 +130,7 @@ fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveReques
         once: args.once,
         attempt_limit: args.attempt_limit,
         end_silent: args.on_silence == "end",
+        no_check_cache: args.no_check_cache,
         log: args.printed_to,
     }
 }
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_asked_for_again() {
         let said = "r --profile claude=3 --profile ./x.toml --label gpu=1 --workers 5 --attempt-limit 90000ms \
-            --until idle --on-silence end";
+            --until idle --on-silence end --no-check-cache";
         for words in ["r", said] {
             let line =
                 DriveCommandLine::try_parse_from(std::iter::once("drive").chain(words.split_whitespace()))

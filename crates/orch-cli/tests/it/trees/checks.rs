@@ -62,7 +62,7 @@ fn what_fails_is_rejected_and_the_next_attempt_is_told() {
     assert_eq!(failed["hint"], format!("tail {log}"));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "line 7: wrong\n");
     let attempt = place.last_attempt("a");
-    assert_eq!((&attempt["state"], &attempt["checks"]), (&"rejected".into(), &"failed".into()));
+    assert_eq!((&attempt["state"], &attempt["checks_status"]), (&"rejected".into(), &"failed".into()));
     assert!(json_text(&attempt["reason"]).contains("exited with status 3"), "{attempt}");
     assert_eq!(place.task_state("a"), "ready");
     place.orch(&["verify", "a"]).fails("attempt_not_found");
@@ -135,7 +135,7 @@ fn what_cannot_start_uses_no_try_and_pauses_in_the_end() {
             assert_eq!(check["state"], "could_not_start");
             assert!(json_text(&check["message"]).contains(said), "{check}");
             assert_eq!(
-                (place.task_state("a"), &place.last_attempt("a")["checks"]),
+                (place.task_state("a"), &place.last_attempt("a")["checks_status"]),
                 ("reported".to_owned(), &"pending".into())
             );
             let state = if number < 3 { "open" } else { "paused" };
@@ -306,7 +306,7 @@ fn the_lead_may_name_another_commit() {
         (&unrelated, "worktree_conflict"),
     ] {
         place.orch(&["accept", "a", "--commit", revision]).fails(code);
-        assert_eq!(place.last_attempt("a")["checks"], "none");
+        assert_eq!(place.last_attempt("a")["checks_status"], "none");
     }
     let words = ["accept", "a", "--commit", "orch/r/a.1", "--request-id", "k"];
     place.orch(&words).ok();

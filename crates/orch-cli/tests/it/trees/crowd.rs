@@ -56,7 +56,7 @@ fn one_task_is_dispatched_by_one_of_many() {
 #[test]
 fn one_verdict_is_told_to_all_who_ask() {
     for (word, code) in [("go", None), ("stop", Some("check_failed"))] {
-        let place = TestEnvironment::with_tree_run(&[]);
+        let place = TestEnvironment::with_tree_run(&["--check-retries", "0"]);
         let (gate, log) = (place.make_gate("gate"), place.sibling_path("log"));
         let check = format!("echo x >> '{}'; {}", log.display(), gate.wait_command());
         place.orch(&["task", "edit", "a", "--verify", &check]).ok();

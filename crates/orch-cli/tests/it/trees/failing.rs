@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-
 use serde_json::Value;
 
 use crate::scheduling::{event_kinds, json_text, reason_codes};
@@ -188,7 +187,10 @@ fn checks_that_cannot_be_made_stick_their_task_and_hold_no_other_back() {
     }
     assert_eq!(place.show_run()["state"], "open", "only the task waits");
     assert_eq!(place.fault_events().len(), before + 1);
-    assert_eq!((place.only_stuck()["task"].as_str(), place.task_state("b").as_str()), (Some("r/b"), "reported"));
+    assert_eq!(
+        (place.only_stuck()["task"].as_str(), place.task_state("b").as_str()),
+        (Some("r/b"), "reported")
+    );
     place.mend_git();
     // The other is merged; the integration says what it has left out.
     place.orch(&["integrate", "r"]).fails("operation_failed");
@@ -250,7 +252,10 @@ fn a_second_interrupt_ends_a_supervisor_whose_git_hangs() {
     place.report_task("a", &[("a", "a")]);
     let mark = place.sibling_path("hangs");
     let script = std::fs::read_to_string(place.sibling_path("bin/git")).unwrap();
-    let hang = format!("case \" $* \" in *update-ref*) : > '{}'; exec tail -f /dev/null;; esac\nexec", mark.display());
+    let hang = format!(
+        "case \" $* \" in *update-ref*) : > '{}'; exec tail -f /dev/null;; esac\nexec",
+        mark.display()
+    );
     std::fs::write(place.sibling_path("bin/git"), script.replace("\nexec", &format!("\n{hang}"))).unwrap();
     let mut drive = RunningDrive::start(place.drive_call(&[]));
     wait_until("git hangs", || mark.exists());

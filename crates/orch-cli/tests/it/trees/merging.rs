@@ -35,7 +35,7 @@ fn what_was_reported_is_merged_in_order() {
         );
         let attempt = place.last_attempt(key);
         assert_eq!(
-            (&attempt["checks"], &attempt["worktree"]["state"]),
+            (&attempt["checks_status"], &attempt["worktree"]["state"]),
             (&"passed".into(), &"removed".into())
         );
         assert!(attempt["worktree"]["merged_commit"].is_string());
@@ -114,8 +114,8 @@ fn what_passes_alone_and_breaks_together_is_refused() {
         .collect();
     assert_eq!(
         stages,
-        ["baseline", "attempt r/a@1", "attempt r/b@1", "merge r/b@1"],
-        "a fast-forward was checked already"
+        ["baseline", "attempt r/a@1", "attempt r/b@1", "merge r/b@1", "merge r/b@1"],
+        "a fast-forward was checked already, and a failure is confirmed"
     );
     place.check_sound();
 }

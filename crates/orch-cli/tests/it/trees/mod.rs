@@ -12,6 +12,7 @@ mod crowd;
 mod environment;
 mod failing;
 mod forgetting;
+mod known_checks;
 mod landing;
 mod merging;
 mod names;

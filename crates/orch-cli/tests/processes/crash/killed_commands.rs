@@ -272,7 +272,7 @@ fn check_merged_once(site: &CrashFixture) {
         assert_eq!(shown["attempts"].as_array().unwrap().len(), 1);
         let (attempt, tree) = (&shown["attempts"][0], &shown["attempts"][0]["worktree"]);
         assert_eq!(
-            (&attempt["state"], &attempt["checks"]),
+            (&attempt["state"], &attempt["checks_status"]),
             (&"accepted".into(), &"passed".into()),
             "{shown}"
         );
