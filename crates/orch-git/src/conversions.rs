@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 
 use super::error::GitError;
-use super::index::to_file_path;
 use super::program::split_nul;
 use super::repository::Repository;
 use super::written_files::digest_text;
@@ -26,8 +24,8 @@ impl Repository {
         let settings = self.git_command(CONVERSIONS_QUERY).read_optional(|output| Some(output.to_vec()))?;
         let settings = settings.unwrap_or_default();
         let mut text = format!("{settings:?}");
-        let named = attributes_file(&settings).map(|path| self.expand_user_path(path));
-        let files = [Some(self.common_dir().join("info/attributes")), named, self.user_attributes_file()];
+        let is_named = names_attributes_file(&settings);
+        let files = [Some(self.common_dir().join("info/attributes")), self.user_attributes_file(is_named)?];
         for path in files.into_iter().flatten() {
             match fs::read(&path) {
                 Ok(attributes) => text.push_str(&format!("{path:?}{attributes:?}")),
@@ -39,25 +37,23 @@ impl Repository {
     }
 }
 
-/// Returns the attributes file that the settings name, the last one if there are several.
-fn attributes_file(settings: &[u8]) -> Option<PathBuf> {
-    let values = split_nul(settings).filter_map(|entry| entry.strip_prefix(b"core.attributesfile\n"));
-    values.last().map(|value| to_file_path(value).to_owned())
+/// Whether the settings name a file of attributes for all repositories.
+fn names_attributes_file(settings: &[u8]) -> bool {
+    split_nul(settings).any(|entry| entry.starts_with(b"core.attributesfile\n"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
-    fn the_last_attributes_file_counts() {
-        for (settings, expected) in [
-            (&b""[..], None),
-            (b"core.autocrlf\ntrue\0core.attributesfile\n~/a\0core.attributesfile\n/b\0", Some("/b")),
+    fn a_named_attributes_file_is_noticed() {
+        for (settings, named) in [
+            (&b""[..], false),
+            (b"core.autocrlf\ntrue\0", false),
+            (b"core.autocrlf\ntrue\0core.attributesfile\n~/a\0", true),
         ] {
-            assert_eq!(attributes_file(settings).as_deref(), expected.map(Path::new));
+            assert_eq!(names_attributes_file(settings), named);
         }
     }
 }

@@ -203,22 +203,7 @@ impl Repository {
     pub(super) fn has_conversions(&self) -> Result<bool, GitError> {
         Ok(self.config()?.has_conversions()
             || self.common_dir.join("info/attributes").exists()
-            || self.user_attributes_file().is_some_and(|path| path.exists()))
-    }
-
-    /// Returns the path of the user's attributes for all repositories, where no setting names another one.
-    pub(super) fn user_attributes_file(&self) -> Option<PathBuf> {
-        self.git.user_config_file("attributes")
-    }
-
-    /// Replaces a leading `~/` of a configured path by the user's home folder.
-    pub(super) fn expand_user_path(&self, path: PathBuf) -> PathBuf {
-        let environment = self.git.host().environment();
-        let home = environment.iter().find(|(name, _)| name == "HOME").map(|(_, value)| Path::new(value));
-        match (path.strip_prefix("~"), home) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => path,
-        }
+            || self.user_attributes_file(false)?.is_some_and(|path| path.exists()))
     }
 }
 
