@@ -12,7 +12,7 @@ statements! {
     const INSERT = "INSERT INTO attic (path, run, attempt, repository, reason, moved_at) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (path) DO NOTHING";
     const ALL = "SELECT path, run, attempt, repository, reason, moved_at FROM attic
-        WHERE $1 IS NULL OR run = $1 ORDER BY moved_at, path";
+        WHERE CAST($1 AS TEXT) IS NULL OR run = $1 ORDER BY moved_at, path";
     const AT = "SELECT path, run, attempt, repository, reason, moved_at FROM attic WHERE path = $1";
     const DROP = "DELETE FROM attic WHERE path = $1";
 }

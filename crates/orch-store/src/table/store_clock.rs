@@ -20,8 +20,9 @@ pub(super) use anchor_columns;
 pub(super) const ANCHOR_COLUMNS: usize = 5;
 
 statements! {
-    const LOAD = concat!("SELECT ", anchor_columns!(), " FROM store_clock");
-    const SAVE = "UPDATE store_clock SET boot = $1, boot_ms = $2, time_ms = $3, step_ms = $4, step_seen_ms = $5";
+    const LOAD = concat!("SELECT ", anchor_columns!(), " FROM store_clock WHERE row_number = 1");
+    const SAVE = "UPDATE store_clock SET boot = $1, boot_ms = $2, time_ms = $3, step_ms = $4, step_seen_ms = $5
+        WHERE row_number = 1";
     const MOVE_LEASES = "UPDATE thread SET expires_at = expires_at + $1, lost_at = lost_at + $1
         WHERE holder IS NOT NULL AND expires_at IS NOT NULL";
     const MOVE_DEFAULTS = "UPDATE thread SET default_at = default_at + $1 WHERE default_at IS NOT NULL";

@@ -64,19 +64,19 @@ statements! {
         ", (SELECT last_seen_at FROM agent WHERE name = thread.holder),
         (SELECT count(*) FROM message m INDEXED BY message_thread WHERE m.thread_id = thread.id AND m.to_agent = thread.holder
         AND m.id > thread.shown_id AND m.id > coalesce((SELECT message_cursor FROM agent WHERE name = thread.holder), 0))
-        FROM store_clock, thread WHERE id = $1"
+        FROM store_clock, thread WHERE store_clock.row_number = 1 AND id = $1"
     );
     const CLAIMABLE = concat!(
         columns!(),
         ", ",
         anchor_columns!(),
         ", (SELECT last_seen_at FROM agent WHERE name = $3), (SELECT last_seen_at FROM agent WHERE name = $1)
-        FROM store_clock, thread WHERE id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
+        FROM store_clock, thread WHERE store_clock.row_number = 1 AND id IN (SELECT id FROM (SELECT id FROM thread INDEXED BY thread_queue
         WHERE to_agent = $1 AND kind = 'work' AND state = 'queued' AND withdrawn = 0 ORDER BY priority, id LIMIT 1) AS part_queued
         UNION ALL SELECT id FROM (SELECT id FROM thread INDEXED BY thread_lapsing
         WHERE to_agent = $1 AND state = 'claimed' AND attempt_id IS NULL
         AND lost_at <= (SELECT CASE WHEN boot = $4 AND abs(CAST($2 AS BIGINT) - time_ms - CAST($5 AS BIGINT) + boot_ms) > CAST($6 AS BIGINT)
-        THEN time_ms + CAST($5 AS BIGINT) - boot_ms ELSE CAST($2 AS BIGINT) END FROM store_clock AS part_clock)
+        THEN time_ms + CAST($5 AS BIGINT) - boot_ms ELSE CAST($2 AS BIGINT) END FROM store_clock AS part_clock WHERE row_number = 1)
         ORDER BY priority, id LIMIT 1) AS part_lapsed) ORDER BY priority, id LIMIT 1"
     );
     const QUEUED = select!(
@@ -97,7 +97,7 @@ statements! {
         anchor_columns!(),
         ", EXISTS (SELECT 1 FROM thread INDEXED BY thread_news WHERE news = 1),
         (SELECT min(lost_at) FROM thread INDEXED BY thread_owned_lapsing WHERE state = 'claimed' AND attempt_id IS NOT NULL),
-        (SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) FROM store_clock"
+        (SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL) FROM store_clock WHERE row_number = 1"
     );
     const NEXT_DEFAULT =
         "SELECT min(default_at) FROM thread INDEXED BY thread_defaulting WHERE default_at IS NOT NULL";
