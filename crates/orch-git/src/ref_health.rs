@@ -25,7 +25,7 @@ pub enum RefCondition {
 
 /// Records that a branch was seen in this boot of the host, so that it cannot have been lost with the power before.
 ///
-/// The record is best effort: without it, a branch that somebody deletes is taken for a lost one.
+/// The record is best effort: without it, a deleted branch is taken for a lost one.
 pub fn record_seen_branch(common_dir: &Path, branch: &RefName) {
     if !was_seen_in_this_boot(common_dir, branch) {
         let file = seen_file(common_dir, branch);

@@ -126,7 +126,7 @@ fn is_as_recorded(git: &RunGit) -> bool {
 
 /// Puts the branch back where orch left it if a power loss took it; returns whether it did.
 ///
-/// A missing branch counts as lost only if it was not seen since the host started: later somebody has deleted it.
+/// A missing branch counts as lost only if it was not seen since the host started: otherwise it was deleted.
 fn restore_lost_branch(repository: &Repository, git: &RunGit) -> Result<bool, Error> {
     let name = branch_ref(&git.branch)?;
     let is_lost = match repository.inspect_ref(&name)? {

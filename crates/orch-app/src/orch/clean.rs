@@ -1,7 +1,7 @@
 //! `orch clean`: deletes what an ended run has left.
 
 use orch_contract::ErrorView;
-use orch_contract::orch::clean::{CleanResponse, CleanedItem, KeptItem};
+use orch_contract::orch::clean::{CleanResponse, KeptResourceView, RemovedResourceView};
 use orch_core::id::Slug;
 use orch_scheduler::clean::{AtticCleaning, clean_attic, plan_cleaning};
 use serde::Serialize;
@@ -37,14 +37,14 @@ impl Request for CleanAttic {
 }
 
 fn clean_response(cleaning: &AtticCleaning) -> CleanResponse {
-    let removes = cleaning.removed.iter().map(|entry| CleanedItem {
+    let removes = cleaning.removed.iter().map(|entry| RemovedResourceView {
         what: "attic".to_owned(),
         attempt: entry.attempt.clone(),
         path: entry.path.clone(),
     });
     let keeps = cleaning.kept.iter().map(|(entry, error)| {
         let ErrorView { message, .. } = error_view(error);
-        KeptItem { what: entry.path.clone(), why: message }
+        KeptResourceView { what: entry.path.clone(), why: message }
     });
     CleanResponse { dry_run: false, removes: removes.collect(), keeps: keeps.collect() }
 }

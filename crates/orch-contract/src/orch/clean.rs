@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Something that was deleted, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct CleanedItem {
+pub struct RemovedResourceView {
     /// What it is: `attic`, a damaged worktree.
     pub what: String,
     /// The attempt that had it, `RUN/KEY@N`.
@@ -17,7 +17,7 @@ pub struct CleanedItem {
 /// Something that stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct KeptItem {
+pub struct KeptResourceView {
     /// Where it is.
     pub what: String,
     /// Why it stays.
@@ -31,7 +31,7 @@ pub struct CleanResponse {
     /// Whether it was a dry run.
     pub dry_run: bool,
     /// What was deleted, or would be.
-    pub removes: Vec<CleanedItem>,
+    pub removes: Vec<RemovedResourceView>,
     /// What stays, and why.
-    pub keeps: Vec<KeptItem>,
+    pub keeps: Vec<KeptResourceView>,
 }

@@ -13,7 +13,7 @@ use crate::test_environment::{RepoEnvironment, TestEnvironment};
 const WORDS: &str = "fatal: the disk is on fire";
 
 impl TestEnvironment {
-    /// The same place with a git that fails as soon as [`Self::break_git`] says with which words in its arguments.
+    /// This place with a git that fails as soon as [`Self::break_git`] says with which words in its arguments.
     fn with_breakable_git(self) -> Self {
         let folder = self.sibling_path("bin");
         std::fs::create_dir(&folder).unwrap();

@@ -40,7 +40,7 @@ fn what_cannot_be_saved_is_named_and_removed_only_by_force() {
         message.contains("dep is a repository with commits that no remote-tracking branch has"),
         "{message}"
     );
-    // Nothing that takes away several worktrees takes this one.
+    // No command that removes several worktrees removes this one.
     let pruned = place.orch(&["worktree", "prune"]).ok();
     assert_eq!(
         (&pruned["removed"], &pruned["stayed"][0]["attempt"]),
