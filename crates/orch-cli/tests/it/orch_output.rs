@@ -180,7 +180,7 @@ fn answers_are_small() {
     let bytes = |arguments: &[&str]| place.orch(arguments).run().stdout.len();
     assert!(bytes(&["ready", "--limit", "10"]) <= 2_000, "{}", bytes(&["ready", "--limit", "10"]));
     assert!(
-        bytes(&["run", "show", "--limit", "40"]) <= 8_000,
+        bytes(&["run", "show", "--limit", "40"]) <= 8_192,
         "{}",
         bytes(&["run", "show", "--limit", "40"])
     );

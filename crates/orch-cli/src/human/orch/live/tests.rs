@@ -81,10 +81,12 @@ fn sample_view() -> DriveView {
             task_json("bench", "failed", Some("ship/bench@3"), Some("claude"), "failed"),
             json!({ "reason": "`cargo bench` exited with status 101." }),
         )],
+        "stuck": [],
         "clashes": [{ "attempts": ["ship/lexer@1", "ship/tree@2"], "files": ["src/lib.rs"] }],
         "progress": { "done": 7, "total": 20 },
         "critical_path": ["lexer", "docs"],
         "eta_ms": 754_321,
+        "next": [],
     });
     let view = json!({
         "status": status,
