@@ -137,7 +137,7 @@ fn settings_of_the_user_change_nothing() {
     let place = TestEnvironment::with_repository();
     let file = place.sibling_path("home/.gitconfig");
     let settings = "[user]\nname=Ada\nemail=a@b\n[core]\nautocrlf=true\nquotePath=true\npager=false\neditor=false\nfsmonitor=true\nsplitIndex=true\nuntrackedCache=true\n\
-        [commit]\ngpgSign=true\n[merge]\nconflictStyle=diff3\nff=only\nrenames=false\n[status]\nshowUntrackedFiles=no\nrelativePaths=false\n[diff]\nexternal=false\nnoprefix=true\n\
+        [merge]\nconflictStyle=diff3\nff=only\nrenames=false\n[status]\nshowUntrackedFiles=no\nrelativePaths=false\n[diff]\nexternal=false\nnoprefix=true\n\
         [branch]\nautoSetupMerge=always\n[worktree]\nguessRemote=true\n[push]\ndefault=nothing\n[log]\nshowSignature=true\n[gpg]\nprogram=false\n[color]\nui=always\n[init]\ndefaultBranch=x\n[checkout]\nworkers=8\n[feature]\nmanyFiles=true\n[advice]\ndetachedHead=true\n";
     std::fs::write(file, settings).unwrap();
     place.begin_run("r", &["--verify", "test -e base.txt"]);
@@ -262,7 +262,7 @@ fn a_full_disk_is_said() {
     let place = TestEnvironment::with_repository();
     let disk = place.sibling_path("disk");
     std::fs::create_dir(&disk).unwrap();
-    let mount = place.shell(&format!("mount -t tmpfs -o size=1m none '{}'", disk.display())).run();
+    let mount = place.shell(&format!("mount -t tmpfs -o size=1m,mode=700 none '{}'", disk.display())).run();
     if mount.exit != 0 {
         let required = std::env::var("ORCH_REQUIRE_TOOLS").unwrap_or_default();
         assert!(!required.split(' ').any(|tool| tool == "mount"), "this test needs mount");
