@@ -25,7 +25,7 @@ const COMMANDS: [&[&str]; 10] = [
 ];
 
 /// A store with a little of everything, all of it in the file: the log was just copied, and begins anew.
-fn filled_store() -> Vec<u8> {
+fn filled_store() -> (ProcessFixture, Vec<u8>) {
     let place = ProcessFixture::new();
     let programs = &place.programs;
     let _ = programs.run_for_data(&["orch", "run", "init", "R", "--name", "r", "--goal", "All of it."]);
@@ -43,7 +43,7 @@ fn filled_store() -> Vec<u8> {
     for _ in 0..200 {
         let now = read_bytes(programs.store());
         if now != before {
-            return now;
+            return (place, now);
         }
         let _ = programs.run_for_data(&[
             "inbox",
@@ -86,8 +86,13 @@ fn check_reply(what: &str, words: &[&str], ended: &ProcessOutput) {
 
 /// Writes a store that was damaged so, and asks it everything.
 fn query_damaged_store(place: &ProcessFixture, what: &str, damaged: &[u8]) {
-    let folder = tempfile::tempdir_in(place.file_path(".")).unwrap();
-    let programs = place.programs.with_store(folder.path().join("orch.db"));
+    // The file itself, because a copy elsewhere would only be read.
+    let programs = &place.programs;
+    for log in ["-wal", "-shm"] {
+        let mut path = programs.store().as_os_str().to_owned();
+        path.push(log);
+        let _ = std::fs::remove_file(path);
+    }
     std::fs::write(programs.store(), damaged).unwrap();
     for words in COMMANDS {
         check_reply(what, words, &programs.run_command(words));
@@ -96,7 +101,7 @@ fn query_damaged_store(place: &ProcessFixture, what: &str, damaged: &[u8]) {
 
 #[test]
 fn flipped_bits_are_answered() {
-    let (place, whole) = (ProcessFixture::without_store(), filled_store());
+    let (place, whole) = filled_store();
     for seed in 0..STORES {
         let mut chance = SeededRng::new(seed);
         let mut damaged = whole.clone();
@@ -115,7 +120,7 @@ fn flipped_bits_are_answered() {
 
 #[test]
 fn overwritten_pages_are_answered() {
-    let (place, whole) = (ProcessFixture::without_store(), filled_store());
+    let (place, whole) = filled_store();
     for seed in 0..STORES {
         let mut chance = SeededRng::new(seed);
         let mut damaged = whole.clone();
@@ -135,7 +140,7 @@ fn overwritten_pages_are_answered() {
 
 #[test]
 fn cut_files_are_answered() {
-    let (place, whole) = (ProcessFixture::without_store(), filled_store());
+    let (place, whole) = filled_store();
     for seed in 0..STORES {
         let mut chance = SeededRng::new(seed);
         let end = if chance.is_within_percent(30) {
@@ -150,7 +155,7 @@ fn cut_files_are_answered() {
 /// Texts with other letters in them: sound for the database, and not ours.
 #[test]
 fn values_that_no_row_may_hold_are_damage() {
-    let (place, whole) = (ProcessFixture::without_store(), filled_store());
+    let (place, whole) = filled_store();
     for (old, new) in
         [("blocked", "blokced"), ("waiting", "waitinG"), ("question", "questioN"), ("ana", "a/a")]
     {

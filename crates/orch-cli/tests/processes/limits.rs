@@ -16,7 +16,7 @@ impl<'a> SmallDisk<'a> {
         let folder = place.file_path("disk");
         std::fs::create_dir(&folder).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&folder);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"]).arg(&folder);
         let done = mount.stderr(Stdio::null()).status();
         let this = Self { place };
         can_run(test, "mount", done.is_ok_and(|status| status.success())).then_some(this)

@@ -96,6 +96,7 @@ fn lists(store: &mut Store) {
     let task = orch_core::id::TaskId(1);
     assert_eq!(ids(read_store(store, |tx| event::list_by_task(tx, task, EventId(0), 9))), [1]);
     assert_eq!(read_store(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
+    assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [0; 0], "no judgement yet");
 
     append_event(store, EventKind::Question, of(Some(first)), 9);
     assert_eq!(
@@ -120,4 +121,8 @@ fn lists(store: &mut Store) {
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(0))), [first, second]);
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(4))), [second]);
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(7))), []);
+    for (kind, at) in [(EventKind::Rejected, 10), (EventKind::Accepted, 11), (EventKind::Question, 12)] {
+        append_event(store, kind, EventSubject { task: Some(task), ..of(Some(first)) }, at);
+    }
+    assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [10, 9], "newest first");
 }

@@ -223,6 +223,14 @@ fn checks(store: &mut Store, run: RunId, attempt: AttemptId) {
     let mut of_many = |ids: &[AttemptId]| read_store(store, |tx| check_run::list_by_attempts(tx, ids));
     assert_eq!((of_many(&[attempt, AttemptId(99)]), of_many(&[])), (both.to_vec(), Vec::new()));
     assert_eq!(read_store(store, |tx| check_run::list_by_stage(tx, run, CheckStage::Baseline)), [base]);
+    let judged = read_store(store, |tx| check_run::list_by_attempt(tx, attempt));
+    let of_attempt = judged.iter().filter(|check| check.stage == CheckStage::Attempt).count();
+    write_store(store, |tx| check_run::take_over_attempt_checks(tx, attempt));
+    let taken = read_store(store, |tx| check_run::list_by_attempt(tx, attempt));
+    let of_merge: Vec<_> = taken.iter().filter(|check| check.stage == CheckStage::Merge).collect();
+    assert_eq!(of_merge.len(), of_attempt, "they take the place of what the merge had");
+    write_store(store, |tx| check_run::clear_attempt(tx, attempt, CheckStage::Merge));
+    write_store(store, |tx| check_run::insert(tx, &merged));
     write_store(store, |tx| check_run::clear_attempt(tx, attempt, CheckStage::Attempt));
     assert_eq!(read_store(store, |tx| check_run::list_by_attempt(tx, attempt)), [merged]);
     write_store(store, |tx| check_run::clear_run(tx, run, CheckStage::Baseline));

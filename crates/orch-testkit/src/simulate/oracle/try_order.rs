@@ -18,6 +18,7 @@ impl OracleModel {
         now: UnixMillis,
     ) -> OracleReply {
         let mut tried = self.clone();
+        let mut is_leads = false;
         let (said, undone) = match order {
             SimulatedAction::AdvanceClock(_) => (Ok("passed".to_owned()), false),
             SimulatedAction::Query(look) => (tried.run_query(*look, now), false),
@@ -25,14 +26,23 @@ impl OracleModel {
                 tried.reconcile_all(now);
                 (Ok("reconciled".to_owned()), *dry_run)
             }
-            SimulatedAction::Plan { dry_run, .. } => (tried.try_lead(order, now), *dry_run),
+            SimulatedAction::Plan { dry_run, .. } => {
+                is_leads = true;
+                (tried.try_lead(order, now), *dry_run)
+            }
             _ => match tried.try_transport(order, secret, now) {
                 Some(said) => (said, false),
-                None => (tried.try_lead(order, now), false),
+                None => {
+                    is_leads = true;
+                    (tried.try_lead(order, now), false)
+                }
             },
         };
         if !undone && said.as_ref().map_or_else(|why| keeps_changes(why), |_| true) {
             *self = tried;
+        } else if is_leads && said.is_err() {
+            // What a refused change had reconciled before it was refused stays.
+            self.reconcile_all(now);
         }
         said
     }
