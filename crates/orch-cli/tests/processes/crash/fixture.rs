@@ -189,9 +189,12 @@ impl CrashFixture {
         let doctor = self.run_orch_data(&["doctor"]);
         assert_eq!(doctor["verdict"], "ok", "{doctor}");
         let again = self.run_orch_data(&["reconcile"]);
-        for list in ["changes", "finished", "swept"] {
+        for list in ["changes", "swept"] {
             assert_eq!(again[list], serde_json::json!([]), "{list} after it was reconciled");
         }
+        // A run that only now has ended asks for its pools to be swept.
+        let is_sweep = |finished: &Value| finished["kind"] == "sweep";
+        assert!(again["finished"].as_array().unwrap().iter().all(is_sweep), "{again}");
         let has_run = self.run_orch(&["run", "show", "r"]).status.success();
         // What was kept of a run that was removed is named, so that it can be found.
         let is_kept = |orphan: &Value| !has_run && orphan["kind"] == "reference";

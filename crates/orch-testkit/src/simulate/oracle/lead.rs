@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::inbox::ThreadDraft;
-use super::{OracleAttempt, OracleModel, OracleRunState, OracleTask, OwnTaskState, TaskIndex, UnixMillis};
+use super::{
+    OracleAttempt, OracleModel, OracleRunState, OracleTask, OracleThreadState, OwnTaskState, TaskIndex,
+    UnixMillis,
+};
 
 /// The kind of change that an edit makes.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +151,13 @@ impl OracleModel {
         }
         let task = &mut self.runs[run].tasks[place.1];
         match edit {
-            OracleEdit::Priority(priority) => task.priority = priority,
+            OracleEdit::Priority(priority) => {
+                task.priority = priority;
+                let queued = self.threads.iter_mut().filter(|thread| {
+                    thread.owner == Some(place) && matches!(thread.state, OracleThreadState::Queued)
+                });
+                queued.for_each(|thread| thread.priority = priority);
+            }
             OracleEdit::MaxAttempts(most) => task.max_attempts = Some(most),
         }
         Ok("edited".to_owned())
