@@ -118,7 +118,7 @@ impl<'a> App<'a> {
     /// Returns the warnings that belong to the answer.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let of_store = self.session.iter().flat_map(|session| session.warnings());
+        let of_store = self.session.iter().flat_map(Session::warnings);
         of_store.chain(&self.warnings).cloned().collect()
     }
 
@@ -350,10 +350,8 @@ impl App<'_> {
 
     /// Opens or creates the store of this folder's own repository, even where its work tree has one.
     pub(crate) fn open_or_create_own_session(&mut self) -> Result<(&mut Session, OpenedStore), AppError> {
-        let ignored = match location::find_store(self.named_store()?.as_deref(), &working_folder()?) {
-            Err(Fault::InWorkTree { path }) => path,
-            _ => return self.open_or_create_session(),
-        };
+        let found = location::find_store(self.named_store()?.as_deref(), &working_folder()?);
+        let Err(Fault::InWorkTree { path: ignored }) = found else { return self.open_or_create_session() };
         self.add_warning(format!(
             "The store in {} is ignored: a work tree is not searched for stores.",
             ignored.display()

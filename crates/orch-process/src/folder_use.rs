@@ -153,7 +153,8 @@ fn is_inside(mut folder: PathBuf, identities: &[(u64, u64)]) -> bool {
     false
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::File;
     use std::process::{Child, Command, Stdio};

@@ -268,7 +268,7 @@ fn percent_encoded(path: &Path) -> String {
     for byte in path.as_os_str().as_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             // Writing to a text cannot fail.
             _ => drop(write!(text, "%{byte:02x}")),

@@ -142,7 +142,7 @@ pub fn edit_run(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     let is_raised = changed.budget != run.budget;
     if is_raised
         && run.state.pause_reason() == Some(PauseReason::Budget)
-        && !changed.budget.run_usage(run.spent, now - run.created_at).any(|usage| usage.is_over())
+        && !changed.budget.run_usage(run.spent, now - run.created_at).any(super::budget::LimitUsage::is_over)
     {
         changed.state = RunState::Open;
     }

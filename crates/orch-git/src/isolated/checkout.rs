@@ -263,6 +263,9 @@ impl IsolatedCheckout<'_> {
     }
 }
 
+/// What is done with a path: its name in git, where it is, and whether it is a folder; it returns whether to look inside.
+type VisitAction<'a> = &'a mut dyn FnMut(&[u8], &Path, bool) -> io::Result<bool>;
+
 /// The files of a checkout that belong to no commit and are not kept.
 struct OtherFiles<'a> {
     top: &'a Path,
@@ -311,11 +314,7 @@ impl OtherFiles<'_> {
     }
 
     /// Calls `act` for each of the files and folders; it returns whether a folder's content is visited too.
-    fn visit(
-        &self,
-        folder: &[u8],
-        act: &mut dyn FnMut(&[u8], &Path, bool) -> io::Result<bool>,
-    ) -> io::Result<()> {
+    fn visit(&self, folder: &[u8], act: VisitAction<'_>) -> io::Result<()> {
         let on_disk = self.top.join(to_file_path(folder));
         make_accessible(&on_disk)?;
         for entry in fs::read_dir(&on_disk)? {

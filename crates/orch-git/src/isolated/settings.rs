@@ -73,7 +73,7 @@ fn format_settings(output: &[u8]) -> Vec<u8> {
             Some(left_out) => section.eq_ignore_ascii_case(left_out),
             None => name.eq_ignore_ascii_case(left_out),
         };
-        if LEFT_OUT.iter().any(|left_out| is_left_out(&left_out)) {
+        if LEFT_OUT.iter().any(is_left_out) {
             continue;
         }
         text.push(b'[');

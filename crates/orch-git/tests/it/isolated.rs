@@ -179,7 +179,7 @@ fn files_of_a_setup_are_not_work() {
     fixture.commit_in(&top, "work");
     let head = fixture.head_in(&top);
     assert_eq!(fixture.git_in(&top, ["show", "--name-only", "--format="]), "gen/work");
-    assert_eq!(worktree.find_excluded_in(&base, &head).unwrap(), [Path::new("none"); 0]);
+    assert!(worktree.find_excluded_in(&base, &head).unwrap().is_empty());
 
     fixture.git_in(&top, ["add", "--force", "stamp", ".env"]);
     write(&top, "gen/[a] b", "changed: this is work");
@@ -188,5 +188,5 @@ fn files_of_a_setup_are_not_work() {
     let head = fixture.head_in(&top);
     assert_eq!(worktree.find_excluded_in(&base, &head).unwrap(), [Path::new(".env"), Path::new("stamp")]);
     worktree.forget_excluded_files().unwrap();
-    assert_eq!(worktree.find_excluded_in(&base, &head).unwrap(), [Path::new("none"); 0]);
+    assert!(worktree.find_excluded_in(&base, &head).unwrap().is_empty());
 }

@@ -1,5 +1,7 @@
 //! A mailbox and those who attack it.
 
+#![expect(clippy::disallowed_methods, reason = "an attacker of the mailbox has no event to wait for")]
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

@@ -372,7 +372,7 @@ fn free_attic_path(session: &mut Session, clearing: &ClearingAttempt) -> Result<
         let path = folder.join(if number == 1 { name.clone() } else { format!("{name}-{number}") });
         let text = path.display().to_string();
         let is_recorded = session.query(|tx| Ok(attic::load(tx, &text)?.is_some()))?;
-        if !is_recorded && !(is_there && exists_at(&path)) {
+        if !(is_recorded || is_there && exists_at(&path)) {
             return Ok(path);
         }
         number = number.saturating_add(1);

@@ -70,7 +70,7 @@ fn finish_prune(session: &mut Session, intent: Vec<i64>) -> Result<PruneOutcome,
             session.read(|tx, _| AttemptWorktree::load(tx, attempt))?;
         match cleared {
             Ok(()) if matches!(tree.state, WorktreeState::Removed | WorktreeState::Attic) => {
-                removed.push((attempt.name, tree))
+                removed.push((attempt.name, tree));
             }
             Ok(()) => {
                 let problem = TreeProblem::Present;

@@ -344,7 +344,7 @@ fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
     assert!(write_store(store, |tx| effect::save_failure(tx, id, 2, &retries)));
     let found = read_store(store, |tx| effect::load(tx, id)).unwrap();
     assert_eq!((&found.retries, &found.holder), (&retries, &None));
-    assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), [found.clone()]);
+    assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), std::slice::from_ref(&found));
     assert_eq!(read_store(store, |tx| effect::list_failed_many(tx, &[RunId(99), run])), [found]);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, Some(EffectId(99)))), 0);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, None)), 1);

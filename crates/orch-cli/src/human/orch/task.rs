@@ -267,7 +267,7 @@ fn write_attempt(paper: &mut TextPage, attempt: &AttemptView) {
     if let Some(tail) = &attempt.log_tail {
         paper.write_block(tail, 6);
     }
-    if let Some(by) = attempt.judgement.as_ref().and_then(|judgement| author_text(judgement)) {
+    if let Some(by) = attempt.judgement.as_ref().and_then(author_text) {
         paper.write_note(&format!("    {by}"));
     }
 }

@@ -50,11 +50,14 @@ fn check_paused(place: &TestEnvironment, tip: &str, found: Option<&str>) {
     assert_eq!((count_events(place, "branch_moved"), count_events(place, "paused")), (1, 1));
 }
 
+/// What others do to the run's branch.
+type BranchMove = fn(&TestEnvironment);
+
 #[test]
 fn a_branch_that_was_moved_is_told_and_restored() {
     let base = |place: &TestEnvironment| place.resolve_commit("main");
     // What others do, whether a commit of the branch is left, and whether work fell off it.
-    let moves: [(&str, fn(&TestEnvironment)); 5] = [
+    let moves: [(&str, BranchMove); 5] = [
         ("reset", |place| drop(place.run_git(["branch", "--force", "orch/r/main", "main"]))),
         ("deleted", |place| drop(place.run_git(["branch", "-D", "orch/r/main"]))),
         ("renamed", |place| drop(place.run_git(["branch", "-m", "orch/r/main", "elsewhere"]))),
