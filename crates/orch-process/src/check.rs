@@ -2,7 +2,7 @@
 //!
 //! It has a time limit, no input, and a log of bounded size.
 //! However it ends, and even if this process is killed meanwhile, none of its processes survives.
-//! A [`check_guard`](super::check_guard) finds them by descent, whatever session and environment they gave themselves.
+//! A [`check_guard`] finds them by descent, whatever session and environment they gave themselves.
 //! In a program that cannot serve as a guard, such as a test, they are found by their tag and their process group.
 
 use std::io::{self, PipeReader, PipeWriter};

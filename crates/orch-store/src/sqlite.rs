@@ -1,4 +1,4 @@
-//! The SQLite driver; only this file and [`migrate`](crate::migrate) use `rusqlite`.
+//! The SQLite driver; only this file and [`migrate`] use `rusqlite`.
 //!
 //! Stock SQLite, bundled, at least 3.51.3: older versions can lose commits when a checkpoint races with a writer,
 //! which is likely with many short commands on one file.
