@@ -38,7 +38,7 @@ pub(super) fn perform_landing(
     let Some(plan) = plan else { return lease.complete_alone(session) };
     let run = session.read(|tx, _| lookup::load_run(tx, lease.run))?;
     let repository = open_repository(session, &run)?;
-    let mut landing = Landing { run: &run, repository: &repository, lease, plan: plan.clone() };
+    let mut landing = PendingLanding { run: &run, repository: &repository, lease, plan: plan.clone() };
     match landing.land_onto_branch(session) {
         Ok(true) => Ok(()),
         Err(error @ Error::Store(_)) => Err(error),
@@ -51,7 +51,7 @@ pub(super) fn perform_landing(
 }
 
 /// A landing that this process performs.
-struct Landing<'a> {
+struct PendingLanding<'a> {
     run: &'a Run,
     repository: &'a Repository,
     lease: &'a EffectLease,
@@ -59,7 +59,7 @@ struct Landing<'a> {
     plan: LandingPlan,
 }
 
-impl<'a> Landing<'a> {
+impl<'a> PendingLanding<'a> {
     /// `true` where the landing was recorded, which completes the effect.
     fn land_onto_branch(&mut self, session: &mut Session) -> Result<bool, Error> {
         let (run, repository) = (self.run, self.repository);

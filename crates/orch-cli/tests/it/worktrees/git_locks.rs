@@ -153,7 +153,7 @@ impl HeldCommit {
     fn open_gate(&self) {
         // Opened for both, a named pipe has a reader.
         let gate = File::options().read(true).write(true).open(&self.gate);
-        // It is gone when the commit has ended.
+        // Git removes it at the end of the commit.
         let _ = gate.and_then(|mut gate| gate.write_all(b"\n"));
     }
 }
