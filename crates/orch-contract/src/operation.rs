@@ -17,7 +17,7 @@ pub fn failure_message(failed: &FailedOperation) -> String {
     };
     let text = format!("{} {subject} failed: {}", effect_phrase(failed.effect), failed.failure.message);
     match failed.retry_at {
-        Some(at) => format!("{text} It is tried again at {}.", UtcTimestamp(at)),
+        Some(at) => format!("{text} It will be retried at {}.", UtcTimestamp(at)),
         None => text,
     }
 }

@@ -129,7 +129,7 @@ pub const OPERATION_RETRY_DELAYS: [TimeSpan; 3] =
 /// The cap of the delay after failures that are not counted, which doubles per failure.
 pub const OPERATION_BACKOFF_MAX: TimeSpan = TimeSpan::from_seconds(60);
 
-/// The number of failures in a row because of a lock after which they are told.
+/// The number of failures in a row because of a lock after which they are reported.
 pub const BUSY_FAILURES_TOLD: u32 = 5;
 
 /// How many of the last lines of a failed command are kept.

@@ -106,7 +106,7 @@ pub struct FailedOperation {
 pub enum FailureNews {
     /// It is tried again, as was known.
     None,
-    /// It is tried again until a condition is over that began now, or has just lasted long enough to be told.
+    /// It is tried again until a condition is over that began now, or has just lasted long enough to be reported.
     EpisodeBegan,
     /// It is not tried again by itself.
     BecameStuck,

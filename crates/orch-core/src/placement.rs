@@ -1,4 +1,4 @@
-//! Whether a store lies where it was recorded, was moved, or is a copy: a rule over what the file system shows.
+//! Whether a store is at its recorded place, was moved, or is a copy: a rule over what the file system shows.
 
 /// The device and inode of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct FileNumber {
     pub inode: u64,
 }
 
-/// A place of a store: where its file lies, on which machine.
+/// A place of a store: the path of its file, on which machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StorePlace {
     /// The real path of the file.
@@ -33,10 +33,10 @@ pub enum PlaceOccupant {
     Unknown,
 }
 
-/// How a store lies to its recorded place.
+/// How the place of a store compares to its recorded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StorePlacement {
-    /// It lies at its recorded place.
+    /// It is at its recorded place.
     Home,
     /// It is the recorded file under another path, as a bind mount shows it.
     OtherPath,
@@ -44,7 +44,7 @@ pub enum StorePlacement {
     Moved,
     /// The recorded place holds the store, and this is a copy.
     Copied,
-    /// It was moved or copied, and which cannot be told.
+    /// It was moved or copied, and which is unknown.
     Undecided,
 }
 
@@ -62,7 +62,7 @@ impl StorePlacement {
     }
 }
 
-/// Decides how a store lies to its recorded place.
+/// Compares the place of a store to its recorded one.
 ///
 /// The recorded place is looked at only where it matters, and so is whether a supervisor or an attempt is live:
 /// a store that was moved under live work needs a person to decide.

@@ -34,7 +34,7 @@ pub fn record_seen_branch(common_dir: &Path, branch: &RefName) {
     }
 }
 
-/// Returns whether a branch was seen in this boot of the host; `true` where boots cannot be told apart.
+/// Returns whether a branch was seen in this boot of the host; `true` where boots cannot be distinguished.
 #[must_use]
 pub fn was_seen_in_this_boot(common_dir: &Path, branch: &RefName) -> bool {
     let boot = boot_id();

@@ -1,4 +1,4 @@
-//! Where the relay of a wrapper lies: the mailbox through which its worker reaches the store, and nothing else.
+//! The place of a wrapper's relay: the mailbox through which its worker reaches the store, and nothing else.
 
 use std::path::{Path, PathBuf};
 

@@ -152,7 +152,7 @@ impl Session {
         &self.warnings
     }
 
-    /// Returns how the store lies to its recorded place.
+    /// Returns how the place of the store compares to its recorded one.
     #[must_use]
     pub fn placement(&self) -> StorePlacement {
         self.store.placement()

@@ -327,7 +327,7 @@ impl RunBranch {
     }
 }
 
-/// Lets the operation that makes the run's branch fail as well, which is retried and told like any other.
+/// Lets the operation that makes the run's branch fail as well, which is retried and reported like any other.
 ///
 /// Where the run's repository cannot be used, no attempt exists yet that the failure could be recorded with.
 fn record_unready_branch(session: &mut Session, run: RunId) -> Result<(), Error> {

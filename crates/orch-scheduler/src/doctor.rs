@@ -91,7 +91,7 @@ fn check_clock(warning: Option<String>) -> HealthFinding {
     }
 }
 
-/// Checks that the store lies where it was recorded.
+/// Checks that the store is at its recorded place.
 fn check_placement(session: &Session) -> HealthFinding {
     let described = session.describe_store(false);
     let (here, home) = (described.path.display(), described.identity.home.path);

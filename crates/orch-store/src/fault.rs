@@ -65,7 +65,7 @@ pub enum Fault {
     /// The store is, or may be, a copy of another one, so nothing is changed in it.
     #[error("{}", copied_sentence(here, home, *is_certain))]
     Copied {
-        /// Where the store lies.
+        /// The place of the store.
         here: PathBuf,
         /// Where it lay when it was last changed.
         home: PathBuf,

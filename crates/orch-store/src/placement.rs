@@ -1,4 +1,4 @@
-//! Where a store lies, compared to where it was recorded, and what was moved with it.
+//! The place of a store compared to its recorded one, and what was moved with it.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};

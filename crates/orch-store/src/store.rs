@@ -157,7 +157,7 @@ impl Store {
         &self.identity
     }
 
-    /// Returns how the store lies to its recorded place.
+    /// Returns how the place of the store compares to its recorded one.
     #[must_use]
     pub fn placement(&self) -> StorePlacement {
         self.placement

@@ -80,7 +80,7 @@ impl Request for ClaimWork {
         let own = environment_thread(app.environment())?;
         if self.again && own.is_some() && self.thread != own {
             return Err(AppError::not_permitted(
-                "INBOX_THREAD is set, so a worker runs this; it takes no lease of other work again.",
+                "INBOX_THREAD is set, so a worker runs this; a worker cannot take over the lease of other work.",
             ));
         }
         let request = ClaimRequest {

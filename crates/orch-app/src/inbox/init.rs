@@ -69,7 +69,7 @@ impl Request for InitOwnStore {
         let Some(choice) = self.choice else {
             let (session, opened) = app.open_or_create_own_session()?;
             if !session.is_writable() {
-                // It says where it lies; the warning says what to decide.
+                // It shows the place; the warning says what to decide.
                 return Ok(Reply::new(init_response(&opened)));
             }
             return change_in_session(session, key, init_response, |session, receipt| {

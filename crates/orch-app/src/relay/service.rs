@@ -227,7 +227,7 @@ impl RelayCall<'_> {
 
     fn encode(&mut self, data: &impl Serialize, replayed: bool) -> Result<RelayAnswer, AppError> {
         let data = serde_json::to_value(data).map_err(|error| {
-            AppError::new(ErrorCode::Internal, format!("The answer has no form: {error}."))
+            AppError::new(ErrorCode::Internal, format!("The answer cannot be serialised: {error}."))
         })?;
         Ok(RelayAnswer::Reply { data, replayed, warnings: self.app.take_warnings() })
     }
@@ -237,7 +237,7 @@ impl RelayCall<'_> {
         let shown = self.app.answer(&ShowRequest { key }, None)?.data;
         let own = self.thread.to_string();
         if !mentions_thread(&shown.request.answer, &own) {
-            return Err(AppError::not_permitted(&format!("The request is not one about {own}.")));
+            return Err(AppError::not_permitted(&format!("That request is not about {own}.")));
         }
         self.encode(&shown, false)
     }

@@ -46,7 +46,7 @@ pub enum TreeProblem {
         /// The existing branch.
         branch: String,
     },
-    /// Its commits hold files that the setup wrote or that were copied, which are no work.
+    /// Its commits contain files that the setup wrote or that were copied.
     HoldsPreparedFiles {
         /// Their paths.
         paths: Vec<String>,
@@ -456,7 +456,7 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
         TreeProblem::Present => format!("The worktree already exists at {tree}."),
         TreeProblem::BranchTaken { branch } => format!("Branch {branch} already exists."),
         TreeProblem::HoldsPreparedFiles { paths } => format!(
-            "The commits in {tree} hold files that the setup wrote or that were copied, which are no work: {}.",
+            "The commits in {tree} contain files that are not the worker's: the setup wrote them, or they were copied: {}.",
             abbreviated_list(paths, paths.len())
         ),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),

@@ -19,7 +19,7 @@ pub struct RunGit {
     pub branch: String,
     /// The commit where orch left the branch: created it, merged into it, or passed the commits of others.
     pub tip: CommitHash,
-    /// The last commit at which the branch was found that orch did not leave it at, and that an event has told.
+    /// The last commit at which the branch was found that orch did not leave it at, and that an event has reported.
     pub seen: Option<CommitHash>,
     /// The prefix of the names of its attempts' branches.
     pub branch_prefix: String,

@@ -2,7 +2,7 @@
 //!
 //! A linked worktree shares settings, hooks, attributes and excludes with all others, so that a command in one of them
 //! changes what a checkout in another one is.
-//! Here the settings are those that were saved before, there are no hooks, and git's index lies outside the checkout.
+//! Here the settings are those that were saved before, there are no hooks, and git's index is outside the checkout.
 //! Before each use the git folder is written again, and whatever belongs neither to the commit nor to a record is removed.
 
 mod checkout;

@@ -1,7 +1,7 @@
 //! The links of worktrees after the repository was moved.
 //!
 //! `git worktree repair` rewrites every link that it finds broken; here only those are rewritten that named the old place,
-//! because others may belong to a repository that still lies there.
+//! because others may belong to a repository that is still there.
 
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -44,7 +44,7 @@ impl Repository {
     }
 }
 
-/// Returns where a path lies after the folders were moved.
+/// Returns a path as it is after the folders were moved.
 fn new_path(path: &Path, moved: &[(PathBuf, PathBuf)]) -> PathBuf {
     let found = moved.iter().find_map(|(from, to)| Some(to.join(path.strip_prefix(from).ok()?)));
     found.unwrap_or_else(|| path.to_owned())

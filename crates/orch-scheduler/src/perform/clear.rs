@@ -145,7 +145,7 @@ pub(super) fn clear_worktree(
 enum ClearedWorktree {
     /// It was removed, or kept as a spare; with the reference that keeps its contents.
     Removed(Option<RefName>),
-    /// It is damaged, for this reason, and lies at this path now.
+    /// It is damaged, for this reason, and is at this path now.
     InAttic(PathBuf, String),
 }
 
@@ -250,7 +250,7 @@ fn clear_on_disk(
     let cleared = match repository.find_worktree(path)? {
         FoundWorktree::Intact(found) if is_ours => {
             match salvage_and_remove(&repository, &found, clearing, mode) {
-                // Git cannot tell what is in it, and the caller was told so.
+                // Git cannot tell what is in it, and the caller knows.
                 Err(error @ Error::Git(_)) if mode == ClearingMode::Discard && !is_transient(&error) => {
                     let attic = free_attic_path(session, clearing)?;
                     repository.move_to_attic(path, &attic, &name.to_string())?;

@@ -1,4 +1,4 @@
-//! Operations that keep failing: they are told, and the run, or one task, waits for a person.
+//! Operations that keep failing: they are reported, and the run, or one task, waits for a person.
 
 use orch_core::attempt::AttemptState;
 use orch_core::effect::{EffectKind, PendingEffect};

@@ -1,4 +1,4 @@
-//! Which store this is, where it lies, and which repository it serves: one row.
+//! Which store this is, its place, and which repository it serves: one row.
 
 use orch_core::placement::{FileNumber, StorePlace};
 

@@ -55,7 +55,7 @@ pub(super) struct BackgroundWork {
     finished: Receiver<(BackgroundOperation, OperationOutcome)>,
     sender: Sender<(BackgroundOperation, OperationOutcome)>,
     notes: Vec<String>,
-    /// The messages of failures since the last success, each of which is told once.
+    /// The messages of failures since the last success, each of which is reported once.
     told: BTreeSet<String>,
     wake: WakeCounter,
 }

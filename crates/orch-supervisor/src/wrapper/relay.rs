@@ -51,7 +51,7 @@ pub(super) fn serve_relay(
     started.map(Some).map_err(|source| Error::File { doing: "serve the relay in", path: folder, source })
 }
 
-/// Returns the folder of the store that a worker's log lies in.
+/// Returns the folder of the store that contains a worker's log.
 pub(super) fn store_folder(log: &Path) -> Option<&Path> {
     log.ancestors().find(|folder| folder.ends_with("logs")).and_then(Path::parent)
 }

@@ -88,7 +88,7 @@ fn a_merge_that_keeps_failing_pauses_the_run_until_it_is_resumed() {
     place.orch(&["integrate", "r"]).fails("operation_failed");
     let reason = place.orch(&["why", "a"]).ok()["reasons"][0].clone();
     assert_eq!(reason["code"], "operation_failed");
-    assert!(json_text(&reason["message"]).contains("tried again at"), "{reason}");
+    assert!(json_text(&reason["message"]).contains("retried at"), "{reason}");
     assert_eq!(place.orch(&["blocked"]).ok()["total"], 0, "it is still tried again by itself");
     for _ in 0..3 {
         place.orch(&["integrate", "r"]).fails("operation_failed");
