@@ -380,19 +380,23 @@ impl Session {
     ) -> Result<T, Error> {
         self.settle_move()?;
         let reading = self.clock.read();
-        let mut judged = None;
+        let (mut judged, mut may_be_committed) = (None, false);
         let outcome = self.store.write(durability, |tx| {
             let (now, opened) = open(tx, &reading)?;
             judged = tx.clock_judgement();
-            work(tx, now, opened)
+            let end = work(tx, now, opened)?;
+            may_be_committed = !matches!(end, TxEnd::Rollback(_));
+            Ok(end)
         });
         self.note_time(judged, &reading);
         if judged.is_some_and(|judged| judged.change.is_some()) {
             // What was asked for is done; the next write finds the same change.
             let _unrecorded = self.follow_clock(durability, &reading);
         }
-        // A refused write may have been committed as well; a needless wake-up costs one query.
-        wake::signal_waiters(self.store.folder());
+        // A process that waits by trying to write would wake itself for ever by what it rolls back.
+        if may_be_committed {
+            wake::signal_waiters(self.store.folder());
+        }
         outcome
     }
 }

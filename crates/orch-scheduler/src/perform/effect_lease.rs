@@ -80,6 +80,9 @@ impl EffectLease {
             guard.mark_adopted();
             return Ok(LeaseAcquisition::Acquired(Self::new(seen, guard)));
         }
+        if !is_unheld(&seen, session.clock_now()) {
+            return Ok(LeaseAcquisition::HeldElsewhere);
+        }
         let acquired = session.write(WriteDurability::Power, |tx, now| {
             let Some(found) = effect::find_pending(tx, key)? else {
                 return Ok(TxEnd::Rollback(Err(LeaseAcquisition::AlreadyDone)));

@@ -12,11 +12,14 @@ use orch_core::run::Policy;
 use orch_core::store_clock::BootTime;
 use orch_core::time::{Time, TimeSpan};
 use orch_inbox::clock::{Clock, SystemClock};
+use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Response, Session, WaitTarget};
 use orch_inbox::{ask, claim, wait as inbox_wait};
 use orch_scheduler::ack::{self, EventAckRequest};
 use orch_scheduler::run::RunAction;
 use orch_scheduler::{events as history, wait as orch_wait};
+use orch_store::TxEnd;
+use orch_store::driver::WriteDurability;
 use orch_testkit::test_session::{default_policy, parse_slug};
 use orch_testkit::{FakeClock, TestSession, TestStore};
 
@@ -93,6 +96,19 @@ fn a_lost_lease_that_only_a_lead_can_declare_keeps_no_waiter_awake() {
     let (mut session, looks) = counting_session(&desk.place);
     let waited = inbox_wait::wait_for_messages(&mut session, &message_wait_request("other", half_a_second()));
     assert!(matches!(waited, Err(Error::TimedOut(_))));
+    assert!(looks.load(Ordering::Relaxed) < LOOKS_MAX, "{looks:?}");
+}
+
+#[test]
+fn a_waiter_whose_writes_are_rolled_back_does_not_wake_itself() {
+    let desk = TestSession::with_tasks(&["a"]);
+    let (mut session, looks) = counting_session(&desk.place);
+    let waited: Option<()> = wait_until(&mut session, half_a_second(), |session| {
+        session.write(WriteDurability::Power, |_, _| Ok(TxEnd::Rollback(())))?;
+        Ok(PollOutcome::NotYet(None))
+    })
+    .unwrap();
+    assert_eq!(waited, None);
     assert!(looks.load(Ordering::Relaxed) < LOOKS_MAX, "{looks:?}");
 }
 
