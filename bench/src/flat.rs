@@ -10,8 +10,9 @@ use orch_core::id::ThreadId;
 use orch_inbox::claim::{ClaimRequest, claim_thread};
 use orch_inbox::close::{ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::{Response, Session};
+use orch_query::status;
 use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
-use orch_scheduler::{TaskSelector, dispatch, reconcile, status, task};
+use orch_scheduler::{TaskSelector, dispatch, reconcile};
 use orch_store::page::PageRequest;
 
 use crate::BenchResult;
@@ -102,7 +103,7 @@ impl OpenStore {
         let next = first.items.first().ok_or("nothing is ready")?.task.name.key.clone();
         self.time_operation(1, |session| Ok(status::load_overview(session, None)?))?;
         let middle = TaskSelector { run: None, key: task_key(self.size / 2 + round) };
-        self.time_operation(2, |session| Ok(task::show_task(session, &middle)?))?;
+        self.time_operation(2, |session| Ok(orch_query::task::show_task(session, &middle)?))?;
         let next = TaskSelector { run: None, key: next };
         self.time_operation(3, |session| Ok(dispatch::dispatch_task(session, None, &lead, &next, None)?))?;
         let wanted = ClaimRequest {

@@ -5,9 +5,9 @@ use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::shell;
 use orch_git::{GitError, GitFailureCause};
 use orch_inbox::{Error, WaitTarget};
-use orch_scheduler::git_locks::removal_command;
 use orch_store::Fault;
 use orch_supervisor::SupervisorError;
+use orch_workspace::git_locks::removal_command;
 
 /// The error of a request.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_store::TxEnd;
 use orch_store::table::{agent, event};
 
-use super::lookup;
+use crate::lookup;
 use orch_inbox::{Error, Receipt, Response, Session};
 
 /// An acknowledgement of events.

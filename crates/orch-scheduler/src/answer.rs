@@ -5,10 +5,10 @@ use orch_core::message::Message;
 use orch_core::refusal::Refusal;
 use orch_core::task::TaskState;
 
-use super::operation::Operation;
-use super::tell::live_thread;
-use super::thread_reconcile::reconcile_threads;
-use super::{TaskOverview, TaskSelector, lookup};
+use crate::operation::Operation;
+use crate::tell::live_thread;
+use crate::thread_reconcile::reconcile_threads;
+use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::reply;
 use orch_inbox::{Error, Receipt, Response, Session};
 

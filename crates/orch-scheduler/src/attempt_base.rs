@@ -19,14 +19,16 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{effect, run as run_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::fresh_read::read_fresh;
-use super::perform::complete_effect;
-use super::perform::effect_lease::request_effect;
-use super::run_branch::{recorded_tip, require_tip};
-use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
-use super::{TaskSelector, lookup};
+use crate::fresh_read::read_fresh;
+use crate::perform::complete_effect;
+use crate::perform::effect_lease::request_effect;
+use crate::run_branch::{recorded_tip, require_tip};
+use crate::{TaskSelector, lookup};
 use orch_git::{CommitId, GitError, MergeAllOutcome, Repository};
 use orch_inbox::{Error, Session};
+use orch_workspace::run_repository::{
+    branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
 
 /// The bases of tasks that may be dispatched.
 #[derive(Debug, Default)]

@@ -6,9 +6,9 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{dependency, task as task_table};
 
-use super::fresh_read::read_fresh;
-use super::operation::Operation;
-use super::{TaskOverview, TaskSelector, graph_edit, lookup};
+use crate::fresh_read::read_fresh;
+use crate::operation::Operation;
+use crate::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, Response, Session};
 
@@ -27,13 +27,13 @@ pub struct DependencyStatus {
 
 impl DependencyStatus {
     /// Describes a dependency for a list of dependencies.
-    pub(crate) fn by_dependency(edge: dependency::DependencyEdge) -> Self {
+    pub fn by_dependency(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.on_state }
     }
 
     /// Describes a dependency for a list of dependents.
-    pub(crate) fn by_dependent(edge: dependency::DependencyEdge) -> Self {
+    pub fn by_dependent(edge: dependency::DependencyEdge) -> Self {
         let met = edge.on_state == TaskState::Done;
         Self { task: edge.task_name, on: edge.on_name, met, state: edge.task_state }
     }

@@ -16,14 +16,15 @@ use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::table::{agent, attempt, effect, task as task_table, thread, worktree};
 
-use super::attempt_base::AttemptBases;
-use super::new_attempt::{AttemptFactory, Delivery, NewAttempt};
-use super::operation::Operation;
-use super::perform::effect_lease::{self, EffectLease};
-use super::perform::prepare::FailedPreparation;
-use super::perform::{complete_effect, prepare};
-use super::unit_of_work::UnitOfWork;
-use super::{TaskOverview, TaskSelector, lookup, ready};
+use crate::attempt_base::AttemptBases;
+use crate::new_attempt::{AttemptFactory, Delivery, NewAttempt};
+use crate::operation::Operation;
+use crate::perform::effect_lease;
+use crate::perform::effect_lease::EffectLease;
+use crate::perform::prepare::FailedPreparation;
+use crate::perform::{complete_effect, prepare};
+use crate::unit_of_work::UnitOfWork;
+use crate::{TaskOverview, TaskSelector, lookup, ready};
 use orch_inbox::ThreadSummary;
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 

@@ -4,7 +4,7 @@ use orch_core::time::Time;
 use orch_store::driver::WriteDurability;
 use orch_store::{Fault, Transaction, TxEnd};
 
-use super::unit_of_work::UnitOfWork;
+use crate::unit_of_work::UnitOfWork;
 use orch_inbox::{Error, Session};
 
 /// Reads the store as if it had just been reconciled; writes only if changes are pending.

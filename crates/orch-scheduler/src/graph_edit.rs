@@ -11,8 +11,8 @@ use orch_core::task::{NewTask, Task, TaskReadiness, TaskState, decide, dedupe_la
 use orch_store::Transaction;
 use orch_store::table::{dependency, task};
 
-use super::lookup;
-use super::unit_of_work::UnitOfWork;
+use crate::lookup;
+use crate::unit_of_work::UnitOfWork;
 use orch_inbox::Error;
 
 /// Adds one task with its dependencies.

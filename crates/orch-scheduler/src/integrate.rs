@@ -6,13 +6,13 @@ use orch_core::id::{EventId, RunId, Slug};
 use orch_core::run::Run;
 use orch_store::table::event;
 
-use super::lookup;
-use super::operation::Operation;
-use super::perform::check_cache::CheckReuse;
-use super::perform::effect_lease::request_effect;
-use super::perform::{PendingChoice, complete_effect, complete_effect_reusing, perform_outstanding};
-use super::run_repository::require_run_git;
+use crate::lookup;
+use crate::operation::Operation;
+use crate::perform::effect_lease::request_effect;
+use crate::perform::{PendingChoice, complete_effect, complete_effect_reusing, perform_outstanding};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::check_cache::CheckReuse;
+use orch_workspace::run_repository::require_run_git;
 
 /// The result of integrating a run.
 #[derive(Clone, Debug)]

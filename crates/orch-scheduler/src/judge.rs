@@ -13,13 +13,13 @@ use orch_core::task::{ChecksStatus, Task};
 use orch_core::worktree::Worktree;
 use orch_store::table::{attempt, effect, task as task_table, worktree};
 
-use super::fresh_read::read_fresh;
-use super::operation::Operation;
-use super::run_repository::{open_repository, to_commit_id, to_stored_commit};
-use super::tool_fault::record_tool_fault;
-use super::unit_of_work::{TransitionEvent, UnitOfWork};
-use super::{TaskOverview, TaskSelector, lookup, operation};
+use crate::fresh_read::read_fresh;
+use crate::operation::Operation;
+use crate::tool_fault::record_tool_fault;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::{TaskOverview, TaskSelector, lookup, operation};
 use orch_inbox::{Error, Receipt, Response, Session};
+use orch_workspace::run_repository::{open_repository, to_commit_id, to_stored_commit};
 
 /// A task with its reported attempt.
 pub(crate) struct ReportedAttempt {

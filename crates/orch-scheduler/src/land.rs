@@ -11,16 +11,17 @@ use orch_core::run::{Run, RunLanding, decide};
 use orch_store::Transaction;
 use orch_store::table::{check_run, effect, event};
 
-use super::lookup;
-use super::operation::Operation;
-use super::perform::check_cache::CheckReuse;
-use super::perform::effect_lease::request_effect;
-use super::perform::{complete_effect, complete_effect_reusing};
-use super::run_repository::{
+use crate::lookup;
+use crate::operation::Operation;
+use crate::perform::effect_lease::request_effect;
+use crate::perform::{complete_effect, complete_effect_reusing};
+use crate::task_outcome;
+use crate::task_outcome::{BoundedList, TaskOutcome};
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::check_cache::CheckReuse;
+use orch_workspace::run_repository::{
     branch_ref, branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
-use super::task_outcome::{self, BoundedList, TaskOutcome};
-use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 
 /// A request to land a run.
 #[derive(Clone, Debug)]

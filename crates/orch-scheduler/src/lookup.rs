@@ -11,7 +11,7 @@ use orch_core::task::Task;
 use orch_store::Transaction;
 use orch_store::table::{attempt, dependency, run, task};
 
-use super::{TaskOverview, TaskSelector};
+use crate::{TaskOverview, TaskSelector};
 use orch_inbox::Error;
 
 /// Finds the named run, else the only unfinished run, else the run that changed last.
@@ -60,7 +60,7 @@ pub fn load_run(tx: &mut Transaction<'_>, id: RunId) -> Result<Run, Error> {
 }
 
 /// Finds a task by its selector.
-pub(crate) fn find_task(tx: &mut Transaction<'_>, wanted: &TaskSelector) -> Result<Task, Error> {
+pub fn find_task(tx: &mut Transaction<'_>, wanted: &TaskSelector) -> Result<Task, Error> {
     let run = find_run(tx, wanted.run.as_ref())?;
     find_task_in_run(tx, &run, &wanted.key)
 }
@@ -83,7 +83,7 @@ pub(crate) fn load_attempt(tx: &mut Transaction<'_>, id: AttemptId) -> Result<At
 }
 
 /// Loads what the short form of a task shows.
-pub(crate) fn task_overview(tx: &mut Transaction<'_>, task: Task) -> Result<TaskOverview, Error> {
+pub fn task_overview(tx: &mut Transaction<'_>, task: Task) -> Result<TaskOverview, Error> {
     let waits_for =
         if has_open_dependencies(&task) { dependency::waits_for(tx, task.id)? } else { Vec::new() };
     let worker = match live_attempt(&task) {
@@ -94,7 +94,7 @@ pub(crate) fn task_overview(tx: &mut Transaction<'_>, task: Task) -> Result<Task
 }
 
 /// Loads what the short form of several tasks shows, in two statements at most.
-pub(crate) fn task_overviews(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result<Vec<TaskOverview>, Error> {
+pub fn task_overviews(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result<Vec<TaskOverview>, Error> {
     let waiting: Vec<TaskId> =
         tasks.iter().filter(|task| has_open_dependencies(task)).map(|task| task.id).collect();
     let mut waits_for: HashMap<TaskId, Vec<Slug>> = HashMap::new();

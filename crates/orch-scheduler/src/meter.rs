@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
 
-use super::fresh_read::read_fresh;
-use super::lookup;
+use crate::fresh_read::read_fresh;
+use crate::lookup;
 use orch_inbox::{Error, Session};
 use orch_process::ownership::{create_private_folder, follow_folder_owner};
 

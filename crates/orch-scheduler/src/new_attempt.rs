@@ -12,12 +12,12 @@ use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
 use orch_core::worktree::{Worktree, free_slot};
 use orch_store::table::{agent, attempt, run as run_table, task as task_table, worktree};
 
-use super::attempt_base::{AttemptBase, AttemptBases};
-use super::not_ready::explain_refusal;
-use super::perform::effect_lease::request_effect;
-use super::perform::prepare::PreparingAttempt;
-use super::unit_of_work::{TransitionEvent, UnitOfWork};
-use super::work_message;
+use crate::attempt_base::{AttemptBase, AttemptBases};
+use crate::not_ready::explain_refusal;
+use crate::perform::effect_lease::request_effect;
+use crate::perform::prepare::PreparingAttempt;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::work_message;
 use orch_inbox::Error;
 use orch_inbox::send;
 

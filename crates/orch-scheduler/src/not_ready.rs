@@ -16,7 +16,7 @@ const BROKEN_NAMED: usize = 100;
 
 /// What keeps a skipped task from running.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FailureCause {
+pub struct FailureCause {
     /// The keys of its dependencies that failed, were cancelled or were skipped.
     pub on: Vec<Slug>,
     /// The failed or cancelled task at the end of the first path back.
@@ -24,7 +24,7 @@ pub(crate) struct FailureCause {
 }
 
 /// Loads the causes of several tasks in two statements, looking at most so many steps back.
-pub(crate) fn load_failure_causes(
+pub fn load_failure_causes(
     tx: &mut Transaction<'_>,
     tasks: &[TaskId],
     steps: usize,
@@ -46,7 +46,7 @@ pub(crate) fn load_failure_causes(
 }
 
 /// Loads the cause of one task.
-pub(crate) fn load_failure_cause(
+pub fn load_failure_cause(
     tx: &mut Transaction<'_>,
     task: TaskId,
     steps: usize,
@@ -55,7 +55,7 @@ pub(crate) fn load_failure_cause(
 }
 
 /// Completes reasons with the cause of a failed dependency.
-pub(crate) fn fill_failure_cause(reasons: &mut [NotReadyReason], cause: Option<&FailureCause>) {
+pub fn fill_failure_cause(reasons: &mut [NotReadyReason], cause: Option<&FailureCause>) {
     for reason in reasons {
         if let (NotReadyReason::DependencyFailed { on, root }, Some(cause)) = (reason, cause) {
             on.clone_from(&cause.on);
@@ -65,17 +65,13 @@ pub(crate) fn fill_failure_cause(reasons: &mut [NotReadyReason], cause: Option<&
 }
 
 /// Completes a refusal to dispatch with the dependencies that it is about.
-pub(crate) fn explain_refusal(
-    tx: &mut Transaction<'_>,
-    task: &Task,
-    refusal: Refusal,
-) -> Result<Refusal, Error> {
+pub fn explain_refusal(tx: &mut Transaction<'_>, task: &Task, refusal: Refusal) -> Result<Refusal, Error> {
     let Refusal::TaskNotReady { task: name, reasons } = refusal else { return Ok(refusal) };
     Ok(Refusal::TaskNotReady { task: name, reasons: explain_reasons(tx, task, reasons)? })
 }
 
 /// Completes reasons with the dependencies that they are about.
-pub(crate) fn explain_reasons(
+pub fn explain_reasons(
     tx: &mut Transaction<'_>,
     task: &Task,
     mut reasons: Vec<NotReadyReason>,

@@ -4,7 +4,7 @@ use orch_core::id::Slug;
 use orch_core::refusal::TreeRefusal;
 use orch_store::TxEnd;
 
-use super::unit_of_work::UnitOfWork;
+use crate::unit_of_work::UnitOfWork;
 use orch_inbox::liveness;
 use orch_inbox::{BegunRequest, Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 

@@ -7,9 +7,9 @@ use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 use orch_store::Transaction;
 use orch_store::table::worker;
 
-use super::operation::tool_transaction;
-use super::thread_reconcile::mark_thread_lost;
-use super::unit_of_work::{TaskTransition, UnitOfWork};
+use crate::operation::tool_transaction;
+use crate::thread_reconcile::mark_thread_lost;
+use crate::unit_of_work::{TaskTransition, UnitOfWork};
 use orch_inbox::kept_report::{DeliveredEnd, deliver_kept_report};
 use orch_inbox::liveness::{TAG, WrapperLiveness, wrapper_liveness};
 use orch_inbox::relay_folder::{LEASE_LOST, relay_folder};

@@ -10,12 +10,13 @@ use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide as task_decide, dedupe_labels};
 use orch_store::table::{dependency, task};
 
-use super::graph_edit::{self, GraphPlacement};
-use super::operation::Operation;
-use super::run::apply_run_edit;
-use super::task::edit::apply_task_edit;
-use super::unit_of_work::UnitOfWork;
-use super::{TaskOverview, lookup};
+use crate::graph_edit;
+use crate::graph_edit::GraphPlacement;
+use crate::operation::Operation;
+use crate::run::apply_run_edit;
+use crate::task::edit::apply_task_edit;
+use crate::unit_of_work::UnitOfWork;
+use crate::{TaskOverview, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
 
 /// A plan as it was read from a file.

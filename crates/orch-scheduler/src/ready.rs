@@ -10,8 +10,8 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::task::{self as task_table, ReadyPosition};
 
-use super::fresh_read::read_fresh;
-use super::{TaskOverview, lookup};
+use crate::fresh_read::read_fresh;
+use crate::{TaskOverview, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
 

@@ -5,10 +5,10 @@ use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_core::task::decide;
 
-use super::operation::Operation;
-use super::task_end::end_attempt;
-use super::unit_of_work::TransitionEvent;
-use super::{TaskOverview, TaskSelector, lookup};
+use crate::operation::Operation;
+use crate::task_end::end_attempt;
+use crate::unit_of_work::TransitionEvent;
+use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
 
 /// Recalls the live attempt of a task.

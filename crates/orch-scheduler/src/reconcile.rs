@@ -10,14 +10,15 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, effect, run as run_table};
 use serde_json::{Value, json};
 
-use super::git_locks::{StaleGitLock, find_stale_locks};
-use super::operation::Operation;
-use super::orphans::{self, Orphan};
-use super::perform::{PendingChoice, effect_lease, perform_outstanding};
-use super::run_branch::notice_branch_moves;
-pub use super::unit_of_work::TaskTransition;
-use super::{lookup, orphaned};
+use crate::operation::Operation;
+use crate::perform::{PendingChoice, effect_lease, perform_outstanding};
+use crate::run_branch::notice_branch_moves;
+pub use crate::unit_of_work::TaskTransition;
+use crate::{lookup, orphaned};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
+use orch_workspace::git_locks::{StaleGitLock, find_stale_locks};
+use orch_workspace::orphans;
+use orch_workspace::orphans::Orphan;
 
 /// An effect that an earlier process left unfinished.
 #[derive(Debug)]

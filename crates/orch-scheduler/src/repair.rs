@@ -7,13 +7,13 @@ use orch_core::refusal::Refusal;
 use orch_core::run::{Run, RunStatus};
 use orch_store::table::{check_run, task, worktree};
 
-use super::lookup;
-use super::operation::Operation;
-use super::perform::complete_effect;
-use super::perform::effect_lease::request_effect;
-use super::run_branch::repair_key;
-use super::run_repository::require_run_git;
+use crate::lookup;
+use crate::operation::Operation;
+use crate::perform::complete_effect;
+use crate::perform::effect_lease::request_effect;
+use crate::run_branch::repair_key;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::run_repository::require_run_git;
 
 /// How the run's branch is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

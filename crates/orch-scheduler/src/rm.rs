@@ -9,11 +9,12 @@ use orch_core::run::{RunStatus, decide};
 use orch_store::table::run as run_table;
 use serde_json::json;
 
-use super::operation::{self, Operation};
-use super::perform::complete_effect;
-use super::perform::effect_lease::request_effect;
-use super::perform::remove::require_no_activity;
-use super::run::cancel_idle_tasks;
+use crate::operation;
+use crate::operation::Operation;
+use crate::perform::complete_effect;
+use crate::perform::effect_lease::request_effect;
+use crate::perform::remove::require_no_activity;
+use crate::run::cancel_idle_tasks;
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 
 /// A run that was removed.

@@ -10,17 +10,17 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{effect, run as run_table, task as task_table};
 
-use super::fresh_read::read_fresh;
-use super::operation::Operation;
-use super::perform::complete_effect;
-use super::perform::effect_lease::request_effect;
-use super::run_branch::{is_branch_back, notice_branch_moves};
-use super::run_location::{GitBase, RunLocation};
-use super::tool_fault::set_run_offered;
-use super::unit_of_work::UnitOfWork;
-use super::{TaskOverview, lookup, operation};
+use crate::fresh_read::read_fresh;
+use crate::operation::Operation;
+use crate::perform::complete_effect;
+use crate::perform::effect_lease::request_effect;
+use crate::run_branch::{is_branch_back, notice_branch_moves};
+use crate::tool_fault::set_run_offered;
+use crate::unit_of_work::UnitOfWork;
+use crate::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::run_location::{GitBase, RunLocation};
 
 /// The settings of a new run.
 #[derive(Clone, Debug)]
@@ -328,7 +328,7 @@ fn find_free_name(
 }
 
 /// Parses the cursor of a page: the key of the last task of the page before.
-pub(crate) fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<TaskId, Error> {
+pub fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> Result<TaskId, Error> {
     let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
     let key = Slug::new(cursor).map_err(|_| invalid_cursor())?;
     task_table::id_by_key(tx, run.id, &key)?.ok_or_else(invalid_cursor)

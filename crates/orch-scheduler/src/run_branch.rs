@@ -18,19 +18,22 @@ use orch_core::run::{BranchMovePolicy, PauseReason, Run, RunGit, RunStatus};
 use orch_store::Transaction;
 use orch_store::table::{attempt, check_run, effect, worktree};
 
-use super::branch_protection::find_protected_changes;
-use super::lookup;
-use super::operation::tool_transaction;
-use super::perform::check_cache::{CheckReuse, run_known_checks};
-use super::perform::checks::{self, CheckReport, CheckSubject};
-use super::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
-use super::tool_fault::{record_tool_fault, set_run_offered};
-use super::unit_of_work::UnitOfWork;
+use crate::lookup;
+use crate::operation::tool_transaction;
+use crate::tool_fault::{record_tool_fault, set_run_offered};
+use crate::unit_of_work::UnitOfWork;
 use orch_git::{
     CommitId, GitError, RefCondition, RefName, Repository, read_loose_branch, record_seen_branch,
     was_seen_in_this_boot,
 };
 use orch_inbox::{Error, Session};
+use orch_workspace::branch_protection::find_protected_changes;
+use orch_workspace::check_cache::{CheckReuse, run_known_checks};
+use orch_workspace::checks;
+use orch_workspace::checks::{CheckReport, CheckSubject};
+use orch_workspace::run_repository::{
+    branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
 
 /// How often the branch is looked at again because it moved meanwhile.
 const LOOKS_MAX: u32 = 20;

@@ -6,8 +6,8 @@ use orch_core::id::Slug;
 use orch_core::task::decide;
 use orch_store::table::{attempt, store_identity};
 
-use super::task_end::end_attempt;
-use super::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::task_end::end_attempt;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::{Error, Session};
 
 /// Why the live attempts of a copy end.

@@ -8,8 +8,8 @@ use orch_core::id::TaskId;
 use orch_core::task::{Task, decide};
 use orch_store::table::{attempt, effect, thread};
 
-use super::lookup;
-use super::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::lookup;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::{Error, cancel};
 
 /// Cancels a task with its live attempt.

@@ -58,7 +58,7 @@ impl<T> Default for BoundedList<T> {
 
 impl<T> BoundedList<T> {
     /// Counts an entry, and keeps it if it is among the first.
-    pub(crate) fn push(&mut self, entry: T) {
+    pub fn push(&mut self, entry: T) {
         self.total += 1;
         if self.first.len() < limit::LIST_DEFAULT as usize {
             self.first.push(entry);
@@ -67,7 +67,7 @@ impl<T> BoundedList<T> {
 }
 
 /// Calls a function with every task of a run, oldest first.
-pub(crate) fn for_each_task(
+pub fn for_each_task(
     tx: &mut Transaction<'_>,
     run: RunId,
     mut visit: impl FnMut(TaskOutcome),

@@ -7,9 +7,9 @@ use orch_core::task::Task;
 use orch_core::thread::Thread;
 use orch_store::table::thread;
 
-use super::operation::Operation;
-use super::unit_of_work::UnitOfWork;
-use super::{TaskSelector, lookup};
+use crate::operation::Operation;
+use crate::unit_of_work::UnitOfWork;
+use crate::{TaskSelector, lookup};
 use orch_inbox::send;
 use orch_inbox::{Error, Receipt, Response, Session};
 

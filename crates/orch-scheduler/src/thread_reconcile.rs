@@ -20,8 +20,8 @@ use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::table::{agent, attempt, message, thread, thread_condition, worker, worktree};
 
-use super::task_end::cancel_task;
-use super::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::task_end::cancel_task;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::{Error, cancel, close, liveness, reply};
 
 impl<'a, 't> UnitOfWork<'a, 't> {

@@ -12,7 +12,7 @@ use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::{dependency, effect, event, run, task};
 
-use super::lookup;
+use crate::lookup;
 use orch_inbox::Error;
 
 /// A transition of a task's state.

@@ -6,13 +6,13 @@ use orch_core::id::{AttemptId, Slug};
 use orch_core::task::decide;
 use orch_store::table::{attempt, check_run, task as task_table, worktree};
 
-use super::operation::Operation;
-use super::perform::check_cache::CheckReuse;
-use super::perform::effect_lease::request_effect;
-use super::perform::verify::complete_verification;
-use super::run_repository::require_run_git;
-use super::{TaskOverview, TaskSelector, lookup};
+use crate::operation::Operation;
+use crate::perform::effect_lease::request_effect;
+use crate::perform::verify::complete_verification;
+use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::check_cache::CheckReuse;
+use orch_workspace::run_repository::require_run_git;
 
 /// A verified attempt.
 #[derive(Clone, Debug)]

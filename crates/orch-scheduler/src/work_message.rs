@@ -19,7 +19,7 @@ use orch_store::table::{attempt, message, worktree};
 const MESSAGES_READ: u32 = 1_000;
 
 /// The two forms of a work message.
-pub(crate) struct WorkMessage {
+pub struct WorkMessage {
     /// The JSON for programs.
     pub payload: String,
     /// The text for readers.
@@ -27,7 +27,7 @@ pub(crate) struct WorkMessage {
 }
 
 /// Writes the work message of a new attempt.
-pub(crate) fn write_work_message(
+pub fn write_work_message(
     tx: &mut Transaction<'_>,
     task: &Task,
     text: &TaskText,
@@ -113,14 +113,14 @@ fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<WorkPay
 }
 
 /// Returns why an attempt ended: the reason that was given, or else its worker's message, cut to a bounded length.
-pub(crate) fn end_reason(attempt: &Attempt, outcome: Option<&Message>) -> Option<String> {
+pub fn end_reason(attempt: &Attempt, outcome: Option<&Message>) -> Option<String> {
     // The message of a rejected attempt reports success, and does not say why it was rejected.
     let reason = attempt.reason.as_deref().or_else(|| outcome.map(|message| message.content.body.as_str()));
     reason.map(|reason| truncate_end(reason, limit::EARLIER_TEXT_BYTES))
 }
 
 /// Loads the end reasons of several attempts in one statement.
-pub(crate) fn load_end_reasons(
+pub fn load_end_reasons(
     tx: &mut Transaction<'_>,
     attempts: &[&Attempt],
 ) -> Result<Vec<Option<String>>, Error> {

@@ -10,9 +10,9 @@ use orch_core::thread::{Thread, ThreadKind};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Response, Session};
 use orch_inbox::{ask, cancel, claim, close, progress, release, renew, reply, send, show};
+use orch_query::events;
 use orch_scheduler::{
-    TaskOverview, TaskSelector, dep, dispatch, events, recall, reconcile, run as run_operation, task,
-    unit_of_work,
+    TaskOverview, TaskSelector, dep, dispatch, recall, reconcile, run as run_operation, task, unit_of_work,
 };
 use orch_store::invariant;
 use orch_store::page::PageRequest;
@@ -206,8 +206,8 @@ impl TestSession {
     }
 
     /// Shows a task with its details; panics if it does not exist.
-    pub fn task_detail(&mut self, name: &str) -> task::TaskDetail {
-        task::show_task(&mut self.session, &task_ref(name)).expect("the task exists")
+    pub fn task_detail(&mut self, name: &str) -> orch_query::task::TaskDetail {
+        orch_query::task::show_task(&mut self.session, &task_ref(name)).expect("the task exists")
     }
 
     /// Returns a task's state; panics if the task does not exist.

@@ -16,7 +16,7 @@ struct AllowedDependencies {
 }
 
 /// The allowed dependencies, as in ARCHITECTURE.md.
-const WALLS: [AllowedDependencies; 13] = [
+const WALLS: [AllowedDependencies; 15] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
     AllowedDependencies {
         room: "orch-store",
@@ -41,8 +41,35 @@ const WALLS: [AllowedDependencies; 13] = [
     AllowedDependencies {
         room: "orch-scheduler",
         // The contract has the payload of a work message, which the scheduler writes and the wrapper reads.
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-store",
+            "orch-inbox",
+            "orch-git",
+            "orch-process",
+            "orch-workspace",
+        ],
+        others: &["rustix", "serde", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-workspace",
         ours: &["orch-contract", "orch-core", "orch-store", "orch-inbox", "orch-git", "orch-process"],
         others: &["rustix", "serde", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
+        room: "orch-query",
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-store",
+            "orch-inbox",
+            "orch-git",
+            "orch-process",
+            "orch-workspace",
+            "orch-scheduler",
+        ],
+        others: &["serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
         room: "orch-profile",
@@ -56,7 +83,9 @@ const WALLS: [AllowedDependencies; 13] = [
             "orch-core",
             "orch-store",
             "orch-inbox",
+            "orch-query",
             "orch-scheduler",
+            "orch-workspace",
             "orch-git",
             "orch-process",
             "orch-profile",
@@ -77,7 +106,9 @@ const WALLS: [AllowedDependencies; 13] = [
             "orch-inbox",
             "orch-process",
             "orch-profile",
+            "orch-query",
             "orch-scheduler",
+            "orch-workspace",
             "orch-store",
             "orch-supervisor",
         ],
@@ -114,7 +145,9 @@ const WALLS: [AllowedDependencies; 13] = [
             "orch-inbox",
             "orch-process",
             "orch-profile",
+            "orch-query",
             "orch-scheduler",
+            "orch-workspace",
             "orch-store",
             "orch-supervisor",
         ],
@@ -137,7 +170,7 @@ const INBOX_HALF: [&str; 4] = [
 const IMPURE: [&str; 7] = ["env", "fs", "io", "net", "process", "thread", "time"];
 
 /// Crates that only the tests of a crate may depend on: git's tests run commands as the inbox does.
-const TEST_DEPENDENCIES: [(&str, &str); 1] = [("orch-git", "orch-process")];
+const TEST_DEPENDENCIES: [(&str, &str); 2] = [("orch-git", "orch-process"), ("orch-scheduler", "orch-query")];
 
 /// Checks manifests and code.
 pub(super) fn check_dependencies(files: &[SourceFile]) -> Vec<TidyViolation> {

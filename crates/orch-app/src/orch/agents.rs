@@ -3,7 +3,7 @@
 use orch_contract::UtcTimestamp;
 use orch_contract::orch::agents::{AgentView, AgentsResponse};
 use orch_core::id::Slug;
-use orch_scheduler::agents::{AgentWorkload, list_agents};
+use orch_query::agents::{AgentWorkload, list_agents};
 use serde::Serialize;
 
 use crate::app::App;

@@ -4,7 +4,7 @@ use orch_contract::orch::blocked::{BlockedResponse, PausedRun, StuckTaskView};
 use orch_contract::run::RunPauseView;
 use orch_core::id::Slug;
 use orch_core::run::Run;
-use orch_scheduler::blocked::list_blockers;
+use orch_query::blocked::list_blockers;
 use serde::Serialize;
 
 use super::view::question_view;

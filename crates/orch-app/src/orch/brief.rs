@@ -6,8 +6,8 @@ use orch_contract::{ReasonView, operation};
 use orch_core::id::{Slug, TaskName};
 use orch_core::run::{DoneWhen, RunState, RunStatus};
 use orch_core::task::TaskState;
-use orch_scheduler::brief::{LeadBrief, load_lead_brief};
-use orch_scheduler::ps::WorkerProcess;
+use orch_query::brief::{LeadBrief, load_lead_brief};
+use orch_query::ps::WorkerProcess;
 use serde::Serialize;
 
 use crate::app::App;

@@ -3,8 +3,8 @@
 use orch_contract::attempt::FileChangeView;
 use orch_contract::orch::diff::DiffResponse;
 use orch_core::{escape, limit};
+use orch_query::diff::{AttemptDiff, DiffLimits, diff_attempt};
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::diff::{AttemptDiff, DiffLimits, diff_attempt};
 use serde::Serialize;
 
 use crate::app::App;

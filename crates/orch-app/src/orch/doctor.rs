@@ -5,7 +5,7 @@ use orch_contract::store::StoreIdentityView;
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::shell;
 use orch_inbox::Session;
-use orch_scheduler::doctor::{FindingSeverity, HealthFinding, diagnose_store};
+use orch_query::doctor::{FindingSeverity, HealthFinding, diagnose_store};
 use serde::Serialize;
 
 use crate::app::App;

@@ -4,8 +4,8 @@ use orch_contract::EventView;
 use orch_contract::orch::events::EventsResponse;
 use orch_core::id::{EventId, Slug};
 use orch_core::time::TimeSpan;
+use orch_query::events::{EventsRequest, follow_events, list_events};
 use orch_scheduler::TaskSelector;
-use orch_scheduler::events::{EventsRequest, follow_events, list_events};
 use serde::Serialize;
 
 use crate::app::App;

@@ -5,7 +5,7 @@ use orch_contract::orch::graph::{GraphEdge, GraphResponse};
 use orch_contract::run::RunHeader;
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
-use orch_scheduler::graph::{TaskGraph, load_graph};
+use orch_query::graph::{TaskGraph, load_graph};
 use serde::Serialize;
 
 use super::view::short_task_view;

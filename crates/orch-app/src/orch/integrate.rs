@@ -4,7 +4,7 @@ use orch_contract::orch::judgement::{FaultedAttempt, IntegrateResponse, Integrat
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_scheduler::integrate::{IntegrateOutcome, integrate_run};
-use orch_scheduler::perform::check_cache::CheckReuse;
+use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -3,8 +3,8 @@
 use orch_contract::orch::log::LogResponse;
 use orch_contract::{CheckView, ErrorCode, ErrorView};
 use orch_core::id::AttemptName;
+use orch_query::log::{AttemptLog, LogFollower, LogTail, find_check_log, find_log, tail_log};
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::log::{AttemptLog, LogFollower, LogTail, find_check_log, find_log, tail_log};
 
 use crate::app::App;
 use crate::error::AppError;

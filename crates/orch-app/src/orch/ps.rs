@@ -2,7 +2,7 @@
 
 use orch_contract::orch::drive::{PsResponse, SupervisorView, WorkerView};
 use orch_core::id::Slug;
-use orch_scheduler::ps::{SupervisorProcess, WorkerProcess, list_processes};
+use orch_query::ps::{SupervisorProcess, WorkerProcess, list_processes};
 use serde::Serialize;
 
 use crate::app::App;

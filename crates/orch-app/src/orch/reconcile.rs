@@ -5,9 +5,9 @@ use orch_contract::orch::reconcile::{
 };
 use orch_core::id::Slug;
 use orch_inbox::Response;
-use orch_scheduler::git_locks::StaleGitLock;
-use orch_scheduler::orphans::Orphan;
 use orch_scheduler::reconcile::{CompletedEffect, ReconcileOutcome, TaskTransition, reconcile_runs};
+use orch_workspace::git_locks::StaleGitLock;
+use orch_workspace::orphans::Orphan;
 use serde::Serialize;
 
 use crate::app::App;

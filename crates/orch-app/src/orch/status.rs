@@ -7,9 +7,9 @@ use orch_contract::task::slug_texts;
 use orch_core::id::Slug;
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
-use orch_scheduler::clashes::AttemptClash;
-use orch_scheduler::events::wait_for_event;
-use orch_scheduler::status::{RunOverview, load_overview, load_overview_without_clashes};
+use orch_query::clashes::AttemptClash;
+use orch_query::events::wait_for_event;
+use orch_query::status::{RunOverview, load_overview, load_overview_without_clashes};
 use serde::Serialize;
 
 use super::view::{question_view, short_task_view};

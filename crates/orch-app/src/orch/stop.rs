@@ -2,7 +2,7 @@
 
 use orch_contract::orch::drive::StopResponse;
 use orch_core::id::Slug;
-use orch_scheduler::ps::stop_all_workers;
+use orch_query::ps::stop_all_workers;
 use serde::Serialize;
 
 use crate::app::App;

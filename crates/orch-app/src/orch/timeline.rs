@@ -6,7 +6,7 @@ use orch_contract::run::RunHeader;
 use orch_core::attempt::Attempt;
 use orch_core::id::Slug;
 use orch_core::time::Time;
-use orch_scheduler::timeline::{RunTimeline, load_timeline};
+use orch_query::timeline::{RunTimeline, load_timeline};
 use serde::Serialize;
 
 use crate::app::App;

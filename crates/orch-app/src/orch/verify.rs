@@ -4,8 +4,8 @@ use orch_contract::orch::judgement::VerifyResponse;
 use orch_contract::{AttemptView, CheckView};
 use orch_core::id::Slug;
 use orch_scheduler::TaskSelector;
-use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::verify::{VerifyOutcome, verify_task};
+use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 
 use super::view::{add_long_texts, task_view};

@@ -9,9 +9,10 @@ use orch_contract::task::TaskDetails;
 use orch_contract::{AttemptView, CheckView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
 use orch_core::event::{Event, EventKind};
 use orch_inbox::{Session, ThreadSummary};
+use orch_query::blocked::QuestionSummary;
+use orch_query::task::{AttemptDetail, TaskDetail, show_task};
 use orch_scheduler::TaskOverview;
-use orch_scheduler::blocked::QuestionSummary;
-use orch_scheduler::task::{AttemptDetail, DependencyStatus, TaskDetail, show_task};
+use orch_scheduler::task::DependencyStatus;
 use orch_store::page::ResultPage;
 
 use crate::error::AppError;

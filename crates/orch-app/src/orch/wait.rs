@@ -7,7 +7,7 @@ use orch_core::event::AwaitedEvent;
 use orch_core::id::{EventId, Slug};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, WaitTarget};
-use orch_scheduler::wait::{EventWaitOutcome, EventWaitRequest, wait_for_events};
+use orch_query::wait::{EventWaitOutcome, EventWaitRequest, wait_for_events};
 use serde::Serialize;
 
 use crate::app::App;

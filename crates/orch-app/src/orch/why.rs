@@ -2,8 +2,8 @@
 
 use orch_contract::ReasonView;
 use orch_contract::orch::why::WhyResponse;
+use orch_query::why::explain_task;
 use orch_scheduler::TaskSelector;
-use orch_scheduler::why::explain_task;
 use serde::Serialize;
 
 use crate::app::App;

@@ -6,14 +6,15 @@ use orch_core::refusal::TreeRefusal;
 use orch_core::run::decide;
 use orch_store::table::check_run;
 
-use super::check_cache::run_known_checks;
-use super::checks::{self, CheckSubject};
-use super::effect_lease::EffectLease;
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::require_run_git;
+use crate::perform::effect_lease::EffectLease;
 use crate::tool_fault::{record_tool_fault, set_run_offered};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_cache::run_known_checks;
+use orch_workspace::checks;
+use orch_workspace::checks::CheckSubject;
+use orch_workspace::run_repository::require_run_git;
 
 /// Runs the checks; where they fail the run is paused, once, instead of rejecting every attempt.
 pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {

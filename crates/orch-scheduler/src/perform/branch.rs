@@ -1,11 +1,11 @@
 //! Creating the run's branch.
 
-use super::check_tree;
-use super::effect_lease::EffectLease;
 use crate::lookup;
-use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id};
+use crate::perform::effect_lease::EffectLease;
 use orch_git::{GitError, record_seen_branch};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_tree;
+use orch_workspace::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id};
 
 /// Creates the branch; an existing one is left alone, wherever it is.
 pub(crate) fn create_run_branch(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {

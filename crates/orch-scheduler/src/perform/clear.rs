@@ -17,14 +17,10 @@ use orch_core::worktree::{DamagedWorktree, Worktree, WorktreeState, decide_remov
 use orch_store::Transaction;
 use orch_store::table::{attempt, attic, worker, worktree};
 
-use super::effect_lease::EffectLease;
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::{
-    branch_ref, find_attempt_worktree, kept_ref, open_repository, require_run_git, salvage_ref, to_commit_id,
-};
+use crate::perform::effect_lease::EffectLease;
 use crate::unit_of_work::UnitOfWork;
-use crate::worktree_pool::WorktreePool;
 use orch_git::{
     FoundWorktree, GitError, RefName, Repository, UnsavedContent, canonicalize_existing, exists_at,
     is_folder_at, sweep_deleted_folders,
@@ -34,6 +30,10 @@ use orch_inbox::liveness::{WrapperLiveness, wrapper_liveness};
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
+use orch_workspace::run_repository::{
+    branch_ref, find_attempt_worktree, kept_ref, open_repository, require_run_git, salvage_ref, to_commit_id,
+};
+use orch_workspace::worktree_pool::WorktreePool;
 
 /// The folder beside the worktrees of a run that holds damaged ones.
 const ATTIC: &str = "attic";

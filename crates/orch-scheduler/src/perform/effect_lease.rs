@@ -17,13 +17,13 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
-use super::check_cache::CheckReuse;
-use super::stuck;
 use crate::operation::tool_transaction;
+use crate::perform::stuck;
 use orch_inbox::failure::describe_failure;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
 use orch_process::{ProcessIdentity, host_id};
+use orch_workspace::check_cache::CheckReuse;
 
 /// How long a holder on another host is believed to be alive.
 const LEASE_LENGTH: TimeSpan = TimeSpan::from_hours(4);

@@ -22,24 +22,29 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, effect, task as task_table, worker, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::check_cache::{CheckReuse, run_known_checks};
-use super::checks::{self, CheckReport, CheckSubject};
-use super::clear::{self, ClearingAttempt};
-use super::effect_lease::{EffectLease, complete_by, request_effect};
-use super::merge::{MOVES_MAX, TrackedBranch};
-use super::sweep;
-use super::verify::{self, VerifyingAttempt, complete_verification};
-use crate::commit_trailers::{find_accepting_agent, with_attempt_trailers};
 use crate::fresh_read::read_fresh;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::perform::clear;
+use crate::perform::clear::ClearingAttempt;
+use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
+use crate::perform::sweep;
+use crate::perform::verify;
+use crate::perform::verify::{VerifyingAttempt, complete_verification};
 use crate::run_branch::{recorded_tip, require_checked_tip};
-use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
 use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_cache::{CheckReuse, run_known_checks};
+use orch_workspace::checks;
+use orch_workspace::checks::{CheckReport, CheckSubject};
+use orch_workspace::commit_trailers::{find_accepting_agent, with_attempt_trailers};
+use orch_workspace::run_repository::{
+    branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
+use orch_workspace::tracked_branch::{MOVES_MAX, TrackedBranch};
 
 /// An attempt that is to be merged.
 struct MergeCandidate {

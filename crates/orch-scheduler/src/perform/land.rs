@@ -15,19 +15,22 @@ use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, check_run, run as run_table, worktree};
 
-use super::check_cache::{CheckReuse, run_known_checks};
-use super::checks::{self, CheckReport, CheckSubject};
-use super::effect_lease::{EffectLease, complete_by, request_effect};
-use super::integrate;
-use super::merge::{MOVES_MAX, TrackedBranch};
-use crate::commit_trailers::with_landing_trailers;
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
+use crate::perform::integrate;
 use crate::run_branch::{recorded_tip, require_checked_tip};
-use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use crate::task_outcome;
 use orch_git::{CommitId, CommitRelation, GitError, MergeOutcome, Repository};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_cache::{CheckReuse, run_known_checks};
+use orch_workspace::checks;
+use orch_workspace::checks::{CheckReport, CheckSubject};
+use orch_workspace::commit_trailers::with_landing_trailers;
+use orch_workspace::run_repository::{
+    branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
+use orch_workspace::tracked_branch::{MOVES_MAX, TrackedBranch};
 
 /// Lands the run.
 pub(super) fn perform_landing(

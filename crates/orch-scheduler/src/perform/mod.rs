@@ -6,15 +6,10 @@
 
 pub(crate) mod baseline;
 pub(crate) mod branch;
-pub mod check_cache;
-pub(crate) mod check_key;
-pub(crate) mod check_tree;
-pub mod checks;
 pub(crate) mod clear;
 pub mod effect_lease;
 pub(crate) mod integrate;
 pub(crate) mod land;
-pub(crate) mod merge;
 pub(crate) mod prepare;
 pub(crate) mod remove;
 pub(crate) mod repair;
@@ -30,9 +25,9 @@ use orch_core::id::{RunId, Slug};
 use orch_store::table::effect;
 
 use crate::lookup;
-use check_cache::CheckReuse;
 use effect_lease::{EffectLease, LeaseAcquisition, complete_by};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_cache::CheckReuse;
 
 /// Completes a pending effect: performs it, or waits for the process that performs it.
 pub fn complete_effect(session: &mut Session, key: EffectKey) -> Result<(), Error> {

@@ -18,20 +18,23 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table, thread, thread_condition, worktree};
 
-use super::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
-use super::checks::{self, CheckSubject};
-use super::clear;
-use super::effect_lease::{EffectLease, complete_by};
-use crate::disk_space::require_disk_space;
 use crate::operation::tool_transaction;
-use crate::run_repository::{branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id};
+use crate::perform::clear;
+use crate::perform::effect_lease::{EffectLease, complete_by};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use crate::worktree_pool::WorktreePool;
 use crate::{lookup, work_message};
 use orch_git::{CheckoutTarget, CommitId, GitError, RefName, Repository, WorktreeSpec};
 use orch_inbox::send;
 use orch_inbox::{Error, Session};
+use orch_workspace::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
+use orch_workspace::checks;
+use orch_workspace::checks::CheckSubject;
+use orch_workspace::disk_space::require_disk_space;
+use orch_workspace::run_repository::{
+    branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id,
+};
+use orch_workspace::worktree_pool::WorktreePool;
 
 /// An attempt whose worktree is to be created, with the facts that its thread is made of.
 #[derive(Clone, Debug)]

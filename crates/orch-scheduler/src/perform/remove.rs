@@ -15,15 +15,16 @@ use orch_store::driver::WriteDurability;
 use orch_store::table::{attempt, effect, removal, worktree};
 use orch_store::{Transaction, TxEnd};
 
-use super::checks::log_folder;
-use super::effect_lease::{EffectLease, complete_by, request_effect};
-use super::{check_tree, clear, restore};
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::open_repository;
-use crate::worktree_pool::WorktreePool;
+use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
+use crate::perform::{clear, restore};
 use orch_git::{GitError, RefName, RefTip, Repository, sweep_deleted_folders};
 use orch_inbox::{Error, Session};
+use orch_workspace::check_tree;
+use orch_workspace::checks::log_folder;
+use orch_workspace::run_repository::open_repository;
+use orch_workspace::worktree_pool::WorktreePool;
 
 /// How many numbered names are tried for a reference that keeps a commit.
 const NAMES_MAX: u32 = 1_000;

@@ -10,16 +10,18 @@ use orch_core::refusal::TreeRefusal;
 use orch_core::run::{Run, RunStatus, branch};
 use orch_store::table::worktree;
 
-use super::checks::CheckReport;
-use super::effect_lease::EffectLease;
-use super::merge::TrackedBranch;
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::perform::effect_lease::EffectLease;
 use crate::run_branch::{find_fallen_attempts, keep_commit, run_branch_checks, save_branch_checks};
-use crate::run_repository::{branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit};
 use crate::tool_fault::set_run_offered;
 use orch_git::{BranchReading, Repository};
 use orch_inbox::{Error, Session};
+use orch_workspace::checks::CheckReport;
+use orch_workspace::run_repository::{
+    branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
+};
+use orch_workspace::tracked_branch::TrackedBranch;
 
 /// Repairs the branch, or gives the repair up.
 pub(super) fn repair_branch(session: &mut Session, lease: &EffectLease, adopt: bool) -> Result<(), Error> {

@@ -11,13 +11,13 @@ use orch_core::run::Run;
 use orch_core::worktree::{Worktree, WorktreeState, decide_restore};
 use orch_store::table::{attempt, worktree};
 
-use super::effect_lease::EffectLease;
-use crate::disk_space::require_disk_space;
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::{find_attempt_worktree, open_repository};
+use crate::perform::effect_lease::EffectLease;
 use orch_git::{GitError, RefName};
 use orch_inbox::{Error, Session};
+use orch_workspace::disk_space::require_disk_space;
+use orch_workspace::run_repository::{find_attempt_worktree, open_repository};
 
 /// Performs a pending effect that restores a worktree.
 pub(super) fn perform_restore(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {

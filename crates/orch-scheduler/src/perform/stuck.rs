@@ -11,8 +11,8 @@ use orch_core::task::decide as task_decide;
 use orch_store::Transaction;
 use orch_store::table::attempt;
 
-use super::prepare;
 use crate::lookup;
+use crate::perform::prepare;
 use crate::tool_fault::set_run_offered;
 use crate::unit_of_work::UnitOfWork;
 use orch_inbox::Error;

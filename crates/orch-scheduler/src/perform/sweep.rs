@@ -2,11 +2,11 @@
 
 use orch_core::worktree::spares_wanted;
 
-use super::effect_lease::EffectLease;
 use crate::lookup;
-use crate::run_repository::open_repository;
-use crate::worktree_pool::WorktreePool;
+use crate::perform::effect_lease::EffectLease;
 use orch_inbox::{Error, Session};
+use orch_workspace::run_repository::open_repository;
+use orch_workspace::worktree_pool::WorktreePool;
 
 /// Removes the leftovers of the run, except the spares that its next attempts will need.
 pub(crate) fn sweep_run(session: &mut Session, lease: &EffectLease) -> Result<(), Error> {

@@ -14,16 +14,17 @@ use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::table::{attempt, check_run, worktree};
 
-use super::check_cache::{CheckReuse, run_known_checks};
-use super::checks::{self, CheckReport, CheckSubject};
-use super::effect_lease::EffectLease;
 use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id};
+use crate::perform::effect_lease::EffectLease;
 use crate::tool_fault::clear_tool_faults;
 use crate::unit_of_work::UnitOfWork;
 use orch_inbox::{Error, Session};
+use orch_workspace::check_cache::{CheckReuse, run_known_checks};
+use orch_workspace::checks;
+use orch_workspace::checks::{CheckReport, CheckSubject};
+use orch_workspace::run_repository::{branch_tip, open_repository, require_run_git, to_commit_id};
 
 /// A reported attempt with the facts that it is judged by.
 #[derive(Clone, Debug)]

@@ -7,6 +7,6 @@ pub mod prune;
 pub mod remove;
 pub mod restore;
 pub mod show;
-pub(crate) mod subject;
+pub mod subject;
 
 pub use subject::WorktreeSummary;

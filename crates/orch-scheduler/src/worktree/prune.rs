@@ -10,15 +10,15 @@ use orch_core::worktree::{self as decide, Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use super::subject::AttemptWorktree;
 use crate::fresh_read::read_fresh;
 use crate::lookup;
 use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
-use crate::run_repository::{open_repository, require_run_git};
-use crate::worktree_pool::{LeftoverWorktree, WorktreePool};
+use crate::worktree::subject::AttemptWorktree;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::run_repository::{open_repository, require_run_git};
+use orch_workspace::worktree_pool::{LeftoverWorktree, WorktreePool};
 
 /// The worktrees that pruning a run removed, or would remove.
 #[derive(Debug)]

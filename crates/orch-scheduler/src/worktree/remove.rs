@@ -8,13 +8,15 @@ use orch_core::refusal::{Refusal, UnsavedPart};
 use orch_core::worktree::{self, WorktreeState};
 use orch_git::{FoundWorktree, GitError};
 
-use super::subject::{AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect};
 use crate::AttemptSelector;
 use crate::operation::Operation;
 use crate::perform::clear::unsaved_parts;
 use crate::perform::effect_lease::request_effect;
-use crate::run_repository::open_repository;
+use crate::worktree::subject::{
+    AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect,
+};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_workspace::run_repository::open_repository;
 
 /// A worktree that was removed.
 #[derive(Clone, Debug)]

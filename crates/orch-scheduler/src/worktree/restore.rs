@@ -8,10 +8,12 @@ use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::worktree;
 use orch_store::table::worktree as worktree_table;
 
-use super::subject::{AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect};
 use crate::AttemptSelector;
 use crate::operation::Operation;
 use crate::perform::effect_lease::request_effect;
+use crate::worktree::subject::{
+    AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect,
+};
 use orch_git::canonicalize_existing;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 

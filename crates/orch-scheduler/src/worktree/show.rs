@@ -4,13 +4,13 @@ use std::path::Path;
 
 use orch_core::worktree::WorktreePresence;
 
-use super::subject::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use crate::AttemptSelector;
 use crate::fresh_read::read_fresh;
-use crate::run_repository::open_repository;
+use crate::worktree::subject::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use orch_git::{DirtyFile, RefName};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
+use orch_workspace::run_repository::open_repository;
 
 /// A worktree with its contents.
 #[derive(Clone, Debug)]

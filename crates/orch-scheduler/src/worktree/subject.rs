@@ -12,32 +12,37 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
 use crate::perform::complete_effect;
-use crate::run_repository::open_repository;
 use crate::{AttemptSelector, lookup};
 use orch_git::{RegisteredWorktree, canonicalize_existing};
 use orch_inbox::{Error, Session};
+use orch_workspace::run_repository::open_repository;
 
 /// The worktree of an attempt.
 #[derive(Clone, Debug)]
 pub struct WorktreeSummary {
     /// The attempt.
+    /// The attempt.
     pub attempt: Attempt,
     /// The recorded worktree.
+    /// Its worktree, as recorded.
     pub tree: Worktree,
     /// What is on the disk at its path.
     pub found: WorktreePresence,
 }
 
 /// An attempt with its run and its worktree.
-pub(crate) struct AttemptWorktree {
+pub struct AttemptWorktree {
+    /// The run.
     pub run: Run,
+    /// The attempt.
     pub attempt: Attempt,
+    /// Its worktree, as recorded.
     pub tree: Worktree,
 }
 
 impl AttemptWorktree {
     /// Finds the attempt that was named.
-    pub(crate) fn find_named(tx: &mut Transaction<'_>, wanted: &AttemptSelector) -> Result<Self, Error> {
+    pub fn find_named(tx: &mut Transaction<'_>, wanted: &AttemptSelector) -> Result<Self, Error> {
         let run = lookup::find_run(tx, wanted.task.run.as_ref())?;
         let task = lookup::find_task_in_run(tx, &run, &wanted.task.key)?;
         let number = wanted.number.or_else(|| task.attempt.map(|last| last.number));
@@ -53,7 +58,7 @@ impl AttemptWorktree {
     }
 
     /// Loads the attempt with this key.
-    pub(crate) fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Self, Error> {
+    pub fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Self, Error> {
         let attempt = attempt::load(tx, id)?.ok_or_else(|| lookup::missing_row("attempt", id.0))?;
         let tree = worktree::load(tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
         Ok(Self { run: lookup::load_run(tx, attempt.run)?, attempt, tree })
@@ -61,7 +66,7 @@ impl AttemptWorktree {
 }
 
 /// Completes the pending effects on the named attempt's worktree, so that the command meets its final state.
-pub(crate) fn finish_pending_effects(session: &mut Session, wanted: &AttemptSelector) -> Result<(), Error> {
+pub fn finish_pending_effects(session: &mut Session, wanted: &AttemptSelector) -> Result<(), Error> {
     let found = session.read(|tx, _| match AttemptWorktree::find_named(tx, wanted) {
         Ok(subject) => Ok(Some(subject)),
         // The decision, which looks it up again, refuses it.
@@ -80,7 +85,7 @@ pub(crate) fn finish_pending_effects(session: &mut Session, wanted: &AttemptSele
 }
 
 /// Completes an effect on an attempt's worktree that a command has asked for, and loads the result.
-pub(crate) fn finish_requested_effect(
+pub fn finish_requested_effect(
     session: &mut Session,
     kind: EffectKind,
     id: AttemptId,
@@ -94,7 +99,7 @@ pub(crate) fn finish_requested_effect(
 }
 
 /// What is on the disk at the path of a worktree, among those that git has listed.
-pub(crate) fn worktree_presence(entries: &[RegisteredWorktree], path: &Path) -> WorktreePresence {
+pub fn worktree_presence(entries: &[RegisteredWorktree], path: &Path) -> WorktreePresence {
     // Git keeps the path of a missing folder as it was.
     let canonical = canonicalize_existing(path);
     let entry = entries.iter().find(|entry| entry.path == canonical || entry.path == path);

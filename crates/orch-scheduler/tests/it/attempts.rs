@@ -6,9 +6,10 @@ use orch_core::thread::ThreadStatus;
 use orch_core::time::TimeSpan;
 use orch_inbox::Error;
 use orch_inbox::claim::{self, ClaimRequest};
+use orch_query::blocked;
 use orch_scheduler::run::RunAction as RunVerb;
 use orch_scheduler::task::TaskAction;
-use orch_scheduler::{blocked, dispatch, task};
+use orch_scheduler::{dispatch, task};
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{default_policy, expect_fresh, new_task, parse_slug, task_ref, whole_page};
 

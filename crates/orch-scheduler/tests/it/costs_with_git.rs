@@ -6,13 +6,13 @@ use orch_core::id::Slug;
 use orch_core::run::{AttemptRules, Budget, DoneWhen};
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
-use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::run::{NewRun, create_run};
-use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use orch_scheduler::{dispatch, integrate, land, verify};
 use orch_store::driver::StatementCounts;
 use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, task_ref};
 use orch_testkit::{TestRepo, TestSession};
+use orch_workspace::check_cache::CheckReuse;
+use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 
 /// A session in a repository, with a run `r` whose attempts have worktrees.
 struct TreeSession {

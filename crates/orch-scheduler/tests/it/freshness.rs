@@ -6,7 +6,8 @@ use orch_core::refusal::Refusal;
 use orch_core::run::{Policy, RunStatus};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
-use orch_scheduler::{blocked, dep, events, graph, ready, run, status, task, tell, wait, why};
+use orch_query::{blocked, events, graph, status, wait, why};
+use orch_scheduler::{dep, ready, run, tell};
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{default_policy, parse_slug, task_ref, whole_page};
 
@@ -19,7 +20,7 @@ fn writes_to_store(desk: &mut TestSession, look: impl FnOnce(&mut Session)) -> b
 }
 
 fn read_status(session: &mut Session) {
-    task::show_task(session, &task_ref("a")).unwrap();
+    orch_query::task::show_task(session, &task_ref("a")).unwrap();
 }
 
 #[test]
@@ -54,12 +55,16 @@ fn every_look_sees_a_report_that_nobody_has_looked_at() {
     type ShownText = fn(&mut Session) -> String;
     let looks: [(&str, ShownText); 10] = [
         ("task show", |session| {
-            task::show_task(session, &task_ref("b")).unwrap().shown.task.state.name().to_owned()
+            orch_query::task::show_task(session, &task_ref("b")).unwrap().shown.task.state.name().to_owned()
         }),
         ("task list", |session| {
-            let list =
-                task::TaskListRequest { run: None, states: Vec::new(), label: None, page: whole_page() };
-            task::list_tasks(session, &list).unwrap().items[1].task.state.name().to_owned()
+            let list = orch_query::task::TaskListRequest {
+                run: None,
+                states: Vec::new(),
+                label: None,
+                page: whole_page(),
+            };
+            orch_query::task::list_tasks(session, &list).unwrap().items[1].task.state.name().to_owned()
         }),
         ("run show", |session| {
             run::show_run(session, None, &whole_page()).unwrap().tasks.items[1].task.state.name().to_owned()
@@ -110,7 +115,7 @@ fn a_command_that_is_refused_does_not_undo_what_was_new() {
     let mut desk = TestSession::with_tasks(&["a"]);
     let held = desk.start_task("a", "w").unwrap();
     desk.close_done(&held).unwrap();
-    let refused = task::show_task(&mut desk.session, &task_ref("nothing")).unwrap_err();
+    let refused = orch_query::task::show_task(&mut desk.session, &task_ref("nothing")).unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::TaskNotFound { .. })), "{refused:?}");
     assert!(!writes_to_store(&mut desk, read_status));
     assert_eq!(desk.show_run("r").unwrap().state.status(), RunStatus::Finished);

@@ -3,8 +3,9 @@
 use orch_core::graph::layout_graph;
 use orch_core::refusal::Refusal;
 use orch_inbox::Error;
+use orch_query::graph;
+use orch_scheduler::task;
 use orch_scheduler::task::TaskAction;
-use orch_scheduler::{graph, task};
 use orch_testkit::TestSession;
 use orch_testkit::seeded_rng::SeededRng;
 use orch_testkit::test_session::parse_slug;

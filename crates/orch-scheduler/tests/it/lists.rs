@@ -1,8 +1,9 @@
 //! What lists and views show.
 
 use orch_core::task::TaskState;
+use orch_query::{blocked, status};
+use orch_scheduler::dispatch;
 use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
-use orch_scheduler::{blocked, dispatch, status, task};
 use orch_store::page::PageRequest;
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, whole_page};
@@ -11,8 +12,8 @@ use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, whole
 fn a_state_that_is_asked_for_twice_is_listed_once() {
     let mut desk = TestSession::with_tasks(&["a", "b < a"]);
     let states = vec![TaskState::Ready, TaskState::Waiting, TaskState::Ready];
-    let wanted = task::TaskListRequest { run: None, states, label: None, page: whole_page() };
-    let found = task::list_tasks(&mut desk.session, &wanted).unwrap();
+    let wanted = orch_query::task::TaskListRequest { run: None, states, label: None, page: whole_page() };
+    let found = orch_query::task::list_tasks(&mut desk.session, &wanted).unwrap();
     let keys: Vec<_> = found.items.iter().map(|shown| shown.task.name.key.as_str()).collect();
     assert_eq!((keys, found.total), (vec!["a", "b"], 2));
 }
@@ -25,8 +26,13 @@ fn pages_join_to_the_whole_list() {
     let mut seen = Vec::new();
     loop {
         let page = PageRequest { limit: 3, after };
-        let wanted = task::TaskListRequest { run: None, states: vec![TaskState::Ready], label: None, page };
-        let found = task::list_tasks(&mut desk.session, &wanted).unwrap();
+        let wanted = orch_query::task::TaskListRequest {
+            run: None,
+            states: vec![TaskState::Ready],
+            label: None,
+            page,
+        };
+        let found = orch_query::task::list_tasks(&mut desk.session, &wanted).unwrap();
         assert_eq!(found.total, 7);
         seen.extend(found.items.iter().map(|shown| shown.task.name.key.to_string()));
         after = found.next;

@@ -19,8 +19,8 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
-use orch_scheduler::perform::check_cache::CheckReuse;
 use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
+use orch_workspace::check_cache::CheckReuse;
 
 use super::config::SessionOpener;
 use super::snapshot::RunSnapshot;

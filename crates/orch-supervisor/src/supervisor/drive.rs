@@ -9,9 +9,9 @@ use orch_core::operation_failure::{self, FailedOperation};
 use orch_core::run::{Run, RunOutcome, RunState};
 use orch_core::task::TaskState;
 use orch_inbox::{Error, Session, failure, liveness};
-use orch_scheduler::blocked::list_stuck_operations;
-use orch_scheduler::perform::check_cache::CheckReuse;
+use orch_query::blocked::list_stuck_operations;
 use orch_store::table::worker::LiveWorker;
+use orch_workspace::check_cache::CheckReuse;
 
 use super::background::BackgroundWork;
 use super::budget_watch::BudgetWatch;

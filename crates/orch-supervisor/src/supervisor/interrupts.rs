@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use orch_inbox::{Error, Session, liveness};
-use orch_scheduler::ps;
+use orch_query::ps;
 use orch_store::table::worker::LiveWorker;
 
 use super::scope::DriveScope;

@@ -248,12 +248,12 @@ mod tests {
     use orch_core::worker::Worker;
     use orch_process::{ProcessIdentity, host_id};
     use orch_profile::ProfileRegistry;
-    use orch_scheduler::perform::check_cache::CheckReuse;
     use orch_store::TxEnd;
     use orch_store::driver::WriteDurability;
     use orch_store::table::worker;
     use orch_testkit::TestSession;
     use orch_testkit::test_session::{default_policy, parse_slug};
+    use orch_workspace::check_cache::CheckReuse;
 
     use super::super::config::ListenerResponse;
     use super::super::reaper::reap_orphaned_workers;

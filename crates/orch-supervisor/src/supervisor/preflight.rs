@@ -11,9 +11,9 @@ use orch_inbox::{Error, Session};
 use orch_process::disk;
 use orch_process::limit::DISK_FLOOR_BYTES;
 use orch_profile::ProfileReference;
-use orch_scheduler::doctor::FindingSeverity;
+use orch_query::doctor::FindingSeverity;
 use orch_scheduler::lookup;
-use orch_scheduler::perform::checks::{self, CheckSubject};
+use orch_workspace::checks::{self, CheckSubject};
 
 /// The result of one check.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use orch_core::thread::{Thread, ThreadKind, ThreadState};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Receipt, Response, Session};
 use orch_inbox::{ask, cancel, claim, close, list, progress, release, renew, reply, send, show};
+use orch_query::{blocked, status, wait};
 use orch_scheduler::{
-    TaskOverview, TaskSelector, answer, blocked, dep, dispatch, plan, ready, recall, reconcile, run, status,
-    task, tell, wait,
+    TaskOverview, TaskSelector, answer, dep, dispatch, plan, ready, recall, reconcile, run, task, tell,
 };
 
 use super::action::{NamedTask, PresentedToken, RUNS, ReadQuery, SimulatedAction};
@@ -397,7 +397,7 @@ impl ProductDriver<'_> {
     fn perform_query(&mut self, look: ReadQuery) -> Result<ActionOutcome, String> {
         let session = &mut *self.session;
         let looked = match look {
-            ReadQuery::Task(task) => task::show_task(session, &task_ref(task)).map(|_| ()),
+            ReadQuery::Task(task) => orch_query::task::show_task(session, &task_ref(task)).map(|_| ()),
             ReadQuery::Status(run) => {
                 status::load_overview(session, Some(&parse_slug(RUNS[run]))).map(|_| ())
             }

@@ -14,7 +14,7 @@ use orch_core::event::EventKind;
 use orch_core::id::Slug;
 use orch_core::shell;
 use orch_profile::ProfileReference;
-use orch_scheduler::ps::stop_all_workers;
+use orch_query::ps::stop_all_workers;
 use orch_scheduler::run::{RunAction, change_run};
 use orch_store::StoreLocation;
 

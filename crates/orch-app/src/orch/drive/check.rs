@@ -2,7 +2,7 @@
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingView};
 use orch_core::shell;
-use orch_scheduler::doctor::{FindingSeverity, diagnose_store};
+use orch_query::doctor::{FindingSeverity, diagnose_store};
 use orch_supervisor::supervisor::preflight::{self, PreflightFinding};
 
 use super::DriveSetup;

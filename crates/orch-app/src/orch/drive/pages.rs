@@ -7,7 +7,7 @@ use orch_contract::orch::drive::DriveView;
 use orch_contract::orch::status::ClashView;
 use orch_core::id::Slug;
 use orch_inbox::Session;
-use orch_scheduler::ps;
+use orch_query::ps;
 
 use crate::orch::ps::worker_view;
 use crate::orch::status::{load_status, load_status_without_clashes};

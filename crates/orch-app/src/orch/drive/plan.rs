@@ -14,8 +14,8 @@ use orch_inbox::Response;
 use orch_scheduler::plan::{TaskPlan, add_plan};
 use orch_scheduler::rm::remove_run;
 use orch_scheduler::run::{NewRun, create_run, show_run};
-use orch_scheduler::run_location::{BRANCH_PREFIX, RunLocation};
 use orch_store::page::PageRequest;
+use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 
 use crate::app::App;
 use crate::error::AppError;

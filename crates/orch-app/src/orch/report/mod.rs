@@ -4,7 +4,7 @@ mod markdown;
 
 use orch_contract::store::DocumentResponse;
 use orch_core::id::Slug;
-use orch_scheduler::report::load_report;
+use orch_query::report::load_report;
 use serde::Serialize;
 
 use crate::app::App;

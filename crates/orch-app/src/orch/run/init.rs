@@ -8,14 +8,14 @@ use orch_core::id::Slug;
 use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy};
 use orch_inbox::Response;
 use orch_scheduler::run::{CreatedRun, NewRun, create_run};
-use orch_scheduler::run_location::RunLocation;
+use orch_workspace::run_location::RunLocation;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::error::{AppError, RetryAdvice};
 use crate::request::{Answer, Request, RequestKey, change_in_session, serialize_path};
 
-pub use orch_scheduler::run_location::BRANCH_PREFIX;
+pub use orch_workspace::run_location::BRANCH_PREFIX;
 
 /// Creates a run, and the store when there is none.
 #[derive(Debug, Serialize)]

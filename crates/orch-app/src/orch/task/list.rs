@@ -3,7 +3,7 @@
 use orch_contract::orch::task::TaskListResponse;
 use orch_core::id::Slug;
 use orch_core::task::TaskState;
-use orch_scheduler::task::{TaskListRequest, list_tasks};
+use orch_query::task::{TaskListRequest, list_tasks};
 use serde::Serialize;
 
 use crate::app::App;

@@ -1,8 +1,8 @@
 //! `orch task show`: a task with everything known of it.
 
 use orch_contract::orch::task::TaskShowResponse;
+use orch_query::task::show_task;
 use orch_scheduler::TaskSelector;
-use orch_scheduler::task::show_task;
 use serde::Serialize;
 
 use crate::app::App;

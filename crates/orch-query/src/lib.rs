@@ -1,0 +1,22 @@
+//! What the scheduler tells: the operations that only read, one per file.
+//!
+//! They see the store as if it had just been reconciled, and change nothing else.
+
+pub mod agents;
+pub mod blocked;
+pub mod brief;
+pub mod clashes;
+pub mod diff;
+pub mod doctor;
+pub mod events;
+pub(crate) mod failed_operations;
+pub mod graph;
+pub mod log;
+pub mod ps;
+pub mod report;
+pub(crate) mod repository_health;
+pub mod status;
+pub mod task;
+pub mod timeline;
+pub mod wait;
+pub mod why;

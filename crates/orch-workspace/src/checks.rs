@@ -1,0 +1,323 @@
+//! Running checks on a commit, one after the other, each with a log of its own.
+//!
+//! [`run_checks`] is the one entry: every check runs in a checkout that the tool made, never in a worker's worktree.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use orch_core::check::{
+    CheckKey, CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict, KnownCheck, judge_checks,
+};
+use orch_core::id::{AttemptId, AttemptName, CommitHash};
+use orch_core::limit;
+use orch_core::refusal::FailedCheck;
+use orch_core::run::Run;
+use orch_core::time::TimeSpan;
+use orch_store::Transaction;
+use orch_store::table::{check_result, check_run};
+
+use crate::check_tree::{CheckTree, check_tag};
+use crate::run_repository::open_repository;
+use orch_inbox::{Error, Session};
+use orch_process::limit::CHECK_GRACE;
+use orch_process::{CheckCommand, CheckOutcome, EnvironmentVariables, run_check};
+
+/// How large the log of one check may become.
+const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// The exit statuses of a shell whose command was ended by SIGHUP, SIGINT, SIGKILL or SIGTERM.
+const DOUBTFUL_STATUSES: [i32; 4] = [129, 130, 137, 143];
+
+/// A check that is to run.
+#[derive(Clone, Debug)]
+pub struct CheckSpec {
+    /// Who asked for it.
+    pub source: CheckSource,
+    /// The command, for `sh -c`.
+    pub command: String,
+}
+
+/// The commit that checks run on, with the run and the attempt that they judge.
+#[derive(Clone, Debug)]
+pub struct CheckSubject<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The attempt, where the checks judge one.
+    pub attempt: Option<(AttemptId, &'a AttemptName)>,
+    /// A small number from which checks derive ports and database names.
+    pub slot: u32,
+    /// When in an attempt's life they run.
+    pub stage: CheckStage,
+    /// The commit.
+    pub commit: &'a CommitHash,
+}
+
+/// A check that has run.
+pub struct RanCheck {
+    /// Its result.
+    pub check: CheckRun,
+    /// The tail of its output.
+    pub tail: String,
+    /// Whether a signal ended it, or a process of it, that may have come from outside.
+    pub is_doubtful: bool,
+}
+
+/// The results of several checks.
+#[derive(Clone, Debug, Default)]
+pub struct CheckReport {
+    /// The result of each check.
+    pub checks: Vec<CheckRun>,
+    /// The tail of the output of the first check that did not pass.
+    pub tail: Option<String>,
+    /// What was found out for the keys of the checks.
+    pub results: Vec<KnownResult>,
+    /// The attempt whose checks failed before on what this report has again, where that was found.
+    pub unchanged_since: Option<Option<AttemptName>>,
+}
+
+/// A result that is known for the key of a check from now on.
+#[derive(Clone, Debug)]
+pub struct KnownResult {
+    /// The key.
+    pub key: CheckKey,
+    /// The result.
+    pub known: KnownCheck,
+}
+
+/// Which run of which check of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckTurn {
+    /// The place of the check in the series.
+    pub index: usize,
+    /// How often it ran before.
+    pub run: usize,
+}
+
+impl CheckReport {
+    /// Judges all of them together.
+    pub fn verdict(&self) -> ChecksVerdict {
+        judge_checks(self.checks.iter().map(|check| check.state))
+    }
+
+    /// The checks that did not pass.
+    pub fn failed_checks(&self) -> Vec<FailedCheck> {
+        self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed_check).collect()
+    }
+
+    /// The checks that did not pass, in sentences.
+    pub fn failure_summary(&self) -> String {
+        let sentences: Vec<String> = self.failed_checks().iter().map(ToString::to_string).collect();
+        sentences.join(" ")
+    }
+
+    /// Records the result of each check, and makes it known for its key.
+    pub fn save(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        for check in &self.checks {
+            check_run::insert(tx, check)?;
+        }
+        let Some(first) = self.checks.first() else { return Ok(()) };
+        for KnownResult { key, known } in &self.results {
+            check_result::save(tx, first.run, first.attempt, key, known)?;
+        }
+        Ok(())
+    }
+
+    /// The sentence on a report that has again what failed before; empty for any other.
+    pub fn unchanged_sentence(&self) -> String {
+        match &self.unchanged_since {
+            None => String::new(),
+            Some(Some(attempt)) => {
+                format!("The report is unchanged: these checks failed on it for {attempt}. ")
+            }
+            Some(None) => "The report is unchanged: these checks failed on it before. ".to_owned(),
+        }
+    }
+}
+
+/// Converts a check that did not pass to the form that refusals have.
+pub fn failed_check(check: &CheckRun) -> FailedCheck {
+    FailedCheck {
+        stage: check.stage,
+        command: check.command.clone(),
+        state: check.state,
+        exit_status: check.exit_status,
+        message: check.message.clone(),
+        log: check.log.clone(),
+    }
+}
+
+/// Runs the checks on the subject's commit, in a clean checkout of it.
+/// All of them run, so that the next attempt sees every failure; only one that cannot start ends the series, because then nothing is known.
+pub fn run_checks(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    specs: &[CheckSpec],
+) -> Result<CheckReport, Error> {
+    if specs.is_empty() {
+        return Ok(CheckReport::default());
+    }
+    let repository = open_repository(session, subject.run)?;
+    let mut report = CheckReport::default();
+    let mut tree = CheckTree::acquire(session, &repository, subject)?;
+    for (index, spec) in specs.iter().enumerate() {
+        let RanCheck { check, tail, .. } = tree.run(session, subject, spec, CheckTurn { index, run: 0 })?;
+        let passed = check.state == CheckState::Passed;
+        let unknown = matches!(check.state, CheckState::TimedOut | CheckState::CouldNotStart);
+        report.checks.push(check);
+        if !passed && report.tail.is_none() {
+            report.tail = Some(tail);
+        }
+        if unknown {
+            break;
+        }
+    }
+    tree.release(subject.run)?;
+    Ok(report)
+}
+
+/// Runs the setup command of a worktree.
+pub fn run_setup_in(session: &Session, subject: &CheckSubject<'_>, folder: &Path, command: &str) -> RanCheck {
+    let spec = CheckSpec { source: CheckSource::Setup, command: command.to_owned() };
+    run_check_in(session, subject, folder, &spec, CheckTurn { index: 0, run: 0 })
+}
+
+/// Runs a command in a folder that is ready for it.
+pub fn run_check_in(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    folder: &Path,
+    spec: &CheckSpec,
+    turn: CheckTurn,
+) -> RanCheck {
+    let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
+    let stage = subject.stage.name();
+    let name = match (spec.source, turn) {
+        (CheckSource::Setup, _) => format!("{stage}-setup.log"),
+        (CheckSource::Run | CheckSource::Task | CheckSource::Tool, CheckTurn { index, run: 0 }) => {
+            format!("{stage}-{}.log", index + 1)
+        }
+        (CheckSource::Run | CheckSource::Task | CheckSource::Tool, CheckTurn { index, run }) => {
+            format!("{stage}-{}.{}.log", index + 1, run + 1)
+        }
+    };
+    let log = logs.join(name);
+    let environment = check_environment(session, subject);
+    let limit = Duration::from_millis(u64::try_from(subject.run.rules.check_limit.0).unwrap_or(0));
+    let ran = run_check(&CheckCommand {
+        command: &spec.command,
+        folder,
+        environment: &environment,
+        tag: check_tag(&folder.display().to_string()),
+        limit,
+        grace: CHECK_GRACE,
+        log: &log,
+        log_bytes_max: LOG_BYTES_MAX,
+        stop: None,
+    });
+    let (state, exit_status, message) = describe_outcome(&ran.outcome);
+    // A failed setup says nothing about the commit.
+    let state = match (spec.source, state) {
+        (CheckSource::Setup, CheckState::Failed | CheckState::TimedOut) => CheckState::CouldNotStart,
+        (_, state) => state,
+    };
+    let message = message.or_else(|| {
+        (spec.source == CheckSource::Setup && state == CheckState::CouldNotStart)
+            .then(|| format!("the setup exited with status {}", exit_status.unwrap_or(-1)))
+    });
+    let check = CheckRun {
+        run: subject.run.id,
+        attempt: subject.attempt.map(|(id, _)| id),
+        stage: subject.stage,
+        source: spec.source,
+        command: spec.command.clone(),
+        commit: subject.commit.clone(),
+        tree: None,
+        reused: false,
+        flaky: false,
+        state,
+        exit_status,
+        message,
+        duration: TimeSpan(i64::try_from(ran.duration_ms).unwrap_or(i64::MAX)),
+        log: Some(log.display().to_string()),
+        at: session.clock_now(),
+    };
+    RanCheck { check, tail: output_tail(&ran.tail), is_doubtful: is_doubtful(&ran.outcome) }
+}
+
+/// The state of a check that ended in this way, with its exit status, or what ended it.
+fn describe_outcome(outcome: &CheckOutcome) -> (CheckState, Option<i32>, Option<String>) {
+    match outcome {
+        CheckOutcome::Exited(0) => (CheckState::Passed, Some(0), None),
+        CheckOutcome::Exited(status) => (CheckState::Failed, Some(*status), None),
+        CheckOutcome::Signalled { signal, .. } => {
+            (CheckState::Failed, None, Some(format!("was ended by signal {signal}")))
+        }
+        CheckOutcome::TimedOut => (CheckState::TimedOut, None, None),
+        CheckOutcome::Interrupted => (CheckState::CouldNotStart, None, Some("it was interrupted".to_owned())),
+        CheckOutcome::CouldNotStart(fault) => (CheckState::CouldNotStart, None, Some(fault.to_string())),
+    }
+}
+
+/// Whether a signal ended a check, or a process of it, that may have come from outside.
+fn is_doubtful(outcome: &CheckOutcome) -> bool {
+    match outcome {
+        CheckOutcome::Exited(status) => DOUBTFUL_STATUSES.contains(status),
+        CheckOutcome::Signalled { is_own, .. } => !is_own,
+        CheckOutcome::TimedOut | CheckOutcome::Interrupted | CheckOutcome::CouldNotStart(_) => false,
+    }
+}
+
+/// The tail of an output, within the bound, cut between characters.
+fn output_tail(tail: &str) -> String {
+    let from = tail.len().saturating_sub(limit::LOG_TAIL_BYTES);
+    let from = (from..=tail.len()).find(|from| tail.is_char_boundary(*from)).unwrap_or(tail.len());
+    tail[from..].trim_end().to_owned()
+}
+
+/// The environment of a check: the one of this process, without the variables by which a worker knows its work.
+pub fn check_environment(session: &Session, subject: &CheckSubject<'_>) -> EnvironmentVariables {
+    let environment = session.world().environment().clone();
+    let environment = environment.without_prefix("ORCH_").without_prefix("INBOX_");
+    let environment = environment
+        .with_variable("ORCH_RUN", subject.run.name.as_str())
+        .with_variable("ORCH_SLOT", subject.slot.to_string())
+        .with_variable("ORCH_STAGE", subject.stage.name());
+    match subject.attempt {
+        Some((_, name)) => environment
+            .with_variable("ORCH_TASK", name.task.to_string())
+            .with_variable("ORCH_ATTEMPT", name.to_string()),
+        None => environment,
+    }
+}
+
+/// The folder for the logs of a run's checks, or of one attempt's.
+pub fn log_folder(session: &Session, run: &Run, attempt: Option<&AttemptName>) -> PathBuf {
+    let folder = session.store_folder().join("logs").join(run.name.as_str());
+    match attempt {
+        Some(name) => folder.join(format!("{}.{}", name.task.key, name.number)),
+        None => folder,
+    }
+}
+
+/// The checks of a run and a task, the run's first.
+pub fn check_specs(run_verify: &[String], task_verify: &[String]) -> Vec<CheckSpec> {
+    let spec = |source| move |command: &String| CheckSpec { source, command: command.clone() };
+    run_verify
+        .iter()
+        .map(spec(CheckSource::Run))
+        .chain(task_verify.iter().map(spec(CheckSource::Task)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_cut_between_characters() {
+        assert_eq!(output_tail("short\n"), "short");
+        let long = "é".repeat(limit::LOG_TAIL_BYTES);
+        let end = output_tail(&format!("x{long}"));
+        assert_eq!(end, "é".repeat(limit::LOG_TAIL_BYTES / 2));
+    }
+}

@@ -1,0 +1,17 @@
+//! The folders of a run on disk: its repository and branch, the worktrees of its attempts, and the check trees in which its checks run.
+//!
+//! Nothing here decides about tasks: the callers do, with what these functions return, and record it.
+
+pub mod branch_protection;
+pub mod check_cache;
+pub mod check_key;
+pub mod check_tree;
+pub mod checks;
+pub mod commit_trailers;
+pub mod disk_space;
+pub mod git_locks;
+pub mod orphans;
+pub mod run_location;
+pub mod run_repository;
+pub mod tracked_branch;
+pub mod worktree_pool;
