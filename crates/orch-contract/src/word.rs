@@ -8,6 +8,7 @@ use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, Flaky
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
+use orch_core::path_risk::PathRisk;
 use orch_core::run::{
     BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus,
 };
@@ -96,6 +97,7 @@ worded! {
     MessageKind as "MessageKind" of MessageKind::ALL;
     RunOutcome as "RunOutcome" of RunOutcome::ALL;
     BranchMovePolicy as "BranchMovePolicy" of BranchMovePolicy::ALL;
+    PathRisk as "PathRisk" of PathRisk::ALL;
     PauseReason as "PauseReason" of PauseReason::ALL;
     RunStatus as "RunState" of RunStatus::ALL;
     TaskState as "TaskState" of TaskState::ALL;

@@ -24,6 +24,7 @@ pub mod lease;
 pub mod limit;
 pub mod message;
 pub mod operation_failure;
+pub mod path_risk;
 pub mod placement;
 pub mod reconcile;
 pub mod refusal;

@@ -15,6 +15,7 @@ pub mod log;
 pub mod ps;
 pub mod report;
 pub(crate) mod repository_health;
+pub mod review;
 pub mod status;
 pub mod task;
 pub mod timeline;

@@ -44,6 +44,8 @@ pub struct RunReport {
     pub questions: BoundedList<AskedQuestion>,
     /// The failures of the tool itself.
     pub faults: BoundedList<NotableEvent>,
+    /// The commits of others on the run's branch.
+    pub advances: BoundedList<BranchAdvance>,
     /// How many worktrees exist.
     pub worktrees: usize,
 }
@@ -63,6 +65,17 @@ pub struct LandingRecord {
     pub by: Option<Slug>,
     /// When.
     pub at: Time,
+}
+
+/// Commits of others by which the run's branch advanced.
+#[derive(Clone, Debug)]
+pub struct BranchAdvance {
+    /// The commit of the branch after them.
+    pub to: String,
+    /// How many commits.
+    pub commits: u64,
+    /// Their authors.
+    pub authors: Vec<String>,
 }
 
 /// An event with its reason.
@@ -100,21 +113,27 @@ pub struct AskedQuestion {
 pub fn load_report(session: &mut Session, run: Option<&Slug>) -> Result<RunReport, Error> {
     read_fresh(session, |tx, _| {
         let run = lookup::find_run(tx, run)?;
-        let history = RunHistory::load(tx, run.id)?;
-        let tasks = OutcomeLists::load(tx, run.id)?;
-        Ok(RunReport {
-            landings: history.landings,
-            has_unlanded: history.merged_since_landing > 0,
-            overridden: history.overridden,
-            refused: history.refused,
-            questions: history.questions,
-            faults: history.faults,
-            done: tasks.done,
-            left: tasks.left,
-            unchecked: tasks.unchecked,
-            worktrees: worktree::list_not_removed(tx, run.id)?.len(),
-            run,
-        })
+        report_on(tx, run)
+    })
+}
+
+/// Loads the report of a run in a transaction.
+pub(crate) fn report_on(tx: &mut Transaction<'_>, run: Run) -> Result<RunReport, Error> {
+    let history = RunHistory::load(tx, run.id)?;
+    let tasks = OutcomeLists::load(tx, run.id)?;
+    Ok(RunReport {
+        landings: history.landings,
+        has_unlanded: history.merged_since_landing > 0,
+        overridden: history.overridden,
+        refused: history.refused,
+        questions: history.questions,
+        faults: history.faults,
+        advances: history.advances,
+        done: tasks.done,
+        left: tasks.left,
+        unchecked: tasks.unchecked,
+        worktrees: worktree::list_not_removed(tx, run.id)?.len(),
+        run,
     })
 }
 
@@ -170,6 +189,7 @@ struct RunHistory {
     refused: BoundedList<NotableEvent>,
     questions: BoundedList<AskedQuestion>,
     faults: BoundedList<NotableEvent>,
+    advances: BoundedList<BranchAdvance>,
     /// The index of each thread's open question; `None` if the list is full.
     open: BTreeMap<ThreadId, Option<usize>>,
 }
@@ -203,6 +223,7 @@ impl RunHistory {
                     self.faults.push(fault);
                 }
             }
+            EventKind::BranchAdvanced => self.advances.push(branch_advance(&event)),
             EventKind::Question => self.add_question(event),
             EventKind::Answered => self.record_answer(&event),
             EventKind::Released
@@ -255,6 +276,16 @@ impl RunHistory {
         let asked = self.questions.first.get_mut(index)?;
         asked.is_open = false;
         Some(asked)
+    }
+}
+
+fn branch_advance(event: &Event) -> BranchAdvance {
+    let data = event_data(event);
+    let authors = data["authors"].as_array().into_iter().flatten();
+    BranchAdvance {
+        to: text_field(&data, "to").unwrap_or_default(),
+        commits: data["total"].as_u64().unwrap_or_default(),
+        authors: authors.filter_map(|author| author.as_str().map(str::to_owned)).collect(),
     }
 }
 

@@ -227,6 +227,7 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
                     .as_deref()
                     .filter(|branch| is_plain_branch(branch))
                     .unwrap_or("BRANCH");
+                next.push(format!("orch review {name}"));
                 next.push(format!("orch land {name} --onto {onto}"));
             }
             next.push(format!("orch report {name}"));

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod reject;
 pub mod report;
 pub mod request;
+pub mod review;
 pub mod run;
 pub mod status;
 pub mod stop;

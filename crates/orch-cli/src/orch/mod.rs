@@ -30,6 +30,7 @@ mod reconcile;
 mod reject;
 mod report;
 mod request;
+mod review;
 mod run;
 mod status;
 mod stop;
@@ -102,6 +103,7 @@ enum OrchCommand {
     Land(land::LandArgs),
     Diff(diff::DiffArgs),
     Report(report::ReportArgs),
+    Review(review::ReviewArgs),
     Drive(Box<drive::DriveArgs>),
     Ps(ps::PsArgs),
     Stop(stop::StopArgs),
@@ -160,6 +162,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Land(args) => land::run(args, context),
             OrchCommand::Diff(args) => diff::run(args, context),
             OrchCommand::Report(args) => report::run(args, context),
+            OrchCommand::Review(args) => review::run(args, context),
             OrchCommand::Drive(args) => drive::run(*args, context),
             OrchCommand::Ps(args) => ps::run(args, context),
             OrchCommand::Stop(args) => stop::run(args, context),

@@ -20,6 +20,7 @@ pub mod meter;
 pub mod plan;
 pub mod reconcile;
 pub mod request;
+pub mod review;
 pub mod run;
 pub mod status;
 pub mod task;

@@ -10,7 +10,8 @@ use crate::envelope::Envelope;
 use crate::inbox;
 use crate::orch::{
     agents, blocked, brief, clean, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
-    judgement, land, log, meter, plan, reconcile, request, run, status, task, tell, timeline, why, worktree,
+    judgement, land, log, meter, plan, reconcile, request, review, run, status, task, tell, timeline, why,
+    worktree,
 };
 use crate::schema::{DEFINITIONS, SchemaResponse, SchemaSet, own_definitions_mut};
 use crate::store::{DocumentResponse, InitResponse};
@@ -36,6 +37,7 @@ pub fn orch_schemas() -> Map<String, Value> {
         derive_schema::<DocumentResponse>("orch completions"),
         derive_schema::<DocumentResponse>("orch prime"),
         derive_schema::<DocumentResponse>("orch report"),
+        derive_schema::<review::ReviewResponse>("orch review"),
         derive_schema::<demo::DemoLine>("orch demo"),
     ]);
     by_command(all)

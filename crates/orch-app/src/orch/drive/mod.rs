@@ -408,6 +408,7 @@ fn next_commands(driven: &DriveOutcome) -> Vec<String> {
         if driven.complete {
             if let Some(ground) = &run.ground {
                 let onto = ground.base_branch.as_deref().unwrap_or("BRANCH");
+                next.push(format!("orch review {}", run.name));
                 next.push(format!("orch land {} --onto {onto}", run.name));
             }
         } else {

@@ -222,7 +222,7 @@ fn question_line(one: &AskedQuestion) -> String {
 }
 
 /// Returns the next commands, the most useful first.
-fn next_commands(report: &RunReport) -> Vec<String> {
+pub(in crate::orch) fn next_commands(report: &RunReport) -> Vec<String> {
     let run = &report.run;
     let (name, counts) = (&run.name, &run.counts);
     let mut commands = Vec::new();
@@ -272,12 +272,12 @@ fn short_commit(commit: &str) -> &str {
 }
 
 /// Returns a name as a code span.
-fn code_span(name: &str) -> String {
+pub(in crate::orch) fn code_span(name: &str) -> String {
     format!("`{}`", escape_controls(name).replace('`', "'"))
 }
 
 /// Returns an untrusted text as one line without markup.
-fn escape_inline(text: &str) -> String {
+pub(in crate::orch) fn escape_inline(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown = String::with_capacity(line.len());
     for (index, character) in escape_controls(&line).chars().enumerate() {

@@ -1,6 +1,6 @@
 //! `orch report`: a report on a run, in Markdown.
 
-mod markdown;
+pub(super) mod markdown;
 
 use orch_contract::store::DocumentResponse;
 use orch_core::id::Slug;

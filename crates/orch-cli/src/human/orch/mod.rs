@@ -16,6 +16,7 @@ mod land;
 pub(crate) mod live;
 mod log;
 mod meter;
+mod review;
 mod run;
 mod state;
 mod status;

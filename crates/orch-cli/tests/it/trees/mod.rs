@@ -20,6 +20,7 @@ mod preparing;
 mod property;
 mod repeats;
 mod reports;
+mod reviewing;
 mod showing;
 mod states;
 mod unsaved;
