@@ -102,7 +102,7 @@ impl<'a> WorkerCrowd<'a> {
         run_command(&mut orch_command(
             programs,
             folder,
-            &["run", "init", "Many", "--name", "r", "--no-worktrees"],
+            &["run", "init", "Many", "--name", "r", "--no-worktrees", "--max-active", "1000"],
         ))?;
         let plan = plan.display().to_string();
         run_command(&mut orch_command(programs, folder, &["task", "add", "--file", &plan, "--run", "r"]))?;

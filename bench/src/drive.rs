@@ -152,7 +152,7 @@ fn time_drive(place: &Path) -> BenchResult<Duration> {
         run_command(&mut command)
     };
     let plan = plan.display().to_string();
-    orch(&["run", "init", "Short tasks", "--name", "r", "--no-worktrees"])?;
+    orch(&["run", "init", "Short tasks", "--name", "r", "--no-worktrees", "--max-active", "64"])?;
     let begin = Instant::now();
     orch(&["task", "add", "--file", &plan, "--run", "r"])?;
     let workers = AT_ONCE.to_string();

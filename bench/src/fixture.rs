@@ -86,6 +86,7 @@ pub(crate) fn make_run(session: &mut Session) -> BenchResult<()> {
         rules: AttemptRules::default(),
         budget: Budget::default(),
         place: None,
+        folder: std::env::temp_dir(),
     };
     run::create_run(session, None, &parse_slug("lead"), &new)?;
     Ok(())

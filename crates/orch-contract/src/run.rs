@@ -37,6 +37,9 @@ pub struct RunView {
     pub base: Option<RunBaseView>,
     /// Its branch; null for a run without worktrees.
     pub branch: Option<String>,
+    /// The folder that its workers share; null for a run with worktrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// The limit of live attempts; null is no limit.
     pub max_active: Option<u32>,
     /// The limit of failed attempts of a task.
@@ -212,6 +215,7 @@ impl RunView {
                 branch: ground.base_branch.clone(),
             }),
             branch: run.ground.as_ref().map(|ground| ground.branch.clone()),
+            folder: run.folder.clone(),
             max_active: policy.max_active,
             max_attempts: policy.max_attempts,
             retry_delay_ms: policy.retry_delay.0,

@@ -39,7 +39,9 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::NoFailedOperation { .. } => ErrorCode::TaskNotReady,
         TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => ErrorCode::AttemptNotFound,
         TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted => ErrorCode::StoreBusy,
-        TreeRefusal::NotSupported { .. } => ErrorCode::NotSupported,
+        TreeRefusal::NotSupported { .. } | TreeRefusal::ChecksWithoutWorktree { .. } => {
+            ErrorCode::NotSupported
+        }
     }
 }
 
@@ -53,6 +55,10 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
         TreeRefusal::BaseNotFound { revision: None } => "git rev-parse HEAD".to_owned(),
+        TreeRefusal::ChecksWithoutWorktree { unborn: Some(repository) } => {
+            let words = ["git", "-C", repository, "commit", "--allow-empty", "--message", "First commit"];
+            shell::join_words(words)
+        }
         TreeRefusal::BranchNotFound { .. } => "git branch --list".to_owned(),
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
@@ -98,6 +104,7 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::MergeConflict { .. }
         | TreeRefusal::HeldElsewhere { .. }
         | TreeRefusal::RequestAborted
+        | TreeRefusal::ChecksWithoutWorktree { unborn: None }
         | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::BranchMoved { run, .. } | TreeRefusal::NothingToAdopt { run, .. } => {
             format!("orch run repair {run} --restore")
@@ -183,6 +190,7 @@ fn release_commands(obstacle: &BranchObstacle) -> Vec<String> {
 pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
+        TreeRefusal::ChecksWithoutWorktree { unborn } => json!({"repository": unborn}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
             let next = dirty_worktree_commands(refusal, thread.is_some(), tree);

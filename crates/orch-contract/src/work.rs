@@ -22,6 +22,9 @@ pub struct WorkPayload {
     pub verify: Vec<String>,
     /// The attempt's worktree; null outside git.
     pub worktree: Option<WorkPayloadTree>,
+    /// The folder that all workers of the run share; null where the attempt has a worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// The questions and answers of earlier attempts, oldest first.
     pub answers: Vec<WorkPayloadAnswer>,
     /// The earlier attempts, oldest first.

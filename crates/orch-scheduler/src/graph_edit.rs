@@ -7,6 +7,7 @@ use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{Slug, TaskId, TaskName};
 use orch_core::refusal::Refusal;
 use orch_core::run::Run;
+use orch_core::run::decide::require_checkable;
 use orch_core::task::{NewTask, Task, TaskReadiness, TaskState, decide, dedupe_labels};
 use orch_store::Transaction;
 use orch_store::table::{dependency, task};
@@ -80,6 +81,7 @@ pub(crate) fn insert_task(
     new: &NewTask,
     placement: GraphPlacement,
 ) -> Result<TaskId, Error> {
+    require_checkable(run, &new.text.verify)?;
     let GraphPlacement { unmet, broken, rank } = placement;
     let state = placement.initial_state();
     let labels = dedupe_labels(&new.labels);

@@ -17,7 +17,7 @@ use crate::not_ready::explain_refusal;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::prepare::PreparingAttempt;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use crate::work_message;
+use crate::work_message::{self, WorkPlace};
 use orch_inbox::Error;
 use orch_inbox::send;
 
@@ -227,7 +227,8 @@ impl<'a> AttemptFactory<'a> {
 /// Sends the thread of an attempt without a worktree.
 fn send_thread(unit: &mut UnitOfWork<'_, '_>, parts: &AttemptParts<'_>) -> Result<Thread, Error> {
     let AttemptParts { run, task, text, judged_by, agent, id, name } = parts;
-    let work = work_message::write_work_message(unit.tx, task, text, judged_by, name, None)?;
+    let place = WorkPlace::SharedFolder(run.folder.as_deref());
+    let work = work_message::write_work_message(unit.tx, task, text, judged_by, name, place)?;
     let head = NewThread {
         kind: ThreadKind::Work,
         subject: task.title.clone(),

@@ -1,5 +1,7 @@
 //! `orch run init|list|show|edit|pause|resume|cancel`.
 
+use std::path::PathBuf;
+
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug, TaskId};
@@ -20,7 +22,7 @@ use crate::unit_of_work::UnitOfWork;
 use crate::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
-use orch_workspace::run_location::{GitBase, RunLocation};
+use orch_workspace::run_location::{GitBase, RunLocation, SharedFolder};
 
 /// The settings of a new run.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct NewRun {
     pub budget: Budget,
     /// The location of the base; `None` for a run without worktrees.
     pub place: Option<RunLocation>,
+    /// The folder in which the run is created.
+    pub folder: PathBuf,
 }
 
 /// A new run.
@@ -50,6 +54,8 @@ pub struct CreatedRun {
     pub run: Run,
     /// How many uncommitted files of the checkout are missing in the base.
     pub dirty: usize,
+    /// Whether it has no worktrees because the repository has no commit.
+    pub is_unborn: bool,
 }
 
 /// A change of a run's state by the lead.
@@ -98,10 +104,19 @@ pub fn create_run(
     if is_new && git_base.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
+    let shared = match is_new && git_base.is_none() {
+        true => Some(SharedFolder::find(session, &request.folder)?),
+        false => None,
+    };
+    if let Some(shared) = shared.as_ref().filter(|_| !request.rules.verify.is_empty()) {
+        let unborn = shared.unborn_repository().filter(|_| request.place.is_some());
+        return Err(TreeRefusal::ChecksWithoutWorktree { unborn }.into());
+    }
     let wanted = ResolvedRun {
         request,
         policy: Policy { done_when, ..request.policy.clone() },
         git_base: git_base.as_ref(),
+        folder: shared.as_ref().map(|shared| shared.path.display().to_string()),
         is_new,
     };
     loop {
@@ -118,13 +133,14 @@ pub fn create_run(
                     return Ok(RequestDecision::Pending(id.0));
                 }
                 let run = lookup::load_run(unit.tx, id)?;
-                Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0 }))
+                let is_unborn = shared.as_ref().is_some_and(|shared| shared.is_unborn);
+                Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0, is_unborn }))
             },
             |session, id| {
                 let id = RunId(id);
                 complete_effect(session, EffectKey::of_run(EffectKind::Branch, id))?;
                 let run = session.read(|tx, _| lookup::load_run(tx, id))?;
-                Ok(CreatedRun { run, dirty })
+                Ok(CreatedRun { run, dirty, is_unborn: false })
             },
         );
         match made {
@@ -140,13 +156,15 @@ struct ResolvedRun<'a> {
     request: &'a NewRun,
     policy: Policy,
     git_base: Option<&'a GitBase>,
+    /// The folder that its workers share, for a run without worktrees.
+    folder: Option<String>,
     /// Whether the request is new, so that anything was looked up.
     is_new: bool,
 }
 
 impl ResolvedRun<'_> {
     fn insert_run(&self, unit: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<RunId, Error> {
-        let Self { request, policy, git_base, is_new } = self;
+        let Self { request, policy, git_base, folder, is_new } = self;
         if !is_new {
             return Err(operation::request_aborted_elsewhere());
         }
@@ -155,7 +173,14 @@ impl ResolvedRun<'_> {
         }
         let ground = git_base.map(|git_base| git_base.run_git(name));
         let goal = request.goal.as_deref();
-        let new = run_table::NewRunRow { name, title: &request.title, goal, policy, ground: ground.as_ref() };
+        let new = run_table::NewRunRow {
+            name,
+            title: &request.title,
+            goal,
+            policy,
+            ground: ground.as_ref(),
+            folder: folder.as_deref(),
+        };
         let id = run_table::insert(unit.tx, new, unit.now)?;
         if request.rules != AttemptRules::default() || request.budget != Budget::default() {
             run_table::save_rules(unit.tx, id, &request.rules, &request.budget)?;

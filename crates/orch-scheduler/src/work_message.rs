@@ -26,6 +26,31 @@ pub struct WorkMessage {
     pub body: String,
 }
 
+/// Where an attempt is worked on.
+#[derive(Clone, Copy, Debug)]
+pub enum WorkPlace<'a> {
+    /// In a worktree of its own.
+    Worktree(&'a Worktree),
+    /// In the folder that all workers of the run share, if it is known.
+    SharedFolder(Option<&'a str>),
+}
+
+impl<'a> WorkPlace<'a> {
+    fn worktree(self) -> Option<&'a Worktree> {
+        match self {
+            Self::Worktree(tree) => Some(tree),
+            Self::SharedFolder(_) => None,
+        }
+    }
+
+    fn shared_folder(self) -> Option<String> {
+        match self {
+            Self::Worktree(_) => None,
+            Self::SharedFolder(folder) => folder.map(str::to_owned),
+        }
+    }
+}
+
 /// Writes the work message of a new attempt.
 pub fn write_work_message(
     tx: &mut Transaction<'_>,
@@ -33,7 +58,7 @@ pub fn write_work_message(
     text: &TaskText,
     judged_by: &AttemptText,
     name: &AttemptName,
-    tree: Option<&Worktree>,
+    place: WorkPlace<'_>,
 ) -> Result<WorkMessage, Error> {
     let mut attempts = match task.attempt {
         Some(_) if name.number > 1 => attempt::list_by_task(tx, task.id, limit::EARLIER_SHOWN + 1)?,
@@ -70,7 +95,8 @@ pub fn write_work_message(
         spec: text.spec.clone().filter(|spec| !spec.is_empty()),
         accept: text.accept.clone(),
         verify: judged_by.all_checks(),
-        worktree: tree.map(|tree| WorkPayloadTree {
+        folder: place.shared_folder(),
+        worktree: place.worktree().map(|tree| WorkPayloadTree {
             path: tree.path.clone(),
             branch: tree.branch.clone(),
             base_commit: tree.base.to_string(),

@@ -139,6 +139,7 @@ impl TestSession {
             rules: AttemptRules::default(),
             budget: Budget::default(),
             place: None,
+            folder: std::env::temp_dir(),
         };
         run_operation::create_run(&mut self.session, None, &self.lead, &new)
             .map(|made| expect_fresh(made).run)

@@ -130,6 +130,38 @@ impl GitBase {
     }
 }
 
+/// The folder that the workers of a run without worktrees share.
+#[derive(Clone, Debug)]
+pub struct SharedFolder {
+    /// The top of the repository's checkout, or the folder itself outside of any.
+    pub path: PathBuf,
+    /// Whether it is in a repository without a commit.
+    pub is_unborn: bool,
+}
+
+impl SharedFolder {
+    /// Finds the folder for a run that is created in a folder.
+    ///
+    /// # Errors
+    /// Git failed.
+    pub fn find(session: &Session, folder: &Path) -> Result<Self, Error> {
+        let plain = || Self { path: normalized_path(folder), is_unborn: false };
+        if !may_be_in_repository(folder) {
+            return Ok(plain());
+        }
+        let Ok(repository) = session.world().discover_repository(folder) else { return Ok(plain()) };
+        let is_unborn = matches!(repository.resolve_commit("HEAD"), Err(GitError::Unborn));
+        let path = repository.top_level().map_or_else(|| plain().path, Path::to_owned);
+        Ok(Self { path, is_unborn })
+    }
+
+    /// Returns the repository that has no commit, if it is in one.
+    #[must_use]
+    pub fn unborn_repository(&self) -> Option<String> {
+        self.is_unborn.then(|| self.path.display().to_string())
+    }
+}
+
 fn has_dot_git(folder: &Path) -> bool {
     folder.ancestors().any(has_own_dot_git)
 }

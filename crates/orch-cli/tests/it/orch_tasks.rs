@@ -5,7 +5,8 @@ use crate::test_environment::TestEnvironment;
 
 #[test]
 fn a_task_keeps_what_it_was_given() {
-    let place = TestEnvironment::with_run("r");
+    let place = TestEnvironment::with_repository();
+    place.begin_run("r", &[]);
     place.add_task("base", &[]);
     let spec = "Line `one`\n$HOME \"two\"\n";
     let arguments = ["task", "add", "-t", "--key", "k", "--spec", "-", "--priority", "0", "--after", "base"];

@@ -33,6 +33,7 @@ fn brief_facts(thread: ThreadId, inbox: &str, orch: &str) -> BriefFacts {
         accept: Vec::new(),
         verify: Vec::new(),
         worktree: None,
+        folder: None,
         inbox: PathBuf::from(inbox),
         orch: PathBuf::from(orch),
         resumable: true,

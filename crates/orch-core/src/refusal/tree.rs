@@ -152,6 +152,11 @@ pub enum TreeRefusal {
         /// The requested revision; `None` when none was given.
         revision: Option<String>,
     },
+    /// Checks are defined for a run that has no worktrees to run them in.
+    ChecksWithoutWorktree {
+        /// The repository without a commit in which the run would have worktrees if it had one.
+        unborn: Option<String>,
+    },
     /// The branch does not exist.
     BranchNotFound {
         /// The name.
@@ -389,6 +394,12 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         }
         TreeRefusal::RequestAborted => {
             "Another process was performing this request and aborted it; try again.".to_owned()
+        }
+        TreeRefusal::ChecksWithoutWorktree { unborn: Some(repository) } => {
+            format!("Checks run in worktrees, and a run has none as long as {repository} has no commit.")
+        }
+        TreeRefusal::ChecksWithoutWorktree { unborn: None } => {
+            "Checks run in worktrees, and this run has none.".to_owned()
         }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
     }

@@ -125,6 +125,7 @@ pub fn edit_run(run: &Run, edit: &RunEdit, now: Time) -> Result<Run, Refusal> {
     if run.state.status() == RunStatus::Cancelled {
         return Err(run_not_open(run));
     }
+    require_checkable(run, edit.verify.as_deref().unwrap_or_default())?;
     let mut changed = Run { updated_at: now, ..run.clone() };
     if let Some(title) = &edit.title {
         changed.title.clone_from(title);
@@ -196,6 +197,17 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
 /// The run is cancelled.
 pub fn require_not_cancelled(run: &Run) -> Result<(), Refusal> {
     check_transition(run, RunEvent::Reopen)
+}
+
+/// Checks that checks of a run, or of a task in it, can run.
+///
+/// # Errors
+/// `ChecksWithoutWorktree`: there are checks, and the run has no worktrees.
+pub fn require_checkable(run: &Run, verify: &[String]) -> Result<(), Refusal> {
+    match run.ground {
+        None if !verify.is_empty() => Err(TreeRefusal::ChecksWithoutWorktree { unborn: None }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that the run's branch may land: the run is complete, or a partial landing was requested.

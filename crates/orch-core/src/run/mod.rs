@@ -188,6 +188,8 @@ pub struct Run {
     pub spent: ResourceUsage,
     /// Its repository, base and branch; `None` for a run without worktrees.
     pub ground: Option<RunGit>,
+    /// The folder in which its workers are started; `None` with worktrees, and for runs of older versions.
+    pub folder: Option<String>,
     /// The number of consecutive faults of orch itself.
     pub faults: u32,
     /// The number of its tasks by state.

@@ -70,6 +70,7 @@ fn run(state: RunState) -> Run {
         budget: Budget::default(),
         spent: ResourceUsage::default(),
         ground: None,
+        folder: None,
         faults: 0,
         landing: None,
         counts: TaskCounts::default(),

@@ -25,6 +25,8 @@ pub struct BriefFacts {
     pub verify: Vec<String>,
     /// The attempt's worktree; `None` outside git.
     pub worktree: Option<BriefWorktree>,
+    /// The folder that all workers of the run share, where the attempt has no worktree.
+    pub folder: Option<PathBuf>,
     /// The absolute path of the program `inbox`.
     pub inbox: PathBuf,
     /// The absolute path of the program `orch`.

@@ -19,6 +19,7 @@ pub(super) fn sample_facts() -> BriefFacts {
         spec_bytes_max: usize::MAX,
         accept: vec!["It is good.".to_owned()],
         verify: vec!["true".to_owned()],
+        folder: None,
         worktree: Some(BriefWorktree {
             path: PathBuf::from("/worktree"),
             branch: "orch/run/task.2".to_owned(),

@@ -228,6 +228,7 @@ fn template_variables(trimmed: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Va
         accept => &trimmed.accept,
         verify => &trimmed.verify,
         worktree,
+        folder => facts.folder.as_ref().map(|folder| folder.display().to_string()),
         inbox,
         orch,
         variables => [variables::AGENT, variables::THREAD, variables::LEASE, variables::STORE],

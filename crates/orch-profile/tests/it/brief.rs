@@ -32,6 +32,7 @@ fn first_attempt_facts() -> BriefFacts {
         accept: Vec::new(),
         verify: Vec::new(),
         worktree: None,
+        folder: None,
         inbox: PathBuf::from("/opt/orch/bin/inbox"),
         orch: PathBuf::from("/opt/orch/bin/orch"),
         resumable: false,

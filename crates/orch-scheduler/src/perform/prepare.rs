@@ -23,6 +23,7 @@ use crate::perform::clear;
 use crate::perform::effect_lease::{EffectLease, complete_by};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
+use crate::work_message::WorkPlace;
 use crate::{lookup, work_message};
 use orch_git::{CheckoutTarget, CommitId, GitError, RefName, Repository, WorktreeSpec};
 use orch_inbox::send;
@@ -284,7 +285,14 @@ fn send_work(
     tree: &Worktree,
 ) -> Result<Thread, Error> {
     let PreparingAttempt { task, text, attempt, judged_by, .. } = preparing;
-    let work = work_message::write_work_message(unit.tx, task, text, judged_by, &attempt.name, Some(tree))?;
+    let work = work_message::write_work_message(
+        unit.tx,
+        task,
+        text,
+        judged_by,
+        &attempt.name,
+        WorkPlace::Worktree(tree),
+    )?;
     let run = unit.load_run(attempt.run)?;
     let (policy, is_paused) = (run.policy.clone(), run.state.status() == RunStatus::Paused);
     let head = NewThread {

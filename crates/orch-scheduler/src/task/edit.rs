@@ -2,6 +2,7 @@
 
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::Slug;
+use orch_core::run::decide::{require_checkable, require_not_cancelled};
 use orch_core::task::{Task, TaskEdit, TaskState, decide};
 use orch_store::table::{task as task_table, thread};
 
@@ -34,7 +35,9 @@ pub(crate) fn apply_task_edit(
     before: &Task,
     edit: &TaskEdit,
 ) -> Result<Task, Error> {
-    orch_core::run::decide::require_not_cancelled(unit.load_run(before.run)?)?;
+    let run = unit.load_run(before.run)?;
+    require_not_cancelled(run)?;
+    require_checkable(run, edit.verify.as_deref().unwrap_or_default())?;
     let after = decide::edit_task(before, edit, unit.now)?;
     task_table::save_head(unit.tx, before, &after)?;
     if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() {

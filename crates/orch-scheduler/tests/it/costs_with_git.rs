@@ -40,6 +40,7 @@ impl TreeSession {
                 ..AttemptRules::default()
             },
             budget: Budget::default(),
+            folder: std::env::temp_dir(),
             place: Some(RunLocation {
                 folder: repo.repository_path(),
                 base: None,

@@ -28,7 +28,7 @@ macro_rules! select {
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
             check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
-            branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing FROM run ",
+            branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder FROM run ",
             $rest
         )
     };
@@ -38,8 +38,8 @@ statements! {
     const INSERT = "INSERT INTO run (name, title, goal, state, done_when, max_active, max_attempts, retry_delay_ms,
         lease_ms, answer_after_ms, keys_made, waiting, ready, dispatched, running, blocked, reported, done, failed, skipped,
         cancelled, created_at, updated_at, repository, base_commit, base_branch, branch, branch_prefix, worktree_root, baseline,
-        branch_tip)
-        VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        branch_tip, folder)
+        VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         RETURNING id";
     const SAVE = "UPDATE run SET title = $2, goal = $3, state = $4, outcome = $5, pause_reason = $6, pause_message = $7,
         paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
@@ -116,6 +116,7 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
         ground: git_from_row(row)?,
         faults: count_column(row, 44)?,
         landing: row.text_or_null(63)?.and_then(|text| landing_from_text(&text)),
+        folder: row.text_or_null(64)?,
         counts,
         keys_made: count_column(row, 16)?,
         created_at: time_column(row, 17)?,
@@ -166,12 +167,14 @@ pub struct NewRunRow<'a> {
     pub policy: &'a Policy,
     /// Its repository, base and branch.
     pub ground: Option<&'a RunGit>,
+    /// The folder in which its workers are started, if it has no worktrees.
+    pub folder: Option<&'a str>,
 }
 
 /// Inserts a run.
 pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result<RunId, Fault> {
     let (policy, ground) = (new.policy, new.ground);
-    let values: [SqlParameter<'_>; 18] = [
+    let values: [SqlParameter<'_>; 19] = [
         new.name.as_str().into(),
         new.title.into(),
         new.goal.into(),
@@ -190,6 +193,7 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewRunRow<'_>, now: Time) -> Result
         ground.map(|ground| ground.root.as_str()).into(),
         ground.map(|ground| ground.baseline.name()).into(),
         ground.map(|ground| ground.tip.as_str()).into(),
+        new.folder.into(),
     ];
     tx.query_number(INSERT, &values).map(RunId)
 }

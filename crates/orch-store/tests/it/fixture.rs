@@ -50,6 +50,7 @@ pub(crate) fn new_run(tx: &mut Transaction<'_>, name: &str) -> Result<Run, Fault
         goal: Some("To be done."),
         policy: &test_policy(),
         ground: None,
+        folder: None,
     };
     let id = run::insert(tx, new, NOW)?;
     Ok(run::load(tx, id)?.unwrap())

@@ -122,7 +122,14 @@ fn run_git_is_kept(store: &mut Store) {
     let name = test_slug("third");
     let (policy, text) =
         (test_policy(), |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect());
-    let new = run::NewRunRow { name: &name, title: "T", goal: None, policy: &policy, ground: Some(&ground) };
+    let new = run::NewRunRow {
+        name: &name,
+        title: "T",
+        goal: None,
+        policy: &policy,
+        ground: Some(&ground),
+        folder: None,
+    };
     let id = write_store(store, |tx| run::insert(tx, new, NOW));
     let mut made = read_store(store, |tx| run::load(tx, id)).unwrap();
     assert_eq!((made.ground.as_ref(), &made.rules), (Some(&ground), &AttemptRules::default()));

@@ -156,6 +156,7 @@ fn attempt_locations(store: &mut Store) {
             goal: None,
             policy: &test_policy(),
             ground: Some(&ground),
+            folder: None,
         };
         let run = run_table::insert(tx, new, NOW)?;
         let made = new_task(tx, run, "a")?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orch_core::id::Slug;
+use orch_core::run::Run;
 use orch_core::task::Task;
 use orch_inbox::{Error, Session};
 use orch_scheduler::TaskSelector;
@@ -26,7 +27,7 @@ pub(super) struct RunDispatch<'a> {
     pool: &'a mut WorkerPool,
     snapshot: &'a PassSnapshot,
     run: &'a RunSnapshot,
-    /// How many more attempts the budget allows; `None` for no limit.
+    /// How many more attempts the budget and a shared folder allow; `None` for no limit.
     attempts_left: Option<i64>,
     /// How many more attempts each limited label allows.
     label_slots: BTreeMap<Slug, usize>,
@@ -47,6 +48,7 @@ impl<'a> RunDispatch<'a> {
         let under_way = i64::try_from(background.dispatch_count()).unwrap_or(i64::MAX);
         let attempts_left = run.run.budget.attempts_left(run.run.spent);
         let attempts_left = attempts_left.map(|left| left.saturating_sub(under_way));
+        let attempts_left = [attempts_left, attempts_in_shared_folder(&run.run)].into_iter().flatten().min();
         Self { pool, snapshot, run, attempts_left, label_slots }
     }
 
@@ -132,6 +134,14 @@ impl<'a> RunDispatch<'a> {
             Some(_) => None,
         }
     }
+}
+
+/// Returns how many more attempts may start in a folder that the workers of a run share.
+///
+/// They would overwrite each other's files, so one works at a time unless the run has a limit of its own.
+fn attempts_in_shared_folder(run: &Run) -> Option<i64> {
+    let is_shared = run.folder.is_some() && run.policy.max_active.is_none();
+    is_shared.then(|| 1_i64.saturating_sub(run.counts.active()))
 }
 
 fn dispatch_one(session: &mut Session, who: &Slug, task: &Task, to: &Slug) -> Result<(), Error> {

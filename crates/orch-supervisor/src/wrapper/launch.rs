@@ -159,6 +159,7 @@ impl ClientStart<'_, '_> {
             spec_bytes_max: profile.spec_bytes_max(),
             accept: payload.accept.clone(),
             verify: payload.verify.clone(),
+            folder: payload.folder.as_ref().map(PathBuf::from),
             worktree: work.work.condition.as_ref().map(|condition| BriefWorktree {
                 path: PathBuf::from(&condition.tree),
                 branch: condition.branch.clone(),

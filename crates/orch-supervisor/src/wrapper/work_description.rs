@@ -79,9 +79,10 @@ impl WorkDescription {
         Self { thread, attempt, payload: record.payload, condition }
     }
 
-    /// Returns the worker's folder; `None` when the thread does not name one.
+    /// Returns the worker's folder: its worktree, or the one that the workers of its run share; `None` where neither is known.
     pub(super) fn work_folder(&self) -> Option<PathBuf> {
-        self.condition.as_ref().map(|condition| PathBuf::from(&condition.tree))
+        let tree = self.condition.as_ref().map(|condition| &condition.tree);
+        tree.or(self.payload.folder.as_ref()).map(PathBuf::from)
     }
 
     /// Returns the path of the worker's log.

@@ -180,6 +180,7 @@ impl SimulatedWorld {
             rules: orch_core::run::AttemptRules::default(),
             budget: orch_core::run::Budget::default(),
             place: None,
+            folder: std::env::temp_dir(),
         };
         expect_fresh(
             run_operation::create_run(&mut self.sessions[0], None, &parse_slug("lead"), &new)

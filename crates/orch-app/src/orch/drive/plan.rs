@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use orch_contract::RunView;
 use orch_core::check::CheckPolicy;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
@@ -51,7 +50,7 @@ impl App<'_> {
         if !exists {
             let new = new_run(&plan, name.clone(), title, base, folder);
             if let Response::Fresh(run) = create_run(session, None, agent, &new)? {
-                created = Some((RunView::from_run(&run.run), run.dirty));
+                created = Some(run);
             }
         }
         let run = if exists { plan.run.clone() } else { RunEdit::default() };
@@ -65,8 +64,8 @@ impl App<'_> {
             let path = shell::quote_word(&path.display().to_string());
             return Err(AppError::from(error).with_hint(format!("orch drive --plan {path}")));
         }
-        if let Some((run, dirty)) = created {
-            self.warn_about_run(&run, dirty);
+        if let Some(created) = created {
+            self.warn_about_run(&created);
         }
         Ok(name)
     }
@@ -120,6 +119,7 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             task_cost_micros: edit.task_cost_micros.flatten(),
             task_tokens: edit.task_tokens.flatten(),
         },
+        folder: folder.clone(),
         place: Some(RunLocation {
             folder,
             base,

@@ -54,8 +54,9 @@ impl InitRun {
     }
 
     fn new_run(&self) -> NewRun {
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let location = RunLocation {
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            folder: folder.clone(),
             base: self.base.clone(),
             required: self.requires_worktrees(),
             root: self.worktree_root.clone(),
@@ -70,6 +71,7 @@ impl InitRun {
             rules: self.rules.clone(),
             budget: self.budget,
             place: (!self.no_worktrees).then_some(location),
+            folder,
         }
     }
 
@@ -81,6 +83,7 @@ impl InitRun {
         let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
         let is_optional = !self.requires_worktrees() && self.base.is_none() && self.worktree_root.is_none();
         let option = match error.code() {
+            ErrorCode::NotSupported if self.no_worktrees || error.view.hint.is_some() => return error,
             ErrorCode::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
             ErrorCode::NotSupported | ErrorCode::BaseNotFound if is_optional => "--no-worktrees",
             _ => return error,
@@ -101,39 +104,46 @@ impl Request for InitRun {
             return Err(AppError::invalid_argument("--done-when", message));
         }
         let new_run = self.new_run();
-        let mut dirty = 0;
+        let mut fresh = None;
         let (session, _) = app.open_or_create_session()?;
         let view = |created: &CreatedRun| RunResponse { run: RunView::from_run(&created.run) };
         let reply = change_in_session(session, key, view, |session, receipt| {
             let created = create_run(session, receipt, &self.agent, &new_run)?;
             if let Response::Fresh(created) = &created {
-                dirty = created.dirty;
+                fresh = Some(created.clone());
             }
             Ok(created)
         });
         let reply = reply.map_err(|error| self.with_git_advice(error))?;
-        app.warn_about_run(&reply.data.run, dirty);
+        if let Some(created) = fresh {
+            app.warn_about_run(&created);
+        }
         Ok(reply)
     }
 }
 
 impl App<'_> {
     /// Warns of uncommitted files that the run does not begin from, and of rules without an effect.
-    pub(in crate::orch) fn warn_about_run(&mut self, run: &RunView, dirty: usize) {
-        if dirty > 0 {
+    pub(in crate::orch) fn warn_about_run(&mut self, created: &CreatedRun) {
+        let CreatedRun { run, dirty, is_unborn } = created;
+        if *dirty > 0 {
             self.add_warning(format!(
                 "The checkout has {} that {} not committed, and so not in what the run begins from.",
-                if dirty == 1 { "a file".to_owned() } else { format!("{dirty} files") },
-                if dirty == 1 { "is" } else { "are" },
+                if *dirty == 1 { "a file".to_owned() } else { format!("{dirty} files") },
+                if *dirty == 1 { "is" } else { "are" },
             ));
         }
-        if run.base.is_some() {
+        if run.ground.is_some() {
             return;
         }
-        if !run.verify.is_empty() {
-            self.add_warning("The run has no worktrees, so its checks are not run.");
+        if *is_unborn {
+            let folder = run.folder.as_deref().unwrap_or("the repository");
+            self.add_warning(format!(
+                "The repository has no commit, so the run has no worktrees: its workers share {folder}, and nothing is checked or merged."
+            ));
         }
-        if run.setup.is_some() || !run.copy.is_empty() || !run.protect.is_empty() {
+        let rules = &run.rules;
+        if rules.setup.is_some() || !rules.copy.is_empty() || !rules.protect.is_empty() {
             self.add_warning("The run has no worktrees, so nothing is set up, copied or protected.");
         }
     }

@@ -43,7 +43,7 @@ pub(super) struct RunInitArgs {
     /// The revision to start from [default: HEAD]
     #[arg(long, value_name = "REV")]
     base: Option<String>,
-    /// Create no worktrees, even inside a git repository
+    /// Create no worktrees: workers share the repository's folder, and nothing is checked or merged
     #[arg(long, conflicts_with = "base")]
     no_worktrees: bool,
     /// The folder for worktrees [default: REPO.orch beside the repository]

@@ -33,6 +33,7 @@ fn a_thousand_short_tasks_are_done_once_each_in_order() {
     let plan = place.path().join("plan.json");
     std::fs::write(&plan, json!({"tasks": tasks}).to_string()).unwrap();
     place.orch(&["task", "add", "--file", plan.to_str().unwrap()]).ok();
+    place.orch(&["run", "edit", "r", "--max-active", "8"]).ok();
     let path = std::env::var("PATH").unwrap();
     let drive = place.orch(&["drive", "r", "--profile", "shell", "--workers", "8"]).env("PATH", &path);
     let printed = drive.run();

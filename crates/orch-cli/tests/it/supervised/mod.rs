@@ -11,5 +11,6 @@ mod leading;
 mod many;
 mod mistakes;
 mod questions;
+mod shared_folder;
 mod storm;
 mod to_the_end;
