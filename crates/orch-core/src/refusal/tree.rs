@@ -330,6 +330,15 @@ impl fmt::Display for TreeRefusal {
     }
 }
 
+fn missing_worktrees_sentence(unborn: Option<&str>) -> String {
+    match unborn {
+        Some(repository) => {
+            format!("Checks run in worktrees, and a run has none as long as {repository} has no commit.")
+        }
+        None => "Checks run in worktrees, and this run has none.".to_owned(),
+    }
+}
+
 /// Returns the message, a full sentence.
 fn refusal_sentence(refusal: &TreeRefusal) -> String {
     match refusal {
@@ -395,12 +404,7 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::RequestAborted => {
             "Another process was performing this request and aborted it; try again.".to_owned()
         }
-        TreeRefusal::ChecksWithoutWorktree { unborn: Some(repository) } => {
-            format!("Checks run in worktrees, and a run has none as long as {repository} has no commit.")
-        }
-        TreeRefusal::ChecksWithoutWorktree { unborn: None } => {
-            "Checks run in worktrees, and this run has none.".to_owned()
-        }
+        TreeRefusal::ChecksWithoutWorktree { unborn } => missing_worktrees_sentence(unborn.as_deref()),
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
     }
 }
