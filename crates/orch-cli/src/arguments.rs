@@ -1,5 +1,7 @@
 //! Arguments that several commands share.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use orch_app::Paging;
@@ -24,6 +26,15 @@ pub struct GlobalOptions {
     /// Print text for people; the default on a terminal [env: ORCH_OUTPUT=text]
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub text: bool,
+    /// The output: json, as --json, or text, as --text
+    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = ["json", "text"], help_heading = GLOBAL)]
+    pub output: Option<String>,
+    /// Print no progress and no warnings on stderr
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub quiet: bool,
+    /// Run as if started in this folder
+    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = GLOBAL)]
+    pub directory: Option<PathBuf>,
     /// Allow a store on a network file system
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub allow_network_fs: bool,
@@ -36,7 +47,11 @@ impl GlobalOptions {
     /// Returns the format that the options ask for.
     #[must_use]
     pub fn requested_format(&self) -> RequestedFormat {
-        RequestedFormat { json: self.json, text: self.text }
+        let output = self.output.as_deref();
+        RequestedFormat {
+            json: self.json || output == Some("json"),
+            text: self.text || output == Some("text"),
+        }
     }
 }
 
@@ -51,11 +66,33 @@ pub struct RequestIdOption {
     pub request_id: Option<String>,
 }
 
+/// The text of a command as an option, in place of its argument.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MessageOption {
+    /// The text, in place of the argument; `-` reads stdin
+    #[arg(short = 'm', id = "message", value_name = "TEXT", allow_hyphen_values = true)]
+    message: Option<String>,
+}
+
+impl MessageOption {
+    /// Returns the option's text, else the argument's.
+    #[must_use]
+    pub fn text_or<'a>(&'a self, argument: Option<&'a str>) -> Option<&'a str> {
+        self.message.as_deref().or(argument)
+    }
+
+    /// Whether the option was given.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.message.is_some()
+    }
+}
+
 /// The options of lists.
 #[derive(Args, Clone, Debug)]
 pub struct PagingOptions {
     /// Show at most this many entries
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     pub limit: u32,
     /// Continue after this cursor, the `next` of the previous page
     #[arg(long, value_name = "CURSOR")]

@@ -1,6 +1,7 @@
 //! The entry of every command: parse, run, print, checkpoint.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use orch_contract::{ErrorCode, ErrorView};
@@ -21,7 +22,7 @@ use orch_app::{AppError, RetryAdvice};
 #[must_use]
 pub fn run_by_file_name() -> ExitCode {
     let name = std::env::args_os().next().map(std::path::PathBuf::from);
-    match name.as_deref().and_then(std::path::Path::file_stem) {
+    match name.as_deref().and_then(Path::file_stem) {
         Some(stem) if stem == "inbox" => run_to_exit_code::<crate::inbox::InboxCli>(),
         _ => run_to_exit_code::<crate::orch::OrchCli>(),
     }
@@ -56,10 +57,15 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
     let globals = program.global_options().clone();
     let wish = globals.requested_format();
     let printer = match OutputMode::choose_mode(wish, environment) {
-        Ok(mode) => ReplyPrinter::new(mode, environment),
+        Ok(mode) => ReplyPrinter::new(mode, environment).with_quiet(globals.quiet),
         Err(failure) => return print_failure(guess, &command, &attach_hint(failure, &command, arguments)),
     };
-    let (store, who) = (globals.store.clone(), globals.who.clone());
+    if let Some(folder) = &globals.directory
+        && let Err(failure) = enter_folder(folder)
+    {
+        return print_failure(printer, &command, &attach_hint(failure, &command, arguments));
+    }
+    let (store, who, folder) = (globals.store.clone(), globals.who.clone(), globals.directory.clone());
     let is_json = wish.is_json_requested(environment);
     let mut context = CommandRuntime::new(P::IDENTITY, command.clone(), globals, environment, printer);
     let exit = match program.run(&mut context) {
@@ -67,7 +73,8 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
         Err(failure) => {
             let mut error = attach_hint(failure, &command, arguments);
             let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));
-            error.hint = hint.map(|hint| add_agent_option(hint, P::IDENTITY.program, who.as_ref()));
+            let hint = hint.map(|hint| add_agent_option(hint, P::IDENTITY.program, who.as_ref()));
+            error.hint = hint.map(|hint| add_folder_option(hint, folder.as_deref()));
             print_failure(printer, &command, &error)
         }
     };
@@ -91,13 +98,34 @@ fn parse_program<P: CliProgram>(arguments: &[OsString]) -> Result<(P, String), E
     }
 }
 
+/// Changes the working folder, as `-C` asks, before anything is looked for.
+fn enter_folder(folder: &Path) -> Result<(), AppError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program has no other thread yet, and every path of the command line is relative to this folder"
+    )]
+    std::env::set_current_dir(folder).map_err(|error| {
+        AppError::invalid_argument(
+            "-C",
+            format!("The folder {} cannot be entered: {error}.", folder.display()),
+        )
+    })
+}
+
 /// Finds the requested format without parsing the command line, to report that it does not parse.
 fn requested_format(arguments: &[OsString]) -> RequestedFormat {
     let options = arguments.iter().take_while(|argument| *argument != "--");
-    options.fold(RequestedFormat::default(), |wish, argument| RequestedFormat {
-        json: wish.json || argument == "--json",
-        text: wish.text || argument == "--text",
-    })
+    let words: Vec<&str> = options.map(|argument| argument.to_str().unwrap_or_default()).collect();
+    let asks_for = |format: &str| {
+        let is_output = |word: &str| word == "-o" || word == "--output";
+        words.iter().any(|word| word.strip_prefix("--") == Some(format))
+            || words.windows(2).any(|pair| is_output(pair[0]) && pair[1] == format)
+            || words.iter().any(|word| {
+                let attached = word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o"));
+                attached.map(|value| value.trim_start_matches('=')) == Some(format)
+            })
+    };
+    RequestedFormat { json: asks_for("json"), text: asks_for("text") }
 }
 
 /// Prints the outcome of a command and returns the exit status.
@@ -166,6 +194,18 @@ fn add_agent_option(hint: String, program: &str, who: Option<&Slug>) -> String {
         || hint.ends_with(" --help")
         || hint.ends_with(" --version");
     if !ours || needs_none { hint } else { format!("{hint} --as {who}") }
+}
+
+/// Adds the folder of the command line to a hint, so that the pasted command runs there.
+fn add_folder_option(hint: String, folder: Option<&Path>) -> String {
+    let Some(folder) = folder else { return hint };
+    let ours = hint.starts_with("orch ") || hint.starts_with("inbox ");
+    let needs_none = hint.contains(" -C") || hint.ends_with(" --help") || hint.ends_with(" --version");
+    if !ours || needs_none {
+        hint
+    } else {
+        format!("{hint} -C {}", shell::quote_word(&folder.display().to_string()))
+    }
 }
 
 fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
@@ -250,6 +290,9 @@ mod tests {
             requested_format(&split_words("inbox list --json")),
             RequestedFormat { json: true, text: false }
         );
+        for line in ["inbox list -o json", "inbox list --output=json", "inbox list -ojson"] {
+            assert!(requested_format(&split_words(line)).json, "{line}");
+        }
         assert_eq!(requested_format(&split_words("inbox reply th-1 -- --json")), RequestedFormat::default());
     }
 }

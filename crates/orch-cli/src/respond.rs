@@ -191,6 +191,7 @@ pub enum WriteOutcome {
 pub struct ReplyPrinter {
     mode: OutputMode,
     error_paint: TextPainter,
+    quiet: bool,
 }
 
 impl ReplyPrinter {
@@ -198,7 +199,13 @@ impl ReplyPrinter {
     #[must_use]
     pub fn new(mode: OutputMode, environment: &dyn VariableSource) -> Self {
         let colour = std::io::stderr().is_terminal() && allows_colour(environment);
-        Self { mode, error_paint: TextPainter { colour } }
+        Self { mode, error_paint: TextPainter { colour }, quiet: false }
+    }
+
+    /// Returns the printer, which prints neither progress nor warnings on stderr when `quiet`.
+    #[must_use]
+    pub fn with_quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
     }
 
     /// Returns the format of answers.
@@ -337,12 +344,15 @@ impl ReplyPrinter {
 
     /// Writes a line about progress to stderr.
     pub fn print_progress(&self, line: &str) {
-        write_stderr(&format!("{}\n", escape_controls(line)));
+        if !self.quiet {
+            write_stderr(&format!("{}\n", escape_controls(line)));
+        }
     }
 
     /// Writes warnings to stderr.
     pub fn print_warnings(&self, warnings: &[String]) {
-        let lines = warnings.iter().map(|warning| self.label_line(TextTone::Attention, "warning", warning));
+        let shown = if self.quiet { &[] } else { warnings };
+        let lines = shown.iter().map(|warning| self.label_line(TextTone::Attention, "warning", warning));
         write_stderr(&lines.collect::<String>());
     }
 

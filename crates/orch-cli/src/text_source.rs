@@ -30,13 +30,18 @@ impl TextSource {
                 argument,
                 format!("{argument} is given twice: in place and as the name of a file."),
             )),
-            (Some("-"), None) => self.read_stdin(argument).map(Some),
+            (Some("-"), None) => {
+                self.read_stdin(argument).and_then(|text| refuse_empty(argument, "stdin", text))
+            }
             (Some(text), None) => {
                 check_length(argument, text.len(), text.contains('\0'))?;
                 Ok(Some(text.to_owned()))
             }
-            (None, Some(path)) if path == Path::new("-") => self.read_stdin(argument).map(Some),
-            (None, Some(path)) => read_file(argument, path).map(Some),
+            (None, Some(path)) if path == Path::new("-") => {
+                self.read_stdin(argument).and_then(|text| refuse_empty(argument, "stdin", text))
+            }
+            (None, Some(path)) => read_file(argument, path)
+                .and_then(|text| refuse_empty(argument, &path.display().to_string(), text)),
             (None, None) => Ok(None),
         }
     }
@@ -116,6 +121,16 @@ pub fn check_entries(argument: &str, texts: &[String]) -> Result<(), AppError> {
         return Err(AppError::invalid_argument(argument, message));
     }
     texts.iter().try_for_each(|text| check_not_empty(argument, text))
+}
+
+/// Refuses an empty text from elsewhere: most likely the program that should have written it failed.
+fn refuse_empty(argument: &str, name: &str, text: String) -> Result<Option<String>, AppError> {
+    if text.trim().is_empty() {
+        let message =
+            format!("{argument}, read from {name}, is empty; an empty text is given as {argument} ''.");
+        return Err(AppError::invalid_argument(argument, message));
+    }
+    Ok(Some(text))
 }
 
 fn read_file(argument: &str, path: &Path) -> Result<String, AppError> {

@@ -7,7 +7,7 @@ use orch_app::inbox::AskQuestion;
 use orch_app::values::parse_duration;
 use orch_core::time::TimeSpan;
 
-use crate::arguments::{EmptyOkOption, RequestIdOption};
+use crate::arguments::{EmptyOkOption, MessageOption, RequestIdOption};
 use crate::context::CommandRuntime;
 use crate::inbox::holder::{TokenOptions, thread_and_text};
 use crate::respond::CommandOutcome;
@@ -28,8 +28,10 @@ pub(super) struct AskArgs {
     /// The question; `-` reads stdin
     #[arg(value_name = "QUESTION", allow_hyphen_values = true)]
     second: Option<String>,
+    #[command(flatten)]
+    message: MessageOption,
     /// Read the question from a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
     question_file: Option<PathBuf>,
     /// A suggested answer; may be repeated
     #[arg(long = "option", value_name = "TEXT", allow_hyphen_values = true)]
@@ -54,9 +56,16 @@ pub(super) struct AskArgs {
 
 pub(super) fn run(args: AskArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
-    let (thread, text) = thread_and_text(context.app().environment(), words, args.question_file.is_some())?;
-    let question =
-        context.text_source().read_required("QUESTION", text.as_deref(), args.question_file.as_deref())?;
+    let (thread, text) = thread_and_text(
+        context.app().environment(),
+        words,
+        args.question_file.is_some() || args.message.is_given(),
+    )?;
+    let question = context.text_source().read_required(
+        "QUESTION",
+        args.message.text_or(text.as_deref()),
+        args.question_file.as_deref(),
+    )?;
     check_entries("--option", &args.options)?;
     if let Some(default) = &args.default {
         check_not_empty("--default", default)?;

@@ -19,7 +19,7 @@ pub(super) struct CancelArgs {
     #[arg(value_name = "THREAD", value_parser = parse_thread_id)]
     thread: Option<ThreadId>,
     /// The reason; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]

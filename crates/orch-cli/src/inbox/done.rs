@@ -28,7 +28,7 @@ pub(super) struct DoneArgs {
     #[command(flatten)]
     token: TokenOptions,
     /// The result; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     result: Option<String>,
     /// Read the result from a file
     #[arg(long, value_name = "FILE", conflicts_with = "result")]

@@ -6,7 +6,7 @@ use orch_app::AppError;
 use orch_app::inbox::ReportProgress;
 use orch_app::values::parse_percent;
 
-use crate::arguments::{DetailOption, RequestIdOption};
+use crate::arguments::{DetailOption, MessageOption, RequestIdOption};
 use crate::context::CommandRuntime;
 use crate::inbox::holder::{TokenOptions, thread_and_text};
 use crate::respond::CommandOutcome;
@@ -25,8 +25,10 @@ pub(super) struct ProgressArgs {
     /// The progress message; `-` reads stdin
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     second: Option<String>,
+    #[command(flatten)]
+    message: MessageOption,
     /// Read the text from a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
     text_file: Option<PathBuf>,
     /// The percentage done, 0 to 100
     #[arg(long, value_name = "N", value_parser = parse_percent)]
@@ -41,8 +43,16 @@ pub(super) struct ProgressArgs {
 
 pub(super) fn run(args: ProgressArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
-    let (thread, text) = thread_and_text(context.app().environment(), words, args.text_file.is_some())?;
-    let text = context.text_source().read_required("TEXT", text.as_deref(), args.text_file.as_deref())?;
+    let (thread, text) = thread_and_text(
+        context.app().environment(),
+        words,
+        args.text_file.is_some() || args.message.is_given(),
+    )?;
+    let text = context.text_source().read_required(
+        "TEXT",
+        args.message.text_or(text.as_deref()),
+        args.text_file.as_deref(),
+    )?;
     let token = args.token.read_token(context)?;
     let request = ReportProgress { thread, token, text, percent: args.percent, full: args.detail.full };
     context.answer(&request, &args.repeatable)

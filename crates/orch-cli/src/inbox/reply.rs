@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orch_app::AppError;
 use orch_app::inbox::ReplyToQuestion;
 
-use crate::arguments::{DetailOption, RequestIdOption};
+use crate::arguments::{DetailOption, MessageOption, RequestIdOption};
 use crate::context::CommandRuntime;
 use crate::inbox::holder::thread_and_text;
 use crate::respond::CommandOutcome;
@@ -20,8 +20,10 @@ pub(super) struct ReplyArgs {
     /// The answer; `-` reads stdin
     #[arg(value_name = "BODY", allow_hyphen_values = true)]
     second: Option<String>,
+    #[command(flatten)]
+    message: MessageOption,
     /// Read the answer from a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
     body_file: Option<PathBuf>,
     #[command(flatten)]
     detail: DetailOption,
@@ -31,8 +33,16 @@ pub(super) struct ReplyArgs {
 
 pub(super) fn run(args: ReplyArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
-    let (thread, text) = thread_and_text(context.app().environment(), words, args.body_file.is_some())?;
-    let body = context.text_source().read_required("BODY", text.as_deref(), args.body_file.as_deref())?;
+    let (thread, text) = thread_and_text(
+        context.app().environment(),
+        words,
+        args.body_file.is_some() || args.message.is_given(),
+    )?;
+    let body = context.text_source().read_required(
+        "BODY",
+        args.message.text_or(text.as_deref()),
+        args.body_file.as_deref(),
+    )?;
     let from = context.app().calling_agent_or("--as", None)?;
     context.answer(&ReplyToQuestion { thread, from, body, full: args.detail.full }, &args.repeatable)
 }

@@ -66,6 +66,8 @@ pub(super) struct ReexecArguments {
     store: Option<String>,
     json: bool,
     text: bool,
+    #[serde(default)]
+    quiet: bool,
     allow_network_fs: bool,
     who: Option<String>,
     work: ReexecWork,
@@ -73,10 +75,12 @@ pub(super) struct ReexecArguments {
 
 impl ReexecArguments {
     fn new(globals: GlobalOptions, work: ReexecWork) -> Self {
+        let format = globals.requested_format();
         Self {
             store: globals.store,
-            json: globals.json,
-            text: globals.text,
+            json: format.json,
+            text: format.text,
+            quiet: globals.quiet,
             allow_network_fs: globals.allow_network_fs,
             who: globals.who.map(|who| who.to_string()),
             work,
@@ -89,8 +93,10 @@ impl ReexecArguments {
             store: self.store.clone(),
             json: self.json,
             text: self.text,
+            quiet: self.quiet,
             allow_network_fs: self.allow_network_fs,
             who: self.who.clone().map(Slug::from_stored),
+            ..GlobalOptions::default()
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     subject: Option<String>,
     /// The text; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     body: Option<String>,
     /// Read the text from a file
     #[arg(long, value_name = "FILE", conflicts_with = "body")]

@@ -37,7 +37,7 @@ pub(super) struct InboxWaitArgs {
         value_parser = parse_duration)]
     timeout: TimeSpan,
     /// Return at most this many messages
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
     #[command(flatten)]
     empty_ok: EmptyOkOption,

@@ -24,7 +24,7 @@ pub(super) struct AcceptArgs {
     #[arg(long, value_name = "REV")]
     commit: Option<String>,
     /// The reason; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Read the reason from a file
     #[arg(long, value_name = "FILE", conflicts_with = "reason")]

@@ -29,7 +29,7 @@ pub(super) struct DispatchArgs {
     #[arg(long, value_name = "AGENT", value_delimiter = ',', value_parser = parse_slug)]
     to: Vec<Slug>,
     /// Dispatch at most this many tasks [default: 100]
-    #[arg(long, value_name = "N", conflicts_with = "task", value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "task", value_parser = parse_list_limit)]
     limit: Option<u32>,
     #[command(flatten)]
     manner: ChangeOptions,

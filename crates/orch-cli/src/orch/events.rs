@@ -18,13 +18,13 @@ pub(super) struct EventsArgs {
     #[arg(long, value_name = "EVENT", value_parser = parse_event_id)]
     after: Option<EventId>,
     /// Keep printing new events until interrupted
-    #[arg(long)]
+    #[arg(short, long)]
     follow: bool,
     /// Only events of this task, KEY or RUN/KEY
     #[arg(long, value_name = "TASK", value_parser = parse_task)]
     task: Option<TaskSelector>,
     /// Show at most this many events; with --follow, at most this many per document
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
 }
 

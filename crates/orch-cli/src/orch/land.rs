@@ -41,7 +41,7 @@ pub(super) struct LandArgs {
     #[arg(long, value_name = "REV")]
     pushed: Option<String>,
     /// Why it lands without checks, or counts as landed with other files; recorded and shown in `orch report`
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
     /// Run checks again although their results are known
     #[arg(long)]

@@ -25,14 +25,14 @@ pub(super) struct LogArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     /// Keep printing new output until the worker ends
-    #[arg(long)]
+    #[arg(short, long)]
     follow: bool,
     /// Show the output of the attempt's check number N, as `orch task show` lists them, instead of the worker's
     /// [default: the last check that did not pass, or else the last one]
     #[arg(long, value_name = "N", num_args = 0..=1, conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..))]
     check: Option<Option<u32>>,
     /// Show at most this many lines from the end
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
     /// Show the whole log
     #[arg(long, conflicts_with = "limit")]

@@ -65,7 +65,7 @@ pub struct OrchCli {
     #[command(flatten)]
     globals: GlobalOptions,
     /// The run [default: the only unfinished one] [env: ORCH_RUN]
-    #[arg(long, global = true, value_name = "RUN", value_parser = parse_slug, help_heading = GLOBAL)]
+    #[arg(short = 'R', long, global = true, value_name = "RUN", value_parser = parse_slug, help_heading = GLOBAL)]
     run: Option<Slug>,
     #[command(subcommand)]
     command: OrchCommand,

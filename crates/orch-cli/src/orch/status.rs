@@ -16,7 +16,7 @@ pub(super) struct StatusArgs {
     #[arg(value_name = "RUN", value_parser = parse_slug)]
     named: Option<Slug>,
     /// Redraw on every change until the run ends
-    #[arg(long)]
+    #[arg(short, long)]
     watch: bool,
 }
 

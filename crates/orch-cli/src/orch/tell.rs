@@ -6,7 +6,7 @@ use orch_app::naming::parse_task;
 use orch_app::orch::tell::TellWorker;
 use orch_app::{AppError, TaskSelector};
 
-use crate::arguments::ChangeOptions;
+use crate::arguments::{ChangeOptions, MessageOption};
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
@@ -20,10 +20,12 @@ pub(super) struct TellArgs {
     #[arg(value_name = "TASK", value_parser = parse_task)]
     task: TaskSelector,
     /// The note; `-` reads stdin
-    #[arg(value_name = "TEXT", required_unless_present = "body_file", allow_hyphen_values = true)]
+    #[arg(value_name = "TEXT", required_unless_present_any = ["body_file", "message"], allow_hyphen_values = true)]
     body: Option<String>,
+    #[command(flatten)]
+    message: MessageOption,
     /// Read the note from a file
-    #[arg(long = "text-file", value_name = "FILE", conflicts_with = "body")]
+    #[arg(long = "text-file", value_name = "FILE", conflicts_with_all = ["body", "message"])]
     body_file: Option<PathBuf>,
     #[command(flatten)]
     manner: ChangeOptions,
@@ -38,8 +40,11 @@ EXAMPLE:
 pub(super) fn run(args: TellArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
     let task = context.app().resolve_task(args.task)?;
-    let text =
-        context.text_source().read_required("TEXT", args.body.as_deref(), args.body_file.as_deref())?;
+    let text = context.text_source().read_required(
+        "TEXT",
+        args.message.text_or(args.body.as_deref()),
+        args.body_file.as_deref(),
+    )?;
     let request = TellWorker { agent, task, text, full: args.manner.detail.full };
     context.answer(&request, &args.manner.repeatable)
 }

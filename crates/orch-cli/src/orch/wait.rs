@@ -31,7 +31,7 @@ pub(super) struct WaitArgs {
     #[arg(long, value_name = "DURATION", default_value = "100s", value_parser = parse_duration)]
     timeout: TimeSpan,
     /// Show at most this many events
-    #[arg(long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
     #[command(flatten)]
     empty: EmptyOkOption,

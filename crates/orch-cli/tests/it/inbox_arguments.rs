@@ -76,9 +76,9 @@ fn texts_may_begin_with_a_hyphen() {
     assert_eq!(thread["subject"], "--json");
     let held = place.claim_work("q", "ana");
     place.inbox(&["progress", "--token", &held.token, &held.thread, "-1 left"]).ok();
-    place.inbox(&["progress", &held.thread, "--help me", "--token", &held.token]).ok();
-    place.inbox(&["ask", &held.thread, "-x or -y?", "--token", &held.token, "--default", "-x"]).ok();
-    place.inbox(&["reply", &held.thread, "-y", "--as", "lead"]).ok();
+    place.inbox(&["progress", &held.thread, "--token", &held.token, "--", "--help me"]).ok();
+    place.inbox(&["ask", &held.thread, "--token", &held.token, "--default", "-x", "--", "-x or -y?"]).ok();
+    place.inbox(&["reply", &held.thread, "-m", "-y", "--as", "lead"]).ok();
     place.inbox(&["done", &held.thread, "--token", &held.token, "--result", "--token"]).ok();
     let messages = place.inbox(&["show", &held.thread]).ok()["messages"].clone();
     let bodies: Vec<&str> =
@@ -95,7 +95,8 @@ fn texts_that_cannot_be_kept_are_refused() {
     assert_eq!(argument(send().stdin("a\0b").fails("invalid_argument")), "--body");
     assert_eq!(argument(send().stdin([0xff]).fails("invalid_argument")), "--body");
     send().stdin(vec![b'x'; 1 << 20]).ok();
-    send().stdin("").ok();
+    assert_eq!(argument(send().stdin("").fails("invalid_argument")), "--body");
+    place.inbox(&["send", "--to", "q", "--as", "lead", "--subject", "s", "--body", ""]).ok();
     let empty = ["send", "--to", "q", "--as", "lead", "--subject", ""];
     assert_eq!(argument(place.inbox(&empty).fails("invalid_argument")), "--subject");
     let held = place.claim_work("q", "ana");

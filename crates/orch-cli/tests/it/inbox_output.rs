@@ -26,12 +26,15 @@ fn text_errors_go_to_stderr_with_a_hint() {
     assert_eq!(printed.exit, 3);
     let usage = place.inbox(&["clam", "--text"]).run();
     assert_eq!(usage.stdout, "");
-    assert_eq!(usage.stderr, "error: unknown command 'clam'. Did you mean claim?\nhint: inbox --help\n");
+    assert_eq!(
+        usage.stderr,
+        "error: unknown command 'clam'. Did you mean 'inbox claim'?\nhint: inbox claim --text\n"
+    );
     assert_eq!(usage.exit, 2);
     let deeper = place.orch(&["resume", "r", "--text"]).run();
     assert_eq!(
         deeper.stderr,
-        "error: There is no such command; there is orch run resume.\nhint: orch run resume --help\n"
+        "error: unknown command 'resume'. Did you mean 'orch run resume'?\nhint: orch run resume r --text\n"
     );
 }
 

@@ -7,6 +7,7 @@
 mod schema;
 mod test_environment;
 
+mod command_lines;
 mod first_run;
 mod hints;
 mod inbox_answers;

@@ -9,9 +9,9 @@ fn a_task_keeps_what_it_was_given() {
     place.begin_run("r", &[]);
     place.add_task("base", &[]);
     let spec = "Line `one`\n$HOME \"two\"\n";
-    let arguments = ["task", "add", "-t", "--key", "k", "--spec", "-", "--priority", "0", "--after", "base"];
+    let arguments = ["task", "add", "--key", "k", "--spec", "-", "--priority", "0", "--after", "base"];
     let more = ["--accept", "-a", "--accept", "b", "--verify", "make test", "--label", "x,y", "--agent", "w"];
-    let last = ["--max-attempts", "7", "--allow-empty", "--full"];
+    let last = ["--max-attempts", "7", "--allow-empty", "--full", "--", "-t"];
     let task = place.orch(&[&arguments[..], &more, &last].concat()).stdin(spec).ok()["task"].clone();
     let expected = serde_json::json!({
         "id": "r/k", "run": "r", "key": "k", "title": "-t", "spec": spec, "accept": ["-a", "b"],
@@ -153,7 +153,7 @@ fn free_texts_are_bounded_and_whole() {
     add(&["--spec", "-"]).stdin("a\0b").fails("invalid_argument");
     add(&["--spec", "-"]).stdin([0xff, 0xfe]).fails("invalid_argument");
     add(&["--spec-file", "no/such/file"]).fails("invalid_argument");
-    assert!(add(&["--spec", "-"]).stdin("").ok()["task"]["spec"].is_null());
+    add(&["--spec", "-"]).stdin("").fails("invalid_argument");
     place.orch(&["task", "add", "-"]).stdin("x".repeat(1024 * 1024 + 1)).fails("invalid_argument");
     assert_eq!(place.orch(&["task", "add", "-"]).stdin("-t").ok()["task"]["title"], "-t");
     let odd = "`a` \u{1b}[31m\r\n\"b\" 'c' $d \\ é 日本";

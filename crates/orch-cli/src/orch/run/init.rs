@@ -32,7 +32,7 @@ pub(super) struct RunInitArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_slug)]
     name: Option<Slug>,
     /// The goal of the run; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     goal: Option<String>,
     /// Read the goal from a file
     #[arg(long, value_name = "FILE", conflicts_with = "goal")]

@@ -25,7 +25,7 @@ pub(super) struct TaskAddArgs {
     #[arg(long, value_name = "KEY", value_parser = parse_slug)]
     key: Option<Slug>,
     /// The full specification of the work; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     spec: Option<String>,
     /// Read the spec from a file
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]
@@ -64,7 +64,7 @@ pub(super) struct TaskAddArgs {
 #[derive(Debug, clap::Args)]
 struct PlanOptions {
     /// Add the tasks of a plan file, all or nothing; `-` reads JSON lines from stdin
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
+    #[arg(short, long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
     file: Option<PathBuf>,
     /// Validate the plan, print the result and change nothing

@@ -26,7 +26,7 @@ pub(super) struct TaskEditArgs {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     title: Option<String>,
     /// The full specification of the work; `-` reads stdin
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     spec: Option<String>,
     /// Read the spec from a file
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]

@@ -1,11 +1,19 @@
 //! From the command line to a command, and from the parser's errors to the contract's.
 
+#[cfg(test)]
+mod guesses;
+mod repair;
+mod scan;
+mod synonyms;
+
 use std::error::Error as _;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 use orch_contract::{ErrorCode, ErrorView};
+
+use scan::{ScannedLine, split_clusters};
 
 /// A command line that does not parse.
 #[derive(Debug)]
@@ -36,12 +44,23 @@ pub fn parse_quickly(
     arguments: &[OsString],
 ) -> Result<(ArgMatches, String), EarlyExit> {
     match quick.try_get_matches_from_mut(arguments) {
-        Ok(matches) => {
+        Ok(matches) if is_plain(&quick, arguments) => {
             let command = command_path(quick.get_name(), &matches);
             Ok((matches, command))
         }
-        Err(_) => parse_arguments(whole(), arguments),
+        Ok(_) | Err(_) => parse_arguments(whole(), arguments),
     }
+}
+
+/// Whether every option is one that the command has, and none is hidden in a text.
+fn is_plain(parser: &Command, arguments: &[OsString]) -> bool {
+    let Some(words) = utf8_words(arguments) else { return true };
+    let line = ScannedLine::scan(parser, &words);
+    line.first_unknown().is_none() && !(line.has_clusters() && line.text_argument().is_some())
+}
+
+fn utf8_words(arguments: &[OsString]) -> Option<Vec<String>> {
+    arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect()
 }
 
 /// Parses the command line.
@@ -53,9 +72,29 @@ pub fn parse_arguments(
     arguments: &[OsString],
 ) -> Result<(ArgMatches, String), EarlyExit> {
     let name = parser.get_name().to_owned();
-    let arguments = &help_without_output_options(arguments)[..];
+    let mut arguments = help_without_output_options(arguments);
+    let words = utf8_words(&arguments);
+    if let Some(words) = &words {
+        let line = ScannedLine::scan(&parser, words);
+        if line.has_clusters() {
+            arguments = split_clusters(&line, words).into_iter().map(OsString::from).collect();
+        }
+    }
+    let arguments = &arguments[..];
+    let unknown = |parser: &Command| {
+        let problem = repair::diagnose(parser, words.as_deref()?)?;
+        let command = likely_command(parser, arguments);
+        let mut error = ErrorView::new(ErrorCode::InvalidArgument, problem.message).with_hint(problem.hint);
+        if let Some(argument) = problem.argument {
+            error = error.with_detail("argument", argument);
+        }
+        Some(EarlyExit::UsageError { command, error: Box::new(error) })
+    };
     let error = match parser.try_get_matches_from_mut(arguments) {
         Ok(matches) => {
+            if let Some(problem) = unknown(&parser) {
+                return Err(problem);
+            }
             let command = command_path(&name, &matches);
             return Ok((matches, command));
         }
@@ -75,16 +114,10 @@ pub fn parse_arguments(
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() < 2 => {
             Err(EarlyExit::Document { command, text: error.render().to_string() })
         }
-        _ => {
-            let mut view = usage_error_view(&error, &command);
-            let given = error_context(&error, ContextKind::InvalidSubcommand);
-            let inner = given.map(|given| commands_in_groups(&parser, &given)).unwrap_or_default();
-            if let Some(first) = inner.first() {
-                view.message = format!("There is no such command; there is {}.", inner.join(" and "));
-                view = view.with_hint(format!("{first} --help"));
-            }
-            Err(EarlyExit::UsageError { command, error: Box::new(view) })
-        }
+        _ => Err(unknown(&parser).unwrap_or_else(|| {
+            let view = usage_error_view(&error, &command);
+            EarlyExit::UsageError { command, error: Box::new(view) }
+        })),
     }
 }
 
@@ -115,16 +148,6 @@ fn likely_command(parser: &Command, arguments: &[OsString]) -> String {
         }
     }
     path
-}
-
-/// Returns the commands of this name inside groups, for people who leave out the group.
-fn commands_in_groups(parser: &Command, name: &str) -> Vec<String> {
-    let program = parser.get_name();
-    let groups = parser.get_subcommands().filter(|group| !group.is_hide_set());
-    groups
-        .filter(|group| group.find_subcommand(name).is_some_and(|inner| !inner.is_hide_set()))
-        .map(|group| format!("{program} {} {name}", group.get_name()))
-        .collect()
 }
 
 /// Removes output options after `help`, where the parser takes them for commands.
@@ -173,17 +196,12 @@ fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&st
     match error.kind() {
         ErrorKind::InvalidUtf8 => "An argument is not valid UTF-8.".to_owned(),
         ErrorKind::UnknownArgument => {
-            let suggested = error_context(error, ContextKind::SuggestedArg)
-                .filter(|other| starts_with_same_letter(name, other));
-            let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
             let what = if name.starts_with('-') { "unknown option" } else { "unexpected argument" };
-            format!("{what} '{name}'.{did_you_mean}")
+            format!("{what} '{name}'.")
         }
         ErrorKind::InvalidSubcommand => {
             let given = error_context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
-            let suggested = error_context(error, ContextKind::SuggestedSubcommand);
-            let did_you_mean = suggested.map(|other| format!(" Did you mean {other}?")).unwrap_or_default();
-            format!("unknown command '{given}'.{did_you_mean}")
+            format!("unknown command '{given}'.")
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             "A command is missing.".to_owned()
@@ -216,12 +234,6 @@ fn usage_sentence(error: &clap::Error, argument: Option<&str>, value: Option<&st
             format!("The command line is wrong: {text}.")
         }
     }
-}
-
-/// Whether two options begin with one letter, as a mistyped option and the intended one do.
-fn starts_with_same_letter(one: &str, other: &str) -> bool {
-    let first = |option: &str| option.trim_start_matches('-').chars().next();
-    first(one) == first(other)
 }
 
 /// Returns one part of the context of a parser's error.
