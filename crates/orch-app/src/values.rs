@@ -1,6 +1,7 @@
 //! Values as people write them: names, numbers, durations and amounts, read strictly.
 
-use orch_core::check::{CheckIdentity, FlakyVerdict};
+use orch_core::check::{CheckIdentity, CheckVariable, FlakyVerdict};
+use orch_core::escape::escape_name;
 use orch_core::event::AwaitedEvent;
 use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
 use orch_core::lease::LeaseLength;
@@ -49,6 +50,17 @@ pub fn parse_message_id(text: &str) -> Result<MessageId, String> {
 /// The text is no event's number.
 pub fn parse_event_id(text: &str) -> Result<EventId, String> {
     EventId::parse(text).ok_or_else(|| "an event is named e-N, like e-12".to_owned())
+}
+
+/// Checks a variable that checks get: `NAME`, `PREFIX_*` or `NAME=VALUE`.
+///
+/// # Errors
+/// The text is none of them.
+pub fn parse_check_variable(text: &str) -> Result<String, String> {
+    match CheckVariable::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("`{}` names no variable for checks. {error}", escape_name(text))),
+    }
 }
 
 /// Parses a duration: whole numbers of `ms`, `s`, `m`, `h` or `d`.

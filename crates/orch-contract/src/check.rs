@@ -29,6 +29,9 @@ pub struct CheckView {
     pub commit: String,
     /// The tree of that commit; null in records of older versions.
     pub tree: Option<String>,
+    /// Variables that the check did not get and that its command or output mentions, where it failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_not_passed: Vec<String>,
     /// Whether the result was taken over from an earlier check of the same tree under the same conditions.
     pub reused: bool,
     /// Whether the check both failed and passed on the same tree under the same conditions.
@@ -55,6 +58,7 @@ impl CheckView {
             source: check.source.into(),
             commit: check.commit.to_string(),
             tree: check.tree.as_ref().map(ToString::to_string),
+            env_not_passed: check.env_not_passed.clone(),
             reused: check.reused,
             flaky: check.flaky,
             duration_ms: check.duration.0,

@@ -75,6 +75,9 @@ pub struct RunView {
     /// Patterns of untracked files that stay in a check tree from one check to the next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub check_cache: Vec<String>,
+    /// Variables that checks and setups get besides those that workers get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check_env: Vec<String>,
     /// Patterns of the files on which the output of the setup depends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub setup_key: Vec<String>,
@@ -231,6 +234,7 @@ impl RunView {
             check_retries: run.rules.checks.retries,
             flaky: run.rules.checks.flaky.into(),
             check_cache: run.rules.check_cache.clone(),
+            check_env: run.rules.check_env.clone(),
             setup_key: run.rules.setup_key.clone(),
             setup_may_change: run.rules.setup_may_change.clone(),
             on_branch_move: run.rules.on_branch_move.into(),

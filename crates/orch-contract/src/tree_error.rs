@@ -1,7 +1,7 @@
 //! Converts refusals about worktrees, checks and merges.
 
 use orch_core::id::{CommitHash, Slug};
-use orch_core::refusal::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal};
+use orch_core::refusal::{BranchObstacle, FailedCheck, MissingVariables, TreeProblem, TreeRefusal};
 use orch_core::shell;
 use serde_json::{Value, json};
 
@@ -88,8 +88,7 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         },
         TreeRefusal::NoChanges { tree, .. } => git_status_command(tree),
         TreeRefusal::ChecksFailed { checks, .. } => {
-            let log = checks.iter().find_map(|check| check.log.as_deref())?;
-            shell::join_words(["tail", log])
+            return check_commands(checks).into_iter().next();
         }
         TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
             return land_check_commands(run, onto, checks, on_target.as_deref()).into_iter().next();
@@ -145,6 +144,14 @@ fn obstacle_name(obstacle: &BranchObstacle) -> &'static str {
     }
 }
 
+/// Returns the commands that help with checks that failed: one that passes the variables that they seem to need, and the log.
+fn check_commands(checks: &[FailedCheck]) -> Vec<String> {
+    let passes = checks.iter().find_map(|check| check.missing.as_ref()).map(MissingVariables::edit_command);
+    let log = checks.iter().find_map(|check| check.log.as_deref());
+    let log = log.map(|log| shell::join_words(["tail", log]));
+    passes.into_iter().chain(log).collect()
+}
+
 /// Returns the commands that help with a landing whose checks failed, the likeliest first.
 fn land_check_commands(
     run: &Slug,
@@ -152,8 +159,7 @@ fn land_check_commands(
     checks: &[FailedCheck],
     on_target: Option<&[FailedCheck]>,
 ) -> Vec<String> {
-    let log =
-        checks.iter().find_map(|check| check.log.as_deref()).map(|log| shell::join_words(["tail", log]));
+    let log = check_commands(checks);
     let words = ["orch", "land", run.as_str(), "--onto", onto, "--no-verify", "--reason", "TEXT"];
     let land = shell::join_words(words);
     // Checks that the target branch fails too say nothing about the run.
@@ -209,7 +215,12 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             json!({"thread": thread.to_string(), "worktree": tree, "base_commit": base.as_str()})
         }
         TreeRefusal::ChecksFailed { subject, checks } => {
-            json!({"subject": subject, "checks": checks.iter().map(check_details).collect::<Vec<_>>()})
+            let next = check_commands(checks);
+            json!({
+                "subject": subject,
+                "checks": checks.iter().map(check_details).collect::<Vec<_>>(),
+                "next": next,
+            })
         }
         TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
             land_check_details(run, onto, checks, on_target.as_deref())
@@ -333,6 +344,7 @@ fn check_details(check: &FailedCheck) -> Value {
         "exit_status": check.exit_status,
         "message": check.message,
         "log": check.log,
+        "env_not_passed": check.missing.as_ref().map_or(&[][..], |missing| &missing.names),
     })
 }
 

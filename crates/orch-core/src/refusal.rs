@@ -2,7 +2,7 @@
 
 pub mod tree;
 
-pub use tree::{BranchObstacle, FailedCheck, TreeProblem, TreeRefusal, UnsavedPart};
+pub use tree::{BranchObstacle, FailedCheck, MissingVariables, TreeProblem, TreeRefusal, UnsavedPart};
 
 use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;

@@ -9,6 +9,7 @@ use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::thread::{Thread, decide};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
+use orch_process::SecretValues;
 use orch_store::table::{message, thread_condition, worker};
 use orch_store::{Transaction, TxEnd};
 
@@ -57,6 +58,19 @@ pub enum ThreadResult {
     },
 }
 
+impl ThreadResult {
+    /// Redacts the values of secret variables in its texts.
+    fn redact(self, secrets: &SecretValues) -> Self {
+        let redact = |text: String| secrets.redact_text(&text).into_owned();
+        match self {
+            Self::Done { result, payload, artifacts } => {
+                Self::Done { result: redact(result), payload: payload.map(redact), artifacts }
+            }
+            Self::Failed { reason, last } => Self::Failed { reason: redact(reason), last },
+        }
+    }
+}
+
 /// A closed thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadCloseOutcome {
@@ -78,6 +92,11 @@ pub fn close_thread(
     receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
     request: &ThreadCloseRequest,
 ) -> Result<Response<ThreadCloseOutcome>, Error> {
+    let redacted = ThreadCloseRequest {
+        outcome: request.outcome.clone().redact(session.world().secrets()),
+        ..request.clone()
+    };
+    let request = &redacted;
     let digest = token::digest_token(&request.token);
     if let Some(deferred) = defer_close(session, receipt, request, &digest)? {
         return Ok(deferred);

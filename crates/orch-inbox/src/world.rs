@@ -12,26 +12,33 @@ use orch_git::{
 };
 use orch_process::communicate::{CommandLimits, ProgramEnd, communicate};
 use orch_process::folder_use::{FolderUse, FolderUseQuery};
-use orch_process::{EnvironmentVariables, processes_working_in};
+use orch_process::{EnvironmentVariables, SecretValues, processes_working_in};
 
 /// The environment of a session's programs, and its git, which is searched on first use.
 #[derive(Clone, Debug)]
 pub struct HostEnvironment {
     environment: EnvironmentVariables,
     git: Arc<OnceLock<Git>>,
+    secrets: Arc<OnceLock<SecretValues>>,
 }
 
 impl HostEnvironment {
     /// Creates a host whose programs get this environment.
     #[must_use]
     pub fn new(environment: EnvironmentVariables) -> Self {
-        Self { environment, git: Arc::default() }
+        Self { environment, git: Arc::default(), secrets: Arc::default() }
     }
 
     /// Returns the environment of programs.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentVariables {
         &self.environment
+    }
+
+    /// Returns the values of the secret variables of this environment, which nothing that is kept may show.
+    #[must_use]
+    pub fn secrets(&self) -> &SecretValues {
+        self.secrets.get_or_init(|| SecretValues::of_environment(&self.environment))
     }
 
     /// Returns the installed git.

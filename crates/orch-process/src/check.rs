@@ -24,7 +24,7 @@ use super::process_loop::{
 };
 use super::tag::Tag;
 use super::termination::KillTarget;
-use crate::EnvironmentVariables;
+use crate::{EnvironmentVariables, RedactedStream, SecretValues};
 
 /// Runs the command `$1` without input, beside a guard in the same process group.
 ///
@@ -64,6 +64,8 @@ pub struct CheckCommand<'a> {
     pub log: &'a Path,
     /// The size limit of the log.
     pub log_bytes_max: u64,
+    /// What is redacted in the log and in the returned output.
+    pub secrets: &'a SecretValues,
     /// Interrupts the check as soon as this is readable.
     pub stop: Option<BorrowedFd<'a>>,
 }
@@ -150,8 +152,11 @@ fn run_logged(
     process_loop.stop = check.stop;
     process_loop.deadline = Some(deadline);
     process_loop.target = Some((target, check.grace));
-    let mut logger = CheckLogger { log, fault: None };
+    let mut logger = CheckLogger { log, redacted: RedactedStream::new(check.secrets.clone()), fault: None };
     let LoopOutcome { cause, exit, .. } = process_loop.run(&mut logger);
+    if let Err(error) = logger.log.add(&logger.redacted.finish()) {
+        logger.fault.get_or_insert(error);
+    }
     let outcome = match (cause, logger.fault) {
         (StopCause::Exited | StopCause::Observer, Some(error)) => {
             let outcome = CheckOutcome::CouldNotStart(CheckStartFault::NoLog(error));
@@ -170,13 +175,14 @@ fn run_logged(
 /// Writes the output of a check to its log.
 struct CheckLogger {
     log: BoundedLog,
+    redacted: RedactedStream,
     /// The last write error.
     fault: Option<io::Error>,
 }
 
 impl LoopObserver for CheckLogger {
     fn on_output(&mut self, _stream: OutputStream, bytes: &[u8]) -> ControlFlow<()> {
-        match self.log.add(bytes) {
+        match self.log.add(&self.redacted.push_bytes(bytes)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.fault = Some(error);

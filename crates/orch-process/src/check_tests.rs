@@ -11,6 +11,7 @@ use super::*;
 struct CheckFixture {
     folder: TempDir,
     environment: EnvironmentVariables,
+    secrets: SecretValues,
     log: PathBuf,
     tag: String,
 }
@@ -23,6 +24,9 @@ impl CheckFixture {
         Self {
             folder,
             environment: EnvironmentVariables::empty().with_variable("PATH", "/usr/bin:/bin"),
+            secrets: SecretValues::of_environment(
+                &EnvironmentVariables::empty().with_variable("API_KEY", "secret123"),
+            ),
             log,
             tag,
         }
@@ -38,6 +42,7 @@ impl CheckFixture {
             grace: Duration::from_secs(10),
             log: &self.log,
             log_bytes_max: 1 << 20,
+            secrets: &self.secrets,
             stop: None,
         }
     }
@@ -266,4 +271,12 @@ fn wait_until(holds: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "the condition was not met in time");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn the_values_of_secret_variables_are_redacted() {
+    let fixture = CheckFixture::new();
+    let run = fixture.run_command("printf 'a sec'; sleep 0.1; printf 'ret123 b\\n'; echo secret123 >&2; printf sec");
+    assert_eq!(run.tail, "a [redacted] b\n[redacted]\nsec");
+    assert_eq!(fixture.logged_text(), run.tail);
 }

@@ -27,6 +27,60 @@ const REPOSITORY_VARIABLES: [&str; 16] = [
     "GIT_WORK_TREE",
 ];
 
+/// The variables that workers and checks inherit: user, locale, network access, tool locations, and the user's git settings.
+pub const INHERITED_VARIABLES: [&str; 41] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "XDG_*",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "GOPATH",
+    "GOROOT",
+    "JAVA_HOME",
+    "NVM_DIR",
+    "PYENV_ROOT",
+    "RBENV_ROOT",
+    "ASDF_DATA_DIR",
+    "VIRTUAL_ENV",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_SSH_COMMAND",
+    "GIT_LFS_SKIP_SMUDGE",
+];
+
+/// Returns whether a name is the one of a pattern, or begins with what stands before a final `*`.
+#[must_use]
+pub fn matches_name(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(stem) => name.starts_with(stem),
+        None => name == pattern,
+    }
+}
+
 /// The complete environment of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentVariables(Vec<(OsString, OsString)>);
@@ -65,6 +119,17 @@ impl EnvironmentVariables {
     #[must_use]
     pub fn without_prefix(mut self, prefix: &str) -> Self {
         self.0.retain(|(name, _)| !name.as_bytes().starts_with(prefix.as_bytes()));
+        self
+    }
+
+    /// Keeps the variables that workers and checks inherit, and those that match one of these patterns.
+    #[must_use]
+    pub fn only_inherited(mut self, patterns: &[&str]) -> Self {
+        // No pattern matches a name that is not UTF-8.
+        let passes = |name: &str| {
+            INHERITED_VARIABLES.iter().chain(patterns).any(|pattern| matches_name(pattern, name))
+        };
+        self.0.retain(|(name, _)| name.to_str().is_some_and(passes));
         self
     }
 

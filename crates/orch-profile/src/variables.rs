@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use orch_process::EnvironmentVariables;
+use orch_process::environment::{INHERITED_VARIABLES, matches_name};
 use serde::Deserialize;
 
 use super::command::{
@@ -26,51 +27,6 @@ pub const RUN: &str = "ORCH_RUN";
 pub const TASK: &str = "ORCH_TASK";
 /// Its attempt; also the tag by which its processes are found.
 pub const ATTEMPT: &str = "ORCH_ATTEMPT";
-
-/// The variables that every worker inherits: user, locale, network access, tool locations, and the user's git settings.
-pub const ALWAYS: [&str; 41] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LANGUAGE",
-    "LC_*",
-    "TZ",
-    "TMPDIR",
-    "XDG_*",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-    "GOPATH",
-    "GOROOT",
-    "JAVA_HOME",
-    "NVM_DIR",
-    "PYENV_ROOT",
-    "RBENV_ROOT",
-    "ASDF_DATA_DIR",
-    "VIRTUAL_ENV",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_SSH_COMMAND",
-    "GIT_LFS_SKIP_SMUDGE",
-];
 
 /// Prefixes that a profile cannot pass on: the worker gets its own identity, and git's variables could redirect its git.
 const NEVER: [&str; 3] = ["ORCH_", "INBOX_", "GIT_"];
@@ -169,7 +125,7 @@ impl TryFrom<String> for VariablePattern {
     }
 }
 
-/// The variables that a worker inherits in addition to [`ALWAYS`].
+/// The variables that a worker inherits in addition to [`INHERITED_VARIABLES`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct PassedVariables(Vec<VariablePattern>);
 
@@ -179,12 +135,8 @@ impl PassedVariables {
     pub fn passes_variable(&self, name: &OsStr) -> bool {
         // No pattern matches a name that is not UTF-8.
         let Some(name) = name.to_str() else { return false };
-        let matches = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(stem) => name.starts_with(stem),
-            None => name == pattern,
-        };
-        ALWAYS.into_iter().any(matches)
-            || (self.0.iter().any(|pattern| matches(&pattern.0)) && !has_any_prefix(name, &NEVER))
+        INHERITED_VARIABLES.iter().any(|pattern| matches_name(pattern, name))
+            || (self.0.iter().any(|pattern| matches_name(&pattern.0, name)) && !has_any_prefix(name, &NEVER))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use orch_core::placement::StorePlacement;
+use orch_core::run::{Run, RunStatus};
 use orch_store::file_system::FileSystem;
+use orch_store::table::run;
 use orch_store::{invariant, migrate};
 
 use crate::repository_health::check_repositories;
@@ -24,7 +26,7 @@ pub enum FindingSeverity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthFinding {
     /// A stable name: `sqlite`, `schema`, `clock`, `integrity`, `file_system`, `wal`, `permissions`, `placement`,
-    /// `references`, `git_locks`, or an invariant's name.
+    /// `check_environment`, `references`, `git_locks`, or an invariant's name.
     pub check: &'static str,
     /// The severity.
     pub level: FindingSeverity,
@@ -58,6 +60,7 @@ pub fn diagnose_store(session: &mut Session) -> Result<Vec<HealthFinding>, Error
     }
     findings.push(ok_finding("integrity", "Every page and index of the file is sound.".to_owned()));
     findings.extend(check_invariants(session)?);
+    findings.extend(check_environments(session)?);
     findings.extend(check_repositories(session)?);
     Ok(findings)
 }
@@ -89,6 +92,22 @@ fn check_clock(warning: Option<String>) -> HealthFinding {
             "The clock agrees with the time that has passed since the host started.".to_owned(),
         ),
     }
+}
+
+/// Names the runs whose checks still get the whole environment of the process that runs them.
+fn check_environments(session: &mut Session) -> Result<Vec<HealthFinding>, Error> {
+    let runs = session.query(|tx| Ok(run::list_with_git(tx)?))?;
+    let has_commands = |run: &Run| !run.rules.verify.is_empty() || run.rules.setup.is_some();
+    let is_open = |run: &Run| run.state.status() != RunStatus::Cancelled && run.landing.is_none();
+    let old = runs.iter().filter(|run| run.rules.inherits_env && is_open(run) && has_commands(run));
+    let names: Vec<&str> = old.map(|run| run.name.as_str()).collect();
+    let Some(first) = names.first() else { return Ok(Vec::new()) };
+    let message = format!(
+        "Checks and setups of these runs, which an older version made, get the whole environment of the process that runs them: {}. \
+         `orch run edit {first} --check-env NAME` gives them what workers get, and NAME.",
+        names.join(", ")
+    );
+    Ok(vec![HealthFinding { check: "check_environment", level: FindingSeverity::Warning, message }])
 }
 
 /// Checks that the store is at its recorded place.

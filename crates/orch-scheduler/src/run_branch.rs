@@ -447,16 +447,16 @@ fn check_advance(
     match report.verdict() {
         ChecksVerdict::Good => record_checked_tip(session, &run, &commit, &report),
         ChecksVerdict::Bad => {
-            let summary = report.failure_summary();
+            let summary = report.failure_summary(&run);
             record_check_failure(session, &run, commit, Some(&report), summary)
         }
         ChecksVerdict::Unknown => {
-            let summary = report.failure_summary();
+            let summary = report.failure_summary(&run);
             tool_transaction(session, |unit| {
                 record_tool_fault(unit, run.id, EventSubject::of_run(run.id), &summary)
             })?;
             let subject = format!("the branch of {}", run.name);
-            Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
+            Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks(&run) }.into())
         }
     }
 }

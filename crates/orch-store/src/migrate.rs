@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0011.sql"),
     include_str!("../migrations/sqlite/0012.sql"),
     include_str!("../migrations/sqlite/0013.sql"),
+    include_str!("../migrations/sqlite/0014.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

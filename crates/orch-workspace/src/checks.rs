@@ -2,16 +2,19 @@
 //!
 //! [`run_checks`] is the one entry: every check runs in a checkout that the tool made, never in a worker's worktree.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::check::{
-    CheckKey, CheckRun, CheckSource, CheckStage, CheckState, ChecksVerdict, KnownCheck, judge_checks,
+    CheckKey, CheckRun, CheckSource, CheckStage, CheckState, CheckVariable, ChecksVerdict, KnownCheck,
+    find_mentioned_names, judge_checks,
 };
+use orch_core::check::key::is_key_variable;
 use orch_core::id::{AttemptId, AttemptName, CommitHash};
 use orch_core::limit;
-use orch_core::refusal::FailedCheck;
-use orch_core::run::Run;
+use orch_core::refusal::{FailedCheck, MissingVariables};
+use orch_core::run::{AttemptRules, Run};
 use orch_core::time::TimeSpan;
 use orch_store::Transaction;
 use orch_store::table::{check_result, check_run};
@@ -24,6 +27,9 @@ use orch_process::{CheckCommand, CheckOutcome, EnvironmentVariables, run_check};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How many variables are named that a failed check mentions.
+const ENV_NOT_PASSED_MAX: usize = 20;
 
 /// The exit statuses of a shell whose command was ended by SIGHUP, SIGINT, SIGKILL or SIGTERM.
 const DOUBTFUL_STATUSES: [i32; 4] = [129, 130, 137, 143];
@@ -100,13 +106,14 @@ impl CheckReport {
     }
 
     /// The checks that did not pass.
-    pub fn failed_checks(&self) -> Vec<FailedCheck> {
-        self.checks.iter().filter(|check| check.state != CheckState::Passed).map(failed_check).collect()
+    pub fn failed_checks(&self, run: &Run) -> Vec<FailedCheck> {
+        let failed = self.checks.iter().filter(|check| check.state != CheckState::Passed);
+        failed.map(|check| failed_check(run, check)).collect()
     }
 
     /// The checks that did not pass, in sentences.
-    pub fn failure_summary(&self) -> String {
-        let sentences: Vec<String> = self.failed_checks().iter().map(ToString::to_string).collect();
+    pub fn failure_summary(&self, run: &Run) -> String {
+        let sentences: Vec<String> = self.failed_checks(run).iter().map(ToString::to_string).collect();
         sentences.join(" ")
     }
 
@@ -134,8 +141,13 @@ impl CheckReport {
     }
 }
 
-/// Converts a check that did not pass to the form that refusals have.
-pub fn failed_check(check: &CheckRun) -> FailedCheck {
+/// Converts a check of a run that did not pass to the form that refusals have.
+pub fn failed_check(run: &Run, check: &CheckRun) -> FailedCheck {
+    let missing = (!check.env_not_passed.is_empty()).then(|| MissingVariables {
+        run: run.name.clone(),
+        names: check.env_not_passed.clone(),
+        passed: run.rules.check_env.clone(),
+    });
     FailedCheck {
         stage: check.stage,
         command: check.command.clone(),
@@ -143,6 +155,7 @@ pub fn failed_check(check: &CheckRun) -> FailedCheck {
         exit_status: check.exit_status,
         message: check.message.clone(),
         log: check.log.clone(),
+        missing,
     }
 }
 
@@ -212,6 +225,7 @@ pub fn run_check_in(
         grace: CHECK_GRACE,
         log: &log,
         log_bytes_max: LOG_BYTES_MAX,
+        secrets: session.world().secrets(),
         stop: None,
     });
     let (state, exit_status, message) = describe_outcome(&ran.outcome);
@@ -232,6 +246,7 @@ pub fn run_check_in(
         command: spec.command.clone(),
         commit: subject.commit.clone(),
         tree: None,
+        env_not_passed: find_missing_variables(session, &environment, spec, state, &log),
         reused: false,
         flaky: false,
         state,
@@ -274,10 +289,33 @@ fn output_tail(tail: &str) -> String {
     tail[from..].trim_end().to_owned()
 }
 
-/// The environment of a check: the one of this process, without the variables by which a worker knows its work.
+/// Returns the variables that a check did not get and that its command or output mentions; none for one that passed.
+fn find_missing_variables(
+    session: &Session,
+    environment: &EnvironmentVariables,
+    spec: &CheckSpec,
+    state: CheckState,
+    log: &Path,
+) -> Vec<String> {
+    if state == CheckState::Passed {
+        return Vec::new();
+    }
+    let own = session.world().environment().as_pairs().iter().map(|(name, _)| name);
+    let missing = own
+        .filter(|name| is_key_variable(name.as_bytes()))
+        .filter_map(|name| name.to_str())
+        .filter(|name| environment.get(name).is_none());
+    // An output that cannot be read mentions nothing.
+    let output = std::fs::read(log).unwrap_or_default();
+    let mentioned = find_mentioned_names(missing, &[&spec.command, &String::from_utf8_lossy(&output)]);
+    mentioned.into_iter().take(ENV_NOT_PASSED_MAX).map(str::to_owned).collect()
+}
+
+/// The environment of a check: what every worker gets of the one of this process, and what the run passes.
 pub fn check_environment(session: &Session, subject: &CheckSubject<'_>) -> EnvironmentVariables {
     let environment = session.world().environment().clone();
     let environment = environment.without_prefix("ORCH_").without_prefix("INBOX_");
+    let environment = pass_variables(environment, &subject.run.rules);
     let environment = environment
         .with_variable("ORCH_RUN", subject.run.name.as_str())
         .with_variable("ORCH_SLOT", subject.slot.to_string())
@@ -288,6 +326,19 @@ pub fn check_environment(session: &Session, subject: &CheckSubject<'_>) -> Envir
             .with_variable("ORCH_ATTEMPT", name.to_string()),
         None => environment,
     }
+}
+
+/// Reduces an environment to what the checks of a run get of it.
+fn pass_variables(environment: EnvironmentVariables, rules: &AttemptRules) -> EnvironmentVariables {
+    let (mut patterns, mut settings) = (Vec::new(), Vec::new());
+    for variable in rules.check_env.iter().filter_map(|text| CheckVariable::parse(text).ok()) {
+        match variable {
+            CheckVariable::Passed(pattern) => patterns.push(pattern),
+            CheckVariable::Set { name, value } => settings.push((name, value)),
+        }
+    }
+    let passed = if rules.inherits_env { environment } else { environment.only_inherited(&patterns) };
+    settings.into_iter().fold(passed, |passed, (name, value)| passed.with_variable(name, value))
 }
 
 /// The folder for the logs of a run's checks, or of one attempt's.

@@ -13,7 +13,7 @@ use orch_core::message::MessageKind;
 use orch_inbox::Error;
 use orch_inbox::claim::ClaimRequest;
 use orch_process::mailbox::MailboxHandler;
-use orch_process::reexec;
+use orch_process::{EnvironmentVariables, SecretValues, reexec};
 use orch_profile::brief::TemplateError;
 use orch_profile::{BUILT_IN, ProfileError, ProfileReference, ProfileRegistry, TextFileError};
 use orch_supervisor::wrapper::{
@@ -128,9 +128,15 @@ impl App<'_> {
         let what = worker_source(launch, registry)?;
         let (open, store) = self.session_opener()?;
         let allow_network_fs = self.allows_network_fs();
-        let relayed_store = store.clone();
+        let secrets = SecretValues::of_environment(&EnvironmentVariables::inherit_sanitized());
+        let (relayed_store, relayed_secrets) = (store.clone(), secrets.clone());
         let relay = move |binding| -> Arc<dyn MailboxHandler> {
-            Arc::new(RelayService { store: relayed_store.clone(), allow_network_fs, binding })
+            Arc::new(RelayService {
+                store: relayed_store.clone(),
+                allow_network_fs,
+                binding,
+                secrets: relayed_secrets.clone(),
+            })
         };
         let stop;
         let mut wrap = WrapperConfig {
@@ -139,6 +145,7 @@ impl App<'_> {
             open: &open,
             store,
             relay: &relay,
+            secrets,
             limit: launch.limit_ms.map(|limit| Duration::from_millis(u64::try_from(limit).unwrap_or(0))),
             ends_silent: launch.end_silent,
             stop: None,

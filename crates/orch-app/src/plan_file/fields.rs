@@ -47,6 +47,8 @@ readers! {
     command: String, String => check_title;
     /// Reads a list of texts, none of them empty.
     texts: Vec<String>, Vec<String> => check_texts;
+    /// Reads the variables that checks get.
+    check_variables: Vec<String>, Vec<String> => check_variable_list;
     /// Reads a duration.
     duration: TimeSpan, String => (|raw: String| values::parse_duration(&raw));
     /// Reads the length of a lease.
@@ -108,6 +110,11 @@ fn check_texts(texts: Vec<String>) -> Result<Vec<String>, String> {
     check_length(&texts)?;
     let check = |text: String| if text.is_empty() { Err(ArgumentProblem::Empty) } else { check_text(text) };
     texts.into_iter().map(check).collect::<Result<_, _>>().map_err(|problem| problem.to_string())
+}
+
+fn check_variable_list(texts: Vec<String>) -> Result<Vec<String>, String> {
+    texts.iter().try_for_each(|text| values::parse_check_variable(text).map(|_| ()))?;
+    check_texts(texts)
 }
 
 fn check_length(list: &[String]) -> Result<(), String> {

@@ -54,6 +54,8 @@ pub(super) struct RunFields {
     flaky: Option<FlakyVerdict>,
     #[serde(deserialize_with = "fields::texts")]
     check_cache: Option<Vec<String>>,
+    #[serde(deserialize_with = "fields::check_variables")]
+    check_env: Option<Vec<String>>,
     #[serde(deserialize_with = "fields::texts")]
     setup_key: Option<Vec<String>>,
     #[serde(deserialize_with = "fields::texts")]
@@ -98,6 +100,7 @@ impl RunFields {
             check_retries: self.check_retries,
             flaky: self.flaky,
             check_cache: self.check_cache,
+            check_env: self.check_env,
             setup_key: self.setup_key,
             setup_may_change: self.setup_may_change,
             on_branch_move: self.on_branch_move,

@@ -1,5 +1,6 @@
 //! The wrapper's side of the relay: it performs the requests of its worker.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use orch_contract::{ErrorCode, ErrorView};
@@ -8,10 +9,12 @@ use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::message::MessageKind;
 use orch_core::time::TimeSpan;
+use orch_process::SecretValues;
 use orch_process::mailbox::{MailboxHandler, MailboxRefusal};
 use orch_scheduler::TaskSelector;
 use orch_supervisor::wrapper::{DEFER, RelayBinding};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::request::{RELAY_VERSION, RelayAnswer, RelayMessage, RelayRequest, RelayRetry};
 use crate::app::{App, CallOptions, CallerRules};
@@ -32,6 +35,8 @@ pub(crate) struct RelayService {
     pub store: String,
     pub allow_network_fs: bool,
     pub binding: RelayBinding,
+    /// What is redacted in the texts of requests.
+    pub secrets: SecretValues,
 }
 
 /// The variables of a relayed call: what decides how a report is taken in, and nothing of the wrapper's own.
@@ -47,7 +52,8 @@ impl VariableSource for RelayVariables {
 
 impl MailboxHandler for RelayService {
     fn answer(&self, request: &[u8]) -> Vec<u8> {
-        let answer = serde_json::from_slice(request)
+        let answer = self
+            .decode_redacted(request)
             .map_err(|error| invalid_request(&format!("it is not one: {error}")))
             .and_then(|message| self.perform_message(message));
         encode_answer(answer)
@@ -75,6 +81,23 @@ fn encode_answer(answer: Result<RelayAnswer, AppError>) -> Vec<u8> {
     serde_json::to_vec(&answer).unwrap_or_default()
 }
 
+fn redact_texts(secrets: &SecretValues, value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(redacted) = secrets.redact_text(text) {
+                *text = redacted;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| redact_texts(secrets, value)),
+        // What a request is and who makes it are no texts.
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(name, _)| !matches!(name.as_str(), "command" | "token"))
+            .for_each(|(_, value)| redact_texts(secrets, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn invalid_request(why: &str) -> AppError {
     AppError::invalid_argument("request", format!("The relay cannot read this request: {why}."))
 }
@@ -85,6 +108,16 @@ fn busy(why: &str) -> AppError {
 }
 
 impl RelayService {
+    /// Reads a request, with the values of secret variables redacted in its texts.
+    fn decode_redacted(&self, request: &[u8]) -> Result<RelayMessage, serde_json::Error> {
+        if self.secrets.is_empty() {
+            return serde_json::from_slice(request);
+        }
+        let mut document = serde_json::from_slice(request)?;
+        redact_texts(&self.secrets, &mut document);
+        serde_json::from_value(document)
+    }
+
     fn perform_message(&self, message: RelayMessage) -> Result<RelayAnswer, AppError> {
         if message.version != RELAY_VERSION {
             return Err(invalid_request("it is of another version of this program"));
@@ -277,7 +310,7 @@ fn read_duration(milliseconds: i64) -> Result<TimeSpan, AppError> {
 }
 
 /// Whether an answer names a thread as the one that it is about.
-fn mentions_thread(answer: &serde_json::Value, thread: &str) -> bool {
+fn mentions_thread(answer: &Value, thread: &str) -> bool {
     let names = [
         &answer["thread"],
         &answer["thread"]["id"],
@@ -293,7 +326,7 @@ mod tests {
 
     use super::*;
 
-    fn refusal_of(bytes: &[u8]) -> serde_json::Value {
+    fn refusal_of(bytes: &[u8]) -> Value {
         let service = RelayService {
             store: "/nowhere/orch.db".to_owned(),
             allow_network_fs: false,
@@ -305,15 +338,16 @@ mod tests {
                 task: None,
                 defers: false,
             },
+            secrets: SecretValues::default(),
         };
-        let answer: serde_json::Value = serde_json::from_slice(&service.answer(bytes)).unwrap();
+        let answer: Value = serde_json::from_slice(&service.answer(bytes)).unwrap();
         assert!(!answer.to_string().contains("real"), "the token of the lease stays here");
         answer["failed"]["error"]["code"].clone()
     }
 
     #[test]
     fn what_a_worker_may_not_ask_is_refused_before_the_store_is_opened() {
-        let message = |thread: &str, token: &str, request: serde_json::Value| {
+        let message = |thread: &str, token: &str, request: Value| {
             json!({"version": 1, "thread": thread, "token": token, "request_id": null, "request": request})
                 .to_string()
         };

@@ -1,8 +1,10 @@
 //! Checks: commands that orch runs to verify an attempt, and their results.
 
+pub mod environment;
 pub mod key;
 pub mod series;
 
+pub use environment::{CheckVariable, CheckVariableError, find_mentioned_names};
 pub use key::{CheckIdentity, CheckKey};
 pub use series::{CheckPolicy, FlakyVerdict, KnownCheck, SeriesStep};
 
@@ -81,6 +83,8 @@ pub struct CheckRun {
     pub exit_status: Option<i32>,
     /// The reason, where the exit status does not tell it.
     pub message: Option<String>,
+    /// Variables that the check did not get and that its command or output mentions, where it failed.
+    pub env_not_passed: Vec<String>,
     /// Whether the result was taken over from an earlier check with the same key.
     pub reused: bool,
     /// Whether the check both failed and passed with the same key.

@@ -101,6 +101,8 @@ pub struct KnownCheck {
     pub log: Option<String>,
     /// The end of its output, where it failed.
     pub tail: Option<String>,
+    /// Variables that it did not get and that its command or output mentions, where it failed.
+    pub env_not_passed: Vec<String>,
     /// The attempt that it judged, if that still exists.
     pub attempt: Option<AttemptName>,
     /// The digest of all checks that ran with it.
@@ -163,6 +165,7 @@ mod tests {
             duration: TimeSpan(1),
             log: None,
             tail: None,
+            env_not_passed: Vec::new(),
             attempt: None,
             series: series.to_owned(),
             at: Time(1),

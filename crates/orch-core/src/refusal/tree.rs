@@ -6,6 +6,7 @@ use crate::check::{CheckStage, CheckState};
 use crate::effect::EffectKind;
 use crate::escape;
 use crate::id::{AttemptName, CommitHash, Slug, TaskName, ThreadId};
+use crate::shell;
 use crate::time::TimeSpan;
 
 /// Why a worktree does not allow the request.
@@ -142,6 +143,29 @@ pub struct FailedCheck {
     pub message: Option<String>,
     /// The file that holds its output.
     pub log: Option<String>,
+    /// Variables that it seems to need and does not get.
+    pub missing: Option<MissingVariables>,
+}
+
+/// Variables that the checks of a run do not get and that a failed check mentions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingVariables {
+    /// The run.
+    pub run: Slug,
+    /// Their names.
+    pub names: Vec<String>,
+    /// The variables that `--check-env` passes already.
+    pub passed: Vec<String>,
+}
+
+impl MissingVariables {
+    /// Returns the command that passes them as well.
+    #[must_use]
+    pub fn edit_command(&self) -> String {
+        let variables = self.passed.iter().chain(&self.names);
+        let options = variables.flat_map(|variable| ["--check-env", variable.as_str()]);
+        shell::join_words(["orch", "run", "edit", self.run.as_str()].into_iter().chain(options))
+    }
 }
 
 /// Why a request about worktrees, checks or merges is refused.
@@ -545,7 +569,15 @@ fn failed_check_sentence(check: &FailedCheck) -> String {
         (_, Some(status), None) => format!("exited with status {status}"),
         (_, None, None) => "failed".to_owned(),
     };
-    if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) }
+    let sentence =
+        if check.command.is_empty() { format!("{how}.") } else { format!("`{}` {how}.", check.command) };
+    match &check.missing {
+        None => sentence,
+        Some(missing) => {
+            let names = escape::join_names(missing.names.iter().map(String::as_str));
+            format!("{sentence} It mentions variables that checks do not get: {names}. `{}` passes them.", missing.edit_command())
+        }
+    }
 }
 
 /// Joins the first names and appends how many more there are.
@@ -572,6 +604,7 @@ mod tests {
             exit_status,
             message: message.map(str::to_owned),
             log: Some("/l".to_owned()),
+            missing: None,
         };
         for (check, sentence) in [
             (check(CheckState::Failed, Some(2), None), "`make` exited with status 2."),
@@ -580,5 +613,16 @@ mod tests {
         ] {
             assert_eq!(check.to_string(), sentence);
         }
+        let missing = MissingVariables {
+            run: Slug::from_stored("r".to_owned()),
+            names: vec!["B".to_owned()],
+            passed: vec!["A=x y".to_owned()],
+        };
+        let check = FailedCheck { missing: Some(missing), ..check(CheckState::Failed, Some(1), None) };
+        assert_eq!(
+            check.to_string(),
+            "`make` exited with status 1. It mentions variables that checks do not get: B. \
+             `orch run edit r --check-env 'A=x y' --check-env B` passes them."
+        );
     }
 }

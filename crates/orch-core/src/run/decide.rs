@@ -166,6 +166,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
         (&mut rules.copy, &edit.copy),
         (&mut rules.protect, &edit.protect),
         (&mut rules.check_cache, &edit.check_cache),
+        (&mut rules.check_env, &edit.check_env),
         (&mut rules.setup_key, &edit.setup_key),
         (&mut rules.setup_may_change, &edit.setup_may_change),
     ] {
@@ -173,6 +174,8 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
             list.clone_from(edited);
         }
     }
+    // Who says what checks get no longer means everything.
+    rules.inherits_env &= edit.check_env.is_none();
     rules.check_limit = edit.check_limit.unwrap_or(rules.check_limit);
     let checks = &mut rules.checks;
     checks.by = edit.check_by.unwrap_or(checks.by);

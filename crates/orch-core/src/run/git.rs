@@ -73,6 +73,10 @@ pub struct AttemptRules {
     pub checks: CheckPolicy,
     /// Patterns of untracked files that stay in a check tree from one check to the next.
     pub check_cache: Vec<String>,
+    /// Variables that checks and setups get besides those that workers get: `NAME`, `PREFIX_*` or `NAME=VALUE`.
+    pub check_env: Vec<String>,
+    /// Whether they get the whole environment of the process that runs them, as in runs of older versions.
+    pub inherits_env: bool,
     /// Patterns of the files on which the output of the setup depends; empty is the whole commit.
     pub setup_key: Vec<String>,
     /// Patterns of the tracked files that the setup may change, to be restored; empty is all.
@@ -95,6 +99,8 @@ impl Default for AttemptRules {
             check_limit: limit::CHECK_LIMIT_DEFAULT,
             checks: CheckPolicy::default(),
             check_cache: Vec::new(),
+            check_env: Vec::new(),
+            inherits_env: false,
             setup_key: Vec::new(),
             setup_may_change: Vec::new(),
             on_branch_move: BranchMovePolicy::default(),

@@ -84,6 +84,8 @@ pub struct RunEdit {
     pub flaky: Option<FlakyVerdict>,
     /// New patterns of what stays in check trees, replacing the old ones.
     pub check_cache: Option<Vec<String>>,
+    /// New variables that checks get, replacing the old ones.
+    pub check_env: Option<Vec<String>>,
     /// New patterns of the files on which the setup depends, replacing the old ones.
     pub setup_key: Option<Vec<String>>,
     /// New patterns of the tracked files that the setup may change, replacing the old ones.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::line_splitter::OutputLine;
 use super::rotating_log::LogFault;
-use crate::EnvironmentVariables;
+use crate::{EnvironmentVariables, SecretValues};
 use crate::identity::ProcessIdentity;
 use crate::tag::Tag;
 use crate::termination::TerminationReport;
@@ -32,6 +32,8 @@ pub struct WorkerCommand<'a> {
     pub log_bytes_max: u64,
     /// How much of a line of stdout the observer receives.
     pub line_bytes_max: usize,
+    /// What is redacted in the log and in the returned output, but not in the lines that the observer receives.
+    pub secrets: &'a SecretValues,
     /// The grace period between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Stops the worker as soon as this is readable.

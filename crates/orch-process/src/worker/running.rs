@@ -14,6 +14,7 @@ use crate::bounded_log::TailBuffer;
 use crate::descendants::DescendantTracker;
 use crate::identity::ProcessIdentity;
 use crate::limit::{REAP_INTERVAL, WORKER_READ_BYTES, WORKER_TAIL_BYTES};
+use crate::RedactedStream;
 use crate::process_loop::{
     ChildExit, LoopObserver, LoopOutcome, OutputStream, ProcessLoop, StopCause, WatchedChild,
 };
@@ -66,6 +67,7 @@ fn run_observed(
         started_at,
         last_output_at: None,
         log,
+        redacted: [(); 2].map(|()| RedactedStream::new(worker.secrets.clone())),
         tail: TailBuffer::new(WORKER_TAIL_BYTES),
         lines: LineSplitter::new(worker.line_bytes_max),
         descendants,
@@ -81,6 +83,8 @@ struct RunningWorker<'a> {
     started_at: Instant,
     last_output_at: Option<Instant>,
     log: RotatingLog,
+    /// The two streams on their way to the log.
+    redacted: [RedactedStream; 2],
     tail: TailBuffer,
     lines: LineSplitter,
     descendants: DescendantTracker,
@@ -91,8 +95,13 @@ impl LoopObserver for RunningWorker<'_> {
     fn on_output(&mut self, stream: OutputStream, bytes: &[u8]) -> ControlFlow<()> {
         if !bytes.is_empty() {
             self.last_output_at = Some(Instant::now());
-            self.log.add(bytes);
-            self.tail.add(bytes);
+            let redacted = match stream {
+                OutputStream::Stdout => &mut self.redacted[0],
+                OutputStream::Stderr => &mut self.redacted[1],
+            };
+            let bytes = redacted.push_bytes(bytes);
+            self.log.add(&bytes);
+            self.tail.add(&bytes);
         }
         if stream == OutputStream::Stdout {
             if bytes.is_empty() {
@@ -134,6 +143,11 @@ impl RunningWorker<'_> {
         // A worker without descendants had no scan that reaped them.
         self.descendants.reap_all();
         self.lines.finish(|line| self.observer.on_line(line));
+        for stream in &mut self.redacted {
+            let bytes = stream.finish();
+            self.log.add(&bytes);
+            self.tail.add(&bytes);
+        }
         let left_behind = outcome.termination.map_or_else(TerminationReport::default, |termination| {
             let found_worker = usize::from(termination.has_seen(worker));
             let report = termination.into_report();

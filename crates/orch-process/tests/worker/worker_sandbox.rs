@@ -11,7 +11,7 @@ use orch_process::EnvironmentVariables;
 use orch_process::worker::{
     OutputLine, TickDecision, WorkerInput, WorkerObserver, WorkerResult, WorkerTiming,
 };
-use orch_process::{ProcessIdentity, Tag, WorkerCommand, run_worker};
+use orch_process::{ProcessIdentity, SecretValues, Tag, WorkerCommand, run_worker};
 use tempfile::TempDir;
 
 /// The variable of the tag.
@@ -25,6 +25,7 @@ pub(crate) struct WorkerSandbox {
     pub(crate) folder: TempDir,
     pub(crate) environment: EnvironmentVariables,
     pub(crate) log: PathBuf,
+    secrets: SecretValues,
     tag: String,
     _one_worker: MutexGuard<'static, ()>,
 }
@@ -54,7 +55,10 @@ impl WorkerSandbox {
         let log = folder.path().join("logs/worker.log");
         let environment = EnvironmentVariables::empty().with_variable("PATH", "/usr/bin:/bin");
         let tag = format!("test-{}", ProcessIdentity::of_current_process());
-        Self { folder, environment, log, tag, _one_worker: one_worker }
+        let secrets = SecretValues::of_environment(
+            &EnvironmentVariables::empty().with_variable("API_KEY", "secret123"),
+        );
+        Self { folder, environment, log, secrets, tag, _one_worker: one_worker }
     }
 
     pub(crate) fn tag(&self) -> Tag<'_> {
@@ -76,6 +80,7 @@ impl WorkerSandbox {
             log: &self.log,
             log_bytes_max: options.log_bytes_max,
             line_bytes_max: options.line_bytes_max,
+            secrets: &self.secrets,
             grace: options.grace,
             stop: options.stop,
         }

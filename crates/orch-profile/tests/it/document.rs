@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use orch_profile::brief::BriefTemplate;
-use orch_profile::variables::ALWAYS;
+use orch_process::environment::INHERITED_VARIABLES;
 use orch_profile::{BUILT_IN, CommandPlaceholder};
 
 use super::files::parse_profile;
@@ -68,7 +68,7 @@ fn every_name_is_explained() {
         let name = format!("{{{}}}", placeholder.name());
         assert!(DOCUMENT.contains(&format!("| `{name}` |")), "{name} is not explained");
     }
-    for name in ALWAYS {
+    for name in INHERITED_VARIABLES {
         assert!(quoted.contains(name), "{name} is not listed");
     }
 }

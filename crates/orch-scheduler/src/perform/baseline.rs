@@ -34,7 +34,7 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
         }
         check_run::clear_run(unit.tx, run.id, CheckStage::Baseline)?;
         report.save(unit.tx)?;
-        let (about, reason) = (EventSubject::of_run(run.id), report.failure_summary());
+        let (about, reason) = (EventSubject::of_run(run.id), report.failure_summary(&run));
         if verdict == ChecksVerdict::Unknown {
             return record_tool_fault(unit, run.id, about, &reason);
         }
@@ -56,5 +56,5 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
         return Ok(());
     }
     let subject = format!("the base of {}", run.name);
-    Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
+    Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks(&run) }.into())
 }

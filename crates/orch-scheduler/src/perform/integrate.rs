@@ -401,7 +401,7 @@ impl Integration<'_> {
             commit: &merged,
         };
         let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
-        let (verdict, summary) = (report.verdict(), report.failure_summary());
+        let (verdict, summary) = (report.verdict(), report.failure_summary(self.run));
         if verdict == ChecksVerdict::Good {
             return Ok(Some(report));
         }

@@ -158,8 +158,9 @@ impl<'a> PendingLanding<'a> {
             ChecksVerdict::Bad => self.check_target(session, target, &report)?,
             ChecksVerdict::Unknown => None,
         };
+        let checks = report.failed_checks(run);
         let (run, onto) = (run.name.clone(), self.plan.onto.clone());
-        Err(TreeRefusal::LandChecksFailed { run, onto, checks: report.failed_checks(), on_target }.into())
+        Err(TreeRefusal::LandChecksFailed { run, onto, checks, on_target }.into())
     }
 
     /// Runs the checks that failed on the target branch alone; `None` where they could not run there.
@@ -170,7 +171,7 @@ impl<'a> PendingLanding<'a> {
         failed: &CheckReport,
     ) -> Result<Option<Vec<FailedCheck>>, Error> {
         let run = self.run;
-        let commands: Vec<String> = failed.failed_checks().into_iter().map(|check| check.command).collect();
+        let commands: Vec<String> = failed.failed_checks(run).into_iter().map(|check| check.command).collect();
         let at = to_stored_commit(target);
         let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at };
         let specs = checks::check_specs(&commands, &[]);
@@ -180,7 +181,7 @@ impl<'a> PendingLanding<'a> {
             report.save(tx).map(TxEnd::Commit)
         })?;
         let is_known = report.verdict() != ChecksVerdict::Unknown;
-        Ok(is_known.then(|| report.failed_checks()))
+        Ok(is_known.then(|| report.failed_checks(run)))
     }
 
     /// The target branch at its present commit.
@@ -387,7 +388,7 @@ fn unmerged_error(
     })?;
     let failed =
         ran.iter().filter(|check| check.stage == CheckStage::Merge && check.state != CheckState::Passed);
-    let failed: Vec<_> = failed.map(checks::failed_check).collect();
+    let failed: Vec<_> = failed.map(|check| checks::failed_check(run, check)).collect();
     let subject = attempt.name.to_string();
     if !failed.is_empty() {
         return Ok(TreeRefusal::ChecksFailed { subject, checks: failed }.into());

@@ -190,7 +190,7 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
         }
     }
     remove_unsent_worktree(&repository, preparing)?;
-    let failed = vec![checks::failed_check(&ran.check)];
+    let failed = vec![checks::failed_check(run, &ran.check)];
     Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
 }
 

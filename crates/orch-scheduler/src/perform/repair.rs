@@ -102,7 +102,7 @@ fn adopt_branch(session: &mut Session, lease: &EffectLease) -> Result<(), Error>
         let ran = run_branch_checks(session, &run, &commit)?;
         if ran.verdict() != ChecksVerdict::Good {
             let subject = format!("branch {}", git.branch);
-            let checks = ran.failed_checks();
+            let checks = ran.failed_checks(&run);
             tool_transaction(session, |unit| save_branch_checks(unit, run.id, &ran))?;
             return Err(TreeRefusal::ChecksFailed { subject, checks }.into());
         }

@@ -67,11 +67,13 @@ pub(crate) fn complete_verification(
     if let Some(lease) = EffectLease::wait_and_acquire(session, key)? {
         return lease.with_reuse(reuse).perform(session, |session, lease| verify_attempt(session, lease, id));
     }
-    let (attempt, ran) =
-        session.read(|tx, _| Ok((attempt::load(tx, id)?, check_run::list_by_attempt(tx, id)?)))?;
+    let (run, attempt, ran) = session.read(|tx, _| {
+        Ok((lookup::load_run(tx, run)?, attempt::load(tx, id)?, check_run::list_by_attempt(tx, id)?))
+    })?;
     let has_failed =
         |check: &&CheckRun| check.stage == CheckStage::Attempt && check.state != CheckState::Passed;
-    let failed: Vec<FailedCheck> = ran.iter().filter(has_failed).map(checks::failed_check).collect();
+    let failed: Vec<FailedCheck> =
+        ran.iter().filter(has_failed).map(|check| checks::failed_check(&run, check)).collect();
     match attempt {
         Some(attempt) if !failed.is_empty() => {
             Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
@@ -113,7 +115,7 @@ pub(crate) fn verify_loaded(
         ChecksVerdict::Good => Ok(()),
         ChecksVerdict::Bad | ChecksVerdict::Unknown => {
             let subject = verifying.attempt.name.to_string();
-            Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks() }.into())
+            Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks(&verifying.run) }.into())
         }
     }
 }
@@ -160,6 +162,7 @@ fn protected_files_report(session: &Session, verifying: &VerifyingAttempt, names
         command: String::new(),
         commit: verifying.head().clone(),
         tree: None,
+        env_not_passed: Vec::new(),
         reused: false,
         flaky: false,
         state: CheckState::Failed,
@@ -189,7 +192,7 @@ fn record_check_report(
     let about = attempt.event_subject();
     let status = match report.verdict() {
         ChecksVerdict::Unknown => {
-            return ReportedAttempt::load(unit, task)?.record_fault(unit, &report.failure_summary());
+            return ReportedAttempt::load(unit, task)?.record_fault(unit, &report.failure_summary(run));
         }
         ChecksVerdict::Good if text.has_no_checks() && run.rules.protect.is_empty() => ChecksStatus::None,
         ChecksVerdict::Good => ChecksStatus::Passed,
@@ -200,7 +203,7 @@ fn record_check_report(
     unit.append_event(EventKind::Checked, about, None, vec![("checks", status.name().into())])?;
     clear_tool_faults(unit, run.id)?;
     if status == ChecksStatus::Failed {
-        let reason = format!("{}{}", report.unchanged_sentence(), report.failure_summary());
+        let reason = format!("{}{}", report.unchanged_sentence(), report.failure_summary(run));
         let data = match report.unchanged_since {
             Some(_) => vec![("unchanged", true.into())],
             None => Vec::new(),

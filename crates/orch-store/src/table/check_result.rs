@@ -8,21 +8,22 @@ use orch_core::id::{AttemptId, AttemptName, RunId, TaskName};
 use orch_core::limit;
 use orch_core::time::{Time, TimeSpan};
 
-use super::{count_or_null, name_column, name_list, slug_or_null, time_column};
+use super::{count_or_null, list_column, list_text, name_column, name_list, slug_or_null, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 statements! {
     const FIND = "SELECT c.key, c.state, c.flaky, c.exit_status, c.message, c.duration_ms, c.log, c.tail, c.series, c.at,
-        r.name, t.key, a.number FROM check_result c
+        r.name, t.key, a.number, c.env_not_passed FROM check_result c
         LEFT JOIN attempt a ON a.id = c.attempt_id LEFT JOIN task t ON t.id = a.task_id LEFT JOIN run r ON r.id = a.run_id
         WHERE c.run_id = $1 AND c.key IN (SELECT value FROM json_each($2)) AND c.at >= $3";
     const SAVE = "INSERT INTO check_result (run_id, key, attempt_id, state, flaky, exit_status, message, duration_ms, log, tail,
-        series, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        series, at, env_not_passed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (run_id, key) DO UPDATE SET attempt_id = excluded.attempt_id, state = excluded.state,
         flaky = excluded.flaky, exit_status = excluded.exit_status, message = excluded.message,
-        duration_ms = excluded.duration_ms, log = excluded.log, tail = excluded.tail, series = excluded.series, at = excluded.at
+        duration_ms = excluded.duration_ms, log = excluded.log, tail = excluded.tail, series = excluded.series, at = excluded.at,
+        env_not_passed = excluded.env_not_passed
         RETURNING id";
     const PRUNE = "DELETE FROM check_result WHERE run_id = $1 AND id <= (SELECT id FROM check_result
         WHERE run_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
@@ -44,6 +45,7 @@ fn known_from_row(row: &dyn SqlRow) -> Result<(CheckKey, KnownCheck), Fault> {
         duration: TimeSpan(row.int(5)?),
         log: row.text_or_null(6)?,
         tail: row.text_or_null(7)?,
+        env_not_passed: list_column(row, 13)?,
         attempt,
         series: row.text(8)?,
         at: time_column(row, 9)?,
@@ -70,7 +72,8 @@ pub fn save(
     key: &CheckKey,
     known: &KnownCheck,
 ) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 12] = [
+    let env_not_passed = list_text(&known.env_not_passed);
+    let values: [SqlParameter<'_>; 13] = [
         run.0.into(),
         key.as_str().into(),
         attempt.map(|attempt| attempt.0).into(),
@@ -83,6 +86,7 @@ pub fn save(
         known.tail.as_deref().into(),
         known.series.as_str().into(),
         known.at.0.into(),
+        env_not_passed.as_deref().into(),
     ];
     if tx.query_number(SAVE, &values)? % PRUNE_INTERVAL == 0 {
         prune(tx, run, limit::CHECK_RESULTS_KEPT)?;

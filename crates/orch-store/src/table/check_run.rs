@@ -3,7 +3,7 @@
 use orch_core::check::{CheckRun, CheckSource, CheckStage, CheckState};
 use orch_core::id::{AttemptId, CommitHash, RunId, TreeHash};
 
-use super::{id_list, name_column, time_column};
+use super::{id_list, list_column, list_text, name_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -13,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message, duration_ms, log, at,
-            tree, reused, flaky FROM check_run ",
+            tree, reused, flaky, env_not_passed FROM check_run ",
             $rest
         )
     };
@@ -21,13 +21,14 @@ macro_rules! select {
 
 statements! {
     const INSERT = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
-        duration_ms, log, at, tree, reused, flaky) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        duration_ms, log, at, tree, reused, flaky, env_not_passed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     const OF_ATTEMPT = select!("WHERE attempt_id = $1 ORDER BY id");
     const OF_ATTEMPTS = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id");
     const OF_STAGE = select!("INDEXED BY check_run_stage WHERE run_id = $1 AND stage = $2 ORDER BY id");
     const TAKE_OVER = "INSERT INTO check_run (run_id, attempt_id, stage, source, command, commit_id, state, exit_status, message,
-        duration_ms, log, at, tree, reused, flaky) SELECT run_id, attempt_id, 'merge', source, command, commit_id, state,
-        exit_status, message, duration_ms, log, at, tree, 1, flaky FROM check_run
+        duration_ms, log, at, tree, reused, flaky, env_not_passed) SELECT run_id, attempt_id, 'merge', source, command, commit_id, state,
+        exit_status, message, duration_ms, log, at, tree, 1, flaky, env_not_passed FROM check_run
         WHERE attempt_id = $1 AND stage = 'attempt' ORDER BY id";
     const CLEAR = "DELETE FROM check_run WHERE attempt_id = $1 AND stage = $2";
     const CLEAR_RUN = "DELETE FROM check_run WHERE run_id = $1 AND stage = $2 AND attempt_id IS NULL";
@@ -50,12 +51,14 @@ fn check_from_row(row: &dyn SqlRow) -> Result<CheckRun, Fault> {
         tree: row.text_or_null(12)?.map(TreeHash::from_stored),
         reused: row.int(13)? != 0,
         flaky: row.int(14)? != 0,
+        env_not_passed: list_column(row, 15)?,
     })
 }
 
 /// Inserts the result of a check.
 pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 15] = [
+    let env_not_passed = list_text(&check.env_not_passed);
+    let values: [SqlParameter<'_>; 16] = [
         check.run.0.into(),
         check.attempt.map(|attempt| attempt.0).into(),
         check.stage.name().into(),
@@ -71,6 +74,7 @@ pub fn insert(tx: &mut Transaction<'_>, check: &CheckRun) -> Result<(), Fault> {
         check.tree.as_ref().map(TreeHash::as_str).into(),
         check.reused.into(),
         check.flaky.into(),
+        env_not_passed.as_deref().into(),
     ];
     tx.execute(INSERT, &values).map(|_| ())
 }

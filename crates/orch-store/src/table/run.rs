@@ -28,7 +28,8 @@ macro_rules! select {
             check_limit_ms, max_wall_ms, max_cost_micros, max_tokens, faults, cost_micros, tokens,
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
             check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
-            branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder FROM run ",
+            branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder,
+            check_env, inherits_env FROM run ",
             $rest
         )
     };
@@ -51,7 +52,7 @@ statements! {
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
         check_by = $14, check_retries = $15, flaky = $16,
         check_cache = $17, setup_key = $18, setup_may_change = $19,
-        on_branch_move = $20, trailers = $21, run_hooks = $22 WHERE id = $1";
+        on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
     const SAVE_LANDING = "UPDATE run SET landing = $2 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
@@ -97,6 +98,8 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
                 flaky: name_column(row, 54, "run", FlakyVerdict::parse)?,
             },
             check_cache: texts(row, 55)?,
+            check_env: texts(row, 65)?,
+            inherits_env: row.int(66)? != 0,
             setup_key: texts(row, 56)?,
             setup_may_change: texts(row, 57)?,
             on_branch_move: name_column(row, 60, "run", BranchMovePolicy::parse)?,
@@ -239,16 +242,17 @@ pub fn save_rules(
     rules: &AttemptRules,
     budget: &Budget,
 ) -> Result<(), Fault> {
-    let [verify, copy, protect, check_cache, setup_key, setup_may_change] = [
+    let [verify, copy, protect, check_cache, check_env, setup_key, setup_may_change] = [
         &rules.verify,
         &rules.copy,
         &rules.protect,
         &rules.check_cache,
+        &rules.check_env,
         &rules.setup_key,
         &rules.setup_may_change,
     ]
     .map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 22] = [
+    let values: [SqlParameter<'_>; 24] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -271,6 +275,8 @@ pub fn save_rules(
         rules.on_branch_move.name().into(),
         i64::from(rules.trailers).into(),
         i64::from(rules.run_hooks).into(),
+        check_env.as_deref().into(),
+        i64::from(rules.inherits_env).into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

@@ -148,6 +148,8 @@ fn run_git_is_kept(store: &mut Store) {
         check_limit: TimeSpan::from_minutes(2),
         checks: CheckPolicy { by: CheckIdentity::Commit, retries: 4, flaky: FlakyVerdict::Fail },
         check_cache: text(&["target/"]),
+        check_env: text(&["DATABASE_URL", "CI=1"]),
+        inherits_env: true,
         setup_key: text(&["package-lock.json"]),
         setup_may_change: text(&["package-lock.json", "*.sum"]),
         on_branch_move: BranchMovePolicy::Pause,

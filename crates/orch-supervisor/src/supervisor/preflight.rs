@@ -166,7 +166,7 @@ fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>,
         let (level, message) = match check.state {
             CheckState::Passed => (FindingSeverity::Ok, format!("`{}` passes on the base.", check.command)),
             CheckState::Failed | CheckState::TimedOut | CheckState::CouldNotStart => {
-                (FindingSeverity::Error, checks::failed_check(check).to_string())
+                (FindingSeverity::Error, checks::failed_check(run, check).to_string())
             }
         };
         found.push(PreflightFinding::new(&name, level, message));

@@ -10,6 +10,7 @@ use orch_core::id::{Slug, TaskName, ThreadId};
 use orch_core::message::Message;
 use orch_core::worker::WorkerOutcome;
 use orch_inbox::{Error, Session};
+use orch_process::SecretValues;
 use orch_process::mailbox::MailboxHandler;
 use orch_profile::brief::BriefTemplate;
 use orch_profile::{Profile, ResponsibleParty, StoreAccess};
@@ -50,6 +51,8 @@ pub struct WrapperConfig<'a> {
     pub store: String,
     /// Makes what performs the requests of the worker.
     pub relay: &'a dyn Fn(RelayBinding) -> Arc<dyn MailboxHandler>,
+    /// What is redacted in logs, briefs and reports.
+    pub secrets: SecretValues,
     /// The time limit of an attempt.
     pub limit: Option<Duration>,
     /// Whether a worker that prints nothing for longer than its profile allows is ended.

@@ -16,7 +16,7 @@ use super::claim::ClaimedWork;
 use super::config::{WrapperConfig, WrapperOutcome};
 use super::cooldown;
 use super::guard::EndReason;
-use super::run::{WorkerStartResult, record_end};
+use super::run::{WorkerStartResult, record_end, redact_detail};
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::kept_report::{KeptEnd, KeptReport};
 use orch_inbox::release::release_thread;
@@ -73,6 +73,7 @@ pub(super) fn finish_work(
         }
     }
     let (outcome, message, detail) = close_by_end(session, config, work, end, report, ran)?;
+    let detail = redact_detail(session, detail);
     record_end(session, work, outcome, detail.clone())?;
     Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, detail)))
 }
@@ -283,6 +284,7 @@ fn release_work(
     outcome: WorkerOutcome,
     detail: Option<String>,
 ) -> Result<WorkerEndReport, Error> {
+    let detail = redact_detail(session, detail);
     // The end is recorded first, because the next process that claims the thread must know that it does not count.
     let mut ended = work.row.clone();
     session.write(WriteDurability::Power, |tx, now| {
@@ -372,9 +374,14 @@ pub(super) fn kept_report(
         WorkerEndKind::Stopped | WorkerEndKind::ProviderFailed(_) | WorkerEndKind::NeverRan(_) => {
             KeptEnd::GivenBack
         }
-        WorkerEndKind::Failed(text) => KeptEnd::Failed { reason: append_tail(&text, &ran.result.tail) },
+        WorkerEndKind::Failed(text) => {
+            let reason = append_tail(&text, &ran.result.tail);
+            KeptEnd::Failed { reason: config.secrets.redact_text(&reason).into_owned() }
+        }
         WorkerEndKind::Normal => KeptEnd::Finished {
-            result: config.reports_by_exit().then(|| exit_result(ran)),
+            result: config
+                .reports_by_exit()
+                .then(|| config.secrets.redact_text(&exit_result(ran)).into_owned()),
             snapshot: config.snapshots_worktree(),
         },
     };

@@ -95,7 +95,7 @@ pub(super) fn prepare_launch(
                 && (work.row.session.is_some() || (again && !profile.reports_session()));
             let start = ClientStart { config, work, profile, folder, session, resumes };
             let text = start.render_brief(template, answered)?;
-            start.prepare(&text)
+            start.prepare(&config.secrets.redact_text(&text))
         }
     }
 }

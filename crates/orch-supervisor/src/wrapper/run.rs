@@ -9,7 +9,7 @@ use orch_inbox::{Error, Session, failure, kept_report, wake};
 use orch_process::worker::{
     OutputLine, TickDecision, WorkerObserver, WorkerResult, WorkerTiming, run_worker,
 };
-use orch_process::{Tag, WorkerCommand};
+use orch_process::{SecretValues, Tag, WorkerCommand};
 use orch_profile::ClientSummary;
 use orch_profile::brief::QuestionWithAnswer;
 use orch_store::TxEnd;
@@ -114,7 +114,8 @@ fn run_worker_once(
     let grace = Duration::from_millis(u64::try_from(work.row.grace.0).unwrap_or(0));
     let mut guard =
         WorkerGuard::new(config.open, work, reader, config.limit, launch.silence, config.ends_silent);
-    let mut observer = EchoingObserver { guard: &mut guard, echo: &mut *config.echo };
+    let mut observer =
+        EchoingObserver { guard: &mut guard, echo: &mut *config.echo, secrets: &config.secrets };
     let result = run_worker(
         &WorkerCommand {
             command: &launch.words,
@@ -125,6 +126,7 @@ fn run_worker_once(
             log: &log,
             log_bytes_max: LOG_BYTES_MAX,
             line_bytes_max: LINE_BYTES_MAX,
+            secrets: &config.secrets,
             grace,
             stop: config.stop,
         },
@@ -142,11 +144,12 @@ fn run_worker_once(
 struct EchoingObserver<'a, 'b> {
     guard: &'a mut WorkerGuard<'b>,
     echo: &'a mut dyn FnMut(&[u8]),
+    secrets: &'a SecretValues,
 }
 
 impl WorkerObserver for EchoingObserver<'_, '_> {
     fn on_line(&mut self, line: OutputLine<'_>) {
-        (self.echo)(line.bytes);
+        (self.echo)(&self.secrets.redact_bytes(line.bytes));
         self.guard.record_line(line);
     }
 
@@ -157,6 +160,11 @@ impl WorkerObserver for EchoingObserver<'_, '_> {
     fn on_tick(&mut self, timing: WorkerTiming) -> TickDecision {
         self.guard.check_and_record(timing)
     }
+}
+
+/// Redacts the text of a worker's end.
+pub(super) fn redact_detail(session: &Session, detail: Option<String>) -> Option<String> {
+    detail.map(|detail| session.world().secrets().redact_text(&detail).into_owned())
 }
 
 /// Records how a worker ended, and what that means for its profile.

@@ -104,6 +104,8 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
                 flaky: edit.flaky.unwrap_or_default(),
             },
             check_cache: edit.check_cache.clone().unwrap_or_default(),
+            check_env: edit.check_env.clone().unwrap_or_default(),
+            inherits_env: false,
             setup_key: edit.setup_key.clone().unwrap_or_default(),
             setup_may_change: edit.setup_may_change.clone().unwrap_or_default(),
             on_branch_move: edit.on_branch_move.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! The options of a run for the rules of its attempts and for its budgets.
 
 use orch_app::values::{
-    parse_check_identity, parse_dollars, parse_flaky_verdict, parse_on_branch_move, parse_token_count,
+    parse_check_identity, parse_check_variable, parse_dollars, parse_flaky_verdict, parse_on_branch_move, parse_token_count,
 };
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::limit;
@@ -42,6 +42,9 @@ pub(super) struct RuleOptions {
     /// Untracked files that stay in a check tree from one check to the next, such as target/; may be repeated
     #[arg(long, value_name = "GLOB")]
     check_cache: Vec<String>,
+    /// A variable that checks and setups get besides those that workers get: NAME, PREFIX_* or NAME=VALUE; may be repeated
+    #[arg(long, value_name = "VARIABLE")]
+    check_env: Vec<String>,
     /// Files on which the setup depends, such as lock files: while they are the same, a check tree is not set up again; may be repeated
     #[arg(long, value_name = "GLOB")]
     setup_key: Vec<String>,
@@ -85,6 +88,7 @@ impl RuleOptions {
             ("--copy", &self.copy),
             ("--protect", &self.protect),
             ("--check-cache", &self.check_cache),
+            ("--check-env", &self.check_env),
             ("--setup-key", &self.setup_key),
             ("--setup-may-change", &self.setup_may_change),
         ] {
@@ -100,6 +104,9 @@ impl RuleOptions {
                 "GLOB",
                 format!("The pattern {glob} must not begin with `!`."),
             ));
+        }
+        for text in self.check_env.iter().filter(|text| !(may_clear && text.is_empty())) {
+            parse_check_variable(text).map_err(|error| AppError::invalid_argument("--check-env", error))?;
         }
         if let Some(setup) = self.setup.as_ref().filter(|setup| !(may_clear && setup.is_empty())) {
             check_not_empty("--setup", setup)?;
@@ -127,6 +134,7 @@ impl RuleOptions {
                 flaky: self.flaky.unwrap_or(defaults.checks.flaky),
             },
             check_cache: self.check_cache.clone(),
+            check_env: self.check_env.clone(),
             setup_key: self.setup_key.clone(),
             setup_may_change: self.setup_may_change.clone(),
             on_branch_move: self.on_branch_move.unwrap_or_default(),
@@ -160,6 +168,7 @@ impl RuleOptions {
             check_retries: self.check_retries,
             flaky: self.flaky,
             check_cache: list(&self.check_cache),
+            check_env: list(&self.check_env),
             setup_key: list(&self.setup_key),
             setup_may_change: list(&self.setup_may_change),
             on_branch_move: self.on_branch_move,

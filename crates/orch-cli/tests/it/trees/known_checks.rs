@@ -76,7 +76,9 @@ fn what_a_result_depends_on_makes_it_run_again() {
     place.commit_all(".gitignore", ".env\n");
     let write_env = |content: &str| std::fs::write(place.repository_path().join(".env"), content).unwrap();
     write_env("A=1\n");
-    place.begin_run("r", &["--verify", &counting(&place, "true"), "--copy", ".env"]);
+    let passed = ["--check-env", "SOME_SETTING", "--check-env", "PWD", "--check-env", "SHLVL"];
+    let rules = ["--verify", &counting(&place, "true"), "--copy", ".env"];
+    place.begin_run("r", &[&rules[..], &passed].concat());
     place.add_task("a", &[]);
     place.report_task("a", &[("a.txt", "a")]);
     let ran = || stages_run(&place).len();
@@ -87,6 +89,7 @@ fn what_a_result_depends_on_makes_it_run_again() {
         ("SOME_SETTING", "1", true),
         ("SOME_SETTING", "1", false),
         ("SOME_SETTING", "2", true),
+        ("NOT_PASSED", "1", false),
         ("PWD", "/elsewhere", false),
         ("SHLVL", "9", false),
     ] {

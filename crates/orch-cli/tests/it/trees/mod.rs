@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 
 mod bases;
 mod branch;
+mod check_environment;
 mod checks;
 mod contents;
 mod crowd;
