@@ -214,14 +214,11 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         TreeRefusal::NoChanges { thread, tree, base } => {
             json!({"thread": thread.to_string(), "worktree": tree, "base_commit": base.as_str()})
         }
-        TreeRefusal::ChecksFailed { subject, checks } => {
-            let next = check_commands(checks);
-            json!({
-                "subject": subject,
-                "checks": checks.iter().map(check_details).collect::<Vec<_>>(),
-                "next": next,
-            })
-        }
+        TreeRefusal::ChecksFailed { subject, checks } => json!({
+            "subject": subject,
+            "checks": list_check_details(checks),
+            "next": check_commands(checks),
+        }),
         TreeRefusal::LandChecksFailed { run, onto, checks, on_target } => {
             land_check_details(run, onto, checks, on_target.as_deref())
         }
@@ -295,9 +292,9 @@ fn land_check_details(
     json!({
         "subject": run.as_str(),
         "onto": onto,
-        "checks": checks.iter().map(check_details).collect::<Vec<_>>(),
+        "checks": list_check_details(checks),
         "base_fails": on_target.map(|failed| !failed.is_empty()),
-        "base_checks": on_target.unwrap_or_default().iter().map(check_details).collect::<Vec<_>>(),
+        "base_checks": list_check_details(on_target.unwrap_or_default()),
         "next": land_check_commands(run, onto, checks, on_target),
     })
 }
@@ -334,6 +331,10 @@ fn problem_details(problem: &TreeProblem) -> Value {
         }
         TreeProblem::InAttic { attempt } => json!({"problem": "in_attic", "attempt": attempt.to_string()}),
     }
+}
+
+fn list_check_details(checks: &[FailedCheck]) -> Vec<Value> {
+    checks.iter().map(check_details).collect()
 }
 
 fn check_details(check: &FailedCheck) -> Value {

@@ -1,8 +1,10 @@
 //! Refusals: why a request is refused, as data that `orch-contract` turns into code, message and hint.
 
+pub mod failed_check;
 pub mod tree;
 
-pub use tree::{BranchObstacle, FailedCheck, MissingVariables, TreeProblem, TreeRefusal, UnsavedPart};
+pub use failed_check::{FailedCheck, MissingVariables};
+pub use tree::{BranchObstacle, TreeProblem, TreeRefusal, UnsavedPart};
 
 use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;

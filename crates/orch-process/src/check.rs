@@ -121,6 +121,12 @@ pub enum CheckStartFault {
     NoLog(#[source] io::Error),
 }
 
+/// Reads what the log of a check has kept of its output; a log that cannot be read is empty.
+#[must_use]
+pub fn read_check_log(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
+}
+
 /// Runs a check until its process group has exited.
 #[must_use]
 pub fn run_check(check: &CheckCommand<'_>) -> CheckResult {

@@ -39,7 +39,7 @@ pub mod trust;
 pub mod worker;
 
 pub use boot_clock::{BootClockReading, read_boot_clock};
-pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, run_check};
+pub use check::{CheckCommand, CheckOutcome, CheckResult, CheckStartFault, read_check_log, run_check};
 pub use check_guard::serve_check_guard;
 pub use environment::EnvironmentVariables;
 pub use group::{kill_descendants_in_own_group, processes_working_in};

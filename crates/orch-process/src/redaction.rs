@@ -226,7 +226,7 @@ mod tests {
             .with_variable("A_KEY", "secret123")
             .with_variable("B_TOKEN", "secret123-longer")
             .with_variable("C_SECRET", "short")
-            .with_variable("HOME", "/home/user")
+            .with_variable("HOME", "/users/me")
             .with_variable("D_PASSWORD", "it's \"so\" secret\nand has two whole lines");
         let secrets = SecretValues::of_environment(&environment);
         for (text, expected) in [
@@ -235,7 +235,7 @@ mod tests {
             ("a secret123, secret12 and secret123-longer.", "a [redacted], secret12 and [redacted]."),
             ("secret123-long", "[redacted]-long"),
             ("secresecret123secret123", "secre[redacted][redacted]"),
-            ("short /home/user", "short /home/user"),
+            ("short /users/me", "short /users/me"),
             ("it's \"so\" secret\nand has two whole lines!", "[redacted]!"),
             (r#"{"p":"it's \"so\" secret\nand has two whole lines"}"#, r#"{"p":"[redacted]"}"#),
             ("line 2: and has two whole lines\n", "line 2: [redacted]\n"),

@@ -23,7 +23,7 @@ use crate::check_tree::{CheckTree, check_tag};
 use crate::run_repository::open_repository;
 use orch_inbox::{Error, Session};
 use orch_process::limit::CHECK_GRACE;
-use orch_process::{CheckCommand, CheckOutcome, EnvironmentVariables, run_check};
+use orch_process::{CheckCommand, CheckOutcome, EnvironmentVariables, read_check_log, run_check};
 
 /// How large the log of one check may become.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -305,9 +305,7 @@ fn find_missing_variables(
         .filter(|name| is_key_variable(name.as_bytes()))
         .filter_map(|name| name.to_str())
         .filter(|name| environment.get(name).is_none());
-    // An output that cannot be read mentions nothing.
-    let output = std::fs::read(log).unwrap_or_default();
-    let mentioned = find_mentioned_names(missing, &[&spec.command, &String::from_utf8_lossy(&output)]);
+    let mentioned = find_mentioned_names(missing, &[&spec.command, &read_check_log(log)]);
     mentioned.into_iter().take(ENV_NOT_PASSED_MAX).map(str::to_owned).collect()
 }
 
